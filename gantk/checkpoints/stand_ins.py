@@ -1,0 +1,323 @@
+"""What takes the place of the objects in foreign pickles, and the list of globals a pickle may refer to.
+
+Nothing here imports, calls or even looks at what a file brings along (NVIDIA's pickles carry Python source that their own
+loader executes). Arrays and tensors stay views of the file until `array()` or `tensor()` is called; those check shape, stride
+and offset against the data that is really there and count what they allocate against the size of the file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantk.checkpoints.pickle_machine import Global, Source, StandIn, checked_key, clipped
+
+STORAGE_TYPES = {
+    "FloatStorage": torch.float32,
+    "DoubleStorage": torch.float64,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
+MOST_DIMENSIONS = 16
+
+
+class Record(StandIn):
+    """An object of a class that gantk does not import: the class's name and the state the file gives it."""
+
+    def __init__(self, class_name: str, state: dict[str, Any] | None = None) -> None:
+        self.class_name = class_name
+        self.state: dict[str, Any] = state or {}
+
+    def build(self, source: Source, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise source.damaged(f"the state of a {clipped(self.class_name)} is a {type(state).__name__}")
+        self.state = state
+
+
+class OrderedItems(dict[Any, Any], StandIn):  # type: ignore[misc]
+    """collections.OrderedDict; the attribute that state dicts carry (`_metadata`) is dropped."""
+
+    def build(self, source: Source, state: Any) -> None:
+        pass
+
+
+class Attributes(dict[Any, Any], StandIn):  # type: ignore[misc]
+    """EasyDict or argparse.Namespace: a dictionary whose state holds the same entries once more, or the only ones."""
+
+    def build(self, source: Source, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise source.damaged(f"the attributes of an object are a {type(state).__name__}")
+        source.spend(len(state))
+        self.update(state)
+
+
+def checked_shape(source: Source, shape: Any) -> tuple[int, ...]:
+    """A shape as a tuple of non-negative integers."""
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else (None,)
+    if len(sizes) > MOST_DIMENSIONS or not all(type(size) is int and 0 <= size < 1 << 48 for size in sizes):
+        raise source.damaged(f"{clipped(shape)} is no shape")
+    return sizes  # type: ignore[return-value]
+
+
+class Stored(StandIn):
+    """An array or tensor that still lies in the file."""
+
+    shape: tuple[int, ...]
+
+    def array(self) -> np.ndarray:
+        """A copy as a numpy array."""
+        raise NotImplementedError
+
+    def tensor(self) -> Tensor:
+        """A copy as a contiguous CPU tensor."""
+        raise NotImplementedError
+
+
+# --- torch -------------------------------------------------------------------------------------------------------------
+
+
+class Storage(StandIn):
+    """Typed memory behind tensors; `fetch` gives its bytes (later than the pickle: in a stream the data follow it)."""
+
+    def __init__(self, source: Source, dtype: torch.dtype, count: int, fetch: Callable[[], memoryview]) -> None:
+        self.source = source
+        self.dtype = dtype
+        self.count = count
+        self.fetch = fetch
+
+    def elements(self, start: int, stop: int) -> Tensor:
+        """A copy of the elements start .. stop - 1."""
+        if stop <= start:
+            return torch.empty(0, dtype=self.dtype)
+        raw = self.fetch()
+        width = self.dtype.itemsize
+        if len(raw) != self.count * width:
+            raise self.source.damaged(f"a storage of {self.count} elements has {len(raw)} bytes of data")
+        copied = bytearray(raw[start * width : stop * width])  # aligned, writable, and no longer tied to the file
+        if self.dtype is torch.bool:
+            return torch.frombuffer(copied, dtype=torch.uint8) != 0
+        return torch.frombuffer(copied, dtype=self.dtype)
+
+
+class StoredTensor(Stored):
+    """A strided view of a storage."""
+
+    def __init__(self, storage: Storage, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> None:
+        self.storage = storage
+        self.offset = offset
+        self.shape = shape
+        self.stride = stride
+
+    def tensor(self) -> Tensor:
+        source = self.storage.source
+        if 0 in self.shape:
+            return torch.empty(self.shape, dtype=self.storage.dtype)
+        reach = self.offset + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True)) + 1
+        if reach > self.storage.count:
+            raise source.damaged(
+                f"a tensor of shape {clipped(self.shape)} reaches element {reach} of a storage of {self.storage.count}"
+            )
+        # An expanded view (stride 0) is a large tensor over little data; a sparse one copies more than it keeps.
+        source.spend(max(math.prod(self.shape), reach - self.offset) * self.storage.dtype.itemsize)
+        flat = self.storage.elements(self.offset, reach)
+        return torch.as_strided(flat, self.shape, self.stride).contiguous()
+
+    def array(self) -> np.ndarray:
+        tensor = self.tensor()
+        return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
+
+
+def rebuild_tensor(source: Source, storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> StoredTensor:
+    """torch._utils._rebuild_tensor(_v2): gradient flags, hooks and metadata are not data and are dropped."""
+    shape, stride = checked_shape(source, shape), checked_shape(source, stride)
+    if not isinstance(storage, Storage) or type(offset) is not int or offset < 0 or len(shape) != len(stride):
+        raise source.damaged("a tensor's storage, offset or strides make no sense")
+    return StoredTensor(storage, offset, shape, stride)
+
+
+def _parameter(source: Source, data: Any, *_: Any) -> Any:
+    return data
+
+
+# --- numpy -------------------------------------------------------------------------------------------------------------
+
+
+class DType(StandIn):
+    """numpy.dtype: a number type (kinds f, i, u, b) or the object type, which only old .npy dictionaries may hold."""
+
+    def __init__(self, source: Source, code: Any, *_: Any) -> None:
+        if not isinstance(code, str) or code[:1] not in ("f", "i", "u", "b", "O") or not code[1:].isdigit():
+            raise source.forbidden(f"a numpy array of type {clipped(code)}")
+        self.is_object = code[0] == "O"
+        try:
+            self.dtype = np.dtype("O" if self.is_object else code)
+        except TypeError as error:
+            raise source.forbidden(f"a numpy array of type {clipped(code)}") from error
+
+    def build(self, source: Source, state: Any) -> None:
+        if not (isinstance(state, tuple) and len(state) >= 5 and state[1] in ("<", ">", "|", "=")):
+            raise source.damaged("a numpy type has a state that is not one of a number")
+        if any(part is not None for part in state[2:5]):
+            raise source.forbidden("a numpy array with fields")
+        if not self.is_object:
+            self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class StoredArray(Stored):
+    """numpy.ndarray. An object array keeps its list of items in `items` and has no numbers."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.shape = (0,)
+        self.dtype = np.dtype(np.float32)
+        self.order = "C"
+        self.data: memoryview = memoryview(b"")
+        self.items: list[Any] | None = None
+
+    def build(self, source: Source, state: Any) -> None:
+        if not isinstance(state, tuple) or len(state) not in (4, 5):
+            raise source.damaged("an array has a state that is not one")
+        shape, dtype, fortran, data = state[-4:]
+        self.fill(source, shape, dtype, "F" if fortran else "C", data)
+
+    def fill(self, source: Source, shape: Any, dtype: Any, order: str, data: Any) -> None:
+        self.shape = checked_shape(source, shape)
+        if not isinstance(dtype, DType):
+            raise source.damaged(f"the type of an array is {clipped(dtype)}")
+        count = math.prod(self.shape)
+        if dtype.is_object:
+            if not isinstance(data, list) or len(data) != count:
+                raise source.damaged(f"an object array of shape {clipped(self.shape)} has other items than that")
+            self.items = data
+            return
+        self.dtype, self.order = dtype.dtype, order
+        if isinstance(data, str):  # written by Python 2
+            source.spend(len(data))
+            data = memoryview(data.encode("latin-1"))
+        if not isinstance(data, memoryview) or len(data) != count * self.dtype.itemsize:
+            size = f"{len(data)} bytes" if isinstance(data, memoryview) else type(data).__name__
+            raise source.damaged(f"an array of shape {clipped(self.shape)} and type {self.dtype} has {size} of data")
+        self.data = data
+
+    def array(self) -> np.ndarray:
+        if self.items is not None:
+            raise self.source.forbidden("a numpy array of objects")
+        self.source.spend(len(self.data))
+        flat = np.frombuffer(self.data, dtype=self.dtype).astype(self.dtype.newbyteorder("="), copy=True)
+        return np.ascontiguousarray(flat.reshape(self.shape, order=self.order)).reshape(self.shape)  # type: ignore[call-overload]
+
+    def tensor(self) -> Tensor:
+        return torch.from_numpy(self.array())
+
+
+def _reconstruct(source: Source, kind: Any, *_: Any) -> StoredArray:
+    if not isinstance(kind, Global) or kind.name != "numpy.ndarray":
+        raise source.damaged("it makes an array of something that is none")
+    return StoredArray(source)
+
+
+def _from_buffer(source: Source, data: Any, dtype: Any, shape: Any, order: Any = "C") -> StoredArray:
+    array = StoredArray(source)
+    array.fill(source, shape, dtype, "F" if order == "F" else "C", data)
+    return array
+
+
+def _scalar(source: Source, dtype: Any, data: Any = None) -> Any:
+    """A numpy scalar, as the Python number of the same value."""
+    if isinstance(dtype, DType) and dtype.is_object:
+        raise source.forbidden("a numpy scalar of type object")
+    array = StoredArray(source)
+    array.fill(source, (), dtype, "C", data)
+    return array.array().item()
+
+
+# --- containers and others ---------------------------------------------------------------------------------------------
+
+
+def _ordered(source: Source, pairs: Any = ()) -> OrderedItems:
+    source.spend(len(pairs))
+    return OrderedItems((checked_key(source, key), value) for key, value in pairs)
+
+
+def _set(source: Source, items: Any = ()) -> set[Any]:
+    source.spend(len(items))
+    return {checked_key(source, item) for item in items}
+
+
+def _size(source: Source, items: Any = ()) -> tuple[Any, ...]:
+    source.spend(len(items))
+    return tuple(items)
+
+
+def _bytes(source: Source, data: Any = "") -> memoryview:
+    source.spend(len(data))
+    return memoryview(bytes(data) if isinstance(data, memoryview) else data.encode("latin-1"))
+
+
+def _encode(source: Source, text: Any, encoding: Any) -> memoryview:
+    """_codecs.encode, by which protocol 2 spells bytes; latin-1 is the only encoding that does."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise source.forbidden(f"the text encoding {clipped(encoding)}")
+    return _bytes(source, text)
+
+
+def _persistent_object(source: Source, meta: Any, *_: Any) -> Record:
+    """NVIDIA's pickled classes. The original executes meta['module_src']; here it is not even looked at."""
+    if not isinstance(meta, dict) or not isinstance(meta.get("state"), dict):
+        raise source.damaged("an object of NVIDIA's persistence module has no state")
+    return Record(clipped(meta.get("class_name", "?")), meta["state"])
+
+
+def _record(name: str) -> Global:
+    return Global(name, new=lambda source, *_: Record(name))
+
+
+def _attributes(name: str) -> Global:
+    return Global(name, call=lambda source: Attributes(), new=lambda source: Attributes())
+
+
+STORAGES = {f"torch.{name}": Global(f"torch.{name}") for name in STORAGE_TYPES}
+_SETS = [Global(f"{module}.set", call=_set) for module in ("builtins", "__builtin__")]
+_BYTES = [Global(f"{module}.bytes", call=_bytes) for module in ("builtins", "__builtin__")]
+_NUMPY = [
+    entry
+    for core in ("numpy.core", "numpy._core")
+    for entry in (
+        Global(f"{core}.multiarray._reconstruct", call=_reconstruct),
+        Global(f"{core}.multiarray.scalar", call=_scalar),
+        Global(f"{core}.numeric._frombuffer", call=_from_buffer),
+    )
+] + [Global("numpy.ndarray"), Global("numpy.dtype", call=DType)]
+_TORCH = [
+    Global("torch._utils._rebuild_tensor", call=rebuild_tensor),
+    Global("torch._utils._rebuild_tensor_v2", call=rebuild_tensor),
+    Global("torch._utils._rebuild_parameter", call=_parameter),
+    Global("torch._utils._rebuild_parameter_with_state", call=_parameter),
+    Global("torch.Size", call=_size),
+]
+_OTHERS = [
+    Global("collections.OrderedDict", call=_ordered, new=lambda source: OrderedItems()),
+    Global("_codecs.encode", call=_encode),
+    Global("torch_utils.persistence._reconstruct_persistent_obj", call=_persistent_object),
+    *[_attributes(name) for name in ("dnnlib.util.EasyDict", "dnnlib.EasyDict", "config.EasyDict")],
+    *[_attributes(name) for name in ("easydict.EasyDict", "argparse.Namespace")],
+    *[_record(name) for name in ("dnnlib.tflib.network.Network", "tfutil.Network", "network.Network")],
+]
+ALLOWED = {entry.name: entry for entry in (*_NUMPY, *_TORCH, *_OTHERS, *_SETS, *_BYTES)} | STORAGES
+"""Every global a checkpoint may refer to (`torch.storage._load_from_bytes` is added by the reader of containers)."""
+
+ARRAYS = {entry.name: entry for entry in (*_NUMPY, *_BYTES)} | {
+    name: ALLOWED[name] for name in ("_codecs.encode", "collections.OrderedDict")
+}
+"""What a pickled .npy file of the original programs may refer to."""

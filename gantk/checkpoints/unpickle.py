@@ -1,0 +1,345 @@
+"""Read what torch, pickle and numpy wrote, without running anything that a file contains.
+
+`read_pickle(path)` opens every container in which networks are published and returns plain dictionaries, lists, numbers and
+strings, with `Record`s for foreign objects and `Stored` arrays and tensors that still lie in the file:
+
+    plain pickle    NVIDIA's networks; each tensor is a nested torch stream
+    torch zip       torch.save since 1.6
+    torch stream    torch.save before 1.6, or with _use_new_zipfile_serialization=False
+    .npy            plain arrays, and HiGAN's and InterFaceGAN's pickled dictionaries (`load_legacy_npy`)
+
+A global that is not on the list in stand_ins.py is refused by name. Files are mapped, not read, so that a network that is not
+asked for costs nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import mmap
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from gantk.checkpoints.pickle_machine import Global, PickleMachine, Source, clipped
+from gantk.checkpoints.stand_ins import (
+    ALLOWED,
+    ARRAYS,
+    STORAGE_TYPES,
+    STORAGES,
+    Storage,
+    Stored,
+    StoredArray,
+)
+from gantk.errors import GantkError
+
+STREAM_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+ZIP_MAGIC = b"PK\x03\x04"
+NUMPY_MAGIC = b"\x93NUMPY"
+LOAD_FROM_BYTES = "torch.storage._load_from_bytes"
+
+Kind = Literal["pickle", "torch zip", "torch stream", "npy"]
+
+
+@dataclass(frozen=True)
+class Container:
+    """A file's object tree and the kind of file it was."""
+
+    kind: Kind
+    value: Any
+    source: Source
+
+
+def open_bytes(path: str | Path) -> memoryview:
+    """The whole file as a view; pages are read when touched. GantkError when it cannot be opened or is empty."""
+    try:
+        with open(path, "rb") as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except ValueError as error:
+        raise GantkError(f"{path} is empty") from error
+    except OSError as error:
+        raise GantkError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def container_kind(data: memoryview) -> Kind | None:
+    """Which container the first bytes announce, None for any other file."""
+    head = bytes(data[: len(STREAM_MAGIC)])
+    if head.startswith(ZIP_MAGIC):
+        return "torch zip"
+    if head == STREAM_MAGIC:
+        return "torch stream"
+    if head.startswith(NUMPY_MAGIC):
+        return "npy"
+    return "pickle" if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5 else None
+
+
+def read_pickle(path: str | Path) -> Container:
+    """The object tree of a checkpoint in any of the containers above.
+
+    Raises:
+        GantkError: the file cannot be opened, is none of them, is damaged, or refers to a global that is not allowed.
+    """
+    return decode(open_bytes(path), str(path))
+
+
+def decode(data: memoryview, name: str) -> Container:
+    """As `read_pickle`, from bytes; `name` is what messages call them."""
+    source = Source(name, len(data))
+    kind = container_kind(data)
+    if kind is None:
+        raise GantkError(f"{name} is neither a pickle nor a file of torch.save (it starts with {bytes(data[:8])!r})")
+    if kind == "torch zip":
+        return Container(kind, _read_zip(data, source), source)
+    if kind == "torch stream":
+        return Container(kind, _read_stream(data, source, ALLOWED), source)
+    if kind == "npy":
+        return Container(kind, _read_npy(data, source), source)
+    return Container(kind, _read_plain(data, source), source)
+
+
+# --- plain pickles -----------------------------------------------------------------------------------------------------
+
+
+def _read_plain(data: memoryview, source: Source) -> Any:
+    def nested(source: Source, payload: Any) -> Any:
+        if not isinstance(payload, memoryview) or bytes(payload[: len(STREAM_MAGIC)]) != STREAM_MAGIC:
+            raise source.damaged("a nested tensor is not a torch stream")
+        return _read_stream(payload, source, STORAGES)
+
+    machine = PickleMachine(data, source, ALLOWED | {LOAD_FROM_BYTES: Global(LOAD_FROM_BYTES, call=nested)})
+    value = machine.run()
+    if machine.end != len(data):
+        raise source.damaged(f"{len(data) - machine.end} bytes follow the end of the pickle")
+    return value
+
+
+# --- torch -------------------------------------------------------------------------------------------------------------
+
+
+class _StorageReader:
+    """Resolves torch's persistent ids to storages, each key to one storage whose bytes `fetch(key)` finds."""
+
+    def __init__(self, source: Source, fetch: Any) -> None:
+        self.source = source
+        self.fetch = fetch
+        self.storages: dict[str, Storage] = {}
+
+    def __call__(self, reference: Any) -> Storage:
+        """('storage', torch.XStorage, key, location, numel[, view])"""
+        if not isinstance(reference, tuple) or len(reference) not in (5, 6) or reference[0] != "storage":
+            raise self.source.damaged(f"{clipped(type(reference).__name__)} is no reference to a storage")
+        _, kind, key, _, count = reference[:5]
+        if len(reference) == 6 and reference[5] is not None:
+            raise self.source.damaged("a storage is a view of another, as torch wrote before 0.4")
+        type_name = kind.name.removeprefix("torch.") if isinstance(kind, Global) else ""
+        if type_name not in STORAGE_TYPES or not isinstance(key, str):
+            raise self.source.damaged("a storage has no known type or no key")
+        dtype = STORAGE_TYPES[type_name]
+        if type(count) is not int or not 0 <= count * dtype.itemsize <= self.source.size:
+            raise self.source.damaged(f"a storage of {clipped(count)} elements cannot lie in {self.source.size} bytes")
+        known = self.storages.get(key)
+        if known is None:
+            known = self.storages[key] = Storage(self.source, dtype, count, lambda: self.fetch(key))
+        elif known.dtype is not dtype or known.count != count:
+            raise self.source.damaged(f"storage {clipped(key)} is declared twice, differently")
+        return known
+
+
+def _read_stream(data: memoryview, source: Source, allowed: dict[str, Global]) -> Any:
+    """Five pickles (magic, version, system, object, list of keys), then for every key its length and raw data."""
+    where: dict[str, memoryview] = {}
+
+    def fetch(key: str) -> memoryview:
+        if key not in where:
+            raise source.damaged(f"it has no data for storage {clipped(key)}")
+        return where[key]
+
+    reader = _StorageReader(source, fetch)
+    position = 0
+    values = []
+    for part in range(5):
+        machine = PickleMachine(data, source, allowed if part == 3 else {}, reader if part == 3 else None, position)
+        values.append(machine.run())
+        position = machine.end
+    _, version, system, value, keys = values
+    if version != 1001 or not isinstance(system, dict) or not system.get("little_endian", True):
+        raise source.damaged("it was written by an unknown version of torch or on a big-endian machine")
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise source.damaged("its list of storages is not one")
+    for key in keys:
+        storage = reader.storages.get(key)
+        if storage is None or key in where or len(data) - position < 8:
+            raise source.damaged(f"its list of storages does not fit its tensors at {clipped(key)}")
+        (count,) = struct.unpack_from("<q", data, position)
+        size = storage.count * storage.dtype.itemsize
+        if count != storage.count or len(data) - position - 8 < size:
+            raise source.damaged(f"the data of storage {clipped(key)} are missing or of another length")
+        where[key] = data[position + 8 : position + 8 + size]
+        position += 8 + size
+    if position != len(data):
+        raise source.damaged(f"{len(data) - position} bytes follow the last storage")
+    if missing := sorted(reader.storages.keys() - where.keys()):
+        raise source.damaged(f"it has no data for storage {clipped(missing[0])}")
+    return value
+
+
+class ZipMembers:
+    """The members of a torch zip as views of the file. They are stored, never compressed, so nothing can unfold."""
+
+    def __init__(self, data: memoryview, source: Source) -> None:
+        self.data = data
+        self.source = source
+        try:
+            with zipfile.ZipFile(_Window(data)) as archive:
+                infos = archive.infolist()
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, struct.error) as error:
+            raise source.damaged(f"its zip directory is not readable ({clipped(error)})") from error
+        self.members = {info.filename: info for info in infos}
+        if len(self.members) != len(infos):
+            raise source.damaged("two members of the zip file have one name")
+
+    def read(self, name: str) -> memoryview:
+        info = self.members.get(name)
+        if info is None:
+            raise self.source.damaged(f"it has no member {clipped(name)}")
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size or info.flag_bits & 1:
+            raise self.source.damaged(f"its member {clipped(name)} is compressed or encrypted, which torch never does")
+        start = info.header_offset
+        header = bytes(self.data[start : start + 30]) if start >= 0 else b""
+        if len(header) < 30 or not header.startswith(ZIP_MAGIC):
+            raise self.source.damaged(f"its member {clipped(name)} is not where the directory says")
+        name_size, extra_size = struct.unpack_from("<HH", header, 26)
+        begin = start + 30 + name_size + extra_size
+        member = self.data[begin : begin + info.file_size]
+        if len(member) != info.file_size or zlib.crc32(member) != info.CRC:
+            raise self.source.damaged(f"the checksum or length of its member {clipped(name)} is wrong")
+        return member
+
+
+class _Window(io.RawIOBase):
+    """A read-only file over a view, for zipfile's parsing of the directory; reads never exceed the view."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.view = data
+        self.at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: len(self.view)}[whence]
+        if at < 0:
+            raise OSError("seek before the beginning")
+        self.at = at
+        return at
+
+    def read(self, size: int | None = -1) -> bytes:
+        stop = len(self.view) if size is None or size < 0 else min(self.at + size, len(self.view))
+        piece = bytes(self.view[self.at : stop])
+        self.at += len(piece)
+        return piece
+
+
+def _read_zip(data: memoryview, source: Source) -> Any:
+    archive = ZipMembers(data, source)
+    roots = [name.removesuffix("data.pkl") for name in archive.members if name.endswith("/data.pkl")]
+    if len(roots) != 1:
+        raise source.damaged(f"it is a zip file with {len(roots)} members named data.pkl where torch.save writes one")
+    root = roots[0]
+    if f"{root}constants.pkl" in archive.members:
+        raise source.forbidden("TorchScript code")
+    if f"{root}byteorder" in archive.members and bytes(archive.read(f"{root}byteorder")) != b"little":
+        raise source.damaged("its numbers are big-endian")
+    reader = _StorageReader(source, lambda key: archive.read(f"{root}data/{key}"))
+    member = archive.read(f"{root}data.pkl")
+    machine = PickleMachine(member, source, ALLOWED, reader)
+    value = machine.run()
+    if machine.end != len(member):
+        raise source.damaged("bytes follow the end of its pickle")
+    return value
+
+
+# --- numpy -------------------------------------------------------------------------------------------------------------
+
+
+def _npy_header(data: memoryview, source: Source) -> tuple[tuple[int, ...], bool, np.dtype, memoryview]:
+    """Shape, column order, type and what follows the header."""
+    file = io.BytesIO(bytes(data[: 1 << 16]))
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, KeyError, IndexError) as error:
+        raise source.damaged("the header of the .npy file is not readable") from error
+    return shape, fortran, dtype, data[file.tell() :]
+
+
+def npy_body(data: memoryview, source: Source) -> memoryview | None:
+    """The pickle inside an .npy file of objects, None for an array of numbers."""
+    _, _, dtype, body = _npy_header(data, source)
+    return body if dtype.hasobject else None
+
+
+def _read_npy(data: memoryview, source: Source) -> Any:
+    shape, fortran, dtype, body = _npy_header(data, source)
+    if dtype.hasobject:
+        if dtype != np.dtype("O"):
+            raise source.forbidden("an array with fields of objects")
+        return PickleMachine(body, source, ARRAYS).run()
+    if dtype.itemsize == 0 or any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(body):
+        raise source.damaged(f"its header announces shape {clipped(shape)} of {dtype}, and {len(body)} bytes follow")
+    flat = np.frombuffer(body, dtype=dtype).copy()
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def load_legacy_npy(path: str | Path) -> Any:
+    """A .npy of the original programs: a numpy array, or the dictionary (list, number, ...) pickled as a 0-d object array.
+
+    HiGAN's boundaries are `{'boundary': array, 'meta_data': {...}}`, its score files `{'score', 'name_to_idx', 'idx_to_name'}`.
+
+    Raises:
+        GantkError: not an .npy file, damaged, an object array that is not 0-d, or a global that is not allowed.
+    """
+    data = open_bytes(path)
+    if container_kind(data) != "npy":
+        raise GantkError(f"{path} is no .npy file (it starts with {bytes(data[:8])!r})")
+    source = Source(str(path), len(data))
+    value = _read_npy(data, source)
+    if isinstance(value, np.ndarray):
+        return value
+    if (
+        not isinstance(value, StoredArray)
+        or value.items is None
+        or len(value.items) != 1
+        or value.shape not in ((), (1,))
+    ):
+        raise source.forbidden("an array of objects (only one dictionary in a 0-d array is read)")
+    return _plain(value.items[0], source)
+
+
+def _plain(value: Any, source: Source, depth: int = 0) -> Any:
+    """Arrays in a tree of containers as numpy arrays, bytes as bytes."""
+    if depth > 20:
+        raise source.damaged("its dictionaries are nested too deeply")
+    source.spend(1)
+    if isinstance(value, Stored):
+        return value.array()
+    if isinstance(value, dict):
+        return {key: _plain(item, source, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(item, source, depth + 1) for item in value)
+    if isinstance(value, memoryview):
+        source.spend(len(value))
+        return bytes(value)
+    return value
