@@ -1,0 +1,192 @@
+"""The `gantk` command: a table of commands that are imported only when they run.
+
+`gantk --help` imports nothing but click; a command module imports click and `gantk.cli.options` at its top and the rest
+inside its function.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from gantk.cli.options import add_common_options, config_option, normalize_token
+from gantk.command_line import command_line
+from gantk.errors import GantkError, suggestion
+
+# name -> (module in gantk.cli, what it does). A command whose module does not exist is not listed.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "The whole tour on the bundled generator, with a page for each step."),
+    "models": ("models", "List, inspect, convert, verify and fetch generators."),
+    "synthesize": ("synthesize", "Sample latents, images and predictions from a generator."),
+    "train-boundary": ("train_boundary", "Find the latent direction of an attribute from scored samples."),
+    "rescore": ("rescore", "Measure which attribute a direction moves, and in which layer."),
+    "manipulate": ("manipulate", "Render images along one or more directions."),
+    "lse": ("lse", "Linear segmentation heads: train, few-shot, evaluate, sample, edit."),
+    "ghfeat": ("ghfeat", "Hierarchical features of real images: train, extract, mix, edit, harmonize."),
+    "navigan": ("navigan", "Directions in weight space: Hessian, SVD, training, apply."),
+    "resefa": ("resefa", "Directions that change one region: Jacobian, directions."),
+    "sefa": ("sefa", "Closed-form directions from a generator's weights (SeFa)."),
+    "ganspace": ("ganspace", "Principal components of sampled codes (GANSpace)."),
+    "invert": ("invert", "Find the codes of real images."),
+    "web": ("web", "The editor in a browser."),
+    "report": ("report", "Rebuild the page of a run from its directory."),
+    "merge": ("merge", "Join the shards of a run."),
+    "slurm": ("slurm", "Write batch files for a cluster."),
+}
+
+EPILOG = """\b
+Examples:
+  gantk demo
+  gantk COMMAND --help
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, (module, _) in COMMANDS.items() if _exists(module)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = normalize_token(cmd_name)
+        if name not in COMMANDS or not _exists(COMMANDS[name][0]):
+            return None
+        command: click.Command = importlib.import_module(f"gantk.cli.{COMMANDS[name][0]}").command
+        command.name = name
+        return add_common_options(command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            hint = suggestion(normalize_token(args[0]), self.list_commands(ctx))
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, COMMANDS[name][1]) for name in self.list_commands(ctx)]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+def _exists(module: str) -> bool:
+    return importlib.util.find_spec(f"gantk.cli.{module}") is not None
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from gantk import __version__
+
+        click.echo(f"gantk {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": normalize_token,
+        "max_content_width": 110,
+    },
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when something goes wrong.")
+@config_option
+def cli() -> None:
+    """What a trained GAN knows, where it is stored, and how to move it."""
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code: 0, 1 failure, 2 usage, 130 Ctrl-C, 143 terminated."""
+    words = list(sys.argv[1:] if args is None else args)
+    sys.exit(run(words))
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line and return the exit code; errors become one sentence on stderr unless ``--debug``."""
+    debug = "--debug" in words or bool(os.environ.get("GANTK_DEBUG"))
+    command_line.set(tuple(words))
+    before = _terminate_gracefully()
+    try:
+        result = cli.main(args=list(words), prog_name="gantk", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except BaseException as error:
+        if debug and not isinstance(error, (click.exceptions.Exit, SystemExit)):
+            import traceback
+
+            traceback.print_exception(error)
+        return _report(error, quiet=debug)
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(SystemExit):
+    """SIGTERM, as slurm sends before it kills: leaves like Ctrl-C, so that a run is marked interrupted."""
+
+
+def _terminate_gracefully() -> Any:
+    def handler(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise _Terminated(143)
+
+    try:
+        return signal.signal(signal.SIGTERM, handler)
+    except ValueError:  # not in the main thread
+        return None
+
+
+def _report(error: BaseException, quiet: bool) -> int:
+    """Print what happened as one sentence and return the exit code."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort, _Terminated)):
+        notes = getattr(error, "__notes__", []) or getattr(error.__cause__ or error.__context__, "__notes__", [])
+        click.echo(" ".join(["Interrupted.", *notes]), err=True)
+        return 143 if isinstance(error, _Terminated) else 130
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    if isinstance(error, BrokenPipeError):  # the reader of our output left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    sentence, code = describe(error)
+    if not quiet or isinstance(error, (GantkError, click.ClickException)):
+        click.echo(f"Error: {sentence}", err=True)
+    return code
+
+
+def describe(error: BaseException) -> tuple[str, int]:
+    """Return the sentence and the exit code for an exception that a command ended with."""
+    if isinstance(error, GantkError):
+        return _sentence(str(error)), error.exit_code
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "gantk"
+        return f"{_sentence(error.format_message())} Try `{path} --help`.", 2
+    if isinstance(error, click.ClickException):
+        return _sentence(error.format_message()), error.exit_code
+    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
+        return "There is not enough memory: try a smaller --batch-size.", 1
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}.", 1
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"gantk failed unexpectedly ({type(error).__name__}: {first}); run it again with --debug to see where.", 1
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?", "!")) else text + "."
+
+
+if __name__ == "__main__":
+    main()

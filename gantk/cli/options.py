@@ -1,0 +1,261 @@
+"""Options that several commands share, spelled the same everywhere, and the settings file behind ``--config``.
+
+A command is `@click.command(...)` with these decorators; `--config` and `--debug` are added to every command by
+`gantk.cli.main`. Underscores in option names are taken as dashes, so that the original programs' spellings work.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gantk.errors import UsageError, suggestion
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Decorator = Callable[[Decorated], Decorated]
+
+
+def normalize_token(token: str) -> str:
+    """Take ``output_dir`` for ``output-dir``, and ``train_boundary`` for ``train-boundary``."""
+    return token.replace("_", "-")
+
+
+def examples(*lines: str) -> str:
+    """Return an epilog (``@click.command(epilog=examples("gantk demo"))``) with command lines that can be pasted."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+# --- shared arguments and options ----------------------------------------------------------------------------------
+
+
+def model_argument(name: str = "model") -> Decorator[Decorated]:
+    """MODEL: a zoo name, a checkpoint in any known format, or a gantk file."""
+    return click.argument(name, metavar="MODEL")
+
+
+def output_dir_option(default: str | None = None, help: str = "") -> Decorator[Decorated]:
+    """``--output-dir/-o`` -> `output_dir`, str or None."""
+    text = help or "Run directory; made when absent."
+    return click.option("--output-dir", "-o", default=default, show_default=default is not None, help=text)
+
+
+def seed_option(default: int = 0) -> Decorator[Decorated]:
+    """``--seed`` -> `seed`."""
+    return click.option("--seed", type=click.IntRange(0), default=default, show_default=True, help="Seed of all draws.")
+
+
+def batch_size_option(default: int = 16) -> Decorator[Decorated]:
+    """``--batch-size`` -> `batch_size`."""
+    return click.option(
+        "--batch-size", type=click.IntRange(1), default=default, show_default=True, help="Samples computed at once."
+    )
+
+
+def device_option() -> Decorator[Decorated]:
+    """``--device`` -> `device`: auto, cpu, cuda, cuda:1; resolve it with `resolve_device`."""
+    return click.option(
+        "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N; auto takes a GPU when there is one."
+    )
+
+
+def precision_option() -> Decorator[Decorated]:
+    """``--precision`` -> `precision`."""
+    kinds = click.Choice(["float32", "float16", "bfloat16"])
+    return click.option("--precision", type=kinds, default="float32", show_default=True, help="Of the generator.")
+
+
+def truncation_option() -> Decorator[Decorated]:
+    """``--truncation`` -> `truncation`, text for `gantk.latents.parse_truncation`."""
+    return click.option(
+        "--truncation",
+        metavar="PSI[:LAYERS]",
+        default=None,
+        help="0.7, 0.7:8 or none; default: what the model's file recommends.",
+    )
+
+
+def layers_option(help: str = "Rows of wp, such as 0-3,7 or layer names; default: all.") -> Decorator[Decorated]:
+    """``--layers`` -> `layers`, text for `gantk.latents.parse_layers`."""
+    return click.option("--layers", metavar="LIST", default=None, help=help)
+
+
+def shard_option() -> Decorator[Decorated]:
+    """``--shard`` -> `shard`, text for `gantk.runs.parse_shard`."""
+    return click.option(
+        "--shard",
+        metavar="I/N",
+        default=None,
+        help="Do part I (from 0) of N; auto reads slurm's or torchrun's variables.",
+    )
+
+
+def overwrite_option() -> Decorator[Decorated]:
+    """``--overwrite`` -> `overwrite`."""
+    return click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Forget an earlier run of this command in the directory instead of continuing it.",
+    )
+
+
+def generator_options(batch_size: int = 16) -> Decorator[Decorated]:
+    """What every command with a MODEL takes: ``--device --precision --batch-size --seed``."""
+
+    def decorate(function: Decorated) -> Decorated:
+        function = seed_option()(function)
+        function = batch_size_option(batch_size)(function)
+        function = precision_option()(function)
+        return device_option()(function)
+
+    return decorate
+
+
+def run_options(default_dir: str | None = None) -> Decorator[Decorated]:
+    """What every command with a run directory takes: ``--output-dir --shard --overwrite``."""
+
+    def decorate(function: Decorated) -> Decorated:
+        function = overwrite_option()(function)
+        function = shard_option()(function)
+        return output_dir_option(default_dir)(function)
+
+    return decorate
+
+
+# --- what the values mean ------------------------------------------------------------------------------------------
+
+
+def resolve_device(name: str) -> str:
+    """Return the device that ``--device`` names, "auto" resolved.
+
+    Raises:
+        UsageError: no such device on this machine.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"The device {name!r} is not understood: give cpu, cuda, cuda:N or auto.") from None
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            found = f"{count} GPU{'s' * (count != 1)}" if count else "no GPU that torch can use"
+            raise UsageError(
+                f"The device {name!r} does not exist: this machine has {found}. Give --device cpu or auto."
+            )
+    return name
+
+
+def load_model(model: str, device: str = "auto", precision: str = "float32") -> Generator:
+    """Load MODEL for inference on the device and in the precision asked for."""
+    from gantk.checkpoints.load import load_generator
+
+    return load_generator(model, device=resolve_device(device), precision=precision)
+
+
+# --- --config ------------------------------------------------------------------------------------------------------
+
+
+def _configure(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is None or ctx.resilient_parsing:
+        return
+    settings = read_config(value)
+    table: Any = settings
+    if ctx.parent is not None:
+        for word in ctx.command_path.split()[1:]:
+            table = table.get(normalize_token(word), {})
+            if not isinstance(table, dict):
+                raise UsageError(f"{value}: {word!r} must be a table, [{word}].")
+    _check_names(ctx, ctx.command, table, value)
+    ctx.default_map = {**(ctx.default_map or {}), **_by_parameter(ctx.command, table)}
+
+
+config_option = click.option(
+    "--config",
+    metavar="FILE.toml",
+    is_eager=True,
+    expose_value=False,
+    callback=_configure,
+    help="Defaults from a settings file, one table per command; the command line wins.",
+)
+
+
+def read_config(name: str) -> dict[str, Any]:
+    """Read a settings file by path, or one of the ready-made ones by name; keys are returned with dashes.
+
+    Raises:
+        UsageError: there is no such file, or it is no TOML (the message has the line).
+    """
+    from gantk.shipped import find_shipped
+
+    path = Path(name)
+    if not path.is_file():
+        path = find_shipped("configs", name, (".toml",))
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"The settings file {path} cannot be read: {error}.") from error
+    return _dashed(settings)
+
+
+def _dashed(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {normalize_token(key): _dashed(value) if isinstance(value, dict) else value for key, value in table.items()}
+
+
+def _parameter_names(command: click.Command) -> dict[str, str]:
+    """Map every spelling a settings file may use to the parameter's name: ``output-dir`` and the option's long form."""
+    names = {}
+    for parameter in command.params:
+        if parameter.name:
+            names[normalize_token(parameter.name)] = parameter.name
+            for option in parameter.opts:
+                names.setdefault(normalize_token(option.lstrip("-")), parameter.name)
+    return names
+
+
+def _check_names(ctx: click.Context, command: click.Command, table: Mapping[str, Any], source: str) -> None:
+    known = set(_parameter_names(command))
+    if isinstance(command, click.Group):
+        known |= set(command.list_commands(ctx))
+        known |= {name for name in _all_commands() if ctx.parent is None}
+    for key in table:
+        if key not in known:
+            where = f"[{' '.join(ctx.command_path.split()[1:])}] of " if ctx.parent else ""
+            raise UsageError(f"{where}{source} has an unknown key {key!r}.{suggestion(key, known)}")
+
+
+def _all_commands() -> tuple[str, ...]:
+    from gantk.cli.main import COMMANDS
+
+    return tuple(COMMANDS)
+
+
+def _by_parameter(command: click.Command, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a command's table into click's default map, whose keys are parameter names; tables of subcommands stay."""
+    names = _parameter_names(command)
+    return {names.get(key, key): value for key, value in table.items()}
+
+
+def add_common_options(command: click.Command) -> click.Command:
+    """Give a command, and the commands of a group, ``--config`` and ``--debug``; called once for each on loading."""
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            child = command.get_command(click.Context(command), name)
+            if child is not None:
+                add_common_options(child)
+    present = {parameter.name for parameter in command.params}
+    if "config" not in present:
+        config_option(command)
+    if "debug" not in present:
+        text = "Show a traceback when something goes wrong."
+        click.option("--debug", is_flag=True, expose_value=False, help=text)(command)
+    return command

@@ -1,0 +1,38 @@
+"""The errors a user can cause: one sentence each, with the offending value, what was expected, and what to do.
+
+The command line prints them as ``Error: <sentence>`` and leaves with `exit_code`; a traceback appears only with
+``--debug``. Anything else that escapes a command is a defect of gantk and is reported as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class GantkError(Exception):
+    """Something that was asked for could not be done (exit code 1)."""
+
+    exit_code = 1
+
+
+class UsageError(GantkError):
+    """What was asked for makes no sense as it is written: a wrong option value, name, range or shape (exit code 2)."""
+
+    exit_code = 2
+
+
+def suggestion(name: str, known: Iterable[str], *, limit: int = 8) -> str:
+    """Return the end of an error about a misspelt `name`: near matches, or else what there is.
+
+    The result starts with a space and is empty when `known` is, so that it can follow any sentence.
+    """
+    import difflib
+
+    names = sorted(set(known))
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return " Did you mean " + " or ".join(repr(match) for match in near) + "?"
+    if not names:
+        return ""
+    shown = ", ".join(names[:limit])
+    return f" Known: {shown}, and {len(names) - limit} more." if len(names) > limit else f" Known: {shown}."
