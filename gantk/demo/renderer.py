@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
+
+RGB = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ CLASS_COLOURS = (
 )  # fmt: skip
 
 # Slots keep objects countable: a tree or a cloud only ever wanders a little around its own place.
-# In the order in which they appear as the count grows: x, and how far below the horizon the trunk stands.
-_TREE_SLOTS = ((0.18, 0.16), (0.94, 0.12), (0.06, 0.11), (0.82, 0.15))
+# In the order in which they appear as the count grows: x, how far below the horizon the trunk stands, the kind.
+_TREE_SLOTS = ((0.18, 0.16, "round"), (0.94, 0.12, "fir"), (0.06, 0.11, "fir"), (0.82, 0.15, "round"))
 _TREE_FRONT_TO_BACK = (0, 3, 1, 2)
 _CLOUD_SLOTS = (0.50, 0.19, 0.81)
 
@@ -123,7 +126,7 @@ def sample_scene(n: int, seed: int = 0, start: int = 0) -> Scene:
     return Scene(torch.from_numpy(factors_NF.copy()), torch.from_numpy(nuisance_NM.copy()))
 
 
-def _scramble(x: np.ndarray) -> np.ndarray:
+def _scramble(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """splitmix64: neighbouring integers become unrelated ones (uint64 arithmetic wraps, as it should)."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -144,7 +147,7 @@ def render(factors_NF: Tensor, nuisance_NM: Tensor, resolution: int = 64) -> Ren
         raise ValueError(
             f"nuisance has shape {tuple(nuisance_NM.shape)}, expected [{factors_NF.shape[0]}, {NUISANCE_DIM}]"
         )
-    f = dict(zip(FACTOR_NAMES, factors_NF[..., None, None, None].unbind(1)))
+    f = dict(zip(FACTOR_NAMES, factors_NF[..., None, None, None].unbind(1), strict=True))
     nuisance = nuisance_NM[..., None, None, None].unbind(1)
     (sun_x, sun_y, mountain_shift), nuisance = nuisance[:3], nuisance[3:]
     cloud_places, tree_places = nuisance[: 3 * len(_CLOUD_SLOTS)], nuisance[3 * len(_CLOUD_SLOTS) :]
@@ -192,17 +195,17 @@ class _Canvas:
         mask_NKHW = torch.cat([self.masks[name] for name in CLASSES], 1)
         return Render(self.image * 2 - 1, mask_NKHW)
 
-    def colour(self, rgb: tuple) -> Tensor:
+    def colour(self, rgb: RGB) -> Tensor:
         return torch.tensor(rgb, dtype=self.dtype, device=self.device).view(1, 3, 1, 1)
 
-    def ramp(self, colours: tuple, t: Tensor) -> Tensor:
+    def ramp(self, colours: tuple[RGB, RGB, RGB], t: Tensor) -> Tensor:
         """The colour at `t` in [0, 1] on the way from the first of three colours over the second to the third."""
         first, second, third = (self.colour(rgb) for rgb in colours)
-        return first + (second - first) * (2 * t).clamp(0, 1) + (third - second) * (2 * t - 1).clamp(0, 1)
+        return first + (second - first) * _unit(2 * t) + (third - second) * _unit(2 * t - 1)
 
     def fill(self, distance: Tensor, softness: float = 1.0) -> Tensor:
         """Coverage of a shape from the signed distance to its edge (negative inside); the edge is 1 pixel wide."""
-        return (0.5 - distance / (softness * self.px)).clamp(0, 1)
+        return _unit(0.5 - distance / (softness * self.px))
 
     def box(self, centre_x: Tensor, half_width: Tensor, top: Tensor, bottom: Tensor) -> Tensor:
         """Coverage of an upright rectangle: exactly the share of each pixel's area, however thin it is."""
@@ -221,20 +224,28 @@ class _Canvas:
         return self.fill(side) * self.fill(self.y - bottom)
 
 
+def _unit(t: Tensor) -> Tensor:
+    """`t` cut to [0, 1]. At the very ends its derivative is the mean of both sides', where `clamp` has none: whole
+    counts, and attributes of exactly 0, 1/2 or 1, could not be moved by their gradient otherwise."""
+    return torch.minimum(torch.maximum(t, t.new_zeros(())), t.new_ones(()))
+
+
 def _present(count: Tensor, i: int) -> Tensor:
     """How much of object i there is: 0 while the count is at most i, 1 from i + 1 on."""
-    return (count - i).clamp(0, 1)
+    return _unit(count - i)
 
 
-def _draw_tree(canvas, i, f, horizon, light, place, jitter):
-    slot_x, below = _TREE_SLOTS[i]
+def _draw_tree(
+    canvas: _Canvas, i: int, f: dict[str, Tensor], horizon: Tensor, light: Tensor, place: Tensor, jitter: Tensor
+) -> None:
+    slot_x, below, kind = _TREE_SLOTS[i]
     present = _present(f["trees"], i)
     # Opacity and size grow together: a shape of size nought would have no gradient to grow by.
-    height = (0.17 + 0.19 * f["tree_size"]) * (0.93 + 0.14 * jitter) * (0.4 + 0.6 * present)
+    height = (0.17 + 0.19 * f["tree_size"]) * (0.97 + 0.06 * jitter) * (0.4 + 0.6 * present)
     x = slot_x + 0.04 * (place - 0.5)
     base = horizon + below
     top = base - height
-    if i in (0, 3):
+    if kind == "round":
         crown = canvas.fill(canvas.ellipse(x, top + 0.38 * height, 0.25 * height, 0.38 * height))
         colour = canvas.ramp(_ROUND_CROWN, f["season"])
     else:
@@ -242,19 +253,19 @@ def _draw_tree(canvas, i, f, horizon, light, place, jitter):
         crown = torch.maximum(lower, canvas.triangle(x, 0.19 * height, top, base - 0.48 * height))
         colour = canvas.ramp(_FIR_CROWN, f["season"])
     # The side away from the light is a little darker, which tells neighbouring crowns apart.
-    shade = 1.06 - 0.16 * ((canvas.x - x) / (0.25 * height) + 0.5).clamp(0, 1)
+    shade = 1.06 - 0.16 * _unit((canvas.x - x) / (0.25 * height) + 0.5)
     canvas.paint("tree", present * crown, colour * shade * light)
     trunk = canvas.box(x, 0.045 * height, base - 0.4 * height, base)
     canvas.paint("tree", present * trunk, canvas.colour(_TRUNK) * light)
 
 
-def _draw_house(canvas, f, x, base, light):
+def _draw_house(canvas: _Canvas, f: dict[str, Tensor], x: Tensor, base: Tensor, light: Tensor) -> None:
     size = f["house_size"]
     height = 0.22 + 0.20 * size  # from the doorstep to the ridge
     half = 0.5 * (0.27 + 0.20 * size)
     eaves, ridge = base - 0.56 * height, base - height
     wall = canvas.ramp(_WALL, f["material"])
-    snow = (2 * f["season"] - 1).clamp(0, 1)
+    snow = _unit(2 * f["season"] - 1)
     roof = canvas.ramp(_ROOF, f["material"])
     roof = roof + 0.3 * snow * (canvas.colour(_GRASS[2]) - roof)
 
@@ -269,19 +280,19 @@ def _draw_house(canvas, f, x, base, light):
     canvas.paint("door", canvas.box(x, 0.17 * half, base - 0.42 * height, base), canvas.colour(_DOOR) * light)
 
     slope = 0.34 * half / (0.50 * height)  # the roof narrows upwards from the overhanging eaves
-    side = ((canvas.x - x).abs() - 1.14 * half + slope * (eaves - canvas.y)) / (1 + slope**2).sqrt()
+    gable = ((canvas.x - x).abs() - 1.14 * half + slope * (eaves - canvas.y)) / (1 + slope**2).sqrt()
     bands = canvas.fill(canvas.y - eaves - 0.03 * height) - canvas.fill(canvas.y - ridge)
-    canvas.paint("roof", canvas.fill(side) * bands, roof * light)
+    canvas.paint("roof", canvas.fill(gable) * bands, roof * light)
     under_eaves = 1 - 0.22 * canvas.fill(canvas.y - eaves - 0.09 * height, softness=3.0)
     canvas.paint("wall", canvas.box(x, half, eaves, base), wall * under_eaves * light)
     chimney = canvas.box(x + 0.5 * half, 0.13 * half, ridge - 0.10 * height, eaves)
     canvas.paint("roof", chimney, 0.8 * roof * light)
 
 
-def _draw_ground(canvas, f, house_x, horizon, light):
+def _draw_ground(canvas: _Canvas, f: dict[str, Tensor], house_x: Tensor, horizon: Tensor, light: Tensor) -> None:
     depth = (canvas.y - horizon) / (1 - horizon)
     # A path from the door towards the viewer, widening as it comes nearer.
-    spread = depth.clamp(0, 1)
+    spread = _unit(depth)
     path_x = house_x + (0.5 - house_x) * spread * spread
     path = canvas.fill((canvas.x - path_x).abs() - 0.02 - 0.10 * spread, softness=2.0)
     grass = canvas.ramp(_GRASS, f["season"]) * (0.90 + 0.12 * spread)
@@ -289,7 +300,9 @@ def _draw_ground(canvas, f, house_x, horizon, light):
     canvas.paint("ground", canvas.fill(horizon - canvas.y), colour * light)
 
 
-def _draw_cloud(canvas, i, clouds, light, place, height, size):
+def _draw_cloud(
+    canvas: _Canvas, i: int, clouds: Tensor, light: Tensor, place: Tensor, height: Tensor, size: Tensor
+) -> None:
     present = _present(clouds, i)
     x, y = _CLOUD_SLOTS[i] + 0.10 * (place - 0.5), 0.10 + 0.06 * height
     unit = (0.040 + 0.014 * size) * (0.4 + 0.6 * present)
@@ -302,26 +315,26 @@ def _draw_cloud(canvas, i, clouds, light, place, height, size):
     canvas.paint("cloud", present * coverage, canvas.colour((1.0, 1.0, 1.0)) * (0.15 + 0.85 * light))
 
 
-def _draw_mountain(canvas, f, horizon, shift, light):
+def _draw_mountain(canvas: _Canvas, f: dict[str, Tensor], horizon: Tensor, shift: Tensor, light: Tensor) -> None:
     height = 0.04 + 0.26 * f["mountain"]
-    outline, slope = 0.0, 0.0
+    outline = slope = torch.zeros_like(canvas.x)
     for centre, width, share in ((0.27, 0.19, 0.80), (0.76, 0.16, 1.0)):
         u = (canvas.x - centre - 0.10 * (shift - 0.5)) / width
         hump = share * torch.exp(-u * u)
         outline, slope = outline + hump, slope - 2 * u / width * hump
     above = horizon - canvas.y
     distance = (above - height * outline) / (1 + (height * slope) ** 2).sqrt()
-    haze = (above / 0.30).clamp(0, 1)  # paler towards the foot, whatever the height
+    haze = _unit(above / 0.30)  # paler towards the foot, whatever the height
     colour = canvas.ramp(_MOUNTAIN, f["season"]) * (1.16 - 0.36 * haze)
     # Dimmed more than the rest, to stay darker than the sky at every hour.
     canvas.paint("mountain", canvas.fill(distance), colour * light * (0.5 + 0.5 * light))
 
 
-def _draw_sky(canvas, time_of_day, horizon, sun_x, sun_y):
+def _draw_sky(canvas: _Canvas, time_of_day: Tensor, horizon: Tensor, sun_x: Tensor, sun_y: Tensor) -> None:
     disc = canvas.ellipse(sun_x, sun_y, canvas.x.new_tensor(0.065), canvas.x.new_tensor(0.065))
     canvas.paint("sun", canvas.fill(disc), canvas.ramp(_SUN, time_of_day))
     top, low = canvas.ramp(_SKY_TOP, time_of_day), canvas.ramp(_SKY_LOW, time_of_day)
-    sky = top + (low - top) * (canvas.y / horizon).clamp(0, 1)
+    sky = top + (low - top) * _unit(canvas.y / horizon)
     halo = torch.exp(-disc.clamp(min=0) / 0.09)
     sky = sky + canvas.ramp(_HALO, time_of_day) * halo * (1 - sky)
     canvas.paint("sky", torch.ones_like(canvas.visible), sky)
