@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,8 +18,7 @@ from gantk.errors import UsageError, suggestion
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-Decorator = Callable[[Decorated], Decorated]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def normalize_token(token: str) -> str:
@@ -35,43 +34,43 @@ def examples(*lines: str) -> str:
 # --- shared arguments and options ----------------------------------------------------------------------------------
 
 
-def model_argument(name: str = "model") -> Decorator[Decorated]:
+def model_argument(name: str = "model") -> Decorator:
     """MODEL: a zoo name, a checkpoint in any known format, or a gantk file."""
     return click.argument(name, metavar="MODEL")
 
 
-def output_dir_option(default: str | None = None, help: str = "") -> Decorator[Decorated]:
+def output_dir_option(default: str | None = None, help: str = "") -> Decorator:
     """``--output-dir/-o`` -> `output_dir`, str or None."""
     text = help or "Run directory; made when absent."
     return click.option("--output-dir", "-o", default=default, show_default=default is not None, help=text)
 
 
-def seed_option(default: int = 0) -> Decorator[Decorated]:
+def seed_option(default: int = 0) -> Decorator:
     """``--seed`` -> `seed`."""
     return click.option("--seed", type=click.IntRange(0), default=default, show_default=True, help="Seed of all draws.")
 
 
-def batch_size_option(default: int = 16) -> Decorator[Decorated]:
+def batch_size_option(default: int = 16) -> Decorator:
     """``--batch-size`` -> `batch_size`."""
     return click.option(
         "--batch-size", type=click.IntRange(1), default=default, show_default=True, help="Samples computed at once."
     )
 
 
-def device_option() -> Decorator[Decorated]:
+def device_option() -> Decorator:
     """``--device`` -> `device`: auto, cpu, cuda, cuda:1; resolve it with `resolve_device`."""
     return click.option(
         "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N; auto takes a GPU when there is one."
     )
 
 
-def precision_option() -> Decorator[Decorated]:
+def precision_option() -> Decorator:
     """``--precision`` -> `precision`."""
     kinds = click.Choice(["float32", "float16", "bfloat16"])
     return click.option("--precision", type=kinds, default="float32", show_default=True, help="Of the generator.")
 
 
-def truncation_option() -> Decorator[Decorated]:
+def truncation_option() -> Decorator:
     """``--truncation`` -> `truncation`, text for `gantk.latents.parse_truncation`."""
     return click.option(
         "--truncation",
@@ -81,12 +80,12 @@ def truncation_option() -> Decorator[Decorated]:
     )
 
 
-def layers_option(help: str = "Rows of wp, such as 0-3,7 or layer names; default: all.") -> Decorator[Decorated]:
+def layers_option(help: str = "Rows of wp, such as 0-3,7 or layer names; default: all.") -> Decorator:
     """``--layers`` -> `layers`, text for `gantk.latents.parse_layers`."""
     return click.option("--layers", metavar="LIST", default=None, help=help)
 
 
-def shard_option() -> Decorator[Decorated]:
+def shard_option() -> Decorator:
     """``--shard`` -> `shard`, text for `gantk.runs.parse_shard`."""
     return click.option(
         "--shard",
@@ -96,7 +95,7 @@ def shard_option() -> Decorator[Decorated]:
     )
 
 
-def overwrite_option() -> Decorator[Decorated]:
+def overwrite_option() -> Decorator:
     """``--overwrite`` -> `overwrite`."""
     return click.option(
         "--overwrite",
@@ -105,10 +104,10 @@ def overwrite_option() -> Decorator[Decorated]:
     )
 
 
-def generator_options(batch_size: int = 16) -> Decorator[Decorated]:
+def generator_options(batch_size: int = 16) -> Decorator:
     """What every command with a MODEL takes: ``--device --precision --batch-size --seed``."""
 
-    def decorate(function: Decorated) -> Decorated:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         function = seed_option()(function)
         function = batch_size_option(batch_size)(function)
         function = precision_option()(function)
@@ -117,10 +116,10 @@ def generator_options(batch_size: int = 16) -> Decorator[Decorated]:
     return decorate
 
 
-def run_options(default_dir: str | None = None) -> Decorator[Decorated]:
+def run_options(default_dir: str | None = None) -> Decorator:
     """What every command with a run directory takes: ``--output-dir --shard --overwrite``."""
 
-    def decorate(function: Decorated) -> Decorated:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         function = overwrite_option()(function)
         function = shard_option()(function)
         return output_dir_option(default_dir)(function)
