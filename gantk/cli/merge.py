@@ -1,0 +1,29 @@
+"""`gantk merge`: join the shards of a run."""
+
+from __future__ import annotations
+
+import click
+
+from gantk.cli.options import examples, output_dir_option
+
+
+@click.command(
+    epilog=examples(
+        "gantk synthesize demo --num 1000 --shard 0/2 -o runs/samples",
+        "gantk synthesize demo --num 1000 --shard 1/2 -o runs/samples",
+        "gantk merge runs/samples",
+        "gantk merge part0 part1 part2 -o runs/whole",
+    )
+)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@output_dir_option(help="Run directory of the whole; default: the first RUN.")
+def command(runs: tuple[str, ...], output_dir: str | None) -> None:
+    """Join the shards in one or several run directories into the run they are parts of.
+
+    All shards must be complete. The result has the same bytes as the run without --shard.
+    """
+    from gantk.cli.finishing import finish_of
+    from gantk.merging import merge_runs
+
+    for name, manifest in merge_runs(runs, output_dir, finish_of).items():
+        click.echo(f"{name}: {manifest}")

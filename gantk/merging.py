@@ -1,0 +1,151 @@
+"""Joining the shards of a run: check that they belong together and are all there, gather their chunks, finish."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gantk.chunks import Grid, Shard, parse_shard, shard_range
+from gantk.errors import GantkError, UsageError
+from gantk.files import open_atomic
+from gantk.runs import VOLATILE, Run, file_stem, manifests
+
+Finish = Callable[[Run], None]
+
+
+@dataclass(frozen=True)
+class ShardRun:
+    """One shard's manifest and where it is."""
+
+    directory: Path
+    path: Path
+    manifest: dict[str, Any]
+    shard: Shard
+
+
+def merge_runs(
+    directories: Sequence[str | Path], target: str | Path | None, finish_of: Callable[[str], Finish | None]
+) -> dict[str, Path]:
+    """Join the shards found in run directories into `target` (default: the first directory).
+
+    Args:
+        directories: one that all shards shared, or one for each; every command with shards there is joined.
+        target: the run directory of the whole.
+        finish_of: command -> what turns its assembled arrays into results, or None.
+
+    Returns:
+        The manifest of the whole by command.
+
+    Raises:
+        GantkError: a shard is missing or not complete, or a chunk is.
+        UsageError: the shards are of different runs, or there are none.
+    """
+    by_command: dict[str, list[ShardRun]] = {}
+    for directory in dict.fromkeys(Path(directory) for directory in directories):
+        for path, manifest in manifests(directory).items():
+            shard = parse_shard(manifest.get("arguments", {}).get("shard"))
+            if not shard.is_whole:
+                found = ShardRun(directory, path, manifest, shard)
+                by_command.setdefault(str(manifest["command"]), []).append(found)
+    if not by_command:
+        names = ", ".join(str(directory) for directory in directories)
+        raise UsageError(f"There are no shards in {names}: give the directories of runs made with --shard i/n.")
+    whole = Path(target) if target is not None else Path(directories[0])
+    return {command: _merge(command, _check(command, found), whole, finish_of) for command, found in by_command.items()}
+
+
+def _check(command: str, found: list[ShardRun]) -> list[ShardRun]:
+    """Return the shards in order, one for each index, or say what is wrong with them."""
+    count = found[0].shard.count
+    first = found[0]
+    for run in found:
+        if run.shard.count != count:
+            raise UsageError(
+                f"{run.path} is shard {run.shard} and {first.path} is shard {first.shard} of `gantk {command}`: "
+                "join shards of one division only."
+            )
+        ours, theirs = first.manifest["arguments"], run.manifest["arguments"]
+        for name in sorted((ours.keys() | theirs.keys()) - VOLATILE):
+            if ours.get(name) != theirs.get(name):
+                raise UsageError(
+                    f"{run.path} was made with {name} = {theirs.get(name)!r} and {first.path} with {ours.get(name)!r}: "
+                    "they are shards of different runs."
+                )
+    by_index = {run.shard.index: run for run in found}
+    absent = [str(Shard(index, count)) for index in range(count) if index not in by_index]
+    if absent:
+        raise GantkError(
+            f"Of `gantk {command}` the shards {', '.join(absent)} are missing: run them, then merge again."
+        )
+    for run in by_index.values():
+        if run.manifest["state"] != "complete":
+            raise GantkError(
+                f"Shard {run.shard} of `gantk {command}` in {run.directory} is {run.manifest['state']}: "
+                "run the same command again to complete it, then merge."
+            )
+    return [by_index[index] for index in range(count)]
+
+
+def _merge(command: str, shards: list[ShardRun], target: Path, finish_of: Callable[[str], Finish | None]) -> Path:
+    first = shards[0].manifest
+    arguments = {name: value for name, value in first["arguments"].items() if name != "shard"}
+    arguments["output_dir"] = os.fspath(target)
+    with Run.begin(target, command, arguments, first["seed"], first["device"]) as run:
+        run.manifest["shards"] = len(shards)
+        run.manifest["argv"] = first["argv"]
+        for shard in shards:
+            _gather_outputs(run, shard)
+        for name, value in first["results"].items():
+            if all(shard.manifest["results"].get(name) == value for shard in shards):
+                run.record(name, value)
+        for name, about in first["arrays"].items():
+            ledger = run.ledger({name: about["join"]}, about["total"], about["chunk"])
+            for index in ledger.absent():
+                _gather_chunk(ledger.path(name, index), shards, Grid(about["total"], about["chunk"]), index, command)
+            run.assemble(ledger)
+        finish = finish_of(command)
+        if finish is not None:
+            finish(run)
+        manifest = run.manifest_path
+    for shard in shards:  # now part of the whole
+        if shard.directory.resolve() == target.resolve():
+            shard.path.unlink(missing_ok=True)
+    return manifest
+
+
+def _gather_chunk(target: Path, shards: list[ShardRun], grid: Grid, index: int, command: str) -> None:
+    owner = next(run for run in shards if index in shard_range(len(grid), run.shard))
+    source = owner.directory / "chunks" / file_stem(command) / target.name
+    if not source.exists():
+        raise GantkError(
+            f"The chunk {source} is missing although shard {owner.shard} says it is complete: "
+            f"run that shard again with --overwrite, then merge."
+        )
+    _link_or_copy(source, target)
+
+
+def _gather_outputs(run: Run, shard: ShardRun) -> None:
+    """Bring what a shard made besides its arrays (images, say) into the whole."""
+    for name, about in shard.manifest["outputs"].items():
+        source = shard.directory / name
+        if shard.directory.resolve() != run.directory.resolve() and source.exists():
+            files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
+            for file in files:
+                _link_or_copy(file, run.directory / file.relative_to(shard.directory))
+        run.output(name, about)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # another file system, or one without links
+        os.link(source, target)
+        return
+    with open(source, "rb") as read, open_atomic(target) as write:
+        shutil.copyfileobj(read, write, 1 << 20)

@@ -1,0 +1,89 @@
+"""What every test shares: one thread, a home of its own, and the reference files where they are."""
+
+from __future__ import annotations
+
+import os
+
+# Two spinning threads per worker are slower than one; must be set before torch is imported.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = Path(os.environ.get("GANTK_REFERENCE") or ROOT.parent / "shared" / "reference")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, and say why."""
+    no_reference = pytest.mark.skip(reason=f"the reference files are not there ({REFERENCE})")
+    no_browser = pytest.mark.skip(reason="no Chromium was found (set GANTK_CHROMIUM to its path)")
+    for item in items:
+        if item.get_closest_marker("reference") and not REFERENCE.is_dir():
+            item.add_marker(no_reference)
+        if item.get_closest_marker("browser") and find_browser() is None:
+            item.add_marker(no_browser)
+
+
+def find_browser() -> str | None:
+    import shutil
+
+    given = os.environ.get("GANTK_CHROMIUM")
+    if given:
+        return given if Path(given).exists() else None
+    return next((path for path in map(shutil.which, BROWSERS) if path), None)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def reference_dir() -> Path:
+    """The folder of reference checkpoints; a test that asks for it is skipped where it is absent."""
+    if not REFERENCE.is_dir():
+        pytest.skip(f"the reference files are not there ({REFERENCE})")
+    return REFERENCE
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium; a test that asks for it is skipped where there is none."""
+    path = find_browser()
+    if path is None:
+        pytest.skip("no Chromium was found (set GANTK_CHROMIUM to its path)")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees what the user has pulled."""
+    monkeypatch.setenv("GANTK_HOME", str(tmp_path_factory.getbasetemp() / "gantk-home"))
+
+
+@pytest.fixture
+def gantk_command(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    """Run `gantk WORDS...` in this process as the console script would: returns exit code, stdout, stderr."""
+    from gantk.cli.main import run
+
+    def call(*words: str | Path) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = run([str(word) for word in words])
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    yield call
