@@ -1,0 +1,1 @@
+"""The model zoo: every architecture behind one `Generator` contract."""

@@ -1,0 +1,363 @@
+"""The Generator contract: everything an analysis may ask of a network.
+
+Shape legend: N samples, Z latent width, D width of w, L rows of `wp`, C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gantk.errors import GantkError, UsageError
+
+Styles = tuple[Tensor, ...]
+Deltas = Mapping["str | int", tuple[Tensor, "Tensor | float"]]
+Noise = "str | int | Sequence[int] | Tensor"
+
+AVERAGE_SAMPLES = 4096  # codes behind a w_avg that the file did not bring
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """wp_l = w_avg + psi * (w - w_avg) on the first `layers` rows; None means every row, more than L is clipped."""
+
+    psi: float
+    layers: int | None = None
+
+    def rows(self, num_layers: int) -> int:
+        """How many of `num_layers` rows are pulled."""
+        return num_layers if self.layers is None else max(0, min(self.layers, num_layers))
+
+    def strengths(self, num_layers: int) -> list[float]:
+        """psi on the truncated rows, 1 elsewhere: by how much a move of w moves each row."""
+        rows = self.rows(num_layers)
+        return [self.psi] * rows + [1.0] * (num_layers - rows)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step of the synthesis network.
+
+    Attributes:
+        index, name: position in `Generator.layers` and its name, such as `32x32/conv1`.
+        resolution, channels: of its feature map; a StyleGAN2 ToRGB's map is the accumulated image.
+        row: the row of `wp` that feeds it, None for layers without a style.
+        weight: state-dict name of its convolution weight, None when there is none.
+        affine: state-dict prefix of its style affine, None when there is none.
+        style_dim: width of its style vector, 0 when there is none.
+        has_map: whether `trace` can return its output (several convolutions of one block share the last one's map).
+        is_rgb: whether it writes to the image.
+    """
+
+    index: int
+    name: str
+    resolution: int
+    channels: int
+    row: int | None = None
+    weight: str | None = None
+    affine: str | None = None
+    style_dim: int = 0
+    has_map: bool = True
+    is_rgb: bool = False
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """What a network is and can do; an analysis reads this instead of asking for the family's name."""
+
+    family: str
+    resolution: int
+    image_channels: int
+    z_dim: int
+    w_dim: int
+    wp_dim: int
+    label_dim: int
+    num_layers: int
+    spaces: tuple[str, ...] = ("z", "w", "wp", "s")
+    z_distribution: str = "normal"
+    normalizes_z: bool = True
+    truncation: Truncation | None = None
+    can_truncate: bool = True
+    label_required: bool = False
+    has_noise: bool = False
+    has_lod: bool = False
+    has_transform: bool = False
+    has_bn_truncation: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """Synthesis interrupted just before layer `index`: the map, the image so far, a residual block's shortcut."""
+
+    index: int
+    x: Tensor | None
+    image: Tensor | None = None
+    shortcut: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """The keyword arguments of `synthesize`, checked once against what the family has."""
+
+    noise: Any = "const"
+    bn_truncation: float | None = None
+    deltas: Mapping[int, tuple[Tensor, Tensor]] = dataclasses.field(default_factory=dict)
+    lod: float | None = None
+    transform: Tensor | None = None
+
+
+class Generator(nn.Module):
+    """Base of every family. A family fills `spec`, `layers`, `map`, `styles` and `_run`; the rest is shared."""
+
+    spec: GeneratorSpec
+    layers: tuple[Layer, ...]
+    config: Any
+    config_class: ClassVar[type]
+    w_avg: Tensor | None
+    source: str = "constructed"
+    estimated_average: bool = False
+
+    # --- codes -------------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    def sample_z(self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None) -> Tensor:
+        """Codes `start .. start+n-1` of `seed`, [n, Z]; each is bit-equal whatever the batch, device or shard.
+
+        `truncation` scales (and for a truncated normal bounds) the draw as the family's authors do.
+        """
+        from gantk.seeding import sample_z
+
+        z = sample_z(n, self.spec.z_dim, seed=seed, start=start, distribution=self.spec.z_distribution)
+        z_ND = torch.from_numpy(z).to(self.device, self.dtype)
+        return z_ND if truncation is None else z_ND * truncation
+
+    def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
+        """z [N, Z] and label (int64 [N] or float [N, C]) to w [N, D], before truncation and repetition."""
+        raise NotImplementedError  # the abstract half of the contract
+
+    def expand(self, w_ND: Tensor, truncation: Truncation | None = None) -> Tensor:
+        """w [N, D] to wp [N, L, D]: repeated, the first rows pulled towards `w_avg` when a truncation is given."""
+        self._check_width("w", w_ND, 2, self.spec.w_dim)
+        wp_NLD = w_ND.unsqueeze(1).expand(-1, self.spec.num_layers, -1)
+        if truncation is None:
+            return wp_NLD
+        if not self.spec.can_truncate:
+            raise UsageError(
+                f"a {self.spec.family} has no mean code to pull to, so truncation psi={truncation.psi} cannot apply; "
+                "leave --truncation out"
+            )
+        strength_L1 = w_ND.new_tensor(truncation.strengths(self.spec.num_layers)).unsqueeze(-1)
+        average_D = self.average_w().to(w_ND.dtype)
+        # written so that psi = 1 gives w back exactly
+        return torch.where(strength_L1 == 1, wp_NLD, average_D + strength_L1 * (wp_NLD - average_D))
+
+    def average_w(self) -> Tensor:
+        """The file's `w_avg`; without one the mean of 4096 seeded codes, computed once and marked as estimated."""
+        if self.w_avg is None:
+            with torch.no_grad():
+                chunks = [
+                    self.map(self.sample_z(512, seed=0, start=start), self._zero_label(512)).sum(0)
+                    for start in range(0, AVERAGE_SAMPLES, 512)
+                ]
+            self.w_avg = torch.stack(chunks).sum(0) / AVERAGE_SAMPLES
+            self.estimated_average = True
+        return self.w_avg
+
+    def styles(self, wp_NLD: Tensor) -> Styles:
+        """wp [N, L, D] to space s: one vector per styled layer, in the order of `layers`, as the layer multiplies it."""
+        raise NotImplementedError  # the abstract half of the contract
+
+    # --- images ------------------------------------------------------------------------------------------------
+
+    def synthesize(
+        self,
+        wp: Tensor | Sequence[Tensor],
+        *,
+        noise: Any = "const",
+        bn_truncation: float | None = None,
+        start: State | None = None,
+        weight_deltas: Deltas | None = None,
+        lod: float | None = None,
+        transform: Tensor | None = None,
+    ) -> Tensor:
+        """Codes wp [N, L, D] (or styles) to images [N, C, H, W], nominally in [-1, 1].
+
+        Args:
+            noise: `const`, `none`, or one seed per sample (an int for all, a sequence, an int tensor).
+            bn_truncation: in (0, 1], for families whose batch-norm statistics depend on it.
+            start: a state from `cache`; the layers before it are not computed.
+            weight_deltas: `{layer: (delta, strength)}`, strength a float or [N]: weight + strength * delta per sample.
+            lod: level of detail of a progressively grown network; the file's own by default.
+            transform: StyleGAN3's forward motion of the image, [3, 3] or [N, 3, 3].
+        """
+        options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
+        image, _, _ = self._run(self._codes(wp), options, frozenset(), start, None)
+        if image is None:
+            raise GantkError("the network ended without an image")  # pragma: no cover - a family's own mistake
+        return image
+
+    def trace(
+        self,
+        wp: Tensor | Sequence[Tensor],
+        taps: Iterable[str | int],
+        *,
+        image: bool = True,
+        start: State | None = None,
+        noise: Any = "const",
+        bn_truncation: float | None = None,
+        weight_deltas: Deltas | None = None,
+        lod: float | None = None,
+        transform: Tensor | None = None,
+        **family: Any,
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """Like `synthesize`, and the maps of the layers named in `taps`; stops early with `image=False`."""
+        options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
+        wanted = [self.layer(tap) for tap in taps]
+        for layer in wanted:
+            if not layer.has_map:
+                raise UsageError(f"layer {layer.name} has no map of its own; its block's last layer has")
+        stop = None if image else max((layer.index for layer in wanted), default=-1) + 1
+        names = frozenset(layer.name for layer in wanted)
+        picture, maps, _ = self._run(self._codes(wp), options, names, start, stop, **family)
+        missing = names - maps.keys()
+        if missing:
+            raise UsageError(f"taps {sorted(missing)} lie before the cached state and were not computed")
+        return picture, {layer.name: maps[layer.name] for layer in wanted}
+
+    def cache(
+        self,
+        wp: Tensor | Sequence[Tensor],
+        before: str | int,
+        *,
+        noise: Any = "const",
+        bn_truncation: float | None = None,
+        weight_deltas: Deltas | None = None,
+        lod: float | None = None,
+        transform: Tensor | None = None,
+    ) -> State:
+        """The state just before a layer, which `synthesize(..., start=state)` continues from."""
+        options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
+        _, _, state = self._run(self._codes(wp), options, frozenset(), None, self.layer(before).index)
+        return state
+
+    def layer(self, key: str | int) -> Layer:
+        """A layer by name or index; near matches are offered for a misspelt name."""
+        if isinstance(key, int) or str(key).lstrip("-").isdigit():
+            if not 0 <= int(key) < len(self.layers):
+                raise UsageError(f"layer {key} is out of range: this network has layers 0 to {len(self.layers) - 1}")
+            return self.layers[int(key)]
+        for layer in self.layers:
+            if layer.name == key:
+                return layer
+        import difflib
+
+        near = difflib.get_close_matches(key, [layer.name for layer in self.layers], 3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else f"; layers are named like {self.layers[-1].name}"
+        raise UsageError(f"no layer is named {key!r}{hint}")
+
+    def set_precision(self, precision: str) -> Generator:
+        """`float32`, or `float16` / `bfloat16` for the layers the original ran in half precision; returns self."""
+        if precision != "float32":
+            raise UsageError(f"a {self.spec.family} runs in float32 only, not {precision}")
+        return self
+
+    # --- for the families --------------------------------------------------------------------------------------
+
+    def _run(
+        self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None
+    ) -> tuple[Tensor | None, dict[str, Tensor], State]:
+        """Run the layers from `start` to before `stop`; return the image (None if stopped), the maps, the state."""
+        raise NotImplementedError  # the abstract half of the contract
+
+    def _codes(self, wp: Tensor | Sequence[Tensor]) -> Styles:
+        if not isinstance(wp, Tensor):
+            return tuple(wp)
+        if wp.ndim != 3 or wp.shape[1] != self.spec.num_layers or wp.shape[2] != self.spec.wp_dim:
+            raise UsageError(
+                f"codes of shape {tuple(wp.shape)} do not fit: this network takes wp of shape "
+                f"[N, {self.spec.num_layers}, {self.spec.wp_dim}]"
+            )
+        return self.styles(wp)
+
+    def _options(
+        self, noise: Any, bn_truncation: float | None, deltas: Deltas | None, lod: float | None, transform: Any
+    ) -> Options:
+        spec = self.spec
+        if isinstance(noise, str):
+            if noise not in ("const", "none"):
+                raise UsageError(f"noise {noise!r} is neither const, none nor a seed per sample")
+        elif not spec.has_noise:
+            raise UsageError(f"a {spec.family} has no noise inputs, so a noise seed cannot apply; use const or none")
+        for name, value, has in (
+            ("bn_truncation", bn_truncation, spec.has_bn_truncation),
+            ("lod", lod, spec.has_lod),
+            ("transform", transform, spec.has_transform),
+        ):
+            if value is not None and not has:
+                raise UsageError(f"{name} does not apply to this {spec.family}")
+        if bn_truncation is not None and not 0 < bn_truncation <= 1:
+            raise UsageError(f"bn_truncation {bn_truncation} is not in (0, 1]")
+        return Options(noise, bn_truncation, self._check_deltas(deltas or {}), lod, transform)
+
+    def _check_deltas(self, deltas: Deltas) -> dict[int, tuple[Tensor, Tensor]]:
+        checked = {}
+        for key, (delta, strength) in deltas.items():
+            layer = self.layer(key)
+            if layer.weight is None:
+                raise UsageError(f"layer {layer.name} has no convolution weight to edit")
+            shape = self.get_parameter(layer.weight).shape
+            if delta.shape != shape:
+                raise UsageError(f"a delta of shape {tuple(delta.shape)} does not fit {layer.name}: {tuple(shape)}")
+            strength_N = torch.as_tensor(strength, device=delta.device, dtype=delta.dtype)
+            checked[layer.index] = (delta, strength_N.reshape(-1))
+        return checked
+
+    def _label_matrix(self, label: Tensor | None, n: int, like: Tensor) -> Tensor | None:
+        """Labels as float rows [n, C]: ids become one-hot, rows pass, None is zeros; None without label inputs."""
+        classes = self.spec.label_dim
+        if classes == 0:
+            if label is not None:
+                raise UsageError(f"this {self.spec.family} is not conditional and takes no label")
+            return None
+        if label is None:
+            if self.spec.label_required:
+                raise UsageError(f"this {self.spec.family} needs a label: a class from 0 to {classes - 1} per sample")
+            return like.new_zeros(n, classes)
+        if label.ndim == 1 and not label.is_floating_point():
+            if label.shape[0] != n:
+                raise UsageError(f"{label.shape[0]} labels were given for {n} samples")
+            return torch.nn.functional.one_hot(label.to(like.device), classes).to(like.dtype)
+        if label.shape != (n, classes):
+            raise UsageError(f"labels of shape {tuple(label.shape)} do not fit: [{n}] ids or [{n}, {classes}] rows")
+        return label.to(like)
+
+    def _zero_label(self, n: int) -> Tensor | None:
+        return torch.full((n, self.spec.label_dim), 1.0 / self.spec.label_dim) if self.spec.label_required else None
+
+    def _check_width(self, name: str, code: Tensor, ndim: int, width: int) -> None:
+        if code.ndim != ndim or code.shape[-1] != width:
+            raise UsageError(f"{name} of shape {tuple(code.shape)} does not fit: its last dimension must be {width}")
+
+
+def seeded_noise(seeds: Any, n: int, layer: int, height: int, width: int, like: Tensor) -> Tensor:
+    """Noise maps [n, 1, height, width] that depend on (seed of the sample, layer) only, never on the batch."""
+    seed_list = [int(seeds)] * n if isinstance(seeds, int) else [int(seed) for seed in seeds]
+    if len(seed_list) != n:
+        raise UsageError(f"{len(seed_list)} noise seeds were given for {n} samples")
+    maps = []
+    for seed in seed_list:
+        source = torch.Generator().manual_seed((seed * 1_000_003 + layer) % (1 << 63))
+        maps.append(torch.randn(1, height, width, generator=source))
+    return torch.stack(maps).to(like)

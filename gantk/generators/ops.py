@@ -1,0 +1,184 @@
+"""Operations several families share: normalisation, FIR resampling, equalised layers, modulated convolution.
+
+Shape legend: N samples, I input channels, O output channels, C channels, H x W pixels, K filter taps.
+
+Filters are 1-D taps (every published filter is separable) applied as true convolutions along both axes, each axis in
+its own pass and, where the rate changes, in polyphase form: no zero is ever inserted and multiplied.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SQRT2 = math.sqrt(2.0)
+LEAK = 0.2
+BOX = (0.5, 0.5)
+
+
+def pixel_norm(x: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x / sqrt(mean(x^2) + eps) along `dim`."""
+    return x * torch.rsqrt(x.square().mean(dim, keepdim=True) + eps)
+
+
+def leaky(x: Tensor, clamp: float | None = None) -> Tensor:
+    """Leaky ReLU 0.2, optionally clamped. Gains are folded into the operands before it (it is homogeneous)."""
+    x = F.leaky_relu(x, LEAK)
+    return x if clamp is None else x.clamp(-clamp, clamp)
+
+
+def fir(x_NCHW: Tensor, taps: tuple[float, ...], pad: tuple[int, int], gain: float = 1.0, stride: int = 1) -> Tensor:
+    """Zero-pad by (before, after) on both axes, convolve both axes with `taps`, multiply by `gain`, keep every stride-th.
+
+    A depthwise convolution with the outer product: for 4 taps faster than two passes or than shifted slices.
+    """
+    channels = x_NCHW.shape[1]
+    line = x_NCHW.new_tensor(taps[::-1])
+    kernel = (line[:, None] * line * gain).expand(channels, 1, -1, -1)
+    if pad[0] == pad[1] >= 0:
+        return F.conv2d(x_NCHW, kernel, stride=stride, padding=pad[0], groups=channels)
+    return F.conv2d(F.pad(x_NCHW, (pad[0], pad[1], pad[0], pad[1])), kernel, stride=stride, groups=channels)
+
+
+def upsample2d(x_NCHW: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """Twice the size: zero-insertion, pad ((K+1)//2, (K-2)//2 + ...) and filter with gain 4, in polyphase form.
+
+    Output sample 2m + r only meets the taps of one phase, so each phase is a short filter on the small image.
+    """
+    p = len(taps) - 2
+    before = (p + 1) // 2 + 1  # of the zero-stuffed signal, as every StyleGAN2 pads
+    for dim in (3, 2):
+        size = x_NCHW.shape[dim]
+        phases = []
+        for r in range(2):
+            # out[2m + r] = sum_k flipped[k] * stuffed[2m + r + k - before]; stuffed[2j] = x[j], odd entries are zero
+            picks = [((r + k - before) // 2, 2 * tap) for k, tap in enumerate(taps[::-1]) if (r + k - before) % 2 == 0]
+            low = min(offset for offset, _ in picks)
+            high = max(offset for offset, _ in picks)
+            spare = [0, 0, 0, 0]
+            spare[2 * (3 - dim)], spare[2 * (3 - dim) + 1] = max(0, -low), max(0, high)
+            padded = F.pad(x_NCHW, spare)
+            base = max(0, -low)
+            phase = None
+            for offset, weight in picks:
+                term = padded.narrow(dim, base + offset, size)
+                phase = term * weight if phase is None else torch.add(phase, term, alpha=weight)
+            phases.append(phase)
+        x_NCHW = torch.stack([p for p in phases if p is not None], dim + 1).flatten(dim, dim + 1)
+    return x_NCHW
+
+
+def downsample2d(x_NCHW: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """Half the size: pad, filter, keep every second sample; only kept samples are computed."""
+    p = len(taps) - 2
+    return fir(x_NCHW, taps, ((p + 1) // 2, p // 2), stride=2)
+
+
+class Dense(nn.Module):
+    """Equalised dense layer: weight stored at unit scale / lr, multiplied by lr / sqrt(in) (bias by lr) at run time."""
+
+    def __init__(self, inputs: int, outputs: int, *, lr: float = 1.0, bias: bool = True, bias_init: float = 0.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr)
+        self.bias = nn.Parameter(torch.full((outputs,), float(bias_init))) if bias else None
+        self.scale, self.lr = lr / math.sqrt(inputs), lr
+
+    def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
+        bias = None if self.bias is None else self.bias * (self.lr * gain)
+        return F.linear(x, self.weight * (self.scale * gain), bias)
+
+
+class Conv(nn.Module):
+    """Equalised convolution with optional FIR resampling (discriminators, skip connections)."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, bias: bool = True, up: bool = False, down: bool = False,
+        taps: tuple[float, ...] = (0.125, 0.375, 0.375, 0.125),
+    ):  # fmt: skip
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.scale = 1 / math.sqrt(inputs * kernel * kernel)
+        self.kernel, self.up, self.down, self.taps = kernel, up, down, taps
+
+    def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
+        """Linear output times `gain`, bias included."""
+        weight = self.weight * (self.scale * gain)
+        bias = None if self.bias is None else self.bias * gain
+        weight = weight.to(x.dtype)
+        bias = None if bias is None else bias.to(x.dtype)
+        if self.up:
+            # a 1x1 convolution and the upsampling commute; the small one first
+            return upsample2d(F.conv2d(x, weight, bias, padding=self.kernel // 2), self.taps)
+        if self.down and self.kernel == 1:
+            return F.conv2d(downsample2d(x, self.taps), weight, bias)
+        if self.down:
+            p = len(self.taps) - 2 + self.kernel - 1
+            if self.taps == BOX:  # filter and convolution in one 4x4 kernel: no full-size map in between
+                wide = F.pad(weight, (1, 1, 1, 1))
+                weight = (wide[..., 1:, 1:] + wide[..., :-1, 1:] + wide[..., 1:, :-1] + wide[..., :-1, :-1]) / 4
+                return F.conv2d(x, weight, bias, stride=2, padding=1)
+            return F.conv2d(fir(x, self.taps, ((p + 1) // 2, p // 2)), weight, bias, stride=2)
+        return F.conv2d(x, weight, bias, padding=self.kernel // 2)
+
+
+def modulated_conv(
+    x_NIHW: Tensor, weight_OIKK: Tensor, style_NI: Tensor, *, demodulate: bool, up: bool,
+    taps: tuple[float, ...] = (), gain: float = 1.0, delta: tuple[Tensor, Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """StyleGAN2's modulated convolution (Karras et al. 2020, section 2.2) by scaling activations, not weights.
+
+    The style multiplies the input channels and the demodulation the output channels, so one shared convolution
+    serves the batch. A weight delta with per-sample strength t adds a second shared convolution, and the norm of
+    W + t * delta is quadratic in t: three small matrix products give it for every sample.
+
+    Args:
+        delta: (delta_OIKK, strength [N] or [1]).
+
+    Returns:
+        The convolution's output [N, O, H', W'] without demodulation, and the factor [N, O] still to multiply
+        (`gain` included), left to the caller so that it joins noise and bias in one pass.
+    """
+    scale = 1 / math.sqrt(weight_OIKK[0].numel())
+    dtype = x_NIHW.dtype
+    if dtype != weight_OIKK.dtype:
+        # half precision: bring both operands to at most 1; demodulation cancels what it divides by
+        style_max_N1 = style_NI.abs().amax(1, keepdim=True).clamp_min(1e-12)
+        style_x, style_back = style_NI / style_max_N1, style_max_N1
+    else:
+        style_x, style_back = style_NI, None
+    x = x_NIHW * style_x.to(dtype)[:, :, None, None]
+    y = _convolve(x, (weight_OIKK * scale).to(dtype), up)
+    if delta is not None:
+        delta_OIKK, strength = delta
+        y = y + strength.to(dtype)[:, None, None, None] * _convolve(x, (delta_OIKK * scale).to(dtype), up)
+    factor_NO = y.new_full((y.shape[0], y.shape[1]), gain, dtype=style_NI.dtype)
+    if demodulate:
+        energy_OI = (weight_OIKK * scale).square().sum((2, 3))
+        energy_NO = style_NI.square() @ energy_OI.t()
+        if delta is not None:
+            square_NI, t = style_NI.square(), strength.to(style_NI.dtype)[:, None]
+            cross_OI = (weight_OIKK * delta_OIKK * scale**2).sum((2, 3))
+            delta_OI = (delta_OIKK * scale).square().sum((2, 3))
+            energy_NO = energy_NO + 2 * t * (square_NI @ cross_OI.t()) + t.square() * (square_NI @ delta_OI.t())
+        factor_NO = factor_NO * torch.rsqrt(energy_NO + 1e-8)
+    if style_back is not None:
+        factor_NO = factor_NO * style_back
+    if up:
+        y = fir(y, taps, _up_pad(taps), 4.0)
+    return y, factor_NO
+
+
+def _up_pad(taps: tuple[float, ...]) -> tuple[int, int]:
+    """Padding of the FIR after a stride-2 transposed 3x3 convolution (output 2H+1) that leaves 2H samples."""
+    p = (len(taps) - 2) - 2
+    return (p + 1) // 2 + 1, p // 2 + 1
+
+
+def _convolve(x: Tensor, weight: Tensor, up: bool) -> Tensor:
+    if up:
+        return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    return F.conv2d(x, weight, padding=weight.shape[-1] // 2)

@@ -1,0 +1,33 @@
+"""Families by name. Modules are imported when a family is built, not before."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gantk.errors import GantkError
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
+
+FAMILIES: dict[str, str] = {
+    "stylegan2": "gantk.generators.stylegan2:StyleGAN2",
+}
+
+
+def family_class(family: str) -> type[Generator]:
+    """The generator class of a family."""
+    if family not in FAMILIES:
+        raise GantkError(f"no generator family is named {family!r}; known are {', '.join(FAMILIES)}")
+    module, name = FAMILIES[family].split(":")
+    cls: type[Generator] = getattr(import_module(module), name)
+    return cls
+
+
+def build(family: str, config: dict[str, Any]) -> Generator:
+    """A generator with random weights from a family name and the plain dictionary of its configuration."""
+    cls = family_class(family)
+    try:
+        return cls(cls.config_class.from_dict(config))  # type: ignore[attr-defined, call-arg]
+    except (TypeError, KeyError) as error:
+        raise GantkError(f"the configuration of this {family} does not fit: {error}") from error

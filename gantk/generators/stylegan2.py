@@ -1,0 +1,285 @@
+"""StyleGAN2 (Karras et al. 2020), as its authors and every port of it wrote it.
+
+Shape legend: N samples, Z latent, D width of w, L rows of wp, I/O/C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantk.errors import GantkError
+from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation, seeded_noise
+from gantk.generators.ops import SQRT2, Conv, Dense, leaky, modulated_conv, pixel_norm, upsample2d
+
+
+@dataclass(frozen=True)
+class StyleGAN2Config:
+    """Everything the tensors cannot say by themselves; readers infer the rest from shapes.
+
+    Attributes:
+        channels: feature maps at 4, 8, ..., resolution.
+        mapping_width: width of the hidden mapping layers.
+        label_rule: `none`; `joint`: a bias-free matrix, then one pixel norm over z and label together (TensorFlow);
+            `separate`: a dense layer with bias and a pixel norm of its own (stylegan2-ada).
+        label_width: columns of the label embedding.
+        resample_filter: 1-D taps, sum 1.
+        conv_clamp: activations are clamped to +- this; not visible in the weights.
+        truncation_psi, truncation_layers: what a plain run of the file's own program applies.
+        num_half_resolutions: the highest resolutions that run in half precision when asked to.
+    """
+
+    resolution: int
+    channels: tuple[int, ...]
+    image_channels: int = 3
+    z_dim: int = 512
+    w_dim: int = 512
+    label_dim: int = 0
+    mapping_layers: int = 8
+    mapping_width: int = 512
+    mapping_lr: float = 0.01
+    label_rule: str = "none"
+    label_width: int = 0
+    normalize_z: bool = True
+    architecture: str = "skip"
+    resample_filter: tuple[float, ...] = (0.125, 0.375, 0.375, 0.125)
+    conv_clamp: float | None = None
+    use_noise: bool = True
+    truncation_psi: float | None = None
+    truncation_layers: int | None = None
+    num_half_resolutions: int = 4
+
+    def __post_init__(self) -> None:
+        steps = math.log2(self.resolution) if self.resolution > 0 else 0.0
+        if self.resolution < 4 or steps != int(steps):
+            raise GantkError(f"a StyleGAN2 resolution is a power of two from 4 on, not {self.resolution}")
+        if len(self.channels) != int(steps) - 1:
+            raise GantkError(f"{len(self.channels)} channel counts for resolution {self.resolution}: {int(steps) - 1} needed")
+        if self.architecture not in ("skip", "resnet", "orig"):
+            raise GantkError(f"StyleGAN2 architecture {self.architecture!r} is none of skip, resnet, orig")
+        if self.label_rule not in ("none", "joint", "separate"):
+            raise GantkError(f"label rule {self.label_rule!r} is none of none, joint, separate")
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> StyleGAN2Config:
+        tuples = {key: tuple(values[key]) for key in ("channels", "resample_filter") if key in values}
+        return cls(**{**values, **tuples})
+
+
+class Mapping(nn.Module):
+    """z (and label) to w: pixel norm, dense layers with learning rate 0.01, leaky ReLU with gain sqrt 2."""
+
+    def __init__(self, config: StyleGAN2Config):
+        super().__init__()
+        self.config = config
+        separate = config.label_rule == "separate"
+        if config.label_rule != "none":
+            self.embed = Dense(config.label_dim, config.label_width, bias=separate)
+            if not separate:  # TensorFlow's label matrix carries no run-time factor
+                self.embed.scale = 1.0
+        width = config.z_dim + (config.label_width if config.label_rule != "none" else 0)
+        for i in range(config.mapping_layers):
+            last = i == config.mapping_layers - 1
+            outputs = config.w_dim if last else config.mapping_width
+            self.add_module(f"dense{i}", Dense(width, outputs, lr=config.mapping_lr))
+            width = outputs
+
+    def forward(self, z_NZ: Tensor, label_NC: Tensor | None) -> Tensor:
+        x = z_NZ
+        if self.config.label_rule == "separate":
+            assert label_NC is not None
+            x = pixel_norm(x) if self.config.normalize_z else x
+            x = torch.cat([x, pixel_norm(self.embed(label_NC))], 1)
+        else:
+            if label_NC is not None:
+                x = torch.cat([x, self.embed(label_NC)], 1)
+            x = pixel_norm(x) if self.config.normalize_z or label_NC is not None else x
+        for i in range(self.config.mapping_layers):
+            x = leaky(self.get_submodule(f"dense{i}")(x, gain=SQRT2))
+        return x
+
+
+class StyledConv(nn.Module):
+    """Modulated 3x3 convolution, noise, bias, leaky ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, resolution: int, config: StyleGAN2Config, up: bool):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.affine = Dense(config.w_dim, inputs, bias_init=1.0)
+        self.up, self.taps, self.clamp = up, config.resample_filter, config.conv_clamp
+        if config.use_noise:
+            self.noise_strength = nn.Parameter(torch.zeros([]))
+            self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.noise_const: Tensor
+
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None, gain: float, delta: Any) -> Tensor:
+        y, factor_NO = modulated_conv(
+            x, self.weight, style, demodulate=True, up=self.up, taps=self.taps, gain=gain * SQRT2, delta=delta
+        )
+        shift = (self.bias * (gain * SQRT2))[None, :, None, None]
+        if noise is not None:
+            shift = shift + noise * (self.noise_strength * (gain * SQRT2))
+        y = torch.addcmul(shift.to(y.dtype), y, factor_NO.to(y.dtype)[:, :, None, None])
+        return leaky(y, None if self.clamp is None else self.clamp * gain)
+
+
+class ToRGB(nn.Module):
+    """Modulated 1x1 convolution to the image, without demodulation, noise or activation."""
+
+    def __init__(self, inputs: int, config: StyleGAN2Config):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(config.image_channels, inputs, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(config.image_channels))
+        self.affine = Dense(config.w_dim, inputs, bias_init=1.0)
+        self.clamp = config.conv_clamp
+
+    def forward(self, x: Tensor, style: Tensor, delta: Any) -> Tensor:
+        y, factor_NO = modulated_conv(x, self.weight, style, demodulate=False, up=False, delta=delta)
+        if y.dtype != self.weight.dtype:
+            y = y.to(self.weight.dtype)  # the image accumulates in full precision
+        y = torch.addcmul(self.bias[None, :, None, None], y, factor_NO[:, :, None, None])
+        return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
+
+
+class Block(nn.Module):
+    """One resolution: (up-)convolutions, and ToRGB or a shortcut as the architecture has it."""
+
+    def __init__(self, config: StyleGAN2Config, level: int):
+        super().__init__()
+        resolution, channels = 4 << level, config.channels[level]
+        last = level == len(config.channels) - 1
+        if level:
+            self.conv0 = StyledConv(config.channels[level - 1], channels, resolution, config, up=True)
+        self.conv1 = StyledConv(channels, channels, resolution, config, up=False)
+        if config.architecture == "skip" or last:
+            self.torgb = ToRGB(channels, config)
+        if config.architecture == "resnet" and level:
+            self.skip = Conv(
+                config.channels[level - 1], channels, 1, bias=False, up=True, taps=config.resample_filter
+            )
+
+
+class Synthesis(nn.Module):
+    def __init__(self, config: StyleGAN2Config):
+        super().__init__()
+        self.const = nn.Parameter(torch.randn(config.channels[0], 4, 4))
+        for level in range(len(config.channels)):
+            self.add_module(f"b{4 << level}", Block(config, level))
+
+
+class StyleGAN2(Generator):
+    """The generator. `config` describes it; weights start random, as for training from scratch."""
+
+    config_class = StyleGAN2Config
+
+    def __init__(self, config: StyleGAN2Config):
+        super().__init__()
+        self.config = config
+        self.mapping = Mapping(config)
+        self.synthesis = Synthesis(config)
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+        self.layers = tuple(_layers(config))
+        self.half: torch.dtype | None = None
+        psi = config.truncation_psi
+        self.spec = GeneratorSpec(
+            family="stylegan2",
+            resolution=config.resolution,
+            image_channels=config.image_channels,
+            z_dim=config.z_dim,
+            w_dim=config.w_dim,
+            wp_dim=config.w_dim,
+            label_dim=config.label_dim,
+            num_layers=2 * len(config.channels),
+            normalizes_z=config.normalize_z,
+            truncation=None if psi is None else Truncation(psi, config.truncation_layers),
+            has_noise=config.use_noise,
+        )
+
+    def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
+        self._check_width("z", z_ND, 2, self.spec.z_dim)
+        return self.mapping(z_ND, self._label_matrix(label, z_ND.shape[0], z_ND))
+
+    def styles(self, wp_NLD: Tensor) -> Styles:
+        rows = [(layer.affine, layer.row) for layer in self.layers]
+        return tuple(self.get_submodule(affine)(wp_NLD[:, row]) for affine, row in rows if affine is not None)
+
+    def set_precision(self, precision: str) -> StyleGAN2:
+        self.half = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}[precision]
+        return self
+
+    def _run(
+        self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None
+    ) -> tuple[Tensor | None, dict[str, Tensor], State]:
+        maps: dict[str, Tensor] = {}
+        if start is None:
+            start = State(0, self.synthesis.const.unsqueeze(0).expand(codes[0].shape[0], -1, -1, -1))
+        x, image, shortcut = start.x, start.image, start.shortcut
+        resnet = self.config.architecture == "resnet"
+        half_from = max(8, self.config.resolution >> (self.config.num_half_resolutions - 1))
+        end = len(self.layers) if stop is None else stop
+        for layer in self.layers[start.index : end]:
+            block = self.synthesis.get_submodule(f"b{layer.resolution}")
+            style, delta = codes[layer.index], options.deltas.get(layer.index)
+            assert x is not None
+            dtype = self.half if self.half is not None and layer.resolution >= half_from else self.dtype
+            if x.dtype != dtype:
+                x = x.to(dtype)
+            if layer.is_rgb:
+                rgb = block.torgb(x, style, delta)
+                image = rgb if image is None else upsample2d(image, self.config.resample_filter) + rgb
+                if layer.name in taps:
+                    maps[layer.name] = image
+                continue
+            if layer.name.endswith("conv0"):
+                if resnet:
+                    shortcut = block.skip(x, gain=math.sqrt(0.5))
+                x = block.conv0(x, style, self._noise(block.conv0, layer, options, codes), 1.0, delta)
+            else:
+                gain = math.sqrt(0.5) if shortcut is not None else 1.0
+                x = block.conv1(x, style, self._noise(block.conv1, layer, options, codes), gain, delta)
+                if shortcut is not None:
+                    x, shortcut = x + shortcut, None
+            if layer.name in taps:
+                maps[layer.name] = x
+        return (image if stop is None else None), maps, State(end, x, image, shortcut)
+
+    def _noise(self, conv: StyledConv, layer: Layer, options: Options, codes: Styles) -> Tensor | None:
+        if not self.config.use_noise or (isinstance(options.noise, str) and options.noise == "none"):
+            return None
+        if isinstance(options.noise, str):
+            return conv.noise_const
+        size = layer.resolution
+        return seeded_noise(options.noise, codes[0].shape[0], layer.index, size, size, conv.noise_const)
+
+
+def _layers(config: StyleGAN2Config) -> list[Layer]:
+    """4x4: conv1 on row 0, torgb on 1; level k: conv0 2k-1, conv1 2k, torgb 2k+1 (shared with the next conv0)."""
+    layers: list[Layer] = []
+
+    def add(level: int, part: str, row: int, inputs: int, channels: int) -> None:
+        resolution = 4 << level
+        prefix = f"synthesis.b{resolution}.{part}"
+        layers.append(
+            Layer(
+                len(layers), f"{resolution}x{resolution}/{part}", resolution, channels, row, f"{prefix}.weight",
+                f"{prefix}.affine", inputs, is_rgb=part == "torgb",
+            )
+        )  # fmt: skip
+
+    for level, channels in enumerate(config.channels):
+        if level:
+            add(level, "conv0", 2 * level - 1, config.channels[level - 1], channels)
+        add(level, "conv1", 2 * level, channels, channels)
+        if config.architecture == "skip" or level == len(config.channels) - 1:
+            add(level, "torgb", 2 * level + 1, channels, config.image_channels)
+    return layers

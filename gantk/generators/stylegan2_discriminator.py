@@ -1,0 +1,118 @@
+"""StyleGAN2's discriminator (Karras et al. 2020, section 4.1 and appendix B).
+
+Shape legend: N samples, C channels or label classes, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gantk.errors import GantkError
+from gantk.generators.ops import SQRT2, Conv, Dense, downsample2d, leaky
+
+
+@dataclass(frozen=True)
+class StyleGAN2DiscriminatorConfig:
+    """`channels` at 4, 8, ..., resolution as in the generator; `architecture` resnet, skip or orig.
+
+    Attributes:
+        label_dim: the score is the inner product of `label_dim` outputs with the label (TensorFlow's rule).
+        group: samples per group of the minibatch standard deviation; at most the batch.
+    """
+
+    resolution: int
+    channels: tuple[int, ...]
+    image_channels: int = 3
+    label_dim: int = 0
+    architecture: str = "resnet"
+    resample_filter: tuple[float, ...] = (0.125, 0.375, 0.375, 0.125)
+    group: int = 4
+    conv_clamp: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> StyleGAN2DiscriminatorConfig:
+        tuples = {key: tuple(values[key]) for key in ("channels", "resample_filter") if key in values}
+        return cls(**{**values, **tuples})
+
+
+class DiscriminatorBlock(nn.Module):
+    """Two convolutions, the second to half the size; `resnet` adds a linear shortcut."""
+
+    def __init__(self, config: StyleGAN2DiscriminatorConfig, level: int):
+        super().__init__()
+        inputs, outputs = config.channels[level], config.channels[level - 1]
+        taps = config.resample_filter
+        if config.architecture == "skip" or level == len(config.channels) - 1:
+            self.fromrgb = Conv(config.image_channels, inputs, 1)
+        self.conv0 = Conv(inputs, inputs, 3)
+        self.conv1 = Conv(inputs, outputs, 3, down=True, taps=taps)
+        if config.architecture == "resnet":
+            self.skip = Conv(inputs, outputs, 1, bias=False, down=True, taps=taps)
+        self.clamp = config.conv_clamp
+
+    def forward(self, x: Tensor) -> Tensor:
+        gain = math.sqrt(0.5) if hasattr(self, "skip") else 1.0
+        y = leaky(self.conv0(x, gain=SQRT2), self.clamp)
+        y = leaky(self.conv1(y, gain=SQRT2 * gain), None if self.clamp is None else self.clamp * gain)
+        return y + self.skip(x, gain=gain) if hasattr(self, "skip") else y
+
+
+class StyleGAN2Discriminator(nn.Module):
+    """Scores [N] of images [N, 3, R, R]. A `skip` discriminator accepts any smaller power-of-two size as well."""
+
+    def __init__(self, config: StyleGAN2DiscriminatorConfig):
+        super().__init__()
+        self.config = config
+        channels = config.channels
+        for level in range(1, len(channels)):
+            self.add_module(f"b{4 << level}", DiscriminatorBlock(config, level))
+        if config.architecture == "skip" or len(channels) == 1:
+            self.fromrgb = Conv(config.image_channels, channels[0], 1)
+        self.conv = Conv(channels[0] + 1, channels[0], 3)
+        self.dense = Dense(channels[0] * 16, channels[0])
+        self.out = Dense(channels[0], max(config.label_dim, 1))
+        self.half: torch.dtype | None = None  # set to bfloat16 to run the blocks (not the head) in it
+
+    def forward(self, image_NCHW: Tensor, label_NC: Tensor | None = None) -> Tensor:
+        size = image_NCHW.shape[-1]
+        if size > self.config.resolution or (size < self.config.resolution and self.config.architecture != "skip"):
+            raise GantkError(f"images of {size} pixels do not fit a discriminator for {self.config.resolution}")
+        image = image_NCHW if self.half is None else image_NCHW.to(self.half)
+        x: Tensor | None = None
+        while size > 4:
+            block = self.get_submodule(f"b{size}")
+            x = self._from_rgb(block, image, x)
+            x = block(x)
+            size //= 2
+            if self.config.architecture == "skip":
+                image = downsample2d(image, self.config.resample_filter)
+        x = self._from_rgb(self, image, x).to(image_NCHW.dtype)
+        x = leaky(self.conv(torch.cat([x, self._deviation(x)], 1), gain=SQRT2), self.config.conv_clamp)
+        score_NC = self.out(leaky(self.dense(x.flatten(1), gain=SQRT2)))
+        return score_NC[:, 0] if label_NC is None else (score_NC * label_NC).sum(1)
+
+    def _from_rgb(self, holder: nn.Module, image: Tensor, x: Tensor | None) -> Tensor:
+        if not hasattr(holder, "fromrgb"):
+            assert x is not None
+            return x
+        y = leaky(holder.get_submodule("fromrgb")(image, gain=SQRT2), self.config.conv_clamp)
+        return y if x is None else x + y
+
+    def _deviation(self, x: Tensor) -> Tensor:
+        """Minibatch standard deviation: one map [N, 1, 4, 4], the mean deviation within each group."""
+        n = x.shape[0]
+        group = min(self.config.group, n)
+        if n % group:
+            raise GantkError(f"a batch of {n} does not divide into groups of {group} for the minibatch deviation")
+        grouped = x.unflatten(0, (group, n // group))
+        deviation = torch.sqrt((grouped - grouped.mean(0)).square().mean(0) + 1e-8).mean((1, 2, 3))
+        return deviation.repeat(group)[:, None, None, None].expand(-1, 1, *x.shape[2:])
