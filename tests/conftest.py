@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import os
-
-# Two spinning threads per worker are slower than one; must be set before torch is imported.
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +14,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Two spinning threads per worker are slower than one; set before torch is imported, and for subprocesses.
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
     try:
         import torch
     except ImportError:
