@@ -225,7 +225,7 @@ class StyleGAN2(Generator):
             start = State(0, self.synthesis.const.unsqueeze(0).expand(codes[0].shape[0], -1, -1, -1))
         x, image, shortcut = start.x, start.image, start.shortcut
         resnet = self.config.architecture == "resnet"
-        half_from = max(8, self.config.resolution >> (self.config.num_half_resolutions - 1))
+        half_from = max(8, 2 * self.config.resolution >> self.config.num_half_resolutions)
         end = len(self.layers) if stop is None else stop
         for layer in self.layers[start.index : end]:
             block = self.synthesis.get_submodule(f"b{layer.resolution}")

@@ -1,0 +1,296 @@
+"""Recognise a checkpoint by its content, hand it to the reader of its format, and build the network.
+
+To add a format: write a function `read_family(raw: Raw) -> Checkpoint` in the module of its source (checkpoint.py has `Raw`,
+`Row` and `convert`; every source entry must be used exactly once) and add one row to `FORMATS`. The first row that matches wins:
+
+    Format("source-family", wrappers, has, lacks, "module:function")
+
+`wrappers` are the places a network can be found in (see `Raw`; () is any), `has` the entries that must exist, `lacks` those that
+must not; `*` in a name stands for anything. `load_generator` then builds `checkpoint.family` through generators/registry.py and
+checks that the state dict fills the network exactly.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gantk.checkpoints import native
+from gantk.checkpoints.checkpoint import Checkpoint, Raw, listed
+from gantk.checkpoints.pickle_machine import Source, clipped
+from gantk.checkpoints.stand_ins import Record, Stored
+from gantk.checkpoints.unpickle import container_kind, decode, open_bytes
+from gantk.errors import GantkError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from gantk.generators.base import Generator
+
+
+@dataclass(frozen=True)
+class Format:
+    """One row of the table: how a format is recognised and which function reads it."""
+
+    name: str
+    wrappers: tuple[str, ...]
+    has: tuple[str, ...]
+    lacks: tuple[str, ...]
+    reader: str
+
+    def matches(self, raw: Raw) -> bool:
+        return (
+            (not self.wrappers or raw.wrapper in self.wrappers)
+            and all(_present(raw.entries, name) for name in self.has)
+            and not any(_present(raw.entries, name) for name in self.lacks)
+        )
+
+
+def _present(entries: Mapping[str, Any], pattern: str) -> bool:
+    return bool(fnmatch.filter(entries, pattern)) if "*" in pattern else pattern in entries
+
+
+_EARLY = "synthesis.early_layer.const"
+FORMATS: tuple[Format, ...] = (
+    Format("nvidia-stylegan2", ("nvidia",), ("synthesis.b4.const",), (), "nvidia:read_stylegan2"),
+    Format("tensorflow-stylegan2", ("tensorflow",), ("synthesis/4x4/Conv/mod_weight",), ("synthesis/ToRGB_lod*",), "tensorflow:read_stylegan2"),
+    Format("rosinality-stylegan2", (), ("input.input", "conv1.conv.modulation.weight"), (), "rosinality:read_stylegan2"),
+    Format("higan-stylegan2", (), (_EARLY, "mapping.dense0.fc.weight"), (), "genforce:read_higan_stylegan2"),
+    Format("genforce-stylegan2", (), (_EARLY, "truncation.w_avg"), (), "genforce:read_stylegan2"),
+    Format("hammer-stylegan2", (), (_EARLY, "w_avg"), (), "genforce:read_hammer_stylegan2"),
+)  # fmt: skip
+
+
+# --- opening -----------------------------------------------------------------------------------------------------------
+
+NETWORKS = ("generator_smooth", "generator", "g_ema", "G_ema", "state_dict")
+OTHER_NETWORKS = frozenset(("discriminator", "g", "d", "G", "D", "g_optim", "d_optim", "optimizer", "optimizers"))
+
+
+def open_raw(path: str | Path) -> Raw:
+    """Open a foreign file and find the network in it.
+
+    Raises:
+        GantkError: no container gantk knows, damaged, forbidden content, or no network where one is expected.
+    """
+    container = decode(open_bytes(path), str(path))
+    value, source = container.value, container.source
+    if isinstance(value, tuple | list) and len(value) in (3, 4) and all(isinstance(item, Record) for item in value):
+        return _tensorflow(Path(path), source, value[-1])  # (G, D, Gs) or (E, G, D, Gs): the moving average is last
+    if isinstance(value, Mapping) and isinstance(value.get("G_ema"), Record):
+        from gantk.checkpoints.nvidia import flatten
+
+        entries, records = flatten(source, value["G_ema"])
+        return Raw(Path(path), source, container.kind, "nvidia", entries, {}, records)
+    if not isinstance(value, Mapping):
+        raise unknown(Raw(Path(path), source, container.kind, "flat", {}), f"a {type(value).__name__}")
+    extra = {str(key): item for key, item in value.items() if key not in OTHER_NETWORKS}
+    inner, wrapper = value, "flat"
+    if isinstance(inner.get("models"), Mapping):
+        inner = inner["models"]
+    for name in NETWORKS:
+        if isinstance(inner.get(name), Mapping):
+            inner, wrapper = inner[name], name
+            break
+    entries = {_stripped(key): item for key, item in inner.items() if isinstance(item, Stored | int | float)}
+    for name in (*NETWORKS, "models", *(entries if wrapper == "flat" else ())):
+        extra.pop(name, None)
+    return Raw(Path(path), source, container.kind, wrapper, entries, extra)
+
+
+def _tensorflow(path: Path, source: Source, network: Record) -> Raw:
+    from gantk.checkpoints.tensorflow import flatten
+
+    if network.class_name == "network.Network":
+        raise GantkError(
+            f"{path} is a pickle of the Theano version of progressive GAN, which gantk does not read; "
+            "convert it with legacy.py of the TensorFlow version first"
+        )
+    entries, records = flatten(source, network)
+    return Raw(path, source, "pickle", "tensorflow", entries, {}, records)
+
+
+def _stripped(key: Any) -> str:
+    return str(key).removeprefix("module.")
+
+
+def unknown(raw: Raw, what: str) -> GantkError:
+    """The error for a file of no known format: what was recognised, and what was expected."""
+    names = f", {len(raw.entries)} entries named like {listed(raw.entries, 4)}" if raw.entries else ""
+    extra = f" beside {listed(raw.extra, 4)}" if raw.extra else ""
+    known = ", ".join(entry.name for entry in FORMATS)
+    return GantkError(
+        f"{raw.source.name} is no checkpoint of a known format: it is a {raw.container} with {what}{names}{extra}; "
+        f"known formats are {known}, and gantk's own"
+    )
+
+
+# --- reading -----------------------------------------------------------------------------------------------------------
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """A network from a file (or Hugging Face folder) in any known format.
+
+    Raises:
+        GantkError: the file cannot be read, is of no known format, is damaged, has entries missing or left over, or is a
+            variant that gantk cannot represent; nothing in a file is ever executed.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = _weights_of_folder(path)
+    data = open_bytes(path)
+    if native.is_native(data):
+        return native.read(path)
+    if container_kind(data) is None:
+        raise GantkError(
+            f"{path} is no checkpoint: it is neither a pickle, a file of torch.save nor a safetensors file "
+            f"(it starts with {bytes(data[:8])!r})"
+        )
+    return read_raw(open_raw(path))
+
+
+def read_raw(raw: Raw) -> Checkpoint:
+    """Dispatch to the reader of the first format that matches."""
+    for entry in FORMATS:
+        if entry.matches(raw):
+            module, function = entry.reader.split(":")
+            read = getattr(import_module(f"gantk.checkpoints.{module}"), function)
+            try:
+                checkpoint: Checkpoint = read(raw)
+            except GantkError:
+                raise
+            except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
+                raise raw.source.damaged(f"it looks like {entry.name}, but {clipped(error)} does not fit") from error
+            return checkpoint
+    raise unknown(raw, "a network" if raw.entries else "no tensors")
+
+
+def _weights_of_folder(folder: Path) -> Path:
+    for name in ("pytorch_model.bin", "model.safetensors"):
+        if (folder / name).is_file():
+            return folder / name
+    raise GantkError(
+        f"{folder} is a folder without pytorch_model.bin; name a checkpoint file or a Hugging Face model folder"
+    )
+
+
+def read_discriminator(path: str | Path) -> Checkpoint:
+    """The discriminator of a TensorFlow pickle (G, D, Gs), for training that continues from it."""
+    container = decode(open_bytes(path), str(path))
+    value = container.value
+    if not (
+        isinstance(value, tuple | list) and len(value) in (3, 4) and all(isinstance(item, Record) for item in value)
+    ):
+        raise GantkError(f"{path} is no TensorFlow pickle of networks, the only files gantk reads a discriminator from")
+    raw = _tensorflow(Path(path), container.source, value[-2])
+    name = raw.records[""].get("build_func_name")
+    if name != "D_stylegan2":
+        raise raw.refuse(f"a discriminator built by {clipped(name)}", "and only D_stylegan2 is read")
+    from gantk.checkpoints.tensorflow import read_stylegan2_discriminator
+
+    return read_stylegan2_discriminator(raw)
+
+
+# --- building ----------------------------------------------------------------------------------------------------------
+
+_LARGEST = 1 << 16
+_MOST_LAYERS = 1 << 10
+
+
+def build_generator(checkpoint: Checkpoint) -> Generator:
+    """The network of a checkpoint, on the CPU in float32 and in evaluation mode.
+
+    The state dict must fill the network exactly: every parameter present with its shape, nothing left over.
+    """
+    import torch
+
+    from gantk.generators.registry import build
+
+    _check_sizes(checkpoint.config)
+    try:
+        with torch.device("meta"):  # shapes first, so that no file can make gantk allocate what it does not contain
+            _compare(checkpoint, build(checkpoint.family, checkpoint.config))
+        generator = build(checkpoint.family, checkpoint.config)
+        fill(generator, checkpoint)
+    except (TypeError, ValueError, RuntimeError, KeyError, IndexError, OverflowError, MemoryError) as error:
+        raise GantkError(
+            f"the configuration of this {checkpoint.family} cannot be built: {clipped(error, 200)}"
+        ) from error
+    generator.source = checkpoint.source
+    return generator.eval().requires_grad_(False)
+
+
+def _check_sizes(config: Mapping[str, Any]) -> None:
+    for name, value in config.items():
+        limit = _MOST_LAYERS if name.endswith(("layers", "blocks", "depth")) else _LARGEST
+        values = value if isinstance(value, list | tuple) else (value,)
+        if len(values) > _MOST_LAYERS or any(isinstance(item, int) and abs(item) > limit for item in values):
+            raise GantkError(
+                f"a network with {name}={clipped(value)} is larger than any gantk builds (at most {limit})"
+            )
+
+
+def _compare(checkpoint: Checkpoint, module: torch.nn.Module) -> None:
+    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    given = {name: tuple(tensor.shape) for name, tensor in checkpoint.state.items()}
+    if "w_avg" in wanted and "w_avg" not in given:  # estimated when first needed
+        del wanted["w_avg"]
+    missing, left = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    wrong = [
+        f"{name} {list(given[name])} for {list(wanted[name])}"
+        for name in wanted
+        if given.get(name, wanted[name]) != wanted[name]
+    ]
+    for names, verdict in ((missing, "lacks"), (left, "has left over"), (wrong, "has of the wrong shape")):
+        if names:
+            raise GantkError(
+                f"the {checkpoint.source} file does not fill its {checkpoint.family}: it {verdict} {listed(names)}"
+            )
+
+
+def fill(module: torch.nn.Module, checkpoint: Checkpoint) -> None:
+    """Load a checkpoint's state into a module, strictly; a mean code that the file lacks becomes None."""
+    _compare(checkpoint, module)
+    if "w_avg" not in checkpoint.state and "w_avg" in module.state_dict():
+        module.w_avg = None  # type: ignore[assignment]
+    module.load_state_dict(checkpoint.state)
+
+
+def load_generator(name_or_path: str | Path, device: str = "cpu", precision: str = "float32") -> Generator:
+    """A generator by bundled or zoo name (such as `demo`), or from a checkpoint in any known format.
+
+    Args:
+        device: `cpu`, `cuda`, `cuda:1`, ...
+        precision: `float32`, or `float16` / `bfloat16` where the family's original allowed half precision.
+
+    Raises:
+        UsageError: neither a file nor a known name.
+        GantkError: the file cannot be read, see `read_checkpoint`.
+    """
+    import torch
+
+    generator = _construct(name_or_path)
+    try:
+        generator = generator.to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {device!r} cannot be used: {clipped(error, 120)}") from error
+    return generator.set_precision(precision)
+
+
+def _construct(name_or_path: str | Path) -> Generator:
+    path = Path(name_or_path)
+    if path.exists():
+        return build_generator(read_checkpoint(path))
+    try:
+        zoo = import_module("gantk.generators.zoo")
+    except ModuleNotFoundError:
+        zoo = None  # type: ignore[assignment]
+    if zoo is None:
+        raise UsageError(f"{name_or_path} is no file, and no network is bundled under that name")
+    found = zoo.locate(str(name_or_path))
+    return found if not isinstance(found, str | Path) else build_generator(read_checkpoint(found))

@@ -1,0 +1,115 @@
+"""gantk's own checkpoints: safetensors whose metadata hold one JSON header.
+
+The header has `format` ("gantk-checkpoint"), `version`, `family`, `config`, `source` (the format the weights came from), `notes`,
+`gantk` (the version that wrote it) and whatever else its writer adds, such as `golden` (see golden.py). The tensors are those of
+the family's state dict. Nothing in such a file can be executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from gantk.checkpoints.checkpoint import Checkpoint
+from gantk.checkpoints.pickle_machine import Source, clipped
+from gantk.checkpoints.unpickle import open_bytes
+from gantk.errors import GantkError
+
+FORMAT = "gantk-checkpoint"
+VERSION = 1
+LONGEST_HEADER = 16 << 20
+
+
+def is_native(data: memoryview) -> bool:
+    """Whether bytes start like a safetensors file: an 8-byte length and a JSON object."""
+    if len(data) < 10:
+        return False
+    (length,) = struct.unpack_from("<Q", data)
+    return 2 <= length <= len(data) - 8 and data[8] == 0x7B
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """The JSON header of a gantk file, without its tensors.
+
+    Raises:
+        GantkError: no safetensors file, not written by gantk, a newer version, or a header that makes no sense.
+    """
+    data = open_bytes(path)
+    if not is_native(data):
+        raise GantkError(f"{path} is no safetensors file")
+    (length,) = struct.unpack_from("<Q", data)
+    source = Source(str(path), len(data))
+    if length > LONGEST_HEADER:
+        raise source.damaged(f"its header claims {length} bytes")
+    try:
+        metadata = json.loads(bytes(data[8 : 8 + length])).get("__metadata__") or {}
+        header = json.loads(metadata["gantk"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise GantkError(
+            f"{path} is a safetensors file that gantk did not write (its metadata have no gantk header)"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise source.damaged("its header is no JSON") from error
+    if not isinstance(header, dict):
+        raise source.damaged("its gantk header is no object")
+    kind, version = header.get("format"), header.get("version")
+    if kind != FORMAT:
+        raise GantkError(f"{path} is a gantk file of kind {clipped(kind)}, not a checkpoint of a generator")
+    if not isinstance(version, int) or version > VERSION:
+        raise GantkError(
+            f"{path} has format version {clipped(version)}; this gantk reads up to {VERSION}: update gantk"
+        )
+    return header
+
+
+def read(path: str | Path) -> Checkpoint:
+    """A checkpoint from a gantk file; its tensors are float32 and lie in memory."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    header = read_header(path)
+    try:
+        state = load_file(str(path))
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
+        raise Source(str(path), 0).damaged(clipped(error)) from error
+    family, config, notes = header.get("family"), header.get("config"), header.get("notes", [])
+    if not isinstance(family, str) or not isinstance(config, dict) or not isinstance(notes, list):
+        raise Source(str(path), 0).damaged("its header has no family and configuration")
+    state = {name: tensor.to(torch.float32) for name, tensor in state.items()}
+    return Checkpoint(family, config, state, str(header.get("source", "gantk")), tuple(map(str, notes)), header)
+
+
+def write_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = False, **header: Any) -> str:
+    """Write a gantk file, whole or not at all; returns its sha256.
+
+    Args:
+        half: store matrices and kernels in float16 (for the small bundled models).
+        header: further entries of the JSON header.
+    """
+    import torch
+    from safetensors.torch import save
+
+    from gantk import __version__
+    from gantk.files import write_atomic
+
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "family": checkpoint.family,
+        "config": checkpoint.config,
+        "source": checkpoint.source,
+        "notes": list(checkpoint.notes),
+        "gantk": __version__,
+        **header,
+    }
+    tensors = {
+        name: tensor.detach().cpu().to(torch.float16 if half and tensor.ndim > 1 else tensor.dtype).contiguous()
+        for name, tensor in checkpoint.state.items()
+    }
+    data = save(tensors, {"gantk": json.dumps(content)})
+    write_atomic(path, data)
+    return hashlib.sha256(data).hexdigest()

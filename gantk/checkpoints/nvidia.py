@@ -1,0 +1,104 @@
+"""NVIDIA's PyTorch pickles (stylegan2-ada-pytorch, stylegan3): the modules' own attributes say everything but the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from gantk.checkpoints import stylegan2
+from gantk.checkpoints.checkpoint import Checkpoint, Raw, same
+from gantk.checkpoints.pickle_machine import Source, clipped
+from gantk.checkpoints.stand_ins import Record
+from gantk.checkpoints.stylegan2 import Spelling, check_filters
+
+_AFFINE = {"affine.weight": (".affine.weight", same), "affine.bias": (".affine.bias", same)}
+_LAYER = {"weight": (".weight", same), "bias": (".bias", same), **_AFFINE}
+SPELLING = Spelling(
+    dense=lambda i: f"mapping.fc{i}",
+    conv=lambda level, part: f"synthesis.b{4 << level}.{part}",
+    rgb=lambda level: f"synthesis.b{4 << level}.torgb",
+    skip=lambda level: f"synthesis.b{4 << level}.skip",
+    noise=lambda level, part: (f"synthesis.b{4 << level}.{part}.noise_const", same),
+    dense_parts={"weight": (".weight", same), "bias": (".bias", same)},
+    conv_parts=_LAYER,
+    rgb_parts=_LAYER,
+    up_weight=same,
+    strength=(".noise_strength", same),
+    const=("synthesis.b4.const", same),
+    average="mapping.w_avg",
+    embeddings=(("separate", "mapping.embed.weight", same, "mapping.embed.bias"),),
+)
+
+
+def flatten(source: Source, record: Record) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """A network's tensors by dotted name, and every module's attributes by dotted path ("" is the network)."""
+    entries: dict[str, Any] = {}
+    attributes: dict[str, dict[str, Any]] = {}
+    waiting = [("", record)]
+    while waiting:
+        path, module = waiting.pop()
+        if path in attributes or len(attributes) > 10_000:
+            raise source.damaged("its modules contain one another")
+        own = {}
+        for name, value in module.state.items():
+            if name in ("_parameters", "_buffers"):
+                tensors = value if isinstance(value, Mapping) else {}
+                entries |= {f"{path}{key}": tensor for key, tensor in tensors.items() if tensor is not None}
+            elif name == "_modules":
+                children = value if isinstance(value, Mapping) else {}
+                for key, child in children.items():
+                    if not isinstance(child, Record):
+                        raise source.damaged(f"module {clipped(path)}{clipped(key)} is a {type(child).__name__}")
+                    waiting.append((f"{path}{key}.", child))
+            elif not str(name).startswith("_") or name in ("_init_kwargs", "_init_args"):
+                own[str(name)] = value
+        attributes[path] = {**own, "class_name": module.class_name}
+    return entries, {path.removesuffix("."): own for path, own in attributes.items()}
+
+
+def read_stylegan2(raw: Raw) -> Checkpoint:
+    """StyleGAN2 of either repository; clamp, filter, learning rate and architecture are read from the layers."""
+    layers = {path: own for path, own in raw.records.items() if "conv_clamp" in own}
+    clamps = {own["conv_clamp"] for own in layers.values() if isinstance(own["conv_clamp"], int | float | None)}
+    if len(clamps) > 1:
+        raise raw.refuse(f"conv_clamp values {sorted(map(str, clamps))}", "and a StyleGAN2 has one for all layers")
+    for path, own in raw.records.items():
+        wanted: dict[str, tuple[Any, ...]] = {"activation": ("linear",)}
+        if path.startswith("mapping.fc") or path.rpartition(".")[2] in ("conv0", "conv1"):
+            wanted = {"activation": ("lrelu",)}
+        if "act_gain" in own and not _near(
+            own["act_gain"], math.sqrt(2) if wanted["activation"] == ("lrelu",) else 1.0
+        ):
+            raise raw.refuse(f"act_gain={clipped(own['act_gain'])} in {path}", "and only leaky ReLU's sqrt 2 is known")
+        for flag, values in wanted.items():
+            if flag in own and own[flag] not in values:
+                raise raw.refuse(f"{flag}={own[flag]!r} in {path}", f"where gantk has {values[0]!r} only")
+    rates = {
+        own["bias_gain"] for path, own in raw.records.items() if path.startswith("mapping.fc") and "bias_gain" in own
+    }
+    if len(rates) > 1 or not all(isinstance(rate, int | float) for rate in rates):
+        raise raw.refuse(f"mapping learning rates {sorted(map(str, rates))}", "and a mapping network has one")
+    blocks = [own for own in raw.records.values() if "architecture" in own and "use_fp16" in own]
+    filters = [name for name in raw.entries if name.endswith("resample_filter")]
+    clamp = next(iter(clamps), None)
+    checkpoint = stylegan2.read(
+        raw,
+        SPELLING,
+        "nvidia-stylegan2",
+        dead=filters,
+        conv_clamp=None if clamp is None else float(clamp),
+        mapping_lr=float(next(iter(rates), 0.01)),
+        resample_filter=check_filters(raw, filters, total=1),
+        num_half_resolutions=sum(own["use_fp16"] is True for own in blocks),
+    )
+    declared = {own["architecture"] for own in blocks if isinstance(own["architecture"], str)}
+    if declared and declared != {checkpoint.config["architecture"]} and checkpoint.config["resolution"] > 4:
+        raise raw.refuse(
+            f"architecture {sorted(declared)}", f"but the tensors of {checkpoint.config['architecture']!r}"
+        )
+    return checkpoint
+
+
+def _near(value: Any, wanted: float) -> bool:
+    return isinstance(value, int | float) and abs(value - wanted) < 1e-6

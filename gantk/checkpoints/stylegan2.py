@@ -1,0 +1,228 @@
+"""StyleGAN2 as five programs spell it: one list of parts, one `Spelling` per source, one inference of sizes from shapes.
+
+The target names and orientations are those of gantk/generators/stylegan2.py: convolutions [out, in, k, k], the up-convolution's
+kernel as a transposed convolution uses it (not flipped), the affine's bias with its +1, noise [R, R].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantk.checkpoints.checkpoint import Change, Checkpoint, Raw, Row, convert, count_while, same
+
+Part = tuple[str, Change]  # suffix in the source, transformation
+DEFAULT_TAPS = (0.125, 0.375, 0.375, 0.125)
+
+
+def scalar(tensor: Tensor) -> Tensor:
+    return tensor.reshape(())
+
+
+def square(tensor: Tensor) -> Tensor:
+    """A noise map [1, 1, R, R] as [R, R]."""
+    return tensor.reshape(tensor.shape[-2:])
+
+
+def first(tensor: Tensor) -> Tensor:
+    """Drop a leading dimension of size one."""
+    return tensor.squeeze(0)
+
+
+def flat(tensor: Tensor) -> Tensor:
+    return tensor.reshape(-1)
+
+
+def transposed(tensor: Tensor) -> Tensor:
+    """TensorFlow's dense [in, out] as [out, in]."""
+    return tensor.t()
+
+
+def plus_one(tensor: Tensor) -> Tensor:
+    return tensor + 1
+
+
+def flipped(tensor: Tensor) -> Tensor:
+    return tensor.flip(2, 3)
+
+
+def hwio(tensor: Tensor) -> Tensor:
+    """A kernel [k, k, in, out] as [out, in, k, k]."""
+    return tensor.permute(3, 2, 0, 1)
+
+
+def hwio_flipped(tensor: Tensor) -> Tensor:
+    return hwio(tensor).flip(2, 3)
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How one program names the parts of a StyleGAN2.
+
+    Attributes:
+        dense, conv, rgb, skip: prefix of mapping layer i; of convolution `conv0` or `conv1` at a level (4 x 4 is 0);
+            of the level's ToRGB; of its shortcut (resnet).
+        noise: the noise map of a convolution (not always under its prefix).
+        dense_parts, conv_parts, rgb_parts: target suffix -> (source suffix, transformation).
+        up_weight: transformation of conv0's kernel, where it differs from conv1's.
+        strength: (suffix, transformation) of the noise strength.
+        const, average: names of the constant input and the mean code.
+        embeddings: candidates for the label embedding: (label rule, name, transformation, name of the bias or None).
+    """
+
+    dense: Callable[[int], str]
+    conv: Callable[[int, str], str]
+    rgb: Callable[[int], str]
+    skip: Callable[[int], str]
+    noise: Callable[[int, str], tuple[str, Change]]
+    dense_parts: dict[str, Part]
+    conv_parts: dict[str, Part]
+    rgb_parts: dict[str, Part]
+    up_weight: Change
+    strength: Part
+    const: tuple[str, Change]
+    average: str | None
+    skip_weight: Part = (".weight", same)
+    embeddings: tuple[tuple[str, str, Change, str | None], ...] = field(default=())
+
+
+def index(level: int, part: str) -> int:
+    """Number of a convolution, 4x4 first: 0, then 2k - 1 (conv0) and 2k (conv1) at level k."""
+    return 2 * level - (part == "conv0")
+
+
+def read(raw: Raw, spelling: Spelling, source: str, *, dead: Iterable[str] = (), **settings: Any) -> Checkpoint:
+    """Convert a StyleGAN2 whose parts `spelling` names; `settings` are the configuration the tensors do not show."""
+    has = raw.entries.__contains__
+    weight = spelling.conv_parts["weight"][0]
+    levels = count_while(lambda level: has(spelling.conv(level, "conv1") + weight))
+    depth = count_while(lambda i: has(spelling.dense(i) + spelling.dense_parts["weight"][0]))
+    rows: list[Row] = [Row("synthesis.const", *spelling.const)]
+    notes: list[str] = []
+    if spelling.average is not None and has(spelling.average):
+        rows.append(Row("w_avg", spelling.average))
+    else:
+        notes.append("the file has no mean code; the mean of 4096 seeded codes takes its place")
+    rule = "none"
+    for name, embedding, change, bias in spelling.embeddings:
+        if rule == "none" and has(embedding) and (bias is None or has(bias)):
+            rule = name
+            rows.append(Row("mapping.embed.weight", embedding, change))
+            if bias is not None:
+                rows.append(Row("mapping.embed.bias", bias))
+    for i in range(depth):
+        rows += _rows(f"mapping.dense{i}.", spelling.dense(i), spelling.dense_parts)
+    noisy = has(spelling.conv(0, "conv1") + spelling.strength[0])
+    drawn: list[str] = []
+    for level in range(levels):
+        block = f"synthesis.b{4 << level}."
+        for part in ("conv0", "conv1")[level == 0 :]:
+            prefix = spelling.conv(level, part)
+            parts = dict(spelling.conv_parts)
+            if part == "conv0":
+                parts["weight"] = (parts["weight"][0], spelling.up_weight)
+            rows += _rows(f"{block}{part}.", prefix, parts)
+            if noisy:
+                rows.append(Row(f"{block}{part}.noise_strength", prefix + spelling.strength[0], spelling.strength[1]))
+                name, change = spelling.noise(level, part)
+                if has(name):
+                    rows.append(Row(f"{block}{part}.noise_const", name, change))
+                else:
+                    drawn.append(f"{block}{part}.noise_const")
+        if has(spelling.rgb(level) + spelling.rgb_parts["weight"][0]):
+            rows += _rows(f"{block}torgb.", spelling.rgb(level), spelling.rgb_parts)
+        if has(spelling.skip(level) + spelling.skip_weight[0]):
+            rows.append(
+                Row(f"{block}skip.weight", spelling.skip(level) + spelling.skip_weight[0], spelling.skip_weight[1])
+            )
+    state = convert(raw, rows, dead)
+    if drawn:
+        if len(drawn) != 2 * levels - 1:
+            raise raw.source.damaged(f"it has noise maps for some of its convolutions and none for {len(drawn)}")
+        for name in drawn:
+            size = int(name.split(".b")[1].split(".")[0])
+            state[name] = torch.zeros(size, size)
+        notes.append("the file has no noise maps, as early snapshots do; they are zero here")
+    return Checkpoint("stylegan2", {**infer(raw, state, rule), **settings}, state, source, tuple(notes))
+
+
+def _rows(target: str, prefix: str, parts: dict[str, Part]) -> list[Row]:
+    return [Row(target + name, prefix + suffix, change) for name, (suffix, change) in parts.items()]
+
+
+def infer(raw: Raw, state: dict[str, Tensor], rule: str) -> dict[str, Any]:
+    """The configuration that shapes show, from a state dict under gantk's names."""
+    levels = count_while(lambda level: f"synthesis.b{4 << level}.conv1.weight" in state)
+    depth = count_while(lambda i: f"mapping.dense{i}.weight" in state)
+    if levels == 0:
+        raise raw.source.damaged("a StyleGAN2 without a 4x4 convolution")
+    channels = tuple(int(state[f"synthesis.b{4 << level}.conv1.bias"].numel()) for level in range(levels))
+    top = f"synthesis.b{4 << (levels - 1)}"
+    if f"{top}.torgb.weight" not in state or state[f"{top}.torgb.weight"].ndim != 4:
+        raise raw.source.damaged(f"a StyleGAN2 without a ToRGB at {4 << (levels - 1)}x{4 << (levels - 1)}")
+    label_width, label_dim = _two(raw, state, "mapping.embed.weight") if rule != "none" else (0, 0)
+    w_dim = _two(raw, state, "synthesis.b4.conv1.affine.weight")[1]
+    z_dim = _two(raw, state, "mapping.dense0.weight")[1] - label_width if depth else w_dim - label_width
+    skips = sum(f"synthesis.b{4 << level}.skip.weight" in state for level in range(levels))
+    images = sum(f"synthesis.b{4 << level}.torgb.weight" in state for level in range(levels))
+    return {
+        "resolution": 4 << (levels - 1),
+        "channels": channels,
+        "image_channels": int(state[f"{top}.torgb.weight"].shape[0]),
+        "z_dim": z_dim,
+        "w_dim": w_dim,
+        "label_dim": label_dim,
+        "label_rule": rule,
+        "label_width": label_width,
+        "mapping_layers": depth,
+        "mapping_width": _two(raw, state, "mapping.dense0.weight")[0] if depth > 1 else w_dim,
+        "architecture": "resnet" if skips else "orig" if images == 1 and levels > 1 else "skip",
+        "use_noise": "synthesis.b4.conv1.noise_strength" in state,
+    }
+
+
+def _two(raw: Raw, state: dict[str, Tensor], name: str) -> tuple[int, int]:
+    tensor = state[name]
+    if tensor.ndim != 2:
+        raise raw.source.damaged(f"{name} is no matrix")
+    return int(tensor.shape[0]), int(tensor.shape[1])
+
+
+def check_filters(raw: Raw, names: Iterable[str], total: float) -> tuple[float, ...]:
+    """The 1-D taps (sum 1) that every stored filter is the outer product of.
+
+    Args:
+        names: the entries that hold filters; they are copies of one.
+        total: the sum this program stores them with (its gain included).
+
+    Raises:
+        GantkError: a filter is not separable, differs from the others, or has another sum.
+    """
+    taps: Tensor | None = None
+    for name in names:
+        kernel = raw.tensor(name).squeeze()
+        if kernel.ndim not in (1, 2) or not kernel.numel():
+            raise raw.refuse(
+                f"a resampling filter {name} of shape {list(kernel.shape)}", "and only separable ones are known"
+            )
+        line = kernel if kernel.ndim == 1 else kernel.sum(0)
+        if not torch.isfinite(kernel).all() or abs(float(line.sum()) - total) > 1e-4 * total:
+            raise raw.refuse(
+                f"a resampling filter {name} whose sum is not {total:g}", "which changes the network's gain"
+            )
+        line = line / line.sum()
+        if kernel.ndim == 2 and not torch.allclose(kernel / total, torch.outer(line, line), atol=1e-6):
+            raise raw.refuse(f"a resampling filter {name} that is not separable", "and only separable ones are known")
+        if taps is not None and (taps.shape != line.shape or not torch.allclose(taps, line, atol=1e-6)):
+            raise raw.refuse(f"a resampling filter {name} unlike its others", "and a StyleGAN2 has one for all layers")
+        taps = line if taps is None else taps
+    if taps is None:
+        return DEFAULT_TAPS
+    exact = torch.tensor(DEFAULT_TAPS)
+    if taps.shape == exact.shape and torch.allclose(taps, exact, atol=1e-6):
+        return DEFAULT_TAPS
+    return tuple(taps.tolist())

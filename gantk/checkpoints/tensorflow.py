@@ -1,0 +1,192 @@
+"""NVIDIA's TensorFlow pickles: networks as lists of named variables, read without TensorFlow.
+
+`build_func_name`, `static_kwargs` and the variables say what a network is; the Python source that lies beside them is ignored.
+Defaults of the build function are not in static_kwargs: a missing key means the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from gantk.checkpoints import stylegan2
+from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_while, same
+from gantk.checkpoints.pickle_machine import Source, clipped
+from gantk.checkpoints.stand_ins import Record, Stored
+from gantk.checkpoints.stylegan2 import Spelling, first, hwio, hwio_flipped, index, plus_one, scalar, square, transposed
+
+
+def flatten(source: Source, network: Record) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Variables by name (`mapping/Dense0/weight`; a network's own without prefix), and static_kwargs by component.
+
+    The second dictionary maps "" and each component's name to its static_kwargs joined with `build_func_name`, `version` and
+    `class_name`.
+    """
+    entries: dict[str, Any] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    components = network.state.get("components", {})
+    parts = [("", network), *(components.items() if isinstance(components, Mapping) else ())]
+    for name, part in parts:
+        if not isinstance(part, Record) or not isinstance(name, str):
+            raise source.damaged("a component of a network is no network")
+        state = part.state
+        kwargs, variables = state.get("static_kwargs", {}), state.get("variables", [])
+        if not isinstance(kwargs, Mapping) or not isinstance(variables, list):
+            raise source.damaged("a network's static_kwargs or variables make no sense")
+        settings[name] = {
+            **{str(key): value for key, value in kwargs.items()},
+            "build_func_name": state.get("build_func_name"),
+            "version": state.get("version"),
+            "class_name": part.class_name,
+        }
+        for variable in variables:
+            if not (isinstance(variable, tuple | list) and len(variable) == 2 and isinstance(variable[0], str)):
+                raise source.damaged("a variable of a network is no pair of name and value")
+            key = f"{name}/{variable[0]}" if name else variable[0]
+            if key in entries or not isinstance(variable[1], Stored | int | float):
+                raise source.damaged(f"variable {clipped(key)} occurs twice or is no array")
+            entries[key] = variable[1]
+    return entries, settings
+
+
+def _conv(level: int, part: str) -> str:
+    size = f"{4 << level}x{4 << level}"
+    return f"synthesis/{size}/" + ("Conv" if level == 0 else "Conv0_up" if part == "conv0" else "Conv1")
+
+
+_AFFINE = {"affine.weight": ("/mod_weight", transposed), "affine.bias": ("/mod_bias", plus_one)}
+SPELLING = Spelling(
+    dense=lambda i: f"mapping/Dense{i}",
+    conv=_conv,
+    rgb=lambda level: f"synthesis/{4 << level}x{4 << level}/ToRGB",
+    skip=lambda level: f"synthesis/{4 << level}x{4 << level}/Skip",
+    noise=lambda level, part: (f"synthesis/noise{index(level, part)}", square),
+    dense_parts={"weight": ("/weight", transposed), "bias": ("/bias", same)},
+    conv_parts={"weight": ("/weight", hwio), "bias": ("/bias", same), **_AFFINE},
+    rgb_parts={"weight": ("/weight", hwio), "bias": ("/bias", same), **_AFFINE},
+    up_weight=hwio_flipped,
+    strength=("/noise_strength", scalar),
+    const=("synthesis/4x4/Const/const", first),
+    average="dlatent_avg",
+    skip_weight=("/weight", hwio),
+    embeddings=(("joint", "mapping/LabelConcat/weight", transposed, None),),
+)
+
+# Keys of static_kwargs that the tensors show, or that do not change the network at inference.
+_SIZES = frozenset(
+    "num_channels resolution label_size fmap_base fmap_decay fmap_min fmap_max latent_size dlatent_size mapping_layers "
+    "mapping_fmaps dlatent_broadcast architecture use_noise dlatent_avg_beta style_mixing_prob randomize_noise is_training "
+    "is_validation return_dlatents is_template_graph fused_modconv force_clean_graph build_func_name version class_name "
+    "mbstd_group_size mbstd_num_features".split()
+)
+_STYLEGAN2_FLAGS: dict[str, tuple[Any, ...]] = {
+    "nonlinearity": ("lrelu",),
+    "mapping_nonlinearity": ("lrelu",),
+    "dtype": ("float32",),
+    "synthesis_func": ("G_synthesis_stylegan2",),
+    "mapping_func": ("G_mapping",),
+    "blur_filter": (None,),
+}
+_READ = frozenset(
+    ("truncation_psi", "truncation_cutoff", "mapping_lrmul", "normalize_latents", "resample_kernel", "mbstd_group_size")
+)
+
+
+def check_flags(raw: Raw, flags: Mapping[str, tuple[Any, ...]], free: frozenset[str]) -> dict[str, Any]:
+    """All static_kwargs of a network and its components in one dictionary; unknown or unsupported ones are refused by name."""
+    merged: dict[str, Any] = {}
+    for own in raw.records.values():
+        for name, value in own.items():
+            if name not in free and (name not in flags or value not in flags[name]):
+                raise raw.refuse(f"{name}={clipped(repr(value))}", "a variant that gantk does not have")
+    for own in reversed(list(raw.records.values())):
+        merged |= own
+    return merged
+
+
+def number(raw: Raw, settings: Mapping[str, Any], name: str, default: Any) -> Any:
+    """A number or None from static_kwargs."""
+    value = settings.get(name, default)
+    if value is not None and not isinstance(value, int | float):
+        raise raw.source.damaged(f"{name}={clipped(value)} is no number")
+    return value
+
+
+def read_stylegan2(raw: Raw) -> Checkpoint:
+    """Configurations e and f (skip, resnet, orig). A plain run truncates: psi 0.5 on all layers unless the file says otherwise."""
+    if raw.records[""].get("version") == 5 or "mapping/LabelEmbed/weight" in raw.entries:
+        raise raw.refuse(
+            "a network of the TensorFlow version of stylegan2-ada",
+            "which gantk does not read; its PyTorch port it does",
+        )
+    settings = check_flags(raw, _STYLEGAN2_FLAGS, _SIZES | _READ)
+    kernel = settings.get("resample_kernel") or [1, 3, 3, 1]
+    if not (
+        isinstance(kernel, list | tuple) and all(isinstance(tap, int | float) for tap in kernel) and sum(kernel) > 0
+    ):
+        raise raw.refuse(f"resample_kernel={clipped(kernel)}", "and only a list of taps is known")
+    dead = [name for name in ("lod", "synthesis/lod") if name in raw.entries]
+    psi = number(raw, settings, "truncation_psi", 0.5)
+    cutoff = number(raw, settings, "truncation_cutoff", None)
+    normalize = settings.get("normalize_latents", True)
+    return stylegan2.read(
+        raw,
+        SPELLING,
+        "tensorflow-stylegan2",
+        dead=dead,
+        mapping_lr=float(number(raw, settings, "mapping_lrmul", 0.01)),
+        normalize_z=bool(normalize),
+        truncation_psi=None if psi is None or psi == 1 else float(psi),
+        truncation_layers=None if cutoff is None else int(cutoff),
+        resample_filter=tuple(tap / sum(kernel) for tap in kernel),
+    )
+
+
+# --- discriminator -----------------------------------------------------------------------------------------------------
+
+
+def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:
+    """D_stylegan2 as a `stylegan2-discriminator`; `raw` is that of the tuple's D (see load.read_discriminator)."""
+    has = raw.entries.__contains__
+    flags = {**_STYLEGAN2_FLAGS, "mbstd_num_features": (1,)}
+    settings = check_flags(raw, flags, (_SIZES | _READ) - {"mbstd_num_features"})
+    levels = 1 + count_while(lambda level: has(_size(level + 1) + "/Conv0/weight"))
+    rows = []
+    for level in range(levels):
+        block = f"b{4 << level}." if level else ""
+        parts = [("fromrgb", "FromRGB", True)]
+        parts += [("conv0", "Conv0", True), ("conv1", "Conv1_down", True), ("skip", "Skip", False)] if level else []
+        parts += [] if level else [("conv", "Conv", True)]
+        for target, name, bias in parts:
+            prefix = f"{_size(level)}/{name}"
+            if not has(f"{prefix}/weight"):
+                continue
+            rows.append(Row(f"{block}{target}.weight", f"{prefix}/weight", hwio))
+            rows += [Row(f"{block}{target}.bias", f"{prefix}/bias")] if bias else []
+    for target, prefix in (("dense", "4x4/Dense0"), ("out", "Output")):
+        rows += [Row(f"{target}.weight", f"{prefix}/weight", transposed), Row(f"{target}.bias", f"{prefix}/bias")]
+    state = convert(raw, rows)
+    architecture = "resnet" if "b8.skip.weight" in state else "skip" if "fromrgb.weight" in state else "orig"
+    channels = [
+        int(state["conv.bias"].numel()),
+        *(int(state[f"b{4 << n}.conv0.bias"].numel()) for n in range(1, levels)),
+    ]
+    config = {
+        "resolution": 4 << (levels - 1),
+        "channels": tuple(channels),
+        "image_channels": int(_rgb(state, levels).shape[1]),
+        "label_dim": int(number(raw, settings, "label_size", 0) or 0),
+        "architecture": architecture,
+        "group": int(number(raw, settings, "mbstd_group_size", 4)),
+    }
+    return Checkpoint("stylegan2-discriminator", config, state, "tensorflow-stylegan2-discriminator")
+
+
+def _size(level: int) -> str:
+    return f"{4 << level}x{4 << level}"
+
+
+def _rgb(state: Mapping[str, Tensor], levels: int) -> Tensor:
+    return state[f"b{4 << (levels - 1)}.fromrgb.weight" if levels > 1 else "fromrgb.weight"]
