@@ -1,0 +1,87 @@
+"""Numbers as people read them, and the ticks of an axis."""
+
+from __future__ import annotations
+
+import math
+
+MINUS = "\u2212"
+MISSING = "\u2013"
+
+
+def read_number(value: object) -> float | None:
+    """The finite float behind `value`, or None for text, None, booleans, nan and infinities."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def show_number(value: object, digits: int = 3, signed: bool = False) -> str:
+    """Fixed decimals for ordinary magnitudes, scientific beyond them, whole numbers whole, a dash for what is no number."""
+    number = read_number(value)
+    if number is None:
+        return MISSING
+    if isinstance(value, int) or (number.is_integer() and not signed and digits == 0):
+        text = f"{int(number):,}".replace(",", "\u202f")
+    elif number != 0 and (abs(number) >= 1e6 or abs(number) < 0.5 * 10.0 ** -max(digits + 1, 3)):
+        text = f"{number:.2e}"
+    else:
+        text = f"{number:.{digits}f}"
+        if float(text) == 0:
+            text = text.lstrip("-")
+    if signed and number > 0 and float(number) != 0:
+        text = "+" + text
+    return text.replace("-", MINUS)
+
+
+def show_fixed(value: float, digits: int) -> str:
+    """Always `digits` decimals, for numbers in a matrix: those too small for them read as zero."""
+    text = f"{value:.{digits}f}"
+    return (text.lstrip("-") if float(text) == 0 else text).replace("-", MINUS)
+
+
+def show_step(value: float, digits: int | None = None) -> str:
+    """A slider's value: signed, with no more decimals than it has."""
+    if digits is None:
+        digits = step_digits([value])
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        return text.lstrip("-")
+    return (text if text.startswith("-") else "+" + text).replace("-", MINUS)
+
+
+def step_digits(values: list[float] | tuple[float, ...]) -> int:
+    """Decimals (at most 3) that write every one of `values`."""
+    for digits in range(3):
+        if all(abs(round(value, digits) - value) < 1e-6 * max(1.0, abs(value)) for value in values):
+            return digits
+    return 3
+
+
+def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """About `count` round values within [low, high] (steps of 1, 2, 2.5 or 5 times a power of ten)."""
+    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+        return [low] if math.isfinite(low) else [0.0]
+    rough = (high - low) / max(count, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(index * step, 12) + 0.0 for index in range(first, last + 1)]
+
+
+def tick_labels(ticks: list[float]) -> list[str]:
+    """The ticks with as many decimals as their step needs."""
+    if not ticks:
+        return []
+    largest = max(abs(tick) for tick in ticks)
+    step = min((b - a for a, b in zip(ticks, ticks[1:], strict=False)), default=largest or 1.0)
+    if largest >= 1e6 or (0 < step < 1e-4):
+        return [(f"{tick:.1e}" if tick else "0").replace("-", MINUS) for tick in ticks]
+    digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+    if step > 0 and abs(round(step, digits) - step) > 1e-9 * step:
+        digits += 1
+    return [(f"{tick:,.{digits}f}".replace(",", "\u202f") if tick else "0").replace("-", MINUS) for tick in ticks]

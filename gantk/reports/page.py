@@ -1,0 +1,230 @@
+"""A page: sections in order, rendered to one HTML file that needs nothing else.
+
+The same page gives the same bytes: nothing here looks at the clock, the host or the environment. What the footer says of version
+and date comes from the manifest of the run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from gantk.errors import GantkError
+from gantk.files import write_atomic
+from gantk.reports import figures, plots, tables
+from gantk.reports.images import PAGE_LIMIT, ImageStore, PageTooLarge, stale_files
+from gantk.reports.numbers import show_number
+from gantk.reports.sections import (
+    BarPlot,
+    Facts,
+    Headline,
+    HeatMap,
+    Histogram,
+    LinePlot,
+    Links,
+    Panels,
+    Prose,
+    ScatterPlot,
+    Section,
+    Sheet,
+    SliderGrid,
+    SliderStrip,
+    Table,
+)
+from gantk.reports.text import Anchors, inline, paragraphs
+
+CONTENTS_FROM = 4
+"""Headings from which on a page gets a table of contents."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A section ready for its template: `kind` names the macro, `number` counts figures and tables, `view` is what it prints."""
+
+    kind: str
+    title: str
+    anchor: str
+    caption: str
+    number: str
+    view: Any
+
+
+def _facts(section: Facts, images: ImageStore) -> list[tuple[str, str]]:
+    return [(name, _plain(value)) for name, value in section.items]
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(part)}" for key, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_plain(part) for part in value) or "none"
+    return str(value)
+
+
+def _headline(section: Headline, images: ImageStore) -> list[tuple[str, str, str]]:
+    shown = []
+    for value, name, note in section.items:
+        shown.append((value if isinstance(value, str) else show_number(value, 2), name, note))
+    return shown
+
+
+def _panels(section: Panels, images: ImageStore) -> list[tuple[str, str, Markup, list[tuple[int, str]]]]:
+    return [(part.title, part.caption, plots.draw(part, panel=True), plots.legend_of(part)) for part in section.sections]
+
+
+def _plot(section: LinePlot | BarPlot | ScatterPlot | Histogram, images: ImageStore) -> dict[str, Any]:
+    return {"svg": plots.draw(section), "legend": plots.legend_of(section)}
+
+
+_VIEWS: dict[type, tuple[str, str, Callable[[Any, ImageStore], Any]]] = {
+    # section: (macro, what it is counted as, view)
+    Prose: ("prose", "", lambda section, images: (section.tone, paragraphs(section.text))),
+    Facts: ("facts", "", _facts),
+    Headline: ("headline", "", _headline),
+    Sheet: ("sheet", "Figure", lambda section, images: ([images.show(p) for p in section.pictures], section.size)),
+    SliderStrip: ("strip", "Figure", figures.show_strip),
+    SliderGrid: ("grid", "Figure", figures.show_grid),
+    Table: ("table", "Table", tables.show_table),
+    HeatMap: ("heat_map", "Figure", lambda section, images: tables.show_heat_map(section)),
+    LinePlot: ("plot", "Figure", _plot),
+    BarPlot: ("plot", "Figure", _plot),
+    ScatterPlot: ("plot", "Figure", _plot),
+    Histogram: ("plot", "Figure", _plot),
+    Panels: ("panels", "Figure", _panels),
+    Links: ("links", "", lambda section, images: [figures.show_link(link, images) for link in section.links]),
+}
+
+
+def _show(sections: Sequence[Section], images: ImageStore) -> list[Shown]:
+    anchors, counts, shown = Anchors(), {"Figure": 0, "Table": 0}, []
+    for section in sections:
+        if type(section) not in _VIEWS:
+            raise GantkError(f"A page cannot hold a {type(section).__name__}; it holds the sections of gantk.reports.sections.")
+        kind, counted, view = _VIEWS[type(section)]
+        number = ""
+        if counted:
+            counts[counted] += 1
+            number = f"{counted} {counts[counted]}"
+        anchor = anchors.take(section.title) if section.title else ""
+        shown.append(Shown(kind, section.title, anchor, getattr(section, "caption", ""), number, view(section, images)))
+    return shown
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["inline"] = inline
+    return environment
+
+
+def _script(name: str) -> tuple[Markup, str]:
+    """A script and the hash by which the page's policy allows it: no other script, no inline handler, runs in the page."""
+    text = (Path(__file__).with_name("templates") / name).read_text(encoding="utf-8").strip()
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return Markup(text), f"'sha256-{digest}'"  # noqa: S704 - our own file
+
+
+@dataclass(frozen=True)
+class Page:
+    """One report.
+
+    `command_line` is what reproduces the run, shown for copying. Of `manifest` (a run's `<command>.run.json`) the footer uses
+    `versions`, `started`, `ended`, `timings`, `seed`, `device` and `state`; all of them may be missing.
+    """
+
+    title: str
+    subtitle: str = ""
+    sections: Sequence[Section] = ()
+    command_line: str = ""
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    home: str = ""
+
+    def html(self, images: ImageStore) -> str:
+        """The page as text; `images` decides where its pictures live."""
+        shown = _show(self.sections, images)
+        headings = [section for section in shown if section.title]
+        early, early_hash = _script("theme.js")
+        script, script_hash = _script("page.js")
+        template = _environment().get_template("page.html.j2")
+        return template.render(
+            page=self,
+            sections=shown,
+            headings=headings if len(headings) >= CONTENTS_FROM else [],
+            footer=footer(self.manifest),
+            state=str(self.manifest.get("state") or "complete"),
+            early=early,
+            script=script,
+            hashes=f"{early_hash} {script_hash}",
+        )
+
+    def write(self, path: Path | str, limit: int = PAGE_LIMIT) -> Path:
+        """Write the page to `path`; beyond `limit` bytes its pictures go to `<stem>_files/` beside it.
+
+        Pictures an earlier, larger page left there are removed.
+        """
+        path = Path(path)
+        folder = path.with_name(f"{path.stem}_files")
+        images = ImageStore(limit)
+        try:
+            data = self.html(images).encode("utf-8")
+            if len(data) > limit and "data:image/" in data.decode("utf-8"):
+                raise PageTooLarge
+        except PageTooLarge:
+            images = ImageStore(folder=folder.name, write=lambda name, part: _write_once(folder / name, part))
+            data = self.html(images).encode("utf-8")
+        write_atomic(path, data)
+        for stale in stale_files(folder, images.files):
+            stale.unlink()
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        return path
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    """Files are named by their content: what is there already, whole, need not be written again."""
+    if not (path.is_file() and path.stat().st_size == len(data)):
+        write_atomic(path, data)
+
+
+def footer(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, value) of what made the page, as far as the manifest says."""
+    versions = manifest.get("versions") or {}
+    timings = manifest.get("timings") or {}
+    items: list[tuple[str, str]] = []
+    if versions.get("gantk"):
+        items.append(("gantk", str(versions["gantk"])))
+    for name in ("torch", "numpy"):
+        if versions.get(name):
+            items.append((name, str(versions[name])))
+    date = manifest.get("ended") or manifest.get("started")
+    if date:
+        items.append(("date", str(date)[:16].replace("T", " ")))
+    seconds = timings.get("total")
+    if isinstance(seconds, (int, float)):
+        items.append(("took", f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"))
+    for name in ("seed", "device"):
+        if manifest.get(name) is not None:
+            items.append((name, _plain(manifest[name])))
+    return items

@@ -1,0 +1,144 @@
+"""What a page is made from: the manifest `<command>.run.json` of a run directory and the files it names."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from gantk.errors import GantkError, suggestion
+from gantk.files import load_json, load_npy
+from gantk.reports.numbers import read_number
+from gantk.reports.sections import Picture
+
+SUFFIX = ".run.json"
+_SHARD = re.compile(r"\.\d+-of-\d+$")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One command's run, read only. Missing optional keys are answered with empty values, never with an error."""
+
+    directory: Path
+    command: str
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, directory: Path | str, command: str) -> RunRecord:
+        directory = Path(directory)
+        path = directory / (command + SUFFIX)
+        if not path.is_file():
+            present = commands_of(directory)
+            raise GantkError(
+                f"There is no run of {command!r} in {directory} ({path.name} is missing); give a directory a command wrote."
+                + suggestion(command, present)
+            )
+        manifest = load_json(path)
+        if not isinstance(manifest, dict):
+            raise GantkError(f"{path} is no run manifest: a JSON object is expected, {type(manifest).__name__} is there.")
+        return cls(directory, command, manifest)
+
+    @property
+    def results(self) -> Mapping[str, Any]:
+        return mapping(self.manifest.get("results"))
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        return mapping(self.manifest.get("arguments"))
+
+    @property
+    def command_line(self) -> str:
+        """The command as typed, quoted for a shell."""
+        argv = self.manifest.get("argv")
+        if isinstance(argv, list):
+            argv = shlex.join(str(word) for word in argv)
+        return argv if isinstance(argv, str) else ""
+
+    def path(self, name: object) -> Path | None:
+        """The file `name` (relative, "/" between folders) if it is inside the run directory and exists, else None."""
+        if not isinstance(name, str) or not name:
+            return None
+        pure = PurePosixPath(name)
+        if pure.is_absolute() or ".." in pure.parts:
+            return None
+        path = self.directory.joinpath(*pure.parts)
+        return path if path.is_file() else None
+
+    def picture(self, name: object, alt: str, label: str = "", saved_as: str = "") -> Picture | None:
+        path = self.path(name)
+        return Picture(path, alt, label, saved_as) if path is not None else None
+
+    def array(self, name: object) -> np.ndarray | None:
+        """A .npy file of the run (memory-mapped, without pickle), or None where it is missing."""
+        path = self.path(name)
+        return load_npy(path, mmap=True) if path is not None else None
+
+    @property
+    def subject(self) -> str:
+        """The model the run was about, as its arguments name it: a file by its name, not by its folders."""
+        for key in ("model", "model_name", "generator"):
+            value = self.arguments.get(key)
+            if isinstance(value, str) and value:
+                return PurePosixPath(value.replace("\\", "/")).name
+        return ""
+
+    def settings(self) -> list[tuple[str, object]]:
+        """Arguments that were given a value, for a list of facts."""
+        hidden = {"config", "debug", "output_dir", "force"}
+        items = [(key.replace("_", " "), value) for key, value in self.arguments.items() if key not in hidden]
+        shown = [(key, value) for key, value in items if value not in (None, "", [], {}, False)]
+        names = {key for key, _ in shown}
+        return shown + [(key, self.manifest[key]) for key in ("seed", "device") if key not in names and self.manifest.get(key) is not None]
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def records(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a list of objects; anything else in it is left out."""
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+
+
+def texts(value: object) -> list[str]:
+    return [str(part) for part in value] if isinstance(value, list) else []
+
+
+def numbers(value: object) -> np.ndarray:
+    """A list of numbers as float64 `[n]`; what is no number becomes nan. No list: an empty array."""
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        return np.zeros(0)
+    return np.array([np.nan if (number := read_number(part)) is None else number for part in value])
+
+
+def matrix(value: object, rows: int, columns: int) -> np.ndarray | None:
+    """A list of lists as float64 `[rows, columns]`, or None where it has another shape."""
+    if not isinstance(value, list) or len(value) != rows:
+        return None
+    parts = [numbers(row) for row in value]
+    return np.stack(parts) if parts and all(part.shape == (columns,) for part in parts) else None
+
+
+def interval(value: object) -> tuple[float, float] | None:
+    """A pair of finite numbers, or None."""
+    ends = numbers(value)
+    return (float(ends[0]), float(ends[1])) if ends.shape == (2,) and np.isfinite(ends).all() else None
+
+
+def commands_of(directory: Path) -> list[str]:
+    """The commands that left a manifest in `directory`, in alphabetical order; shards count once they are merged."""
+    names = (path.name.removesuffix(SUFFIX) for path in directory.glob("*" + SUFFIX) if path.is_file())
+    return sorted(name for name in names if not _SHARD.search(name))
+
+
+def records_below(directory: Path) -> Iterator[RunRecord]:
+    """Every run in `directory` and in its sub-directories, one level down: the shape a tour leaves."""
+    folders: Sequence[Path] = [directory, *sorted(path for path in directory.iterdir() if path.is_dir() and not path.name.startswith("."))]
+    for folder in folders:
+        for command in commands_of(folder):
+            yield RunRecord.read(folder, command)

@@ -1,0 +1,53 @@
+"""Which page belongs to which command. A command's page is made by `build(run)` of the module named here, loaded when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from gantk.errors import GantkError
+from gantk.reports.page import Page
+from gantk.reports.record import RunRecord, commands_of
+
+BUILDERS = {
+    "synthesize": "gantk.reports.synthesize:build",
+    "train-boundary": "gantk.reports.train_boundary:build",
+    "rescore": "gantk.reports.rescore:build",
+    "manipulate": "gantk.reports.manipulate:build",
+    "demo": "gantk.reports.demo:build",
+}
+OTHER = "gantk.reports.generic:build"
+"""What a command without a builder of its own gets: its settings, its results as far as they are numbers, its images."""
+
+
+def builder_of(command: str) -> Callable[[RunRecord], Page]:
+    module, name = BUILDERS.get(command, OTHER).split(":")
+    build: Callable[[RunRecord], Page] = getattr(import_module(module), name)
+    return build
+
+
+def render(run_dir: Path | str, command: str) -> Path:
+    """Write `<command>.html` into the run directory from what is there; return its path.
+
+    Raises:
+        GantkError: there is no such run, its manifest is damaged, or an image it names cannot be read.
+    """
+    run = RunRecord.read(run_dir, command)
+    return builder_of(command)(run).write(run.directory / f"{command}.html")
+
+
+def render_all(run_dir: Path | str) -> list[Path]:
+    """Every page of a run directory, and `index.html` where there is more than one run in it or just below it."""
+    from gantk.reports import index
+
+    directory = Path(run_dir)
+    if not directory.is_dir():
+        raise GantkError(f"{directory} is no directory; give the --output-dir of a gantk command.")
+    pages = [render(directory, command) for command in commands_of(directory)]
+    page = index.build(directory)
+    if page is not None:
+        pages.append(page.write(directory / "index.html"))
+    if not pages:
+        raise GantkError(f"{directory} holds no run (no *.run.json); give the --output-dir of a gantk command.")
+    return pages

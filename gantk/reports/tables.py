@@ -1,0 +1,137 @@
+"""Tables and heat maps as what their template prints: text, sort keys, colours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gantk.reports import palettes
+from gantk.reports.images import ImageStore, Shown
+from gantk.reports.numbers import MISSING, read_number, show_fixed, show_number
+from gantk.reports.sections import Cell, CellValue, Column, HeatMap, Picture, Table
+from gantk.reports.text import safe_address
+
+
+@dataclass(frozen=True)
+class ShownCell:
+    text: str
+    sort: str = ""
+    note: str = ""
+    href: str = ""
+    bar: str = ""
+    picture: Shown | None = None
+
+
+@dataclass(frozen=True)
+class ShownColumn:
+    name: str
+    help: str
+    numeric: bool
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    columns: list[ShownColumn]
+    rows: list[list[ShownCell]]
+    sortable: bool
+
+
+def _sorted_value(cell: CellValue) -> object:
+    return cell.value if isinstance(cell, Cell) else cell
+
+
+def _is_number(cell: CellValue) -> bool:
+    value = _sorted_value(cell)
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def _shown_cell(cell: CellValue, column: Column, images: ImageStore) -> ShownCell:
+    if isinstance(cell, Picture):
+        return ShownCell("", sort=cell.label, picture=images.show(cell))
+    value = _sorted_value(cell)
+    if isinstance(value, bool):
+        text, sort = ("yes", "1") if value else ("no", "0")
+    elif value is None:
+        text, sort = MISSING, ""
+    elif isinstance(value, str):
+        text, sort = value, value
+    else:
+        number = read_number(value)
+        whole = int(value) if isinstance(value, np.integer) else value
+        text, sort = show_number(whole, column.digits), "" if number is None else repr(number)
+    if not isinstance(cell, Cell):
+        return ShownCell(text, sort)
+    bar = ""
+    if cell.bar is not None and math.isfinite(cell.bar):
+        bar = f"{min(abs(cell.bar), 1.0) * 100:.1f}"
+    href = safe_address(cell.href) if cell.href else ""
+    return ShownCell(cell.text or text, sort, cell.note, href, bar)
+
+
+def show_table(table: Table, images: ImageStore) -> ShownTable:
+    columns = [column if isinstance(column, Column) else Column(column) for column in table.columns]
+    shown = []
+    for index, column in enumerate(columns):
+        cells = [row[index] for row in table.rows if _sorted_value(row[index]) is not None]
+        shown.append(ShownColumn(column.name, column.help, bool(cells) and all(_is_number(cell) for cell in cells)))
+    rows = [[_shown_cell(cell, column, images) for cell, column in zip(row, columns, strict=True)] for row in table.rows]
+    return ShownTable(shown, rows, table.sortable and len(rows) > 1)
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    text: str
+    sort: str
+    note: str
+    style: str
+    diagonal: bool
+
+
+@dataclass(frozen=True)
+class ShownHeatMap:
+    rows: list[tuple[str, list[HeatCell]]]
+    columns: list[tuple[str, str]]
+    row_name: str
+    column_name: str
+    legend: list[tuple[str, str]]
+    quantity: str
+    upright: bool
+
+
+def _style(position: float, diverging: bool) -> str:
+    """Colours of both themes as custom properties; the style sheet picks."""
+    light = palettes.LIGHT if diverging else palettes.LIGHT_SEQUENTIAL
+    dark = palettes.DARK if diverging else palettes.DARK_SEQUENTIAL
+    position = round(position, 2)  # a hundredth is finer than the eye, and few distinct colours keep the page small
+    (a, b), (c, d) = palettes.cell_colours(position, light), palettes.cell_colours(position, dark)
+    return f"--l:{a};--li:{b};--d:{c};--di:{d}"
+
+
+def show_heat_map(chart: HeatMap) -> ShownHeatMap:
+    values = np.asarray(chart.values, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    limit = chart.limit if chart.limit is not None else (float(np.abs(finite).max()) if finite.size else 1.0)
+    limit = limit or 1.0
+    diverging = chart.scale == "diverging"
+    rows = []
+    for i, name in enumerate(chart.rows):
+        cells = []
+        for j in range(len(chart.columns)):
+            value = float(values[i, j])
+            note = chart.notes[i][j] if chart.notes is not None else ""
+            if not math.isfinite(value):
+                cells.append(HeatCell("", "", note, "", chart.diagonal and i == j))
+                continue
+            position = value / limit if diverging else max(value / limit, 0.0)
+            text = show_fixed(value, chart.digits)
+            cells.append(HeatCell(text, repr(value), note, _style(position, diverging), chart.diagonal and i == j))
+        rows.append((name, cells))
+    stops: Sequence[float] = (-1, -0.5, 0, 0.5, 1) if diverging else (0, 0.25, 0.5, 0.75, 1)
+    legend = [(show_fixed(stop * limit, chart.digits), _style(stop, diverging)) for stop in stops]
+    helps = list(chart.column_help) + [""] * (len(chart.columns) - len(chart.column_help))
+    columns = list(zip(chart.columns, helps, strict=False))
+    upright = max((len(name) for name in chart.columns), default=0) > 6
+    return ShownHeatMap(rows, columns, chart.row_name, chart.column_name, legend, chart.quantity, upright)

@@ -1,0 +1,72 @@
+"""Captions and prose: plain text in, safe HTML out."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from urllib.parse import quote, urlsplit
+
+from markupsafe import Markup, escape
+
+from gantk.errors import GantkError
+
+_INLINE = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*")
+
+
+def inline(text: str) -> Markup:
+    """Escape `text`; `code` and **strong** become markup."""
+    parts: list[str] = []
+    end = 0
+    for match in _INLINE.finditer(text):
+        parts.append(str(escape(text[end : match.start()])))
+        code, strong = match.groups()
+        parts.append(f"<code>{escape(code)}</code>" if code is not None else f"<strong>{escape(strong)}</strong>")
+        end = match.end()
+    parts.append(str(escape(text[end:])))
+    return Markup("".join(parts))
+
+
+def paragraphs(text: str) -> Markup:
+    """Blocks between blank lines become paragraphs, runs of lines that start with "- " become lists."""
+    blocks = []
+    for block in re.split(r"\n\s*\n", text.strip()):
+        lines = [line.strip() for line in block.splitlines() if line.strip()]
+        before = [line for line in lines if not line.startswith("- ")]
+        items = [line[2:] for line in lines if line.startswith("- ")]
+        if before:
+            blocks.append(Markup("<p>{}</p>").format(inline(" ".join(before))))
+        if items:
+            points = Markup("").join(Markup("<li>{}</li>").format(inline(item)) for item in items)
+            blocks.append(Markup("<ul>{}</ul>").format(points))
+    return Markup("\n").join(blocks)
+
+
+class Anchors:
+    """Anchors made from titles, each given once."""
+
+    def __init__(self, taken: Iterable[str] = ("top", "reproduce")):
+        self._taken = set(taken)
+
+    def take(self, title: str) -> str:
+        plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+        stem = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:48] or "section"
+        name, number = stem, 2
+        while name in self._taken:
+            name, number = f"{stem}-{number}", number + 1
+        self._taken.add(name)
+        return name
+
+
+def safe_address(href: str) -> str:
+    """`href` as it may stand in a link: an http(s) address, an anchor, or a quoted path below the page's folder."""
+    if href.startswith("#"):
+        return "#" + quote(href[1:], safe="-._~%")
+    scheme = urlsplit(href).scheme.lower()
+    if scheme in ("http", "https"):
+        return href
+    if scheme or href.startswith(("/", "\\")) or ".." in href.replace("\\", "/").split("/"):
+        raise GantkError(
+            f"The link {href!r} leads out of the run directory; a path inside it, an http(s) address or an anchor is expected."
+        )
+    return quote(href.replace("\\", "/"), safe="/-._~#")
