@@ -39,14 +39,14 @@ class Settings:
 
     seed: int = 1
     batch: int = 32
-    stages: tuple[tuple[int, int], ...] = ((16, 50_000), (32, 120_000), (64, 420_000))
+    stages: tuple[tuple[int, int], ...] = ((16, 50_000), (32, 150_000), (64, 470_000))
     generator_channels: tuple[int, ...] = (128, 128, 96, 48, 24)
     discriminator_channels: tuple[int, ...] = (128, 96, 64, 48, 24)
     code_dim: int = 64
     mapping_layers: int = 4
     learning_rate: float = 0.002
     decay_from: float = 0.75  # of all images; the rate then falls linearly to a tenth
-    r1_gamma: tuple[tuple[int, float], ...] = ((16, 0.02), (32, 0.05), (64, 0.1))
+    r1_gamma: tuple[tuple[int, float], ...] = ((16, 0.1), (32, 0.2), (64, 0.4))
     r1_every: int = 16
     mixing: float = 0.5
     ema_images: float = 10_000.0  # half-life of the average
