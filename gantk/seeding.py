@@ -26,16 +26,20 @@ def random_bits(n: int, words: int, seed: int = 0, start: int = 0, stream: str =
     Raises:
         UsageError: when a count or an index is negative, or the seed does not fit 64 bits.
     """
-    if n < 0 or words < 1 or start < 0:
-        raise UsageError(f"Cannot draw {n} samples of {words} values from index {start}: none may be negative.")
-    if not 0 <= seed < 2**64:
-        raise UsageError(f"The seed {seed} is out of range: give an integer from 0 to 2**64 - 1.")
+    _check(n, words, seed, start)
     blocks = -(-words // WORDS_PER_BLOCK)
     key = np.array([seed, zlib.crc32(stream.encode())], dtype=np.uint64)
     generator = np.random.Philox(key=key)
     generator.advance(start * blocks)
     bits = generator.random_raw(n * blocks * WORDS_PER_BLOCK)
     return np.asarray(bits, dtype=np.uint64).reshape(n, blocks * WORDS_PER_BLOCK)[:, :words]
+
+
+def _check(n: int, words: int, seed: int, start: int) -> None:
+    if n < 0 or words < 1 or start < 0:
+        raise UsageError(f"Cannot draw {n} samples of {words} values from index {start}: none may be negative.")
+    if not 0 <= seed < 2**64:
+        raise UsageError(f"The seed {seed} is out of range: give an integer from 0 to 2**64 - 1.")
 
 
 def random_uniform(n: int, dim: int, seed: int = 0, start: int = 0, stream: str = "z") -> npt.NDArray[np.float64]:
@@ -57,6 +61,7 @@ def random_normal(
     # A ufunc with a scalar loop: no vector tail is computed differently, hence bit-equal in any slice.
     from scipy.special import ndtr, ndtri
 
+    _check(n, dim, seed, start)
     low = 0.0 if bound is None else float(ndtr(-bound))
     result = np.empty((n, dim), dtype=np.float32)
     rows = max(1, (1 << 20) // max(dim, 1))

@@ -10,7 +10,7 @@ def finish_of(command: str) -> Callable[[Any], None] | None:
     """Return the `finish(run)` of the module behind a command such as "rescore" or "lse train", if it has one."""
     import importlib
 
-    from gantk.cli.main import COMMANDS
+    from gantk.cli.commands import COMMANDS
 
     name = command.split()[0]
     if name not in COMMANDS:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gantk.cli.commands import COMMANDS
 from gantk.errors import UsageError, suggestion
 
 if TYPE_CHECKING:
@@ -225,17 +226,11 @@ def _check_names(ctx: click.Context, command: click.Command, table: Mapping[str,
     known = set(_parameter_names(command))
     if isinstance(command, click.Group):
         known |= set(command.list_commands(ctx))
-        known |= {name for name in _all_commands() if ctx.parent is None}
+        known |= set(COMMANDS) if ctx.parent is None else set()
     for key in table:
         if key not in known:
             where = f"[{' '.join(ctx.command_path.split()[1:])}] of " if ctx.parent else ""
             raise UsageError(f"{where}{source} has an unknown key {key!r}.{suggestion(key, known)}")
-
-
-def _all_commands() -> tuple[str, ...]:
-    from gantk.cli.main import COMMANDS
-
-    return tuple(COMMANDS)
 
 
 def _by_parameter(command: click.Command, table: Mapping[str, Any]) -> dict[str, Any]:

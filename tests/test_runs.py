@@ -1,0 +1,335 @@
+"""Run directories: state, arguments, locks, shards, and work that is killed and continued."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gantk.errors import GantkError, UsageError
+from gantk.files import load_json
+from gantk.merging import merge_runs
+from gantk.runs import Run, Shard, manifests, progress
+from gantk.seeding import random_normal
+
+
+def work(directory: Path, shard: Shard | None = None, stop_after: int | None = None, **arguments: Any) -> None:
+    """Draw 50 samples in chunks of 8, as a command would."""
+    settings = {"num": 50, "seed": 3, "device": "cpu", **arguments}
+    with Run.begin(directory, "draw", settings, seed=3, device="cpu", shard=shard) as run:
+        ledger = run.ledger(("z", "square"), 50, 8)
+        for count, index in enumerate(ledger.missing()):
+            if count == stop_after:
+                raise KeyboardInterrupt
+            start, stop = ledger.grid.bounds(index)
+            z = random_normal(stop - start, 4, seed=3, start=start)
+            ledger.write(index, {"z": z, "square": z**2})
+        run.assemble(ledger, {"z": "latents"})
+        run.record("mean", 0.5)
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and not path.name.endswith(".run.json")
+    }
+
+
+def test_the_manifest_says_what_was_done(tmp_path: Path) -> None:
+    work(tmp_path)
+    manifest = load_json(tmp_path / "draw.run.json")
+    assert manifest["state"] == "complete" and manifest["error"] is None
+    assert manifest["command"] == "draw" and manifest["seed"] == 3 and manifest["device"] == "cpu"
+    assert manifest["arguments"] == {"num": 50, "seed": 3, "device": "cpu"}
+    assert {"gantk", "torch", "numpy", "python"} <= manifest["versions"].keys()
+    assert manifest["outputs"] == {"z.npy": "latents", "square.npy": ""}
+    assert manifest["results"] == {"mean": 0.5}
+    assert manifest["timings"]["total"] >= 0
+    assert sorted(contents(tmp_path)) == ["square.npy", "z.npy"]  # no chunks, locks or temporary files
+
+
+def test_an_interrupted_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
+    work(tmp_path / "whole")
+    for stop_after in (3, 1, 2):
+        with pytest.raises(KeyboardInterrupt) as caught:
+            work(tmp_path / "parts", stop_after=stop_after)
+        assert "same command continues in" in caught.value.__notes__[0]
+        assert load_json(tmp_path / "parts" / "draw.run.json")["state"] == "interrupted"
+    work(tmp_path / "parts")
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+    work(tmp_path / "parts", stop_after=0)  # nothing is missing: never reaches the interrupt
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_a_deleted_result_is_made_again(tmp_path: Path) -> None:
+    work(tmp_path)
+    before = contents(tmp_path)
+    (tmp_path / "z.npy").unlink()
+    work(tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_a_failure_is_recorded(tmp_path: Path) -> None:
+    with pytest.raises(GantkError), Run.begin(tmp_path, "draw", {}):
+        raise GantkError("Nothing works.")
+    manifest = load_json(tmp_path / "draw.run.json")
+    assert manifest["state"] == "failed" and manifest["error"] == "GantkError: Nothing works."
+
+
+def test_other_arguments_are_refused_by_name(tmp_path: Path) -> None:
+    work(tmp_path)
+    with pytest.raises(UsageError, match=r"num = 50, and now it is 60.*--overwrite"):
+        work(tmp_path, num=60)
+    work(tmp_path, device="cuda")  # where it is computed may change
+    with Run.begin(tmp_path, "draw", {"num": 60}, overwrite=True) as run:
+        assert run.manifest["outputs"] == {}
+    with Run.begin(tmp_path, "other", {"num": 1}):
+        pass  # another command shares the directory
+    assert [manifest["command"] for manifest in manifests(tmp_path).values()] == ["draw", "other"]
+
+
+def test_a_directory_that_is_in_use_is_refused(tmp_path: Path) -> None:
+    with Run.begin(tmp_path, "draw", {}):
+        with pytest.raises(GantkError, match=f"Another gantk process is working in {tmp_path}"):
+            work(tmp_path)
+        with pytest.raises(GantkError, match="Another gantk process"):
+            work(tmp_path, shard=Shard(0, 2))
+        with Run.begin(tmp_path, "other", {}):
+            pass
+    with Run.begin(tmp_path, "split", {}, shard=Shard(0, 2)):
+        with Run.begin(tmp_path, "split", {}, shard=Shard(1, 2)):
+            pass
+        with pytest.raises(GantkError, match="shard 0/2"), Run.begin(tmp_path, "split", {}, shard=Shard(0, 2)):
+            pass
+        with pytest.raises(GantkError, match="Another gantk process"), Run.begin(tmp_path, "split", {}):
+            pass
+    assert not list(tmp_path.glob(".*"))
+
+
+# --- shards --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["one directory", "three directories"])
+def test_merged_shards_are_the_whole(tmp_path: Path, shared: bool) -> None:
+    work(tmp_path / "whole")
+    folders = [tmp_path / ("parts" if shared else f"part{index}") for index in range(3)]
+    for index in (2, 0, 1):
+        work(folders[index], shard=Shard(index, 3))
+        assert not (folders[index] / "z.npy").exists()
+    if not shared:
+        (folders[1] / "images").mkdir()
+        (folders[1] / "images" / "20.png").write_bytes(b"picture")
+        manifest = folders[1] / "draw.1-of-3.run.json"
+        manifest.write_text(manifest.read_text().replace('"outputs": {}', '"outputs": {"images": "pictures"}'))
+    seen = []
+
+    def finish_of(command: str) -> Any:
+        return lambda run: seen.append((command, sorted(run.manifest["arrays"])))
+
+    merged = merge_runs(folders, tmp_path / "merged", finish_of)
+    expected = contents(tmp_path / "whole")
+    if not shared:
+        expected["images/20.png"] = b"picture"
+    assert contents(tmp_path / "merged") == expected
+    assert seen == [("draw", ["square", "z"])]
+    manifest = load_json(merged["draw"])
+    assert manifest["state"] == "complete" and manifest["results"] == {"mean": 0.5} and manifest["shards"] == 3
+
+
+def test_merging_in_place_leaves_one_run(tmp_path: Path) -> None:
+    for index in range(2):
+        work(tmp_path, shard=Shard(index, 2))
+    merge_runs([tmp_path], None, lambda command: None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["draw.run.json", "square.npy", "z.npy"]
+    work(tmp_path)  # and the whole command finds nothing to do there
+
+
+def test_an_unsharded_run_takes_what_shards_left(tmp_path: Path) -> None:
+    work(tmp_path / "whole")
+    work(tmp_path / "parts", shard=Shard(1, 2))
+    work(tmp_path / "parts")
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_shards_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    def merge(*folders: str) -> None:
+        merge_runs([tmp_path / folder for folder in folders], tmp_path / "out", lambda command: None)
+
+    work(tmp_path / "a", shard=Shard(0, 2))
+    work(tmp_path / "whole")
+    with pytest.raises(GantkError, match="shards 1/2 are missing"):
+        merge("a")
+    with pytest.raises(UsageError, match="no shards in"):
+        merge("whole")
+    with pytest.raises(GantkError, match="does not exist"):
+        merge("nowhere")
+    work(tmp_path / "third", shard=Shard(1, 3))
+    with pytest.raises(UsageError, match="shards of one division"):
+        merge("a", "third")
+    work(tmp_path / "other", shard=Shard(1, 2), num=60)
+    with pytest.raises(UsageError, match="num = 60 .* with 50"):
+        merge("a", "other")
+    with pytest.raises(KeyboardInterrupt):
+        work(tmp_path / "b", shard=Shard(1, 2), stop_after=1)
+    with pytest.raises(GantkError, match="1/2 .* is interrupted"):
+        merge("a", "b")
+    work(tmp_path / "b", shard=Shard(1, 2))
+    next((tmp_path / "b" / "chunks" / "draw").glob("z.*.npy")).unlink()
+    with pytest.raises(GantkError, match="says it is complete"):
+        merge("a", "b")
+    assert not (tmp_path / "out" / "z.npy").exists()
+
+
+# --- real processes ------------------------------------------------------------------------------------------------
+
+SCRIPT = """
+import resource, sys, time
+from types import ModuleType
+from importlib.machinery import ModuleSpec
+import click
+from gantk.cli import commands
+from gantk.cli.main import main
+from gantk.runs import Run
+from gantk.seeding import random_normal
+
+@click.command()
+@click.option("--limit", type=int, default=None)
+@click.option("--pause", type=float, default=0.0)
+@click.option("--output-dir", "-o")
+def draw(limit, pause, output_dir):
+    if limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    with Run.begin(output_dir, "draw", {"num": 64}) as run:
+        ledger = run.ledger(("z",), 64, 4)
+        for index in ledger.missing():
+            start, stop = ledger.grid.bounds(index)
+            ledger.write(index, {"z": random_normal(stop - start, 2048, start=start)})
+            print(index, flush=True)
+            time.sleep(pause)
+        run.assemble(ledger)
+
+module = ModuleType("gantk.cli.draw")
+module.__spec__ = ModuleSpec("gantk.cli.draw", None)
+module.command = draw
+sys.modules["gantk.cli.draw"] = module
+commands.COMMANDS["draw"] = ("draw", "Draw.")
+main()
+"""
+
+
+def start(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    return subprocess.Popen(
+        [sys.executable, script, "draw", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for_chunk(process: subprocess.Popen[str], chunk: int) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) == chunk:
+            return
+
+
+@pytest.fixture
+def uninterrupted(tmp_path: Path) -> dict[str, bytes]:
+    process = start(tmp_path, "-o", str(tmp_path / "whole"))
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 0
+    return contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "state"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "interrupted"), (signal.SIGKILL, -9, "running")],
+)
+def test_a_killed_command_continues(
+    tmp_path: Path, uninterrupted: dict[str, bytes], sent: signal.Signals, code: int, state: str
+) -> None:
+    out = tmp_path / "out"
+    process = start(tmp_path, "--pause", "0.2", "-o", str(out))
+    wait_for_chunk(process, 3)
+    process.send_signal(sent)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == code
+    assert load_json(out / "draw.run.json")["state"] == state
+    assert not (out / "z.npy").exists() and len(list((out / "chunks" / "draw").glob("z.*.npy"))) >= 4
+    if sent != signal.SIGKILL:
+        assert error.strip() == f"Interrupted. The same command continues in {out}."
+    process = start(tmp_path, "-o", str(out))
+    output, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (0, "")
+    assert output.split()[0] == "4"  # the chunks before were kept
+    assert contents(out) == uninterrupted
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, uninterrupted: dict[str, bytes]) -> None:
+    out = tmp_path / "out"
+    # room for every chunk (32 KiB), not for the 512 KiB of all
+    process = start(tmp_path, "--limit", str(100_000), "-o", str(out))
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert error.startswith("Error: The disk is full") and "z.npy" in error and error.count("\n") == 1
+    assert not (out / "z.npy").exists() and not list(out.rglob("*.gantk-tmp")) and not list(out.rglob(".*"))
+    assert load_json(out / "draw.run.json")["state"] == "failed"
+    process = start(tmp_path, "-o", str(out))
+    assert process.communicate(timeout=60) == ("", "")
+    assert contents(out) == uninterrupted
+
+
+def test_two_commands_in_one_directory(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = start(tmp_path, "--pause", "30", "-o", str(out))
+    try:
+        wait_for_chunk(first, 0)
+        second = start(tmp_path, "-o", str(out))
+        error = second.communicate(timeout=60)[1]
+        assert second.returncode == 1
+        assert error.startswith("Error: Another gantk process is working in") and error.count("\n") == 1
+    finally:
+        first.kill()
+        first.communicate()
+
+
+# --- progress ------------------------------------------------------------------------------------------------------
+
+
+def test_progress_is_a_line_per_tenth_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(progress(range(1000), "drawing", unit="img")) == list(range(1000))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10
+    assert lines[0].startswith("drawing: 10 % (100/1000 img)") and lines[-1].startswith("drawing: 100 %")
+    with progress(7, "counting") as bar:
+        for _ in range(7):
+            bar.update()
+    assert capsys.readouterr().err.splitlines()[-1].startswith("counting: 100 % (7/7 it)")
+    assert list(progress(iter("ab"), "reading")) == ["a", "b"]
+    assert capsys.readouterr().err == "reading: 2 it\n"
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with contextlib.closing(progress(range(3), "drawing")) as bar:
+        assert list(bar) == [0, 1, 2]
+    assert "drawing: 100%" in capsys.readouterr().err
+
+
+def test_stage_timings_add_up(tmp_path: Path) -> None:
+    with Run.begin(tmp_path, "draw", {}) as run:
+        for _ in range(2):
+            with run.timed("sleep"):
+                time.sleep(0.01)
+        run.save_npy("x.npy", np.zeros(2), "zeros")
+    manifest = load_json(tmp_path / "draw.run.json")
+    assert manifest["timings"]["sleep"] >= 0.02 and manifest["outputs"] == {"x.npy": "zeros"}
+    assert os.path.getsize(tmp_path / "x.npy") > 0
