@@ -1,0 +1,1 @@
+"""HiGAN (Yang, Shen and Zhou, IJCV 2021): which latent direction carries an attribute, and in which layers."""
