@@ -6,8 +6,10 @@ Shape legend: N samples, Z latent width, D width of w, L rows of `wp`, C channel
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar
 
 import torch
@@ -17,8 +19,8 @@ from gantk.errors import GantkError, UsageError
 
 Styles = tuple[Tensor, ...]
 Deltas = Mapping["str | int", tuple[Tensor, "Tensor | float"]]
-Noise = "str | int | Sequence[int] | Tensor"
 
+PRECISIONS = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}
 AVERAGE_SAMPLES = 4096  # codes behind a w_avg that the file did not bring
 
 
@@ -88,6 +90,7 @@ class GeneratorSpec:
     has_lod: bool = False
     has_transform: bool = False
     has_bn_truncation: bool = False
+    half_precision: bool = False  # whether `set_precision` takes float16 and bfloat16
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,10 @@ class State:
 
 @dataclass(frozen=True)
 class Options:
-    """The keyword arguments of `synthesize`, checked once against what the family has."""
+    """The keyword arguments of `synthesize`, checked once against what the family has.
+
+    `noise` is "const", "none" or an int64 tensor of seeds ([] or [N]); `deltas` goes by layer index.
+    """
 
     noise: Any = "const"
     bn_truncation: float | None = None
@@ -112,7 +118,10 @@ class Options:
 
 
 class Generator(nn.Module):
-    """Base of every family. A family fills `spec`, `layers`, `map`, `styles` and `_run`; the rest is shared."""
+    """Base of every family. A family fills `spec`, `layers`, `map`, `styles` and `_run`; the rest is shared.
+
+    A family without space s leaves `styles` out and gets `(wp_NLD,)` as the codes of `_run`.
+    """
 
     spec: GeneratorSpec
     layers: tuple[Layer, ...]
@@ -120,17 +129,21 @@ class Generator(nn.Module):
     config_class: ClassVar[type]
     w_avg: Tensor | None
     source: str = "constructed"
-    estimated_average: bool = False
+    half: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it
+    _estimate: Tensor | None = None
 
     # --- codes -------------------------------------------------------------------------------------------------
 
     @property
     def device(self) -> torch.device:
-        return next(self.parameters()).device
+        return self._first().device
 
     @property
     def dtype(self) -> torch.dtype:
-        return next(self.parameters()).dtype
+        return self._first().dtype
+
+    def _first(self) -> Tensor:
+        return next(chain(self.parameters(), self.buffers()))
 
     def sample_z(self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None) -> Tensor:
         """Codes `start .. start+n-1` of `seed`, [n, Z]; each is bit-equal whatever the batch, device or shard.
@@ -142,6 +155,14 @@ class Generator(nn.Module):
         z = sample_z(n, self.spec.z_dim, seed=seed, start=start, distribution=self.spec.z_distribution)
         z_ND = torch.from_numpy(z).to(self.device, self.dtype)
         return z_ND if truncation is None else z_ND * truncation
+
+    def sample_label(self, n: int, seed: int = 0, start: int = 0) -> Tensor | None:
+        """Classes of samples `start .. start+n-1`, int64 [n], uniform; None for a network without labels."""
+        from gantk.seeding import random_integers
+
+        if self.spec.label_dim == 0:
+            return None
+        return torch.from_numpy(random_integers(n, self.spec.label_dim, seed=seed, start=start)).to(self.device)
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         """z [N, Z] and label (int64 [N] or float [N, C]) to w [N, D], before truncation and repetition."""
@@ -163,21 +184,27 @@ class Generator(nn.Module):
         # written so that psi = 1 gives w back exactly
         return torch.where(strength_L1 == 1, wp_NLD, average_D + strength_L1 * (wp_NLD - average_D))
 
+    @property
+    def estimated_average(self) -> bool:
+        """Whether the mean that truncation pulls to is gantk's estimate rather than the file's own."""
+        return self.w_avg is None and self._estimate is not None
+
     def average_w(self) -> Tensor:
-        """The file's `w_avg`; without one the mean of 4096 seeded codes, computed once and marked as estimated."""
-        if self.w_avg is None:
+        """The file's `w_avg` [D]; without one the mean over 4096 seeded codes (and labels), computed once."""
+        if self.w_avg is not None:
+            return self.w_avg
+        if self._estimate is None:
             with torch.no_grad():
-                chunks = [
-                    self.map(self.sample_z(512, seed=0, start=start), self._zero_label(512)).sum(0)
+                sums = [
+                    self.map(self.sample_z(512, start=start), self.sample_label(512, start=start)).sum(0)
                     for start in range(0, AVERAGE_SAMPLES, 512)
                 ]
-            self.w_avg = torch.stack(chunks).sum(0) / AVERAGE_SAMPLES
-            self.estimated_average = True
-        return self.w_avg
+            self._estimate = torch.stack(sums).sum(0) / AVERAGE_SAMPLES
+        return self._estimate.to(self.device)
 
     def styles(self, wp_NLD: Tensor) -> Styles:
-        """wp [N, L, D] to space s: one vector per styled layer, in the order of `layers`, as the layer multiplies it."""
-        raise NotImplementedError  # the abstract half of the contract
+        """wp [N, L, D] to space s: one vector per layer with a `style_dim`, in their order, as the layer multiplies it."""
+        raise UsageError(f"a {self.spec.family} has no style vectors, so it has no space s; use {self._spaces()}")
 
     # --- images ------------------------------------------------------------------------------------------------
 
@@ -203,10 +230,14 @@ class Generator(nn.Module):
             transform: StyleGAN3's forward motion of the image, [3, 3] or [N, 3, 3].
         """
         options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
-        image, _, _ = self._run(self._codes(wp), options, frozenset(), start, None)
+        image, _, _ = self._run(self._codes(wp, options, start), options, frozenset(), start, None)
         if image is None:
             raise GantkError("the network ended without an image")  # pragma: no cover - a family's own mistake
         return image
+
+    def forward(self, wp: Tensor | Sequence[Tensor], **options: Any) -> Tensor:
+        """`synthesize`, under the name that `torch.func.functional_call` and module wrappers call."""
+        return self.synthesize(wp, **options)
 
     def trace(
         self,
@@ -230,7 +261,9 @@ class Generator(nn.Module):
                 raise UsageError(f"layer {layer.name} has no map of its own; its block's last layer has")
         stop = None if image else max((layer.index for layer in wanted), default=-1) + 1
         names = frozenset(layer.name for layer in wanted)
-        picture, maps, _ = self._run(self._codes(wp), options, names, start, stop, **family)
+        picture, maps, _ = self._run(
+            self._codes(wp, options, start), options, names, start, stop, **family
+        )
         missing = names - maps.keys()
         if missing:
             raise UsageError(f"taps {sorted(missing)} lie before the cached state and were not computed")
@@ -249,7 +282,9 @@ class Generator(nn.Module):
     ) -> State:
         """The state just before a layer, which `synthesize(..., start=state)` continues from."""
         options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
-        _, _, state = self._run(self._codes(wp), options, frozenset(), None, self.layer(before).index)
+        _, _, state = self._run(
+            self._codes(wp, options, None), options, frozenset(), None, self.layer(before).index
+        )
         return state
 
     def layer(self, key: str | int) -> Layer:
@@ -269,8 +304,11 @@ class Generator(nn.Module):
 
     def set_precision(self, precision: str) -> Generator:
         """`float32`, or `float16` / `bfloat16` for the layers the original ran in half precision; returns self."""
-        if precision != "float32":
-            raise UsageError(f"a {self.spec.family} runs in float32 only, not {precision}")
+        if precision not in PRECISIONS:
+            raise UsageError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
+        if precision != "float32" and not self.spec.half_precision:
+            raise UsageError(f"a {self.spec.family} runs in float32 only, as its authors ran it, not in {precision}")
+        self.half = PRECISIONS[precision]
         return self
 
     # --- for the families --------------------------------------------------------------------------------------
@@ -281,32 +319,54 @@ class Generator(nn.Module):
         """Run the layers from `start` to before `stop`; return the image (None if stopped), the maps, the state."""
         raise NotImplementedError  # the abstract half of the contract
 
-    def _codes(self, wp: Tensor | Sequence[Tensor]) -> Styles:
-        if not isinstance(wp, Tensor):
-            return tuple(wp)
-        if wp.ndim != 3 or wp.shape[1] != self.spec.num_layers or wp.shape[2] != self.spec.wp_dim:
-            raise UsageError(
-                f"codes of shape {tuple(wp.shape)} do not fit: this network takes wp of shape "
-                f"[N, {self.spec.num_layers}, {self.spec.wp_dim}]"
-            )
-        return self.styles(wp)
+    def _spaces(self) -> str:
+        return " or ".join(self.spec.spaces)
+
+    def _codes(self, wp: Tensor | Sequence[Tensor], options: Options, start: State | None) -> Styles:
+        """What `_run` computes with: the styles (or wp itself in a family without them), of one batch size."""
+        spec = self.spec
+        if isinstance(wp, Tensor):
+            if wp.ndim != 3 or wp.shape[1] != spec.num_layers or wp.shape[2] != spec.wp_dim:
+                raise UsageError(
+                    f"codes of shape {list(wp.shape)} do not fit: this network takes wp of shape "
+                    f"[N, {spec.num_layers}, {spec.wp_dim}]"
+                )
+            codes = self.styles(wp) if "s" in spec.spaces else (wp,)
+        else:
+            codes = tuple(wp)
+            widths = [layer.style_dim for layer in self.layers if layer.style_dim]
+            if "s" not in spec.spaces:
+                raise UsageError(f"a {spec.family} has no space s to take styles from; use {self._spaces()}")
+            if [list(style.shape[1:]) for style in codes] != [[width] for width in widths]:
+                raise UsageError(
+                    f"{len(codes)} styles of shapes {_listed([list(style.shape) for style in codes])} do not fit: "
+                    f"one [N, width] per styled layer, of widths {_listed(widths)}"
+                )
+        n = codes[0].shape[0]
+        for index, (_, strength) in options.deltas.items():
+            if strength.shape[0] not in (1, n):
+                raise UsageError(f"{strength.shape[0]} strengths for {self.layers[index].name} do not fit {n} samples")
+        if start is not None and start.x is not None and start.x.shape[0] != n:
+            raise UsageError(f"a cached state of {start.x.shape[0]} samples cannot continue with codes of {n} samples")
+        return codes
 
     def _options(
         self, noise: Any, bn_truncation: float | None, deltas: Deltas | None, lod: float | None, transform: Any
     ) -> Options:
         spec = self.spec
-        if isinstance(noise, str):
-            if noise not in ("const", "none"):
-                raise UsageError(f"noise {noise!r} is neither const, none nor a seed per sample")
-        elif not spec.has_noise:
-            raise UsageError(f"a {spec.family} has no noise inputs, so a noise seed cannot apply; use const or none")
+        if not isinstance(noise, str):
+            if not spec.has_noise:
+                raise UsageError(f"a {spec.family} has no noise inputs, so a noise seed cannot apply; use const or none")
+            noise = _noise_seeds(noise)
+        elif noise not in ("const", "none"):
+            raise UsageError(f"noise {noise!r} is neither const, none nor a seed per sample")
         for name, value, has in (
             ("bn_truncation", bn_truncation, spec.has_bn_truncation),
             ("lod", lod, spec.has_lod),
             ("transform", transform, spec.has_transform),
         ):
             if value is not None and not has:
-                raise UsageError(f"{name} does not apply to this {spec.family}")
+                raise UsageError(f"{name} does not apply to a {spec.family} like this one; leave it out")
         if bn_truncation is not None and not 0 < bn_truncation <= 1:
             raise UsageError(f"bn_truncation {bn_truncation} is not in (0, 1]")
         return Options(noise, bn_truncation, self._check_deltas(deltas or {}), lod, transform)
@@ -316,10 +376,10 @@ class Generator(nn.Module):
         for key, (delta, strength) in deltas.items():
             layer = self.layer(key)
             if layer.weight is None:
-                raise UsageError(f"layer {layer.name} has no convolution weight to edit")
+                raise UsageError(f"layer {layer.name} has no convolution weight that a delta could edit")
             shape = self.get_parameter(layer.weight).shape
             if delta.shape != shape:
-                raise UsageError(f"a delta of shape {tuple(delta.shape)} does not fit {layer.name}: {tuple(shape)}")
+                raise UsageError(f"a delta of shape {list(delta.shape)} does not fit {layer.name}, whose weight is {list(shape)}")
             strength_N = torch.as_tensor(strength, device=delta.device, dtype=delta.dtype)
             checked[layer.index] = (delta, strength_N.reshape(-1))
         return checked
@@ -338,26 +398,63 @@ class Generator(nn.Module):
         if label.ndim == 1 and not label.is_floating_point():
             if label.shape[0] != n:
                 raise UsageError(f"{label.shape[0]} labels were given for {n} samples")
-            return torch.nn.functional.one_hot(label.to(like.device), classes).to(like.dtype)
+            try:
+                return torch.nn.functional.one_hot(label.to(like.device), classes).to(like.dtype)
+            except RuntimeError as error:
+                raise UsageError(f"a label is out of range: this network has classes 0 to {classes - 1}") from error
         if label.shape != (n, classes):
-            raise UsageError(f"labels of shape {tuple(label.shape)} do not fit: [{n}] ids or [{n}, {classes}] rows")
+            raise UsageError(f"labels of shape {list(label.shape)} do not fit: [{n}] ids or [{n}, {classes}] rows")
         return label.to(like)
-
-    def _zero_label(self, n: int) -> Tensor | None:
-        return torch.full((n, self.spec.label_dim), 1.0 / self.spec.label_dim) if self.spec.label_required else None
 
     def _check_width(self, name: str, code: Tensor, ndim: int, width: int) -> None:
         if code.ndim != ndim or code.shape[-1] != width:
-            raise UsageError(f"{name} of shape {tuple(code.shape)} does not fit: its last dimension must be {width}")
+            raise UsageError(f"{name} of shape {list(code.shape)} does not fit: [N, {width}] is expected")
 
 
-def seeded_noise(seeds: Any, n: int, layer: int, height: int, width: int, like: Tensor) -> Tensor:
-    """Noise maps [n, 1, height, width] that depend on (seed of the sample, layer) only, never on the batch."""
-    seed_list = [int(seeds)] * n if isinstance(seeds, int) else [int(seed) for seed in seeds]
-    if len(seed_list) != n:
-        raise UsageError(f"{len(seed_list)} noise seeds were given for {n} samples")
-    maps = []
-    for seed in seed_list:
-        source = torch.Generator().manual_seed((seed * 1_000_003 + layer) % (1 << 63))
-        maps.append(torch.randn(1, height, width, generator=source))
-    return torch.stack(maps).to(like)
+def _listed(values: list[Any], limit: int = 6) -> str:
+    return f"{values}" if len(values) <= limit else f"{values[:limit]} and {len(values) - limit} more"
+
+
+def _noise_seeds(noise: Any) -> Tensor:
+    """Seeds as an int64 tensor: [] for one for all, [N] for one each."""
+    if isinstance(noise, int):
+        return torch.tensor(noise % (1 << 63))
+    seeds = noise if isinstance(noise, Tensor) else torch.tensor([s % (1 << 63) for s in noise]) if _ints(noise) else None
+    if seeds is None or seeds.is_floating_point() or seeds.ndim > 1:
+        raise UsageError(f"noise {noise!r} is neither const, none nor a whole number per sample")
+    return seeds.long()
+
+
+def _ints(values: Any) -> bool:
+    return isinstance(values, Sequence) and len(values) > 0 and all(isinstance(value, int) for value in values)
+
+
+def seeded_noise(seeds: Tensor, n: int, layer: int, height: int, width: int, like: Tensor) -> Tensor:
+    """Normal noise maps [n, 1, height, width], a function of (the sample's seed, layer, pixel) alone.
+
+    A hash in place of a random state, so that it neither depends on the batch nor breaks a traced graph, and is the
+    same on every device.
+    """
+    if seeds.ndim and seeds.shape[0] != n:
+        raise UsageError(f"{seeds.shape[0]} noise seeds were given for {n} samples")
+    seed_N1 = seeds.to(like.device).reshape(-1, 1).expand(n, 1)
+    key = _hash(_hash(_hash(seed_N1 & _MASK) ^ (seed_N1 >> 32)) + 2 * layer)
+    pairs = -(-height * width // 2)
+    counter = torch.arange(2 * pairs, device=like.device)
+    bits = _hash(_hash(counter + key) ^ _hash(key + 1)).to(torch.float32)
+    # Box and Muller: two uniform numbers, two normal ones
+    radius = torch.sqrt(-2 * torch.log((bits[:, :pairs] + 0.5) * 2.0**-32))
+    angle = bits[:, pairs:] * (2 * math.pi * 2.0**-32)
+    normal = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], 1)
+    return normal[:, : height * width].reshape(n, 1, height, width).to(like.dtype)
+
+
+_MASK = 0xFFFFFFFF
+
+
+def _hash(x: Tensor) -> Tensor:
+    """A 32-bit integer hash (two rounds of xorshift and multiply), in int64 so that no product overflows."""
+    x = x & _MASK
+    x = ((x ^ (x >> 16)) * 0x21F0AAAD) & _MASK
+    x = ((x ^ (x >> 15)) * 0x735A2D97) & _MASK
+    return x ^ (x >> 15)
