@@ -1,0 +1,1 @@
+"""What is in an image: attributes, classes, segmentation, features and the distances between them."""

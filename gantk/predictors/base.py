@@ -1,0 +1,63 @@
+"""The Predictor contract: everything a system may ask about what an image shows.
+
+Shapes
+  N  images    A  attributes    G  categories    K  classes of a segmentation    F  features    C, H, W  image or map
+Images are image_NCHW float in [-1, 1], of any size; what a predictor does not have raises GantkError.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gantk.errors import GantkError
+
+
+class Predictor(nn.Module):
+    """Base of every predictor. A predictor fills in what it can do; the rest answers with one sentence.
+
+    `attribute_names`, `category_names` and `class_names` name the columns of `attributes`, `categories` and `segment`,
+    and are empty where there is none.
+    """
+
+    name: str = "predictor"
+    attribute_names: tuple[str, ...] = ()
+    category_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+
+    def attributes(self, image_NCHW: Tensor) -> Tensor:
+        """Scores [N, A], in the attributes' own units."""
+        raise self._lacks("attributes")
+
+    def categories(self, image_NCHW: Tensor) -> Tensor:
+        """Probabilities [N, G] that sum to one."""
+        raise self._lacks("categories")
+
+    def segment(self, image_NCHW: Tensor) -> Tensor:
+        """Class logits [N, K, H, W], as large as the images."""
+        raise self._lacks("a segmentation")
+
+    def features(self, image_NCHW: Tensor) -> Tensor:
+        """The features [N, F] in which a Frechet distance is taken."""
+        raise self._lacks("features")
+
+    def feature_maps(self, image_NCHW: Tensor) -> list[Tensor]:
+        """Maps [N, C, H, W], finest first, whose vectors have length one: a perceptual distance compares them."""
+        raise self._lacks("feature maps")
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are; the CPU when it has none."""
+        return next((tensor.device for tensor in self.parameters()), torch.device("cpu"))
+
+    def _lacks(self, what: str) -> GantkError:
+        return GantkError(f"The predictor {self.name!r} has no {what.removeprefix('a ')}; use one that has.")
+
+
+def check_images(image_NCHW: Tensor) -> None:
+    """Raise GantkError unless this is a batch of colour images."""
+    if image_NCHW.ndim != 4 or image_NCHW.shape[1] != 3 or not image_NCHW.is_floating_point():
+        raise GantkError(
+            f"Images of shape {tuple(image_NCHW.shape)} and type {image_NCHW.dtype} cannot be judged: "
+            "give floats of shape [N, 3, H, W] in [-1, 1]."
+        )

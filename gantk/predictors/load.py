@@ -1,0 +1,165 @@
+"""Predictors by name: the bundled one, Places365, a weight file, or any function of images that the user names."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantk.errors import GantkError, UsageError, suggestion
+from gantk.predictors.base import Predictor, check_images
+
+NAMES = ("demo", "places365")
+
+
+def load_predictor(name: str | Path, device: str | torch.device = "cpu") -> Predictor:
+    """A predictor, ready for images on `device`.
+
+    Args:
+        name: one of
+            - `demo`: the factors and classes of the bundled world;
+            - `places365`: 102 scene attributes and 365 categories; its files are looked for in $GANTK_PREDICTORS;
+            - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files;
+            - `module:callable` or `file.py:callable`: a `Predictor`, something without arguments that makes one, or a
+              function of image_NCHW that returns scores [N, A] or a dictionary of scores [N] (for the names of the
+              former it may have an attribute `attribute_names`). This runs that code.
+
+    Raises:
+        UsageError: no such name. GantkError: the files are absent or damaged, or the code does not fit.
+    """
+    text = str(name)
+    if text == "demo":
+        return _demo(str(torch.device(device)))
+    if text == "places365":
+        from gantk.predictors.places365 import Places365
+
+        return Places365.from_folder().to(device)
+    module, colon, attribute = text.rpartition(":")
+    if colon and attribute.isidentifier() and not Path(text).exists():
+        return _adopt(_find(module, attribute, text), text).to(device)
+    if not Path(text).exists():
+        raise UsageError(
+            f"There is no predictor {text!r}: give {', '.join(NAMES)}, a path, or module:callable."
+            + (suggestion(text, NAMES) if "/" not in text else "")
+        )
+    from gantk.predictors.demo import DemoPredictor
+
+    return DemoPredictor.from_path(Path(text)).to(device)
+
+
+@lru_cache(maxsize=4)
+def _demo(device: str) -> Predictor:
+    # Shared by all who ask: it is frozen, and a perceptual distance asks at every call.
+    from gantk.predictors.demo import DemoPredictor
+
+    return DemoPredictor.bundled().to(device)
+
+
+def _find(module: str, attribute: str, text: str) -> Any:
+    """The object that `module:attribute` names; modules are also looked for in the current directory."""
+    try:
+        loaded = _from_file(Path(module)) if module.endswith(".py") else _from_name(module)
+    except (ImportError, OSError) as error:
+        raise UsageError(f"The predictor {text!r} cannot be imported: {error}.") from error
+    if not hasattr(loaded, attribute):
+        public = [key for key in vars(loaded) if not key.startswith("_")]
+        raise UsageError(f"The module {module!r} has nothing called {attribute!r}.{suggestion(attribute, public)}")
+    return getattr(loaded, attribute)
+
+
+def _from_name(module: str) -> ModuleType:
+    here = os.getcwd()
+    added = here not in sys.path and "" not in sys.path
+    if added:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(module)
+    finally:
+        if added:
+            sys.path.remove(here)
+
+
+def _from_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _adopt(found: Any, text: str) -> Predictor:
+    if isinstance(found, Predictor):
+        return found
+    if not callable(found):
+        raise UsageError(f"The predictor {text!r} is a {type(found).__name__}, which cannot be called.")
+    if not _needs_arguments(found):
+        made = found()
+        if isinstance(made, Predictor):
+            return made
+        if not callable(made):
+            raise UsageError(
+                f"{text!r} returned a {type(made).__name__}; expected a Predictor or a function of images."
+            )
+        found = made
+    return FunctionPredictor(found, text)
+
+
+def _needs_arguments(function: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+
+
+class FunctionPredictor(Predictor):
+    """A function of image_NCHW behind the contract; it is called once on a grey image to learn its columns."""
+
+    def __init__(self, function: Callable[[Tensor], Any], name: str):
+        super().__init__()
+        self.name = name
+        self.function = function  # registered as a submodule when it is one, so that it moves with `to`
+        if isinstance(function, torch.nn.Module):
+            function.eval()
+        with torch.no_grad():
+            scores = function(torch.zeros(1, 3, 64, 64, device=self.device))
+        if isinstance(scores, Mapping):
+            self.attribute_names = tuple(map(str, scores))
+        else:
+            width = self._matrix(scores, 1).shape[1]
+            names = tuple(getattr(function, "attribute_names", ()))
+            if names and len(names) != width:
+                raise GantkError(f"The predictor {name!r} gives {width} scores and has {len(names)} names for them.")
+            self.attribute_names = names or tuple(f"score_{i}" for i in range(width))
+
+    def attributes(self, image_NCHW: Tensor) -> Tensor:
+        check_images(image_NCHW)
+        score_NA = self._matrix(self.function(image_NCHW), len(image_NCHW))
+        if score_NA.shape[1] != len(self.attribute_names):
+            raise GantkError(
+                f"The predictor {self.name!r} gave {score_NA.shape[1]} scores, and {len(self.attribute_names)} before."
+            )
+        return score_NA
+
+    def _matrix(self, scores: Any, n: int) -> Tensor:
+        if isinstance(scores, Mapping):
+            scores = torch.stack([torch.as_tensor(column).reshape(-1) for column in scores.values()], 1)
+        score_NA = torch.as_tensor(scores)
+        score_NA = score_NA.unsqueeze(1) if score_NA.ndim == 1 else score_NA
+        if score_NA.ndim != 2 or len(score_NA) != n:
+            raise GantkError(
+                f"The predictor {self.name!r} returned scores of shape {tuple(score_NA.shape)} for {n} image(s); "
+                "expected [N, A], [N], or a dictionary of [N]."
+            )
+        return score_NA.float()

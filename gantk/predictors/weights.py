@@ -1,0 +1,86 @@
+"""Weight files of small networks: safetensors in half precision, with a JSON header; and the ones that come with gantk.
+
+`BUNDLED` is the one table of those: file and sha256. They lie in demo/weights/ and are checked whenever they are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from gantk.errors import GantkError
+from gantk.files import write_atomic
+from gantk.predictors.networks import NetworkConfig
+
+FORMAT = 1
+KINDS = ("attributes", "segmenter")
+FOLDER = Path(__file__).resolve().parent.parent / "demo" / "weights"
+BUNDLED = {
+    "attributes": ("attributes.safetensors", ""),
+    "segmenter": ("segmenter.safetensors", ""),
+}
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A file's network: `kind` is one of KINDS, `names` its outputs', `header` all that was written (ranges too)."""
+
+    kind: str
+    config: NetworkConfig
+    names: tuple[str, ...]
+    state: dict[str, Tensor]
+    header: dict[str, Any]
+
+
+def write_weights(
+    path: Path, kind: str, config: NetworkConfig, state: Mapping[str, Tensor], header: Mapping[str, Any]
+) -> None:
+    """Write a network in half precision; `header` must have `names` and may have anything JSON holds."""
+    text = json.dumps({"format": FORMAT, "kind": kind, "config": asdict(config), **header})
+    write_atomic(path, save({key: value.half().contiguous() for key, value in state.items()}, {"gantk": text}))
+
+
+def read_weights(path: Path, expected_sha256: str | None = None) -> WeightFile:
+    """A weight file, in float32.
+
+    Raises:
+        GantkError: absent, damaged, of another kind, or not the bytes that `expected_sha256` says.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise GantkError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if expected_sha256 is not None and hashlib.sha256(data).hexdigest() != expected_sha256:
+        raise GantkError(f"{path} is damaged or was changed (its sha256 is not the one listed); install gantk again.")
+    try:
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["gantk"])
+        state = {key: value.float() for key, value in load(data).items()}
+        kind, names = header["kind"], tuple(header["names"])
+        config = NetworkConfig.from_dict(header["config"])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise GantkError(f"{path} is no weight file of a gantk predictor, or it is damaged.") from error
+    if kind not in KINDS or header.get("format") != FORMAT:
+        raise GantkError(
+            f"{path} holds a {kind!r} of format {header.get('format')}; this gantk reads {' and '.join(KINDS)} "
+            f"of format {FORMAT}."
+        )
+    return WeightFile(kind, config, names, state, header)
+
+
+def read_bundled(kind: str) -> WeightFile:
+    """The network of a kind that comes with gantk."""
+    name, digest = BUNDLED[kind]
+    return read_weights(FOLDER / name, digest)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
