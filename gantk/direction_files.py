@@ -17,9 +17,9 @@ from gantk.files import load_npy, save_npy, to_json, write_atomic
 from gantk.latents import parse_layers
 
 SUFFIXES = (".safetensors", ".npy")
-FORMAT_VERSION = 1
+FORMAT = "gantk-direction"
+VERSION = 1
 HEADER_KEY = "gantk"  # one metadata key, so that the bytes of a file do not depend on a hash map's order
-_KINDS = ("boundary", "direction")
 _ANY_LAYER = 1 << 16  # a file's own layer list is read before the generator is known
 
 # InterFaceGAN's published names say the space: "stylegan_ffhq_age_w_boundary", and z without the w.
@@ -38,7 +38,9 @@ def write_native(path: Path, vectors: npt.NDArray[np.float32], fields: Mapping[s
     """Write vectors and fields as safetensors; the same direction always gives the same bytes."""
     from safetensors.numpy import save
 
-    header = json.dumps({"format": FORMAT_VERSION, **to_json(dict(fields))}, sort_keys=True, allow_nan=False)
+    header = json.dumps(
+        {"format": FORMAT, "version": VERSION, **to_json(dict(fields))}, sort_keys=True, allow_nan=False
+    )
     return write_atomic(path, save({"vectors": np.ascontiguousarray(vectors)}, metadata={HEADER_KEY: header}))
 
 
@@ -67,16 +69,17 @@ def read_native(path: Path) -> Content:
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))
-            if header.get("kind") not in _KINDS:
-                what = f"a {header['kind']} of gantk" if "kind" in header else "a safetensors file of another program"
+            if header.get("format") != FORMAT:
+                what = f"a {header['format']} file" if "format" in header else "a safetensors file of another program"
                 raise GantkError(f"{path} is {what}, where a direction or boundary was expected.")
+            if header.get("version", 0) > VERSION:
+                raise GantkError(
+                    f"{path} has version {header['version']} of its format and this gantk reads up to {VERSION}: "
+                    "update gantk."
+                )
             vectors = file.get_tensor("vectors")
     except (SafetensorError, OSError, ValueError) as error:
         raise GantkError(f"{path} is no readable direction file ({error}).") from error
-    if header.get("format", 0) > FORMAT_VERSION:
-        raise GantkError(
-            f"{path} has format {header['format']} and this gantk reads up to {FORMAT_VERSION}: update it."
-        )
     fields = {
         key: header.get(key) for key in ("name", "kind", "space", "intercept", "layers", "scale", "probe", "meta")
     }

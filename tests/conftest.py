@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, and say why."""
     no_reference = pytest.mark.skip(reason=f"the reference files are not there ({REFERENCE})")
-    no_browser = pytest.mark.skip(reason="no Chromium was found (set GANTK_CHROMIUM to its path)")
+    no_browser = pytest.mark.skip(reason="no Chromium was found (set CHROMIUM to its path)")
     for item in items:
         if item.get_closest_marker("reference") and not REFERENCE.is_dir():
             item.add_marker(no_reference)
@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def find_browser() -> str | None:
     import shutil
 
-    given = os.environ.get("GANTK_CHROMIUM")
+    given = os.environ.get("CHROMIUM")
     if given:
         return given if Path(given).exists() else None
     return next((path for path in map(shutil.which, BROWSERS) if path), None)
@@ -68,7 +68,7 @@ def chromium() -> str:
     """The path of a Chromium; a test that asks for it is skipped where there is none."""
     path = find_browser()
     if path is None:
-        pytest.skip("no Chromium was found (set GANTK_CHROMIUM to its path)")
+        pytest.skip("no Chromium was found (set CHROMIUM to its path)")
     return path
 
 

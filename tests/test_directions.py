@@ -334,8 +334,8 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
     whole = save_direction(tmp_path / "whole.safetensors", boundary())
     (tmp_path / "cut.safetensors").write_bytes(whole.read_bytes()[:-9])
     save_file({"vectors": unit(1, D)}, tmp_path / "foreign.safetensors")
-    save_file({"a": unit(1, D)}, tmp_path / "model.safetensors", metadata={"gantk": '{"kind": "generator"}'})
-    header = '{"kind": "boundary", "format": 99}'
+    save_file({"a": unit(1, D)}, tmp_path / "model.safetensors", metadata={"gantk": '{"format": "gantk-checkpoint"}'})
+    header = '{"format": "gantk-direction", "version": 99}'
     save_file({"vectors": unit(1, D)}, tmp_path / "newer.safetensors", metadata={"gantk": header})
     (tmp_path / "text.npy").write_text("hello")
     np.save(tmp_path / "words.npy", np.array([["a"]]))
@@ -343,8 +343,8 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
     for name, message in {
         "cut.safetensors": "no readable direction",
         "foreign.safetensors": "another program",
-        "model.safetensors": "a generator of gantk, where a direction",
-        "newer.safetensors": "format 99",
+        "model.safetensors": "a gantk-checkpoint file, where a direction",
+        "newer.safetensors": "version 99",
         "text.npy": "no readable .npy",
         "words.npy": "holds <U1",
         "four.npy": r"\(1, 1, 1, 4\)",

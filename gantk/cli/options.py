@@ -165,18 +165,26 @@ def load_model(model: str, device: str = "auto", precision: str = "float32") -> 
 # --- --config ------------------------------------------------------------------------------------------------------
 
 
+_SETTINGS = "gantk.settings"  # in a context's meta, which subcommands share: the files read so far
+
+
 def _configure(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-    if value is None or ctx.resilient_parsing:
+    """Read a settings file, and take this command's table of it and of those given before the command's name."""
+    if ctx.resilient_parsing:
         return
-    settings = read_config(value)
-    table: Any = settings
-    if ctx.parent is not None:
+    read: list[tuple[str, dict[str, Any]]] = ctx.meta.setdefault(_SETTINGS, [])
+    if value is not None:
+        read.append((value, read_config(value)))
+    defaults: dict[str, Any] = {}
+    for source, settings in read:
+        table: Any = settings
         for word in ctx.command_path.split()[1:]:
             table = table.get(normalize_token(word), {})
             if not isinstance(table, dict):
-                raise UsageError(f"{value}: {word!r} must be a table, [{word}].")
-    _check_names(ctx, ctx.command, table, value)
-    ctx.default_map = {**(ctx.default_map or {}), **_by_parameter(ctx.command, table)}
+                raise UsageError(f"In {source} {word!r} must be a table: write [{word}] and its settings below.")
+        defaults.update(_by_parameter(ctx, table, source))
+    if defaults:
+        ctx.default_map = defaults
 
 
 config_option = click.option(
@@ -211,32 +219,28 @@ def _dashed(table: Mapping[str, Any]) -> dict[str, Any]:
     return {normalize_token(key): _dashed(value) if isinstance(value, dict) else value for key, value in table.items()}
 
 
-def _parameter_names(command: click.Command) -> dict[str, str]:
-    """Map every spelling a settings file may use to the parameter's name: ``output-dir`` and the option's long form."""
-    names = {}
-    for parameter in command.params:
+def _by_parameter(ctx: click.Context, table: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Turn a command's table into click's default map, whose keys are parameter names; tables of subcommands stay out.
+
+    A key may be the parameter's name or the long form of its option.
+    """
+    names: dict[str, str] = {}
+    for parameter in ctx.command.params:
         if parameter.name:
             names[normalize_token(parameter.name)] = parameter.name
             for option in parameter.opts:
                 names.setdefault(normalize_token(option.lstrip("-")), parameter.name)
-    return names
-
-
-def _check_names(ctx: click.Context, command: click.Command, table: Mapping[str, Any], source: str) -> None:
-    known = set(_parameter_names(command))
-    if isinstance(command, click.Group):
-        known |= set(command.list_commands(ctx))
-        known |= set(COMMANDS) if ctx.parent is None else set()
-    for key in table:
-        if key not in known:
-            where = f"[{' '.join(ctx.command_path.split()[1:])}] of " if ctx.parent else ""
-            raise UsageError(f"{where}{source} has an unknown key {key!r}.{suggestion(key, known)}")
-
-
-def _by_parameter(command: click.Command, table: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn a command's table into click's default map, whose keys are parameter names; tables of subcommands stay."""
-    names = _parameter_names(command)
-    return {names.get(key, key): value for key, value in table.items()}
+    commands: set[str] = set()
+    if isinstance(ctx.command, click.Group):
+        commands = set(ctx.command.list_commands(ctx)) | (set(COMMANDS) if ctx.parent is None else set())
+    for key, value in table.items():
+        if key in commands and not isinstance(value, dict):
+            raise UsageError(f"In {source} {key!r} must be a table: write [{key}] and its settings below.")
+        if key not in commands and key not in names:
+            where = " ".join(ctx.command_path.split()[1:])
+            place = f"The table [{where}] of {source}" if where else f"The settings file {source}"
+            raise UsageError(f"{place} has an unknown key {key!r}.{suggestion(key, commands | set(names))}")
+    return {names[key]: value for key, value in table.items() if key in names and key not in commands}
 
 
 def add_common_options(command: click.Command) -> click.Command:

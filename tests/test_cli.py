@@ -1,0 +1,397 @@
+"""The command line: lazy, with help everywhere, one spelling of options, one sentence per error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import pytest
+
+import gantk
+from gantk.cli import options
+from gantk.cli.commands import COMMANDS
+from gantk.cli.main import cli
+from gantk.errors import GantkError, UsageError, suggestion
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def every_command() -> Iterator[tuple[str, ...]]:
+    """The words of every command there is, commands of groups included."""
+    context = click.Context(cli)
+
+    def walk(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        yield words
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                child = command.get_command(context, name)
+                assert child is not None
+                yield from walk(child, (*words, name))
+
+    yield from walk(cli, ())
+
+
+EVERY_COMMAND = list(every_command())
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[click.Command, str], None]:
+    """Put a command into the table for the length of a test."""
+
+    def add(made: click.Command, name: str = "probe") -> None:
+        module: Any = ModuleType(f"gantk.cli.{name}")
+        module.__spec__ = ModuleSpec(module.__name__, None)
+        module.command = made
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(COMMANDS, name, (name, "For a test."))
+
+    return add
+
+
+@click.command(epilog=options.examples("gantk probe demo"))
+@options.model_argument()
+@options.run_options("runs/probe")
+@options.generator_options()
+@options.truncation_option()
+@options.layers_option()
+@click.option("--score-name", multiple=True)
+@click.option("--skip-image", is_flag=True)
+@click.option("--kind", type=click.Choice(["one-way", "other_way"]), default="one-way")
+def echo(**values: Any) -> None:
+    """Print what arrived."""
+    for name, value in sorted(values.items()):
+        click.echo(f"{name}={value!r}")
+
+
+def values(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+# --- help ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...], gantk_command: Call) -> None:
+    code, out, err = gantk_command(*words, "--help")
+    assert (code, err) == (0, "")
+    assert f"Usage: {' '.join(('gantk', *words))}" in out
+    assert "Example" in out and "  gantk " in out
+    assert "--config" in out and "--debug" in out
+    assert "-h, --help" in out
+
+
+@pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
+def test_every_option_says_what_it_is_and_uses_dashes(words: tuple[str, ...]) -> None:
+    made: Any = cli
+    for word in words:
+        made = made.get_command(click.Context(made), word)
+    assert made.help
+    for parameter in made.params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            assert parameter.help, f"{parameter.name} of gantk {' '.join(words)} has no help"
+            assert not any("_" in option for option in parameter.opts), parameter.opts
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """No help text, that of every command included, loads torch or the scientific stack."""
+    script = (
+        "import sys\n"
+        "from gantk.cli.main import run\n"
+        f"assert all(run([*words, '--help']) == 0 for words in {EVERY_COMMAND!r})\n"
+        "heavy = {'torch', 'torchvision', 'numpy', 'scipy', 'sklearn', 'PIL', 'jinja2', 'safetensors'}\n"
+        "loaded = heavy & set(sys.modules)\n"
+        "sys.exit(f'loaded: {loaded}' if loaded else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_only_commands_that_exist_are_listed(gantk_command: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COMMANDS, "nowhere", ("no_such_module", "Not there."))
+    code, out, _ = gantk_command("--help")
+    assert code == 0 and "merge" in out and "nowhere" not in out
+    assert gantk_command("nowhere")[0] == 2
+
+
+def test_version_and_console_script(gantk_command: Call) -> None:
+    assert gantk_command("--version") == (0, f"gantk {gantk.__version__}\n", "")
+    done = subprocess.run([sys.executable, "-m", "gantk", "--version"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"gantk {gantk.__version__}\n")
+
+
+def test_no_command_shows_the_help(gantk_command: Call) -> None:
+    code, out, err = gantk_command()
+    assert code == 2 and "Commands:" in out + err
+
+
+# --- spelling ------------------------------------------------------------------------------------------------------
+
+
+def test_underscores_are_dashes(gantk_command: Call, command: Callable[..., None]) -> None:
+    command(echo)
+    words = ("--output_dir", "here", "--batch_size=4", "--score_name", "a_b", "--skip_image", "--kind", "other-way")
+    code, out, err = gantk_command("probe", "my_model", *words)
+    assert (code, err) == (0, "")
+    got = values(out)
+    assert got["output_dir"] == "'here'" and got["batch_size"] == "4" and got["skip_image"] == "True"
+    assert got["score_name"] == "('a_b',)" and got["model"] == "'my_model'"  # values keep theirs
+    assert got["kind"] == "'other_way'"
+    command(echo, "two-words")
+    assert gantk_command("two_words", "m")[0] == 0
+
+
+@pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
+def test_every_long_option_is_known_with_underscores(words: tuple[str, ...]) -> None:
+    made: Any = cli
+    for word in words:
+        made = made.get_command(click.Context(made), word)
+    context = click.Context(made, token_normalize_func=options.normalize_token)
+    parser = made.make_parser(context)
+    for option in [name for parameter in made.params for name in parameter.opts if name.startswith("--")]:
+        spelled = "--" + option[2:].replace("-", "_")
+        assert "--" + options.normalize_token(spelled[2:]) in parser._long_opt
+
+
+# --- settings ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    path = tmp_path / "settings.toml"
+    path.write_text(
+        "[probe]\nmodel = 'from-file'\noutput-dir = 'from-file'\nbatch_size = 3\nscore-name = ['a', 'b']\n"
+        "skip-image = true\ntruncation = '0.7:8'\n\n[synthesize]\nnum = 5\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before the command", "after it"])
+def test_settings_are_defaults(gantk_command: Call, command: Callable[..., None], settings: Path, first: bool) -> None:
+    command(echo)
+    given = ("--config", settings)
+    words: tuple[Any, ...] = (*given, "probe") if first else ("probe", *given)
+    code, out, err = gantk_command(*words)
+    assert (code, err) == (0, "")
+    got = values(out)
+    assert got["model"] == got["output_dir"] == "'from-file'" and got["batch_size"] == "3"
+    assert got["score_name"] == "('a', 'b')" and got["skip_image"] == "True" and got["truncation"] == "'0.7:8'"
+    assert got["seed"] == "0"
+
+
+def test_the_command_line_wins(gantk_command: Call, command: Callable[..., None], settings: Path) -> None:
+    command(echo)
+    words = ("m", "--batch-size", "9", "-o", "typed", "--score-name", "c")
+    got = values(gantk_command("probe", "--config", settings, *words)[1])
+    assert got["model"] == "'m'" and got["batch_size"] == "9" and got["output_dir"] == "'typed'"
+    assert got["score_name"] == "('c',)"
+
+
+def test_settings_of_a_group(gantk_command: Call, command: Callable[..., None], tmp_path: Path) -> None:
+    group = click.Group("probe", commands={"inner": click.Command("inner", params=echo.params, callback=echo.callback)})
+    command(group)
+    path = tmp_path / "settings.toml"
+    path.write_text("[probe.inner]\nmodel = 'm'\nbatch-size = 7\n")
+    for words in (("--config", path, "probe", "inner"), ("probe", "inner", "--config", path)):
+        code, out, err = gantk_command(*words)
+        assert (code, err) == (0, "")
+        assert values(out)["batch_size"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[probe]\nbatch-sise = 3\n", "unknown key 'batch-sise'. Did you mean 'batch-size'"),
+        ("[proeb]\nx = 1\n", "unknown key 'proeb'"),
+        ("[probe\n", "cannot be read"),
+        ("probe = 3\n", "must be a table"),
+        ("[probe]\nbatch-size = 'many'\n", "'many' is not a valid int"),
+    ],
+)
+def test_wrong_settings_are_refused(
+    gantk_command: Call, command: Callable[..., None], tmp_path: Path, text: str, message: str
+) -> None:
+    command(echo)
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    for words in (("probe", "m", "--config", path), ("--config", path, "probe", "m")):
+        if "proeb" in text and words[0] == "probe":
+            continue  # a file for several commands: only one's own table is looked at
+        code, _, err = gantk_command(*words)
+        assert code == 2 and message in err and err.startswith("Error: ") and err.count("\n") == 1, err
+
+
+def test_shipped_settings_name_real_options(gantk_command: Call, command: Callable[..., None]) -> None:
+    from gantk.shipped import shipped_files
+
+    command(echo)
+    names = shipped_files("configs", (".toml",))
+    assert names
+    for name in names:
+        code, _, err = gantk_command("--config", name, "probe", "m")
+        assert (code, err) == (0, "")
+        for words in EVERY_COMMAND:
+            assert gantk_command(*words, "--config", name, "--help")[0] == 0
+    code, _, err = gantk_command("--config", "nowhere", "probe", "m")
+    assert code == 2 and "'nowhere'" in err
+
+
+# --- errors --------------------------------------------------------------------------------------------------------
+
+
+def failing(error: BaseException) -> click.Command:
+    @click.command()
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (GantkError("the file x.pt is truncated"), 1, "Error: The file x.pt is truncated."),
+        (UsageError("Layer 20 is out of range."), 2, "Error: Layer 20 is out of range."),
+        (click.UsageError("No such thing."), 2, "Error: No such thing. Try `gantk probe --help`."),
+        (click.ClickException("It failed"), 1, "Error: It failed."),
+        (ValueError("odd\nsecond line"), 1, "Error: Gantk failed unexpectedly (ValueError: odd); run it again with"),
+        (FileNotFoundError(2, "No such file or directory", "x.npy"), 1, "Error: x.npy: No such file or directory."),
+        (MemoryError(), 1, "Error: There is not enough memory: try a smaller --batch-size."),
+        (KeyboardInterrupt(), 130, "Interrupted."),
+        (SystemExit(3), 3, ""),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_an_error_is_one_sentence(
+    gantk_command: Call, command: Callable[..., None], error: BaseException, code: int, sentence: str
+) -> None:
+    command(failing(error))
+    got, out, err = gantk_command("probe")
+    assert got == code and out == ""
+    assert err.strip().lower().startswith(sentence.lower()) and len(err.strip().splitlines()) <= 1
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("words", [("--debug", "probe"), ("probe", "--debug")])
+def test_debug_shows_the_traceback(gantk_command: Call, command: Callable[..., None], words: tuple[str, ...]) -> None:
+    command(failing(GantkError("The file is truncated.")))
+    code, _, err = gantk_command(*words)
+    assert code == 1 and "Traceback" in err and err.endswith("Error: The file is truncated.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("merg",), "Did you mean 'merge'"),
+        (("merge",), "Missing argument 'RUN...'"),
+        (("merge", "x", "--outputdir", "y"), "No such option '--outputdir'"),
+        (("probe", "m", "--batch-size", "0"), "0 is not in the range x>=1"),
+    ],
+)
+def test_usage_errors(gantk_command: Call, command: Callable[..., None], words: tuple[str, ...], message: str) -> None:
+    command(echo)
+    code, out, err = gantk_command(*words)
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: ") and message in err and err.count("\n") == 1, err
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert options.resolve_device("auto") == options.resolve_device("cpu") == "cpu"
+    with pytest.raises(UsageError, match="'cuda:0' does not exist: this machine has no GPU"):
+        options.resolve_device("cuda:0")
+    with pytest.raises(UsageError, match="'gpu' is not understood"):
+        options.resolve_device("gpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert options.resolve_device("auto") == "cuda" and options.resolve_device("cuda:1") == "cuda:1"
+    with pytest.raises(UsageError, match="this machine has 2 GPUs"):
+        options.resolve_device("cuda:2")
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gantk", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    error = process.stderr.read()
+    process.wait(60)
+    process.stderr.close()
+    assert b"Traceback" not in error and b"unexpectedly" not in error
+
+
+def test_signals_are_given_back() -> None:
+    from gantk.cli.main import run
+
+    before = signal.getsignal(signal.SIGTERM)
+    run(["--version"])
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+# --- the package ---------------------------------------------------------------------------------------------------
+
+
+def test_public_names_are_loaded_when_used() -> None:
+    script = (
+        "import sys, gantk\n"
+        "assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
+        "assert gantk.Truncation(0.7).psi == 0.7 and 'torch' in sys.modules\n"
+        "assert gantk.Direction.__module__ == 'gantk.directions'\n"
+        "assert {'load_generator', 'Truncation'} <= set(dir(gantk))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = gantk.nothing
+
+
+def test_suggestions() -> None:
+    assert suggestion("time_of_dat", ["time_of_day", "trees"]) == " Did you mean 'time_of_day'?"
+    assert suggestion("zzz", ["b", "a"]) == " Known: a, b."
+    assert suggestion("zzz", map(str, range(20)), limit=2) == " Known: 0, 1, and 18 more."
+    assert suggestion("zzz", []) == ""
+
+
+def test_pages_are_rebuilt_from_a_run(gantk_command: Call, tmp_path: Path) -> None:
+    from gantk.runs import Run, Shard
+
+    code, _, err = gantk_command("report", tmp_path)
+    assert code == 1 and "holds no *.run.json" in err
+    with Run.begin(tmp_path, "draw", {"num": 3}, shard=Shard(0, 2)):
+        pass
+    code, _, err = gantk_command("report", tmp_path)
+    assert code == 2 and "gantk merge" in err
+    with Run.begin(tmp_path, "draw", {"num": 3}) as run:
+        run.record("mean", 0.5)
+    code, _, err = gantk_command("report", tmp_path, "--command", "drow")
+    assert code == 2 and "Did you mean 'draw'" in err
+    code, out, err = gantk_command("report", tmp_path)
+    assert (code, err) == (0, "")
+    assert Path(out.strip()).read_text().lower().startswith("<!doctype html>")
+
+
+def test_what_was_typed_is_recorded(gantk_command: Call, command: Callable[..., None], tmp_path: Path) -> None:
+    @click.command()
+    @click.argument("words", nargs=-1)
+    def typed(words: tuple[str, ...]) -> None:
+        from gantk.runs import Run
+
+        with Run.begin(tmp_path, "probe", {}):
+            pass
+
+    from gantk.files import load_json
+
+    command(typed)
+    assert gantk_command("probe", "two words", "x")[0] == 0
+    assert load_json(tmp_path / "probe.run.json")["argv"] == "gantk probe 'two words' x"
+    assert os.listdir(tmp_path) == ["probe.run.json"]
