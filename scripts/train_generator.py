@@ -81,7 +81,7 @@ class Training:
             net.to(self.device, memory_format=CHANNELS_LAST)
         if settings.half:
             self.generator.set_precision("bfloat16")
-            self.discriminator.half = torch.bfloat16
+            self.discriminator.half_dtype = torch.bfloat16
         ratio = settings.r1_every / (settings.r1_every + 1)  # lazy regularisation, Karras et al. 2020, appendix B
         self.g_optimizer = torch.optim.Adam(self.generator.parameters(), settings.learning_rate, betas=(0.0, 0.99))
         self.d_optimizer = torch.optim.Adam(

@@ -5,10 +5,7 @@ Shape legend: N samples, Z latent width, D width of w, L rows of `wp`, C channel
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -16,105 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.noise import noise_seeds
+from gantk.generators.noise import seeded_noise as seeded_noise
+from gantk.generators.spec import GeneratorSpec as GeneratorSpec
+from gantk.generators.spec import Layer as Layer
+from gantk.generators.spec import Options as Options
+from gantk.generators.spec import State as State
+from gantk.generators.spec import Truncation as Truncation
 
 Styles = tuple[Tensor, ...]
 Deltas = Mapping["str | int", tuple[Tensor, "Tensor | float"]]
 
 PRECISIONS = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}
 AVERAGE_SAMPLES = 4096  # codes behind a w_avg that the file did not bring
-
-
-@dataclass(frozen=True)
-class Truncation:
-    """wp_l = w_avg + psi * (w - w_avg) on the first `layers` rows; None means every row, more than L is clipped."""
-
-    psi: float
-    layers: int | None = None
-
-    def rows(self, num_layers: int) -> int:
-        """How many of `num_layers` rows are pulled."""
-        return num_layers if self.layers is None else max(0, min(self.layers, num_layers))
-
-    def strengths(self, num_layers: int) -> list[float]:
-        """psi on the truncated rows, 1 elsewhere: by how much a move of w moves each row."""
-        rows = self.rows(num_layers)
-        return [self.psi] * rows + [1.0] * (num_layers - rows)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One step of the synthesis network.
-
-    Attributes:
-        index, name: position in `Generator.layers` and its name, such as `32x32/conv1`.
-        resolution, channels: of its feature map; a StyleGAN2 ToRGB's map is the accumulated image.
-        row: the row of `wp` that feeds it, None for layers without a style.
-        weight: state-dict name of its convolution weight, None when there is none.
-        affine: state-dict prefix of its style affine, None when there is none.
-        style_dim: width of its style vector, 0 when there is none.
-        has_map: whether `trace` can return its output (several convolutions of one block share the last one's map).
-        is_rgb: whether it writes to the image.
-    """
-
-    index: int
-    name: str
-    resolution: int
-    channels: int
-    row: int | None = None
-    weight: str | None = None
-    affine: str | None = None
-    style_dim: int = 0
-    has_map: bool = True
-    is_rgb: bool = False
-
-
-@dataclass(frozen=True)
-class GeneratorSpec:
-    """What a network is and can do; an analysis reads this instead of asking for the family's name."""
-
-    family: str
-    resolution: int
-    image_channels: int
-    z_dim: int
-    w_dim: int
-    wp_dim: int
-    label_dim: int
-    num_layers: int
-    spaces: tuple[str, ...] = ("z", "w", "wp", "s")
-    z_distribution: str = "normal"
-    normalizes_z: bool = True
-    truncation: Truncation | None = None
-    can_truncate: bool = True
-    label_required: bool = False
-    has_noise: bool = False
-    has_lod: bool = False
-    has_transform: bool = False
-    has_bn_truncation: bool = False
-    half_precision: bool = False  # whether `set_precision` takes float16 and bfloat16
-
-
-@dataclass(frozen=True)
-class State:
-    """Synthesis interrupted just before layer `index`: the map, the image so far, a residual block's shortcut."""
-
-    index: int
-    x: Tensor | None
-    image: Tensor | None = None
-    shortcut: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Options:
-    """The keyword arguments of `synthesize`, checked once against what the family has.
-
-    `noise` is "const", "none" or an int64 tensor of seeds ([] or [N]); `deltas` goes by layer index.
-    """
-
-    noise: Any = "const"
-    bn_truncation: float | None = None
-    deltas: Mapping[int, tuple[Tensor, Tensor]] = dataclasses.field(default_factory=dict)
-    lod: float | None = None
-    transform: Tensor | None = None
 
 
 class Generator(nn.Module):
@@ -129,7 +40,7 @@ class Generator(nn.Module):
     config_class: ClassVar[type]
     w_avg: Tensor | None
     source: str = "constructed"
-    half: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it
+    half_dtype: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it
     _estimate: Tensor | None = None
 
     # --- codes -------------------------------------------------------------------------------------------------
@@ -166,7 +77,7 @@ class Generator(nn.Module):
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         """z [N, Z] and label (int64 [N] or float [N, C]) to w [N, D], before truncation and repetition."""
-        raise NotImplementedError  # the abstract half of the contract
+        raise NotImplementedError
 
     def expand(self, w_ND: Tensor, truncation: Truncation | None = None) -> Tensor:
         """w [N, D] to wp [N, L, D]: repeated, the first rows pulled towards `w_avg` when a truncation is given."""
@@ -203,7 +114,7 @@ class Generator(nn.Module):
         return self._estimate.to(self.device)
 
     def styles(self, wp_NLD: Tensor) -> Styles:
-        """wp [N, L, D] to space s: one vector per layer with a `style_dim`, in their order, as the layer multiplies it."""
+        """wp [N, L, D] to space s: one vector per layer that has a `style_dim`, as the layer multiplies it."""
         raise UsageError(f"a {self.spec.family} has no style vectors, so it has no space s; use {self._spaces()}")
 
     # --- images ------------------------------------------------------------------------------------------------
@@ -261,9 +172,7 @@ class Generator(nn.Module):
                 raise UsageError(f"layer {layer.name} has no map of its own; its block's last layer has")
         stop = None if image else max((layer.index for layer in wanted), default=-1) + 1
         names = frozenset(layer.name for layer in wanted)
-        picture, maps, _ = self._run(
-            self._codes(wp, options, start), options, names, start, stop, **family
-        )
+        picture, maps, _ = self._run(self._codes(wp, options, start), options, names, start, stop, **family)
         missing = names - maps.keys()
         if missing:
             raise UsageError(f"taps {sorted(missing)} lie before the cached state and were not computed")
@@ -274,17 +183,19 @@ class Generator(nn.Module):
         wp: Tensor | Sequence[Tensor],
         before: str | int,
         *,
+        start: State | None = None,
         noise: Any = "const",
         bn_truncation: float | None = None,
         weight_deltas: Deltas | None = None,
         lod: float | None = None,
         transform: Tensor | None = None,
     ) -> State:
-        """The state just before a layer, which `synthesize(..., start=state)` continues from."""
+        """The state just before a layer, for `synthesize(..., start=state)`; itself continued from an earlier `start`."""
         options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
-        _, _, state = self._run(
-            self._codes(wp, options, None), options, frozenset(), None, self.layer(before).index
-        )
+        stop = self.layer(before)
+        if start is not None and start.index > stop.index:
+            raise UsageError(f"a state cached before {self.layers[start.index].name} is already past {stop.name}")
+        _, _, state = self._run(self._codes(wp, options, start), options, frozenset(), start, stop.index)
         return state
 
     def layer(self, key: str | int) -> Layer:
@@ -308,7 +219,7 @@ class Generator(nn.Module):
             raise UsageError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
         if precision != "float32" and not self.spec.half_precision:
             raise UsageError(f"a {self.spec.family} runs in float32 only, as its authors ran it, not in {precision}")
-        self.half = PRECISIONS[precision]
+        self.half_dtype = PRECISIONS[precision]
         return self
 
     # --- for the families --------------------------------------------------------------------------------------
@@ -317,7 +228,7 @@ class Generator(nn.Module):
         self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None
     ) -> tuple[Tensor | None, dict[str, Tensor], State]:
         """Run the layers from `start` to before `stop`; return the image (None if stopped), the maps, the state."""
-        raise NotImplementedError  # the abstract half of the contract
+        raise NotImplementedError
 
     def _spaces(self) -> str:
         return " or ".join(self.spec.spaces)
@@ -356,8 +267,10 @@ class Generator(nn.Module):
         spec = self.spec
         if not isinstance(noise, str):
             if not spec.has_noise:
-                raise UsageError(f"a {spec.family} has no noise inputs, so a noise seed cannot apply; use const or none")
-            noise = _noise_seeds(noise)
+                raise UsageError(
+                    f"a {spec.family} has no noise inputs, so a noise seed cannot apply; use const or none"
+                )
+            noise = noise_seeds(noise)
         elif noise not in ("const", "none"):
             raise UsageError(f"noise {noise!r} is neither const, none nor a seed per sample")
         for name, value, has in (
@@ -379,7 +292,9 @@ class Generator(nn.Module):
                 raise UsageError(f"layer {layer.name} has no convolution weight that a delta could edit")
             shape = self.get_parameter(layer.weight).shape
             if delta.shape != shape:
-                raise UsageError(f"a delta of shape {list(delta.shape)} does not fit {layer.name}, whose weight is {list(shape)}")
+                raise UsageError(
+                    f"a delta of shape {list(delta.shape)} does not fit {layer.name}, whose weight is {list(shape)}"
+                )
             strength_N = torch.as_tensor(strength, device=delta.device, dtype=delta.dtype)
             checked[layer.index] = (delta, strength_N.reshape(-1))
         return checked
@@ -413,48 +328,3 @@ class Generator(nn.Module):
 
 def _listed(values: list[Any], limit: int = 6) -> str:
     return f"{values}" if len(values) <= limit else f"{values[:limit]} and {len(values) - limit} more"
-
-
-def _noise_seeds(noise: Any) -> Tensor:
-    """Seeds as an int64 tensor: [] for one for all, [N] for one each."""
-    if isinstance(noise, int):
-        return torch.tensor(noise % (1 << 63))
-    seeds = noise if isinstance(noise, Tensor) else torch.tensor([s % (1 << 63) for s in noise]) if _ints(noise) else None
-    if seeds is None or seeds.is_floating_point() or seeds.ndim > 1:
-        raise UsageError(f"noise {noise!r} is neither const, none nor a whole number per sample")
-    return seeds.long()
-
-
-def _ints(values: Any) -> bool:
-    return isinstance(values, Sequence) and len(values) > 0 and all(isinstance(value, int) for value in values)
-
-
-def seeded_noise(seeds: Tensor, n: int, layer: int, height: int, width: int, like: Tensor) -> Tensor:
-    """Normal noise maps [n, 1, height, width], a function of (the sample's seed, layer, pixel) alone.
-
-    A hash in place of a random state, so that it neither depends on the batch nor breaks a traced graph, and is the
-    same on every device.
-    """
-    if seeds.ndim and seeds.shape[0] != n:
-        raise UsageError(f"{seeds.shape[0]} noise seeds were given for {n} samples")
-    seed_N1 = seeds.to(like.device).reshape(-1, 1).expand(n, 1)
-    key = _hash(_hash(_hash(seed_N1 & _MASK) ^ (seed_N1 >> 32)) + 2 * layer)
-    pairs = -(-height * width // 2)
-    counter = torch.arange(2 * pairs, device=like.device)
-    bits = _hash(_hash(counter + key) ^ _hash(key + 1)).to(torch.float32)
-    # Box and Muller: two uniform numbers, two normal ones
-    radius = torch.sqrt(-2 * torch.log((bits[:, :pairs] + 0.5) * 2.0**-32))
-    angle = bits[:, pairs:] * (2 * math.pi * 2.0**-32)
-    normal = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], 1)
-    return normal[:, : height * width].reshape(n, 1, height, width).to(like.dtype)
-
-
-_MASK = 0xFFFFFFFF
-
-
-def _hash(x: Tensor) -> Tensor:
-    """A 32-bit integer hash (two rounds of xorshift and multiply), in int64 so that no product overflows."""
-    x = x & _MASK
-    x = ((x ^ (x >> 16)) * 0x21F0AAAD) & _MASK
-    x = ((x ^ (x >> 15)) * 0x735A2D97) & _MASK
-    return x ^ (x >> 15)

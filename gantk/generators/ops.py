@@ -31,7 +31,7 @@ def leaky(x: Tensor, clamp: float | None = None) -> Tensor:
 
 
 def fir(x_NCHW: Tensor, taps: tuple[float, ...], pad: tuple[int, int], gain: float = 1.0, stride: int = 1) -> Tensor:
-    """Zero-pad by (before, after) on both axes, convolve both axes with `taps`, multiply by `gain`, keep every stride-th.
+    """Zero-pad both axes by (before, after), convolve both with `taps`, times `gain`, keep every stride-th sample.
 
     A depthwise convolution with the outer product: for 4 taps faster than two passes or than shifted slices.
     """

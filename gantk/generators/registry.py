@@ -28,6 +28,6 @@ def build(family: str, config: dict[str, Any]) -> Generator:
     """A generator with random weights from a family name and the plain dictionary of its configuration."""
     cls = family_class(family)
     try:
-        return cls(cls.config_class.from_dict(config))  # type: ignore[attr-defined, call-arg]
-    except (TypeError, KeyError) as error:
+        return cls(cls.config_class.from_dict(config))  # type: ignore[attr-defined]
+    except (TypeError, KeyError, ValueError) as error:
         raise GantkError(f"the configuration of this {family} does not fit: {error}") from error

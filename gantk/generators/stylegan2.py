@@ -8,10 +8,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
@@ -60,7 +59,9 @@ class StyleGAN2Config:
         if self.resolution < 4 or steps != int(steps):
             raise GantkError(f"a StyleGAN2 resolution is a power of two from 4 on, not {self.resolution}")
         if len(self.channels) != int(steps) - 1:
-            raise GantkError(f"{len(self.channels)} channel counts for resolution {self.resolution}: {int(steps) - 1} needed")
+            raise GantkError(
+                f"{len(self.channels)} channel counts for resolution {self.resolution}: {int(steps) - 1} needed"
+            )
         if self.architecture not in ("skip", "resnet", "orig"):
             raise GantkError(f"StyleGAN2 architecture {self.architecture!r} is none of skip, resnet, orig")
         if self.label_rule not in ("none", "joint", "separate"):
@@ -71,7 +72,7 @@ class StyleGAN2Config:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> StyleGAN2Config:
-        tuples = {key: tuple(values[key]) for key in ("channels", "resample_filter") if key in values}
+        tuples: dict[str, Any] = {key: tuple(values[key]) for key in ("channels", "resample_filter") if key in values}
         return cls(**{**values, **tuples})
 
 
@@ -164,9 +165,7 @@ class Block(nn.Module):
         if config.architecture == "skip" or last:
             self.torgb = ToRGB(channels, config)
         if config.architecture == "resnet" and level:
-            self.skip = Conv(
-                config.channels[level - 1], channels, 1, bias=False, up=True, taps=config.resample_filter
-            )
+            self.skip = Conv(config.channels[level - 1], channels, 1, bias=False, up=True, taps=config.resample_filter)
 
 
 class Synthesis(nn.Module):
@@ -189,7 +188,6 @@ class StyleGAN2(Generator):
         self.synthesis = Synthesis(config)
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
         self.layers = tuple(_layers(config))
-        self.half: torch.dtype | None = None
         psi = config.truncation_psi
         self.spec = GeneratorSpec(
             family="stylegan2",
@@ -203,6 +201,7 @@ class StyleGAN2(Generator):
             normalizes_z=config.normalize_z,
             truncation=None if psi is None else Truncation(psi, config.truncation_layers),
             has_noise=config.use_noise,
+            half_precision=True,
         )
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
@@ -212,10 +211,6 @@ class StyleGAN2(Generator):
     def styles(self, wp_NLD: Tensor) -> Styles:
         rows = [(layer.affine, layer.row) for layer in self.layers]
         return tuple(self.get_submodule(affine)(wp_NLD[:, row]) for affine, row in rows if affine is not None)
-
-    def set_precision(self, precision: str) -> StyleGAN2:
-        self.half = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}[precision]
-        return self
 
     def _run(
         self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None
@@ -228,10 +223,10 @@ class StyleGAN2(Generator):
         half_from = max(8, 2 * self.config.resolution >> self.config.num_half_resolutions)
         end = len(self.layers) if stop is None else stop
         for layer in self.layers[start.index : end]:
-            block = self.synthesis.get_submodule(f"b{layer.resolution}")
+            block = cast(Block, self.synthesis.get_submodule(f"b{layer.resolution}"))
             style, delta = codes[layer.index], options.deltas.get(layer.index)
             assert x is not None
-            dtype = self.half if self.half is not None and layer.resolution >= half_from else self.dtype
+            dtype = self.half_dtype if self.half_dtype is not None and layer.resolution >= half_from else self.dtype
             if x.dtype != dtype:
                 x = x.to(dtype)
             if layer.is_rgb:

@@ -40,7 +40,7 @@ class StyleGAN2DiscriminatorConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> StyleGAN2DiscriminatorConfig:
-        tuples = {key: tuple(values[key]) for key in ("channels", "resample_filter") if key in values}
+        tuples: dict[str, Any] = {key: tuple(values[key]) for key in ("channels", "resample_filter") if key in values}
         return cls(**{**values, **tuples})
 
 
@@ -80,13 +80,13 @@ class StyleGAN2Discriminator(nn.Module):
         self.conv = Conv(channels[0] + 1, channels[0], 3)
         self.dense = Dense(channels[0] * 16, channels[0])
         self.out = Dense(channels[0], max(config.label_dim, 1))
-        self.half: torch.dtype | None = None  # set to bfloat16 to run the blocks (not the head) in it
+        self.half_dtype: torch.dtype | None = None  # set to bfloat16 to run the blocks (not the head) in it
 
     def forward(self, image_NCHW: Tensor, label_NC: Tensor | None = None) -> Tensor:
         size = image_NCHW.shape[-1]
         if size > self.config.resolution or (size < self.config.resolution and self.config.architecture != "skip"):
             raise GantkError(f"images of {size} pixels do not fit a discriminator for {self.config.resolution}")
-        image = image_NCHW if self.half is None else image_NCHW.to(self.half)
+        image = image_NCHW if self.half_dtype is None else image_NCHW.to(self.half_dtype)
         x: Tensor | None = None
         while size > 4:
             block = self.get_submodule(f"b{size}")

@@ -1,0 +1,105 @@
+"""What a generator says about itself and what its calls exchange: plain frozen dataclasses.
+
+Shape legend: N samples, L rows of `wp`, C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """wp_l = w_avg + psi * (w - w_avg) on the first `layers` rows; None means every row, more than L is clipped."""
+
+    psi: float
+    layers: int | None = None
+
+    def rows(self, num_layers: int) -> int:
+        """How many of `num_layers` rows are pulled."""
+        return num_layers if self.layers is None else max(0, min(self.layers, num_layers))
+
+    def strengths(self, num_layers: int) -> list[float]:
+        """psi on the truncated rows, 1 elsewhere: by how much a move of w moves each row."""
+        rows = self.rows(num_layers)
+        return [self.psi] * rows + [1.0] * (num_layers - rows)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step of the synthesis network.
+
+    Attributes:
+        index, name: position in `Generator.layers` and its name, such as `32x32/conv1`.
+        resolution, channels: of its feature map; a StyleGAN2 ToRGB's map is the accumulated image.
+        row: the row of `wp` that feeds it, None for layers without a style.
+        weight: state-dict name of its convolution weight, None when there is none.
+        affine: state-dict prefix of its style affine, None when there is none.
+        style_dim: width of its style vector, 0 when there is none.
+        has_map: whether `trace` can return its output (several convolutions of one block share the last one's map).
+        is_rgb: whether it writes to the image.
+    """
+
+    index: int
+    name: str
+    resolution: int
+    channels: int
+    row: int | None = None
+    weight: str | None = None
+    affine: str | None = None
+    style_dim: int = 0
+    has_map: bool = True
+    is_rgb: bool = False
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """What a network is and can do; an analysis reads this instead of asking for the family's name."""
+
+    family: str
+    resolution: int
+    image_channels: int
+    z_dim: int
+    w_dim: int
+    wp_dim: int
+    label_dim: int
+    num_layers: int
+    spaces: tuple[str, ...] = ("z", "w", "wp", "s")
+    z_distribution: str = "normal"
+    normalizes_z: bool = True
+    truncation: Truncation | None = None
+    can_truncate: bool = True
+    label_required: bool = False
+    has_noise: bool = False
+    has_lod: bool = False
+    has_transform: bool = False
+    has_bn_truncation: bool = False
+    half_precision: bool = False  # whether `set_precision` takes float16 and bfloat16
+
+
+@dataclass(frozen=True)
+class State:
+    """Synthesis interrupted just before layer `index`: the map, the image so far, a residual block's shortcut."""
+
+    index: int
+    x: Tensor | None
+    image: Tensor | None = None
+    shortcut: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """The keyword arguments of `synthesize`, checked once against what the family has.
+
+    `noise` is "const", "none" or an int64 tensor of seeds ([] or [N]); `deltas` goes by layer index.
+    """
+
+    noise: Any = "const"
+    bn_truncation: float | None = None
+    deltas: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    lod: float | None = None
+    transform: Tensor | None = None

@@ -1,0 +1,94 @@
+"""One tiny network per family and variant, and how the contract tests ask of them and compare.
+
+Shape legend: N samples, L rows of wp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gantk.errors import GantkError, UsageError
+from gantk.generators import registry
+from gantk.generators.base import Generator
+
+_SMALL: dict[str, Any] = {
+    "resolution": 16, "channels": [8, 6, 4], "z_dim": 6, "w_dim": 5, "mapping_layers": 2, "mapping_width": 7,
+}  # fmt: skip
+_EMBED: dict[str, Any] = {"label_dim": 3, "label_rule": "separate", "label_width": 5}
+_JOINT: dict[str, Any] = {"label_dim": 3, "label_rule": "joint", "label_width": 6}
+_BARE: dict[str, Any] = {"use_noise": False, "image_channels": 1, "resample_filter": [0.2, 0.5, 0.3]}
+
+# name of the case: (family, its configuration as a file would hold it)
+TINY: dict[str, tuple[str, dict[str, Any]]] = {
+    "stylegan2-skip": ("stylegan2", _SMALL | {"truncation_psi": 0.7}),
+    "stylegan2-resnet": ("stylegan2", _SMALL | _EMBED | {"architecture": "resnet", "conv_clamp": 256.0}),
+    "stylegan2-orig": ("stylegan2", _SMALL | _JOINT | _BARE | {"architecture": "orig"}),
+}
+
+
+def tiny(name: str) -> Generator:
+    """The tiny network of that name with random weights, biases and noise strengths included."""
+    family, config = TINY[name]
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        network = registry.build(family, config)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                if parameter.ndim < 2:  # biases and noise strengths start at nought
+                    parameter.add_(0.3 * torch.randn_like(parameter))
+            if network.w_avg is not None:
+                network.w_avg.normal_()
+    return network.eval().requires_grad_(False)
+
+
+def labels(generator: Generator, n: int, start: int = 0) -> Tensor | None:
+    classes = generator.spec.label_dim
+    return (torch.arange(n) + start) % classes if classes else None
+
+
+def codes(generator: Generator, n: int = 3, seed: int = 0, start: int = 0) -> Tensor:
+    """wp of n samples, through the public way."""
+    z_ND = generator.sample_z(n, seed=seed, start=start)
+    return generator.expand(generator.map(z_ND, labels(generator, n, start))).contiguous()
+
+
+def uneven(generator: Generator, n: int = 3) -> Tensor:
+    """wp whose rows differ, so that a row fed to the wrong layer shows."""
+    rows = [codes(generator, n, seed=row)[:, row] for row in range(generator.spec.num_layers)]
+    return torch.stack(rows, 1)
+
+
+def close(a: Tensor, b: Tensor, relative: float = 1e-5) -> None:
+    assert a.shape == b.shape
+    scale = b.abs().max().item()
+    assert scale > 0, "nothing was compared: the reference is zero"
+    error = (a - b).abs().max().item() / scale
+    assert error <= relative, f"relative error {error:.2e} is above {relative:.0e}"
+
+
+def differ(a: Tensor, b: Tensor) -> bool:
+    return (a - b).abs().max().item() > 1e-6 * b.abs().max().item()
+
+
+def weighted(generator: Generator) -> list[str]:
+    return [layer.name for layer in generator.layers if layer.weight is not None]
+
+
+def random_delta(generator: Generator, name: str, seed: int = 0) -> Tensor:
+    weight = generator.get_parameter(generator.layer(name).weight or "")
+    source = torch.Generator().manual_seed(seed)
+    return torch.randn(weight.shape, generator=source).to(weight) * weight.std()
+
+
+def refuse(call: Callable[[], object], kind: type[GantkError] = UsageError) -> None:
+    """The call is answered with one sentence."""
+    with pytest.raises(kind) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert 20 < len(message) < 300
