@@ -1,6 +1,7 @@
 """Headless Chromium, driven over its DevTools pipe with the standard library alone.
 
-Messages are JSON objects that end in a zero byte, written to file descriptor 3 of the browser and read from its descriptor 4.
+Messages are JSON objects that end in a zero byte, written to file descriptor 3 of the browser and read from its
+descriptor 4.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ FLAGS = (
 def find_chromium() -> str | None:
     """The path of a Chromium, or None; `CHROMIUM` in the environment comes first."""
     named = os.environ.get("CHROMIUM")
-    return named if named and Path(named).exists() else next((path for name in NAMES if (path := shutil.which(name))), None)
+    return (
+        named
+        if named and Path(named).exists()
+        else next((path for name in NAMES if (path := shutil.which(name))), None)
+    )
 
 
 class Browser:
@@ -72,7 +77,9 @@ class Browser:
     def __enter__(self) -> Browser:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -102,10 +109,14 @@ class Browser:
         """Keep what a page complains about, and every address it asks for that is no file and no data."""
         method, values = message.get("method"), message.get("params", {})
         if method == "Runtime.exceptionThrown":
-            self.console.append(str(values["exceptionDetails"].get("exception", values["exceptionDetails"]).get("description")))
+            self.console.append(
+                str(values["exceptionDetails"].get("exception", values["exceptionDetails"]).get("description"))
+            )
         elif method == "Log.entryAdded" and values["entry"]["level"] in ("error", "warning"):
             self.console.append(values["entry"]["text"] + " " + values["entry"].get("url", ""))
-        elif method == "Network.requestWillBeSent" and not values["request"]["url"].startswith(("data:", "file:", "about:")):
+        elif method == "Network.requestWillBeSent" and not values["request"]["url"].startswith(
+            ("data:", "file:", "about:")
+        ):
             self.console.append("asked the network for " + values["request"]["url"])
 
     def _call(self, method: str, values: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -164,9 +175,13 @@ class Browser:
         """A click with the mouse in the middle of the first match, scrolled into view."""
         found = json.dumps(selector)
         self.run(f"document.querySelector({found}).scrollIntoView({{block: 'center', behavior: 'instant'}})")
-        box = self.run(f"(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector({found}).getBoundingClientRect())")
+        box = self.run(
+            f"(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector({found}).getBoundingClientRect())"
+        )
         for kind in ("mousePressed", "mouseReleased"):
-            self._call("Input.dispatchMouseEvent", {"type": kind, "x": box[0], "y": box[1], "button": "left", "clickCount": 1})
+            self._call(
+                "Input.dispatchMouseEvent", {"type": kind, "x": box[0], "y": box[1], "button": "left", "clickCount": 1}
+            )
 
     def screenshot(self, path: Path | None = None, whole: bool = False) -> bytes:
         """A PNG of the window, or of the whole page."""

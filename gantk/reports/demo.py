@@ -6,7 +6,8 @@ Reads of `results`, all optional:
     truth           text: whether the figures are known exactly or estimated, and by what
     chapters        [{title, text, page (path of a page), image (path), headline: [{value, name, note}],
                       images: [path], alt, facts: {name: value}, table: {columns: [name], rows: [[value]], caption},
-                      heat_map: {rows, columns, values, caption, row_name, column_name, quantity, scale, limit, diagonal}}]
+                      heat_map: {rows, columns, values, caption, row_name, column_name, quantity, scale, limit,
+                      diagonal}}]
     images          [path]: a contact sheet to begin with
     sliders         the `directions` of manipulate, shown at once
     entanglement    {boundaries: [B], attributes: [A], values: [B][A], standardized}
@@ -83,7 +84,9 @@ def _chapter(run: RunRecord, chapter: Mapping[str, Any]) -> list[Section]:
     page = chapter.get("page")
     if isinstance(page, str) and page:
         image = run.picture(chapter.get("image"), f"An image of the chapter {title}")
-        link = Link(page, str(chapter.get("link") or f"More: {title}"), "", thumbnail(image) if image is not None else None)
+        link = Link(
+            page, str(chapter.get("link") or f"More: {title}"), "", thumbnail(image) if image is not None else None
+        )
         sections.append(Links([link]))
     return sections
 
@@ -99,28 +102,60 @@ def build(run: RunRecord) -> Page:
     if truth:
         sections.append(Prose(truth))
     named = enumerate(texts(results.get("images"))[:48])
-    pictures = [picture for place, name in named if (picture := run.picture(name, f"Generated sample {place}")) is not None]
+    pictures = [
+        picture for place, name in named if (picture := run.picture(name, f"Generated sample {place}")) is not None
+    ]
     if pictures:
-        sections.append(Sheet(pictures, "Samples", "What the bundled generator draws; every one of these is computed, none is a render.", 96))
+        sections.append(
+            Sheet(
+                pictures,
+                "Samples",
+                "What the bundled generator draws; every one of these is computed, none is a render.",
+                96,
+            )
+        )
     for direction in records(results.get("sliders")):
         sections += manipulate.direction_sections(run, direction)
     layers = mapping(results.get("layers"))
     if layers:
-        found = {"rows": layers.get("names"), "columns": layers.get("layers"), **layers, "row_name": "attribute", "column_name": "layer"}
+        found = {
+            "rows": layers.get("names"),
+            "columns": layers.get("layers"),
+            **layers,
+            "row_name": "attribute",
+            "column_name": "layer",
+        }
         sections += heat_map_of(found, "Where each attribute is stored")
     entanglement = mapping(results.get("entanglement"))
     if entanglement:
         unit = "standard deviations" if entanglement.get("standardized") else "change"
         rows, columns = entanglement.get("boundaries"), entanglement.get("attributes")
-        caption = "The change of every factor (columns) along every boundary (rows). A clean boundary has one dark cell."
-        found = {"rows": rows, "columns": columns, "scale": "diverging", "quantity": unit, "diagonal": rows == columns, "caption": caption}
-        sections += heat_map_of({**found, **entanglement, "row_name": "boundary", "column_name": "factor"}, "Entanglement")
+        caption = (
+            "The change of every factor (columns) along every boundary (rows). A clean boundary has one dark cell."
+        )
+        found = {
+            "rows": rows,
+            "columns": columns,
+            "scale": "diverging",
+            "quantity": unit,
+            "diagonal": rows == columns,
+            "caption": caption,
+        }
+        sections += heat_map_of(
+            {**found, **entanglement, "row_name": "boundary", "column_name": "factor"}, "Entanglement"
+        )
     for chapter in records(results.get("chapters")):
         sections += _chapter(run, chapter)
     linked = [other for other in records_below(run.directory) if other.command != "demo"]
-    links = [index.card(other, run.directory) for other in linked if (other.directory / f"{other.command}.html").is_file()]
+    links = index.cards(
+        [other for other in linked if (other.directory / f"{other.command}.html").is_file()], run.directory
+    )
     if links:
         sections.append(Links(links, "All reports", "Each page stands alone and can be sent on."))
     sections.append(Facts(run.settings(), "Settings"))
-    subtitle = str(results.get("subtitle") or "What does this generator know, where is it stored, and how do I move it?")
-    return Page(str(results.get("title") or "A tour of gantk"), subtitle, sections, run.command_line, run.manifest, run.command)
+    subtitle = str(
+        results.get("subtitle") or "What does this generator know, where is it stored, and how do I move it?"
+    )
+    return Page(
+        str(results.get("title") or "A tour of gantk"), subtitle, sections, run.command_line, run.manifest, run.command
+    )

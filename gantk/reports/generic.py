@@ -1,6 +1,7 @@
 """The page of a command that has none of its own: settings, results that are numbers or tables, images.
 
-Reads whatever `results` holds: numbers and texts become facts, lists of objects become tables, lists of image paths contact sheets.
+Reads whatever `results` holds: numbers and texts become facts, lists of objects become tables, lists of image paths
+contact sheets.
 """
 
 from __future__ import annotations
@@ -26,12 +27,16 @@ def build(run: RunRecord) -> Page:
         elif records(value):
             entries = records(value)
             columns = list(dict.fromkeys(name for entry in entries for name in entry))
-            columns = [name for name in columns if not any(isinstance(entry.get(name), (list, dict)) for entry in entries)]
+            columns = [
+                name for name in columns if not any(isinstance(entry.get(name), (list, dict)) for entry in entries)
+            ]
             if columns:
                 rows = [[_cell(entry.get(name)) for name in columns] for entry in entries]
                 sections.append(Table([name.replace("_", " ") for name in columns], rows, title))
         elif any(name.lower().endswith(IMAGE_SUFFIXES) for name in texts(value)):
-            pictures = [run.picture(name, f"{title} {place}", str(place)) for place, name in enumerate(texts(value)[:200])]
+            pictures = [
+                run.picture(name, f"{title} {place}", str(place)) for place, name in enumerate(texts(value)[:200])
+            ]
             shown = [picture for picture in pictures if picture is not None]
             if shown:
                 sections.append(Sheet(shown, title))

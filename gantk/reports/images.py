@@ -54,10 +54,13 @@ class Shown:
 
 
 def encode(picture: Picture) -> Encoded:
-    """WebP (PNG where the image has a format of its own that WebP would not keep); WebP and GIF files stay byte for byte."""
+    """WebP (PNG where the image has a format of its own that WebP would not keep); WebP and GIF files stay byte for
+    byte."""
     try:
         if isinstance(picture.source, np.ndarray):
-            array = picture.source[..., 0] if picture.source.ndim == 3 and picture.source.shape[2] == 1 else picture.source
+            array = (
+                picture.source[..., 0] if picture.source.ndim == 3 and picture.source.shape[2] == 1 else picture.source
+            )
             image = Image.fromarray(array)
         else:
             suffix = picture.source.suffix.lower()
@@ -67,11 +70,17 @@ def encode(picture: Picture) -> Encoded:
                     return Encoded(data, suffix, _KEPT_AS_IS[suffix], *opened.size)
                 image = opened.convert("RGBA" if "A" in opened.getbands() else "RGB")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise GantkError(f"The image {picture.source} cannot be read ({error}); make the run again or remove the file.") from error
+        raise GantkError(
+            f"The image {picture.source} cannot be read ({error}); make the run again or remove the file."
+        ) from error
     if max(image.size) > 16383:  # the largest side a WebP can have
         return Encoded(_save(image, "PNG", optimize=True), ".png", "image/png", *image.size)
     lossless = picture.lossless if picture.lossless is not None else image.width * image.height <= LOSSLESS_PIXELS
-    data = _save(image, "WEBP", lossless=True, quality=60, method=4) if lossless else _save(image, "WEBP", quality=88, method=4)
+    data = (
+        _save(image, "WEBP", lossless=True, quality=60, method=4)
+        if lossless
+        else _save(image, "WEBP", quality=88, method=4)
+    )
     return Encoded(data, ".webp", "image/webp", *image.size)
 
 
@@ -90,7 +99,9 @@ def thumbnail(picture: Picture, side: int = 320) -> Picture:
             with Image.open(picture.source) as opened:
                 image = opened.convert("RGB")
         except OSError as error:
-            raise GantkError(f"The image {picture.source} cannot be read ({error}); make the run again or remove the file.") from error
+            raise GantkError(
+                f"The image {picture.source} cannot be read ({error}); make the run again or remove the file."
+            ) from error
     if max(image.size) <= side:
         return picture
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -98,7 +109,8 @@ def thumbnail(picture: Picture, side: int = 320) -> Picture:
 
 
 def saved_name(picture: Picture, suffix: str) -> str:
-    """The file name offered when the picture is saved: from its name, its file or its label, without anything unusual."""
+    """The file name offered when the picture is saved: from its name, its file or its label, without anything
+    unusual."""
     stem = picture.name or (picture.source.stem if isinstance(picture.source, Path) else "") or picture.label or "image"
     return (_SAFE_NAME.sub("_", stem).strip("._") or "image")[:80] + suffix
 
@@ -106,8 +118,8 @@ def saved_name(picture: Picture, suffix: str) -> str:
 class ImageStore:
     """Gives each picture an address.
 
-    Inline, the addresses are data URIs and `PageTooLarge` is raised when they exceed `limit` bytes. With a folder, files named
-    by their content are handed to `write(name, data)` and the address is `<folder>/<name>`.
+    Inline, the addresses are data URIs and `PageTooLarge` is raised when they exceed `limit` bytes. With a folder,
+    files named by their content are handed to `write(name, data)` and the address is `<folder>/<name>`.
     """
 
     def __init__(self, limit: int = PAGE_LIMIT, folder: str = "", write: Callable[[str, bytes], None] | None = None):
@@ -124,7 +136,15 @@ class ImageStore:
         if shown is None:
             encoded = encode(picture)
             name = saved_name(picture, encoded.suffix)
-            shown = Shown(self._address(encoded), encoded.width, encoded.height, picture.alt, picture.label, name, not self._folder)
+            shown = Shown(
+                self._address(encoded),
+                encoded.width,
+                encoded.height,
+                picture.alt,
+                picture.label,
+                name,
+                not self._folder,
+            )
             self._known[id(picture)] = shown
             self._kept_alive.append(picture)  # an id is only unique while its object lives
         if not self._folder:

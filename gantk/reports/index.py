@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from gantk.reports import palettes
 from gantk.reports.images import thumbnail
 from gantk.reports.page import Page
-from gantk.reports.record import RunRecord, mapping, records, records_below, texts
+from gantk.reports.record import RunRecord, mapping, matrix, numbers, records, records_below, texts
 from gantk.reports.sections import Link, Links, Picture
 
 WHAT = {
-    "synthesize": "Samples, their latents and their scores",
-    "train-boundary": "One boundary per attribute, and how far to trust it",
-    "rescore": "Which direction moves what, and in which layer",
-    "manipulate": "Sliders along the directions",
-    "demo": "The tour: what was found, and how it compares with the truth",
+    "demo": ("The tour", "What was found, and how it compares with the truth"),
+    "synthesize": ("Samples", "What the generator draws, and how it was scored"),
+    "train-boundary": ("Boundaries", "One per attribute, and how far to trust it"),
+    "rescore": ("Layers", "Which direction moves what, and in which layer"),
+    "manipulate": ("Edits", "Sliders along the directions"),
 }
+"""Command -> title and text of its card, in the order of a tour."""
 
 
-def image_names(run: RunRecord) -> Iterable[object]:
+def _image_names(run: RunRecord) -> Iterable[object]:
     """Paths of images a run names, likely ones first: what a thumbnail can be taken from."""
     results = run.results
     yield results.get("thumbnail")
@@ -28,23 +32,65 @@ def image_names(run: RunRecord) -> Iterable[object]:
         frames = direction.get("frames")
         if isinstance(frames, list) and frames:
             yield from texts(frames[0])[-1:]
-    for name in ("synthesize", "manipulate"):
-        yield from texts(mapping(results.get(name)).get("images"))[:1]
 
 
-def card(run: RunRecord, root: Path, title: str = "", text: str = "") -> Link:
-    """A link to a run's page, relative to `root`, with a thumbnail where the run has an image."""
-    name = run.command.replace("-", " ")
-    folder = run.directory.relative_to(root).as_posix()
-    href = (f"{folder}/" if folder != "." else "") + f"{run.command}.html"
-    picture: Picture | None = None
-    for candidate in image_names(run):
-        found = run.picture(candidate, f"An image of the run of {name}")
+def _matrices(run: RunRecord) -> Iterable[np.ndarray | None]:
+    """Matrices of a run that make a telling picture."""
+    results = run.results
+    layers = [
+        numbers([part.get("gain") for part in records(b.get("layers"))]) for b in records(results.get("boundaries"))
+    ]
+    if layers and len(layers[0]) > 1 and len({len(row) for row in layers}) == 1:
+        yield np.stack(layers)
+    for key, rows, columns in (("cosine", "names", "names"), ("cross_effect", "boundaries", "attributes")):
+        found = mapping(results.get(key))
+        yield matrix(found.get("values"), len(texts(found.get(rows))), len(texts(found.get(columns))))
+
+
+def matrix_picture(values: np.ndarray, alt: str, side: int = 18) -> Picture:
+    """A matrix `[R, C]` as coloured squares, for a card: blue below zero, orange above (or green where nothing is
+    below)."""
+    values = np.nan_to_num(values)
+    limit = float(np.abs(values).max()) or 1.0
+    palette = palettes.LIGHT if values.min() < 0 else palettes.LIGHT_SEQUENTIAL
+    colours = [[palettes.cell_colours(round(float(value) / limit, 2), palette)[0] for value in row] for row in values]
+    pixels = np.array(
+        [[[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in row] for row in colours], np.uint8
+    )
+    image = np.kron(pixels, np.ones((side, side, 1), np.uint8))
+    image[side - 1 :: side] = image[:, side - 1 :: side] = 247  # the page's ground, as a grid
+    return Picture(image, alt, lossless=True)
+
+
+def picture_of(run: RunRecord) -> Picture | None:
+    title = WHAT.get(run.command, (run.command.replace("-", " "), ""))[0]
+    for name in _image_names(run):
+        found = run.picture(name, f"An image of the page {title}")
         if found is not None:
-            picture = thumbnail(found)
-            break
-    where = f" ({folder})" if folder != "." else ""
-    return Link(href, title or name + where, text or WHAT.get(run.command, ""), picture)
+            return thumbnail(found)
+    for values in _matrices(run):
+        if values is not None and values.size > 1:
+            return matrix_picture(values, f"The heat map of the page {title}, small")
+    return None
+
+
+def cards(runs: Sequence[RunRecord], root: Path) -> list[Link]:
+    """A link to each run's page, relative to `root`, in the order of a tour; equal titles are told apart by their
+    folder."""
+    order = list(WHAT)
+    ranked = sorted(
+        runs, key=lambda run: (order.index(run.command) if run.command in order else len(order), str(run.directory))
+    )
+    commands = [run.command for run in runs]
+    links = []
+    for run in ranked:
+        folder = run.directory.relative_to(root).as_posix()
+        title, text = WHAT.get(run.command, (run.command.replace("-", " "), ""))
+        if commands.count(run.command) > 1 and folder != ".":
+            title = f"{title}: {folder}"
+        href = (f"{folder}/" if folder != "." else "") + f"{run.command}.html"
+        links.append(Link(href, title, text, picture_of(run)))
+    return links
 
 
 def build(directory: Path) -> Page | None:
@@ -52,9 +98,9 @@ def build(directory: Path) -> Page | None:
     runs = list(records_below(directory))
     if len(runs) < 2 or any(run.command == "demo" and run.directory == directory for run in runs):
         return None
-    links = [card(run, directory) for run in runs]
-    newest = max((run.manifest for run in runs), key=lambda manifest: str(manifest.get("ended") or manifest.get("started") or ""))
-    manifest = {key: newest[key] for key in ("versions",) if key in newest}
-    return Page("Reports of this run", f"{len(runs)} pages in `{directory.resolve().name}`.", [Links(links)], "", manifest, "report")
-
-
+    newest = max(
+        (run.manifest for run in runs), key=lambda found: str(found.get("ended") or found.get("started") or "")
+    )
+    manifest = {"versions": newest["versions"]} if "versions" in newest else {}
+    subtitle = f"{len(runs)} pages in `{directory.resolve().name}`."
+    return Page("Reports of this run", subtitle, [Links(cards(runs, directory))], "", manifest, "report")

@@ -1,7 +1,8 @@
 """The page of `gantk manipulate`: sliders over edit strength.
 
 Reads of `results`, all optional but `directions`:
-    directions      [{name, space, row (of a direction file with several), layers (text or [index]), quantity ("distance"),
+    directions      [{name, space, row (of a direction file with several), layers (text or [index]), quantity
+                      ("distance"),
                       distances: [K], frames: [[path per step] per sample], samples: [name per sample],
                       animation: {gif | webp | mp4: path}, start (index of the frame shown first), note}]
     files           [path]: arrays written (edited codes), offered as links
@@ -29,22 +30,26 @@ def build(run: RunRecord) -> Page:
     directions = records(results.get("directions"))
     sections: list[Section] = []
     for direction in directions:
-        sections += direction_sections(run, direction)
+        sections += direction_sections(run, direction, titled=len(directions) > 1)
     if not directions and run.manifest.get("state", "complete") == "complete":
         sections.append(Prose("This run moved codes along no direction.", tone="warning"))
     files = [name for name in texts(results.get("files")) if run.path(name) is not None]
     if files:
-        sections.append(Links([Link(name, name) for name in files], "Files", "Arrays beside this page, readable with `numpy.load`."))
+        sections.append(
+            Links([Link(name, name) for name in files], "Files", "Arrays beside this page, readable with `numpy.load`.")
+        )
     sections.append(Facts(run.settings(), "Settings"))
     names = [str(direction.get("name", "")) for direction in directions]
     title = " and ".join(names) if 0 < len(names) <= 3 else f"{len(names)} directions"
     subtitle = "Move the slider to walk along the direction; 0 is the sample as it was drawn."
     if run.subject:
         subtitle = f"Edits of `{run.subject}`. " + subtitle
-    return Page(title.replace("_", " "), subtitle, sections, run.command_line, run.manifest, run.command)
+    title = title.replace("_", " ")
+    return Page(title[:1].upper() + title[1:], subtitle, sections, run.command_line, run.manifest, run.command)
 
 
-def direction_sections(run: RunRecord, direction: Mapping[str, Any]) -> list[Section]:
+def direction_sections(run: RunRecord, direction: Mapping[str, Any], titled: bool = True) -> list[Section]:
+    """Its sliders, and a note where images are missing; `titled=False` where the page is about this direction alone."""
     name = str(direction.get("name", "direction"))
     title = name if direction.get("row") in (None, "") else f"{name}, row {direction['row']}"
     values = numbers(direction.get("distances"))
@@ -69,10 +74,14 @@ def direction_sections(run: RunRecord, direction: Mapping[str, Any]) -> list[Sec
         start = start if isinstance(start, int) and 0 <= start < len(pictures) else None
         strips.append(SliderStrip(pictures, [float(value) for value in values], label, quantity=quantity, start=start))
     animation = mapping(direction.get("animation"))
-    downloads = [Link(str(animation[key]), text) for key, text in FORMATS.items() if run.path(animation.get(key)) is not None]
+    downloads = [
+        Link(str(animation[key]), text) for key, text in FORMATS.items() if run.path(animation.get(key)) is not None
+    ]
     sections: list[Section] = []
     if strips:
-        sections.append(SliderGrid(strips, title, _caption(direction, strips, quantity), quantity, downloads))
+        sections.append(
+            SliderGrid(strips, title if titled else "", _caption(direction, strips, quantity), quantity, downloads)
+        )
     if missing:
         text = f"{missing} of the samples of {title} are not shown: not all their images are in the run directory."
         sections.append(Prose(text, tone="warning"))

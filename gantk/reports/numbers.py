@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 MINUS = "\u2212"
@@ -20,7 +21,8 @@ def read_number(value: object) -> float | None:
 
 
 def show_number(value: object, digits: int = 3, signed: bool = False) -> str:
-    """Fixed decimals for ordinary magnitudes, scientific beyond them, whole numbers whole, a dash for what is no number."""
+    """Fixed decimals for ordinary magnitudes, scientific beyond them, whole numbers whole, a dash for what is no
+    number."""
     number = read_number(value)
     if number is None:
         return MISSING
@@ -61,13 +63,16 @@ def step_digits(values: list[float] | tuple[float, ...]) -> int:
     return 3
 
 
-def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About `count` round values within [low, high] (steps of 1, 2, 2.5 or 5 times a power of ten)."""
+def nice_ticks(low: float, high: float, count: int = 5, whole: bool = False) -> list[float]:
+    """About `count` round values within [low, high]: steps of 1, 2, 2.5 or 5 times a power of ten, whole ones if
+    asked."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return [low] if math.isfinite(low) else [0.0]
     rough = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    factors = (1, 2, 5, 10) if whole else (1, 2, 2.5, 5, 10)
+    step = next(factor * power for factor in factors if factor * power >= rough * 0.999)
+    step = max(step, 1.0) if whole else step
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [round(index * step, 12) + 0.0 for index in range(first, last + 1)]
@@ -78,7 +83,7 @@ def tick_labels(ticks: list[float]) -> list[str]:
     if not ticks:
         return []
     largest = max(abs(tick) for tick in ticks)
-    step = min((b - a for a, b in zip(ticks, ticks[1:], strict=False)), default=largest or 1.0)
+    step = min((b - a for a, b in itertools.pairwise(ticks)), default=largest or 1.0)
     if largest >= 1e6 or (0 < step < 1e-4):
         return [(f"{tick:.1e}" if tick else "0").replace("-", MINUS) for tick in ticks]
     digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0

@@ -1,7 +1,7 @@
 """A page: sections in order, rendered to one HTML file that needs nothing else.
 
-The same page gives the same bytes: nothing here looks at the clock, the host or the environment. What the footer says of version
-and date comes from the manifest of the run.
+The same page gives the same bytes: nothing here looks at the clock, the host or the environment. What the footer says
+of version and date comes from the manifest of the run.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CONTENTS_FROM = 4
 
 @dataclass(frozen=True)
 class Shown:
-    """A section ready for its template: `kind` names the macro, `number` counts figures and tables, `view` is what it prints."""
+    """A section ready for its template: `kind` names the macro, `number` counts figures, `view` is what it prints."""
 
     kind: str
     title: str
@@ -82,8 +82,15 @@ def _headline(section: Headline, images: ImageStore) -> list[tuple[str, str, str
     return shown
 
 
-def _panels(section: Panels, images: ImageStore) -> list[tuple[str, str, Markup, list[tuple[int, str]]]]:
-    return [(part.title, part.caption, plots.draw(part, panel=True), plots.legend_of(part)) for part in section.sections]
+def _panels(section: Panels, images: ImageStore) -> dict[str, Any]:
+    """A legend that all panels share stands once, above them."""
+    legends = [plots.legend_of(part) for part in section.sections]
+    shared = legends[0] if legends and all(legend == legends[0] for legend in legends) else []
+    parts = [
+        (part.title, part.caption, plots.draw(part, panel=True), [] if shared else legend)
+        for part, legend in zip(section.sections, legends, strict=True)
+    ]
+    return {"legend": shared, "parts": parts}
 
 
 def _plot(section: LinePlot | BarPlot | ScatterPlot | Histogram, images: ImageStore) -> dict[str, Any]:
@@ -113,7 +120,9 @@ def _show(sections: Sequence[Section], images: ImageStore) -> list[Shown]:
     anchors, counts, shown = Anchors(), {"Figure": 0, "Table": 0}, []
     for section in sections:
         if type(section) not in _VIEWS:
-            raise GantkError(f"A page cannot hold a {type(section).__name__}; it holds the sections of gantk.reports.sections.")
+            raise GantkError(
+                f"A page cannot hold a {type(section).__name__}; it holds the sections of gantk.reports.sections."
+            )
         kind, counted, view = _VIEWS[type(section)]
         number = ""
         if counted:
@@ -139,18 +148,18 @@ def _environment() -> jinja2.Environment:
 
 
 def _script(name: str) -> tuple[Markup, str]:
-    """A script and the hash by which the page's policy allows it: no other script, no inline handler, runs in the page."""
+    """A script and the hash by which the page's policy allows it; no other script and no inline handler runs."""
     text = (Path(__file__).with_name("templates") / name).read_text(encoding="utf-8").strip()
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-    return Markup(text), f"'sha256-{digest}'"  # noqa: S704 - our own file
+    return Markup(text), f"'sha256-{digest}'"
 
 
 @dataclass(frozen=True)
 class Page:
     """One report.
 
-    `command_line` is what reproduces the run, shown for copying. Of `manifest` (a run's `<command>.run.json`) the footer uses
-    `versions`, `started`, `ended`, `timings`, `seed`, `device` and `state`; all of them may be missing.
+    `command_line` is what reproduces the run, shown for copying. Of `manifest` (a run's `<command>.run.json`) the
+    footer uses `versions`, `started`, `ended`, `timings`, `seed`, `device` and `state`; all of them may be missing.
     """
 
     title: str

@@ -1,7 +1,7 @@
 """Colours of heat maps, mixed in OKLab so that equal steps look equal, for light and dark pages.
 
-Blue against orange is told apart by all common kinds of colour blindness; lightness alone carries the magnitude, so that a grey
-print still reads. The text on a cell takes whichever of two inks contrasts more.
+Blue against orange is told apart by all common kinds of colour blindness; lightness alone carries the magnitude, so
+that a grey print still reads. The text on a cell takes whichever of two inks contrasts more.
 """
 
 from __future__ import annotations
@@ -93,4 +93,9 @@ def cell_colours(position: float, palette: Palette) -> tuple[str, str]:
     vivid, full = palette.positive if position >= 0 else palette.negative
     amount = 2 * abs(position)
     background = mix(palette.neutral, vivid, amount) if amount <= 1 else mix(vivid, full, amount - 1)
+    usual = max(
+        INKS, key=lambda ink: contrast(palette.neutral, ink)
+    )  # kept as long as it reads: fewer inks, calmer table
+    if contrast(background, usual) >= 4.5:
+        return background, usual
     return background, max(INKS, key=lambda ink: contrast(background, ink))

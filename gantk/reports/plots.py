@@ -1,8 +1,9 @@
 """Plots as inline SVG: lines with bands, bars with error bars, scatter, histograms.
 
-Each plot is drawn twice, wide and narrow, and the style sheet shows the one that fits: scaling one drawing down to a phone would
-scale its letters down too. Colours come from the style sheet (classes `s0` to `s5`), so that a drawing follows the theme; series
-also differ by dash and marker, for those who do not tell the colours apart. What a mark stands for is in its `<title>`.
+Each plot is drawn twice, wide and narrow, and the style sheet shows the one that fits: scaling one drawing down to a
+phone would scale its letters down too. Colours come from the style sheet (classes `s0` to `s5`), so that a drawing
+follows the theme; series also differ by dash and marker, for those who do not tell the colours apart. What a mark
+stands for is in its `<title>`.
 
 Shapes: n points of a curve, B bars.
 """
@@ -46,7 +47,7 @@ class Frame:
 
 WIDE = Frame(760, 340)
 NARROW = Frame(340, 270, left=44, right=10)
-PANEL = Frame(320, 210, left=40, right=10, top=24, bottom=42)
+PANEL = Frame(320, 190, left=40, right=10, top=12, bottom=40)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ class Axis:
 
 
 def _bounds(parts: Sequence[object], pad: float = 0.04, include_zero: bool = False) -> tuple[float, float]:
-    finite = np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in parts if part is not None] or [np.zeros(0)])
+    finite = np.concatenate(
+        [np.asarray(part, dtype=np.float64).ravel() for part in parts if part is not None] or [np.zeros(0)]
+    )
     finite = finite[np.isfinite(finite)]
     if include_zero:
         finite = np.append(finite, 0.0)
@@ -76,6 +79,13 @@ def _bounds(parts: Sequence[object], pad: float = 0.04, include_zero: bool = Fal
         return low - margin, high + margin
     margin = (high - low) * pad
     return low - margin, high + margin
+
+
+def _whole(parts: Sequence[object]) -> bool:
+    """Whether an axis counts something (layers, steps): such an axis gets no ticks between whole numbers."""
+    values = np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in parts] or [np.zeros(0)])
+    values = values[np.isfinite(values)]
+    return bool(values.size) and bool((values == np.round(values)).all())
 
 
 def _drawing(frame: Frame, kind: str, name: str, content: Sequence[Markup]) -> Markup:
@@ -91,15 +101,16 @@ def _drawing(frame: Frame, kind: str, name: str, content: Sequence[Markup]) -> M
     )
 
 
-def _axes(frame: Frame, x_axis: Axis, y_axis: Axis, x_name: str, y_name: str) -> list[Markup]:
-    """Grid, ticks with numbers, and names: the y name stands above its axis, where it is read without turning the head."""
+def _axes(frame: Frame, x_axis: Axis, y_axis: Axis, x_name: str, y_name: str, whole: bool = False) -> list[Markup]:
+    """Grid, ticks with numbers, and names: the y name stands above its axis, where it is read without turning the
+    head."""
     parts: list[Markup] = []
     y_ticks = nice_ticks(y_axis.low, y_axis.high, max(2, int((frame.y_end - frame.top) // 52)))
     for value, text in zip(y_ticks, tick_labels(y_ticks), strict=True):
         y = y_axis(value)
         parts.append(tag("line", x1=frame.left, x2=frame.x_end, y1=y, y2=y, class_="zero" if value == 0 else "grid"))
         parts.append(tag("text", text, x=frame.left - 8.0, y=y + 4.0, class_="tick", text_anchor="end"))
-    x_ticks = nice_ticks(x_axis.low, x_axis.high, max(2, int((frame.x_end - frame.left) // 58)))
+    x_ticks = nice_ticks(x_axis.low, x_axis.high, max(2, int((frame.x_end - frame.left) // 58)), whole)
     for value, text in zip(x_ticks, tick_labels(x_ticks), strict=True):
         x = x_axis(value)
         parts.append(tag("line", x1=x, x2=x, y1=frame.y_end, y2=frame.y_end + 5.0, class_="axis"))
@@ -130,7 +141,8 @@ def _line(plot: LinePlot, frame: Frame, kind: str) -> Markup:
     y_low, y_high = plot.y_range or _bounds([part for s in plot.series for part in (s.y, s.low, s.high)], pad=0.08)
     x_axis = Axis(x_low, x_high, frame.left, frame.x_end)
     y_axis = Axis(y_low, y_high, frame.y_end, frame.top)
-    parts = _axes(frame, x_axis, y_axis, plot.x_name, plot.y_name)
+    whole = _whole([series.x for series in plot.series])
+    parts = _axes(frame, x_axis, y_axis, plot.x_name, plot.y_name, whole)
     for index, series in enumerate(plot.series):
         x, y = np.asarray(series.x, dtype=float), np.asarray(series.y, dtype=float)
         if series.low is not None and series.high is not None:
@@ -192,8 +204,22 @@ def _bars(plot: BarPlot, frame: Frame, kind: str) -> Markup:
             continue
         note, right = f"{label}: {show_number(value, plot.digits)}", max(axis(value), axis(0))
         start, end = sorted((axis(0.0), axis(float(value))))
-        bar = [tag("rect", x=start, y=y - 6.0, width=max(end - start, 0.5), height=12, class_="bar " + ("s0" if value >= 0 else "s1"))]
-        if plot.low is not None and plot.high is not None and np.isfinite(plot.low[index]) and np.isfinite(plot.high[index]):
+        bar = [
+            tag(
+                "rect",
+                x=start,
+                y=y - 6.0,
+                width=max(end - start, 0.5),
+                height=12,
+                class_="bar " + ("s0" if value >= 0 else "s1"),
+            )
+        ]
+        if (
+            plot.low is not None
+            and plot.high is not None
+            and np.isfinite(plot.low[index])
+            and np.isfinite(plot.high[index])
+        ):
             low, high = axis(float(plot.low[index])), axis(float(plot.high[index]))
             note += f" [{show_number(plot.low[index], plot.digits)}, {show_number(plot.high[index], plot.digits)}]"
             bar.append(tag("path", d=f"M{coordinate(low)} {coordinate(y)}H{coordinate(high)}", class_="whisker"))
@@ -221,7 +247,11 @@ def _scatter(plot: ScatterPlot, frame: Frame, kind: str) -> Markup:
         parts.append(tag("path", d=path_of(ends), class_="reference"))
     for index, group in enumerate(plot.groups):
         count = len(group.x)
-        chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).astype(int)) if count else np.zeros(0, dtype=int)
+        chosen = (
+            np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).astype(int))
+            if count
+            else np.zeros(0, dtype=int)
+        )
         dots = []
         for place in chosen:
             x, y = float(group.x[place]), float(group.y[place])
@@ -251,7 +281,8 @@ def _histogram(plot: Histogram, frame: Frame, kind: str) -> Markup:
                 continue
             x, y = x_axis(float(start)), y_axis(float(count))
             width = max(x_axis(float(end)) - x - (0.8 if len(plot.series) == 1 else 0), 0.4)
-            note = f"{bins.name + ': ' if bins.name else ''}{show_number(count, 0)} in [{show_number(start)}, {show_number(end)})"
+            before = f"{bins.name}: " if bins.name else ""
+            note = f"{before}{show_number(count, 0)} in [{show_number(start)}, {show_number(end)})"
             marks.append(tag("rect", tag("title", note), x=x, y=y, width=width, height=frame.y_end - y))
         if marks:
             parts.append(tag("g", marks, class_=f"bin s{index % COLOURS}"))
@@ -264,7 +295,12 @@ def _histogram(plot: Histogram, frame: Frame, kind: str) -> Markup:
     return _drawing(frame, kind, plot.title or plot.x_name, parts)
 
 
-_DRAW: dict[type, Callable[..., Markup]] = {LinePlot: _line, BarPlot: _bars, ScatterPlot: _scatter, Histogram: _histogram}
+_DRAW: dict[type, Callable[..., Markup]] = {
+    LinePlot: _line,
+    BarPlot: _bars,
+    ScatterPlot: _scatter,
+    Histogram: _histogram,
+}
 
 
 def draw(plot: LinePlot | BarPlot | ScatterPlot | Histogram, panel: bool = False) -> Markup:

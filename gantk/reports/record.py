@@ -15,8 +15,9 @@ from gantk.errors import GantkError, suggestion
 from gantk.files import load_json, load_npy
 from gantk.reports.numbers import read_number
 from gantk.reports.sections import Picture
+from gantk.runs import MANIFEST_SUFFIX, file_stem
 
-SUFFIX = ".run.json"
+SUFFIX = MANIFEST_SUFFIX
 _SHARD = re.compile(r"\.\d+-of-\d+$")
 
 
@@ -31,16 +32,19 @@ class RunRecord:
     @classmethod
     def read(cls, directory: Path | str, command: str) -> RunRecord:
         directory = Path(directory)
+        command = file_stem(command)
         path = directory / (command + SUFFIX)
         if not path.is_file():
             present = commands_of(directory)
             raise GantkError(
-                f"There is no run of {command!r} in {directory} ({path.name} is missing); give a directory a command wrote."
-                + suggestion(command, present)
+                f"There is no run of {command!r} in {directory} ({path.name} is missing); give a directory a "
+                "command wrote." + suggestion(command, present)
             )
         manifest = load_json(path)
         if not isinstance(manifest, dict):
-            raise GantkError(f"{path} is no run manifest: a JSON object is expected, {type(manifest).__name__} is there.")
+            raise GantkError(
+                f"{path} is no run manifest: a JSON object is expected, {type(manifest).__name__} is there."
+            )
         return cls(directory, command, manifest)
 
     @property
@@ -93,7 +97,11 @@ class RunRecord:
         items = [(key.replace("_", " "), value) for key, value in self.arguments.items() if key not in hidden]
         shown = [(key, value) for key, value in items if value not in (None, "", [], {}, False)]
         names = {key for key, _ in shown}
-        return shown + [(key, self.manifest[key]) for key in ("seed", "device") if key not in names and self.manifest.get(key) is not None]
+        return shown + [
+            (key, self.manifest[key])
+            for key in ("seed", "device")
+            if key not in names and self.manifest.get(key) is not None
+        ]
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -138,7 +146,10 @@ def commands_of(directory: Path) -> list[str]:
 
 def records_below(directory: Path) -> Iterator[RunRecord]:
     """Every run in `directory` and in its sub-directories, one level down: the shape a tour leaves."""
-    folders: Sequence[Path] = [directory, *sorted(path for path in directory.iterdir() if path.is_dir() and not path.name.startswith("."))]
+    folders: Sequence[Path] = [
+        directory,
+        *sorted(path for path in directory.iterdir() if path.is_dir() and not path.name.startswith(".")),
+    ]
     for folder in folders:
         for command in commands_of(folder):
             yield RunRecord.read(folder, command)

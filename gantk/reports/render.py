@@ -1,4 +1,7 @@
-"""Which page belongs to which command. A command's page is made by `build(run)` of the module named here, loaded when needed."""
+"""Which page belongs to which command.
+
+A command's page is made by `build(run)` of the module named here, loaded when needed.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ BUILDERS = {
     "demo": "gantk.reports.demo:build",
 }
 OTHER = "gantk.reports.generic:build"
-"""What a command without a builder of its own gets: its settings, its results as far as they are numbers, its images."""
+"""What a command without a builder of its own gets: its settings, its results as far as they are numbers, its
+images."""
 
 
 def builder_of(command: str) -> Callable[[RunRecord], Page]:
@@ -28,13 +32,14 @@ def builder_of(command: str) -> Callable[[RunRecord], Page]:
 
 
 def render(run_dir: Path | str, command: str) -> Path:
-    """Write `<command>.html` into the run directory from what is there; return its path.
+    """Write `<command>.html` (`lse-train.html` for "lse train") into the run directory from what is there; return its
+    path.
 
     Raises:
         GantkError: there is no such run, its manifest is damaged, or an image it names cannot be read.
     """
     run = RunRecord.read(run_dir, command)
-    return builder_of(command)(run).write(run.directory / f"{command}.html")
+    return builder_of(run.command)(run).write(run.directory / f"{run.command}.html")
 
 
 def render_all(run_dir: Path | str) -> list[Path]:

@@ -1,8 +1,10 @@
 """The page of `gantk rescore`: which boundary moves its attribute, how surely, and in which layer.
 
 Reads of `results`, all optional but `boundaries`:
-    boundaries      [{name, space, gain, gain_ci: [low, high], signed, signed_ci, standardized (gain over the attribute's
-                      standard deviation), null (gain of random directions), layers: [{index, name, gain, ci: [low, high]}]}]
+    boundaries      [{name, space, gain, gain_ci: [low, high], signed, signed_ci, standardized (gain over the
+                      attribute's
+                      standard deviation), null (gain of random directions), layers: [{index, name, gain, ci: [low,
+                      high]}]}]
     cross_effect    {boundaries: [B], attributes: [A], values: [B][A]}: signed change of every attribute, in standard
                     deviations where `standardized` is true in it
     num             samples used
@@ -51,24 +53,39 @@ def _name(entry: Mapping[str, Any], several_spaces: bool) -> str:
 
 def ranking_table(entries: list[Mapping[str, Any]]) -> Table:
     """Boundaries by decreasing gain, with a gauge beside the number and the interval as text."""
-    most = max((abs(_number(entry, "gain")) for entry in entries if np.isfinite(_number(entry, "gain"))), default=1.0) or 1.0
+    most = (
+        max((abs(_number(entry, "gain")) for entry in entries if np.isfinite(_number(entry, "gain"))), default=1.0)
+        or 1.0
+    )
     extra = [
         ("signed", "signed change", "Mean change of the attribute, rises and falls both counted"),
-        ("standardized", "in std", "Gain divided by the attribute's standard deviation over the samples: comparable between attributes"),
+        (
+            "standardized",
+            "in std",
+            "Gain divided by the attribute's standard deviation over the samples: comparable between attributes",
+        ),
         ("null", "random", "Gain of random directions of the same length: what noise alone gives"),
     ]
     extra = [item for item in extra if any(np.isfinite(_number(entry, item[0])) for entry in entries)]
     with_layer = any(records(entry.get("layers")) for entry in entries)
-    columns = [Column("rank", digits=0), Column("boundary"), Column("space"), Column("gain", "Mean rise of the attribute, falls counted as zero")]
+    several = len({entry.get("space") for entry in entries}) > 1
+    columns = [
+        Column("rank", digits=0),
+        Column("boundary"),
+        *([Column("space")] if several else []),
+        Column("gain", "Mean rise of the attribute, falls counted as zero"),
+    ]
     columns += [Column("95 % interval"), *(Column(name, help) for _, name, help in extra)]
     if with_layer:
         columns.append(Column("strongest layer"))
     rows: list[list[CellValue]] = []
     for rank, entry in enumerate(entries, 1):
         gain, ends = _number(entry, "gain"), interval(entry.get("gain_ci"))
-        row: list[CellValue] = [rank, str(entry.get("name", "")), str(entry.get("space") or "")]
+        row: list[CellValue] = [rank, str(entry.get("name", ""))]
+        if several:
+            row.append(str(entry.get("space") or ""))
         row.append(Cell(gain, bar=gain / most) if np.isfinite(gain) else None)
-        row.append(Cell(ends[0], f"{show_number(ends[0])} to {show_number(ends[1])}") if ends else None)
+        row.append(Cell(ends[0], f"{show_number(ends[0])} \u2026 {show_number(ends[1])}") if ends else None)
         row += [None if not np.isfinite(_number(entry, key)) else _number(entry, key) for key, _, _ in extra]
         if with_layer:
             layers = [layer for layer in records(entry.get("layers")) if np.isfinite(_number(layer, "gain"))]
@@ -89,7 +106,14 @@ def layer_map(entries: list[Mapping[str, Any]], several: bool) -> HeatMap | None
     rows = [entry for entry in entries if records(entry.get("layers"))]
     if not rows:
         return None
-    indices = sorted({int(layer["index"]) for entry in rows for layer in records(entry["layers"]) if read_number(layer.get("index")) is not None})
+    indices = sorted(
+        {
+            int(layer["index"])
+            for entry in rows
+            for layer in records(entry["layers"])
+            if read_number(layer.get("index")) is not None
+        }
+    )
     if not indices:
         return None
     place = {index: column for column, index in enumerate(indices)}
@@ -106,7 +130,10 @@ def layer_map(entries: list[Mapping[str, Any]], several: bool) -> HeatMap | None
             ends = interval(layer.get("ci"))
             notes[i][j] = f"{_name(entry, several)}, layer {_layer_name(layer)}: {show_number(values[i, j])}"
             notes[i][j] += f" [{show_number(ends[0])}, {show_number(ends[1])}]" if ends else ""
-    caption = "Gain when only one layer is moved, from the coarsest (left) to the finest. The numbers at the top are rows of `wp`."
+    caption = (
+        "Gain when only one layer is moved, from the coarsest (left) to the finest. The numbers at the top are rows "
+        "of `wp`."
+    )
     return HeatMap(
         values,
         [_name(entry, several) for entry in rows],
@@ -137,7 +164,9 @@ def layer_panels(entries: list[Mapping[str, Any]], several: bool) -> Panels | No
         panels.append(LinePlot([series], _name(entry, several), x_name="layer"))
     if not panels:
         return None
-    return Panels(panels, "Layer by layer", "The same numbers as curves, with 95 % intervals; the twelve strongest boundaries.")
+    return Panels(
+        panels, "Layer by layer", "The same numbers as curves, with 95 % intervals; the twelve strongest boundaries."
+    )
 
 
 def build(run: RunRecord) -> Page:
@@ -159,7 +188,9 @@ def build(run: RunRecord) -> Page:
         gains = [_number(entry, "gain") for entry in entries]
         names = [_name(entry, several) for entry in entries]
         caption = "Mean rise of each boundary's own attribute, with 95 % intervals over the samples."
-        sections.append(BarPlot(names[:40], gains[:40], low and low[:40], high and high[:40], caption=caption, quantity="gain"))
+        sections.append(
+            BarPlot(names[:40], gains[:40], low and low[:40], high and high[:40], caption=caption, quantity="gain")
+        )
         chart = layer_map(entries, several)
         if chart is not None:
             sections.append(chart)
@@ -171,7 +202,10 @@ def build(run: RunRecord) -> Page:
     values_BA = matrix(cross.get("values"), len(rows), len(columns))
     if values_BA is not None and columns:
         unit = "standard deviations" if cross.get("standardized") else "change"
-        caption = "What else moves: the change of every attribute (columns) along every boundary (rows). A clean boundary has one dark cell."
+        caption = (
+            "What else moves: the change of every attribute (columns) along every boundary (rows). A clean boundary "
+            "has one dark cell."
+        )
         chart = HeatMap(
             values_BA,
             rows,
@@ -185,10 +219,14 @@ def build(run: RunRecord) -> Page:
             diagonal=rows == columns,
         )
         sections.append(chart)
-    facts: list[tuple[str, object]] = [(key, results[key]) for key in ("num", "distance", "predictor") if results.get(key) is not None]
+    facts: list[tuple[str, object]] = [
+        (key, results[key]) for key in ("num", "distance", "predictor") if results.get(key) is not None
+    ]
     known = {key for key, _ in run.settings()}
     sections.append(Facts([item for item in facts if item[0] not in known] + run.settings(), "Settings"))
     subtitle = f"{len(entries)} boundaries" + (f" of `{run.subject}`" if run.subject else "")
     if results.get("num") is not None:
         subtitle += f", each tried on {show_number(results['num'], 0)} samples"
-    return Page("Which direction carries what, and where", subtitle + ".", sections, run.command_line, run.manifest, run.command)
+    return Page(
+        "Which direction carries what, and where", subtitle + ".", sections, run.command_line, run.manifest, run.command
+    )

@@ -1,8 +1,8 @@
 """What a page is made of: plain data, no markup. `gantk.reports.page` turns it into HTML.
 
-Every section has a `title` (it becomes a heading and an entry of the table of contents; empty: none) and, where it shows
-something, a `caption` that says what is seen. Captions and prose are plain text with three conveniences: `code`, **strong**
-and, in prose, lines that start with "- " become a list. Everything else is escaped.
+Every section has a `title` (it becomes a heading and an entry of the table of contents; empty: none) and, where it
+shows something, a `caption` that says what is seen. Captions and prose are plain text with three conveniences:
+`code`, **strong** and, in prose, lines that start with "- " become a list. Everything else is escaped.
 
 Shapes: R rows, C columns, K frames of a strip, n points of a curve.
 """
@@ -41,8 +41,8 @@ class Picture:
             colour = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
             if array.dtype != np.uint8 or not colour or 0 in array.shape:
                 raise GantkError(
-                    f"A picture of dtype {array.dtype} and shape {array.shape} cannot be shown; uint8 [H, W], [H, W, 3] "
-                    "or [H, W, 4] is expected."
+                    f"A picture of dtype {array.dtype} and shape {array.shape} cannot be shown; "
+                    "uint8 [H, W], [H, W, 3] or [H, W, 4] is expected."
                 )
 
 
@@ -92,7 +92,10 @@ class Sheet:
 
 @dataclass(frozen=True)
 class SliderStrip:
-    """One image per value; a slider chooses which is seen. `start` is the index shown first (default: the value nearest 0)."""
+    """One image per value; a slider chooses which is seen.
+
+    `start` is the index shown first (default: the value nearest 0).
+    """
 
     frames: Sequence[Picture]
     values: Sequence[float]
@@ -105,11 +108,13 @@ class SliderStrip:
     def __post_init__(self) -> None:
         if len(self.frames) != len(self.values) or not self.frames:
             raise GantkError(
-                f"The strip {self.title!r} has {len(self.frames)} frames and {len(self.values)} values; it needs one value per "
-                "frame and at least one frame."
+                f"The strip {self.title!r} has {len(self.frames)} frames and {len(self.values)} values; it needs "
+                "one value per frame and at least one frame."
             )
         if self.start is not None and not 0 <= self.start < len(self.frames):
-            raise GantkError(f"The strip {self.title!r} cannot start at {self.start}; it has frames 0 to {len(self.frames) - 1}.")
+            raise GantkError(
+                f"The strip {self.title!r} cannot start at {self.start}; it has frames 0 to {len(self.frames) - 1}."
+            )
 
     @property
     def origin(self) -> int:
@@ -134,8 +139,8 @@ class SliderGrid:
         for strip in self.strips:
             if tuple(strip.values) != first:
                 raise GantkError(
-                    f"The strip {strip.title!r} has the values {list(strip.values)}, the first one {list(first)}; strips of one "
-                    "grid share their values."
+                    f"The strip {strip.title!r} has the values {list(strip.values)}, the first one {list(first)}; "
+                    "strips of one grid share their values."
                 )
         if not self.strips:
             raise GantkError(f"The slider grid {self.title!r} has no strips; give at least one.")
@@ -145,8 +150,8 @@ class SliderGrid:
 class Cell:
     """A table cell that is more than a value.
 
-    `value` is what is sorted by, `text` what is read (default: the value), `note` a tooltip, `bar` a fraction in [-1, 1] drawn
-    behind the number, `href` a link.
+    `value` is what is sorted by, `text` what is read (default: the value), `note` a tooltip, `bar` a fraction in
+    [-1, 1] drawn before the number, `href` a link.
     """
 
     value: float | int | str | None
@@ -168,7 +173,10 @@ CellValue = Cell | Picture | str | int | float | bool | None
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows under columns; a click on a heading sorts (`sortable`). A column is numeric when all its values are numbers."""
+    """Rows under columns; a click on a heading sorts (`sortable`).
+
+    A column is numeric when all its values are numbers.
+    """
 
     columns: Sequence[Column | str]
     rows: Sequence[Sequence[CellValue]]
@@ -180,7 +188,8 @@ class Table:
         for number, row in enumerate(self.rows):
             if len(row) != len(self.columns):
                 raise GantkError(
-                    f"Row {number} of the table {self.title!r} has {len(row)} cells; its {len(self.columns)} columns need as many."
+                    f"Row {number} of the table {self.title!r} has {len(row)} cells; its {len(self.columns)} "
+                    "columns need as many."
                 )
 
 
@@ -188,8 +197,9 @@ class Table:
 class HeatMap:
     """A matrix `[R, C]` as a table whose cells carry value and colour.
 
-    `scale` is "diverging" (zero in the middle, symmetric) or "sequential" (zero or `low` to `high`). `limit` is the value that
-    gets the full colour (default: the largest finite magnitude). `notes` `[R, C]` are tooltips. Not-a-number stays blank.
+    `scale` is "diverging" (zero in the middle, symmetric) or "sequential" (from zero up). `limit` is the
+    value that gets the full colour (default: the largest finite magnitude). `notes` `[R, C]` are tooltips.
+    Not-a-number stays blank.
     """
 
     values: np.ndarray
@@ -211,8 +221,8 @@ class HeatMap:
         shape = np.shape(self.values)
         if shape != (len(self.rows), len(self.columns)):
             raise GantkError(
-                f"The heat map {self.title!r} has values of shape {shape} for {len(self.rows)} rows and {len(self.columns)} columns; "
-                "the two must agree."
+                f"The heat map {self.title!r} has values of shape {shape} for {len(self.rows)} rows and "
+                f"{len(self.columns)} columns; the two must agree."
             )
 
 
@@ -229,7 +239,10 @@ class Series:
     def __post_init__(self) -> None:
         lengths = {len(part) for part in (self.x, self.y, self.low, self.high) if part is not None}
         if len(lengths) != 1 or (self.low is None) != (self.high is None):
-            raise GantkError(f"The series {self.name!r} needs x, y and both or none of low and high, all of one length; got {lengths}.")
+            raise GantkError(
+                f"The series {self.name!r} needs x, y and both or none of low and high, all of one length; got "
+                f"{lengths}."
+            )
 
 
 @dataclass(frozen=True)
@@ -259,7 +272,9 @@ class BarPlot:
     def __post_init__(self) -> None:
         lengths = {len(part) for part in (self.labels, self.values, self.low, self.high) if part is not None}
         if len(lengths) != 1 or (self.low is None) != (self.high is None):
-            raise GantkError(f"The bars {self.title!r} need labels, values and both or none of low and high, all of one length.")
+            raise GantkError(
+                f"The bars {self.title!r} need labels, values and both or none of low and high, all of one length."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,13 +308,14 @@ class Bins:
     def __post_init__(self) -> None:
         if len(self.edges) != len(self.counts) + 1:
             raise GantkError(
-                f"The histogram {self.name!r} has {len(self.counts)} counts and {len(self.edges)} edges; one edge more than counts is needed."
+                f"The histogram {self.name!r} has {len(self.counts)} counts and {len(self.edges)} edges; one edge "
+                "more than counts is needed."
             )
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """One or several sets of bins over one axis; `rule` draws a vertical line with its name (a threshold, a boundary)."""
+    """One or several sets of bins over one axis; `rule` is a vertical line with its name (a threshold, a boundary)."""
 
     series: Sequence[Bins]
     title: str = ""
@@ -353,7 +369,9 @@ class Heading:
     number: str = field(default="")
 
 
-def bins_of(name: str, values: Sequence[float] | np.ndarray, bins: int = 40, span: tuple[float, float] | None = None) -> Bins:
+def bins_of(
+    name: str, values: Sequence[float] | np.ndarray, bins: int = 40, span: tuple[float, float] | None = None
+) -> Bins:
     """Bins of the finite ones among `values`; no finite value gives one empty bin."""
     finite = np.asarray(values, dtype=np.float64).ravel()
     finite = finite[np.isfinite(finite)]

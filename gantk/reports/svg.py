@@ -14,7 +14,10 @@ def coordinate(value: float) -> str:
 
 
 def tag(name: str, content: Iterable[Markup | str] | Markup | str = "", **attributes: object) -> Markup:
-    """`<name attributes>content</name>`. Attribute names: `class_` is class, underscores become hyphens; None is left out."""
+    """`<name attributes>content</name>`.
+
+    Attribute names: `class_` is class, underscores become hyphens; None is left out.
+    """
     parts = [f"<{name}"]
     for key, value in attributes.items():
         if value is None:

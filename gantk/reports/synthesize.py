@@ -67,21 +67,33 @@ def build(run: RunRecord) -> Page:
             caption += f" Truncation: {results['truncation']}."
         sections.append(Sheet(pictures, "Samples", caption))
     elif run.manifest.get("state", "complete") == "complete":
-        sections.append(Prose("This run wrote latent codes only; give `--images` to see what they look like.", "Samples"))
+        sections.append(
+            Prose("This run wrote latent codes only; give `--images` to see what they look like.", "Samples")
+        )
     sections += score_sections(results.get("attributes"), str(results.get("predictor") or ""))
     categories = mapping(results.get("categories"))
     if categories:
         ranked = sorted(categories.items(), key=lambda item: (-float(item[1] or 0), item[0]))[:20]
         caption = "How often each class was the likeliest, the twenty most frequent."
         counts = numbers([count for _, count in ranked])
-        sections.append(BarPlot([name for name, _ in ranked], counts, title="Classes", caption=caption, quantity="samples", digits=0))
+        sections.append(
+            BarPlot(
+                [name for name, _ in ranked], counts, title="Classes", caption=caption, quantity="samples", digits=0
+            )
+        )
     files = [name for name in texts(results.get("files")) if run.path(name) is not None]
     if files:
-        sections.append(Links([Link(name, name) for name in files], "Files", "Arrays beside this page, readable with `numpy.load`."))
+        sections.append(
+            Links([Link(name, name) for name in files], "Files", "Arrays beside this page, readable with `numpy.load`.")
+        )
     sections.append(Facts(run.settings(), "Settings"))
     number = results.get("num", named)
     spaces = ", ".join(texts(results.get("spaces")))
-    subtitle = f"{number} samples" + (f" of `{run.subject}`" if run.subject else "") + (f"; latents kept in {spaces}." if spaces else ".")
+    subtitle = (
+        f"{number} samples"
+        + (f" of `{run.subject}`" if run.subject else "")
+        + (f"; latents kept in {spaces}." if spaces else ".")
+    )
     return Page("Samples and their latents", subtitle, sections, run.command_line, run.manifest, run.command)
 
 
@@ -100,8 +112,14 @@ def score_sections(attributes: object, predictor: str) -> list[Section]:
         if bins is not None and np.sum(bins.counts) > 0:
             panels.append(Histogram([bins], name))
     if panels:
-        note = f" The first {MOST_PANELS} of {len(panels)} are drawn; the table has all." if len(panels) > MOST_PANELS else ""
-        sections.append(Panels(panels[:MOST_PANELS], "Scores", f"How the scores of the samples are distributed{who}.{note}"))
+        note = (
+            f" The first {MOST_PANELS} of {len(panels)} are drawn; the table has all."
+            if len(panels) > MOST_PANELS
+            else ""
+        )
+        sections.append(
+            Panels(panels[:MOST_PANELS], "Scores", f"How the scores of the samples are distributed{who}.{note}")
+        )
     if keys:
         columns = [Column("score"), *(Column(key) for key in keys)]
         sections.append(Table(columns, rows, "" if panels else "Scores", f"Statistics of each score{who}."))

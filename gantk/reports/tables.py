@@ -77,7 +77,9 @@ def show_table(table: Table, images: ImageStore) -> ShownTable:
     for index, column in enumerate(columns):
         cells = [row[index] for row in table.rows if _sorted_value(row[index]) is not None]
         shown.append(ShownColumn(column.name, column.help, bool(cells) and all(_is_number(cell) for cell in cells)))
-    rows = [[_shown_cell(cell, column, images) for cell, column in zip(row, columns, strict=True)] for row in table.rows]
+    rows = [
+        [_shown_cell(cell, column, images) for cell, column in zip(row, columns, strict=True)] for row in table.rows
+    ]
     return ShownTable(shown, rows, table.sortable and len(rows) > 1)
 
 

@@ -67,6 +67,7 @@ def safe_address(href: str) -> str:
         return href
     if scheme or href.startswith(("/", "\\")) or ".." in href.replace("\\", "/").split("/"):
         raise GantkError(
-            f"The link {href!r} leads out of the run directory; a path inside it, an http(s) address or an anchor is expected."
+            f"The link {href!r} leads out of the run directory; a path inside it, an http(s) address or an anchor "
+            "is expected."
         )
     return quote(href.replace("\\", "/"), safe="/-._~#")

@@ -3,13 +3,14 @@
 Reads of `results`, all optional but `attributes`:
     space           "z", "w" or "wp"
     attributes      [{name, solver, C, intercept, num_positive, num_negative, num_train, num_val, num_remaining,
-                      accuracy_train, accuracy_val, accuracy_val_positive, accuracy_val_negative, accuracy_remaining, auc,
-                      stability, stability_ci: [low, high], truth, path (the artifact), seconds,
-                      score_histogram: {counts, edges}, threshold (the score that divides),
-                      projection_histogram: {edges, positive: [n], negative: [n]} (signed distance to the boundary),
-                      layers: [{index, name, accuracy_val, stability}] for per-layer boundaries}]
+                      accuracy_train, accuracy_val, accuracy_val_positive, accuracy_val_negative, accuracy_remaining,
+                      auc, stability, stability_ci: [low, high], truth, path (the artifact), seconds, score_histogram:
+                      {counts, edges}, threshold (the score that divides), projection_histogram: {edges, positive:
+                      [n], negative: [n]} (signed distance to the boundary), layers: [{index, name, accuracy_val,
+                      stability}] for per-layer boundaries}]
     cosine          {names: [n], values: [n][n]}: cosine between the boundaries
-    solvers         [{name, solver, accuracy_val, accuracy_remaining, auc, truth, stability, seconds}]: a comparison of solvers
+    solvers         [{name, solver, accuracy_val, accuracy_remaining, auc, truth, stability, seconds}]: a comparison
+                      of solvers
     conditions      [name]: what the boundaries were made orthogonal to
     notes           [text]
 
@@ -35,11 +36,11 @@ from gantk.reports.sections import (
     Facts,
     HeatMap,
     Histogram,
+    LinePlot,
     Panels,
     Prose,
     Section,
     Series,
-    LinePlot,
     Table,
 )
 
@@ -76,7 +77,11 @@ def _cell(entry: Mapping[str, Any], key: str) -> CellValue:
 def summary_table(entries: list[Mapping[str, Any]], title: str, caption: str, run: RunRecord) -> Table:
     measures = _present(entries)
     with_solver = any(entry.get("solver") for entry in entries)
-    columns = [Column("attribute"), *([Column("solver")] if with_solver else []), *(Column(name, help) for _, name, help in measures)]
+    columns = [
+        Column("attribute"),
+        *([Column("solver")] if with_solver else []),
+        *(Column(name, help) for _, name, help in measures),
+    ]
     rows: list[list[CellValue]] = []
     for entry in entries:
         name, path = str(entry.get("name", "")), entry.get("path")
@@ -109,7 +114,10 @@ def build(run: RunRecord) -> Page:
     entries = records(results.get("attributes"))
     sections: list[Section] = [Prose(note, tone="warning") for note in texts(results.get("notes"))]
     if entries:
-        caption = "Each row is one boundary. Accuracy says how well it divides, stability how far it can be trusted as a direction."
+        caption = (
+            "Each row is one boundary. Accuracy says how well it divides, stability how far it can be trusted as a "
+            "direction."
+        )
         sections.append(summary_table(entries, "Boundaries", caption, run))
     stable = [entry for entry in entries if read_number(entry.get("stability")) is not None]
     if len(stable) > 1:
@@ -122,12 +130,18 @@ def build(run: RunRecord) -> Page:
                 "high": [pair[1] if pair else np.nan for pair in intervals],
             }
         values = [float(entry["stability"]) for entry in ranked]
-        caption = "Mean cosine between boundaries fitted on resampled splits. A low bar says that another split gives another direction."
+        caption = (
+            "Mean cosine between boundaries fitted on resampled splits. A low bar says that another split gives "
+            "another direction."
+        )
         names = [str(entry.get("name", "")) for entry in ranked]
         sections.append(BarPlot(names, values, title="Stability", caption=caption, quantity="cosine", **ends))
     panels = [panel for entry in entries if (panel := projection_panel(entry)) is not None]
     if panels:
-        caption = "Signed distance of the held-out samples from the boundary: the less the two colours overlap, the better it divides."
+        caption = (
+            "Signed distance of the held-out samples from the boundary: the less the two colours overlap, the better "
+            "it divides."
+        )
         sections.append(Panels(panels[:MOST_PANELS], "Separation", caption))
     scores = []
     for entry in entries:
@@ -146,7 +160,19 @@ def build(run: RunRecord) -> Page:
     values_NN = matrix(cosine.get("values"), len(names), len(names))
     if values_NN is not None and len(names) > 1:
         caption = "Cosine between boundaries: away from zero, moving along one also moves along the other."
-        chart = HeatMap(values_NN, names, names, "Alignment of the boundaries", caption, "boundary", "", "diverging", 1.0, 2, "cosine")
+        chart = HeatMap(
+            values_NN,
+            names,
+            names,
+            "Alignment of the boundaries",
+            caption,
+            "boundary",
+            "",
+            "diverging",
+            1.0,
+            2,
+            "cosine",
+        )
         sections.append(chart)
     solvers = records(results.get("solvers"))
     if solvers:

@@ -162,6 +162,7 @@
       gallery = all(".zoom img", button.closest("[data-gallery]"));
       viewer.classList.toggle("single", gallery.length < 2);
       viewer.showModal();
+      viewer.focus();
       look(gallery.indexOf(image));
     });
   });
@@ -180,6 +181,13 @@
     if (!amount) return;
     event.preventDefault();
     look(place + amount);
+  });
+  var down = null; // a finger that goes sideways turns the page
+  on(stage, "touchstart", function (event) { down = event.touches.length === 1 ? event.touches[0].clientX : null; });
+  on(stage, "touchend", function (event) {
+    var way = down === null ? 0 : event.changedTouches[0].clientX - down;
+    if (Math.abs(way) > 40) look(place + (way < 0 ? 1 : -1));
+    down = null;
   });
   all(".save").forEach(function (button) {
     on(button, "click", function () {
