@@ -44,8 +44,8 @@ class Audit:
 def audit(path: str | Path) -> Audit:
     """Every global in every pickle of a file, nested streams included.
 
-    A name that a STACK_GLOBAL takes from the stack is looked up among the strings before it; one that cannot be found so
-    is listed as "(computed name)" and counts as forbidden.
+    A name that a STACK_GLOBAL takes from the stack is looked up among the strings before it; one that cannot be found
+    so is listed as "(computed name)" and counts as forbidden.
 
     Raises:
         GantkError: the file cannot be opened, or is no container of pickles.
@@ -107,7 +107,7 @@ class _Walk:
                 known = len(strings) >= 2
                 self.names[clipped(".".join(strings[-2:])) if known else "(computed name)"] += 1
             elif name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
-                index = memoized if name == "MEMOIZE" else int(argument)
+                index = memoized if name == "MEMOIZE" else int(str(argument))
                 memoized += 1
                 if last is not None:
                     memo[index] = last
@@ -118,7 +118,7 @@ class _Walk:
             if isinstance(argument, str) and "UNICODE" in name:
                 last = argument
             elif name in ("GET", "BINGET", "LONG_BINGET"):
-                last = memo.get(int(argument))
+                last = memo.get(int(str(argument)))
             if last is not None:
                 strings = [*strings[-1:], last]
             elif name not in ("FRAME", "PROTO"):

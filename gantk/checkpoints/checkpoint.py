@@ -1,8 +1,8 @@
 """What a reader returns, and the table that turns one program's names into gantk's.
 
-A conversion is a list of `Row`s: target name, source name, transformation of the tensor. `convert` uses every source entry
-exactly once and reports, by name, what is missing and what is left over; the other side (every parameter of the built network
-is filled, with the right shape) is checked in load.py.
+A conversion is a list of `Row`s: target name, source name, transformation of the tensor. `convert` uses every source
+entry exactly once and reports, by name, what is missing and what is left over; the other side (every parameter of the
+built network is filled, with the right shape) is checked in load.py.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Raw:
         entries: every tensor or number of that network by its own name; `module.` prefixes are stripped, TensorFlow's
             components joined with `/` (`mapping/Dense0/weight`).
         extra: what else lies at the top of the file, except other networks.
-        records: objects with their attributes (NVIDIA: module path -> attributes; TensorFlow: component -> static_kwargs).
+        records: objects with their attributes (NVIDIA: module path -> attributes; TensorFlow: component ->
+        static_kwargs).
     """
 
     path: Path

@@ -1,7 +1,7 @@
 """GenForce, HiGAN / LinearGAN and Hammer / ReSeFa: one family of names, three conventions for StyleGAN2.
 
-GenForce and HiGAN keep TensorFlow's conventions (up-convolution flipped, style bias without the +1), HiGAN also its kernel
-layout [k, k, in, out]; Hammer keeps NVIDIA's.
+GenForce and HiGAN keep TensorFlow's conventions (up-convolution flipped, style bias without the +1), HiGAN also its
+kernel layout [k, k, in, out]; Hammer keeps NVIDIA's.
 """
 
 from __future__ import annotations
@@ -62,9 +62,28 @@ HAMMER = _spelling(
 
 # What Hammer's constructor takes: sizes that the tensors show, and flags whose value must be the one gantk implements.
 _HAMMER_SIZES = frozenset(
-    "model_type resolution z_dim w_dim mapping_layers mapping_fmaps fmaps_base fmaps_max image_channels label_dim init_res "
-    "embedding_dim embedding_bias repeat_w architecture noise_type num_fp16_res use_fp16 fp16_res".split()
-)
+    (
+        "model_type",
+        "resolution",
+        "z_dim",
+        "w_dim",
+        "mapping_layers",
+        "mapping_fmaps",
+        "fmaps_base",
+        "fmaps_max",
+        "image_channels",
+        "label_dim",
+        "init_res",
+        "embedding_dim",
+        "embedding_bias",
+        "repeat_w",
+        "architecture",
+        "noise_type",
+        "num_fp16_res",
+        "use_fp16",
+        "fp16_res",
+    )
+)  # fmt: skip
 _HAMMER_FLAGS: dict[str, tuple[Any, ...]] = {
     "normalize_z": (True, False),
     "normalize_embedding": (True, False),

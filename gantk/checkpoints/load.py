@@ -1,19 +1,19 @@
 """Recognise a checkpoint by its content, hand it to the reader of its format, and build the network.
 
-To add a format: write a function `read_family(raw: Raw) -> Checkpoint` in the module of its source (checkpoint.py has `Raw`,
-`Row` and `convert`; every source entry must be used exactly once) and add one row to `FORMATS`. The first row that matches wins:
+To add a format: write a function `read_family(raw: Raw) -> Checkpoint` in the module of its source (checkpoint.py has
+`Raw`, `Row` and `convert`; every source entry must be used exactly once) and add one row to `FORMATS`. The first row
+that matches wins:
 
     Format("source-family", wrappers, has, lacks, "module:function")
 
-`wrappers` are the places a network can be found in (see `Raw`; () is any), `has` the entries that must exist, `lacks` those that
-must not; `*` in a name stands for anything. `load_generator` then builds `checkpoint.family` through generators/registry.py and
-checks that the state dict fills the network exactly.
+`wrappers` are the places a network can be found in (see `Raw`; () is any), `has` the entries that must exist, `lacks`
+those that must not; `*` in a name stands for anything. `load_generator` then builds `checkpoint.family` through
+generators/registry.py and checks that the state dict fills the network exactly.
 """
 
 from __future__ import annotations
 
 import fnmatch
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -56,17 +56,18 @@ def _present(entries: Mapping[str, Any], pattern: str) -> bool:
 
 
 _EARLY = "synthesis.early_layer.const"
+_TF_MOD = "synthesis/4x4/Conv/mod_weight"
 FORMATS: tuple[Format, ...] = (
     Format("nvidia-stylegan2", ("nvidia",), ("synthesis.b4.const",), (), "nvidia:read_stylegan2"),
-    Format("tensorflow-stylegan2", ("tensorflow",), ("synthesis/4x4/Conv/mod_weight",), ("synthesis/ToRGB_lod*",), "tensorflow:read_stylegan2"),
-    Format("rosinality-stylegan2", (), ("input.input", "conv1.conv.modulation.weight"), (), "rosinality:read_stylegan2"),
+    Format("tensorflow-stylegan2", ("tensorflow",), (_TF_MOD,), ("synthesis/ToRGB_lod*",), "tensorflow:read_stylegan2"),
+    Format("rosinality-stylegan2", (), ("input.input", "conv1.conv.weight"), (), "rosinality:read_stylegan2"),
     Format("higan-stylegan2", (), (_EARLY, "mapping.dense0.fc.weight"), (), "genforce:read_higan_stylegan2"),
     Format("genforce-stylegan2", (), (_EARLY, "truncation.w_avg"), (), "genforce:read_stylegan2"),
     Format("hammer-stylegan2", (), (_EARLY, "w_avg"), (), "genforce:read_hammer_stylegan2"),
 )  # fmt: skip
 
 
-# --- opening -----------------------------------------------------------------------------------------------------------
+# --- opening ---------------------------------------------------------------------------------------------------------
 
 NETWORKS = ("generator_smooth", "generator", "g_ema", "G_ema", "state_dict")
 OTHER_NETWORKS = frozenset(("discriminator", "g", "d", "G", "D", "g_optim", "d_optim", "optimizer", "optimizers"))
@@ -130,15 +131,15 @@ def unknown(raw: Raw, what: str) -> GantkError:
     )
 
 
-# --- reading -----------------------------------------------------------------------------------------------------------
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """A network from a file (or Hugging Face folder) in any known format.
 
     Raises:
-        GantkError: the file cannot be read, is of no known format, is damaged, has entries missing or left over, or is a
-            variant that gantk cannot represent; nothing in a file is ever executed.
+        GantkError: the file cannot be read, is of no known format, is damaged, has entries missing or left over, or is
+            a variant that gantk cannot represent; nothing in a file is ever executed.
     """
     path = Path(path)
     if path.is_dir():
@@ -171,6 +172,7 @@ def read_raw(raw: Raw) -> Checkpoint:
 
 
 def _weights_of_folder(folder: Path) -> Path:
+    """The weights in a Hugging Face model folder."""
     for name in ("pytorch_model.bin", "model.safetensors"):
         if (folder / name).is_file():
             return folder / name
@@ -196,7 +198,7 @@ def read_discriminator(path: str | Path) -> Checkpoint:
     return read_stylegan2_discriminator(raw)
 
 
-# --- building ----------------------------------------------------------------------------------------------------------
+# --- building --------------------------------------------------------------------------------------------------------
 
 _LARGEST = 1 << 16
 _MOST_LAYERS = 1 << 10
@@ -217,7 +219,7 @@ def build_generator(checkpoint: Checkpoint) -> Generator:
             _compare(checkpoint, build(checkpoint.family, checkpoint.config))
         generator = build(checkpoint.family, checkpoint.config)
         fill(generator, checkpoint)
-    except (TypeError, ValueError, RuntimeError, KeyError, IndexError, OverflowError, MemoryError) as error:
+    except (TypeError, ValueError, RuntimeError, KeyError, IndexError, OverflowError) as error:
         raise GantkError(
             f"the configuration of this {checkpoint.family} cannot be built: {clipped(error, 200)}"
         ) from error
@@ -257,7 +259,7 @@ def fill(module: torch.nn.Module, checkpoint: Checkpoint) -> None:
     """Load a checkpoint's state into a module, strictly; a mean code that the file lacks becomes None."""
     _compare(checkpoint, module)
     if "w_avg" not in checkpoint.state and "w_avg" in module.state_dict():
-        module.w_avg = None  # type: ignore[assignment]
+        module.register_buffer("w_avg", None)
     module.load_state_dict(checkpoint.state)
 
 
@@ -283,14 +285,9 @@ def load_generator(name_or_path: str | Path, device: str = "cpu", precision: str
 
 
 def _construct(name_or_path: str | Path) -> Generator:
-    path = Path(name_or_path)
-    if path.exists():
-        return build_generator(read_checkpoint(path))
-    try:
-        zoo = import_module("gantk.generators.zoo")
-    except ModuleNotFoundError:
-        zoo = None  # type: ignore[assignment]
-    if zoo is None:
-        raise UsageError(f"{name_or_path} is no file, and no network is bundled under that name")
-    found = zoo.locate(str(name_or_path))
-    return found if not isinstance(found, str | Path) else build_generator(read_checkpoint(found))
+    from gantk.checkpoints.names import locate
+
+    found: Any = Path(name_or_path)
+    if not found.exists():
+        found = locate(str(name_or_path))
+    return build_generator(read_checkpoint(found)) if isinstance(found, Path) else found

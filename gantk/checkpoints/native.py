@@ -1,8 +1,8 @@
 """gantk's own checkpoints: safetensors whose metadata hold one JSON header.
 
-The header has `format` ("gantk-checkpoint"), `version`, `family`, `config`, `source` (the format the weights came from), `notes`,
-`gantk` (the version that wrote it) and whatever else its writer adds, such as `golden` (see golden.py). The tensors are those of
-the family's state dict. Nothing in such a file can be executed.
+The header has `format` ("gantk-checkpoint"), `version`, `family`, `config`, `source` (the format the weights came
+from), `notes`, `gantk` (the version that wrote it) and whatever else its writer adds, such as `golden` (see golden.py).
+The tensors are those of the family's state dict. Nothing in such a file can be executed.
 """
 
 from __future__ import annotations

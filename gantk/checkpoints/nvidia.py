@@ -1,4 +1,4 @@
-"""NVIDIA's PyTorch pickles (stylegan2-ada-pytorch, stylegan3): the modules' own attributes say everything but the weights."""
+"""NVIDIA's PyTorch pickles (stylegan2-ada-pytorch, stylegan3): weights, and modules whose attributes say the rest."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gantk.checkpoints import stylegan2
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, same
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.stand_ins import Record
-from gantk.checkpoints.stylegan2 import Spelling, check_filters
+from gantk.checkpoints.stylegan2 import Part, Spelling, check_filters
 
-_AFFINE = {"affine.weight": (".affine.weight", same), "affine.bias": (".affine.bias", same)}
-_LAYER = {"weight": (".weight", same), "bias": (".bias", same), **_AFFINE}
+_AFFINE: dict[str, Part] = {"affine.weight": (".affine.weight", same), "affine.bias": (".affine.bias", same)}
+_LAYER: dict[str, Part] = {"weight": (".weight", same), "bias": (".bias", same), **_AFFINE}
 SPELLING = Spelling(
     dense=lambda i: f"mapping.fc{i}",
     conv=lambda level, part: f"synthesis.b{4 << level}.{part}",

@@ -1,17 +1,18 @@
 """A pickle machine for data: it builds containers, numbers and strings, and calls nothing that a table does not name.
 
-Python's own unpickler is not used, although its `find_class` can be overridden, because a damaged or hostile file can hurt it in
-other ways: it sizes its memo by a number in the file (gigabytes for one flipped bit), hashes whatever a file uses as a
-dictionary key (exponential time for nested tuples) and sets attributes of whatever object a BUILD finds. This machine knows only
-the opcodes that data needs, keeps bytes as views of the file, and every amount of work is bounded by the file's length.
+Python's own unpickler is not used, although its `find_class` can be overridden, because a damaged or hostile file can
+hurt it in other ways: it sizes its memo by a number in the file (gigabytes for one flipped bit), hashes whatever a file
+uses as a dictionary key (exponential time for nested tuples) and sets attributes of whatever object a BUILD finds. This
+machine knows only the opcodes that data needs, keeps bytes as views of the file, and every amount of work is bounded by
+the file's length.
 """
 
 from __future__ import annotations
 
+import pickletools
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pickletools import code2op
 from typing import Any
 
 from gantk.errors import GantkError
@@ -22,7 +23,8 @@ MOST_STEPS = (
     2_000_000  # opcodes in one file; the largest public checkpoints have some 10^5, and a step makes at most 300 bytes
 )
 
-# What a file may cause beyond its own length: views of one storage by several tensors, containers copied by a constructor.
+# What a file may cause beyond its own length: views of one storage by several tensors, containers copied by a
+# constructor.
 _FREE_BYTES = 1 << 20
 _COPIES = 4
 
@@ -49,8 +51,8 @@ class Source:
 
     def forbidden(self, name: str) -> GantkError:
         return GantkError(
-            f"{self.name} refers to {clipped(name)}, which gantk never loads because it is not plain data; nothing in the file was "
-            f"run ('gantk models info FILE --audit' lists everything it refers to)"
+            f"{self.name} refers to {clipped(name)}, which gantk never loads because it is not plain data; nothing in "
+            f"the file was run ('gantk models info FILE --audit' lists everything it refers to)"
         )
 
 
@@ -131,8 +133,7 @@ class PickleMachine:
         raise self.source.damaged(f"its pickles take more than {MOST_STEPS} steps")
 
     def refuse_opcode(self, code: int) -> None:
-        known = code2op.get(chr(code))
-        name = known.name if known else f"0x{code:02x}"
+        name = _NAMES.get(code, f"0x{code:02x}")
         if name == "INST":
             raise self.source.forbidden(f"{self.line()}.{self.line()}")
         if name in ("EXT1", "EXT2", "EXT4"):
@@ -230,6 +231,9 @@ class PickleMachine:
         else:
             self.since_mark()
 
+    def drop(self) -> None:
+        self.since_mark()
+
     # memo
 
     def put(self, index: int) -> None:
@@ -290,6 +294,7 @@ def checked_key(source: Source, key: Any) -> Any:
     raise source.damaged(f"a {type(key).__name__} is no key for a dictionary or set")
 
 
+_NAMES = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
 _OPERATIONS: dict[int, Callable[[PickleMachine], None]] = {
     ord(code): operation
     for code, operation in {
@@ -328,7 +333,7 @@ _OPERATIONS: dict[int, Callable[[PickleMachine], None]] = {
         "\x8f": lambda m: m.push(set()),
         "\x90": lambda m: m.add_items(m.since_mark()),
         "0": PickleMachine.pop,
-        "1": lambda m: None if m.since_mark() else None,
+        "1": PickleMachine.drop,
         "q": lambda m: m.put(m.number(1)),
         "r": lambda m: m.put(m.number(4)),
         "\x94": lambda m: m.put(len(m.memo)),

@@ -1,8 +1,9 @@
 """What takes the place of the objects in foreign pickles, and the list of globals a pickle may refer to.
 
-Nothing here imports, calls or even looks at what a file brings along (NVIDIA's pickles carry Python source that their own
-loader executes). Arrays and tensors stay views of the file until `array()` or `tensor()` is called; those check shape, stride
-and offset against the data that is really there and count what they allocate against the size of the file.
+Nothing here imports, calls or even looks at what a file brings along (NVIDIA's pickles carry Python source that their
+own loader executes). Arrays and tensors stay views of the file until `array()` or `tensor()` is called; those check
+shape, stride and offset against the data that is really there and count what they allocate against the size of the
+file.
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ class Record(StandIn):
         self.state = state
 
 
-class OrderedItems(dict[Any, Any], StandIn):  # type: ignore[misc]
+class OrderedItems(dict[Any, Any], StandIn):
     """collections.OrderedDict; the attribute that state dicts carry (`_metadata`) is dropped."""
 
     def build(self, source: Source, state: Any) -> None:
         pass
 
 
-class Attributes(dict[Any, Any], StandIn):  # type: ignore[misc]
+class Attributes(dict[Any, Any], StandIn):
     """EasyDict or argparse.Namespace: a dictionary whose state holds the same entries once more, or the only ones."""
 
     def build(self, source: Source, state: Any) -> None:
@@ -67,7 +68,7 @@ def checked_shape(source: Source, shape: Any) -> tuple[int, ...]:
     sizes = tuple(shape) if isinstance(shape, list | tuple) else (None,)
     if len(sizes) > MOST_DIMENSIONS or not all(type(size) is int and 0 <= size < 1 << 48 for size in sizes):
         raise source.damaged(f"{clipped(shape)} is no shape")
-    return sizes  # type: ignore[return-value]
+    return sizes
 
 
 class Stored(StandIn):
@@ -84,7 +85,7 @@ class Stored(StandIn):
         raise NotImplementedError
 
 
-# --- torch -------------------------------------------------------------------------------------------------------------
+# --- torch -----------------------------------------------------------------------------------------------------------
 
 
 class Storage(StandIn):
@@ -150,7 +151,7 @@ def _parameter(source: Source, data: Any, *_: Any) -> Any:
     return data
 
 
-# --- numpy -------------------------------------------------------------------------------------------------------------
+# --- numpy -----------------------------------------------------------------------------------------------------------
 
 
 class DType(StandIn):
@@ -242,7 +243,7 @@ def _scalar(source: Source, dtype: Any, data: Any = None) -> Any:
     return array.array().item()
 
 
-# --- containers and others ---------------------------------------------------------------------------------------------
+# --- containers and others -------------------------------------------------------------------------------------------
 
 
 def _ordered(source: Source, pairs: Any = ()) -> OrderedItems:

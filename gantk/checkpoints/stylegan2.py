@@ -1,11 +1,12 @@
-"""StyleGAN2 as five programs spell it: one list of parts, one `Spelling` per source, one inference of sizes from shapes.
+"""StyleGAN2 as five programs spell it: one list of parts, one `Spelling` per source, sizes inferred from shapes.
 
-The target names and orientations are those of gantk/generators/stylegan2.py: convolutions [out, in, k, k], the up-convolution's
-kernel as a transposed convolution uses it (not flipped), the affine's bias with its +1, noise [R, R].
+The target names and orientations are those of gantk/generators/stylegan2.py: convolutions [out, in, k, k], the
+up-convolution's kernel as a transposed convolution uses it (not flipped), the affine's bias with its +1, noise [R, R].
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,29 +96,31 @@ def index(level: int, part: str) -> int:
     return 2 * level - (part == "conv0")
 
 
-def read(raw: Raw, spelling: Spelling, source: str, *, dead: Iterable[str] = (), **settings: Any) -> Checkpoint:
-    """Convert a StyleGAN2 whose parts `spelling` names; `settings` are the configuration the tensors do not show."""
-    has = raw.entries.__contains__
-    weight = spelling.conv_parts["weight"][0]
-    levels = count_while(lambda level: has(spelling.conv(level, "conv1") + weight))
-    depth = count_while(lambda i: has(spelling.dense(i) + spelling.dense_parts["weight"][0]))
-    rows: list[Row] = [Row("synthesis.const", *spelling.const)]
-    notes: list[str] = []
-    if spelling.average is not None and has(spelling.average):
+def table(
+    spelling: Spelling,
+    levels: int,
+    depth: int,
+    rule: str,
+    images: Iterable[int],
+    shortcuts: Iterable[int],
+    noisy: bool,
+) -> list[Row]:
+    """The conversion table of one network.
+
+    Args:
+        levels, depth: number of resolutions and of mapping layers.
+        rule: the label rule, one of the spelling's or "none".
+        images, shortcuts: the levels that have a ToRGB, and a shortcut.
+        noisy: whether its convolutions have noise inputs.
+    """
+    rows = [Row("synthesis.const", *spelling.const)]
+    if spelling.average is not None:
         rows.append(Row("w_avg", spelling.average))
-    else:
-        notes.append("the file has no mean code; the mean of 4096 seeded codes takes its place")
-    rule = "none"
-    for name, embedding, change, bias in spelling.embeddings:
-        if rule == "none" and has(embedding) and (bias is None or has(bias)):
-            rule = name
-            rows.append(Row("mapping.embed.weight", embedding, change))
-            if bias is not None:
-                rows.append(Row("mapping.embed.bias", bias))
+    for _, name, change, bias in [entry for entry in spelling.embeddings if entry[0] == rule][:1]:
+        rows.append(Row("mapping.embed.weight", name, change))
+        rows += [] if bias is None else [Row("mapping.embed.bias", bias)]
     for i in range(depth):
         rows += _rows(f"mapping.dense{i}.", spelling.dense(i), spelling.dense_parts)
-    noisy = has(spelling.conv(0, "conv1") + spelling.strength[0])
-    drawn: list[str] = []
     for level in range(levels):
         block = f"synthesis.b{4 << level}."
         for part in ("conv0", "conv1")[level == 0 :]:
@@ -128,30 +131,46 @@ def read(raw: Raw, spelling: Spelling, source: str, *, dead: Iterable[str] = (),
             rows += _rows(f"{block}{part}.", prefix, parts)
             if noisy:
                 rows.append(Row(f"{block}{part}.noise_strength", prefix + spelling.strength[0], spelling.strength[1]))
-                name, change = spelling.noise(level, part)
-                if has(name):
-                    rows.append(Row(f"{block}{part}.noise_const", name, change))
-                else:
-                    drawn.append(f"{block}{part}.noise_const")
-        if has(spelling.rgb(level) + spelling.rgb_parts["weight"][0]):
+                rows.append(Row(f"{block}{part}.noise_const", *spelling.noise(level, part)))
+        if level in images:
             rows += _rows(f"{block}torgb.", spelling.rgb(level), spelling.rgb_parts)
-        if has(spelling.skip(level) + spelling.skip_weight[0]):
-            rows.append(
-                Row(f"{block}skip.weight", spelling.skip(level) + spelling.skip_weight[0], spelling.skip_weight[1])
-            )
-    state = convert(raw, rows, dead)
-    if drawn:
-        if len(drawn) != 2 * levels - 1:
-            raise raw.source.damaged(f"it has noise maps for some of its convolutions and none for {len(drawn)}")
-        for name in drawn:
-            size = int(name.split(".b")[1].split(".")[0])
-            state[name] = torch.zeros(size, size)
-        notes.append("the file has no noise maps, as early snapshots do; they are zero here")
-    return Checkpoint("stylegan2", {**infer(raw, state, rule), **settings}, state, source, tuple(notes))
+        if level in shortcuts:
+            suffix, change = spelling.skip_weight
+            rows.append(Row(f"{block}skip.weight", spelling.skip(level) + suffix, change))
+    return rows
 
 
 def _rows(target: str, prefix: str, parts: dict[str, Part]) -> list[Row]:
     return [Row(target + name, prefix + suffix, change) for name, (suffix, change) in parts.items()]
+
+
+def read(raw: Raw, spelling: Spelling, source: str, *, dead: Iterable[str] = (), **settings: Any) -> Checkpoint:
+    """Convert a StyleGAN2 whose parts `spelling` names; `settings` are the configuration the tensors do not show."""
+    has = raw.entries.__contains__
+    weight = spelling.conv_parts["weight"][0]
+    levels = count_while(lambda level: has(spelling.conv(level, "conv1") + weight))
+    depth = count_while(lambda i: has(spelling.dense(i) + spelling.dense_parts["weight"][0]))
+    present = [entry for entry in spelling.embeddings if has(entry[1]) and (entry[3] is None or has(entry[3]))]
+    if present:  # the first candidate that the file has
+        spelling = dataclasses.replace(spelling, embeddings=tuple(present[:1]))
+    rule = present[0][0] if present else "none"
+    images = [level for level in range(levels) if has(spelling.rgb(level) + spelling.rgb_parts["weight"][0])]
+    shortcuts = [level for level in range(levels) if has(spelling.skip(level) + spelling.skip_weight[0])]
+    noisy = has(spelling.conv(0, "conv1") + spelling.strength[0])
+    rows = table(spelling, levels, depth, rule, images, shortcuts, noisy)
+    notes: list[str] = []
+    if spelling.average not in raw.entries:
+        rows = [row for row in rows if row.target != "w_avg"]
+        notes.append("the file has no mean code; the mean of 4096 seeded codes takes its place")
+    silent = [row for row in rows if row.target.endswith("noise_const") and not has(row.source)]
+    if silent and len(silent) == 2 * levels - 1:  # early snapshots of rosinality's code
+        rows = [row for row in rows if row not in silent]
+        notes.append("the file has no noise maps; they are zero here")
+    state = convert(raw, rows, dead)
+    for row in silent if notes else ():
+        size = 4 << next(level for level in range(levels) if row.target.startswith(f"synthesis.b{4 << level}."))
+        state[row.target] = torch.zeros(size, size)
+    return Checkpoint("stylegan2", {**infer(raw, state, rule), **settings}, state, source, tuple(notes))
 
 
 def infer(raw: Raw, state: dict[str, Tensor], rule: str) -> dict[str, Any]:

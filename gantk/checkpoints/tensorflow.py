@@ -1,7 +1,7 @@
 """NVIDIA's TensorFlow pickles: networks as lists of named variables, read without TensorFlow.
 
-`build_func_name`, `static_kwargs` and the variables say what a network is; the Python source that lies beside them is ignored.
-Defaults of the build function are not in static_kwargs: a missing key means the default.
+`build_func_name`, `static_kwargs` and the variables say what a network is; the Python source that lies beside them is
+ignored. Defaults of the build function are not in static_kwargs: a missing key means the default.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from gantk.checkpoints.stylegan2 import Spelling, first, hwio, hwio_flipped, ind
 def flatten(source: Source, network: Record) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Variables by name (`mapping/Dense0/weight`; a network's own without prefix), and static_kwargs by component.
 
-    The second dictionary maps "" and each component's name to its static_kwargs joined with `build_func_name`, `version` and
-    `class_name`.
+    The second dictionary maps "" and each component's name to its static_kwargs joined with `build_func_name`,
+    `version` and `class_name`.
     """
     entries: dict[str, Any] = {}
     settings: dict[str, dict[str, Any]] = {}
@@ -76,11 +76,37 @@ SPELLING = Spelling(
 
 # Keys of static_kwargs that the tensors show, or that do not change the network at inference.
 _SIZES = frozenset(
-    "num_channels resolution label_size fmap_base fmap_decay fmap_min fmap_max latent_size dlatent_size mapping_layers "
-    "mapping_fmaps dlatent_broadcast architecture use_noise dlatent_avg_beta style_mixing_prob randomize_noise is_training "
-    "is_validation return_dlatents is_template_graph fused_modconv force_clean_graph build_func_name version class_name "
-    "mbstd_group_size mbstd_num_features".split()
-)
+    (
+        "num_channels",
+        "resolution",
+        "label_size",
+        "fmap_base",
+        "fmap_decay",
+        "fmap_min",
+        "fmap_max",
+        "latent_size",
+        "dlatent_size",
+        "mapping_layers",
+        "mapping_fmaps",
+        "dlatent_broadcast",
+        "architecture",
+        "use_noise",
+        "dlatent_avg_beta",
+        "style_mixing_prob",
+        "randomize_noise",
+        "is_training",
+        "is_validation",
+        "return_dlatents",
+        "is_template_graph",
+        "fused_modconv",
+        "force_clean_graph",
+        "build_func_name",
+        "version",
+        "class_name",
+        "mbstd_group_size",
+        "mbstd_num_features",
+    )
+)  # fmt: skip
 _STYLEGAN2_FLAGS: dict[str, tuple[Any, ...]] = {
     "nonlinearity": ("lrelu",),
     "mapping_nonlinearity": ("lrelu",),
@@ -95,7 +121,7 @@ _READ = frozenset(
 
 
 def check_flags(raw: Raw, flags: Mapping[str, tuple[Any, ...]], free: frozenset[str]) -> dict[str, Any]:
-    """All static_kwargs of a network and its components in one dictionary; unknown or unsupported ones are refused by name."""
+    """All static_kwargs of a network and its components in one dictionary; unsupported ones are refused by name."""
     merged: dict[str, Any] = {}
     for own in raw.records.values():
         for name, value in own.items():
@@ -115,7 +141,7 @@ def number(raw: Raw, settings: Mapping[str, Any], name: str, default: Any) -> An
 
 
 def read_stylegan2(raw: Raw) -> Checkpoint:
-    """Configurations e and f (skip, resnet, orig). A plain run truncates: psi 0.5 on all layers unless the file says otherwise."""
+    """Configurations e and f: skip, resnet, orig. A plain run truncates all layers by 0.5 unless told otherwise."""
     if raw.records[""].get("version") == 5 or "mapping/LabelEmbed/weight" in raw.entries:
         raise raw.refuse(
             "a network of the TensorFlow version of stylegan2-ada",
@@ -144,7 +170,7 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
     )
 
 
-# --- discriminator -----------------------------------------------------------------------------------------------------
+# --- discriminator ---------------------------------------------------------------------------------------------------
 
 
 def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:

@@ -1,15 +1,15 @@
 """Read what torch, pickle and numpy wrote, without running anything that a file contains.
 
-`read_pickle(path)` opens every container in which networks are published and returns plain dictionaries, lists, numbers and
-strings, with `Record`s for foreign objects and `Stored` arrays and tensors that still lie in the file:
+`read_pickle(path)` opens every container in which networks are published and returns plain dictionaries, lists, numbers
+and strings, with `Record`s for foreign objects and `Stored` arrays and tensors that still lie in the file:
 
     plain pickle    NVIDIA's networks; each tensor is a nested torch stream
     torch zip       torch.save since 1.6
     torch stream    torch.save before 1.6, or with _use_new_zipfile_serialization=False
     .npy            plain arrays, and HiGAN's and InterFaceGAN's pickled dictionaries (`load_legacy_npy`)
 
-A global that is not on the list in stand_ins.py is refused by name. Files are mapped, not read, so that a network that is not
-asked for costs nothing.
+A global that is not on the list in stand_ins.py is refused by name. Files are mapped, not read, so that a network that
+is not asked for costs nothing.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def decode(data: memoryview, name: str) -> Container:
     return Container(kind, _read_plain(data, source), source)
 
 
-# --- plain pickles -----------------------------------------------------------------------------------------------------
+# --- plain pickles ---------------------------------------------------------------------------------------------------
 
 
 def _read_plain(data: memoryview, source: Source) -> Any:
@@ -118,7 +118,7 @@ def _read_plain(data: memoryview, source: Source) -> Any:
     return value
 
 
-# --- torch -------------------------------------------------------------------------------------------------------------
+# --- torch -----------------------------------------------------------------------------------------------------------
 
 
 class _StorageReader:
@@ -270,7 +270,7 @@ def _read_zip(data: memoryview, source: Source) -> Any:
     return value
 
 
-# --- numpy -------------------------------------------------------------------------------------------------------------
+# --- numpy -----------------------------------------------------------------------------------------------------------
 
 
 def _npy_header(data: memoryview, source: Source) -> tuple[tuple[int, ...], bool, np.dtype, memoryview]:
@@ -304,9 +304,10 @@ def _read_npy(data: memoryview, source: Source) -> Any:
 
 
 def load_legacy_npy(path: str | Path) -> Any:
-    """A .npy of the original programs: a numpy array, or the dictionary (list, number, ...) pickled as a 0-d object array.
+    """A .npy of the original programs: a numpy array, or the dictionary pickled as a 0-d object array.
 
-    HiGAN's boundaries are `{'boundary': array, 'meta_data': {...}}`, its score files `{'score', 'name_to_idx', 'idx_to_name'}`.
+    HiGAN's boundaries are `{'boundary': array, 'meta_data': {...}}`, its score files `{'score', 'name_to_idx',
+    'idx_to_name'}`.
 
     Raises:
         GantkError: not an .npy file, damaged, an object array that is not 0-d, or a global that is not allowed.

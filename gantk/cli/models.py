@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from gantk.checkpoints.audit import Audit
 
 
-@click.group("models", help="List, inspect, convert and verify generators.")
+@click.group(
+    "models",
+    help="List, inspect, convert and verify generators.",
+    epilog=examples("gantk models list", "gantk models convert network.pkl network.safetensors"),
+)
 def command() -> None:
     pass
 
@@ -105,10 +109,20 @@ def _show_audit(file: str, report: Audit) -> None:
 )
 @click.argument("file", metavar="FILE")
 @click.argument("out", metavar="OUT.safetensors")
+@click.option(
+    "--layout",
+    type=click.Choice(["gantk", "rosinality", "genforce", "higan"]),
+    default="gantk",
+    show_default=True,
+    help="Write for this program instead (a StyleGAN2; OUT is then its .pt or .pth).",
+)
 @click.option("--half", is_flag=True, help="Store matrices and kernels in float16: half the size, rounded weights.")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
-def convert(file: str, out: str, half: bool, force: bool) -> None:
-    """Write a checkpoint of any known format as a gantk file, with a golden image to verify it by."""
+def convert(file: str, out: str, layout: str, half: bool, force: bool) -> None:
+    """Write a checkpoint of any known format as a gantk file, with a golden image to verify it by.
+
+    With --layout, write it for one of the original programs.
+    """
     import dataclasses
     import hashlib
     from pathlib import Path
@@ -118,7 +132,7 @@ def convert(file: str, out: str, half: bool, force: bool) -> None:
     from gantk.checkpoints.native import write_checkpoint
     from gantk.errors import GantkError, UsageError
 
-    if not out.endswith(".safetensors"):
+    if not out.endswith(".safetensors") and layout == "gantk":
         raise UsageError(f"OUT must end with .safetensors, not {out!r}")
     if Path(out).exists() and not force:
         raise GantkError(f"{out} exists; give --force to replace it")
@@ -135,10 +149,18 @@ def convert(file: str, out: str, half: bool, force: bool) -> None:
         checkpoint = dataclasses.replace(
             checkpoint, state={**checkpoint.state, **average}, notes=(*checkpoint.notes, note)
         )
+    if layout != "gantk":
+        from gantk.checkpoints.export import export
+
+        complete = dataclasses.replace(checkpoint, config=generator.config.to_dict())
+        export(out, complete, layout)
+        click.echo(f"{out}: {checkpoint.family} from {checkpoint.source}, in the layout of {layout}")
+        return
     path = Path(file) if Path(file).is_file() else None
     origin = {
         "origin": {"name": Path(file).name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None}
     }
+    checkpoint = dataclasses.replace(checkpoint, config=generator.config.to_dict())  # defaults written out
     digest = write_checkpoint(out, checkpoint, half=half, golden=render_golden(generator).to_dict(), **origin)
     click.echo(
         f"{out}: {checkpoint.family} from {checkpoint.source}, {Path(out).stat().st_size:,} bytes, sha256 {digest}"

@@ -1,0 +1,85 @@
+"""Networks by name: those that come with gantk, and the zoo's where they were pulled."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gantk.errors import GantkError, UsageError, suggestion
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
+
+ALIASES = {"demo": "demo-stylegan2"}
+# Networks without weights: name -> function that makes one.
+CONSTRUCTED = {"demo-oracle": "gantk.demo.oracle:oracle_generator"}
+SUMS = "SHA256SUMS"
+
+
+def weights_folder() -> Path:
+    """Where the bundled weights lie: `NAME.safetensors`, with their hashes in SHA256SUMS."""
+    return Path(__file__).resolve().parent.parent / "demo" / "weights"
+
+
+def bundled() -> dict[str, Path | None]:
+    """Bundled generators by name; None for one that is made without a file."""
+    from gantk.checkpoints.native import read_header
+
+    found: dict[str, Path | None] = {}
+    for path in sorted(weights_folder().glob("*.safetensors")):
+        try:
+            read_header(path)
+        except GantkError:
+            continue  # a predictor's or a discriminator's weights
+        found[path.stem] = path
+    found |= {name: None for name, maker in CONSTRUCTED.items() if _exists(maker.partition(":")[0])}
+    return found
+
+
+def locate(name: str) -> Path | Generator:
+    """The file of a bundled or pulled network, or the network itself where it has no file.
+
+    Raises:
+        UsageError: no such name; near matches are offered.
+        GantkError: the file is not the one that was shipped.
+    """
+    wanted = ALIASES.get(name, name)
+    known = bundled()
+    if wanted in known:
+        path = known[wanted]
+        if path is None:
+            module, function = CONSTRUCTED[wanted].split(":")
+            generator: Generator = getattr(import_module(module), function)()
+            return generator
+        check_sum(path)
+        return path
+    if _exists("gantk.generators.zoo"):
+        found: Path = import_module("gantk.generators.zoo").locate(wanted)
+        return found
+    raise UsageError(
+        f"{name!r} is neither a file nor a bundled network.{suggestion(name, {*known, *ALIASES})} "
+        "Give a checkpoint's path, or a name from `gantk models list`."
+    )
+
+
+def check_sum(path: Path) -> None:
+    """Compare a bundled file with its line in SHA256SUMS, where there is one."""
+    sums = path.with_name(SUMS)
+    if not sums.is_file():
+        return
+    lines = [line.split() for line in sums.read_text(encoding="utf-8").splitlines() if line.strip()]
+    wanted = {line[-1]: line[0] for line in lines}.get(path.name)
+    if wanted and hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+        raise GantkError(
+            f"{path} is not the file that came with gantk (its sha256 differs from {SUMS}); install gantk again"
+        )
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
