@@ -50,8 +50,7 @@ def predictor_for(name: str | None, model: str, generator: Generator) -> Predict
 
     if name is None:
         name = "demo" if model.startswith("demo") else "places365"
-    predictor = load_predictor("places365" if name == "scene" else name)
-    return predictor.to(generator.device).eval()
+    return load_predictor("places365" if name == "scene" else name, generator.device).eval()
 
 
 def write_page(run: Run) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError
 from gantk.files import load_npy
 from gantk.generators.base import Generator, Truncation
-from gantk.latents import normalize_sphere, random_integers
+from gantk.latents import normalize_sphere
 
 SPACES = ("z", "w", "wp")
 
@@ -133,13 +133,10 @@ class CodeSource:
         """The labels of samples start .. stop - 1; None where none are given."""
         if self._label_text is None:
             return None
-        classes = self.generator.spec.label_dim
         if self._label_text == "random":
-            ids = random_integers(stop - start, classes, seed=self.seed, start=start)
-        else:
-            assert self._labels is not None
-            ids = self._labels if self._labels.ndim == 0 else self._labels[start:stop]
-            ids = np.full(stop - start, ids) if ids.ndim == 0 else np.array(ids)
+            return self.generator.sample_label(stop - start, seed=self.seed, start=start)
+        assert self._labels is not None
+        ids = np.full(stop - start, self._labels) if self._labels.ndim == 0 else np.array(self._labels[start:stop])
         return torch.from_numpy(ids).to(self.generator.device)
 
     def _open(self, path: Path) -> npt.NDArray[Any]:

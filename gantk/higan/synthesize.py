@@ -214,7 +214,7 @@ def style_names(generator: Generator) -> tuple[str, ...]:
     HiGAN exports one style per row. Where several layers share a row, the convolution (or the only one there) bears its
     name and the others add the layer's part, such as ``style03_torgb``.
     """
-    styled = [layer for layer in generator.layers if layer.affine is not None and layer.row is not None]
+    styled = [layer for layer in generator.layers if layer.style_dim and layer.row is not None]
     owner: dict[int, Layer] = {}
     for layer in sorted(styled, key=lambda layer: (layer.is_rgb, layer.index)):
         assert layer.row is not None
