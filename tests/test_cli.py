@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -40,6 +41,14 @@ def every_command() -> Iterator[tuple[str, ...]]:
 
 
 EVERY_COMMAND = list(every_command())
+
+
+def find(words: tuple[str, ...]) -> click.Command:
+    made: Any = cli
+    for word in words:
+        made = made.get_command(click.Context(made), word)
+    command: click.Command = made
+    return command
 
 
 @pytest.fixture
@@ -88,11 +97,41 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], gantk_co
     assert "-h, --help" in out
 
 
+def examples_in_help_and_documents() -> list[str]:
+    """Every `gantk ...` line of the commands' examples and of indented or fenced blocks in README and docs."""
+    root = Path(__file__).resolve().parent.parent
+    texts = [cli.epilog or ""]
+    for words in EVERY_COMMAND:
+        texts.append(find(words).epilog or "")
+    for path in (root / "README.md", root / "boundaries" / "README.md", *sorted((root / "docs").rglob("*.md"))):
+        texts.append(path.read_text(encoding="utf-8"))
+    known = {words[0] for words in EVERY_COMMAND if words}
+    lines = [line.strip().removeprefix("$ ") for text in texts for line in text.splitlines() if line[:1] in " $g"]
+    lines = [line.split(" #")[0].strip() for line in lines if line.startswith("gantk ")]
+    return sorted({line for line in lines if not line.isupper() and line.split()[1] in known})
+
+
+@pytest.mark.parametrize("line", examples_in_help_and_documents())
+def test_every_example_can_be_typed(line: str) -> None:
+    """Its command, options and values are parsed as typed; nothing is run."""
+    words = shlex.split(line)[1:]
+    context: click.Context = click.Context(cli, info_name="gantk", token_normalize_func=options.normalize_token)
+    made: click.Command = cli
+    while isinstance(made, click.Group):
+        child = made.get_command(context, options.normalize_token(words[0]))
+        assert child is not None, f"{line}: there is no command {words[0]}"
+        made, words = child, words[1:]
+    try:
+        made.make_context(line, words, parent=context)
+    except click.exceptions.Exit:
+        pass  # --help
+    except click.BadParameter as error:
+        assert "does not exist" in error.message, error.message  # a file of the reader's
+
+
 @pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
 def test_every_option_says_what_it_is_and_uses_dashes(words: tuple[str, ...]) -> None:
-    made: Any = cli
-    for word in words:
-        made = made.get_command(click.Context(made), word)
+    made = find(words)
     assert made.help
     for parameter in made.params:
         if isinstance(parameter, click.Option) and not parameter.hidden:
@@ -150,9 +189,7 @@ def test_underscores_are_dashes(gantk_command: Call, command: Callable[..., None
 
 @pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
 def test_every_long_option_is_known_with_underscores(words: tuple[str, ...]) -> None:
-    made: Any = cli
-    for word in words:
-        made = made.get_command(click.Context(made), word)
+    made: Any = find(words)
     context = click.Context(made, token_normalize_func=options.normalize_token)
     parser = made.make_parser(context)
     for option in [name for parameter in made.params for name in parameter.opts if name.startswith("--")]:
