@@ -190,7 +190,7 @@ class Generator(nn.Module):
         lod: float | None = None,
         transform: Tensor | None = None,
     ) -> State:
-        """The state just before a layer, for `synthesize(..., start=state)`; itself continued from an earlier `start`."""
+        """The state just before a layer, for `synthesize(..., start=state)`; `start` is an earlier state."""
         options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
         stop = self.layer(before)
         if start is not None and start.index > stop.index:

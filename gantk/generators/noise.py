@@ -21,12 +21,11 @@ def noise_seeds(noise: Any) -> Tensor:
     """Seeds as an int64 tensor: [] for one for all, [N] for one each."""
     if isinstance(noise, int):
         return torch.tensor(noise % (1 << 63))
-    seeds = (
-        noise if isinstance(noise, Tensor) else torch.tensor([s % (1 << 63) for s in noise]) if _ints(noise) else None
-    )
-    if seeds is None or seeds.is_floating_point() or seeds.ndim > 1:
-        raise UsageError(f"noise {noise!r} is neither const, none nor a whole number per sample")
-    return seeds.long()
+    if _ints(noise):
+        return torch.tensor([seed % (1 << 63) for seed in noise])
+    if isinstance(noise, Tensor) and not noise.is_floating_point() and noise.ndim <= 1:
+        return noise.long()
+    raise UsageError(f"noise {noise!r} is neither const, none nor a whole number per sample")
 
 
 def _ints(values: Any) -> bool:
@@ -42,10 +41,11 @@ def seeded_noise(seeds: Tensor, n: int, layer: int, height: int, width: int, lik
     if seeds.ndim and seeds.shape[0] != n:
         raise UsageError(f"{seeds.shape[0]} noise seeds were given for {n} samples")
     seed_N1 = seeds.to(like.device).reshape(-1, 1).expand(n, 1)
-    key = _hash(_hash(_hash(seed_N1 & _MASK) ^ (seed_N1 >> 32)) + 2 * layer)
+    key = _hash(_hash(_hash(seed_N1 & _MASK) ^ (seed_N1 >> 32)) + layer)
     pairs = -(-height * width // 2)
     counter = torch.arange(2 * pairs, device=like.device)
-    bits = _hash(_hash(counter + key) ^ _hash(key + 1)).to(torch.float32)
+    # a second key inside, or samples whose keys are near would share their noise, shifted
+    bits = _hash(_hash(counter + key) ^ _hash(key ^ 0x5DEECE66)).to(torch.float32)
     # Box and Muller: two uniform numbers, two normal ones
     radius = torch.sqrt(-2 * torch.log((bits[:, :pairs] + 0.5) * 2.0**-32))
     angle = bits[:, pairs:] * (2 * math.pi * 2.0**-32)

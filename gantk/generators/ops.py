@@ -56,6 +56,7 @@ def upsample2d(x_NCHW: Tensor, taps: tuple[float, ...]) -> Tensor:
         for r in range(2):
             # out[2m + r] = sum_k flipped[k] * stuffed[2m + r + k - before]; stuffed[2j] = x[j], odd entries are zero
             picks = [((r + k - before) // 2, 2 * tap) for k, tap in enumerate(taps[::-1]) if (r + k - before) % 2 == 0]
+            picks = picks or [(0, 0.0)]  # a single tap leaves every second sample empty
             low = min(offset for offset, _ in picks)
             high = max(offset for offset, _ in picks)
             spare = [0, 0, 0, 0]
@@ -111,8 +112,9 @@ class Conv(nn.Module):
         weight = weight.to(x.dtype)
         bias = None if bias is None else bias.to(x.dtype)
         if self.up:
-            # a 1x1 convolution and the upsampling commute; the small one first
-            return upsample2d(F.conv2d(x, weight, bias, padding=self.kernel // 2), self.taps)
+            # a 1x1 convolution and the upsampling commute, the small one first; a bias would fade at the border
+            y = upsample2d(F.conv2d(x, weight, padding=self.kernel // 2), self.taps)
+            return y if bias is None else y + bias[:, None, None]
         if self.down and self.kernel == 1:
             return F.conv2d(downsample2d(x, self.taps), weight, bias)
         if self.down:
