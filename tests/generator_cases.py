@@ -23,11 +23,18 @@ _EMBED: dict[str, Any] = {"label_dim": 3, "label_rule": "separate", "label_width
 _JOINT: dict[str, Any] = {"label_dim": 3, "label_rule": "joint", "label_width": 6}
 _BARE: dict[str, Any] = {"use_noise": False, "image_channels": 1, "resample_filter": [0.2, 0.5, 0.3]}
 
+_GROWN: dict[str, Any] = {"resolution": 16, "channels": [8, 6, 4], "z_dim": 6}
+_STYLED: dict[str, Any] = {"w_dim": 5, "mapping_layers": 2, "mapping_width": 7}
+
 # name of the case: (family, its configuration as a file would hold it)
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "stylegan2-skip": ("stylegan2", _SMALL | {"truncation_psi": 0.7}),
     "stylegan2-resnet": ("stylegan2", _SMALL | _EMBED | {"architecture": "resnet", "conv_clamp": 256.0}),
     "stylegan2-orig": ("stylegan2", _SMALL | _JOINT | _BARE | {"architecture": "orig"}),
+    "pggan": ("pggan", _GROWN | {"label_dim": 2}),
+    "pggan-last-rgb": ("pggan", _GROWN | {"rgb": "last", "layer_scales": [0.2] * 7, "normalize_z": False}),
+    "stylegan": ("stylegan", _GROWN | _STYLED | {"truncation_psi": 0.7, "truncation_layers": 4}),
+    "stylegan-label": ("stylegan", _GROWN | _STYLED | {"label_dim": 3, "label_width": 6, "use_noise": False, "lod": 0.6}),
 }
 
 

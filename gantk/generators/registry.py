@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
 FAMILIES: dict[str, str] = {
+    "pggan": "gantk.generators.pggan:PGGAN",
+    "stylegan": "gantk.generators.stylegan:StyleGAN",
     "stylegan2": "gantk.generators.stylegan2:StyleGAN2",
+    "stylegan3": "gantk.generators.stylegan3:StyleGAN3",
 }
 
 

@@ -1,0 +1,245 @@
+"""StyleGAN (Karras et al. 2019): adaptive instance normalisation after every layer, image path of a grown network.
+
+Shape legend: N samples, Z latent width, D width of w, L rows of wp, I/O/C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantk.errors import GantkError, UsageError
+from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation
+from gantk.generators.noise import seeded_noise
+from gantk.generators.ops import SQRT2, Dense, fir, leaky, pixel_norm
+from gantk.generators.pggan import ScaledConv
+from gantk.generators.progressive import Growth, conv
+
+EPSILON = 1e-8
+
+
+@dataclass(frozen=True)
+class StyleGANConfig:
+    """Everything the tensors cannot say by themselves.
+
+    Attributes:
+        channels: feature maps at 4, 8, ..., resolution.
+        mapping_width: width of the hidden mapping layers.
+        label_width: columns of the bias-free label matrix whose product with the label is joined to z.
+        blur_filter: 1-D taps after every up-convolution, sum 1.
+        rgb: `all` resolutions have a ToRGB, or only the `last`.
+        lod, blends: as in PGGAN.
+        truncation_psi, truncation_layers: what a plain run of the file's own program applies.
+    """
+
+    resolution: int
+    channels: tuple[int, ...]
+    image_channels: int = 3
+    z_dim: int = 512
+    w_dim: int = 512
+    label_dim: int = 0
+    label_width: int = 0
+    mapping_layers: int = 8
+    mapping_width: int = 512
+    mapping_lr: float = 0.01
+    normalize_z: bool = True
+    blur_filter: tuple[float, ...] = (0.25, 0.5, 0.25)
+    use_noise: bool = True
+    rgb: str = "all"
+    lod: float = 0.0
+    blends: bool = True
+    truncation_psi: float | None = None
+    truncation_layers: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.channels) < 1 or self.resolution != 4 << (len(self.channels) - 1):
+            raise GantkError(f"{len(self.channels)} channel counts do not lead from 4 to resolution {self.resolution}")
+        if self.rgb not in ("all", "last"):
+            raise GantkError(f"rgb={self.rgb!r} is neither all nor last")
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> StyleGANConfig:
+        tuples: dict[str, Any] = {key: tuple(values[key]) for key in ("channels", "blur_filter") if key in values}
+        return cls(**{**values, **tuples})
+
+
+class Mapping(nn.Module):
+    """z (and label) to w: pixel norm over both, dense layers of gain sqrt 2 (on the weight alone), leaky ReLU."""
+
+    def __init__(self, config: StyleGANConfig):
+        super().__init__()
+        self.config = config
+        if config.label_dim:
+            self.embed = Dense(config.label_dim, config.label_width, bias=False)
+            self.embed.scale = 1.0  # TensorFlow's label matrix carries no run-time factor
+        width = config.z_dim + (config.label_width if config.label_dim else 0)
+        for i in range(config.mapping_layers):
+            outputs = config.w_dim if i == config.mapping_layers - 1 else config.mapping_width
+            self.add_module(f"dense{i}", Dense(width, outputs, lr=config.mapping_lr))
+            width = outputs
+
+    def forward(self, z_NZ: Tensor, label_NC: Tensor | None) -> Tensor:
+        x = z_NZ if label_NC is None else torch.cat([z_NZ, self.embed(label_NC)], 1)
+        x = pixel_norm(x) if self.config.normalize_z else x
+        for i in range(self.config.mapping_layers):
+            dense = cast(Dense, self.get_submodule(f"dense{i}"))
+            assert dense.bias is not None
+            x = leaky(F.linear(x, dense.weight * (dense.scale * SQRT2), dense.bias * dense.lr))
+        return x
+
+
+class Epilogue(nn.Module):
+    """Noise, bias, leaky ReLU, instance norm and style; with `inputs`, the convolution before them."""
+
+    def __init__(self, inputs: int | None, channels: int, resolution: int, config: StyleGANConfig):
+        super().__init__()
+        if inputs is not None:
+            conv_ = ScaledConv(inputs, channels, 3, SQRT2)
+            self.weight, self.scale = conv_.weight, conv_.scale
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.affine = Dense(config.w_dim, 2 * channels)
+        if config.use_noise:
+            self.noise_weight = nn.Parameter(torch.zeros(channels))
+            self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.noise_const: Tensor
+
+    def forward(self, x: Tensor, style_NS: Tensor, noise: Tensor | None) -> Tensor:
+        shift = self.bias[:, None, None]
+        if noise is not None:
+            shift = shift + noise * self.noise_weight[:, None, None]
+        x = leaky(x + shift)
+        x = x - x.mean((2, 3), keepdim=True)
+        scale_NC, offset_NC = style_NS.chunk(2, 1)
+        deviation_NC = torch.rsqrt(x.square().mean((2, 3)) + EPSILON)
+        factor_NC = deviation_NC * (scale_NC + 1)
+        return torch.addcmul(offset_NC[:, :, None, None], x, factor_NC[:, :, None, None])
+
+
+class StyleGAN(Generator):
+    """The generator. Its first layer styles a learned constant; every layer has a row of `wp` of its own."""
+
+    config_class = StyleGANConfig
+
+    def __init__(self, config: StyleGANConfig):
+        super().__init__()
+        self.config = config
+        self.mapping = Mapping(config)
+        self.synthesis = nn.Module()
+        self.synthesis.const = nn.Parameter(torch.ones(config.channels[0], 4, 4))
+        for level, channels in enumerate(config.channels):
+            block = nn.Module()
+            if level:
+                block.conv0 = Epilogue(config.channels[level - 1], channels, 4 << level, config)
+            else:
+                block.const = Epilogue(None, channels, 4, config)
+            block.conv1 = Epilogue(channels, channels, 4 << level, config)
+            if config.rgb == "all" or level == len(config.channels) - 1:
+                block.torgb = ScaledConv(channels, config.image_channels, 1, 1.0)
+            self.synthesis.add_module(f"b{4 << level}", block)
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+        self.layers = tuple(_layers(config))
+        self._style_index = {
+            layer.index: i for i, layer in enumerate(layer for layer in self.layers if layer.affine is not None)
+        }
+        psi = config.truncation_psi
+        self.spec = GeneratorSpec(
+            family="stylegan",
+            resolution=config.resolution,
+            image_channels=config.image_channels,
+            z_dim=config.z_dim,
+            w_dim=config.w_dim,
+            wp_dim=config.w_dim,
+            label_dim=config.label_dim,
+            num_layers=2 * len(config.channels),
+            normalizes_z=config.normalize_z,
+            truncation=None if psi is None else Truncation(psi, config.truncation_layers),
+            has_noise=config.use_noise,
+            has_lod=config.rgb == "all",
+        )
+
+    def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
+        self._check_width("z", z_ND, 2, self.spec.z_dim)
+        return cast(Tensor, self.mapping(z_ND, self._label_matrix(label, z_ND.shape[0], z_ND)))
+
+    def styles(self, wp_NLD: Tensor) -> Styles:
+        """y_s and y_b of every layer, joined, without the +1 that the layer adds to y_s (GH-Feat's codes)."""
+        return tuple(
+            self.get_submodule(layer.affine)(wp_NLD[:, layer.row]) for layer in self.layers if layer.affine is not None
+        )
+
+    def _run(
+        self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None
+    ) -> tuple[Tensor | None, dict[str, Tensor], State]:
+        maps: dict[str, Tensor] = {}
+        n = codes[0].shape[0]
+        start = start or State(0, cast(Tensor, self.synthesis.const).unsqueeze(0).expand(n, -1, -1, -1))
+        x, image = start.x, start.image
+        growth = Growth(self._lod(options.lod), len(self.config.channels) - 1)
+        end = len(self.layers) if stop is None else stop
+        for layer in self.layers[start.index : end]:
+            part = self.synthesis.get_submodule(f"b{layer.resolution}.{layer.name.partition('/')[2]}")
+            delta = options.deltas.get(layer.index)
+            assert x is not None
+            if isinstance(part, ScaledConv):
+                level = layer.resolution.bit_length() - 3
+                rgb = None
+                if growth.wants_rgb(level) or layer.name in taps:
+                    rgb = conv(x, part.weight, part.scale, delta=delta) + part.bias[:, None, None]
+                image = growth.blend(level, rgb, image)
+                if layer.name in taps:
+                    assert image is not None
+                    maps[layer.name] = image
+                continue
+            part = cast(Epilogue, part)
+            if layer.weight is not None:
+                up = layer.name.endswith("conv0")
+                x = conv(x, part.weight, part.scale, up=up, delta=delta)
+                if up:
+                    x = fir(x, self.config.blur_filter, (len(self.config.blur_filter) // 2,) * 2)
+            x = part(x, codes[self._style_index[layer.index]], self._noise(part, layer, options, n))
+            if layer.name in taps:
+                maps[layer.name] = x
+        return (image if stop is None else None), maps, State(end, x, image)
+
+    def _noise(self, part: Epilogue, layer: Layer, options: Options, n: int) -> Tensor | None:
+        if not self.config.use_noise or (isinstance(options.noise, str) and options.noise == "none"):
+            return None
+        if isinstance(options.noise, str):
+            return part.noise_const
+        return seeded_noise(options.noise, n, layer.index, layer.resolution, layer.resolution, part.noise_const)
+
+    def _lod(self, lod: float | None) -> float:
+        value = self.config.lod if lod is None else float(lod)
+        if not self.config.blends and value != int(value):
+            raise UsageError(f"this file's program shows whole levels of detail only, not lod={value}")
+        return value
+
+
+def _layers(config: StyleGANConfig) -> list[Layer]:
+    layers: list[Layer] = []
+    row = 0
+    for level, channels in enumerate(config.channels):
+        resolution = 4 << level
+        parts = ["conv0" if level else "const", "conv1"]
+        if config.rgb == "all" or level == len(config.channels) - 1:
+            parts.append("torgb")
+        for part in parts:
+            prefix, is_rgb = f"synthesis.b{resolution}.{part}", part == "torgb"
+            name = f"{resolution}x{resolution}/{part}"
+            if is_rgb:
+                layers.append(
+                    Layer(len(layers), name, resolution, config.image_channels, None, f"{prefix}.weight", is_rgb=True)
+                )
+                continue
+            weight = None if part == "const" else f"{prefix}.weight"
+            layers.append(Layer(len(layers), name, resolution, channels, row, weight, f"{prefix}.affine", 2 * channels))
+            row += 1
+    return layers
