@@ -8,7 +8,6 @@ Legend: N samples, D the width of a code, L rows of wp, A attributes, H x W pixe
 
 from __future__ import annotations
 
-import collections
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,22 +92,36 @@ def synthesize(
         ImageWriter(work.file_form, plan.quality, workers) as writer,
         progress(total, "synthesize", unit="img" if work.renders else "code") as bar,
     ):
-        pending: collections.deque[tuple[int, dict[str, Array], list[Future[Path]]]] = collections.deque()
+        commits = CommitsBehind(ledger)
         for index in missing:
             start, stop = ledger.grid.bounds(index)
-            pending.append((index, *work.chunk(start, stop, writer)))
-            if len(pending) > 1:
-                _commit(ledger, *pending.popleft())
+            commits.add(index, *work.chunk(start, stop, writer))
             bar.update(stop - start)
-        while pending:
-            _commit(ledger, *pending.popleft())
+        commits.flush()
     return run.assemble(ledger, work.about())
 
 
-def _commit(ledger: Ledger, index: int, arrays: dict[str, Array], images: list[Future[Path]]) -> None:
-    for future in images:
-        future.result()  # a full disk shows here
-    ledger.write(index, arrays)
+class CommitsBehind:
+    """Writes each chunk's arrays once its images are written, one chunk late: meanwhile the next one is computed."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._pending: tuple[int, dict[str, Array], list[Future[Path]]] | None = None
+
+    def add(self, index: int, arrays: dict[str, Array], images: list[Future[Path]]) -> None:
+        """Take a chunk and commit the one before."""
+        self.flush()
+        self._pending = (index, arrays, images)
+
+    def flush(self) -> None:
+        """Commit what is left."""
+        if self._pending is None:
+            return
+        index, arrays, images = self._pending
+        for future in images:
+            future.result()  # a full disk shows here
+        self._ledger.write(index, arrays)
+        self._pending = None
 
 
 def _check(source: CodeSource, plan: SynthesisPlan, predictor: Any) -> None:
