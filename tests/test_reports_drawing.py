@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -80,7 +81,7 @@ def test_lightness_alone_orders_the_magnitudes(palette: object, direction: int) 
     """A grey print, and every kind of colour blindness, still reads how large a value is."""
     for sign in (-1, 1):
         values = [luminance(cell_colours(sign * step / 20, palette)[0]) for step in range(21)]  # type: ignore[arg-type]
-        assert all((b - a) * direction > 0 for a, b in zip(values, values[1:], strict=False))
+        assert all((b - a) * direction > 0 for a, b in itertools.pairwise(values))
 
 
 def test_the_two_ends_differ_in_blue_against_red() -> None:

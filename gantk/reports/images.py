@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -23,7 +24,7 @@ LOSSLESS_PIXELS = 128 * 128
 """Up to this size WebP is lossless: chroma at half resolution is visible there, and the bytes are few."""
 
 _KEPT_AS_IS = {".webp": "image/webp", ".gif": "image/gif"}
-_SAFE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_SAFE_NAME = re.compile(r"[^A-Za-z0-9._+-]+")
 _FOLDER_FILE = re.compile(r"[0-9a-f]{16}\.(webp|png|gif)")
 
 
@@ -160,7 +161,7 @@ class ImageStore:
         if name not in self.files and self._write is not None:
             self._write(name, encoded.data)
         self.files.add(name)
-        return f"{self._folder}/{name}"
+        return f"{quote(self._folder)}/{name}"
 
 
 def stale_files(folder: Path, kept: set[str]) -> list[Path]:
