@@ -76,6 +76,8 @@ def spoil(image_NCHW: Tensor, share: float, random: torch.Generator) -> tuple[Te
     mean, tinted by up to 2 %, and given noise, fine and coarse; the rest is left as it is.
     """
     n, size = int(len(image_NCHW) * share), image_NCHW.shape[-1]
+    if n == 0:
+        return image_NCHW, image_NCHW.new_zeros(len(image_NCHW), SPOILS)
     image, clean = image_NCHW[:n], image_NCHW[n:]
 
     def uniform(*shape: int) -> Tensor:

@@ -2,16 +2,19 @@
 
     python scripts/truth.py world --json           one JSON line
     python scripts/truth.py world                  the same for people
+    python scripts/truth.py world --docs           the same, also written into docs/truth.md
     python scripts/truth.py world --help           the options of this one
 
-Each name is a module in scripts/truths/ with `add_options(parser)`, `run(arguments) -> dict` and `show(result) -> str`.
-Docs/truth.md says what each figure means and what it was.
+Each name is a module in scripts/truths/ with `add_options(parser)`, `run(arguments) -> dict` and `show(result) -> str`
+(Markdown). docs/truth.md says what each figure means and what it was, between `<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import platform
+import subprocess
 import sys
 import time
 from importlib import import_module
@@ -19,6 +22,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 NAMES = sorted(path.stem for path in (FOLDER / "truths").glob("*.py") if not path.stem.startswith("_"))
+DOCUMENT = FOLDER.parent / "docs" / "truth.md"
 
 
 def main() -> None:
@@ -29,6 +33,7 @@ def main() -> None:
         module = import_module(f"truths.{name}")
         child = names.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         child.add_argument("--json", action="store_true", help="print one JSON line")
+        child.add_argument("--docs", action="store_true", help="also write the tables into docs/truth.md")
         child.add_argument("--threads", type=int, default=1)
         module.add_options(child)
     arguments = parser.parse_args()
@@ -41,7 +46,39 @@ def main() -> None:
     result = {"truth": arguments.name, **module.run(arguments)}
     result["seconds"] = round(time.perf_counter() - began, 1)
     result["cpu_seconds"] = round(time.process_time() - began_cpu, 1)
-    print(json.dumps(result) if arguments.json else module.show(result))
+    shown = module.show(result)
+    if arguments.docs:
+        write(arguments.name, f"{shown}\n\n{circumstances(result)}")
+    print(json.dumps(result) if arguments.json else shown)
+
+
+def circumstances(result: dict[str, object]) -> str:
+    """The command, the machine and the commit, in one line."""
+    words = [word for word in sys.argv[1:] if word not in ("--docs", "--json")]
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=FOLDER, capture_output=True, text=True)
+    return (
+        f"`python scripts/truth.py {' '.join(words)}`, {result['cpu_seconds']} s of CPU time on {processor()}, "
+        f"commit {commit.stdout.strip() or 'unknown'}."
+    )
+
+
+def processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def write(name: str, text: str) -> None:
+    """Replace what stands between the marks of `name` in docs/truth.md."""
+    document = DOCUMENT.read_text(encoding="utf-8")
+    first, last = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if first not in document or last not in document:
+        raise SystemExit(f"{DOCUMENT} has no marks {first} and {last} to write between")
+    head, rest = document.split(first)
+    DOCUMENT.write_text(f"{head}{first}\n{text}\n{last}{rest.split(last)[1]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

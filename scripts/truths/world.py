@@ -12,7 +12,7 @@ computed once per process.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -191,37 +191,45 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> str:
-    """The same figures as two tables and the bars; docs/truth.md has them."""
+    """The same figures as Markdown: the bars, then the tables."""
     p, g = result["predictor"], result.get("generator")
-    lines = []
+    bars = [
+        ("R2 of every factor", f">= {R2_BAR}", f"{p['worst_r2']:.4f} at worst", p["r2_pass"]),
+        ("mean IoU of the classes", f">= {MIOU_BAR}", f"{p['miou']:.4f}", p["miou_pass"]),
+    ]
+    if g:
+        worst = f"{g['worst_wasserstein']:.4f} at worst ({g['worst_factor']})"
+        bars += [
+            ("Wasserstein-1 of every factor", f"<= {WASSERSTEIN_BAR}", worst, g["wasserstein_pass"]),
+            (
+                "Frechet distance",
+                f"< {g['frechet']['blurred']:.4f}",
+                f"{g['frechet']['samples']:.4f}",
+                g["frechet_pass"],
+            ),
+        ]
+    parts = [_table(("", "bar", "measured", ""), [(*bar[:3], "pass" if bar[3] else "FAIL") for bar in bars])]
     if g:
         f = g["frechet"]
-        lines += [
-            f"{g['n']} samples of {g['name']} against as many renders",
-            f"  Wasserstein-1 <= {WASSERSTEIN_BAR} of the range: {_said(g['wasserstein_pass'])}, worst "
-            f"{g['worst_factor']} {g['worst_wasserstein']:.4f}",
-            f"  Frechet below that of blurred renders: {_said(g['frechet_pass'])}, samples {f['samples']:.4f}, "
-            f"blurred {f['blurred']:.4f}, renders {f['renders']:.4f}",
-            "", "| factor | Wasserstein-1, samples | renders |", "| --- | --- | --- |",
-            *(f"| {k} | {v:.4f} | {g['wasserstein_renders'][k]:.4f} |" for k, v in g["wasserstein"].items()),
-            "", "| class | share, samples | renders |", "| --- | --- | --- |",
-            *(f"| {k} | {v:.2%} | {g['class_share_renders'][k]:.2%} |" for k, v in g["class_share"].items()), "",
-        ]  # fmt: skip
-    lines += [
-        f"predictors on {p['held_out']} held-out renders",
-        f"  R2 >= {R2_BAR} each: {_said(p['r2_pass'])}, worst {p['worst_r2']:.4f}",
-        f"  mIoU >= {MIOU_BAR}: {_said(p['miou_pass'])}, {p['miou']:.4f}",
-        "", "| factor | R2 | mean absolute error | bias | rounded count right |", "| --- | --- | --- | --- | --- |",
-        *(
-            f"| {k} | {v:.4f} | {p['mae'][k]:.4f} | {p['bias'][k]:+.4f} | "
-            + (f"{p['count_accuracy'][k]:.2%} |" if k in p["count_accuracy"] else " |")
-            for k, v in p["r2"].items()
-        ),
-        "", "| class | IoU |", "| --- | --- |", *(f"| {k} | {v:.4f} |" for k, v in p["iou"].items()),
-        "", f"{result['cpu_seconds']} s of one core",
-    ]  # fmt: skip
-    return "\n".join(lines)
+        parts.append(
+            f"Frechet distance to {g['n']} renders: {f['samples']:.4f} for as many samples, {f['blurred']:.4f} for "
+            f"blurred renders, {f['renders']:.4f} for other renders."
+        )
+    columns = [("R2", p["r2"]), ("mean error", p["mae"]), ("bias", p["bias"]), ("count right", p["count_accuracy"])]
+    if g:
+        columns += [("Wasserstein-1, samples", g["wasserstein"]), ("other renders", g["wasserstein_renders"])]
+    parts.append(_columns("factor", FACTOR_NAMES, columns))
+    columns = [("IoU", p["iou"])]
+    if g:
+        columns += [("share, samples", g["class_share"]), ("share, renders", g["class_share_renders"])]
+    parts.append(_columns("class", CLASSES, columns))
+    return "\n\n".join(parts)
 
 
-def _said(passed: bool) -> str:
-    return "pass" if passed else "FAIL"
+def _columns(what: str, names: Sequence[str], columns: list[tuple[str, dict[str, float]]]) -> str:
+    rows = [(name, *(f"{values[name]:.4f}" if name in values else "" for _, values in columns)) for name in names]
+    return _table((what, *(title for title, _ in columns)), rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
