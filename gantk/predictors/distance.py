@@ -17,8 +17,8 @@ from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 
 
-def perceptual_distance(a_NCHW: Tensor, b_NCHW: Tensor, predictor: Predictor | None = None) -> Tensor:
-    """Distance [N] between images a and b, pair by pair; the bundled predictor's when none is given.
+def perceptual_distance(a_NCHW: Tensor, b_NCHW: Tensor, predictor: Predictor) -> Tensor:
+    """Distance [N] between images a and b, pair by pair, by the feature maps of a predictor.
 
     As LPIPS (Zhang et al. 2018) with equal weights: the squared distance between unit feature vectors, averaged over
     the places of each map and summed over maps. Zero for equal images, differentiable twice there too, in forward and
@@ -28,10 +28,6 @@ def perceptual_distance(a_NCHW: Tensor, b_NCHW: Tensor, predictor: Predictor | N
         raise GantkError(
             f"Images of shapes {tuple(a_NCHW.shape)} and {tuple(b_NCHW.shape)} cannot be compared in pairs."
         )
-    if predictor is None:
-        from gantk.predictors.load import load_predictor
-
-        predictor = load_predictor("demo", device=a_NCHW.device)
     pairs = zip(predictor.feature_maps(a_NCHW), predictor.feature_maps(b_NCHW), strict=True)
     return torch.stack([(a - b).square().sum(1).mean((1, 2)) for a, b in pairs]).sum(0)
 

@@ -8,7 +8,6 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,7 +38,9 @@ def load_predictor(name: str | Path, device: str | torch.device = "cpu") -> Pred
     """
     text = str(name)
     if text == "demo":
-        return _demo(str(torch.device(device)))
+        from gantk.predictors.demo import DemoPredictor
+
+        return DemoPredictor.bundled().to(device)
     if text == "places365":
         from gantk.predictors.places365 import Places365
 
@@ -55,14 +56,6 @@ def load_predictor(name: str | Path, device: str | torch.device = "cpu") -> Pred
     from gantk.predictors.demo import DemoPredictor
 
     return DemoPredictor.from_path(Path(text)).to(device)
-
-
-@lru_cache(maxsize=4)
-def _demo(device: str) -> Predictor:
-    # Shared by all who ask: it is frozen, and a perceptual distance asks at every call.
-    from gantk.predictors.demo import DemoPredictor
-
-    return DemoPredictor.bundled().to(device)
 
 
 def _find(module: str, attribute: str, text: str) -> Any:
