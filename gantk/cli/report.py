@@ -16,7 +16,7 @@ def command(run: str, chosen: str | None) -> None:
     Needs neither the generator nor a GPU.
     """
     from gantk.errors import UsageError, suggestion
-    from gantk.reports import render
+    from gantk.reports import render, render_index
     from gantk.runs import manifests
 
     commands = [manifest["command"] for manifest in manifests(run).values() if not manifest["arguments"].get("shard")]
@@ -27,3 +27,5 @@ def command(run: str, chosen: str | None) -> None:
     for name in dict.fromkeys(commands):
         if chosen in (None, name):
             click.echo(str(render(run, name)))
+    if chosen is None and (index := render_index(run)) is not None:
+        click.echo(str(index))

@@ -6,7 +6,7 @@ Needs numpy, pillow and jinja2, nothing else; a page can be rebuilt anywhere fro
 from __future__ import annotations
 
 from gantk.reports.page import Page
-from gantk.reports.render import render, render_all
+from gantk.reports.render import render, render_all, render_index
 from gantk.reports.sections import (
     BarPlot,
     Bins,
@@ -60,4 +60,5 @@ __all__ = [
     "bins_of",
     "render",
     "render_all",
+    "render_index",
 ]

@@ -42,17 +42,24 @@ def render(run_dir: Path | str, command: str) -> Path:
     return builder_of(run.command)(run).write(run.directory / f"{run.command}.html")
 
 
-def render_all(run_dir: Path | str) -> list[Path]:
-    """Every page of a run directory, and `index.html` where there is more than one run in it or just below it."""
+def render_index(run_dir: Path | str) -> Path | None:
+    """Write `index.html` where a directory has more than one run, in it or just below it; None where it has not."""
     from gantk.reports import index
 
+    directory = Path(run_dir)
+    page = index.build(directory)
+    return page.write(directory / "index.html") if page is not None else None
+
+
+def render_all(run_dir: Path | str) -> list[Path]:
+    """Every page of a run directory, and `index.html` where there is more than one run in it or just below it."""
     directory = Path(run_dir)
     if not directory.is_dir():
         raise GantkError(f"{directory} is no directory; give the --output-dir of a gantk command.")
     pages = [render(directory, command) for command in commands_of(directory)]
-    page = index.build(directory)
-    if page is not None:
-        pages.append(page.write(directory / "index.html"))
+    overview = render_index(directory)
+    if overview is not None:
+        pages.append(overview)
     if not pages:
         raise GantkError(f"{directory} holds no run (no *.run.json); give the --output-dir of a gantk command.")
     return pages
