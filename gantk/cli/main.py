@@ -164,7 +164,8 @@ def describe(error: BaseException) -> tuple[str, int]:
 
 def _sentence(text: str) -> str:
     text = " ".join(text.split())
-    text = text[:1].upper() + text[1:]
+    if text.partition(" ")[0].isalpha():  # a path or a name keeps its spelling
+        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!")) else text + "."
 
 

@@ -28,7 +28,9 @@ def grid_options(function: Any) -> Any:
     names = ["row", "col", "row-spacing", "col-spacing", "border-left", "border-right", "border-top", "border-bottom"]
     for name in reversed([*names, "viz-size"]):
         kind = click.IntRange(0)
-        function = click.option(f"--{name}", type=kind, default=0, hidden=name not in text, help=text.get(name))(function)
+        function = click.option(f"--{name}", type=kind, default=0, hidden=name not in text, help=text.get(name))(
+            function
+        )
     return click.option("--white-background", is_flag=True, hidden=True)(function)
 
 
@@ -43,13 +45,19 @@ def grid_options(function: Any) -> Any:
 )
 @model_argument()
 @click.argument("directions", metavar="DIRECTION...", nargs=-1, required=True)
-@click.option("--num", "-N", type=click.IntRange(0), default=None, help=f"Samples; default: {DEFAULT_NUM}, or all of FILE.")
-@click.option("--latent-codes-path", "-c", "-i", metavar="FILE.npy", default=None, help="Codes to move, not drawn ones.")
+@click.option(
+    "--num", "-N", type=click.IntRange(0), default=None, help=f"Samples; default: {DEFAULT_NUM}, or all of FILE."
+)
+@click.option(
+    "--latent-codes-path", "-c", "-i", metavar="FILE.npy", default=None, help="Codes to move, not drawn ones."
+)
 @click.option(
     "--latent-space-type", type=click.Choice(["z", "w", "wp"]), default="z", show_default=True, help="Of FILE."
 )
 @click.option("--step", "--steps", "-S", "step", type=click.IntRange(1), default=7, show_default=True, help="Images.")
-@click.option("--start-distance", type=float, default=None, help="First distance; default: minus the direction's scale.")
+@click.option(
+    "--start-distance", type=float, default=None, help="First distance; default: minus the direction's scale."
+)
 @click.option("--end-distance", type=float, default=None, help="Last distance; default: the direction's scale.")
 @click.option("--absolute/--relative", default=False, help="Distances from the boundary, not from the code.")
 @layers_option("Rows of wp to move: 6-9, layer names or all; default: the direction's own. Also --manipulate-layers.")
@@ -60,7 +68,9 @@ def grid_options(function: Any) -> Any:
 )
 @click.option("--condition", "conditions", metavar="DIRECTION", multiple=True, help="Keep this one still; repeatable.")
 @click.option("--rows", metavar="LIST", default=None, help="Of files with several directions: 0-3 or all; default: 0.")
-@click.option("--space", type=click.Choice(["z", "w", "wp"]), default=None, help="Of direction files that do not say it.")
+@click.option(
+    "--space", type=click.Choice(["z", "w", "wp"]), default=None, help="Of direction files that do not say it."
+)
 @click.option("--rotate", type=float, default=0.0, help="Degrees; StyleGAN3 only.")
 @click.option("--translate", type=float, nargs=2, default=(0.0, 0.0), help="Fractions of the canvas; StyleGAN3 only.")
 @click.option("--tx", type=float, default=0.0, hidden=True)
@@ -69,7 +79,11 @@ def grid_options(function: Any) -> Any:
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of jpg and webp.")
 @click.option("--skip-image", is_flag=True, help="Write the moved codes only.")
 @click.option(
-    "--animation", "animations", type=click.Choice(["gif", "webp", "mp4"]), multiple=True, help="Also as one; repeatable."
+    "--animation",
+    "animations",
+    type=click.Choice(["gif", "webp", "mp4"]),
+    multiple=True,
+    help="Also as one; repeatable.",
 )
 @click.option("--generate-video", is_flag=True, help="An mp4 where ffmpeg is installed, else a gif.")
 @click.option("--fps", type=float, default=10.0, show_default=True, help="Steps per second of an animation.")
@@ -80,7 +94,9 @@ def grid_options(function: Any) -> Any:
 @truncation_option()
 @generator_options()
 @run_options()
-@click.option("--workers", type=click.IntRange(1), default=None, help="Threads that write images; default: one per core.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=None, help="Threads that write images; default: one per core."
+)
 @accepted_flag("--generate-html", "--save-raw-synthesis", "--save-jpg")
 @accepted("--html-name", "--video-name", "--logfile-name")
 def command(

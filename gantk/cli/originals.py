@@ -16,7 +16,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def accepted(*names: str) -> Decorator:
-    """Take options with a value that an original program had and gantk has no use for; see docs/from-the-originals.md."""
+    """Take options with a value that an original had and gantk has no use for; see docs/from-the-originals.md."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for name in names:

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     help="How far to move; repeated, the first is the one of the scores.",
 )
 @click.option("--score", "scores", metavar="NAME=ATTRIBUTE", multiple=True, help="What a boundary is about.")
-@click.option("--random", type=click.IntRange(0), default=8, show_default=True, help="Random directions to compare with.")
+@click.option(
+    "--random", type=click.IntRange(0), default=8, show_default=True, help="Random directions to compare with."
+)
 @click.option(
     "--predictor",
     "--predictor-name",
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
 @click.option(
     "--latent-space-type", type=click.Choice(["z", "w", "wp"]), default="z", show_default=True, help="Of FILE."
 )
-@click.option("--space", type=click.Choice(["z", "w", "wp"]), default=None, help="Of boundary files that do not say it.")
+@click.option(
+    "--space", type=click.Choice(["z", "w", "wp"]), default=None, help="Of boundary files that do not say it."
+)
 @click.option("--rows", metavar="LIST", default=None, help="Of files with several directions: 0-3 or all; default: 0.")
 @click.option("--force", is_flag=True, help="Take boundaries of another generator with the same widths.")
 @click.option("--label", default=None, metavar="CLASS", help="Of a conditional network: a class, random, or an .npy.")
@@ -106,7 +110,9 @@ def command(
     columns = [attribute_index(entry.name, attributes, mapping) for entry in entries]
     unused = mapping.keys() - {entry.name for entry in entries}
     if unused:
-        raise UsageError(f"--score {min(unused)}=... names no boundary: there are {', '.join(e.name for e in entries)}.")
+        raise UsageError(
+            f"--score {min(unused)}=... names no boundary: there are {', '.join(e.name for e in entries)}."
+        )
     psi = parse_truncation(truncation, generator.spec)
     source = CodeSource(generator, num, seed, psi, latent_codes_path, latent_space_type, label)
     plan = RescorePlan(distances, layerwise_rescoring, random, batch_size, batch_size, seed)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 )
 @model_argument()
 @click.option("--num", "-N", type=click.IntRange(0), default=None, help="Samples to draw; with -i at most this many.")
-@click.option("--latent-codes-path", "-i", metavar="FILE.npy", default=None, help="Codes to use instead of drawing them.")
+@click.option(
+    "--latent-codes-path", "-i", metavar="FILE.npy", default=None, help="Codes to use instead of drawing them."
+)
 @click.option(
     "--latent-space-type",
     type=click.Choice(["z", "w", "wp"]),
@@ -57,8 +59,12 @@ if TYPE_CHECKING:
 @truncation_option()
 @generator_options()
 @run_options()
-@click.option("--chunk", type=click.IntRange(1), default=None, help="Samples per chunk of the ledger; default: by size.")
-@click.option("--workers", type=click.IntRange(1), default=None, help="Threads that write images; default: one per core.")
+@click.option(
+    "--chunk", type=click.IntRange(1), default=None, help="Samples per chunk of the ledger; default: by size."
+)
+@click.option(
+    "--workers", type=click.IntRange(1), default=None, help="Threads that write images; default: one per core."
+)
 @accepted_flag("--generate-html")
 @accepted("--html-row", "--html-col", "--html-name", "--viz-size", "--logfile-name")
 def command(
@@ -95,7 +101,7 @@ def command(
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem, predictor_for
     from gantk.higan.codes import CodeSource, show_truncation, weights_checksum
-    from gantk.higan.synthesize import SynthesisPlan, chunk_size, synthesize
+    from gantk.higan.synthesize import SynthesisPlan, check_plan, chunk_size, synthesize
     from gantk.latents import parse_truncation
     from gantk.runs import Run, parse_shard
 
@@ -117,6 +123,7 @@ def command(
         batch_size=batch_size,
         chunk=chunk_size(batch_size, chunk or target),
     )
+    check_plan(source, plan, scorer)
     arguments: dict[str, Any] = {
         "model": model,
         "weights": weights_checksum(generator),

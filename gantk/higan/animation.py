@@ -97,7 +97,9 @@ def write_animation(path: Path, frames_THWC: Sequence[Image], fps: float = 24.0)
     if form not in FORMATS:
         raise UsageError(f"Animations are {', '.join(FORMATS)}: {path.name} is none of these.")
     if not len(frames_THWC) or not 0 < fps <= 240:
-        raise UsageError(f"{len(frames_THWC)} frames at {fps:g} per second make no animation: give 1 to 240 per second.")
+        raise UsageError(
+            f"{len(frames_THWC)} frames at {fps:g} per second make no animation: give 1 to 240 per second."
+        )
     frames = [np.repeat(frame, 3, axis=-1) if frame.shape[-1] == 1 else frame for frame in frames_THWC]
     if form == "mp4":
         return _write_mp4(path, frames, fps)

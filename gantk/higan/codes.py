@@ -40,7 +40,9 @@ class Codes:
         """
         found: Tensor | None = getattr(self, name)
         if found is None:
-            raise UsageError(f"The codes were given after {name}, so {name} is not known: give codes of {name} or earlier.")
+            raise UsageError(
+                f"The codes were given after {name}, so {name} is not known: give codes of {name} or earlier."
+            )
         return found
 
 
@@ -51,7 +53,7 @@ class CodeSource:
         num: how many to draw; with a file at most how many of its codes to take (None: all of them).
         path: a .npy of codes [N, D] (z, w) or [N, L, D] (wp); None draws z from `seed`.
         space: the space of the file's codes.
-        label: None, a class for all samples, "random" for a seeded class per sample, or a .npy of ids [N] or rows [N, C].
+        label: None, a class for all samples, "random" for a seeded class each, or a .npy of ids [N] or rows [N, C].
 
     Raises:
         UsageError: nothing to draw, a label for a network that takes none, or one out of range.
@@ -73,7 +75,9 @@ class CodeSource:
         self.first_space = space if self.path is not None else "z"
         if self.first_space not in generator.spec.spaces or self.first_space not in SPACES:
             known = ", ".join(name for name in generator.spec.spaces if name in SPACES)
-            raise UsageError(f"A {generator.spec.family} takes no codes of {self.first_space!r}: give codes of {known}.")
+            raise UsageError(
+                f"A {generator.spec.family} takes no codes of {self.first_space!r}: give codes of {known}."
+            )
         if truncation is not None and not generator.spec.can_truncate:
             raise UsageError(
                 f"A {generator.spec.family} has no mean code to pull to, so --truncation cannot apply: leave it out."
@@ -141,16 +145,18 @@ class CodeSource:
 
     def _open(self, path: Path) -> npt.NDArray[Any]:
         if not path.is_file():
-            raise GantkError(f"The codes file {path} does not exist: give an .npy of codes, or leave it out to draw some.")
+            raise GantkError(
+                f"The codes file {path} does not exist: give an .npy of codes, or leave it out to draw some."
+            )
         array = load_npy(path, mmap=True)
         spec = self.generator.spec
         width = {"z": spec.z_dim, "w": spec.w_dim, "wp": spec.wp_dim}[self.first_space]
         shape = (-1, spec.num_layers, width) if self.first_space == "wp" else (-1, width)
         form = f"[N, {', '.join(str(size) for size in shape[1:])}]"
-        fits = array.ndim >= 2 and array.shape[1:] == shape[1:] or array.shape == shape[1:]
+        fits = array.shape == shape[1:] or (array.ndim >= 2 and array.shape[1:] == shape[1:])
         if array.dtype.kind not in "fiu" or not fits or array.size == 0:
             raise GantkError(
-                f"{path} holds {array.dtype} {array.shape}, and {self.first_space} codes of this generator are numbers {form}: "
+                f"{path} holds {array.dtype} {array.shape}, and {self.first_space} of this generator is {form}: "
                 "is it another network's, or another --latent-space-type?"
             )
         return array.reshape(shape)
@@ -170,8 +176,10 @@ class CodeSource:
             if len(labels) != self.total:
                 raise UsageError(f"{label} holds {len(labels)} labels for {self.total} samples: they must be as many.")
         else:
-            raise UsageError(f"The label {label!r} is neither a class from 0 to {classes - 1}, random, nor an .npy file.")
-        if labels.dtype.kind in "iu" and labels.size and not (0 <= labels.min() and labels.max() < classes):
+            raise UsageError(
+                f"The label {label!r} is neither a class from 0 to {classes - 1}, random, nor an .npy file."
+            )
+        if labels.dtype.kind in "iu" and labels.size and (labels.min() < 0 or labels.max() >= classes):
             bad = labels.min() if labels.min() < 0 else labels.max()
             raise UsageError(f"The class {bad} does not exist: this network has classes 0 to {classes - 1}.")
         return labels.astype(np.float32 if labels.dtype.kind == "f" else np.int64)

@@ -1,4 +1,4 @@
-"""The directions a command works on, from whatever names them: files, boundary lists, folders, names of shipped ones."""
+"""The directions a command works on, from whatever names them: files, boundary lists, folders, shipped names."""
 
 from __future__ import annotations
 
@@ -105,9 +105,7 @@ def _rows(rows: str, direction: Direction) -> tuple[int, ...]:
         ) from None
 
 
-def _load(
-    word: str, generator: Generator, force: bool, space: str | None
-) -> Iterator[tuple[str | None, Direction]]:
+def _load(word: str, generator: Generator, force: bool, space: str | None) -> Iterator[tuple[str | None, Direction]]:
     path = Path(word)
     if path.is_dir():
         files = direction_files(path)

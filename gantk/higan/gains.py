@@ -1,7 +1,7 @@
 """What rescored samples say: HiGAN's gain with intervals, the same in standard deviations, and what else moves.
 
-Legend: N samples, B boundaries, T distances, R random directions, S spaces, L rows of wp, A attributes; P = 1 + L places
-of an edit: all rows, then each row alone.
+Legend: N samples, B boundaries, T distances, R random directions, S spaces, L rows of wp, A attributes;
+P = 1 + L places of an edit: all rows, then each row alone.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def for_page(boundary: Boundary, layer_names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def cross_effect(change_BA: Array, names: Sequence[str], attributes: Sequence[str], own: Sequence[int]) -> dict[str, Any]:
+def cross_effect(
+    change_BA: Array, names: Sequence[str], attributes: Sequence[str], own: Sequence[int]
+) -> dict[str, Any]:
     """Changes of all attributes in the form the page reads: the boundaries' own attributes first, in their order.
 
     Where there are too many attributes for a picture, those that move most are shown.

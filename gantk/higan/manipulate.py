@@ -145,7 +145,7 @@ def _text(layers: str | None, own: tuple[int, ...] | None) -> Any:
 
 
 def choose_rows(layers: str | None, own: tuple[int, ...] | None, generator: Generator) -> tuple[int, ...]:
-    """The rows of wp to move: what the caller asks for by number, range or layer name, or else what a direction brings."""
+    """The rows of wp to move: as the caller asks, by number, range or layer name, or else what a direction brings."""
     names = {layer.name: layer.row for layer in generator.layers}
     return parse_layers(_text(layers, own), generator.spec.num_layers, names)
 
@@ -341,4 +341,3 @@ def describe(edit: Edit, total: int, form: str, generator: Generator) -> dict[st
         "start": nearest,
         "prefix": edit.entry.prefix,
     }
-

@@ -4,12 +4,12 @@ For a boundary b and its attribute F, codes are moved by a fixed distance and re
 
     gain = mean over samples of max(F(G(x + d s b)) - F(G(x)), 0)
 
-on all rows of wp, and for w- and wp-boundaries on each row alone. The images of the codes as drawn are rendered once for
-all boundaries, an edit of row l starts from the state before the first layer that row feeds, and every attribute is
+on all rows of wp, and for w- and wp-boundaries on each row alone. The images of the codes as drawn are rendered once
+for all boundaries, an edit of row l starts from the state before the first layer that row feeds, and every attribute is
 read from every image, so that the effect of each boundary on all attributes costs nothing more.
 
-Legend: N samples, B boundaries, T distances, R random directions, S spaces, L rows of wp, A attributes; P = 1 + L places
-of an edit: all rows, then each row alone.
+Legend: N samples, B boundaries, T distances, R random directions, S spaces, L rows of wp, A attributes;
+P = 1 + L places of an edit: all rows, then each row alone.
 """
 
 from __future__ import annotations
@@ -103,10 +103,12 @@ def rescore(
 ) -> None:
     """Render and score every edit, chunk by chunk; continue where an earlier run stopped.
 
-    Leaves in the run directory, once whole: `<prefix>_scores.npy` [N, 2] or [N, 2 + L] of each boundary's own attribute
-    as HiGAN writes them (as drawn, all rows moved, each row moved); `rescore_attribute.npy`, the scores of the codes as
-    drawn; `rescore_effect.npy` [T, 3, B, P, A], sums over samples of the change, of its square and of its positive part;
-    `rescore_null.npy` [2, S, R, A], sums of the change and of its positive part along random directions.
+    Leaves in the run directory, once whole:
+    - `<prefix>_scores.npy` [N, 2] or [N, 2 + L] of each boundary's own attribute, as HiGAN writes them: as drawn, all
+      rows moved, each row moved;
+    - `rescore_attribute.npy`, the scores of the codes as drawn;
+    - `rescore_effect.npy` [T, 3, B, P, A], sums over samples of the change, of its square and of its positive part;
+    - `rescore_null.npy` [2, S, R, A], sums of the change and of its positive part along random directions.
 
     Args:
         columns: the predictor's column of each entry's attribute.

@@ -79,7 +79,7 @@ def synthesize(
     Returns:
         The final arrays by name; nothing for a shard, whose chunks stay for ``gantk merge``.
     """
-    _check(source, plan, predictor)
+    check_plan(source, plan, predictor)
     work = _Work(run, source, plan, predictor)
     ledger = run.ledger(work.arrays(), source.total, plan.chunk)
     missing = ledger.missing()
@@ -124,7 +124,8 @@ class CommitsBehind:
         self._pending = None
 
 
-def _check(source: CodeSource, plan: SynthesisPlan, predictor: Any) -> None:
+def check_plan(source: CodeSource, plan: SynthesisPlan, predictor: Any = None) -> None:
+    """Say what of a plan cannot be done, before anything is written."""
     for name in plan.latents:
         if name not in source.spaces:
             known = ", ".join(source.spaces)
@@ -274,7 +275,7 @@ def structured(score_NA: Array, names: tuple[str, ...]) -> Array:
     return table
 
 
-# --- results for the page ----------------------------------------------------------------------------------------------
+# --- results for the page --------------------------------------------------------------------------------------------
 
 
 def summarize(run: Run, num: int, form: str, truncation: str) -> None:

@@ -1,0 +1,292 @@
+"""synthesize, rescore and manipulate as commands: what they leave, what they refuse, and what a kill cannot break."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from higan_cases import LAYERS, contents, direction, save_tiny, write_world
+
+from gantk import images
+from gantk.directions import save_direction
+from gantk.errors import GantkError
+from gantk.files import load_json, load_npy
+
+Gantk = Callable[..., tuple[int, str, str]]
+
+MODEL = "tiny.safetensors"
+CHUNKED = ["synthesize", MODEL, "--images", "--batch-size", "4", "--chunk", "4"]
+CHUNKED += ["--predict", "--predictor", "pred.py:score"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def gantk(gantk_command: Gantk, world: Path, monkeypatch: pytest.MonkeyPatch) -> Gantk:
+    monkeypatch.chdir(world)
+    return gantk_command
+
+
+def ok(result: tuple[int, str, str]) -> str:
+    code, out, err = result
+    assert code == 0, err
+    return out
+
+
+# --- synthesize ------------------------------------------------------------------------------------------------------
+
+
+def test_synthesize_leaves_arrays_images_and_a_page(gantk: Gantk, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = "synthesize tiny.safetensors -N 20 --latents z,w,wp --predict --predictor pred.py:score --preview 5"
+    ok(gantk(*words.split(), "-o", run))
+    assert load_npy(run / "wp.npy").shape == (20, LAYERS, 8)
+    assert len(list((run / "images").iterdir())) == 5
+    manifest = load_json(run / "synthesize.run.json")
+    assert manifest["state"] == "complete" and manifest["arguments"]["truncation"] == "0.7:4"
+    assert set(manifest["results"]["attributes"]) == {"red", "green", "blue", "contrast"}
+    page = (run / "synthesize.html").read_text()
+    assert "20 samples" in page and "gantk synthesize tiny.safetensors" in page
+    before = contents(run)
+    ok(gantk(*words.split(), "-o", run))  # the same again is done already
+    assert contents(run) == before
+
+
+def test_higan_spellings_are_taken(gantk: Gantk, tmp_path: Path) -> None:
+    ok(gantk("synthesize", "tiny.safetensors", f"--output_dir={tmp_path / 'a'}", "--num=3", "--generate_html",
+             "--save_raw_synthesis", "--html_name=viz.html", "--logfile_name=log.txt", "--generate_prediction",
+             "--predictor_name=pred.py:score", "--latent_space_type=z"))  # fmt: skip
+    ok(gantk("synthesize", "tiny.safetensors", "-o", tmp_path / "b", "--latent_codes_path", tmp_path / "a" / "w.npy",
+             "--latent_space_type=w", "--generate_style", "--skip_image"))  # fmt: skip
+    assert len(load_npy(tmp_path / "b" / "style05.npy")) == 3
+    assert not (tmp_path / "b" / "images").exists()
+    ok(gantk("rescore", "tiny.safetensors", "list.txt", "--num=4", "--layerwise_rescoring", "-o", tmp_path / "c",
+             "--predictor_name=pred.py:score"))  # fmt: skip
+    ok(gantk("manipulate", "tiny.safetensors", "list.txt", "--num=1", "--step=3", "--start_distance=-1",
+             "--end_distance=1", "--layerwise_manipulation", "--manipulate_layers=1-2", "--generate_html",
+             "--disable_manipulation_truncation", "-o", tmp_path / "d"))  # fmt: skip
+
+
+def test_shards_merge_to_the_same_bytes(gantk: Gantk, tmp_path: Path) -> None:
+    words = [*CHUNKED, "-N", 20]
+    ok(gantk(*words, "-o", tmp_path / "whole"))
+    for index in range(2):
+        ok(gantk(*words, "-o", tmp_path / "parts", "--shard", f"{index}/2"))
+    ok(gantk("merge", tmp_path / "parts"))
+    assert contents(tmp_path / "whole") == contents(tmp_path / "parts")
+    assert (tmp_path / "parts" / "synthesize.html").exists()
+
+
+def test_kill_nine_then_the_same_command_gives_the_same_bytes(gantk: Gantk, world: Path, tmp_path: Path) -> None:
+    words = [*CHUNKED, "-N", "48"]
+    ok(gantk(*words, "-o", tmp_path / "whole"))
+    broken = tmp_path / "broken"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gantk", *words, "-o", str(broken)],
+        cwd=world,
+        env={**os.environ, "TEST_SLEEP": "0.1"},
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while len(list(broken.glob("chunks/synthesize/attribute.*.npy"))) < 3:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (broken / "z.npy").exists()
+    code, _, err = gantk(*words, "-o", broken)
+    assert code == 0, err
+    assert "48/48" not in err  # it continued
+    assert contents(broken) == contents(tmp_path / "whole")
+    assert not list(broken.rglob("*.gantk-tmp"))
+
+
+def test_another_network_does_not_continue_a_run(gantk: Gantk, tmp_path: Path) -> None:
+    save_tiny(tmp_path / "a.safetensors", 0)
+    ok(gantk("synthesize", tmp_path / "a.safetensors", "-N", 4, "-o", tmp_path / "run"))
+    save_tiny(tmp_path / "a.safetensors", 1)
+    code, _, err = gantk("synthesize", tmp_path / "a.safetensors", "-N", 4, "-o", tmp_path / "run")
+    assert code == 2 and "weights" in err and "--overwrite" in err
+    ok(gantk("synthesize", tmp_path / "a.safetensors", "-N", 4, "-o", tmp_path / "run", "--overwrite"))
+
+
+# --- rescore and manipulate ------------------------------------------------------------------------------------------
+
+
+def test_rescore_leaves_scores_tables_and_a_page(gantk: Gantk, tmp_path: Path) -> None:
+    words = (
+        "rescore tiny.safetensors red.safetensors green.safetensors blue.safetensors -N 12 --batch-size 4 --layerwise"
+    )
+    out = ok(gantk(*words.split(), "--predictor", "pred.py:score", "--random", "2", "-o", tmp_path))
+    assert "Most relevant semantics" in out
+    assert load_npy(tmp_path / "red_w_scores.npy").shape == (12, 2 + LAYERS)
+    assert load_npy(tmp_path / "blue_z_scores.npy").shape == (12, 2)
+    assert load_npy(tmp_path / "red_w_boundary.npy").shape == (1, 8)
+    lines = (tmp_path / "rescore.csv").read_text().splitlines()
+    assert len(lines) == 4 and lines[0].startswith("rank,boundary,space,attribute,gain,")
+    results = load_json(tmp_path / "rescore.run.json")["results"]
+    assert len(results["cross_effect"]["values"]) == 3 and len(results["cross_effect"]["values"][0]) == 4
+    scores = load_npy(tmp_path / "red_w_scores.npy")
+    gain = np.maximum(scores[:, 1] - scores[:, 0], 0).mean()
+    assert next(b for b in results["boundaries"] if b["name"] == "red")["gain"] == pytest.approx(gain, rel=1e-5)
+    page = (tmp_path / "rescore.html").read_text()
+    assert "Where each attribute is stored" in page and "Entanglement" in page
+
+
+def test_manipulate_leaves_codes_images_animation_and_a_page(gantk: Gantk, tmp_path: Path) -> None:
+    words = "manipulate tiny.safetensors red.safetensors -N 2 -S 4 --layers 1-2 --animation gif --animation webp"
+    ok(gantk(*words.split(), "--start-distance", -2, "--end-distance", 2, "-o", tmp_path))
+    assert load_npy(tmp_path / "red_w_manipulated_wp.npy").shape == (2, 4, LAYERS, 8)
+    assert len(list((tmp_path / "images").glob("red_w_0000[01]_00[0-3].png"))) == 8
+    described = load_json(tmp_path / "manipulate.run.json")["results"]["directions"][0]
+    assert described["layers"] == [1, 2]
+    assert described["distances"] == pytest.approx([-2, -2 / 3, 2 / 3, 2])
+    assert described["animation"] == {"gif": "red_w.gif", "webp": "red_w.webp"}
+    assert "red_w.gif" in (tmp_path / "manipulate.html").read_text()
+
+
+def test_a_direction_brings_its_layers_and_range(gantk: Gantk, world: Path, tmp_path: Path) -> None:
+    save_direction(tmp_path / "glow.safetensors", direction("glow", layers=(2, 3), scale=1.5))
+    ok(gantk("manipulate", "tiny.safetensors", tmp_path / "glow.safetensors", "-N", 1, "-S", 3, "-o", tmp_path / "own"))
+    described = load_json(tmp_path / "own" / "manipulate.run.json")["results"]["directions"][0]
+    assert described["layers"] == [2, 3] and described["distances"] == [-1.5, 0.0, 1.5]
+    ok(gantk("manipulate", "tiny.safetensors", tmp_path / "glow.safetensors", "-N", 1, "-S", 3, "--layers", "0",
+             "-o", tmp_path / "told"))  # fmt: skip
+    assert load_json(tmp_path / "told" / "manipulate.run.json")["results"]["directions"][0]["layers"] == [0]
+
+
+def test_a_name_finds_a_shipped_direction(gantk: Gantk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANTK_HOME", str(tmp_path / "home"))
+    save_direction(tmp_path / "home" / "boundaries" / "tiny" / "glow.safetensors", direction("glow"))
+    ok(gantk("manipulate", "tiny.safetensors", "glow", "-N", 1, "-S", 2, "-o", tmp_path / "run"))
+    code, _, err = gantk("manipulate", "tiny.safetensors", "glov", "-N", 1, "-o", tmp_path / "none")
+    assert code == 2 and "'glow'" in err and not (tmp_path / "none").exists()
+
+
+def test_rows_of_a_file_with_several(gantk: Gantk, tmp_path: Path) -> None:
+    np.save(tmp_path / "many.npy", np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32))
+    words = ["manipulate", "tiny.safetensors", tmp_path / "many.npy", "-N", 1, "-S", 2]
+    ok(gantk(*words, "--rows", "1,3-4", "-o", tmp_path / "run"))
+    assert sorted(path.name for path in (tmp_path / "run").glob("*_boundary.npy")) == [
+        f"many_0{row}_w_boundary.npy" for row in (1, 3, 4)
+    ]
+    code, _, err = gantk(*words, "--rows", "7", "-o", tmp_path / "none")
+    assert code == 2 and "rows are 0 to 4" in err and not (tmp_path / "none").exists()
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+RESCORE = f"rescore {MODEL} --predictor pred.py:score"
+MANIPULATE = f"manipulate {MODEL}"
+SYNTHESIZE = f"synthesize {MODEL}"
+REFUSED = {
+    "nothing to draw": (2, "--num", SYNTHESIZE),
+    "missing codes": (1, "absent.npy does not exist", f"{SYNTHESIZE} -N 5 -i absent.npy"),
+    "codes of another width": (1, r"\(3, 11\).*\[N, 6\]", f"{SYNTHESIZE} -i wide.npy"),
+    "a missing model": (2, "absent.pkl", "synthesize absent.pkl -N 5"),
+    "a truncated model": (1, "half.safetensors", "synthesize half.safetensors -N 5"),
+    "latents that are none": (2, "'q'", f"{SYNTHESIZE} -N 5 --latents z,q"),
+    "latents before the codes": (2, "'z'", f"{SYNTHESIZE} -i w.npy --latent-space-type w --latents z"),
+    "a shard that is none": (2, "3/2", f"{SYNTHESIZE} -N 5 --shard 3/2"),
+    "a truncation that is none": (2, "'much'", f"{SYNTHESIZE} -N 5 --truncation much"),
+    "a label for no classes": (2, "not conditional", f"{SYNTHESIZE} -N 5 --label 3"),
+    "an unknown predictor": (2, "'nobody'", f"{SYNTHESIZE} -N 5 --predict --predictor nobody"),
+    "a missing list": (2, "absent.txt", f"{RESCORE} absent.txt"),
+    "an empty list": (2, "empty.txt", f"{RESCORE} empty.txt"),
+    "a malformed list": (2, "bad.txt.*2", f"{RESCORE} bad.txt"),
+    "an attribute nobody knows": (2, "--score glow=ATTRIBUTE", f"{RESCORE} glow.npy"),
+    "a score for nobody": (2, "names no boundary", f"{RESCORE} red.safetensors --score x=red"),
+    "a score without a name": (2, "NAME=ATTRIBUTE", f"{RESCORE} red.safetensors --score red"),
+    "a boundary of another width": (1, "another network", f"{MANIPULATE} wide_boundary.npy"),
+    "a forbidden global": (1, "os|posix|system", f"{MANIPULATE} evil.npy"),
+    "layers out of range": (2, "out of range", f"{MANIPULATE} red.safetensors --layers 3-9"),
+    "reversed layers": (2, "reversed", f"{MANIPULATE} red.safetensors --layers 3-1"),
+    "layers of z": (2, "feeds every layer", f"{MANIPULATE} blue.safetensors --layers 1"),
+    "a motion of StyleGAN2": (2, "StyleGAN3", f"{MANIPULATE} red.safetensors --rotate 10"),
+    "a condition that is all": (2, "Nothing", f"{MANIPULATE} red.safetensors --condition red.safetensors"),
+    "the same twice": (2, "leave one", f"{MANIPULATE} red.safetensors red.safetensors"),
+    "absolute inside wp": (2, "absolute", f"{MANIPULATE} red.safetensors --absolute --layers 1"),
+    "an animation without images": (2, "images", f"{MANIPULATE} red.safetensors --skip-image --animation gif"),
+}
+
+
+@pytest.fixture(scope="module")
+def bad(world: Path) -> Path:
+    np.save(world / "wide.npy", np.zeros((3, 11), np.float32))
+    np.save(world / "w.npy", np.zeros((3, 8), np.float32))
+    np.save(world / "wide_boundary.npy", np.ones((1, 11), np.float32))
+    np.save(world / "glow.npy", np.ones((1, 8), np.float32))
+    (world / "half.safetensors").write_bytes((world / "tiny.safetensors").read_bytes()[:-100])
+    (world / "empty.txt").write_text("")
+    (world / "bad.txt").write_text("(red, w): red.safetensors\nnonsense\n")
+    header = b"{'descr': '|O', 'fortran_order': False, 'shape': (), }"
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    evil = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + pickle.dumps(_Evil(), protocol=3)
+    (world / "evil.npy").write_bytes(evil)
+    return world
+
+
+class _Evil:
+    def __reduce__(self) -> Any:
+        return os.system, ("touch pwned",)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_one_sentence(case: str, gantk: Gantk, bad: Path, tmp_path: Path) -> None:
+    code, message, words = REFUSED[case]
+    found, _, err = gantk(*words.split(), "-o", tmp_path / "run")
+    lines = [line for line in err.splitlines() if line.startswith("Error: ")]
+    assert found == code, err
+    assert len(lines) == 1 and "Traceback" not in err
+    assert re.search(message, lines[0]), lines[0]
+    assert not (tmp_path / "run").exists(), "nothing half-written"
+    assert not (bad / "pwned").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "state", "sentence"),
+    [
+        (GantkError("The disk is full."), 1, "failed", "The disk is full."),
+        (KeyboardInterrupt(), 130, "interrupted", "The same command continues in"),
+    ],
+)
+def test_what_stops_midway_is_said_and_continued(
+    error: BaseException,
+    code: int,
+    state: str,
+    sentence: str,
+    gantk: Gantk,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = [*CHUNKED, "-N", 12, "--workers", 1]
+    ok(gantk(*words, "-o", tmp_path / "whole"))
+    encode, calls = images.encode, []
+
+    def failing(*arguments: Any) -> bytes:
+        calls.append(0)
+        if len(calls) == 7:
+            raise error
+        return encode(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "encode", failing)
+        found, _, err = gantk(*words, "-o", tmp_path / "run")
+    assert found == code and sentence in err and "Traceback" not in err
+    assert load_json(tmp_path / "run" / "synthesize.run.json")["state"] == state
+    assert not (tmp_path / "run" / "z.npy").exists() and not list(tmp_path.rglob("*.gantk-tmp"))
+    ok(gantk(*words, "-o", tmp_path / "run"))
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
