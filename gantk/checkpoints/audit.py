@@ -13,7 +13,7 @@ from gantk.checkpoints.stand_ins import ALLOWED, ARRAYS
 from gantk.checkpoints.unpickle import LOAD_FROM_BYTES, STREAM_MAGIC, ZipMembers, container_kind, npy_body, open_bytes
 from gantk.errors import GantkError
 
-MOST_OPCODES = 2_000_000
+MOST_OPCODES = 500_000
 DEEPEST = 4
 
 

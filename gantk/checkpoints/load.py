@@ -59,6 +59,8 @@ _EARLY = "synthesis.early_layer.const"
 _TF_MOD = "synthesis/4x4/Conv/mod_weight"
 FORMATS: tuple[Format, ...] = (
     Format("nvidia-stylegan2", ("nvidia",), ("synthesis.b4.const",), (), "nvidia:read_stylegan2"),
+    Format("nvidia-stylegan3", ("nvidia",), ("synthesis.input.freqs",), (), "stylegan3:read_nvidia"),
+    Format("hammer-stylegan3", (), ("synthesis.early_layer.frequency", "w_avg"), (), "stylegan3:read_hammer"),
     Format("tensorflow-stylegan2", ("tensorflow",), (_TF_MOD,), ("synthesis/ToRGB_lod*",), "tensorflow:read_stylegan2"),
     Format("rosinality-stylegan2", (), ("input.input", "conv1.conv.weight"), (), "rosinality:read_stylegan2"),
     Format("higan-stylegan2", (), (_EARLY, "mapping.dense0.fc.weight"), (), "genforce:read_higan_stylegan2"),
@@ -209,15 +211,13 @@ def build_generator(checkpoint: Checkpoint) -> Generator:
 
     The state dict must fill the network exactly: every parameter present with its shape, nothing left over.
     """
-    import torch
-
+    from gantk.checkpoints.frugal import frugal
     from gantk.generators.registry import build
 
     _check_sizes(checkpoint.config)
     try:
-        with torch.device("meta"):  # shapes first, so that no file can make gantk allocate what it does not contain
-            _compare(checkpoint, build(checkpoint.family, checkpoint.config))
-        generator = build(checkpoint.family, checkpoint.config)
+        with frugal(sum(tensor.numel() for tensor in checkpoint.state.values())):
+            generator = build(checkpoint.family, checkpoint.config)
         fill(generator, checkpoint)
     except (TypeError, ValueError, RuntimeError, KeyError, IndexError, OverflowError) as error:
         raise GantkError(
