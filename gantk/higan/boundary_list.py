@@ -1,8 +1,8 @@
 """Boundary lists: the text file of HiGAN that names directions, their spaces and files, read strictly.
 
-    # one entry per line; blank lines and comments are skipped
-    (indoor_lighting, w): boundaries/indoor_lighting_w_boundary.npy
-    DISABLE(wood, w): boundaries/wood_w_boundary.npy
+# one entry per line; blank lines and comments are skipped
+(indoor_lighting, w): boundaries/indoor_lighting_w_boundary.npy
+DISABLE(wood, w): boundaries/wood_w_boundary.npy
 """
 
 from __future__ import annotations

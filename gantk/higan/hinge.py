@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -266,7 +265,7 @@ class _Hessian:
     def forget(self) -> None:
         """Start afresh, so that rounding does not pile up."""
         self.inside_N: Tensor | None = None
-        self.square_DD: Any = None
+        self.square_DD = self.sum_D = self.x_ND[:0, :0]
 
     def direction(self, rows_M: Tensor, grad_w_D: Tensor, grad_b: Tensor, delta: float) -> tuple[Tensor, Tensor]:
         """Solve (I + Z^T Z / delta) dw + Z^T 1 db / delta = -g_w and its row for the bias."""

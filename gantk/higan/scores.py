@@ -110,7 +110,9 @@ def from_content(content: Any, stem: str, source: str) -> Scores:
 def _from_array(array: npt.NDArray[Any], stem: str, source: str) -> dict[str, Column]:
     if array.dtype.names is not None:
         if array.ndim != 1:
-            raise GantkError(f"{source} is a structured array of shape {array.shape}: one record per sample is expected.")
+            raise GantkError(
+                f"{source} is a structured array of shape {array.shape}: one record per sample is expected."
+            )
         columns: dict[str, Column] = {}
         for name in array.dtype.names:
             columns.update(_from_array(array[name], name, source))

@@ -102,10 +102,8 @@ def select(
         )
     if labels:
         return _by_label(value, valid, what)
-    if compat:
-        order = np.argsort(value)[::-1]
-    else:
-        order = np.argsort(-value.astype(np.float64), kind="stable")
+    falling = -value.astype(np.float64)
+    order = np.argsort(value)[::-1] if compat else np.argsort(falling, kind="stable")
     count = int(len(value) * chosen) if chosen <= 1 else int(chosen)
     count = min(count, len(value) // 2)
     if count == 0 or value[order[0]] == value[order[-1]]:

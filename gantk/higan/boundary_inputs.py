@@ -1,0 +1,110 @@
+"""What a boundary search reads: latent codes, which space they are of, and the directions to project out.
+
+Legend: N samples, L rows of wp, D the width of a code.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.directions import load_direction
+from gantk.errors import GantkError, UsageError
+from gantk.files import load_npy
+from gantk.latents import parse_layers
+
+SPACES = ("z", "w", "wp")
+
+
+def read_codes(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
+    """Return the codes in a .npy, [N, D] or [N, L, D], memory-mapped.
+
+    Raises:
+        GantkError: the file is missing, damaged, or holds something else.
+    """
+    codes = load_npy(path, mmap=True)
+    if codes.dtype.kind != "f" or codes.ndim < 2 or 0 in codes.shape:
+        raise GantkError(
+            f"{os.fspath(path)} holds {codes.dtype} of shape {codes.shape}: "
+            "latent codes are floating-point numbers [N, D] or [N, L, D]."
+        )
+    return codes.reshape(len(codes), -1, codes.shape[-1]) if codes.ndim > 3 else codes
+
+
+def space_of(codes: npt.NDArray[Any], path: str | os.PathLike[str], given: str | None = None) -> str:
+    """Return the space of the codes: as given, by the shape, by the file's name (w.npy), or by their lengths.
+
+    Raises:
+        UsageError: the space that is given does not have such codes.
+    """
+    rows = codes.ndim == 3
+    if given is not None:
+        if rows != (given == "wp"):
+            form = "[N, L, D]" if given == "wp" else "[N, D]"
+            raise UsageError(
+                f"{os.fspath(path)} has the shape {codes.shape}, and codes of {given} have {form}: "
+                "check --latent-space-type."
+            )
+        return given
+    if rows:
+        return "wp"
+    words = re.split(r"[^a-z]+", Path(path).stem.lower())
+    named = [space for space in ("z", "w") if space in words]
+    if len(named) == 1:
+        return named[0]
+    # The original programs keep z on the sphere of radius sqrt(D); mapped codes are not all of one length.
+    lengths = np.linalg.norm(np.asarray(codes[:256], dtype=np.float64), axis=1)
+    return "z" if np.allclose(lengths, np.sqrt(codes.shape[-1]), rtol=1e-3) else "w"
+
+
+def read_layers(layers: str | None, codes: npt.NDArray[Any]) -> tuple[int, ...] | None:
+    """Return the rows of wp that a layer list names.
+
+    Raises:
+        UsageError: the codes have no rows to choose from, or the list is wrong.
+    """
+    if layers is None:
+        return None
+    if codes.ndim < 3:
+        raise UsageError(
+            f"Layers {layers} cannot be chosen: there is one code per sample here. Give wp, or leave them."
+        )
+    return parse_layers(layers, codes.shape[1])
+
+
+def read_conditions(
+    names: Iterable[str], scores: Mapping[str, Any], shape: tuple[int, ...], space: str
+) -> dict[str, npt.NDArray[np.float64] | None]:
+    """Return what to project out: name -> vectors [1, D] or [1, L, D], or None for a score of this run.
+
+    Args:
+        names: a score of this run, or a direction by file or name; each row of a file with several is a condition.
+        scores: the scores of this run.
+        shape: of one sample's code, (D,) or (L, D).
+        space: of the codes.
+
+    Raises:
+        UsageError: nothing has that name, or it is of another space or width.
+    """
+    found: dict[str, npt.NDArray[np.float64] | None] = {}
+    for name in names:
+        if name in scores:
+            found[name] = None
+            continue
+        direction = load_direction(name, space=None)
+        usable = direction.space == space or (direction.space, space) == ("w", "wp")
+        if not usable or direction.width != shape[-1] or direction.vectors.shape[1:-1] not in ((), shape[:-1]):
+            raise UsageError(
+                f"The condition {name} is a {direction.space}-direction of shape {direction.vectors.shape[1:]}, "
+                f"and the latents are {space} of shape {shape}: give one of the same space and network."
+            )
+        for row in range(len(direction)):
+            key = direction.name if len(direction) == 1 else f"{direction.name}[{row}]"
+            found[key] = direction.vectors[row : row + 1].astype(np.float64)
+    return found
