@@ -19,9 +19,7 @@ from gantk.errors import GantkError
 
 LONGEST_NAME = 300  # characters of "module.name"; real ones have fewer than 60
 LONGEST_INTEGER = 64  # bytes
-MOST_STEPS = (
-    2_000_000  # opcodes in one file; the largest public checkpoints have some 10^5, and a step makes at most 300 bytes
-)
+MOST_STEPS = 500_000  # opcodes in one file; public checkpoints have some 10^4, and a step makes at most 300 bytes
 
 # What a file may cause beyond its own length: views of one storage by several tensors, containers copied by a
 # constructor.
