@@ -59,7 +59,7 @@ def test_synthesize_leaves_arrays_images_and_a_page(gantk: Gantk, tmp_path: Path
     assert manifest["state"] == "complete" and manifest["arguments"]["truncation"] == "0.7:4"
     assert set(manifest["results"]["attributes"]) == {"red", "green", "blue", "contrast"}
     page = (run / "synthesize.html").read_text()
-    assert "20 samples" in page and "gantk synthesize tiny.safetensors" in page
+    assert "5 of 20 samples" in page and "<span>tiny.safetensors</span>" in page
     before = contents(run)
     ok(gantk(*words.split(), "-o", run))  # the same again is done already
     assert contents(run) == before

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, numbers, texts
 from gantk.reports.sections import (
@@ -60,10 +61,14 @@ def build(run: RunRecord) -> Page:
     first = int(results.get("first_index") or 0)
     sections: list[Section] = []
     pictures, named = contact_sheet(run, results.get("images"), first)
+    made = read_number(results.get("num"))
+    named = max(named, int(made) if made is not None else 0)  # a preview is a part of them
     if pictures:
-        caption = f"{len(pictures)} of {named} samples" if named > len(pictures) else f"All {named} samples"
+        made = results.get("num")
+        total = made if isinstance(made, int) else named
+        caption = f"All {total} samples" if len(pictures) == total else f"{len(pictures)} of {total} samples"
         caption += f", numbered by their place in the seed's sequence (seed {run.manifest.get('seed', 'unknown')})."
-        if results.get("truncation"):
+        if results.get("truncation") not in (None, "", "none"):
             caption += f" Truncation: {results['truncation']}."
         sections.append(Sheet(pictures, "Samples", caption))
     elif run.manifest.get("state", "complete") == "complete":
