@@ -397,3 +397,27 @@ def test_directions_are_found_by_name(pulled: Path) -> None:
 def test_another_networks_direction_is_refused(direction: Direction, spec: dict[str, Any], message: str) -> None:
     with pytest.raises(GantkError, match=message):
         check_generator(direction, generator(**spec), force=True)  # widths must fit even then
+
+
+def test_a_direction_of_another_generator_is_refused_unless_forced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from generator_cases import tiny
+
+    from gantk.generators import probe as probes
+
+    network = tiny("stylegan2-skip")
+    made = Direction("light", "boundary", "w", np.ones((1, network.spec.w_dim)), probe=probes.probe(network))
+    path = save_direction(tmp_path / "light.safetensors", made)
+    asked = []
+    real = probes.probe
+    monkeypatch.setattr(probes, "probe", lambda generator: asked.append(1) or real(generator))
+    for _ in range(2):
+        assert load_direction(path, network).name == "light"
+    assert len(asked) == 1  # remembered
+    with torch.no_grad():
+        network.get_parameter("synthesis.const").mul_(-2.0)
+    with pytest.raises(GantkError, match=r"w-boundary 'light' was made for another generator \(.*force it"):
+        load_direction(path, network)
+    assert load_direction(path, network, force=True).name == "light"
+    assert len(asked) == 2
