@@ -28,6 +28,7 @@ _STYLED: dict[str, Any] = {"w_dim": 5, "mapping_layers": 2, "mapping_width": 7}
 
 # name of the case: (family, its configuration as a file would hold it)
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
+    "demo-oracle": ("demo-oracle", {"resolution": 16}),
     "stylegan2-skip": ("stylegan2", _SMALL | {"truncation_psi": 0.7}),
     "stylegan2-resnet": ("stylegan2", _SMALL | _EMBED | {"architecture": "resnet", "conv_clamp": 256.0}),
     "stylegan2-orig": ("stylegan2", _SMALL | _JOINT | _BARE | {"architecture": "orig"}),

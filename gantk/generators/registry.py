@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
 FAMILIES: dict[str, str] = {
+    "demo-oracle": "gantk.demo.oracle:DemoOracle",
     "pggan": "gantk.generators.pggan:PGGAN",
     "stylegan": "gantk.generators.stylegan:StyleGAN",
     "stylegan2": "gantk.generators.stylegan2:StyleGAN2",
