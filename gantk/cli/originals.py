@@ -45,11 +45,19 @@ def model_stem(model: str) -> str:
 
 
 def predictor_for(name: str | None, model: str, generator: Generator) -> Predictor:
-    """The predictor that ``--predictor`` names, on the generator's device; "scene" is HiGAN's name for Places365."""
+    """The predictor that ``--predictor`` names, on the generator's device.
+
+    "scene" is HiGAN's name for Places365, "truth" the exact factors of demo-oracle. By default the oracle is judged by
+    the truth, the other bundled models by the bundled predictor, and any other by Places365.
+    """
     from gantk.predictors.load import load_predictor
 
     if name is None:
-        name = "demo" if model.startswith("demo") else "places365"
+        name = "truth" if model == "demo-oracle" else "demo" if model.startswith("demo") else "places365"
+    if name == "truth":
+        from gantk.demo.truth import ExactFactors
+
+        return ExactFactors(generator)
     return load_predictor("places365" if name == "scene" else name, generator.device).eval()
 
 

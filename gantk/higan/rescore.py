@@ -40,7 +40,7 @@ from gantk.higan.gains import (
     standardize,
 )
 from gantk.higan.restart import first_layer
-from gantk.higan.synthesize import array_of, structured
+from gantk.higan.synthesize import array_of, knows_codes, structured
 from gantk.images import as_saved
 from gantk.latents import random_normal
 from gantk.runs import SUM, Ledger, Run, progress
@@ -189,6 +189,9 @@ class _Rescoring:
         yield 0, None
         if not self.plan.layerwise or all(space == "z" for space in self.spaces):
             return
+        if knows_codes(self.predictor):  # nothing is rendered
+            yield from ((1 + row, None) for row in self.rows)
+            return
         state: State | None = None
         for row in self.rows:
             layer = first_layer(self.generator, [row])
@@ -219,8 +222,11 @@ class _Rescoring:
         return sums
 
     def _score(self, wp_NLD: Tensor, start: State | None, bar: Any) -> Array:
-        image_NCHW = self.generator.synthesize(wp_NLD, start=start)
-        score_NA = array_of(self.predictor.attributes(as_saved(image_NCHW)))
+        if knows_codes(self.predictor):
+            score_NA = array_of(self.predictor.attributes_of_codes(wp_NLD))
+        else:
+            image_NCHW = self.generator.synthesize(wp_NLD, start=start)
+            score_NA = array_of(self.predictor.attributes(as_saved(image_NCHW)))
         bar.update(len(score_NA))
         return score_NA
 

@@ -197,10 +197,16 @@ class _Work:
     def _render(
         self, codes: Codes, first: int, parts: dict[str, list[Array]], writer: ImageWriter
     ) -> list[Future[Path]]:
-        image_NCHW = self.generator.synthesize(codes.wp)
+        by_code = knows_codes(self.predictor)
+        image_NCHW = None
+        if not by_code or self.as_array or first < self.imaged:
+            image_NCHW = self.generator.synthesize(codes.wp)
         if self.predictor is not None:
-            for name, score in predict(self.predictor, image_NCHW).items():
+            scored = predict_codes(self.predictor, codes.wp) if by_code else predict(self.predictor, image_NCHW)
+            for name, score in scored.items():
                 parts[name].append(score)
+        if image_NCHW is None:
+            return []
         count = min(len(image_NCHW), self.imaged - first)
         if not self.as_array and count < 1:
             return []
@@ -254,7 +260,7 @@ def score_tables(predictor: Any) -> dict[str, tuple[str, ...]]:
     }
 
 
-def predict(predictor: Any, image_NCHW: Tensor) -> dict[str, Array]:
+def predict(predictor: Any, image_NCHW: Any) -> dict[str, Array]:
     """Score images as a predictor sees their files, in uint8: structured arrays [N] with a field per name."""
     seen = as_saved(image_NCHW)
     tables = {}
@@ -265,6 +271,16 @@ def predict(predictor: Any, image_NCHW: Tensor) -> dict[str, Array]:
     if not tables:
         raise UsageError(f"The predictor {predictor.name} scores neither attributes nor categories: choose another.")
     return tables
+
+
+def knows_codes(predictor: Any) -> bool:
+    """Whether a predictor scores codes instead of images: the exact factors of a generator that knows them."""
+    return hasattr(predictor, "attributes_of_codes")
+
+
+def predict_codes(predictor: Any, wp_NLD: Tensor) -> dict[str, Array]:
+    """Scores of codes by a predictor that knows them."""
+    return {"attribute": structured(array_of(predictor.attributes_of_codes(wp_NLD)), predictor.attribute_names)}
 
 
 def structured(score_NA: Array, names: tuple[str, ...]) -> Array:

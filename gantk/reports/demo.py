@@ -9,6 +9,7 @@ Reads of `results`, all optional:
                       heat_map: {rows, columns, values, caption, row_name, column_name, quantity, scale, limit,
                       diagonal}}]
     images          [path]: a contact sheet to begin with
+    images_caption  text below it
     sliders         the `directions` of manipulate, shown at once
     entanglement    {boundaries: [B], attributes: [A], values: [B][A], standardized}
     layers          {names: [A], layers: [L], values: [A][L], caption}: what is stored where
@@ -110,7 +111,7 @@ def build(run: RunRecord) -> Page:
             Sheet(
                 pictures,
                 "Samples",
-                "What the bundled generator draws; every one of these is computed, none is a render.",
+                str(results.get("images_caption") or "What the generator draws."),
                 96,
             )
         )

@@ -20,6 +20,8 @@ BUILDERS = {
     "manipulate": "gantk.reports.manipulate:build",
     "demo": "gantk.reports.demo:build",
 }
+PAGE_NAMES = {"demo": "index"}
+"""Pages that are not named after their command: the tour's is the index of what it made."""
 OTHER = "gantk.reports.generic:build"
 """What a command without a builder of its own gets: its settings, its results as far as they are numbers, its
 images."""
@@ -39,7 +41,7 @@ def render(run_dir: Path | str, command: str) -> Path:
         GantkError: there is no such run, its manifest is damaged, or an image it names cannot be read.
     """
     run = RunRecord.read(run_dir, command)
-    return builder_of(run.command)(run).write(run.directory / f"{run.command}.html")
+    return builder_of(run.command)(run).write(run.directory / f"{PAGE_NAMES.get(run.command, run.command)}.html")
 
 
 def render_index(run_dir: Path | str) -> Path | None:

@@ -1,0 +1,69 @@
+"""`gantk demo`: the whole tour on the bundled generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from gantk.cli.options import examples, output_dir_option, overwrite_option, seed_option
+
+
+@click.command(epilog=examples("gantk demo", "gantk demo --full -o runs/tour", "gantk demo --model demo-oracle"))
+@output_dir_option("gantk-demo")
+@click.option(
+    "--model", default="demo", show_default=True, metavar="MODEL", help="demo-oracle knows the truth exactly."
+)
+@click.option("--predictor", default=None, metavar="NAME", help="What scores the images; default: as in synthesize.")
+@click.option("--full", is_flag=True, help="All factors and ten times the samples.")
+@seed_option()
+@overwrite_option()
+def command(output_dir: str, model: str, predictor: str | None, full: bool, seed: int, overwrite: bool) -> None:
+    """Take the whole tour: samples, boundaries, where they are stored, what they move, and how that compares with the
+    truth.
+
+    Open index.html in the output directory. Every step is a command of its own with its own page, which says how to
+    type it.
+    """
+    from pathlib import Path
+
+    from gantk.demo.tour import Tour, take
+    from gantk.demo.tour_higan import STEPS
+    from gantk.runs import Run
+
+    directory = Path(output_dir)
+    again = ["--overwrite"] if overwrite else []
+
+    def call(words: Sequence[str]) -> None:
+        _call([*words, *(again if words[0] != "train-boundary" else [])])
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    arguments = {"model": model, "predictor": predictor, "full": full, "seed": seed}
+    with Run.begin(directory, "demo", arguments, seed, overwrite=overwrite) as run:
+        tour = Tour(directory, model, predictor, full, seed, call, say)
+        take(tour, STEPS, run)
+        finish(run)
+    click.echo(f"Open {directory / 'index.html'}")
+
+
+def finish(run: object) -> None:
+    """Write the tour's page, which is also the index."""
+    from gantk.cli.originals import write_page
+    from gantk.runs import Run
+
+    assert isinstance(run, Run)
+    write_page(run)
+
+
+def _call(words: Sequence[str]) -> None:
+    """Run another command in this process; what it records is the line that would have been typed."""
+    from gantk.cli.main import cli
+    from gantk.command_line import command_line
+
+    token = command_line.set(tuple(words))
+    try:
+        cli.main(args=list(words), prog_name="gantk", standalone_mode=False)
+    finally:
+        command_line.reset(token)

@@ -1,0 +1,316 @@
+"""HiGAN's part of the tour: samples, a boundary per factor, where each is stored, what it moves, and the truth.
+
+Legend: N samples, B boundaries, F factors, L rows of wp, D the width of w.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.demo.renderer import FACTOR_NAMES, FACTORS
+from gantk.demo.tour import Chapter, Step, Tour
+from gantk.directions import Direction, load_direction
+from gantk.files import load_npy
+from gantk.higan.gains import deviations, standardize
+from gantk.higan.rescore import BASE, EFFECT
+
+Array = npt.NDArray[Any]
+
+# What the short tour is about; --full takes all factors. Some of each group.
+FEW = ("horizon", "house_size", "mountain", "trees", "time_of_day", "season", "window_light")
+SHOWN = ("time_of_day", "season", "trees", "house_size")
+SAMPLES, BOUNDARIES, FRESH, RESCORE, MANIPULATION = "samples", "boundaries", "fresh", "rescore", "manipulation"
+GROUPS = ("layout", "objects", "attributes")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    samples: int
+    preview: int
+    fresh: int
+    rescored: int
+    random: int
+    resamples: int
+
+
+def size_of(tour: Tour) -> Size:
+    """The short tour fits into a minute of two cores."""
+    return Size(20000, 96, 2000, 256, 16, 5) if tour.full else Size(2000, 48, 256, 32, 4, 5)
+
+
+def factors_of(tour: Tour) -> tuple[str, ...]:
+    """The factors the tour has boundaries of."""
+    return FACTOR_NAMES if tour.full else FEW
+
+
+def samples(tour: Tour) -> Chapter:
+    """Draw the samples everything is found in, and other ones to test it on."""
+    size = size_of(tour)
+    shared = ["--generate-prediction", *tour.judged(), "--latents", "w", "--batch-size", "32"]
+    words = ["synthesize", tour.model, "--num", str(size.samples), "--seed", str(tour.seed), *shared]
+    tour.call([*words, "--preview", str(size.preview), "-o", str(tour.folder(SAMPLES))])
+    words = ["synthesize", tour.model, "--num", str(size.fresh), "--seed", str(tour.seed + 1), *shared]
+    tour.call([*words, "--preview", "0", "-o", str(tour.folder(FRESH))])
+    results = tour.results(SAMPLES, "synthesize")
+    tour.found["exact"] = results["predictor"] == "truth"
+    page = tour.found.setdefault("page", {})
+    page["images"] = [tour.relative(SAMPLES, name) for name in results["images"]]
+    page["images_caption"] = (
+        "What the renderer draws for these codes."
+        if tour.found["exact"]
+        else "What the generator draws: every one of these comes out of the network, none is a render."
+    )
+    page["truth"] = (
+        "This is `demo-oracle`, the renderer itself: its factors, boundaries and layers are **known exactly**, and "
+        "every figure below is measured against them."
+        if tour.found["exact"]
+        else "This generator was trained on pictures alone and nobody told it what is in them. What its images show is "
+        "the **estimate** of a predictor that was trained on renders with known factors."
+    )
+    who = "known exactly" if tour.found["exact"] else f"read from each image by the predictor `{results['predictor']}`"
+    return {
+        "title": "What the samples show",
+        "text": f"{size.samples} codes were drawn and the factors of each sample {who}.",
+        "page": tour.relative(SAMPLES, "synthesize.html"),
+        "link": "All samples and how their factors are distributed",
+    }
+
+
+def boundaries(tour: Tour) -> Chapter:
+    """A boundary per factor, tested on samples it never saw."""
+    size, factors = size_of(tour), factors_of(tour)
+    named = [word for factor in factors for word in ("--score-name", factor)]
+    words = ["train-boundary", str(tour.folder(SAMPLES) / "w.npy"), str(tour.folder(SAMPLES) / "attribute.npy")]
+    words += [*named, "--chosen-num-or-ratio", "0.25", "--resamples", str(size.resamples), "--model", tour.model]
+    tour.call([*words, "--seed", str(tour.seed), "-o", str(tour.folder(BOUNDARIES))])
+    results = tour.results(BOUNDARIES, "train-boundary")
+    by_name = {entry["name"]: entry for entry in results["attributes"]}
+    found = {factor: load_boundary(tour, factor) for factor in factors}
+    tour.found["boundaries"] = found
+    fresh_w = load_npy(tour.folder(FRESH) / "w.npy")
+    fresh = load_npy(tour.folder(FRESH) / "attribute.npy")
+    exact = exact_directions(tour)
+    rows = []
+    tested = {}
+    for factor in factors:
+        entry = by_name[factor]
+        tested[factor] = test(found[factor], fresh_w, fresh[factor], entry.get("threshold"))
+        row = [factor, group_of(factor), tested[factor].accuracy, tested[factor].auc, entry.get("stability")]
+        if exact is not None:
+            row.append(abs(float(exact[factor] @ found[factor].vectors[0])))
+        rows.append(row)
+    columns = ["factor", "group", "accuracy", "AUC", "stability"] + ["alignment with the truth"] * (exact is not None)
+    whose = "exact factors" if tour.found["exact"] else "predictor's estimates"
+    caption = (
+        f"Accuracy and AUC on {len(fresh)} fresh samples against the {whose}; stability is the cosine between "
+        "boundaries of resampled splits."
+    )
+    mean = float(np.mean([part.auc for part in tested.values()]))
+    headline = [{"value": mean, "name": "mean AUC", "note": f"{len(factors)} boundaries on fresh samples"}]
+    if exact is not None:
+        alignment = float(np.mean([row[-1] for row in rows]))
+        headline.append({"value": alignment, "name": "mean alignment", "note": "cosine with the exact directions"})
+    tour.found["headline"] = headline
+    hardest = min(tested, key=lambda factor: tested[factor].auc)
+    tour.found["findings"] = [
+        f"A plane in w tells each of {len(factors)} factors apart with a mean AUC of **{mean:.3f}** on samples it never "
+        f"saw; the hardest is `{hardest}` ({tested[hardest].auc:.3f})."
+    ]
+    return {
+        "title": "A boundary for each factor",
+        "text": "For each factor a plane is found in w that has samples with much of it on one side and with little of "
+        "it on the other. Its normal is the direction in which the factor grows.",
+        "table": {"columns": columns, "rows": rows, "caption": caption},
+        "page": tour.relative(BOUNDARIES, "train-boundary.html"),
+        "link": "All figures of the boundaries",
+    }
+
+
+def rescoring(tour: Tour) -> Chapter:
+    """Move along every boundary, on all rows and row by row, and look at every factor."""
+    size, found = size_of(tour), tour.found["boundaries"]
+    distance = typical_distance(found, load_npy(tour.folder(SAMPLES) / "w.npy", mmap=True))
+    words = ["rescore", tour.model, str(tour.folder(BOUNDARIES) / "boundary_list.txt"), "--layerwise-rescoring"]
+    words += ["--num", str(size.rescored), "--random", str(size.random), "--distance", f"{distance:.3g}"]
+    words += ["--seed", str(tour.seed + 1), *tour.judged(), "--batch-size", "32", "-o", str(tour.folder(RESCORE))]
+    tour.call(words)
+    results = tour.results(RESCORE, "rescore")
+    names = [entry["name"] for entry in results["boundaries"]]
+    base = load_npy(tour.folder(RESCORE) / f"{BASE}.npy")
+    effect = load_npy(tour.folder(RESCORE) / f"{EFFECT}.npy")
+    change_BPF = standardize(effect[0, 0] / len(base), deviations(base))
+    attributes = list(base.dtype.names or ())
+    own = [attributes.index(name) for name in names]
+    by_row = np.stack([np.maximum(change_BPF[b, 1:, own[b]], 0) for b in range(len(names))])
+    page = tour.found["page"]
+    page["layers"] = {
+        "names": names,
+        "layers": results["layer_names"],
+        "values": by_row,
+        "caption": "Change of each factor, in its standard deviations, when one row of wp alone moves; coarse to fine.",
+        "quantity": "standard deviations",
+    }
+    columns = own + [column for column in range(len(attributes)) if column not in own]
+    page["entanglement"] = {
+        "boundaries": names,
+        "attributes": [attributes[column] for column in columns],
+        "values": change_BPF[:, 0][:, columns],
+        "standardized": True,
+    }
+    clean = purity(change_BPF[:, 0], own)
+    right = sum(int(np.abs(change_BPF[b, 0]).argmax()) == own[b] for b in range(len(names)))
+    tour.found["headline"].append(
+        {"value": f"{right} of {len(names)}", "name": "clean boundaries", "note": "move their own factor the most"}
+    )
+    tour.found["findings"] += [leaks(names, attributes, change_BPF[:, 0], own), *where(names, by_row, results)]
+    rows = [where_row(names[b], by_row[b], results["layer_names"], tour) + [float(clean[b])] for b in range(len(names))]
+    truth = ["true row"] if tour.found["exact"] else []
+    page["headline"], page["findings"] = tour.found["headline"], tour.found["findings"]
+    return {
+        "title": "Where it is stored, and what else it moves",
+        "text": f"{size.rescored} samples were moved by {distance:.3g} along every boundary, on all rows of wp and on "
+        "each row alone, rendered and looked at again.",
+        "table": {
+            "columns": ["factor", "group", "strongest row", "centre", *truth, "own share"],
+            "rows": rows,
+            "caption": "Centre: the mean row, weighted by how much the factor changes there. Own share: how much of all "
+            "change along a boundary is its own factor's; 1 is a boundary that moves nothing else.",
+        },
+        "page": tour.relative(RESCORE, "rescore.html"),
+        "link": "Scores, intervals and layers of every boundary",
+    }
+
+
+def manipulation(tour: Tour) -> Chapter:
+    """Sliders for a few factors."""
+    chosen = [factor for factor in SHOWN if factor in tour.found["boundaries"]]
+    files = [str(tour.folder(BOUNDARIES) / f"{factor}_boundary.safetensors") for factor in chosen]
+    words = ["manipulate", tour.model, *files, "--num", "3", "--step", "9", "--seed", str(tour.seed)]
+    tour.call([*words, "--animation", "webp", "--batch-size", "32", "-o", str(tour.folder(MANIPULATION))])
+    directions = tour.results(MANIPULATION, "manipulate")["directions"]
+    for direction in directions:
+        direction["frames"] = [[tour.relative(MANIPULATION, name) for name in strip] for strip in direction["frames"]]
+        found = direction.get("animation", {})
+        direction["animation"] = {form: tour.relative(MANIPULATION, name) for form, name in found.items()}
+    tour.found["page"]["sliders"] = directions
+    return {
+        "title": "Moving along the boundaries",
+        "text": "The same boundaries applied to three samples: three standard deviations to either side.",
+        "page": tour.relative(MANIPULATION, "manipulate.html"),
+        "link": "The sliders on a page of their own",
+    }
+
+
+STEPS = (
+    Step("samples", samples),
+    Step("boundaries", boundaries),
+    Step("rescoring", rescoring),
+    Step("manipulation", manipulation),
+)
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Test:
+    """A boundary on samples it never saw."""
+
+    accuracy: float
+    auc: float
+
+
+def test(direction: Direction, w_ND: Array, score_N: Array, threshold: float | None) -> Test:
+    """Accuracy of the side of the boundary against score > threshold (the median where none is known), and AUC."""
+    score_N = np.asarray(score_N, dtype=np.float64)
+    middle = float(np.median(score_N)) if threshold is None else threshold
+    signed_N = w_ND @ direction.vectors[0] + float(np.mean(direction.intercept or 0.0))
+    high_N = score_N > middle
+    if high_N.all() or not high_N.any():
+        return Test(float("nan"), float("nan"))
+    ranks_N = np.argsort(np.argsort(signed_N)) + 1.0
+    above, below = int(high_N.sum()), int((~high_N).sum())
+    auc = (ranks_N[high_N].sum() - above * (above + 1) / 2) / (above * below)
+    return Test(float(((signed_N > 0) == high_N).mean()), float(auc))
+
+
+def load_boundary(tour: Tour, factor: str) -> Direction:
+    """A boundary that the tour trained."""
+    return load_direction(tour.folder(BOUNDARIES) / f"{factor}_boundary.safetensors")
+
+
+def exact_directions(tour: Tour) -> dict[str, Array] | None:
+    """The directions in w that the oracle's factors grow along; None for a network that does not know them."""
+    if not tour.found["exact"]:
+        return None
+    from gantk.demo.oracle import oracle_generator
+
+    oracle = oracle_generator()
+    return {factor: oracle.factor_direction_w(factor).numpy() for factor in FACTOR_NAMES}
+
+
+def group_of(factor: str) -> str:
+    """layout, objects or attributes."""
+    return FACTORS[FACTOR_NAMES.index(factor)].group
+
+
+def typical_distance(found: dict[str, Direction], w_ND: Array) -> float:
+    """Two standard deviations of the samples along a boundary; the median over boundaries, for one distance is shared."""
+    sample = np.asarray(w_ND[:2000])
+    return 2.0 * float(np.median([(sample @ direction.vectors[0]).std() for direction in found.values()]))
+
+
+def purity(change_BF: Array, own: Sequence[int]) -> Array:
+    """The share [B] of a boundary's own factor in all change along it, in standard deviations."""
+    total = np.abs(change_BF).sum(axis=1)
+    mine = np.abs(change_BF[np.arange(len(own)), list(own)])
+    return np.divide(mine, total, out=np.zeros(len(own)), where=total > 0)
+
+
+def leaks(names: Sequence[str], attributes: Sequence[str], change_BF: Array, own: Sequence[int]) -> str:
+    """A sentence about the strongest side effect."""
+    others = np.abs(change_BF).copy()
+    others[np.arange(len(own)), list(own)] = 0
+    b, f = np.unravel_index(int(others.argmax()), others.shape)
+    return (
+        f"The strongest side effect: along `{names[b]}`, `{attributes[f]}` changes by {change_BF[b, f]:+.2f} standard "
+        f"deviations, `{names[b]}` itself by {change_BF[b, own[b]]:+.2f}."
+    )
+
+
+def centre(gain_L: Array) -> float:
+    """The mean row, weighted by the change there; nan where nothing changes."""
+    total = float(gain_L.sum())
+    return float((np.arange(len(gain_L)) * gain_L).sum() / total) if total > 0 else float("nan")
+
+
+def where(names: Sequence[str], by_row: Array, results: dict[str, Any]) -> list[str]:
+    """A sentence about the rows that carry each group of factors."""
+    parts = []
+    for group in GROUPS:
+        rows = [
+            by_row[b] / by_row[b].sum() for b in range(len(names)) if group_of(names[b]) == group and by_row[b].any()
+        ]
+        if rows:
+            share = np.mean(rows, axis=0)
+            best = int(share.argmax())
+            parts.append(f"{group} around row {centre(share):.1f} (most in `{results['layer_names'][best]}`)")
+    return [f"Where it is stored: {'; '.join(parts)}."] if parts else []
+
+
+def where_row(name: str, gain_L: Array, layer_names: Sequence[str], tour: Tour) -> list[Any]:
+    """One line of the table of rows."""
+    best = int(gain_L.argmax())
+    row: list[Any] = [name, group_of(name), f"{best}: {layer_names[best]}", centre(gain_L)]
+    if tour.found["exact"]:
+        from gantk.demo.oracle import row_of_factor
+
+        row.append(row_of_factor(name))
+    return row
