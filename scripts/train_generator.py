@@ -1,6 +1,7 @@
 """Train the bundled generator on the bundled world, adversarially, from scratch or from where it stopped.
 
     python scripts/train_generator.py RUN_DIR                       # start, or continue after a kill
+    torchrun --nproc-per-node 2 scripts/train_generator.py RUN_DIR  # the batch split over processes (or GPUs)
     python scripts/train_generator.py RUN_DIR --export OUT.safetensors --discriminator D.safetensors
 
 Non-saturating logistic loss, lazy R1, style mixing, an exponential moving average of the weights; every real image is
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
@@ -58,6 +61,8 @@ class Training:
 
     def __init__(self, settings: Settings, device: str):
         self.settings, self.device = settings, torch.device(device)
+        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        self.share = settings.batch // self.world  # of a batch, for this process
         torch.manual_seed(settings.seed)
         taps = {"resolution": settings.stages[-1][0]}
         config = StyleGAN2Config(
@@ -101,9 +106,9 @@ class Training:
     def step(self, paint: Callable[[Tensor], Tensor], resolution: int) -> dict[str, float]:
         """One simultaneous update of both networks on the same fakes: the fakes are drawn once and judged once."""
         s, n = self.settings, self.settings.batch
-        random = torch.Generator().manual_seed(s.seed * 1_000_003 + self.images)
+        random = torch.Generator().manual_seed(s.seed * 1_000_003 + self.images + self.rank * self.share)
         real = self.real(resolution)
-        wp = self.codes(n, random)
+        wp = self.codes(self.share, random)
         for name, buffer in self.generator.named_buffers():
             if name.endswith("noise_const"):
                 buffer.copy_(torch.randn(buffer.shape, generator=random))
@@ -120,6 +125,7 @@ class Training:
         if (self.images // n) % s.r1_every == 0:
             penalty = self.r1(real, dict(s.r1_gamma)[resolution])
         fake.backward(g_gradient)
+        self.average_gradients()
         rate = self.rate()
         for optimizer, base in ((self.g_optimizer, 1.0), (self.d_optimizer, s.r1_every / (s.r1_every + 1))):
             optimizer.param_groups[0]["lr"] = rate * base
@@ -132,7 +138,7 @@ class Training:
         }  # fmt: skip
 
     def real(self, resolution: int) -> Tensor:
-        scene = sample_scene(self.settings.batch, seed=self.settings.seed, start=self.images)
+        scene = sample_scene(self.share, seed=self.settings.seed, start=self.images + self.rank * self.share)
         factors, nuisance = (part.to(self.device) for part in scene)
         image = render(factors, nuisance, self.settings.stages[-1][0]).image_NCHW
         while image.shape[-1] > resolution:
@@ -156,6 +162,18 @@ class Training:
         (penalty * (gamma / 2 * self.settings.r1_every)).backward()
         return penalty.item()
 
+    def average_gradients(self) -> None:
+        """The mean over processes of every gradient, so that all of them take the same step."""
+        if self.world == 1:
+            return
+        gradients = [
+            p.grad for net in (self.generator, self.discriminator) for p in net.parameters() if p.grad is not None
+        ]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        for gradient, mean in zip(gradients, flat.div_(self.world).split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient))
+
     def rate(self) -> float:
         total = self.settings.stages[-1][1]
         done = (self.images / total - self.settings.decay_from) / (1 - self.settings.decay_from)
@@ -165,7 +183,10 @@ class Training:
         """Move the average: half-life `ema_images`, shorter in the beginning."""
         half_life = min(self.settings.ema_images, self.images * 0.05 + 1)
         beta = 0.5 ** (self.settings.batch / half_life)
-        self.generator.w_avg.lerp_(wp[:, 0].mean(0), 0.002)
+        mean = wp[:, 0].mean(0)
+        if self.world > 1:
+            dist.all_reduce(mean)
+        self.generator.w_avg.lerp_(mean / self.world, 0.002)
         with torch.no_grad():
             for target, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
                 target.lerp_(value, 1 - beta)
@@ -232,7 +253,7 @@ def export(training: Training, path: Path, discriminator: Path | None) -> None:
             buffer.copy_(torch.randn(buffer.shape, generator=random))
     state = {key: value.contiguous() for key, value in average.state_dict().items()}
     note = f"trained on the bundled world: {training.images} images, settings {json.dumps(asdict(training.settings))}"
-    write_checkpoint(path, Checkpoint("stylegan2", average.config.to_dict(), state, "gantk", [note]))
+    write_checkpoint(path, Checkpoint("stylegan2", average.config.to_dict(), state, "gantk", (note,)))
     if discriminator is not None:
         half = {k: v.half().contiguous() for k, v in training.discriminator.state_dict().items()}
         save_file(half, discriminator, {"config": json.dumps(training.discriminator.config.to_dict())})
@@ -254,6 +275,10 @@ def main() -> None:
     stages = Settings.stages
     if arguments.stages:
         stages = tuple((int(r), int(end)) for r, end in (part.split(":") for part in arguments.stages.split(",")))
+    if "RANK" in os.environ:
+        if arguments.minutes < math.inf:
+            parser.error("--minutes is for one process: several would not stop at the same step")
+        dist.init_process_group("nccl" if arguments.device.startswith("cuda") else "gloo")
     training = Training(Settings(seed=arguments.seed, batch=arguments.batch, stages=stages), arguments.device)
     arguments.run_dir.mkdir(parents=True, exist_ok=True)
     checkpoint = arguments.run_dir / "training.pt"
@@ -277,17 +302,18 @@ def train(training: Training, run_dir: Path, compiled: bool, seconds: float, sav
         assert paint is not None
         numbers = training.step(paint, resolution)
         now = time.monotonic()
-        if now - logged > 30:
+        if training.rank == 0 and now - logged > 30:
             speed = (training.images - last_images) / (now - logged)
             training.log.append({"images": training.images, "resolution": resolution, **numbers})
             print(f"{training.images} images at {resolution}, {speed:.1f}/s, {numbers}", flush=True)
             logged, last_images = now, training.images
-        if now - saved > save_every:
+        if training.rank == 0 and now - saved > save_every:
             training.save(run_dir / "training.pt")
             sheet(training, run_dir / f"sheet_{training.images:08d}.png")
             saved = now
-    training.save(run_dir / "training.pt")
-    sheet(training, run_dir / f"sheet_{training.images:08d}.png")
+    if training.rank == 0:
+        training.save(run_dir / "training.pt")
+        sheet(training, run_dir / f"sheet_{training.images:08d}.png")
 
 
 if __name__ == "__main__":
