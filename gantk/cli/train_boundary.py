@@ -174,5 +174,6 @@ def _probe(model: str | None, device: str) -> Any:
     """The probe of the generator the latents are of; None where it was not named."""
     if model is None:
         return None
-    generator: Any = load_model(model, device)
-    return generator.fingerprint().to_dict()
+    from gantk.generators.probe import probe
+
+    return probe(load_model(model, device))

@@ -21,7 +21,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.higan.evaluation import Accuracy, accuracy, area_under_curve, correlation, pairwise_cosines
 from gantk.higan.pool import Pool
 from gantk.higan.regression import Regressions
-from gantk.higan.selection import Selection, Split, generator_for, select, split
+from gantk.higan.selection import Selection, Split, check_ratio, generator_for, select, split
 from gantk.higan.solvers import DEFAULT_SOLVER, Fit, check_solver, tail_solver
 from gantk.projection import project
 
@@ -177,6 +177,7 @@ def train_boundaries(
     """
     settings = settings or Settings()
     check_solver(settings.solver)
+    check_ratio(settings.split_ratio)
     pool = Pool(codes, layers, shared)
     if not scores:
         raise UsageError("There is no score to train a boundary on.")

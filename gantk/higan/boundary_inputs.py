@@ -72,9 +72,7 @@ def read_layers(layers: str | None, codes: npt.NDArray[Any]) -> tuple[int, ...] 
     if layers is None:
         return None
     if codes.ndim < 3:
-        raise UsageError(
-            f"Layers {layers} cannot be chosen: there is one code per sample here. Give wp, or leave them."
-        )
+        raise UsageError(f"Layers {layers} cannot be chosen where there is one code per sample: give wp.")
     return parse_layers(layers, codes.shape[1])
 
 

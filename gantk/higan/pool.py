@@ -40,9 +40,7 @@ class Pool:
         self.codes = codes.reshape(len(codes), -1, codes.shape[-1])
         self.num_layers = self.codes.shape[1]
         if layers is not None and self.num_layers == 1:
-            raise UsageError(
-                "Layers cannot be chosen here: these codes have one row per sample. Give wp, or leave them."
-            )
+            raise UsageError("Layers cannot be chosen where there is one code per sample: give wp.")
         self.layers = None if layers is None else parse_layers(tuple(layers), self.num_layers)
         chosen = self.layers or tuple(range(self.num_layers))
         self.shared = shared and self.num_layers > 1

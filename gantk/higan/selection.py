@@ -147,8 +147,7 @@ def split(
         UsageError: the ratio is outside (0, 1].
         GantkError: no training samples are left in a class.
     """
-    if not 0 < ratio <= 1:
-        raise UsageError(f"The split ratio is {ratio:g}: give the share for training, in (0, 1].")
+    check_ratio(ratio)
     parts: list[Indices] = []
     for indices, kind in ((selection.positive, "positive"), (selection.negative, "negative")):
         shuffled = indices.copy()
@@ -162,6 +161,16 @@ def split(
             )
         parts += [shuffled[:count], shuffled[count:]]
     return Split(parts[0], parts[2], parts[1], parts[3])
+
+
+def check_ratio(ratio: float) -> None:
+    """Refuse a share for training outside (0, 1].
+
+    Raises:
+        UsageError: it is.
+    """
+    if not 0 < ratio <= 1:
+        raise UsageError(f"The split ratio is {ratio:g}: give the share for training, in (0, 1].")
 
 
 def generator_for(seed: int, name: str, resample: int = 0) -> np.random.Generator:
