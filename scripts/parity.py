@@ -74,6 +74,11 @@ FEATURES: dict[str, list[tuple[str, Any]]] = {
         (r"feat_synthesis_b(\d+)_(conv\d)", lambda r, part: f"{r}x{r}/{part}"),
         (r"rgb_synthesis_b(\d+)", lambda r: f"{r}x{r}/torgb"),
     ],
+    "stylegan3": [
+        (r"feat_synthesis_input", lambda: "input"),
+        (r"feat_synthesis_L(\d+)_\d+_\d+", lambda i: f"L{i}"),
+        (r"feat_synthesis_layer(\d+)", lambda i: f"L{i}"),
+    ],
 }
 
 
@@ -115,7 +120,9 @@ def compare_torch(path: Path, generator: Generator, tolerance: float) -> Iterato
     plain_NLD = generator.expand(w_ND)
     psi = Truncation(meta["psi"], meta.get("trunc_layers")) if "psi" in meta else None
     codes = {"w": w_ND}
-    images = {"image": (plain_NLD, "const"), "image_nonoise": (plain_NLD, "none")}
+    images = {"image_nonoise": (plain_NLD, "none")}
+    if "truncations" not in meta:
+        images["image"] = (plain_NLD, "const")
     if psi is not None:
         codes["ws_psi"] = generator.expand(w_ND, psi)
         images["image_psi"] = (codes["ws_psi"], "const")
@@ -127,6 +134,7 @@ def compare_torch(path: Path, generator: Generator, tolerance: float) -> Iterato
         mixed = generator.expand(generator.map(torch.from_numpy(want["z_mix"]), label)).clone()
         mixed[:, : meta["inject_index"]] = plain_NLD[:, : meta["inject_index"]]
         images["image_mix"] = (mixed, "const")
+    yield from _compare_settings(generator, plain_NLD, want, meta, tolerance)
     for name, code in codes.items():
         if name in want:
             yield Comparison(name, error_of(code, want[name]), CODE_TOLERANCE * max(1.0, np.abs(want[name]).max()))
@@ -138,10 +146,25 @@ def compare_torch(path: Path, generator: Generator, tolerance: float) -> Iterato
     taps = {name: layer_of(generator.spec.family, name) for name in want}
     taps = {name: layer for name, layer in taps.items() if layer is not None}
     if taps:
-        _, maps = generator.trace(plain_NLD, sorted(set(taps.values())))
+        whole = {"crop": False} if generator.spec.family == "stylegan3" else {}  # recorded with their margins
+        _, maps = generator.trace(plain_NLD, sorted(set(taps.values())), **whole)
         for name, layer in taps.items():
             scale = max(1.0, np.abs(want[name]).max() / np.abs(want["image"]).max())
             yield Comparison(f"map {layer}", error_of(maps[layer], want[name]), tolerance * scale)
+
+
+def _compare_settings(
+    generator: Generator, wp_NLD: torch.Tensor, want: dict[str, np.ndarray], meta: dict[str, Any], tolerance: float
+) -> Iterator[Comparison]:
+    """Images at other levels of detail (progressive growing) and batch-norm truncations (Hugging Face's BigGAN)."""
+    settings: list[tuple[str, dict[str, float]]] = [("image_lod1", {"lod": 1.0}), ("image_lod0p5", {"lod": 0.5})]
+    for index, truncation in enumerate(meta.get("truncations", [])):
+        settings.append((f"image_t{index}" if index else "image", {"bn_truncation": truncation}))
+    for name, setting in settings:
+        for recorded, step in ((name, 1), (f"{name}_s4", 4)):
+            if recorded in want:
+                image = generator.synthesize(wp_NLD, **setting)[..., ::step, ::step]
+                yield Comparison(name, error_of(image, want[recorded]), tolerance)
 
 
 # --- TensorFlow ------------------------------------------------------------------------------------------------------

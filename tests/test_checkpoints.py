@@ -376,3 +376,14 @@ def test_a_failed_conversion_leaves_nothing(gantk_command, tmp_path):
 def test_hammer_settings_survive_nonsense():
     raw = load.Raw(load.Path("x"), None, "torch zip", "flat", {}, {"model_kwargs_init": io})
     assert genforce.hammer_settings(raw) == {}
+
+
+def test_every_network_of_a_tensorflow_pickle_can_be_opened(tmp_path):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(foreign.tensorflow_file())
+    assert list(load.open_networks(path)) == ["G", "D", "Gs"]
+    with pytest.raises(GantkError, match="G_main, and only D_stylegan2"):
+        load.read_discriminator(path)
+    path.write_bytes(foreign.rosinality_file())
+    with pytest.raises(GantkError, match="no TensorFlow pickle"):
+        load.open_networks(path)

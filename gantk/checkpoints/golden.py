@@ -79,8 +79,7 @@ def render_golden(generator: Generator, seed: int = 0) -> Golden:
     spec = generator.spec
     with torch.no_grad():
         z_ND = generator.sample_z(SAMPLES, seed=seed)
-        label_N = torch.arange(SAMPLES, device=generator.device) % spec.label_dim if spec.label_required else None
-        w_ND = generator.map(z_ND, label_N)
+        w_ND = generator.map(z_ND, generator.sample_label(SAMPLES, seed=seed))
         image_NCHW = generator.synthesize(generator.expand(w_ND, spec.truncation)).float().cpu()
     w_ND = w_ND.float().cpu()
     statistics = {

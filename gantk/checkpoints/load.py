@@ -83,7 +83,7 @@ def open_raw(path: str | Path) -> Raw:
     """
     container = decode(open_bytes(path), str(path))
     value, source = container.value, container.source
-    if isinstance(value, tuple | list) and len(value) in (3, 4) and all(isinstance(item, Record) for item in value):
+    if _is_tensorflow(value):
         return _tensorflow(Path(path), source, value[-1])  # (G, D, Gs) or (E, G, D, Gs): the moving average is last
     if isinstance(value, Mapping) and isinstance(value.get("G_ema"), Record):
         from gantk.checkpoints.nvidia import flatten
@@ -183,15 +183,27 @@ def _weights_of_folder(folder: Path) -> Path:
     )
 
 
-def read_discriminator(path: str | Path) -> Checkpoint:
-    """The discriminator of a TensorFlow pickle (G, D, Gs), for training that continues from it."""
+def open_networks(path: str | Path) -> dict[str, Raw]:
+    """Every network of a TensorFlow pickle by its role: G, D, Gs (the moving average), and E in GH-Feat's.
+
+    Raises:
+        GantkError: as `open_raw`, or the file is no TensorFlow pickle.
+    """
     container = decode(open_bytes(path), str(path))
     value = container.value
-    if not (
-        isinstance(value, tuple | list) and len(value) in (3, 4) and all(isinstance(item, Record) for item in value)
-    ):
-        raise GantkError(f"{path} is no TensorFlow pickle of networks, the only files gantk reads a discriminator from")
-    raw = _tensorflow(Path(path), container.source, value[-2])
+    if not _is_tensorflow(value):
+        raise GantkError(f"{path} is no TensorFlow pickle of networks (G, D, Gs) or (E, G, D, Gs)")
+    roles = ("E", "G", "D", "Gs")[-len(value) :]
+    return {role: _tensorflow(Path(path), container.source, item) for role, item in zip(roles, value, strict=True)}
+
+
+def _is_tensorflow(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) in (3, 4) and all(isinstance(item, Record) for item in value)
+
+
+def read_discriminator(path: str | Path) -> Checkpoint:
+    """The discriminator of a TensorFlow pickle, for training that continues from it."""
+    raw = open_networks(path)["D"]
     name = raw.records[""].get("build_func_name")
     if name != "D_stylegan2":
         raise raw.refuse(f"a discriminator built by {clipped(name)}", "and only D_stylegan2 is read")

@@ -35,7 +35,7 @@ def bundled() -> dict[str, Path | None]:
         except GantkError:
             continue  # a predictor's or a discriminator's weights
         found[path.stem] = path
-    found |= {name: None for name, maker in CONSTRUCTED.items() if _exists(maker.partition(":")[0])}
+    found |= {name: None for name, maker in CONSTRUCTED.items() if module_exists(maker.partition(":")[0])}
     return found
 
 
@@ -56,7 +56,7 @@ def locate(name: str) -> Path | Generator:
             return generator
         check_sum(path)
         return path
-    if _exists("gantk.generators.zoo"):
+    if module_exists("gantk.generators.zoo"):
         found: Path = import_module("gantk.generators.zoo").locate(wanted)
         return found
     raise UsageError(
@@ -78,7 +78,7 @@ def check_sum(path: Path) -> None:
         )
 
 
-def _exists(module: str) -> bool:
+def module_exists(module: str) -> bool:
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:

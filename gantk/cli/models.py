@@ -25,7 +25,7 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also those that were not pulled yet.")
 def list_models(everything: bool) -> None:
     """List the generators that can be used by name."""
-    from gantk.checkpoints.names import ALIASES, _exists, bundled
+    from gantk.checkpoints.names import ALIASES, bundled, module_exists
     from gantk.checkpoints.native import read_header
 
     short = {name: alias for alias, name in ALIASES.items()}
@@ -36,7 +36,7 @@ def list_models(everything: bool) -> None:
         also = f" (also: {short[name]})" if name in short else ""
         what = f"{header['family']}, {size} x {size}" if header else "made without a file"
         rows.append((name, f"bundled: {what}{also}"))
-    if _exists("gantk.generators.zoo"):
+    if module_exists("gantk.generators.zoo"):
         from importlib import import_module
 
         rows += import_module("gantk.generators.zoo").listing(everything)
