@@ -172,6 +172,7 @@ def test_a_name_finds_a_shipped_direction(gantk: Gantk, tmp_path: Path, monkeypa
     monkeypatch.setenv("GANTK_HOME", str(tmp_path / "home"))
     save_direction(tmp_path / "home" / "boundaries" / "tiny" / "glow.safetensors", direction("glow"))
     ok(gantk("manipulate", "tiny.safetensors", "glow", "-N", 1, "-S", 2, "-o", tmp_path / "run"))
+    ok(gantk("simple_manipulate", "tiny.safetensors", "glow", "-N", 1, "-S", 2, "-o", tmp_path / "simple"))
     code, _, err = gantk("manipulate", "tiny.safetensors", "glov", "-N", 1, "-o", tmp_path / "none")
     assert code == 2 and "'glow'" in err and not (tmp_path / "none").exists()
 

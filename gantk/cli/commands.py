@@ -22,3 +22,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "merge": ("merge", "Join the shards of a run."),
     "slurm": ("slurm", "Write batch files for a cluster."),
 }
+
+# Names of the original programs that have no command of their own.
+ALIASES = {"simple-manipulate": "manipulate"}

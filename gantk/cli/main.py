@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import click
 
-from gantk.cli.commands import COMMANDS
+from gantk.cli.commands import ALIASES, COMMANDS
 from gantk.cli.options import add_common_options, config_option, normalize_token
 from gantk.command_line import command_line
 from gantk.errors import GantkError, suggestion
@@ -37,6 +37,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = normalize_token(cmd_name)
+        name = ALIASES.get(name, name)
         if name not in COMMANDS or not _exists(COMMANDS[name][0]):
             return None
         command: click.Command = importlib.import_module(f"gantk.cli.{COMMANDS[name][0]}").command

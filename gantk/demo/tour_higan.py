@@ -106,7 +106,9 @@ def boundaries(tour: Tour) -> Chapter:
         if exact is not None:
             row.append(abs(float(exact[factor] @ found[factor].vectors[0])))
         rows.append(row)
-    columns = ["factor", "group", "accuracy", "AUC", "stability"] + ["alignment with the truth"] * (exact is not None)
+    columns = ["factor", "group", "accuracy", "AUC", "stability"]
+    if exact is not None:
+        columns.append("alignment with the truth")
     whose = "exact factors" if tour.found["exact"] else "predictor's estimates"
     caption = (
         f"Accuracy and AUC on {len(fresh)} fresh samples against the {whose}; stability is the cosine between "
@@ -120,8 +122,8 @@ def boundaries(tour: Tour) -> Chapter:
     tour.found["headline"] = headline
     hardest = min(tested, key=lambda factor: tested[factor].auc)
     tour.found["findings"] = [
-        f"A plane in w tells each of {len(factors)} factors apart with a mean AUC of **{mean:.3f}** on samples it never "
-        f"saw; the hardest is `{hardest}` ({tested[hardest].auc:.3f})."
+        f"A plane in w tells each of {len(factors)} factors apart with a mean AUC of **{mean:.3f}** on samples it "
+        f"never saw; the hardest is `{hardest}` ({tested[hardest].auc:.3f})."
     ]
     return {
         "title": "A boundary for each factor",
@@ -157,7 +159,7 @@ def rescoring(tour: Tour) -> Chapter:
         "caption": "Change of each factor, in its standard deviations, when one row of wp alone moves; coarse to fine.",
         "quantity": "standard deviations",
     }
-    columns = own + [column for column in range(len(attributes)) if column not in own]
+    columns = [*own, *(column for column in range(len(attributes)) if column not in own)]
     page["entanglement"] = {
         "boundaries": names,
         "attributes": [attributes[column] for column in columns],
@@ -170,7 +172,8 @@ def rescoring(tour: Tour) -> Chapter:
         {"value": f"{right} of {len(names)}", "name": "clean boundaries", "note": "move their own factor the most"}
     )
     tour.found["findings"] += [leaks(names, attributes, change_BPF[:, 0], own), *where(names, by_row, results)]
-    rows = [where_row(names[b], by_row[b], results["layer_names"], tour) + [float(clean[b])] for b in range(len(names))]
+    layer_names = results["layer_names"]
+    rows = [[*where_row(names[b], by_row[b], layer_names, tour), float(clean[b])] for b in range(len(names))]
     truth = ["true row"] if tour.found["exact"] else []
     page["headline"], page["findings"] = tour.found["headline"], tour.found["findings"]
     return {
@@ -180,8 +183,8 @@ def rescoring(tour: Tour) -> Chapter:
         "table": {
             "columns": ["factor", "group", "strongest row", "centre", *truth, "own share"],
             "rows": rows,
-            "caption": "Centre: the mean row, weighted by how much the factor changes there. Own share: how much of all "
-            "change along a boundary is its own factor's; 1 is a boundary that moves nothing else.",
+            "caption": "Centre: the mean row, weighted by how much the factor changes there. Own share: how much of "
+            "all change along a boundary is its own factor's; 1 is a boundary that moves nothing else.",
         },
         "page": tour.relative(RESCORE, "rescore.html"),
         "link": "Scores, intervals and layers of every boundary",
@@ -262,7 +265,7 @@ def group_of(factor: str) -> str:
 
 
 def typical_distance(found: dict[str, Direction], w_ND: Array) -> float:
-    """Two standard deviations of the samples along a boundary; the median over boundaries, for one distance is shared."""
+    """Two standard deviations of the samples along a boundary, the median over boundaries: they share one distance."""
     sample = np.asarray(w_ND[:2000])
     return 2.0 * float(np.median([(sample @ direction.vectors[0]).std() for direction in found.values()]))
 

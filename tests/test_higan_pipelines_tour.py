@@ -1,0 +1,86 @@
+"""The tour on the oracle, whose truth is known: it must find the rows and directions that were built in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gantk.demo import tour_higan
+from gantk.demo.oracle import oracle_generator, row_of_factor
+from gantk.demo.tour_higan import GROUPS, centre, group_of, leaks, purity
+from gantk.demo.tour_higan import test as judge
+from gantk.demo.truth import ExactFactors
+from gantk.directions import Direction
+from gantk.errors import GantkError, UsageError
+from gantk.files import load_json
+
+Gantk = Callable[..., tuple[int, str, str]]
+
+
+def test_the_tour_finds_the_truth_of_the_oracle(
+    gantk_command: Gantk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = tour_higan.Size(samples=500, preview=4, fresh=128, rescored=16, random=1, resamples=1)
+    monkeypatch.setattr(tour_higan, "size_of", lambda tour: small)
+    code, out, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
+    assert code == 0, err
+    assert "[4/4]" in err and "index.html" in out
+    results = load_json(tmp_path / "tour" / "demo.run.json")["results"]
+    layers = results["layers"]
+    assert layers["names"] == list(tour_higan.FEW)
+    for name, values in zip(layers["names"], layers["values"], strict=True):
+        assert int(np.argmax(values)) == row_of_factor(name)
+        assert max(values) > 20 * sorted(values)[-2]
+    table = next(chapter["table"] for chapter in results["chapters"] if "each factor" in chapter["title"])
+    alignment = [row[table["columns"].index("alignment with the truth")] for row in table["rows"]]
+    assert min(alignment) > 0.95
+    values = np.array(results["entanglement"]["values"])
+    assert (np.abs(values).argmax(axis=1) == np.arange(len(values))).all()
+    page = (tmp_path / "tour" / "index.html").read_text()
+    links = set(re.findall(r'href="([a-z]+/[a-z-]+\.html)"', page))
+    wanted = {"samples/synthesize.html", "boundaries/train-boundary.html", "rescore/rescore.html"}
+    assert links >= wanted | {"manipulation/manipulate.html"}
+    assert all((tmp_path / "tour" / link).is_file() for link in links)
+    typed = load_json(tmp_path / "tour" / "rescore" / "rescore.run.json")["argv"]
+    assert typed.startswith("gantk rescore demo-oracle ")  # a line to paste, not the tour's own
+    code, _, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
+    assert code == 0, err  # again: nothing is rendered anew
+    assert "synthesize:" not in err
+
+
+def test_the_truth_is_the_oracles_own() -> None:
+    oracle = oracle_generator()
+    exact = ExactFactors(oracle)
+    wp = oracle.expand(oracle.map(oracle.sample_z(3)))
+    assert torch.equal(exact.attributes_of_codes(wp), oracle.factors(wp))
+    with pytest.raises(GantkError, match="codes, not images"):
+        exact.attributes(torch.zeros(1, 3, 64, 64))
+    from higan_cases import tiny
+
+    with pytest.raises(UsageError, match="demo-oracle"):
+        ExactFactors(tiny())
+
+
+def test_figures_of_a_boundary() -> None:
+    random = np.random.default_rng(0)
+    w = random.standard_normal((400, 5)).astype(np.float32)
+    direction = Direction("x", "boundary", "w", np.eye(5, dtype=np.float32)[:1], intercept=0.0)
+    perfect = judge(direction, w, w[:, 0], 0.0)
+    assert perfect.accuracy == 1.0 and perfect.auc == 1.0
+    assert abs(judge(direction, w, w[:, 1], 0.0).auc - 0.5) < 0.1
+    assert judge(direction, w, -w[:, 0], 0.0).auc == 0.0
+    assert np.isnan(judge(direction, w, np.ones(400), 2.0).auc)
+
+
+def test_figures_of_effects() -> None:
+    change = np.array([[2.0, 0.0, -1.0], [0.1, 0.9, 0.0]])
+    assert purity(change, [0, 1]) == pytest.approx([2 / 3, 0.9])
+    assert "along `a`, `c` changes by -1.00" in leaks(["a", "b"], ["a", "b", "c"], change, [0, 1])
+    assert centre(np.array([0.0, 1.0, 3.0])) == pytest.approx(1.75)
+    assert np.isnan(centre(np.zeros(3)))
+    assert {group_of(name) for name in tour_higan.FEW} == set(GROUPS)
