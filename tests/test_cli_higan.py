@@ -291,3 +291,18 @@ def test_what_stops_midway_is_said_and_continued(
     assert not (tmp_path / "run" / "z.npy").exists() and not list(tmp_path.rglob("*.gantk-tmp"))
     ok(gantk(*words, "-o", tmp_path / "run"))
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+def documented() -> list[str]:
+    text = (Path(__file__).parent.parent / "docs" / "from-the-originals.md").read_text()
+    return re.findall(r"`gantk ((?:synthesize|rescore|manipulate|train[-_]boundary|simple_manipulate) [^`]+)`", text)
+
+
+@pytest.mark.parametrize("line", documented())
+def test_documented_lines_are_understood(line: str) -> None:
+    from gantk.cli.main import cli
+
+    name, command, arguments = cli.resolve_command(cli.make_context("gantk", [], resilient_parsing=True), line.split())
+    assert name is not None and command is not None
+    parent = cli.make_context("gantk", line.split(), resilient_parsing=False)
+    command.make_context(name, list(arguments), parent=parent)

@@ -281,7 +281,7 @@ def leaks(names: Sequence[str], attributes: Sequence[str], change_BF: Array, own
     """A sentence about the strongest side effect."""
     others = np.abs(change_BF).copy()
     others[np.arange(len(own)), list(own)] = 0
-    b, f = np.unravel_index(int(others.argmax()), others.shape)
+    b, f = (int(index) for index in np.unravel_index(int(others.argmax()), others.shape))
     return (
         f"The strongest side effect: along `{names[b]}`, `{attributes[f]}` changes by {change_BF[b, f]:+.2f} standard "
         f"deviations, `{names[b]}` itself by {change_BF[b, own[b]]:+.2f}."
