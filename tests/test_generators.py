@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Callable
 
 import pytest
 import torch
-from generator_cases import TINY, close, codes, differ, labels, random_delta, refuse, tiny, uneven, weighted
+from generator_cases import TINY, close, codes, differ, labels, random_delta, refuse, shown, tiny, uneven, weighted
 from torch import Tensor
 from torch.func import functional_call, jvp, vmap
 
@@ -181,6 +182,30 @@ def test_images_do_not_depend_on_the_batch(generator: Generator) -> None:
     close(together, shuffled)
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_inference_mode_changes_nothing_but_the_cost(generator: Generator, n: int) -> None:
+    """There a family may overwrite what it made itself, but not what it gave away."""
+    wp_NLD = uneven(generator, n)
+    taps = [layer.name for layer in generator.layers if layer.has_map]
+    image, maps = generator.trace(wp_NLD, taps)
+    assert image is not None
+    generator.to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        fast, fast_maps = generator.trace(wp_NLD, taps)
+        assert fast is not None
+        close(fast, image)
+        for tap in taps:
+            close(fast_maps[tap], maps[tap])
+        for layer in generator.layers:
+            state = generator.cache(wp_NLD, layer.index)
+            close(generator.synthesize(wp_NLD, start=state), image)
+            close(generator.synthesize(wp_NLD, start=state), image)
+        shifts = torch.stack([torch.zeros_like(wp_NLD), 0.1 * wp_NLD])
+        moved = vmap(lambda shift: generator.synthesize(wp_NLD + shift))(shifts)
+        close(moved[0], image)
+        close(moved[1], generator.synthesize(1.1 * wp_NLD))
+
+
 def test_tracing_stops_early(generator: Generator) -> None:
     wp_NLD = uneven(generator)
     taps = [layer for layer in generator.layers if layer.has_map]
@@ -227,20 +252,19 @@ def test_weight_deltas_equal_edited_weights(generator: Generator) -> None:
         refuse(lambda: generator.synthesize(wp_NLD, weight_deltas={0: (torch.zeros(1), 1.0)}))
         return
     strength_N = torch.tensor([-0.7, 0.0, 1.3])
-    image = generator.synthesize(wp_NLD)
 
-    def edited(deltas: dict[str, Tensor], strength: float, sample: int) -> Tensor:
+    def edited(deltas: dict[str, Tensor], strength: float, sample: int, **view: float) -> Tensor:
         network = copy.deepcopy(generator)
         for name, delta in deltas.items():
             network.get_parameter(network.layer(name).weight or "").add_(strength * delta)
-        return network.synthesize(wp_NLD[sample : sample + 1])
+        return network.synthesize(wp_NLD[sample : sample + 1], **view)
 
     for name in names:
-        delta = random_delta(generator, name)
-        fast = generator.synthesize(wp_NLD, weight_deltas={name: (delta, strength_N)})
-        slow = torch.cat([edited({name: delta}, float(t), i) for i, t in enumerate(strength_N)])
+        delta, view = random_delta(generator, name), shown(generator, name)
+        fast = generator.synthesize(wp_NLD, weight_deltas={name: (delta, strength_N)}, **view)
+        slow = torch.cat([edited({name: delta}, float(t), i, **view) for i, t in enumerate(strength_N)])
         close(fast, slow, 5e-5)  # two convolutions round differently than one of their sum
-        assert differ(fast, image), name
+        assert differ(fast, generator.synthesize(wp_NLD, **view)), name
     deltas = {name: random_delta(generator, name, seed=i) for i, name in enumerate(names)}
     fast = generator.synthesize(wp_NLD, weight_deltas={name: (delta, 0.4) for name, delta in deltas.items()})
     close(fast, torch.cat([edited(deltas, 0.4, i) for i in range(3)]), 5e-5)
@@ -285,7 +309,8 @@ def test_options_are_honoured_or_refused(generator: Generator) -> None:
         assert differ(coarse, generator.synthesize(wp_NLD, lod=0.0))
         between = generator.synthesize(wp_NLD, lod=0.5)
         assert differ(between, coarse) and differ(between, generator.synthesize(wp_NLD, lod=0.0))
-        refuse(lambda: generator.synthesize(wp_NLD, lod=-1.0))
+        for lod in (-1.0, math.log2(spec.resolution), math.nan):
+            refuse(lambda lod=lod: generator.synthesize(wp_NLD, lod=lod))
     else:
         refuse(lambda: generator.synthesize(wp_NLD, lod=0.0))
     if spec.has_bn_truncation:
@@ -300,6 +325,7 @@ def test_options_are_honoured_or_refused(generator: Generator) -> None:
         close(both[:1], generator.synthesize(wp_NLD[:1], transform=turn))
         close(both[1:], generator.synthesize(wp_NLD[1:], transform=torch.eye(3)))
         refuse(lambda: generator.synthesize(wp_NLD, transform=torch.eye(2)))
+        refuse(lambda: generator.synthesize(wp_NLD, transform=torch.eye(3).expand(5, 3, 3)))
     else:
         refuse(lambda: generator.synthesize(wp_NLD, transform=turn))
 
@@ -344,7 +370,7 @@ def test_jacobian_products_in_a_batch(generator: Generator, memory_format: torch
         deltas = torch.stack([random_delta(generator, name, seed) for seed in range(directions)])
 
         def moved(t: Tensor, delta: Tensor, name: str = name) -> Tensor:
-            return generator.synthesize(wp_NLD, weight_deltas={name: (delta, t)})
+            return generator.synthesize(wp_NLD, weight_deltas={name: (delta, t)}, **shown(generator, name))
 
         nought = torch.zeros([], dtype=torch.float64)
         fast = vmap(lambda d, f=moved, o=nought: jvp(lambda t: f(t, d), (o,), (torch.ones_like(o),))[1])(deltas)
@@ -376,8 +402,11 @@ def test_every_weight_learns(generator: Generator) -> None:
     if not list(generator.parameters()):
         return
     generator.requires_grad_(True)
-    image = generator.synthesize(generator.expand(generator.map(generator.sample_z(3), labels(generator, 3))))
-    image.square().mean().backward()
+    wp_NLD = generator.expand(generator.map(generator.sample_z(3), labels(generator, 3)))
+    views = [shown(generator, layer.name) for layer in generator.layers if layer.is_rgb]
+    loss = sum(generator.synthesize(wp_NLD, **view).square().mean() for view in views)
+    assert isinstance(loss, Tensor)
+    loss.backward()
     missing = [name for name, p in generator.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert missing == []
 

@@ -5,6 +5,7 @@ Shape legend: N samples, Z latent width, D width of w, L rows of `wp`, C channel
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar
@@ -257,6 +258,9 @@ class Generator(nn.Module):
         for index, (_, strength) in options.deltas.items():
             if strength.shape[0] not in (1, n):
                 raise UsageError(f"{strength.shape[0]} strengths for {self.layers[index].name} do not fit {n} samples")
+        motion = options.transform
+        if motion is not None and motion.ndim == 3 and motion.shape[0] not in (1, n):
+            raise UsageError(f"{motion.shape[0]} transforms were given for {n} samples")
         if start is not None and start.x is not None and start.x.shape[0] != n:
             raise UsageError(f"a cached state of {start.x.shape[0]} samples cannot continue with codes of {n} samples")
         return codes
@@ -282,6 +286,11 @@ class Generator(nn.Module):
                 raise UsageError(f"{name} does not apply to a {spec.family} like this one; leave it out")
         if bn_truncation is not None and not 0 < bn_truncation <= 1:
             raise UsageError(f"bn_truncation {bn_truncation} is not in (0, 1]")
+        coarsest = math.log2(spec.resolution) - 2
+        if lod is not None and not 0 <= lod <= coarsest:
+            raise UsageError(f"lod {lod} is not between 0, the full picture, and {coarsest:g}, one of 4 pixels")
+        if transform is not None and (transform.ndim not in (2, 3) or transform.shape[-2:] != (3, 3)):
+            raise UsageError(f"a transform of shape {list(transform.shape)} does not fit: [3, 3] or [N, 3, 3]")
         return Options(noise, bn_truncation, self._check_deltas(deltas or {}), lod, transform)
 
     def _check_deltas(self, deltas: Deltas) -> dict[int, tuple[Tensor, Tensor]]:

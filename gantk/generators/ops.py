@@ -19,14 +19,19 @@ LEAK = 0.2
 BOX = (0.5, 0.5)
 
 
+def inferring() -> bool:
+    """Whether plain numbers are all that is wanted: inference mode, and no graph being traced (which knows better)."""
+    return not torch.compiler.is_compiling() and torch.is_inference_mode_enabled()
+
+
 def pixel_norm(x: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x / sqrt(mean(x^2) + eps) along `dim`."""
     return x * torch.rsqrt(x.square().mean(dim, keepdim=True) + eps)
 
 
-def leaky(x: Tensor, clamp: float | None = None) -> Tensor:
+def leaky(x: Tensor, clamp: float | None = None, inplace: bool = False) -> Tensor:
     """Leaky ReLU 0.2, optionally clamped. Gains are folded into the operands before it (it is homogeneous)."""
-    x = F.leaky_relu(x, LEAK)
+    x = F.leaky_relu(x, LEAK, inplace)
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
@@ -142,36 +147,57 @@ def modulated_conv(
 
     Returns:
         The convolution's output [N, O, H', W'] without demodulation, and the factor [N, O] still to multiply
-        (`gain` included), left to the caller so that it joins noise and bias in one pass.
+        (`gain` included), left to the caller so that it joins noise and bias. The output is the caller's to overwrite.
     """
     scale = 1 / math.sqrt(weight_OIKK[0].numel())
     dtype = x_NIHW.dtype
-    if dtype != weight_OIKK.dtype:
-        # half precision: bring both operands to at most 1; demodulation cancels what it divides by
-        style_max_N1 = style_NI.abs().amax(1, keepdim=True).clamp_min(1e-12)
-        style_x, style_back = style_NI / style_max_N1, style_max_N1
-    else:
-        style_x, style_back = style_NI, None
-    x = x_NIHW * style_x.to(dtype)[:, :, None, None]
-    y = _convolve(x, (weight_OIKK * scale).to(dtype), up)
-    if delta is not None:
-        delta_OIKK, strength = delta
-        y = y + strength.to(dtype)[:, None, None, None] * _convolve(x, (delta_OIKK * scale).to(dtype), up)
-    factor_NO = y.new_full((y.shape[0], y.shape[1]), gain, dtype=style_NI.dtype)
+    scaled_NI = style_NI * scale
+    factor_NO = style_NI.new_full((style_NI.shape[0], weight_OIKK.shape[0]), gain)
     if demodulate:
-        energy_OI = (weight_OIKK * scale).square().sum((2, 3))
-        energy_NO = style_NI.square() @ energy_OI.t()
+        square_NI = scaled_NI.square()
+        energy_NO = square_NI @ weight_OIKK.square().sum((2, 3)).t()
         if delta is not None:
-            square_NI, t = style_NI.square(), strength.to(style_NI.dtype)[:, None]
-            cross_OI = (weight_OIKK * delta_OIKK * scale**2).sum((2, 3))
-            delta_OI = (delta_OIKK * scale).square().sum((2, 3))
+            t = delta[1].to(style_NI.dtype)[:, None]
+            cross_OI, delta_OI = (weight_OIKK * delta[0]).sum((2, 3)), delta[0].square().sum((2, 3))
             energy_NO = energy_NO + 2 * t * (square_NI @ cross_OI.t()) + t.square() * (square_NI @ delta_OI.t())
         factor_NO = factor_NO * torch.rsqrt(energy_NO + 1e-8)
-    if style_back is not None:
-        factor_NO = factor_NO * style_back
-    if up:
-        y = fir(y, taps, _up_pad(taps), 4.0)
-    return y, factor_NO
+    if dtype != weight_OIKK.dtype:
+        # half precision: bring both operands to at most 1; demodulation cancels what it divides by
+        peak_N1 = style_NI.abs().amax(1, keepdim=True).clamp_min(1e-12)
+        factor_NO = factor_NO * peak_N1
+        scaled_NI, weight_OIKK = style_NI / peak_N1, weight_OIKK * scale
+        delta = None if delta is None else (delta[0] * scale, delta[1])
+    if delta is None and _weights_are_less(x_NIHW, weight_OIKK):
+        return _resampled(x_NIHW, (weight_OIKK * scaled_NI[:, :, None, None]).to(dtype), up, taps), factor_NO
+    x = x_NIHW * scaled_NI.to(dtype)[:, :, None, None]
+    if delta is None:
+        return _resampled(x, weight_OIKK.to(dtype), up, taps), factor_NO
+    y = _convolve(x, weight_OIKK.to(dtype), up)
+    y = y + delta[1].to(dtype)[:, None, None, None] * _convolve(x, delta[0].to(dtype), up)
+    return (fir(y, taps, _up_pad(taps), 4.0) if up else y), factor_NO
+
+
+def _weights_are_less(x_NIHW: Tensor, weight_OIKK: Tensor) -> bool:
+    """Whether to scale the weights after all: one plain picture, and a map with more numbers than the weights.
+
+    Only where nothing is differentiated: under `jvp` the tangents would need a second convolution.
+    """
+    return inferring() and x_NIHW.shape[0] == 1 and weight_OIKK.numel() < x_NIHW.numel()
+
+
+def _resampled(x: Tensor, weight: Tensor, up: bool, taps: tuple[float, ...]) -> Tensor:
+    y = _convolve(x, weight, up)
+    return fir(y, taps, _up_pad(taps), 4.0) if up else y
+
+
+def scale_and_shift(y_NOHW: Tensor, factor_NO: Tensor, bias_O: Tensor, noise: Tensor | None) -> Tensor:
+    """y * factor + bias + noise, in place in inference mode: a fresh map costs more than the arithmetic on it."""
+    factor, bias = factor_NO[:, :, None, None], bias_O[None, :, None, None]
+    if inferring():
+        y_NOHW = y_NOHW.mul_(factor).add_(bias)
+        return y_NOHW if noise is None else y_NOHW.add_(noise)
+    y_NOHW = torch.addcmul(bias, y_NOHW, factor)
+    return y_NOHW if noise is None else y_NOHW + noise
 
 
 def _up_pad(taps: tuple[float, ...]) -> tuple[int, int]:

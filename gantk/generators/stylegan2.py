@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation, seeded_noise
-from gantk.generators.ops import SQRT2, Conv, Dense, leaky, modulated_conv, pixel_norm, upsample2d
+from gantk.generators.ops import SQRT2, Conv, Dense, leaky, modulated_conv, pixel_norm, scale_and_shift, upsample2d
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,10 @@ class StyledConv(nn.Module):
         y, factor_NO = modulated_conv(
             x, self.weight, style, demodulate=True, up=self.up, taps=self.taps, gain=gain * SQRT2, delta=delta
         )
-        shift = (self.bias * (gain * SQRT2))[None, :, None, None]
         if noise is not None:
-            shift = shift + noise * (self.noise_strength * (gain * SQRT2))
-        y = torch.addcmul(shift.to(y.dtype), y, factor_NO.to(y.dtype)[:, :, None, None])
-        return leaky(y, None if self.clamp is None else self.clamp * gain)
+            noise = (noise * (self.noise_strength * (gain * SQRT2))).to(y.dtype)
+        y = scale_and_shift(y, factor_NO.to(y.dtype), (self.bias * (gain * SQRT2)).to(y.dtype), noise)
+        return leaky(y, None if self.clamp is None else self.clamp * gain, inplace=True)
 
 
 class ToRGB(nn.Module):
@@ -148,7 +147,7 @@ class ToRGB(nn.Module):
         y, factor_NO = modulated_conv(x, self.weight, style, demodulate=False, up=False, delta=delta)
         if y.dtype != self.weight.dtype:
             y = y.to(self.weight.dtype)  # the image accumulates in full precision
-        y = torch.addcmul(self.bias[None, :, None, None], y, factor_NO[:, :, None, None])
+        y = scale_and_shift(y, factor_NO, self.bias, None)
         return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
 
 
