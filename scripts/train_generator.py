@@ -49,9 +49,9 @@ class Settings:
     mapping_layers: int = 4
     learning_rate: float = 0.002
     decay_from: float = 0.75  # of all images; the rate then falls linearly to a tenth
-    r1_gamma: tuple[tuple[int, float], ...] = ((16, 0.1), (32, 0.2), (64, 0.4))
+    r1_gamma: tuple[tuple[int, float], ...] = ((16, 0.1), (32, 0.2), (64, 0.1))
     r1_every: int = 16
-    mixing: float = 0.5
+    mixing: float = 0.25
     ema_images: float = 10_000.0  # half-life of the average
     half: bool = True
 
