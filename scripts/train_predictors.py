@@ -52,8 +52,8 @@ class Settings:
 
 
 DEFAULTS = {
-    "attributes": Settings("attributes", (24, 48, 96, 128), 150_000, 11),
-    "segmenter": Settings("segmenter", (20, 40, 64, 96), 60_000, 12, fractional=0.1),
+    "attributes": Settings("attributes", (24, 48, 96, 128), 110_000, 11),
+    "segmenter": Settings("segmenter", (20, 40, 64, 96), 40_000, 12, fractional=0.1),
 }
 
 

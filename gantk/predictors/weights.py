@@ -24,8 +24,8 @@ FORMAT = 1
 KINDS = ("attributes", "segmenter")
 FOLDER = Path(__file__).resolve().parent.parent / "demo" / "weights"
 BUNDLED = {
-    "attributes": ("attributes.safetensors", ""),
-    "segmenter": ("segmenter.safetensors", ""),
+    "attributes": ("attributes.safetensors", "36ac239b0ff445a5ecc766dad90efceee4cd272e1e2029d853dd372122b039f2"),
+    "segmenter": ("segmenter.safetensors", "4398c7d07f54fc975bd9016893a0cc906710f2cf44d95581964510422c0b9001"),
 }
 
 
