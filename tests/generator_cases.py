@@ -5,6 +5,7 @@ Shape legend: N samples, L rows of wp.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,15 @@ _BARE: dict[str, Any] = {"use_noise": False, "image_channels": 1, "resample_filt
 
 _GROWN: dict[str, Any] = {"resolution": 16, "channels": [8, 6, 4], "z_dim": 6}
 _STYLED: dict[str, Any] = {"w_dim": 5, "mapping_layers": 2, "mapping_width": 7}
+_BIGGAN: dict[str, Any] = {"resolution": 16, "channels": [8, 9, 5], "up": [True, True], "attention": [0], "z_dim": 6}
+_BIGGAN_DEEP: dict[str, Any] = {
+    "resolution": 16, "channels": [16, 16, 12, 12, 8], "up": [False, True, False, True], "attention": [1], "deep": True,
+    "z_dim": 6, "label_dim": 3, "embed_dim": 4,
+}  # fmt: skip
+_DESIGNED: dict[str, Any] = {
+    "resolution": 16, "num_layers": 4, "num_critical": 1, "first_cutoff": 1.0, "first_stopband": 2.0, "margin": 4,
+    "channel_base": 24, "channel_max": 5, "z_dim": 6, "w_dim": 5,
+}  # fmt: skip
 
 # name of the case: (family, its configuration as a file would hold it)
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
@@ -32,9 +42,15 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "stylegan2-skip": ("stylegan2", _SMALL | {"truncation_psi": 0.7}),
     "stylegan2-resnet": ("stylegan2", _SMALL | _EMBED | {"architecture": "resnet", "conv_clamp": 256.0}),
     "stylegan2-orig": ("stylegan2", _SMALL | _JOINT | _BARE | {"architecture": "orig"}),
+    "biggan-chunks": ("biggan", _BIGGAN | {"rows": "chunks", "class_first": True, "label_dim": 3, "embed_dim": 4}),
+    "biggan-class": ("biggan", _BIGGAN | {"rows": "class", "class_first": True, "label_dim": 10, "embed_dim": 0}),
+    "biggan-deep": ("biggan", _BIGGAN_DEEP | {"class_first": True, "hidden": [6, 7, 6, 5]}),
+    "biggan-deep-stats": ("biggan", _BIGGAN_DEEP | {"num_stats": 5, "z_distribution": "truncated_normal"}),
     "pggan": ("pggan", _GROWN | {"label_dim": 2}),
     "pggan-last-rgb": ("pggan", _GROWN | {"rgb": "last", "layer_scales": [0.2] * 7, "normalize_z": False}),
     "stylegan": ("stylegan", _GROWN | _STYLED | {"truncation_psi": 0.7, "truncation_layers": 4}),
+    "stylegan3-t": ("stylegan3", _DESIGNED | {"variant": "t", "truncation_psi": 0.7}),
+    "stylegan3-r": ("stylegan3", _DESIGNED | _EMBED | {"variant": "r", "conv_clamp": 3.0}),
     "stylegan-label": ("stylegan", _GROWN | _STYLED | {"label_dim": 3, "label_width": 6, "use_noise": False, "lod": 0.6}),
 }
 
@@ -47,8 +63,11 @@ def tiny(name: str) -> Generator:
         network = registry.build(family, config)
         with torch.no_grad():
             for parameter in network.parameters():
-                if parameter.ndim < 2:  # biases and noise strengths start at nought
+                if parameter.ndim < 2 or not parameter.any():  # biases and noise strengths start at nought
                     parameter.add_(0.3 * torch.randn_like(parameter))
+            for key, buffer in network.named_buffers():  # stored statistics start as those of normal numbers
+                if key.endswith((".mean", ".var")):
+                    buffer.add_(torch.rand_like(buffer) - (0.5 if key.endswith(".mean") else 0.0))
             if network.w_avg is not None:
                 network.w_avg.normal_()
     return network.eval().requires_grad_(False)
@@ -62,7 +81,7 @@ def labels(generator: Generator, n: int, start: int = 0) -> Tensor | None:
 def codes(generator: Generator, n: int = 3, seed: int = 0, start: int = 0) -> Tensor:
     """wp of n samples, through the public way."""
     z_ND = generator.sample_z(n, seed=seed, start=start)
-    return generator.expand(generator.map(z_ND, labels(generator, n, start))).contiguous()
+    return generator.expand(generator.map(z_ND, labels(generator, n, start + seed))).contiguous()
 
 
 def uneven(generator: Generator, n: int = 3) -> Tensor:
@@ -85,6 +104,12 @@ def differ(a: Tensor, b: Tensor) -> bool:
 
 def weighted(generator: Generator) -> list[str]:
     return [layer.name for layer in generator.layers if layer.weight is not None]
+
+
+def shown(generator: Generator, name: str) -> dict[str, float]:
+    """Options under which a layer reaches the image: of a grown network a ToRGB only shows at its level of detail."""
+    layer, spec = generator.layer(name), generator.spec
+    return {"lod": math.log2(spec.resolution / layer.resolution)} if spec.has_lod and layer.is_rgb else {}
 
 
 def random_delta(generator: Generator, name: str, seed: int = 0) -> Tensor:

@@ -8,9 +8,13 @@ Shape legend: N samples, I/O input and output channels, C image channels, H x W 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from gantk.errors import GantkError, UsageError
 
 Delta = tuple[Tensor, Tensor]
 
@@ -27,18 +31,18 @@ def conv(x_NIHW: Tensor, weight_OIKK: Tensor, scale: float, *, up: bool = False,
     return y
 
 
-def same_conv(x_NIHW: Tensor, weight_OIKK: Tensor) -> Tensor:
-    return F.conv2d(x_NIHW, weight_OIKK, padding=weight_OIKK.shape[-1] // 2)
+def same_conv(x_NIHW: Tensor, weight_OIKK: Tensor, bias_O: Tensor | None = None) -> Tensor:
+    return F.conv2d(x_NIHW, weight_OIKK, bias_O, padding=weight_OIKK.shape[-1] // 2)
 
 
-def up_conv(x_NIHW: Tensor, weight_OI33: Tensor) -> Tensor:
+def up_conv(x_NIHW: Tensor, weight_OI33: Tensor, bias_O: Tensor | None = None) -> Tensor:
     """Nearest upsampling and a 3x3 convolution in one transposed 4x4 convolution, at less than half the products.
 
     A pixel that nearest upsampling doubled meets neighbouring taps with one value, so the taps can be added first.
     """
     wide = F.pad(weight_OI33.flip(2, 3), (1, 1, 1, 1))
     weight_OI44 = wide[..., 1:, 1:] + wide[..., :-1, 1:] + wide[..., 1:, :-1] + wide[..., :-1, :-1]
-    return F.conv_transpose2d(x_NIHW, weight_OI44.transpose(0, 1), stride=2, padding=1)
+    return F.conv_transpose2d(x_NIHW, weight_OI44.transpose(0, 1), bias_O, stride=2, padding=1)
 
 
 def nearest(image_NCHW: Tensor) -> Tensor:
@@ -66,3 +70,22 @@ class Growth:
             return rgb
         below = nearest(image)
         return below if rgb is None else torch.lerp(rgb, below, self.share[level])
+
+
+def growth(config: Any, lod: float | None) -> Growth:
+    """How a network's images blend at a level of detail: the file's own (`config.lod`) when None."""
+    value = config.lod if lod is None else float(lod)
+    if not config.blends and value != int(value):
+        raise UsageError(f"this file's program shows whole levels of detail only, not lod={value:g}")
+    return Growth(value, len(config.channels) - 1)
+
+
+def check_growth(config: Any) -> None:
+    """What the configurations of all grown networks must fulfil."""
+    top = len(config.channels) - 1
+    if top < 0 or config.resolution != 4 << top:
+        raise GantkError(f"{top + 1} channel counts do not lead from 4 to resolution {config.resolution}")
+    if config.rgb not in ("all", "last"):
+        raise GantkError(f"rgb={config.rgb!r} is neither all nor last")
+    if not 0 <= config.lod <= top:
+        raise GantkError(f"lod={config.lod} is not between 0, the full resolution, and {top}, that of 4 x 4")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
 FAMILIES: dict[str, str] = {
+    "biggan": "gantk.generators.biggan:BigGAN",
     "demo-oracle": "gantk.demo.oracle:DemoOracle",
     "pggan": "gantk.generators.pggan:PGGAN",
     "stylegan": "gantk.generators.stylegan:StyleGAN",
