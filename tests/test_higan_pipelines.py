@@ -31,7 +31,7 @@ from gantk.higan.manipulate import (
     plan_edit,
     steps,
 )
-from gantk.higan.rescore import EFFECT, NULL, RescorePlan, attribute_index, rescore
+from gantk.higan.rescore import EFFECT, NULL, RescorePlan, attribute_index, rescore, row_names
 from gantk.higan.restart import first_layer, repeat
 from gantk.higan.synthesize import SynthesisPlan, style_names, synthesize
 from gantk.images import as_saved, to_uint8
@@ -272,6 +272,12 @@ def test_a_row_that_feeds_nothing_is_known(generator: Generator) -> None:
     assert first_layer(generator, [99]) is None
     state = generator.cache(generator.expand(torch.randn(2, WIDTH)), before=3)
     assert torch.equal(repeat(state, 3).x[4], state.x[1])  # type: ignore[index]
+
+
+def test_rows_are_named_by_what_they_feed(generator: Generator) -> None:
+    assert row_names(generator) == [
+        "4x4/conv1", "8x8/conv0", "8x8/conv1", "16x16/conv0", "16x16/conv1", "16x16/torgb"
+    ]  # fmt: skip
 
 
 def test_several_distances_are_responses(generator: Generator, tmp_path: Path) -> None:

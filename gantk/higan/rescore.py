@@ -289,9 +289,10 @@ def summarize(run: Run, num_rows: int) -> list[Boundary]:
 
 
 def row_names(generator: Generator) -> list[str]:
-    """What each row of wp feeds first, such as "32x32/conv0"; "unused" where it feeds nothing."""
+    """The layer that each row of wp feeds, such as "32x32/conv0": not ToRGB where there is another; else "unused"."""
     names = []
     for row in range(generator.spec.num_layers):
-        layer = first_layer(generator, [row])
-        names.append("unused" if layer is None else generator.layers[layer].name)
+        fed = [layer for layer in generator.layers if layer.row == row]
+        fed.sort(key=lambda layer: (layer.is_rgb, layer.index))
+        names.append(fed[0].name if fed else "unused")
     return names
