@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from higan_cases import LAYERS, contents, direction, save_tiny, write_world
+from higan_cases import LAYERS, contents, direction, save_tiny, tiny, write_world
 
 from gantk import images
 from gantk.directions import save_direction
 from gantk.errors import GantkError
 from gantk.files import load_json, load_npy
+from gantk.generators.probe import probe
 
 Gantk = Callable[..., tuple[int, str, str]]
 
@@ -88,6 +89,25 @@ def test_shards_merge_to_the_same_bytes(gantk: Gantk, tmp_path: Path) -> None:
     ok(gantk("merge", tmp_path / "parts"))
     assert contents(tmp_path / "whole") == contents(tmp_path / "parts")
     assert (tmp_path / "parts" / "synthesize.html").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"rescore {MODEL} list.txt -N 10 --batch-size 2 --layerwise --random 1 --predictor pred.py:score",
+        f"manipulate {MODEL} list.txt -N 5 -S 3 --batch-size 3 --animation gif",
+    ],
+)
+def test_other_shards_merge_too(words: str, gantk: Gantk, tmp_path: Path) -> None:
+    ok(gantk(*words.split(), "-o", tmp_path / "whole"))
+    for index in range(2):
+        ok(gantk(*words.split(), "-o", tmp_path / f"part{index}", "--shard", f"{index}/2"))
+    ok(gantk("merge", tmp_path / "part0", tmp_path / "part1", "-o", tmp_path / "joined"))
+    assert contents(tmp_path / "whole") == contents(tmp_path / "joined")
+    command = words.split()[0]
+    assert (tmp_path / "joined" / f"{command}.html").exists()
+    whole, joined = (load_json(tmp_path / name / f"{command}.run.json")["results"] for name in ("whole", "joined"))
+    assert whole == joined
 
 
 def test_kill_nine_then_the_same_command_gives_the_same_bytes(gantk: Gantk, world: Path, tmp_path: Path) -> None:
@@ -186,6 +206,16 @@ def test_rows_of_a_file_with_several(gantk: Gantk, tmp_path: Path) -> None:
     ]
     code, _, err = gantk(*words, "--rows", "7", "-o", tmp_path / "none")
     assert code == 2 and "rows are 0 to 4" in err and not (tmp_path / "none").exists()
+
+
+def test_a_direction_of_another_network_is_refused_unless_forced(gantk: Gantk, tmp_path: Path) -> None:
+    save_tiny(tmp_path / "other.safetensors", 1)
+    save_direction(tmp_path / "glow.safetensors", direction("glow", probe=probe(tiny(1))))
+    words = ["tiny.safetensors", tmp_path / "glow.safetensors", "-N", 1, "-S", 2]
+    code, _, err = gantk("manipulate", *words, "-o", tmp_path / "none")
+    assert code == 1 and "another generator" in err and not (tmp_path / "none").exists()
+    ok(gantk("manipulate", *words, "--force", "-o", tmp_path / "forced"))
+    ok(gantk("manipulate", tmp_path / "other.safetensors", *words[1:], "-o", tmp_path / "own"))
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
