@@ -46,12 +46,16 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "biggan-class": ("biggan", _BIGGAN | {"rows": "class", "class_first": True, "label_dim": 10, "embed_dim": 0}),
     "biggan-deep": ("biggan", _BIGGAN_DEEP | {"class_first": True, "hidden": [6, 7, 6, 5]}),
     "biggan-deep-stats": ("biggan", _BIGGAN_DEEP | {"num_stats": 5, "z_distribution": "truncated_normal"}),
+    "stylegan2-revised": ("stylegan2", _SMALL | {"architecture": "revised", "lod": 0.6}),
     "pggan": ("pggan", _GROWN | {"label_dim": 2}),
     "pggan-last-rgb": ("pggan", _GROWN | {"rgb": "last", "layer_scales": [0.2] * 7, "normalize_z": False}),
     "stylegan": ("stylegan", _GROWN | _STYLED | {"truncation_psi": 0.7, "truncation_layers": 4}),
     "stylegan3-t": ("stylegan3", _DESIGNED | {"variant": "t", "truncation_psi": 0.7}),
     "stylegan3-r": ("stylegan3", _DESIGNED | _EMBED | {"variant": "r", "conv_clamp": 3.0}),
-    "stylegan-label": ("stylegan", _GROWN | _STYLED | {"label_dim": 3, "label_width": 6, "use_noise": False, "lod": 0.6}),
+    "stylegan-label": (
+        "stylegan",
+        _GROWN | _STYLED | {"label_dim": 3, "label_width": 6, "use_noise": False, "lod": 0.6},
+    ),
 }
 
 

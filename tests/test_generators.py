@@ -162,10 +162,11 @@ def test_styles_in_place_of_rows(generator: Generator) -> None:
     image = generator.synthesize(wp_NLD)
     assert torch.equal(generator.synthesize(styles), image)
     assert torch.equal(generator.synthesize(list(styles)), image)
-    for position in range(len(styles)):
-        changed = list(styles)
+    styled = [layer.name for layer in generator.layers if layer.style_dim]
+    for position, name in enumerate(styled):
+        changed, view = list(styles), shown(generator, name)
         changed[position] = changed[position] + 1.0
-        assert differ(generator.synthesize(changed), image), position
+        assert differ(generator.synthesize(changed, **view), generator.synthesize(styles, **view)), name
     refuse(lambda: generator.synthesize(styles[1:]))
     refuse(lambda: generator.synthesize([style[:, 1:] for style in styles]))
 

@@ -223,7 +223,10 @@ def check_filters(raw: Raw, names: Iterable[str], total: float) -> tuple[float, 
     """
     taps: Tensor | None = None
     for name in names:
-        kernel = raw.tensor(name).squeeze()
+        kernel = raw.tensor(name)
+        if kernel.ndim == 4 and torch.equal(kernel, kernel[:1].expand_as(kernel)):
+            kernel = kernel[:1]  # repeated for every channel
+        kernel = kernel.squeeze()
         if kernel.ndim not in (1, 2) or not kernel.numel():
             raise raw.refuse(
                 f"a resampling filter {name} of shape {list(kernel.shape)}", "and only separable ones are known"

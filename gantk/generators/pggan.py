@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantk.errors import GantkError, UsageError
+from gantk.errors import GantkError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles
 from gantk.generators.ops import SQRT2, leaky, pixel_norm
-from gantk.generators.progressive import Growth, conv
+from gantk.generators.progressive import check_growth, conv, growth
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,9 @@ class PGGANConfig:
     layer_scales: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if len(self.channels) < 1 or self.resolution != 4 << (len(self.channels) - 1):
-            raise GantkError(f"{len(self.channels)} channel counts do not lead from 4 to resolution {self.resolution}")
+        check_growth(self)
         if self.label_rule not in ("joint", "separate"):
             raise GantkError(f"label rule {self.label_rule!r} is neither joint nor separate")
-        if self.rgb not in ("all", "last"):
-            raise GantkError(f"rgb={self.rgb!r} is neither all nor last")
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -135,17 +132,16 @@ class PGGAN(Generator):
         maps: dict[str, Tensor] = {}
         start = start or State(0, codes[0][:, 0])
         x, image = start.x, start.image
-        growth = Growth(self._lod(options.lod), len(config.channels) - 1)
+        blending = growth(config, options.lod)
         end = len(self.layers) if stop is None else stop
         for layer in self.layers[start.index : end]:
             part, delta = self._part(layer), options.deltas.get(layer.index)
-            level = layer.resolution.bit_length() - 3
             assert x is not None
             if layer.is_rgb:
                 rgb = None
-                if growth.wants_rgb(level) or layer.name in taps:
+                if blending.wants_rgb(layer) or layer.name in taps:
                     rgb = conv(self._normalize(x), part.weight, part.scale, delta=delta) + part.bias[:, None, None]
-                image = growth.blend(level, rgb, image)
+                image = blending.blend(layer, rgb, image)
                 if layer.name in taps:
                     assert image is not None
                     maps[layer.name] = image
@@ -168,12 +164,6 @@ class PGGAN(Generator):
 
     def _normalize(self, x: Tensor) -> Tensor:
         return pixel_norm(x, eps=self.config.epsilon) if self.config.pixel_norm else x
-
-    def _lod(self, lod: float | None) -> float:
-        value = self.config.lod if lod is None else float(lod)
-        if not self.config.blends and value != int(value):
-            raise UsageError(f"this file's program shows whole levels of detail only, not lod={value}")
-        return value
 
 
 def _dense(code_NZ: Tensor, weight_CZ44: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.spec import Layer
 
 Delta = tuple[Tensor, Tensor]
 
@@ -60,16 +61,22 @@ class Growth:
         self.share = [min(max(lod - (top - level), 0.0), 1.0) for level in range(top + 1)]
         self.needed = [all(share > 0 for share in self.share[level + 1 :]) for level in range(top + 1)]
 
-    def wants_rgb(self, level: int) -> bool:
-        """Whether the ToRGB of this level reaches the image."""
+    def wants_rgb(self, layer: Layer) -> bool:
+        """Whether this ToRGB reaches the image."""
+        level = _level(layer)
         return self.needed[level] and self.share[level] < 1
 
-    def blend(self, level: int, rgb: Tensor | None, image: Tensor | None) -> Tensor | None:
-        """The image at this level from its ToRGB output and the image of the level below."""
+    def blend(self, layer: Layer, rgb: Tensor | None, image: Tensor | None) -> Tensor | None:
+        """The image at this ToRGB's resolution from its output and the image of half the size."""
+        level = _level(layer)
         if not self.needed[level] or self.share[level] == 0 or image is None:
             return rgb
         below = nearest(image)
         return below if rgb is None else torch.lerp(rgb, below, self.share[level])
+
+
+def _level(layer: Layer) -> int:
+    return layer.resolution.bit_length() - 3
 
 
 def growth(config: Any, lod: float | None) -> Growth:

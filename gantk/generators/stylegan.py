@@ -13,12 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation
 from gantk.generators.noise import seeded_noise
 from gantk.generators.ops import SQRT2, Dense, fir, leaky, pixel_norm
 from gantk.generators.pggan import ScaledConv
-from gantk.generators.progressive import Growth, conv
+from gantk.generators.progressive import check_growth, conv, growth
 
 EPSILON = 1e-8
 
@@ -57,10 +56,7 @@ class StyleGANConfig:
     truncation_layers: int | None = None
 
     def __post_init__(self) -> None:
-        if len(self.channels) < 1 or self.resolution != 4 << (len(self.channels) - 1):
-            raise GantkError(f"{len(self.channels)} channel counts do not lead from 4 to resolution {self.resolution}")
-        if self.rgb not in ("all", "last"):
-            raise GantkError(f"rgb={self.rgb!r} is neither all nor last")
+        check_growth(self)
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -182,18 +178,17 @@ class StyleGAN(Generator):
         n = codes[0].shape[0]
         start = start or State(0, cast(Tensor, self.synthesis.const).unsqueeze(0).expand(n, -1, -1, -1))
         x, image = start.x, start.image
-        growth = Growth(self._lod(options.lod), len(self.config.channels) - 1)
+        blending = growth(self.config, options.lod)
         end = len(self.layers) if stop is None else stop
         for layer in self.layers[start.index : end]:
             part = self.synthesis.get_submodule(f"b{layer.resolution}.{layer.name.partition('/')[2]}")
             delta = options.deltas.get(layer.index)
             assert x is not None
             if isinstance(part, ScaledConv):
-                level = layer.resolution.bit_length() - 3
                 rgb = None
-                if growth.wants_rgb(level) or layer.name in taps:
+                if blending.wants_rgb(layer) or layer.name in taps:
                     rgb = conv(x, part.weight, part.scale, delta=delta) + part.bias[:, None, None]
-                image = growth.blend(level, rgb, image)
+                image = blending.blend(layer, rgb, image)
                 if layer.name in taps:
                     assert image is not None
                     maps[layer.name] = image
@@ -215,12 +210,6 @@ class StyleGAN(Generator):
         if isinstance(options.noise, str):
             return part.noise_const
         return seeded_noise(options.noise, n, layer.index, layer.resolution, layer.resolution, part.noise_const)
-
-    def _lod(self, lod: float | None) -> float:
-        value = self.config.lod if lod is None else float(lod)
-        if not self.config.blends and value != int(value):
-            raise UsageError(f"this file's program shows whole levels of detail only, not lod={value}")
-        return value
 
 
 def _layers(config: StyleGANConfig) -> list[Layer]:

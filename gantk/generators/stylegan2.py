@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation, seeded_noise
 from gantk.generators.ops import SQRT2, Conv, Dense, leaky, modulated_conv, pixel_norm, scale_and_shift, upsample2d
+from gantk.generators.progressive import Growth
+
+PER_RESOLUTION = ("skip", "revised")  # architectures with a ToRGB at every resolution
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class StyleGAN2Config:
             `separate`: a dense layer with bias and a pixel norm of its own (stylegan2-ada).
         label_width: columns of the label embedding.
         resample_filter: 1-D taps, sum 1.
+        architecture: `skip`, `resnet`, `orig`, or `revised`: a ToRGB per resolution, of which a level of detail shows
+            one or blends two (configurations b to d of the paper, grown like StyleGAN).
+        lod: level of detail stored in the file, only with `revised`.
         conv_clamp: activations are clamped to +- this; not visible in the weights.
         truncation_psi, truncation_layers: what a plain run of the file's own program applies.
         num_half_resolutions: the highest resolutions that run in half precision when asked to.
@@ -47,6 +53,7 @@ class StyleGAN2Config:
     label_width: int = 0
     normalize_z: bool = True
     architecture: str = "skip"
+    lod: float = 0.0
     resample_filter: tuple[float, ...] = (0.125, 0.375, 0.375, 0.125)
     conv_clamp: float | None = None
     use_noise: bool = True
@@ -62,8 +69,10 @@ class StyleGAN2Config:
             raise GantkError(
                 f"{len(self.channels)} channel counts for resolution {self.resolution}: {int(steps) - 1} needed"
             )
-        if self.architecture not in ("skip", "resnet", "orig"):
-            raise GantkError(f"StyleGAN2 architecture {self.architecture!r} is none of skip, resnet, orig")
+        if self.architecture not in ("skip", "resnet", "orig", "revised"):
+            raise GantkError(f"StyleGAN2 architecture {self.architecture!r} is none of skip, resnet, orig, revised")
+        if not 0 <= self.lod <= (steps - 2 if self.architecture == "revised" else 0):
+            raise GantkError(f"lod={self.lod} does not fit a {self.architecture} StyleGAN2 of {self.resolution} pixels")
         if self.label_rule not in ("none", "joint", "separate"):
             raise GantkError(f"label rule {self.label_rule!r} is none of none, joint, separate")
 
@@ -161,7 +170,7 @@ class Block(nn.Module):
         if level:
             self.conv0 = StyledConv(config.channels[level - 1], channels, resolution, config, up=True)
         self.conv1 = StyledConv(channels, channels, resolution, config, up=False)
-        if config.architecture == "skip" or last:
+        if config.architecture in PER_RESOLUTION or last:
             self.torgb = ToRGB(channels, config)
         if config.architecture == "resnet" and level:
             self.skip = Conv(config.channels[level - 1], channels, 1, bias=False, up=True, taps=config.resample_filter)
@@ -200,6 +209,7 @@ class StyleGAN2(Generator):
             normalizes_z=config.normalize_z,
             truncation=None if psi is None else Truncation(psi, config.truncation_layers),
             has_noise=config.use_noise,
+            has_lod=config.architecture == "revised",
             half_precision=True,
         )
 
@@ -219,6 +229,7 @@ class StyleGAN2(Generator):
             start = State(0, self.synthesis.const.unsqueeze(0).expand(codes[0].shape[0], -1, -1, -1))
         x, image, shortcut = start.x, start.image, start.shortcut
         resnet = self.config.architecture == "resnet"
+        blending = self._blending(options.lod)
         half_from = max(8, 2 * self.config.resolution >> self.config.num_half_resolutions)
         end = len(self.layers) if stop is None else stop
         for layer in self.layers[start.index : end]:
@@ -229,9 +240,14 @@ class StyleGAN2(Generator):
             if x.dtype != dtype:
                 x = x.to(dtype)
             if layer.is_rgb:
-                rgb = block.torgb(x, style, delta)
-                image = rgb if image is None else upsample2d(image, self.config.resample_filter) + rgb
+                if blending is not None:
+                    shows = blending.wants_rgb(layer) or layer.name in taps
+                    image = blending.blend(layer, block.torgb(x, style, delta) if shows else None, image)
+                else:
+                    rgb = block.torgb(x, style, delta)
+                    image = rgb if image is None else upsample2d(image, self.config.resample_filter) + rgb
                 if layer.name in taps:
+                    assert image is not None
                     maps[layer.name] = image
                 continue
             if layer.name.endswith("conv0"):
@@ -246,6 +262,11 @@ class StyleGAN2(Generator):
             if layer.name in taps:
                 maps[layer.name] = x
         return (image if stop is None else None), maps, State(end, x, image, shortcut)
+
+    def _blending(self, lod: float | None) -> Growth | None:
+        if self.config.architecture != "revised":
+            return None
+        return Growth(self.config.lod if lod is None else float(lod), len(self.config.channels) - 1)
 
     def _noise(self, conv: StyledConv, layer: Layer, options: Options, codes: Styles) -> Tensor | None:
         if not self.config.use_noise or (isinstance(options.noise, str) and options.noise == "none"):
@@ -274,6 +295,6 @@ def _layers(config: StyleGAN2Config) -> list[Layer]:
         if level:
             add(level, "conv0", 2 * level - 1, config.channels[level - 1], channels)
         add(level, "conv1", 2 * level, channels, channels)
-        if config.architecture == "skip" or level == len(config.channels) - 1:
+        if config.architecture in PER_RESOLUTION or level == len(config.channels) - 1:
             add(level, "torgb", 2 * level + 1, channels, config.image_channels)
     return layers
