@@ -53,6 +53,16 @@ def test_the_tour_finds_the_truth_of_the_oracle(
     assert "synthesize:" not in err
 
 
+def test_an_interrupted_tour_says_so(gantk_command: Gantk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gantk.higan.synthesize.synthesize", stop)
+    code, _, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
+    assert code == 130 and "The same command continues in" in err and "Traceback" not in err
+    assert load_json(tmp_path / "tour" / "demo.run.json")["state"] == "interrupted"
+
+
 def test_the_truth_is_the_oracles_own() -> None:
     oracle = oracle_generator()
     exact = ExactFactors(oracle)

@@ -65,5 +65,7 @@ def _call(words: Sequence[str]) -> None:
     token = command_line.set(tuple(words))
     try:
         cli.main(args=list(words), prog_name="gantk", standalone_mode=False)
+    except click.exceptions.Abort as error:  # Ctrl-C: the tour is interrupted, not failed
+        raise KeyboardInterrupt from error
     finally:
         command_line.reset(token)
