@@ -88,7 +88,7 @@ def reference(predictor: DemoPredictor, n: int, blurred: bool = True) -> tuple[S
     """Renders, renders of another seed, and the first blurred; once per predictor and process."""
     return (
         look(renders(n, RENDER_SEED), predictor),
-        look(renders(n, OTHER_SEED), predictor),
+        look(renders(n, OTHER_SEED), predictor, classes=False),
         look(renders(n, RENDER_SEED, box_blurred), predictor, classes=False) if blurred else None,
     )
 
