@@ -173,8 +173,8 @@ def test_another_separable_filter_is_kept(tmp_path):
 @pytest.mark.parametrize(
     "kwargs, message",
     [
-        ({"nonlinearity": "relu"}, "nonlinearity='relu'"),
-        ({"dtype": "float16"}, "dtype='float16'"),
+        ({"nonlinearity": "relu"}, "nonlinearity=relu"),
+        ({"dtype": "float16"}, "dtype=float16"),
         ({"surprise": 1}, "surprise=1"),
         ({"resample_kernel": "box"}, "resample_kernel=box"),
     ],
@@ -198,7 +198,7 @@ def test_tensorflow_default_truncation(kwargs, psi, layers, tmp_path):
     "attributes, message",
     [
         ({"synthesis.b8.conv0": {"conv_clamp": 3.0}}, "conv_clamp values"),
-        ({"synthesis.b8.conv0": {"activation": "relu"}}, r"activation='relu' in synthesis\.b8\.conv0"),
+        ({"synthesis.b8.conv0": {"activation": "relu"}}, r"activation=relu in synthesis\.b8\.conv0"),
         ({"synthesis.b8.conv0": {"act_gain": 1.0}}, "act_gain=1.0"),
         ({"mapping.fc0": {"bias_gain": 1.0}}, "mapping learning rates"),
         ({"synthesis.b8": {"architecture": "resnet"}}, "architecture"),

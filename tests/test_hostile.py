@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from gantk.checkpoints import load, pickle_machine, unpickle
 from gantk.checkpoints.audit import audit
+from gantk.checkpoints.expansion import check_expansion
 from gantk.errors import GantkError
 
 
@@ -265,13 +266,64 @@ def test_pickles_that_ask_for_time(tmp_path):
     refused(b"\x80\x02" + text + encode + b".", tmp_path, "unfold to more than")
 
 
+DOUBLING = b")q\x00" + b"h\x00h\x00\x86q\x00" * 200
+"""A tuple of 2^200 leaves: it must neither be hashed nor written into a message."""
+
+
+def doubled():
+    value = ()
+    for _ in range(200):
+        value = (value, value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value: foreign.tensorflow_file({"nonlinearity": value}),
+        lambda value: foreign.tensorflow_file({"truncation_psi": value}),
+        lambda value: foreign.tensorflow_file({"resample_kernel": [value]}),
+        lambda value: foreign.nvidia_file(attributes={"mapping.fc0": {"bias_gain": value}}),
+        lambda value: foreign.nvidia_file(attributes={"synthesis.b8.conv0": {"conv_clamp": value}}),
+        lambda value: foreign.nvidia_file(attributes={"synthesis.b8.conv0": {"activation": value}}),
+        lambda value: foreign.nvidia_file(attributes={"synthesis.b8.conv0": {"act_gain": value}}),
+        lambda value: foreign.nvidia_file(attributes={"synthesis.b8": {"architecture": value}}),
+    ],
+)
+def test_attributes_that_cannot_be_written_out(make, tmp_path):
+    refused(make(doubled()), tmp_path, "unfold to far more")
+
+
+def test_containers_that_unfold_or_contain_themselves():
+    source = pickle_machine.Source("x", 1000)
+    shared = [1, 2]
+    check_expansion(source, {"a": [shared] * 50, "b": (shared, {"c": shared})})
+    wide = [list(range(1000))] * 2000
+    with pytest.raises(GantkError, match="unfold to far more"):
+        check_expansion(source, wide)
+    deep = []
+    for _ in range(300):
+        deep = [deep]
+    with pytest.raises(GantkError, match="more than 200 deep"):
+        check_expansion(source, deep)
+    loop = {}
+    loop["a"] = (1, [loop])
+    with pytest.raises(GantkError, match="contains itself"):
+        check_expansion(source, loop)
+
+
+def test_shapes_that_cannot_be_written_out(tmp_path):
+    head = b"\x80\x02" + DOUBLING + b"cnumpy.core.numeric\n_frombuffer\n(C\x00cnumpy\ndtype\nX\x02\0\0\0f4\x85Rh\x00"
+    refused(head + b"X\x01\0\0\0CtR.", tmp_path, "unfold|a tuple is no shape")
+
+
 def test_networks_that_contain_themselves(tmp_path):
     head = b"\x80\x04\x8c\x17torch_utils.persistence\x8c\x1b_reconstruct_persistent_obj\x93\x94"
     # the modules of G_ema are a dictionary that holds the record itself
     modules = b"}\x94"
     body = head + modules + b"h\x00}\x8c\x05state}\x8c\x08_modulesh\x01ss\x85R\x94"
     data = body + b"0h\x01\x8c\x01ah\x02s" + b"0}\x8c\x05G_emah\x02s."
-    refused(data, tmp_path, "contain one another")
+    refused(data, tmp_path, "contains itself")
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 
 from gantk.checkpoints import stylegan2
 from gantk.checkpoints.checkpoint import Change, Checkpoint, Raw, same
+from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stylegan2 import (
     Spelling,
     check_filters,
@@ -129,7 +130,7 @@ def read_hammer_stylegan2(raw: Raw) -> Checkpoint:
         if name in _HAMMER_SIZES or name in ("conv_clamp", "mapping_lr_mul"):
             continue
         if name not in _HAMMER_FLAGS or value not in _HAMMER_FLAGS[name]:
-            raise raw.refuse(f"{name}={value!r}", "a variant of StyleGAN2 that gantk does not have")
+            raise raw.refuse(f"{name}={clipped(value)}", "a variant of StyleGAN2 that gantk does not have")
     clamp, rate = settings.get("conv_clamp"), settings.get("mapping_lr_mul", 0.01)
     if not (clamp is None or isinstance(clamp, int | float)) or not isinstance(rate, int | float):
         raise raw.source.damaged("conv_clamp or mapping_lr_mul is no number")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gantk.checkpoints import stylegan2
-from gantk.checkpoints.checkpoint import Checkpoint, Raw, same
+from gantk.checkpoints.checkpoint import Checkpoint, Raw, listed, same
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.stand_ins import Record
 from gantk.checkpoints.stylegan2 import Part, Spelling, check_filters
@@ -44,9 +44,11 @@ def flatten(source: Source, record: Record) -> tuple[dict[str, Any], dict[str, d
         for name, value in module.state.items():
             if name in ("_parameters", "_buffers"):
                 tensors = value if isinstance(value, Mapping) else {}
+                source.spend(len(tensors))
                 entries |= {f"{path}{key}": tensor for key, tensor in tensors.items() if tensor is not None}
             elif name == "_modules":
                 children = value if isinstance(value, Mapping) else {}
+                source.spend(len(children))
                 for key, child in children.items():
                     if not isinstance(child, Record):
                         raise source.damaged(f"module {clipped(path)}{clipped(key)} is a {type(child).__name__}")
@@ -60,7 +62,9 @@ def flatten(source: Source, record: Record) -> tuple[dict[str, Any], dict[str, d
 def read_stylegan2(raw: Raw) -> Checkpoint:
     """StyleGAN2 of either repository; clamp, filter, learning rate and architecture are read from the layers."""
     layers = {path: own for path, own in raw.records.items() if "conv_clamp" in own}
-    clamps = {own["conv_clamp"] for own in layers.values() if isinstance(own["conv_clamp"], int | float | None)}
+    if not all(isinstance(own["conv_clamp"], int | float | None) for own in layers.values()):
+        raise raw.source.damaged("a conv_clamp is no number")
+    clamps = {own["conv_clamp"] for own in layers.values()}
     if len(clamps) > 1:
         raise raw.refuse(f"conv_clamp values {sorted(map(str, clamps))}", "and a StyleGAN2 has one for all layers")
     for path, own in raw.records.items():
@@ -73,12 +77,11 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
             raise raw.refuse(f"act_gain={clipped(own['act_gain'])} in {path}", "and only leaky ReLU's sqrt 2 is known")
         for flag, values in wanted.items():
             if flag in own and own[flag] not in values:
-                raise raw.refuse(f"{flag}={own[flag]!r} in {path}", f"where gantk has {values[0]!r} only")
-    rates = {
-        own["bias_gain"] for path, own in raw.records.items() if path.startswith("mapping.fc") and "bias_gain" in own
-    }
-    if len(rates) > 1 or not all(isinstance(rate, int | float) for rate in rates):
-        raise raw.refuse(f"mapping learning rates {sorted(map(str, rates))}", "and a mapping network has one")
+                raise raw.refuse(f"{flag}={clipped(own[flag])} in {path}", f"where gantk has {values[0]!r} only")
+    factors = [own.get("bias_gain", 0.01) for path, own in raw.records.items() if path.startswith("mapping.fc")]
+    rates = {factor for factor in factors if isinstance(factor, int | float)}
+    if len(rates) > 1 or not all(isinstance(factor, int | float) for factor in factors):
+        raise raw.refuse(f"mapping learning rates {listed(map(clipped, factors))}", "and a mapping network has one")
     blocks = [own for own in raw.records.values() if "architecture" in own and "use_fp16" in own]
     filters = [name for name in raw.entries if name.endswith("resample_filter")]
     clamp = next(iter(clamps), None)

@@ -54,9 +54,15 @@ class Source:
         )
 
 
+_ATOMS = (str, int, float, bool, type(None))
+
+
 def clipped(text: object, length: int = 80) -> str:
-    """Text from a file, short and printable enough for a message."""
-    shown = str(text)
+    """Something from a file, short and printable enough for a message; nested containers are not written out."""
+    flat = isinstance(text, _ATOMS) or (
+        isinstance(text, tuple | list) and len(text) <= 16 and all(isinstance(part, _ATOMS) for part in text)
+    )
+    shown = str(text) if flat or isinstance(text, Exception) else f"a {type(text).__name__}"
     shown = shown if len(shown) <= length else shown[: length - 3] + "..."
     return "".join(character if character.isprintable() else "?" for character in shown)
 
@@ -75,9 +81,6 @@ class Global:
     name: str
     call: Callable[..., Any] | None = None
     new: Callable[..., Any] | None = None
-
-
-_ATOMS = (str, int, float, bool, type(None))
 
 
 class PickleMachine:

@@ -6,6 +6,7 @@ ignored. Defaults of the build function are not in static_kwargs: a missing key 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,7 @@ def flatten(source: Source, network: Record) -> tuple[dict[str, Any], dict[str, 
         kwargs, variables = state.get("static_kwargs", {}), state.get("variables", [])
         if not isinstance(kwargs, Mapping) or not isinstance(variables, list):
             raise source.damaged("a network's static_kwargs or variables make no sense")
+        source.spend(len(variables) + len(kwargs))
         settings[name] = {
             **{str(key): value for key, value in kwargs.items()},
             "build_func_name": state.get("build_func_name"),
@@ -75,7 +77,7 @@ SPELLING = Spelling(
 )
 
 # Keys of static_kwargs that the tensors show, or that do not change the network at inference.
-_SIZES = frozenset(
+SIZES = frozenset(
     (
         "num_channels",
         "resolution",
@@ -111,7 +113,8 @@ _STYLEGAN2_FLAGS: dict[str, tuple[Any, ...]] = {
     "nonlinearity": ("lrelu",),
     "mapping_nonlinearity": ("lrelu",),
     "dtype": ("float32",),
-    "synthesis_func": ("G_synthesis_stylegan2",),
+    "synthesis_func": ("G_synthesis_stylegan2", "G_synthesis_stylegan_revised"),
+    "structure": (None, "auto", "linear", "recursive"),
     "mapping_func": ("G_mapping",),
     "blur_filter": (None,),
 }
@@ -126,7 +129,7 @@ def check_flags(raw: Raw, flags: Mapping[str, tuple[Any, ...]], free: frozenset[
     for own in raw.records.values():
         for name, value in own.items():
             if name not in free and (name not in flags or value not in flags[name]):
-                raise raw.refuse(f"{name}={clipped(repr(value))}", "a variant that gantk does not have")
+                raise raw.refuse(f"{name}={clipped(value)}", "a variant that gantk does not have")
     for own in reversed(list(raw.records.values())):
         merged |= own
     return merged
@@ -141,25 +144,30 @@ def number(raw: Raw, settings: Mapping[str, Any], name: str, default: Any) -> An
 
 
 def read_stylegan2(raw: Raw) -> Checkpoint:
-    """Configurations e and f: skip, resnet, orig. A plain run truncates all layers by 0.5 unless told otherwise."""
+    """Configurations b to f: revised, skip, resnet, orig. A plain run truncates all layers by 0.5 by default."""
     if raw.records[""].get("version") == 5 or "mapping/LabelEmbed/weight" in raw.entries:
         raise raw.refuse(
             "a network of the TensorFlow version of stylegan2-ada",
             "which gantk does not read; its PyTorch port it does",
         )
-    settings = check_flags(raw, _STYLEGAN2_FLAGS, _SIZES | _READ)
+    settings = check_flags(raw, _STYLEGAN2_FLAGS, SIZES | _READ)
     kernel = settings.get("resample_kernel") or [1, 3, 3, 1]
     if not (
         isinstance(kernel, list | tuple) and all(isinstance(tap, int | float) for tap in kernel) and sum(kernel) > 0
     ):
         raise raw.refuse(f"resample_kernel={clipped(kernel)}", "and only a list of taps is known")
     dead = [name for name in ("lod", "synthesis/lod") if name in raw.entries]
+    spelling, growing = SPELLING, {}
+    if "synthesis/ToRGB_lod0/weight" in raw.entries:  # configurations b to d
+        top = count_while(lambda level: f"{_conv(level, 'conv1')}/weight" in raw.entries) - 1
+        spelling = dataclasses.replace(SPELLING, rgb=lambda level: f"synthesis/ToRGB_lod{top - level}")
+        growing = {"architecture": "revised", "lod": float(raw.tensor(dead[0])) if dead else 0.0}
     psi = number(raw, settings, "truncation_psi", 0.5)
     cutoff = number(raw, settings, "truncation_cutoff", None)
     normalize = settings.get("normalize_latents", True)
     return stylegan2.read(
         raw,
-        SPELLING,
+        spelling,
         "tensorflow-stylegan2",
         dead=dead,
         mapping_lr=float(number(raw, settings, "mapping_lrmul", 0.01)),
@@ -167,6 +175,7 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
         truncation_psi=None if psi is None or psi == 1 else float(psi),
         truncation_layers=None if cutoff is None else int(cutoff),
         resample_filter=tuple(tap / sum(kernel) for tap in kernel),
+        **growing,
     )
 
 
@@ -177,8 +186,8 @@ def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:
     """D_stylegan2 as a `stylegan2-discriminator`; `raw` is that of the tuple's D (see load.read_discriminator)."""
     has = raw.entries.__contains__
     flags = {**_STYLEGAN2_FLAGS, "mbstd_num_features": (1,)}
-    settings = check_flags(raw, flags, (_SIZES | _READ) - {"mbstd_num_features"})
-    levels = 1 + count_while(lambda level: has(_size(level + 1) + "/Conv0/weight"))
+    settings = check_flags(raw, flags, (SIZES | _READ) - {"mbstd_num_features"})
+    levels = 1 + count_while(lambda level: has(resolution_name(level + 1) + "/Conv0/weight"))
     rows = []
     for level in range(levels):
         block = f"b{4 << level}." if level else ""
@@ -186,7 +195,7 @@ def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:
         parts += [("conv0", "Conv0", True), ("conv1", "Conv1_down", True), ("skip", "Skip", False)] if level else []
         parts += [] if level else [("conv", "Conv", True)]
         for target, name, bias in parts:
-            prefix = f"{_size(level)}/{name}"
+            prefix = f"{resolution_name(level)}/{name}"
             if not has(f"{prefix}/weight"):
                 continue
             rows.append(Row(f"{block}{target}.weight", f"{prefix}/weight", hwio))
@@ -210,7 +219,8 @@ def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:
     return Checkpoint("stylegan2-discriminator", config, state, "tensorflow-stylegan2-discriminator")
 
 
-def _size(level: int) -> str:
+def resolution_name(level: int) -> str:
+    """`4x4` for level 0, `8x8` for level 1, ..."""
     return f"{4 << level}x{4 << level}"
 
 

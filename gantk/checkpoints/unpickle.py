@@ -26,6 +26,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gantk.checkpoints.expansion import check_expansion
 from gantk.checkpoints.pickle_machine import Global, PickleMachine, Source, clipped
 from gantk.checkpoints.stand_ins import (
     ALLOWED,
@@ -94,12 +95,15 @@ def decode(data: memoryview, name: str) -> Container:
     if kind is None:
         raise GantkError(f"{name} is neither a pickle nor a file of torch.save (it starts with {bytes(data[:8])!r})")
     if kind == "torch zip":
-        return Container(kind, _read_zip(data, source), source)
-    if kind == "torch stream":
-        return Container(kind, _read_stream(data, source, ALLOWED), source)
-    if kind == "npy":
-        return Container(kind, _read_npy(data, source), source)
-    return Container(kind, _read_plain(data, source), source)
+        value = _read_zip(data, source)
+    elif kind == "torch stream":
+        value = _read_stream(data, source, ALLOWED)
+    elif kind == "npy":
+        value = _read_npy(data, source)
+    else:
+        value = _read_plain(data, source)
+    check_expansion(source, value)
+    return Container(kind, value, source)
 
 
 # --- plain pickles ---------------------------------------------------------------------------------------------------
@@ -319,6 +323,7 @@ def load_legacy_npy(path: str | Path) -> Any:
     value = _read_npy(data, source)
     if isinstance(value, np.ndarray):
         return value
+    check_expansion(source, value)
     if (
         not isinstance(value, StoredArray)
         or value.items is None
@@ -329,17 +334,14 @@ def load_legacy_npy(path: str | Path) -> Any:
     return _plain(value.items[0], source)
 
 
-def _plain(value: Any, source: Source, depth: int = 0) -> Any:
+def _plain(value: Any, source: Source) -> Any:
     """Arrays in a tree of containers as numpy arrays, bytes as bytes."""
-    if depth > 20:
-        raise source.damaged("its dictionaries are nested too deeply")
-    source.spend(1)
     if isinstance(value, Stored):
         return value.array()
     if isinstance(value, dict):
-        return {key: _plain(item, source, depth + 1) for key, item in value.items()}
+        return {key: _plain(item, source) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_plain(item, source, depth + 1) for item in value)
+        return type(value)(_plain(item, source) for item in value)
     if isinstance(value, memoryview):
         source.spend(len(value))
         return bytes(value)
