@@ -23,6 +23,7 @@ import torch
 from gantk.checkpoints.load import load_generator, read_checkpoint, read_discriminator
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, Truncation
+from gantk.generators.ops import pixel_norm
 
 CODE_TOLERANCE = 1e-5  # of max(1, largest value), for codes; images have a tolerance per file
 TENSORFLOW_TOLERANCE = 5e-5  # of the largest value
@@ -74,6 +75,12 @@ FEATURES: dict[str, list[tuple[str, Any]]] = {
         (r"feat_synthesis_b(\d+)_(conv\d)", lambda r, part: f"{r}x{r}/{part}"),
         (r"rgb_synthesis_b(\d+)", lambda r: f"{r}x{r}/torgb"),
     ],
+    "pggan": [
+        (r"feat_(?:layer|features_)(\d+)", lambda j: _grown(int(j), "conv0")),
+    ],
+    "stylegan": [
+        (r"feat_synthesis_layer(\d+)", lambda j: _grown(int(j), "const")),
+    ],
     "stylegan3": [
         (r"feat_synthesis_input", lambda: "input"),
         (r"feat_synthesis_L(\d+)_\d+_\d+", lambda i: f"L{i}"),
@@ -88,9 +95,30 @@ def _conv(number: int) -> str:
     return f"{size}x{size}/conv{1 if number % 2 == 0 else 0}"
 
 
-def layer_of(family: str, recorded: str) -> str | None:
+def _grown(number: int, first: str) -> str:
+    """Layer of a progressively grown network by number: two at every resolution, the very first named `first`."""
+    size = 4 << (number // 2)
+    return f"{size}x{size}/" + ("conv1" if number % 2 else "conv0" if number else first)
+
+
+def _biggan(generator: Generator, recorded: str) -> str | None:
+    """Layer of a BigGAN: Hugging Face counts blocks and attention together, the author's code block by block."""
+    mapped = [layer for layer in generator.layers if layer.has_map]
+    if recorded in ("feat_linear", "feat_generator_gen_z"):
+        return mapped[0].name
+    if match := re.fullmatch(r"feat_generator_layers_(\d+)", recorded):
+        return mapped[1 + int(match[1])].name
+    if match := re.fullmatch(r"feat_blocks_(\d+)_(\d)", recorded):
+        block = next(i for i, layer in enumerate(mapped) if layer.row == 1 + int(match[1]))
+        return mapped[block + int(match[2])].name
+    return None
+
+
+def layer_of(generator: Generator, recorded: str) -> str | None:
     """gantk's name of a recorded feature map, None for other recorded values."""
-    for pattern, name in FEATURES.get(family, []):
+    if generator.spec.family == "biggan":
+        return _biggan(generator, recorded)
+    for pattern, name in FEATURES.get(generator.spec.family, []):
         match = re.fullmatch(pattern, recorded)
         if match:
             return str(name(*match.groups()))
@@ -119,7 +147,7 @@ def compare_torch(path: Path, generator: Generator, tolerance: float) -> Iterato
     w_ND = generator.map(z_ND, label)
     plain_NLD = generator.expand(w_ND)
     psi = Truncation(meta["psi"], meta.get("trunc_layers")) if "psi" in meta else None
-    codes = {"w": w_ND}
+    codes = {"w": w_ND, "z_normalised": pixel_norm(w_ND)}
     images = {"image_nonoise": (plain_NLD, "none")}
     if "truncations" not in meta:
         images["image"] = (plain_NLD, "const")
@@ -134,6 +162,8 @@ def compare_torch(path: Path, generator: Generator, tolerance: float) -> Iterato
         mixed = generator.expand(generator.map(torch.from_numpy(want["z_mix"]), label)).clone()
         mixed[:, : meta["inject_index"]] = plain_NLD[:, : meta["inject_index"]]
         images["image_mix"] = (mixed, "const")
+    if "embed" in want:
+        codes["embed"] = generator.class_embedding(label, len(z_ND))
     yield from _compare_settings(generator, plain_NLD, want, meta, tolerance)
     for name, code in codes.items():
         if name in want:
@@ -143,14 +173,17 @@ def compare_torch(path: Path, generator: Generator, tolerance: float) -> Iterato
             if recorded in want:
                 image = generator.synthesize(wp_NLD, noise=noise)[..., ::step, ::step]
                 yield Comparison(name, error_of(image, want[recorded]), tolerance)
-    taps = {name: layer_of(generator.spec.family, name) for name in want}
+    taps = {name: layer_of(generator, name) for name in want}
     taps = {name: layer for name, layer in taps.items() if layer is not None}
     if taps:
         whole = {"crop": False} if generator.spec.family == "stylegan3" else {}  # recorded with their margins
         _, maps = generator.trace(plain_NLD, sorted(set(taps.values())), **whole)
         for name, layer in taps.items():
             scale = max(1.0, np.abs(want[name]).max() / np.abs(want["image"]).max())
-            yield Comparison(f"map {layer}", error_of(maps[layer], want[name]), tolerance * scale)
+            found = maps[layer]
+            if want[name].ndim == 2:  # a dense layer's output, which Hugging Face orders channels last
+                found = (found.permute(0, 2, 3, 1) if name == "feat_generator_gen_z" else found).flatten(1)
+            yield Comparison(f"map {layer}", error_of(found, want[name]), tolerance * scale)
 
 
 def _compare_settings(
@@ -196,12 +229,14 @@ def compare_tensorflow(path: Path, generator: Generator) -> Iterator[Comparison]
         yield comparison_u8(images, want["images_u8"], truncating="wp_default" in want)
     if "images_notrunc" in want:
         yield comparison("images_notrunc", generator.synthesize(generator.expand(w_ND)))
+    if "gs_image_crop" in want:  # GH-Feat's generator
+        yield comparison("gs_image_crop", generator.synthesize(generator.expand(w_ND))[:, :, 96:160, 96:160])
     if "images_wp" in want:
         yield comparison("images_wp", generator.synthesize(torch.from_numpy(want["wp"])))
     if "images_G" in want:  # the instantaneous network must not be mistaken for its moving average
         distance = error_of(generator.synthesize(default_NLD[:1]), want["images_G"])
         yield Comparison("Gs, not G", float(distance < 0.01), 0.5)
-    if "d_scores" in want and generator.spec.family == "stylegan2":
+    if "d_scores" in want and generator.spec.family == "stylegan2" and not generator.spec.has_lod:
         yield from compare_scores(path, want, name)
 
 

@@ -56,16 +56,30 @@ def _present(entries: Mapping[str, Any], pattern: str) -> bool:
 
 
 _EARLY = "synthesis.early_layer.const"
+_OUTPUT = "output_layer.2.weight"
+_CONST = "synthesis.layer0.const"
 _TF_MOD = "synthesis/4x4/Conv/mod_weight"
+_TF_STYLE = "synthesis/4x4/Conv/StyleMod/weight"
 FORMATS: tuple[Format, ...] = (
     Format("nvidia-stylegan2", ("nvidia",), ("synthesis.b4.const",), (), "nvidia:read_stylegan2"),
     Format("nvidia-stylegan3", ("nvidia",), ("synthesis.input.freqs",), (), "stylegan3:read_nvidia"),
     Format("hammer-stylegan3", (), ("synthesis.early_layer.frequency", "w_avg"), (), "stylegan3:read_hammer"),
-    Format("tensorflow-stylegan2", ("tensorflow",), (_TF_MOD,), ("synthesis/ToRGB_lod*",), "tensorflow:read_stylegan2"),
+    Format("tensorflow-stylegan2", ("tensorflow",), (_TF_MOD,), (), "tensorflow:read_stylegan2"),
     Format("rosinality-stylegan2", (), ("input.input", "conv1.conv.weight"), (), "rosinality:read_stylegan2"),
     Format("higan-stylegan2", (), (_EARLY, "mapping.dense0.fc.weight"), (), "genforce:read_higan_stylegan2"),
     Format("genforce-stylegan2", (), (_EARLY, "truncation.w_avg"), (), "genforce:read_stylegan2"),
     Format("hammer-stylegan2", (), (_EARLY, "w_avg"), (), "genforce:read_hammer_stylegan2"),
+    Format("tensorflow-stylegan", ("tensorflow",), (_TF_STYLE,), (), "stylegan:read_tensorflow"),
+    Format("higan-stylegan", (), (_CONST, "mapping.dense0.wscale.bias"), (), "stylegan:read_higan"),
+    Format("genforce-stylegan", (), (_CONST, "truncation.w_avg"), (), "stylegan:read_genforce"),
+    Format("hammer-stylegan", (), (_CONST, "w_avg"), (), "stylegan:read_hammer"),
+    Format("tensorflow-pggan", ("tensorflow",), ("4x4/Dense/weight",), (), "pggan:read_tensorflow"),
+    Format("higan-pggan", (), ("layer0.conv.weight", "layer0.wscale.bias"), (), "pggan:read_higan"),
+    Format("navigan-pggan", (), ("features.0.conv.weight", "features.0.wscale.scale"), (), "pggan:read_navigan"),
+    Format("genforce-pggan", (), ("layer0.weight", "layer0.bias", "output*"), (), "pggan:read_genforce"),
+    Format("huggingface-biggan", (), ("embeddings.weight", "generator.gen_z.*"), (), "biggan:read_huggingface"),
+    Format("author-biggan", (), ("linear.weight", "blocks.0.0.conv1.weight", _OUTPUT), (), "biggan:read_author"),
+    Format("studiogan-biggan", (), ("linear0.*", "blocks.0.0.conv2d1.*", "conv2d5.*"), (), "biggan:refuse_studiogan"),
 )  # fmt: skip
 
 
@@ -126,7 +140,7 @@ def unknown(raw: Raw, what: str) -> GantkError:
     """The error for a file of no known format: what was recognised, and what was expected."""
     names = f", {len(raw.entries)} entries named like {listed(raw.entries, 4)}" if raw.entries else ""
     extra = f" beside {listed(raw.extra, 4)}" if raw.extra else ""
-    known = ", ".join(entry.name for entry in FORMATS)
+    known = ", ".join(entry.name for entry in FORMATS if ":refuse" not in entry.reader)
     return GantkError(
         f"{raw.source.name} is no checkpoint of a known format: it is a {raw.container} with {what}{names}{extra}; "
         f"known formats are {known}, and gantk's own"

@@ -195,9 +195,9 @@ class BigGAN(Generator):
 
     def class_embedding(self, label: Tensor | None, n: int) -> Tensor:
         """Ids [n] or soft rows [n, C] to [n, E]: rows of the table, or the one-hot where there is none."""
-        row_NC = self._label_matrix(label, n, self.synthesis.torgb.weight)
+        row_NC = self._label_matrix(label, n, self._first())
         assert row_NC is not None
-        return F.linear(row_NC, self.embed.weight) if self.config.embed_dim else row_NC
+        return F.linear(row_NC, self.get_parameter("embed.weight")) if self.config.embed_dim else row_NC
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         """w is z and the class embedding, joined in the file's order; nothing is normalised."""

@@ -25,8 +25,8 @@ def random_weight(*shape: int) -> nn.Parameter:
 def stored_row(truncation: float, num_stats: int) -> tuple[int, float]:
     """Which stored statistics belong to a truncation: row i, and the share of row i; the rest is row i + 1's.
 
-    The steps are 1 / (S - 1) apart. Both the float division and the shares are those of Hugging Face's program, although
-    the shares are exchanged there (the nearer row has the smaller one): the published samples were made so.
+    The steps are 1 / (S - 1) apart. Both the float division and the shares are those of Hugging Face's program, where
+    the shares are exchanged (the nearer row has the smaller one): the published samples were made so.
     """
     if num_stats == 1:
         return 0, 0.0
@@ -108,7 +108,7 @@ class Affine(nn.Module):
 
 
 class Attention(nn.Module):
-    """x + gamma * o(values weighted by softmax(theta^T phi)); keys and values are max-pooled 2x2 (Zhang et al. 2019)."""
+    """x + gamma * o(g softmax(theta^T phi)^T), keys phi and values g max-pooled 2x2 (Zhang et al. 2019)."""
 
     def __init__(self, channels: int):
         super().__init__()
