@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from generator_cases import TINY, close, differ, labels, random_delta, refuse, tiny, uneven, weighted
+from generator_cases import TINY, close, differ, labels, random_delta, refuse, shown, tiny, uneven, weighted
 from torch import Tensor
 from torch.func import functional_call, jvp, vmap
 
