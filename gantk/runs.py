@@ -135,16 +135,20 @@ class Run:
 
     def _end(self, state: str, error: BaseException | None) -> None:
         self.manifest["state"] = state
-        self.manifest["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
-        seconds = time.monotonic() - self._began
-        self.manifest["timings"]["last"] = round(seconds, 3)
-        self.manifest["timings"]["total"] = round(self._seconds_before + seconds, 3)
+        self.clock()
         self.manifest["error"] = None if error is None else f"{type(error).__name__}: {error}"
         if error is None:
             self.save()
         else:
             with contextlib.suppress(GantkError):  # a full disk must not hide the first error
                 self.save()
+
+    def clock(self) -> None:
+        """Note the time as it is now: the end, or almost, where a page is about to say how long the run took."""
+        seconds = time.monotonic() - self._began
+        self.manifest["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self.manifest["timings"]["last"] = round(seconds, 3)
+        self.manifest["timings"]["total"] = round(self._seconds_before + seconds, 3)
 
     @property
     def command(self) -> str:
@@ -170,16 +174,18 @@ class Run:
         return self.directory / name
 
     def record(self, key: str, value: Any) -> None:
-        """Keep a result (anything JSON can hold, arrays included) in the manifest for the page."""
+        """Keep a result (anything JSON can hold, arrays included) in the manifest for the page.
+
+        Like `output`, it reaches the disk with the next `save`: at the latest when the run ends, however it ends. A
+        killed run loses nothing by that, since it says both again when it is continued.
+        """
         self.manifest["results"][key] = to_json(value)
-        self.save()
 
     def output(self, name: str | Path, about: str = "") -> Path:
         """Note that a file or folder of the run directory is a result; return its path."""
         path = Path(name)
         relative = path.relative_to(self.directory) if path.is_relative_to(self.directory) else path
         self.manifest["outputs"][relative.as_posix()] = about
-        self.save()
         return self.directory / relative
 
     def save_npy(self, name: str, array: Any, about: str = "") -> Path:
@@ -228,7 +234,8 @@ class Run:
             paths[name] = self.directory / f"{name}.npy"
             if name not in ledger.finished:
                 ledger.assemble(name, paths[name])
-                self.output(f"{name}.npy", (about or {}).get(name, ""))  # before the chunks go: a kill loses nothing
+                self.output(f"{name}.npy", (about or {}).get(name, ""))
+                self.save()  # before the chunks go: a kill loses nothing
                 ledger.finished.add(name)
             ledger.remove(name)
         return paths

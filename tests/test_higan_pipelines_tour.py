@@ -12,8 +12,8 @@ import torch
 
 from gantk.demo import tour_higan
 from gantk.demo.oracle import oracle_generator, row_of_factor
-from gantk.demo.tour_higan import GROUPS, centre, group_of, leaks, purity
-from gantk.demo.tour_higan import test as judge
+from gantk.demo.tour_figures import GROUPS, centre, group_of, leaks, purity
+from gantk.demo.tour_figures import test as judge
 from gantk.demo.truth import ExactFactors
 from gantk.directions import Direction
 from gantk.errors import GantkError, UsageError
@@ -29,7 +29,7 @@ def test_the_tour_finds_the_truth_of_the_oracle(
     monkeypatch.setattr(tour_higan, "size_of", lambda tour: small)
     code, out, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
     assert code == 0, err
-    assert "[4/4]" in err and "index.html" in out
+    assert "[5/5]" in err and "index.html" in out
     results = load_json(tmp_path / "tour" / "demo.run.json")["results"]
     layers = results["layers"]
     assert layers["names"] == list(tour_higan.FEW)

@@ -35,7 +35,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     again = ["--overwrite"] if overwrite else []
 
     def call(words: Sequence[str]) -> None:
-        _call([*words, *(again if words[0] != "train-boundary" else [])])
+        call_command([*words, *(again if words[0] != "train-boundary" else [])])
 
     def say(line: str) -> None:
         click.echo(line, err=True)
@@ -57,7 +57,7 @@ def finish(run: object) -> None:
     write_page(run)
 
 
-def _call(words: Sequence[str]) -> None:
+def call_command(words: Sequence[str]) -> None:
     """Run another command in this process; what it records is the line that would have been typed."""
     from gantk.cli.main import cli
     from gantk.command_line import command_line

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
@@ -99,7 +100,9 @@ def run(words: Sequence[str]) -> int:
     command_line.set(tuple(words))
     before = _terminate_gracefully()
     try:
-        result = cli.main(args=list(words), prog_name="gantk", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            result = cli.main(args=list(words), prog_name="gantk", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except BaseException as error:
         if debug and not isinstance(error, (click.exceptions.Exit, SystemExit)):
@@ -143,6 +146,12 @@ def _report(error: BaseException, quiet: bool) -> int:
     if not quiet or isinstance(error, (GantkError, click.ClickException)):
         click.echo(f"Error: {sentence}", err=True)
     return code
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_where: Any, **_more: Any) -> None:
+    """A warning is one sentence, as an error is, without the line of code that gave it."""
+    text = f"Warning: {_sentence(str(message))}"
+    click.echo(text if category.__module__.startswith("gantk") else f"{text} ({category.__module__})", err=True)
 
 
 def describe(error: BaseException) -> tuple[str, int]:

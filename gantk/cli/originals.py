@@ -66,5 +66,6 @@ def write_page(run: Run) -> None:
     from gantk.reports import render
 
     run.manifest["state"] = "complete"
+    run.clock()
     run.save()
     render(run.directory, run.command.replace(" ", "-"))

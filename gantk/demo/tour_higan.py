@@ -5,15 +5,15 @@ Legend: N samples, B boundaries, F factors, L rows of wp, D the width of w.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gantk.demo.renderer import FACTOR_NAMES, FACTORS
+from gantk.demo.renderer import FACTOR_NAMES
 from gantk.demo.tour import Chapter, Step, Tour
+from gantk.demo.tour_figures import group_of, leaks, purity, strongest, test, typical_distance, where, where_row
 from gantk.directions import Direction, load_direction
 from gantk.files import load_npy
 from gantk.higan.gains import deviations, standardize
@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 FEW = ("horizon", "house_size", "mountain", "trees", "time_of_day", "season", "window_light")
 SHOWN = ("time_of_day", "season", "trees", "house_size")
 SAMPLES, BOUNDARIES, FRESH, RESCORE, MANIPULATION = "samples", "boundaries", "fresh", "rescore", "manipulation"
-GROUPS = ("layout", "objects", "attributes")
+ORACLE, ORACLE_MODEL = "oracle", "demo-oracle"
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,9 @@ def boundaries(tour: Tour) -> Chapter:
         headline.append({"value": alignment, "name": "mean alignment", "note": "cosine with the exact directions"})
     tour.found["headline"] = headline
     hardest = min(tested, key=lambda factor: tested[factor].auc)
+    tour.found["tested"] = tested
+    if exact is not None:
+        tour.found["alignments"] = {row[0]: row for row in rows}
     tour.found["findings"] = [
         f"A plane in w tells each of {len(factors)} factors apart with a mean AUC of **{mean:.3f}** on samples it "
         f"never saw; the hardest is `{hardest}` ({tested[hardest].auc:.3f})."
@@ -166,6 +169,8 @@ def rescoring(tour: Tour) -> Chapter:
         "values": change_BPF[:, 0][:, columns],
         "standardized": True,
     }
+    tour.found["change"] = {name: (change_BPF[b, 0], own[b]) for b, name in enumerate(names)}
+    tour.found["attributes"] = attributes
     clean = purity(change_BPF[:, 0], own)
     right = sum(int(np.abs(change_BPF[b, 0]).argmax()) == own[b] for b in range(len(names)))
     tour.found["headline"].append(
@@ -173,7 +178,9 @@ def rescoring(tour: Tour) -> Chapter:
     )
     tour.found["findings"] += [leaks(names, attributes, change_BPF[:, 0], own), *where(names, by_row, results)]
     layer_names = results["layer_names"]
-    rows = [[*where_row(names[b], by_row[b], layer_names, tour), float(clean[b])] for b in range(len(names))]
+    rows = [
+        [*where_row(names[b], by_row[b], layer_names, tour.found["exact"]), float(clean[b])] for b in range(len(names))
+    ]
     truth = ["true row"] if tour.found["exact"] else []
     page["headline"], page["findings"] = tour.found["headline"], tour.found["findings"]
     return {
@@ -211,37 +218,81 @@ def manipulation(tour: Tour) -> Chapter:
     }
 
 
-STEPS = (
-    Step("samples", samples),
-    Step("boundaries", boundaries),
-    Step("rescoring", rescoring),
-    Step("manipulation", manipulation),
-)
+def truth(tour: Tour) -> Chapter:
+    """The comparison with the truth: of what was found here, and of the same search where everything is known."""
+    if tour.found["exact"]:
+        exact = {name: row[-1] for name, row in tour.found["alignments"].items()}
+        found = tour.results(RESCORE, "rescore")
+        pages = BOUNDARIES
+    else:
+        exact, found = search_oracle(tour)
+        pages = f"{ORACLE}-{BOUNDARIES}"
+    rows_found = {entry["name"]: strongest(entry) for entry in found["boundaries"]}
+    from gantk.demo.oracle import row_of_factor
+
+    names = list(tour.found["tested"])
+    right = sum(rows_found[name] == row_of_factor(name) for name in names)
+    rows = []
+    for name in names:
+        change_F, own = tour.found["change"][name]
+        beside = int(np.abs(np.where(np.arange(len(change_F)) == own, 0, change_F)).argmax())
+        other = f"{tour.found['attributes'][beside]} {change_F[beside]:+.2f}"
+        tested = tour.found["tested"][name]
+        place = f"{rows_found[name]} ({'right' if rows_found[name] == row_of_factor(name) else row_of_factor(name)})"
+        rows.append([name, tested.accuracy, float(change_F[own]), other, exact[name], place])
+    mean = float(np.mean([exact[name] for name in names]))
+    sentence = (
+        f"The same search on `{ORACLE_MODEL}`, where every factor is known exactly, finds directions with a mean "
+        f"cosine of **{mean:.3f}** with the true ones, and the true row of {right} of {len(names)} factors."
+    )
+    if tour.found["exact"]:
+        sentence = (
+            f"Against the truth: a mean cosine of **{mean:.3f}** with the true directions, and the true row of {right} "
+            f"of {len(names)} factors."
+        )
+    page = tour.found["page"]
+    tour.found["findings"].append(sentence)
+    page["findings"] = tour.found["findings"]
+    page["comparison"] = {
+        "columns": ["factor", "accuracy", "own change", "largest other", "cosine with truth", "row found"],
+        "rows": rows,
+        "caption": "In the world the factors are independent, so a true direction moves one factor alone. Accuracy: on "
+        "fresh samples. Changes: in standard deviations, moved by the same distance along each. The last two columns "
+        "are exact"
+        + ("" if tour.found["exact"] else f" and of `{ORACLE_MODEL}`")
+        + "; the row is right, or the true one is in brackets.",
+    }
+    return {
+        "title": "How the search does where the truth is known",
+        "text": "The renderer itself is a generator too: its codes have exact factors, exact directions and exact "
+        "rows. The same commands are run on it, so that what the search gets wrong can be told from what a "
+        "network does.",
+        "page": tour.relative(pages, "train-boundary.html"),
+        "link": "The boundaries of the oracle",
+    }
 
 
-# --- figures ---------------------------------------------------------------------------------------------------------
+def search_oracle(tour: Tour) -> tuple[dict[str, float], dict[str, Any]]:
+    """The tour's search on the oracle, scored by its exact factors: cosines with the truth, results of rescoring."""
+    from gantk.demo.oracle import oracle_generator
 
-
-@dataclass(frozen=True)
-class Test:
-    """A boundary on samples it never saw."""
-
-    accuracy: float
-    auc: float
-
-
-def test(direction: Direction, w_ND: Array, score_N: Array, threshold: float | None) -> Test:
-    """Accuracy of the side of the boundary against score > threshold (the median where none is known), and AUC."""
-    score_N = np.asarray(score_N, dtype=np.float64)
-    middle = float(np.median(score_N)) if threshold is None else threshold
-    signed_N = w_ND @ direction.vectors[0] + float(np.mean(direction.intercept or 0.0))
-    high_N = score_N > middle
-    if high_N.all() or not high_N.any():
-        return Test(float("nan"), float("nan"))
-    ranks_N = np.argsort(np.argsort(signed_N)) + 1.0
-    above, below = int(high_N.sum()), int((~high_N).sum())
-    auc = (ranks_N[high_N].sum() - above * (above + 1) / 2) / (above * below)
-    return Test(float(((signed_N > 0) == high_N).mean()), float(auc))
+    size, factors, oracle = size_of(tour), factors_of(tour), oracle_generator()
+    folders = {name: f"{ORACLE}-{name}" for name in (SAMPLES, BOUNDARIES, RESCORE)}
+    codes = tour.folder(folders[SAMPLES])
+    words = ["synthesize", ORACLE_MODEL, "--num", str(size.samples), "--seed", str(tour.seed), "--latents", "w"]
+    tour.call([*words, "--generate-prediction", "--preview", "12", "-o", str(codes)])
+    named = [word for factor in factors for word in ("--score-name", factor)]
+    words = ["train-boundary", str(codes / "w.npy"), str(codes / "attribute.npy"), *named]
+    words += ["--chosen-num-or-ratio", "0.25", "--resamples", str(size.resamples), "--model", ORACLE_MODEL]
+    tour.call([*words, "--seed", str(tour.seed), "-o", str(tour.folder(folders[BOUNDARIES]))])
+    words = ["rescore", ORACLE_MODEL, str(tour.folder(folders[BOUNDARIES]) / "boundary_list.txt")]
+    words += ["--layerwise-rescoring", "--num", str(size.rescored), "--random", "0", "--seed", str(tour.seed + 1)]
+    tour.call([*words, "-o", str(tour.folder(folders[RESCORE]))])
+    cosines = {}
+    for factor in factors:
+        direction = load_direction(tour.folder(folders[BOUNDARIES]) / f"{factor}_boundary.safetensors")
+        cosines[factor] = float(oracle.factor_direction_w(factor).numpy() @ direction.vectors[0])
+    return cosines, tour.results(folders[RESCORE], "rescore")
 
 
 def load_boundary(tour: Tour, factor: str) -> Direction:
@@ -259,61 +310,10 @@ def exact_directions(tour: Tour) -> dict[str, Array] | None:
     return {factor: oracle.factor_direction_w(factor).numpy() for factor in FACTOR_NAMES}
 
 
-def group_of(factor: str) -> str:
-    """layout, objects or attributes."""
-    return FACTORS[FACTOR_NAMES.index(factor)].group
-
-
-def typical_distance(found: dict[str, Direction], w_ND: Array) -> float:
-    """Two standard deviations of the samples along a boundary, the median over boundaries: they share one distance."""
-    sample = np.asarray(w_ND[:2000])
-    return 2.0 * float(np.median([(sample @ direction.vectors[0]).std() for direction in found.values()]))
-
-
-def purity(change_BF: Array, own: Sequence[int]) -> Array:
-    """The share [B] of a boundary's own factor in all change along it, in standard deviations."""
-    total = np.abs(change_BF).sum(axis=1)
-    mine = np.abs(change_BF[np.arange(len(own)), list(own)])
-    return np.divide(mine, total, out=np.zeros(len(own)), where=total > 0)
-
-
-def leaks(names: Sequence[str], attributes: Sequence[str], change_BF: Array, own: Sequence[int]) -> str:
-    """A sentence about the strongest side effect."""
-    others = np.abs(change_BF).copy()
-    others[np.arange(len(own)), list(own)] = 0
-    b, f = (int(index) for index in np.unravel_index(int(others.argmax()), others.shape))
-    return (
-        f"The strongest side effect: along `{names[b]}`, `{attributes[f]}` changes by {change_BF[b, f]:+.2f} standard "
-        f"deviations, `{names[b]}` itself by {change_BF[b, own[b]]:+.2f}."
-    )
-
-
-def centre(gain_L: Array) -> float:
-    """The mean row, weighted by the change there; nan where nothing changes."""
-    total = float(gain_L.sum())
-    return float((np.arange(len(gain_L)) * gain_L).sum() / total) if total > 0 else float("nan")
-
-
-def where(names: Sequence[str], by_row: Array, results: dict[str, Any]) -> list[str]:
-    """A sentence about the rows that carry each group of factors."""
-    parts = []
-    for group in GROUPS:
-        rows = [
-            by_row[b] / by_row[b].sum() for b in range(len(names)) if group_of(names[b]) == group and by_row[b].any()
-        ]
-        if rows:
-            share = np.mean(rows, axis=0)
-            best = int(share.argmax())
-            parts.append(f"{group} around row {centre(share):.1f} (most in `{results['layer_names'][best]}`)")
-    return [f"Where it is stored: {'; '.join(parts)}."] if parts else []
-
-
-def where_row(name: str, gain_L: Array, layer_names: Sequence[str], tour: Tour) -> list[Any]:
-    """One line of the table of rows."""
-    best = int(gain_L.argmax())
-    row: list[Any] = [name, group_of(name), f"{best}: {layer_names[best]}", centre(gain_L)]
-    if tour.found["exact"]:
-        from gantk.demo.oracle import row_of_factor
-
-        row.append(row_of_factor(name))
-    return row
+STEPS = (
+    Step("samples", samples),
+    Step("boundaries", boundaries),
+    Step("rescoring", rescoring),
+    Step("comparison with the truth", truth),
+    Step("manipulation", manipulation),
+)

@@ -4,6 +4,7 @@ Reads of `results`, all optional:
     headline        [{value, name, note}]: figures to remember
     findings        [text]: sentences, most important first
     truth           text: whether the figures are known exactly or estimated, and by what
+    comparison      {columns: [name], rows: [[value]], caption}: what was found against the truth
     chapters        [{title, text, page (path of a page), image (path), headline: [{value, name, note}],
                       images: [path], alt, facts: {name: value}, table: {columns: [name], rows: [[value]], caption},
                       heat_map: {rows, columns, values, caption, row_name, column_name, quantity, scale, limit,
@@ -58,14 +59,14 @@ def heat_map_of(found: Mapping[str, Any], title: str) -> list[Section]:
     ]
 
 
-def _table(found: Mapping[str, Any]) -> list[Section]:
+def _table(found: Mapping[str, Any], title: str = "") -> list[Section]:
     columns = texts(found.get("columns"))
     rows: list[list[CellValue]] = []
     given = found.get("rows")
     for row in given if isinstance(given, list) else []:
         if isinstance(row, list) and len(row) == len(columns):
             rows.append([cell if cell is None or isinstance(cell, (str, int, float)) else str(cell) for cell in row])
-    return [Table(columns, rows, caption=str(found.get("caption") or ""))] if rows else []
+    return [Table(columns, rows, title, str(found.get("caption") or ""))] if rows else []
 
 
 def _chapter(run: RunRecord, chapter: Mapping[str, Any]) -> list[Section]:
@@ -102,6 +103,7 @@ def build(run: RunRecord) -> Page:
         sections.append(Prose("\n\n".join(findings), "What was found", "finding"))
     if truth:
         sections.append(Prose(truth))
+    sections += _table(mapping(results.get("comparison")), "Compared with the truth")
     named = enumerate(texts(results.get("images"))[:48])
     pictures = [
         picture for place, name in named if (picture := run.picture(name, f"Generated sample {place}")) is not None

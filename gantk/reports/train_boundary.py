@@ -34,6 +34,7 @@ from gantk.reports.sections import (
     CellValue,
     Column,
     Facts,
+    Headline,
     HeatMap,
     Histogram,
     LinePlot,
@@ -113,6 +114,7 @@ def build(run: RunRecord) -> Page:
     results = run.results
     entries = records(results.get("attributes"))
     sections: list[Section] = [Prose(note, tone="warning") for note in texts(results.get("notes"))]
+    sections += _headline(entries)
     if entries:
         caption = (
             "Each row is one boundary. Accuracy says how well it divides, stability how far it can be trusted as a "
@@ -152,7 +154,9 @@ def build(run: RunRecord) -> Page:
             rule = (threshold, "threshold") if threshold is not None else None
             scores.append(Histogram([Bins("", counts, edges)], str(entry.get("name", "")), rule=rule))
     if scores:
-        caption = "Scores the boundaries were trained from; both tails were taken."
+        every = all(entry.get("solver") == "ridge" for entry in entries)
+        taken = "all samples were regressed on" if every else "both tails were taken"
+        caption = f"Scores the boundaries were trained from; {taken}."
         sections.append(Panels(scores[:MOST_PANELS], "Scores", caption))
     sections += _per_layer(entries)
     cosine = mapping(results.get("cosine"))
@@ -186,6 +190,19 @@ def build(run: RunRecord) -> Page:
     if conditions:
         subtitle += f" Made orthogonal to {', '.join(conditions)}."
     return Page("Boundaries from scores", subtitle, sections, run.command_line, run.manifest, run.command)
+
+
+def _headline(entries: list[Mapping[str, Any]]) -> list[Section]:
+    """How well the boundaries divide, and which is the least certain."""
+    accuracy = [value for entry in entries if (value := read_number(entry.get("accuracy_val"))) is not None]
+    items: list[tuple[object, str, str]] = []
+    if accuracy:
+        items.append((float(np.mean(accuracy)), "mean validation accuracy", f"lowest {show_number(min(accuracy))}"))
+    stable = [(value, entry) for entry in entries if (value := read_number(entry.get("stability"))) is not None]
+    if stable:
+        least = min(stable, key=lambda pair: pair[0])
+        items.append((least[0], "least stability", f"of {least[1].get('name', '')}; 1 is a direction no split changes"))
+    return [Headline(items)] if len(entries) > 1 and items else []
 
 
 def _per_layer(entries: list[Mapping[str, Any]]) -> list[Section]:

@@ -23,8 +23,8 @@ import numpy as np
 
 from gantk.demo.oracle import oracle_generator, row_of_factor
 from gantk.demo.renderer import FACTOR_NAMES
-from gantk.demo.tour_higan import GROUPS, centre, group_of
-from gantk.demo.tour_higan import test as judge
+from gantk.demo.tour_figures import GROUPS, centre, group_of
+from gantk.demo.tour_figures import test as judge
 from gantk.directions import Direction, save_direction
 from gantk.files import load_json, load_npy
 from gantk.higan.boundary import Settings, train_boundaries
@@ -161,7 +161,9 @@ def of_model(
             for group in GROUPS
         }
         false = {f"decoy:{name}": direction for name, direction in decoys(codes, solver).items()}
-        false_BPF, false_gain_B = effect(work / f"{model}-decoys", model, predictor, false, distance, sizes.edits, False)
+        false_BPF, false_gain_B = effect(
+            work / f"{model}-decoys", model, predictor, false, distance, sizes.edits, False
+        )
         real = np.arange(2 * len(FACTOR_NAMES)) < len(FACTOR_NAMES)
         own = np.arange(len(FACTOR_NAMES))
         moved = np.concatenate([change_BPF[own, 0, own], false_BPF[own, 0, own]])

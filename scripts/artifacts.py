@@ -1,0 +1,349 @@
+"""Make everything again that ships and is computed: hashes, boundaries, pictures, tables of the documents.
+
+    python scripts/artifacts.py                    all of it, in this order
+    python scripts/artifacts.py --only boundaries images
+    python scripts/artifacts.py --skip truth
+
+sums        gantk/demo/weights/SHA256SUMS
+boundaries  boundaries/demo/: a boundary of the bundled generator for each factor, with its rows of wp and a card
+images      docs/images/: samples beside renders, and what the boundaries do
+truth       docs/truth.md: the tables of scripts/truth.py
+parity      docs/parity.md: the reference checkpoints, where they lie beside the checkout (else left as it is)
+
+Boundaries and pictures come out of ordinary gantk commands, which the cards repeat; their run directories stay in
+runs/artifacts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+WEIGHTS = ROOT / "gantk" / "demo" / "weights"
+IMAGES = ROOT / "docs" / "images"
+WORK = Path("runs/artifacts")
+MODEL, SEED = "demo", 0
+SAMPLES = int(os.environ.get("GANTK_ARTIFACT_SAMPLES", "8000"))  # fewer to try this script out
+RESCORED = max(4, SAMPLES // 125)
+SHARE = 0.8  # of a boundary's effect that its rows must hold
+SHOWN = ("time_of_day", "season", "material", "window_light", "horizon", "house_size", "trees", "clouds")
+STEPS_SHOWN, TILE, GAP = 7, 96, 3
+SHEET_COLUMNS, SHEET_ROWS = 8, 12
+
+
+def gantk(*words: object) -> None:
+    """Run a command as it is typed; its run directory keeps the line."""
+    from gantk.cli.demo import call_command
+
+    call_command([str(word) for word in words])
+
+
+def sums() -> None:
+    """Hashes of the bundled weights, which are compared whenever one is loaded."""
+    files = sorted(WEIGHTS.glob("*.safetensors"))
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    (WEIGHTS / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+
+
+# --- boundaries ------------------------------------------------------------------------------------------------------
+
+
+def boundaries() -> None:
+    """Sample, train, rescore layer by layer; then each boundary gets the rows that carry its factor, and its card."""
+    from gantk.demo.renderer import FACTOR_NAMES
+
+    shutil.rmtree(WORK, ignore_errors=True)
+    samples, trained, rescored = WORK / "samples", WORK / "boundaries", WORK / "rescore"
+    words = ["--num", SAMPLES, "--seed", SEED, "--latents", "w", "--generate-prediction", "--preview", 0]
+    gantk("synthesize", MODEL, *words, "--batch-size", 32, "-o", samples)
+    words = ["--model", MODEL, "--chosen-num-or-ratio", 0.25, "--resamples", 5, "--seed", SEED]
+    gantk("train-boundary", samples / "w.npy", samples / "attribute.npy", *words, "-o", trained)
+    words = [
+        "--layerwise-rescoring",
+        "--num",
+        RESCORED,
+        "--random",
+        4,
+        "--seed",
+        SEED + 1,
+        "--distance",
+        typical(trained),
+    ]
+    gantk("rescore", MODEL, trained / "boundary_list.txt", *words, "--batch-size", 32, "-o", rescored)
+    folder = ROOT / "boundaries" / MODEL
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    lines = [
+        argv_of(samples, "synthesize"),
+        argv_of(trained, "train-boundary"),
+        argv_of(rescored, "rescore"),
+    ]
+    found = effects(rescored)
+    for name in FACTOR_NAMES:
+        ship(name, trained, folder, lines, found[name])
+    index(folder, found)
+
+
+def typical(trained: Path) -> str:
+    """Two standard deviations of the samples along a boundary, the median over boundaries: their scale is three."""
+    import numpy as np
+
+    from gantk.directions import load_direction
+
+    scales = [load_direction(path).scale for path in sorted(trained.glob("*_boundary.safetensors"))]
+    return f"{2 / 3 * float(np.median(scales)):.3g}"
+
+
+def argv_of(folder: Path, command: str) -> str:
+    from gantk.files import load_json
+
+    return str(load_json(folder / f"{command}.run.json")["argv"])
+
+
+def effects(rescored: Path) -> dict[str, dict[str, Any]]:
+    """For each boundary, the change of its own factor on all rows and on each alone, in standard deviations, and the
+    factor that moves most beside it."""
+    import numpy as np
+
+    from gantk.files import load_json, load_npy
+    from gantk.higan.gains import deviations, standardize
+
+    results = load_json(rescored / "rescore.run.json")["results"]
+    base = load_npy(rescored / "rescore_attribute.npy")
+    change_BPF = standardize(load_npy(rescored / "rescore_effect.npy")[0, 0] / len(base), deviations(base))
+    names = list(base.dtype.names or ())
+    found = {}
+    for change_PF, entry in zip(change_BPF, results["boundaries"], strict=True):
+        own = names.index(entry["name"])
+        rows = shortest_range(np.maximum(change_PF[1:, own], 0), SHARE)
+        others = np.abs(change_PF[0]).copy()
+        others[own] = 0
+        beside = int(others.argmax())
+        found[entry["name"]] = {
+            "rows": rows,
+            "row_names": [results["layer_names"][row] for row in rows],
+            "change": float(change_PF[0, own]),
+            "beside": names[beside],
+            "beside_change": float(change_PF[0, beside]),
+        }
+    return found
+
+
+def shortest_range(effect_L: Any, share: float) -> tuple[int, ...]:
+    """The shortest run of rows that holds this share of the effect; of equally short ones the strongest."""
+    count, total = len(effect_L), float(effect_L.sum())
+    if total <= 0:
+        return tuple(range(count))
+    for length in range(1, count + 1):
+        held = [float(effect_L[start : start + length].sum()) for start in range(count - length + 1)]
+        best = max(range(len(held)), key=lambda start: held[start])
+        if held[best] >= share * total - 1e-12:
+            return tuple(range(best, best + length))
+    return tuple(range(count))
+
+
+def ship(name: str, trained: Path, folder: Path, lines: Sequence[str], effect: dict[str, Any]) -> None:
+    """One boundary with its rows, and its card."""
+    from gantk.directions import load_direction, save_direction
+
+    direction = load_direction(trained / f"{name}_boundary.safetensors")
+    meta = {**direction.meta, "commands": list(lines), "layers_hold": SHARE}
+    save_direction(folder / f"{name}.safetensors", direction.replace(layers=effect["rows"], meta=meta))
+    rows = ", ".join(f"{row} ({title})" for row, title in zip(effect["rows"], effect["row_names"], strict=True))
+    facts = [
+        ("generator", f"`{MODEL}` (compared by its probe)"),
+        ("space", f"{direction.space}, {direction.width} wide"),
+        ("rows of wp", f"{rows}: the shortest range that holds {SHARE:.0%} of the effect"),
+        ("worth looking at", f"distances from -{direction.scale:g} to {direction.scale:g}"),
+        ("solver", f"{meta['solver']}, C = {meta['C']:.4g}, seed {meta['seed']}"),
+    ]
+    titles = {
+        "accuracy_val": "validation accuracy",
+        "accuracy_remaining": "accuracy between the ends",
+        "auc": "area under the ROC curve",
+        "correlation": "correlation with the score",
+        "stability": "stability (cosine over resampled splits)",
+    }
+    facts += [(title, f"{meta[key]:.4f}") for key, title in titles.items() if key in meta]
+    facts.append(("own change, all rows", f"{effect['change']:+.2f} standard deviations"))
+    facts.append(("moves most beside it", f"{effect['beside']}, {effect['beside_change']:+.2f}"))
+    table = "\n".join(f"| {key} | {value} |" for key, value in facts)
+    commands = "\n".join(f"    {line}" for line in lines)
+    text = (
+        f"# {name}\n\nA boundary of the bundled generator: `{name}.safetensors`. What the images show was read by "
+        f"the predictor `demo`.\n\n    gantk manipulate {MODEL} {name}\n\n| | |\n|---|---|\n{table}\n\n"
+        f"Made by `make artifacts` with\n\n{commands}\n\nwhich measure the effect of each row too; its rows were "
+        "chosen from that.\n"
+    )
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def index(folder: Path, found: dict[str, dict[str, Any]]) -> None:
+    """The folder's own page: a line for each boundary."""
+    rows = "\n".join(
+        f"| [{name}]({name}.md) | {span(part['rows'])} | {part['change']:+.2f} | {part['beside']} "
+        f"({part['beside_change']:+.2f}) |"
+        for name, part in found.items()
+    )
+    text = (
+        f"# Boundaries of `{MODEL}`\n\nChange of the factor along its boundary in standard deviations, as the "
+        f"predictor reads it, and of the one that moves most beside it.\n\n"
+        "| factor | rows of wp | own change | beside it |\n"
+        f"|---|---|---|---|\n{rows}\n"
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def span(rows: Sequence[int]) -> str:
+    return str(rows[0]) if len(rows) == 1 else f"{rows[0]}-{rows[-1]}"
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def images() -> None:
+    """docs/images/samples.png and docs/images/edits.png."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    sheet().save(IMAGES / "samples.png", optimize=True)
+    edits().save(IMAGES / "edits.png", optimize=True)
+
+
+def sheet() -> Any:
+    """The first samples of the generator, none left out, beside the first renders."""
+    import torch
+
+    from gantk import load_generator
+    from gantk.demo.renderer import render, sample_scene
+    from gantk.images import to_uint8
+
+    generator, count = load_generator(MODEL), SHEET_COLUMNS * SHEET_ROWS
+    with torch.inference_mode():
+        w_ND = generator.map(generator.sample_z(count, seed=SEED))
+        drawn = to_uint8(generator.synthesize(generator.expand(w_ND)))
+        rendered = to_uint8(render(*sample_scene(count, SEED)).image_NCHW)
+    size, head, margin = 64, 40, 28
+    width = SHEET_COLUMNS * (size + GAP) - GAP
+    height = SHEET_ROWS * (size + GAP) - GAP
+    canvas, draw, font = paper(2 * width + margin, head + height, 24)
+    for side, (title, pictures) in enumerate((("samples", drawn), ("renders", rendered))):
+        left = side * (width + margin)
+        draw.text((left + width / 2, head / 2 - 3), title, fill=(60, 66, 70), font=font, anchor="mm")
+        for place, picture in enumerate(pictures):
+            row, column = divmod(place, SHEET_COLUMNS)
+            canvas.paste(pillow(picture), (left + column * (size + GAP), head + row * (size + GAP)))
+    return canvas
+
+
+def edits() -> Any:
+    """What the shipped boundaries do: one row of pictures each, from one end of the scale to the other.
+
+    Each starts from that one of 200 samples whose factor lies nearest to the middle, so that both ends are a change.
+    """
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from gantk import load_direction, load_generator
+    from gantk.images import to_uint8
+    from gantk.predictors.load import load_predictor
+
+    generator, predictor = load_generator(MODEL), load_predictor("demo")
+    margin, head = 148, 34
+    width = margin + STEPS_SHOWN * (TILE + GAP) - GAP
+    canvas, draw, font = paper(width, head + len(SHOWN) * (TILE + GAP) - GAP, 19)
+    right = margin + STEPS_SHOWN * (TILE + GAP) - GAP
+    for x, anchor, text in ((margin, "lm", "less"), ((margin + right) / 2, "mm", "a sample"), (right, "rm", "more")):
+        draw.text((x, head / 2 - 2), text, fill=(110, 118, 122), font=font, anchor=anchor)
+    with torch.inference_mode():
+        w_ND = generator.map(generator.sample_z(200, seed=SEED + 7))
+        score_NA = torch.cat([predictor.attributes(generator.synthesize(generator.expand(w))) for w in w_ND.split(50)])
+        for row, name in enumerate(SHOWN):
+            direction = load_direction(name, generator)
+            score_N = score_NA[:, predictor.attribute_names.index(name)]
+            middle = (score_N.quantile(0.02) + score_N.quantile(0.98)) / 2
+            wp_NLD = generator.expand(w_ND[(score_N - middle).abs().argmin()][None])
+            distances = np.linspace(-direction.scale, direction.scale, STEPS_SHOWN)
+            moved = torch.cat([direction.apply(wp_NLD, float(distance)) for distance in distances])
+            top = head + row * (TILE + GAP)
+            draw.text((margin - 14, top + TILE / 2), name, fill=(60, 66, 70), font=font, anchor="rm")
+            for column, picture in enumerate(to_uint8(generator.synthesize(moved))):
+                tile = pillow(picture).resize((TILE, TILE), Image.Resampling.LANCZOS)
+                canvas.paste(tile, (margin + column * (TILE + GAP), top))
+    return canvas
+
+
+def paper(width: int, height: int, size: int) -> tuple[Any, Any, Any]:
+    """A white canvas, its pen and a font."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    canvas = Image.new("RGB", (width, height), (255, 255, 255))
+    return canvas, ImageDraw.Draw(canvas), ImageFont.load_default(size)
+
+
+def pillow(picture_HWC: Any) -> Any:
+    from PIL import Image
+
+    return Image.fromarray(picture_HWC)
+
+
+# --- documents -------------------------------------------------------------------------------------------------------
+
+
+def truth() -> None:
+    """The tables of docs/truth.md."""
+    for name in ("world", "higan"):
+        script("truth.py", name, "--docs")
+
+
+def parity() -> None:
+    """The table of docs/parity.md; it needs the reference checkpoints, which do not ship."""
+    if Path(os.environ.get("GANTK_REFERENCE") or ROOT.parent / "shared" / "reference").is_dir():
+        script("parity.py", "--markdown", "docs/parity.md")
+    else:
+        print("there are no reference checkpoints beside the checkout: docs/parity.md stays", file=sys.stderr)
+
+
+def script(*words: str) -> None:
+    subprocess.run([sys.executable, f"scripts/{words[0]}", *words[1:]], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    "sums": sums,
+    "boundaries": boundaries,
+    "images": images,
+    "truth": truth,
+    "parity": parity,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=STEPS, default=list(STEPS))
+    parser.add_argument("--skip", nargs="+", choices=STEPS, default=[])
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    arguments = parser.parse_args()
+    os.chdir(ROOT)  # the lines on the cards name files as seen from here
+    sys.path.insert(0, str(ROOT))
+
+    import torch
+
+    torch.set_num_threads(arguments.threads)
+    for name, make in STEPS.items():
+        if name in arguments.only and name not in arguments.skip:
+            began, cpu = time.perf_counter(), sum(os.times()[:4])
+            make()
+            spent = sum(os.times()[:4]) - cpu
+            print(f"{name}: {time.perf_counter() - began:.0f} s, {spent:.0f} s of CPU time", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
