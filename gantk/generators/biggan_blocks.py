@@ -67,8 +67,8 @@ class NormConv(nn.Module):
         factor = gain * deviation_I
         shift = bias - mean_I * factor
         x = torch.relu_(torch.addcmul(shift[..., None, None], x_NIHW, factor[..., None, None]))
-        # Summed kernels save products, but making them costs as much as a small map's whole convolution.
-        summed = up and x.shape[2] * x.shape[3] >= 2 * x.shape[1]
+        # Summed kernels save products, but making them costs as much as the whole convolution of a few small maps.
+        summed = up and x.numel() >= 2 * x.shape[1] ** 2
         if up and not summed:
             x = nearest(x)
         convolve = up_conv if summed else same_conv
