@@ -299,21 +299,22 @@ def pillow(picture_HWC: Any) -> Any:
 
 
 def truth() -> None:
-    """The tables of docs/truth.md."""
-    for name in ("world", "higan"):
-        script("truth.py", name, "--docs")
+    """The tables of docs/truth.md, each by a process of its own."""
+    words = [[sys.executable, "scripts/truth.py", name, "--docs"] for name in ("world", "higan")]
+    running = [subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL) for line in words]
+    failed = [" ".join(line) for line, process in zip(words, running, strict=True) if process.wait() != 0]
+    if failed:
+        raise SystemExit(f"this failed: {', '.join(failed)}")
 
 
 def parity() -> None:
     """The table of docs/parity.md; it needs the reference checkpoints, which do not ship."""
-    if Path(os.environ.get("GANTK_REFERENCE") or ROOT.parent / "shared" / "reference").is_dir():
-        script("parity.py", "--markdown", "docs/parity.md")
+    reference = Path(os.environ.get("GANTK_REFERENCE") or ROOT.parent / "shared" / "reference")
+    if reference.is_dir():
+        words = [sys.executable, "scripts/parity.py", "--reference", str(reference), "--markdown", "docs/parity.md"]
+        subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     else:
         print("there are no reference checkpoints beside the checkout: docs/parity.md stays", file=sys.stderr)
-
-
-def script(*words: str) -> None:
-    subprocess.run([sys.executable, f"scripts/{words[0]}", *words[1:]], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 STEPS: dict[str, Callable[[], None]] = {

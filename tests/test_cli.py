@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -314,6 +315,19 @@ def test_an_error_is_one_sentence(
     assert got == code and out == ""
     assert err.strip().lower().startswith(sentence.lower()) and len(err.strip().splitlines()) <= 1
     assert "Traceback" not in err
+
+
+def test_a_warning_is_one_sentence(gantk_command: Call, command: Callable[..., None]) -> None:
+    from gantk.higan.boundary_list import BoundaryListWarning
+
+    @click.command()
+    def careless() -> None:
+        warnings.warn("the later path is taken", BoundaryListWarning, stacklevel=2)
+
+    command(careless)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert gantk_command("probe") == (0, "", "Warning: The later path is taken.\n")
 
 
 @pytest.mark.parametrize("words", [("--debug", "probe"), ("probe", "--debug")])

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gantk import runs
 from gantk.errors import GantkError, UsageError
 from gantk.files import load_json
 from gantk.merging import merge_runs
@@ -42,6 +43,26 @@ def contents(directory: Path) -> dict[str, bytes]:
         for path in sorted(directory.rglob("*"))
         if path.is_file() and not path.name.endswith(".run.json")
     }
+
+
+def test_the_manifest_is_not_written_for_every_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Path] = []
+    save = runs.save_json
+    monkeypatch.setattr(runs, "save_json", lambda path, value: (written.append(path), save(path, value)))
+    with Run.begin(tmp_path, "draw", {}) as run:
+        for number in range(100):
+            run.record(f"result {number}", number)
+            run.output(f"{number}.png")
+    assert len(written) == 2  # at the beginning and at the end
+    manifest = load_json(tmp_path / "draw.run.json")
+    assert len(manifest["results"]) == len(manifest["outputs"]) == 100
+
+
+def test_what_was_recorded_is_kept_when_a_run_fails(tmp_path: Path) -> None:
+    with pytest.raises(ValueError), Run.begin(tmp_path, "draw", {}) as run:
+        run.record("mean", 0.5)
+        raise ValueError
+    assert load_json(tmp_path / "draw.run.json")["results"] == {"mean": 0.5}
 
 
 def test_the_manifest_says_what_was_done(tmp_path: Path) -> None:

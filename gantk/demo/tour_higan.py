@@ -250,15 +250,15 @@ def truth(tour: Tour) -> Chapter:
             f"Against the truth: a mean cosine of **{mean:.3f}** with the true directions, and the true row of {right} "
             f"of {len(names)} factors."
         )
-    page = tour.found["page"]
+    page, whose = tour.found["page"], "" if tour.found["exact"] else "oracle: "
     tour.found["findings"].append(sentence)
     page["findings"] = tour.found["findings"]
     page["comparison"] = {
-        "columns": ["factor", "accuracy", "own change", "largest other", "cosine with truth", "row found"],
+        "columns": ["factor", "accuracy", "own change", "largest other", f"{whose}cosine", f"{whose}row found"],
         "rows": rows,
         "caption": "In the world the factors are independent, so a true direction moves one factor alone. Accuracy: on "
-        "fresh samples. Changes: in standard deviations, moved by the same distance along each. The last two columns "
-        "are exact"
+        "fresh samples. Changes: in standard deviations, moved by the same distance along each. The last two columns, "
+        "the cosine with the true direction and the row, are exact"
         + ("" if tour.found["exact"] else f" and of `{ORACLE_MODEL}`")
         + "; the row is right, or the true one is in brackets.",
     }
