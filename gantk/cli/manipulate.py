@@ -90,7 +90,12 @@ def grid_options(function: Any) -> Any:
 @click.option("--once", is_flag=True, help="An animation runs one way instead of there and back.")
 @grid_options
 @click.option("--force", is_flag=True, help="Take directions of another generator with the same widths.")
-@click.option("--label", default=None, metavar="CLASS", help="Of a conditional network: a class, random, or an .npy.")
+@click.option(
+    "--label",
+    default=None,
+    metavar="CLASS",
+    help="Of a conditional network: a class (number or ImageNet name), random, or an .npy.",
+)
 @truncation_option()
 @generator_options()
 @run_options()

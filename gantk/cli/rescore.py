@@ -54,7 +54,12 @@ if TYPE_CHECKING:
 )
 @click.option("--rows", metavar="LIST", default=None, help="Of files with several directions: 0-3 or all; default: 0.")
 @click.option("--force", is_flag=True, help="Take boundaries of another generator with the same widths.")
-@click.option("--label", default=None, metavar="CLASS", help="Of a conditional network: a class, random, or an .npy.")
+@click.option(
+    "--label",
+    default=None,
+    metavar="CLASS",
+    help="Of a conditional network: a class (number or ImageNet name), random, or an .npy.",
+)
 @truncation_option()
 @generator_options()
 @run_options()

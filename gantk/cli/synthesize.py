@@ -55,7 +55,12 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="demo, places365 (scene), module:callable or a file; default: demo for the bundled models, else places365.",
 )
-@click.option("--label", default=None, metavar="CLASS", help="Of a conditional network: a class, random, or an .npy.")
+@click.option(
+    "--label",
+    default=None,
+    metavar="CLASS",
+    help="Of a conditional network: a class (number or ImageNet name), random, or an .npy.",
+)
 @truncation_option()
 @generator_options()
 @run_options()

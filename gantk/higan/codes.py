@@ -162,6 +162,8 @@ class CodeSource:
         return array.reshape(shape)
 
     def _read_labels(self, label: str | None) -> npt.NDArray[Any] | None:
+        from gantk.generators.imagenet import parse_label
+
         classes = self.generator.spec.label_dim
         if label is None:
             return None
@@ -169,16 +171,11 @@ class CodeSource:
             raise UsageError(f"--label {label} was given, and this {self.generator.spec.family} is not conditional.")
         if label == "random":
             return None
-        if label.lstrip("-").isdigit():
-            labels: npt.NDArray[Any] = np.array(int(label), dtype=np.int64)
-        elif label.endswith(".npy"):
-            labels = load_npy(label)
-            if len(labels) != self.total:
-                raise UsageError(f"{label} holds {len(labels)} labels for {self.total} samples: they must be as many.")
-        else:
-            raise UsageError(
-                f"The label {label!r} is neither a class from 0 to {classes - 1}, random, nor an .npy file."
-            )
+        if not label.endswith(".npy"):
+            return np.array(parse_label(label, self.generator.spec), dtype=np.int64)
+        labels: npt.NDArray[Any] = load_npy(label)
+        if len(labels) != self.total:
+            raise UsageError(f"{label} holds {len(labels)} labels for {self.total} samples: they must be as many.")
         if labels.dtype.kind in "iu" and labels.size and (labels.min() < 0 or labels.max() >= classes):
             bad = labels.min() if labels.min() < 0 else labels.max()
             raise UsageError(f"The class {bad} does not exist: this network has classes 0 to {classes - 1}.")
