@@ -8,7 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gantk.checkpoints.hub import is_hub
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators.zoo import LOADABLE, entries
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -56,11 +58,13 @@ def locate(name: str) -> Path | Generator:
             return generator
         check_sum(path)
         return path
-    if module_exists("gantk.generators.zoo"):
-        found: Path = import_module("gantk.generators.zoo").locate(wanted)
-        return found
+    if wanted in entries() or is_hub(wanted):
+        from gantk.checkpoints.pull import locate as pulled
+
+        return pulled(wanted)
+    networks = {entry.name for entry in entries().values() if entry.kind == LOADABLE}
     raise UsageError(
-        f"{name!r} is neither a file nor a bundled network.{suggestion(name, {*known, *ALIASES})} "
+        f"{name!r} is neither a file nor a network's name.{suggestion(name, {*known, *ALIASES, *networks})} "
         "Give a checkpoint's path, or a name from `gantk models list`."
     )
 

@@ -1,4 +1,4 @@
-"""gantk models: list, inspect, convert and verify generators."""
+"""gantk models: list, pull, inspect, convert and verify generators."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.options import device_option, examples, model_argument, resolve_device
+from gantk.cli.options import device_option, examples, model_argument, output_dir_option, resolve_device
 
 if TYPE_CHECKING:
     from gantk.checkpoints.audit import Audit
@@ -14,44 +14,83 @@ if TYPE_CHECKING:
 
 @click.group(
     "models",
-    help="List, inspect, convert and verify generators.",
-    epilog=examples("gantk models list", "gantk models convert network.pkl network.safetensors"),
+    help="List, pull, inspect, convert and verify generators.",
+    epilog=examples(
+        "gantk models list", "gantk models pull stylegan_bedroom", "gantk models convert network.pkl out.safetensors"
+    ),
 )
 def command() -> None:
     pass
 
 
-@command.command("list", epilog=examples("gantk models list"))
-@click.option("--all", "everything", is_flag=True, help="Also those that were not pulled yet.")
-def list_models(everything: bool) -> None:
-    """List the generators that can be used by name."""
-    from gantk.checkpoints.names import ALIASES, bundled, module_exists
-    from gantk.checkpoints.native import read_header
+@command.command(
+    "list", epilog=examples("gantk models list", "gantk models list --family stylegan3", "gantk models list --all")
+)
+@click.option("--family", metavar="FAMILY", default=None, help="Only of this family, such as stylegan2.")
+@click.option("--all", "everything", is_flag=True, help="Also boundaries, directions, encoders and predictors.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def list_models(family: str | None, everything: bool, as_json: bool) -> None:
+    """List what can be used by name: bundled, pulled, and available to `gantk models pull`."""
+    from gantk.cli.zoo_table import only_family, rows, show
 
-    short = {name: alias for alias, name in ALIASES.items()}
-    rows = []
-    for name, path in bundled().items():
-        header = read_header(path) if path is not None else {}
-        size = header.get("config", {}).get("resolution")
-        also = f" (also: {short[name]})" if name in short else ""
-        what = f"{header['family']}, {size} x {size}" if header else "made without a file"
-        rows.append((name, f"bundled: {what}{also}"))
-    if module_exists("gantk.generators.zoo"):
-        from importlib import import_module
+    found = rows()
+    if family is not None:
+        found = only_family(found, family)
+    shown = [row for row in found if everything or row["kind"] == "generator"]
+    if as_json:
+        import json
 
-        rows += import_module("gantk.generators.zoo").listing(everything)
-    width = max((len(name) for name, _ in rows), default=0)
-    for name, text in rows:
-        click.echo(f"{name:<{width}}  {text}")
-    if not rows:
-        click.echo("No generator is bundled with this installation; give a checkpoint's path instead.", err=True)
+        click.echo(json.dumps(shown, indent=2))
+        return
+    show(shown)
+    if len(shown) < len(found):
+        click.echo(f"{len(found) - len(shown)} boundaries, directions and other files: --all", err=True)
 
 
-@command.command(epilog=examples("gantk models info network.pkl", "gantk models info network.pkl --audit"))
+@command.command(
+    epilog=examples(
+        "gantk models pull stylegan_bedroom",
+        "gantk models pull 'stylegan_bedroom/*'",
+        "gantk models pull hub:owner/name -o networks",
+    )
+)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@output_dir_option(help="Put the files here instead of into the user's folder, where they are found by name.")
+@click.option("--force", is_flag=True, help="Fetch again what is there, and take what comes where gantk knows no hash.")
+def pull(names: tuple[str, ...], output_dir: str | None, force: bool) -> None:
+    """Fetch public networks and directions by name, checked and resumable.
+
+    NAME is from `gantk models list --all`, a pattern of such names, or hub:owner/name[/file] for the Hugging Face Hub.
+    """
+    from gantk.checkpoints.pull import pull as fetch
+    from gantk.checkpoints.pull import select
+
+    for name in dict.fromkeys(found for word in names for found in select(word)):
+        for file in fetch(name, output_dir, force):
+            size = file.path.stat().st_size
+            state = "" if file.fresh else "already there, "
+            click.echo(f"{name}: {file.path}, {state}{size:,} bytes, sha256 {file.sha256}")
+            if file.recorded:
+                text = f"warning: no sha256 is published for {file.path.name}; this one was recorded for later pulls"
+                click.echo(text, err=True)
+
+
+@command.command(
+    epilog=examples(
+        "gantk models info network.pkl", "gantk models info stylegan_bedroom", "gantk models info network.pkl --audit"
+    )
+)
 @model_argument("file")
 @click.option("--audit", "auditing", is_flag=True, help="List what a pickle refers to, without loading it.")
 def info(file: str, auditing: bool) -> None:
-    """Say what a checkpoint is: its format, family, sizes and layers."""
+    """Say what a checkpoint is: its format, family, sizes and layers.
+
+    For a name of the zoo, say first where it comes from; it need not be pulled for that.
+    """
+    from gantk.cli.zoo_table import show_card
+
+    if show_card(file) and not auditing:
+        return
     if auditing:
         from gantk.checkpoints.audit import audit
 

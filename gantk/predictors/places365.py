@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor, check_images
 from gantk.predictors.places365_labels import SCENE_ATTRIBUTES
+from gantk.shipped import home
 
 NETWORK_FILE = "wideresnet18_places365.pth.tar"
 ATTRIBUTE_FILE = "W_sceneattribute_wideresnet18.npy"
@@ -71,19 +72,23 @@ class Places365(Predictor):
 
     @classmethod
     def from_folder(cls, folder: str | Path | None = None, clip: bool = True) -> Places365:
-        """Read the files from `folder`, $GANTK_PREDICTORS or ./predictors; in HiGAN's subfolders or without any.
+        """Read the files from `folder`, $GANTK_PREDICTORS, where `gantk models pull places365` puts them, or
+        ./predictors; in HiGAN's subfolders or without any.
 
         Raises:
             GantkError: a file is absent (it says which and where it belongs), damaged, or of another network.
         """
-        root = Path(folder or os.environ.get(FOLDER_VARIABLE) or "predictors")
+        pulled = home() / "predictors"
+        default = pulled if (pulled / NETWORK_FILE).is_file() else "predictors"
+        root = Path(folder or os.environ.get(FOLDER_VARIABLE) or default)
         network, attributes = _place(root, "pretrain", NETWORK_FILE), _place(root, "pretrain", ATTRIBUTE_FILE)
         missing = [file.name for file in (network, attributes) if not file.is_file()]
         if missing:
             raise GantkError(
                 f"The predictor 'places365' needs {' and '.join(missing)}, not found in {root} or {root / 'pretrain'}: "
-                f"download both files of the Places365 authors (places2.csail.mit.edu/models_places365) into one of "
-                f"these folders, or set {FOLDER_VARIABLE} to the folder that has them."
+                f"run `gantk models pull places365`, or download both files of the Places365 authors "
+                f"(places2.csail.mit.edu/models_places365) into one of these folders, or set {FOLDER_VARIABLE} to the "
+                "folder that has them."
             )
         try:
             return cls(_read_network(network), _read_attributes(attributes), _read_names(root), clip)
