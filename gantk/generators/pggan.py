@@ -140,7 +140,7 @@ class PGGAN(Generator):
             if layer.is_rgb:
                 rgb = None
                 if blending.wants_rgb(layer) or layer.name in taps:
-                    rgb = conv(self._normalize(x), part.weight, part.scale, delta=delta) + part.bias[:, None, None]
+                    rgb = conv(self._normalize(x), part.weight, part.scale, part.bias, delta=delta)
                 image = blending.blend(layer, rgb, image)
                 if layer.name in taps:
                     assert image is not None
@@ -151,10 +151,11 @@ class PGGAN(Generator):
                 y = _dense(code_NZ, part.weight * part.scale)
                 if delta is not None:
                     y = y + delta[1][:, None, None, None] * _dense(code_NZ, delta[0] * part.scale)
+                y = y + part.bias[:, None, None]
             else:
                 up = layer.name.endswith("conv0")
-                y = conv(self._normalize(x), part.weight, part.scale, up=up, delta=delta)
-            x = leaky(y + part.bias[:, None, None])
+                y = conv(self._normalize(x), part.weight, part.scale, part.bias, up=up, delta=delta)
+            x = leaky(y, inplace=True)
             if layer.name in taps:
                 maps[layer.name] = x
         return (image if stop is None else None), maps, State(end, x, image)

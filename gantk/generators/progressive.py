@@ -8,6 +8,7 @@ Shape legend: N samples, I/O input and output channels, C image channels, H x W 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,15 +19,28 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.spec import Layer
 
 Delta = tuple[Tensor, Tensor]
+PIXELS_WORTH_A_KERNEL = 512  # of a batch's small map: with fewer, adding taps costs more than it saves
 
 
-def conv(x_NIHW: Tensor, weight_OIKK: Tensor, scale: float, *, up: bool = False, delta: Delta | None = None) -> Tensor:
-    """Convolve with weight * scale, zero-padded to the same size, after nearest upsampling with `up`.
+def conv(
+    x_NIHW: Tensor,
+    weight_OIKK: Tensor,
+    scale: float,
+    bias_O: Tensor | None = None,
+    *,
+    up: bool = False,
+    delta: Delta | None = None,
+) -> Tensor:
+    """Convolve with weight * scale, zero-padded to the same size, after nearest upsampling with `up`; add the bias.
 
-    `delta` is (delta_OIKK, strength [N] or [1]): a second convolution shared by the batch adds strength * delta.
+    `delta` is (delta_OIKK, strength [N] or [1]): a second convolution shared by the batch adds strength * delta. The
+    output is the caller's to overwrite.
     """
-    convolve = up_conv if up else same_conv
-    y = convolve(x_NIHW, weight_OIKK * scale)
+    joined = up and x_NIHW.shape[0] * x_NIHW.shape[2] * x_NIHW.shape[3] >= PIXELS_WORTH_A_KERNEL
+    convolve: Callable[..., Tensor] = up_conv if joined else same_conv
+    if up and not joined:
+        x_NIHW = nearest(x_NIHW)
+    y = convolve(x_NIHW, weight_OIKK * scale, bias_O)
     if delta is not None:
         y = y + delta[1][:, None, None, None] * convolve(x_NIHW, delta[0] * scale)
     return y
@@ -41,8 +55,9 @@ def up_conv(x_NIHW: Tensor, weight_OI33: Tensor, bias_O: Tensor | None = None) -
 
     A pixel that nearest upsampling doubled meets neighbouring taps with one value, so the taps can be added first.
     """
-    wide = F.pad(weight_OI33.flip(2, 3), (1, 1, 1, 1))
-    weight_OI44 = wide[..., 1:, 1:] + wide[..., :-1, 1:] + wide[..., 1:, :-1] + wide[..., :-1, :-1]
+    weight_OI33 = weight_OI33.flip(2, 3)
+    weight_OI43 = F.pad(weight_OI33, (0, 0, 0, 1)) + F.pad(weight_OI33, (0, 0, 1, 0))
+    weight_OI44 = F.pad(weight_OI43, (0, 1)) + F.pad(weight_OI43, (1, 0))
     return F.conv_transpose2d(x_NIHW, weight_OI44.transpose(0, 1), bias_O, stride=2, padding=1)
 
 

@@ -111,7 +111,7 @@ class Epilogue(nn.Module):
         shift = self.bias[:, None, None]
         if noise is not None:
             shift = shift + noise * self.noise_weight[:, None, None]
-        x = leaky(x + shift)
+        x = leaky(x + shift, inplace=True)
         x = x - x.mean((2, 3), keepdim=True)
         scale_NC, offset_NC = style_NS.chunk(2, 1)
         deviation_NC = torch.rsqrt(x.square().mean((2, 3)) + EPSILON)
@@ -187,7 +187,7 @@ class StyleGAN(Generator):
             if isinstance(part, ScaledConv):
                 rgb = None
                 if blending.wants_rgb(layer) or layer.name in taps:
-                    rgb = conv(x, part.weight, part.scale, delta=delta) + part.bias[:, None, None]
+                    rgb = conv(x, part.weight, part.scale, part.bias, delta=delta)
                 image = blending.blend(layer, rgb, image)
                 if layer.name in taps:
                     assert image is not None
