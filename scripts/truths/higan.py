@@ -139,7 +139,7 @@ def of_model(
     for solver in solvers:
         found = boundaries(codes, solver)[0]
         distance = spread(found, codes[0])
-        folder = work / f"{model}-{solver}"
+        folder = work / f"{Path(model).stem}-{solver}"
         default = solver == DEFAULT_SOLVER
         change_BPF, gain_B = effect(folder, model, predictor, found, distance, sizes.edits, layers=default)
         result["selectivity_by_solver"][solver] = selectivity(change_BPF[:, 0])
@@ -162,7 +162,7 @@ def of_model(
         }
         false = {f"decoy:{name}": direction for name, direction in decoys(codes, solver).items()}
         false_BPF, false_gain_B = effect(
-            work / f"{model}-decoys", model, predictor, false, distance, sizes.edits, False
+            work / f"{Path(model).stem}-decoys", model, predictor, false, distance, sizes.edits, False
         )
         real = np.arange(2 * len(FACTOR_NAMES)) < len(FACTOR_NAMES)
         own = np.arange(len(FACTOR_NAMES))
