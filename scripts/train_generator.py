@@ -1,6 +1,7 @@
 """Train the bundled generator on the bundled world, adversarially, from scratch or from where it stopped.
 
     python scripts/train_generator.py RUN_DIR                       # start, or continue after a kill
+    python scripts/train_generator.py RUN_DIR --begin-from G.safetensors D.safetensors --stages 64:900000
     torchrun --nproc-per-node 2 scripts/train_generator.py RUN_DIR  # the batch split over processes (or GPUs)
     python scripts/train_generator.py RUN_DIR --export OUT.safetensors --discriminator D.safetensors
 
@@ -42,13 +43,13 @@ class Settings:
 
     seed: int = 1
     batch: int = 32
-    stages: tuple[tuple[int, int], ...] = ((16, 50_000), (32, 150_000), (64, 470_000))
+    stages: tuple[tuple[int, int], ...] = ((16, 50_000), (32, 150_000), (64, 490_000))
     generator_channels: tuple[int, ...] = (128, 128, 96, 48, 24)
     discriminator_channels: tuple[int, ...] = (128, 96, 64, 48, 24)
     code_dim: int = 64
     mapping_layers: int = 4
     learning_rate: float = 0.002
-    decay_from: float = 0.75  # of all images; the rate then falls linearly to a tenth
+    decay_from: float = 0.72  # of all images; the rate then falls linearly to a tenth
     r1_gamma: tuple[tuple[int, float], ...] = ((16, 0.1), (32, 0.2), (64, 0.1))
     r1_every: int = 16
     mixing: float = 0.25
@@ -256,7 +257,23 @@ def export(training: Training, path: Path, discriminator: Path | None) -> None:
     write_checkpoint(path, Checkpoint("stylegan2", average.config.to_dict(), state, "gantk", (note,)))
     if discriminator is not None:
         half = {k: v.half().contiguous() for k, v in training.discriminator.state_dict().items()}
-        save_file(half, discriminator, {"config": json.dumps(training.discriminator.config.to_dict())})
+        about = {"config": json.dumps(training.discriminator.config.to_dict()), "images": str(training.images)}
+        save_file(half, discriminator, about)
+
+
+def begin_from(training: Training, generator: Path, discriminator: Path) -> None:
+    """Start from exported networks (both the weights and their average are the exported average)."""
+    from safetensors import safe_open
+
+    from gantk.checkpoints.load import read_checkpoint
+
+    state = read_checkpoint(generator).state
+    training.generator.load_state_dict(state)
+    training.average.load_state_dict(state)
+    with safe_open(discriminator, "pt") as file:
+        names = file.keys()
+        training.discriminator.load_state_dict({name: file.get_tensor(name).float() for name in names})
+        training.images = int(file.metadata()["images"])
 
 
 def main() -> None:
@@ -269,6 +286,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop, with a checkpoint, after this long")
     parser.add_argument("--save-every", type=float, default=240.0, help="seconds between checkpoints")
+    networks = ("GENERATOR", "DISCRIMINATOR")
+    parser.add_argument("--begin-from", type=Path, nargs=2, metavar=networks, help="exported files to start from")
     parser.add_argument("--export", type=Path)
     parser.add_argument("--discriminator", type=Path)
     arguments = parser.parse_args()
@@ -284,6 +303,8 @@ def main() -> None:
     checkpoint = arguments.run_dir / "training.pt"
     if checkpoint.exists():
         training.load(checkpoint)
+    elif arguments.begin_from:
+        begin_from(training, *arguments.begin_from)
     if arguments.export:
         export(training, arguments.export, arguments.discriminator)
         return
