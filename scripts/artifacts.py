@@ -87,7 +87,7 @@ def boundaries() -> None:
         argv_of(trained, "train-boundary"),
         argv_of(rescored, "rescore"),
     ]
-    found = effects(rescored)
+    found = effects(rescored, samples)
     for name in FACTOR_NAMES:
         ship(name, trained, folder, lines, found[name])
     index(folder, found)
@@ -109,9 +109,9 @@ def argv_of(folder: Path, command: str) -> str:
     return str(load_json(folder / f"{command}.run.json")["argv"])
 
 
-def effects(rescored: Path) -> dict[str, dict[str, Any]]:
-    """For each boundary, the change of its own factor on all rows and on each alone, in standard deviations, and the
-    factor that moves most beside it."""
+def effects(rescored: Path, samples: Path) -> dict[str, dict[str, Any]]:
+    """For each boundary, the change of its own factor on all rows and on each alone, in standard deviations of the samples,
+    and the factor that moves most beside it."""
     import numpy as np
 
     from gantk.files import load_json, load_npy
@@ -119,7 +119,9 @@ def effects(rescored: Path) -> dict[str, dict[str, Any]]:
 
     results = load_json(rescored / "rescore.run.json")["results"]
     base = load_npy(rescored / "rescore_attribute.npy")
-    change_BPF = standardize(load_npy(rescored / "rescore_effect.npy")[0, 0] / len(base), deviations(base))
+    change_BPF = standardize(
+        load_npy(rescored / "rescore_effect.npy")[0, 0] / len(base), deviations(load_npy(samples / "attribute.npy"))
+    )
     names = list(base.dtype.names or ())
     found = {}
     for change_PF, entry in zip(change_BPF, results["boundaries"], strict=True):

@@ -91,10 +91,20 @@ def solver_figures(codes: Codes, fresh: Codes, exact: Mapping[str, np.ndarray] |
 
 
 def effect(
-    folder: Path, model: str, predictor: str, found: Mapping[str, Direction], distance: float, num: int, layers: bool
+    folder: Path,
+    model: str,
+    predictor: str,
+    found: Mapping[str, Direction],
+    codes: Codes,
+    distance: float,
+    num: int,
+    layers: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean change [B, P, F] of every factor along every boundary in standard deviations, on all rows of wp and on each
-    alone, and HiGAN's gains [B], by gantk rescore. Boundaries named `other:factor` are scored by that factor."""
+    """Mean change [B, P, F] of every factor along every boundary in standard deviations of the scored codes, on all
+    rows of wp and on each alone, and HiGAN's gains [B], by gantk rescore.
+
+    Boundaries named `other:factor` are scored by that factor.
+    """
     names = list(found)
     for name, direction in found.items():
         save_direction(folder / f"{name.replace(':', '_')}.safetensors", direction.replace(name=name.replace(":", "_")))
@@ -109,7 +119,7 @@ def effect(
     sums = load_npy(folder / "rescore" / "rescore_effect.npy")[0]  # [3, B, P, F]
     own = [FACTOR_NAMES.index(name.rpartition(":")[2]) for name in names]
     gain_B = sums[2, np.arange(len(names)), 0, own] / len(base)
-    return standardize(sums[0] / len(base), deviations(base)), gain_B
+    return standardize(sums[0] / len(base), deviations(codes[1])), gain_B
 
 
 def spread(found: Mapping[str, Direction], w_ND: np.ndarray) -> float:
@@ -141,7 +151,7 @@ def of_model(
         distance = spread(found, codes[0])
         folder = work / f"{Path(model).stem}-{solver}"
         default = solver == DEFAULT_SOLVER
-        change_BPF, gain_B = effect(folder, model, predictor, found, distance, sizes.edits, layers=default)
+        change_BPF, gain_B = effect(folder, model, predictor, found, codes, distance, sizes.edits, layers=default)
         result["selectivity_by_solver"][solver] = selectivity(change_BPF[:, 0])
         if not default:
             continue
@@ -162,7 +172,7 @@ def of_model(
         }
         false = {f"decoy:{name}": direction for name, direction in decoys(codes, solver).items()}
         false_BPF, false_gain_B = effect(
-            work / f"{Path(model).stem}-decoys", model, predictor, false, distance, sizes.edits, False
+            work / f"{Path(model).stem}-decoys", model, predictor, false, codes, distance, sizes.edits, False
         )
         real = np.arange(2 * len(FACTOR_NAMES)) < len(FACTOR_NAMES)
         own = np.arange(len(FACTOR_NAMES))
