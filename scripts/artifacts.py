@@ -110,8 +110,8 @@ def argv_of(folder: Path, command: str) -> str:
 
 
 def effects(rescored: Path, samples: Path) -> dict[str, dict[str, Any]]:
-    """For each boundary, the change of its own factor on all rows and on each alone, in standard deviations of the samples,
-    and the factor that moves most beside it."""
+    """For each boundary, the change of its own factor on all rows and on each alone, in standard deviations of
+    the samples, and the factor that moves most beside it."""
     import numpy as np
 
     from gantk.files import load_json, load_npy
