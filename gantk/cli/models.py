@@ -89,12 +89,12 @@ def info(file: str, auditing: bool) -> None:
     """
     from gantk.cli.zoo_table import show_card
 
-    if show_card(file) and not auditing:
+    if not auditing and show_card(file):
         return
     if auditing:
         from gantk.checkpoints.audit import audit
 
-        _show_audit(file, audit(file))
+        _show_audit(file, audit(_path_of(file)))
         return
     from pathlib import Path
 
@@ -127,6 +127,16 @@ def info(file: str, auditing: bool) -> None:
     for layer in generator.layers:
         row = "-" if layer.row is None else layer.row
         click.echo(f"  {layer.index:>2}  {layer.name:<16} {layer.channels:>4} channels, row {row}")
+
+
+def _path_of(file: str) -> str:
+    """A file as it was given, or the one that a name stands for."""
+    from pathlib import Path
+
+    from gantk.checkpoints.names import locate
+
+    found: Any = file if Path(file).exists() else locate(file)
+    return str(found) if isinstance(found, str | Path) else file
 
 
 def _show_audit(file: str, report: Audit) -> None:
