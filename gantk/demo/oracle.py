@@ -20,11 +20,9 @@ K classes (10), H x W pixels. Columns 0 .. F-1 of the rotation belong to the fac
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +31,7 @@ from torch import Tensor
 from gantk.demo.renderer import CLASSES, FACTOR_NAMES, FACTORS, NUISANCE_DIM, Render, render
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles
+from gantk.generators.spec import Config
 from gantk.seeding import random_normal
 
 CODE_DIM = len(FACTORS) + NUISANCE_DIM
@@ -76,7 +75,7 @@ def row_of_factor(name: str) -> int:
 
 
 @dataclass(frozen=True)
-class DemoOracleConfig:
+class DemoOracleConfig(Config):
     """`seed` is that of the rotation."""
 
     resolution: int = 64
@@ -85,13 +84,6 @@ class DemoOracleConfig:
     def __post_init__(self) -> None:
         if self.resolution < 8:
             raise GantkError(f"the bundled world cannot be drawn at {self.resolution} pixels; 8 is the least")
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> DemoOracleConfig:
-        return cls(**values)
 
 
 @lru_cache

@@ -16,7 +16,6 @@ norm before it, [gain, bias], with the 1 around which gains lie and before the s
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -28,13 +27,14 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation
 from gantk.generators.biggan_blocks import Attention, NormConv, random_weight, stored_row
 from gantk.generators.progressive import nearest
+from gantk.generators.spec import Config
 
 ROWS = ("whole", "chunks", "class")
 DEEP_KERNELS = (1, 3, 3, 1)
 
 
 @dataclass(frozen=True)
-class BigGANConfig:
+class BigGANConfig(Config):
     """Everything the tensors cannot say by themselves.
 
     Attributes:
@@ -102,14 +102,6 @@ class BigGANConfig:
     def class_width(self) -> int:
         """Columns of w that say the class."""
         return self.embed_dim or self.label_dim
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> BigGANConfig:
-        names = ("channels", "up", "attention", "hidden")
-        return cls(**{**values, **{key: tuple(values[key]) for key in names if values.get(key) is not None}})
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ Shape legend: N samples, Z latent width, I/O/C channels, H x W pixels.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +17,11 @@ from gantk.errors import GantkError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles
 from gantk.generators.ops import SQRT2, leaky, pixel_norm
 from gantk.generators.progressive import check_growth, conv, growth
+from gantk.generators.spec import Config
 
 
 @dataclass(frozen=True)
-class PGGANConfig:
+class PGGANConfig(Config):
     """Everything the tensors cannot say by themselves.
 
     Attributes:
@@ -56,14 +56,6 @@ class PGGANConfig:
         check_growth(self)
         if self.label_rule not in ("joint", "separate"):
             raise GantkError(f"label rule {self.label_rule!r} is neither joint nor separate")
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> PGGANConfig:
-        tuples = {key: tuple(values[key]) for key in ("channels", "layer_scales") if values.get(key) is not None}
-        return cls(**{**values, **tuples})
 
 
 class ScaledConv(nn.Module):

@@ -5,11 +5,25 @@ Shape legend: N samples, L rows of `wp`, C channels, H x W pixels.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Config:
+    """Base of every network's configuration: to the plain dictionary that a file holds, and back."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """From `to_dict`, or from JSON, whose lists become tuples."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 @dataclass(frozen=True)

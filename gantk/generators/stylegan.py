@@ -5,9 +5,8 @@ Shape legend: N samples, Z latent width, D width of w, L rows of wp, I/O/C chann
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -18,12 +17,13 @@ from gantk.generators.noise import seeded_noise
 from gantk.generators.ops import SQRT2, Dense, fir, leaky, pixel_norm
 from gantk.generators.pggan import ScaledConv
 from gantk.generators.progressive import check_growth, conv, growth
+from gantk.generators.spec import Config
 
 EPSILON = 1e-8
 
 
 @dataclass(frozen=True)
-class StyleGANConfig:
+class StyleGANConfig(Config):
     """Everything the tensors cannot say by themselves.
 
     Attributes:
@@ -57,14 +57,6 @@ class StyleGANConfig:
 
     def __post_init__(self) -> None:
         check_growth(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> StyleGANConfig:
-        tuples: dict[str, Any] = {key: tuple(values[key]) for key in ("channels", "blur_filter") if key in values}
-        return cls(**{**values, **tuples})
 
 
 class Mapping(nn.Module):

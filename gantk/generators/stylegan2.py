@@ -5,7 +5,6 @@ Shape legend: N samples, Z latent, D width of w, L rows of wp, I/O/C channels, H
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,12 +16,13 @@ from gantk.errors import GantkError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation, seeded_noise
 from gantk.generators.ops import SQRT2, Conv, Dense, leaky, modulated_conv, pixel_norm, scale_and_shift, upsample2d
 from gantk.generators.progressive import Growth
+from gantk.generators.spec import Config
 
 PER_RESOLUTION = ("skip", "revised")  # architectures with a ToRGB at every resolution
 
 
 @dataclass(frozen=True)
-class StyleGAN2Config:
+class StyleGAN2Config(Config):
     """Everything the tensors cannot say by themselves; readers infer the rest from shapes.
 
     Attributes:
@@ -75,14 +75,6 @@ class StyleGAN2Config:
             raise GantkError(f"lod={self.lod} does not fit a {self.architecture} StyleGAN2 of {self.resolution} pixels")
         if self.label_rule not in ("none", "joint", "separate"):
             raise GantkError(f"label rule {self.label_rule!r} is none of none, joint, separate")
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> StyleGAN2Config:
-        tuples: dict[str, Any] = {key: tuple(values[key]) for key in ("channels", "resample_filter") if key in values}
-        return cls(**{**values, **tuples})
 
 
 class Mapping(nn.Module):

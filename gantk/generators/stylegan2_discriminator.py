@@ -5,20 +5,19 @@ Shape legend: N samples, C channels or label classes, H x W pixels.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
 from gantk.generators.ops import SQRT2, Conv, Dense, downsample2d, leaky
+from gantk.generators.spec import Config
 
 
 @dataclass(frozen=True)
-class StyleGAN2DiscriminatorConfig:
+class StyleGAN2DiscriminatorConfig(Config):
     """`channels` at 4, 8, ..., resolution as in the generator; `architecture` resnet, skip or orig.
 
     Attributes:
@@ -34,14 +33,6 @@ class StyleGAN2DiscriminatorConfig:
     resample_filter: tuple[float, ...] = (0.125, 0.375, 0.375, 0.125)
     group: int = 4
     conv_clamp: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> StyleGAN2DiscriminatorConfig:
-        tuples: dict[str, Any] = {key: tuple(values[key]) for key in ("channels", "resample_filter") if key in values}
-        return cls(**{**values, **tuples})
 
 
 class DiscriminatorBlock(nn.Module):
