@@ -236,7 +236,8 @@ def compare_tensorflow(path: Path, generator: Generator) -> Iterator[Comparison]
     if "images_G" in want:  # the instantaneous network must not be mistaken for its moving average
         distance = error_of(generator.synthesize(default_NLD[:1]), want["images_G"])
         yield Comparison("Gs, not G", float(distance < 0.01), 0.5)
-    if "d_scores" in want and generator.spec.family == "stylegan2" and not generator.spec.has_lod:
+    grown_stylegan2 = generator.spec.family == "stylegan2" and generator.spec.has_lod  # its D_stylegan is not read
+    if "d_scores" in want and not grown_stylegan2:
         yield from compare_scores(path, want, name)
 
 
@@ -249,17 +250,26 @@ def comparison_u8(image_NCHW: torch.Tensor, want: np.ndarray, truncating: bool) 
 
 
 def compare_scores(path: Path, want: dict[str, np.ndarray], images: str) -> Iterator[Comparison]:
-    """The discriminator's scores of the recorded images."""
+    """The discriminator's scores of the recorded images, and the label's logits where it has some."""
     from gantk.checkpoints.load import fill
-    from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
+    from gantk.generators import progressive_discriminator as progressive
+    from gantk.generators import stylegan2_discriminator as stylegan2
 
     checkpoint = read_discriminator(path)
-    critic = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig(**checkpoint.config))
+    grown = checkpoint.family == "progressive-discriminator"
+    config = (progressive.ProgressiveDiscriminatorConfig if grown else stylegan2.StyleGAN2DiscriminatorConfig)(
+        **checkpoint.config
+    )
+    critic = (progressive.ProgressiveDiscriminator if grown else stylegan2.StyleGAN2Discriminator)(config)
     fill(critic, checkpoint)
     label = torch.from_numpy(want["labels"]) if want["labels"].shape[1] else None
-    scores = critic(torch.from_numpy(want[images]), label)[:, None]
-    tolerance = TENSORFLOW_TOLERANCE * max(np.abs(want["d_scores"]).max(), 1.0)
-    yield Comparison("D scores", error_of(scores, want["d_scores"]), tolerance)
+    image = torch.from_numpy(want[images])
+    found = {"d_scores": critic(image, label)[:, None]}
+    if "d_labels" in want:
+        found["d_labels"] = critic.outputs(image)[:, 1:]
+    for name, scores in found.items():
+        tolerance = TENSORFLOW_TOLERANCE * max(np.abs(want[name]).max(), 1.0)
+        yield Comparison(name.replace("d_", "D "), error_of(scores, want[name]), tolerance)
 
 
 def compare(path: Path, reference: Path) -> list[Comparison]:

@@ -382,7 +382,7 @@ def test_every_network_of_a_tensorflow_pickle_can_be_opened(tmp_path):
     path = tmp_path / "x.pkl"
     path.write_bytes(foreign.tensorflow_file())
     assert list(load.open_networks(path)) == ["G", "D", "Gs"]
-    with pytest.raises(GantkError, match="G_main, and only D_stylegan2"):
+    with pytest.raises(GantkError, match="G_main, and only D_paper"):
         load.read_discriminator(path)
     path.write_bytes(foreign.rosinality_file())
     with pytest.raises(GantkError, match="no TensorFlow pickle"):

@@ -26,6 +26,7 @@ from gantk.errors import GantkError
 from gantk.generators import registry
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.progressive import PIXELS_WORTH_A_KERNEL, Growth, conv, up_conv
+from gantk.generators.progressive_discriminator import ProgressiveDiscriminator, ProgressiveDiscriminatorConfig
 from gantk.generators.spec import Layer
 
 # --- definitions -----------------------------------------------------------------------------------------------------
@@ -116,6 +117,76 @@ def test_the_benchmark_compares_equals(family: str, families: ModuleType) -> Non
     config = families.CONFIGS[family]["small"]
     small = {"channels": (8,) * len(config["channels"]), "z_dim": 40 if family == "biggan" else 8}
     assert families.error(family, {**config, **small}) < 2e-5
+
+
+# --- discriminators --------------------------------------------------------------------------------------------------
+
+CRITIC: dict[str, Any] = {"resolution": 16, "channels": (6, 5, 4), "hidden": 7}
+
+
+def critic(**changes: Any) -> ProgressiveDiscriminator:
+    torch.manual_seed(5)
+    network = ProgressiveDiscriminator(ProgressiveDiscriminatorConfig(**CRITIC | changes)).double()
+    for parameter in network.parameters():
+        parameter.data.normal_()
+    return network
+
+
+def plain_scores(network: ProgressiveDiscriminator, image: Tensor, lod: float) -> Tensor:
+    """Karras et al. 2018, table 2 upside down: everything computed, level by level, at its full size."""
+    config = network.config
+
+    def layer(x: Tensor, part: Any, activate: bool = True) -> Tensor:
+        y = F.conv2d(x, part.weight * part.scale, padding=part.weight.shape[-1] // 2 % 2)
+        y = F.avg_pool2d(y, 2) if part.halves else y
+        y = y + part.bias[:, None, None]
+        return F.leaky_relu(y, 0.2) if activate else y
+
+    for module in network.modules():
+        module.halves = False
+    x = layer(image, network.b16.fromrgb)
+    for k, block in enumerate((network.b16, network.b8)):
+        x = layer(x, block.conv0)
+        if config.blur_filter is not None:
+            line = x.new_tensor(config.blur_filter)
+            x = F.conv2d(x, torch.outer(line, line).expand(x.shape[1], 1, 3, 3), padding=1, groups=x.shape[1])
+        block.conv1.halves = not config.averages_last
+        x = layer(x, block.conv1)
+        x = F.avg_pool2d(x, 2) if config.averages_last else x
+        image = F.avg_pool2d(image, 2)
+        t = min(max(lod - k, 0.0), 1.0)
+        x = (1 - t) * x + t * layer(image, (network.b8, network.b4)[k].fromrgb)
+    size = min(config.group, len(x))
+    groups = x.reshape(size, -1, *x.shape[1:])
+    deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
+    x = torch.cat([x, deviation.repeat(size)[:, None, None, None].expand(-1, 1, 4, 4)], 1)
+    x = layer(layer(x, network.b4.conv), network.b4.dense)
+    return layer(x, network.out, activate=False)[:, :, 0, 0]
+
+
+@pytest.mark.parametrize("lod", [0.0, 0.4, 1.0, 1.7, 2.0])
+@pytest.mark.parametrize("kind", [{}, {"averages_last": True, "label_dim": 2}, {"blur_filter": (0.25, 0.5, 0.25)}])
+def test_scores_are_their_plain_formulation(kind: dict[str, Any], lod: float) -> None:
+    network, image = critic(**kind), noise(4, 3, 16, 16)
+    close(network.outputs(image, lod), plain_scores(network, image, lod), 1e-10)
+    close(network(image, lod=lod), plain_scores(network, image, lod)[:, 0], 1e-10)
+
+
+def test_labels_choose_the_score() -> None:
+    image, label = noise(2, 3, 16, 16), torch.eye(3, dtype=torch.float64)[[2, 0]]
+    product, auxiliary = critic(label_dim=3, label_rule="product"), critic(label_dim=3)
+    outputs = product.outputs(image)
+    assert outputs.shape == (2, 3)
+    close(product(image, label), outputs[[0, 1], [2, 0]], 1e-12)
+    assert auxiliary.outputs(image).shape == (2, 4)
+    assert torch.equal(auxiliary(image, label), auxiliary.outputs(image)[:, 0])
+
+
+def test_images_and_batches_that_do_not_fit_are_refused() -> None:
+    refuse(lambda: critic()(noise(1, 3, 8, 8)), GantkError)
+    refuse(lambda: critic()(noise(6, 3, 16, 16)), GantkError)
+    refuse(lambda: critic(label_rule="some"), GantkError)
+    refuse(lambda: critic(channels=(4, 4)), GantkError)
 
 
 # --- files that every program would write ----------------------------------------------------------------------------

@@ -212,13 +212,13 @@ def read_tensorflow(raw: Raw) -> Checkpoint:
         fused_from=FUSED_FROM if fused == "auto" else 0 if fused else 1 << 30,
         mapping_lr=float(number(raw, flags, "mapping_lrmul", 0.01)),
         normalize_z=bool(flags.get("normalize_latents", True)),
-        blur_filter=_blur(raw, flags.get("blur_filter", [1, 2, 1])),
+        blur_filter=blur_taps(raw, flags.get("blur_filter", [1, 2, 1])),
         truncation_psi=None if off else float(psi),
         truncation_layers=None if off else int(cutoff),
     )
 
 
-def _blur(raw: Raw, taps: Any) -> tuple[float, ...]:
+def blur_taps(raw: Raw, taps: Any) -> tuple[float, ...]:
     """Taps of sum 1; None is no blur."""
     if taps is None:
         return (1.0,)
