@@ -133,7 +133,7 @@ def _taps(raw: Raw, name: str, radial_allowed: bool) -> tuple[int, bool]:
     raise raw.refuse(f"a filter {name} of shape {list(shape)}", "where gantk knows [K] and, for down filters, [K, K]")
 
 
-# --- NVIDIA --------------------------------------------------------------------------------------------------------------
+# --- NVIDIA ----------------------------------------------------------------------------------------------------------
 
 
 def read_nvidia(raw: Raw) -> Checkpoint:
@@ -215,7 +215,7 @@ def _step(raw: Raw, path: str, last: bool) -> Step:
     return step
 
 
-# --- Hammer --------------------------------------------------------------------------------------------------------------
+# --- Hammer ----------------------------------------------------------------------------------------------------------
 
 # Hammer's name of an argument -> the plan's.
 _PLAN = {

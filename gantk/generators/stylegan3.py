@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation
-from gantk.generators.filters import filtered_leaky, lowpass, phase_kernels, polyphase
+from gantk.generators.filters import filtered_leaky, lowpass, resampling
 from gantk.generators.ops import SQRT2, Dense
 from gantk.generators.stylegan2 import Mapping, StyleGAN2Config
 from gantk.generators.stylegan3_plan import Step, plan
@@ -100,6 +100,9 @@ class StyleGAN3Config:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> StyleGAN3Config:
+        """From `to_dict`, or from the arguments of `designed`."""
+        if "steps" not in values:
+            return cls.designed(**values)
         steps = tuple(step if isinstance(step, Step) else Step(**step) for step in values["steps"])
         return cls(**{**values, "steps": steps})
 
@@ -129,14 +132,7 @@ class FourierInput(nn.Module):
 
     def forward(self, motion_N4: Tensor, transform: Tensor | None) -> Tensor:
         """The affine's output (cosine, sine, x, y) and the forward motion of the image to features [N, C, H, W]."""
-        inverse = self.transform
-        if transform is not None:
-            if transform.shape not in ((3, 3), (motion_N4.shape[0], 3, 3)):
-                raise UsageError(
-                    f"a transform of shape {list(transform.shape)} does not fit {motion_N4.shape[0]} samples: one "
-                    "3x3 matrix for all, or one for each"
-                )
-            inverse = torch.linalg.inv(transform.to(inverse))
+        inverse = self.transform if transform is None else torch.linalg.inv(transform.to(self.transform))
         motion_N4 = motion_N4 * torch.rsqrt(motion_N4[:, :2].square().sum(1, keepdim=True))
         cos_N, sin_N = motion_N4[:, 0], motion_N4[:, 1]
         turn_N22 = torch.stack([torch.stack([cos_N, -sin_N], 1), torch.stack([sin_N, cos_N], 1)], 1)
@@ -177,14 +173,10 @@ class SynthesisLayer(nn.Module):
         self.magnitude_ema: Tensor
         self.up_filter: Tensor | None
         self.down_filter: Tensor | None
-        wide = step.in_size + step.kernel - 1
-        self.plan = polyphase(
-            wide, step.out_size, step.up, step.down, step.up_taps, step.down_taps, step.padding[0]
-        )
-        self.register_buffer("up_index", torch.tensor(self.plan.up_index), persistent=False)
-        self.register_buffer("down_index", torch.tensor(self.plan.down_index), persistent=False)
-        self.up_index: Tensor
-        self.down_index: Tensor
+        self.plan = resampling(
+            step.in_size + step.kernel - 1, step.out_size, step.up, step.down, step.up_taps, step.down_taps,
+            step.padding[0],
+        )  # fmt: skip
 
     def forward(self, x_NIHW: Tensor, style_NI: Tensor, delta: tuple[Tensor, Tensor] | None) -> Tensor:
         y, factor_NO = self._convolve(x_NIHW, style_NI, delta)
@@ -193,14 +185,13 @@ class SynthesisLayer(nn.Module):
             y = torch.addcmul(self.bias[:, None, None], y.to(style_NI.dtype), factor_NO[:, :, None, None])
             return y if clamp is None else y.clamp(-clamp, clamp)
         # the leaky ReLU is homogeneous: its gain goes to its operands
-        up = phase_kernels(self.up_filter, self.up_index, float(self.step.up)).to(y.dtype)
-        down = phase_kernels(self.down_filter, self.down_index).to(y.dtype)
+        one = self.bias.new_ones(1)
+        up = (one if self.up_filter is None else self.up_filter) * self.step.up
+        down = one if self.down_filter is None else self.down_filter
         factor, bias = (factor_NO * gain).to(y.dtype), (self.bias * gain).to(y.dtype)
-        return filtered_leaky(y, factor, bias, up, down, self.plan, clamp)
+        return filtered_leaky(y, factor, bias, up.to(y.dtype), down.to(y.dtype), self.plan, clamp)
 
-    def _convolve(
-        self, x_NIHW: Tensor, style_NI: Tensor, delta: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, Tensor]:
+    def _convolve(self, x_NIHW: Tensor, style_NI: Tensor, delta: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
         """The convolution with the style on its input, and the factor [N, O] its output still needs.
 
         The published form divides each row of W by its root mean square, the style by its own, and demodulates with
@@ -245,11 +236,10 @@ class SynthesisLayer(nn.Module):
 
     def _shared(self, x: Tensor, weight: Tensor) -> Tensor:
         """A "full" convolution, without the border that the filtered leaky ReLU does not look at."""
-        border = self.step.kernel - 1
-        before, after = (border - cut for cut in self.plan.crop)
-        if before == after >= 0:
-            return F.conv2d(x, weight, padding=before)
-        return F.conv2d(F.pad(x, (before, after, before, after)), weight)
+        border = self.step.kernel - 1 - self.plan.crop
+        if border < 0:
+            return F.conv2d(x[:, :, -border:border, -border:border], weight)
+        return F.conv2d(x, weight, padding=border)
 
 
 class Synthesis(nn.Module):
@@ -302,7 +292,7 @@ class StyleGAN3(Generator):
         """One step of training's running mean square of each layer's input: ema = beta ema + (1 - beta) mean(x^2)."""
         _, maps = self.trace(wp_NLD, range(len(self.layers) - 1), image=False, crop=False)
         for layer, after in zip(self.layers, self.layers[1:], strict=False):
-            ema = self.synthesis.get_submodule(after.name).magnitude_ema
+            ema = self.get_buffer(f"synthesis.{after.name}.magnitude_ema")
             ema.copy_(maps[layer.name].float().square().mean().lerp(ema, beta))
 
     def _run(

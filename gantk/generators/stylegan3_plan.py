@@ -1,4 +1,4 @@
-"""Which sampling rates, cutoffs, sizes and channels a StyleGAN3's layers have (Karras et al. 2021, section 3.2 and C)."""
+"""Sampling rates, cutoffs, sizes and channels of StyleGAN3's layers (Karras et al. 2021, section 3.2 and C)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Step:
             raise GantkError(f"a StyleGAN3 layer has a size that cannot be: {self}")
         if self.in_rate * self.up != self.out_rate * self.down:
             raise GantkError(
-                f"a StyleGAN3 layer from rate {self.in_rate} up {self.up} down {self.down} does not reach {self.out_rate}"
+                f"a StyleGAN3 layer at rate {self.in_rate}, up {self.up}, down {self.down} misses rate {self.out_rate}"
             )
 
     @property
