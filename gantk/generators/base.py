@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError, UsageError
 from gantk.generators.noise import noise_seeds
 from gantk.generators.noise import seeded_noise as seeded_noise
+from gantk.generators.spec import Config as Config
 from gantk.generators.spec import GeneratorSpec as GeneratorSpec
 from gantk.generators.spec import Layer as Layer
 from gantk.generators.spec import Options as Options
@@ -37,8 +38,8 @@ class Generator(nn.Module):
 
     spec: GeneratorSpec
     layers: tuple[Layer, ...]
-    config: Any
-    config_class: ClassVar[type]
+    config: Any  # an instance of config_class
+    config_class: ClassVar[type[Config]]
     w_avg: Tensor | None
     source: str = "constructed"
     half_dtype: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it

@@ -5,9 +5,8 @@ Shape legend: N samples, I/O/C channels, H x W pixels, A outputs.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -17,10 +16,11 @@ from gantk.errors import GantkError
 from gantk.generators.ops import SQRT2, fir, leaky
 from gantk.generators.pggan import ScaledConv
 from gantk.generators.progressive import same_conv
+from gantk.generators.spec import Config
 
 
 @dataclass(frozen=True)
-class ProgressiveDiscriminatorConfig:
+class ProgressiveDiscriminatorConfig(Config):
     """Everything the tensors cannot say by themselves.
 
     Attributes:
@@ -51,14 +51,6 @@ class ProgressiveDiscriminatorConfig:
             raise GantkError(f"{len(self.channels)} channel counts do not lead from 4 to resolution {self.resolution}")
         if self.label_rule not in ("auxiliary", "product"):
             raise GantkError(f"label rule {self.label_rule!r} is neither auxiliary nor product")
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ProgressiveDiscriminatorConfig:
-        tuples = {key: tuple(values[key]) for key in ("channels", "blur_filter") if values.get(key) is not None}
-        return cls(**{**values, **tuples})
 
 
 class ProgressiveDiscriminator(nn.Module):

@@ -33,6 +33,6 @@ def build(family: str, config: dict[str, Any]) -> Generator:
     """A generator with random weights from a family name and the plain dictionary of its configuration."""
     cls = family_class(family)
     try:
-        return cls(cls.config_class.from_dict(config))  # type: ignore[attr-defined]
+        return cls(cls.config_class.from_dict(config))
     except (TypeError, KeyError, ValueError) as error:
         raise GantkError(f"the configuration of this {family} does not fit: {error}") from error

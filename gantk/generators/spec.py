@@ -21,7 +21,7 @@ class Config:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """From `to_dict`, or from JSON, whose lists become tuples."""
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 

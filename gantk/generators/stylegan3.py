@@ -19,6 +19,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation
 from gantk.generators.filters import filtered_leaky, lowpass, resampling
 from gantk.generators.ops import SQRT2, Dense
+from gantk.generators.spec import Config
 from gantk.generators.stylegan2 import Mapping, StyleGAN2Config
 from gantk.generators.stylegan3_plan import Step, plan
 
@@ -28,7 +29,7 @@ CANCELLATION = 1e-7  # float32 cannot tell an edited weight's norm from zero bel
 
 
 @dataclass(frozen=True)
-class StyleGAN3Config:
+class StyleGAN3Config(Config):
     """Everything but the weights. `designed` makes one from the published recipe; readers fill `steps` from the file.
 
     Attributes:
@@ -94,9 +95,6 @@ class StyleGAN3Config:
         steps = plan(resolution, **of_plan)
         settings.setdefault("mapping_width", settings.get("w_dim", 512))
         return cls(resolution=resolution, steps=steps, bandwidth=steps[0].in_cutoff, **settings)
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> StyleGAN3Config:
