@@ -43,7 +43,7 @@ class Settings:
 
     seed: int = 1
     batch: int = 32
-    stages: tuple[tuple[int, int], ...] = ((16, 50_000), (32, 150_000), (64, 490_000))
+    stages: tuple[tuple[int, int], ...] = ((16, 50_000), (32, 150_000), (64, 570_000))
     generator_channels: tuple[int, ...] = (128, 128, 96, 48, 24)
     discriminator_channels: tuple[int, ...] = (128, 96, 64, 48, 24)
     code_dim: int = 64

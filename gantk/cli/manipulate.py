@@ -75,7 +75,13 @@ def grid_options(function: Any) -> Any:
 @click.option("--translate", type=float, nargs=2, default=(0.0, 0.0), help="Fractions of the canvas; StyleGAN3 only.")
 @click.option("--tx", type=float, default=0.0, hidden=True)
 @click.option("--ty", type=float, default=0.0, hidden=True)
-@click.option("--image-format", type=click.Choice(["png", "jpg", "webp"]), default="png", show_default=True)
+@click.option(
+    "--image-format",
+    type=click.Choice(["png", "jpg", "webp"]),
+    default="png",
+    show_default=True,
+    help="Of the images on disk.",
+)
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of jpg and webp.")
 @click.option("--skip-image", is_flag=True, help="Write the moved codes only.")
 @click.option(
