@@ -129,8 +129,8 @@ def filtered_leaky(
             if any(plan.pad):
                 block = F.pad(block, plan.pad + plan.pad)
             rows = range(0, plan.out_size, step_rows)
-            bands_ = [_band(block, up_K, down, plan, clamp, r, min(step_rows, plan.out_size - r)) for r in rows]
-            blocks.append(bands_[0] if len(bands_) == 1 else torch.cat(bands_, 2))
+            parts = [_band(block, up_K, down, plan, clamp, r, min(step_rows, plan.out_size - r)) for r in rows]
+            blocks.append(parts[0] if len(parts) == 1 else torch.cat(parts, 2))
             if last == channels:
                 break
         batches.append(blocks[0] if len(blocks) == 1 else torch.cat(blocks, 1))
@@ -151,7 +151,7 @@ def _band(x: Tensor, up_K: Tensor, down: Tensor, plan: Resampling, clamp: float 
         x, start = x[:, :, first : last + 1], start - first * plan.up
     x = _raise(x, up_K[:, None], plan.up, 2, start, length)
     x = _raise(x, up_K[None], plan.up, 3, plan.start, plan.fine(plan.out_size))
-    if clamp is not None:  # before the leaky ReLU, whose result autograd keeps: in place, both
+    if clamp is not None:  # first, because autograd keeps the result of the leaky ReLU: so both can work in place
         x = F.hardtanh_(x, -clamp / LEAK, clamp)  # clamp_, which vmap does not know
     x = F.leaky_relu_(x, LEAK)
     if down.ndim == 2:
