@@ -323,7 +323,7 @@ def test_unknown_names_offer_near_matches(monkeypatch, tmp_path):
     native.write_checkpoint(tmp_path / "demo-stylegan2.safetensors", foreign.small_checkpoint())
     assert load.load_generator("demo").spec.resolution == 16
     assert load.load_generator("demo-stylegan2").spec.resolution == 16
-    with pytest.raises(UsageError, match="'dmo' is neither a file nor a bundled network. Did you mean 'demo'"):
+    with pytest.raises(UsageError, match="'dmo' is neither a file nor a network's name. Did you mean 'demo'"):
         load.load_generator("dmo")
     (tmp_path / names.SUMS).write_text("0" * 64 + "  demo-stylegan2.safetensors\n")
     with pytest.raises(GantkError, match="sha256 differs"):

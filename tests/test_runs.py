@@ -250,9 +250,11 @@ main()
 def start(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
+    # A shell's background job ignores Ctrl-C, and what it starts would inherit that.
     return subprocess.Popen(
-        [sys.executable, script, "draw", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, script, "draw", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
 
 
 def wait_for_chunk(process: subprocess.Popen[str], chunk: int) -> None:
