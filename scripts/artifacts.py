@@ -35,6 +35,7 @@ MODEL, SEED = "demo", 0
 SAMPLES = int(os.environ.get("GANTK_ARTIFACT_SAMPLES", "8000"))  # fewer to try this script out
 RESCORED = max(4, SAMPLES // 125)
 SHARE = 0.8  # of a boundary's effect that its rows must hold
+TRUTHS = ("world", "higan")
 SHOWN = ("time_of_day", "season", "material", "window_light", "horizon", "house_size", "trees", "clouds")
 STEPS_SHOWN, TILE, GAP = 7, 96, 3
 SHEET_COLUMNS, SHEET_ROWS = 8, 12
@@ -302,7 +303,7 @@ def pillow(picture_HWC: Any) -> Any:
 
 def truth() -> None:
     """The tables of docs/truth.md, each by a process of its own."""
-    words = [[sys.executable, "scripts/truth.py", name, "--docs"] for name in ("world", "higan")]
+    words = [[sys.executable, "scripts/truth.py", name, "--docs"] for name in TRUTHS]
     running = [subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL) for line in words]
     failed = [" ".join(line) for line, process in zip(words, running, strict=True) if process.wait() != 0]
     if failed:

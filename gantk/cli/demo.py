@@ -27,8 +27,8 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     """
     from pathlib import Path
 
+    from gantk.demo.itinerary import STEPS
     from gantk.demo.tour import Tour, take
-    from gantk.demo.tour_higan import STEPS
     from gantk.runs import Run
 
     directory = Path(output_dir)

@@ -1,8 +1,8 @@
 """The tour: every system on the bundled world, step by step, and how what it finds compares with the truth.
 
 A step runs commands as a user would type them, each in a run directory of its own below the tour's, and returns a
-chapter for the tour's page. A system adds a step to STEPS (in gantk/demo/tour_higan.py are HiGAN's); later steps read
-what earlier ones found from `Tour.found`.
+chapter for the tour's page. gantk/demo/itinerary.py lists the steps of every system (HiGAN's are in tour_higan.py);
+later steps read what earlier ones found from `Tour.found`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,8 @@
+"""Which steps the tour takes, in this order: one line per system."""
+
+from __future__ import annotations
+
+from gantk.demo import tour_higan
+from gantk.demo.tour import Step
+
+STEPS: tuple[Step, ...] = (*tour_higan.STEPS,)
