@@ -49,10 +49,10 @@ class Settings:
     code_dim: int = 64
     mapping_layers: int = 4
     learning_rate: float = 0.002
-    decay_from: float = 0.72  # of all images; the rate then falls linearly to a tenth
-    r1_gamma: tuple[tuple[int, float], ...] = ((16, 0.1), (32, 0.2), (64, 0.1))
+    decay_from: float = 0.75  # of all images; the rate then falls linearly to a tenth
+    r1_gamma: tuple[tuple[int, float], ...] = ((16, 0.1), (32, 0.2), (64, 0.03))
     r1_every: int = 16
-    mixing: float = 0.25
+    mixing: float = 0.1
     ema_images: float = 10_000.0  # half-life of the average
     half: bool = True
 
