@@ -74,6 +74,11 @@ class StyleGAN2Discriminator(nn.Module):
         self.half_dtype: torch.dtype | None = None  # set to bfloat16 to run the blocks (not the head) in it
 
     def forward(self, image_NCHW: Tensor, label_NC: Tensor | None = None) -> Tensor:
+        score_NC = self.out(self.features(image_NCHW))
+        return score_NC[:, 0] if label_NC is None else (score_NC * label_NC).sum(1)
+
+    def features(self, image_NCHW: Tensor) -> Tensor:
+        """What the score is read from: [N, channels at 4 x 4]."""
         size = image_NCHW.shape[-1]
         if size > self.config.resolution or (size < self.config.resolution and self.config.architecture != "skip"):
             raise GantkError(f"images of {size} pixels do not fit a discriminator for {self.config.resolution}")
@@ -88,8 +93,7 @@ class StyleGAN2Discriminator(nn.Module):
                 image = downsample2d(image, self.config.resample_filter)
         x = self._from_rgb(self, image, x).to(image_NCHW.dtype)
         x = leaky(self.conv(torch.cat([x, self._deviation(x)], 1), gain=SQRT2), self.config.conv_clamp)
-        score_NC = self.out(leaky(self.dense(x.flatten(1), gain=SQRT2)))
-        return score_NC[:, 0] if label_NC is None else (score_NC * label_NC).sum(1)
+        return leaky(self.dense(x.flatten(1), gain=SQRT2))
 
     def _from_rgb(self, holder: nn.Module, image: Tensor, x: Tensor | None) -> Tensor:
         if not hasattr(holder, "fromrgb"):
