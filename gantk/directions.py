@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -340,25 +339,10 @@ def check_generator(direction: Direction, generator: Generator, force: bool = Fa
         )
     if direction.probe is None or force:
         return
-    from gantk.generators.probe import mismatch
+    from gantk.generators.probe import mismatch, probe_of
 
-    difference = mismatch(dict(direction.probe), _probe_of(generator))
+    difference = mismatch(dict(direction.probe), probe_of(generator))
     if difference is not None:
         raise GantkError(
             f"{direction._title} was made for another generator ({difference}): use that one, or force it to try."
         )
-
-
-_probes: weakref.WeakKeyDictionary[Any, tuple[Any, dict[str, Any]]] = weakref.WeakKeyDictionary()
-
-
-def _probe_of(generator: Generator) -> dict[str, Any]:
-    """Return the generator's probe, remembered until one of its weights is written to: it costs a few renders."""
-    from gantk.generators.probe import probe
-
-    weights = generator.state_dict(keep_vars=True).values()
-    state = tuple((tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in weights)
-    known = _probes.get(generator)
-    if known is None or known[0] != state:
-        known = _probes[generator] = (state, probe(generator))
-    return known[1]
