@@ -1,14 +1,16 @@
 """Long work in chunks: a fixed grid over the samples, shards of it, and a ledger of chunk files that survives a kill.
 
 Chunk k of a grid covers samples ``[k * chunk, min((k + 1) * chunk, total))``. A shard takes a contiguous run of whole
-chunks, so that the bytes of a chunk never depend on who computed it. A chunk is done when all of its files exist, each
-of which was written atomically; that set of files is the ledger.
+chunks, so that the bytes of a chunk never depend on who computed it. A chunk is done when all of its files are there
+and sound, each of which was written atomically; that set of files is the ledger. A chunk file is a .npy followed by a
+seal (`gantk.seals`), by which damaged chunks and those of another run are told from good ones.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +18,17 @@ from typing import IO, TYPE_CHECKING, Any
 
 from gantk.errors import GantkError, UsageError
 from gantk.files import load_npy, open_atomic, save_npy
+from gantk.seals import is_sound, save_sealed
 
 if TYPE_CHECKING:
     import numpy as np
 
 CONCATENATE = "concatenate"
 SUM = "sum"
+
+
+class LedgerWarning(UserWarning):
+    """Something in a run directory was damaged and is made again."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +73,33 @@ def parse_shard(text: str | None, environment: Mapping[str, str] | None = None) 
 
 
 def _shard_from_environment(environment: Mapping[str, str]) -> Shard:
+    """The part of this process: ranks below a slurm array divide their task's part further."""
+    parts = []
     if "SLURM_ARRAY_TASK_ID" in environment and "SLURM_ARRAY_TASK_COUNT" in environment:
-        first = int(environment.get("SLURM_ARRAY_TASK_MIN", "0"))
-        step = int(environment.get("SLURM_ARRAY_TASK_STEP", "1"))
-        index = (int(environment["SLURM_ARRAY_TASK_ID"]) - first) // step
-        return Shard(index, int(environment["SLURM_ARRAY_TASK_COUNT"]))
+        first = _whole(environment, "SLURM_ARRAY_TASK_MIN", "0")
+        step = _whole(environment, "SLURM_ARRAY_TASK_STEP", "1")
+        index = (_whole(environment, "SLURM_ARRAY_TASK_ID") - first) // step
+        parts.append(Shard(index, _whole(environment, "SLURM_ARRAY_TASK_COUNT")))
     for index_name, count_name in (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")):
         if index_name in environment and count_name in environment:
-            return Shard(int(environment[index_name]), int(environment[count_name]))
-    raise UsageError(
-        "--shard auto found neither a slurm array (SLURM_ARRAY_TASK_ID) nor torchrun ranks (RANK, WORLD_SIZE) "
-        "nor slurm tasks (SLURM_PROCID, SLURM_NTASKS) in the environment: write the shard as i/n."
-    )
+            parts.append(Shard(_whole(environment, index_name), _whole(environment, count_name)))
+            break
+    if not parts:
+        raise UsageError(
+            "--shard auto found neither a slurm array (SLURM_ARRAY_TASK_ID) nor torchrun ranks (RANK, WORLD_SIZE) "
+            "nor slurm tasks (SLURM_PROCID, SLURM_NTASKS) in the environment: write the shard as i/n."
+        )
+    shard = Shard()
+    for part in parts:
+        shard = Shard(shard.index * part.count + part.index, shard.count * part.count)
+    return shard
+
+
+def _whole(environment: Mapping[str, str], name: str, default: str = "") -> int:
+    text = environment.get(name, default)
+    if not text.isdecimal():
+        raise UsageError(f"--shard auto read {name}={text!r} in the environment, which is no number: write it as i/n.")
+    return int(text)
 
 
 def shard_range(count: int, shard: Shard) -> range:
@@ -115,6 +137,7 @@ class Ledger:
         joins: array name -> how its chunks become the final array: ``concatenate`` (rows) or ``sum`` (accumulators).
         shard: the part of the grid this process computes.
         finished: arrays whose final file is already there, so that their chunks count as done.
+        mark: what tells this run's chunks from another's; the same for all of its shards.
     """
 
     def __init__(
@@ -124,6 +147,7 @@ class Ledger:
         joins: Mapping[str, str],
         shard: Shard | None = None,
         finished: frozenset[str] = frozenset(),
+        mark: str = "",
     ) -> None:
         for name, join in joins.items():
             if join not in (CONCATENATE, SUM):
@@ -131,14 +155,28 @@ class Ledger:
         self.directory, self.grid, self.joins = directory, grid, dict(joins)
         self.shard = shard or Shard()
         self.finished = set(finished)
+        self.mark = mark
+        self._sound: set[tuple[str, int]] = set()  # files that were read and found good
 
     def path(self, array: str, index: int) -> Path:
         """Return the file of one array's chunk."""
         return self.directory / f"{array}.{index:06d}.npy"
 
     def done(self, index: int) -> bool:
-        """Whether every array has this chunk."""
-        return all(name in self.finished or self.path(name, index).exists() for name in self.joins)
+        """Whether every array has this chunk, whole and of this run; says so where a file is there that is not."""
+        return all(name in self.finished or self._is_good(name, index) for name in self.joins)
+
+    def _is_good(self, array: str, index: int) -> bool:
+        path = self.path(array, index)
+        if not path.exists():
+            return False
+        if (array, index) in self._sound:
+            return True
+        if is_sound(path, self.mark):
+            self._sound.add((array, index))
+            return True
+        warnings.warn(f"The chunk {path} is damaged or of another run: it is not used.", LedgerWarning, stacklevel=3)
+        return False
 
     def mine(self) -> range:
         """Return the chunks of this shard."""
@@ -166,7 +204,8 @@ class Ledger:
                 raise ValueError(f"chunk {index} of {name} has {len(array)} rows instead of {stop - start}")
         for name, array in arrays.items():
             if name not in self.finished:
-                save_npy(self.path(name, index), array)
+                save_sealed(self.path(name, index), array, self.mark)
+                self._sound.add((name, index))
 
     def read(self, array: str) -> Iterator[np.ndarray[Any, Any]]:
         """Yield an array's chunks in order, memory-mapped."""
@@ -179,11 +218,11 @@ class Ledger:
         Raises:
             GantkError: chunks are missing (the message counts them), or do not fit together.
         """
-        absent = [index for index in range(len(self.grid)) if not self.path(array, index).exists()]
+        absent = [index for index in range(len(self.grid)) if not self._is_good(array, index)]
         if absent:
             raise GantkError(
-                f"{len(absent)} of {len(self.grid)} chunks of {array} are missing in {self.directory} "
-                f"(the first is {absent[0]}): run the shards that compute them, then try again."
+                f"{len(absent)} of {len(self.grid)} chunks of {array} are missing or damaged in {self.directory} "
+                f"(the first is {absent[0]}): run the command, or its shards, again, then try again."
             )
         if self.joins[array] == SUM:
             total: Any = None
@@ -193,6 +232,12 @@ class Ledger:
             return
         with open_atomic(target) as file:
             _write_rows(file, self, array)
+
+    def forget(self) -> None:
+        """Remove the chunk files of this shard."""
+        for index in self.mine():
+            for name in self.joins:
+                self.path(name, index).unlink(missing_ok=True)
 
     def remove(self, array: str) -> None:
         """Remove an array's chunk files, and the directory when it is empty."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gantk.chunks import Grid, Shard, parse_shard, shard_range
+from gantk.chunks import Ledger, Shard, parse_shard, shard_range
 from gantk.errors import GantkError, UsageError
-from gantk.files import open_atomic
-from gantk.runs import VOLATILE, Run, file_stem, manifests
+from gantk.files import load_json, open_atomic
+from gantk.runs import MANIFEST_SUFFIX, VOLATILE, Run, file_stem, manifests
+from gantk.seals import is_sound
 
 Finish = Callable[[Run], None]
 
@@ -32,6 +33,8 @@ def merge_runs(
     directories: Sequence[str | Path], target: str | Path | None, finish_of: Callable[[str], Finish | None]
 ) -> dict[str, Path]:
     """Join the shards found in run directories into `target` (default: the first directory).
+
+    May be killed and run again at any moment; what was joined before is left as it is.
 
     Args:
         directories: one that all shards shared, or one for each; every command with shards there is joined.
@@ -52,11 +55,59 @@ def merge_runs(
             if not shard.is_whole:
                 found = ShardRun(directory, path, manifest, shard)
                 by_command.setdefault(str(manifest["command"]), []).append(found)
-    if not by_command:
+    whole = Path(target) if target is not None else Path(directories[0])
+    merged = _merged(whole)
+    if not by_command and not merged:
         names = ", ".join(str(directory) for directory in directories)
         raise UsageError(f"There are no shards in {names}: give the directories of runs made with --shard i/n.")
-    whole = Path(target) if target is not None else Path(directories[0])
-    return {command: _merge(command, _check(command, found), whole, finish_of) for command, found in by_command.items()}
+    done = {command: path for command, path in merged.items() if command not in by_command}
+    for command, shards in by_command.items():
+        if command in merged and all(run.directory.resolve() == whole.resolve() for run in shards):
+            _leave_whole(command, shards, merged[command], finish_of)
+            done[command] = merged[command]
+        else:
+            done[command] = _merge(command, _check(command, shards), whole, finish_of)
+    return done
+
+
+def _merged(target: Path) -> dict[str, Path]:
+    """The runs in a directory that were joined from shards before, by command."""
+    found = manifests(target) if target.is_dir() and any(target.glob("*" + MANIFEST_SUFFIX)) else {}
+    whole = {path: manifest for path, manifest in found.items() if not manifest["arguments"].get("shard")}
+    return {
+        str(manifest["command"]): path
+        for path, manifest in whole.items()
+        if manifest.get("shards") and manifest["state"] == "complete" and _is_whole(path.parent, manifest)
+    }
+
+
+def _is_whole(directory: Path, manifest: dict[str, Any]) -> bool:
+    return all((directory / f"{name}.npy").exists() for name in manifest["arrays"])
+
+
+def _leave_whole(command: str, shards: list[ShardRun], path: Path, finish_of: Callable[[str], Finish | None]) -> None:
+    """End a joining that was killed after its last array: the page once more, then the shards' manifests go."""
+    manifest = load_json(path)
+    for shard in shards:
+        _refuse_different(command, shard, ShardRun(path.parent, path, manifest, Shard()))
+    arguments = dict(manifest["arguments"])
+    with Run.begin(path.parent, command, arguments, manifest["seed"], manifest["device"]) as run:
+        run.manifest["shards"], run.manifest["argv"] = manifest["shards"], manifest["argv"]
+        finish = finish_of(command)
+        if finish is not None:
+            finish(run)
+    for shard in shards:
+        shard.path.unlink(missing_ok=True)
+
+
+def _refuse_different(command: str, run: ShardRun, first: ShardRun) -> None:
+    ours, theirs = first.manifest["arguments"], run.manifest["arguments"]
+    for name in sorted((ours.keys() | theirs.keys()) - VOLATILE):
+        if ours.get(name) != theirs.get(name):
+            raise UsageError(
+                f"{run.path} was made with {name} = {theirs.get(name)!r} and {first.path} with {ours.get(name)!r}: "
+                f"they are shards of different runs of `gantk {command}`."
+            )
 
 
 def _check(command: str, found: list[ShardRun]) -> list[ShardRun]:
@@ -69,13 +120,7 @@ def _check(command: str, found: list[ShardRun]) -> list[ShardRun]:
                 f"{run.path} is shard {run.shard} and {first.path} is shard {first.shard} of `gantk {command}`: "
                 "join shards of one division only."
             )
-        ours, theirs = first.manifest["arguments"], run.manifest["arguments"]
-        for name in sorted((ours.keys() | theirs.keys()) - VOLATILE):
-            if ours.get(name) != theirs.get(name):
-                raise UsageError(
-                    f"{run.path} was made with {name} = {theirs.get(name)!r} and {first.path} with {ours.get(name)!r}: "
-                    "they are shards of different runs."
-                )
+        _refuse_different(command, run, first)
     by_index = {run.shard.index: run for run in found}
     absent = [str(Shard(index, count)) for index in range(count) if index not in by_index]
     if absent:
@@ -96,7 +141,7 @@ def _merge(command: str, shards: list[ShardRun], target: Path, finish_of: Callab
     arguments = {name: value for name, value in first["arguments"].items() if name != "shard"}
     arguments["output_dir"] = os.fspath(target)
     with Run.begin(target, command, arguments, first["seed"], first["device"]) as run:
-        run.manifest["shards"] = len(shards)
+        run.manifest["shards"] = [_account(shard) for shard in shards]
         run.manifest["argv"] = first["argv"]
         for shard in shards:
             _gather_outputs(run, shard)
@@ -106,7 +151,7 @@ def _merge(command: str, shards: list[ShardRun], target: Path, finish_of: Callab
         for name, about in first["arrays"].items():
             ledger = run.ledger({name: about["join"]}, about["total"], about["chunk"])
             for index in ledger.absent():
-                _gather_chunk(ledger.path(name, index), shards, Grid(about["total"], about["chunk"]), index, command)
+                _gather_chunk(ledger, name, shards, index, command)
             run.assemble(ledger)
         finish = finish_of(command)
         if finish is not None:
@@ -118,14 +163,24 @@ def _merge(command: str, shards: list[ShardRun], target: Path, finish_of: Callab
     return manifest
 
 
-def _gather_chunk(target: Path, shards: list[ShardRun], grid: Grid, index: int, command: str) -> None:
-    owner = next(run for run in shards if index in shard_range(len(grid), run.shard))
+def _account(shard: ShardRun) -> dict[str, Any]:
+    """What the whole keeps of a shard: when, where and how long it ran."""
+    keys = ("started", "ended", "timings", "attempts", "job", "device")
+    kept = {key: shard.manifest[key] for key in keys if key in shard.manifest}
+    return {"shard": str(shard.shard), "state": shard.manifest["state"], **kept}
+
+
+def _gather_chunk(ledger: Ledger, name: str, shards: list[ShardRun], index: int, command: str) -> None:
+    owner = next(run for run in shards if index in shard_range(len(ledger.grid), run.shard))
+    target = ledger.path(name, index)
     source = owner.directory / "chunks" / file_stem(command) / target.name
-    if not source.exists():
+    if not is_sound(source, ledger.mark):
+        how = "damaged or of another run" if source.exists() else "missing"
         raise GantkError(
-            f"The chunk {source} is missing although shard {owner.shard} says it is complete: "
-            f"run that shard again with --overwrite, then merge."
+            f"The chunk {source} is {how} although shard {owner.shard} says it is complete: "
+            f"run that shard again, which computes what is not there, then merge."
         )
+    target.unlink(missing_ok=True)
     _link_or_copy(source, target)
 
 

@@ -8,13 +8,16 @@ process at a time runs a command in a directory (one per shard); a second one sa
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gantk.chunks import CONCATENATE, SUM, Grid, Ledger, Shard, parse_shard, shard_range
+from gantk.chunks import CONCATENATE, SUM, Grid, Ledger, LedgerWarning, Shard, parse_shard, shard_range
 from gantk.command_line import typed
 from gantk.errors import GantkError, UsageError
 from gantk.files import (
@@ -36,6 +39,7 @@ __all__ = [
     "SUM",
     "Grid",
     "Ledger",
+    "LedgerWarning",
     "Run",
     "Shard",
     "load_json",
@@ -60,11 +64,14 @@ VOLATILE = frozenset({"output_dir", "device", "shard", "config", "debug", "overw
 class Run:
     """A command at work in a run directory; made by `Run.begin`."""
 
-    def __init__(self, directory: Path, manifest: dict[str, Any], shard: Shard, resumed: bool) -> None:
+    def __init__(
+        self, directory: Path, manifest: dict[str, Any], shard: Shard, resumed: bool, afresh: bool = False
+    ) -> None:
         self.directory = directory
         self.manifest = manifest
         self.shard = shard
         self.resumed = resumed
+        self._afresh = afresh
         self._began = time.monotonic()
         self._seconds_before = float(manifest["timings"].get("total", 0.0))
 
@@ -90,7 +97,8 @@ class Run:
             arguments: the resolved ones; those in `VOLATILE` may differ when a run is continued.
             seed, device: recorded.
             shard: the part this process computes; each has its own manifest beside the whole's.
-            overwrite: forget an earlier run of the command (its manifest and chunks) instead of continuing it.
+            overwrite: forget an earlier run of the command (its manifest and chunks) instead of continuing it; a
+                shard forgets its own part, and the others' where they are of a run with other arguments.
 
         Raises:
             GantkError: another process is running the command there.
@@ -110,14 +118,18 @@ class Run:
                 stack.enter_context(hold(own, what=f"{directory} (shard {shard})"))
             for folder in (directory, directory / "chunks" / stem):
                 remove_stale(folder)
-            if overwrite:
-                _forget(directory, stem)
             resolved = to_json({**arguments, "shard": str(shard)} if not shard.is_whole else dict(arguments))
+            if overwrite:
+                _forget(directory, stem, shard, resolved)
             before = _earlier(directory, stem, path)
             if before is not None:
                 _refuse_other_arguments(before, resolved, directory)
-            own_before = load_json(path) if path.exists() else None
-            run = cls(directory, _new_manifest(command, resolved, seed, device, own_before), shard, before is not None)
+            own_before = _readable(path)
+            new = _new_manifest(command, resolved, seed, device, own_before)
+            run = cls(directory, new, shard, before is not None, overwrite)
+            for name in run.manifest["outputs"]:  # folders of images, say
+                if (directory / name).is_dir():
+                    remove_stale(directory / name)
             run.save()
             yield from run._watch()
 
@@ -214,7 +226,17 @@ class Run:
             self.manifest["arrays"][name] = {"total": total, "chunk": chunk, "join": join}
         self.save()
         finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
-        return Ledger(self.directory / "chunks" / file_stem(self.command), grid, joins, self.shard, finished)
+        folder = self.directory / "chunks" / file_stem(self.command)
+        ledger = Ledger(folder, grid, joins, self.shard, finished, self.mark)
+        if self._afresh:
+            ledger.forget()
+        return ledger
+
+    @property
+    def mark(self) -> str:
+        """What tells the chunks of this run from another's: its command and the arguments that matter."""
+        arguments = {name: value for name, value in self.manifest["arguments"].items() if name not in VOLATILE}
+        return json.dumps([self.command, arguments], sort_keys=True)
 
     def _is_assembled(self, name: str, join: str, total: int) -> bool:
         path = self.directory / f"{name}.npy"
@@ -279,12 +301,21 @@ def _new_manifest(
         "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
         "ended": None,
         "timings": before.get("timings", {}),
+        "attempts": int(before.get("attempts", 0)) + 1,
+        **_job(),
         "state": "running",
         "error": None,
         "arrays": before.get("arrays", {}),
         "outputs": before.get("outputs", {}),
         "results": before.get("results", {}),
     }
+
+
+def _job() -> dict[str, Any]:
+    """Which job of a cluster this is, for the page of a chain."""
+    names = {"id": "JOB_ID", "array": "ARRAY_JOB_ID", "task": "ARRAY_TASK_ID", "node": "JOB_NODELIST"}
+    found = {key: os.environ[f"SLURM_{name}"] for key, name in names.items() if f"SLURM_{name}" in os.environ}
+    return {"job": found} if "id" in found else {}
 
 
 def _versions() -> dict[str, str]:
@@ -302,26 +333,60 @@ def _versions() -> dict[str, str]:
 
 def _earlier(directory: Path, stem: str, own: Path) -> dict[str, Any] | None:
     """Return the manifest to compare with: one's own, or else the whole's or another shard's."""
-    others = [own, directory / (stem + MANIFEST_SUFFIX), *sorted(directory.glob(f"{stem}.*-of-*{MANIFEST_SUFFIX}"))]
-    for path in others:
-        if path.exists():
-            manifest: dict[str, Any] = load_json(path)
+    for path in (own, *_manifest_paths(directory, stem)):
+        manifest = _readable(path)
+        if manifest is not None:
             return manifest
     return None
 
 
+def _manifest_paths(directory: Path, stem: str) -> list[Path]:
+    return [directory / (stem + MANIFEST_SUFFIX), *sorted(directory.glob(f"{stem}.*-of-*{MANIFEST_SUFFIX}"))]
+
+
+def _readable(path: Path) -> dict[str, Any] | None:
+    """A manifest, or None where there is none; a damaged one is set aside, and its chunks are known by their seals."""
+    if not path.exists():
+        return None
+    manifest: Any = None
+    with contextlib.suppress(GantkError):
+        manifest = load_json(path)
+    tables = ("arguments", "timings", "arrays", "outputs", "results")
+    if isinstance(manifest, dict) and all(isinstance(manifest.get(name), dict) for name in tables):
+        return manifest
+    aside = path.with_name(path.name + ".damaged")
+    with contextlib.suppress(OSError):  # another process may have done it
+        os.replace(path, aside)
+    warnings.warn(f"{path} is damaged and was renamed to {aside.name}: it is made again.", LedgerWarning, stacklevel=2)
+    return None
+
+
 def _refuse_other_arguments(before: dict[str, Any], arguments: dict[str, Any], directory: Path) -> None:
-    earlier = before.get("arguments", {})
-    for name in sorted((earlier.keys() | arguments.keys()) - VOLATILE):
-        if earlier.get(name) != arguments.get(name):
-            raise UsageError(
-                f"{directory} holds a run of `gantk {before.get('command')}` with {name} = {earlier.get(name)!r}, and "
-                f"now it is {arguments.get(name)!r}: choose another --output-dir, or give --overwrite to start afresh."
-            )
+    name = _difference(before, arguments)
+    if name is not None:
+        raise UsageError(
+            f"{directory} holds a run of `gantk {before.get('command')}` with {name} = "
+            f"{before['arguments'].get(name)!r}, and now it is {arguments.get(name)!r}: choose another --output-dir, "
+            "or give --overwrite to start afresh."
+        )
 
 
-def _forget(directory: Path, stem: str) -> None:
-    for path in [directory / (stem + MANIFEST_SUFFIX), *directory.glob(f"{stem}.*-of-*{MANIFEST_SUFFIX}")]:
+def _difference(before: dict[str, Any], arguments: dict[str, Any]) -> str | None:
+    """The name of the first argument that is not what it was; None where the run may be continued."""
+    earlier = before["arguments"]
+    names = sorted((earlier.keys() | arguments.keys()) - VOLATILE)
+    return next((name for name in names if earlier.get(name) != arguments.get(name)), None)
+
+
+def _forget(directory: Path, stem: str, shard: Shard, arguments: dict[str, Any]) -> None:
+    """Forget an earlier run; for a shard only its own part, unless what is there is of another run altogether."""
+    manifests = {path: _readable(path) for path in _manifest_paths(directory, stem)}
+    foreign = any(manifest is not None and _difference(manifest, arguments) for manifest in manifests.values())
+    if not shard.is_whole and not foreign:
+        (directory / (stem + _shard_suffix(shard) + MANIFEST_SUFFIX)).unlink(missing_ok=True)
+        (directory / (stem + MANIFEST_SUFFIX)).unlink(missing_ok=True)  # of shards that were merged
+        return
+    for path in manifests:
         path.unlink(missing_ok=True)
     for path in (directory / "chunks" / stem).glob("*.npy"):
         path.unlink(missing_ok=True)

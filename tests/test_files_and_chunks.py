@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gantk import files
-from gantk.chunks import Grid, Ledger, Shard, parse_shard, shard_range
+from gantk.chunks import Grid, Ledger, LedgerWarning, Shard, parse_shard, shard_range
 from gantk.errors import GantkError, UsageError
+from gantk.seals import is_sound, save_sealed
 
 
 def names(folder: Path) -> list[str]:
@@ -165,6 +166,11 @@ def test_every_chunk_but_the_last_is_full(total: int, chunk: int) -> None:
             },
             Shard(2, 3),
         ),
+        (
+            "auto",  # torchrun inside a task of an array
+            {"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "3", "RANK": "1", "WORLD_SIZE": "2"},
+            Shard(3, 6),
+        ),
     ],
 )
 def test_shards_as_text(text: str | None, environment: dict[str, str], shard: Shard) -> None:
@@ -187,6 +193,13 @@ def test_wrong_shards_are_refused(text: str, message: str) -> None:
         parse_shard(text, {})
 
 
+def test_an_environment_that_makes_no_sense_is_named() -> None:
+    with pytest.raises(UsageError, match="RANK='one'"):
+        parse_shard("auto", {"RANK": "one", "WORLD_SIZE": "2"})
+    with pytest.raises(UsageError, match="2/2"):
+        parse_shard("auto", {"RANK": "2", "WORLD_SIZE": "2"})
+
+
 # --- the ledger ----------------------------------------------------------------------------------------------------
 
 
@@ -205,7 +218,7 @@ def test_assembled_chunks_are_the_file_that_numpy_writes(tmp_path: Path) -> None
         start, stop = grid.bounds(index)
         ledger.write(index, {"t": table(start, stop), "gram": np.full((2, 2), float(index))})
     assert ledger.missing() == [1] == ledger.absent()
-    with pytest.raises(GantkError, match="1 of 5 chunks of t are missing"):
+    with pytest.raises(GantkError, match="1 of 5 chunks of t are missing or damaged"):
         ledger.assemble("t", tmp_path / "t.npy")
     ledger.write(1, {"t": table(5, 10), "gram": np.full((2, 2), 1.0)})
     ledger.assemble("t", tmp_path / "t.npy")
@@ -233,10 +246,51 @@ def test_chunks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'w'"):
         ledger.write(0, {"w": np.zeros((2, 1))})
     ledger.write(0, {"z": np.zeros((2, 1))})
-    files.save_npy(ledger.path("z", 1), np.zeros((2, 2)))
+    save_sealed(ledger.path("z", 1), np.zeros((2, 2)), "")
     with pytest.raises(GantkError, match="Chunk 1 of z"):
         ledger.assemble("z", tmp_path / "z.npy")
     assert not (tmp_path / "z.npy").exists()
+
+
+def flip(path: Path, place: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["flipped", "flipped in the seal", "cut", "empty", "without a seal", "of another run"])
+def test_a_damaged_chunk_is_computed_again(tmp_path: Path, how: str) -> None:
+    grid = Grid(6, 2)
+    ledger = Ledger(tmp_path, grid, {"z": "concatenate"}, mark="this")
+    for index in range(3):
+        ledger.write(index, {"z": np.full((2, 3), float(index))})
+    path = ledger.path("z", 1)
+    if how.startswith("flipped"):
+        flip(path, -5 if "seal" in how else 130)
+    elif how == "cut":
+        path.write_bytes(path.read_bytes()[:150])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "without a seal":
+        files.save_npy(path, np.full((2, 3), 1.0))
+    else:
+        save_sealed(path, np.full((2, 3), 1.0), "that")
+    again = Ledger(tmp_path, grid, {"z": "concatenate"}, mark="this")
+    with pytest.warns(LedgerWarning, match=r"z\.000001\.npy is damaged or of another run"):
+        assert again.missing() == [1]
+    with pytest.warns(LedgerWarning), pytest.raises(GantkError, match="1 of 3 chunks of z are missing or damaged"):
+        again.assemble("z", tmp_path / "z.npy")
+    again.write(1, {"z": np.full((2, 3), 1.0)})
+    again.assemble("z", tmp_path / "z.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "z.npy"), np.repeat([0.0, 1.0, 2.0], 2)[:, None] * np.ones(3))
+
+
+def test_numpy_reads_a_sealed_array(tmp_path: Path) -> None:
+    for array in (table(0, 7), np.asfortranarray(np.arange(12.0).reshape(3, 4)), np.zeros((0, 2)), np.float64(3)):
+        path = save_sealed(tmp_path / "x.npy", np.asarray(array), "run")
+        np.testing.assert_array_equal(np.load(path), array)
+        assert is_sound(path, "run") and not is_sound(path, "another")
+    assert not is_sound(tmp_path / "nothing.npy", "run")
 
 
 def test_assembling_needs_memory_for_one_chunk_only(tmp_path: Path) -> None:
