@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gantk.demo.renderer import FACTOR_NAMES
+from gantk.demo.renderer import CLASSES, FACTOR_NAMES
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.predictors.base import Predictor
@@ -26,6 +26,7 @@ class ExactFactors(Predictor):
 
     name = NAME
     attribute_names = FACTOR_NAMES
+    class_names = CLASSES
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -41,6 +42,12 @@ class ExactFactors(Predictor):
         """The factors [N, F] of codes wp [N, L, D]."""
         exact: Tensor = self._factors(wp_NLD)
         return exact
+
+    def segment_codes(self, generator: Generator, wp: Any, **options: Any) -> Tensor:
+        """Logarithms [N, K, H, W] of the share of each pixel that each class really covers."""
+        masks: Any = generator.true_masks
+        shares: Tensor = masks(wp)
+        return shares.clamp_min(1e-6).log()
 
     def attributes(self, image_NCHW: Tensor) -> Tensor:
         raise GantkError(f"The predictor {NAME!r} knows codes, not images: use the predictor demo for images.")

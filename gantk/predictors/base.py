@@ -7,10 +7,15 @@ Images are image_NCHW float in [-1, 1], of any size; what a predictor does not h
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import torch
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
 
 
 class Predictor(nn.Module):
@@ -36,6 +41,14 @@ class Predictor(nn.Module):
     def segment(self, image_NCHW: Tensor) -> Tensor:
         """Class logits [N, K, H, W], as large as the images."""
         raise self._lacks("a segmentation")
+
+    def segment_codes(self, generator: Generator, wp: Any, **options: Any) -> Tensor:
+        """Class logits [N, K, S, S] of what a generator draws for codes; `options` are those of `synthesize`.
+
+        A network renders and looks. A head reads the generator's maps instead, and the truth of a generator that knows
+        its classes is exact: a system that wants masks asks here and need not know which it was given.
+        """
+        return self.segment(generator.synthesize(wp, **options))
 
     def features(self, image_NCHW: Tensor) -> Tensor:
         """The features [N, F] in which a Frechet distance is taken."""

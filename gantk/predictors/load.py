@@ -10,28 +10,38 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.predictors.base import Predictor, check_images
+from gantk.predictors.resampling import resize
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
 
 NAMES = ("demo", "places365")
 
 
-def load_predictor(name: str | Path, device: str | torch.device = "cpu") -> Predictor:
+def load_predictor(
+    name: str | Path, device: str | torch.device = "cpu", generator: Generator | None = None, force: bool = False
+) -> Predictor:
     """A predictor, ready for images on `device`.
 
     Args:
         name: one of
             - `demo`: the factors and classes of the bundled world;
             - `places365`: 102 scene attributes and 365 categories; its files are looked for in $GANTK_PREDICTORS;
-            - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files;
+            - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files; or a
+              segmentation head (gantk's or LinearGAN's), which answers for codes, `segment_codes(generator, wp)`;
             - `module:callable` or `file.py:callable`: a `Predictor`, something without arguments that makes one, or a
               function of image_NCHW that returns scores [N, A] or a dictionary of scores [N] (for the names of the
-              former it may have an attribute `attribute_names`). This runs that code.
+              former it may have an attribute `attribute_names`), or class logits [N, K, H, W] (for those,
+              `class_names`). This runs that code.
+        generator: what a head is for; it is compared with the head's probe. Needed for LinearGAN's files.
+        force: take a head of another generator with the same maps.
 
     Raises:
         UsageError: no such name. GantkError: the files are absent or damaged, or the code does not fit.
@@ -53,6 +63,10 @@ def load_predictor(name: str | Path, device: str | torch.device = "cpu") -> Pred
             f"There is no predictor {text!r}: give {', '.join(NAMES)}, a path, or module:callable."
             + (suggestion(text, NAMES) if "/" not in text else "")
         )
+    from gantk.predictors.head_files import is_head, load_head
+
+    if Path(text).is_file() and is_head(Path(text)):
+        return load_head(text, generator, force).to(device)
     from gantk.predictors.demo import DemoPredictor
 
     return DemoPredictor.from_path(Path(text)).to(device)
@@ -129,6 +143,11 @@ class FunctionPredictor(Predictor):
             scores = function(torch.zeros(1, 3, 64, 64, device=self.device))
         if isinstance(scores, Mapping):
             self.attribute_names = tuple(map(str, scores))
+        elif isinstance(scores, Tensor) and scores.ndim == 4:
+            classes = scores.shape[1]
+            self.class_names = tuple(getattr(function, "class_names", ())) or tuple(f"class_{i}" for i in range(classes))
+            if len(self.class_names) != classes:
+                raise GantkError(f"The predictor {name!r} gives {classes} classes and {len(self.class_names)} names.")
         else:
             width = self._matrix(scores, 1).shape[1]
             names = tuple(getattr(function, "attribute_names", ()))
@@ -136,8 +155,19 @@ class FunctionPredictor(Predictor):
                 raise GantkError(f"The predictor {name!r} gives {width} scores and has {len(names)} names for them.")
             self.attribute_names = names or tuple(f"score_{i}" for i in range(width))
 
+    def segment(self, image_NCHW: Tensor) -> Tensor:
+        check_images(image_NCHW)
+        if not self.class_names:
+            raise self._lacks("a segmentation")
+        logit_NKHW: Tensor = self.function(image_NCHW)
+        if logit_NKHW.shape[:2] != (len(image_NCHW), len(self.class_names)):
+            raise GantkError(f"The predictor {self.name!r} returned logits of shape {tuple(logit_NKHW.shape)}.")
+        return resize(logit_NKHW, *image_NCHW.shape[-2:])
+
     def attributes(self, image_NCHW: Tensor) -> Tensor:
         check_images(image_NCHW)
+        if self.class_names:
+            raise self._lacks("attributes")
         score_NA = self._matrix(self.function(image_NCHW), len(image_NCHW))
         if score_NA.shape[1] != len(self.attribute_names):
             raise GantkError(

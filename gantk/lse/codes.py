@@ -1,0 +1,72 @@
+"""The images of a run as codes: sample i of a seed, with one code for all rows (LinearGAN's `trunc-wp`, `notrunc-wp`)
+or an independent one for each (`notrunc-mixwp`). Codes are a few kilobytes and are kept; features are made again.
+
+Shape legend: N samples, Z width of z, L rows of wp, D width of a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantk.errors import UsageError
+from gantk.generators.base import Generator, Truncation
+
+
+@dataclass(frozen=True, eq=False)
+class CodeStream:
+    """Codes of seed `seed`; `mixed` draws a z per row; `label` is a class for all, None a seeded class each."""
+
+    generator: Generator
+    seed: int = 0
+    truncation: Truncation | None = None
+    mixed: bool = False
+    label: int | None = None
+
+    def __post_init__(self) -> None:
+        spec = self.generator.spec
+        if self.label is not None and not 0 <= self.label < spec.label_dim:
+            what = f"has classes 0 to {spec.label_dim - 1}" if spec.label_dim else "takes no class"
+            raise UsageError(f"--label {self.label} does not exist: this {spec.family} {what}.")
+        if self.truncation is not None and not spec.can_truncate:
+            raise UsageError(f"A {spec.family} has no mean code to pull to: leave --truncation out.")
+
+    def z(self, start: int, stop: int) -> Tensor:
+        """z of samples start .. stop - 1: [N, Z], or [N, L, Z] when mixed."""
+        rows = self.generator.spec.num_layers if self.mixed else 1
+        z = self.generator.sample_z((stop - start) * rows, seed=self.seed, start=start * rows)
+        return z.unflatten(0, (stop - start, rows)) if self.mixed else z
+
+    def labels(self, start: int, stop: int) -> Tensor | None:
+        """Classes [N] of a conditional network."""
+        if self.label is None:
+            return self.generator.sample_label(stop - start, seed=self.seed, start=start)
+        return torch.full((stop - start,), self.label, dtype=torch.int64, device=self.generator.device)
+
+    def wp(self, start: int, stop: int) -> Tensor:
+        """wp [N, L, D] of samples start .. stop - 1."""
+        return self.from_z(self.z(start, stop), self.labels(start, stop))
+
+    def from_z(self, z: Tensor, label_N: Tensor | None = None) -> Tensor:
+        """wp of z [N, Z] or [N, L, Z], truncated as the stream is; differentiable."""
+        return wp_of(self.generator, z, self.truncation, label_N)
+
+    def arguments(self) -> dict[str, Any]:
+        """What identifies the codes, for the arguments of a run."""
+        return {"seed": self.seed, "mixed": self.mixed, "label": self.label}
+
+
+def wp_of(generator: Generator, z: Tensor, truncation: Truncation | None, label_N: Tensor | None = None) -> Tensor:
+    """wp [N, L, D] of z [N, Z], or of z [N, L, Z], one for each row."""
+    if z.ndim == 2:
+        return generator.expand(generator.map(z, label_N), truncation)
+    rows = z.shape[1]
+    if rows != generator.spec.num_layers:
+        raise UsageError(f"{rows} codes per sample do not fit a generator of {generator.spec.num_layers} rows.")
+    labels = None if label_N is None else label_N.repeat_interleave(rows, 0)
+    wp = generator.expand(generator.map(z.flatten(0, 1), labels), truncation)
+    # sample n, row l is row l of the code that was drawn for it
+    return wp.unflatten(0, (len(z), rows)).diagonal(dim1=1, dim2=2).transpose(1, 2)

@@ -1,0 +1,132 @@
+"""The Gram matrix of upsampled features, streamed from the maps without upsampling any of them.
+
+With x_i = U_i f_i the map i upsampled to the labels' grid and U_i = u_i (x) u_i separable, block (i, j) of X^T X is
+F_i^T (U_i^T U_j) F_j: the finer map is brought to the coarser grid with the small matrix u_i^T u_j on both axes, and
+one product follows there. X^T Y and the sums of X are F_i^T (U_i^T Y) and F_i^T (U_i^T 1). All of it is exact, and it
+adds up over images, chunks, shards and machines.
+
+Shape legend: N images, C_i channels and r_i side of map i, D the sum of C_i, K classes, S side of the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gantk.errors import GantkError
+from gantk.predictors.grids import line, resize_back
+
+Array = npt.NDArray[np.float64]
+IGNORE = 255  # in a label map: not labelled
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Sums over pixels, float64: `gram_DD` of x x^T, `sum_D` of x, `cross_DK` of x y^T, `count_K` of y (one-hot).
+
+    The first two run over every pixel, the last two over labelled ones; `pixels` is the number of the former.
+    """
+
+    gram_DD: Array
+    sum_D: Array
+    cross_DK: Array
+    count_K: Array
+    pixels: int
+
+    def __add__(self, other: Moments) -> Moments:
+        if self.cross_DK.shape != other.cross_DK.shape:
+            raise GantkError(f"Moments of shapes {self.cross_DK.shape} and {other.cross_DK.shape} cannot be added.")
+        return Moments(
+            self.gram_DD + other.gram_DD,
+            self.sum_D + other.sum_D,
+            self.cross_DK + other.cross_DK,
+            self.count_K + other.count_K,
+            self.pixels + other.pixels,
+        )
+
+    @property
+    def mean_D(self) -> Array:
+        return self.sum_D / self.pixels
+
+    @property
+    def covariance_DD(self) -> Array:
+        """A new matrix; nothing else of its size is made on the way."""
+        mean_D = self.mean_D
+        covariance_DD = self.gram_DD / self.pixels
+        for row, mean in zip(covariance_DD, mean_D, strict=True):
+            row -= mean * mean_D
+        return covariance_DD
+
+    def packed(self) -> Array:
+        """One array [D + 1 + K, D + 1] whose sum over chunks is that of the moments: a ledger keeps it."""
+        top = np.block([[self.gram_DD, self.sum_D[:, None]], [self.sum_D[None], np.array([[float(self.pixels)]])]])
+        return np.concatenate([top, np.concatenate([self.cross_DK.T, self.count_K[:, None]], 1)])
+
+    @classmethod
+    def unpacked(cls, array: Array) -> Moments:
+        width = array.shape[1] - 1
+        cross = array[width + 1 :]
+        return cls(array[:width, :width], array[:width, width], cross[:, :width].T, cross[:, width],
+                   round(float(array[width, width])))  # fmt: skip
+
+
+def one_hot(label_NSS: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
+    """uint8 labels [N, S, S] to [N, K, S, S]; a pixel that is not labelled is zero in every class."""
+    index = label_NSS.long()
+    padded = F.one_hot(torch.where(index == IGNORE, classes, index), classes + 1)
+    return padded[..., :classes].permute(0, 3, 1, 2).to(dtype)
+
+
+def moments(maps: Sequence[Tensor], label_NSS: Tensor, classes: int, align_corners: bool = True) -> Moments:
+    """The moments of maps [N, C_i, r_i, r_i] and labels uint8 [N, S, S], one image at a time."""
+    total = None
+    for n in range(len(label_NSS)):
+        found = _one([x[n] for x in maps], label_NSS[n : n + 1], classes, align_corners)
+        total = found if total is None else total + found
+    assert total is not None, "no images"
+    return total
+
+
+def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners: bool) -> Moments:
+    size = label_1SS.shape[-1]
+    joined: dict[int, list[Tensor]] = {}
+    for x in maps:
+        joined.setdefault(x.shape[-1], []).append(x)
+    sides = [x.shape[-1] for x in maps]
+    # Maps of one resolution are treated as one; D keeps the order of the maps, which must not mix resolutions.
+    if sorted(sides, key=list(joined).index) != sides:
+        raise GantkError(f"Maps of sides {sides} are not in the order of their resolutions: list the taps in order.")
+    groups = [torch.cat(parts) if len(parts) > 1 else parts[0] for parts in joined.values()]
+    lines = [line(x.shape[-1], size, align_corners, x) for x in groups]
+    width = sum(len(x) for x in groups)
+    gram = np.zeros((width, width))
+    y_KSS = one_hot(label_1SS, classes, groups[0].dtype)
+    ones = groups[0].new_ones(1, 1, size, size)
+    sums, cross = [], []
+    starts = np.cumsum([0, *(len(x) for x in groups)])
+    for i, (x, u) in enumerate(zip(groups, lines, strict=True)):
+        flat = x.reshape(len(x), -1)
+        sums.append(flat @ resize_back(ones, x.shape[-1], align_corners).reshape(-1))
+        cross.append(flat @ resize_back(y_KSS, x.shape[-1], align_corners).reshape(classes, -1).t())
+        for j, (finer, v) in enumerate(zip(groups, lines, strict=True)):
+            if finer.shape[-1] < x.shape[-1] or (finer.shape[-1] == x.shape[-1] and j != i):
+                continue
+            small = u.t() @ v
+            both = finer if x.shape[-1] == finer.shape[-1] == size else small @ finer @ small.t()
+            block = (flat @ both.reshape(len(finer), -1).t()).double().cpu().numpy()
+            rows, columns = slice(starts[i], starts[i + 1]), slice(starts[j], starts[j + 1])
+            gram[rows, columns] = block
+            gram[columns, rows] = block.T
+    return Moments(
+        gram,
+        torch.cat(sums).double().cpu().numpy(),
+        torch.cat(cross).double().cpu().numpy(),
+        y_KSS.sum((0, 2, 3)).double().cpu().numpy(),
+        size * size,
+    )

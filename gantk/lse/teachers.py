@@ -1,0 +1,191 @@
+"""Where labels come from: a segmentation network, the truth of a generator that knows it, or a folder of label maps.
+
+Shape legend: N images, L rows of wp, K classes, S side of the labels, C, H, W image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators.base import Generator
+from gantk.lse.label_maps import read_label_map
+from gantk.lse.label_rules import ADE_CLASSES, FACE, FACE_19, SCENES, scene_classes
+from gantk.predictors.base import Predictor
+from gantk.predictors.grids import resize_grid
+from gantk.predictors.heads import Colour, palette
+
+OTHERS = ("other", "background", "bg")
+
+
+class Teacher:
+    """What labels images. `logits` can be differentiated where the teacher is a network."""
+
+    name: str
+    class_names: tuple[str, ...]
+    class_colours: tuple[Colour, ...]
+
+    @property
+    def has_other(self) -> bool:
+        """Whether class 0 is what the others are not."""
+        return self.class_names[0] in OTHERS
+
+    def logits(self, generator: Generator, wp: Tensor, image_NCHW: Tensor, size: int) -> Tensor:
+        """Class logits [N, K, S, S] of images drawn from codes."""
+        raise GantkError(f"The teacher {self.name} has labels of its own images only, so it cannot judge others.")
+
+    def label(self, generator: Generator, wp: Tensor, image_NCHW: Tensor, size: int, start: int = 0) -> Tensor:
+        """Labels uint8 [N, S, S]; `start` is the first image's number in the run."""
+        return self.logits(generator, wp, image_NCHW, size).argmax(1).to(torch.uint8)
+
+
+@dataclass(eq=False)
+class PredictorTeacher(Teacher):
+    """A predictor's segmentation, resized as logits.
+
+    Attributes:
+        channels: those of the predictor that are classes 1 and up, class 0 getting a logit of nought; None: all.
+        side: images are resized to it first; None: as they are.
+    """
+
+    predictor: Predictor
+    name: str
+    class_names: tuple[str, ...]
+    class_colours: tuple[Colour, ...]
+    channels: tuple[int, ...] | None = None
+    side: int | None = None
+
+    def logits(self, generator: Generator, wp: Tensor, image_NCHW: Tensor, size: int) -> Tensor:
+        if type(self.predictor).segment_codes is not Predictor.segment_codes:
+            found = self.predictor.segment_codes(generator, wp)
+        else:
+            seen = image_NCHW.float().clamp(-1, 1)
+            found = self.predictor.segment(seen if self.side is None else resize_grid(seen, self.side))
+        if self.channels is not None:
+            chosen = found[:, list(self.channels)]
+            found = torch.cat([torch.zeros_like(chosen[:, :1]), chosen], 1)
+        return resize_grid(found, size)
+
+
+@dataclass(eq=False)
+class FolderTeacher(Teacher):
+    """Index PNGs 000000.png, 000001.png, ... in a folder: the labels of samples 0, 1, ... of the run."""
+
+    folder: Path
+    class_names: tuple[str, ...]
+    class_colours: tuple[Colour, ...]
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return str(self.folder)
+
+    def label(self, generator: Generator, wp: Tensor, image_NCHW: Tensor, size: int, start: int = 0) -> Tensor:
+        paths = [self.folder / f"{index:06d}.png" for index in range(start, start + len(wp))]
+        missing = [path for path in paths if not path.is_file()]
+        if missing:
+            raise GantkError(f"The label map {missing[0]} does not exist: sample i of the run needs {paths[0].name}.")
+        maps = [read_label_map(path, len(self.class_names), size) for path in paths]
+        return torch.from_numpy(np.stack(maps)).to(image_NCHW.device)
+
+
+def merge_faces(label: Any) -> Any:
+    """CelebAMask-HQ's 19 numbers [...] to the paper's 15; 255 stays."""
+    table = np.full(256, 255, np.uint8)
+    table[: len(FACE_19)] = [FACE.index(merged) for _, merged in FACE_19]
+    return table[label]
+
+
+def load_teacher(name: str | None, generator: Generator, model: str, classes: str | None = None) -> Teacher:
+    """The teacher that ``--teacher`` names.
+
+    Args:
+        name: `truth` (of demo-oracle), `demo` (the bundled segmenter), `module:callable` or a predictor's file, a head,
+            or a folder of label maps; None: the truth for demo-oracle, the bundled segmenter for the other bundled
+            models.
+        model: as the user named it.
+        classes: what of the teacher's is told apart: `face`, a scene set such as stylegan2_church, or a comma-separated
+            list of names (of a folder's classes, or of channels to keep).
+
+    Raises:
+        UsageError: there is no default for this model, or no such set of classes.
+    """
+    from gantk.predictors.load import load_predictor
+
+    if name is None:
+        if not model.startswith("demo"):
+            raise UsageError(
+                "There is no teacher for this model: give --teacher module:callable that returns class logits "
+                "[N, K, H, W], a predictor's file, or a folder of label maps."
+            )
+        name = "truth" if model == "demo-oracle" else "demo"
+    if Path(name).is_dir() and any(Path(name).glob("*.png")):
+        names = _folder_classes(Path(name), classes)
+        return FolderTeacher(Path(name), names, colours_of(names))
+    if name == "truth":
+        from gantk.demo.truth import ExactFactors
+
+        predictor: Predictor = ExactFactors(generator)
+    else:
+        predictor = load_predictor(name, generator.device, generator).eval()
+    if not predictor.class_names:
+        raise UsageError(f"The predictor {name!r} has no segmentation to learn from: choose another --teacher.")
+    return _by_rule(predictor, name, classes)
+
+
+def _by_rule(predictor: Predictor, name: str, classes: str | None) -> Teacher:
+    known = predictor.class_names
+    if classes is None:
+        colours = getattr(predictor, "class_colours", None) or colours_of(known)
+        return PredictorTeacher(predictor, name, known, colours)
+    if classes == "face":
+        if len(known) != len(FACE):
+            raise UsageError(f"--classes face needs a teacher of {len(FACE)} classes, and {name} has {len(known)}.")
+        return PredictorTeacher(predictor, name, FACE, palette(len(FACE)), side=512)
+    if classes in SCENES:
+        if len(known) < ADE_CLASSES:
+            raise UsageError(f"--classes {classes} chooses of ADE20K's {ADE_CLASSES}, and {name} has {len(known)}.")
+        names, channels = scene_classes(classes)
+        return PredictorTeacher(predictor, name, names, palette(len(names)), channels)
+    words = [word.strip() for word in classes.split(",")]
+    for word in words:
+        if word not in known:
+            sets = ["face", *SCENES]
+            raise UsageError(
+                f"--classes names {word!r}, which is neither a class of {name} nor one of the sets {', '.join(sets)}."
+                f"{suggestion(word, [*known, *sets])}"
+            )
+    names = ("other", *words)
+    return PredictorTeacher(predictor, name, names, palette(len(names)), tuple(known.index(word) for word in words))
+
+
+def _folder_classes(folder: Path, classes: str | None) -> tuple[str, ...]:
+    """From ``--classes``, or the folder's classes.txt, a name per line."""
+    if classes == "face":
+        return FACE
+    if classes in SCENES:
+        return scene_classes(classes)[0]
+    if classes is not None:
+        return tuple(word.strip() for word in classes.split(","))
+    listed = folder / "classes.txt"
+    if not listed.is_file():
+        raise UsageError(
+            f"The label maps in {folder} do not say what their numbers mean: give --classes sky,ground,... in their "
+            "order, or a classes.txt with a name per line."
+        )
+    return tuple(line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
+
+
+def colours_of(names: Sequence[str]) -> tuple[Colour, ...]:
+    """Colours for classes: those of the bundled world where it has all of them, else LinearGAN's palette."""
+    from gantk.demo.renderer import CLASS_COLOURS, CLASSES
+
+    if set(names) <= set(CLASSES):
+        return tuple(CLASS_COLOURS[CLASSES.index(name)] for name in names)
+    return palette(len(names))
