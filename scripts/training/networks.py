@@ -1,0 +1,95 @@
+"""Generators and discriminators of a training, and how a generator paints at the resolution of a stage.
+
+Shape legend: N samples, L rows of wp, D width of a row, C channels or factors, H x W pixels, F factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from gantk.generators.base import Generator
+from gantk.generators.registry import build
+from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
+from training.settings import Settings
+
+STANDING_BATCHES, STANDING_BATCH = 40, 64  # behind the statistics of a batch norm that evaluation uses
+
+
+def make_generator(settings: Settings) -> Generator:
+    return build(settings.family, {"resolution": settings.stages[-1][0], **settings.generator})
+
+
+def make_discriminator(settings: Settings) -> StyleGAN2Discriminator:
+    """Every family has the same: it takes images of any smaller size as well, so that one can begin as another's."""
+    return StyleGAN2Discriminator(
+        StyleGAN2DiscriminatorConfig(
+            resolution=settings.discriminator_resolution, channels=settings.discriminator_channels,
+            architecture="skip", resample_filter=(0.5, 0.5), label_dim=settings.classes,
+        )
+    )  # fmt: skip
+
+
+def enter_silently(settings: Settings, generators: list[Generator], discriminator: StyleGAN2Discriminator) -> None:
+    """Blocks of later stages start at zero, so that nothing that was learned before them is disturbed.
+
+    Only a skip generator adds its blocks to the image so far; the others show one resolution at a time.
+    """
+    for resolution, _ in settings.stages[1:]:
+        if settings.family == "stylegan2":
+            for net in generators:
+                net.get_parameter(f"synthesis.b{resolution}.torgb.weight").data.zero_()
+        discriminator.get_parameter(f"b{resolution}.conv1.weight").data.zero_()
+
+
+def painter(generator: Generator, resolution: int, compiled: bool = False) -> Callable[[Tensor], Tensor]:
+    """wp -> image at the stage's resolution; at a lower one what its ToRGB shows."""
+    tap = f"{resolution}x{resolution}/torgb"
+
+    def paint(wp: Tensor) -> Tensor:
+        if resolution == generator.spec.resolution:
+            return generator.synthesize(wp)
+        return generator.trace(wp, [tap], image=False)[1][tap]
+
+    return torch.compile(paint) if compiled else paint
+
+
+def standing_statistics(generator: Generator, seed: int) -> None:
+    """Fill the stored statistics of batch norms with those of many samples (Brock et al. 2019, section 3.1)."""
+    generator.train()
+    with torch.no_grad():
+        for batch in range(STANDING_BATCHES):
+            start = batch * STANDING_BATCH
+            label = generator.sample_label(STANDING_BATCH, seed=seed, start=start)
+            z = generator.sample_z(STANDING_BATCH, seed=seed, start=start)
+            generator.synthesize(generator.expand(generator.map(z, label)))
+    generator.eval()
+
+
+class FactorCritic(nn.Module):
+    """What a small discriminator on its own overlooks: how many and how large the small things of a picture are.
+
+    Beside the image's score, the discriminator's last features h [N, C] are asked for the scene's factors (a linear
+    head that real images teach, whose factors the renderer knows); a small network then scores the estimates
+    themselves beside their mean and deviation over a group. It enters silently: its last layer starts at zero. The
+    generator sees no factor, only this score.
+    """
+
+    def __init__(self, width: int, factors: int, group: int = 16):
+        super().__init__()
+        self.group = group
+        self.read = nn.Linear(width, factors)
+        self.judge = nn.Sequential(nn.Linear(3 * factors, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
+        nn.init.zeros_(self.judge[2].weight)
+        nn.init.zeros_(self.judge[2].bias)
+
+    def forward(self, h_NC: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores [N] and estimates [N, F] of factors in units of their ranges."""
+        estimate_NF = self.read(h_NC)
+        grouped = estimate_NF.unflatten(0, (-1, min(self.group, len(h_NC))))
+        mean = grouped.mean(1, keepdim=True)
+        deviation = torch.sqrt((grouped - mean).square().mean(1, keepdim=True) + 1e-4)
+        parts = [grouped, mean.expand_as(grouped), deviation.expand_as(grouped)]
+        return self.judge(4.0 * torch.cat(parts, 2) - 2.0).flatten(), estimate_NF

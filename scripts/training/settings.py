@@ -1,0 +1,108 @@
+"""All numbers of a training, for each family; they are stored with every checkpoint and in the exported file.
+
+demo-stylegan2 is trained adversarially from nothing. The small ones of 32 x 32 pixels begin as pupils, which saves
+most of the way: for `guide_only` images a generator learns to draw the scene that its code stands for in the bundled
+oracle, then it goes on against the discriminator of demo-stylegan2, while the guide's share falls to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gantk.demo.oracle import CODE_DIM
+
+PUPIL = "demo-stylegan2-discriminator.safetensors"  # in gantk/demo/weights: what the small ones are judged by
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The defaults are those of demo-stylegan2.
+
+    Attributes:
+        stages: (resolution, images at which it ends).
+        generator: the configuration, resolution excepted.
+        discriminator_channels, discriminator_resolution: of the skip discriminator; it may be larger than the images.
+        classes: equal parts of the time of day that a conditional generator is told.
+        r1_gamma: (resolution, weight).
+        generator_rate: learning rate of the generator where it is not `learning_rate`.
+        decay_from: of all images; the rates then fall linearly to a tenth.
+        ema_images: half-life of the average.
+        reading_weight: of the factor critic's lessons; 0 for none.
+        guide_only: images drawn after the guide alone, without a discriminator.
+        guide_weight: of the guide afterwards; it falls linearly to nothing where the decay begins.
+        half_generator, half_discriminator: whether they compute in bfloat16.
+    """
+
+    family: str = "stylegan2"
+    seed: int = 1
+    batch: int = 32
+    stages: tuple[tuple[int, int], ...] = ((16, 50_000), (32, 150_000), (64, 570_000))
+    generator: dict[str, Any] = field(
+        default_factory=lambda: {
+            "channels": (128, 128, 96, 48, 24), "z_dim": 64, "w_dim": 64, "mapping_layers": 4, "mapping_width": 64
+        }
+    )  # fmt: skip
+    discriminator_channels: tuple[int, ...] = (128, 96, 64, 48, 24)
+    discriminator_resolution: int = 64
+    classes: int = 0
+    learning_rate: float = 0.002
+    generator_rate: float | None = None
+    decay_from: float = 0.82
+    r1_gamma: tuple[tuple[int, float], ...] = ((16, 0.1), (32, 0.2), (64, 0.06))
+    r1_every: int = 16
+    mixing: float = 0.1
+    ema_images: float = 10_000.0
+    reading_weight: float = 5.0
+    guide_only: int = 0
+    guide_weight: float = 0.0
+    half_generator: bool = True
+    half_discriminator: bool = True
+
+
+def _stylegan2() -> Settings:
+    return Settings()
+
+
+def _pupil(family: str, generator: dict[str, Any], **more: Any) -> Settings:
+    """What the generators of 32 x 32 pixels have in common."""
+    base = Settings(
+        family=family, generator={"z_dim": CODE_DIM, **generator}, batch=16, stages=((32, 60_000),), mixing=0.0,
+        ema_images=3_000.0, reading_weight=0.0, guide_only=25_000, guide_weight=5.0, decay_from=0.8,
+        half_generator=False,
+    )  # fmt: skip
+    return replace(base, **more)
+
+
+def _stylegan3() -> Settings:
+    plan = {
+        "num_layers": 5, "num_critical": 1, "first_stopband": 2**1.6, "last_stopband_rel": 2**0.1, "margin": 3,
+        "filter_size": 4, "channel_base": 640, "channel_max": 128,
+    }  # fmt: skip
+    return _pupil("stylegan3", {"w_dim": 64, "mapping_layers": 2, **plan}, generator_rate=0.0025)
+
+
+def _biggan() -> Settings:
+    blocks = {"channels": (96, 96, 96, 96, 64, 64, 48), "up": (False, True) * 3, "hidden": (32,) * 6, "deep": True}
+    return _pupil(
+        "biggan", {"label_dim": 3, "embed_dim": 8, "attention": (3,), **blocks}, classes=3, generator_rate=0.001
+    )
+
+
+def _pggan() -> Settings:
+    return _pupil("pggan", {"channels": (96, 96, 64, 48)}, stages=((8, 5_000), (16, 12_000), (32, 60_000)))
+
+
+def _stylegan() -> Settings:
+    widths = {"channels": (96, 96, 64, 48), "w_dim": 64, "mapping_layers": 4, "mapping_width": 64}
+    return _pupil("stylegan", widths, stages=((8, 5_000), (16, 12_000), (32, 60_000)))
+
+
+FAMILIES: dict[str, Callable[[], Settings]] = {
+    "stylegan2": _stylegan2,
+    "stylegan3": _stylegan3,
+    "biggan": _biggan,
+    "pggan": _pggan,
+    "stylegan": _stylegan,
+}
