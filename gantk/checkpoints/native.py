@@ -31,8 +31,12 @@ def is_native(data: memoryview) -> bool:
     return 2 <= length <= len(data) - 8 and data[8] == 0x7B
 
 
-def read_header(path: str | Path) -> dict[str, Any]:
+def read_header(path: str | Path, kind: str = FORMAT, title: str = "a checkpoint of a generator") -> dict[str, Any]:
     """The JSON header of a gantk file, without its tensors.
+
+    Args:
+        kind: the `format` it must have; other artifacts than checkpoints have their own.
+        title: what such a file is, for the message.
 
     Raises:
         GantkError: no safetensors file, not written by gantk, a newer version, or a header that makes no sense.
@@ -55,9 +59,9 @@ def read_header(path: str | Path) -> dict[str, Any]:
         raise source.damaged("its header is no JSON") from error
     if not isinstance(header, dict):
         raise source.damaged("its gantk header is no object")
-    kind, version = header.get("format"), header.get("version")
-    if kind != FORMAT:
-        raise GantkError(f"{path} is a gantk file of kind {clipped(kind)}, not a checkpoint of a generator")
+    found, version = header.get("format"), header.get("version")
+    if found != kind:
+        raise GantkError(f"{path} is a gantk file of kind {clipped(found)}, not {title}")
     if not isinstance(version, int) or version > VERSION:
         raise GantkError(
             f"{path} has format version {clipped(version)}; this gantk reads up to {VERSION}: update gantk"

@@ -1,0 +1,171 @@
+"""Encoders as files: gantk's own (safetensors with a JSON header) and GH-Feat's pickles; and the ones that ship.
+
+The header has `format` ("gantk-encoder"), `version`, `config`, the `probe` of the generator it belongs to, and `meta`:
+how it was trained and how well it reconstructs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gantk.checkpoints import native
+from gantk.checkpoints.ghfeat import SOURCE, read_encoder
+from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
+from gantk.checkpoints.unpickle import open_bytes
+from gantk.errors import GantkError, UsageError, suggestion
+from gantk.files import write_atomic
+from gantk.generators.base import Generator
+from gantk.generators.probe import Probe, mismatch, probe
+from gantk.ghfeat.calibration import style_layout
+from gantk.ghfeat.encoder import Encoder, EncoderConfig
+
+FORMAT = "gantk-encoder"
+VERSION = 1
+ENDING = "-encoder.safetensors"
+
+
+@dataclass(frozen=True)
+class EncoderFile:
+    """An encoder, ready for use, and what its file says about it."""
+
+    encoder: Encoder
+    name: str
+    source: str
+    probe: Probe | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+
+def save_encoder(
+    path: Path, encoder: Encoder, generator: Generator, meta: Mapping[str, Any], half: bool = False
+) -> str:
+    """Write an encoder with the probe of its generator; returns its sha256.
+
+    Args:
+        half: store matrices and kernels in float16.
+    """
+    from safetensors.torch import save
+
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "config": encoder.config.to_dict(),
+        "probe": probe(generator),
+        "meta": dict(meta),
+    }
+    tensors = {
+        name: tensor.detach().cpu().to(torch.float16 if half and tensor.ndim > 1 else tensor.dtype).contiguous()
+        for name, tensor in encoder.state_dict().items()
+    }
+    data = save(tensors, {"gantk": json.dumps(header)})
+    write_atomic(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def shipped_encoders() -> dict[str, Path]:
+    """Encoders that come with gantk, by the name of their generator."""
+    return {path.name.removesuffix(ENDING): path for path in sorted(weights_folder().glob("*" + ENDING))}
+
+
+def load_encoder(
+    name: str | Path, generator: Generator | None = None, force: bool = False, device: str = "cpu"
+) -> EncoderFile:
+    """An encoder by file (gantk's, or a GH-Feat pickle), or by the name of the bundled generator it belongs to.
+
+    Args:
+        generator: what its codes are for; compared by widths, and by the probe where there is one.
+        force: take it although it was made for another generator (the widths must fit all the same).
+
+    Raises:
+        UsageError: there is no such file or name.
+        GantkError: damaged, no encoder, or of another generator.
+    """
+    path = Path(name)
+    if not path.is_file():
+        shipped = shipped_encoders()
+        wanted = ALIASES.get(str(name), str(name))
+        if wanted not in shipped:
+            raise UsageError(
+                f"There is no encoder {str(name)!r}.{suggestion(str(name), [*shipped, *ALIASES])} Give the file of "
+                "one, such as `gantk ghfeat train` writes; encoders come with: " + (", ".join(shipped) or "none") + "."
+            )
+        path = shipped[wanted]
+        check_sum(path)
+    data = open_bytes(path)
+    is_pickle = not native.is_native(data)
+    loaded = _from_pickle(path) if is_pickle else _from_native(path)
+    if generator is not None:
+        check_encoder(loaded, generator, force)
+    return EncoderFile(
+        loaded.encoder.to(device, memory_format=torch.channels_last), str(name), loaded.source, loaded.probe,
+        loaded.meta, hashlib.sha256(data).hexdigest(),
+    )  # fmt: skip
+
+
+def check_encoder(loaded: EncoderFile, generator: Generator, force: bool = False) -> None:
+    """Refuse an encoder of another generator.
+
+    Raises:
+        GantkError: the styles it writes have other widths, or (unless forced) the probes differ.
+    """
+    widths, rows = style_layout(generator)
+    config = loaded.encoder.config
+    if config.widths != widths or config.rows != rows:
+        raise GantkError(
+            f"the encoder {loaded.name} writes {len(config.widths)} styles of {sum(config.widths)} numbers in all, and "
+            f"this {generator.spec.family} of {generator.spec.resolution} pixels takes {len(widths)} of {sum(widths)}: "
+            "it belongs to another generator"
+        )
+    theirs = loaded.probe
+    if force:
+        return
+    if theirs is None and loaded.source == SOURCE and generator.source != "constructed":
+        from gantk.checkpoints.load import build_generator, read_checkpoint
+
+        theirs = probe(build_generator(read_checkpoint(loaded.name)))
+    difference = None if theirs is None else mismatch(theirs, probe(generator))
+    if difference is not None:
+        raise GantkError(
+            f"the encoder {loaded.name} was trained for another generator ({difference}): use that one, or --force it"
+        )
+
+
+def _from_pickle(path: Path) -> EncoderFile:
+    checkpoint = read_encoder(path)
+    return EncoderFile(_build(path, checkpoint.config, checkpoint.state), str(path), checkpoint.source)
+
+
+def _from_native(path: Path) -> EncoderFile:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    header = native.read_header(path, FORMAT, "an encoder")
+    try:
+        state = {key: tensor.float() for key, tensor in load_file(str(path)).items()}
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise GantkError(f"{path} is damaged: {error}") from error
+    config, theirs, meta = header.get("config"), header.get("probe"), header.get("meta", {})
+    if not isinstance(config, dict) or not isinstance(theirs, dict) or not isinstance(meta, dict):
+        raise GantkError(f"{path} is damaged: its header has no configuration and probe")
+    return EncoderFile(_build(path, config, state), str(path), "gantk", theirs, meta)
+
+
+def _build(path: Path, config: dict[str, Any], state: dict[str, torch.Tensor]) -> Encoder:
+    if max((v for values in config.values() for v in (values if isinstance(values, list | tuple) else [values])
+            if isinstance(v, int)), default=0) > 1 << 16:  # fmt: skip
+        raise GantkError(f"{path} is damaged: its header claims impossible sizes")
+    try:
+        with torch.device("meta"):
+            encoder = Encoder(EncoderConfig.from_dict(config))
+        encoder.load_state_dict(state, assign=True)
+    except (TypeError, RuntimeError, ValueError, KeyError) as error:
+        first = str(error).strip().splitlines()
+        raise GantkError(f"{path} holds no encoder that can be built: {' '.join(first[:2])[:200]}") from error
+    return encoder.eval().requires_grad_(False)

@@ -1,0 +1,156 @@
+"""Pictures from outside: found in folders, lists and zip files, decoded, and fitted to what an encoder reads.
+
+Shape legend: C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import GantkError, UsageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+FITS = ("exact", "crop", "squash")
+
+
+def fit(image_HWC: npt.NDArray[np.uint8], size: int, how: str, name: str) -> npt.NDArray[np.uint8]:
+    """A picture as `size` x `size` RGB, resized with antialiasing.
+
+    Args:
+        how: of a picture that is not square: `exact` refuses it, `crop` keeps the middle, `squash` the whole.
+
+    Raises:
+        GantkError: not square, and `how` is exact.
+    """
+    from PIL import Image
+
+    height, width = image_HWC.shape[:2]
+    if height != width and how == "exact":
+        raise GantkError(
+            f"{name} is {width} x {height} pixels and not square: give --fit crop to keep its middle, or "
+            "--fit squash to keep all of it"
+        )
+    if height != width and how == "crop":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        image_HWC = image_HWC[top : top + side, left : left + side]
+    if image_HWC.ndim == 2 or image_HWC.shape[-1] == 1:
+        image_HWC = np.repeat(image_HWC.reshape(*image_HWC.shape[:2], 1), 3, 2)
+    if image_HWC.shape[:2] == (size, size):
+        return np.ascontiguousarray(image_HWC)
+    picture = Image.fromarray(np.ascontiguousarray(image_HWC))
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def decode(data: bytes | Path, name: str) -> npt.NDArray[np.uint8]:
+    """An image file as uint8 [H, W, 3].
+
+    Raises:
+        GantkError: absent, no image, or damaged; the name is given.
+    """
+    import warnings
+
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as picture:
+                return np.asarray(picture.convert("RGB"))
+    except FileNotFoundError:
+        raise GantkError(f"the image {name} does not exist") from None
+    except Image.DecompressionBombWarning as error:
+        raise GantkError(f"the image {name} is too large to be opened safely ({error})") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise GantkError(f"the image {name} cannot be read: it is no image, or damaged") from error
+
+
+def to_float(images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """uint8 [N, H, W, C] to [N, C, H, W] in [-1, 1]: x / 127.5 - 1."""
+    return np.ascontiguousarray(images_NHWC.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(127.5) - 1
+
+
+def find_images(arguments: Sequence[str]) -> list[Path]:
+    """The image files that arguments name: files, folders (all images in them), text files with one path per line.
+
+    Lines of a list are relative to the current directory, as the original's are, or else to the list's folder.
+
+    Raises:
+        UsageError: nothing was named, or a folder has no images.
+        GantkError: a list cannot be read.
+    """
+    found: list[Path] = []
+    for argument in arguments:
+        path = Path(argument)
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not inside:
+                raise UsageError(f"the folder {path} has no images in it ({', '.join(SUFFIXES)})")
+            found += inside
+        elif path.suffix.lower() in (".txt", ".lst", ".list"):
+            found += _listed(path)
+        else:
+            found.append(path)
+    if not found:
+        raise UsageError("no image was named: give image files, folders, or a text file with one path per line")
+    return found
+
+
+def _listed(path: Path) -> list[Path]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise GantkError(f"the list {path} cannot be read: {error}") from error
+    names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    beside = [path.parent / name for name in names]
+    return [Path(name) if Path(name).exists() or not near.exists() else near for name, near in zip(names, beside)]
+
+
+class Folder:
+    """Image files by number."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = list(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
+        return decode(self.paths[index], str(self.paths[index]))
+
+
+class Zip:
+    """The image files in a zip by number.
+
+    Raises:
+        GantkError: no zip file, or one without images.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise GantkError(f"{path} is no readable zip file: {error}") from error
+        names = [item.filename for item in self._zip.infolist() if not item.is_dir()]
+        self.names = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
+        if not self.names:
+            raise GantkError(f"{path} has no images in it ({', '.join(SUFFIXES)})")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
+        name = self.names[index]
+        try:
+            data: Any = self._zip.read(name)
+        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            raise GantkError(f"the image {name} of {self.path} cannot be read: {error}") from error
+        return decode(data, f"{name} of {self.path}")
