@@ -14,8 +14,9 @@ Shape legend: N images, D width of a pixel's features, K classes, S side of the 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ from gantk.predictors.head_networks import LinearNetwork
 Array = npt.NDArray[np.float64]
 Batch = tuple[Sequence[Tensor], Tensor]  # maps [N, C_i, r_i, r_i] and labels uint8 [N, S, S]
 Objective = Callable[[Array], tuple[float, Array]]
+MEMORY = 20  # steps that L-BFGS remembers
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,83 +117,82 @@ def fill(network: LinearNetwork, whitening: Whitening, v_KE: Array) -> None:
         network.bias_K.copy_(torch.from_numpy(b_K))
 
 
-@dataclass
-class Trail:
-    """What a minimisation went through: the value after each step, and how many times it was evaluated."""
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """A minimisation so far; all that is needed to go on, so that an interrupted one ends with the same bytes.
 
-    values: list[float] = field(default_factory=list)
-    evaluations: list[int] = field(default_factory=list)
+    `changes` and `turns` [M, ...] are the last steps and how the gradient changed over them; `values` those after each
+    step, the start's first, and `evaluations` how often the objective had been evaluated by then.
+    """
+
+    x: Array
+    value: float
+    gradient: Array
+    changes: tuple[Array, ...] = ()
+    turns: tuple[Array, ...] = ()
+    values: tuple[float, ...] = ()
+    evaluations: tuple[int, ...] = ()
     converged: bool = False
 
+    @classmethod
+    def begin(cls, objective: Objective, start: Array) -> Descent:
+        value, gradient = objective(start)
+        return cls(start, value, gradient, values=(value,), evaluations=(1,))
 
-def lbfgs(
-    objective: Objective,
-    start: Array,
-    steps: int,
-    tolerance: float = 1e-5,
-    memory: int = 20,
-    curvature: float = 0.5,
-    after: Callable[[int, Array], None] | None = None,
-) -> tuple[Array, Trail]:
-    """Limited-memory BFGS (Nocedal and Wright 2006, algorithm 7.5) with Armijo's rule; deterministic.
+    @property
+    def steps(self) -> int:
+        return len(self.values) - 1
+
+
+def step(objective: Objective, at: Descent, tolerance: float = 1e-4, curvature: float = 0.5) -> Descent:
+    """One step of limited-memory BFGS (Nocedal and Wright 2006, algorithm 7.5) with Armijo's rule; deterministic.
 
     Args:
-        objective: value and gradient.
+        tolerance: converged when a step lowers the value by less than this share of it.
         curvature: an upper bound of it, which makes the first step safe.
-        tolerance: stop when a step lowers the value by less than this share of it.
-        after: called after each step with its number and the parameters.
     """
-    x, (value, gradient) = start, objective(start)
-    trail = Trail([value], [1])
-    evaluations = 1
-    pairs: list[tuple[Array, Array, float]] = []
-    for step in range(1, steps + 1):
-        direction = _two_loops(gradient, pairs, curvature)
-        slope = float((direction * gradient).sum())
-        if slope >= 0:
-            pairs.clear()
-            direction, slope = -gradient / curvature, -float((gradient * gradient).sum()) / curvature
+    direction = _two_loops(at, curvature)
+    slope = float((direction * at.gradient).sum())
+    if slope >= 0:
+        direction = -at.gradient / curvature
+        slope = -float((at.gradient * at.gradient).sum()) / curvature
+    length, evaluations = 1.0, at.evaluations[-1]
+    for _ in range(12):
         if slope > -1e-16:
-            trail.converged = True
             break
-        length = 1.0
-        for _ in range(12):
-            new, (new_value, new_gradient) = (moved := x + length * direction), objective(moved)
-            evaluations += 1
-            if new_value <= value + 1e-4 * length * slope:
-                break
-            length *= 0.5
-        else:
-            trail.converged = True
-            break
-        change, turn = new - x, new_gradient - gradient
-        product = float((change * turn).sum())
-        if product > 1e-12:
-            pairs = [*pairs, (change, turn, 1 / product)][-memory:]
-        lowered = value - new_value
-        x, value, gradient = new, new_value, new_gradient
-        trail.values.append(value)
-        trail.evaluations.append(evaluations)
-        if after is not None:
-            after(step, x)
-        if lowered < tolerance * abs(value):
-            trail.converged = True
-            break
-    return x, trail
+        x = at.x + length * direction
+        value, gradient = objective(x)
+        evaluations += 1
+        if value <= at.value + 1e-4 * length * slope:
+            change, turn = x - at.x, gradient - at.gradient
+            keep = float((change * turn).sum()) > 1e-12
+            return Descent(
+                x, value, gradient,
+                (*at.changes, change)[-MEMORY:] if keep else at.changes,
+                (*at.turns, turn)[-MEMORY:] if keep else at.turns,
+                (*at.values, value), (*at.evaluations, evaluations), at.value - value < tolerance * abs(at.value),
+            )  # fmt: skip
+        length *= 0.5
+    return dataclasses.replace(at, converged=True)
 
 
-def _two_loops(gradient: Array, pairs: list[tuple[Array, Array, float]], curvature: float) -> Array:
-    q = -gradient
+def minimize(objective: Objective, start: Array, steps: int, tolerance: float = 1e-4) -> Descent:
+    """At most so many steps from a start."""
+    at = Descent.begin(objective, start)
+    while not at.converged and at.steps < steps:
+        at = step(objective, at, tolerance)
+    return at
+
+
+def _two_loops(at: Descent, curvature: float) -> Array:
+    q = -at.gradient
+    pairs = [(s, y, 1 / float((s * y).sum())) for s, y in zip(at.changes, at.turns, strict=True)]
     weights = []
     for change, turn, scale in reversed(pairs):
         weight = scale * float((change * q).sum())
         weights.append(weight)
         q = q - weight * turn
-    if pairs:
-        change, turn, scale = pairs[-1]
-        q = q / (scale * float((turn * turn).sum()))
-    else:
-        q = q / curvature
+    q = q / (pairs[-1][2] * float((pairs[-1][1] * pairs[-1][1]).sum()) if pairs else curvature)
     for (change, turn, scale), weight in zip(pairs, reversed(weights), strict=True):
         q = q + change * (weight - scale * float((turn * q).sum()))
     return q

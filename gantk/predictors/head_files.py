@@ -249,6 +249,3 @@ def write_linear_gan(path: Path, head: Head) -> Path:
     state = {key: value.detach().cpu().contiguous() for key, value in param.items()}
     torch.save({"arch": arch, "param": state}, buffer)
     return write_atomic(path, buffer.getvalue())
-
-
-

@@ -145,7 +145,9 @@ class FunctionPredictor(Predictor):
             self.attribute_names = tuple(map(str, scores))
         elif isinstance(scores, Tensor) and scores.ndim == 4:
             classes = scores.shape[1]
-            self.class_names = tuple(getattr(function, "class_names", ())) or tuple(f"class_{i}" for i in range(classes))
+            self.class_names = tuple(getattr(function, "class_names", ())) or tuple(
+                f"class_{i}" for i in range(classes)
+            )
             if len(self.class_names) != classes:
                 raise GantkError(f"The predictor {name!r} gives {classes} classes and {len(self.class_names)} names.")
         else:

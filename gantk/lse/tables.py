@@ -1,0 +1,89 @@
+"""Tables of scores in LaTeX and CSV, and pictures of label maps side by side.
+
+Shape legend: S side of a label map.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.lse.label_maps import Colours, colour_map
+from gantk.lse.metrics import ABSENT
+
+Array = npt.NDArray[np.uint8]
+_LATEX = str.maketrans({c: "\\" + c for c in "&%$#_{}"})
+
+
+def scores_csv(rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> str:
+    """One line per generator and head: the means, then the paper's score of each class (empty: never seen)."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    keys = ("model", "head", "paper_miou", "dataset_miou", "accuracy")
+    writer.writerow([*keys, "paper_miou_low", "paper_miou_high", *class_names])
+    for row in rows:
+        ends = row.get("intervals", {}).get("paper_miou", ("", ""))
+        classes = dict(zip(row["class_names"], row["paper_classes"], strict=True))
+        found = [classes.get(name, ABSENT) for name in class_names]
+        cells = ["" if value <= -0.1 else f"{value:.6f}" for value in found]
+        writer.writerow([*(_cell(row[key]) for key in keys), *map(_cell, ends), *cells])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.6f}" if isinstance(value, float) else str(value)
+
+
+def comparison_latex(table: Mapping[str, Mapping[str, float]], heads: Sequence[str]) -> str:
+    """The paper's table: a row per head, a column per generator, mIoU in percent with the distance to the best.
+
+    `table` is generator -> head -> mIoU; a head that a generator lacks is a dash.
+    """
+    models = list(table)
+    lines = [
+        "\\begin{tabular}{l" + "r" * len(models) + "}",
+        "\\toprule",
+        " & ".join(["", *(model.translate(_LATEX) for model in models)]) + " \\\\",
+        "\\midrule",
+    ]
+    for head in heads:
+        cells = [head.translate(_LATEX)]
+        for model in models:
+            value = table[model].get(head)
+            best = max(table[model].values())
+            if value is None:
+                cells.append("--")
+            elif value == best:
+                cells.append(f"\\textbf{{{100 * value:.1f}}}")
+            else:
+                cells.append(f"{100 * value:.1f} ({100 * (value - best) / best if best else 0:.1f})")
+        lines.append(" & ".join(cells) + " \\\\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+
+
+def classes_latex(names: Sequence[str], heads: Mapping[str, Sequence[float]]) -> str:
+    """A row per class, a column per head, the paper's IoU in percent."""
+    lines = ["\\begin{tabular}{l" + "r" * len(heads) + "}", "\\toprule"]
+    lines += [" & ".join(["class", *(head.translate(_LATEX) for head in heads)]) + " \\\\", "\\midrule"]
+    for place, name in enumerate(names):
+        values = [scores[place] for scores in heads.values()]
+        cells = ["--" if value <= -0.1 else f"{100 * value:.1f}" for value in values]
+        lines.append(" & ".join([name.translate(_LATEX), *cells]) + " \\\\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+
+
+def side_by_side(pictures: Sequence[Array], colours: Colours, gap: int = 2, least: int = 128) -> Array:
+    """Images [S, S, 3] and label maps [S, S] in one row, white between them, small ones enlarged without smoothing."""
+    size = max(picture.shape[0] for picture in pictures)
+    tiles = []
+    for picture in pictures:
+        tile = colour_map(picture, colours) if picture.ndim == 2 else picture
+        tile = np.repeat(tile, 3, 2) if tile.shape[2] == 1 else tile
+        times = max(1, -(-least // size)) * max(1, size // tile.shape[0])
+        tiles += [tile.repeat(times, 0).repeat(times, 1), np.full((tile.shape[0] * times, gap, 3), 255, np.uint8)]
+    return np.concatenate(tiles[:-1], 1)
