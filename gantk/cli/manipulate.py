@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gantk.cli.options import (
+    codes_options,
+    direction_options,
     examples,
     generator_options,
+    image_options,
+    label_option,
     layers_option,
     model_argument,
     run_options,
@@ -48,12 +52,7 @@ def grid_options(function: Any) -> Any:
 @click.option(
     "--num", "-N", type=click.IntRange(0), default=None, help=f"Samples; default: {DEFAULT_NUM}, or all of FILE."
 )
-@click.option(
-    "--latent-codes-path", "-c", "-i", metavar="FILE.npy", default=None, help="Codes to move, not drawn ones."
-)
-@click.option(
-    "--latent-space-type", type=click.Choice(["z", "w", "wp"]), default="z", show_default=True, help="Of FILE."
-)
+@codes_options("Codes to move, not drawn ones.")
 @click.option("--step", "--steps", "-S", "step", type=click.IntRange(1), default=7, show_default=True, help="Images.")
 @click.option(
     "--start-distance", type=float, default=None, help="First distance; default: minus the direction's scale."
@@ -67,22 +66,12 @@ def grid_options(function: Any) -> Any:
     "--disable-manipulation-truncation", is_flag=True, help="Do not scale a w-direction by psi on truncated rows."
 )
 @click.option("--condition", "conditions", metavar="DIRECTION", multiple=True, help="Keep this one still; repeatable.")
-@click.option("--rows", metavar="LIST", default=None, help="Of files with several directions: 0-3 or all; default: 0.")
-@click.option(
-    "--space", type=click.Choice(["z", "w", "wp"]), default=None, help="Of direction files that do not say it."
-)
+@direction_options("directions")
 @click.option("--rotate", type=float, default=0.0, help="Degrees; StyleGAN3 only.")
 @click.option("--translate", type=float, nargs=2, default=(0.0, 0.0), help="Fractions of the canvas; StyleGAN3 only.")
 @click.option("--tx", type=float, default=0.0, hidden=True)
 @click.option("--ty", type=float, default=0.0, hidden=True)
-@click.option(
-    "--image-format",
-    type=click.Choice(["png", "jpg", "webp"]),
-    default="png",
-    show_default=True,
-    help="Of the images on disk.",
-)
-@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of jpg and webp.")
+@image_options()
 @click.option("--skip-image", is_flag=True, help="Write the moved codes only.")
 @click.option(
     "--animation",
@@ -95,19 +84,10 @@ def grid_options(function: Any) -> Any:
 @click.option("--fps", type=float, default=10.0, show_default=True, help="Steps per second of an animation.")
 @click.option("--once", is_flag=True, help="An animation runs one way instead of there and back.")
 @grid_options
-@click.option("--force", is_flag=True, help="Take directions of another generator with the same widths.")
-@click.option(
-    "--label",
-    default=None,
-    metavar="CLASS",
-    help="Of a conditional network: a class (number or ImageNet name), random, or an .npy.",
-)
+@label_option()
 @truncation_option()
 @generator_options()
 @run_options()
-@click.option(
-    "--workers", type=click.IntRange(1), default=None, help="Threads that write images; default: one per core."
-)
 @accepted_flag("--generate-html", "--save-raw-synthesis", "--save-jpg")
 @accepted("--html-name", "--video-name", "--logfile-name")
 def command(

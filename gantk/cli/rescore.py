@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.options import examples, generator_options, model_argument, run_options, truncation_option
+from gantk.cli.options import (
+    codes_options,
+    direction_options,
+    examples,
+    generator_options,
+    label_option,
+    model_argument,
+    predictor_option,
+    run_options,
+    truncation_option,
+)
 from gantk.cli.originals import accepted
 
 if TYPE_CHECKING:
@@ -38,28 +48,10 @@ if TYPE_CHECKING:
 @click.option(
     "--random", type=click.IntRange(0), default=8, show_default=True, help="Random directions to compare with."
 )
-@click.option(
-    "--predictor",
-    "--predictor-name",
-    default=None,
-    metavar="NAME",
-    help="demo, places365 (scene), module:callable or a file; default: demo for the bundled models, else places365.",
-)
-@click.option("--latent-codes-path", "-i", "-c", metavar="FILE.npy", default=None, help="Codes to use, not drawn ones.")
-@click.option(
-    "--latent-space-type", type=click.Choice(["z", "w", "wp"]), default="z", show_default=True, help="Of FILE."
-)
-@click.option(
-    "--space", type=click.Choice(["z", "w", "wp"]), default=None, help="Of boundary files that do not say it."
-)
-@click.option("--rows", metavar="LIST", default=None, help="Of files with several directions: 0-3 or all; default: 0.")
-@click.option("--force", is_flag=True, help="Take boundaries of another generator with the same widths.")
-@click.option(
-    "--label",
-    default=None,
-    metavar="CLASS",
-    help="Of a conditional network: a class (number or ImageNet name), random, or an .npy.",
-)
+@predictor_option()
+@codes_options()
+@direction_options("boundaries")
+@label_option()
 @truncation_option()
 @generator_options()
 @run_options()

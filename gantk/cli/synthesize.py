@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.options import examples, generator_options, model_argument, run_options, truncation_option
+from gantk.cli.options import (
+    codes_options,
+    examples,
+    generator_options,
+    image_options,
+    label_option,
+    model_argument,
+    predictor_option,
+    run_options,
+    truncation_option,
+)
 from gantk.cli.originals import accepted, accepted_flag
 
 if TYPE_CHECKING:
@@ -22,53 +32,23 @@ if TYPE_CHECKING:
 )
 @model_argument()
 @click.option("--num", "-N", type=click.IntRange(0), default=None, help="Samples to draw; with -i at most this many.")
-@click.option(
-    "--latent-codes-path", "-i", metavar="FILE.npy", default=None, help="Codes to use instead of drawing them."
-)
-@click.option(
-    "--latent-space-type",
-    type=click.Choice(["z", "w", "wp"]),
-    default="z",
-    show_default=True,
-    help="The space of the codes in FILE.",
-)
+@codes_options()
 @click.option("--latents", metavar="LIST", default=None, help="Latents to write, of z,w,wp; default: z,w.")
 @click.option("--images", "--save-raw-synthesis", is_flag=True, help="Write the image of every sample.")
 @click.option(
     "--preview", type=click.IntRange(0), default=24, show_default=True, help="Images for the page without --images."
 )
 @click.option("--skip-image", is_flag=True, help="Do not render, except for predictions.")
-@click.option(
-    "--image-format",
-    type=click.Choice(["png", "jpg", "webp", "npy"]),
-    default="png",
-    show_default=True,
-    help="npy: all images as one raw uint8 array, image.npy.",
-)
-@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of jpg and webp.")
+@image_options("npy", help="npy: all images as one raw uint8 array, image.npy.")
 @click.option("--generate-style", "--styles", is_flag=True, help="Write the style vectors of every layer.")
 @click.option("--generate-prediction", "--predict", is_flag=True, help="Score the images: attribute.npy, category.npy.")
-@click.option(
-    "--predictor",
-    "--predictor-name",
-    default=None,
-    metavar="NAME",
-    help="demo, places365 (scene), module:callable or a file; default: demo for the bundled models, else places365.",
-)
-@click.option(
-    "--label",
-    default=None,
-    metavar="CLASS",
-    help="Of a conditional network: a class (number or ImageNet name), random, or an .npy.",
-)
+@predictor_option()
+@label_option()
 @truncation_option()
 @generator_options()
 @run_options()
 @click.option(
     "--chunk", type=click.IntRange(1), default=None, help="Samples per chunk of the ledger; default: by size."
-)
-@click.option(
-    "--workers", type=click.IntRange(1), default=None, help="Threads that write images; default: one per core."
 )
 @accepted_flag("--generate-html")
 @accepted("--html-row", "--html-col", "--html-name", "--viz-size", "--logfile-name")
