@@ -1,0 +1,1 @@
+"""Closed-form directions of other methods, which what a system finds is compared with: SeFa, GANSpace, LowRankGAN."""

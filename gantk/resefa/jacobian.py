@@ -1,0 +1,261 @@
+"""The Jacobian of an image with respect to a code, by products: never formed, a few columns or rows at a time.
+
+Forward mode pays per tangent about what a batched forward pass pays: under `vmap` the tangents share one primal, so
+that each layer costs one convolution of the tangents with the shared weights. Only layers that the variable feeds carry
+a style tangent, and the network is entered at the first of them from a cached state: rows fed late do not pay for the
+layers before them. Transposed products (`pull`) are one reverse pass each, batched the same way.
+
+Shape legend: d free coordinates of the variable, c tangents at a time, L rows of wp, D their width, C colour channels of
+the image, O those of the output (C, or 1 when summed), H x W pixels of the image, S x S of the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.func import jvp, vjp, vmap
+
+from gantk.errors import GantkError, UsageError
+from gantk.generators.base import Generator, Layer, State
+from gantk.predictors.resampling import resize
+from gantk.resefa.variables import CodeMap
+
+CHANNELS = ("rgb", "sum")
+CPU_BYTES = 12 << 20  # of the largest map of a chunk of tangents: more falls out of the last-level cache
+MOST, LEAST = 128, 8
+GPU_SHARE, MAPS_ALIVE = 0.5, 10  # share of the free memory, and how many of the largest maps are alive at once
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What of the image is differentiated: a linear function of it.
+
+    Attributes:
+        size: S; the image is averaged down to it by area.
+        channels: "rgb" keeps the colours, so that a change of hue counts; "sum" adds them up, as the released script
+            does above 256 pixels.
+        decimate: keep every k-th pixel instead of averaging, as the released script does.
+    """
+
+    size: int
+    channels: str = "rgb"
+    decimate: bool = False
+
+    def check(self, resolution: int) -> None:
+        """Refuse a size that the image cannot be brought to."""
+        if self.channels not in CHANNELS:
+            raise UsageError(f"The output {self.channels!r} is none of {', '.join(CHANNELS)}.")
+        if not 1 <= self.size <= resolution:
+            raise UsageError(f"A working size of {self.size} does not fit images of {resolution}: give 1 to that.")
+        if self.decimate and resolution % self.size:
+            raise UsageError(f"{resolution} pixels cannot be decimated to {self.size}: give a divisor.")
+
+    def __call__(self, image_NCHW: Tensor) -> Tensor:
+        """Images, or differences or tangents of images, to [N, O, S, S]."""
+        if self.decimate:
+            step = image_NCHW.shape[-1] // self.size
+            image_NCHW = image_NCHW[..., ::step, ::step]
+        else:
+            image_NCHW = resize(image_NCHW, self.size, self.size)
+        return image_NCHW.sum(1, keepdim=True) if self.channels == "sum" else image_NCHW
+
+    def transpose(self, cotangent_NOSS: Tensor, channels: int, resolution: int) -> Tensor:
+        """The transpose: gradients of the output to gradients of the image, [N, C, H, W]."""
+        n = cotangent_NOSS.shape[0]
+        like = cotangent_NOSS.new_zeros(n, channels, resolution, resolution)
+        gradient: Tensor = vjp(self, like)[1](cotangent_NOSS)[0]
+        return gradient
+
+
+class LocalJacobian:
+    """J at one code: `columns`, `push` (J v) and `pull` (J^T u).
+
+    Args:
+        wp_1LD: the code.
+        code_map: how the variable moves it.
+        output: what of the image counts.
+        noise: as `synthesize` takes it.
+        chunk: tangents at once; None chooses by the largest map and the device. It is halved for good whenever memory
+            runs out.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        wp_1LD: Tensor,
+        code_map: CodeMap,
+        output: Output,
+        noise: Any = "const",
+        chunk: int | None = None,
+    ) -> None:
+        if wp_1LD.shape[0] != 1:
+            raise UsageError(f"A Jacobian is taken at one code, not at {wp_1LD.shape[0]} at once.")
+        output.check(generator.spec.resolution)
+        self.generator, self.code_map, self.output, self.noise = generator, code_map, output, noise
+        self.variable = code_map.variable
+        self._wp = wp_1LD
+        layers = code_map.variable.layers
+        self._entries = {rows: _Entry(generator, wp_1LD, rows, noise) for rows in self._row_groups(layers)}
+        self._every = self._entries.get(layers) or _Entry(generator, wp_1LD, layers, noise)
+        self.chunk = chunk or default_chunk(generator, min(entry.first for entry in self._entries.values()))
+
+    def _row_groups(self, layers: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """Rows whose columns are computed together: all, or each by itself where each is a variable of its own."""
+        return [(row,) for row in layers] if self.variable.space == "wp" else [layers]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one column: (O, S, S)."""
+        colours = self.generator.spec.image_channels if self.output.channels == "rgb" else 1
+        return colours, self.output.size, self.output.size
+
+    def columns(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Tensor]]:
+        """Columns start .. stop - 1 in chunks: the first one's index, and [c, O, S, S]."""
+        stop = self.variable.dim if stop is None else stop
+        while start < stop:
+            end, rows = self._together(start, stop)
+            step_cd = self.variable.basis(start, end, self._wp)
+            found = self._halving(lambda part, rows=rows: self._push(part, self._entries[rows]), step_cd)
+            yield start, found
+            start += len(found)
+
+    def push(self, step_cd: Tensor) -> Tensor:
+        """J times every row of [c, d], [c, O, S, S]."""
+        parts, done = [], 0
+        while done < len(step_cd):
+            parts.append(self._halving(lambda part: self._push(part, self._every), step_cd[done : done + self.chunk]))
+            done += len(parts[-1])
+        return torch.cat(parts)
+
+    def pull(self, cotangent_cOSS: Tensor) -> Tensor:
+        """J transposed times every [O, S, S], [c, d]."""
+        parts, done = [], 0
+        while done < len(cotangent_cOSS):
+            parts.append(self._halving(self._pull, cotangent_cOSS[done : done + self.chunk]))
+            done += len(parts[-1])
+        return torch.cat(parts)
+
+    def _together(self, start: int, stop: int) -> tuple[int, tuple[int, ...]]:
+        """How far one chunk reaches from `start`, and the rows it moves."""
+        end = min(start + self.chunk, stop)
+        if self.variable.space != "wp":
+            return end, self.variable.layers
+        row_c = self.variable.free[start:end] // self.variable.shape[1]
+        row = int(row_c[0])
+        return start + int((row_c == row).sum()), (row,)
+
+    def _halving(self, function: Any, part: Tensor) -> Tensor:
+        """`function` of as many leading entries of `part` as memory allows."""
+        while True:
+            try:
+                with torch.no_grad():
+                    found: Tensor = function(part[: self.chunk])
+                return found
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                if self.chunk == 1:
+                    raise GantkError(
+                        "One tangent at a time does not fit into memory: choose a smaller --size or another --device."
+                    ) from error
+            self.chunk = max(1, min(self.chunk, len(part)) // 2)
+            if self.generator.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _push(self, step_cd: Tensor, entry: _Entry) -> Tensor:
+        tangents = entry.tangents(self.code_map.push(step_cd))
+
+        def along(*tangent: Tensor) -> Tensor:
+            moved: Tensor = jvp(entry.image, entry.moving, tuple(part[None] for part in tangent))[1]
+            return moved
+
+        image_cCHW: Tensor = vmap(along)(*tangents).flatten(0, 1)
+        return self.output(image_cCHW)
+
+    def _pull(self, cotangent_cOSS: Tensor) -> Tensor:
+        spec, entry = self.generator.spec, self._every
+        gradient_cCHW = self.output.transpose(cotangent_cOSS, spec.image_channels, spec.resolution)
+        _, transposed = vjp(entry.image, *entry.moving)
+        back = vmap(lambda u: tuple(part[0] for part in transposed(u[None])))(gradient_cCHW)
+        return self.code_map.pull(entry.cotangents(back))
+
+
+class _Entry:
+    """The synthesis network from the first layer that some rows of wp feed, as a function of what those rows say.
+
+    The moving arguments are the styles of the layers these rows feed, or wp itself in a family without styles.
+    """
+
+    def __init__(self, generator: Generator, wp_1LD: Tensor, rows: tuple[int, ...], noise: Any) -> None:
+        self.generator, self.noise, self._wp = generator, noise, wp_1LD
+        fed = [layer for layer in generator.layers if layer.row in rows]
+        if not fed:
+            raise UsageError(f"No layer is fed by rows {', '.join(map(str, rows))} of wp.")
+        self.first = fed[0].index
+        self.styled = "s" in generator.spec.spaces
+        with torch.no_grad():
+            styles = generator.styles(wp_1LD) if self.styled else (wp_1LD,)
+            self.state: State | None = None
+            if self.first:
+                self.state = generator.cache(wp_1LD, self.first, noise=noise)
+        if self.styled:
+            layers = [layer for layer in generator.layers if layer.style_dim]
+            self._places = [place for place, layer in enumerate(layers) if _is_fed(layer, rows)]
+        else:
+            self._places = [0]
+        self._codes = [style.detach() for style in styles]
+        self.moving = tuple(self._codes[place] for place in self._places)
+
+    def image(self, *moving: Tensor) -> Tensor:
+        """The image [1, C, H, W] of the moving codes."""
+        if not self.styled:
+            return self.generator.synthesize(moving[0], start=self.state, noise=self.noise)
+        codes = list(self._codes)
+        for place, code in zip(self._places, moving, strict=True):
+            codes[place] = code
+        return self.generator.synthesize(codes, start=self.state, noise=self.noise)
+
+    def tangents(self, moved_cLD: Tensor) -> tuple[Tensor, ...]:
+        """Steps of wp [c, L, D] as steps [c, ...] of the moving arguments."""
+        if not self.styled:
+            return (moved_cLD,)
+        return vmap(lambda v: tuple(part[0] for part in jvp(self._styles, (self._wp,), (v[None],))[1]))(moved_cLD)
+
+    def cotangents(self, back: tuple[Tensor, ...]) -> Tensor:
+        """The transpose: gradients [c, ...] of the moving arguments to gradients of wp, [c, L, D]."""
+        if not self.styled:
+            return back[0]
+        transposed = vjp(self._styles, self._wp)[1]
+        gradient: Tensor = vmap(lambda *u: transposed(tuple(part[None] for part in u))[0][0])(*back)
+        return gradient
+
+    def _styles(self, wp_1LD: Tensor) -> tuple[Tensor, ...]:
+        styles = self.generator.styles(wp_1LD)
+        return tuple(styles[place] for place in self._places)
+
+
+def _is_fed(layer: Layer, rows: tuple[int, ...]) -> bool:
+    return layer.row in rows
+
+
+def default_chunk(generator: Generator, first: int = 0) -> int:
+    """Tangents at once: on a CPU so many that the largest map of theirs stays in the cache, on a GPU by free memory."""
+    layers = generator.layers[first:] or generator.layers
+    largest = max(max(layer.channels, 3) * layer.resolution**2 for layer in layers) * 4
+    if generator.device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(generator.device)
+        return int(max(1, min(512, free * GPU_SHARE / (largest * MAPS_ALIVE))))
+    return int(max(LEAST, min(MOST, CPU_BYTES // largest)))
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
