@@ -289,6 +289,12 @@ def _load_by_name(name: str, generator: Generator | None, force: bool, space: st
             for kind in ("boundaries", "directions")
             for key in shipped_files(kind, SUFFIXES)
         ]
+        public = _published(name)
+        if public:
+            raise UsageError(
+                f"The published direction {name!r} is not here yet: fetch it with `gantk models pull {public[0]}`"
+                + (f" (or {', '.join(public[1:])})." if public[1:] else ".")
+            )
         raise UsageError(f"There is no file and no shipped direction {name!r}.{suggestion(name, known)}")
     if generator is None or len(found) == 1:
         if len(found) > 1:
@@ -306,6 +312,17 @@ def _load_by_name(name: str, generator: Generator | None, force: bool, space: st
         f"None of the directions named {name!r} ({', '.join(refused)}) belongs to this generator: "
         "find one for it, or name one and force it."
     )
+
+
+def _published(name: str) -> list[str]:
+    """Names of the zoo's directions that `name` stands for: its own, or the last part of it."""
+    from gantk.generators.zoo import entries
+
+    wanted = name.removesuffix("_boundary")
+    directions = [entry.name for entry in entries().values() if entry.kind in ("boundary", "direction")]
+    if wanted in directions:
+        return [wanted]
+    return [full for full in directions if full.endswith("/" + wanted)]
 
 
 def _from_content(content: Content, space: str | None, generator: Generator | None) -> Direction:

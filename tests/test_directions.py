@@ -384,6 +384,13 @@ def test_directions_are_found_by_name(pulled: Path) -> None:
         load_direction("../boundaries/bedroom/zzz_light")
 
 
+def test_a_published_direction_that_is_not_here_says_how_to_fetch_it() -> None:
+    with pytest.raises(UsageError, match="`gantk models pull stylegan_bedroom/wood`.$"):
+        load_direction("stylegan_bedroom/wood")
+    with pytest.raises(UsageError, match="pull stylegan_bedroom/wood` .or stylegan_kitchen/wood, "):
+        load_direction("wood")
+
+
 @pytest.mark.parametrize(
     ("direction", "spec", "message"),
     [
