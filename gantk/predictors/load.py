@@ -22,7 +22,7 @@ from gantk.predictors.resampling import resize
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
-NAMES = ("demo", "places365")
+NAMES = ("demo", "places365", "lpips-alex", "lpips-vgg")
 
 
 def load_predictor(
@@ -34,6 +34,7 @@ def load_predictor(
         name: one of
             - `demo`: the factors and classes of the bundled world;
             - `places365`: 102 scene attributes and 365 categories; its files are looked for in $GANTK_PREDICTORS;
+            - `lpips-alex`, `lpips-vgg`: the perceptual distance LPIPS, where its files are;
             - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files; or a
               segmentation head (gantk's or LinearGAN's), which answers for codes, `segment_codes(generator, wp)`;
             - `module:callable` or `file.py:callable`: a `Predictor`, something without arguments that makes one, or a
@@ -55,9 +56,13 @@ def load_predictor(
         from gantk.predictors.places365 import Places365
 
         return Places365.from_folder().to(device)
+    if text.startswith("lpips-") and text in NAMES:
+        from gantk.predictors.lpips import Lpips
+
+        return Lpips.from_files(text.removeprefix("lpips-")).to(device)
     module, colon, attribute = text.rpartition(":")
     if colon and attribute.isidentifier() and not Path(text).exists():
-        return _adopt(_find(module, attribute, text), text).to(device)
+        return _adopt(find_object(module, attribute, f"The predictor {text!r}"), text).to(device)
     if not Path(text).exists():
         raise UsageError(
             f"There is no predictor {text!r}: give {', '.join(NAMES)}, a path, or module:callable."
@@ -72,12 +77,15 @@ def load_predictor(
     return DemoPredictor.from_path(Path(text)).to(device)
 
 
-def _find(module: str, attribute: str, text: str) -> Any:
-    """The object that `module:attribute` names; modules are also looked for in the current directory."""
+def find_object(module: str, attribute: str, what: str) -> Any:
+    """The object that `module:attribute` names; modules are also looked for in the current directory.
+
+    `what` begins the message where there is none.
+    """
     try:
         loaded = _from_file(Path(module)) if module.endswith(".py") else _from_name(module)
     except (ImportError, OSError) as error:
-        raise UsageError(f"The predictor {text!r} cannot be imported: {error}.") from error
+        raise UsageError(f"{what} cannot be imported: {error}.") from error
     if not hasattr(loaded, attribute):
         public = [key for key in vars(loaded) if not key.startswith("_")]
         raise UsageError(f"The module {module!r} has nothing called {attribute!r}.{suggestion(attribute, public)}")

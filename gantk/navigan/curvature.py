@@ -1,0 +1,144 @@
+"""Products with the Hessian of a perceptual distance with respect to a weight, without finite differences.
+
+The distance of an edited image from the unedited one is a squared length, sum |phi(w) - phi(w0)|^2, with zero residual
+at w0; so the second-order term of its Hessian vanishes there and what is left is exactly
+
+    H = 2/N sum_n J_n^T J_n,     J_n = d phi(G(z_n; w)) / d w at w0.
+
+A product is one J v and one J^T (J v). J v is the derivative of the pullback u -> J^T u, which is linear: differentiating
+it transposes it back. So both ways walk graphs that were built once for a chunk of samples and serve all vectors of a
+block; nothing before the layer is ever recomputed, and there is no step to choose.
+
+Shape legend: N samples, P numbers of the weight, B vectors of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantk.errors import GantkError
+from gantk.navigan.metrics import Metric
+from gantk.navigan.target import Prefix, Target
+
+KEPT_NUMBERS = 1 << 28  # of cached states; beyond a gigabyte they are computed again for every block
+
+
+class Curvature:
+    """The Hessian of the mean distance over samples, as a linear map on weights.
+
+    Args:
+        codes: (start, stop) -> codes of these samples, as the target takes them.
+        total: N.
+        batch: samples per chunk: what is differentiated at once.
+        vectorize: all vectors of a block at once (GPU) instead of one after the other (faster on a CPU).
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        metric: Metric,
+        codes: Callable[[int, int], Tensor],
+        total: int,
+        batch: int,
+        vectorize: bool | None = None,
+    ) -> None:
+        self.target, self.metric, self.total, self.batch = target, metric, total, batch
+        self._codes = codes
+        self._kept: dict[int, Prefix] = {}
+        self._numbers = 0
+        self.vectorize = target.weight.device.type == "cuda" if vectorize is None else vectorize
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.total // self.batch)
+
+    @property
+    def dimension(self) -> int:
+        return self.target.size
+
+    def prefix(self, chunk: int) -> Prefix:
+        """The cached part of a chunk's samples."""
+        found = self._kept.get(chunk)
+        if found is None:
+            start = chunk * self.batch
+            found = self.target.prefix(self._codes(start, min(start + self.batch, self.total)))
+            self._numbers += found.numbers
+            if self._numbers <= KEPT_NUMBERS:
+                self._kept[chunk] = found
+        return found
+
+    def product(self, chunk: int, vector_BP: Tensor) -> Tensor:
+        """This chunk's share of H v for each vector, [B, P]; the shares of all chunks sum to H v.
+
+        Raises:
+            GantkError: the network or the metric gave something that is not finite.
+        """
+        pull = self._pullback(chunk)
+        if self.vectorize:
+            result = pull.both(vector_BP, batched=True)
+        else:
+            result = torch.stack([pull.both(vector_P, batched=False) for vector_P in vector_BP])
+        result = result * (2 / self.total)
+        if not torch.isfinite(result).all():
+            raise GantkError(
+                f"The metric {self.metric.name} has a derivative that is not finite at samples {chunk * self.batch} to "
+                f"{min((chunk + 1) * self.batch, self.total) - 1}: use another --metric or --metric-size, or leave "
+                "these samples out."
+            )
+        return result
+
+    def probes(self, chunk: int, seed: int) -> Tensor:
+        """One random J^T u [P] of this chunk, scaled so that the expected squared length is its share of tr H."""
+        pull = self._pullback(chunk, twice=False)
+        source = torch.Generator().manual_seed(seed * 1_000_003 + chunk)
+        signs = [
+            (torch.randint(0, 2, part.shape, generator=source) * 2 - 1).to(part.device, part.dtype)
+            for part in pull.outputs
+        ]
+        return pull.back(signs) * (2 / self.total) ** 0.5
+
+    def _pullback(self, chunk: int, twice: bool = True) -> _Pullback:
+        weight = self.target.weight.detach().clone().requires_grad_(True)
+        outputs = self.metric.embed(self.target.images(self.prefix(chunk), weight))
+        if not all(torch.isfinite(part).all() for part in outputs):
+            raise GantkError(
+                f"The metric {self.metric.name} is not finite at samples {chunk * self.batch} to "
+                f"{min((chunk + 1) * self.batch, self.total) - 1}: is the network damaged, or the metric not made for "
+                "such images?"
+            )
+        return _Pullback(weight, outputs, twice)
+
+
+class _Pullback:
+    """The graphs of phi(w) and of u -> J^T u at one chunk."""
+
+    def __init__(self, weight: Tensor, outputs: Sequence[Tensor], twice: bool) -> None:
+        self.weight = weight
+        # a part that does not depend on the weight (a map before the layer, say) has no derivative
+        self.outputs = [part for part in outputs if part.requires_grad]
+        self.shape = weight.shape
+        if twice:
+            self.duals = [torch.zeros_like(part, requires_grad=True) for part in self.outputs]
+            (self.pulled,) = torch.autograd.grad(self.outputs, weight, self.duals, create_graph=True)
+
+    def back(self, cotangents: Any, batched: bool = False) -> Tensor:
+        """J^T u."""
+        (result,) = torch.autograd.grad(
+            self.outputs, self.weight, cotangents, retain_graph=True, is_grads_batched=batched
+        )
+        return result.flatten(1) if batched else result.flatten()
+
+    def forward(self, vector: Tensor, batched: bool = False) -> tuple[Tensor, ...]:
+        """J v, by transposing the pullback."""
+        shape = (len(vector), *self.shape) if batched else self.shape
+        return torch.autograd.grad(
+            self.pulled, self.duals, vector.reshape(shape), retain_graph=True, is_grads_batched=batched
+        )
+
+    def both(self, vector: Tensor, batched: bool) -> Tensor:
+        """J^T J v."""
+        return self.back(self.forward(vector, batched), batched)

@@ -1,0 +1,141 @@
+"""How far to go along a weight direction: its curve of perceptual distance against strength, and a strength from it.
+
+Weights have no natural unit: after demodulation only the length relative to the weight counts, and without it another
+layer means another amplitude. What is comparable is how far the picture moves. So the recommended strength of a
+direction is where the mean distance of edited from original pictures reaches a share of the mean distance between
+different samples.
+
+Shape legend: N samples, D directions, T strengths.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantk.errors import GantkError
+from gantk.navigan.directions import WeightDirections
+from gantk.navigan.metrics import Metric, squared
+from gantk.navigan.target import Prefix, Target
+
+SHARE = 0.3  # of the distance between different samples
+CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)  # strengths of the curve, over the recommended one
+SEARCHES = 8
+NEAR = 0.05  # the search ends within this share of the level
+FARTHEST = 8.0  # strengths beyond this multiple of the weight's own length are not tried
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One direction: the recommended strength, and mean distances [T] at strengths [T]."""
+
+    scale: float
+    strengths: list[float]
+    distances: list[float]
+    reached: bool  # False: the picture never moved as far as asked, and the strongest that was tried is recommended
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """Pictures of a few samples as they are, embedded, and the mean distance between different ones."""
+
+    prefix: Prefix
+    embedded: list[Tensor]
+    between: float
+
+
+def ruler(target: Target, metric: Metric, codes: Tensor) -> Ruler:
+    """Measure the samples that edits are compared with; at least two."""
+    if len(codes) < 2:
+        raise GantkError("A recommended strength needs at least two samples to compare: give more.")
+    with torch.inference_mode():
+        prefix = target.prefix(codes)
+        embedded = metric.embed(target.images(prefix))
+        pairs = [squared([part.roll(shift, 0) for part in embedded], embedded) for shift in range(1, len(codes))]
+    between = float(torch.stack(pairs).mean())
+    if not math.isfinite(between) or between <= 0:
+        raise GantkError(
+            f"The metric {metric.name} sees a distance of {between} between different samples: choose another."
+        )
+    return Ruler(prefix, embedded, between)
+
+
+def distance_at(target: Target, metric: Metric, rule: Ruler, delta: Tensor, strength: float) -> float:
+    """Mean distance of pictures edited by +strength (even samples) and -strength (odd ones) from the originals."""
+    n = len(rule.prefix)
+    sign_N = torch.ones(n, device=delta.device)
+    sign_N[1::2] = -1
+    with torch.inference_mode():
+        embedded = metric.embed(target.moved(rule.prefix, delta, strength * sign_N))
+        return float(squared(embedded, rule.embedded).mean())
+
+
+def curve_of(
+    target: Target, metric: Metric, rule: Ruler, delta: Tensor, guess: float | None = None, share: float = SHARE
+) -> Curve:
+    """Find the strength at which the pictures have moved by `share` of the way between samples, and the curve."""
+    delta = delta.to(target.weight)
+    level, length = share * rule.between, float(target.weight.norm())
+    strength = min(guess or 0.1 * length, FARTHEST * length)
+    tried: dict[float, float] = {}
+    reached = False
+    for _ in range(SEARCHES):
+        found = distance_at(target, metric, rule, delta, strength)
+        if not math.isfinite(found):
+            raise GantkError(f"The metric {metric.name} is not finite at strength {strength:.3g}.")
+        tried[strength] = found
+        if abs(found / level - 1) < NEAR:
+            reached = True
+            break
+        strength = _next(tried, level, FARTHEST * length)
+        if strength in tried:
+            break
+    best = min(tried, key=lambda t: abs(tried[t] - level))
+    reached = reached or abs(tried[best] / level - 1) < 0.2
+    strengths = [share * best for share in CURVE]
+    distances = [tried[t] if t in tried else distance_at(target, metric, rule, delta, t) for t in strengths]
+    return Curve(best, [0.0, *strengths], [0.0, *distances], reached)
+
+
+def _next(tried: dict[float, float], level: float, farthest: float) -> float:
+    """Between the two strengths that enclose the level by a power law; else outwards or inwards, at most fourfold."""
+    below = [t for t, d in tried.items() if d < level]
+    above = [t for t, d in tried.items() if d >= level]
+    if below and above:
+        a, b = max(below), min(above)
+        if a < b and tried[a] > 0:
+            power = math.log(tried[b] / tried[a]) / math.log(b / a)
+            if power > 0.1:
+                return a * (level / tried[a]) ** (1 / power)
+        return math.sqrt(a * b)
+    last = max(below) if below else min(above)
+    factor = math.sqrt(level / max(tried[last], 1e-30))
+    return min(last * min(max(factor, 0.25), 4.0), farthest)
+
+
+def measure(
+    target: Target,
+    metric: Metric,
+    codes: Tensor,
+    directions: WeightDirections,
+    rows: Sequence[int] | None = None,
+    share: float = SHARE,
+    bar: Any = None,
+) -> dict[int, Curve]:
+    """The curve of each direction, or of some; eigenvalues, where there are some, say where to begin to look."""
+    rule = ruler(target, metric, codes)
+    values = directions.meta.get("eigenvalues") if directions.kind == "hessian" else None
+    curves = {}
+    for row in range(len(directions)) if rows is None else rows:
+        guess = None
+        if values and len(values) == len(directions) and values[row] > 0:
+            guess = math.sqrt(2 * share * rule.between / values[row])  # the distance is lambda t^2 / 2 at first
+        curves[row] = curve_of(target, metric, rule, directions.delta(row), guess, share)
+        if bar is not None:
+            bar.update(1)
+    return curves
