@@ -21,7 +21,7 @@ RANKS: dict[str, int] = {
     "generators": 1,
     "checkpoints": 2,
     **dict.fromkeys(("latents", "projection", "direction_files", "directions", "predictors", "runs", "merging"), 3),
-    **dict.fromkeys((*SYSTEMS, "demo"), 4),
+    **dict.fromkeys((*SYSTEMS, "demo", "slurm"), 4),
     "reports": 5,
     **dict.fromkeys(("cli", "web", "__main__"), 6),
 }

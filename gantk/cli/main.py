@@ -89,7 +89,7 @@ def cli() -> None:
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and leave with its exit code: 0, 1 failure, 2 usage, 130 Ctrl-C, 143 terminated."""
+    """Run the command line and leave with its exit code: 0, 1 failure, 2 usage, 130 Ctrl-C, 128 + a signal's number."""
     words = list(sys.argv[1:] if args is None else args)
     sys.exit(run(words))
 
@@ -111,22 +111,31 @@ def run(words: Sequence[str]) -> int:
             traceback.print_exception(error)
         return _report(error, quiet=debug)
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Terminated(SystemExit):
-    """SIGTERM, as slurm sends before it kills: leaves like Ctrl-C, so that a run is marked interrupted."""
+    """SIGTERM or SIGUSR1, as slurm sends before it kills: leaves like Ctrl-C, so that a run is marked interrupted."""
 
 
-def _terminate_gracefully() -> Any:
-    def handler(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise _Terminated(143)
+def _terminate_gracefully() -> dict[int, Any]:
+    """Let these signals end a command in order; return what handled them before."""
 
+    def handler(number: int, _frame: FrameType | None) -> NoReturn:
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)  # once is enough: the end must not be interrupted
+        raise _Terminated(128 + number)
+
+    before: dict[int, Any] = {}
     try:
-        return signal.signal(signal.SIGTERM, handler)
+        for name in ("SIGTERM", "SIGUSR1"):
+            if hasattr(signal, name):
+                number = getattr(signal, name)
+                before[number] = signal.signal(number, handler)
     except ValueError:  # not in the main thread
-        return None
+        pass
+    return before
 
 
 def _report(error: BaseException, quiet: bool) -> int:
@@ -136,7 +145,7 @@ def _report(error: BaseException, quiet: bool) -> int:
     if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort, _Terminated)):
         notes = getattr(error, "__notes__", []) or getattr(error.__cause__ or error.__context__, "__notes__", [])
         click.echo(" ".join(["Interrupted.", *notes]), err=True)
-        return 143 if isinstance(error, _Terminated) else 130
+        return int(error.code or 143) if isinstance(error, _Terminated) else 130
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, BrokenPipeError):  # the reader of our output left, as `| head` does

@@ -19,6 +19,7 @@ BUILDERS = {
     "rescore": "gantk.reports.rescore:build",
     "manipulate": "gantk.reports.manipulate:build",
     "demo": "gantk.reports.demo:build",
+    "slurm": "gantk.reports.slurm:build",
 }
 PAGE_NAMES = {"demo": "index"}
 """Pages that are not named after their command: the tour's is the index of what it made."""

@@ -1,0 +1,66 @@
+"""`gantk slurm`: write batch files for a cluster, submit them, and see how they are."""
+
+from __future__ import annotations
+
+import click
+
+from gantk.cli.options import examples, read_config
+from gantk.slurm.pipelines import PIPELINES
+
+
+@click.command(
+    epilog=examples(
+        "gantk slurm synthesize --config church.toml",
+        "gantk slurm higan --config church.toml --submit",
+        "gantk slurm higan --config church.toml --status",
+    )
+)
+@click.argument("pipeline", type=click.Choice(list(PIPELINES)), metavar="PIPELINE")
+@click.option(
+    "--config",
+    metavar="FILE.toml",
+    required=True,
+    help="Settings: the site, the model and the folder in [slurm], the commands' options in their own tables.",
+)
+@click.option("--submit", is_flag=True, help="Also hand them to sbatch, each job after the one before.")
+@click.option("--status", is_flag=True, help="Write nothing new; ask the scheduler and make the chain's page again.")
+def command(pipeline: str, config: str, submit: bool, status: bool) -> None:
+    """Write the batch files of a PIPELINE for a cluster with slurm.
+
+    They are plain text in OUTPUT-DIR/slurm: arrays whose tasks are shards, each job after the one before, queued again
+    when the time is up, continuing where they stopped. The page there shows the state of the chain.
+    """
+    from pathlib import Path
+
+    from gantk.command_line import typed
+    from gantk.errors import UsageError
+    from gantk.reports import render
+    from gantk.runs import Run
+    from gantk.shipped import find_shipped
+    from gantk.slurm.batch import batch_files, folder_of, submit_script
+    from gantk.slurm.chain import COMMAND, ask_queue, recorded_jobs, refuse_if_queued, submit_chain, write_chain
+    from gantk.slurm.settings import read_settings
+
+    if submit and status:
+        raise UsageError("--submit and --status exclude each other: submit first, then ask.")
+    settings = read_config(config)
+    chain = read_settings(pipeline, settings, config)
+    folder = Path(folder_of(chain))
+    if status and not recorded_jobs(folder):
+        raise UsageError(f"There is no chain in {folder}: write it with `gantk slurm {pipeline} --config {config}`.")
+    if submit:
+        refuse_if_queued(folder)
+    arguments = {"pipeline": pipeline, "config": config, "settings": settings}
+    with Run.begin(folder, COMMAND, arguments, overwrite=not status) as run:
+        if status:
+            run.record("jobs", ask_queue(run.results["jobs"]))
+        else:
+            path = Path(config)
+            source = path if path.is_file() else find_shipped("configs", config, (".toml",))
+            files = batch_files(pipeline, chain, typed().replace(" --submit", ""))
+            write_chain(run, chain, files, submit_script(pipeline, chain, files), source.read_bytes())
+            for file in files:
+                click.echo(str(run.path(file.name)))
+            for number, file in zip(submit_chain(run, files) if submit else [], files, strict=submit):
+                click.echo(f"{file.job.name}: job {number}")
+    click.echo(str(render(folder, COMMAND)))

@@ -1,0 +1,137 @@
+"""The pipelines that `gantk slurm` writes, as data: which jobs, in which order, with which command lines.
+
+In a command line ``{model}`` and the like stand for the pipeline's inputs, which the batch file sets as variables, and
+``{run}`` for the job's run directory. What else a command is told comes from its own table of the settings file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHARD = "--shard auto"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One batch file.
+
+    Attributes:
+        name: unique within its pipeline; also the name of its table below [slurm].
+        line: the words after ``gantk --config SETTINGS``.
+        about: what it does, for a comment and the page.
+        run: the run directory below the chain's, "" for the chain's own.
+        split: whether it runs as an array whose tasks are shards.
+        gpu: whether it asks for the GPUs of the settings; the others compute nothing with a generator.
+        torchrun: whether the processes of one job work together, a GPU each.
+    """
+
+    name: str
+    line: str
+    about: str
+    run: str = ""
+    split: bool = False
+    gpu: bool = True
+    torchrun: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command as typed: the words before the first argument."""
+        words = self.line.split()
+        known = [word for word in words[:2] if not word.startswith(("{", "-"))]
+        return " ".join(known)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A chain of jobs, each of which starts when the one before has ended well.
+
+    Attributes:
+        inputs: the keys of [slurm] it needs, in the order in which they are asked for.
+        optional: keys it takes with their default.
+    """
+
+    about: str
+    jobs: tuple[Job, ...]
+    inputs: tuple[str, ...] = ("model",)
+    optional: tuple[tuple[str, str], ...] = ()
+
+
+def _merge(run: str = "", name: str = "merge") -> Job:
+    return Job(name, "merge {run}", "Join the shards.", run, gpu=False)
+
+
+def _split(name: str, line: str, about: str, run: str = "") -> Job:
+    return Job(name, f"{line} {SHARD} --output-dir {{run}}", about, run, split=True)
+
+
+_SAMPLES = "synthesize {model} --generate-prediction"
+
+PIPELINES: dict[str, Pipeline] = {
+    "synthesize": Pipeline(
+        "Samples of a generator: latents, images, predictions.",
+        (_split("synthesize", "synthesize {model}", "Sample the generator."), _merge()),
+    ),
+    "predict": Pipeline(
+        "Scores of the images of codes that exist.",
+        (
+            _split(
+                "predict",
+                "synthesize {model} --latent-codes-path {codes} --latent-space-type {space} --latents {space} "
+                "--generate-prediction --skip-image",
+                "Render and score the codes.",
+            ),
+            _merge(),
+        ),
+        ("model", "codes"),
+        (("space", "w"),),
+    ),
+    "boundaries": Pipeline(
+        "A boundary for every score.",
+        (
+            Job(
+                "train-boundary",
+                "train-boundary {latents} {scores} --output-dir {run}",
+                "Train the boundary of every score.",
+                gpu=False,
+            ),
+        ),
+        ("latents", "scores"),
+    ),
+    "rescore": Pipeline(
+        "Which attribute each boundary moves, and in which layer.",
+        (_split("rescore", "rescore {model} {boundaries}", "Rescore the boundaries."), _merge()),
+        ("model", "boundaries"),
+    ),
+    "higan": Pipeline(
+        "HiGAN from samples to scores: synthesize and predict, train every boundary, rescore.",
+        (
+            _split("synthesize", _SAMPLES, "Sample the generator and score the images.", "samples"),
+            _merge("samples", "merge-samples"),
+            Job(
+                "train-boundary",
+                "train-boundary {chain}/samples/w.npy {chain}/samples/attribute.npy --model {model} --output-dir {run}",
+                "Train the boundary of every score.",
+                "boundaries",
+                gpu=False,
+            ),
+            _split(
+                "rescore",
+                "rescore {model} {chain}/boundaries/boundary_list.txt",
+                "Rescore every boundary.",
+                "rescore",
+            ),
+            _merge("rescore", "merge-rescore"),
+        ),
+    ),
+}
+
+
+def job_names() -> list[str]:
+    """The names of the jobs of all pipelines."""
+    return list(dict.fromkeys(job.name for pipeline in PIPELINES.values() for job in pipeline.jobs))
+
+
+def input_names() -> list[str]:
+    """The inputs of all pipelines."""
+    names = [name for pipeline in PIPELINES.values() for name in pipeline.inputs]
+    return list(dict.fromkeys([*names, *(name for pipeline in PIPELINES.values() for name, _ in pipeline.optional)]))

@@ -1,0 +1,261 @@
+"""Batch files: what is written for which settings, what is refused, and the page of a chain. No scheduler is needed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_artifacts import module_at
+
+from gantk.cli.options import normalize_token
+from gantk.errors import UsageError
+from gantk.slurm.batch import batch_files, folder_of, submit_script
+from gantk.slurm.pipelines import PIPELINES
+from gantk.slurm.settings import read_settings
+
+Call = Callable[..., tuple[int, str, str]]
+INPUTS = {name: f"{name}.file" for pipeline in PIPELINES.values() for name in pipeline.inputs}
+BASE: dict[str, Any] = {"output-dir": "runs/x", **INPUTS}
+
+
+def written(pipeline: str = "synthesize", **keys: Any) -> dict[str, str]:
+    table = {**BASE, **{key.replace("_", "-"): value for key, value in keys.items()}}
+    chain = read_settings(pipeline, {"slurm": table}, "x.toml")
+    return {file.job.name: file.text for file in batch_files(pipeline, chain)}
+
+
+def options(text: str) -> list[str]:
+    return re.findall(r"^#SBATCH (.*)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_every_batch_file_is_a_script_and_calls_a_command_that_exists(pipeline: str, tmp_path: Path) -> None:
+    from gantk.cli.main import cli
+
+    for name, text in written(pipeline, gpus=2, nodes=2, container="/images/my gantk.sif").items():
+        path = tmp_path / f"{name}.sh"
+        path.write_text(text)
+        if shutil.which("bash"):
+            done = subprocess.run(["bash", "-n", path], capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, "")
+        job = next(job for job in PIPELINES[pipeline].jobs if job.name == name)
+        command: Any = cli
+        for word in job.command.split():
+            command = command.get_command(None, word)
+            assert command is not None, job.command
+        known = {normalize_token(option) for parameter in command.params for option in parameter.opts}
+        given = {word for word in job.line.split() if word.startswith("--")}
+        assert given <= known, f"gantk {job.command} has no {given - known}"
+        assert "{" not in text[text.index("gantk --config") :], "something was not filled in"
+
+
+def test_the_shipped_batch_files_are_what_the_command_writes(root: Path) -> None:
+    folder = root / "scripts" / "slurm"
+    expected = module_at(folder / "write.py").examples()
+    assert {path.name: path.read_text() for path in folder.glob("*.sbatch")} == expected, "run scripts/slurm/write.py"
+
+
+def test_nothing_is_asked_for_that_was_not_given() -> None:
+    texts = written()
+    assert options(texts["merge"]) == [
+        "--job-name=synthesize-merge",
+        "--output=runs/x/slurm/logs/merge-%j.log",
+        "--open-mode=append",
+        "--signal=B:USR1@120",
+        "--requeue",
+    ]
+    assert "--array=0-3" in options(texts["synthesize"])
+    assert not re.search("module|source|apptainer|OMP", "".join(texts.values()))
+
+
+def test_a_site_gets_what_it_wants() -> None:
+    texts = written(
+        partition="gpu", account="a", qos="q", time="1-00", gpus="a100:2", cpus=3, memory="9G", array=5, at_once=2,
+        warning=60, extra=["--constraint=x"], setup=["module load y"], venv="~/v", name="n", merge={"partition": "cpu"},
+    )  # fmt: skip
+    given = options(texts["synthesize"])
+    assert given == [
+        "--job-name=n-synthesize", "--partition=gpu", "--account=a", "--qos=q", "--time=1-00", "--array=0-4%2",
+        "--gres=gpu:a100:2", "--cpus-per-task=3", "--mem=9G", "--output=runs/x/slurm/logs/synthesize-%A_%a.log",
+        "--open-mode=append", "--signal=B:USR1@60", "--requeue", "--constraint=x",
+    ]  # fmt: skip
+    assert 'module load y\nsource "$HOME/v/bin/activate"\nexport OMP_NUM_THREADS' in texts["synthesize"]
+    merge = options(texts["merge"])
+    assert "--partition=cpu" in merge and not any("gres" in option or "array" in option for option in merge)
+
+
+def test_inputs_keep_their_variables_and_their_blanks() -> None:
+    text = written(model='$SCRATCH/my "church".pkl')["synthesize"]
+    assert 'MODEL="$SCRATCH/my \\"church\\".pkl"\n' in text
+    assert 'synthesize "$MODEL" --shard auto --output-dir "$RUN" &' in text
+
+
+def test_the_output_folder_is_expanded_for_slurm_expands_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRATCH", "/scratch/me")
+    text = written(output_dir="$SCRATCH/runs")["synthesize"]
+    assert "#SBATCH --output=/scratch/me/runs/slurm/logs/" in text and "RUN=/scratch/me/runs\n" in text
+
+
+def test_a_container_runs_the_command() -> None:
+    text = written(container="~/gantk.sif", container_command="podman run --rm")["synthesize"]
+    assert 'podman run --rm "$HOME/gantk.sif" gantk --config "$SETTINGS" synthesize "$MODEL"' in text
+
+
+def test_jobs_are_submitted_one_after_another() -> None:
+    chain = read_settings("higan", {"slurm": BASE}, "x.toml")
+    files = batch_files("higan", chain)
+    script = submit_script("higan", chain, files)
+    lines = [line for line in script.splitlines() if "sbatch" in line]
+    assert len(lines) == len(files) == 5 and folder_of(chain) == "runs/x/slurm"
+    assert "afterok" not in lines[0] and all('--dependency="afterok:$job"' in line for line in lines[1:])
+    assert "mkdir -p runs/x/slurm/logs" in script
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (None, r"has no \[slurm\] table: write the pipeline's model and output-dir"),
+        ({"output-dir": "x"}, "says no model: the pipeline needs model and output-dir"),
+        ({"model": "x"}, "says no output-dir"),
+        ({**BASE, "partitoin": "gpu"}, "unknown key 'partitoin'. Did you mean 'partition'"),
+        ({**BASE, "merge": {"tiem": "1"}}, r"\[slurm.merge\] of x.toml has an unknown key 'tiem'"),
+        ({**BASE, "merge": 3}, r"write \[slurm.merge\]"),
+        ({**BASE, "partition": {"a": 1}}, "a table 'partition'"),
+        ({**BASE, "array": 0}, "array = 0 is too small: 1 or more"),
+        ({**BASE, "array": "many"}, "array = 'many': a whole number"),
+        ({**BASE, "at-once": -1}, "at-once = -1"),
+        ({**BASE, "partition": "gpu\n#SBATCH --x"}, "line break in partition"),
+        ({**BASE, "time": "two hours"}, "time = 'two hours' is not understood"),
+        ({**BASE, "setup": 3}, "setup = 3: a list of lines"),
+        ({**BASE, "extra": ["constraint=a100"]}, "extra has 'constraint=a100'"),
+        ({**BASE, "venv": "a", "container": "b"}, "both venv and container"),
+        ({**BASE, "model": True}, "model = True: a text"),
+    ],
+)
+def test_wrong_settings_are_refused(table: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        read_settings("synthesize", {} if table is None else {"slurm": table}, "x.toml")
+    assert "\n" not in str(caught.value)
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+SETTINGS = '[slurm]\nmodel = "demo"\noutput-dir = "runs/c"\narray = 3\n[synthesize]\nnum = 12\n'
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.toml").write_text(SETTINGS)
+    return tmp_path / "runs" / "c" / "slurm"
+
+
+def test_a_chain_is_written_beside_its_settings(settings: Path, gantk_command: Call) -> None:
+    for _ in range(2):  # written again without being asked about
+        code, out, err = gantk_command("slurm", "synthesize", "--config", "c.toml")
+        assert (code, err) == (0, "")
+    assert out.split() == [f"runs/c/slurm/{name}" for name in ("1-synthesize.sbatch", "2-merge.sbatch", "slurm.html")]
+    assert (settings / "settings.toml").read_text() == SETTINGS and (settings / "logs").is_dir()
+    assert (settings / "submit.sh").stat().st_mode & 0o100
+    assert "Written by `gantk slurm synthesize --config c.toml`." in (settings / "1-synthesize.sbatch").read_text()
+    code, out, err = gantk_command("report", "runs/c/slurm")
+    assert (code, err) == (0, "") and "was not submitted" in (settings / "slurm.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("syntesize", "--config", "c.toml"), "'syntesize' is not one of"),
+        (("synthesize",), "Missing option '--config'"),
+        (("synthesize", "--config", "none.toml"), "There is no file 'none'"),
+        (("synthesize", "--config", "c.toml", "--status"), "There is no chain in runs/c/slurm"),
+        (("synthesize", "--config", "c.toml", "--status", "--submit"), "exclude each other"),
+        (("rescore", "--config", "c.toml"), "says no boundaries"),
+    ],
+)
+def test_usage(settings: Path, gantk_command: Call, words: tuple[str, ...], message: str) -> None:
+    code, out, err = gantk_command("slurm", *words)
+    assert (code, out) == (2, "") and message in err and err.count("\n") == 1, err
+    assert not settings.exists()
+
+
+def test_submitting_where_slurm_is_not(settings: Path, gantk_command: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(settings))
+    code, _, err = gantk_command("slurm", "synthesize", "--config", "c.toml", "--submit")
+    assert code == 1 and "Slurm's sbatch was not found on this machine" in err and err.count("\n") == 1
+
+
+STUB = """#!/bin/sh
+echo "$0 $*" >> "$(dirname "$0")/calls"
+case "$0" in
+*/sbatch) case "$*" in *merge*) [ -f "$(dirname "$0")/refuse" ] && { echo "Invalid account" >&2; exit 1; };; esac
+    echo "7$(wc -l < "$(dirname "$0")/calls" | tr -d ' ');cluster";;
+*/squeue) echo "71_0|COMPLETED"; echo "71_1|RUNNING"; echo "71_2|PENDING";;
+esac
+"""
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand-ins for slurm's programs, which note how they are called."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("sbatch", "squeue", "scancel"):
+        (folder / name).write_text(STUB)
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+def test_a_chain_is_submitted_and_asked_about(settings: Path, programs: Path, gantk_command: Call) -> None:
+    code, out, err = gantk_command("slurm", "synthesize", "--config", "c.toml", "--submit")
+    assert (code, err) == (0, "") and "synthesize: job 71\nmerge: job 72\n" in out
+    calls = (programs / "calls").read_text()
+    assert "--kill-on-invalid-dep=yes --dependency=afterok:71" in calls
+    code, _, err = gantk_command("slurm", "synthesize", "--config", "c.toml", "--submit")
+    assert code == 2 and "is in the queue (job 71, synthesize, is running)" in err
+    code, _, err = gantk_command("slurm", "synthesize", "--config", "c.toml", "--status")
+    assert (code, err) == (0, "")
+    page = (settings / "slurm.html").read_text()
+    assert "1 completed, 1 pending, 1 running" in page and "waits for its turn" in page
+
+
+def test_half_a_chain_does_not_wait(settings: Path, programs: Path, gantk_command: Call) -> None:
+    (programs / "refuse").touch()
+    code, _, err = gantk_command("slurm", "synthesize", "--config", "c.toml", "--submit")
+    assert code == 1 and "Slurm refused runs/c/slurm/2-merge.sbatch (Invalid account)" in err
+    assert "scancel 71" in (programs / "calls").read_text()
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_merges_what_the_shards_took(settings: Path, gantk_command: Call) -> None:
+    gantk_command("slurm", "synthesize", "--config", "c.toml")
+    words = ("--config", "c.toml", "synthesize", "demo", "--skip-image", "--batch-size", "2", "--chunk", "2")
+    assert gantk_command(*words, "--shard", "0/3", "-o", "runs/c")[0] == 0
+    assert gantk_command("report", "runs/c/slurm")[0] == 0
+    page = (settings / "slurm.html").read_text()
+    assert "1 of 3 parts are complete" in page and "2 of 2" in page
+    manifest = settings.parent / "synthesize.0-of-3.run.json"
+    complete = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**complete, "state": "failed", "error": "GantkError: <The disk> is full."}))
+    gantk_command("report", "runs/c/slurm")
+    page = (settings / "slurm.html").read_text()
+    assert "failed: GantkError: &lt;The disk&gt; is full. The jobs after it do not start." in page
+    manifest.write_text("{")
+    assert gantk_command("report", "runs/c/slurm")[0] == 0
+    assert "synthesize.0-of-3.run.json cannot be read" in (settings / "slurm.html").read_text()
+    manifest.write_text(json.dumps(complete))
+    for shard in ("1/3", "2/3"):
+        assert gantk_command(*words, "--shard", shard, "-o", "runs/c")[0] == 0
+    assert gantk_command("merge", "runs/c")[0] == 0
+    assert gantk_command("report", "runs/c/slurm")[0] == 0
+    page = (settings / "slurm.html").read_text()
+    assert "The chain is <strong>complete</strong>" in page and "times the mean" in page and "from first start" in page
