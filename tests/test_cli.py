@@ -367,6 +367,9 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert options.resolve_device("auto") == "cuda" and options.resolve_device("cuda:1") == "cuda:1"
     with pytest.raises(UsageError, match="this machine has 2 GPUs"):
         options.resolve_device("cuda:2")
+    monkeypatch.setenv("LOCAL_RANK", "1")  # torchrun's second process on this machine
+    assert options.resolve_device("auto") == options.resolve_device("cuda") == "cuda:1"
+    assert options.resolve_device("cuda:0") == "cuda:0"
 
 
 def test_a_closed_pipe_is_no_error() -> None:

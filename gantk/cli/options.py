@@ -6,6 +6,7 @@ A command is `@click.command(...)` with these decorators; `--config` and `--debu
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -174,13 +175,16 @@ def image_options(*more: str, help: str = "Of the images on disk.") -> Decorator
 
 
 def resolve_device(name: str) -> str:
-    """Return the device that ``--device`` names, "auto" resolved.
+    """Return the device that ``--device`` names, "auto" resolved; under torchrun each process of a node has its own GPU.
 
     Raises:
         UsageError: no such device on this machine.
     """
     import torch
 
+    rank = os.environ.get("LOCAL_RANK", "")
+    if name in ("auto", "cuda") and rank.isdecimal() and torch.cuda.is_available():
+        return f"cuda:{int(rank) % torch.cuda.device_count()}"
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
