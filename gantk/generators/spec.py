@@ -97,12 +97,18 @@ class GeneratorSpec:
 
 @dataclass(frozen=True)
 class State:
-    """Synthesis interrupted just before layer `index`: the map, the image so far, a residual block's shortcut."""
+    """Synthesis interrupted just before layer `index`: the map, the image so far, a residual block's shortcut.
+
+    `statistics` are, by layer index, the mean and the inverse deviation [N, C] that a family with instance
+    normalisation found in the maps it passed. Those of layers still to come take the place of the maps' own, so that an
+    edit of a part of a map has no influence on the rest of it.
+    """
 
     index: int
     x: Tensor | None
     image: Tensor | None = None
     shortcut: Tensor | None = None
+    statistics: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

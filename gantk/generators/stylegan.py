@@ -99,16 +99,21 @@ class Epilogue(nn.Module):
             self.register_buffer("noise_const", torch.randn(resolution, resolution))
         self.noise_const: Tensor
 
-    def forward(self, x: Tensor, style_NS: Tensor, noise: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, style_NS: Tensor, noise: Tensor | None, statistics: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The map, and the mean and inverse deviation [N, C] it was normalised by: its own, or the given ones."""
         shift = self.bias[:, None, None]
         if noise is not None:
             shift = shift + noise * self.noise_weight[:, None, None]
         x = leaky(x + shift, inplace=True)
-        x = x - x.mean((2, 3), keepdim=True)
+        mean_NC = x.mean((2, 3)) if statistics is None else statistics[0]
+        x = x - mean_NC[:, :, None, None]
         scale_NC, offset_NC = style_NS.chunk(2, 1)
-        deviation_NC = torch.rsqrt(x.square().mean((2, 3)) + EPSILON)
+        deviation_NC = torch.rsqrt(x.square().mean((2, 3)) + EPSILON) if statistics is None else statistics[1]
         factor_NC = deviation_NC * (scale_NC + 1)
-        return torch.addcmul(offset_NC[:, :, None, None], x, factor_NC[:, :, None, None])
+        y = torch.addcmul(offset_NC[:, :, None, None], x, factor_NC[:, :, None, None])
+        return y, (mean_NC, deviation_NC)
 
 
 class StyleGAN(Generator):
@@ -169,7 +174,7 @@ class StyleGAN(Generator):
         maps: dict[str, Tensor] = {}
         n = codes[0].shape[0]
         start = start or State(0, cast(Tensor, self.synthesis.const).unsqueeze(0).expand(n, -1, -1, -1))
-        x, image = start.x, start.image
+        x, image, statistics = start.x, start.image, dict(start.statistics)
         blending = growth(self.config, options.lod)
         end = len(self.layers) if stop is None else stop
         for layer in self.layers[start.index : end]:
@@ -191,10 +196,11 @@ class StyleGAN(Generator):
                 x = conv(x, part.weight, part.scale, up=up, delta=delta)
                 if up:
                     x = fir(x, self.config.blur_filter, (len(self.config.blur_filter) // 2,) * 2)
-            x = part(x, codes[self._style_index[layer.index]], self._noise(part, layer, options, n))
+            style_NS, noise = codes[self._style_index[layer.index]], self._noise(part, layer, options, n)
+            x, statistics[layer.index] = part(x, style_NS, noise, statistics.get(layer.index))
             if layer.name in taps:
                 maps[layer.name] = x
-        return (image if stop is None else None), maps, State(end, x, image)
+        return (image if stop is None else None), maps, State(end, x, image, statistics=statistics)
 
     def _noise(self, part: Epilogue, layer: Layer, options: Options, n: int) -> Tensor | None:
         if not self.config.use_noise or (isinstance(options.noise, str) and options.noise == "none"):

@@ -22,7 +22,7 @@ from gantk.checkpoints.unpickle import open_bytes
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.files import write_atomic
 from gantk.generators.base import Generator
-from gantk.generators.probe import Probe, mismatch, probe
+from gantk.generators.probe import Probe, mismatch, probe, probe_of
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
 
@@ -57,7 +57,7 @@ def save_encoder(
         "format": FORMAT,
         "version": VERSION,
         "config": encoder.config.to_dict(),
-        "probe": probe(generator),
+        "probe": probe_of(generator),
         "meta": dict(meta),
     }
     tensors = {
@@ -130,7 +130,7 @@ def check_encoder(loaded: EncoderFile, generator: Generator, force: bool = False
         from gantk.checkpoints.load import build_generator, read_checkpoint
 
         theirs = probe(build_generator(read_checkpoint(loaded.name)))
-    difference = None if theirs is None else mismatch(theirs, probe(generator))
+    difference = None if theirs is None else mismatch(theirs, probe_of(generator))
     if difference is not None:
         raise GantkError(
             f"the encoder {loaded.name} was trained for another generator ({difference}): use that one, or --force it"

@@ -274,8 +274,8 @@ class Training:
         torch.save(content, buffer)
         return buffer.getvalue()
 
-    def load(self, path: Path) -> None:
-        """Continue from a checkpoint.
+    def load(self, path: Path | io.BytesIO) -> None:
+        """Continue from a checkpoint, a file or its bytes.
 
         Raises:
             GantkError: damaged, or of a training with other settings.

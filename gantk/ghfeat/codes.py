@@ -1,0 +1,212 @@
+"""Encoded images as arrays: one per styled layer, packed side by side, or as the original lays them out.
+
+Legend: N images, E styled layers of widths C_l, S their sum, L rows, M the largest width.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.errors import GantkError, UsageError
+from gantk.files import load_npy, write_atomic
+from gantk.generators.base import Generator
+from gantk.generators.probe import Probe, mismatch, probe_of
+from gantk.ghfeat.calibration import style_layout
+
+FORMAT = "gantk-codes"
+VERSION = 1
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Styles of N images.
+
+    Attributes:
+        styles: E arrays [N, C_l], coarsest first.
+        rows: the row of `wp` behind each.
+        names: of the images.
+        probe: of the generator they are for.
+        meta: the encoder, its hash, and whatever else belongs to them.
+    """
+
+    styles: tuple[Array, ...]
+    rows: tuple[int, ...]
+    names: tuple[str, ...] = ()
+    probe: Probe | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.styles[0])
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return tuple(style.shape[1] for style in self.styles)
+
+    @property
+    def packed(self) -> Array:
+        """[N, S]."""
+        return np.concatenate(self.styles, 1)
+
+    def tensors(self, device: Any = "cpu", pick: Sequence[int] | None = None) -> tuple[Tensor, ...]:
+        """The styles as `Generator.synthesize` takes them; of some images only."""
+        chosen = slice(None) if pick is None else list(pick)
+        return tuple(torch.from_numpy(np.ascontiguousarray(style[chosen])).to(device) for style in self.styles)
+
+
+def tile(styles: Sequence[Array]) -> Array:
+    """The original's array [N, E, M]: narrower layers repeated until they fill the width of the widest.
+
+    Raises:
+        UsageError: a width that does not divide the widest; the original has no layout for that.
+    """
+    widest = max(style.shape[1] for style in styles)
+    if any(widest % style.shape[1] for style in styles):
+        raise UsageError(
+            f"styles of widths {sorted({style.shape[1] for style in styles})} cannot be repeated to {widest}: leave "
+            "--tiled out"
+        )
+    return np.stack([np.tile(style, (1, widest // style.shape[1])) for style in styles], 1)
+
+
+def untile(array_NEM: Array, widths: Sequence[int]) -> tuple[Array, ...]:
+    """The styles in the original's array: the first C_l numbers of each layer."""
+    return tuple(np.ascontiguousarray(array_NEM[:, index, :width]) for index, width in enumerate(widths))
+
+
+def save_codes(path: Path, codes: Codes) -> Path:
+    """Write codes as safetensors: `styles.00`, `styles.01`, ... and a JSON header."""
+    from safetensors.numpy import save
+
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "rows": list(codes.rows),
+        "names": list(codes.names),
+        "probe": codes.probe,
+        "meta": dict(codes.meta),
+    }
+    arrays = {f"styles.{i:02d}": np.ascontiguousarray(style) for i, style in enumerate(codes.styles)}
+    return write_atomic(path, save(arrays, {"gantk": json.dumps(header)}))
+
+
+def load_codes(path: str | Path, generator: Generator, force: bool = False) -> Codes:
+    """Codes of a generator: what `gantk ghfeat extract` or `gantk invert` wrote, or the original's ghfeat.npy.
+
+    An .npy may be [N, E, M] as the original lays it out (repeated or not), or packed [N, S]; a wp [N, L, D] is taken
+    as such, and its styles are computed.
+
+    Raises:
+        GantkError: damaged, no codes, or of another generator.
+    """
+    path = Path(path)
+    widths, rows = style_layout(generator)
+    if path.suffix == ".npy":
+        return Codes(_styles_of(load_npy(path), path, widths, generator), rows)
+    header, arrays = _read(path)
+    styles = tuple(arrays[key] for key in sorted(arrays))
+    if tuple(style.shape[-1] for style in styles) != widths:
+        raise GantkError(
+            f"{path} holds styles of {sum(style.shape[-1] for style in styles)} numbers, and this generator takes "
+            f"{sum(widths)}: they belong to another"
+        )
+    theirs = header.get("probe")
+    if theirs is not None and not force:
+        difference = mismatch(theirs, probe_of(generator))
+        if difference is not None:
+            raise GantkError(f"the codes of {path} are for another generator ({difference}); use that one, or --force")
+    return Codes(styles, rows, tuple(map(str, header.get("names", ()))), theirs, header.get("meta", {}))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    from gantk.checkpoints.native import read_header
+
+    header = read_header(path, FORMAT, "codes of images")
+    try:
+        arrays = load_file(str(path))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise GantkError(f"{path} is damaged: {error}") from error
+    shapes = {len(array) for array in arrays.values() if array.ndim == 2}
+    if len(shapes) != 1 or any(array.ndim != 2 for array in arrays.values()):
+        raise GantkError(f"{path} is damaged: its arrays do not have one row per image")
+    return header, {key: array.astype(np.float32, copy=False) for key, array in arrays.items()}
+
+
+def _styles_of(array: Any, path: Path, widths: Sequence[int], generator: Generator) -> tuple[Array, ...]:
+    array = np.asarray(array, dtype=np.float32)
+    spec, total = generator.spec, sum(widths)
+    if array.ndim == 2 and array.shape[1] == total:
+        return tuple(np.split(array, np.cumsum(widths)[:-1], 1))
+    if array.ndim == 3 and array.shape[1:] == (len(widths), max(widths)):
+        return untile(array, widths)
+    if array.ndim == 3 and array.shape[1:] == (spec.num_layers, spec.wp_dim):
+        with torch.no_grad():
+            styles = generator.styles(torch.from_numpy(array).to(generator.device))
+        return tuple(style.cpu().numpy() for style in styles)
+    raise GantkError(
+        f"{path} has the shape {array.shape}; codes of this generator are [N, {total}], "
+        f"[N, {len(widths)}, {max(widths)}], or wp [N, {spec.num_layers}, {spec.wp_dim}]"
+    )
+
+
+# --- levels ----------------------------------------------------------------------------------------------------------
+
+
+def levels_to_rows(levels: str, num_rows: int) -> list[int]:
+    """Rows of wp from GH-Feat's levels, which count from the image side: level = L - 1 - row. `0-1,4` as for layers.
+
+    Raises:
+        UsageError: no such list, or a level out of range.
+    """
+    from gantk.latents import parse_layers
+
+    try:
+        found = parse_layers(levels, num_rows)
+    except UsageError as error:
+        raise UsageError(
+            f"the levels {levels!r} cannot be taken: {error} (levels count from the image: 0 is the finest, "
+            f"{num_rows - 1} the coarsest)"
+        ) from error
+    return sorted(num_rows - 1 - level for level in found)
+
+
+def choose_rows(layers: str | None, levels: str | None, num_rows: int) -> tuple[list[int], str]:
+    """Rows from --layers or --levels (only one may be given), and a sentence that says both; default: all.
+
+    Raises:
+        UsageError: both were given, or one cannot be understood.
+    """
+    from gantk.latents import parse_layers
+
+    if layers is not None and levels is not None:
+        raise UsageError("--layers counts from the coarsest row and --levels from the finest: give one of them.")
+    rows = levels_to_rows(levels, num_rows) if levels is not None else list(parse_layers(layers, num_rows))
+    named = [num_rows - 1 - row for row in reversed(rows)]
+    return rows, f"layers {_ranges(rows)} (levels {_ranges(named)} of GH-Feat)"
+
+
+def _ranges(values: Sequence[int]) -> str:
+    parts: list[list[int]] = []
+    for value in values:
+        if parts and value == parts[-1][1] + 1:
+            parts[-1][1] = value
+        else:
+            parts.append([value, value])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts) or "none"
+
+
+def entries_of(rows: Sequence[int], row_of: Sequence[int]) -> list[int]:
+    """The styled layers that rows feed."""
+    return [entry for entry, row in enumerate(row_of) if row in set(rows)]

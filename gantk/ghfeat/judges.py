@@ -1,0 +1,95 @@
+"""The discriminator an encoder is trained against: the one that belongs to the generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from gantk.checkpoints.load import fill, read_discriminator
+from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
+from gantk.errors import GantkError, UsageError
+from gantk.generators.base import Generator
+
+ENDING = "-discriminator.safetensors"
+
+
+def load_discriminator(name: str, generator: Generator) -> nn.Module:
+    """A discriminator for fine-tuning, in float32.
+
+    Args:
+        name: a TensorFlow pickle (its D is taken), a file of scripts/train_generator.py, the name of a bundled
+            generator, or `new`: random weights, for a network whose own was not kept.
+
+    Raises:
+        UsageError: there is none of that name. GantkError: it cannot be read, or judges images of another size.
+    """
+    if name == "new":
+        return _new(generator)
+    path = Path(name)
+    if not path.is_file():
+        path = weights_folder() / (ALIASES.get(name, name) + ENDING)
+        if not path.is_file():
+            raise UsageError(
+                f"There is no discriminator {name!r}: give a TensorFlow pickle with one, or `--discriminator new` for "
+                "random weights, or `--adversarial 0` to train without."
+            )
+        check_sum(path)
+    return _of_file(path, generator)
+
+
+def _of_file(path: Path, generator: Generator) -> nn.Module:
+    if path.suffix == ".safetensors":
+        network = _of_safetensors(path)
+    else:
+        checkpoint = read_discriminator(path)
+        if checkpoint.family == "stylegan2-discriminator":
+            from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
+
+            network = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig.from_dict(checkpoint.config))
+        else:
+            from gantk.generators.progressive_discriminator import (
+                ProgressiveDiscriminator,
+                ProgressiveDiscriminatorConfig,
+            )
+
+            network = ProgressiveDiscriminator(ProgressiveDiscriminatorConfig.from_dict(checkpoint.config))
+        fill(network, checkpoint)
+    size = network.config.resolution  # type: ignore[union-attr]
+    if size != generator.spec.resolution:
+        raise GantkError(
+            f"the discriminator of {path} judges images of {size} pixels, and the generator makes "
+            f"{generator.spec.resolution}: it belongs to another network"
+        )
+    return network
+
+
+def _of_safetensors(path: Path) -> nn.Module:
+    """The half-precision file that the training of the bundled generator leaves."""
+    import json
+
+    from safetensors import SafetensorError, safe_open
+
+    from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
+
+    try:
+        with safe_open(path, "pt") as file:
+            config = json.loads((file.metadata() or {})["config"])
+            names = file.keys()
+            state = {name: file.get_tensor(name).float() for name in names}
+        network = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig.from_dict(config))
+        network.load_state_dict(state)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise GantkError(f"{path} holds no discriminator that gantk can read ({error})") from error
+    return network
+
+
+def _new(generator: Generator) -> nn.Module:
+    from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
+
+    size, channels = generator.spec.resolution, []
+    while len(channels) < size.bit_length() - 2:
+        channels.append(max(layer.channels for layer in generator.layers if layer.resolution == 4 << len(channels)))
+    return StyleGAN2Discriminator(
+        StyleGAN2DiscriminatorConfig(size, tuple(channels), generator.spec.image_channels, group=4)
+    )

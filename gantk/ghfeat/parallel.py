@@ -1,0 +1,29 @@
+"""Processes of a training that torchrun started, or the one there is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def processes(device: str) -> Iterator[tuple[int, str]]:
+    """Join torchrun's processes; gives this one's rank and its device (a GPU of its own where there are GPUs)."""
+    import torch
+    import torch.distributed as dist
+
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1 or not dist.is_available():
+        yield 0, device
+        return
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    on_gpu = device != "cpu" and torch.cuda.is_available()
+    if on_gpu:
+        device = f"cuda:{local % torch.cuda.device_count()}"
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield dist.get_rank(), device if on_gpu else "cpu"
+    finally:
+        dist.destroy_process_group()
