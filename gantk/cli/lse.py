@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gantk.cli.lse_evaluate import evaluate
+from gantk.cli.lse_fewshot import fewshot
 from gantk.cli.lse_train import train
 from gantk.cli.options import examples
 
@@ -26,7 +28,7 @@ def command() -> None:
     pass
 
 
-for child in (train,):
+for child in (train, fewshot, evaluate):
     command.add_command(child)
 
 

@@ -7,8 +7,6 @@ Shape legend: N samples, Z width of z, L rows of wp, D width of a row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -18,13 +16,17 @@ from gantk.generators.base import Generator, Truncation
 
 @dataclass(frozen=True, eq=False)
 class CodeStream:
-    """Codes of seed `seed`; `mixed` draws a z per row; `label` is a class for all, None a seeded class each."""
+    """Codes of seed `seed`; `mixed` draws a z per row; `label` is a class for all, None a seeded class each.
+
+    `offset` is the number of the stream's first sample: images that no other stream of the seed has.
+    """
 
     generator: Generator
     seed: int = 0
     truncation: Truncation | None = None
     mixed: bool = False
     label: int | None = None
+    offset: int = 0
 
     def __post_init__(self) -> None:
         spec = self.generator.spec
@@ -37,13 +39,13 @@ class CodeStream:
     def z(self, start: int, stop: int) -> Tensor:
         """z of samples start .. stop - 1: [N, Z], or [N, L, Z] when mixed."""
         rows = self.generator.spec.num_layers if self.mixed else 1
-        z = self.generator.sample_z((stop - start) * rows, seed=self.seed, start=start * rows)
+        z = self.generator.sample_z((stop - start) * rows, seed=self.seed, start=(self.offset + start) * rows)
         return z.unflatten(0, (stop - start, rows)) if self.mixed else z
 
     def labels(self, start: int, stop: int) -> Tensor | None:
         """Classes [N] of a conditional network."""
         if self.label is None:
-            return self.generator.sample_label(stop - start, seed=self.seed, start=start)
+            return self.generator.sample_label(stop - start, seed=self.seed, start=self.offset + start)
         return torch.full((stop - start,), self.label, dtype=torch.int64, device=self.generator.device)
 
     def wp(self, start: int, stop: int) -> Tensor:
@@ -53,10 +55,6 @@ class CodeStream:
     def from_z(self, z: Tensor, label_N: Tensor | None = None) -> Tensor:
         """wp of z [N, Z] or [N, L, Z], truncated as the stream is; differentiable."""
         return wp_of(self.generator, z, self.truncation, label_N)
-
-    def arguments(self) -> dict[str, Any]:
-        """What identifies the codes, for the arguments of a run."""
-        return {"seed": self.seed, "mixed": self.mixed, "label": self.label}
 
 
 def wp_of(generator: Generator, z: Tensor, truncation: Truncation | None, label_N: Tensor | None = None) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ import numpy.typing as npt
 import torch
 
 from gantk.errors import UsageError
+from gantk.generators.base import Generator
 from gantk.lse.codes import CodeStream
 from gantk.lse.metrics import Scores, bootstrap, confusion, scores
 from gantk.lse.teachers import Teacher
 from gantk.predictors.grids import resize_grid
+from gantk.predictors.head_files import load_head
 from gantk.predictors.heads import Head, class_map
 from gantk.runs import CONCATENATE, Run, progress
 
@@ -66,14 +69,15 @@ def evaluate(run: Run, subjects: Sequence[Subject], num: int, batch: int, chunk:
             for index, (start, stop) in zip(missing, bounds, strict=True):
                 parts = []
                 for first in range(start, stop, batch):
-                    parts.append(_batch(subject, first, min(first + batch, stop)))
+                    parts.append(score_batch(subject, first, min(first + batch, stop)))
                 ledger.write(index, {subject.array: np.concatenate(parts)})
                 bar.update(stop - start)
         run.assemble(ledger, {subject.array: "confusion matrix of each image and head"})
 
 
 @torch.inference_mode()
-def _batch(subject: Subject, start: int, stop: int) -> Array:
+def score_batch(subject: Subject, start: int, stop: int) -> Array:
+    """Confusion matrices [N, B, K, K] of samples start .. stop - 1."""
     generator = subject.stream.generator
     wp = subject.stream.wp(start, stop)
     image, maps = generator.trace(wp, subject.taps)
@@ -101,6 +105,29 @@ def summary(confusion_NKK: Array, teacher: Teacher, seed: int) -> dict[str, Any]
     }
 
 
+def find_heads(paths: Sequence[str], generator: Generator, force: bool = False) -> dict[str, Head]:
+    """Heads by name from files and folders (of heads, or of a training).
+
+    Raises:
+        UsageError: a folder has none, or two heads have one name.
+    """
+    found: dict[str, Head] = {}
+    for text in paths:
+        path = Path(text)
+        files = [path]
+        if path.is_dir():
+            folder = path / "heads" if (path / "heads").is_dir() else path
+            files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.pth")])
+            if not files:
+                raise UsageError(f"{path} has no heads in it: give a file or the directory of `gantk lse train`.")
+        for file in files:
+            name = file.stem if file.stem not in found else f"{path.name}/{file.stem}"
+            if name in found:
+                raise UsageError(f"Two heads are called {name}: rename one of the files.")
+            found[name] = load_head(file, generator, force)
+    return found
+
+
 def relative(values: Sequence[float]) -> list[float]:
     """(value - best) / best in percent, as the paper's tables have it in parentheses."""
     best = max(values)
@@ -118,7 +145,7 @@ def segmenter_on_renders(teacher: Teacher, generator: Any, num: int = 500, seed:
         drawn = render(*scene)
         found = teacher.logits(generator, drawn.image_NCHW[:0], drawn.image_NCHW, drawn.image_NCHW.shape[-1])
         target = drawn.mask_NKHW.argmax(1).to(torch.uint8).numpy()
-        parts.append(confusion(class_map(found).numpy(), target, target_classes(drawn)))
+        parts.append(confusion(class_map(found).numpy(), target, int(drawn.mask_NKHW.shape[1])))
     found_scores = scores(np.concatenate(parts), with_first=True)
     return {
         "paper_miou": found_scores.paper_miou,
@@ -126,10 +153,6 @@ def segmenter_on_renders(teacher: Teacher, generator: Any, num: int = 500, seed:
         "accuracy": found_scores.accuracy,
         "num": num,
     }
-
-
-def target_classes(drawn: Any) -> int:
-    return int(drawn.mask_NKHW.shape[1])
 
 
 @torch.inference_mode()

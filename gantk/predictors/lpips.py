@@ -1,10 +1,10 @@
-"""LPIPS (Zhang et al. 2018), version 0.1, as a predictor: its feature maps make `perceptual_distance` that of the paper.
+"""LPIPS (Zhang et al. 2018), version 0.1, as a predictor: with its feature maps `perceptual_distance` is the paper's.
 
 Shape legend: N images, C channels, H x W pixels or places.
 
-Two files hold it, neither of which ships. The backbone is torchvision's, under its published name, in $GANTK_PREDICTORS,
-./predictors, gantk's folder or torch's cache; the linear heads come with the package `lpips` (pip install
-'gantk[lpips]'), or lie beside the backbone as lpips_alex.pth or lpips_vgg.pth. Both are only read, never run.
+Two files hold it, neither of which ships. The backbone is torchvision's, under its published name, in
+$GANTK_PREDICTORS, ./predictors, gantk's folder or torch's cache; the linear heads come with the package `lpips` (pip
+install 'gantk[lpips]'), or lie beside the backbone as lpips_alex.pth or lpips_vgg.pth. Both are only read, never run.
 """
 
 from __future__ import annotations
