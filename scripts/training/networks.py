@@ -44,14 +44,20 @@ def enter_silently(settings: Settings, generators: list[Generator], discriminato
         discriminator.get_parameter(f"b{resolution}.conv1.weight").data.zero_()
 
 
-def painter(generator: Generator, resolution: int, compiled: bool = False) -> Callable[[Tensor], Tensor]:
-    """wp -> image at the stage's resolution; at a lower one what its ToRGB shows."""
+def painter(
+    generator: Generator, resolution: int, compiled: bool = False, autocast: bool = False
+) -> Callable[[Tensor], Tensor]:
+    """wp -> image at the stage's resolution, float32; at a lower one what its ToRGB shows.
+
+    `autocast`: convolutions in bfloat16, for families that have no half precision of their own.
+    """
     tap = f"{resolution}x{resolution}/torgb"
 
     def paint(wp: Tensor) -> Tensor:
-        if resolution == generator.spec.resolution:
-            return generator.synthesize(wp)
-        return generator.trace(wp, [tap], image=False)[1][tap]
+        with torch.autocast(wp.device.type, torch.bfloat16, enabled=autocast):
+            if resolution == generator.spec.resolution:
+                return generator.synthesize(wp).float()
+            return generator.trace(wp, [tap], image=False)[1][tap].float()
 
     return torch.compile(paint) if compiled else paint
 

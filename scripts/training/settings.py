@@ -27,6 +27,7 @@ class Settings:
         classes: equal parts of the time of day that a conditional generator is told.
         r1_gamma: (resolution, weight).
         generator_rate: learning rate of the generator where it is not `learning_rate`.
+        momentum: of the generator (Adam's first beta).
         decay_from: of all images; the rates then fall linearly to a tenth.
         ema_images: half-life of the average.
         reading_weight: of the factor critic's lessons; 0 for none.
@@ -49,6 +50,7 @@ class Settings:
     classes: int = 0
     learning_rate: float = 0.002
     generator_rate: float | None = None
+    momentum: float = 0.0
     decay_from: float = 0.82
     r1_gamma: tuple[tuple[int, float], ...] = ((16, 0.1), (32, 0.2), (64, 0.06))
     r1_every: int = 16
@@ -68,9 +70,9 @@ def _stylegan2() -> Settings:
 def _pupil(family: str, generator: dict[str, Any], **more: Any) -> Settings:
     """What the generators of 32 x 32 pixels have in common."""
     base = Settings(
-        family=family, generator={"z_dim": CODE_DIM, **generator}, batch=16, stages=((32, 60_000),), mixing=0.0,
-        ema_images=3_000.0, reading_weight=0.0, guide_only=25_000, guide_weight=5.0, decay_from=0.8,
-        half_generator=False,
+        family=family, generator={"z_dim": CODE_DIM, **generator}, batch=16, stages=((32, 50_000),), mixing=0.0,
+        ema_images=3_000.0, reading_weight=0.0, guide_only=30_000, guide_weight=5.0, decay_from=0.8,
+        momentum=0.5,
     )  # fmt: skip
     return replace(base, **more)
 
@@ -78,9 +80,10 @@ def _pupil(family: str, generator: dict[str, Any], **more: Any) -> Settings:
 def _stylegan3() -> Settings:
     plan = {
         "num_layers": 5, "num_critical": 1, "first_stopband": 2**1.6, "last_stopband_rel": 2**0.1, "margin": 3,
-        "filter_size": 4, "channel_base": 640, "channel_max": 128,
+        "filter_size": 4, "channel_base": 512, "channel_max": 80, "conv_clamp": None,
     }  # fmt: skip
-    return _pupil("stylegan3", {"w_dim": 64, "mapping_layers": 2, **plan}, generator_rate=0.0025)
+    more = {"generator_rate": 0.0025, "half_generator": False}
+    return _pupil("stylegan3", {"w_dim": 64, "mapping_layers": 2, **plan}, **more)
 
 
 def _biggan() -> Settings:
@@ -91,12 +94,12 @@ def _biggan() -> Settings:
 
 
 def _pggan() -> Settings:
-    return _pupil("pggan", {"channels": (96, 96, 64, 48)}, stages=((8, 5_000), (16, 12_000), (32, 60_000)))
+    return _pupil("pggan", {"channels": (96, 96, 64, 48)}, stages=((8, 5_000), (16, 12_000), (32, 50_000)))
 
 
 def _stylegan() -> Settings:
     widths = {"channels": (96, 96, 64, 48), "w_dim": 64, "mapping_layers": 4, "mapping_width": 64}
-    return _pupil("stylegan", widths, stages=((8, 5_000), (16, 12_000), (32, 60_000)))
+    return _pupil("stylegan", widths, stages=((8, 5_000), (16, 12_000), (32, 50_000)))
 
 
 FAMILIES: dict[str, Callable[[], Settings]] = {

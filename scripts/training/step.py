@@ -34,7 +34,8 @@ class Training:
         enter_silently(settings, [self.generator, self.average], self.discriminator)
         for net in (self.generator, self.average, self.discriminator, self.critic):
             net.to(self.device, memory_format=torch.channels_last)
-        if settings.half_generator:
+        self.autocast = settings.half_generator and not self.generator.spec.half_precision
+        if settings.half_generator and not self.autocast:
             self.generator.set_precision("bfloat16")
         if settings.half_discriminator:
             self.discriminator.half_dtype = torch.bfloat16
@@ -44,14 +45,24 @@ class Training:
             "d": settings.learning_rate * self.lazy,
             "c": settings.learning_rate * self.lazy * CRITIC_RATE,
         }
-        self.g_optimizer = self._adam(self.generator, "g", 0.99)
-        self.d_optimizer = self._adam(self.discriminator, "d", 0.99**self.lazy)
-        self.c_optimizer = self._adam(self.critic, "c", 0.99**self.lazy)
+        self.g_optimizer = self._adam(self.generator, "g", (settings.momentum, 0.99))
+        self.d_optimizer = self._adam(self.discriminator, "d", (0.0, 0.99**self.lazy))
+        self.c_optimizer = self._adam(self.critic, "c", (0.0, 0.99**self.lazy))
+        self.first_magnitudes()
         self.images = 0
         self.log: list[dict[str, float]] = []
 
-    def _adam(self, net: nn.Module, name: str, beta2: float) -> torch.optim.Adam:
-        return torch.optim.Adam(net.parameters(), self.bases[name], betas=(0.0, beta2))
+    def _adam(self, net: nn.Module, name: str, betas: tuple[float, float]) -> torch.optim.Adam:
+        return torch.optim.Adam(net.parameters(), self.bases[name], betas=betas)
+
+    def first_magnitudes(self) -> None:
+        """Measure StyleGAN3's magnitudes layer after layer: each depends on those before it."""
+        if hasattr(self.generator, "update_magnitudes"):
+            with torch.no_grad():
+                _, _, wp = self.codes(8, torch.Generator().manual_seed(self.settings.seed))
+            for _ in self.generator.layers:
+                self.generator.update_magnitudes(wp, 0.0)
+            self.average.load_state_dict(self.generator.state_dict())
 
     def resolution(self) -> int:
         for resolution, end in self.settings.stages:
@@ -185,8 +196,9 @@ class Training:
             self.generator.w_avg.lerp_(mean / self.world, 0.002)
             self.average.w_avg.copy_(self.generator.w_avg)
         if hasattr(self.generator, "update_magnitudes") and self.images // self.settings.batch % MAGNITUDES_EVERY == 1:
-            images = MAGNITUDES_EVERY * self.settings.batch
-            self.generator.update_magnitudes(wp[:8], 0.5 ** (images / min(MAGNITUDES_IMAGES, self.images / 2)))
+            self.generator.update_magnitudes(
+                wp[:8], 0.5 ** (MAGNITUDES_EVERY * self.settings.batch / MAGNITUDES_IMAGES)
+            )
         with torch.no_grad():
             for target, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
                 target.lerp_(value, 1 - beta)
