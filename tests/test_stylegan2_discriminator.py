@@ -9,6 +9,7 @@ import torch
 from generator_cases import close
 
 from gantk.errors import GantkError
+from gantk.generators.ops import minibatch_deviation
 from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
 
 BOX = (0.5, 0.5)
@@ -59,17 +60,16 @@ def test_the_penalty_equals_finite_differences() -> None:
 
 
 def test_minibatch_deviation_is_that_of_its_group() -> None:
-    network = build(group=2)
     x = torch.randn(6, 5, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    found = network._deviation(x)
+    found = minibatch_deviation(x, 2)
     assert found.shape == (6, 1, 4, 4)
     for sample in range(6):  # samples i, i + 3 are one group
         group = x[[sample % 3, sample % 3 + 3]]
         expected = (group.var(0, unbiased=False) + 1e-8).sqrt().mean()
         close(found[sample], expected.expand(1, 4, 4), 1e-12)
     with pytest.raises(GantkError, match="5"):
-        network._deviation(x[:5])
-    assert network._deviation(x[:1]).max() < 1.1e-4, "a single image has no deviation"
+        minibatch_deviation(x[:5], 2)
+    assert minibatch_deviation(x[:1], 2).max() < 1.1e-4, "a single image has no deviation"
 
 
 def test_a_skip_discriminator_takes_smaller_images() -> None:

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantk.errors import GantkError
+
 SQRT2 = math.sqrt(2.0)
 LEAK = 0.2
 BOX = (0.5, 0.5)
@@ -33,6 +35,17 @@ def leaky(x: Tensor, clamp: float | None = None, inplace: bool = False) -> Tenso
     """Leaky ReLU 0.2, optionally clamped. Gains are folded into the operands before it (it is homogeneous)."""
     x = F.leaky_relu(x, LEAK, inplace)
     return x if clamp is None else x.clamp(-clamp, clamp)
+
+
+def minibatch_deviation(x_NCHW: Tensor, group: int) -> Tensor:
+    """Karras et al. 2018, section 3: one map [N, 1, H, W], the mean standard deviation within each group of samples."""
+    n = x_NCHW.shape[0]
+    group = min(group, n)
+    if n % group:
+        raise GantkError(f"a batch of {n} does not divide into groups of {group} for the minibatch deviation")
+    grouped = x_NCHW.unflatten(0, (group, n // group))
+    deviation = torch.sqrt((grouped - grouped.mean(0)).square().mean(0) + 1e-8).mean((1, 2, 3))
+    return deviation.repeat(group)[:, None, None, None].expand(-1, 1, *x_NCHW.shape[2:])
 
 
 def fir(x_NCHW: Tensor, taps: tuple[float, ...], pad: tuple[int, int], gain: float = 1.0, stride: int = 1) -> Tensor:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
-from gantk.generators.ops import SQRT2, fir, leaky
+from gantk.generators.ops import SQRT2, fir, leaky, minibatch_deviation
 from gantk.generators.pggan import ScaledConv
 from gantk.generators.progressive import same_conv
 from gantk.generators.spec import Config
@@ -118,14 +118,3 @@ class ProgressiveDiscriminator(nn.Module):
         wide = F.pad(part.weight * (part.scale / 4), (1, 1, 1, 1))
         weight_OI44 = wide[..., 1:, 1:] + wide[..., :-1, 1:] + wide[..., 1:, :-1] + wide[..., :-1, :-1]
         return leaky(F.conv2d(x, weight_OI44, part.bias, stride=2, padding=1), inplace=True)
-
-
-def minibatch_deviation(x_NCHW: Tensor, group: int) -> Tensor:
-    """Karras et al. 2018, section 3: one map [N, 1, H, W], the mean standard deviation within each group of samples."""
-    n = x_NCHW.shape[0]
-    group = min(group, n)
-    if n % group:
-        raise GantkError(f"a batch of {n} does not divide into groups of {group} for the minibatch deviation")
-    grouped = x_NCHW.unflatten(0, (group, n // group))
-    deviation = torch.sqrt((grouped - grouped.mean(0)).square().mean(0) + 1e-8).mean((1, 2, 3))
-    return deviation.repeat(group)[:, None, None, None].expand(-1, 1, *x_NCHW.shape[2:])

@@ -12,55 +12,43 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation
-from gantk.generators.noise import seeded_noise
+from gantk.generators.base import Layer, Options, State, Styles
 from gantk.generators.ops import SQRT2, Dense, fir, leaky, pixel_norm
 from gantk.generators.pggan import ScaledConv
 from gantk.generators.progressive import check_growth, conv, growth
-from gantk.generators.spec import Config
+from gantk.generators.styled import StyledConfig, StyledGenerator
 
 EPSILON = 1e-8
 
 
 @dataclass(frozen=True)
-class StyleGANConfig(Config):
+class StyleGANConfig(StyledConfig):
     """Everything the tensors cannot say by themselves.
 
     Attributes:
         channels: feature maps at 4, 8, ..., resolution.
-        mapping_width: width of the hidden mapping layers.
-        label_width: columns of the bias-free label matrix whose product with the label is joined to z.
         blur_filter: 1-D taps after every up-convolution, sum 1.
         rgb: `all` resolutions have a ToRGB, or only the `last`.
         lod, blends: as in PGGAN.
-        truncation_psi, truncation_layers: what a plain run of the file's own program applies.
     """
 
     resolution: int
     channels: tuple[int, ...]
-    image_channels: int = 3
-    z_dim: int = 512
-    w_dim: int = 512
-    label_dim: int = 0
-    label_width: int = 0
-    mapping_layers: int = 8
-    mapping_width: int = 512
-    mapping_lr: float = 0.01
-    normalize_z: bool = True
     blur_filter: tuple[float, ...] = (0.25, 0.5, 0.25)
     use_noise: bool = True
     rgb: str = "all"
     lod: float = 0.0
     blends: bool = True
-    truncation_psi: float | None = None
-    truncation_layers: int | None = None
 
     def __post_init__(self) -> None:
         check_growth(self)
 
 
 class Mapping(nn.Module):
-    """z (and label) to w: pixel norm over both, dense layers of gain sqrt 2 (on the weight alone), leaky ReLU."""
+    """z and the label's product with a bias-free matrix to w: pixel norm over both, then dense layers.
+
+    Their gain of sqrt 2 is on the weight alone, and each has a leaky ReLU.
+    """
 
     def __init__(self, config: StyleGANConfig):
         super().__init__()
@@ -116,7 +104,7 @@ class Epilogue(nn.Module):
         return y, (mean_NC, deviation_NC)
 
 
-class StyleGAN(Generator):
+class StyleGAN(StyledGenerator):
     """The generator. Its first layer styles a learned constant; every layer has a row of `wp` of its own."""
 
     config_class = StyleGANConfig
@@ -137,36 +125,19 @@ class StyleGAN(Generator):
             if config.rgb == "all" or level == len(config.channels) - 1:
                 block.torgb = ScaledConv(channels, config.image_channels, 1, 1.0)
             self.synthesis.add_module(f"b{4 << level}", block)
-        self.register_buffer("w_avg", torch.zeros(config.w_dim))
-        self.layers = tuple(_layers(config))
-        self._style_index = {
-            layer.index: i for i, layer in enumerate(layer for layer in self.layers if layer.affine is not None)
-        }
-        psi = config.truncation_psi
-        self.spec = GeneratorSpec(
-            family="stylegan",
-            resolution=config.resolution,
-            image_channels=config.image_channels,
-            z_dim=config.z_dim,
-            w_dim=config.w_dim,
-            wp_dim=config.w_dim,
-            label_dim=config.label_dim,
-            num_layers=2 * len(config.channels),
-            normalizes_z=config.normalize_z,
-            truncation=None if psi is None else Truncation(psi, config.truncation_layers),
+        self._describe(
+            "stylegan",
+            _layers(config),
+            2 * len(config.channels),
             has_noise=config.use_noise,
             has_lod=config.rgb == "all",
         )
-
-    def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
-        self._check_width("z", z_ND, 2, self.spec.z_dim)
-        return cast(Tensor, self.mapping(z_ND, self._label_matrix(label, z_ND.shape[0], z_ND)))
+        styled = [layer.index for layer in self.layers if layer.affine is not None]
+        self._style_index = {index: i for i, index in enumerate(styled)}
 
     def styles(self, wp_NLD: Tensor) -> Styles:
         """y_s and y_b of every layer, joined, without the +1 that the layer adds to y_s (GH-Feat's codes)."""
-        return tuple(
-            self.get_submodule(layer.affine)(wp_NLD[:, layer.row]) for layer in self.layers if layer.affine is not None
-        )
+        return super().styles(wp_NLD)
 
     def _run(
         self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None
@@ -201,13 +172,6 @@ class StyleGAN(Generator):
             if layer.name in taps:
                 maps[layer.name] = x
         return (image if stop is None else None), maps, State(end, x, image, statistics=statistics)
-
-    def _noise(self, part: Epilogue, layer: Layer, options: Options, n: int) -> Tensor | None:
-        if not self.config.use_noise or (isinstance(options.noise, str) and options.noise == "none"):
-            return None
-        if isinstance(options.noise, str):
-            return part.noise_const
-        return seeded_noise(options.noise, n, layer.index, layer.resolution, layer.resolution, part.noise_const)
 
 
 def _layers(config: StyleGANConfig) -> list[Layer]:

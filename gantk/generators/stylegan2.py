@@ -13,52 +13,35 @@ import torch
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
-from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation, seeded_noise
-from gantk.generators.ops import SQRT2, Conv, Dense, leaky, modulated_conv, pixel_norm, scale_and_shift, upsample2d
+from gantk.generators.base import Layer, Options, State, Styles
+from gantk.generators.ops import SQRT2, Conv, Dense, leaky, modulated_conv, scale_and_shift, upsample2d
 from gantk.generators.progressive import Growth
-from gantk.generators.spec import Config
+from gantk.generators.styled import Mapping, MappingConfig, StyledGenerator
 
 PER_RESOLUTION = ("skip", "revised")  # architectures with a ToRGB at every resolution
 
 
 @dataclass(frozen=True)
-class StyleGAN2Config(Config):
+class StyleGAN2Config(MappingConfig):
     """Everything the tensors cannot say by themselves; readers infer the rest from shapes.
 
     Attributes:
         channels: feature maps at 4, 8, ..., resolution.
-        mapping_width: width of the hidden mapping layers.
-        label_rule: `none`; `joint`: a bias-free matrix, then one pixel norm over z and label together (TensorFlow);
-            `separate`: a dense layer with bias and a pixel norm of its own (stylegan2-ada).
-        label_width: columns of the label embedding.
         resample_filter: 1-D taps, sum 1.
         architecture: `skip`, `resnet`, `orig`, or `revised`: a ToRGB per resolution, of which a level of detail shows
             one or blends two (configurations b to d of the paper, grown like StyleGAN).
         lod: level of detail stored in the file, only with `revised`.
         conv_clamp: activations are clamped to +- this; not visible in the weights.
-        truncation_psi, truncation_layers: what a plain run of the file's own program applies.
         num_half_resolutions: the highest resolutions that run in half precision when asked to.
     """
 
     resolution: int
     channels: tuple[int, ...]
-    image_channels: int = 3
-    z_dim: int = 512
-    w_dim: int = 512
-    label_dim: int = 0
-    mapping_layers: int = 8
-    mapping_width: int = 512
-    mapping_lr: float = 0.01
-    label_rule: str = "none"
-    label_width: int = 0
-    normalize_z: bool = True
     architecture: str = "skip"
     lod: float = 0.0
     resample_filter: tuple[float, ...] = (0.125, 0.375, 0.375, 0.125)
     conv_clamp: float | None = None
     use_noise: bool = True
-    truncation_psi: float | None = None
-    truncation_layers: int | None = None
     num_half_resolutions: int = 4
 
     def __post_init__(self) -> None:
@@ -73,41 +56,7 @@ class StyleGAN2Config(Config):
             raise GantkError(f"StyleGAN2 architecture {self.architecture!r} is none of skip, resnet, orig, revised")
         if not 0 <= self.lod <= (steps - 2 if self.architecture == "revised" else 0):
             raise GantkError(f"lod={self.lod} does not fit a {self.architecture} StyleGAN2 of {self.resolution} pixels")
-        if self.label_rule not in ("none", "joint", "separate"):
-            raise GantkError(f"label rule {self.label_rule!r} is none of none, joint, separate")
-
-
-class Mapping(nn.Module):
-    """z (and label) to w: pixel norm, dense layers with learning rate 0.01, leaky ReLU with gain sqrt 2."""
-
-    def __init__(self, config: StyleGAN2Config):
-        super().__init__()
-        self.config = config
-        separate = config.label_rule == "separate"
-        if config.label_rule != "none":
-            self.embed = Dense(config.label_dim, config.label_width, bias=separate)
-            if not separate:  # TensorFlow's label matrix carries no run-time factor
-                self.embed.scale = 1.0
-        width = config.z_dim + (config.label_width if config.label_rule != "none" else 0)
-        for i in range(config.mapping_layers):
-            last = i == config.mapping_layers - 1
-            outputs = config.w_dim if last else config.mapping_width
-            self.add_module(f"dense{i}", Dense(width, outputs, lr=config.mapping_lr))
-            width = outputs
-
-    def forward(self, z_NZ: Tensor, label_NC: Tensor | None) -> Tensor:
-        x = z_NZ
-        if self.config.label_rule == "separate":
-            assert label_NC is not None
-            x = pixel_norm(x) if self.config.normalize_z else x
-            x = torch.cat([x, pixel_norm(self.embed(label_NC))], 1)
-        else:
-            if label_NC is not None:
-                x = torch.cat([x, self.embed(label_NC)], 1)
-            x = pixel_norm(x) if self.config.normalize_z or label_NC is not None else x
-        for i in range(self.config.mapping_layers):
-            x = leaky(self.get_submodule(f"dense{i}")(x, gain=SQRT2))
-        return x
+        super().__post_init__()
 
 
 class StyledConv(nn.Module):
@@ -176,49 +125,32 @@ class Synthesis(nn.Module):
             self.add_module(f"b{4 << level}", Block(config, level))
 
 
-class StyleGAN2(Generator):
+class StyleGAN2(StyledGenerator):
     """The generator. `config` describes it; weights start random, as for training from scratch."""
 
     config_class = StyleGAN2Config
 
     def __init__(self, config: StyleGAN2Config):
         super().__init__()
-        self.config = config
+        self.config: StyleGAN2Config = config
         self.mapping = Mapping(config)
         self.synthesis = Synthesis(config)
-        self.register_buffer("w_avg", torch.zeros(config.w_dim))
-        self.layers = tuple(_layers(config))
-        psi = config.truncation_psi
-        self.spec = GeneratorSpec(
-            family="stylegan2",
-            resolution=config.resolution,
-            image_channels=config.image_channels,
-            z_dim=config.z_dim,
-            w_dim=config.w_dim,
-            wp_dim=config.w_dim,
-            label_dim=config.label_dim,
-            num_layers=2 * len(config.channels),
-            normalizes_z=config.normalize_z,
-            truncation=None if psi is None else Truncation(psi, config.truncation_layers),
+        self._describe(
+            "stylegan2",
+            _layers(config),
+            2 * len(config.channels),
             has_noise=config.use_noise,
             has_lod=config.architecture == "revised",
             half_precision=True,
         )
 
-    def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
-        self._check_width("z", z_ND, 2, self.spec.z_dim)
-        return self.mapping(z_ND, self._label_matrix(label, z_ND.shape[0], z_ND))
-
-    def styles(self, wp_NLD: Tensor) -> Styles:
-        rows = [(layer.affine, layer.row) for layer in self.layers]
-        return tuple(self.get_submodule(affine)(wp_NLD[:, row]) for affine, row in rows if affine is not None)
-
     def _run(
         self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None
     ) -> tuple[Tensor | None, dict[str, Tensor], State]:
         maps: dict[str, Tensor] = {}
+        n = codes[0].shape[0]
         if start is None:
-            start = State(0, self.synthesis.const.unsqueeze(0).expand(codes[0].shape[0], -1, -1, -1))
+            start = State(0, self.synthesis.const.unsqueeze(0).expand(n, -1, -1, -1))
         x, image, shortcut = start.x, start.image, start.shortcut
         resnet = self.config.architecture == "resnet"
         blending = self._blending(options.lod)
@@ -245,10 +177,10 @@ class StyleGAN2(Generator):
             if layer.name.endswith("conv0"):
                 if resnet:
                     shortcut = block.skip(x, gain=math.sqrt(0.5))
-                x = block.conv0(x, style, self._noise(block.conv0, layer, options, codes), 1.0, delta)
+                x = block.conv0(x, style, self._noise(block.conv0, layer, options, n), 1.0, delta)
             else:
                 gain = math.sqrt(0.5) if shortcut is not None else 1.0
-                x = block.conv1(x, style, self._noise(block.conv1, layer, options, codes), gain, delta)
+                x = block.conv1(x, style, self._noise(block.conv1, layer, options, n), gain, delta)
                 if shortcut is not None:
                     x, shortcut = x + shortcut, None
             if layer.name in taps:
@@ -259,14 +191,6 @@ class StyleGAN2(Generator):
         if self.config.architecture != "revised":
             return None
         return Growth(self.config.lod if lod is None else float(lod), len(self.config.channels) - 1)
-
-    def _noise(self, conv: StyledConv, layer: Layer, options: Options, codes: Styles) -> Tensor | None:
-        if not self.config.use_noise or (isinstance(options.noise, str) and options.noise == "none"):
-            return None
-        if isinstance(options.noise, str):
-            return conv.noise_const
-        size = layer.resolution
-        return seeded_noise(options.noise, codes[0].shape[0], layer.index, size, size, conv.noise_const)
 
 
 def _layers(config: StyleGAN2Config) -> list[Layer]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
-from gantk.generators.ops import SQRT2, Conv, Dense, downsample2d, leaky
+from gantk.generators.ops import SQRT2, Conv, Dense, downsample2d, leaky, minibatch_deviation
 from gantk.generators.spec import Config
 
 
@@ -92,7 +92,8 @@ class StyleGAN2Discriminator(nn.Module):
             if self.config.architecture == "skip":
                 image = downsample2d(image, self.config.resample_filter)
         x = self._from_rgb(self, image, x).to(image_NCHW.dtype)
-        x = leaky(self.conv(torch.cat([x, self._deviation(x)], 1), gain=SQRT2), self.config.conv_clamp)
+        x = torch.cat([x, minibatch_deviation(x, self.config.group)], 1)
+        x = leaky(self.conv(x, gain=SQRT2), self.config.conv_clamp)
         return leaky(self.dense(x.flatten(1), gain=SQRT2))
 
     def _from_rgb(self, holder: nn.Module, image: Tensor, x: Tensor | None) -> Tensor:
@@ -101,13 +102,3 @@ class StyleGAN2Discriminator(nn.Module):
             return x
         y = leaky(holder.get_submodule("fromrgb")(image, gain=SQRT2), self.config.conv_clamp)
         return y if x is None else x + y
-
-    def _deviation(self, x: Tensor) -> Tensor:
-        """Minibatch standard deviation: one map [N, 1, 4, 4], the mean deviation within each group."""
-        n = x.shape[0]
-        group = min(self.config.group, n)
-        if n % group:
-            raise GantkError(f"a batch of {n} does not divide into groups of {group} for the minibatch deviation")
-        grouped = x.unflatten(0, (group, n // group))
-        deviation = torch.sqrt((grouped - grouped.mean(0)).square().mean(0) + 1e-8).mean((1, 2, 3))
-        return deviation.repeat(group)[:, None, None, None].expand(-1, 1, *x.shape[2:])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -16,11 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.errors import GantkError, UsageError
-from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation
+from gantk.generators.base import Layer, Options, State, Styles
 from gantk.generators.filters import filtered_leaky, lowpass, resampling
 from gantk.generators.ops import SQRT2, Dense
-from gantk.generators.spec import Config
-from gantk.generators.stylegan2 import Mapping, StyleGAN2Config
+from gantk.generators.styled import Mapping, MappingConfig, StyledGenerator
 from gantk.generators.stylegan3_plan import Step, plan
 
 EPSILON = 1e-8  # of the demodulation
@@ -29,32 +28,19 @@ CANCELLATION = 1e-7  # float32 cannot tell an edited weight's norm from zero bel
 
 
 @dataclass(frozen=True)
-class StyleGAN3Config(Config):
+class StyleGAN3Config(MappingConfig):
     """Everything but the weights. `designed` makes one from the published recipe; readers fill `steps` from the file.
 
     Attributes:
         steps: the synthesis layers after the Fourier features; the last is ToRGB.
         bandwidth: |frequency| up to which the Fourier features pass undamped.
-        label_rule, label_width, mapping_*: as in StyleGAN2Config.
-        truncation_psi, truncation_layers: what a plain run of the file's own program applies.
     """
 
     resolution: int
     steps: tuple[Step, ...]
     bandwidth: float
-    image_channels: int = 3
-    z_dim: int = 512
-    w_dim: int = 512
-    label_dim: int = 0
-    mapping_layers: int = 2
-    mapping_width: int = 512
-    mapping_lr: float = 0.01
-    label_rule: str = "none"
-    label_width: int = 0
-    normalize_z: bool = True
     output_scale: float = 0.25
-    truncation_psi: float | None = None
-    truncation_layers: int | None = None
+    mapping_layers: int = field(default=2, kw_only=True)
 
     def __post_init__(self) -> None:
         if len(self.steps) < 2:
@@ -73,8 +59,7 @@ class StyleGAN3Config(Config):
             )
         if last.out_channels != self.image_channels:
             raise GantkError(f"ToRGB gives {last.out_channels} channels, the image has {self.image_channels}")
-        if self.label_rule not in ("none", "joint", "separate"):
-            raise GantkError(f"label rule {self.label_rule!r} is none of none, joint, separate")
+        super().__post_init__()
 
     @classmethod
     def designed(cls, resolution: int, variant: str = "t", **settings: Any) -> StyleGAN3Config:
@@ -249,7 +234,7 @@ class Synthesis(nn.Module):
             self.add_module("torgb" if rgb else f"L{i}", SynthesisLayer(step, config.w_dim, rgb))
 
 
-class StyleGAN3(Generator):
+class StyleGAN3(StyledGenerator):
     """The generator; weights start random, as for training from scratch."""
 
     config_class = StyleGAN3Config
@@ -257,33 +242,9 @@ class StyleGAN3(Generator):
     def __init__(self, config: StyleGAN3Config):
         super().__init__()
         self.config: StyleGAN3Config = config
-        self.mapping = Mapping(cast(StyleGAN2Config, config))  # the same network, read from the same fields
+        self.mapping = Mapping(config)
         self.synthesis = Synthesis(config)
-        self.register_buffer("w_avg", torch.zeros(config.w_dim))
-        self.layers = tuple(_layers(config))
-        psi = config.truncation_psi
-        self.spec = GeneratorSpec(
-            family="stylegan3",
-            resolution=config.resolution,
-            image_channels=config.image_channels,
-            z_dim=config.z_dim,
-            w_dim=config.w_dim,
-            wp_dim=config.w_dim,
-            label_dim=config.label_dim,
-            num_layers=len(config.steps) + 1,
-            normalizes_z=config.normalize_z,
-            truncation=None if psi is None else Truncation(psi, config.truncation_layers),
-            has_transform=True,
-            half_precision=True,
-        )
-
-    def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
-        self._check_width("z", z_ND, 2, self.spec.z_dim)
-        return self.mapping(z_ND, self._label_matrix(label, z_ND.shape[0], z_ND))
-
-    def styles(self, wp_NLD: Tensor) -> Styles:
-        rows = [(layer.affine, layer.row) for layer in self.layers]
-        return tuple(self.get_submodule(affine)(wp_NLD[:, row]) for affine, row in rows if affine is not None)
+        self._describe("stylegan3", _layers(config), len(config.steps) + 1, has_transform=True, half_precision=True)
 
     @torch.no_grad()
     def update_magnitudes(self, wp_NLD: Tensor, beta: float = 0.999) -> None:
