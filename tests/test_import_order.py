@@ -20,7 +20,9 @@ RANKS: dict[str, int] = {
     ),
     "generators": 1,
     "checkpoints": 2,
-    **dict.fromkeys(("latents", "projection", "direction_files", "directions", "predictors", "runs", "merging"), 3),
+    **dict.fromkeys(
+        ("latents", "projection", "direction_files", "directions", "predictors", "runs", "merging", "comparators"), 3
+    ),
     **dict.fromkeys((*SYSTEMS, "demo", "slurm"), 4),
     "reports": 5,
     **dict.fromkeys(("cli", "web", "__main__"), 6),

@@ -5,14 +5,17 @@ that each layer costs one convolution of the tangents with the shared weights. O
 a style tangent, and the network is entered at the first of them from a cached state: rows fed late do not pay for the
 layers before them. Transposed products (`pull`) are one reverse pass each, batched the same way.
 
-Shape legend: d free coordinates of the variable, c tangents at a time, L rows of wp, D their width, C colour channels of
-the image, O those of the output (C, or 1 when summed), H x W pixels of the image, S x S of the output.
+Shape legend: d free coordinates of the variable, c tangents at a time, L rows of wp, D their width, C colours of the
+image, O those of the output (C, or 1 when summed), H x W pixels of the image, S x S of the output.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
 from typing import Any, TypeVar
 
 import torch
@@ -97,6 +100,7 @@ class LocalJacobian:
         if wp_1LD.shape[0] != 1:
             raise UsageError(f"A Jacobian is taken at one code, not at {wp_1LD.shape[0]} at once.")
         output.check(generator.spec.resolution)
+        _load_decompositions()
         self.generator, self.code_map, self.output, self.noise = generator, code_map, output, noise
         self.variable = code_map.variable
         self._wp = wp_1LD
@@ -181,7 +185,7 @@ class LocalJacobian:
     def _pull(self, cotangent_cOSS: Tensor) -> Tensor:
         spec, entry = self.generator.spec, self._every
         gradient_cCHW = self.output.transpose(cotangent_cOSS, spec.image_channels, spec.resolution)
-        _, transposed = vjp(entry.image, *entry.moving)
+        transposed = vjp(entry.image, *entry.moving)[1]
         back = vmap(lambda u: tuple(part[0] for part in transposed(u[None])))(gradient_cCHW)
         return self.code_map.pull(entry.cotangents(back))
 
@@ -252,6 +256,14 @@ def default_chunk(generator: Generator, first: int = 0) -> int:
         free, _ = torch.cuda.mem_get_info(generator.device)
         return int(max(1, min(512, free * GPU_SHARE / (largest * MAPS_ALIVE))))
     return int(max(LEAST, min(MOST, CPU_BYTES // largest)))
+
+
+@lru_cache(maxsize=1)
+def _load_decompositions() -> None:
+    """What torch loads at the first forward derivative of a process, without its warning about itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import_module("torch._decomp.decompositions_for_jvp")
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
