@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gantk.cli.lse_edit import edit
 from gantk.cli.lse_evaluate import evaluate
 from gantk.cli.lse_fewshot import fewshot
+from gantk.cli.lse_sample import sample
 from gantk.cli.lse_train import train
 from gantk.cli.options import examples
 
@@ -28,7 +30,7 @@ def command() -> None:
     pass
 
 
-for child in (train, fewshot, evaluate):
+for child in (train, fewshot, evaluate, sample, edit):
     command.add_command(child)
 
 

@@ -7,6 +7,7 @@ Shape legend: N samples, Z width of z, L rows of wp, D width of a row.
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
