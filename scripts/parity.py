@@ -236,8 +236,7 @@ def compare_tensorflow(path: Path, generator: Generator) -> Iterator[Comparison]
     if "images_G" in want:  # the instantaneous network must not be mistaken for its moving average
         distance = error_of(generator.synthesize(default_NLD[:1]), want["images_G"])
         yield Comparison("Gs, not G", float(distance < 0.01), 0.5)
-    grown_stylegan2 = generator.spec.family == "stylegan2" and generator.spec.has_lod  # its D_stylegan is not read
-    if "d_scores" in want and not grown_stylegan2:
+    if "d_scores" in want:
         yield from compare_scores(path, want, name)
 
 

@@ -219,13 +219,14 @@ def read_discriminator(path: str | Path) -> Checkpoint:
     """The discriminator of a TensorFlow pickle, for training that continues from it."""
     raw = open_networks(path)["D"]
     name = raw.records[""].get("build_func_name")
-    if name == "D_stylegan2":
+    if name in ("D_stylegan2", "D_stylegan"):
         from gantk.checkpoints.tensorflow import read_stylegan2_discriminator as read
     elif name in ("D_paper", "D_basic"):
         from gantk.checkpoints.progressive_discriminator import read
     else:
         raise raw.refuse(
-            f"a discriminator built by {clipped(name)}", "and only D_paper, D_basic and D_stylegan2 are read"
+            f"a discriminator built by {clipped(name)}",
+            "and only D_paper, D_basic, D_stylegan and D_stylegan2 are read",
         )
     return read(raw)
 

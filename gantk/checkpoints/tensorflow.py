@@ -183,11 +183,15 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
 
 
 def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:
-    """D_stylegan2 as a `stylegan2-discriminator`; `raw` is that of the tuple's D (see load.read_discriminator)."""
+    """D_stylegan2, or D_stylegan of configurations b to d, as a `stylegan2-discriminator`.
+
+    `raw` is that of the tuple's D (see load.read_discriminator).
+    """
     has = raw.entries.__contains__
     flags = {**_STYLEGAN2_FLAGS, "mbstd_num_features": (1,)}
     settings = check_flags(raw, flags, (SIZES | _READ) - {"mbstd_num_features"})
     levels = 1 + count_while(lambda level: has(resolution_name(level + 1) + "/Conv0/weight"))
+    revised = has("FromRGB_lod0/weight")
     rows = []
     for level in range(levels):
         block = f"b{4 << level}." if level else ""
@@ -196,13 +200,16 @@ def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:
         parts += [] if level else [("conv", "Conv", True)]
         for target, name, bias in parts:
             prefix = f"{resolution_name(level)}/{name}"
+            if revised and target == "fromrgb":
+                prefix = f"FromRGB_lod{levels - 1 - level}"
             if not has(f"{prefix}/weight"):
                 continue
             rows.append(Row(f"{block}{target}.weight", f"{prefix}/weight", hwio))
             rows += [Row(f"{block}{target}.bias", f"{prefix}/bias")] if bias else []
     for target, prefix in (("dense", "4x4/Dense0"), ("out", "Output")):
         rows += [Row(f"{target}.weight", f"{prefix}/weight", transposed), Row(f"{target}.bias", f"{prefix}/bias")]
-    state = convert(raw, rows)
+    dead = ["lod"] if revised and has("lod") else []
+    state = convert(raw, rows, dead)
     architecture = "resnet" if "b8.skip.weight" in state else "skip" if "fromrgb.weight" in state else "orig"
     channels = [
         int(state["conv.bias"].numel()),
@@ -213,7 +220,8 @@ def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:
         "channels": tuple(channels),
         "image_channels": int(_rgb(state, levels).shape[1]),
         "label_dim": int(number(raw, settings, "label_size", 0) or 0),
-        "architecture": architecture,
+        "architecture": "revised" if revised else architecture,
+        "lod": float(raw.tensor("lod")) if dead else 0.0,
         "group": int(number(raw, settings, "mbstd_group_size", 4)),
     }
     return Checkpoint("stylegan2-discriminator", config, state, "tensorflow-stylegan2-discriminator")

@@ -9,18 +9,24 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
 from gantk.generators.ops import SQRT2, Conv, Dense, downsample2d, leaky, minibatch_deviation
 from gantk.generators.spec import Config
 
+PER_RESOLUTION = ("skip", "revised")  # architectures with a FromRGB at every resolution
+
 
 @dataclass(frozen=True)
 class StyleGAN2DiscriminatorConfig(Config):
-    """`channels` at 4, 8, ..., resolution as in the generator; `architecture` resnet, skip or orig.
+    """`channels` at 4, 8, ..., resolution as in the generator.
 
     Attributes:
+        architecture: `resnet`, `skip`, `orig`, or `revised`: a FromRGB per resolution, of which a level of detail takes
+            one or blends two (configurations b to d of the paper, grown like StyleGAN).
+        lod: level of detail stored in the file, only with `revised`.
         label_dim: the score is the inner product of `label_dim` outputs with the label (TensorFlow's rule).
         group: samples per group of the minibatch standard deviation; at most the batch.
     """
@@ -33,6 +39,13 @@ class StyleGAN2DiscriminatorConfig(Config):
     resample_filter: tuple[float, ...] = (0.125, 0.375, 0.375, 0.125)
     group: int = 4
     conv_clamp: float | None = None
+    lod: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.architecture not in ("resnet", "skip", "orig", "revised"):
+            raise GantkError(f"architecture {self.architecture!r} is none of resnet, skip, orig, revised")
+        if not 0 <= self.lod <= (len(self.channels) - 1 if self.architecture == "revised" else 0):
+            raise GantkError(f"lod={self.lod} does not fit a {self.architecture} discriminator")
 
 
 class DiscriminatorBlock(nn.Module):
@@ -42,7 +55,7 @@ class DiscriminatorBlock(nn.Module):
         super().__init__()
         inputs, outputs = config.channels[level], config.channels[level - 1]
         taps = config.resample_filter
-        if config.architecture == "skip" or level == len(config.channels) - 1:
+        if config.architecture in PER_RESOLUTION or level == len(config.channels) - 1:
             self.fromrgb = Conv(config.image_channels, inputs, 1)
         self.conv0 = Conv(inputs, inputs, 3)
         self.conv1 = Conv(inputs, outputs, 3, down=True, taps=taps)
@@ -66,7 +79,7 @@ class StyleGAN2Discriminator(nn.Module):
         channels = config.channels
         for level in range(1, len(channels)):
             self.add_module(f"b{4 << level}", DiscriminatorBlock(config, level))
-        if config.architecture == "skip" or len(channels) == 1:
+        if config.architecture in PER_RESOLUTION or len(channels) == 1:
             self.fromrgb = Conv(config.image_channels, channels[0], 1)
         self.conv = Conv(channels[0] + 1, channels[0], 3)
         self.dense = Dense(channels[0] * 16, channels[0])
@@ -83,22 +96,24 @@ class StyleGAN2Discriminator(nn.Module):
         if size > self.config.resolution or (size < self.config.resolution and self.config.architecture != "skip"):
             raise GantkError(f"images of {size} pixels do not fit a discriminator for {self.config.resolution}")
         image = image_NCHW if self.half_dtype is None else image_NCHW.to(self.half_dtype)
-        x: Tensor | None = None
+        x = self._from_rgb(image)
         while size > 4:
-            block = self.get_submodule(f"b{size}")
-            x = self._from_rgb(block, image, x)
-            x = block(x)
+            x = self.get_submodule(f"b{size}")(x)
             size //= 2
             if self.config.architecture == "skip":
                 image = downsample2d(image, self.config.resample_filter)
-        x = self._from_rgb(self, image, x).to(image_NCHW.dtype)
+                x = x + self._from_rgb(image)
+            elif self.config.architecture == "revised":
+                image = F.avg_pool2d(image, 2)
+                share = min(max(self.config.lod + 1 - math.log2(self.config.resolution / size), 0.0), 1.0)
+                if share > 0:
+                    x = torch.lerp(x, self._from_rgb(image), share)
+        x = x.to(image_NCHW.dtype)
         x = torch.cat([x, minibatch_deviation(x, self.config.group)], 1)
         x = leaky(self.conv(x, gain=SQRT2), self.config.conv_clamp)
         return leaky(self.dense(x.flatten(1), gain=SQRT2))
 
-    def _from_rgb(self, holder: nn.Module, image: Tensor, x: Tensor | None) -> Tensor:
-        if not hasattr(holder, "fromrgb"):
-            assert x is not None
-            return x
-        y = leaky(holder.get_submodule("fromrgb")(image, gain=SQRT2), self.config.conv_clamp)
-        return y if x is None else x + y
+    def _from_rgb(self, image: Tensor) -> Tensor:
+        size = image.shape[-1]
+        part = self.get_submodule("fromrgb" if size == 4 else f"b{size}.fromrgb")
+        return leaky(part(image, gain=SQRT2), self.config.conv_clamp)
