@@ -18,7 +18,14 @@ BUILDERS = {
     "train-boundary": "gantk.reports.train_boundary:build",
     "rescore": "gantk.reports.rescore:build",
     "manipulate": "gantk.reports.manipulate:build",
+    "lse-train": "gantk.reports.lse_train:build",
+    "lse-fewshot": "gantk.reports.lse_fewshot:build",
+    "lse-evaluate": "gantk.reports.lse_evaluate:build",
+    "lse-sample": "gantk.reports.lse_sample:build",
+    "lse-edit": "gantk.reports.lse_edit:build",
     "demo": "gantk.reports.demo:build",
+    "resefa-jacobian": "gantk.reports.resefa:build_jacobian",
+    "resefa-directions": "gantk.reports.resefa:build_directions",
     "slurm": "gantk.reports.slurm:build",
 }
 PAGE_NAMES = {"demo": "index"}
