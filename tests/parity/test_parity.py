@@ -8,7 +8,6 @@ import pytest
 import torch
 from conftest import REFERENCE, ROOT
 
-
 spec = importlib.util.spec_from_file_location("parity", ROOT / "scripts" / "parity.py")
 parity = importlib.util.module_from_spec(spec)
 sys.modules["parity"] = parity
