@@ -87,6 +87,13 @@ if TYPE_CHECKING:
     help="vgg16, a predictor with feature maps (demo), or none.",
 )
 @click.option("--perceptual", type=float, default=5e-5, show_default=True, help="Weight of that distance.")
+@click.option(
+    "--recognition",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Weight, within that distance, of the attributes its predictor reads.",
+)
 @click.option("--adversarial", type=float, default=0.08, show_default=True, help="Weight of the adversary; 0: none.")
 @click.option(
     "--discriminator",
@@ -175,10 +182,11 @@ def train(
             validation or data[0], generator, config.resolution, settings.seed, fit,
             "held-out" if validation is None else "all",
         )  # fmt: skip
-        feature = load_perception(perception, own_device) if settings.perceptual else None
+        feature = load_perception(perception, own_device, settings.recognition) if settings.perceptual else None
+        plain = load_perception(perception, own_device) if settings.perceptual else None
         judge = load_discriminator(discriminator or model, generator) if settings.adversarial else None
         training = Training(settings, config, generator, sources, judge, feature, _painter(generator, compiled))
-        check = Validation.of(held, validation_images, feature, _predictor(predictor, model, generator), own_device)
+        check = Validation.of(held, validation_images, plain, _predictor(predictor, model, generator), own_device)
         meta = {"data": list(data), "settings": settings.to_dict(), "perception": perception}
         if rank:
             run_training(training, check, None, save_every, minutes)
@@ -222,14 +230,12 @@ def _predictor(name: str | None, model: str, generator: Any) -> Any:
 
 
 def _report(run: Any, done: bool) -> None:
-    from gantk.reports.render import render
+    from gantk.cli.ghfeat_options import finish_page
 
     final = run.results["final"]
-    run.clock()
-    run.save()
-    page = render(run.directory, run.command)
     state = "trained" if done else f"stopped after {run.results['reached']} images (the same command continues)"
-    click.echo(
+    finish_page(
+        run,
         f"{run.path('encoder.safetensors')}: {state}; held-out MSE {final['mse']:.4f}, SSIM {final['ssim']:.3f}, the "
-        f"mean code's MSE {final['mean_code_mse']:.4f}; see {page}"
+        f"mean code's MSE {final['mean_code_mse']:.4f}",
     )

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
-from gantk.predictors.distance import perceptual_distance
+from gantk.predictors.distance import distance_of_maps, perceptual_distance
 
 VGG = "vgg16"
 VGG_FILE = "vgg16_features-amdegroot-88682ab5.pth"  # torchvision's IMAGENET1K_FEATURES, with the paper's standardisation
@@ -35,13 +35,24 @@ class Perception(Protocol):
 
 
 class PredictorDistance:
-    """The perceptual distance of a predictor with feature maps, such as `demo`."""
+    """The perceptual distance of a predictor with feature maps, such as `demo`.
 
-    def __init__(self, predictor: Predictor) -> None:
-        self.predictor, self.name = predictor, predictor.name
+    Args:
+        recognition: weight of a second term: the squared difference of the attributes it reads, each in units of its
+            deviation over the batch's originals. What the identity loss is to faces.
+    """
+
+    def __init__(self, predictor: Predictor, recognition: float = 0.0) -> None:
+        self.predictor, self.name, self.recognition = predictor, predictor.name, recognition
 
     def __call__(self, a_NCHW: Tensor, b_NCHW: Tensor) -> Tensor:
-        return perceptual_distance(a_NCHW, b_NCHW, self.predictor)
+        if not self.recognition:
+            return perceptual_distance(a_NCHW, b_NCHW, self.predictor)
+        a_maps, a_NA = self.predictor.maps_and_attributes(a_NCHW)
+        b_maps, b_NA = self.predictor.maps_and_attributes(b_NCHW)
+        spread_A = b_NA.detach().var(0).clamp(min=1e-4) if len(b_NA) > 1 else torch.ones_like(b_NA[0])
+        difference_N = ((a_NA - b_NA).square() / spread_A).mean(1)
+        return distance_of_maps(a_maps, b_maps) + self.recognition * difference_N
 
 
 class VGGDistance(nn.Module):
@@ -83,8 +94,12 @@ class VGGDistance(nn.Module):
         return maps
 
 
-def load_perception(name: str, device: str | torch.device = "cpu") -> Perception | None:
+def load_perception(
+    name: str, device: str | torch.device = "cpu", recognition: float = 0.0
+) -> Perception | None:
     """A distance by name: `vgg16` (its file in $GANTK_PREDICTORS or torch's cache), `none`, or a predictor.
+
+    `recognition` is for a predictor, see `PredictorDistance`.
 
     Raises:
         GantkError: the file of VGG16 is not there (it says where it belongs), or the predictor has no feature maps.
@@ -95,8 +110,9 @@ def load_perception(name: str, device: str | torch.device = "cpu") -> Perception
         from gantk.predictors.load import load_predictor
 
         predictor = load_predictor(name, device)
-        predictor.feature_maps(torch.zeros(1, 3, 32, 32, device=device))  # says so when it has none
-        return PredictorDistance(predictor)
+        probe = torch.zeros(1, 3, 32, 32, device=device)
+        predictor.maps_and_attributes(probe) if recognition else predictor.feature_maps(probe)  # says what it lacks
+        return PredictorDistance(predictor, recognition)
     from gantk.shipped import home
 
     places = [Path(folder) for folder in (os.environ.get("GANTK_PREDICTORS"),) if folder]

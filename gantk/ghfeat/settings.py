@@ -18,6 +18,7 @@ class TrainSettings:
         batch: of all processes together.
         warm_up: images, from the beginning, of which only those of known styles count: by those styles.
         pixel, perceptual, adversarial, style: weights of the losses; `style` counts where the styles are known.
+        recognition: weight, within the perceptual distance, of the attributes that its predictor reads.
         r1_gamma: of the discriminator's gradient penalty on real images, in every step.
         mirror: the chance that an image is flipped. (Renders and samples are never.)
         decay: the learning rate is multiplied by this eight times, continuously, over the whole training. The
@@ -41,6 +42,7 @@ class TrainSettings:
     perceptual: float = 5e-5
     adversarial: float = 0.08
     style: float = 0.0
+    recognition: float = 0.0
     r1_gamma: float = 10.0
     mirror: float = 0.0
     fix_norms: float = 1.0

@@ -58,6 +58,10 @@ class Predictor(nn.Module):
         """Maps [N, C, H, W], finest first, whose vectors have length one: a perceptual distance compares them."""
         raise self._lacks("feature maps")
 
+    def maps_and_attributes(self, image_NCHW: Tensor) -> tuple[list[Tensor], Tensor]:
+        """`feature_maps` and `attributes`, in one pass where a predictor can."""
+        return self.feature_maps(image_NCHW), self.attributes(image_NCHW)
+
     @property
     def device(self) -> torch.device:
         """Where its weights are; the CPU when it has none."""

@@ -75,8 +75,11 @@ class DemoPredictor(Predictor):
         return self._read(image_NCHW, "features").feature_NF
 
     def feature_maps(self, image_NCHW: Tensor) -> list[Tensor]:
-        maps = self._read(image_NCHW, "feature maps").maps
-        return [x * (x.square().sum(1, keepdim=True) + 1e-6).rsqrt() for x in maps]
+        return [_unit_vectors(x) for x in self._read(image_NCHW, "feature maps").maps]
+
+    def maps_and_attributes(self, image_NCHW: Tensor) -> tuple[list[Tensor], Tensor]:
+        reading = self._read(image_NCHW, "feature maps")
+        return [_unit_vectors(x) for x in reading.maps], self.low_A + self.span_A * reading.output_NA
 
     def segment(self, image_NCHW: Tensor) -> Tensor:
         check_images(image_NCHW)
@@ -90,3 +93,8 @@ class DemoPredictor(Predictor):
         if self.attribute_network is None:
             raise self._lacks(what)
         return self.attribute_network(resize(image_NCHW, RESOLUTION, RESOLUTION))
+
+
+def _unit_vectors(map_NCHW: Tensor) -> Tensor:
+    """The vectors of a map at length one; differentiable where one is nought."""
+    return map_NCHW * (map_NCHW.square().sum(1, keepdim=True) + 1e-6).rsqrt()

@@ -6,6 +6,7 @@ Shapes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,12 @@ def perceptual_distance(a_NCHW: Tensor, b_NCHW: Tensor, predictor: Predictor) ->
         raise GantkError(
             f"Images of shapes {tuple(a_NCHW.shape)} and {tuple(b_NCHW.shape)} cannot be compared in pairs."
         )
-    pairs = zip(predictor.feature_maps(a_NCHW), predictor.feature_maps(b_NCHW), strict=True)
+    return distance_of_maps(predictor.feature_maps(a_NCHW), predictor.feature_maps(b_NCHW))
+
+
+def distance_of_maps(a_maps: Sequence[Tensor], b_maps: Sequence[Tensor]) -> Tensor:
+    """`perceptual_distance` [N] of feature maps that were already computed."""
+    pairs = zip(a_maps, b_maps, strict=True)
     return torch.stack([(a - b).square().sum(1).mean((1, 2)) for a, b in pairs]).sum(0)
 
 

@@ -1,0 +1,95 @@
+"""Style mixing and harmonisation: codes of several images put together, and images put together and encoded.
+
+Shape legend: N images, E styled layers, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gantk.errors import UsageError
+from gantk.ghfeat.codes import entries_of
+
+Styles = tuple[Tensor, ...]
+
+
+def mix(content: Sequence[Tensor], style: Sequence[Tensor], rows: Sequence[int], row_of: Sequence[int]) -> Styles:
+    """The layers that `rows` feed from `style`, the others from `content`; each [N, C_l].
+
+    All rows give `style`, none gives `content`.
+    """
+    taken = set(entries_of(rows, row_of))
+    return tuple(b if entry in taken else a for entry, (a, b) in enumerate(zip(content, style, strict=True)))
+
+
+def pairs_of_rows(num_rows: int) -> list[list[int]]:
+    """The paper's grid of mixtures: rows two by two, finest first (levels 0-1, 2-3, ...)."""
+    return [
+        [row for row in (num_rows - 2 - level, num_rows - 1 - level) if row >= 0] for level in range(0, num_rows, 2)
+    ]
+
+
+def box_mask(box: str, size: int) -> Tensor:
+    """[H, W] of ones inside `x0,y0,x1,y1`, in pixels, or in shares of the image where all are at most 1.
+
+    Raises:
+        UsageError: four numbers are expected, in order and inside the image.
+    """
+    try:
+        values = [float(part) for part in box.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 4:
+        raise UsageError(f"The box {box!r} is not understood: give x0,y0,x1,y1 such as 16,16,48,48 or 0.25,0.25,0.75,0.75.")
+    scale = size if max(values) <= 1 else 1
+    x0, y0, x1, y1 = (round(value * scale) for value in values)
+    if not (0 <= x0 < x1 <= size and 0 <= y0 < y1 <= size):
+        raise UsageError(f"The box {box!r} is empty or not inside an image of {size} x {size} pixels.")
+    mask = torch.zeros(size, size)
+    mask[y0:y1, x0:x1] = 1
+    return mask
+
+
+def feather(mask_HW: Tensor, pixels: float) -> Tensor:
+    """A mask with soft edges: blurred by a Gaussian of this deviation; 0 leaves it as it is."""
+    if pixels <= 0:
+        return mask_HW
+    radius = max(1, round(3 * pixels))
+    places = torch.arange(-radius, radius + 1, dtype=mask_HW.dtype)
+    line = torch.exp(-places.square() / (2 * pixels**2))
+    line = (line / line.sum()).view(1, 1, -1, 1)
+    padded = F.pad(mask_HW[None, None], (radius,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, line), line.transpose(2, 3))[0, 0]
+
+
+def paste(base_NCHW: Tensor, patch_NCHW: Tensor, mask_HW: Tensor) -> Tensor:
+    """The patch where the mask is 1, the base where it is 0."""
+    return torch.lerp(base_NCHW, patch_NCHW, mask_HW.to(base_NCHW))
+
+
+def harmonize(
+    base_NCHW: Tensor,
+    patch_NCHW: Tensor,
+    mask_HW: Tensor,
+    encode: Callable[[Tensor], Styles],
+    decode: Callable[[Styles], Tensor],
+    row_of: Sequence[int],
+    keep_rows: Sequence[int] = (),
+    blend_back: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """The pasted picture [N, 3, H, W], and what the generator makes of it: encoded and decoded, the patch fits in.
+
+    Args:
+        keep_rows: rows whose styles come from the base's own code, to keep its colours.
+        blend_back: show the base itself outside the mask.
+    """
+    pasted = paste(base_NCHW, patch_NCHW, mask_HW)
+    styles = encode(pasted)
+    if keep_rows:
+        styles = mix(styles, encode(base_NCHW), keep_rows, row_of)
+    made = decode(styles)
+    return pasted, paste(base_NCHW, made, mask_HW) if blend_back else made

@@ -1,0 +1,226 @@
+"""Codes of images by optimisation, for any family: alone, or refining what an encoder says.
+
+Each image is a problem of its own (its loss, its steps), so that the result does not depend on the batch.
+
+Shape legend: N images, Z width of z, D of w, L rows of wp, C_l width of a style.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from gantk.errors import UsageError
+from gantk.generators.base import Generator
+from gantk.ghfeat.losses import Perception
+from gantk.predictors.resampling import resize
+
+SPACES = ("z", "w", "wp", "s")
+CANDIDATES = 64  # seeded samples of which the nearest is the start
+RAMP = 0.05  # share of the steps over which the rate rises
+
+
+@dataclass(frozen=True)
+class ProjectionPlan:
+    """How codes are looked for.
+
+    Attributes:
+        space: in which the code is free: `z`, `w` (one for all rows), `wp` (one per row), `s` (one per layer).
+        steps: of Adam; 0 keeps the start.
+        rate: of Adam, in units of the spread of each number of the code over seeded samples; rises and then falls as a
+            half cosine.
+        perceptual: weight of the perception's distance beside the squared error of pixels.
+        prior: weight of the squared distance from the mean code, in the same units: what keeps a code plausible.
+        frames: reconstructions kept on the way, for the page.
+    """
+
+    space: str = "wp"
+    steps: int = 200
+    rate: float = 0.1
+    perceptual: float = 0.1
+    prior: float = 1e-3
+    frames: int = 8
+
+    def __post_init__(self) -> None:
+        if self.space not in SPACES:
+            raise UsageError(f"There is no space {self.space!r}: give one of {', '.join(SPACES)}.")
+        if self.steps < 0 or not self.rate > 0:
+            raise UsageError(f"{self.steps} steps at a rate of {self.rate} are no optimisation.")
+
+
+@dataclass(frozen=True)
+class Projection:
+    """The codes found (one tensor, or the styles) and their images [N, 3, R, R].
+
+    Attributes:
+        losses: [steps + 1, N], of the start and after every step.
+        kept: steps whose images are in `frames`, [K, N, 3, R, R].
+    """
+
+    codes: Tensor | tuple[Tensor, ...]
+    image_NCHW: Tensor
+    losses: Tensor
+    kept: tuple[int, ...] = ()
+    frames: tuple[Tensor, ...] = field(default=())
+
+
+def project(
+    generator: Generator,
+    target_NCHW: Tensor,
+    plan: ProjectionPlan,
+    perception: Perception | None = None,
+    start: Tensor | Sequence[Tensor] | None = None,
+    label: Tensor | None = None,
+    seed: int = 0,
+) -> Projection:
+    """Codes whose images are close to the targets [N, 3, H, W].
+
+    Args:
+        start: codes of the plan's space; default: of the mean code and 64 seeded samples the one nearest to each image.
+        label: of a conditional network, [N] ids or [N, C] rows.
+
+    Raises:
+        UsageError: the family does not have the space, or the start does not fit it.
+    """
+    if plan.space not in generator.spec.spaces and not (plan.space == "wp" and "w" in generator.spec.spaces):
+        raise UsageError(
+            f"A {generator.spec.family} has no space {plan.space!r}: give one of {', '.join(generator.spec.spaces)}."
+        )
+    problem = _Problem(generator, target_NCHW, plan, perception, label, seed)
+    codes = problem.start() if start is None else problem.adopt(start)
+    free = [code.detach().clone().requires_grad_(True) for code in codes]
+    optimizer = torch.optim.Adam([{"params": [code]} for code in free], lr=plan.rate, betas=(0.9, 0.99))
+    losses, kept, frames = [], [], []
+    wanted = {round(k * plan.steps / max(1, plan.frames - 1)) for k in range(plan.frames)} if plan.frames else set()
+    for step in range(plan.steps + 1):
+        last = step == plan.steps
+        with torch.enable_grad():
+            image, loss_N = problem.loss([_scaled(code, unit) for code, unit in zip(free, problem.units, strict=True)])
+        losses.append(loss_N.detach())
+        if step in wanted:
+            kept.append(step)
+            frames.append(image.detach())
+        if last:
+            break
+        gradients = torch.autograd.grad(loss_N.sum(), free)
+        for code, gradient in zip(free, gradients, strict=True):
+            code.grad = gradient
+        for group in optimizer.param_groups:
+            group["lr"] = plan.rate * _ramp(step / max(1, plan.steps))
+        optimizer.step()
+    found = [_scaled(code.detach(), unit) for code, unit in zip(free, problem.units, strict=True)]
+    return Projection(
+        tuple(found) if plan.space == "s" else found[0], image.detach(), torch.stack(losses), tuple(kept), tuple(frames)
+    )
+
+
+def _ramp(share: float) -> float:
+    return min(1.0, share / RAMP + 0.1) * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-3
+
+
+def _scaled(code: Tensor, unit: tuple[Tensor, Tensor]) -> Tensor:
+    """A free variable in units of the spread, as a code: mean + spread * x."""
+    return unit[0] + unit[1] * code
+
+
+class _Problem:
+    """Start, loss and scale of the codes."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        target: Tensor,
+        plan: ProjectionPlan,
+        perception: Perception | None,
+        label: Tensor | None,
+        seed: int,
+    ) -> None:
+        self.generator, self.plan, self.perception = generator, plan, perception
+        size = generator.spec.resolution
+        self.target = resize(target.to(generator.device), size, size)
+        self.n = len(target)
+        self.label = label if label is not None else generator.sample_label(self.n, seed)
+        with torch.no_grad():
+            z_KD = generator.sample_z(CANDIDATES, seed)
+            self.sampled = z_KD
+            samples = self._codes_of(z_KD, self._label_of(len(z_KD)))
+            self.units = [_unit(code) for code in samples]
+            self.samples = samples
+
+    def _label_of(self, n: int) -> Tensor | None:
+        if self.label is None:
+            return None
+        repeats = -(-n // len(self.label))
+        return torch.cat([self.label] * repeats)[:n]
+
+    def _codes_of(self, z_KD: Tensor, label: Tensor | None) -> list[Tensor]:
+        g, space = self.generator, self.plan.space
+        if space == "z":
+            return [z_KD]
+        w_KD = g.map(z_KD, label)
+        if space == "w":
+            return [w_KD]
+        wp_KLD = g.expand(w_KD)
+        return [wp_KLD] if space == "wp" else list(g.styles(wp_KLD))
+
+    def start(self) -> list[Tensor]:
+        """For each image the nearest of the samples and the mean code, as free variables."""
+        with torch.no_grad():
+            candidates = [torch.cat([code, code.mean(0, keepdim=True)]) for code in self.samples]
+            best = torch.full((self.n,), torch.inf, device=self.target.device)
+            chosen = [code[:1].expand(self.n, *code.shape[1:]).clone() for code in candidates]
+            for k in range(len(candidates[0])):
+                codes = [code[k : k + 1] for code in candidates]
+                label = None if self.label is None else self.label[:1]
+                image = self._image(codes, label).clamp(-1, 1)
+                error = (image - self.target).square().mean((1, 2, 3))
+                better = error < best
+                best = torch.where(better, error, best)
+                for target, code in zip(chosen, codes, strict=True):
+                    target[better] = code
+            return [(code - mean) / spread for code, (mean, spread) in zip(chosen, self.units, strict=True)]
+
+    def adopt(self, start: Tensor | Sequence[Tensor]) -> list[Tensor]:
+        given = [start] if isinstance(start, Tensor) else list(start)
+        wanted = [code.shape[1:] for code in self.samples]
+        if [code.shape[1:] for code in given] != wanted or any(len(code) != self.n for code in given):
+            raise UsageError(
+                f"Codes of shapes {[list(code.shape) for code in given][:3]} cannot start {self.n} images in the space "
+                f"{self.plan.space!r}."
+            )
+        return [
+            (code.to(mean) - mean) / spread for code, (mean, spread) in zip(given, self.units, strict=True)
+        ]
+
+    def loss(self, codes: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Images, and the loss of each [N]."""
+        image = self._image(codes, self.label)
+        loss_N = (image - self.target).square().mean((1, 2, 3))
+        if self.perception is not None and self.plan.perceptual:
+            loss_N = loss_N + self.plan.perceptual * self.perception(image, self.target)
+        if self.plan.prior:
+            away = [
+                ((code - mean) / spread).square().flatten(1).mean(1)
+                for code, (mean, spread) in zip(codes, self.units, strict=True)
+            ]
+            loss_N = loss_N + self.plan.prior * torch.stack(away).mean(0)
+        return image, loss_N
+
+    def _image(self, codes: list[Tensor], label: Tensor | None) -> Tensor:
+        g, space = self.generator, self.plan.space
+        if space == "s":
+            return g.synthesize(codes)
+        if space == "wp":
+            return g.synthesize(codes[0])
+        w_ND = codes[0] if space == "w" else g.map(codes[0], label)
+        return g.synthesize(g.expand(w_ND))
+
+
+def _unit(code: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean, and the spread of all numbers of a code together (a number that never varies must be able to move)."""
+    mean = code.mean(0, keepdim=True)
+    return mean, (code - mean).square().mean().sqrt().clamp(min=1e-6)
