@@ -5,9 +5,9 @@ at w0; so the second-order term of its Hessian vanishes there and what is left i
 
     H = 2/N sum_n J_n^T J_n,     J_n = d phi(G(z_n; w)) / d w at w0.
 
-A product is one J v and one J^T (J v). J v is the derivative of the pullback u -> J^T u, which is linear: differentiating
-it transposes it back. So both ways walk graphs that were built once for a chunk of samples and serve all vectors of a
-block; nothing before the layer is ever recomputed, and there is no step to choose.
+A product is one J v and one J^T (J v). J v is the derivative of the pullback u -> J^T u, which is linear: to
+differentiate it is to transpose it back. So both ways walk graphs that were built once for a chunk of samples and serve
+all vectors of a block; nothing before the layer is ever recomputed, and there is no step to choose.
 
 Shape legend: N samples, P numbers of the weight, B vectors of a block.
 """

@@ -61,7 +61,7 @@ class WeightDirections:
             self.coefficients.ndim != 2 or self.coefficients.shape[1] != len(self.basis)
         ):
             raise GantkError(
-                f"Coefficients of shape {list(self.coefficients.shape)} do not fit a basis of {len(self.basis)} vectors."
+                f"Coefficients of shape {list(self.coefficients.shape)} do not fit a basis of {len(self.basis)}."
             )
         if self.scales is not None and len(self.scales) != len(self):
             raise GantkError(f"{len(self.scales)} scales were given for {len(self)} directions.")

@@ -94,7 +94,7 @@ def block_lanczos(
     """
     if not 1 <= k <= dimension:
         raise UsageError(f"{k} eigenvectors were asked for, and the weight has {dimension} numbers: choose 1 to that.")
-    if not 1 <= block:
+    if block < 1:
         raise UsageError(f"A block of {block} vectors cannot be searched with: choose at least 1.")
     limit = min(dimension, max(max_products or 20 * k, k + block))
     source = torch.Generator().manual_seed(seed)
@@ -150,7 +150,7 @@ def block_lanczos(
 
 def _grown(parts: Tensor | None, columns_SMB: Tensor, old: int) -> Tensor:
     """The operator's parts in the basis with the newest block's columns, and by symmetry its rows."""
-    s, m, b = columns_SMB.shape
+    s, m, _ = columns_SMB.shape
     grown = columns_SMB.new_zeros(s, m, m)
     if parts is not None:
         grown[:, :old, :old] = parts

@@ -29,7 +29,7 @@ class Metric:
 
     Args:
         predictor: whose feature maps or features are compared; None compares pixels.
-        kind: `maps` compares feature maps place by place as LPIPS does, `features` the vector behind a Frechet distance.
+        kind: `maps` compares feature maps place by place as LPIPS does, `features` the vector of a Frechet distance.
         size: images are brought to this square first; None leaves them.
         nearest: by picking pixels, as the released program does, and not by averaging areas.
     """
@@ -96,7 +96,7 @@ def load_metric(
     predictor = load_predictor(name, device).eval().requires_grad_(False)
     method = "feature_maps" if kind == "maps" else "features"
     if getattr(type(predictor), method) is getattr(Predictor, method):
-        other = [k for k in KINDS if k != kind][0]
+        other = next(k for k in KINDS if k != kind)
         raise GantkError(
             f"The predictor {name!r} has no {'feature maps' if kind == 'maps' else 'features'} to measure a distance "
             f"with: choose another --metric (demo, lpips-alex, lpips-vgg, pixels) or try --metric-kind {other}."

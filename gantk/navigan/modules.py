@@ -1,8 +1,8 @@
 """Any network as a target: a module that the user names, and one of its convolutions by name.
 
-For image-to-image networks (pix2pixHD and the like) the inputs take the place of codes: label maps, photographs. A plain
-convolution is linear in its weight, so per-sample strengths cost two shared convolutions here too. Without demodulation
-amplitudes are not comparable with a StyleGAN2's; the distance-strength curve is.
+For image-to-image networks (pix2pixHD and the like) the inputs take the place of codes: label maps, photographs. A
+plain convolution is linear in its weight, so per-sample strengths cost two shared convolutions here too. Without
+demodulation amplitudes are not comparable with a StyleGAN2's; the distance-strength curve is.
 
 Shape legend: N samples, O/I channels of the weight, K x K its kernel, C, H, W image.
 """

@@ -6,9 +6,10 @@ Shape legend: N samples, O/I output and input channels of the weight, K x K its 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gantk.errors import UsageError
-from gantk.generators.base import Generator, State, Styles
+from gantk.generators.base import Generator, State
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,42 @@ class Prefix:
 
     def take(self, rows: Tensor | slice) -> Prefix:
         """Some of the samples."""
-        codes = self.codes[rows] if isinstance(self.codes, Tensor) else tuple(part[rows] for part in self.codes)
+        return self._mapped(lambda part: part[rows])
+
+    def tensors(self) -> list[Tensor]:
+        """Everything it keeps, each [N, ...]."""
+        found: list[Tensor] = []
+        self._mapped(lambda part: found.append(part) or part)  # type: ignore[func-returns-value]
+        return found
+
+    def with_tensors(self, tensors: Sequence[Tensor]) -> Prefix:
+        """The same with other tensors in the order of `tensors`."""
+        left = iter(tensors)
+        return self._mapped(lambda _: next(left))
+
+    def _mapped(self, change: Callable[[Tensor], Tensor]) -> Prefix:
+        codes = _changed(self.codes, change)
         if self.state is None:
             return Prefix(codes)
-        parts = {
-            name: None if (value := getattr(self.state, name)) is None else value[rows]
-            for name in ("x", "image", "shortcut")
-        }
-        return Prefix(codes, replace(self.state, **parts))
+        names = [part.name for part in dataclasses.fields(self.state) if part.name != "index"]
+        kept = {name: _changed(getattr(self.state, name), change) for name in names}
+        return Prefix(codes, dataclasses.replace(self.state, **kept))
 
     @property
     def numbers(self) -> int:
         """How many numbers it keeps."""
-        parts = [self.codes] if isinstance(self.codes, Tensor) else list(self.codes)
-        if self.state is not None:
-            parts += [part for part in (self.state.x, self.state.image, self.state.shortcut) if part is not None]
-        return sum(part.numel() for part in parts)
+        return sum(part.numel() for part in self.tensors())
+
+
+def _changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Every tensor of a nested value changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _changed(part, change) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_changed(part, change) for part in value)
+    return value
 
 
 class Target:
@@ -147,7 +168,7 @@ class GeneratorTarget(Target):
 
     def moved(self, prefix: Prefix, delta_OIKK: Tensor, strength_N: Tensor | float) -> Tensor:
         self._fits(delta_OIKK)
-        deltas = {self.index: (delta_OIKK.to(self.weight), strength_N)}
+        deltas: dict[str | int, tuple[Tensor, Tensor | float]] = {self.index: (delta_OIKK.to(self.weight), strength_N)}
         return self.generator.synthesize(prefix.codes, start=prefix.state, weight_deltas=deltas, **self.options)
 
     def identity(self) -> dict[str, Any]:
@@ -194,8 +215,3 @@ def by_direction(index_N: Tensor) -> Iterator[tuple[int, Tensor]]:
     """The samples that share a direction: (direction, rows)."""
     for direction in torch.unique(index_N).tolist():
         yield int(direction), torch.nonzero(index_N == direction)[:, 0]
-
-
-def as_styles(codes: Sequence[Tensor] | Tensor) -> Styles:
-    """Codes as a tuple of tensors."""
-    return (codes,) if isinstance(codes, Tensor) else tuple(codes)
