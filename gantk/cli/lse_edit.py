@@ -118,7 +118,7 @@ def stroke_of(options: dict[str, Any], head: Head) -> Stroke:
         numbers = [float(part) for part in match[2].split(",") if part.strip()] if match else []
         if match is None or len(numbers) not in (3, 4):
             raise UsageError(
-                f"--colour {text!r} is not understood: write #rrggbb:LEFT,TOP,RIGHT,BOTTOM or :X,Y,RADIUS."
+                f"--colour {text!r} is not understood: write #rrggbb:LEFT,TOP,RIGHT,BOTTOM or #rrggbb:X,Y,RADIUS."
             )
         if colour is None or painted is None:
             colour, painted = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), bool)
