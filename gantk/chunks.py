@@ -82,6 +82,8 @@ def _shard_from_environment(environment: Mapping[str, str]) -> Shard:
         parts.append(Shard(index, _whole(environment, "SLURM_ARRAY_TASK_COUNT")))
     for index_name, count_name in (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")):
         if index_name in environment and count_name in environment:
+            if parts and index_name == "SLURM_PROCID" and "SLURM_STEP_ID" not in environment:
+                break  # the batch file itself, whose tasks were not started
             parts.append(Shard(_whole(environment, index_name), _whole(environment, count_name)))
             break
     if not parts:

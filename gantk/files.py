@@ -174,12 +174,18 @@ def save_image(path: str | os.PathLike[str], image_HWC: np.ndarray[Any, Any], qu
 
 
 def remove_stale(directory: Path) -> None:
-    """Remove what killed processes of this machine left under temporary names; files still being written stay."""
+    """Remove what killed processes of this machine left under temporary names in a directory and below it.
+
+    Files still being written stay.
+    """
     host = socket.gethostname().replace("-", "_")
-    for path in directory.glob(f".*{TEMPORARY_SUFFIX}"):
-        parts = path.name.removesuffix(TEMPORARY_SUFFIX).rpartition(".")[2].split("-")
-        if len(parts) == 3 and parts[0] == host and parts[1].isdigit() and not _alive(int(parts[1])):
-            _remove(path)
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            if not name.endswith(TEMPORARY_SUFFIX):
+                continue
+            parts = name.removesuffix(TEMPORARY_SUFFIX).rpartition(".")[2].split("-")
+            if len(parts) == 3 and parts[0] == host and parts[1].isdigit() and not _alive(int(parts[1])):
+                _remove(Path(folder, name))
 
 
 def _alive(process: int) -> bool:

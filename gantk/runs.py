@@ -116,8 +116,7 @@ class Run:
             if not shard.is_whole:
                 own = directory / f".{stem}{_shard_suffix(shard)}.lock"
                 stack.enter_context(hold(own, what=f"{directory} (shard {shard})"))
-            for folder in (directory, directory / "chunks" / stem):
-                remove_stale(folder)
+            remove_stale(directory)
             resolved = to_json({**arguments, "shard": str(shard)} if not shard.is_whole else dict(arguments))
             if overwrite:
                 _forget(directory, stem, shard, resolved)
@@ -127,9 +126,6 @@ class Run:
             own_before = _readable(path)
             new = _new_manifest(command, resolved, seed, device, own_before)
             run = cls(directory, new, shard, before is not None, overwrite)
-            for name in run.manifest["outputs"]:  # folders of images, say
-                if (directory / name).is_dir():
-                    remove_stale(directory / name)
             run.save()
             yield from run._watch()
 

@@ -77,12 +77,14 @@ def test_what_a_callback_cannot_read_is_not_blamed_on_the_target(tmp_path: Path)
 
 
 def test_only_what_dead_processes_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
     mine = files.temporary_name(tmp_path / "a.npy")
     dead = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{2**22 + 12345}-"))
-    for path in (mine, dead):
+    below = tmp_path / "images" / dead.name
+    for path in (mine, dead, below):
         path.write_bytes(b"")
     files.remove_stale(tmp_path)
-    assert mine.exists() and not dead.exists()
+    assert mine.exists() and not dead.exists() and not below.exists()
 
 
 def test_arrays_and_json(tmp_path: Path) -> None:

@@ -55,6 +55,12 @@ if TYPE_CHECKING:
 @truncation_option()
 @generator_options()
 @run_options()
+@click.option(
+    "--chunk",
+    type=click.IntRange(1),
+    default=None,
+    help="Samples per chunk of the ledger; default: by the images of one.",
+)
 @accepted("--logfile-name")
 def command(
     model: str,
@@ -79,6 +85,7 @@ def command(
     output_dir: str | None,
     shard: str | None,
     overwrite: bool,
+    chunk: int | None,
 ) -> None:
     """Measure how much each boundary raises its attribute, in which layers, and what else it moves.
 
@@ -114,7 +121,7 @@ def command(
     source = CodeSource(generator, num, seed, psi, latent_codes_path, latent_space_type, label)
     plan = RescorePlan(distances, layerwise_rescoring, random, batch_size, batch_size, seed)
     per_sample = plan.renders(entries, generator.spec.num_layers)
-    plan = dataclasses.replace(plan, chunk=chunk_size(batch_size, max(1, RENDERS_PER_CHUNK // per_sample)))
+    plan = dataclasses.replace(plan, chunk=chunk_size(batch_size, chunk or max(1, RENDERS_PER_CHUNK // per_sample)))
     arguments: dict[str, Any] = {
         "model": model,
         "weights": weights_checksum(generator),

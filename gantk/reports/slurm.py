@@ -1,7 +1,8 @@
 """The page of `gantk slurm`: how a chain of jobs stands, and what its shards took.
 
 Reads of `results`:
-    jobs    [{name, about, command, run (directory, relative), shards, file, id, queue: {state: tasks} or null}]
+    jobs    [{name, about, command, run (directory, relative), shards, array (whether each has a log of its own), file,
+              id, queue: {state: tasks} or null}]
 and, beside it, the manifests and chunk files of the runs the jobs write: a shard's own while it works, later what the
 joined run keeps of it. A task that failed before it left a manifest is known by its log. The queue is what the
 scheduler said when it was last asked (`gantk slurm --status`).
@@ -87,7 +88,7 @@ def stages_of(run: RunRecord) -> list[Stage]:
         name, about, number = (str(job.get(key) or "") for key in ("name", "about", "id"))
         if number:
             logs = run.directory / "logs"
-            ends = [f"_{index}" for index in range(len(parts))] if len(parts) > 1 else [""]
+            ends = [f"_{index}" if job.get("array") else "" for index in range(len(parts))]
             parts = tuple(
                 _with_log(part, logs / f"{name}-{number}{end}.log") for part, end in zip(parts, ends, strict=True)
             )

@@ -75,10 +75,11 @@ def submit_script(pipeline: str, chain: ChainSettings, files: list[BatchFile]) -
 
 def _text(pipeline: str, chain: ChainSettings, job: Job, place: str, typed: str) -> str:
     settings = chain.jobs[job.name]
-    what = f"{job.about} An array of {settings.array} shards." if job.split else job.about
-    lines = ["#!/bin/bash", f"# {what} Job {place} of the pipeline {pipeline}."]
-    if typed:
-        lines.append(f"# Written by `{typed}`.")
+    what = job.about
+    if job.split or job.together:
+        what += f" {'An array' if job.split else 'A job'} of {settings.array} shards."
+    written = f", written by `{typed}`" if typed else ""
+    lines = ["#!/bin/bash", f"# {what}", f"# Job {place} of the pipeline {pipeline}{written}."]
     lines += [f"#SBATCH {option}" for option in _options(chain, job, settings)]
     identity = "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}" if job.split else "$SLURM_JOB_ID"
     lines += ["", "set -euo pipefail", "", STOP.format(warning=settings.warning, job=identity), *settings.setup]
@@ -89,6 +90,8 @@ def _text(pipeline: str, chain: ChainSettings, job: Job, place: str, typed: str)
     lines += ["", *_variables(chain, job), ""]
     if job.split:
         lines.append("# --shard auto is SLURM_ARRAY_TASK_ID of SLURM_ARRAY_TASK_COUNT.")
+    if job.together:
+        lines.append("# --shard auto is SLURM_PROCID of SLURM_NTASKS.")
     lines += [f"{_wrapped(_command(job, settings))} &", "worker=$!", 'wait "$worker"', ""]
     text = "\n".join(lines)
     while "\n\n\n" in text:
@@ -108,7 +111,9 @@ def _options(chain: ChainSettings, job: Job, settings: JobSettings) -> list[str]
         "array": f"0-{settings.array - 1}{limit}" if job.split else "",
         "nodes": str(settings.nodes) if job.torchrun else "",
         "ntasks-per-node": "1" if job.torchrun else "",
-        "gres": f"gpu:{settings.gpus}" if settings.gpus else "",
+        "ntasks": str(settings.array) if job.together else "",
+        "gres": f"gpu:{settings.gpus}" if settings.gpus and not job.together else "",
+        "gpus-per-task": settings.gpus if job.together else "",
         "cpus-per-task": str(settings.cpus or ""),
         "mem": settings.memory,
         "output": log,
@@ -168,7 +173,7 @@ def _command(job: Job, settings: JobSettings) -> str:
         call = f"{_torchrun(settings)} -m {call}"
     if settings.container:
         call = f"{settings.container_command} {_shell(settings.container)} {call}"
-    return f"srun {call}" if job.torchrun and settings.nodes > 1 else call
+    return f"srun {call}" if job.together or (job.torchrun and settings.nodes > 1) else call
 
 
 def _torchrun(settings: JobSettings) -> str:

@@ -35,9 +35,10 @@ def write_chain(run: Run, chain: ChainSettings, files: Sequence[BatchFile], subm
     jobs = []
     for file in files:
         place = Path(os.path.relpath(Path(chain.output_dir) / file.job.run, folder_of(chain))).as_posix()
-        shards = chain.jobs[file.job.name].array if file.job.split else 1
+        shards = chain.jobs[file.job.name].array if file.job.split or file.job.together else 1
         described = {"name": file.job.name, "file": file.name, "about": file.job.about, "command": file.job.command}
-        jobs.append({**described, "run": place, "shards": shards, "id": None, "queue": None})
+        split = {"shards": shards, "array": file.job.split}
+        jobs.append({**described, **split, "run": place, "id": None, "queue": None})
     run.record("jobs", jobs)
 
 

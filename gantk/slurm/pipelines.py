@@ -21,6 +21,7 @@ class Job:
         about: what it does, for a comment and the page.
         run: the run directory below the chain's, "" for the chain's own.
         split: whether it runs as an array whose tasks are shards.
+        together: whether its shards are tasks of one job, which start together and talk through the run directory.
         gpu: whether it asks for the GPUs of the settings; the others compute nothing with a generator.
         torchrun: whether the processes of one job work together, a GPU each.
     """
@@ -30,6 +31,7 @@ class Job:
     about: str
     run: str = ""
     split: bool = False
+    together: bool = False
     gpu: bool = True
     torchrun: bool = False
 
@@ -122,6 +124,46 @@ PIPELINES: dict[str, Pipeline] = {
             ),
             _merge("rescore", "merge-rescore"),
         ),
+    ),
+    "resefa": Pipeline(
+        "ReSeFa: what moves each region, summed over samples, and the directions.",
+        (
+            _split("jacobian", "resefa jacobian {model}", "Add up the Gram matrices of every region."),
+            _merge(),
+            Job(
+                "directions",
+                "resefa directions {run}",
+                "Find the directions and measure them on fresh samples.",
+            ),
+        ),
+    ),
+    "navigan": Pipeline(
+        "NaviGAN: the weight directions that change the image most.",
+        (
+            Job(
+                "hessian",
+                f"navigan hessian {{model}} {SHARD} --output-dir {{run}}",
+                "Find the leading eigenvectors of the Hessian; each task has its part of the samples.",
+                together=True,
+            ),
+            _merge(),
+        ),
+    ),
+    "lse": Pipeline(
+        "LSE: segmentation heads from the Gram matrix of the features.",
+        (_split("train", "lse train {model}", "Label the images and add up the Gram matrix."), _merge()),
+    ),
+    "ghfeat": Pipeline(
+        "GH-Feat: an encoder of real images.",
+        (
+            Job(
+                "train",
+                "ghfeat train {model} --data {data} --output-dir {run}",
+                "Train the encoder, a process for each GPU.",
+                torchrun=True,
+            ),
+        ),
+        ("model", "data"),
     ),
 }
 

@@ -1,0 +1,309 @@
+"""What is done to a command, and what must be true after it has run again."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from drilling.cases import OUT, Case
+from drilling.processes import Ended, Running
+
+# Times, the folder a page was made in, and the command line are no results.
+NOT_COMPARED = (".run.json", ".html", ".log", ".damaged")
+
+
+class Failed(Exception):
+    """Something was not as it must be; the message says what."""
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a run that is a result, by name; hidden ones too, since nothing hidden may stay."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith(NOT_COMPARED)
+    }
+
+
+@dataclass
+class Bench:
+    """A case with its folders.
+
+    Attributes:
+        prepared: a folder in which the undisturbed steps before have run.
+        expected: the files of an uninterrupted run.
+        seconds: it took.
+        scratch: an empty folder for trials.
+    """
+
+    case: Case
+    prepared: Path
+    expected: dict[str, bytes]
+    seconds: float
+    scratch: Path
+    draw: random.Random
+
+    def fresh(self) -> Path:
+        """A folder for a trial, with what ran before."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        shutil.copytree(self.prepared, self.scratch)
+        return self.scratch
+
+    def start(self, folder: Path, *more: str, limit: int | None = None) -> Running:
+        return Running((*self.case.words, *more), folder, limit)
+
+    def moment(self) -> float:
+        """A random moment of a run, often within it and now and then at its very end."""
+        return self.draw.uniform(0.0, 1.1 * self.seconds)
+
+    def finish(self, folder: Path, *more: str) -> None:
+        """Run to the end and compare every byte with an uninterrupted run."""
+        ended = self.start(folder, *more).wait()
+        if ended.code != 0:
+            raise Failed(f"run again, it ended with {ended.code}: {tail(ended)}")
+        self.compare(folder)
+
+    def compare(self, folder: Path) -> None:
+        found = contents(folder / OUT)
+        if found == self.expected:
+            return
+        missing, more = self.expected.keys() - found.keys(), found.keys() - self.expected.keys()
+        other = [name for name in self.expected.keys() & found.keys() if found[name] != self.expected[name]]
+        raise Failed(f"missing {sorted(missing)[:3]}, too many {sorted(more)[:3]}, different {sorted(other)[:3]}")
+
+
+def tail(ended: Ended) -> str:
+    lines = [line for line in ended.said.splitlines() if line.strip()]
+    return " / ".join(lines[-2:])
+
+
+def _await(running: Running, seconds: float) -> None:
+    """Let it run for a time, or to its end if that is sooner."""
+    import time
+
+    deadline = running.began + seconds
+    while time.monotonic() < deadline and running.alive():
+        time.sleep(min(0.002, max(0.0, deadline - time.monotonic())))
+
+
+def kills(bench: Bench, most: int = 4) -> int:
+    """kill -9 at random moments, a few times in a row, then to the end; the number that hit."""
+    folder, hits = bench.fresh(), 0
+    for _ in range(bench.draw.randint(1, most)):
+        running = bench.start(folder)
+        _await(running, bench.moment())
+        running.send(signal.SIGKILL)
+        ended = running.wait()
+        if ended.code == -signal.SIGKILL:
+            hits += 1
+        elif ended.code != 0:
+            raise Failed(f"after {hits} kills it ended with {ended.code}: {tail(ended)}")
+    bench.finish(folder)
+    return hits
+
+
+def _stop(bench: Bench, number: signal.Signals) -> int:
+    folder = bench.fresh()
+    for _ in range(20):
+        running = bench.start(folder)
+        _await(running, bench.moment())
+        running.send(number)
+        ended = running.wait()
+        if ended.code == 128 + number:
+            if "Interrupted" not in ended.said:
+                raise Failed(f"it stopped without saying so: {tail(ended)}")
+            break
+        if ended.code == -number:  # before it could take signals
+            continue
+        if ended.code != 0:
+            raise Failed(f"it ended with {ended.code}: {tail(ended)}")
+        folder = bench.fresh()
+    else:
+        return 0
+    bench.finish(folder)
+    return 1
+
+
+def term(bench: Bench) -> int:
+    """SIGTERM at a random moment: it says that it was interrupted and leaves with 143."""
+    return _stop(bench, signal.SIGTERM)
+
+
+def usr1(bench: Bench) -> int:
+    """SIGUSR1, slurm's warning: the same, with 138."""
+    return _stop(bench, signal.SIGUSR1)
+
+
+def interrupt(bench: Bench) -> int:
+    """Ctrl-C: the same, with 130."""
+    return _stop(bench, signal.SIGINT)
+
+
+def full_disk(bench: Bench) -> int:
+    """A limit on what may be written, on a small disk where we may mount one: one sentence, then it continues."""
+    sizes = sorted(len(data) for data in bench.expected.values())
+    total = sum(-(-size // 4096) * 4096 for size in sizes)
+    folder = bench.fresh()
+    if os.geteuid() == 0:
+        before = sum(-(-path.stat().st_size // 4096) * 4096 for path in folder.rglob("*") if path.is_file())
+        room = int(bench.draw.uniform(0.2, 0.9) * sizes[-1])  # joining frees what it has joined: one array never fits
+        with small_disk(folder, before + room) as resize:
+            if resize is not None:
+                _refuse(bench.start(folder).wait())
+                resize(before + 8 * total + (64 << 20))
+                bench.finish(folder)
+                return 1
+    limit = bench.draw.randint(max(1, sizes[-1] // 4), sizes[-1] - 1)
+    _refuse(bench.start(folder, limit=limit).wait())
+    bench.finish(folder)
+    return 1
+
+
+def _refuse(ended: Ended) -> None:
+    errors = [line for line in ended.said.splitlines() if line.startswith("Error: ")]
+    if ended.code != 1 or len(errors) != 1 or "The disk is full" not in errors[0]:
+        raise Failed(f"with a full disk it ended with {ended.code}: {tail(ended)}")
+
+
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[Callable[[int], None] | None]:
+    """Put a folder on a disk of its own, `size` bytes large; gives what changes the size, or None where we may not."""
+    kept = folder.with_name(folder.name + "-kept")
+    shutil.rmtree(kept, ignore_errors=True)
+    folder.rename(kept)
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "drill", str(folder)]
+    mounted = subprocess.run(words, capture_output=True, check=False).returncode == 0
+    shutil.copytree(kept, folder, dirs_exist_ok=True)
+
+    def resize(new: int) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={new}", str(folder)], check=True, capture_output=True)
+
+    try:
+        yield resize if mounted else None
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True, capture_output=True)
+        shutil.rmtree(kept, ignore_errors=True)
+
+
+def _part_way(bench: Bench, folder: Path) -> list[Path]:
+    """Kill runs until some chunks, but not all, are there; return them."""
+    for _ in range(40):
+        running = bench.start(folder)
+        _await(running, bench.draw.uniform(0.3, 0.9) * bench.seconds)
+        running.send(signal.SIGKILL)
+        running.wait()
+        chunks = sorted((folder / OUT / "chunks").rglob("[!.]*.npy"))
+        if chunks:
+            return chunks
+        shutil.rmtree(folder / OUT, ignore_errors=True)
+    raise Failed("no moment was found at which chunks were there")
+
+
+def damage(path: Path, draw: random.Random) -> None:
+    """Flip a bit, cut the end off, empty it, or write something else over it."""
+    data = bytearray(path.read_bytes())
+    how = draw.choice(("flip", "cut", "empty", "garbage"))
+    if how == "flip" and data:
+        data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    elif how == "cut":
+        del data[draw.randrange(max(len(data), 1)) :]
+    elif how == "garbage":
+        data = bytearray(draw.randbytes(len(data)))
+    else:
+        data = bytearray()
+    path.write_bytes(data)
+
+
+def chunk(bench: Bench) -> int:
+    """A chunk file is damaged after a kill."""
+    if not bench.case.chunked:
+        return 0
+    folder = bench.fresh()
+    damage(bench.draw.choice(_part_way(bench, folder)), bench.draw)
+    bench.finish(folder)
+    return 1
+
+
+def ledger(bench: Bench) -> int:
+    """The manifest, which knows what is done, is damaged after a kill; a changed setting is refused by name."""
+    if not bench.case.chunked:
+        return 0
+    folder = bench.fresh()
+    _part_way(bench, folder)
+    manifest = next((folder / OUT).glob("*.run.json"))
+    damage(manifest, bench.draw)
+    ended = bench.start(folder).wait()
+    if ended.code == 2 and "holds a run of" in ended.said:
+        bench.finish(folder, "--overwrite")
+    elif ended.code != 0:
+        raise Failed(f"it ended with {ended.code}: {tail(ended)}")
+    bench.compare(folder)
+    return 1
+
+
+def twice(bench: Bench) -> int:
+    """The same run is started twice at once: the second says so and stops, and the first is not disturbed."""
+    import time
+
+    for _ in range(20):
+        folder = bench.fresh()
+        first = bench.start(folder)
+        while first.alive() and not list((folder / OUT).glob(".*.lock")):
+            time.sleep(0.001)
+        second = bench.start(folder).wait()
+        ended = first.wait()
+        if ended.code != 0:
+            raise Failed(f"the first ended with {ended.code}: {tail(ended)}")
+        bench.compare(folder)
+        if second.code == 1 and "Another gantk process is working in" in second.said:
+            return 1
+        if second.code != 0:
+            raise Failed(f"the second ended with {second.code}: {tail(second)}")
+    return 0
+
+
+def shard(bench: Bench) -> int:
+    """A shard's manifest and chunks are removed before merging, which names it; run again, the whole is the same."""
+    if not bench.case.shards:
+        return 0
+    folder, count = bench.fresh(), 3
+    lost = bench.draw.randrange(count)
+    for index in range(count):
+        if index != lost or bench.draw.random() < 0.5:
+            ended = bench.start(folder, "--shard", f"{index}/{count}").wait()
+            if ended.code != 0:
+                raise Failed(f"shard {index} ended with {ended.code}: {tail(ended)}")
+    for path in (folder / OUT).glob(f"*.{lost}-of-{count}.run.json"):
+        path.unlink()
+    ended = Running(("merge", OUT), folder).wait()
+    if ended.code != 1 or f"the shards {lost}/{count} are missing" not in ended.said:
+        raise Failed(f"without shard {lost} merging ended with {ended.code}: {tail(ended)}")
+    again = bench.start(folder, "--shard", f"{lost}/{count}").wait()
+    ended = Running(("merge", OUT), folder).wait()
+    if again.code or ended.code:
+        raise Failed(f"shard {lost} ended with {again.code}, merging with {ended.code}: {tail(ended)}")
+    bench.compare(folder)
+    return 1
+
+
+Trial = Callable[[Bench], int]
+TRIALS: dict[str, Trial] = {
+    "kill -9": kills,
+    "SIGTERM": term,
+    "SIGUSR1": usr1,
+    "Ctrl-C": interrupt,
+    "full disk": full_disk,
+    "damaged chunk": chunk,
+    "damaged ledger": ledger,
+    "started twice": twice,
+    "shard removed": shard,
+}
