@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gantk.cli.ghfeat_edit import edit, harmonize, mix
+from gantk.cli.ghfeat_evaluate import evaluate
 from gantk.cli.ghfeat_extract import extract
 from gantk.cli.ghfeat_train import train
 from gantk.cli.options import examples
@@ -25,7 +27,7 @@ def command() -> None:
     """Hierarchical features of real images (GH-Feat): an encoder per generator, and what its codes can do."""
 
 
-for child in (train, extract):
+for child in (train, extract, mix, edit, harmonize, evaluate):
     command.add_command(child)
 
 
