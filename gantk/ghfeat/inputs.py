@@ -112,6 +112,10 @@ class Images:
                 errors.append(str(error))
         return Read(np.stack(pictures), tuple(good), tuple(errors))
 
+    def one_or_grey(self, index: int) -> npt.NDArray[np.uint8]:
+        """One image, or a grey one in place of one that is skipped."""
+        return self._read(index, index + 1).images_NHWC[0]
+
     def batches(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Read]:
         """Batches of given ranges, in order; the next ones are read meanwhile."""
         with ThreadPoolExecutor(2, thread_name_prefix="gantk-read") as pool:
