@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from benchmarks._forward import events, largest_error, table, timed
 from benchmarks._turns import figures, take_turns
 from torch import Tensor, nn
 
@@ -175,30 +176,7 @@ def measure(way: str, family: str, size: str, batch: int, passes: int, device: s
         generator.to(memory_format=torch.channels_last)
         forward = partial(generator.synthesize, wp_NLD)
 
-    def measured() -> dict[str, float]:
-        with torch.inference_mode():
-            if device != "cpu":
-                return {"event_s": events(forward, passes)}
-            for _ in range(passes):
-                forward()
-            return {}
-
-    with torch.inference_mode():
-        forward()
-    return measured
-
-
-def events(forward: Callable[[], Any], passes: int) -> float:
-    """Seconds on the GPU per forward pass, by its events."""
-    for _ in range(3):
-        forward()
-    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    begin.record()
-    for _ in range(passes):
-        forward()
-    end.record()
-    torch.cuda.synchronize()
-    return begin.elapsed_time(end) / 1000 / passes
+    return timed(forward, passes, device)
 
 
 def error(family: str, config: dict[str, Any]) -> float:
@@ -206,9 +184,8 @@ def error(family: str, config: dict[str, Any]) -> float:
     generator = network(family, config)
     wp_NLD = codes(generator, 2)
     with torch.inference_mode():
-        ours = generator.synthesize(wp_NLD).double()
-        exact = PLAIN[family](generator.double(), wp_NLD.double())
-    return ((ours - exact).abs().max() / exact.abs().max()).item()
+        ours = generator.synthesize(wp_NLD)
+        return largest_error(ours, PLAIN[family](generator.double(), wp_NLD.double()))
 
 
 def compiled_rate(family: str, size: str, batch: int, passes: int) -> float:
@@ -239,25 +216,18 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             case: dict[str, Any] = figures(measured)
             if arguments.device != "cpu":
                 best = min(turn["result"]["event_s"] for turn in measured["ours"])
-                case["images_per_s"] = round(batch / best, 1)
+                case["images_per_s"] = {"eager": round(batch / best, 1)}
                 if arguments.compile:
-                    case["compiled_images_per_s"] = compiled_rate(family, size, batch, passes)
+                    case["images_per_s"]["compiled"] = compiled_rate(family, size, batch, passes)
             cases[f"{family} {size} batch {batch}"] = case
     least = min(cases.values(), key=lambda case: case["speedup"])
     return {
         "device": arguments.device,
-        **{key: value for key, value in least.items() if not key.endswith("images_per_s")},
+        **{key: value for key, value in least.items() if key != "images_per_s"},
         "error": max(error(family, CONFIGS[family]["small"]) for family in families),
         "cases": cases,
     }
 
 
 def show(result: dict[str, Any]) -> str:
-    lines = [f"Forward passes on {result['device']}; relative error against float64 {result['error']:.1e}"]
-    for name, case in result["cases"].items():
-        rates = [f"{key.replace('_', ' ')}: {case[key]}" for key in case if key.endswith("images_per_s")]
-        lines.append(
-            f"  {name:>24}: {case['speedup']:.2f}x the plain formulation (elapsed {case['wall_speedup']:.2f}x), "
-            f"peak {case['ours_peak_mb']:.0f} MB for {case['baseline_peak_mb']:.0f} MB {', '.join(rates)}"
-        )
-    return "\n".join(lines)
+    return table("Forward passes", result, result["cases"])

@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from benchmarks._forward import events, largest_error, table, timed
 from benchmarks._turns import figures, take_turns
 from torch import Tensor
 
@@ -112,33 +113,7 @@ def measure(way: str, size: str, batch: int, passes: int, device: str) -> Callab
         generator.to(memory_format=torch.channels_last)
         forward = partial(generator.synthesize, wp_NLD)
 
-    def run_once() -> None:
-        with torch.inference_mode():
-            forward()
-
-    def measured() -> dict[str, float]:
-        if device == "cpu":
-            for _ in range(passes):
-                run_once()
-            return {}
-        return {"event_s": events(run_once, passes)}
-
-    if passes > 1:  # a single long pass needs no warming up
-        run_once()
-    return measured
-
-
-def events(forward: Callable[[], Any], passes: int) -> float:
-    """Seconds on the GPU per forward pass, by its events."""
-    for _ in range(3):
-        forward()
-    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    begin.record()
-    for _ in range(passes):
-        forward()
-    end.record()
-    torch.cuda.synchronize()
-    return begin.elapsed_time(end) / 1000 / passes
+    return timed(forward, passes, device)
 
 
 def error(size: str) -> float:
@@ -146,9 +121,8 @@ def error(size: str) -> float:
     generator = network(size)
     wp_NLD = codes(generator, 1)
     with torch.inference_mode():
-        ours = generator.to(memory_format=torch.channels_last).synthesize(wp_NLD).double()
-        exact = plain_synthesis(generator.double(), wp_NLD.double())
-    return ((ours - exact).abs().max() / exact.abs().max()).item()
+        ours = generator.to(memory_format=torch.channels_last).synthesize(wp_NLD)
+        return largest_error(ours, plain_synthesis(generator.double(), wp_NLD.double()))
 
 
 def variants(size: str, batch: int, passes: int, compiled: bool) -> dict[str, float]:
@@ -204,11 +178,4 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> str:
-    lines = [f"StyleGAN2 forward on {result['device']}; relative error against float64 {result['error']:.1e}"]
-    for name, case in result["sizes"].items():
-        lines.append(
-            f"  {name:>14}: {case['speedup']:.2f}x the plain formulation (elapsed {case['wall_speedup']:.2f}x), "
-            f"peak {case['ours_peak_mb']:.0f} MB for {case['baseline_peak_mb']:.0f} MB"
-        )
-        lines += [f"{way:>40}: {rate} images/s" for way, rate in case.get("images_per_s", {}).items()]
-    return "\n".join(lines)
+    return table("StyleGAN2 forward", result, result["sizes"])

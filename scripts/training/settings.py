@@ -39,7 +39,7 @@ class Settings:
     family: str = "stylegan2"
     seed: int = 1
     batch: int = 32
-    stages: tuple[tuple[int, int], ...] = ((16, 50_000), (32, 150_000), (64, 570_000))
+    stages: tuple[tuple[int, int], ...] = ((16, 50_000), (32, 150_000), (64, 840_000))
     generator: dict[str, Any] = field(
         default_factory=lambda: {
             "channels": (128, 128, 96, 48, 24), "z_dim": 64, "w_dim": 64, "mapping_layers": 4, "mapping_width": 64
