@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--steps", type=click.IntRange(1), default=60, show_default=True, help="Of Adam, at most.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), default=0.05, show_default=True,
               help="Of Adam, in deviations of w.")  # fmt: skip
-@click.option("--preserve", type=click.FloatRange(0), default=4.0, show_default=True, help="The image outside.")
+@click.option("--preserve", type=click.FloatRange(0), default=20.0, show_default=True, help="The image outside.")
 @click.option("--paper", is_flag=True, help="The released program: 50 steps of z per row, nothing preserved.")
 @click.option("--frames", type=click.IntRange(2), default=9, show_default=True, help="Of the slider on the page.")
 @click.option("--force", is_flag=True, help="Take a head of another generator with the same maps.")

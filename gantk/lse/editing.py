@@ -80,9 +80,9 @@ class EditSettings:
     rows: str = "even"
     inside: float = 1.0
     outside: float = 0.5
-    preserve: float = 4.0
+    preserve: float = 20.0
     colour: float = 4.0
-    keep: float = 0.02
+    keep: float = 1.0
     margin: int = 2
     procedure: str = "gantk"
 

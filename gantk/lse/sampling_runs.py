@@ -214,7 +214,8 @@ def _pictures(run: Run, work: Work, targets: Labels) -> list[dict[str, Any]]:
         files = [f"samples/{t:03d}-{n:02d}.png" for n in range(len(drawn))]
         for file, picture, label in zip(files, drawn, judged, strict=True):
             save_image(run.path(file), side_by_side([picture, label], colours))
-        save_image(run.path(f"samples/{t:03d}-target.png"), side_by_side([target], colours))
+        empty = np.full((*target.shape, 3), 235, np.uint8)  # as wide as a sample and its labels
+        save_image(run.path(f"samples/{t:03d}-target.png"), side_by_side([empty, target], colours))
         found.append({"target": f"samples/{t:03d}-target.png", "samples": files})
     run.output("samples", "targets, and samples beside their label maps")
     return found

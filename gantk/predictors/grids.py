@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -54,18 +55,30 @@ def resize_back(g_NCSS: Tensor, side: int, align_corners: bool = True) -> Tensor
 def sum_resized(maps: list[Tensor], size: int, align_corners: bool = True) -> Tensor:
     """The sum of maps [N, C, r_i, r_i], each resized to `size`, as one product over all resolutions: [N, C, S, S].
 
-    Lines are resized map by map, which is cheap while they are short; the columns of all maps then lie side by side
-    and one matrix product resizes and adds them.
+    Lines are resized map by map, which is cheap while they are short; the rows of all maps then lie below each other
+    and one matrix product resizes and adds them. In inference mode the sum is built in place, in the map that has the
+    size already where there is one: a new map costs more than the arithmetic on it.
     """
+    quick = torch.is_inference_mode_enabled()
     full = [x for x in maps if x.shape[-1] == size]
     rest = [x for x in maps if x.shape[-1] != size]
     total = full[0] if full else None
     for x in full[1:]:
         total = total + x
+    if quick and total is not None and len(full) == 1:
+        # where few lines are added, looking up two neighbours beats the product
+        for x in [x for x in rest if size / 2 <= x.shape[-1] < size]:
+            total += F.interpolate(x, (size, size), mode="bilinear", align_corners=align_corners)
+        rest = [x for x in rest if not size / 2 <= x.shape[-1] < size]
     if not rest:
         assert total is not None, "nothing to add up"
         return total
-    halves = [line(x.shape[-1], size, align_corners, x) @ x for x in rest]
-    across = torch.cat([line(x.shape[-1], size, align_corners, x) for x in rest], 1)
-    resized = torch.cat(halves, -1) @ across.transpose(0, 1)
-    return resized if total is None else total + resized
+    lines = [line(x.shape[-1], size, align_corners, x) for x in rest]
+    wide = torch.cat([x @ u.transpose(0, 1) for x, u in zip(rest, lines, strict=True)], -2).flatten(0, 1)
+    down = torch.cat(lines, 1).expand(len(wide), -1, -1)
+    shape = (*rest[0].shape[:2], size, size)
+    if total is None:
+        return torch.bmm(down, wide).reshape(shape)
+    if quick and total.is_contiguous():
+        return total.flatten(0, 1).baddbmm_(down, wide).reshape(shape)
+    return torch.baddbmm(total.flatten(0, 1), down, wide).reshape(shape)

@@ -51,7 +51,9 @@ class LinearNetwork(HeadNetwork):
         self.bias_K = nn.Parameter(torch.zeros(classes))
 
     def forward(self, maps: Sequence[Tensor], size: int) -> Tensor:
-        return sum_resized(self.native_logits(maps), size, self.align_corners) + self.bias_K[:, None, None]
+        logits = self.native_logits(maps)
+        logits[0] = logits[0] + self.bias_K[:, None, None]  # on the smallest map: resizing keeps constants
+        return sum_resized(logits, size, self.align_corners)
 
     def native_logits(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Logits [N, K, r, r] without the bias: one per resolution, the maps of equal resolution added up."""
@@ -62,7 +64,12 @@ class LinearNetwork(HeadNetwork):
             side = x.shape[-1]
             so_far = logits.get(side)
             batch = weight_KC.expand(len(x), -1, -1)
-            logits[side] = torch.bmm(batch, flat) if so_far is None else torch.baddbmm(so_far, batch, flat)
+            if so_far is None:
+                logits[side] = torch.bmm(batch, flat)
+            elif torch.is_inference_mode_enabled():
+                so_far.baddbmm_(batch, flat)
+            else:
+                logits[side] = torch.baddbmm(so_far, batch, flat)
         return [logit.unflatten(2, (side, side)) for side, logit in logits.items()]
 
     def layer_logits(self, maps: Sequence[Tensor], size: int) -> list[Tensor]:

@@ -28,7 +28,7 @@ def build(run: RunRecord) -> Page:
         sections.append(
             Headline(
                 [
-                    (float(row["paper_miou"]), f"{row['shots']} shots", _note(row))
+                    (float(row["paper_miou"]), _shots(row), _note(row))
                     for row in scored[:5]
                 ]
             )
@@ -43,7 +43,7 @@ def build(run: RunRecord) -> Page:
         "Those of the first repeat, of which fewer shots take the first.",
     )  # fmt: skip
     sections += _table(rows)
-    scores = {f"{row.get('shots')} shots": row.get("classes") for row in scored}
+    scores = {_shots(row): row.get("classes") for row in scored}
     full = mapping(results.get("full"))
     if full:
         scores["many images"] = full.get("paper_classes")
@@ -55,6 +55,10 @@ def build(run: RunRecord) -> Page:
     sections.append(Facts(run.settings(), "Settings"))
     subtitle = "Linear heads from a handful of labelled images" + (f" of `{run.subject}`" if run.subject else "")
     return Page("Few-shot heads", subtitle + ".", sections, run.command_line, run.manifest, run.command)
+
+
+def _shots(row: dict) -> str:  # type: ignore[type-arg]
+    return f"{row.get('shots')} shot{'s' * (row.get('shots') != 1)}"
 
 
 def _note(row: dict) -> str:  # type: ignore[type-arg]

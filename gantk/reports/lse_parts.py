@@ -1,6 +1,6 @@
 """What the pages of segmentation heads share: classes with their colours, rows of pictures, curves.
 
-Shape legend: K classes, S side of a swatch.
+Shape legend: K classes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ METRIC = (
 
 
 def swatch(colour: object, name: str) -> Picture:
-    """A small square in a class's colour."""
+    """A bar in a class's colour."""
     parts = numbers(colour)
     rgb = parts.clip(0, 255) if parts.shape == (3,) else np.full(3, 128.0)
-    return Picture(np.full((14, 14, 3), rgb, np.uint8), f"The colour of {name}", lossless=True)
+    return Picture(np.full((12, 72, 3), rgb, np.uint8), f"The colour of {name}", lossless=True)
 
 
 def class_table(

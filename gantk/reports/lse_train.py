@@ -48,7 +48,7 @@ def build(run: RunRecord) -> Page:
         sections.append(
             Prose(f"No pixel of any image is {' or '.join(empty)}, so no head has learned it.", tone="warning")
         )
-    caption = "Left to right as below; held-out images, which no head has learned from."
+    caption = "Held-out images, which no head has learned from."
     sections += strips(run, results.get("sheet"), results.get("sheet_columns"), "What the heads see", caption)
     rows = [
         [str(head.get("name")), *plain(head, "paper_miou", "dataset_miou", "accuracy", "parameters", "passes")]
