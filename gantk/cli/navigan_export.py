@@ -66,6 +66,8 @@ def export(
         if row is not None:
             raise UsageError("Give --row for one direction or --rows for several, not both.")
         directions = directions.select(parse_layers(rows, len(directions)))
+    if (model is not None) != (form == "generator"):
+        raise UsageError("--as generator and --model go together.")
     single = form in ("deformation", "generator")
     if single and row is None:
         if len(directions) > 1:
@@ -73,8 +75,6 @@ def export(
         row = 0
     if not single and strength is not None:
         raise UsageError(f"--strength is for a deformation or a generator, not for {form}.")
-    if (model is not None) != (form == "generator"):
-        raise UsageError("--as generator and --model go together.")
     if single:
         assert row is not None
         directions.delta(row)  # refuses one that does not exist

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gantk.runs import Run
 
 FILE = "eigenvectors.safetensors"
+RESULTS = "navigan-hessian.results.json"
 RULER = 8  # samples that recommended strengths are measured on
 
 
@@ -130,6 +131,10 @@ def hessian(
         if part.index == 0:
             scale_and_show(run, about, measure, share, show)
             run.record("animation", {"formats": formats, "fps": fps})
+        if part.index == 0 and not part.is_whole:
+            from gantk.files import save_json
+
+            save_json(run.output(RESULTS, "what the page shows, for the joined run"), run.results)
         if part.is_whole:
             finish_page(run)
     click.echo(f"{num_eigenvectors} eigenvectors: {run.directory}" if part.is_whole else f"Shard {part}: {folder}")

@@ -72,7 +72,7 @@ def metric_options() -> Decorator:
         function = click.option(
             "--share",
             type=click.FloatRange(0.001, 2.0),
-            default=0.3,
+            default=0.2,
             show_default=True,
             help="A recommended strength moves pictures by this share of the distance between samples.",
         )(function)
@@ -252,8 +252,13 @@ def check_animations(animations: tuple[str, ...]) -> list[str]:
 def finish_page(run: Run) -> None:
     """Make the animations that were asked for, and the page."""
     from gantk.cli.originals import write_page
+    from gantk.files import load_json
     from gantk.higan.animation import GridStyle, animate
 
+    kept = run.path(f"{run.command.replace(' ', '-')}.results.json")
+    if kept.is_file() and "layer" not in run.results:  # of shards: the leader's are the whole's
+        for key, value in load_json(kept).items():
+            run.record(key, value)
     wanted = run.results.get("animation") or {"formats": [], "fps": 10.0}
     shown = run.results.get("directions") or []
     for entry in shown:

@@ -27,6 +27,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.navigan.bases import Basis
 from gantk.navigan.target import GeneratorTarget, Prefix, Target, by_direction
 
+NEARLY_ONE = 2e-6
 KINDS = ("svd", "svd_rectification", "hessian", "hessian_rectification", "fixed")
 
 
@@ -81,7 +82,9 @@ class WeightDirections:
         index %= len(self)
         if self.coefficients is None:
             found = self.basis.one(index)
-            return found / found.norm()
+            length = found.norm()
+            # what has length one already keeps its bits
+            return found if abs(float(length) - 1) < NEARLY_ONE else found / length
         return self.basis.combine(self.coefficients[index : index + 1])[0]
 
     def scale(self, index: int, default: float = 1.0) -> float:

@@ -102,13 +102,13 @@ def block_lanczos(
     def draw(count: int) -> Tensor:
         return torch.randn(count, dimension, generator=source, dtype=torch.float32).to(device, dtype)
 
-    next_BP = _orthonormal(draw(min(block, dimension)), None)[0]
+    next_BP = torch.linalg.qr(draw(min(block, dimension)).T)[0].T.contiguous()
     basis = next_BP.new_zeros(0, dimension)
     small = torch.zeros(0, 0, dtype=torch.float64)
     parts: Tensor | None = None
     history: list[Progress] = []
-    number, converged = 0, False
-    values, weights, residual, angle = small, small, small, 90.0
+    number, converged, scale = 0, False, 0.0
+    values, weights, residual, angle, restarted = small, small, small, 90.0, False
     while True:
         part_SBP = operator(number, next_BP)
         if not torch.isfinite(part_SBP).all():
@@ -121,10 +121,10 @@ def block_lanczos(
         small = parts.sum(0)
         for _ in range(2):
             rest = rest - (rest @ basis.T) @ basis
-        scale = float(part_SBP.sum(0).norm(dim=1).max())
+        scale = max(scale, float(part_SBP.sum(0).norm(dim=1).max()))
         if not scale > 0:
             raise GantkError("The Hessian is zero: no change of this weight moves what the metric sees.")
-        next_BP, link_BB = _orthonormal(rest, scale * TINY, basis, draw, min(block, dimension - m))
+        next_BP, link_BB, exhausted = _next_block(rest, scale * TINY, basis, draw, min(block, dimension - m))
         values, weights = torch.linalg.eigh(small)
         values, weights = values.flip(0), weights.flip(1)
         found = min(k, m)
@@ -137,6 +137,12 @@ def block_lanczos(
             watch(history[-1])
         number += 1
         converged = found == k and worst <= tolerance
+        if exhausted and converged and m < dimension:
+            # residuals say nothing beyond this Krylov space: go on until a random block brings nothing new
+            earlier = history[-2].eigenvalues if len(history) > 1 else []
+            same = len(earlier) == k and abs(values[:k] - torch.tensor(earlier)).max() <= tolerance * values[k - 1]
+            converged = same and restarted
+        restarted = exhausted
         if converged or m >= limit or not len(next_BP):
             converged = converged or m >= dimension
             break
@@ -161,32 +167,25 @@ def _grown(parts: Tensor | None, columns_SMB: Tensor, old: int) -> Tensor:
     return grown
 
 
-def _orthonormal(
-    rows_BP: Tensor,
-    least: float | None,
-    basis: Tensor | None = None,
-    draw: Callable[[int], Tensor] | None = None,
-    room: int | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Orthonormal rows and R [B', B] with rows = R^T orthonormal; directions that vanished give way to random ones."""
-    q_PB, r_BB = torch.linalg.qr(rows_BP.T)
-    q_BP = q_PB.T.contiguous()
-    if least is None:
-        return q_BP, r_BB
+def _next_block(
+    rest_BP: Tensor, least: float, basis: Tensor, draw: Callable[[int], Tensor], room: int
+) -> tuple[Tensor, Tensor, bool]:
+    """Orthonormal rows, R [B', B] with rest = R^T rows, and whether the Krylov space is exhausted somewhere.
+
+    Directions that vanished give way to random ones with no link to what came before.
+    """
+    q_PB, r_BB = torch.linalg.qr(rest_BP.T)
     gone = r_BB.diagonal().abs() <= least
-    if room is not None and room < len(q_BP):
-        return q_BP[:room], r_BB[:room]
-    if basis is not None and draw is not None and gone.any():
-        # an exhausted Krylov space: go on in what it has not seen, with no link to it
-        r_BB = r_BB.clone()
-        for place in torch.nonzero(gone)[:, 0].tolist():
-            fresh = draw(1)
-            others = torch.cat([basis, q_BP[:place], q_BP[place + 1 :]])
-            for _ in range(2):
-                fresh = fresh - (fresh @ others.T) @ others
-            q_BP[place] = fresh[0] / fresh.norm()
-            r_BB[place] = 0
-    return q_BP, r_BB
+    if gone.any():
+        q_PB, r_BB = q_PB.clone(), r_BB.clone()
+        q_PB[:, gone] = draw(int(gone.sum())).T
+        r_BB[gone] = 0
+    # a vector that is little more than rounding is orthogonal to nothing: once more, and keep the way back
+    for _ in range(2):
+        q_PB = q_PB - basis.T @ (basis @ q_PB)
+        q_PB = q_PB / q_PB.norm(dim=0)
+    again_PB, way_BB = torch.linalg.qr(q_PB[:, :room])
+    return again_PB.T.contiguous(), way_BB @ r_BB[:room], bool(gone.any())
 
 
 def _angle(values: Tensor, misses_BK: Tensor, found: int) -> float:

@@ -21,6 +21,7 @@ from gantk.navigan.target import Prefix, Target
 from gantk.runs import Run
 
 IMAGES = "images"
+PAIRS = 2  # samples of which original, edit and difference stand side by side
 Map = npt.NDArray[np.float64]
 
 
@@ -37,7 +38,7 @@ def show(
     rows: Sequence[int],
     curves: Mapping[int, Curve],
     *,
-    samples: int = 3,
+    samples: int = 4,
     steps: int = 9,
     bar: Any = None,
 ) -> list[dict[str, Any]]:
@@ -59,7 +60,7 @@ def show(
             after_NCHW = target.moved(prefix, delta, scale)
             other_NCHW = target.moved(prefix, delta, -scale)
             change_NHW = ((after_NCHW - before_NCHW).abs() + (other_NCHW - before_NCHW).abs()).mean(1) / 2
-            entry |= _maps(run, row, before_NCHW, after_NCHW, change_NHW, samples)
+            entry |= _maps(run, row, before_NCHW, after_NCHW, change_NHW, PAIRS)
             entry |= {"scale": scale, "name": f"direction {row}", "row": None, "space": "the weight"}
             for key, name in (("eigenvalues", "eigenvalue"), ("singular_values", "singular value")):
                 values = directions.meta.get(key)

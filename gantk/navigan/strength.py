@@ -23,7 +23,7 @@ from gantk.navigan.directions import WeightDirections
 from gantk.navigan.metrics import Metric, squared
 from gantk.navigan.target import Prefix, Target
 
-SHARE = 0.3  # of the distance between different samples
+SHARE = 0.2  # of the distance between different samples
 CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)  # strengths of the curve, over the recommended one
 SEARCHES = 8
 NEAR = 0.05  # the search ends within this share of the level
@@ -95,9 +95,11 @@ def curve_of(
         strength = _next(tried, level, FARTHEST * length)
         if strength in tried:
             break
-    best = min(tried, key=lambda t: abs(tried[t] - level))
+    best = float(f"{min(tried, key=lambda t: abs(tried[t] - level)):.3g}")
+    if best not in tried:
+        tried[best] = distance_at(target, metric, rule, delta, best)
     reached = reached or abs(tried[best] / level - 1) < 0.2
-    strengths = [share * best for share in CURVE]
+    strengths = [factor * best for factor in CURVE]
     distances = [tried[t] if t in tried else distance_at(target, metric, rule, delta, t) for t in strengths]
     return Curve(best, [0.0, *strengths], [0.0, *distances], reached)
 

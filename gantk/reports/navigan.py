@@ -129,9 +129,9 @@ def _spectrum(results: Mapping[str, Any]) -> list[Section]:
     values, ritz = numbers(results.get("eigenvalues")), numbers(results.get("ritz"))
     sections: list[Section] = []
     if len(values):
-        series = [Series("eigenvalues", np.arange(1, len(values) + 1), values)]
+        series = [Series("eigenvalues", np.arange(len(values)), values)]
         if len(ritz) > len(values):
-            beyond = np.arange(len(values) + 1, len(ritz) + 1)
+            beyond = np.arange(len(values), len(ritz))
             series.append(Series("beyond (lower bounds)", beyond, ritz[len(values) :]))
         caption = (
             "How much the mean perceptual distance curves along each direction: a step of length t moves a picture by "
@@ -164,7 +164,7 @@ def _spectrum(results: Mapping[str, Any]) -> list[Section]:
     singular = numbers(results.get("singular_values"))
     if len(singular):
         caption = "The convolution's singular values, largest first. They know nothing of pictures."
-        series = [Series("singular values", np.arange(1, len(singular) + 1), singular)]
+        series = [Series("singular values", np.arange(len(singular)), singular)]
         sections.append(LinePlot(series, "Singular values", caption, "direction", "value", markers=len(singular) < 64))
     return sections
 

@@ -1,0 +1,268 @@
+"""The optimisation in a basis, and LPIPS.
+
+Shape legend: N samples, D directions, R vectors of the basis.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from generator_cases import codes, refuse, tiny
+from torch import Tensor, nn
+
+from gantk.errors import GantkError
+from gantk.navigan.bases import VectorBasis, random_basis
+from gantk.navigan.reconstructor import ShiftPredictor
+from gantk.navigan.target import GeneratorTarget, Prefix
+from gantk.navigan.training import Rectifier, Trainer, TrainingPlan, draw, moved_each
+from gantk.predictors import lpips
+from gantk.predictors.distance import perceptual_distance
+from gantk.predictors.load import load_predictor
+
+# 16 x 16 pictures leave the LeNet one place, so they are shown to it larger
+PLAN = TrainingPlan(3, 2.0, 0.5, steps=4, batch=4, predictor="lenet", predictor_size=32, rate=1e-2)
+
+
+def target() -> GeneratorTarget:
+    return GeneratorTarget(tiny("stylegan2-skip"), "16x16/conv0")
+
+
+def prefix_of(n: int) -> Prefix:
+    found = target()
+    return found.prefix(codes(found.generator, n))
+
+
+def basis_of(found: GeneratorTarget) -> VectorBasis:
+    return random_basis(found.shape, 5, 1)
+
+
+def trainer(plan: TrainingPlan = PLAN) -> Trainer:
+    found = target()
+    rectifier = Rectifier(found, basis_of(found), plan)
+
+    def some(start: int, stop: int) -> Tensor:
+        return codes(found.generator, stop - start, start=start)
+
+    return Trainer(rectifier, some)
+
+
+def test_strengths_keep_their_least_size_and_a_batch_can_be_divided() -> None:
+    plan = dataclasses.replace(PLAN, directions=7, batch=2000)
+    index_N, strength_N = draw(plan, 3, 0, 2000)
+    assert set(index_N.tolist()) == set(range(7))
+    assert strength_N.abs().min() == pytest.approx(0.5) and strength_N.abs().max() <= 2.0
+    assert (strength_N.abs() == 0.5).float().mean() == pytest.approx(0.25, abs=0.04)
+    assert (strength_N > 0).float().mean() == pytest.approx(0.5, abs=0.05)
+    parts = [draw(plan, 3, first, first + 500) for first in range(0, 2000, 500)]
+    assert torch.equal(torch.cat([part[1] for part in parts]), strength_N)
+    assert torch.equal(torch.cat([part[0] for part in parts]), index_N)
+    assert not torch.equal(draw(plan, 3, 0, 2000, held_out=True)[1], strength_N)
+    normal = draw(dataclasses.replace(plan, normal=True), 0, 0, 2000)[1]
+    assert normal.abs().max() > 2.5
+
+
+def test_kernels_per_sample_are_those_of_single_edits_in_one_pass_or_many() -> None:
+    found = target()
+    prefix = found.prefix(codes(found.generator, 3))
+    delta = basis_of(found).vectors[:3]
+    strength = torch.tensor([0.5, -1.0, 2.0])
+    each = moved_each(found, prefix, delta, strength, vectorize=False)
+    at_once = moved_each(found, prefix, delta, strength, vectorize=True)
+    assert (each - at_once).abs().max() < 1e-5 * each.abs().max()
+    for n in range(3):
+        alone = found.moved(prefix.take(slice(n, n + 1)), delta[n], float(strength[n]))
+        assert (each[n] - alone[0]).abs().max() < 2e-5 * alone.abs().max()
+
+
+def test_losses_are_as_specified() -> None:
+    learning = trainer()
+    rectifier = learning.rectifier.eval()
+    assert rectifier.pictures(prefix_of(4), *draw(PLAN, 0, 0, 4))[1].requires_grad
+    rectifier.requires_grad_(False)
+    index, strength = draw(PLAN, 0, 0, 4)
+    prefix = prefix_of(4)
+    entropy, error, accuracy = rectifier(prefix, index, strength)
+    before, after = rectifier.pictures(prefix, index, strength)
+    logits, told = rectifier.predictor(before, after)
+    expected = -torch.log_softmax(logits, 1)[torch.arange(4), index].mean()
+    assert float(entropy) == pytest.approx(float(expected), rel=1e-5)
+    assert float(error) == pytest.approx(float((told - strength / 2.0).abs().mean()), rel=1e-5)
+    assert float(accuracy) == float((logits.argmax(1) == index).float().mean())
+    plan = dataclasses.replace(PLAN, raw_strength=True)
+    raw = Rectifier(target(), basis_of(target()), plan).eval().requires_grad_(False)
+    _, told = raw.predictor(before, after)
+    assert float(raw(prefix, index, strength)[1]) == pytest.approx(float((told - strength).abs().mean()), rel=1e-4)
+
+
+def test_both_learn_and_the_generator_does_not() -> None:
+    learning = trainer()
+    before = {name: value.clone() for name, value in learning.rectifier.state_dict().items()}
+    weights = {name: value.clone() for name, value in learning.rectifier._target[0].network.state_dict().items()}
+    losses = [learning.step(number)[0] for number in range(6)]
+    assert all(map(math.isfinite, losses))
+    after = learning.rectifier.state_dict()
+    assert not torch.equal(after["coefficients"], before["coefficients"])
+    assert any(not torch.equal(after[name], before[name]) for name in before if name.startswith("predictor"))
+    network = learning.rectifier._target[0].network.state_dict()
+    assert all(torch.equal(network[name], value) for name, value in weights.items())
+    assert 0 <= learning.held_out(2) <= 1
+
+
+def test_a_continued_training_takes_the_same_steps() -> None:
+    one, other = trainer(), trainer()
+    for number in range(2):
+        one.step(number)
+        other.step(number)
+    again = trainer()
+    again.load(other.state())
+    assert [one.step(2), one.step(3)] == [again.step(2), again.step(3)]
+    assert torch.equal(one.rectifier.coefficients, again.rectifier.coefficients)
+
+
+def test_half_precision_learns_too() -> None:
+    found = trainer()
+    found.autocast = torch.bfloat16
+    assert all(math.isfinite(value) for value in found.step(0))
+
+
+def test_shift_predictors() -> None:
+    pictures = torch.randn(2, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    for kind in ("resnet", "lenet"):
+        predictor = ShiftPredictor(4, kind).eval()
+        logits, strength = predictor(pictures, -pictures)
+        assert logits.shape == (2, 4) and strength.shape == (2,)
+    first = ShiftPredictor(4).trunk.get_submodule("conv1")
+    assert isinstance(first, nn.Conv2d) and first.in_channels == 6 and first.bias is None
+    small = ShiftPredictor(4, "lenet", size=32).eval()
+    nearest = torch.nn.functional.interpolate(pictures, size=(32, 32))
+    assert torch.equal(small(pictures, pictures)[0], small(nearest, nearest)[0])
+    refuse(lambda: ShiftPredictor(4, "vgg"))
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    refuse(lambda: dataclasses.replace(PLAN, least=3.0))
+    refuse(lambda: dataclasses.replace(PLAN, scale=0.0, least=0.0))
+    refuse(lambda: dataclasses.replace(PLAN, directions=1))
+    found = target()
+    refuse(lambda: Rectifier(found, random_basis((2, 2, 3, 3), 3), PLAN), GantkError)
+    refuse(lambda: Trainer(Rectifier(found, basis_of(found), PLAN), lambda a, b: codes(found.generator, b - a), 0, 3))
+
+
+def test_a_loss_that_is_not_finite_stops_the_training() -> None:
+    learning = trainer()
+    with torch.no_grad():
+        learning.rectifier.coefficients.fill_(math.nan)
+    refuse(lambda: learning.step(0), GantkError)
+
+
+@pytest.mark.slow
+def test_processes_of_torchrun_learn_what_one_does(tmp_path: Path) -> None:
+    """Two processes that halve every batch end near the same directions; batch norms see halves."""
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import dataclasses, json, sys\n"
+        f"sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parent.parent)!r}]\n"
+        "import torch, torch.distributed as dist\n"
+        "torch.set_num_threads(1)\n"
+        "from test_navigan_training import PLAN, basis_of, target\n"
+        "from generator_cases import codes\n"
+        "from gantk.navigan.training import Rectifier, Trainer\n"
+        "dist.init_process_group('gloo')\n"
+        "found = target()\n"
+        "trainer = Trainer(Rectifier(found, basis_of(found), PLAN),\n"
+        "                  lambda a, b: codes(found.generator, b - a, start=a), dist.get_rank(), 2)\n"
+        "for number in range(3):\n"
+        "    trainer.step(number)\n"
+        "if dist.get_rank() == 0:\n"
+        "    print(json.dumps(trainer.rectifier.coefficients.tolist()))\n"
+        "dist.destroy_process_group()\n"
+    )
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", *words], capture_output=True, text=True, timeout=280,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = torch.tensor(json.loads(done.stdout.strip().splitlines()[-1]))
+    alone = trainer()
+    for number in range(3):
+        alone.step(number)
+    moved = (found - trainer().rectifier.coefficients).abs().max()
+    assert moved > 1e-3 and (found - alone.rectifier.coefficients).abs().max() < 1.5 * moved
+
+
+# --- LPIPS -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The two files of LPIPS (alex) with random weights, where the user would put them."""
+    import torchvision
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        backbone = torchvision.models.alexnet(weights=None).features.state_dict()
+        heads = {
+            f"lin{i}.model.1.weight": torch.rand(1, width, 1, 1) for i, width in enumerate((64, 192, 384, 256, 256))
+        }
+    torch.save({f"features.{key}": value for key, value in backbone.items()}, tmp_path / "alexnet-owt-7be5be79.pth")
+    torch.save(heads, tmp_path / "lpips_alex.pth")
+    monkeypatch.setenv("GANTK_PREDICTORS", str(tmp_path))
+    return tmp_path
+
+
+def test_lpips_is_the_papers_distance(files: Path) -> None:
+    import torchvision
+
+    predictor = load_predictor("lpips-alex")
+    source = torch.Generator().manual_seed(1)
+    a, b = torch.rand(2, 2, 3, 64, 64, generator=source) * 2 - 1
+    network = torchvision.models.alexnet(weights=None).features.eval()
+    state = torch.load(files / "alexnet-owt-7be5be79.pth", weights_only=True)
+    network.load_state_dict({key.removeprefix("features."): value for key, value in state.items()})
+    heads = torch.load(files / "lpips_alex.pth", weights_only=True)
+    shift = torch.tensor([-0.030, -0.088, -0.188])[:, None, None]
+    scale = torch.tensor([0.458, 0.448, 0.450])[:, None, None]
+    expected, x, y, taken = torch.zeros(2), (a - shift) / scale, (b - shift) / scale, 0
+    with torch.no_grad():
+        for index, layer in enumerate(network):
+            x, y = layer(x), layer(y)
+            if index in (1, 4, 7, 9, 11):
+                u, v = (part / (part.square().sum(1, keepdim=True).sqrt() + 1e-10) for part in (x, y))
+                weighted = (u - v).square() * heads[f"lin{taken}.model.1.weight"]
+                expected += weighted.sum(1).mean((1, 2))
+                taken += 1
+        found = perceptual_distance(a, b, predictor)
+    assert torch.allclose(found, expected, rtol=1e-4)
+
+
+def test_lpips_can_be_differentiated_where_features_vanish(files: Path) -> None:
+    predictor = load_predictor("lpips-alex")
+    flat = torch.zeros(1, 3, 64, 64).requires_grad_(True)
+    with torch.no_grad():
+        for layer in predictor.get_submodule("layers").children():
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                layer.bias.fill_(-100.0)  # nothing passes the first ReLU
+    perceptual_distance(flat, torch.ones(1, 3, 64, 64), predictor).sum().backward()
+    assert flat.grad is not None and torch.isfinite(flat.grad).all()
+
+
+def test_absent_or_damaged_files_of_lpips(files: Path) -> None:
+    with pytest.raises(GantkError, match="vgg16-397923af.pth"):
+        load_predictor("lpips-vgg")
+    (files / "lpips_alex.pth").unlink()
+    with pytest.raises(GantkError, match=r"pip install 'gantk\[lpips\]'"):
+        load_predictor("lpips-alex")
+    (files / "lpips_alex.pth").write_bytes(b"nothing")
+    refuse(lambda: load_predictor("lpips-alex"), GantkError)
+    torch.save({"lin0.model.1.weight": torch.ones(1, 3, 1, 1)}, files / "lpips_alex.pth")
+    refuse(lambda: load_predictor("lpips-alex"), GantkError)
+    assert set(lpips.NAMES) == {"lpips-alex", "lpips-vgg"}
