@@ -6,12 +6,13 @@ Shape legend: N samples, Z latent width, D width of w, L rows of `wp`, C channel
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.func import jvp, vmap
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.noise import noise_seeds
@@ -200,6 +201,39 @@ class Generator(nn.Module):
         _, _, state = self._run(self._codes(wp, options, start), options, frozenset(), start, stop.index)
         return state
 
+    def tangent_map(
+        self, codes: Styles, moving: Sequence[int], *, noise: Any = "const", start: State | None = None
+    ) -> Callable[[Sequence[Tensor]], Tensor]:
+        """The derivative of the image of one sample in some of its codes, for many steps at once.
+
+        Args:
+            codes: styles [1, C_l] (or `(wp,)` in a family without space s).
+            moving: which of them.
+            noise, start: as `synthesize` takes them.
+
+        Returns:
+            A function of the moving codes' steps, [c, *code] each, to steps of the image [c, C, H, W].
+        """
+        options = self._options(noise, None, None, None, None)
+        own = self._tangent_map(codes, moving, options, start)
+        if own is not None:
+            return own
+
+        def image(*moved: Tensor) -> Tensor:
+            placed = list(codes)
+            for place, code in zip(moving, moved, strict=True):
+                placed[place] = code
+            return self._run(tuple(placed), options, frozenset(), start, None)[0]  # type: ignore[return-value]
+
+        point = tuple(codes[place] for place in moving)
+
+        def push(steps: Sequence[Tensor]) -> Tensor:
+            along = vmap(lambda *step: jvp(image, point, tuple(part[None] for part in step))[1])
+            moved: Tensor = along(*steps).flatten(0, 1)
+            return moved
+
+        return push
+
     def layer(self, key: str | int) -> Layer:
         """A layer by name or index; near matches are offered for a misspelt name."""
         if isinstance(key, int) or str(key).lstrip("-").isdigit():
@@ -231,6 +265,12 @@ class Generator(nn.Module):
     ) -> tuple[Tensor | None, dict[str, Tensor], State]:
         """Run the layers from `start` to before `stop`; return the image (None if stopped), the maps, the state."""
         raise NotImplementedError
+
+    def _tangent_map(
+        self, codes: Styles, moving: Sequence[int], options: Options, start: State | None
+    ) -> Callable[[Sequence[Tensor]], Tensor] | None:
+        """A family's own, faster `tangent_map`; None where it has none for these codes and options."""
+        return None
 
     def _spaces(self) -> str:
         return " or ".join(self.spec.spaces)

@@ -187,7 +187,7 @@ def modulated_conv(
         return _resampled(x, weight_OIKK.to(dtype), up, taps), factor_NO
     y = _convolve(x, weight_OIKK.to(dtype), up)
     y = y + delta[1].to(dtype)[:, None, None, None] * _convolve(x, delta[0].to(dtype), up)
-    return (fir(y, taps, _up_pad(taps), 4.0) if up else y), factor_NO
+    return (fir(y, taps, up_pad(taps), 4.0) if up else y), factor_NO
 
 
 def _weights_are_less(x_NIHW: Tensor, weight_OIKK: Tensor) -> bool:
@@ -200,7 +200,7 @@ def _weights_are_less(x_NIHW: Tensor, weight_OIKK: Tensor) -> bool:
 
 def _resampled(x: Tensor, weight: Tensor, up: bool, taps: tuple[float, ...]) -> Tensor:
     y = _convolve(x, weight, up)
-    return fir(y, taps, _up_pad(taps), 4.0) if up else y
+    return fir(y, taps, up_pad(taps), 4.0) if up else y
 
 
 def scale_and_shift(y_NOHW: Tensor, factor_NO: Tensor, bias_O: Tensor, noise: Tensor | None) -> Tensor:
@@ -213,7 +213,7 @@ def scale_and_shift(y_NOHW: Tensor, factor_NO: Tensor, bias_O: Tensor, noise: Te
     return y_NOHW if noise is None else y_NOHW + noise
 
 
-def _up_pad(taps: tuple[float, ...]) -> tuple[int, int]:
+def up_pad(taps: tuple[float, ...]) -> tuple[int, int]:
     """Padding of the FIR after a stride-2 transposed 3x3 convolution (output 2H+1) that leaves 2H samples."""
     p = (len(taps) - 2) - 2
     return (p + 1) // 2 + 1, p // 2 + 1

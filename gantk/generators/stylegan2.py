@@ -6,6 +6,7 @@ Shape legend: N samples, Z latent, D width of w, L rows of wp, I/O/C channels, H
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from gantk.generators.base import Layer, Options, State, Styles
 from gantk.generators.ops import SQRT2, Conv, Dense, leaky, modulated_conv, scale_and_shift, upsample2d
 from gantk.generators.progressive import Growth
 from gantk.generators.styled import Mapping, MappingConfig, StyledGenerator
+from gantk.generators.stylegan2_tangents import tangent_map
 
 PER_RESOLUTION = ("skip", "revised")  # architectures with a ToRGB at every resolution
 
@@ -186,6 +188,11 @@ class StyleGAN2(StyledGenerator):
             if layer.name in taps:
                 maps[layer.name] = x
         return (image if stop is None else None), maps, State(end, x, image, shortcut)
+
+    def _tangent_map(
+        self, codes: Styles, moving: Sequence[int], options: Options, start: State | None
+    ) -> Callable[[Sequence[Tensor]], Tensor] | None:
+        return tangent_map(self, codes, moving, options, start)
 
     def _blending(self, lod: float | None) -> Growth | None:
         if self.config.architecture != "revised":

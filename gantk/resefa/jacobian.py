@@ -1,9 +1,9 @@
 """The Jacobian of an image with respect to a code, by products: never formed, a few columns or rows at a time.
 
-Forward mode pays per tangent about what a batched forward pass pays: under `vmap` the tangents share one primal, so
-that each layer costs one convolution of the tangents with the shared weights. Only layers that the variable feeds carry
-a style tangent, and the network is entered at the first of them from a cached state: rows fed late do not pay for the
-layers before them. Transposed products (`pull`) are one reverse pass each, batched the same way.
+Forward mode pays per tangent about what a batched forward pass pays: the tangents share one primal, so that each layer
+costs one convolution of the tangents with the shared weights (`Generator.tangent_map`). Only layers that the variable
+feeds carry a style tangent, and the network is entered at the first of them from a cached state: rows fed late do not
+pay for the layers before them. Transposed products (`pull`) are one reverse pass each, batched under `vmap`.
 
 Shape legend: d free coordinates of the variable, c tangents at a time, L rows of wp, D their width, C colours of the
 image, O those of the output (C, or 1 when summed), H x W pixels of the image, S x S of the output.
@@ -12,11 +12,12 @@ image, O those of the output (C, or 1 when summed), H x W pixels of the image, S
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,11 +29,10 @@ from gantk.predictors.resampling import resize
 from gantk.resefa.variables import CodeMap
 
 CHANNELS = ("rgb", "sum")
-CPU_BYTES = 12 << 20  # of the largest map of a chunk of tangents: more falls out of the last-level cache
+CPU_BYTES = 8 << 20  # of the largest map of a chunk of tangents: more falls out of the last-level cache
 MOST, LEAST = 128, 8
 GPU_SHARE, MAPS_ALIVE = 0.5, 10  # share of the free memory, and how many of the largest maps are alive at once
-
-T = TypeVar("T")
+UNITS = 256  # unit steps whose effect on the codes is computed at once
 
 
 @dataclass(frozen=True)
@@ -123,44 +123,58 @@ class LocalJacobian:
         """Columns start .. stop - 1 in chunks: the first one's index, and [c, O, S, S]."""
         stop = self.variable.dim if stop is None else stop
         while start < stop:
-            end, rows = self._together(start, stop)
-            step_cd = self.variable.basis(start, end, self._wp)
-            found = self._halving(lambda part, rows=rows: self._push(part, self._entries[rows]), step_cd)
+            rows, first, end = self._together(start, min(start + self.chunk, stop))
+            entry = self._entries[rows]
+            if entry.unit is None:
+                with torch.no_grad():
+                    entry.unit = self._unit(entry, first)
+            steps = tuple(part[start - first : end - first] for part in entry.unit)
+            found = self._halving(lambda *part, entry=entry: self.output(entry.push(part)), steps)
             yield start, found
             start += len(found)
 
     def push(self, step_cd: Tensor) -> Tensor:
         """J times every row of [c, d], [c, O, S, S]."""
-        parts, done = [], 0
-        while done < len(step_cd):
-            parts.append(self._halving(lambda part: self._push(part, self._every), step_cd[done : done + self.chunk]))
-            done += len(parts[-1])
-        return torch.cat(parts)
+
+        def image(part_cd: Tensor) -> Tensor:
+            return self.output(self._every.push(self._every.tangents(self.code_map.push(part_cd))))
+
+        return self._in_chunks(image, step_cd)
 
     def pull(self, cotangent_cOSS: Tensor) -> Tensor:
         """J transposed times every [O, S, S], [c, d]."""
+        return self._in_chunks(self._pull, cotangent_cOSS)
+
+    def _in_chunks(self, function: Callable[[Tensor], Tensor], whole: Tensor) -> Tensor:
         parts, done = [], 0
-        while done < len(cotangent_cOSS):
-            parts.append(self._halving(self._pull, cotangent_cOSS[done : done + self.chunk]))
+        while done < len(whole):
+            parts.append(self._halving(function, (whole[done : done + self.chunk],)))
             done += len(parts[-1])
         return torch.cat(parts)
 
-    def _together(self, start: int, stop: int) -> tuple[int, tuple[int, ...]]:
-        """How far one chunk reaches from `start`, and the rows it moves."""
-        end = min(start + self.chunk, stop)
+    def _together(self, start: int, end: int) -> tuple[tuple[int, ...], int, int]:
+        """The rows that column `start` moves, the first column that moves them, and where a chunk from `start` ends."""
         if self.variable.space != "wp":
-            return end, self.variable.layers
-        row_c = self.variable.free[start:end] // self.variable.shape[1]
-        row = int(row_c[0])
-        return start + int((row_c == row).sum()), (row,)
+            return self.variable.layers, 0, end
+        row_d = self.variable.free // self.variable.shape[1]
+        mine = (row_d == row_d[start]).nonzero()[:, 0]
+        return (int(row_d[start]),), int(mine[0]), min(end, int(mine[-1]) + 1)
 
-    def _halving(self, function: Any, part: Tensor) -> Tensor:
-        """`function` of as many leading entries of `part` as memory allows."""
+    def _unit(self, entry: _Entry, first: int) -> tuple[Tensor, ...]:
+        """What unit steps, from column `first` to the last that moves the same rows, do to the moving codes."""
+        stop = self._together(first, self.variable.dim)[2]
+        parts = []
+        for start in range(first, stop, UNITS):
+            step_cd = self.variable.basis(start, min(start + UNITS, stop), self._wp)
+            parts.append(entry.tangents(self.code_map.push(step_cd)))
+        return tuple(torch.cat(found) for found in zip(*parts, strict=True))
+
+    def _halving(self, function: Callable[..., Tensor], parts: tuple[Tensor, ...]) -> Tensor:
+        """`function` of as many leading entries of `parts` as memory allows."""
         while True:
             try:
-                with torch.no_grad():
-                    found: Tensor = function(part[: self.chunk])
-                return found
+                with torch.no_grad(), full_precision(self.generator.device):
+                    return function(*(part[: self.chunk] for part in parts))
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -168,19 +182,9 @@ class LocalJacobian:
                     raise GantkError(
                         "One tangent at a time does not fit into memory: choose a smaller --size or another --device."
                     ) from error
-            self.chunk = max(1, min(self.chunk, len(part)) // 2)
+            self.chunk = max(1, min(self.chunk, len(parts[0])) // 2)
             if self.generator.device.type == "cuda":
                 torch.cuda.empty_cache()
-
-    def _push(self, step_cd: Tensor, entry: _Entry) -> Tensor:
-        tangents = entry.tangents(self.code_map.push(step_cd))
-
-        def along(*tangent: Tensor) -> Tensor:
-            moved: Tensor = jvp(entry.image, entry.moving, tuple(part[None] for part in tangent))[1]
-            return moved
-
-        image_cCHW: Tensor = vmap(along)(*tangents).flatten(0, 1)
-        return self.output(image_cCHW)
 
     def _pull(self, cotangent_cOSS: Tensor) -> Tensor:
         spec, entry = self.generator.spec, self._every
@@ -215,6 +219,8 @@ class _Entry:
             self._places = [0]
         self._codes = [style.detach() for style in styles]
         self.moving = tuple(self._codes[place] for place in self._places)
+        self.unit: tuple[Tensor, ...] | None = None
+        self.push = generator.tangent_map(tuple(self._codes), self._places, noise=noise, start=self.state)
 
     def image(self, *moving: Tensor) -> Tensor:
         """The image [1, C, H, W] of the moving codes."""
@@ -256,6 +262,15 @@ def default_chunk(generator: Generator, first: int = 0) -> int:
         free, _ = torch.cuda.mem_get_info(generator.device)
         return int(max(1, min(512, free * GPU_SHARE / (largest * MAPS_ALIVE))))
     return int(max(LEAST, min(MOST, CPU_BYTES // largest)))
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """No TF32 in convolutions: its 1e-3 would be most of what a Gram matrix has beyond its largest eigenvalues."""
+    if device.type != "cuda":
+        return nullcontext()
+    cudnn = torch.backends.cudnn
+    context: AbstractContextManager[Any] = cudnn.flags(True, cudnn.benchmark, None, cudnn.deterministic, False)
+    return context
 
 
 @lru_cache(maxsize=1)

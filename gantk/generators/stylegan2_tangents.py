@@ -1,0 +1,258 @@
+"""The derivative of a StyleGAN2's image in its styles, forward and by hand: many steps at one code.
+
+`torch.func.jvp` under `vmap` gives the same numbers, but every rule of it writes new maps, and maps are what it costs:
+on a CPU two thirds of its time. At one code everything but the tangents is fixed, so a layer is here
+
+    u  = s dx + x ds            in place; s folded into the weights where no style moves
+    dy = W * u                  one shared convolution for all steps, and the FIR where it upsamples
+    dx = m (f dy + y df)        in place; m the slopes of the leaky ReLU, df = -f / E  sum_i s_i ds_i |W_oi|^2
+
+with x, y, the demodulation f = g (E + eps)^-1/2 and m of the code. Where the next layer alone reads dx, its s is
+folded into m f and m y. A ToRGB's x ds is a product of small matrices.
+
+Shape legend: c steps, I/O channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gantk.generators.ops import LEAK, SQRT2, fir, up_pad, upsample2d
+from gantk.generators.spec import Layer, Options, State
+
+if TYPE_CHECKING:
+    from gantk.generators.stylegan2 import Block, StyledConv, StyleGAN2, ToRGB
+
+EPSILON = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class _Conv:
+    """What a styled convolution's rule needs of the code; what belongs to a moving style is None where none moves."""
+
+    layer: Layer
+    part: StyledConv
+    x_1IHW: Tensor
+    style_1I: Tensor
+    weight: Tensor  # with the style folded in where it does not move
+    energy_OI: Tensor | None
+    shrink_1O: Tensor | None  # -f / (E + eps)
+    dy_gain: Tensor  # m f, times the next style
+    df_gain: Tensor  # m y, times the next style
+    prescaled: bool  # the layer before has folded this one's style in
+
+
+@dataclass(frozen=True, eq=False)
+class _RGB:
+    """What a ToRGB's rule needs of the code."""
+
+    layer: Layer
+    weight_style: Tensor  # W s, [3, I, 1, 1]
+    weight_OI: Tensor | None
+    x_IP: Tensor | None
+    slope: Tensor | None
+
+
+def tangent_map(
+    generator: StyleGAN2, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
+) -> Callable[[Sequence[Tensor]], Tensor] | None:
+    """Steps [c, C_l] of the styles at `moving` to steps of the image [c, C, H, W]; None where this file has no rule.
+
+    Args:
+        styles: of one code, [1, C_l] each.
+        start: a cached state; every moving style belongs to a layer at or after it.
+    """
+    if generator.half_dtype is not None or options.deltas or generator.config.architecture == "revised":
+        return None
+    if generator.dtype not in (torch.float32, torch.float64):
+        return None
+    return _Tangents(generator, styles, frozenset(moving), options, start)
+
+
+class _Tangents:
+    def __init__(
+        self,
+        generator: StyleGAN2,
+        styles: Sequence[Tensor],
+        moving: frozenset[int],
+        options: Options,
+        start: State | None,
+    ) -> None:
+        self.generator, self.moving = generator, tuple(sorted(moving))
+        self.resnet = generator.config.architecture == "resnet"
+        self.rules: list[_Conv | _RGB] = []
+        with torch.no_grad():
+            self._prepare(styles, moving, options, start)
+
+    def _prepare(self, styles: Sequence[Tensor], moving: frozenset[int], options: Options, start: State | None) -> None:
+        """One pass over the layers at the code, which keeps what the rules need."""
+        generator = self.generator
+        x = generator.synthesis.const.unsqueeze(0) if start is None else start.x
+        shortcut = None if start is None else start.shortcut
+        layers = generator.layers[0 if start is None else start.index :]
+        assert x is not None
+        for place, layer in enumerate(layers):
+            block = cast("Block", generator.synthesis.get_submodule(f"b{layer.resolution}"))
+            style, moves = styles[layer.index], layer.index in moving
+            if layer.is_rgb:
+                self.rules.append(_rgb_rule(layer, block.torgb, x, style, moves))
+                continue
+            first = layer.name.endswith("conv0")
+            part = block.conv0 if first else block.conv1
+            if first and self.resnet:
+                shortcut = block.skip(x, gain=math.sqrt(0.5))
+            gain = math.sqrt(0.5) if shortcut is not None and not first else 1.0
+            noise = generator._noise(part, layer, options, 1)
+            following = layers[place + 1] if place + 1 < len(layers) else None
+            # conv1 is the only reader of conv0's map
+            next_style = (
+                styles[following.index] if first and following is not None and following.index in moving else None
+            )
+            rule, x_next = _conv_rule(layer, part, x, style, moves, noise, gain, next_style, self._folded())
+            self.rules.append(rule)
+            x = x_next
+            if not first and shortcut is not None:
+                x, shortcut = x + shortcut, None
+
+    def _folded(self) -> bool:
+        """Whether the rule before has scaled its tangent by this layer's style."""
+        before = self.rules[-1] if self.rules else None
+        return isinstance(before, _Conv) and before.layer.name.endswith("conv0")
+
+    def __call__(self, steps: Sequence[Tensor]) -> Tensor:
+        with torch.no_grad():
+            return self._push(dict(zip(self.moving, steps, strict=True)), len(steps[0]))
+
+    def _push(self, steps: dict[int, Tensor], count: int) -> Tensor:
+        generator = self.generator
+        taps = generator.config.resample_filter
+        dx: Tensor | None = None
+        image: Tensor | None = None
+        shortcut: Tensor | None = None
+        for rule in self.rules:
+            ds = steps.get(rule.layer.index)
+            if isinstance(rule, _RGB):
+                if image is not None:
+                    image = upsample2d(image, taps)
+                image = _push_rgb(rule, dx, ds, image)
+                continue
+            first = rule.layer.name.endswith("conv0")
+            if first and self.resnet and dx is not None:
+                block = cast("Block", generator.synthesis.get_submodule(f"b{rule.layer.resolution}"))
+                shortcut = block.skip(dx, gain=math.sqrt(0.5))
+            dx = _push_conv(rule, dx, ds)
+            if not first and shortcut is not None:
+                dx, shortcut = shortcut if dx is None else dx.add_(shortcut), None
+        if image is None:
+            spec = generator.spec
+            return generator.synthesis.const.new_zeros(count, spec.image_channels, spec.resolution, spec.resolution)
+        return image
+
+
+# --- rules at the code ------------------------------------------------------------------------------------------------
+
+
+def _conv_rule(
+    layer: Layer, part: StyledConv, x: Tensor, style: Tensor, moves: bool, noise: Tensor | None, gain: float,
+    next_style: Tensor | None, prescaled: bool,
+) -> tuple[_Conv, Tensor]:  # fmt: skip
+    weight = part.weight
+    scale = 1 / math.sqrt(weight[0].numel())
+    square_OI = weight.square().sum((2, 3)) * scale**2
+    energy_1O = style.square() @ square_OI.t() + EPSILON
+    factor_1O = gain * SQRT2 * torch.rsqrt(energy_1O)
+    modulated = _arranged(weight * (style[:, :, None, None] * scale))
+    y = _convolve(x, modulated, part)
+    total = y * factor_1O[:, :, None, None] + (part.bias * (gain * SQRT2))[:, None, None]
+    if noise is not None:
+        total = total + noise * (part.noise_strength * (gain * SQRT2))
+    slope = torch.where(total > 0, total.new_tensor(1.0), total.new_tensor(LEAK))
+    out = total * slope
+    if part.clamp is not None:
+        bound = part.clamp * gain
+        slope = slope * (out.abs() < bound)
+        out = out.clamp(-bound, bound)
+    dy_gain, df_gain = slope * factor_1O[:, :, None, None], slope * y
+    if next_style is not None:
+        dy_gain, df_gain = dy_gain * next_style[:, :, None, None], df_gain * next_style[:, :, None, None]
+    rule = _Conv(
+        layer,
+        part,
+        x,
+        style,
+        _arranged(weight * scale) if moves else modulated,
+        square_OI if moves else None,
+        -factor_1O / energy_1O if moves else None,
+        dy_gain,
+        df_gain,
+        prescaled and moves,
+    )
+    return rule, out
+
+
+def _rgb_rule(layer: Layer, part: ToRGB, x: Tensor, style: Tensor, moves: bool) -> _RGB:
+    scale = 1 / math.sqrt(part.weight[0].numel())
+    weight_style = part.weight * (style[:, :, None, None] * scale)
+    slope = None
+    if part.clamp is not None:
+        rgb = F.conv2d(x, weight_style, part.bias)
+        slope = (rgb.abs() < part.clamp).to(rgb.dtype)
+    weight_OI = part.weight[:, :, 0, 0] * scale if moves else None
+    return _RGB(layer, weight_style, weight_OI, x[0].flatten(1) if moves else None, slope)
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+def _push_conv(rule: _Conv, dx: Tensor | None, ds: Tensor | None) -> Tensor | None:
+    """The tangent after a convolution; `dx` is overwritten."""
+    if ds is not None:
+        if dx is None:
+            dx = rule.x_1IHW * ds[:, :, None, None]
+        else:
+            if not rule.prescaled:
+                dx.mul_(rule.style_1I[:, :, None, None])
+            dx.addcmul_(rule.x_1IHW, ds[:, :, None, None])
+    elif dx is None:
+        return None
+    dy = _convolve(dx, rule.weight, rule.part)
+    dy.mul_(rule.dy_gain)
+    if ds is not None:
+        assert rule.shrink_1O is not None and rule.energy_OI is not None
+        df_cO = rule.shrink_1O * ((ds * rule.style_1I) @ rule.energy_OI.t())
+        dy.addcmul_(rule.df_gain, df_cO[:, :, None, None])
+    return dy
+
+
+def _push_rgb(rule: _RGB, dx: Tensor | None, ds: Tensor | None, image: Tensor | None) -> Tensor | None:
+    """The image's tangent with this layer's added; `image` is overwritten."""
+    rgb = None if dx is None else F.conv2d(dx, rule.weight_style)
+    if ds is not None and rule.weight_OI is not None and rule.x_IP is not None:
+        side = rule.layer.resolution
+        rows = (rule.weight_OI * ds[:, None, :]).flatten(0, 1)
+        moved = (rows @ rule.x_IP).reshape(len(ds), -1, side, side)
+        rgb = moved if rgb is None else rgb.add_(moved)
+    if rgb is None:
+        return image
+    if rule.slope is not None:
+        rgb = rgb.mul_(rule.slope)
+    return rgb if image is None else image.add_(rgb)
+
+
+def _convolve(x: Tensor, weight: Tensor, part: StyledConv) -> Tensor:
+    if part.up:
+        y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+        return fir(y, part.taps, up_pad(part.taps), 4.0)
+    return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+
+
+def _arranged(weight: Tensor) -> Tensor:
+    """Kernels in the order that makes a CPU's convolutions keep channels last, which they are fastest in."""
+    return weight.contiguous(memory_format=torch.channels_last) if weight.device.type == "cpu" else weight

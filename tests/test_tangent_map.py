@@ -1,0 +1,101 @@
+"""`Generator.tangent_map`: steps of codes to steps of the image, for every family, against finite differences.
+
+Shape legend: c steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+import torch
+from generator_cases import TINY, close, tiny, uneven
+from torch import Tensor
+
+from gantk.generators.base import Generator
+from gantk.generators.stylegan2_tangents import _Tangents
+
+STYLEGAN2 = [name for name in TINY if TINY[name][0] == "stylegan2"]
+
+
+def codes_of(generator: Generator) -> tuple[Tensor, ...]:
+    wp_NLD = uneven(generator, 1)
+    return generator.styles(wp_NLD) if "s" in generator.spec.spaces else (wp_NLD,)
+
+
+def steps_of(codes: Sequence[Tensor], moving: Sequence[int], count: int = 3) -> list[Tensor]:
+    source = torch.Generator().manual_seed(3)
+    return [torch.randn(count, *codes[place].shape[1:], generator=source, dtype=torch.float64) for place in moving]
+
+
+def synthesized(generator: Generator, codes: Sequence[Tensor]) -> Tensor:
+    return generator.synthesize(codes if "s" in generator.spec.spaces else codes[0])
+
+
+@pytest.mark.parametrize("name", list(TINY))
+def test_it_is_the_derivative(name: str) -> None:
+    generator = tiny(name).double()
+    codes = codes_of(generator)
+    moving = list(range(len(codes)))
+    steps = steps_of(codes, moving)
+    fast = generator.tangent_map(codes, moving)(steps)
+    small = 1e-6
+    slow = []
+    for index in range(3):
+        ends = [
+            [code + sign * small * step[index] for code, step in zip(codes, steps, strict=True)] for sign in (1, -1)
+        ]
+        above, below = (synthesized(generator, end) for end in ends)
+        slow.append((above - below)[0] / (2 * small))
+    close(fast, torch.stack(slow), 1e-6)
+
+
+@pytest.mark.parametrize("name", STYLEGAN2)
+@pytest.mark.parametrize("noise", ["const", "none"])
+def test_the_rules_by_hand_equal_forward_mode(name: str, noise: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever moves, from a cached state or not, called twice (nothing of the code is overwritten)."""
+    generator = tiny(name).double()
+    codes = codes_of(generator)
+    last = len(codes) - 1
+    for moving in (range(last + 1), [0], [1, 2], [3], [2, 4], [last]):
+        for before in (None, min(moving)):
+            state = generator.cache(list(codes), before, noise=noise) if before else None
+            steps = steps_of(codes, list(moving))
+            ours = generator.tangent_map(codes, list(moving), noise=noise, start=state)
+            assert isinstance(ours, _Tangents) == (name != "stylegan2-revised")
+            ours(steps)
+            fast = ours(steps)
+            with monkeypatch.context() as patched:
+                patched.setattr(type(generator), "_tangent_map", Generator._tangent_map)
+                slow = generator.tangent_map(codes, list(moving), noise=noise, start=state)(steps)
+            assert fast.shape == slow.shape
+            close(fast, slow, 1e-12)
+
+
+def test_steps_add_up() -> None:
+    generator = tiny("stylegan2-resnet").double()
+    codes = codes_of(generator)
+    moving = list(range(len(codes)))
+    push = generator.tangent_map(codes, moving)
+    first, second = (steps_of(codes, moving, 2), [3 * step.flip(0) for step in steps_of(codes, moving, 2)])
+    together = push([a + b for a, b in zip(first, second, strict=True)])
+    close(together, push(first) + push(second), 1e-12)
+
+
+def test_half_precision_is_left_to_forward_mode() -> None:
+    generator = tiny("stylegan2-skip")
+    codes = codes_of(generator)
+    generator.set_precision("bfloat16")
+    assert not isinstance(generator.tangent_map(codes, [0]), _Tangents)
+
+
+def test_a_later_start_gives_the_same(generator_name: str = "stylegan2-skip") -> None:
+    generator = tiny(generator_name).double()
+    codes = codes_of(generator)
+    images = []
+    for before in range(4):
+        state = generator.cache(list(codes), before) if before else None
+        images.append(generator.tangent_map(codes, [4], start=state)(steps_of(codes, [4])))
+    for a, b in pairwise(images):
+        close(a, b, 1e-12)
