@@ -121,8 +121,8 @@ def load_perception(
         if (place / VGG_FILE).is_file():
             return VGGDistance(place / VGG_FILE).to(device)
     raise GantkError(
-        f"the features of VGG16 need its file {VGG_FILE} (torchvision's), which is in none of "
-        f"{', '.join(map(str, places))}: put it there, or give --perception demo or none"
+        f"VGG16's features need torchvision's file {VGG_FILE}, which is neither in $GANTK_PREDICTORS nor in torch's "
+        f"cache ({places[-2]}): put it there, or give --perception demo or none"
     )
 
 

@@ -6,6 +6,7 @@ Shape legend: C channels, H x W pixels.
 from __future__ import annotations
 
 import io
+import weakref
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -139,6 +140,7 @@ class Zip:
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:
             raise GantkError(f"{path} is no readable zip file: {error}") from error
+        weakref.finalize(self, self._zip.close)
         names = [item.filename for item in self._zip.infolist() if not item.is_dir()]
         self.names = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
         if not self.names:

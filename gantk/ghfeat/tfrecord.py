@@ -9,6 +9,7 @@ Shape legend: C channels, H x W pixels.
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Iterator
 from functools import lru_cache
@@ -36,8 +37,9 @@ class TFRecords:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self._file = open(self.path, "rb")  # noqa: SIM115 - open as long as the data is in use
-            self.size = self.path.stat().st_size
+            with self.path.open("rb") as file:
+                self.size = self.path.stat().st_size
+                self._data: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
         except OSError as error:
             raise GantkError(f"{path} cannot be read: {error.strerror}") from error
         self._places = list(self._walk())
@@ -50,12 +52,8 @@ class TFRecords:
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
         """Image `index`, uint8 [H, W, C]."""
         start, length = self._places[index]
-        self._file.seek(start)
-        data = self._file.read(length + 4)
-        if len(data) < length + 4:
-            raise self._damaged(index, "it ends too early")
-        payload = data[:length]
-        if masked(crc32c(payload)) != struct.unpack("<I", data[length:])[0]:
+        payload = self._data[start : start + length]
+        if masked(crc32c(payload)) != struct.unpack_from("<I", self._data, start + length)[0]:
             raise self._damaged(index, "its checksum is wrong")
         try:
             return decode_example(payload)
@@ -65,8 +63,7 @@ class TFRecords:
     def _walk(self) -> Iterator[tuple[int, int]]:
         place, index = 0, 0
         while place < self.size:
-            self._file.seek(place)
-            head = self._file.read(12)
+            head = self._data[place : place + 12]
             if len(head) < 12:
                 raise self._damaged(index, "it ends too early")
             length, checksum = struct.unpack("<QI", head)

@@ -1,0 +1,159 @@
+"""Images from outside: TFRecords without TensorFlow, zips, folders, lists, and everything that can be wrong with them."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generator_cases import refuse, tiny
+from ghfeat_cases import pictures, write_pictures, write_tfrecord
+from PIL import Image
+
+from gantk.errors import GantkError, UsageError
+from gantk.ghfeat.data import open_source
+from gantk.ghfeat.inputs import Images
+from gantk.ghfeat.pictures import Zip, decode, find_images, fit, to_float
+from gantk.ghfeat.tfrecord import TFRecords, crc32c
+
+
+def slow_crc32c(data: bytes) -> int:
+    """The definition, bit by bit."""
+    state = 0xFFFFFFFF
+    for byte in data:
+        state ^= byte
+        for _ in range(8):
+            state = state >> 1 ^ (0x82F63B78 if state & 1 else 0)
+    return state ^ 0xFFFFFFFF
+
+
+@pytest.mark.parametrize("length", [0, 1, 9, 511, 4095, 4096, 4097, 5000])
+def test_crc32c_is_the_definition(length: int) -> None:
+    data = np.random.default_rng(length).integers(0, 256, length, dtype=np.uint8).tobytes()
+    assert crc32c(data) == slow_crc32c(data)
+
+
+def test_crc32c_of_the_standard() -> None:
+    assert crc32c(b"123456789") == 0xE3069283  # RFC 3720, appendix B.4
+
+
+def test_tfrecords_give_the_images_back(tmp_path: Path) -> None:
+    images = pictures(5, 64)
+    write_tfrecord(tmp_path / "x.tfrecords", images)
+    records = TFRecords(tmp_path / "x.tfrecords")
+    assert len(records) == 5
+    assert all(np.array_equal(records[i], images[i]) for i in (4, 0, 2, 1, 3))
+    batch = open_source(str(tmp_path / "x.tfrecords"), tiny("stylegan2-skip"), 64, 0, "exact").batch([3])
+    assert np.array_equal(batch.image_NCHW.numpy(), to_float(images[3:4]))
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda data, size: data[: size * 2 + 40], "record 2"),  # cut short
+        (lambda data, size: data[:-3], "record 2"),
+        (lambda data, size: data[: size + 4] + b"\x01" + data[size + 5 :], "record 1"),  # the length of record 1
+        (lambda data, size: data + b"abc", "record 3"),
+    ],
+)
+def test_a_damaged_tfrecord_names_the_record(tmp_path: Path, harm: object, says: str) -> None:
+    path = tmp_path / "x.tfrecords"
+    write_tfrecord(path, pictures(3))
+    data = path.read_bytes()
+    path.write_bytes(harm(data, len(data) // 3))  # type: ignore[operator]
+    with pytest.raises(GantkError, match=says):
+        TFRecords(path)
+
+
+def test_a_damaged_payload_and_one_that_is_no_image(tmp_path: Path) -> None:
+    path = tmp_path / "x.tfrecords"
+    write_tfrecord(path, pictures(3))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 * 2 - 40] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(GantkError, match="record 1 .*checksum"):
+        TFRecords(path)[1]
+    from gantk.ghfeat.tfrecord import masked
+
+    payload = b"\x0a\x03abc"
+    head = struct.pack("<Q", len(payload))
+    path.write_bytes(
+        head + struct.pack("<I", masked(crc32c(head))) + payload + struct.pack("<I", masked(crc32c(payload)))
+    )
+    with pytest.raises(GantkError, match="record 0"):
+        TFRecords(path)[0]
+    path.write_bytes(b"")
+    refuse(lambda: TFRecords(path), GantkError)
+    refuse(lambda: TFRecords(tmp_path / "none"), GantkError)
+
+
+def test_zips(tmp_path: Path) -> None:
+    files = write_pictures(tmp_path / "p", 3)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for file in files:
+            archive.write(file, f"inside/{file.name}")
+        archive.writestr("readme.txt", "no image")
+        archive.writestr("inside/999.png", b"no image either")
+    images = Zip(tmp_path / "x.zip")
+    assert len(images) == 4 and np.array_equal(images[1], pictures(3)[1])
+    with pytest.raises(GantkError, match=r"999\.png"):
+        images[3]
+    (tmp_path / "bad.zip").write_bytes(b"PK no")
+    refuse(lambda: Zip(tmp_path / "bad.zip"), GantkError)
+
+
+def test_lists_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write_pictures(tmp_path / "p", 3)
+    (tmp_path / "list.txt").write_text(f"# comment\n{files[1]}\n\np/002.png\n")
+    assert find_images([str(tmp_path / "list.txt")]) == [files[1], files[2]]  # beside the list
+    assert find_images([str(tmp_path / "p"), str(files[0])]) == [*files, files[0]]
+    refuse(lambda: find_images([]))
+    (tmp_path / "empty").mkdir()
+    refuse(lambda: find_images([str(tmp_path / "empty")]))
+    assert Images([str(tmp_path / "p"), str(files[0])], 16).stems()[:4] == ["000_00000", "001", "002", "000_00003"]
+
+
+def test_fitting() -> None:
+    wide = np.zeros((8, 16, 3), np.uint8)
+    wide[:, 4:12] = 200
+    assert (fit(wide, 8, "crop", "x") == 200).all()
+    assert fit(wide, 8, "squash", "x")[:, 0].max() < 100
+    refuse(lambda: fit(wide, 8, "exact", "wide.png"), GantkError)
+    assert fit(np.full((16, 16), 9, np.uint8), 8, "exact", "x").shape == (8, 8, 3)
+    assert to_float(np.array([[[[0, 255, 127]]]], np.uint8)).ravel().tolist() == pytest.approx([-1, 1, -0.00392157])
+
+
+def test_an_unreadable_image_is_named_and_skipped_only_when_asked(tmp_path: Path) -> None:
+    files = write_pictures(tmp_path / "p", 3)
+    files[1].write_bytes(files[1].read_bytes()[:60])
+    images = Images([str(tmp_path / "p")], 16)
+    with pytest.raises(GantkError, match=r"001\.png.*--skip-unreadable"):
+        images.all()
+    with pytest.warns(UserWarning, match=r"001\.png"):
+        names, pixels = Images([str(tmp_path / "p")], 16, skip=True).readable()
+    assert [Path(n).name for n in names] == ["000.png", "002.png"] and len(pixels) == 2
+    for bad in ("render:x", "render:-1/2"):
+        refuse(lambda name=bad: Images([name], 16))
+    refuse(lambda: decode(tmp_path / "absent.png", "absent.png"), GantkError)
+    assert len(Images(["render:3", "render:1/3"], 16).all()) == 2
+
+
+def test_reading_ahead_keeps_the_order(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "p", 11)
+    images = Images([str(tmp_path / "p")], 16)
+    ranges = [(0, 4), (4, 8), (8, 11)]
+    read = np.concatenate([r.images_NHWC for r in images.batches(ranges)])
+    assert np.array_equal(read, pictures(11))
+
+
+def test_a_picture_larger_than_is_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "x.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    refuse(lambda: decode(tmp_path / "x.png", "x.png"), GantkError)
+
+
+def test_too_few_images_to_hold_any_out(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "p", 1)
+    refuse(lambda: open_source(str(tmp_path / "p"), tiny("stylegan2-skip"), 16, 0, "exact", "train"), UsageError)

@@ -1,0 +1,268 @@
+"""Training: what a step does, what a kill cannot break, what several processes cannot change."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from generator_cases import close, refuse, tiny
+from ghfeat_cases import SMALL, settings, small_encoder, write_pictures, write_world
+
+from gantk.errors import GantkError, UsageError
+from gantk.files import load_json
+from gantk.ghfeat.calibration import encoder_config, sample_styles
+from gantk.ghfeat.data import Renders, Samples, Stream, open_source
+from gantk.ghfeat.judges import load_discriminator
+from gantk.ghfeat.losses import load_perception, psnr, structural_similarity, style_loss
+from gantk.ghfeat.metrics import r2
+from gantk.ghfeat.norm import Norm
+from gantk.ghfeat.settings import TrainSettings
+from gantk.ghfeat.training import Training
+
+
+def training(**changes: Any) -> Training:
+    generator = tiny("stylegan2-skip")
+    made = settings(**changes)
+    config = encoder_config(generator, **SMALL)
+    judge = load_discriminator("new", generator) if made.adversarial else None
+    return Training(made, config, generator, [Renders(16, 0)], judge)
+
+
+def weights(of: Training) -> list[torch.Tensor]:
+    return [value.clone() for value in of.encoder.state_dict().values()]
+
+
+def test_the_learning_rate_is_the_originals_as_it_really_was() -> None:
+    s = TrainSettings(images=14_000_000, batch=96)
+    assert [s.rate(k) for k in (0, 7_000_000, 14_000_000)] == pytest.approx([1e-4, 4.096e-5, 1.678e-5], rel=1e-3)
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    made = training(images=480, batch=16, warm_up=320, ema_images=5.0)
+    first = made.step()["style"]
+    while not made.finished:
+        last = made.step()
+    assert made.curve[-1]["images"] == 480 and "pixel" in last
+    styles = [row["style"] for row in made.curve if "style" in row]
+    assert styles[-1] < 0.8 * first
+    pixels = [row["pixel"] for row in made.curve if "pixel" in row]
+    assert np.mean(pixels[-3:]) < np.mean(pixels[:3])
+
+
+def test_the_generator_stays_frozen_and_the_discriminator_learns() -> None:
+    made = training(adversarial=0.1, warm_up=0, r1_gamma=1.0)
+    before = [p.clone() for p in made.generator.parameters()]
+    judge = [p.clone() for p in made.discriminator.parameters()]  # type: ignore[union-attr]
+    terms = made.step()
+    assert {"adversarial", "judge_real", "judge_fake", "r1"} <= terms.keys()
+    assert all(torch.equal(a, b) for a, b in zip(before, made.generator.parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(judge, made.discriminator.parameters(), strict=True))  # type: ignore[union-attr]
+
+
+def test_an_update_with_an_infinite_gradient_is_left_out() -> None:
+    made = training(warm_up=0)
+    made.step()
+    before = weights(made)
+    with torch.no_grad():
+        for p in made.encoder.parameters():
+            p.grad = torch.full_like(p, torch.inf)
+    made._update(made.optimizer, made.encoder)
+    assert made.skipped == 1
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(made), strict=True))
+
+
+def test_norms_are_fixed_for_the_last_part() -> None:
+    made = training(images=16, warm_up=0, fix_norms=0.5)
+    made.step()
+    running = [m.running_mean.clone() for m in made.encoder.modules() if isinstance(m, Norm)]
+    made.step()
+    assert all(
+        torch.equal(a, m.running_mean)
+        for a, m in zip(running, (m for m in made.encoder.modules() if isinstance(m, Norm)), strict=True)
+    )
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 0.1])
+def test_continuing_takes_the_same_steps(tmp_path: Path, adversarial: float) -> None:
+    whole = training(adversarial=adversarial, mirror=0.5)
+    while not whole.finished:
+        whole.step()
+    first = training(adversarial=adversarial, mirror=0.5)
+    for _ in range(5):
+        first.step()
+    (tmp_path / "c.pt").write_bytes(first.state())
+    second = training(adversarial=adversarial, mirror=0.5)
+    second.load(tmp_path / "c.pt")
+    while not second.finished:
+        second.step()
+    assert second.curve == whole.curve
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    other = training(adversarial=adversarial, learning_rate=1e-4)
+    refuse(lambda: other.load(tmp_path / "c.pt"), GantkError)
+    (tmp_path / "bad.pt").write_bytes(first.state()[:1000])
+    with pytest.raises(GantkError, match="damaged"):
+        other.load(tmp_path / "bad.pt")
+
+
+def test_the_running_variance_is_biased_and_the_output_is_torchs() -> None:
+    x = torch.randn(6, 3)
+    mine, theirs = Norm(3), torch.nn.BatchNorm1d(3)
+    close(mine.train()(x), theirs(x))
+    close(mine.running_var, 0.9 + 0.1 * x.var(0, correction=0))
+    close(mine.running_mean, theirs.running_mean)
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+def test_samples_come_with_the_styles_that_made_them() -> None:
+    generator = tiny("stylegan2-skip")
+    batch = Samples(generator, 16, seed=3).batch(range(4, 8))
+    assert batch.styles is not None
+    close(generator.synthesize(batch.styles).clamp(-1, 1), batch.image_NCHW)
+    again = Samples(generator, 16, seed=3).batch(range(6, 8))
+    close(again.image_NCHW, batch.image_NCHW[2:])
+
+
+def test_a_stream_visits_every_image_once_an_epoch_and_is_the_same_from_anywhere(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "p", 10)
+    source = open_source(str(tmp_path / "p"), tiny("stylegan2-skip"), 16, 0, "exact")
+    stream = Stream([source], seed=5)
+    whole = stream.batches(0, 20)[0].image_NCHW
+    epochs = [{x.numpy().tobytes() for x in part} for part in whole.split(10)]
+    assert epochs[0] == epochs[1] and len(epochs[0]) == 10
+    assert torch.equal(torch.cat([stream.batches(0, 7)[0].image_NCHW, stream.batches(7, 13)[0].image_NCHW]), whole)
+    assert not torch.equal(whole[:10], whole[10:])
+
+
+def test_sources_take_turns() -> None:
+    generator = tiny("stylegan2-skip")
+    batches = Stream([Renders(16, 0), Samples(generator, 16, 0)], 0).batches(6, 6)
+    assert [len(b.image_NCHW) for b in batches] == [3, 3]
+    assert torch.equal(batches[0].image_NCHW, Renders(16, 0).batch(range(3, 6)).image_NCHW)
+
+
+def test_held_out_images_are_no_training_images(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "p", 40)
+    parts = [open_source(str(tmp_path / "p"), tiny("stylegan2-skip"), 16, 0, "exact", p) for p in ("train", "held-out")]
+    assert [p.length for p in parts] == [38, 2]
+    sets = [{x.numpy().tobytes() for x in p.batch(range(p.length or 0)).image_NCHW} for p in parts]
+    assert not sets[0] & sets[1]
+    refuse(lambda: open_source("nothing", tiny("stylegan2-skip"), 16, 0, "exact"))
+
+
+# --- losses ----------------------------------------------------------------------------------------------------------
+
+
+def test_structural_similarity_is_one_for_equal_images_and_falls_with_noise() -> None:
+    image = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(1))
+    values = [structural_similarity(image, (image + s * noise)).mean().item() for s in (0.0, 0.1, 0.5)]
+    assert values[0] == pytest.approx(1.0, abs=1e-5) and values[0] > values[1] > values[2]
+    assert psnr(4.0) == 0.0 and r2(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0])) == 1.0
+
+
+def test_the_style_loss_is_one_for_the_mean() -> None:
+    styles = sample_styles(tiny("stylegan2-skip"), 512)
+    spread = [s.var(0).mean().item() for s in styles]
+    means = [s.mean(0).expand_as(s) for s in styles]
+    assert style_loss(means, styles, spread).item() == pytest.approx(1.0, rel=0.02)
+
+
+def test_perceptions_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_perception("none") is None
+    image = torch.rand(2, 3, 32, 32)
+    demo = load_perception("demo", recognition=1.0)
+    assert demo is not None and demo(image, image).abs().max() < 1e-6 and demo(image, -image).min() > 0
+    monkeypatch.setenv("GANTK_PREDICTORS", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    refuse(lambda: load_perception("vgg16"), GantkError)
+
+
+def test_discriminators_by_name(tmp_path: Path) -> None:
+    generator = tiny("stylegan2-skip")
+    assert load_discriminator("new", generator)(torch.zeros(4, 3, 16, 16)).shape == (4,)
+    refuse(lambda: load_discriminator("nothing", generator), UsageError)
+    refuse(lambda: load_discriminator("demo", generator), GantkError)  # judges 64 pixels
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+FLAGS = (
+    "--images 96 --batch-size 8 --warm-up 32 --depth 18 --width 4 --pyramid 8 --rank 4 --head-norm none "
+    "--perception none --adversarial 0 --validation-images 8 --learning-rate 1e-3 --device cpu"
+).split()
+
+
+def command(folder: Path, out: Path, *more: str) -> list[str]:
+    return ["-m", "gantk", "ghfeat", "train", str(folder / "G.safetensors"), "--data", "renderer", *FLAGS, *more,
+            "-o", str(out)]  # fmt: skip
+
+
+def run(words: list[str], **kwargs: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=300, **kwargs)
+
+
+@pytest.mark.slow
+def test_a_killed_training_ends_like_one_that_was_not(tmp_path: Path) -> None:
+    write_world(tmp_path)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert run(command(tmp_path, whole)).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, *command(tmp_path, cut, "--save-every", "0")], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (cut / "checkpoint.pt").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stderr.close()  # type: ignore[union-attr]
+    assert (cut / "checkpoint.pt").exists()
+    again = run(command(tmp_path, cut, "--save-every", "0"))
+    assert again.returncode == 0, again.stderr
+    results = [load_json(folder / "ghfeat-train.run.json")["results"] for folder in (whole, cut)]
+    assert results[0]["curve"] == results[1]["curve"]
+    assert results[0]["validations"] == results[1]["validations"]
+    assert results[0]["encoder"]["sha256"] == results[1]["encoder"]["sha256"]
+
+
+@pytest.mark.slow
+def test_two_processes_train_like_one(tmp_path: Path) -> None:
+    write_world(tmp_path)
+    assert run(command(tmp_path, tmp_path / "one")).returncode == 0
+    two = run(["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+               *command(tmp_path, tmp_path / "two")])  # fmt: skip
+    assert two.returncode == 0, two.stderr[-2000:]
+    curves = [load_json(tmp_path / n / "ghfeat-train.run.json")["results"]["curve"] for n in ("one", "two")]
+    for a, b in zip(*curves, strict=True):
+        assert b == pytest.approx(a, rel=2e-3)
+    states = [torch.load(tmp_path / n / "checkpoint.pt", weights_only=True)["encoder"] for n in ("one", "two")]
+    for key, value in states[0].items():
+        close(states[1][key], value, 2e-3)
+
+
+def test_other_arguments_and_a_missing_folder_are_refused(gantk_command: Any, tmp_path: Path) -> None:
+    write_world(tmp_path)
+    words = command(tmp_path, tmp_path / "run", "--images", "16", "--warm-up", "8")[2:]
+    code, out, err = gantk_command(*words)
+    assert code == 0, err
+    assert "trained" in out and (tmp_path / "run" / "ghfeat-train.html").exists()
+    manifest = load_json(tmp_path / "run" / "ghfeat-train.run.json")
+    assert len(manifest["results"]["pairs"]) == 8 and manifest["results"]["final"]["mean_code_mse"] > 0
+    code, _, err = gantk_command(*words, "--learning-rate", "0.1")
+    assert code == 2 and "learning_rate" in err
+    code, _, err = gantk_command(*words[:-2])
+    assert code == 2 and "--output-dir" in err
+    code, _, err = gantk_command(*[w if w != "renderer" else "nothing-there" for w in words], "--overwrite")
+    assert code == 2 and "nothing-there" in err
+    assert small_encoder(tiny("stylegan2-skip")).config.widths
