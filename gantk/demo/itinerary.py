@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gantk.demo import tour_higan
+from gantk.demo import tour_higan, tour_navigan
 from gantk.demo.tour import Step
 
-STEPS: tuple[Step, ...] = (*tour_higan.STEPS,)
+STEPS: tuple[Step, ...] = (*tour_higan.STEPS, *tour_navigan.STEPS)
