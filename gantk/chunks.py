@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from gantk import interruption
 from gantk.errors import GantkError, UsageError
 from gantk.files import load_npy, open_atomic, save_npy
 from gantk.seals import is_sound, save_sealed
@@ -204,6 +205,7 @@ class Ledger:
         for name, array in arrays.items():
             if self.joins[name] == CONCATENATE and len(array) != stop - start:
                 raise ValueError(f"chunk {index} of {name} has {len(array)} rows instead of {stop - start}")
+        interruption.stop_if_asked()
         for name, array in arrays.items():
             if name not in self.finished:
                 save_sealed(self.path(name, index), array, self.mark)

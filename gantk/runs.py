@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gantk import interruption
 from gantk.chunks import CONCATENATE, SUM, Grid, Ledger, LedgerWarning, Shard, parse_shard, shard_range
 from gantk.command_line import typed
 from gantk.errors import GantkError, UsageError
@@ -132,12 +133,13 @@ class Run:
     def _watch(self) -> Iterator[Run]:
         try:
             yield self
-        except (KeyboardInterrupt, SystemExit) as error:
-            error.add_note(f"The same command continues in {self.directory}.")
-            self._end("interrupted", error)
-            raise
-        except BaseException as error:
-            self._end("failed", error)
+        except BaseException as caught:
+            error = interruption.asked() or caught
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                error.add_note(f"The same command continues in {self.directory}.")
+                self._end("interrupted", error)
+            else:
+                self._end("failed", error)
             raise
         self._end("complete", None)
 

@@ -16,7 +16,20 @@ SYSTEMS = ("higan", "lse", "ghfeat", "navigan", "resefa")
 # Rank of every first part below `gantk`; an import may not point to a higher rank. Rank 0 knows nothing of GANs.
 RANKS: dict[str, int] = {
     **dict.fromkeys(
-        ("errors", "command_line", "files", "images", "locks", "progress", "chunks", "seals", "seeding", "shipped"), 0
+        (
+            "errors",
+            "command_line",
+            "files",
+            "images",
+            "locks",
+            "progress",
+            "chunks",
+            "seals",
+            "seeding",
+            "shipped",
+            "interruption",
+        ),
+        0,
     ),
     "generators": 1,
     "checkpoints": 2,

@@ -18,6 +18,7 @@ Call = Callable[..., tuple[int, str, str]]
 COMMANDS = {
     "synthesize": "synthesize tiny.safetensors -N 21 --chunk 4 --images --predict --predictor pred.py:score",
     "rescore": "rescore tiny.safetensors list.txt -N 21 --chunk 4 --layerwise --random 2 --predictor pred.py:score",
+    "resefa jacobian": "resefa jacobian tiny.safetensors -N 11 --chunk 2 --box a=0.2,0.2,0.6,0.6",
 }
 
 
@@ -44,9 +45,8 @@ def test_two_processes_write_what_one_writes(
     monkeypatch.chdir(tmp_path)
     words = [*COMMANDS[name].split(), "--batch-size", "4"]
     torchrun(tmp_path, root, "gantk", *words, "--shard", "auto", "-o", "parts")
-    assert sorted(path.name for path in Path("parts").glob("*.run.json")) == [
-        f"{name}.{i}-of-2.run.json" for i in (0, 1)
-    ]
+    stem = name.replace(" ", "-")
+    assert sorted(path.name for path in Path("parts").glob("*.json")) == [f"{stem}.{i}-of-2.run.json" for i in (0, 1)]
     assert gantk_command("merge", "parts")[0] == 0
     code, _, err = gantk_command(*words, "-o", "whole")
     assert code == 0, err

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import click
 
+from gantk import interruption
 from gantk.cli.commands import ALIASES, COMMANDS
 from gantk.cli.options import add_common_options, config_option, normalize_token
 from gantk.command_line import command_line
@@ -104,7 +105,8 @@ def run(words: Sequence[str]) -> int:
             warnings.showwarning = _show_warning
             result = cli.main(args=list(words), prog_name="gantk", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except BaseException as error:
+    except BaseException as caught:
+        error = interruption.asked() or caught
         if debug and not isinstance(error, (click.exceptions.Exit, SystemExit)):
             import traceback
 
@@ -113,6 +115,7 @@ def run(words: Sequence[str]) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        interruption.forget()
 
 
 class _Terminated(SystemExit):
@@ -121,18 +124,29 @@ class _Terminated(SystemExit):
 
 def _terminate_gracefully() -> dict[int, Any]:
     """Let these signals end a command in order; return what handled them before."""
+    interruption.forget()
 
-    def handler(number: int, _frame: FrameType | None) -> NoReturn:
+    def terminate(number: int, _frame: FrameType | None) -> NoReturn:
         for other in before:
-            signal.signal(other, signal.SIG_IGN)  # once is enough: the end must not be interrupted
-        raise _Terminated(128 + number)
+            if other != signal.SIGINT:
+                signal.signal(other, signal.SIG_IGN)  # once is enough: the end must not be interrupted
+        stop(_Terminated(128 + number))
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        stop(KeyboardInterrupt())
+
+    def stop(error: BaseException) -> NoReturn:
+        interruption.ask(error)
+        raise error
 
     before: dict[int, Any] = {}
     try:
         for name in ("SIGTERM", "SIGUSR1"):
             if hasattr(signal, name):
                 number = getattr(signal, name)
-                before[number] = signal.signal(number, handler)
+                before[number] = signal.signal(number, terminate)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody ignores or handles it
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     except ValueError:  # not in the main thread
         pass
     return before

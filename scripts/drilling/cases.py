@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 OUT = "out"
@@ -24,7 +23,6 @@ class Case:
     before: tuple[tuple[str, ...], ...] = ()
     chunked: bool = True
     shards: bool = True
-    ignored: tuple[str, ...] = field(default=())
 
 
 def cases(world: Path) -> dict[str, Case]:
@@ -56,7 +54,7 @@ def cases(world: Path) -> dict[str, Case]:
     found = {
         "synthesize": Case(synthesize),
         "rescore": Case(rescore),
-        "manipulate": Case((*manipulate, "--animation", "gif"), shards=False),
+        "manipulate": Case((*manipulate, "--animation", "gif")),
         "train-boundary": Case(
             (*boundary, "--resamples", "2"),
             before=((*scored, "-o", f"{OUT}-samples", "--batch-size", "16"),),
@@ -64,10 +62,39 @@ def cases(world: Path) -> dict[str, Case]:
             shards=False,
         ),
     }
-    for name in ("synthesize", "rescore"):
+    found |= _systems(model, f"{world}/seg.py:segment")
+    for name in ("synthesize", "rescore", "resefa jacobian", "lse train"):
         parts = tuple((*found[name].words, "--shard", f"{index}/3") for index in range(3))
         found[f"merge of {name}"] = Case(("merge", OUT), before=parts, chunked=False, shards=False)
     return found
 
 
-Make = Callable[[Path], dict[str, Case]]
+def _systems(model: str, segmenter: str) -> dict[str, Case]:
+    box = ("--box", "a=0.2,0.2,0.6,0.6", "--preview", "1")
+    jacobian = ("resefa", "jacobian", model, *box, "-N", "12", "--chunk", "2", "--batch-size", "2", "-o", OUT)
+    few = ("--held-out", "4", "--shown", "2", "--samples", "1", "--step", "3", "--against", "sefa,random")
+    hessian = ("navigan", "hessian", model, "--conv", "8x8/conv0", "-k", "3", "-N", "8", "--metric", "pixels")
+    lse = ("lse", "train", model, "--teacher", segmenter, "-N", "24", "--held-out", "8", "--chunk", "4")
+    shots = ("lse", "fewshot", model, "--teacher", segmenter, "--shots", "2,4", "--repeats", "2", "--num-eval", "16")
+    encoder = (
+        "ghfeat", "train", model, "--data", "generator", "--depth", "18", "--width", "4", "--rank", "4",
+        "--perception", "none", "--adversarial", "0", "--images", "96", "--batch-size", "8", "--save-every", "0.1",
+        "--validation-images", "8",
+    )  # fmt: skip
+    deform = (
+        "navigan", "train", model, "svd", "--conv", "8x8/conv0", "--directions", "3", "--predictor", "lenet",
+        "--predictor-size", "32", "--steps", "40", "--save-every", "8", "--metric", "pixels", "--show", "1", "-N", "4",
+    )  # fmt: skip
+    alone = {"chunked": False, "shards": False}
+    pictures = ("synthesize", model, "-N", "12", "--images", "-o", f"{OUT}-samples")
+    inversion = ("invert", model, f"{OUT}-samples/images", "--space", "w", "--steps", "6", "--perception", "none")
+    return {
+        "resefa jacobian": Case(jacobian),
+        "resefa directions": Case(("resefa", "directions", OUT, *few), before=(jacobian,), **alone),
+        "navigan hessian": Case((*hessian, "--show", "1", "--batch-size", "4", "-o", OUT), **alone),
+        "navigan train": Case((*deform, "--batch-size", "4", "-o", OUT), **alone),
+        "lse train": Case((*lse, "--steps", "4", "--batch-size", "4", "-o", OUT)),
+        "lse fewshot": Case((*shots, "--batch-size", "4", "-o", OUT), **alone),
+        "invert": Case((*inversion, "--batch-size", "2", "-o", OUT), before=(pictures,)),
+        "ghfeat train": Case((*encoder, "-o", OUT), **alone),
+    }

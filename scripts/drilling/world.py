@@ -19,10 +19,17 @@ def score(image):
     mean = image.mean((2, 3))
     return {"red": mean[:, 0], "green": mean[:, 1], "blue": mean[:, 2], "contrast": image.std((1, 2, 3))}
 """
+SEGMENTER = """
+import torch
+
+def segment(image):
+    mean = image.mean(1)
+    return torch.stack([mean, -mean, image[:, 0] - image[:, 1]], 1)
+"""
 
 
 def write_world(folder: Path) -> Path:
-    """Write `tiny.safetensors`, `pred.py`, three boundaries and a list of them into the folder; return it."""
+    """Write the generator, a predictor, a segmenter, three boundaries and a list of them into the folder; return it."""
     import numpy as np
     import torch
 
@@ -39,6 +46,7 @@ def write_world(folder: Path) -> Path:
     found = Checkpoint("stylegan2", generator.config.to_dict(), generator.state_dict(), "made for the drill")
     write_checkpoint(folder / "tiny.safetensors", found)
     (folder / "pred.py").write_text(PREDICTOR)
+    (folder / "seg.py").write_text(SEGMENTER)
     draw = np.random.default_rng(0)
     lines = []
     for name, space, shape in (("red", "w", (1, 8)), ("green", "wp", (1, 6, 8)), ("blue", "z", (1, 6))):
