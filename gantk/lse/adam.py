@@ -38,6 +38,7 @@ class Schedule:
         accumulate: (first epoch, images per step); the last entry that has begun counts.
         lr, drop: learning rate, multiplied by a tenth from epoch `drop` on.
         layer_weights: softplus, sigmoid or none; learned with ten times the learning rate.
+        ladder_lr: learning rate of NSE-2, whose deep stack bears less; None: `lr`.
     """
 
     epochs: int
@@ -47,6 +48,12 @@ class Schedule:
     lr: float = 1e-3
     drop: int = 20
     layer_weights: str = "softplus"
+    ladder_lr: float | None = None
+
+    def rate(self, kind: str, epoch: int) -> float:
+        """The learning rate of a head in an epoch."""
+        lr = self.ladder_lr if kind == "NSE-2" and self.ladder_lr is not None else self.lr
+        return lr * (0.1 if epoch >= self.drop else 1.0)
 
     def per_step(self, epoch: int) -> int:
         return [count for first, count in self.accumulate if first <= epoch][-1]
@@ -75,9 +82,9 @@ def paper_fewshot(shots: int) -> Schedule:
     return Schedule(50, 128, accumulate=((0, shots),), layer_weights="none")
 
 
-def short(images: int, epochs: int = 16, per_step: int = 4) -> Schedule:
+def short(images: int, epochs: int = 16, per_step: int = 2) -> Schedule:
     """For heads that are not convex: several passes over the images that the linear head was solved on."""
-    return Schedule(epochs, images, per_step, ((0, per_step),), 2e-3, max(1, (epochs * 2) // 3))
+    return Schedule(epochs, images, per_step, ((0, per_step),), 5e-3, max(1, (epochs * 2) // 3), ladder_lr=1e-3)
 
 
 @dataclass
@@ -154,8 +161,8 @@ def train(
     """
     first = _restore(learners, state)
     for epoch in range(first, schedule.epochs):
-        rate = schedule.lr * (0.1 if epoch >= schedule.drop else 1.0)
         for one in learners:
+            rate = schedule.rate(one.kind, epoch)
             one.optimizer.param_groups[0]["lr"] = rate
             for group in one.optimizer.param_groups[1:]:
                 group["lr"] = 10 * rate

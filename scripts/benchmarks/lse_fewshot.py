@@ -72,7 +72,7 @@ def ours(model: str, seed: int) -> Callable[[], dict[str, Any]]:
 
 def baseline(model: str, seed: int, passes: int) -> Callable[[], dict[str, Any]]:
     """Written out: per-layer convolutions, a resize each, the sum, cross entropy, Adam."""
-    images, _, wp, label = problem(model, seed)
+    images, _, _, label = problem(model, seed)
 
     def measured() -> dict[str, Any]:
         with torch.inference_mode():

@@ -177,5 +177,6 @@ def show(result: dict[str, Any]) -> str:
     return (
         f"lse-train: Adam {r['baseline_miou']:.3f} after {r['baseline_passes']} passes; ours reaches that after "
         f"{reached} ({r['pass_ratio']:.1f} times fewer) and ends at {r['ours_miou']:.3f}; one 256 x 256 image adds "
-        f"{r['memory_256_mb']} MB to its features ({r['one_image_features_mb']} MB), the Gram matrix is {r['gram_mb']} MB"
+        f"{r['memory_256_mb']} MB to its features ({r['one_image_features_mb']} MB); the Gram matrix has "
+        f"{r['gram_mb']} MB"
     )
