@@ -59,16 +59,19 @@ def look(batches: Iterator[Tensor], predictor: DemoPredictor, classes: bool = Tr
 
 
 def samples(generator: Any, n: int, seed: int) -> Iterator[Tensor]:
-    """Images of a generator, without truncation; latent codes only, no label."""
+    """Images of a generator, without truncation, of classes drawn evenly where it has them."""
     for start in range(0, n, BATCH):
         with torch.inference_mode():
             z = generator.sample_z(min(BATCH, n - start), seed=seed, start=start)
-            yield generator.synthesize(generator.expand(generator.map(z))).float().cpu()
+            label = generator.sample_label(len(z), seed=seed, start=start)
+            yield generator.synthesize(generator.expand(generator.map(z, label))).float().cpu()
 
 
-def renders(n: int, seed: int, spoil: Callable[[Tensor], Tensor] = lambda image: image) -> Iterator[Tensor]:
+def renders(
+    n: int, seed: int, spoil: Callable[[Tensor], Tensor] = lambda image: image, resolution: int = 64
+) -> Iterator[Tensor]:
     for start in range(0, n, BATCH):
-        yield spoil(render(*sample_scene(min(BATCH, n - start), seed, start)).image_NCHW)
+        yield spoil(render(*sample_scene(min(BATCH, n - start), seed, start), resolution).image_NCHW)
 
 
 def box_blurred(image: Tensor) -> Tensor:
@@ -84,24 +87,29 @@ def wasserstein(a_NA: np.ndarray, b_NA: np.ndarray) -> dict[str, float]:
 
 
 @lru_cache(maxsize=2)
-def reference(predictor: DemoPredictor, n: int, blurred: bool = True) -> tuple[Seen, Seen, Seen | None]:
+def reference(
+    predictor: DemoPredictor, n: int, blurred: bool = True, resolution: int = 64
+) -> tuple[Seen, Seen, Seen | None]:
     """Renders, renders of another seed, and the first blurred; once per predictor and process."""
     return (
-        look(renders(n, RENDER_SEED), predictor),
-        look(renders(n, OTHER_SEED), predictor, classes=False),
-        look(renders(n, RENDER_SEED, box_blurred), predictor, classes=False) if blurred else None,
+        look(renders(n, RENDER_SEED, resolution=resolution), predictor),
+        look(renders(n, OTHER_SEED, resolution=resolution), predictor, classes=False),
+        look(renders(n, RENDER_SEED, box_blurred, resolution), predictor, classes=False) if blurred else None,
     )
 
 
 def measure(generator: Any, predictor: DemoPredictor | None = None, n: int = 10_000, seed: int = 0) -> dict[str, Any]:
-    """Compare `n` samples of any Generator of 64 x 64 scenes with as many renders; every figure is JSON."""
+    """Compare `n` samples of any Generator of scenes with as many renders of its size; every figure is JSON.
+
+    The predictors are for 64 x 64 and enlarge smaller pictures; samples and renders alike.
+    """
     if predictor is None:
         from gantk.predictors.load import load_predictor
 
         found = load_predictor("demo")
         assert isinstance(found, DemoPredictor)
         predictor = found
-    true, other, blurred = reference(predictor, n)
+    true, other, blurred = reference(predictor, n, resolution=generator.spec.resolution)
     assert blurred is not None
     fake = look(samples(generator, n, seed), predictor)
     distance = wasserstein(fake.factors_NA, true.factors_NA)
