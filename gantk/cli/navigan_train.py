@@ -161,9 +161,14 @@ def train(
 
 def read_basis(path: str, conv: str | None) -> WeightDirections:
     """A basis from a file; learned directions serve with what they are made of."""
+    from pathlib import Path
+
     from gantk.navigan.files import load
     from gantk.navigan.target import released_layer
+    from gantk.shipped import find_shipped
 
+    if not Path(path).suffix and not Path(path).exists():  # the name of one that ships
+        path = str(find_shipped("directions", path, (".safetensors",)))
     named = released_layer(int(conv[9:])) if conv and conv.startswith("released:") else conv
     return load(path, named)
 

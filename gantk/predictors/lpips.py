@@ -80,7 +80,7 @@ class Lpips(Predictor):
     def feature_maps(self, image_NCHW: Tensor) -> list[Tensor]:
         check_images(image_NCHW)
         x = (image_NCHW - self.shift) / self.scale
-        maps = []
+        maps: list[Tensor] = []
         for index, layer in enumerate(self.layers):
             x = layer(x)
             if index in self._taps:

@@ -44,11 +44,11 @@ SMALL = 0.1  # of a recommended strength: near enough to the start for first-ord
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="demo")
     parser.add_argument("--conv", default="16x16/conv1", help="where the four sets are compared")
-    parser.add_argument("--layers", nargs="*", default=["8x8/conv1", "32x32/conv1", "64x64/conv1"], help="Hessian only")
+    parser.add_argument("--layers", nargs="*", default=["8x8/conv1", "64x64/conv1"], help="Hessian only")
     parser.add_argument("--directions", type=int, default=6)
-    parser.add_argument("--searched", type=int, default=16, help="samples of the Hessian")
-    parser.add_argument("--num", type=int, default=48, help="samples that are edited")
-    parser.add_argument("--steps", type=int, default=120, help="of the optimisation")
+    parser.add_argument("--searched", type=int, default=8, help="samples of the Hessian")
+    parser.add_argument("--num", type=int, default=32, help="samples that are edited")
+    parser.add_argument("--steps", type=int, default=80, help="of the optimisation")
     parser.add_argument("--renders", type=int, default=1000)
 
 
@@ -88,7 +88,7 @@ def hessian(world: World, target: GeneratorTarget, count: int) -> tuple[WeightDi
     def operator(_: int, vector_BP: Tensor) -> Tensor:
         return torch.stack([curvature.product(chunk, vector_BP) for chunk in range(curvature.chunks)])
 
-    found = block_lanczos(operator, target.size, count, block=2, tolerance=0.01)
+    found = block_lanczos(operator, target.size, count, block=2, tolerance=0.02)
     basis = VectorBasis(found.vectors.view(-1, *target.shape))
     meta = {"eigenvalues": found.values.tolist()}
     return WeightDirections("Hessian", "hessian", target.layer, basis, meta=meta), found.products
@@ -249,8 +249,7 @@ def show(result: dict[str, Any]) -> str:
         "equal perceptual distance. The optimised ones are told apart on held-out samples with an accuracy of "
         f"{result['accuracy']:.2f} (chance {1 / len(sets['optimised']['scales']):.2f}).",
         "",
-        "| set | strength | variation | Frechet, over unedited | score | unreachable by one w-direction | by a w-step of "
-        "each sample's own |",
+        "| set | strength | variation | Fréchet | score | unreachable, one direction | unreachable, own step |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, part in sets.items():
@@ -261,7 +260,7 @@ def show(result: dict[str, Any]) -> str:
             f"{shares[:, 1].mean():.2f} |"
         )
     lines += ["", "*What each direction moves*: signed change in standard deviations.", ""]
-    lines += ["| layer | direction | strongest factors | variation | score | unreachable, one | own |"]
+    lines += ["| layer | direction | strongest factors | variation | score | unreachable, one | unreachable, own |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for layer, part in [(result["conv"], sets["Hessian"]), *result["layers"].items()]:
         for row, change in enumerate(part["change"]):
