@@ -4,9 +4,9 @@ For a set r of pixels, G_r = sum over the pixels p of r and the channels of J_p^
 change inside r, to first order, for a step v. Grams of disjoint sets add up, and so do those of samples and shards.
 
 A product of two columns needs both at once, and all d columns together would be the Jacobian. So a block of columns is
-held, as many as the budget allows and fewer numbers than P d, while those after it pass by: with columns in m blocks
-that takes d (m + 1) / 2 tangents, 2 d for three blocks. Pixels are put in order of the regions they belong to, so that
-one matrix product per group of pixels serves every region.
+held, as many as the budget allows and at most half of them, while those after it pass by: with columns in m blocks that
+takes d (m + 1) / 2 tangents, 1.5 d for two blocks. Pixels are put in order of the regions they belong to, so that one
+matrix product per group of pixels serves every region.
 
 Shape legend: d free coordinates, c tangents at a time, b columns held, O channels, P pixels of the output, M = O P its
 numbers, put in order, R regions.
@@ -114,11 +114,12 @@ def region_grams(
 
 
 def held_columns(jacobian: LocalJacobian) -> int:
-    """How many columns are held: what the budget allows, at most half of them, and fewer numbers than P d."""
+    """How many columns are held: what the budget allows, and at most half of them."""
     dim = jacobian.variable.dim
     colours, height, width = jacobian.shape
-    most = HELD_BYTES // (4 * colours * height * width)
-    return max(1, min(most, -(-dim // 2), (dim - 1) // colours))
+    most = max(1, HELD_BYTES // (4 * colours * height * width))
+    blocks = max(2, -(-dim // most))
+    return max(1, -(-dim // blocks))
 
 
 @dataclass(frozen=True)
