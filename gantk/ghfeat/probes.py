@@ -8,6 +8,7 @@ Legend: N samples, F features, T targets, K classes, P pairs.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from gantk.errors import UsageError
 Array = npt.NDArray[np.float64]
 FOLDS = 5
 PENALTIES = 10.0 ** np.arange(-3, 6)  # of the ridge, times the mean squared length of a sample over N
+STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # inverse penalties of the softmax
 TOP = 5  # neighbours counted by `retrieve`
 
 
@@ -111,6 +113,7 @@ def classify(features_NF: Array, labels_N: npt.NDArray[np.int64], folds: int = F
     Raises:
         UsageError: fewer than two classes.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     if len(np.unique(labels_N)) < 2:
@@ -122,14 +125,14 @@ def classify(features_NF: Array, labels_N: npt.NDArray[np.int64], folds: int = F
         target = labels_N[train]
         cut = len(train) * 3 // 4
         best, strength = -1.0, 1.0
-        for c in (0.001, 0.01, 0.1, 1.0):
-            if len(np.unique(target[:cut])) < 2:
-                break
-            model = LogisticRegression(C=c, max_iter=200, tol=1e-3).fit(reduced[:cut], target[:cut])
-            accuracy = float(np.mean(model.predict(reduced[cut:]) == target[cut:]))
-            if accuracy > best:
-                best, strength = accuracy, c
-        model = LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(reduced, target)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a weak penalty may not pay for its iterations
+            for c in STRENGTHS if len(np.unique(target[:cut])) > 1 else ():
+                model = LogisticRegression(C=c, max_iter=200, tol=1e-3).fit(reduced[:cut], target[:cut])
+                accuracy = float(np.mean(model.predict(reduced[cut:]) == target[cut:]))
+                if accuracy > best:
+                    best, strength = accuracy, c
+            model = LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(reduced, target)
         accuracies.append(float(np.mean(model.predict(other) == labels_N[test])))
     return Score.of(accuracies)
 

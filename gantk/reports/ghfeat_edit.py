@@ -31,13 +31,18 @@ from gantk.reports.sections import CellValue, Facts, Headline, LinePlot, Picture
 
 LOCAL = (
     ("original", "image"),
-    ("reconstruction", "reconstruction"),
+    ("reconstruction", "coded"),
     ("reference", "reference"),
     ("edited", "edited"),
-    ("change", "change (white is the largest)"),
-    ("reach", "region (white) and reach (grey)"),
+    ("change", "change"),
+    ("reach", "reach"),
+)
+LOCAL_CAPTION = (
+    "The image, what the generator makes of its code, the same of the reference, the coded image with the reference's "
+    "region, the change (white is the largest), and the region (white) with what it can reach (grey)."
 )
 HARMONY = (("original", "image"), ("pasted", "pasted"), ("harmonized", "harmonized"))
+HARMONY_CAPTION = "The image, the patch on it, and what the generator makes of the code of that."
 
 
 def build_mix(run: RunRecord) -> Page:
@@ -53,7 +58,7 @@ def build_mix(run: RunRecord) -> Page:
     names = [_short(name) for name in texts(content.get("names"))]
     for grid in records(results.get("grids")):
         rows: list[list[CellValue]] = []
-        head: list[CellValue] = ["", *_pictures(run, texts(content.get("reconstruction")), names, "content")]
+        head: list[CellValue] = ["as it is", *_pictures(run, texts(content.get("reconstruction")), names, "content")]
         rows.append(head)
         cells = grid.get("cells")
         for number, paths in enumerate(cells if isinstance(cells, list) else []):
@@ -130,7 +135,7 @@ def _local(run: RunRecord) -> Page:
                 ]
             )
         )
-    sections.append(_cells(run, LOCAL))
+    sections.append(_cells(run, LOCAL, LOCAL_CAPTION))
     sections.append(
         Prose(
             f"The region was exchanged at {results.get('where', '')}. Later layers see a little beyond it: that is its "
@@ -145,7 +150,7 @@ def _local(run: RunRecord) -> Page:
 def build_harmonize(run: RunRecord) -> Page:
     results = run.results
     outside = read_number(results.get("outside"))
-    sections: list[Section] = [_cells(run, HARMONY)]
+    sections: list[Section] = [_cells(run, HARMONY, HARMONY_CAPTION)]
     if outside is not None:
         text = f"Outside the pasted region the result differs from the image by {outside:.3f} on average, in [-1, 1]"
         difference = read_number(results.get("against_paste"))
@@ -156,7 +161,7 @@ def build_harmonize(run: RunRecord) -> Page:
     return Page("Harmonisation", subtitle, sections, run.command_line, run.manifest, run.command)
 
 
-def _cells(run: RunRecord, columns: Sequence[tuple[str, str]]) -> Table:
+def _cells(run: RunRecord, columns: Sequence[tuple[str, str]], caption: str) -> Table:
     cells = mapping(run.results.get("cells"))
     names = texts(cells.get("names"))
     present = [(key, title) for key, title in columns if texts(cells.get(key))]
@@ -167,7 +172,7 @@ def _cells(run: RunRecord, columns: Sequence[tuple[str, str]]) -> Table:
             paths = texts(cells.get(key))
             row.append(run.picture(paths[number], f"{_short(name)}: {title}") if number < len(paths) else None)
         rows.append(row)
-    return Table(["name", *(title for _, title in present)], rows, "Results", "", sortable=False)
+    return Table(["name", *(title for _, title in present)], rows, "Results", caption, sortable=False)
 
 
 def _pictures(run: RunRecord, paths: list[str], names: list[str], what: str) -> list[Picture | None]:
