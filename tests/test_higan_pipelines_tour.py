@@ -29,7 +29,7 @@ def test_the_tour_finds_the_truth_of_the_oracle(
     monkeypatch.setattr(tour_higan, "size_of", lambda tour: small)
     code, out, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
     assert code == 0, err
-    assert "[5/5]" in err and "index.html" in out
+    assert re.search(r"\[(\d+)/\1\]", err) and "index.html" in out
     results = load_json(tmp_path / "tour" / "demo.run.json")["results"]
     layers = results["layers"]
     assert layers["names"] == list(tour_higan.FEW)

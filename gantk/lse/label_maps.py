@@ -77,7 +77,8 @@ def write_label_map(path: Path, label: Labels, colours: Colours) -> Path:
 def colour_map(label: Labels, colours: Colours) -> Labels:
     """uint8 [..., S, S] to its colours [..., S, S, 3]; what is not labelled is grey."""
     table = np.full((256, 3), 128, np.uint8)
-    table[: len(colours)] = colours
+    if len(colours):
+        table[: len(colours)] = colours
     return np.asarray(table[label])
 
 

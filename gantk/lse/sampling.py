@@ -76,7 +76,7 @@ def matches(bank_BPP: Labels, target_TPP: Labels, classes: int, rows: int = 512)
     wanted = one_hot(torch.from_numpy(target_TPP), classes, torch.float32).flatten(1)
     parts = []
     for start in range(0, len(bank_BPP), rows):
-        part = torch.from_numpy(np.ascontiguousarray(bank_BPP[start : start + rows]))
+        part = torch.from_numpy(np.array(bank_BPP[start : start + rows]))
         parts.append(one_hot(part, classes, torch.float32).flatten(1) @ wanted.T)
     return torch.cat(parts).numpy()
 

@@ -57,7 +57,7 @@ class Plan:
     steps: int = 24
     eps: float = 1e-2
     penalty: float = 1e-4
-    tolerance: float = 1e-3
+    tolerance: float = 4e-3
     schedule: adam.Schedule = adam.PAPER
     seed: int = 0
     every: int = 4
