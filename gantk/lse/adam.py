@@ -105,8 +105,9 @@ class Learner:
         scale_L = layer_weights(self.layer_weight_L, self.rule)
         if isinstance(self.network, PointwiseNetwork):
             return self.network.weighted(maps, size, scale_L)
+        assert isinstance(self.network, LinearNetwork)
         scale_D = scale_L.repeat_interleave(torch.tensor(self.network.channels, device=scale_L.device))
-        weights = {"weight_KD": self.network.weight_KD * scale_D, "bias_K": self.network.bias_K}
+        weights: dict[str, Tensor] = {"weight_KD": self.network.weight_KD * scale_D, "bias_K": self.network.bias_K}
         found = torch.func.functional_call(self.network, weights, (maps, size))
         return found
 
@@ -121,7 +122,8 @@ class Learner:
             if isinstance(network, PointwiseNetwork):
                 network.fold(scale_L)
             elif isinstance(network, LinearNetwork):
-                network.weight_KD *= scale_L.repeat_interleave(torch.tensor(network.channels, device=scale_L.device))
+                counts = torch.tensor(network.channels, device=scale_L.device)
+                network.weight_KD.mul_(scale_L.repeat_interleave(counts))
         return network
 
 
@@ -182,7 +184,7 @@ def _epoch(learners: Sequence[Learner], draw: Draw, schedule: Schedule, epoch: i
         target = torch.where(label_NSS == IGNORE, -100, label_NSS.long())
         for place, one in enumerate(learners):
             loss = F.cross_entropy(one.logits(maps, label_NSS.shape[-1]), target)
-            (loss * ((stop - start) / per_step)).backward()  # type: ignore[no-untyped-call]
+            (loss * ((stop - start) / per_step)).backward()
             losses[place] += float(loss.detach()) * (stop - start) / schedule.images
         pending += stop - start
         if pending >= per_step or stop == schedule.images:

@@ -208,5 +208,6 @@ def ridge(moments: Moments, strength: float) -> tuple[Array, Array]:
     share_K = moments.count_K / max(float(moments.count_K.sum()), 1.0)
     cross_DK = moments.cross_DK / max(float(moments.count_K.sum()), 1.0) - np.outer(mean_D, share_K)
     penalty = max(strength * float(np.diag(covariance_DD).mean()), 1e-12)
-    w_KD = np.linalg.solve(covariance_DD + penalty * np.eye(len(mean_D)), cross_DK).T
+    covariance_DD[np.diag_indices_from(covariance_DD)] += penalty
+    w_KD: Array = linalg.solve(covariance_DD, cross_DK, assume_a="pos").T
     return w_KD, share_K - w_KD @ mean_D

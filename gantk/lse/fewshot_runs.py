@@ -129,7 +129,7 @@ class Study:
         else:
             shots = shots_of(images, wp, label, self.noise_draws, self.seed)
             found = fit(shots, classes, penalty=self.penalty)
-        about = {"seconds": time.perf_counter() - began, "eps": found.eps, "steps": found.steps}
+        about: dict[str, Any] = {"seconds": time.perf_counter() - began, "eps": found.eps, "steps": found.steps}
         if found.left_out is not None:
             about["left_out"] = found.left_out
         return as_head(name, found.network, images, self.teacher, {"shots": len(wp), **about}), about
@@ -156,7 +156,8 @@ def _by_adam(images: Images, wp: Tensor, label: Labels, classes: int, seed: int)
     """The paper's few-shot training: single images in turn, all of them drawn with fresh noise in every epoch."""
     schedule = adam.paper_fewshot(len(wp))
     one = adam.learner("LSE", images.channels, classes, schedule, seed, images.align_corners, wp.device)
-    noisy, kept = images.generator.spec.has_noise, {}
+    noisy = images.generator.spec.has_noise
+    kept: dict[tuple[int, int], list[Tensor]] = {}
 
     def draw(start: int, stop: int) -> Any:
         epoch, n = start // schedule.images, start % len(wp)

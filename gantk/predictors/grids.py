@@ -62,9 +62,9 @@ def sum_resized(maps: list[Tensor], size: int, align_corners: bool = True) -> Te
     quick = torch.is_inference_mode_enabled()
     full = [x for x in maps if x.shape[-1] == size]
     rest = [x for x in maps if x.shape[-1] != size]
-    total = full[0] if full else None
-    for x in full[1:]:
-        total = total + x
+    total: Tensor | None = None
+    for x in full:
+        total = x if total is None else total + x
     if quick and total is not None and len(full) == 1:
         # where few lines are added, looking up two neighbours beats the product
         for x in [x for x in rest if size / 2 <= x.shape[-1] < size]:

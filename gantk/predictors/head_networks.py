@@ -99,9 +99,10 @@ class PointwiseNetwork(HeadNetwork):
     def weighted(self, maps: Sequence[Tensor], size: int, scale_L: Tensor | None) -> Tensor:
         """`forward` with a weight per map."""
         self.check(maps)
+        dtype = next(self.parameters()).dtype
         logits: dict[int, Tensor] = {}
         for place, (branch, x) in enumerate(zip(self.branches, maps, strict=True)):
-            said = branch(x.to(branch[0].weight.dtype))
+            said = branch(x.to(dtype))
             said = said if scale_L is None else scale_L[place] * said
             logits[x.shape[-1]] = said if x.shape[-1] not in logits else logits[x.shape[-1]] + said
         return sum_resized(list(logits.values()), size, self.align_corners)
@@ -110,8 +111,8 @@ class PointwiseNetwork(HeadNetwork):
     def fold(self, scale_L: Tensor) -> None:
         """Multiply each branch's last convolution by its map's weight."""
         for scale, branch in zip(scale_L, self.branches, strict=True):
-            branch[-1].weight.mul_(scale)
-            branch[-1].bias.mul_(scale)
+            for parameter in list(branch.parameters())[-2:]:
+                parameter.mul_(scale)
 
 
 class LadderNetwork(HeadNetwork):

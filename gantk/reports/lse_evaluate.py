@@ -66,8 +66,8 @@ def _teachers(run: RunRecord) -> list[Section]:
     found = records(run.results.get("teachers"))
     said = [
         f"The labels are the bundled segmenter's, which is no truth: on {show_number(one.get('num'), 0)} renders, "
-        f"whose classes are known, it has a mIoU of **{show_number(one.get('paper_miou'))}** itself. A head's score is its "
-        "agreement with this teacher."
+        f"whose classes are known, it has a mIoU of **{show_number(one.get('paper_miou'))}** itself. A head's score is "
+        "its agreement with this teacher."
         for one in found
     ]
     truth = [row for row in records(run.results.get("scores")) if row.get("teacher") == "truth"]

@@ -10,6 +10,9 @@ Reads of `results`, all optional:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from gantk.reports.lse_parts import METRIC, class_table, percent, strips
@@ -57,16 +60,16 @@ def build(run: RunRecord) -> Page:
     return Page("Few-shot heads", subtitle + ".", sections, run.command_line, run.manifest, run.command)
 
 
-def _shots(row: dict) -> str:  # type: ignore[type-arg]
+def _shots(row: Mapping[str, Any]) -> str:
     return f"{row.get('shots')} shot{'s' * (row.get('shots') != 1)}"
 
 
-def _note(row: dict) -> str:  # type: ignore[type-arg]
+def _note(row: Mapping[str, Any]) -> str:
     share = percent(row.get("of_full"))
     return f"{share} of the full head" if share else f"fitted in {show_number(row.get('seconds'), 1)} s"
 
 
-def _curve(rows: list, full: dict) -> list[Section]:  # type: ignore[type-arg]
+def _curve(rows: list[Mapping[str, Any]], full: Mapping[str, Any]) -> list[Section]:
     x = numbers([row.get("shots") for row in rows])
     y, off = (numbers([row.get(key) for row in rows]) for key in ("paper_miou", "deviation"))
     series = [Series("few shots", x, y, y - off, y + off)]
@@ -78,7 +81,7 @@ def _curve(rows: list, full: dict) -> list[Section]:  # type: ignore[type-arg]
     return [LinePlot(series, "By number of labelled images", caption, "labelled images", "mIoU", (0.0, 1.0))]
 
 
-def _table(rows: list) -> list[Section]:  # type: ignore[type-arg]
+def _table(rows: list[Mapping[str, Any]]) -> list[Section]:
     cells: list[list[CellValue]] = []
     for row in rows:
         eps = ", ".join(show_number(value) for value in numbers(row.get("eps")))

@@ -10,6 +10,9 @@ Reads of `results`, all optional:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from gantk.reports.lse_parts import METRIC, class_table
@@ -50,7 +53,7 @@ def build(run: RunRecord) -> Page:
     return Page("Sampling by labels", subtitle + ".", sections, run.command_line, run.manifest, run.command)
 
 
-def _target(run: RunRecord, target: dict, place: int) -> list[Section]:  # type: ignore[type-arg]
+def _target(run: RunRecord, target: Mapping[str, Any], place: int) -> list[Section]:
     name = str(target.get("name", place))
     wanted = run.picture(target.get("target"), f"The wanted label map of {name}", "wanted")
     accuracy = numbers(target.get("accuracy"))

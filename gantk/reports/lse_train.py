@@ -9,6 +9,9 @@ Reads of `results`, all optional:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from gantk.reports.lse_parts import METRIC, class_table, curve, plain, strips
@@ -78,7 +81,7 @@ def build(run: RunRecord) -> Page:
     return Page("Segmentation heads", subtitle + ".", sections, run.command_line, run.manifest, run.command)
 
 
-def _curves(heads: list) -> list[Section]:  # type: ignore[type-arg]
+def _curves(heads: list[Mapping[str, Any]]) -> list[Section]:
     found: list[Series] = []
     for head in heads:
         told = mapping(head.get("curve"))
