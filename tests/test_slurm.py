@@ -248,7 +248,7 @@ def test_the_page_merges_what_the_shards_took(settings: Path, gantk_command: Cal
     manifest.write_text(json.dumps({**complete, "state": "failed", "error": "GantkError: <The disk> is full."}))
     gantk_command("report", "runs/c/slurm")
     page = (settings / "slurm.html").read_text()
-    assert "failed: GantkError: &lt;The disk&gt; is full. The jobs after it do not start." in page
+    assert "failed: &lt;The disk&gt; is full. The jobs after it do not start." in page
     manifest.write_text("{")
     assert gantk_command("report", "runs/c/slurm")[0] == 0
     assert "synthesize.0-of-3.run.json cannot be read" in (settings / "slurm.html").read_text()

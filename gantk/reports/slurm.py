@@ -10,6 +10,7 @@ scheduler said when it was last asked (`gantk slurm --status`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -63,8 +64,10 @@ class Stage:
     @property
     def state(self) -> str:
         states = {part.state for part in self.parts}
-        if "failed" in states or any(self.queue.get(state) for state in BAD):
+        if "failed" in states or any(self.queue.get(state) for state in BAD if state != "CANCELLED"):
             return "failed"
+        if self.queue.get("CANCELLED") and "complete" not in states:
+            return "cancelled"
         for state in ("running", "interrupted"):
             if state in states:
                 return state
@@ -126,7 +129,9 @@ def _parts(folder: Path, command: str, count: int) -> tuple[Part, ...]:
     for index in range(count):
         own = _manifest(folder / f"{stem}.{index}-of-{count}{MANIFEST_SUFFIX}")
         name = f"{index}/{count}"
-        parts.append(_part(name, own or kept.get(name, {}), folder, stem))
+        if not own and name in kept:
+            own = {**kept[name], "arrays": whole.get("arrays"), "arguments": {"shard": name}}
+        parts.append(_part(name, own, folder, stem))
     return tuple(parts)
 
 
@@ -145,7 +150,7 @@ def _part(name: str, manifest: Mapping[str, Any], folder: Path, stem: str) -> Pa
     return Part(
         name=name,
         state=str(manifest.get("state") or "running"),
-        error=str(manifest.get("error") or ""),
+        error=re.sub(r"^(Gantk|Usage)Error: ", "", str(manifest.get("error") or "")),
         attempts=int(read_number(manifest.get("attempts")) or 1),
         seconds=read_number(mapping(manifest.get("timings")).get("total")) or 0.0,
         started=str(manifest.get("started") or ""),
@@ -191,8 +196,12 @@ def build(run: RunRecord) -> Page:
 
 def _verdict(stages: Sequence[Stage]) -> Prose:
     for stage in stages:
-        if stage.state != "failed":
+        if stage.state not in ("failed", "cancelled"):
             continue
+        if stage.state == "cancelled":
+            return Prose(
+                f"**{stage.name}** was cancelled: submit the chain again, what is done is kept.", tone="warning"
+            )
         broken = next((part for part in stage.parts if part.state == "failed"), None)
         who = f"Shard {broken.name} of **{stage.name}**" if broken and broken.name else f"**{stage.name}**"
         why = broken.error if broken and broken.error else _queue_text(stage.queue).capitalize()
@@ -301,7 +310,14 @@ def _shards(stage: Stage) -> list[Section]:
         seconds = [part.seconds for part in timed]
         names = [part.name for part in timed]
         sections.append(
-            BarPlot(names, seconds, title=f"Time of each shard of {stage.name}", caption=caption, quantity="seconds")
+            BarPlot(
+                names,
+                seconds,
+                title=f"Time of each shard of {stage.name}",
+                caption=caption,
+                quantity="seconds",
+                digits=1,
+            )
         )
     return sections
 

@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +27,28 @@ class Running:
         words: after `gantk`.
         folder: to run in; what it prints goes to a file beside it, since it may be on a full disk.
         limit: the largest file it may write, in bytes.
+        before, after: called in the child around the command.
     """
 
-    def __init__(self, words: Sequence[str], folder: Path, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        folder: Path,
+        limit: int | None = None,
+        before: Callable[[], None] | None = None,
+        after: Callable[[], None] | None = None,
+    ) -> None:
         self.log = folder.parent / f"said-{time.monotonic_ns()}.txt"
         self.began = time.monotonic()
         self.process = os.fork()
         if self.process == 0:
             code = 99
             try:
+                if before is not None:
+                    before()
                 code = _child(words, folder, self.log, limit)
+                if after is not None:
+                    after()
             finally:
                 os._exit(code)
 
