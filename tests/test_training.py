@@ -43,7 +43,7 @@ def tiny(scripts: SimpleNamespace, family: str) -> Any:
     return replace(
         settings, batch=4, stages=((8, 400),), discriminator_channels=(8, 8), discriminator_resolution=8,
         generator={**({"z_dim": settings.generator["z_dim"]} if pupil else {}), **TINY[family]},
-        r1_gamma=((8, 0.1),), r1_every=2, guide_only=8 if pupil else 0, half_generator=family == "stylegan2",
+        r1_gamma=((8, 0.1),), r1_every=2, guide_only=8 if pupil else 0, half_generator=family != "stylegan3",
         mixing=0.0 if pupil else 0.5,
     )  # fmt: skip
 

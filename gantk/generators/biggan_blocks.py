@@ -86,7 +86,7 @@ class NormConv(nn.Module):
         return mean, var
 
     def _of_batch(self, x_NIHW: Tensor) -> tuple[Tensor, Tensor]:
-        var_I, mean_I = torch.var_mean(x_NIHW, (0, 2, 3), correction=0)
+        var_I, mean_I = torch.var_mean(x_NIHW.to(self.mean.dtype), (0, 2, 3), correction=0)  # autocast or not
         with torch.no_grad():
             self.mean.lerp_(mean_I.detach().expand_as(self.mean), MOMENTUM)
             self.var.lerp_(var_I.detach().expand_as(self.var), MOMENTUM)
