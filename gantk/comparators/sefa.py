@@ -21,6 +21,7 @@ from torch.func import jvp, vmap
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
+from gantk.generators.forward_mode import load_decompositions
 
 Array = npt.NDArray[np.float64]
 
@@ -81,6 +82,7 @@ def affine_weights(generator: Generator, layers: tuple[int, ...] | None = None) 
         found = generator.styles(wp_1LD)
         return torch.cat([found[place].flatten(1) for place in chosen], 1)[0]
 
+    load_decompositions()
     with torch.no_grad():
         basis = torch.eye(spec.wp_dim, device=generator.device, dtype=generator.dtype)
         shape = (1, spec.num_layers, spec.wp_dim)

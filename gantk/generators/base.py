@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import jvp, vmap
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.forward_mode import load_decompositions
 from gantk.generators.noise import noise_seeds
 from gantk.generators.noise import seeded_noise as seeded_noise
 from gantk.generators.spec import Config as Config
@@ -218,6 +219,7 @@ class Generator(nn.Module):
         own = self._tangent_map(codes, moving, options, start)
         if own is not None:
             return own
+        load_decompositions()
 
         def image(*moved: Tensor) -> Tensor:
             placed = list(codes)

@@ -35,6 +35,8 @@ BUILDERS = {
     "ghfeat-evaluate": "gantk.reports.ghfeat_evaluate:build",
     "invert": "gantk.reports.invert:build",
     "demo": "gantk.reports.demo:build",
+    "sefa": "gantk.reports.closed_form:build",
+    "ganspace": "gantk.reports.closed_form:build",
     "resefa-jacobian": "gantk.reports.resefa:build_jacobian",
     "resefa-directions": "gantk.reports.resefa:build_directions",
     "slurm": "gantk.reports.slurm:build",

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from gantk.comparators.lowrank import low_rank_directions
+from gantk.comparators.strips import symmetric_steps
 from gantk.directions import Direction, save_direction
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
@@ -227,7 +228,7 @@ def _draw(
         save_image(run.path(f"{folder}/region_{sample}.png"), outlined(picture, held.inside_NSS[sample]))
     drawn = []
     for row in range(min(search.shown, len(direction))):
-        distances = [_rounded(value) for value in np.linspace(-scales[row], scales[row], search.steps)]
+        distances = symmetric_steps(scales[row], search.steps)
         frames: list[list[str]] = [[] for _ in range(len(base))]
         changes = []
         for step, distance in enumerate(distances):
@@ -247,10 +248,6 @@ def _draw(
             "row": row, "distances": distances, "frames": frames, "heat": heats, "limit": limit,
         })  # fmt: skip
     return drawn
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.3g}") if abs(value) > 1e-12 else 0.0
 
 
 def _line(entry: dict[str, Any]) -> str:

@@ -11,12 +11,9 @@ image, O those of the output (C, or 1 when summed), H x W pixels of the image, S
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -100,7 +97,6 @@ class LocalJacobian:
         if wp_1LD.shape[0] != 1:
             raise UsageError(f"A Jacobian is taken at one code, not at {wp_1LD.shape[0]} at once.")
         output.check(generator.spec.resolution)
-        _load_decompositions()
         self.generator, self.code_map, self.output, self.noise = generator, code_map, output, noise
         self.variable = code_map.variable
         self._wp = wp_1LD
@@ -271,14 +267,6 @@ def full_precision(device: torch.device) -> AbstractContextManager[Any]:
     cudnn = torch.backends.cudnn
     context: AbstractContextManager[Any] = cudnn.flags(True, cudnn.benchmark, None, cudnn.deterministic, False)
     return context
-
-
-@lru_cache(maxsize=1)
-def _load_decompositions() -> None:
-    """What torch loads at the first forward derivative of a process, without its warning about itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import_module("torch._decomp.decompositions_for_jvp")
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

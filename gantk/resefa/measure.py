@@ -22,6 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.comparators.strips import moved_codes
 from gantk.directions import Direction
 from gantk.generators.base import Generator, Truncation
 
@@ -57,17 +58,8 @@ class HeldOut:
 
     def moved(self, direction: Direction, row: int, distance: float, rows: slice = slice(None)) -> Tensor:
         """wp of the samples after a step along a direction."""
-        if direction.space == "z":
-            assert self.z_ND is not None
-            z_ND = direction.apply(self.z_ND[rows], distance, row=row)
-            label = None if self.label is None else self.label[rows]
-            return self.generator.expand(self.generator.map(z_ND, label), self.truncation)
-        if direction.space == "w" and self.generator.spec.wp_dim != self.generator.spec.w_dim:
-            step = torch.from_numpy(direction.vectors[row : row + 1]).to(self.wp_NLD) * distance
-            nought = torch.zeros_like(step)  # `expand` is affine
-            return self.wp_NLD[rows] + self.generator.expand(step) - self.generator.expand(nought)
-        moved: Tensor = direction.apply(self.wp_NLD[rows], distance, truncation=self.truncation, row=row)
-        return moved
+        z_ND, label = (None if part is None else part[rows] for part in (self.z_ND, self.label))
+        return moved_codes(self.generator, direction, row, distance, z_ND, self.wp_NLD[rows], self.truncation, label)
 
     def edited(self, direction: Direction, row: int, distance: float, rows: slice = slice(None)) -> Tensor:
         """Images of the samples after a step, on the CPU."""

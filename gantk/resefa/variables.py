@@ -22,6 +22,7 @@ from torch.func import jvp, vjp, vmap
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation
+from gantk.generators.forward_mode import load_decompositions
 
 SPACES = ("z", "w", "wp", "class")
 PARTS = ("all", "z", "class")
@@ -152,6 +153,7 @@ class CodeMap:
         z_1Z: Tensor | None = None,
         label: Tensor | None = None,
     ) -> None:
+        load_decompositions()
         self.generator, self.variable, self.truncation = generator, variable, truncation
         if variable.space == "z" and z_1Z is None:
             raise UsageError("These codes are not of z, so z is not known: take --space w or wp, or draw codes of z.")

@@ -1,0 +1,15 @@
+"""What torch loads at the first forward derivative of a process, without the warning it has about itself."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from importlib import import_module
+
+
+@lru_cache(maxsize=1)
+def load_decompositions() -> None:
+    """Load it; call this before the first `jvp`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import_module("torch._decomp.decompositions_for_jvp")
