@@ -54,6 +54,11 @@ def open_atomic(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         if error.filename not in (None, os.fspath(temporary), os.fspath(target), os.fspath(target.parent)):
             raise  # something else that the block read or wrote
         raise _write_error(target, error) from error
+    except RuntimeError as error:
+        _remove(temporary)
+        if "PytorchStreamWriter" in str(error) or "inline_container" in str(error):  # torch.save, its file being full
+            raise _write_error(target, OSError(errno.ENOSPC, str(error))) from error
+        raise
     except BaseException:
         _remove(temporary)
         raise

@@ -49,8 +49,12 @@ def test_an_error_while_writing_leaves_what_was_there(tmp_path: Path, error: Bas
 
 @pytest.mark.parametrize(
     "failure",
-    [OSError(errno.ENOSPC, "No space left on device"), OSError("4096 requested and 1024 written")],
-    ids=["errno", "numpy"],
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("4096 requested and 1024 written"),
+        RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 533376 vs 533264"),
+    ],
+    ids=["errno", "numpy", "torch"],
 )
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, failure: OSError) -> None:
     path = tmp_path / "big.npy"

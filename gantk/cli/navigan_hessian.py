@@ -90,6 +90,7 @@ def hessian(
     from gantk.cli.originals import model_stem
     from gantk.errors import UsageError
     from gantk.navigan.search import SearchPlan
+    from gantk.navigan.search import conclude
     from gantk.runs import Run, parse_shard
 
     part = parse_shard(shard)
@@ -128,6 +129,8 @@ def hessian(
                 released(run, about, measure, num_eigenvectors, batch_size, seed, max_iter, epsilon)
             else:
                 exact(run, about, measure, plan, batch_size)
+        elif not compat and part.index == 0:
+            conclude(run, plan)  # a kill may have come between the results and this
         if part.index == 0:
             scale_and_show(run, about, measure, share, show)
             run.record("animation", {"formats": formats, "fps": fps})

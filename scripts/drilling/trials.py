@@ -24,12 +24,34 @@ class Failed(Exception):
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a run that is a result, by name; hidden ones too, since nothing hidden may stay."""
+    """Every file of a run that is a result, by name; hidden ones too, since nothing hidden may stay.
+
+    The state of a training is compared by its values: a pickle's bytes also say which of its texts were one object.
+    """
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
+        path.relative_to(folder).as_posix(): _values(path) if path.suffix == ".pt" else path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.endswith(NOT_COMPARED)
     }
+
+
+def _values(path: Path) -> bytes:
+    """What a file of torch.save holds, in order, as text."""
+    import torch
+
+    def lines(value: object, name: str) -> Iterator[str]:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                yield from lines(item, f"{name}/{key}")
+        elif isinstance(value, (list, tuple)):
+            for place, item in enumerate(value):
+                yield from lines(item, f"{name}/{place}")
+        elif isinstance(value, torch.Tensor):
+            yield f"{name} {value.dtype} {tuple(value.shape)} {value.numpy().tobytes().hex()}"
+        else:
+            yield f"{name} {value!r}"
+
+    return "\n".join(lines(torch.load(path, map_location="cpu", weights_only=True), "")).encode()
 
 
 @dataclass
