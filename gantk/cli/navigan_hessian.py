@@ -89,8 +89,7 @@ def hessian(
     from gantk.cli.navigan_subject import check_animations, finish_page, metric_for, subject
     from gantk.cli.originals import model_stem
     from gantk.errors import UsageError
-    from gantk.navigan.search import SearchPlan
-    from gantk.navigan.search import conclude
+    from gantk.navigan.search import SearchPlan, conclude
     from gantk.runs import Run, parse_shard
 
     part = parse_shard(shard)
