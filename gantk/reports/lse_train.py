@@ -94,8 +94,8 @@ def _curves(heads: list[Mapping[str, Any]]) -> list[Section]:
         sections.append(LinePlot(found, "How they learned", caption, "image passes", "mIoU", (0.0, 1.0)))
     losses = []
     for head in heads:
-        told = head.get("losses")
-        pairs = matrix(told, len(told) if isinstance(told, list) else 0, 2)
+        pairs_told = head.get("losses")
+        pairs = matrix(pairs_told, len(pairs_told) if isinstance(pairs_told, list) else 0, 2)
         if pairs is not None and len(pairs) > 1:
             losses.append(Series(str(head.get("name")), pairs[:, 0], pairs[:, 1].clip(0, 1)))
     if losses:
