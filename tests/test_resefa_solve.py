@@ -1,0 +1,171 @@
+"""Directions from Gram matrices, the released script's way of it, and the methods they are compared with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from generator_cases import tiny
+
+from gantk.comparators.ganspace import ganspace
+from gantk.comparators.lowrank import low_rank_directions, robust_pca
+from gantk.comparators.sefa import affine_weights, sefa
+from gantk.errors import UsageError
+from gantk.resefa.compat import compat_codes, compat_directions, compat_output
+from gantk.resefa.solve import solve
+
+
+def grams(dim: int = 24, rows: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A and B of random Jacobians, the second with a weak direction."""
+    draw = np.random.default_rng(seed)
+    inside, outside = draw.standard_normal((rows, dim)), draw.standard_normal((rows, dim)) * np.linspace(0.05, 2, dim)
+    return inside.T @ inside / rows, outside.T @ outside / rows
+
+
+def test_directions_solve_the_regularised_problem() -> None:
+    a, b = grams()
+    found = solve(a, b, 1e-3)
+    ridge = b + 1e-3 * np.trace(b) * np.eye(len(b))
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-12)
+    assert (np.diff(found.eigenvalues) <= 1e-9).all()
+    for vector, value, quotient in zip(found.vectors, found.eigenvalues, found.quotients, strict=True):
+        np.testing.assert_allclose(a @ vector, value * ridge @ vector, atol=1e-9 * value + 1e-12)
+        assert quotient == pytest.approx(vector @ a @ vector / (vector @ b @ vector))
+    best = max(v @ a @ v / (v @ ridge @ v) for v in np.random.default_rng(1).standard_normal((500, len(a))))
+    assert found.eigenvalues[0] >= best
+    assert len(solve(a, b, count=3).vectors) == 3
+
+
+def test_signs_follow_brightness() -> None:
+    a, b = grams()
+    bright = np.random.default_rng(5).standard_normal(len(a))
+    found = solve(a, b, bright=bright)
+    assert (found.vectors @ bright >= 0).all()
+    turned = solve(a, b, bright=-bright)
+    np.testing.assert_allclose(turned.vectors, -found.vectors, atol=1e-9)
+    plain = solve(a, b).vectors
+    assert (plain[np.arange(len(plain)), np.abs(plain).argmax(1)] > 0).all()
+
+
+def test_what_cannot_be_solved_is_said() -> None:
+    a, b = grams()
+    flat = b.copy()
+    flat[0], flat[:, 0] = 0, 0
+    for inside, outside, tau, words in (
+        (a, flat, 0.0, "singular .rank 23 of 24"),
+        (0 * a, b, 1e-3, "Nothing in the region changes"),
+        (a, 0 * b, 1e-3, "Nothing outside the region"),
+        (a, b, -1.0, "negative"),
+        (a * np.nan, b, 1e-3, "not finite"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            solve(inside, outside, tau)
+    assert solve(a, flat, 1e-3).condition == float("inf")
+
+
+def test_the_released_scripts_directions() -> None:
+    """With its ridge they are ours; without one the first are, to what float32 allows."""
+    a, b = grams(16, 200)
+    theirs, values = compat_directions(a, b, full_rank=True)
+    ours = solve(a.astype(np.float32).astype(np.float64), b.astype(np.float32).astype(np.float64), 1e-3)
+    np.testing.assert_allclose(values, ours.eigenvalues, rtol=1e-5)
+    assert (np.abs((theirs * ours.vectors).sum(1)) > 1 - 1e-6).all()
+    assert theirs.dtype == np.float64
+    theirs, values = compat_directions(a, b)
+    assert theirs.dtype == np.float32 and (np.diff(values) <= 0).all()
+    cosines = np.abs((theirs * solve(a, b, 0.0).vectors).sum(1)) / np.linalg.norm(theirs, axis=1)
+    assert (cosines[:5] > 0.999).all()
+
+
+def test_the_released_scripts_codes_and_outputs(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = compat_codes(tmp_path, 3, 8, 4)
+    np.random.seed(4)
+    np.testing.assert_array_equal(np.load(path), np.random.randn(3, 8).astype(np.float32))
+    assert compat_output(256).channels == "rgb" and compat_output(256).size == 256
+    large = compat_output(1024)
+    assert (large.size, large.channels, large.decimate) == (256, "sum", True)
+
+
+# --- the methods compared with ----------------------------------------------------------------------------------------
+
+
+def test_sefa_factorises_the_affine_layers() -> None:
+    generator = tiny("stylegan2-skip")
+    rows = (1, 2)
+    weights = [
+        generator.get_submodule(layer.affine).weight.double().numpy()  # type: ignore[union-attr]
+        for layer in generator.layers
+        if layer.affine is not None and layer.row in rows
+    ]
+    weight = np.concatenate(weights)
+    weight /= np.linalg.norm(weight, axis=1, keepdims=True)
+    values, vectors = np.linalg.eigh(weight.T @ weight)
+    found = sefa(generator, rows)
+    np.testing.assert_allclose(found.eigenvalues, values[::-1], rtol=1e-5)
+    np.testing.assert_allclose(np.abs((found.vectors * vectors.T[::-1]).sum(1)), 1, atol=1e-5)
+    assert found.space == "w"
+    assert not np.allclose(sefa(generator, rows, normalize=False).eigenvalues, values[::-1])
+
+
+def test_sefa_of_a_network_without_styles_takes_its_first_kernel() -> None:
+    generator = tiny("pggan")
+    weight, space = affine_weights(generator)
+    assert space == "z" and weight.shape[1] == generator.spec.z_dim
+    kernel = generator.get_parameter(generator.layers[0].weight or "").double().numpy()
+    one_pixel = kernel[:, : generator.spec.z_dim].reshape(kernel.shape[0], generator.spec.z_dim, -1)
+    np.testing.assert_allclose(np.sort((weight**2).sum(1)), np.sort((one_pixel**2).sum(1).ravel()))
+    with pytest.raises(UsageError, match="chunks of z"):
+        sefa(tiny("biggan-chunks"))
+
+
+def test_ganspace_is_the_decomposition_of_w() -> None:
+    generator = tiny("stylegan2-skip")
+    found = ganspace(generator, 700, seed=3)
+    with torch.no_grad():
+        w_ND = generator.map(generator.sample_z(700, seed=3)).double().numpy()
+    centred = w_ND - w_ND.mean(0)
+    _, values, right = np.linalg.svd(centred, full_matrices=False)
+    np.testing.assert_allclose(found.deviations, values / np.sqrt(700), rtol=1e-5)
+    np.testing.assert_allclose(np.abs((found.vectors * right).sum(1)), 1, atol=1e-4)
+    assert found.explained.sum() == pytest.approx(1)
+    with pytest.raises(UsageError, match="no principal components"):
+        ganspace(generator, 1)
+
+
+@pytest.mark.parametrize("name", ["pggan", "biggan-deep"])
+def test_ganspace_brings_features_back_to_z(name: str) -> None:
+    """Moving z along a direction moves the features along their component more than across it."""
+    generator = tiny(name)
+    found = ganspace(generator, 300, count=2)
+    assert found.space == "z" and found.vectors.shape == (2, generator.spec.z_dim)
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-9)
+    assert found.deviations[0] > 0
+
+
+def test_robust_pca_takes_a_sparse_matrix_off_a_low_rank_one() -> None:
+    draw = np.random.default_rng(0)
+    factor = draw.standard_normal((30, 3))
+    low = factor @ factor.T
+    sparse = np.zeros((30, 30))
+    sparse[draw.integers(0, 30, 20), draw.integers(0, 30, 20)] = 5.0
+    found = robust_pca(low + sparse, sparsity=1 / np.sqrt(30))
+    assert np.linalg.norm(found - low) < 0.01 * np.linalg.norm(low)
+    assert np.linalg.matrix_rank(found, tol=1e-3) == 3
+    assert not robust_pca(np.zeros((4, 4))).any()
+
+
+def test_low_rank_directions_lie_where_the_backgrounds_low_rank_part_is_still() -> None:
+    draw = np.random.default_rng(0)
+    basis = np.linalg.qr(draw.standard_normal((20, 20)))[0]
+    outside = basis[:, :6] @ np.diag([5.0, 4, 3, 2, 1, 1]) @ basis[:, :6].T
+    inside = basis[:, 4:9] @ np.diag([5.0, 4, 3, 2, 1]) @ basis[:, 4:9].T
+    found = low_rank_directions(inside, outside)
+    assert len(found.vectors) == found.ranks[0] >= 2
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-9)
+    background = robust_pca(outside)
+    moved = np.linalg.norm(found.vectors @ background, axis=1)
+    before = np.linalg.norm(found.principal @ background, axis=1)
+    assert (moved <= 1e-6 * np.linalg.norm(background)).all() and before.max() > 1e-3 * np.linalg.norm(background)
+    assert len(low_rank_directions(inside, outside, count=1).vectors) == 1
+    with pytest.raises(UsageError, match="no low-rank part"):
+        low_rank_directions(0 * inside, outside)
