@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -142,7 +143,7 @@ def _merge(command: str, shards: list[ShardRun], target: Path, finish_of: Callab
     arguments["output_dir"] = os.fspath(target)
     with Run.begin(target, command, arguments, first["seed"], first["device"]) as run:
         run.manifest["shards"] = [_account(shard) for shard in shards]
-        run.manifest["argv"] = first["argv"]
+        run.manifest["argv"] = _without_shard(str(first["argv"]))
         for shard in shards:
             _gather_outputs(run, shard)
         for name, value in first["results"].items():
@@ -161,6 +162,15 @@ def _merge(command: str, shards: list[ShardRun], target: Path, finish_of: Callab
         if shard.directory.resolve() == target.resolve():
             shard.path.unlink(missing_ok=True)
     return manifest
+
+
+def _without_shard(argv: str) -> str:
+    """A command line as it would be typed for the whole."""
+    words = shlex.split(argv)
+    while "--shard" in words[:-1]:
+        place = words.index("--shard")
+        del words[place : place + 2]
+    return shlex.join(word for word in words if not word.startswith("--shard="))
 
 
 def _account(shard: ShardRun) -> dict[str, Any]:

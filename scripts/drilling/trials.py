@@ -218,9 +218,9 @@ def small_disk(folder: Path, size: int) -> Iterator[Callable[[int], None] | None
 
 def _part_way(bench: Bench, folder: Path) -> list[Path]:
     """Kill runs until some chunks, but not all, are there; return them."""
-    for _ in range(40):
+    for _ in range(60):
         running = bench.start(folder)
-        _await(running, bench.draw.uniform(0.3, 0.9) * bench.seconds)
+        _await(running, bench.draw.uniform(0.05, 0.95) * bench.seconds)
         running.send(signal.SIGKILL)
         running.wait()
         chunks = sorted((folder / OUT / "chunks").rglob("[!.]*.npy"))
