@@ -316,7 +316,7 @@ def _region(box: str | None, mask: str | None, size: int) -> Tensor:
     if box is not None:
         return box_mask(box, size)
     picture = fit(decode(Path(mask or ""), str(mask)), size, "exact", str(mask))
-    return torch.from_numpy(picture).float().mean(2) / 255
+    return torch.tensor(picture, dtype=torch.float32).mean(2) / 255
 
 
 def _begin(

@@ -205,7 +205,7 @@ class Head(nn.Module):
         self.bases = nn.ModuleList(nn.Linear(rank, width) for width in widths if rank)
 
     def forward(self, map_NCHW: Tensor) -> list[Tensor]:
-        code_NS = self.norm(self.dense(map_NCHW.flatten(1)).float())
+        code_NS = self.norm(self.dense(map_NCHW.flatten(1)).to(self.dense.weight.dtype))  # half precision ends here
         if not self.rank:
             return list(code_NS.split(self.widths, 1))
         codes = code_NS.split(self.rank, 1)

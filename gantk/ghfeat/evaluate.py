@@ -86,14 +86,25 @@ def backbone_features(image_NCHW: Tensor, backbone: str = "resnet18") -> tuple[s
     return name, torch.cat(parts).double().numpy()
 
 
-def probe_all(sets: Sequence[FeatureSet], labels: Labels, folds: int, seed: int) -> dict[str, Any]:
-    """Every probe that the labels allow, for every set of features; a table each."""
+def probe_all(
+    sets: Sequence[FeatureSet], labels: Labels, folds: int, seed: int, levels: bool = True
+) -> dict[str, Any]:
+    """Every probe that the labels allow, for every set of features; a table each.
+
+    Without `levels` classes are not learnt from single levels, which takes most of the time; their rows are empty.
+    """
     result: dict[str, Any] = {"features": [{"name": s.name, "kind": s.kind, "width": s.values.shape[1]} for s in sets]}
     if labels.numbers:
         rows = [probes.regress(s.values, labels.matrix, folds, seed) for s in sets]
         result["regression"] = _table(list(labels.numbers), rows)
     if labels.classes:
-        columns = {name: [probes.classify(s.values, y, folds, seed) for s in sets] for name, y in labels.classes.items()}
+        columns = {
+            name: [
+                probes.classify(s.values, y, folds, seed) if levels or s.kind != "level" else probes.Score.of([np.nan])
+                for s in sets
+            ]
+            for name, y in labels.classes.items()
+        }
         rows = [[column[i] for column in columns.values()] for i in range(len(sets))]
         result["classification"] = _table(list(columns), rows)
         result["chance"] = [float(np.bincount(y).max() / len(y)) for y in labels.classes.values()]
