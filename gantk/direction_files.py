@@ -24,6 +24,12 @@ _ANY_LAYER = 1 << 16  # a file's own layer list is read before the generator is 
 
 # InterFaceGAN's published names say the space: "stylegan_ffhq_age_w_boundary", and z without the w.
 _INTERFACEGAN = re.compile(r"(pggan|stylegan)_(celebahq|ffhq)_")
+# ReSeFa's published directions carry nothing but themselves; these are the rows their authors move them on.
+_RESEFA = {
+    **dict.fromkeys(("eyesize", "mouth", "gaze_direction", "nose_length", "eyes-r"), tuple(range(4, 8))),
+    **dict.fromkeys(("lipstick", "eyebrows"), tuple(range(8, 12))),
+}
+_RESEFA_SHAPE, _RESEFA_SCALE = (1, 512), 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +126,8 @@ def read_legacy(path: Path) -> Content:
         "layers": layers,
         "meta": meta,
     }
+    if stem in _RESEFA and vectors.shape == _RESEFA_SHAPE:
+        fields |= {"kind": "direction", "space": "w", "layers": _RESEFA[stem], "scale": _RESEFA_SCALE}
     if _INTERFACEGAN.match(stem) and vectors.ndim == 2:
         fields["space"] = "w" if stem.endswith("_w") else "z"
     return Content(vectors, fields)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gantk.comparators.sefa import fixed_sign
 from gantk.errors import UsageError
 
-SPARSITY = 1 / 60  # lambda
+SPARSITY, WIDTH = 1 / 60, 512  # the authors' lambda, and the width it is for
 STOP, MOST = 1e-7, 10_000
 
 Array = npt.NDArray[np.float64]
@@ -63,15 +63,18 @@ def low_rank_directions(inside: Array, outside: Array, relax: int = 0, count: in
     return LowRank(fixed_sign(vectors), fixed_sign(principal), (rank_f, rank_b), kept)
 
 
-def robust_pca(matrix: Array, sparsity: float = SPARSITY) -> Array:
+def robust_pca(matrix: Array, sparsity: float | None = None) -> Array:
     """The low-rank part L of M = L + S: min |L|_* + sparsity |S|_1, by the alternating direction method of multipliers.
 
-    The penalty is d^2 / (4 |M|_1) with the induced 1-norm, as the authors have it; it stops when |M - L - S| is at most
-    1e-7 |M| (Frobenius), or after 10 000 steps.
+    The sparsity is the authors' 1/60 at d = 512, and grows like robust PCA's own rule 1 / sqrt(d) in narrower spaces.
+    The penalty is d^2 / (4 |M|_1) with the induced 1-norm, as the authors have it; it stops when |M - L - S| is at
+    most 1e-7 |M| (Frobenius), or after 10 000 steps.
     """
     scale = float(np.linalg.norm(matrix, 1))
     if scale == 0:
         return np.zeros_like(matrix)
+    if sparsity is None:
+        sparsity = SPARSITY * max(1.0, WIDTH / len(matrix)) ** 0.5
     penalty = matrix.size / (4 * scale)
     limit = STOP * float(np.linalg.norm(matrix))
     sparse, multiplier = np.zeros_like(matrix), np.zeros_like(matrix)

@@ -1,0 +1,279 @@
+"""`gantk resefa`, `gantk sefa` and `gantk ganspace` as typed: regions, shards, files, pages, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from higan_cases import LAYERS, WIDTH, save_tiny
+from PIL import Image
+
+from gantk.directions import load_direction
+from gantk.errors import GantkError, UsageError
+from gantk.resefa.regions import Labels, Regions, build_regions, parse_region
+from gantk.resefa.tables import published_box, table_names
+
+Call = Callable[..., tuple[int, str, str]]
+
+SEGMENTER = """
+def halves(image):
+    import torch
+    shape = (len(image), 2, image.shape[2], image.shape[3])
+    logit = torch.zeros(shape)
+    logit[:, 1, :, : image.shape[3] // 2] = 1.0
+    logit[:, 0, :, image.shape[3] // 2 :] = 1.0
+    return logit
+
+halves.class_names = ("right", "left")
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("resefa")
+    save_tiny(folder / "tiny.safetensors")
+    save_tiny(folder / "other.safetensors", seed=1)
+    (folder / "seer.py").write_text(SEGMENTER)
+    mask = np.zeros((16, 16), dtype=np.uint8)
+    mask[2:9, 3:12] = 255
+    Image.fromarray(mask).save(folder / "mask.png")
+    Image.fromarray(mask[:12]).save(folder / "wrong.png")
+    np.save(folder / "labels.npy", (mask > 0).astype(np.int64) * 3)
+    return folder
+
+
+def jacobian(
+    call: Call, world: Path, out: Path, *words: str, regions: tuple[str, ...] = ("--box", "a=0.1,0.2,0.6,0.7")
+) -> str:
+    code, _, err = call(
+        "resefa", "jacobian", str(world / "tiny.safetensors"), *regions, "-N", "2", *words, "-o", str(out)
+    )
+    assert code == 0, err
+    return err
+
+
+def results(folder: Path, command: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / f"{command}.run.json").read_text())["results"]
+    return found
+
+
+def test_from_a_generator_to_directions(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    """Grams, directions with all they need, held-out measures of every method, both pages."""
+    regions = ("--box", "a=0.1,0.2,0.6,0.7", "--mask", f"b={world / 'mask.png'}")
+    jacobian(gantk_command, world, tmp_path, "--layers", "2-4", regions=regions)
+    assert np.load(tmp_path / "gram_inside.npy").shape == (2, WIDTH, WIDTH)
+    assert np.load(tmp_path / "gram_codes.npy").shape == (2, LAYERS, WIDTH)
+    shown = results(tmp_path, "resefa-jacobian")["regions"]
+    assert [region["name"] for region in shown] == ["a", "b"] and len(shown[0]["pictures"]) == 2
+    words = ["--held-out", "3", "--shown", "2", "--samples", "1", "--step", "3"]
+    code, out, err = gantk_command("resefa", "directions", tmp_path, *words)
+    assert code == 0, err
+    assert "a: quotients" in out
+    found = load_direction(tmp_path / "b.safetensors")
+    assert (found.space, found.layers, found.vectors.shape) == ("w", (2, 3, 4), (WIDTH, WIDTH))
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-6)
+    for key in ("region", "tau", "eigenvalues", "quotients", "scales", "sign", "samples", "jacobian"):
+        assert key in found.meta
+    assert found.probe is not None
+    region = results(tmp_path, "resefa-directions")["regions"][0]
+    methods = {score["method"] for score in region["scores"]}
+    assert {"resefa", "sefa", "ganspace", "random", "lowrankgan"} <= methods
+    assert len(region["pictures"]) == 2 and len(region["pictures"][0]["frames"][0]) == 3
+    for page in ("resefa-jacobian.html", "resefa-directions.html"):
+        text = (tmp_path / page).read_text()
+        assert "<html" in text and "b" in text
+    code, _, err = gantk_command(
+        "manipulate", world / "tiny.safetensors", tmp_path / "b.safetensors", "-N", "1", "-o", tmp_path / "m"
+    )
+    assert code == 0, err
+
+
+def test_directions_are_those_of_the_pooled_grams(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    from gantk.resefa.accumulate import read_accumulated
+    from gantk.resefa.solve import solve
+
+    jacobian(gantk_command, world, tmp_path, "--per-sample")
+    assert gantk_command("resefa", "directions", tmp_path, "--held-out", "0")[0] == 0
+    found = read_accumulated(tmp_path)
+    assert len(found.samples) == 2
+    np.testing.assert_allclose(found.grams.inside, np.load(tmp_path / "gram_inside.npy").sum(0))
+    right = solve(*found.grams.pair(0), bright=found.grams.brightness[0])
+    np.testing.assert_allclose(load_direction(tmp_path / "a.safetensors").vectors, right.vectors, atol=1e-6)
+
+
+def test_shards_add_up(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    """Two shards, merged, are the whole run to the last bit; the merged run has its page."""
+    jacobian(gantk_command, world, tmp_path / "whole", "-N", "3", "--margin", "0.07")
+    for part in ("0/2", "1/2"):
+        jacobian(gantk_command, world, tmp_path / "parts", "-N", "3", "--margin", "0.07", "--shard", part)
+    code, _, err = gantk_command("merge", tmp_path / "parts")
+    assert code == 0, err
+    for name in ("gram_total", "gram_inside", "gram_margin", "gram_rows", "gram_brightness", "gram_codes"):
+        assert (tmp_path / "parts" / f"{name}.npy").read_bytes() == (tmp_path / "whole" / f"{name}.npy").read_bytes()
+    assert (tmp_path / "parts" / "resefa-jacobian.html").is_file()
+    assert gantk_command("resefa", "directions", tmp_path / "parts", "--held-out", "0")[0] == 0
+
+
+def test_classes_come_from_a_segmenter_or_a_label_map(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    seer = ("--segmenter", f"{world / 'seer.py'}:halves", "--region", "west=left", "--region", "all=0-1")
+    code, _, err = gantk_command(
+        "resefa", "jacobian", world / "tiny.safetensors", *seer, "-N", "1", "-o", tmp_path / "x"
+    )
+    assert code == 2 and "'all'" in err and "covers the whole image" in err
+    jacobian(gantk_command, world, tmp_path / "seen", "--margin", "0", regions=seer[:4])
+    rows = np.load(tmp_path / "seen" / "gram_rows.npy")
+    assert rows[1] / rows[0] == 0.5
+    labels = ("--label-map", str(world / "labels.npy"), "--region", "spot=3")
+    jacobian(gantk_command, world, tmp_path / "mapped", "--margin", "0", regions=labels)
+    rows = np.load(tmp_path / "mapped" / "gram_rows.npy")
+    assert rows[1] / rows[0] == 63 / 256
+
+
+def test_rows_are_chosen_later_from_a_gram_of_wp(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    jacobian(gantk_command, world, tmp_path / "wp", "--space", "wp")
+    jacobian(gantk_command, world, tmp_path / "w", "--layers", "1-2")
+    words = ["--held-out", "0", "--space", "w", "--layers", "1-2", "-o", str(tmp_path / "later")]
+    assert gantk_command("resefa", "directions", tmp_path / "wp", *words)[0] == 0
+    assert gantk_command("resefa", "directions", tmp_path / "w", "--held-out", "0")[0] == 0
+    later, first = (load_direction(tmp_path / name / "a.safetensors") for name in ("later", "w"))
+    assert later.layers == first.layers == (1, 2)
+    np.testing.assert_allclose(later.vectors[:3], first.vectors[:3], atol=1e-4)
+    code, _, err = gantk_command("resefa", "directions", tmp_path / "w", "--layers", "1", "-o", tmp_path / "no")
+    assert code == 2 and "--space wp" in err
+
+
+def test_the_released_scripts_files(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    jacobian(gantk_command, world, tmp_path, "--compat", "--seed", "4")
+    made = json.loads((tmp_path / "resefa-jacobian.run.json").read_text())["arguments"]
+    assert (made["truncation"], made["margin"], made["layers"]) == ("none", 0.0, list(range(LAYERS)))
+    code, _, err = gantk_command("resefa", "directions", tmp_path, "--compat", "--full-rank")
+    assert code == 0, err
+    for sample in range(2):
+        rows = np.load(tmp_path / f"image_{sample:02d}_region_a_name_resefa.npy")
+        assert rows.shape == (WIDTH, WIDTH) and rows.dtype == np.float64
+    assert "released script" in (tmp_path / "resefa-directions.html").read_text()
+
+
+def test_real_codes_are_accepted(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    codes = np.random.default_rng(0).standard_normal((2, LAYERS, WIDTH)).astype(np.float32)
+    np.save(tmp_path / "real.npy", codes)
+    jacobian(gantk_command, world, tmp_path / "run", "-i", str(tmp_path / "real.npy"), "--latent-space-type", "wp")
+    np.testing.assert_array_equal(np.load(tmp_path / "run" / "gram_codes.npy"), codes)
+    words = ["-i", str(tmp_path / "real.npy"), "--latent-space-type", "wp", "--space", "z", "-o", str(tmp_path / "z")]
+    code, _, err = gantk_command("resefa", "jacobian", world / "tiny.safetensors", "--box", "0,0,0.5,0.5", *words)
+    assert code == 2 and "z is not known" in err
+
+
+def test_sefa_and_ganspace_write_directions_and_pages(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    for name, words in (("sefa", ["--layers", "0-1"]), ("ganspace", ["-N", "100"])):
+        folder = tmp_path / name
+        words = [*words, "-K", "4", "--shown", "2", "--samples", "1", "--step", "3", "-o", str(folder)]
+        code, _, err = gantk_command(name, world / "tiny.safetensors", *words)
+        assert code == 0, err
+        found = load_direction(folder / f"{name}.safetensors")
+        assert found.vectors.shape == (4, WIDTH) and found.space == "w"
+        assert found.layers == ((0, 1) if name == "sefa" else None)
+        assert (folder / f"{name}.html").is_file()
+        assert len(results(folder, name)["directions"]) == 2
+
+
+def test_published_directions_bring_their_layers(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((1, 512)).astype(np.float32)
+    rows /= np.linalg.norm(rows)
+    for name, layers in (
+        ("lipstick", range(8, 12)),
+        ("eyesize", range(4, 8)),
+        ("eyes-r", range(4, 8)),
+        ("other", None),
+    ):
+        np.save(tmp_path / f"{name}.npy", rows)
+        found = load_direction(tmp_path / f"{name}.npy")
+        assert found.layers == (None if layers is None else tuple(layers))
+        assert found.space == "w"
+
+
+# --- regions ----------------------------------------------------------------------------------------------------------
+
+
+def test_published_boxes_are_their_tables_pixels() -> None:
+    regions = build_regions(["eyes", "biggan/left_side"], [], [], None, 1024, 256, 0.0)
+    eyes, side = regions.masks(None, torch.zeros(1, 1, 1))[0]  # type: ignore[arg-type]
+    assert eyes.sum() == 2300 and eyes[110:130, 71:186].all()
+    assert side.sum() == 256 * 128 and side[:, :128].all()
+    assert build_regions(["mouth"], [], [], None, 64, 64, 0.0).masks(None, torch.zeros(1, 1, 1)).sum() == 8 * 18  # type: ignore[arg-type]
+    assert {"ffhq", "ffhqu", "biggan"} == set(table_names())
+    with pytest.raises(UsageError, match="no published region 'eyez'"):
+        published_box("eyez")
+
+
+def test_a_margin_belongs_to_neither_side() -> None:
+    regions = build_regions([], ["a=0.25,0.25,0.5,0.5"], [], None, 16, 16, 0.07)
+    assert regions.margin == 1
+    inside, ring = regions.sides(regions.masks(None, torch.zeros(1, 1, 1)))  # type: ignore[arg-type]
+    assert inside[0, 0].sum() == 16 and ring[0, 0].sum() == 36 - 16
+    assert not (inside & ring).any()
+
+
+def test_regions_that_cannot_be_are_refused(world: Path) -> None:
+    seen = Labels(("ground", "sky"))
+    cases: list[tuple[Callable[[], object], str]] = [
+        (lambda: build_regions([], ["a=0,0,1,1"], [], None, 16, 16, 0), "covers the whole image"),
+        (lambda: build_regions([], ["a=0.5,0.5,0.51,0.51"], [], None, 16, 16, 0), "is empty at 16 x 16"),
+        (lambda: build_regions([], ["a=0.5,0.5,0.2,0.9"], [], None, 16, 16, 0), "top < bottom"),
+        (lambda: build_regions([], ["a=1,2"], [], None, 16, 16, 0), "TOP,LEFT,BOTTOM,RIGHT"),
+        (
+            lambda: build_regions([], [], [f"m={world / 'wrong.png'}"], None, 16, 16, 0),
+            "12 x 16 pixels where the images",
+        ),
+        (lambda: build_regions([], [], ["m=nowhere.png"], None, 16, 16, 0), "does not exist"),
+        (lambda: build_regions([], [], [], None, 16, 16, 0), "No region was given"),
+        (lambda: build_regions([], ["a=0,0,.5,.5", "a=0,0,.4,.4"], [], None, 16, 16, 0), "called 'a'"),
+        (lambda: build_regions([], ["a=0,0,.5,.5"], [], None, 16, 16, 0.6), "margin of 0.6"),
+        (lambda: parse_region("a=skyy", seen), "Did you mean .sky"),
+        (lambda: parse_region("a=1", None), "give a --segmenter"),
+        (lambda: parse_region("house", None), "give a --segmenter"),
+        (lambda: parse_region("a=7", seen), "classes are 0 to 1"),
+    ]
+    for make, words in cases:
+        with pytest.raises(GantkError, match=words):
+            found = make()
+            assert isinstance(found, Regions)
+            found.check(*found.sides(found.masks(None, torch.zeros(1, 1, 1))))  # type: ignore[arg-type]
+
+
+def test_nothing_is_written_for_a_region_that_cannot_be(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    for box, words in (("0.5,0.5,0.51,0.51", "is empty"), ("0,0,1,1", "covers the whole image")):
+        folder = tmp_path / "none"
+        code, _, err = gantk_command("resefa", "jacobian", world / "tiny.safetensors", "--box", box, "-o", folder)
+        assert code == 2 and words in err and err.strip().count("\n") == 0
+        assert not folder.exists()
+
+
+def test_another_generator_is_refused(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    jacobian(gantk_command, world, tmp_path)
+    other = world / "other.safetensors"
+    code, _, err = gantk_command("resefa", "directions", tmp_path, "--model", other, "--held-out", "0")
+    assert code == 1 and "another generator" in err
+    assert gantk_command("resefa", "directions", tmp_path, "--held-out", "0")[0] == 0
+    code, _, err = gantk_command("manipulate", other, tmp_path / "a.safetensors", "-o", tmp_path / "m")
+    assert code == 1 and "another generator" in err
+
+
+def test_what_directions_cannot_do_is_said(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    code, _, err = gantk_command("resefa", "directions", tmp_path / "nowhere")
+    assert code == 1 and "holds no run" in err
+    jacobian(gantk_command, world, tmp_path / "run", "--layers", "5", "-N", "1")
+    cases: list[tuple[list[str], str]] = [
+        (["--region", "eye"], "no region 'eye'"),
+        (["--compat"], "--per-sample"),
+        (["--tau", "0"], "singular"),
+        (["--against", "luck"], "no method 'luck'"),
+    ]
+    for words, message in cases:
+        code, _, err = gantk_command("resefa", "directions", tmp_path / "run", *words, "-o", tmp_path / "out")
+        assert code == 2 and message in err, err
