@@ -129,10 +129,11 @@ class Study:
         else:
             shots = shots_of(images, wp, label, self.noise_draws, self.seed)
             found = fit(shots, classes, penalty=self.penalty)
-        about: dict[str, Any] = {"seconds": time.perf_counter() - began, "eps": found.eps, "steps": found.steps}
+        about: dict[str, Any] = {"eps": found.eps, "steps": found.steps}
         if found.left_out is not None:
             about["left_out"] = found.left_out
-        return as_head(name, found.network, images, self.teacher, {"shots": len(wp), **about}), about
+        head = as_head(name, found.network, images, self.teacher, {"shots": len(wp), **about})
+        return head, {"seconds": time.perf_counter() - began, **about}  # a file's bytes do not depend on the time
 
     def subject(self) -> Subject:
         """What is scored: all heads on one stream of fresh images."""
