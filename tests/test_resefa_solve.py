@@ -160,7 +160,7 @@ def test_low_rank_directions_lie_where_the_backgrounds_low_rank_part_is_still() 
     outside = basis[:, :6] @ np.diag([5.0, 4, 3, 2, 1, 1]) @ basis[:, :6].T
     inside = basis[:, 4:9] @ np.diag([5.0, 4, 3, 2, 1]) @ basis[:, 4:9].T
     found = low_rank_directions(inside, outside)
-    assert len(found.vectors) == found.ranks[0] >= 2
+    assert len(found.vectors) == found.ranks[0] >= 1
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-9)
     background = robust_pca(outside)
     moved = np.linalg.norm(found.vectors @ background, axis=1)
