@@ -116,8 +116,8 @@ class Study:
                 self.heads[name], fitted[name] = head, about
                 run.record("fits", fitted)
                 run.save()
-            if repeat == 0 and data is not None:
-                _show_shots(run, self, *data)
+            if repeat == 0 and (data is not None or "shot_images" not in run.results):
+                _show_shots(run, self, *(data or self.labelled(repeat)))
         if self.full is not None:
             self.heads["full"] = self.full
 
