@@ -25,8 +25,8 @@ CLASSES = 10
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="demo")
-    parser.add_argument("--num", type=int, default=128, help="our images")
-    parser.add_argument("--steps", type=int, default=12, help="our steps")
+    parser.add_argument("--num", type=int, default=96, help="our images")
+    parser.add_argument("--steps", type=int, default=10, help="our steps")
     parser.add_argument("--held-out", type=int, default=48, help="images that judge both")
     parser.add_argument("--scale", type=float, default=0.1, help="of the paper's epochs in images")
     parser.add_argument("--full", action="store_true", help="the whole schedule: 51 200 passes")
