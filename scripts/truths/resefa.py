@@ -1,7 +1,7 @@
 """How local ReSeFa's directions are where every pixel's class and every factor is known.
 
 Regions are the true segments of demo-oracle, and what the segmenter sees in `demo`: house, sky, tree, ground. The
-Jacobian is taken once, of every row of wp by itself; each way of using it is then measured on codes it never saw:
+Jacobian is taken once; each way of using it is then measured on codes it never saw:
 
     resefa              some rows, ridge, pooled over samples: gantk's default, with rows to edit
     all rows            every row, ridge, pooled
@@ -24,7 +24,8 @@ import numpy as np
 import torch
 
 from gantk.checkpoints.load import load_generator
-from gantk.demo.oracle import oracle_generator
+from gantk.demo.oracle import ROWS as ORACLE_ROWS
+from gantk.demo.oracle import DemoOracle, oracle_generator
 from gantk.demo.renderer import FACTOR_NAMES
 from gantk.demo.truth import ExactFactors
 from gantk.generators.base import Generator
@@ -35,7 +36,7 @@ from gantk.resefa.find import _direction, spread
 from gantk.resefa.gram import RegionGrams
 from gantk.resefa.jacobian import Output
 from gantk.resefa.measure import REACH, HeldOut, Score, score, step_grid, walk
-from gantk.resefa.reduce import reduce_to
+from gantk.resefa.reduce import Reduced, reduce_to
 from gantk.resefa.regions import DEFAULT_MARGIN, Labels, Regions, build_regions
 from gantk.resefa.rivals import METHODS, Rivals
 from gantk.resefa.solve import TAU, rates, solve
@@ -53,7 +54,8 @@ LEVEL = 0.05
 def grams_of(generator: Generator, regions: Regions, num: int) -> RegionGrams:
     """Grams of every row of wp, summed over samples."""
     source = CodeSource(generator, num, SEED, generator.spec.truncation)
-    plan = JacobianPlan(choose(generator, "wp"), Output(generator.spec.resolution))
+    space = "w" if isinstance(generator, DemoOracle) else "wp"
+    plan = JacobianPlan(choose(generator, space), Output(generator.spec.resolution))
     total: RegionGrams | None = None
     for sample in range(num):
         grams = sample_grams(source, sample, regions, plan)[0]
@@ -61,6 +63,19 @@ def grams_of(generator: Generator, regions: Regions, num: int) -> RegionGrams:
         print(f"jacobian {sample + 1}/{num}", file=sys.stderr)
     assert total is not None
     return total
+
+
+def narrowed(generator: Generator, rows: tuple[int, ...]) -> Reduced:
+    """The run's variable on some rows of wp, as one w.
+
+    The oracle's rows each use columns of their own of its rotation, so that keeping the components along those is the
+    same as moving those rows alone; its Jacobian is then needed in w only.
+    """
+    if isinstance(generator, DemoOracle):
+        columns = [column for row in rows for column in ORACLE_ROWS[row].columns]
+        kept = generator.rotation[:, columns].double().numpy()
+        return Reduced(choose(generator, "w", rows), kept @ kept.T)
+    return reduce_to(generator, choose(generator, "wp"), generator.spec.truncation, "w", rows)
 
 
 def fresh(generator: Generator, regions: Regions, num: int, place: int) -> HeldOut:
@@ -102,7 +117,6 @@ def of_model(name: str, generator: Generator, seer: Any, judge: Any, arguments: 
     size = generator.spec.resolution
     regions = build_regions(WORLD, [], [], Labels(tuple(seer.class_names), seer), size, size, DEFAULT_MARGIN)
     grams = grams_of(generator, regions, arguments.num)
-    full = choose(generator, "wp")
     every = tuple(range(generator.spec.num_layers))
     result: dict[str, Any] = {}
     for place, region in enumerate(WORLD):
@@ -112,7 +126,7 @@ def of_model(name: str, generator: Generator, seer: Any, judge: Any, arguments: 
         bright = grams.brightness[place]
         entry: dict[str, Any] = {"rows": list(rows), "share": round(float(held.inside_NSS.mean()), 4), "methods": {}}
         for way, layers, tau in (("resefa", rows, TAU), ("all rows", every, TAU), ("released", every, 1e-9)):
-            reduced = reduce_to(generator, full, generator.spec.truncation, "w", layers)
+            reduced = narrowed(generator, layers)
             a, b = reduced.gram(inside), reduced.gram(outside)
             found = solve(a, b, tau, arguments.directions, reduced.vector(bright))
             methods = {way: found.vectors}
