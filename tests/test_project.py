@@ -80,7 +80,7 @@ def test_dependencies_have_lower_bounds_only() -> None:
 def test_warnings_are_errors_and_markers_are_known() -> None:
     settings = PROJECT["tool"]["pytest"]["ini_options"]
     assert settings["filterwarnings"][0] == "error"
-    assert [marker.split(":")[0] for marker in settings["markers"]] == ["slow", "browser", "reference"]
+    assert [marker.split(":")[0] for marker in settings["markers"]] == ["slow", "browser", "reference", "slurm"]
 
 
 @pytest.mark.slow

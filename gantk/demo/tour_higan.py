@@ -71,8 +71,8 @@ def samples(tour: Tour) -> Chapter:
         "This is `demo-oracle`, the renderer itself: its factors, boundaries and layers are **known exactly**, and "
         "every figure below is measured against them."
         if tour.found["exact"]
-        else "This generator was trained on pictures alone and nobody told it what is in them. What its images show is "
-        "the **estimate** of a predictor that was trained on renders with known factors."
+        else "This generator was trained on pictures and never told what is in them. What its images show is the "
+        "**estimate** of a predictor that was trained on renders with known factors."
     )
     who = "known exactly" if tour.found["exact"] else f"read from each image by the predictor `{results['predictor']}`"
     return {
