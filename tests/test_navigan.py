@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ from gantk.navigan.released import power_iteration
 from gantk.navigan.search import rest_of_trace
 from gantk.navigan.strength import curve_of, measure, ruler
 from gantk.navigan.target import GeneratorTarget, Target, released_index, released_layer
+from gantk.navigan.transposable import FixedConvolutions
 
 PIXELS = Metric(None)
 FAMILIES = ("stylegan2-skip", "stylegan2-resnet", "stylegan", "pggan", "biggan-chunks", "stylegan3-t")
@@ -432,3 +434,34 @@ def test_generators_of_any_family_can_be_edited() -> None:
         delta = random_basis(target.shape, 1).one(0)
         moved = target.moved(target.prefix(wp), delta, torch.tensor([0.0, 1.0]))
         assert torch.allclose(moved[0], generator.synthesize(wp)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("transposed", "settings"),
+    [
+        (False, {"padding": 1}),
+        (False, {"stride": 2, "padding": 1}),
+        (False, {"stride": (2, 3), "padding": (0, 2), "dilation": 2}),
+        (False, {"groups": 2, "stride": 2}),
+        (True, {"stride": 2}),
+        (True, {"stride": 2, "padding": 1, "output_padding": 1, "groups": 2}),
+    ],
+)
+def test_fixed_convolutions_have_the_same_values_and_derivatives(transposed: bool, settings: dict[str, Any]) -> None:
+    function = torch.conv_transpose2d if transposed else torch.conv2d
+    source = torch.Generator().manual_seed(0)
+    groups = settings.get("groups", 1)
+    shape = (4, 6 // groups, 3, 3) if transposed else (6, 4 // groups, 3, 3)
+    weight = torch.randn(shape, dtype=torch.float64, generator=source)
+    bias = torch.randn(6, dtype=torch.float64, generator=source)
+    x = torch.randn(2, 4, 8, 9, dtype=torch.float64, generator=source).requires_grad_(True)
+    with FixedConvolutions():
+        found = function(x, weight, bias, **settings)
+    expected = function(x, weight, bias, **settings)
+    assert torch.equal(found, expected)
+    dual = torch.randn(found.shape, dtype=torch.float64, generator=source).requires_grad_(True)
+    pulled = [torch.autograd.grad(part, x, dual, create_graph=True)[0] for part in (found, expected)]
+    assert torch.allclose(*pulled)
+    along = torch.randn(x.shape, dtype=torch.float64, generator=source)
+    pushed = [torch.autograd.grad(part, dual, along)[0] for part in pulled]
+    assert torch.allclose(*pushed)

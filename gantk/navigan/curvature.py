@@ -23,6 +23,7 @@ from torch import Tensor
 from gantk.errors import GantkError
 from gantk.navigan.metrics import Metric
 from gantk.navigan.target import Prefix, Target
+from gantk.navigan.transposable import FixedConvolutions
 
 KEPT_NUMBERS = 1 << 28  # of cached states; beyond a gigabyte they are computed again for every block
 
@@ -50,6 +51,7 @@ class Curvature:
         self._codes = codes
         self._kept: dict[int, Prefix] = {}
         self._numbers = 0
+        self._last: tuple[int, _Pullback] | None = None  # where all samples are one chunk, its graphs serve all blocks
         self.vectorize = target.weight.device.type == "cuda" if vectorize is None else vectorize
 
     @property
@@ -93,7 +95,7 @@ class Curvature:
 
     def probes(self, chunk: int, seed: int) -> Tensor:
         """One random J^T u [P] of this chunk, scaled so that the expected squared length is its share of tr H."""
-        pull = self._pullback(chunk, twice=False)
+        pull = self._pullback(chunk)
         source = torch.Generator().manual_seed(seed * 1_000_003 + chunk)
         signs = [
             (torch.randint(0, 2, part.shape, generator=source) * 2 - 1).to(part.device, part.dtype)
@@ -101,29 +103,34 @@ class Curvature:
         ]
         return pull.back(signs) * (2 / self.total) ** 0.5
 
-    def _pullback(self, chunk: int, twice: bool = True) -> _Pullback:
+    def _pullback(self, chunk: int) -> _Pullback:
+        if self._last is not None and self._last[0] == chunk:
+            return self._last[1]
+        self._last = None  # its memory goes before the next one's comes
         weight = self.target.weight.detach().clone().requires_grad_(True)
-        outputs = self.metric.embed(self.target.images(self.prefix(chunk), weight))
+        prefix = self.prefix(chunk)
+        with FixedConvolutions():
+            outputs = self.metric.embed(self.target.images(prefix, weight))
         if not all(torch.isfinite(part).all() for part in outputs):
             raise GantkError(
                 f"The metric {self.metric.name} is not finite at samples {chunk * self.batch} to "
                 f"{min((chunk + 1) * self.batch, self.total) - 1}: is the network damaged, or the metric not made for "
                 "such images?"
             )
-        return _Pullback(weight, outputs, twice)
+        self._last = (chunk, _Pullback(weight, outputs))
+        return self._last[1]
 
 
 class _Pullback:
     """The graphs of phi(w) and of u -> J^T u at one chunk."""
 
-    def __init__(self, weight: Tensor, outputs: Sequence[Tensor], twice: bool) -> None:
+    def __init__(self, weight: Tensor, outputs: Sequence[Tensor]) -> None:
         self.weight = weight
         # a part that does not depend on the weight (a map before the layer, say) has no derivative
         self.outputs = [part for part in outputs if part.requires_grad]
         self.shape = weight.shape
-        if twice:
-            self.duals = [torch.zeros_like(part, requires_grad=True) for part in self.outputs]
-            (self.pulled,) = torch.autograd.grad(self.outputs, weight, self.duals, create_graph=True)
+        self.duals = [torch.zeros_like(part, requires_grad=True) for part in self.outputs]
+        (self.pulled,) = torch.autograd.grad(self.outputs, weight, self.duals, create_graph=True)
 
     def back(self, cotangents: Any, batched: bool = False) -> Tensor:
         """J^T u."""
