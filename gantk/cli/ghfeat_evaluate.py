@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Of the cross-validation.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Pixels and a torchvision backbone.")
 @click.option(
+    "--level-classes/--no-level-classes",
+    default=True,
+    show_default=True,
+    help="Learn classes from single levels too, which takes most of the time.",
+)
+@click.option(
     "--backbone",
     type=click.Choice(["resnet18", "resnet50"]),
     default="resnet18",
@@ -47,6 +53,7 @@ def evaluate(
     pairs: str | None,
     folds: int,
     baselines: bool,
+    level_classes: bool,
     backbone: str,
     predictor: str | None,
     encoder: str | None,
@@ -89,7 +96,8 @@ def evaluate(
     perception = load_perception("demo", generator.device) if bundled else None
     arguments = {
         "model": model, **encoder_arguments(loaded), "images": list(images), "num": len(pixels), "labels": labels,
-        "pairs": pairs, "folds": folds, "baselines": baselines, "backbone": backbone, "fit": fit,
+        "pairs": pairs, "folds": folds, "baselines": baselines, "level_classes": level_classes,
+        "backbone": backbone, "fit": fit,
     }  # fmt: skip
     folder = folder_of(output_dir, model, "evaluation")
     with Run.begin(folder, "ghfeat evaluate", arguments, seed, generator.device, overwrite=overwrite) as run:
@@ -101,7 +109,7 @@ def evaluate(
         sets = level_features([style.cpu().numpy() for style in styles], loaded.encoder.config.rows)
         if baselines:
             sets += other_features(pixels, backbone)
-        run.record("probes", probe_all(sets, known, folds, seed))
+        run.record("probes", probe_all(sets, known, folds, seed, level_classes))
         run.record("known", "exact" if not images else "labels")
         _neighbours(run, sets, pixels)
         finish_page(run, f"{len(pixels)} images, {len(sets)} sets of features probed")

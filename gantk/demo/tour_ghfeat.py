@@ -57,8 +57,8 @@ def levels(tour: Tour) -> Chapter:
     title = "What each level knows"
     if not has_encoder(tour):
         return _none(tour, title)
-    count = 600 if tour.full else 160
-    words = ["ghfeat", "evaluate", tour.model, "--num", str(count), *([] if tour.full else ["--no-baselines"])]
+    count = 600 if tour.full else 140
+    words = ["ghfeat", "evaluate", tour.model, "--num", str(count), *([] if tour.full else ["--no-baselines", "--no-level-classes"])]
     tour.call([*words, *tour.judged(), "-o", str(tour.folder(LEVELS))])
     probes = tour.results(LEVELS, "ghfeat-evaluate")["probes"]
     table, features = probes["regression"], probes["features"]
