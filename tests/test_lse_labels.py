@@ -191,6 +191,10 @@ def test_teachers_by_name(tmp_path: Path) -> None:
     own = load_teacher(str(folder), oracle, "demo-oracle")
     assert isinstance(own, FolderTeacher) and own.class_names == ("ground", "sky")
     assert own.label(oracle, wp[:1], oracle.synthesize(wp[:1]), 16).sum() == 0
+    Image.fromarray(np.full((16, 16), 5, np.uint8)).save(folder / "000000.png")
+    faces = load_teacher(str(folder), oracle, "demo-oracle", "face19")
+    assert faces.class_names == FACE
+    assert faces.label(oracle, wp[:1], oracle.synthesize(wp[:1]), 16).unique().tolist() == [FACE.index("eye")]
     with pytest.raises(GantkError, match=r"000001.png does not exist"):
         own.label(oracle, wp, oracle.synthesize(wp), 16)
     with pytest.raises(GantkError, match="has labels of its own images only"):

@@ -81,6 +81,7 @@ class FolderTeacher(Teacher):
     folder: Path
     class_names: tuple[str, ...]
     class_colours: tuple[Colour, ...]
+    merge: bool = False  # CelebAMask-HQ's 19 numbers, of which left and right become one
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -91,7 +92,9 @@ class FolderTeacher(Teacher):
         missing = [path for path in paths if not path.is_file()]
         if missing:
             raise GantkError(f"The label map {missing[0]} does not exist: sample i of the run needs {paths[0].name}.")
-        maps = [read_label_map(path, len(self.class_names), size) for path in paths]
+        classes = len(FACE_19) if self.merge else len(self.class_names)
+        maps = [read_label_map(path, classes, size) for path in paths]
+        maps = [merge_faces(label) for label in maps] if self.merge else maps
         return torch.from_numpy(np.stack(maps)).to(image_NCHW.device)
 
 
@@ -110,7 +113,7 @@ def load_teacher(name: str | None, generator: Generator, model: str, classes: st
             or a folder of label maps; None: the truth for demo-oracle, the bundled segmenter for the other bundled
             models.
         model: as the user named it.
-        classes: what of the teacher's is told apart: `face`, a scene set such as stylegan2_church, or a comma-separated
+        classes: what of the teacher's is told apart: `face` (`face19`: a folder's maps have left and right), a scene set such as stylegan2_church, or a comma-separated
             list of names (of a folder's classes, or of channels to keep).
 
     Raises:
@@ -127,7 +130,7 @@ def load_teacher(name: str | None, generator: Generator, model: str, classes: st
         name = "truth" if model == "demo-oracle" else "demo"
     if Path(name).is_dir() and any(Path(name).glob("*.png")):
         names = _folder_classes(Path(name), classes)
-        return FolderTeacher(Path(name), names, colours_of(names))
+        return FolderTeacher(Path(name), names, colours_of(names), classes == "face19")
     if name == "truth":
         from gantk.demo.truth import ExactFactors
 
@@ -167,7 +170,7 @@ def _by_rule(predictor: Predictor, name: str, classes: str | None) -> Teacher:
 
 def _folder_classes(folder: Path, classes: str | None) -> tuple[str, ...]:
     """From ``--classes``, or the folder's classes.txt, a name per line."""
-    if classes == "face":
+    if classes in ("face", "face19"):
         return FACE
     if classes in SCENES:
         return scene_classes(classes)[0]

@@ -82,7 +82,10 @@ class Headline:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A contact sheet. `size` is the width of one image on a desktop screen, in pixels."""
+    """A contact sheet. `size` is the width of one image on a desktop screen, in pixels.
+
+    Above 240 they are pictures to look into (rows of tiles, say), which a phone shows below each other.
+    """
 
     pictures: Sequence[Picture]
     title: str = ""
