@@ -18,7 +18,10 @@ TEACHER_HELP = (
     "truth (of demo-oracle), demo, module:callable (logits [N, K, H, W]), a file, or a folder of index PNGs; default: "
     "the bundled one for bundled models."
 )
-CLASSES_HELP = "face (face19: a folder of 19), a scene set such as stylegan2_church, or names, comma-separated; default: all of the teacher's."
+CLASSES_HELP = (
+    "face (face19: a folder of 19), a scene set such as stylegan2_church, or names, comma-separated; default: all of the "
+    "teacher's."
+)
 
 
 @click.command(

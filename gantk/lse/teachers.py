@@ -113,7 +113,8 @@ def load_teacher(name: str | None, generator: Generator, model: str, classes: st
             or a folder of label maps; None: the truth for demo-oracle, the bundled segmenter for the other bundled
             models.
         model: as the user named it.
-        classes: what of the teacher's is told apart: `face` (`face19`: a folder's maps have left and right), a scene set such as stylegan2_church, or a comma-separated
+        classes: what of the teacher's is told apart: `face` (`face19`: a folder's maps have left and right), a scene
+            set such as stylegan2_church, or a comma-separated
             list of names (of a folder's classes, or of channels to keep).
 
     Raises:
