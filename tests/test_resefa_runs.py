@@ -182,6 +182,18 @@ def test_sefa_and_ganspace_write_directions_and_pages(gantk_command: Call, world
         assert len(results(folder, name)["directions"]) == 2
 
 
+def test_leading_directions_need_no_grams(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    jacobian(gantk_command, world, tmp_path / "lead", "--space", "wp", "--leading", "2")
+    jacobian(gantk_command, world, tmp_path / "full", "--space", "wp")
+    assert gantk_command("resefa", "directions", tmp_path / "full", "--held-out", "0")[0] == 0
+    lead, full = (load_direction(tmp_path / name / "a.safetensors") for name in ("lead", "full"))
+    assert lead.vectors.shape == (2, LAYERS, WIDTH) and not (tmp_path / "lead" / "gram_inside.npy").exists()
+    assert abs(float((lead.vectors[0] * full.vectors[0]).sum())) > 0.9  # the ridge is an estimate in one of them
+    assert "a.safetensors" in (tmp_path / "lead" / "resefa-jacobian.html").read_text()
+    code, _, err = gantk_command("resefa", "directions", tmp_path / "lead")
+    assert code == 1 and "--leading" in err
+
+
 def test_published_directions_bring_their_layers(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).standard_normal((1, 512)).astype(np.float32)
     rows /= np.linalg.norm(rows)

@@ -33,6 +33,7 @@ DEFAULT_NUM, LARGEST = 8, 256
         "gantk resefa jacobian ffhq.pkl --region eyes --region mouth --layers 4-7 --num 16 -o runs/faces",
         "gantk resefa jacobian church.pkl --box tower=0.1,0.4,0.5,0.6 --space wp --layers 4-7 -o runs/tower",
         "gantk resefa jacobian demo --segmenter demo --region lamp=window,door --shard 0/4 -o runs/lamp",
+        "gantk resefa jacobian ffhq.pkl --region mouth --space wp --leading 8 -o runs/mouth",
     )
 )
 @model_argument()
@@ -75,6 +76,10 @@ DEFAULT_NUM, LARGEST = 8, 256
 @click.option("--noise", type=click.Choice(["const", "none"]), default="const", show_default=True, help="Noise inputs.")
 @click.option("--tangents", type=click.IntRange(1), default=None, help="Columns at once; default: by size and memory.")
 @click.option("--per-sample", is_flag=True, help="Keep every sample's Gram matrices, not only their sum.")
+@click.option(
+    "--leading", type=click.IntRange(1), default=None, metavar="K",
+    help="Write each region's K leading directions at once, without Gram matrices: for thousands of coordinates.",
+)  # fmt: skip
 @click.option("--preview", type=click.IntRange(0), default=4, show_default=True, help="Samples drawn on the page.")
 @click.option(
     "--chunk", type=click.IntRange(1), default=None, help="Samples per chunk of the ledger; default: by number."
@@ -108,6 +113,7 @@ def jacobian(
     noise: str,
     tangents: int | None,
     per_sample: bool,
+    leading: int | None,
     preview: int,
     chunk: int | None,
     compat: bool,
@@ -132,16 +138,22 @@ def jacobian(
 
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
+    from gantk.errors import UsageError
     from gantk.higan.codes import CodeSource, show_truncation, weights_checksum
     from gantk.latents import parse_layers, parse_truncation
     from gantk.resefa.accumulate import JacobianPlan, accumulate, check_regions
     from gantk.resefa.compat import compat_codes, compat_output
+    from gantk.resefa.find import find_leading
     from gantk.resefa.jacobian import Output
     from gantk.resefa.regions import DEFAULT_MARGIN, build_regions
     from gantk.resefa.variables import choose
     from gantk.runs import Run, parse_shard
 
     shard_part = parse_shard(shard)
+    if leading is not None and (compat or not shard_part.is_whole):
+        raise UsageError(
+            "--leading solves as it goes, so it takes neither --compat nor --shard: leave one of them out."
+        )
     generator = load_model(model, device, precision)
     spec = generator.spec
     folder = Path(output_dir or f"{model_stem(model)}_resefa")
@@ -195,13 +207,17 @@ def jacobian(
         "seed": seed,
         "per_sample": plan.per_sample,
         "compat": compat,
+        "leading": leading,
         "chunk": plan.chunk,
     }
     with Run.begin(folder, "resefa jacobian", arguments, seed, generator.device, shard_part, overwrite) as run:
         run.record("layer_names", [f"{each.row}: {each.name}" for each in generator.layers if each.row in rows])
         run.record("resolution", spec.resolution)
         run.record("dim", variable.dim)
-        accumulate(run, source, found, plan)
+        if leading is None:
+            accumulate(run, source, found, plan)
+        else:
+            find_leading(run, source, found, plan, leading)
         if shard_part.is_whole:
             finish(run)
     done = f"{source.total} samples, {variable.dim} coordinates: {run.directory}"
@@ -213,7 +229,8 @@ def finish(run: Run) -> None:
     from gantk.cli.originals import write_page
     from gantk.resefa.summary import summarize_jacobian
 
-    summarize_jacobian(run)
+    if run.manifest["arguments"].get("leading") is None:
+        summarize_jacobian(run)
     write_page(run)
 
 

@@ -54,9 +54,10 @@ ABOUT = {
 
 def build_jacobian(run: RunRecord) -> Page:
     results = run.results
+    leading = records(results.get("leading"))
     regions = records(results.get("regions"))
     sections: list[Section] = []
-    for region in regions:
+    for region in regions or leading:
         pictures = [
             picture
             for index, name in enumerate(texts(region.get("pictures")))
@@ -68,13 +69,16 @@ def build_jacobian(run: RunRecord) -> Page:
     if regions:
         sections.append(_regions_table(regions))
         sections += _spectra(regions)
-    sections.append(
-        Prose(
-            "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any subset of the "
-            "rows can be chosen there.",
-            "What next",
-        )
-    )
+    for region in leading:
+        sections.append(Prose("The leading directions, from products alone.", str(region.get("name", ""))))
+        sections.append(_directions_table(region, []))
+    if leading:
+        files = [
+            Link(str(each["file"]), str(each["file"])) for each in leading if run.path(each.get("file")) is not None
+        ]
+        sections.append(Links(files, "Files", "For `gantk manipulate` and `gantk rescore`."))
+    else:
+        sections.append(_next())
     sections.append(Facts(run.settings(), "Settings"))
     of = f" of `{run.subject}`" if run.subject else ""
     subtitle = (
@@ -82,6 +86,14 @@ def build_jacobian(run: RunRecord) -> Page:
         "outside it, to first order, added up over samples."
     )
     return Page("Regions and their Jacobian", subtitle, sections, run.command_line, run.manifest, run.command)
+
+
+def _next() -> Prose:
+    text = (
+        "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any subset of the rows "
+        "can be chosen there."
+    )
+    return Prose(text, "What next")
 
 
 def _regions_table(regions: list[Mapping[str, Any]]) -> Table:

@@ -112,18 +112,23 @@ def accumulate(run: Run, source: Source, regions: Regions, plan: JacobianPlan) -
     return run.assemble(ledger, {TOTAL: "squared change of the image", INSIDE: "of each region"})
 
 
-def sample_grams(
-    source: Source, sample: int, regions: Regions, plan: JacobianPlan
-) -> tuple[RegionGrams, Tensor, Array]:
-    """The Grams of one sample, its wp [1, L, D] and its regions [R, S, S]."""
+def sample_jacobian(source: Source, sample: int, plan: JacobianPlan) -> tuple[LocalJacobian, Tensor]:
+    """The Jacobian at one sample, and its wp [1, L, D]."""
     generator = source.generator
     codes = source.batch(sample, sample + 1)
     with torch.no_grad():
         wp_1LD = codes.wp.contiguous()
     label = source.labels(sample, sample + 1)
     code_map = CodeMap(generator, plan.variable, source.truncation, codes.z, label)
-    jacobian = LocalJacobian(generator, wp_1LD, code_map, plan.output, plan.noise, plan.tangents)
-    mask_1RSS, ring_1RSS = regions.sides(regions.masks(generator, wp_1LD, sample))
+    return LocalJacobian(generator, wp_1LD, code_map, plan.output, plan.noise, plan.tangents), wp_1LD
+
+
+def sample_grams(
+    source: Source, sample: int, regions: Regions, plan: JacobianPlan
+) -> tuple[RegionGrams, Tensor, Array]:
+    """The Grams of one sample, its wp [1, L, D] and its regions [R, S, S]."""
+    jacobian, wp_1LD = sample_jacobian(source, sample, plan)
+    mask_1RSS, ring_1RSS = regions.sides(regions.masks(source.generator, wp_1LD, sample))
     return region_grams(jacobian, _flat(mask_1RSS), _flat(ring_1RSS)), wp_1LD, mask_1RSS[0]
 
 
@@ -174,6 +179,8 @@ def read_accumulated(directory: Any) -> Accumulated:
     if not path.is_file():
         raise GantkError(f"{folder} holds no run of `gantk resefa jacobian`: give its --output-dir.")
     manifest = load_json(path)
+    if manifest.get("arguments", {}).get("leading") is not None:
+        raise GantkError(f"{folder} was made with --leading and has its directions already: it keeps no Gram matrices.")
     if manifest.get("state") != "complete" or not (folder / f"{INSIDE}.npy").is_file():
         raise GantkError(
             f"The run of `gantk resefa jacobian` in {folder} is {manifest.get('state')}: run the same command again, "

@@ -21,15 +21,16 @@ from gantk.generators.base import Generator
 from gantk.generators.probe import probe
 from gantk.images import to_uint8
 from gantk.latents import parse_layers, parse_truncation
-from gantk.resefa.accumulate import Accumulated
+from gantk.resefa.accumulate import Accumulated, JacobianPlan, Source, sample_jacobian
 from gantk.resefa.compat import compat_directions, compat_name
 from gantk.resefa.jacobian import Output
+from gantk.resefa.leading import Products, leading_directions
 from gantk.resefa.measure import LEVELS, REACH, HeldOut, Score, Walk, score, step_grid, walk
-from gantk.resefa.pictures import enlarged, heat, outlined, rms_change
+from gantk.resefa.pictures import enlarged, heat, outlined, overlay_name, rms_change, write_overlays
 from gantk.resefa.reduce import reduce_to
 from gantk.resefa.regions import Regions
 from gantk.resefa.rivals import Rivals
-from gantk.resefa.solve import SIGN_RULE, Solution, alike, oriented, rates, solve
+from gantk.resefa.solve import SIGN_RULE, TAU, Solution, alike, oriented, rates, solve
 from gantk.resefa.variables import Variable, choose
 from gantk.runs import Run, progress, save_image, save_npy
 
@@ -256,6 +257,38 @@ def _line(entry: dict[str, Any]) -> str:
     scores = [part for part in entry.get("scores", []) if part.level == LEVELS[1]]
     found = [f"{part.method} {part.roir:.2f}" for part in scores if np.isfinite(part.roir)]
     return text + (f"; ROIR on held-out codes: {', '.join(found)}" if found else "")
+
+
+def find_leading(run: Run, source: Source, regions: Regions, plan: JacobianPlan, count: int) -> None:
+    """Write the leading directions of every region without its Gram matrices: for codes of thousands of coordinates."""
+    generator, total = source.generator, source.total
+    reach = REACH * spread(generator, plan.variable, int(run.manifest["arguments"]["seed"]))
+    jacobians, inside, outside = [], [], []
+    for sample in range(total):
+        jacobian, wp_1LD = sample_jacobian(source, sample, plan)
+        mask_1RSS, ring_1RSS = regions.sides(regions.masks(generator, wp_1LD, sample))
+        jacobians.append(jacobian)
+        inside.append(mask_1RSS[0])
+        outside.append(~mask_1RSS[0] & ~ring_1RSS[0])
+        if sample < plan.preview:
+            write_overlays(run, generator, wp_1LD, mask_1RSS[0], regions.names, sample)
+    run.output("regions", "the samples and their regions")
+    own_probe, entries = probe(generator), []
+    for place, name in enumerate(progress(regions.names, "leading", unit="region")):
+        products = Products(jacobians, [mask[place] for mask in inside], [mask[place] for mask in outside])
+        found = leading_directions(products, min(count, plan.variable.dim))
+        scales = [min(step_grid(rate, reach, (SHOWN_CHANGE,))[3], reach) for rate in found.change]
+        about = {"region": name, "method": "resefa, matrix-free", "eigenvalues": found.eigenvalues, "tau": TAU}
+        about |= {"quotients": found.quotients, "change": found.change, "scales": scales, "samples": total}
+        direction = _direction(name, found.vectors, plan.variable, scales, own_probe, about, generator)
+        save_direction(run.output(f"{name}.safetensors", f"leading directions of {name}"), direction)
+        share = float(np.mean([mask[place].mean() for mask in inside]))
+        entries.append({
+            "name": name, "text": regions.items[place].text, "share": share, "eigenvalues": found.eigenvalues,
+            "quotients": found.quotients, "scales": scales, "passes": products.passes, "file": f"{name}.safetensors",
+            "pictures": [overlay_name(sample, name) for sample in range(min(plan.preview, total))],
+        })  # fmt: skip
+    run.record("leading", entries)
 
 
 def write_compat(

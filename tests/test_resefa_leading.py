@@ -1,0 +1,46 @@
+"""The matrix-free path: the leading directions of wp are those of its Gram matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from resefa_cases import SIZE, boxes, double, local
+
+from gantk.errors import UsageError
+from gantk.resefa.gram import region_grams
+from gantk.resefa.leading import Products, leading_directions
+from gantk.resefa.solve import solve
+from gantk.resefa.variables import choose
+
+MASK = boxes((3, 9, 4, 11))
+
+
+def test_products_alone_give_the_leading_directions() -> None:
+    generator = double("stylegan2-skip")
+    variable = choose(generator, "wp")
+    jacobians = [local(generator, variable, seed=seed) for seed in range(2)]
+    grams = [region_grams(jacobian, MASK, np.zeros_like(MASK)) for jacobian in jacobians]
+    inside, outside = (grams[0] + grams[1]).pair(0)
+    square = MASK.reshape(SIZE, SIZE)
+    products = Products(jacobians, [square] * 2, [~square] * 2)
+    vectors = np.random.default_rng(0).standard_normal((variable.dim, 3))
+    for found, right in zip(products(vectors), (inside @ vectors, outside @ vectors), strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-12)
+    found = leading_directions(products, 3)
+    right = solve(inside, outside, 1e-3)
+    # the ridge is an estimate here, so the quotient is compared in the true problem
+    ridge = outside + 1e-3 * np.trace(outside) * np.eye(len(outside))
+    reached = [v @ inside @ v / (v @ ridge @ v) for v in found.vectors]
+    np.testing.assert_allclose(reached, right.eigenvalues[:3], rtol=0.02)
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-9)
+    assert products.passes < 3 * 2 * variable.dim * 4
+
+
+def test_what_cannot_be_found_is_said() -> None:
+    generator = double("stylegan2-skip")
+    jacobian = local(generator, choose(generator))
+    square = MASK.reshape(SIZE, SIZE)
+    with pytest.raises(UsageError, match="99 directions cannot be found among 5"):
+        leading_directions(Products([jacobian], [square], [~square]), 99)
+    with pytest.raises(UsageError, match="empty, or covers"):
+        Products([jacobian], [square & ~square], [~square])
