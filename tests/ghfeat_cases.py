@@ -44,7 +44,9 @@ def write_world(folder: Path, name: str = "stylegan2-skip") -> tuple[Path, Path,
     """A generator's and an encoder's file, as `G.safetensors` and `E.safetensors`."""
     generator = tiny(name)
     state = {key: value.contiguous() for key, value in generator.state_dict().items()}
-    write_checkpoint(folder / "G.safetensors", Checkpoint(generator.spec.family, generator.config.to_dict(), state, "x"))
+    write_checkpoint(
+        folder / "G.safetensors", Checkpoint(generator.spec.family, generator.config.to_dict(), state, "x")
+    )
     save_encoder(folder / "E.safetensors", small_encoder(generator), generator, {})
     return folder / "G.safetensors", folder / "E.safetensors", generator
 

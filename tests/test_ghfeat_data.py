@@ -1,4 +1,4 @@
-"""Images from outside: TFRecords without TensorFlow, zips, folders, lists, and everything that can be wrong with them."""
+"""Images from outside: TFRecords without TensorFlow, zips, folders, lists, and all that can be wrong with them."""
 
 from __future__ import annotations
 

@@ -216,7 +216,9 @@ def test_optimisation_comes_nearer_in_every_family(name: str, space: str) -> Non
     generator = tiny(name)
     label = labels(generator, 2)
     with torch.no_grad():
-        target = generator.synthesize(generator.expand(generator.map(generator.sample_z(2, seed=4), label))).clamp(-1, 1)
+        target = generator.synthesize(generator.expand(generator.map(generator.sample_z(2, seed=4), label))).clamp(
+            -1, 1
+        )
     found = project(generator, target, ProjectionPlan(space, 15, prior=0.0, frames=3), label=label)
     assert found.losses.shape == (16, 2) and (found.losses.min(0).values < found.losses[0]).all()
     assert found.kept == (0, 8, 15) and len(found.frames) == 3

@@ -112,7 +112,9 @@ def test_a_family_without_styles_is_refused() -> None:
 def test_any_resolution(size: int) -> None:
     config = encoder_config(tiny("stylegan2-skip"), depth=50, width=2, resolution=size)
     encoder = Encoder(config).eval()
-    assert [x.shape[-1] for x in encoder.align(encoder.pyramid(encoder.trunk(torch.zeros(1, 3, size, size))))] == [4] * 3
+    assert [x.shape[-1] for x in encoder.align(encoder.pyramid(encoder.trunk(torch.zeros(1, 3, size, size))))] == [
+        4
+    ] * 3
 
 
 @pytest.mark.parametrize("depth", [18, 34, 50, 101])

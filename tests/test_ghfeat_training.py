@@ -196,10 +196,11 @@ def test_discriminators_by_name(tmp_path: Path) -> None:
 
 # --- the command -----------------------------------------------------------------------------------------------------
 
-FLAGS = (
-    "--images 96 --batch-size 8 --warm-up 32 --depth 18 --width 4 --pyramid 8 --rank 4 --head-norm none "
-    "--perception none --adversarial 0 --validation-images 8 --learning-rate 1e-3 --device cpu"
-).split()
+FLAGS = [
+    "--images", "96", "--batch-size", "8", "--warm-up", "32", "--depth", "18", "--width", "4", "--pyramid", "8",
+    "--rank", "4", "--head-norm", "none", "--perception", "none", "--adversarial", "0", "--validation-images", "8",
+    "--learning-rate", "1e-3", "--device", "cpu",
+]  # fmt: skip
 
 
 def command(folder: Path, out: Path, *more: str) -> list[str]:

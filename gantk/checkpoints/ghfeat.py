@@ -16,7 +16,11 @@ from gantk.errors import GantkError
 FAMILY = "ghfeat-encoder"
 SOURCE = "tensorflow-ghfeat"
 HEADS = ("HighLevel", "MidLevel", "LowLevel")
-UNITS = {(2, 2, 2, 2): (18, None), (3, 4, 6, 3): (34, 50), (3, 4, 23, 3): (None, 101)}  # with basic blocks, bottlenecks
+UNITS: dict[tuple[int, ...], tuple[int | None, int | None]] = {
+    (2, 2, 2, 2): (18, None),
+    (3, 4, 6, 3): (34, 50),
+    (3, 4, 23, 3): (None, 101),
+}  # with basic blocks, bottlenecks
 ROWS = 14  # of wp: the original's split is hard-wired to a generator of 256 pixels
 _NORM = {"running_mean": "moving_mean", "running_var": "moving_variance", "weight": "gamma", "bias": "beta"}
 

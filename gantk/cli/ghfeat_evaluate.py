@@ -151,4 +151,3 @@ def _neighbours(run: Any, sets: Any, pixels: Any) -> None:
     for number, near in enumerate(found):
         rows.append(save_pictures(run, pixels[[number, *near.tolist()]], f"neighbours_{number}"))
     run.record("neighbours", rows)
-

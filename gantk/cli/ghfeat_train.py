@@ -68,9 +68,7 @@ if TYPE_CHECKING:
     "--stem", type=click.Choice(["1", "2", "4"]), default=None, help="How far the stem shrinks; default: 4 if it fits."
 )
 @click.option("--images", type=click.IntRange(1), default=14_000_000, show_default=True, help="Seen until the end.")
-@click.option(
-    "--batch-size", type=click.IntRange(1), default=12, show_default=True, help="Of all processes together."
-)
+@click.option("--batch-size", type=click.IntRange(1), default=12, show_default=True, help="Of all processes together.")
 @click.option("--learning-rate", type=float, default=1e-4, show_default=True, help="Of Adam, at the beginning.")
 @click.option(
     "--decay", type=float, default=0.8, show_default=True, help="The rate is multiplied by this 8 times in all."
@@ -175,7 +173,9 @@ def train(
         generator = load_model(model, own_device, "float32")
         config: EncoderConfig = encoder_config(generator, resolution=size, **choices)
         sources = [
-            open_source(name, generator, config.resolution, settings.seed, fit, "train" if validation is None else "all")
+            open_source(
+                name, generator, config.resolution, settings.seed, fit, "train" if validation is None else "all"
+            )
             for name in data
         ]
         held = open_source(

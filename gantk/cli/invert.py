@@ -10,6 +10,9 @@ from gantk.cli.ghfeat_options import encoder_options
 from gantk.cli.options import batch_size_option, device_option, examples, model_argument, run_options, seed_option
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gantk.generators.base import Generator
     from gantk.runs import Run
 
 
@@ -91,7 +94,9 @@ def command(
                 raise
     chosen = space or default_space(generator, loaded is not None)
     if chosen == "z" and loaded is not None:
-        raise UsageError("An encoder writes styles, which no z need have: leave --encoder out, or give another --space.")
+        raise UsageError(
+            "An encoder writes styles, which no z need have: leave --encoder out, or give another --space."
+        )
     if steps == 0 and loaded is None:
         raise UsageError("Without an encoder there is nothing to do in 0 steps: give --steps, or an --encoder.")
     name = perception or ("demo" if model.startswith("demo") else "none")
@@ -123,13 +128,13 @@ def finish(run: Run) -> None:
     finish_page(run, f"{len(run.results['kept'])} images inverted, mean squared error {means['mse']:.4f}")
 
 
-def _label(text: str | None, generator: object) -> object:
+def _label(text: str | None, generator: Generator) -> Tensor | None:
     """The class as int64 [1], None where a network takes none."""
     import torch
 
     from gantk.errors import UsageError
 
-    classes = generator.spec.label_dim  # type: ignore[attr-defined]
+    classes = generator.spec.label_dim
     if text is None:
         return None
     if not classes:

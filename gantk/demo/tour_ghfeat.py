@@ -40,8 +40,8 @@ def encoded(tour: Tour) -> Chapter:
         "title": title,
         "text": (
             f"{len(IMAGES)} renders, which the generator did not make, were encoded into its styles and made again "
-            f"with a mean squared error of {means['mse']:.4f}. The boundary of {FACTOR} then moves them, pushed forward "
-            "from w to styles, and a region of one is put into the others: inside it pixels change by "
+            f"with a mean squared error of {means['mse']:.4f}. The boundary of {FACTOR} then moves them, pushed "
+            "forward from w to styles, and a region of one is put into the others: inside it pixels change by "
             f"{changes['inside']:.3f} on average, and beyond its reach by {changes['beyond_reach']:g}."
         ),
         "images": [tour.relative(CODES, path) for pair in pairs for path in pair[1:]],
@@ -58,7 +58,14 @@ def levels(tour: Tour) -> Chapter:
     if not has_encoder(tour):
         return _none(tour, title)
     count = 600 if tour.full else 140
-    words = ["ghfeat", "evaluate", tour.model, "--num", str(count), *([] if tour.full else ["--no-baselines", "--no-level-classes"])]
+    words = [
+        "ghfeat",
+        "evaluate",
+        tour.model,
+        "--num",
+        str(count),
+        *([] if tour.full else ["--no-baselines", "--no-level-classes"]),
+    ]
     tour.call([*words, *tour.judged(), "-o", str(tour.folder(LEVELS))])
     probes = tour.results(LEVELS, "ghfeat-evaluate")["probes"]
     table, features = probes["regression"], probes["features"]

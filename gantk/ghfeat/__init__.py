@@ -1,1 +1,1 @@
-"""GH-Feat (Xu et al. 2021): a hierarchical encoder of real images into a generator's styles, and what its codes can do."""
+"""GH-Feat (Xu et al. 2021): an encoder of real images into a generator's styles, and what its codes can do."""

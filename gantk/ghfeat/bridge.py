@@ -35,9 +35,7 @@ def affines(generator: Generator) -> Affines:
     spec = generator.spec
     codes_KD = torch.cat([torch.zeros(1, spec.wp_dim), torch.eye(spec.wp_dim)]).to(generator.device, generator.dtype)
     styles = generator.styles(codes_KD[:, None].expand(-1, spec.num_layers, -1))
-    return Affines(
-        tuple((style[1:] - style[:1]).t() for style in styles), tuple(style[0] for style in styles), rows
-    )
+    return Affines(tuple((style[1:] - style[:1]).t() for style in styles), tuple(style[0] for style in styles), rows)
 
 
 @torch.no_grad()
@@ -98,9 +96,9 @@ def move(styles: Sequence[Tensor], step: Sequence[Tensor], distance: float) -> t
     return tuple(style + distance * delta.to(style) for style, delta in zip(styles, step, strict=True))
 
 
-def principal_steps(styles: Sequence[Tensor], rows: Sequence[int], row_of: Sequence[int], count: int) -> list[
-    tuple[Tensor, ...]
-]:
+def principal_steps(
+    styles: Sequence[Tensor], rows: Sequence[int], row_of: Sequence[int], count: int
+) -> list[tuple[Tensor, ...]]:
     """The first principal axes of encoded images within some rows, each one standard deviation long.
 
     Raises:
@@ -116,7 +114,5 @@ def principal_steps(styles: Sequence[Tensor], rows: Sequence[int], row_of: Seque
     for k in range(count):
         axis = (axes[k] * values[k] / (len(joined) - 1) ** 0.5).to(styles[0].dtype)
         parts = dict(zip(chosen, axis.split([styles[entry].shape[1] for entry in chosen]), strict=True))
-        steps.append(
-            tuple(parts.get(entry, torch.zeros_like(style[0])) for entry, style in enumerate(styles))
-        )
+        steps.append(tuple(parts.get(entry, torch.zeros_like(style[0])) for entry, style in enumerate(styles)))
     return steps

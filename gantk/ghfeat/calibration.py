@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.ghfeat.encoder import SIDE, Encoder, EncoderConfig, count_stages, trunk_channels
+from gantk.ghfeat.encoder import SIDE, Encoder, EncoderConfig, Head, count_stages, trunk_channels
 from gantk.ghfeat.norm import Norm
 
 SAMPLES = 4096
@@ -76,6 +76,7 @@ def calibrate(encoder: Encoder, generator: Generator, samples: int = SAMPLES, se
     for head, entries in zip(encoder.heads, encoder.config.entries, strict=True):
         if not entries:
             continue
+        assert isinstance(head, Head)
         mine = [styles[entry] for entry in entries]
         if not head.rank:
             joined = torch.cat(mine, 1)
@@ -95,8 +96,10 @@ def calibrate(encoder: Encoder, generator: Generator, samples: int = SAMPLES, se
             first = 0
             for i in members:
                 last = first + head.widths[i]
-                head.bases[i].weight.copy_(axes_KS[:, first:last].t())
-                head.bases[i].bias.copy_(joined.mean(0)[first:last])
+                basis = head.bases[i]
+                assert isinstance(basis, nn.Linear)
+                basis.weight.copy_(axes_KS[:, first:last].t())
+                basis.bias.copy_(joined.mean(0)[first:last])
                 first = last
 
 

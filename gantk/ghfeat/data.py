@@ -48,7 +48,7 @@ class Source(Protocol):
 class Renders:
     """Scenes of the bundled world, each drawn afresh."""
 
-    length = None
+    length: int | None = None
 
     def __init__(self, resolution: int, seed: int) -> None:
         self.resolution, self.seed, self.name = resolution, seed, RENDERER
@@ -71,7 +71,7 @@ class Renders:
 class Samples:
     """Images of the generator itself, with the styles that made them; `mixing` of them have two codes, cut at a row."""
 
-    length = None
+    length: int | None = None
 
     def __init__(self, generator: Generator, resolution: int, seed: int, mixing: float = 0.5) -> None:
         self.generator, self.resolution, self.seed, self.mixing = generator, resolution, seed, mixing
@@ -114,9 +114,7 @@ class Files:
         return Batch(torch.from_numpy(to_float(np.stack(pictures))))
 
 
-def open_source(
-    name: str, generator: Generator, resolution: int, seed: int, how: str, part: str = "all"
-) -> Source:
+def open_source(name: str, generator: Generator, resolution: int, seed: int, how: str, part: str = "all") -> Source:
     """A source by name: `renderer`, `generator`, a folder, an image list, a zip, or TFRecords.
 
     Args:

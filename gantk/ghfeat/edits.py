@@ -205,7 +205,9 @@ def harmonized(
     run.record("against_paste", (made - pasted).square().mean().item())
 
 
-def save_edited(run: Run, subject: Subject, styles: Sequence[Tensor], rows: Sequence[int], meta: dict[str, Any]) -> None:
+def save_edited(
+    run: Run, subject: Subject, styles: Sequence[Tensor], rows: Sequence[int], meta: dict[str, Any]
+) -> None:
     """The codes of the subject, so that other commands can go on from them."""
     codes = Codes(tuple(s.cpu().numpy() for s in styles), tuple(rows), subject.names, None, meta)
     save_codes(run.path("codes.safetensors"), codes)

@@ -1,4 +1,4 @@
-"""The hierarchical encoder: a residual trunk, a feature pyramid, spatial alignment, one head per level of the generator.
+"""The hierarchical encoder: a residual trunk, a feature pyramid, spatial alignment, a head per level of the generator.
 
 The paper's network (Xu et al. 2021, section 3.2) with what it hard-wires left open: the size of the images, the widths
 of the styles, the width of the trunk, and whether the heads (half of its parameters) are factorised.

@@ -80,15 +80,11 @@ def backbone_features(image_NCHW: Tensor, backbone: str = "resnet18") -> tuple[s
     mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     size = max(image_NCHW.shape[-1], 128)
     with torch.inference_mode():
-        parts = [
-            network((at_size(x.cpu().float(), size) * 0.5 + 0.5 - mean) / deviation) for x in image_NCHW.split(32)
-        ]
+        parts = [network((at_size(x.cpu().float(), size) * 0.5 + 0.5 - mean) / deviation) for x in image_NCHW.split(32)]
     return name, torch.cat(parts).double().numpy()
 
 
-def probe_all(
-    sets: Sequence[FeatureSet], labels: Labels, folds: int, seed: int, levels: bool = True
-) -> dict[str, Any]:
+def probe_all(sets: Sequence[FeatureSet], labels: Labels, folds: int, seed: int, levels: bool = True) -> dict[str, Any]:
     """Every probe that the labels allow, for every set of features; a table each.
 
     Without `levels` classes are not learnt from single levels, which takes most of the time; their rows are empty.

@@ -178,7 +178,7 @@ def finish(run: Run, generator: Generator | None = None) -> None:
     figures = run.path(f"{FIGURES}.npy")
     if figures.exists():
         table = load_npy(figures)[kept]
-        run.record("figures", table[:SHOWN * 8].tolist())
+        run.record("figures", table[: SHOWN * 8].tolist())
         means = np.nanmean(table, 0) if np.isfinite(table[:, 2]).any() else [*table[:, :2].mean(0), np.nan]
         run.record("means", {name: float(v) for name, v in zip(MEASURES, means, strict=True) if np.isfinite(v)})
         run.record("psnr", psnr(float(means[0])))

@@ -104,7 +104,7 @@ def load_encoder(
     if generator is not None:
         check_encoder(loaded, generator, force)
     return EncoderFile(
-        loaded.encoder.to(device, memory_format=torch.channels_last), str(name), loaded.source, loaded.probe,
+        loaded.encoder.to(device).to(memory_format=torch.channels_last), str(name), loaded.source, loaded.probe,
         loaded.meta, hashlib.sha256(data).hexdigest(),
     )  # fmt: skip
 

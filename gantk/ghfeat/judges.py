@@ -87,7 +87,8 @@ def _of_safetensors(path: Path) -> nn.Module:
 def _new(generator: Generator) -> nn.Module:
     from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
 
-    size, channels = generator.spec.resolution, []
+    size = generator.spec.resolution
+    channels: list[int] = []
     while len(channels) < size.bit_length() - 2:
         channels.append(max(layer.channels for layer in generator.layers if layer.resolution == 4 << len(channels)))
     return StyleGAN2Discriminator(

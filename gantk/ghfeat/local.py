@@ -15,7 +15,7 @@ Shape legend: N images, C channels, H x W pixels.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +28,7 @@ from gantk.predictors.resampling import resize
 
 WAYS = ("features", "styles")
 Styles = Sequence[Tensor]
+Statistics = Mapping[int, tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def edit_locally(
     last = len(generator.layers) - 1
     recorded = generator.cache(base, before=last).statistics
     unedited = generator.synthesize(base, start=_frozen(generator, base, recorded))
-    theirs = {}
+    theirs: dict[str, Tensor] = {}
     if way == "features":
         _, theirs = generator.trace(other, [layer.name for layer in layers], image=False)
     edited = _run(generator, base, other, mask, layers, theirs, way, recorded)
@@ -110,7 +111,7 @@ def _run(
     layers: Sequence[Layer],
     theirs: dict[str, Tensor],
     way: str,
-    statistics: dict[int, tuple[Tensor, Tensor]],
+    statistics: Statistics,
 ) -> Tensor:
     state: State | None = _frozen(generator, base, statistics)
     for layer in layers:
@@ -130,7 +131,7 @@ def _run(
     return generator.synthesize(base, start=state)
 
 
-def _frozen(generator: Generator, base: Styles, statistics: dict[int, tuple[Tensor, Tensor]]) -> State | None:
+def _frozen(generator: Generator, base: Styles, statistics: Statistics) -> State | None:
     """The state before the first layer, with the statistics of all of them; None where a family has none."""
     if not statistics:
         return None

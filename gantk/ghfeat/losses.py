@@ -20,7 +20,9 @@ from gantk.predictors.base import Predictor
 from gantk.predictors.distance import distance_of_maps, perceptual_distance
 
 VGG = "vgg16"
-VGG_FILE = "vgg16_features-amdegroot-88682ab5.pth"  # torchvision's IMAGENET1K_FEATURES, with the paper's standardisation
+VGG_FILE = (
+    "vgg16_features-amdegroot-88682ab5.pth"  # torchvision's IMAGENET1K_FEATURES, with the paper's standardisation
+)
 VGG_WEIGHT = 5e-5
 _VGG_MEAN = (123.68, 116.779, 103.939)
 _VGG_PLAN = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512)  # 0 is a pool; ends with block4_conv3
@@ -94,9 +96,7 @@ class VGGDistance(nn.Module):
         return maps
 
 
-def load_perception(
-    name: str, device: str | torch.device = "cpu", recognition: float = 0.0
-) -> Perception | None:
+def load_perception(name: str, device: str | torch.device = "cpu", recognition: float = 0.0) -> Perception | None:
     """A distance by name: `vgg16` (its file in $GANTK_PREDICTORS or torch's cache), `none`, or a predictor.
 
     `recognition` is for a predictor, see `PredictorDistance`.
@@ -157,7 +157,5 @@ def psnr(mse: float) -> float:
 
 def style_loss(styles: Sequence[Tensor], wanted: Sequence[Tensor], spread: Sequence[float]) -> Tensor:
     """Mean over layers of the squared error of a style in units of that layer's own variance."""
-    terms = [
-        (a.float() - b).square().mean() / variance for a, b, variance in zip(styles, wanted, spread, strict=True)
-    ]
+    terms = [(a.float() - b).square().mean() / variance for a, b, variance in zip(styles, wanted, spread, strict=True)]
     return torch.stack(terms).mean()

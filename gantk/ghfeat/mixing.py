@@ -44,7 +44,9 @@ def box_mask(box: str, size: int) -> Tensor:
     except ValueError:
         values = []
     if len(values) != 4:
-        raise UsageError(f"The box {box!r} is not understood: give x0,y0,x1,y1 such as 16,16,48,48 or 0.25,0.25,0.75,0.75.")
+        raise UsageError(
+            f"The box {box!r} is not understood: give x0,y0,x1,y1 such as 16,16,48,48 or 0.25,0.25,0.75,0.75."
+        )
     scale = size if max(values) <= 1 else 1
     x0, y0, x1, y1 = (round(value * scale) for value in values)
     if not (0 <= x0 < x1 <= size and 0 <= y0 < y1 <= size):

@@ -111,7 +111,10 @@ def _listed(path: Path) -> list[Path]:
         raise GantkError(f"the list {path} cannot be read: {error}") from error
     names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     beside = [path.parent / name for name in names]
-    return [Path(name) if Path(name).exists() or not near.exists() else near for name, near in zip(names, beside)]
+    return [
+        Path(name) if Path(name).exists() or not near.exists() else near
+        for name, near in zip(names, beside, strict=True)
+    ]
 
 
 class Folder:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from gantk.errors import UsageError
 
 Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.signedinteger[Any]]
 FOLDS = 5
 PENALTIES = 10.0 ** np.arange(-3, 6)  # of the ridge, times the mean squared length of a sample over N
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # inverse penalties of the softmax
@@ -37,14 +39,16 @@ class Score:
         return cls(float(np.mean(values)), float(np.std(values)), tuple(map(float, values)))
 
 
-def folds_of(n: int, folds: int = FOLDS, seed: int = 0) -> list[tuple[Array, Array]]:
+def folds_of(n: int, folds: int = FOLDS, seed: int = 0) -> list[tuple[Indices, Indices]]:
     """Training and test indices of each fold, from one seeded permutation.
 
     Raises:
         UsageError: fewer than two samples per fold.
     """
     if folds < 2 or n < 2 * folds:
-        raise UsageError(f"{n} samples are too few for {folds} folds: give at least {2 * max(folds, 2)}, or less folds.")
+        raise UsageError(
+            f"{n} samples are too few for {folds} folds: give at least {2 * max(folds, 2)}, or less folds."
+        )
     order = np.random.Generator(np.random.Philox(key=[seed, 0])).permutation(n)
     parts = np.array_split(order, folds)
     return [(np.concatenate([p for j, p in enumerate(parts) if j != i]), parts[i]) for i in range(folds)]
@@ -53,7 +57,9 @@ def folds_of(n: int, folds: int = FOLDS, seed: int = 0) -> list[tuple[Array, Arr
 def standardized(train_NF: Array, test_MF: Array) -> tuple[Array, Array]:
     """Both by the mean and deviation of the training samples; a feature that never varies becomes 0."""
     mean, deviation = train_NF.mean(0), train_NF.std(0)
-    scale = np.where(deviation > 1e-8 * max(float(deviation.max(initial=0.0)), 1e-30), 1 / np.maximum(deviation, 1e-30), 0)
+    scale = np.where(
+        deviation > 1e-8 * max(float(deviation.max(initial=0.0)), 1e-30), 1 / np.maximum(deviation, 1e-30), 0
+    )
     return (train_NF - mean) * scale, (test_MF - mean) * scale
 
 
@@ -170,7 +176,9 @@ def verify(similarity_P: Array, same_P: npt.NDArray[np.bool_], folds: int = 10, 
     return Verification(Score.of(accuracies), area_under_curve(similarity_P, same_P))
 
 
-def vote(similarities: Mapping[str, Array], same_P: npt.NDArray[np.bool_], folds: int = 10, seed: int = 0) -> Verification:
+def vote(
+    similarities: Mapping[str, Array], same_P: npt.NDArray[np.bool_], folds: int = 10, seed: int = 0
+) -> Verification:
     """The majority of the levels' decisions; ties by the mean similarity. The area is that of the share of votes."""
     stacked = np.stack([np.asarray(s) for s in similarities.values()])  # [levels, P]
     accuracies = []

@@ -192,9 +192,7 @@ class _Problem:
                 f"Codes of shapes {[list(code.shape) for code in given][:3]} cannot start {self.n} images in the space "
                 f"{self.plan.space!r}."
             )
-        return [
-            (code.to(mean) - mean) / spread for code, (mean, spread) in zip(given, self.units, strict=True)
-        ]
+        return [(code.to(mean) - mean) / spread for code, (mean, spread) in zip(given, self.units, strict=True)]
 
     def loss(self, codes: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Images, and the loss of each [N]."""

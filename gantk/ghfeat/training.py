@@ -180,9 +180,7 @@ class Training:
         return moved
 
     @staticmethod
-    def _known_styles(
-        batches: list[Batch], styles: Sequence[Tensor]
-    ) -> tuple[list[Tensor], list[Tensor]] | None:
+    def _known_styles(batches: list[Batch], styles: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]] | None:
         """The encoder's styles of those images whose styles are known, and those styles."""
         mine: list[list[Tensor]] = []
         theirs: list[list[Tensor]] = []

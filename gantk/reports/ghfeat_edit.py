@@ -114,8 +114,8 @@ def _curves(results: Mapping[str, Any]) -> list[Section]:
     if not series:
         return []
     caption = (
-        "What the predictor reads from the images along the way, less its value at the start, averaged over the images; "
-        "the six that change most, each in its own unit."
+        "What the predictor reads from the images along the way, less its value at the start, averaged over the "
+        "images; the six that change most, each in its own unit."
     )
     return [LinePlot([s for _, s in series[:6]], "What changes", caption, "distance", "change")]
 

@@ -26,8 +26,8 @@ from gantk.reports.sections import (
     CellValue,
     Column,
     Facts,
-    HeatMap,
     Headline,
+    HeatMap,
     Prose,
     Section,
     Table,
@@ -46,8 +46,8 @@ def build(run: RunRecord) -> Page:
     truth = "the factors the scenes were drawn from, which are known exactly" if exact else "the labels given"
     sections.append(
         Prose(
-            f"A linear model is fitted to frozen features on most of the images and judged on the others, in turn; what "
-            f"it predicts are {truth}. Layer 0 is the coarsest; levels count from the image, as GH-Feat's do."
+            f"A linear model is fitted to frozen features on most of the images and judged on the others, in turn; "
+            f"what it predicts are {truth}. Layer 0 is the coarsest; levels count from the image, as GH-Feat's do."
         )
     )
     sections += _map(
@@ -125,7 +125,9 @@ def _landmarks(table: Mapping[str, Any], features: list[str]) -> list[Section]:
     errors = [read_number(row[0]) if isinstance(row, list) and row else None for row in values]
     good = [(name, 100 * error) for name, error in zip(features, errors, strict=True) if error is not None]
     points = ", ".join(texts(table.get("columns")))
-    caption = f"Mean distance of predicted points ({points}) from the true ones, in per cent of the image. Less is better."
+    caption = (
+        f"Mean distance of predicted points ({points}) from the true ones, in per cent of the image. Less is better."
+    )
     return [BarPlot([n for n, _ in good], [e for _, e in good], title="Points", caption=caption, quantity="% of image",
                     digits=2)]  # fmt: skip
 
@@ -140,7 +142,12 @@ def _verification(entries: list[Mapping[str, Any]]) -> list[Section]:
         ])  # fmt: skip
     if not rows:
         return []
-    columns = ["features", Column("accuracy"), Column("+-", "Deviation over folds"), Column("area", "Under the ROC curve")]
+    columns: list[Column | str] = [
+        "features",
+        Column("accuracy"),
+        Column("+-", "Deviation over folds"),
+        Column("area", "Under the ROC curve"),
+    ]
     caption = (
         "Whether two images show the same thing, by the cosine of their features: the threshold is chosen on nine "
         "tenths of the pairs and judged on the other, in turn. Half of the pairs are of the same thing."

@@ -86,6 +86,12 @@ def _table(run: RunRecord, names: list[str], kept: list[int]) -> Table | None:
         for path, what in zip(pairs.get(number, [0, "", ""])[1:], ("original", "reconstruction"), strict=True):
             cells.append(run.picture(path, f"{what} of {name}") if path else None)
         rows.append([*cells, row[0], row[1], *([row[2]] if features else [])])
-    columns = ["name", "original", "reconstruction", Column("MSE", digits=4), Column("SSIM", digits=3)]
+    columns: list[Column | str] = [
+        "name",
+        "original",
+        "reconstruction",
+        Column("MSE", digits=4),
+        Column("SSIM", digits=3),
+    ]
     columns += [Column("features", "Distance of the perception", 3)] if features else []
     return Table(columns, rows, "Image by image", "Click a heading to sort by it.")

@@ -71,7 +71,9 @@ def build(run: RunRecord) -> Page:
 def _headline(final: Any) -> Headline:
     mse, mean = read_number(final.get("mse")), read_number(final.get("mean_code_mse"))
     count = read_number(final.get("images"))
-    items: list[tuple[object, str, str]] = [(mse, "mean squared error", f"on {count:.0f} held-out images" if count else "")]
+    items: list[tuple[object, str, str]] = [
+        (mse, "mean squared error", f"on {count:.0f} held-out images" if count else "")
+    ]
     if mse and mean:
         items.append((mean / mse, "times below the mean code", "whose picture is the same for every image"))
     items.append((read_number(final.get("ssim")), "structural similarity", "1 is equal"))
@@ -155,4 +157,6 @@ def _file(run: RunRecord, encoder: Any) -> Section:
             f"sha256 {str(encoder.get('sha256', ''))[:16]}...",
         ) if part
     )  # fmt: skip
-    return Links([Link(name, name, text)] if run.path(name) is not None else [], "The encoder", "Give it as `--encoder`.")
+    return Links(
+        [Link(name, name, text)] if run.path(name) is not None else [], "The encoder", "Give it as `--encoder`."
+    )

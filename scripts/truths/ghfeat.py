@@ -124,7 +124,7 @@ def style_error(generator: Any, encoder: Any, count: int) -> list[float]:
 
 def local_edits(generator: Any, encoder: Any, count: int) -> list[dict[str, Any]]:
     """Changes inside the region, outside it and beyond the reach, for edits at coarse and fine layers."""
-    from gantk.ghfeat.local import editable_layers, edit_locally
+    from gantk.ghfeat.local import edit_locally, editable_layers
     from gantk.ghfeat.metrics import encode
     from gantk.ghfeat.mixing import box_mask
 
@@ -233,8 +233,8 @@ def _probes(found: dict[str, Any]) -> str:
     ]
     best = ", ".join(f"{group} layer {found['groups'][group]['best_row']}" for group in GROUPS)
     text = (
-        "*What each level knows*: R2 of every factor from the codes of one level alone, cross-validated; below them all "
-        f"levels, and the baselines. Each group is read best from: {best}."
+        "*What each level knows*: R2 of every factor from the codes of one level alone, cross-validated; below them "
+        f"all levels, and the baselines. Each group is read best from: {best}."
     )
     return f"{text}\n\n{_table(['features', *table['columns']], rows)}"
 
@@ -272,7 +272,13 @@ def _styles(errors: Sequence[float]) -> str:
 
 def _local(entries: Sequence[dict[str, Any]]) -> str:
     rows = [
-        [", ".join(e["layers"]), f"{e['inside']:.4f}", f"{e['outside']:.5f}", f"{e['beyond_reach']:g}", f"{e['reach']:.2f}"]
+        [
+            ", ".join(e["layers"]),
+            f"{e['inside']:.4f}",
+            f"{e['outside']:.5f}",
+            f"{e['beyond_reach']:g}",
+            f"{e['reach']:.2f}",
+        ]
         for e in entries
     ]
     head = ["exchanged at", "change inside", "outside", "beyond its reach", "share of the image in reach"]
@@ -285,8 +291,8 @@ def _refined(result: dict[str, Any]) -> str:
     median = float(np.median(list(o["median_error"].values())))
     return (
         f"*Optimisation*, MSE on {r['images']} renders: {parts}. On demo-oracle, 150 steps bring {o['images']} samples "
-        f"from an MSE of {o['start_mse']:.4f} to {o['mse']:.4f}, and half of the factors are then within {median:.3f} of "
-        "their range of the truth."
+        f"from an MSE of {o['start_mse']:.4f} to {o['mse']:.4f}, and half of the factors are then within {median:.3f} "
+        "of their range of the truth."
     )
 
 
