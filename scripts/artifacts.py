@@ -3,7 +3,9 @@
     python scripts/artifacts.py                    all of it, in this order
     python scripts/artifacts.py --only boundaries images
     python scripts/artifacts.py --skip truth
+    python scripts/artifacts.py --only encoder     an hour; continues where it stopped
 
+encoder     gantk/demo/weights/demo-stylegan2-encoder.safetensors and its hash; only when named
 sums        gantk/demo/weights/SHA256SUMS
 boundaries  boundaries/demo/: a boundary of the bundled generator for each factor, with its rows of wp and a card
 weights     directions/demo/: weight directions of one of its convolutions, with a card
@@ -32,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "gantk" / "demo" / "weights"
 IMAGES = ROOT / "docs" / "images"
 WORK = Path("runs/artifacts")
+ENCODER_RUN = Path("runs/encoder")
 MODEL, SEED = "demo", 0
 SAMPLES = int(os.environ.get("GANTK_ARTIFACT_SAMPLES", "8000"))  # fewer to try this script out
 RESCORED = max(4, SAMPLES // 125)
@@ -55,6 +58,13 @@ def sums() -> None:
     files = sorted(WEIGHTS.glob("*.safetensors"))
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
     (WEIGHTS / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+
+
+def encoder() -> None:
+    """Train the bundled generator's encoder of images, with the settings of configs/ghfeat-demo.toml."""
+    gantk("--config", "ghfeat-demo", "ghfeat", "train", MODEL, "--data", "renderer", "-o", ENCODER_RUN)
+    shutil.copyfile(ENCODER_RUN / "encoder.safetensors", WEIGHTS / "demo-stylegan2-encoder.safetensors")
+    sums()
 
 
 # --- boundaries ------------------------------------------------------------------------------------------------------
@@ -352,7 +362,9 @@ def parity() -> None:
         print("there are no reference checkpoints beside the checkout: docs/parity.md stays", file=sys.stderr)
 
 
+LONG = ("encoder",)  # made only when named
 STEPS: dict[str, Callable[[], None]] = {
+    "encoder": encoder,
     "sums": sums,
     "boundaries": boundaries,
     "weights": weights,
@@ -364,7 +376,7 @@ STEPS: dict[str, Callable[[], None]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=STEPS, default=list(STEPS))
+    parser.add_argument("--only", nargs="+", choices=STEPS, default=[s for s in STEPS if s not in LONG])
     parser.add_argument("--skip", nargs="+", choices=STEPS, default=[])
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     arguments = parser.parse_args()
