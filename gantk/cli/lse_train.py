@@ -19,8 +19,8 @@ TEACHER_HELP = (
     "the bundled one for bundled models."
 )
 CLASSES_HELP = (
-    "face (face19: a folder of 19), a scene set such as stylegan2_church, or names, comma-separated; default: all of the "
-    "teacher's."
+    "face (face19: a folder of 19), a scene set such as stylegan2_church, or names, comma-separated; default: all "
+    "of the teacher's."
 )
 
 
