@@ -9,6 +9,7 @@ encoder     gantk/demo/weights/demo-stylegan2-encoder.safetensors and its hash; 
 sums        gantk/demo/weights/SHA256SUMS
 boundaries  boundaries/demo/: a boundary of the bundled generator for each factor, with its rows of wp and a card
 weights     directions/demo/: weight directions of one of its convolutions, with a card
+regions     directions/demo/: what changes one region of its images, with cards
 images      docs/images/: samples beside renders, and what the boundaries do
 truth       docs/truth.md: the tables of scripts/truth.py
 parity      docs/parity.md: the reference checkpoints, where they lie beside the checkout (else left as it is)
@@ -40,7 +41,8 @@ SAMPLES = int(os.environ.get("GANTK_ARTIFACT_SAMPLES", "8000"))  # fewer to try 
 RESCORED = max(4, SAMPLES // 125)
 WEIGHTS_LAYER = "32x32/conv1"
 SHARE = 0.8  # of a boundary's effect that its rows must hold
-TRUTHS = ("world", "higan", "lse", "navigan", "ghfeat")
+REGION_ROWS = {"house": "5-9", "sky": "0-4", "tree": "2-6", "ground": "3-7"}
+TRUTHS = ("world", "higan", "resefa", "lse", "navigan", "ghfeat")
 SHOWN = ("time_of_day", "season", "material", "window_light", "horizon", "house_size", "trees", "clouds")
 STEPS_SHOWN, TILE, GAP = 7, 96, 3
 SHEET_COLUMNS, SHEET_ROWS = 8, 12
@@ -252,6 +254,54 @@ def weights() -> None:
     (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
 
+# --- region directions -----------------------------------------------------------------------------------------------
+
+
+def regions() -> None:
+    """One Jacobian of every row of wp by itself; of each region the directions on its rows, and a card."""
+    from gantk.directions import load_direction, save_direction
+    from gantk.files import load_json
+
+    made, folder = WORK / "regions", ROOT / "directions" / MODEL
+    folder.mkdir(parents=True, exist_ok=True)
+    words = ["--space", "wp", "--num", max(2, SAMPLES // 500), "--seed", SEED, "--preview", 0]
+    gantk("resefa", "jacobian", MODEL, *words, "--overwrite", "-o", made)
+    for name, rows in REGION_ROWS.items():
+        found = WORK / f"region_{name}"
+        words = ["--region", name, "--space", "w", "--layers", rows, "--num-directions", 4, "--shown", 4]
+        words += ["--held-out", 16, "--samples", 1, "--step", 3, "--overwrite", "-o", found]
+        gantk("resefa", "directions", made, *words)
+        direction = load_direction(found / f"{name}.safetensors")
+        lines = [argv_of(made, "resefa-jacobian"), argv_of(found, "resefa-directions")]
+        meta = {**direction.meta, "commands": lines}
+        save_direction(folder / f"region_{name}.safetensors", direction.replace(name=f"region_{name}", meta=meta))
+        results = load_json(found / "resefa-directions.run.json")["results"]
+        (folder / f"region_{name}.md").write_text(region_card(name, rows, results, lines), encoding="utf-8")
+
+
+def region_card(name: str, rows: str, results: dict[str, Any], lines: Sequence[str]) -> str:
+    """What a region's directions change, and how local they are beside those of other methods."""
+    entry, level = results["regions"][0], results["levels"][1]
+    place = results["levels"].index(level)
+    table = []
+    for row, walk in enumerate(entry["walks"]):
+        at = walk["levels"][place]
+        roir = "not reached" if at["roir"] is None else f"{at['roir']:.2f}"
+        table.append(f"| {row} | {entry['quotients'][row]:.2f} | {entry['scales'][row]:.2f} | {roir} |")
+    scores = {score["method"]: score["roir"] for score in entry["scores"] if score["level"] == level}
+    others = ", ".join(f"{method} {value:.2f}" for method, value in scores.items() if value is not None)
+    commands = "\n".join(f"    {line}" for line in lines)
+    return (
+        f"# region_{name}\n\nDirections of the bundled generator that change its {name} ({entry['text']}) and little "
+        f"else, moved on rows {rows} of wp: `region_{name}.safetensors`.\n\n    gantk manipulate {MODEL} region_{name} "
+        "--rows 0-1\n\n| direction | quotient | scale | ROIR |\n|---|---|---|---|\n" + "\n".join(table) + "\n\n"
+        "Quotient: mean squared change per pixel inside over outside, to first order, on the codes they were found on. "
+        "Scale: the distance at which the inside changes by 0.1. ROIR: on codes that were not used, the norm of the change "
+        f"outside over that inside, where the inside changes by {level}; means of every method's first four: {others}.\n\n"
+        f"Made by `make artifacts` with\n\n{commands}\n"
+    )
+
+
 # --- pictures --------------------------------------------------------------------------------------------------------
 
 
@@ -368,6 +418,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "sums": sums,
     "boundaries": boundaries,
     "weights": weights,
+    "regions": regions,
     "images": images,
     "truth": truth,
     "parity": parity,
