@@ -296,8 +296,9 @@ def region_card(name: str, rows: str, results: dict[str, Any], lines: Sequence[s
         f"else, moved on rows {rows} of wp: `region_{name}.safetensors`.\n\n    gantk manipulate {MODEL} region_{name} "
         "--rows 0-1\n\n| direction | quotient | scale | ROIR |\n|---|---|---|---|\n" + "\n".join(table) + "\n\n"
         "Quotient: mean squared change per pixel inside over outside, to first order, on the codes they were found on. "
-        "Scale: the distance at which the inside changes by 0.1. ROIR: on codes that were not used, the norm of the change "
-        f"outside over that inside, where the inside changes by {level}; means of every method's first four: {others}.\n\n"
+        "Scale: the distance at which the inside changes by 0.1. ROIR: on codes that were not used, the norm of the "
+        f"change outside over that inside, where the inside changes by {level}; means of every method's first four: "
+        f"{others}.\n\n"
         f"Made by `make artifacts` with\n\n{commands}\n"
     )
 

@@ -183,8 +183,8 @@ def _plain(part: Score) -> dict[str, Any]:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--num", type=int, default=16, help="samples of the Jacobian")
-    parser.add_argument("--fresh", type=int, default=16, help="codes that directions are measured on")
+    parser.add_argument("--num", type=int, default=8, help="samples of the Jacobian")
+    parser.add_argument("--fresh", type=int, default=8, help="codes that directions are measured on")
     parser.add_argument("--directions", type=int, default=3, help="of each method")
     parser.add_argument("--generator", default="demo", help="a name or a checkpoint file of the bundled world")
     parser.add_argument("--oracle-only", action="store_true", help="leave the trained generator out")
