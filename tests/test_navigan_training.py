@@ -116,6 +116,17 @@ def test_both_learn_and_the_generator_does_not() -> None:
     assert 0 <= learning.held_out(2) <= 1
 
 
+@pytest.mark.slow
+def test_directions_are_told_apart_on_samples_that_were_never_trained_on() -> None:
+    found = target()
+    plan = TrainingPlan(3, 15.0, 6.0, batch=32, predictor="lenet", predictor_size=32, rate=3e-3)
+    rectifier = Rectifier(found, basis_of(found), plan)
+    learning = Trainer(rectifier, lambda start, stop: codes(found.generator, stop - start, start=start % 100_000))
+    for number in range(100):
+        learning.step(number)
+    assert learning.held_out(4) > 0.45  # chance is a third
+
+
 def test_a_continued_training_takes_the_same_steps() -> None:
     one, other = trainer(), trainer()
     for number in range(2):
