@@ -1,4 +1,4 @@
-"""Shards that are joined, and runs of which something was lost or damaged: the bytes are those of one undisturbed run."""
+"""Shards that are joined, and runs of which something was lost or damaged: the bytes are those of one whole run."""
 
 from __future__ import annotations
 

@@ -48,8 +48,9 @@ def gains(scores_NP: Array, resamples: int = 1000, seed: int = 0) -> list[Gain]:
     random = np.random.Generator(np.random.Philox(key=np.array([seed, 0xB007], dtype=np.uint64)))
     values = np.concatenate([np.maximum(change_NP, 0), change_NP], axis=1)
     means = np.empty((resamples, values.shape[1]))
-    for start in range(0, resamples, 100):  # in slices: [resamples, N] of counts would be large for a large N
-        stop = min(start + 100, resamples)
+    step = max(1, min(100, 400_000 // max(n, 1)))  # in slices: [resamples, N] of counts would be large for a large N
+    for start in range(0, resamples, step):
+        stop = min(start + step, resamples)
         weight = random.multinomial(n, np.full(n, 1.0 / n), size=stop - start)
         means[start:stop] = weight @ values / n
     low, high = np.quantile(means, [0.025, 0.975], axis=0)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit code (minus the signal's number where one killed it), output and seconds."""
+    """How a command ended: its exit code (minus a signal's number), what it said, its seconds and those of CPU time."""
 
     code: int
     said: str
     seconds: float
+    cpu: float
 
 
 class Running:
@@ -62,11 +63,11 @@ class Running:
 
     def wait(self) -> Ended:
         """Wait for its end."""
-        _, status = os.waitpid(self.process, 0)
+        _, status, usage = os.wait4(self.process, 0)
         seconds = time.monotonic() - self.began
         said = self.log.read_text(errors="replace") if self.log.exists() else ""
         self.log.unlink(missing_ok=True)
-        return Ended(os.waitstatus_to_exitcode(status), said, seconds)
+        return Ended(os.waitstatus_to_exitcode(status), said, seconds, usage.ru_utime + usage.ru_stime)
 
 
 def _child(words: Sequence[str], folder: Path, log: Path, limit: int | None) -> int:
