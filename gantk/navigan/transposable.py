@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.grad import conv2d_input
 from torch.overrides import TorchFunctionMode
 
 Pair = tuple[int, int]
@@ -78,7 +79,7 @@ class _Fixed(torch.autograd.Function):
             found = F.conv2d(gradient, weight, None, stride, padding, dilation, groups)
         elif not torch.is_grad_enabled():  # nobody differentiates this again: torch's own kernel is faster
             size = (len(gradient), weight.shape[1] * groups, *ctx.size)
-            found = torch.nn.grad.conv2d_input(size, weight, gradient, stride, padding, dilation, groups)
+            found = conv2d_input(size, weight, gradient, stride, padding, dilation, groups)
         else:
             # what the strides of the forward pass did not reach
             spare = tuple(
