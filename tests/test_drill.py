@@ -1,0 +1,47 @@
+"""The drill itself: a small part of it, that it finds nothing wrong, and that it would."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_part_of_the_drill(tmp_path: Path, root: Path) -> None:
+    words = ["--work", str(tmp_path), "--only", "rescore", "--kills", "4", "--times", "1", "--json"]
+    words += ["--trials", "kill -9", "SIGUSR1", "damaged chunk", "shard removed"]
+    for _ in range(2):  # the second time everything is done
+        done = subprocess.run(
+            [sys.executable, str(root / "scripts" / "drill.py"), *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        found = json.loads(done.stdout)
+        assert found["failures"] == [] and found["commands"] == ["rescore", "merge of rescore"]
+        assert found["drill"]["kill -9"] >= 4 and found["drill"]["shard removed"] == 1
+    assert "kill -9" not in done.stderr
+
+
+def test_a_difference_is_seen(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import random
+
+    monkeypatch.syspath_prepend(str(root / "scripts"))
+    from drilling.cases import Case
+    from drilling.trials import Bench, Failed, contents
+
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "x.npy").write_bytes(b"x")
+    bench = Bench(Case(("x",)), tmp_path, contents(out), 1.0, tmp_path / "trial", random.Random(0))
+    bench.compare(tmp_path)
+    (out / ".left").write_bytes(b"")
+    with pytest.raises(Failed, match="too many .'.left'."):
+        bench.compare(tmp_path)
+    (out / ".left").unlink()
+    (out / "x.npy").write_bytes(b"y")
+    with pytest.raises(Failed, match="different .'x.npy'."):
+        bench.compare(tmp_path)
