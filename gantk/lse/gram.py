@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -95,34 +96,31 @@ def moments(maps: Sequence[Tensor], label_NSS: Tensor, classes: int, align_corne
 
 def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners: bool) -> Moments:
     size = label_1SS.shape[-1]
-    joined: dict[int, list[Tensor]] = {}
-    for x in maps:
-        joined.setdefault(x.shape[-1], []).append(x)
     sides = [x.shape[-1] for x in maps]
-    # Maps of one resolution are treated as one; D keeps the order of the maps, which must not mix resolutions.
-    if sorted(sides, key=list(joined).index) != sides:
+    if sorted(sides) != sides:
         raise GantkError(f"Maps of sides {sides} are not in the order of their resolutions: list the taps in order.")
-    groups = [torch.cat(parts) if len(parts) > 1 else parts[0] for parts in joined.values()]
-    lines = [line(x.shape[-1], size, align_corners, x) for x in groups]
-    width = sum(len(x) for x in groups)
-    gram = np.zeros((width, width))
-    y_KSS = one_hot(label_1SS, classes, groups[0].dtype)
-    ones = groups[0].new_ones(1, 1, size, size)
+    starts = np.cumsum([0, *(len(x) for x in maps)])
+    places = [slice(first, last) for first, last in pairwise(starts)]
+    y_KSS = one_hot(label_1SS, classes, maps[0].dtype)
+    ones = maps[0].new_ones(1, 1, size, size)
+    gram = np.zeros((starts[-1], starts[-1]))
     sums, cross = [], []
-    starts = np.cumsum([0, *(len(x) for x in groups)])
-    for i, (x, u) in enumerate(zip(groups, lines, strict=True)):
-        flat = x.reshape(len(x), -1)
-        sums.append(flat @ resize_back(ones, x.shape[-1], align_corners).reshape(-1))
-        cross.append(flat @ resize_back(y_KSS, x.shape[-1], align_corners).reshape(classes, -1).t())
-        for j, (finer, v) in enumerate(zip(groups, lines, strict=True)):
-            if finer.shape[-1] < x.shape[-1] or (finer.shape[-1] == x.shape[-1] and j != i):
-                continue
-            small = u.t() @ v
-            both = finer if x.shape[-1] == finer.shape[-1] == size else small @ finer @ small.t()
-            block = (flat @ both.reshape(len(finer), -1).t()).double().cpu().numpy()
-            rows, columns = slice(starts[i], starts[i + 1]), slice(starts[j], starts[j + 1])
-            gram[rows, columns] = block
-            gram[columns, rows] = block.T
+    for side in dict.fromkeys(sides):
+        coarse = [i for i, r in enumerate(sides) if r == side]
+        one, few = (resize_back(part, side, align_corners) for part in (ones, y_KSS))
+        for i in coarse:
+            flat = maps[i].reshape(len(maps[i]), -1)
+            sums.append(flat @ one.reshape(-1))
+            cross.append(flat @ few.reshape(classes, -1).t())
+        u = line(side, size, align_corners, maps[0])
+        for j in range(coarse[0], len(maps)):
+            small = u.t() @ line(sides[j], size, align_corners, u)
+            both = maps[j] if sides[j] == side == size else small @ maps[j] @ small.t()
+            for i in coarse:
+                if i <= j:
+                    block = (maps[i].reshape(len(maps[i]), -1) @ both.reshape(len(both), -1).t()).double().cpu().numpy()
+                    gram[places[i], places[j]] = block
+                    gram[places[j], places[i]] = block.T
     return Moments(
         gram,
         torch.cat(sums).double().cpu().numpy(),
