@@ -264,13 +264,13 @@ def regions() -> None:
 
     made, folder = WORK / "regions", ROOT / "directions" / MODEL
     folder.mkdir(parents=True, exist_ok=True)
-    words = ["--space", "wp", "--num", max(2, SAMPLES // 500), "--seed", SEED, "--preview", 0]
+    words = ["--space", "wp", "--num", max(2, SAMPLES // 1000), "--seed", SEED, "--preview", 0]
     gantk("resefa", "jacobian", MODEL, *words, "--overwrite", "-o", made)
     for name, rows in REGION_ROWS.items():
         found = WORK / f"region_{name}"
-        words = ["--region", name, "--space", "w", "--layers", rows, "--num-directions", 4, "--shown", 4]
-        words += ["--held-out", 16, "--samples", 1, "--step", 3, "--overwrite", "-o", found]
-        gantk("resefa", "directions", made, *words)
+        words = ["--region", name, "--space", "w", "--layers", rows, "--num-directions", 4, "--shown", 3]
+        words += ["--held-out", 8, "--samples", 1, "--step", 3, "--overwrite", "-o", found]
+        gantk("resefa", "directions", made, *words, "--against", "lowrankgan,sefa,ganspace,random")
         direction = load_direction(found / f"{name}.safetensors")
         lines = [argv_of(made, "resefa-jacobian"), argv_of(found, "resefa-directions")]
         meta = {**direction.meta, "commands": lines}
@@ -297,7 +297,7 @@ def region_card(name: str, rows: str, results: dict[str, Any], lines: Sequence[s
         "--rows 0-1\n\n| direction | quotient | scale | ROIR |\n|---|---|---|---|\n" + "\n".join(table) + "\n\n"
         "Quotient: mean squared change per pixel inside over outside, to first order, on the codes they were found on. "
         "Scale: the distance at which the inside changes by 0.1. ROIR: on codes that were not used, the norm of the "
-        f"change outside over that inside, where the inside changes by {level}; means of every method's first four: "
+        f"change outside over that inside, where the inside changes by {level}; means of every method's first three: "
         f"{others}.\n\n"
         f"Made by `make artifacts` with\n\n{commands}\n"
     )
