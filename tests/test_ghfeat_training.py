@@ -20,6 +20,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.files import load_json
 from gantk.ghfeat.calibration import encoder_config, sample_styles
 from gantk.ghfeat.data import Renders, Samples, Stream, open_source
+from gantk.ghfeat.files import load_encoder
 from gantk.ghfeat.judges import load_discriminator
 from gantk.ghfeat.losses import load_perception, psnr, structural_similarity, style_loss
 from gantk.ghfeat.metrics import r2
@@ -247,9 +248,10 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
     curves = [load_json(tmp_path / n / "ghfeat-train.run.json")["results"]["curve"] for n in ("one", "two")]
     for a, b in zip(*curves, strict=True):
         assert b == pytest.approx(a, rel=2e-3)
-    states = [torch.load(tmp_path / n / "checkpoint.pt", weights_only=True)["encoder"] for n in ("one", "two")]
-    for key, value in states[0].items():
-        close(states[1][key], value, 2e-3)
+    encoders = [load_encoder(tmp_path / n / "encoder.safetensors").encoder for n in ("one", "two")]
+    image = Renders(16, 5).batch(range(4)).image_NCHW
+    for one, other in zip(*(encoder(image) for encoder in encoders), strict=True):
+        close(other, one, 5e-3)  # Adam makes much of the rounding of small gradients
 
 
 def test_other_arguments_and_a_missing_folder_are_refused(gantk_command: Any, tmp_path: Path) -> None:

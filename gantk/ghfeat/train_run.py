@@ -90,8 +90,6 @@ def train(
         training.load(path)
     if training.world > 1:
         _agree(training, path)
-    validations: list[dict[str, Any]] = list(run.results.get("validations", [])) if run is not None else []
-    validations = [row for row in validations if row["images"] <= training.images]
     began = saved = time.monotonic()
     s = training.settings
     with progress(s.images, "training the encoder", unit="img") as bar:
@@ -106,24 +104,23 @@ def train(
             point = training.images * VALIDATIONS // s.images
             if run is not None and point > (training.images - s.batch) * VALIDATIONS // s.images:
                 figures, _ = validation.judge(training)
-                validations = [row for row in validations if row["images"] < training.images]
-                validations.append({"images": training.images, **figures})
+                training.validations.append({"images": training.images, **figures})
             over = minutes is not None and _any(training, time.monotonic() - began > 60 * minutes)
             if run is not None and path is not None and (over or time.monotonic() - saved > save_every):
-                _save(training, run, path, validations)
+                _save(training, run, path)
                 saved = time.monotonic()
             if over:
                 break
     if run is not None and path is not None:
-        _save(training, run, path, validations)
+        _save(training, run, path)
         _finish(training, validation, run, half, meta or {})
     return training.finished
 
 
-def _save(training: Training, run: Run, path: Path, validations: list[dict[str, Any]]) -> None:
+def _save(training: Training, run: Run, path: Path) -> None:
     write_atomic(path, training.state())
     run.record("curve", training.curve)
-    run.record("validations", validations)
+    run.record("validations", training.validations)
     run.save()
 
 

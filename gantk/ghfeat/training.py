@@ -86,6 +86,7 @@ class Training:
         self.images = 0
         self.skipped = 0  # updates left out because a gradient was not finite
         self.curve: list[dict[str, float]] = []
+        self.validations: list[dict[str, Any]] = []  # kept here so that a checkpoint has them
         self._sums: dict[str, float] = {}
         self._count = 0
 
@@ -260,6 +261,7 @@ class Training:
             "images": self.images,
             "skipped": self.skipped,
             "curve": json.dumps(self.curve),
+            "validations": json.dumps(self.validations),
             "sums": json.dumps([self._sums, self._count]),
             "encoder": self.encoder.state_dict(),
             "average": self.average.state_dict(),
@@ -294,6 +296,7 @@ class Training:
                 part.load_state_dict(content[name])
         self.images, self.skipped = content["images"], content["skipped"]
         self.curve = json.loads(content["curve"])
+        self.validations = json.loads(content.get("validations", "[]"))
         self._sums, self._count = json.loads(content["sums"])
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from gantk.reports.ghfeat_train import small
 from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, records, texts
@@ -74,7 +75,7 @@ def build(run: RunRecord) -> Page:
 
 def _reconstruction(made: Mapping[str, Any]) -> list[Section]:
     mse, mean = read_number(made.get("mse")), read_number(made.get("mean_code_mse"))
-    items: list[tuple[object, str, str]] = [(mse, "mean squared error", "of reconstructions, in [-1, 1]")]
+    items: list[tuple[object, str, str]] = [(small(mse), "mean squared error", "of reconstructions, in [-1, 1]")]
     if mse and mean:
         items.append((mean / mse, "times below the mean code", ""))
     items.append((read_number(made.get("ssim")), "structural similarity", ""))

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gantk.reports.ghfeat_train import pairs_sheet
+from gantk.reports.ghfeat_train import pairs_sheet, small
 from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, numbers, texts
@@ -62,7 +62,7 @@ def build(run: RunRecord) -> Page:
 
 def _headline(means: Any, results: Any, count: int) -> Headline:
     items: list[tuple[object, str, str]] = [
-        (read_number(means.get("mse")), "mean squared error", f"over {count} images in [-1, 1]"),
+        (small(read_number(means.get("mse"))), "mean squared error", f"over {count} images in [-1, 1]"),
         (read_number(results.get("psnr")), "dB", "signal to noise"),
         (read_number(means.get("ssim")), "structural similarity", "1 is equal"),
     ]

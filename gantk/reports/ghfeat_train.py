@@ -72,7 +72,7 @@ def _headline(final: Any) -> Headline:
     mse, mean = read_number(final.get("mse")), read_number(final.get("mean_code_mse"))
     count = read_number(final.get("images"))
     items: list[tuple[object, str, str]] = [
-        (mse, "mean squared error", f"on {count:.0f} held-out images" if count else "")
+        (small(mse), "mean squared error", f"on {count:.0f} held-out images" if count else "")
     ]
     if mse and mean:
         items.append((mean / mse, "times below the mean code", "whose picture is the same for every image"))
@@ -81,6 +81,11 @@ def _headline(final: Any) -> Headline:
     if distance is not None:
         items.append((distance, "feature distance", "0 is equal"))
     return Headline(items)
+
+
+def small(value: float | None) -> str | None:
+    """An error as a headline has it: to four places, since two would be nought."""
+    return None if value is None else f"{value:.4f}"
 
 
 def _recovery(final: Any) -> list[Section]:

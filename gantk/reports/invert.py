@@ -11,6 +11,7 @@ Reads of `results`, all optional:
 
 from __future__ import annotations
 
+from gantk.reports.ghfeat_train import small
 from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, numbers, records, texts
@@ -44,7 +45,7 @@ def build(run: RunRecord) -> Page:
         sections.append(
             Headline(
                 [
-                    (read_number(means.get("mse")), "mean squared error", "of pixels in [-1, 1]"),
+                    (small(read_number(means.get("mse"))), "mean squared error", "of pixels in [-1, 1]"),
                     (read_number(means.get("psnr")), "dB", "signal to noise"),
                     (read_number(means.get("ssim")), "structural similarity", "1 is equal"),
                 ]

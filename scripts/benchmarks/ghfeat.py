@@ -27,7 +27,7 @@ WIDTHS = (1024,) * 8 + (512,) * 2 + (256,) * 2 + (128,) * 2  # of a StyleGAN of 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", type=int, choices=sorted(BARS), default=18)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--images", type=int, default=24)
+    parser.add_argument("--images", type=int, default=48)
     parser.add_argument("--turns", type=int, default=2, help="of each, by turns")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--full", action="store_true", help="1024 images in batches of 64, for a GPU")
