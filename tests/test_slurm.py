@@ -102,6 +102,16 @@ def test_the_output_folder_is_expanded_for_slurm_expands_nothing(monkeypatch: py
     assert "#SBATCH --output=/scratch/me/runs/slurm/logs/" in text and "RUN=/scratch/me/runs\n" in text
 
 
+def test_tasks_under_srun_are_stopped_by_slurm() -> None:
+    """srun would kill its tasks at once, and leave with 0, where it gets TERM itself."""
+    alone, together = written()["synthesize"], written("navigan")["hessian"]
+    assert 'kill -TERM "$worker"' in alone and "scancel" not in alone
+    assert 'scancel --signal=TERM "$SLURM_JOB_ID"' in together and "kill -TERM" not in together
+    assert "--ntasks=4" in options(together) and "\nsrun gantk" in together
+    for nodes, sends in ((1, 'kill -TERM "$worker"'), (2, 'scancel --signal=TERM "$SLURM_JOB_ID"')):
+        assert sends in written("ghfeat", nodes=nodes)["train"]
+
+
 def test_a_container_runs_the_command() -> None:
     text = written(container="~/gantk.sif", container_command="podman run --rm")["synthesize"]
     assert 'podman run --rm "$HOME/gantk.sif" gantk --config "$SETTINGS" synthesize "$MODEL"' in text

@@ -15,7 +15,7 @@ STOP = """\
 worker=
 stop() {{
     if [ -n "$worker" ]; then
-        kill -TERM "$worker" 2> /dev/null || true
+        {send} 2> /dev/null || true
         wait "$worker" && exit 0  # it was just done
     fi
     [ "$1" = USR1 ] || exit 143
@@ -82,7 +82,10 @@ def _text(pipeline: str, chain: ChainSettings, job: Job, place: str, typed: str)
     lines = ["#!/bin/bash", f"# {what}", f"# Job {place} of the pipeline {pipeline}{written}."]
     lines += [f"#SBATCH {option}" for option in _options(chain, job, settings)]
     identity = "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}" if job.split else "$SLURM_JOB_ID"
-    lines += ["", "set -euo pipefail", "", STOP.format(warning=settings.warning, job=identity), *settings.setup]
+    # srun itself takes TERM for the order to kill its tasks at once; the tasks take it as gantk does.
+    send = 'scancel --signal=TERM "$SLURM_JOB_ID"' if _by_srun(job, settings) else 'kill -TERM "$worker"'
+    stop = STOP.format(warning=settings.warning, job=identity, send=send)
+    lines += ["", "set -euo pipefail", "", stop, *settings.setup]
     if settings.venv:
         lines.append(f"source {_shell(settings.venv.rstrip('/') + '/bin/activate')}")
     if settings.cpus:
@@ -173,7 +176,11 @@ def _command(job: Job, settings: JobSettings) -> str:
         call = f"{_torchrun(settings)} -m {call}"
     if settings.container:
         call = f"{settings.container_command} {_shell(settings.container)} {call}"
-    return f"srun {call}" if job.together or (job.torchrun and settings.nodes > 1) else call
+    return f"srun {call}" if _by_srun(job, settings) else call
+
+
+def _by_srun(job: Job, settings: JobSettings) -> bool:
+    return job.together or (job.torchrun and settings.nodes > 1)
 
 
 def _torchrun(settings: JobSettings) -> str:
