@@ -93,4 +93,4 @@ def spread(predictor: Any) -> Any:
     return predictor.span_A.double().numpy() / np.sqrt(12)
 
 
-STEPS = (Step("Directions in weight space", weights),)
+STEPS = (Step("directions in weight space", weights),)

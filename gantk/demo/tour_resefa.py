@@ -59,4 +59,4 @@ def share(roir: float | None) -> str:
     return "–" if roir is None or not math.isfinite(roir) else f"{100 / (1 + roir**2):.0f} %"
 
 
-STEPS = (Step("region", region),)
+STEPS = (Step("directions of a region", region),)

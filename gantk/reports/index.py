@@ -19,8 +19,30 @@ WHAT = {
     "train-boundary": ("Boundaries", "One per attribute, and how far to trust it"),
     "rescore": ("Layers", "Which direction moves what, and in which layer"),
     "manipulate": ("Edits", "Sliders along the directions"),
+    "lse-train": ("Segmentation heads", "Where each class is, read linearly from the maps"),
+    "lse-fewshot": ("A head from a few images", "And how good it is, class by class"),
+    "lse-evaluate": ("Heads compared", "Tables of heads and generators"),
+    "lse-sample": ("Samples by label maps", "Codes whose images have the wanted labels"),
+    "lse-edit": ("An edit by strokes", "What was painted, and what changed"),
+    "ghfeat-train": ("The encoder", "How it learnt, and what it makes of images"),
+    "ghfeat-extract": ("Images as codes", "Each beside its reconstruction"),
+    "ghfeat-mix": ("Styles mixed", "Levels of one image in another"),
+    "ghfeat-edit": ("Real images edited", "Along a direction, or in a region"),
+    "ghfeat-harmonize": ("Harmonised", "What was pasted in, at home"),
+    "ghfeat-evaluate": ("What each level knows", "Factors read from the codes, level by level"),
+    "invert": ("Projected images", "Codes of real images, and how near they come"),
+    "navigan-hessian": ("Weight directions", "Leading eigenvectors, with sliders and where they act"),
+    "navigan-svd": ("Weight directions by SVD", "Singular vectors, with sliders and where they act"),
+    "navigan-train": ("Weight directions, optimised", "How they came to be told apart"),
+    "navigan-apply": ("Weight edits", "Sliders along directions of the weights"),
+    "resefa-jacobian": ("Regions", "Where they lie, and what the image's derivative holds there"),
+    "resefa-directions": ("Directions of one region", "With sliders, and how much of each stays inside"),
+    "sefa": ("Directions by SeFa", "From the weights alone"),
+    "ganspace": ("Directions by GANSpace", "Principal components of codes"),
+    "slurm": ("Chains of jobs", "What ran, and for how long"),
 }
 """Command -> title and text of its card, in the order of a tour."""
+IMAGES = (".png", ".webp", ".jpg")
 
 
 def _image_names(run: RunRecord) -> Iterable[object]:
@@ -32,6 +54,12 @@ def _image_names(run: RunRecord) -> Iterable[object]:
         frames = direction.get("frames")
         if isinstance(frames, list) and frames:
             yield from texts(frames[0])[-1:]
+    for name in run.outputs:
+        path = run.directory / name
+        if path.suffix in IMAGES:
+            yield name
+        elif path.is_dir():
+            yield from (f"{name}/{found.name}" for found in sorted(path.iterdir())[:1] if found.suffix in IMAGES)
 
 
 def _matrices(run: RunRecord) -> Iterable[np.ndarray | None]:

@@ -52,6 +52,11 @@ class RunRecord:
         return mapping(self.manifest.get("results"))
 
     @property
+    def outputs(self) -> list[str]:
+        """Files and folders the command left, as it named them."""
+        return list(mapping(self.manifest.get("outputs")))
+
+    @property
     def arguments(self) -> Mapping[str, Any]:
         return mapping(self.manifest.get("arguments"))
 
