@@ -56,10 +56,10 @@ def make(
     import numpy as np
 
     from gantk.cli.originals import model_stem, write_page
+    from gantk.codes import show_truncation, weights_checksum
     from gantk.comparators.strips import draw_strips
     from gantk.directions import Direction, save_direction
     from gantk.generators.probe import probe
-    from gantk.higan.codes import show_truncation, weights_checksum
     from gantk.latents import parse_truncation
     from gantk.runs import Run
 

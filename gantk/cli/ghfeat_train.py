@@ -156,10 +156,10 @@ def train(
     from gantk.ghfeat.data import open_source
     from gantk.ghfeat.judges import load_discriminator
     from gantk.ghfeat.losses import load_perception
-    from gantk.ghfeat.parallel import processes
     from gantk.ghfeat.train_run import CHECKPOINT, Validation
     from gantk.ghfeat.train_run import train as run_training
     from gantk.ghfeat.training import Training
+    from gantk.parallel import processes
     from gantk.runs import Run
 
     if output_dir is None:

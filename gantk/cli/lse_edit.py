@@ -59,7 +59,7 @@ def edit(**options: Any) -> None:
     """
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem, write_page
-    from gantk.higan.codes import show_truncation, weights_checksum
+    from gantk.codes import show_truncation, weights_checksum
     from gantk.latents import parse_truncation
     from gantk.lse.editing import EditSettings
     from gantk.lse.editing_results import record

@@ -64,8 +64,8 @@ def evaluate(**options: Any) -> None:
 def prepare(options: dict[str, Any]) -> tuple[list[Subject], list[str]]:
     """The generators with their heads, and what identifies them."""
     from gantk.cli.options import load_model
+    from gantk.codes import weights_checksum
     from gantk.errors import UsageError
-    from gantk.higan.codes import weights_checksum
     from gantk.latents import parse_truncation
     from gantk.lse.codes import CodeStream
     from gantk.lse.evaluation import Subject, find_heads

@@ -73,8 +73,8 @@ def fewshot(**options: Any) -> None:
 def prepare(options: dict[str, Any], device: str = "auto") -> tuple[Study, str]:
     """What the options mean; from a manifest's arguments too."""
     from gantk.cli.options import load_model
+    from gantk.codes import weights_checksum
     from gantk.errors import UsageError
-    from gantk.higan.codes import weights_checksum
     from gantk.latents import parse_truncation
     from gantk.lse.codes import CodeStream
     from gantk.lse.fewshot_runs import Study, parse_shots

@@ -77,8 +77,8 @@ def prepare(options: dict[str, Any], device: str = "auto") -> tuple[Work, list[s
     import zlib
 
     from gantk.cli.options import load_model
+    from gantk.codes import weights_checksum
     from gantk.errors import UsageError
-    from gantk.higan.codes import weights_checksum
     from gantk.latents import parse_truncation
     from gantk.lse.codes import CodeStream
     from gantk.lse.label_maps import draw

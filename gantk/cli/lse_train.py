@@ -67,7 +67,7 @@ def train(**options: Any) -> None:
     """
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
-    from gantk.higan.codes import show_truncation, weights_checksum
+    from gantk.codes import show_truncation, weights_checksum
     from gantk.latents import parse_truncation
     from gantk.lse.training import gather
     from gantk.runs import Run, parse_shard

@@ -138,9 +138,9 @@ def command(
     """
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
+    from gantk.codes import CodeSource, show_truncation, weights_checksum
     from gantk.directions import save_direction
     from gantk.errors import UsageError
-    from gantk.higan.codes import CodeSource, show_truncation, weights_checksum
     from gantk.higan.entries import gather
     from gantk.higan.manipulate import (
         ManipulationPlan,
@@ -223,8 +223,8 @@ def command(
 
 def finish(run: Run) -> None:
     """Make the animations and the page of a run whose arrays and images are whole."""
+    from gantk.animation import GridStyle, animate
     from gantk.cli.originals import write_page
-    from gantk.higan.animation import GridStyle, animate
 
     wanted = run.results["animation"]
     grid = wanted["grid"]
@@ -255,8 +255,8 @@ def finish(run: Run) -> None:
 
 def _formats(animations: tuple[str, ...], video: bool, skip_image: bool) -> list[str]:
     """The animations to write; an impossible one is said before any work."""
+    from gantk.animation import require_mp4
     from gantk.errors import UsageError
-    from gantk.higan.animation import require_mp4
 
     formats = list(dict.fromkeys(animations))
     if video and "mp4" not in formats:

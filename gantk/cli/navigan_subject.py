@@ -206,7 +206,7 @@ def _generator(
     import torch
 
     from gantk.cli.options import load_model
-    from gantk.higan.codes import CodeSource, show_truncation, weights_checksum
+    from gantk.codes import CodeSource, show_truncation, weights_checksum
     from gantk.latents import parse_truncation
     from gantk.navigan.target import GeneratorTarget, released_layer
 
@@ -243,7 +243,7 @@ def check_animations(animations: tuple[str, ...]) -> list[str]:
     """The animations to write; an impossible one is said before any work."""
     formats = list(dict.fromkeys(animations))
     if "mp4" in formats:
-        from gantk.higan.animation import require_mp4
+        from gantk.animation import require_mp4
 
         require_mp4()
     return formats
@@ -251,9 +251,9 @@ def check_animations(animations: tuple[str, ...]) -> list[str]:
 
 def finish_page(run: Run) -> None:
     """Make the animations that were asked for, and the page."""
+    from gantk.animation import GridStyle, animate
     from gantk.cli.originals import write_page
     from gantk.files import load_json
-    from gantk.higan.animation import GridStyle, animate
 
     kept = run.path(f"{run.command.replace(' ', '-')}.results.json")
     if kept.is_file() and "layer" not in run.results:  # of shards: the leader's are the whole's

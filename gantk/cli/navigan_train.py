@@ -114,8 +114,8 @@ def train(
     from gantk.cli.navigan_subject import check_animations, metric_for, subject
     from gantk.cli.originals import model_stem
     from gantk.errors import UsageError
-    from gantk.ghfeat.parallel import processes
     from gantk.navigan.training import TrainingPlan
+    from gantk.parallel import processes
 
     formats = check_animations(animations)
     if basis == "svd" and conv is None:

@@ -136,7 +136,7 @@ def predictor_option() -> Decorator:
 
 
 def label_option() -> Decorator:
-    """``--label`` -> `label`, for `gantk.higan.codes.CodeSource`."""
+    """``--label`` -> `label`, for `gantk.codes.CodeSource`."""
     text = "Of a conditional network: a class (number or ImageNet name), random, or an .npy."
     return click.option("--label", default=None, metavar="CLASS", help=text)
 
@@ -175,7 +175,7 @@ def image_options(*more: str, help: str = "Of the images on disk.") -> Decorator
 
 
 def resolve_device(name: str) -> str:
-    """Return the device that ``--device`` names, "auto" resolved; under torchrun each process of a node has its own GPU.
+    """Return the device that ``--device`` names, "auto" resolved; torchrun's processes get a GPU each.
 
     Raises:
         UsageError: no such device on this machine.

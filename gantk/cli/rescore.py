@@ -94,9 +94,9 @@ def command(
     """
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem, predictor_for
+    from gantk.codes import CodeSource, show_truncation, weights_checksum
     from gantk.directions import save_direction
     from gantk.errors import UsageError
-    from gantk.higan.codes import CodeSource, show_truncation, weights_checksum
     from gantk.higan.entries import gather
     from gantk.higan.rescore import RENDERS_PER_CHUNK, RescorePlan, attribute_index, rescore, row_names
     from gantk.higan.synthesize import chunk_size

@@ -84,8 +84,8 @@ def directions(
     """
     from gantk.cli.options import load_model
     from gantk.cli.resefa_jacobian import regions_of
+    from gantk.codes import weights_checksum
     from gantk.errors import GantkError, UsageError
-    from gantk.higan.codes import weights_checksum
     from gantk.resefa.accumulate import read_accumulated
     from gantk.resefa.find import Search, find_directions, write_compat
     from gantk.resefa.rivals import available

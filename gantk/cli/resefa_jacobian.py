@@ -138,8 +138,8 @@ def jacobian(
 
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
+    from gantk.codes import CodeSource, show_truncation, weights_checksum
     from gantk.errors import UsageError
-    from gantk.higan.codes import CodeSource, show_truncation, weights_checksum
     from gantk.latents import parse_layers, parse_truncation
     from gantk.resefa.accumulate import JacobianPlan, accumulate, check_regions
     from gantk.resefa.compat import compat_codes, compat_output

@@ -85,7 +85,7 @@ def command(
     """
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem, predictor_for
-    from gantk.higan.codes import CodeSource, show_truncation, weights_checksum
+    from gantk.codes import CodeSource, show_truncation, weights_checksum
     from gantk.higan.synthesize import SynthesisPlan, check_plan, chunk_size, synthesize
     from gantk.latents import parse_truncation
     from gantk.runs import Run, parse_shard

@@ -21,10 +21,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.codes import Codes, CodeSource
 from gantk.directions import project
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, State
-from gantk.higan.codes import Codes, CodeSource
 from gantk.higan.entries import Entry
 from gantk.higan.restart import first_layer, repeat, rows_of
 from gantk.higan.synthesize import CommitsBehind, array_of

@@ -23,11 +23,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.codes import Codes, CodeSource
 from gantk.directions import Direction
 from gantk.errors import UsageError, suggestion
 from gantk.files import load_npy, write_atomic
 from gantk.generators.base import Generator, State
-from gantk.higan.codes import Codes, CodeSource
 from gantk.higan.entries import Entry
 from gantk.higan.gains import (
     Boundary,

@@ -18,10 +18,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.codes import Codes, CodeSource, show_truncation
 from gantk.errors import UsageError
 from gantk.files import load_npy
 from gantk.generators.base import Generator, Layer
-from gantk.higan.codes import Codes, CodeSource, show_truncation
 from gantk.images import ImageWriter, as_saved, to_uint8
 from gantk.runs import Ledger, Run, progress
 

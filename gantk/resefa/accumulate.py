@@ -40,7 +40,7 @@ Array = npt.NDArray[Any]
 
 
 class Source(Protocol):
-    """Where codes come from: `gantk.higan.codes.CodeSource`."""
+    """Where codes come from: `gantk.codes.CodeSource`."""
 
     generator: Generator
     total: int

@@ -83,8 +83,8 @@ def baseline(num: int, images: bool) -> Callable[[], dict[str, Any]]:
 
 
 def ours(num: int, images: bool) -> Callable[[], dict[str, Any]]:
+    from gantk.codes import CodeSource
     from gantk.files import load_npy
-    from gantk.higan.codes import CodeSource
     from gantk.higan.synthesize import SynthesisPlan, synthesize
     from gantk.predictors.base import Predictor
     from gantk.runs import Run

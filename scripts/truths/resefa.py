@@ -25,12 +25,12 @@ import numpy as np
 import torch
 
 from gantk.checkpoints.load import load_generator
+from gantk.codes import CodeSource
 from gantk.demo.oracle import ROWS as ORACLE_ROWS
 from gantk.demo.oracle import DemoOracle, oracle_generator
 from gantk.demo.renderer import FACTOR_NAMES
 from gantk.demo.truth import ExactFactors
 from gantk.generators.base import Generator
-from gantk.higan.codes import CodeSource
 from gantk.predictors.load import load_predictor
 from gantk.resefa.accumulate import JacobianPlan, sample_grams
 from gantk.resefa.find import _direction, spread
