@@ -35,7 +35,7 @@ from gantk.cli.options import (
 @drawing_options
 @truncation_option()
 @generator_options()
-@output_dir_option()
+@output_dir_option(made="ganspace")
 @overwrite_option()
 def command(
     model: str,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @rows_options
 @encoder_options
 @device_option()
-@output_dir_option()
+@output_dir_option(made="ghfeat_mix")
 @overwrite_option()
 def mix(
     model: str,
@@ -95,7 +95,7 @@ def mix(
 @rows_options
 @encoder_options
 @device_option()
-@output_dir_option()
+@output_dir_option(made="ghfeat_edit")
 @overwrite_option()
 def edit(
     model: str,
@@ -237,7 +237,7 @@ def _edit_locally(
 @click.option("--blend-back", is_flag=True, help="Show the base itself outside the region.")
 @encoder_options
 @device_option()
-@output_dir_option()
+@output_dir_option(made="ghfeat_harmonize")
 @overwrite_option()
 def harmonize(
     model: str,

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @encoder_options
 @device_option()
 @seed_option()
-@output_dir_option()
+@output_dir_option(made="ghfeat_evaluation")
 @overwrite_option()
 def evaluate(
     model: str,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--chunk", type=click.IntRange(1), default=256, show_default=True, help="Images per chunk of the ledger.")
 @device_option()
 @batch_size_option(16)
-@run_options()
+@run_options(made="ghfeat_codes")
 def extract(
     model: str,
     images: tuple[str, ...],

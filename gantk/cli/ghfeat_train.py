@@ -124,7 +124,7 @@ if TYPE_CHECKING:
 @click.option("--predictor", metavar="NAME", default=None, help="Of attributes, for factor recovery; default: demo's.")
 @device_option()
 @seed_option()
-@output_dir_option(help="Run directory; the same command continues what it holds.")
+@output_dir_option(help="Run directory, needed; the same command continues what it holds.")
 @overwrite_option()
 def train(
     model: str,

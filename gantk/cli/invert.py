@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @device_option()
 @batch_size_option(8)
 @seed_option()
-@run_options()
+@run_options(made="inversion")
 def command(
     model: str,
     images: tuple[str, ...],

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @device_option()
 @precision_option()
 @seed_option()
-@output_dir_option()
+@output_dir_option(made="edited")
 @overwrite_option()
 def edit(**options: Any) -> None:
     """Edit an image by strokes: "a tree here", "this sky more orange".

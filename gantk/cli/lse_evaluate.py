@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Take heads of another generator with the same maps.")
 @truncation_option()
 @generator_options(16)
-@run_options()
+@run_options(made="scores")
 def evaluate(**options: Any) -> None:
     """Score heads against a teacher: the paper's metric, the confusion matrix of all images, intervals, tables.
 

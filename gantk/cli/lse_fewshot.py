@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option("--label", type=int, default=None, help="Class of a conditional network; default: a seeded one each.")
 @truncation_option()
 @generator_options(16)
-@run_options()
+@run_options(made="fewshot")
 def fewshot(**options: Any) -> None:
     """Fit linear heads to a few labelled images and score them on fresh ones.
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Take a head of another generator with the same maps.")
 @truncation_option()
 @generator_options(16)
-@run_options()
+@run_options(made="sampled")
 def sample(**options: Any) -> None:
     """Find images that have a wanted label map, and score them by the teacher.
 

@@ -57,7 +57,7 @@ CLASSES_HELP = (
 @click.option("--label", type=int, default=None, help="Class of a conditional network; default: a seeded one each.")
 @truncation_option()
 @generator_options(8)
-@run_options()
+@run_options(made="lse")
 @click.option("--chunk", type=click.IntRange(1), default=None, help="Images per chunk of the ledger.")
 def train(**options: Any) -> None:
     """Train segmentation heads on a generator's maps.

@@ -87,7 +87,7 @@ def grid_options(function: Any) -> Any:
 @label_option()
 @truncation_option()
 @generator_options()
-@run_options()
+@run_options(made="manipulation")
 @accepted_flag("--generate-html", "--save-raw-synthesis", "--save-jpg")
 @accepted("--html-name", "--video-name", "--logfile-name")
 def command(

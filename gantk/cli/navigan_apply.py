@@ -49,7 +49,7 @@ from gantk.cli.options import examples, generator_options, model_argument, run_o
 @click.option("--force", is_flag=True, help="Take directions of another generator with the same shapes.")
 @sample_options(4)
 @generator_options()
-@run_options()
+@run_options(made="navigan")
 def apply(
     model: str,
     file: str,

@@ -48,7 +48,7 @@ RULER = 8  # samples that recommended strengths are measured on
 @click.option("--epsilon", type=float, default=0.1, show_default=True, help="Of --compat, its difference's step.")
 @page_options()
 @generator_options(8)
-@run_options()
+@run_options(made="navigan")
 def hessian(
     model: str,
     conv: str,

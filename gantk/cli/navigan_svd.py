@@ -24,7 +24,7 @@ FILE = "directions.safetensors"
 @metric_options()
 @page_options()
 @generator_options(8)
-@output_dir_option()
+@output_dir_option(made="navigan")
 @overwrite_option()
 def svd(
     model: str,

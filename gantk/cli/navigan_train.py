@@ -65,7 +65,7 @@ FILE, STATE = "directions.safetensors", "training.pt"
 @metric_options()
 @page_options()
 @generator_options(32)
-@output_dir_option()
+@output_dir_option(made="navigan")
 @overwrite_option()
 def train(
     model: str,

@@ -6,6 +6,7 @@ A command is `@click.command(...)` with these decorators; `--config` and `--debu
 
 from __future__ import annotations
 
+import inspect
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -41,9 +42,9 @@ def model_argument(name: str = "model") -> Decorator:
     return click.argument(name, metavar="MODEL")
 
 
-def output_dir_option(default: str | None = None, help: str = "") -> Decorator:
-    """``--output-dir/-o`` -> `output_dir`, str or None."""
-    text = help or "Run directory; made when absent."
+def output_dir_option(default: str | None = None, help: str = "", made: str = "") -> Decorator:
+    """``--output-dir/-o`` -> `output_dir`, str or None; without it a command makes MODEL_`made` where one stands."""
+    text = help or f"Run directory{f'; default: MODEL_{made}' if made else '; made when absent'}."
     return click.option("--output-dir", "-o", default=default, show_default=default is not None, help=text)
 
 
@@ -118,13 +119,13 @@ def generator_options(batch_size: int = 16) -> Decorator:
     return decorate
 
 
-def run_options(default_dir: str | None = None) -> Decorator:
+def run_options(default_dir: str | None = None, made: str = "") -> Decorator:
     """What every command with a run directory takes: ``--output-dir --shard --overwrite``."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         function = overwrite_option()(function)
         function = shard_option()(function)
-        return output_dir_option(default_dir)(function)
+        return output_dir_option(default_dir, made=made)(function)
 
     return decorate
 
@@ -289,12 +290,17 @@ def _by_parameter(ctx: click.Context, table: Mapping[str, Any], source: str) -> 
     return {names[key]: value for key, value in table.items() if key in names and key not in commands}
 
 
+def _first_paragraph(text: str | None) -> str:
+    return " ".join(inspect.cleandoc(text or "").split("\n\n")[0].split())
+
+
 def add_common_options(command: click.Command) -> click.Command:
     """Give a command, and the commands of a group, ``--config`` and ``--debug``; called once for each on loading."""
     if isinstance(command, click.Group):
         for name in command.list_commands(click.Context(command)):
             child = command.get_command(click.Context(command), name)
             if child is not None:
+                child.short_help = child.short_help or _first_paragraph(child.help)  # click's own ends at 45 letters
                 add_common_options(child)
     present = {parameter.name for parameter in command.params}
     if "config" not in present:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 @label_option()
 @truncation_option()
 @generator_options()
-@run_options()
+@run_options(made="rescore")
 @click.option(
     "--chunk",
     type=click.IntRange(1),

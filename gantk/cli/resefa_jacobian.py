@@ -93,7 +93,7 @@ DEFAULT_NUM, LARGEST = 8, 256
 @codes_options("Codes to differentiate at (those of real images, say), not drawn ones.")
 @truncation_option()
 @generator_options()
-@run_options()
+@run_options(made="resefa")
 @accepted_flag("--save-jpg", "--stylegan2", "--stylegan3")
 @accepted("--job", "--img-size", "--w-dim", "--data-name", "--scale-stylegan2", "--cfg", "--randomize-noise", "--b")
 def jacobian(

@@ -31,7 +31,7 @@ from gantk.cli.originals import accepted_flag
 @drawing_options
 @truncation_option()
 @generator_options()
-@output_dir_option()
+@output_dir_option(made="sefa")
 @overwrite_option()
 @accepted_flag("--trunc-psi")
 def command(

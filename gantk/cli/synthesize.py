@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @label_option()
 @truncation_option()
 @generator_options()
-@run_options()
+@run_options(made="synthesis")
 @click.option(
     "--chunk", type=click.IntRange(1), default=None, help="Samples per chunk of the ledger; default: by size."
 )
