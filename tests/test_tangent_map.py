@@ -5,6 +5,8 @@ Shape legend: c steps.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -81,6 +83,14 @@ def test_steps_add_up() -> None:
     first, second = (steps_of(codes, moving, 2), [3 * step.flip(0) for step in steps_of(codes, moving, 2)])
     together = push([a + b for a, b in zip(first, second, strict=True)])
     close(together, push(first) + push(second), 1e-12)
+
+
+def test_what_torch_loads_for_forward_mode_says_nothing() -> None:
+    code = "from gantk.generators.forward_mode import load_decompositions; load_decompositions()"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import torch; {code}"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr
 
 
 def test_half_precision_is_left_to_forward_mode() -> None:

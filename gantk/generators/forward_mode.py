@@ -11,5 +11,6 @@ from importlib import import_module
 def load_decompositions() -> None:
     """Load it; call this before the first `jvp`."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        for category in (DeprecationWarning, FutureWarning):  # torch changed its mind about which it is
+            warnings.simplefilter("ignore", category)
         import_module("torch._decomp.decompositions_for_jvp")
