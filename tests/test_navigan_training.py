@@ -18,7 +18,7 @@ import torch
 from generator_cases import codes, refuse, tiny
 from torch import Tensor, nn
 
-from gantk.errors import GantkError
+from gantk.errors import GantkError, UsageError
 from gantk.navigan.bases import VectorBasis, random_basis
 from gantk.navigan.reconstructor import ShiftPredictor
 from gantk.navigan.target import GeneratorTarget, Prefix
@@ -156,6 +156,16 @@ def test_shift_predictors() -> None:
     nearest = torch.nn.functional.interpolate(pictures, size=(32, 32))
     assert torch.equal(small(pictures, pictures)[0], small(nearest, nearest)[0])
     refuse(lambda: ShiftPredictor(4, "vgg"))
+
+
+def test_settings_that_cannot_be_learnt_with_are_refused_before_anything_is_written() -> None:
+    with pytest.raises(UsageError, match="pictures of 16 pixels: give --predictor-size 32"):
+        dataclasses.replace(PLAN, predictor_size=16)
+    with pytest.raises(UsageError, match="pictures of 16 pixels"):
+        ShiftPredictor(4, "lenet")(torch.zeros(2, 3, 16, 16), torch.zeros(2, 3, 16, 16))
+    for wrong in ({"rate": math.nan}, {"rate": -1.0}, {"batch": 1}):
+        with pytest.raises(UsageError):
+            dataclasses.replace(PLAN, **wrong)
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gantk.errors import UsageError
 
 KINDS = ("resnet", "lenet")
+LEAST = {"resnet": 1, "lenet": 32}  # pixels of a side that leave every convolution something to see
 
 
 class ShiftPredictor(nn.Module):
@@ -29,7 +30,8 @@ class ShiftPredictor(nn.Module):
         super().__init__()
         if kind not in KINDS:
             raise UsageError(f"The shift predictor {kind!r} is none of {', '.join(KINDS)}.")
-        self.size = size
+        check_size(kind, size)
+        self.kind, self.size = kind, size
         if kind == "resnet":
             import torchvision
 
@@ -56,5 +58,15 @@ class ShiftPredictor(nn.Module):
         pair = torch.cat([before_NCHW, after_NCHW], 1)
         if self.size is not None and pair.shape[-2:] != (self.size, self.size):
             pair = F.interpolate(pair, size=(self.size, self.size))
+        check_size(self.kind, min(pair.shape[-2:]))
         feature_NF = self.trunk(pair)
         return self.direction(feature_NF), self.strength(feature_NF)[:, 0]
+
+
+def check_size(kind: str, size: int | None) -> None:
+    """Refuse pictures so small that a convolution of the predictor would find nothing left."""
+    if size is not None and size < LEAST[kind]:
+        raise UsageError(
+            f"The shift predictor {kind} cannot see pictures of {size} pixels: give --predictor-size {LEAST[kind]} or "
+            "more."
+        )

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from gantk.errors import GantkError, UsageError
 from gantk.navigan.bases import Basis
-from gantk.navigan.reconstructor import ShiftPredictor
+from gantk.navigan.reconstructor import KINDS, ShiftPredictor, check_size
 from gantk.navigan.target import Prefix, Target
 from gantk.seeding import random_uniform
 
@@ -69,6 +69,12 @@ class TrainingPlan:
             raise UsageError(f"Strengths from {self.least:g} to {self.scale:g} make no range: 0 <= least <= scale.")
         if self.directions < 2:
             raise UsageError(f"{self.directions} direction cannot be told from others: learn at least 2.")
+        if self.batch < 2:
+            raise UsageError("The shift predictor normalises over a batch, so one sample is too few: give 2 or more.")
+        if not 0 < self.rate < float("inf"):
+            raise UsageError(f"A --rate of {self.rate:g} cannot be learnt with: give a number above 0.")
+        if self.predictor in KINDS:
+            check_size(self.predictor, self.predictor_size)
 
 
 class Rectifier(nn.Module):
