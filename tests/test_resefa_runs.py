@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from generator_cases import tiny
 from higan_cases import LAYERS, WIDTH, save_tiny
 from PIL import Image
 
+from gantk.comparators.ganspace import ganspace
 from gantk.directions import load_direction
 from gantk.errors import GantkError, UsageError
+from gantk.resefa.accumulate import read_accumulated
 from gantk.resefa.regions import Labels, Regions, build_regions, parse_region
 from gantk.resefa.tables import published_box, table_names
 
@@ -167,6 +170,22 @@ def test_real_codes_are_accepted(gantk_command: Call, world: Path, tmp_path: Pat
     words = ["-i", str(tmp_path / "real.npy"), "--latent-space-type", "wp", "--space", "z", "-o", str(tmp_path / "z")]
     code, _, err = gantk_command("resefa", "jacobian", world / "tiny.safetensors", "--box", "0,0,0.5,0.5", *words)
     assert code == 2 and "z is not known" in err
+
+
+def test_a_margin_of_a_run_that_was_overwritten_does_not_count(
+    gantk_command: Call, world: Path, tmp_path: Path
+) -> None:
+    jacobian(gantk_command, world, tmp_path / "both", "--margin", "0.07")
+    jacobian(gantk_command, world, tmp_path / "both", "--margin", "0", "--overwrite")
+    jacobian(gantk_command, world, tmp_path / "fresh", "--margin", "0")
+    both, fresh = (read_accumulated(tmp_path / name).grams for name in ("both", "fresh"))
+    assert both.margin is None
+    assert np.array_equal(both.pair(0)[1], fresh.pair(0)[1])
+
+
+def test_ganspace_has_no_more_components_than_samples_span() -> None:
+    found = ganspace(tiny("stylegan2-skip"), 4)
+    assert len(found.vectors) == 3 and found.deviations.min() > 0
 
 
 def test_sefa_and_ganspace_write_directions_and_pages(gantk_command: Call, world: Path, tmp_path: Path) -> None:

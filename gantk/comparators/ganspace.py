@@ -82,7 +82,8 @@ def _of_w(generator: Generator, num: int, count: int | None, seed: int) -> Compo
         second += w_ND.T @ w_ND
     mean = first / num
     values, vectors = np.linalg.eigh(second / num - np.outer(mean, mean))
-    order = np.argsort(values)[::-1][:count]
+    most = min(num - 1, dim)  # beyond it the samples do not vary, and vectors are arbitrary
+    order = np.argsort(values)[::-1][: most if count is None else min(count, most)]
     variance = np.maximum(values, 0.0)
     explained = variance[order] / max(variance.sum(), 1e-300)
     return Components("w", fixed_sign(vectors.T[order]), np.sqrt(variance[order]), explained, mean, "w")

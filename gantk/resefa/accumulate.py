@@ -187,7 +187,8 @@ def read_accumulated(directory: Any) -> Accumulated:
             "or merge its shards."
         )
     arrays = {name: load_npy(folder / f"{name}.npy") for name in (TOTAL, INSIDE, ROWS, BRIGHTNESS)}
-    margin = load_npy(folder / f"{MARGIN}.npy") if (folder / f"{MARGIN}.npy").is_file() else None
+    # a file may be there that an earlier run left, which --overwrite has forgotten
+    margin = load_npy(folder / f"{MARGIN}.npy") if f"{MARGIN}.npy" in manifest["outputs"] else None
     kept: tuple[RegionGrams, ...] = ()
     if manifest["arguments"].get("per_sample"):
         kept = tuple(
