@@ -169,3 +169,13 @@ def test_low_rank_directions_lie_where_the_backgrounds_low_rank_part_is_still() 
     assert len(low_rank_directions(inside, outside, count=1).vectors) == 1
     with pytest.raises(UsageError, match="no low-rank part"):
         low_rank_directions(0 * inside, outside)
+
+
+def test_a_background_of_nothing_but_rounding_leaves_the_directions_that_change_most() -> None:
+    random = np.random.default_rng(3)
+    factor = random.standard_normal((40, 6)) * np.array([4.0, 2.0, 1.0, 0.5, 0.2, 0.1])
+    inside = factor.T @ factor
+    noise = random.standard_normal((6, 6)) * 1e-16 * np.trace(inside)
+    found = solve(inside, noise + noise.T)
+    leading = np.linalg.eigh(inside)[1][:, -1]
+    assert abs(float(found.vectors[0] @ leading)) > 1 - 1e-6

@@ -2,7 +2,8 @@
 
 With A and B the mean squared changes per pixel inside and outside, a step v has the Rayleigh quotient
 v^T A v / v^T B v, whose stationary points are A v = lambda B v (Zhu et al. 2022). B is nearly singular, and without a
-ridge its null space wins: steps that change nothing anywhere. So B + tau tr(B) I is the denominator.
+ridge its null space wins: steps that change nothing anywhere. So B + tau tr(B) I is the denominator. Where B is nothing
+but rounding (a step that truly stays inside), a share of tr(A) keeps the denominator positive.
 
 Shape legend: d coordinates, K directions, R regions.
 """
@@ -18,6 +19,7 @@ from gantk.comparators.sefa import fixed_sign
 from gantk.errors import UsageError
 
 TAU = 1e-3
+ROUNDING = 1e-10  # of the change inside: less than that outside is the rounding of a difference of sums
 SINGULAR = 1e-13  # smallest over largest eigenvalue: below it float64 cannot divide by B
 
 SIGN_RULE = "positive: the region becomes brighter to first order; where it does not change, the largest component"
@@ -66,7 +68,7 @@ def solve(
         raise UsageError("The Gram matrices hold numbers that are not finite: make the Jacobian again.")
     if float(np.trace(a)) <= 0:
         raise UsageError("Nothing in the region changes along any direction: choose other layers, or another region.")
-    if trace <= 0:
+    if not b.any():
         raise UsageError("Nothing outside the region changes along any direction, so there is nothing to compare with.")
     if tau < 0:
         raise UsageError(f"--tau {tau} is negative: give 0 or more ({TAU} by default).")
@@ -80,7 +82,8 @@ def solve(
         )
     dim = len(a)
     kept = dim if count is None else min(count, dim)
-    ridge = b + tau * trace * np.eye(dim)
+    floor = ROUNDING * float(np.trace(a)) if tau else 0.0
+    ridge = b + (tau * max(trace, 0.0) + floor) * np.eye(dim)
     values, vectors_dK = eigh(a, ridge, subset_by_index=(dim - kept, dim - 1))
     vectors = vectors_dK.T[::-1]
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
