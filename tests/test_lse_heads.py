@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from generator_cases import TINY, close, codes
+from generator_cases import TINY, close, codes, refuse
 from generator_cases import tiny as make
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
@@ -232,6 +235,10 @@ def test_damaged_head_files_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(GantkError, match="no readable head file"):
         load_head(path)
+    for header in ([], {"format": "gantk-head", "version": "x"}):
+        path.write_bytes(save({"bias_K": torch.ones(2)}, {"gantk": json.dumps(header)}))
+        with pytest.raises(GantkError, match="header is no object|has format version"):
+            load_head(path)
     with pytest.raises(GantkError, match="does not exist"):
         load_head(tmp_path / "none.safetensors")
     torch.save({"x": torch.ones(2)}, tmp_path / "y.pth")
@@ -240,6 +247,21 @@ def test_damaged_head_files_are_refused(tmp_path: Path) -> None:
     torch.save({"arch": {"n_class": 2, "dims": [8], "layers": [0], "type": "SVM"}, "param": {}}, tmp_path / "z.pth")
     with pytest.raises(GantkError, match="type 'SVM'"):
         load_head(tmp_path / "z.pth", generator)
+    for param in ([1], {"x": "text"}):
+        torch.save(
+            {"arch": {"n_class": 2, "dims": [8], "layers": [0], "type": "LSE"}, "param": param}, tmp_path / "w.pth"
+        )
+        refuse(lambda: load_head(tmp_path / "w.pth", generator), GantkError)
+
+
+def test_sizes_that_only_a_header_claims_are_not_allocated(tmp_path: Path) -> None:
+    path = save_head(tmp_path / "x.safetensors", a_head(make("stylegan2-skip")))
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["gantk"])
+    header["channels"] = [10**12] * len(header["channels"])
+    path.write_bytes(save({"bias_K": torch.ones(2)}, {"gantk": json.dumps(header)}))
+    with pytest.raises(GantkError, match="does not fit a LSE"):
+        load_head(path)
 
 
 # --- as a predictor --------------------------------------------------------------------------------------------------

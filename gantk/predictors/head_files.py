@@ -69,17 +69,13 @@ def _read_native(path: Path) -> Head:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    from gantk.checkpoints.native import read_header
+
+    header = read_header(path, FORMAT, "a head")
     try:
-        data = path.read_bytes()
-        length = int.from_bytes(data[:8], "little")
-        header = json.loads(json.loads(data[8 : 8 + length]).get("__metadata__", {}).get(HEADER_KEY, "{}"))
-        state = load(data)
-    except (SafetensorError, ValueError, OSError, AttributeError) as error:
+        state = load(path.read_bytes())
+    except (SafetensorError, ValueError, OSError) as error:
         raise GantkError(f"{path} is no readable head file ({error}).") from error
-    if header.get("format") != FORMAT:
-        raise GantkError(f"{path} is {header.get('format', 'a file of another program')}, where a head was expected.")
-    if header.get("version", 0) > VERSION:
-        raise GantkError(f"{path} has version {header['version']} of its format and this gantk reads up to {VERSION}.")
     try:
         values = {key: header[key] for key in FIELDS}
         for key in ("class_names", "taps"):
@@ -93,7 +89,8 @@ def _read_native(path: Path) -> Head:
 
 
 def _filled(info: HeadInfo, state: Mapping[str, Tensor], path: Path) -> Head:
-    network = NETWORKS[info.kind](info.channels, info.classes, info.align_corners)
+    with torch.device("meta"):  # whatever sizes a header claims, nothing of them is allocated
+        network = NETWORKS[info.kind](info.channels, info.classes, info.align_corners)
     wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in state.items()}
     if wanted != found:
@@ -104,7 +101,7 @@ def _filled(info: HeadInfo, state: Mapping[str, Tensor], path: Path) -> Head:
         )
     if not all(bool(torch.isfinite(value).all()) for value in state.values()):
         raise GantkError(f"{path} holds weights that are not finite: train the head again.")
-    network.load_state_dict({key: value.float() for key, value in state.items()})
+    network.load_state_dict({key: value.float() for key, value in state.items()}, assign=True)
     return Head(info, network)
 
 
@@ -122,14 +119,17 @@ def layer_weights(layer_weight_L: Tensor, kind: str) -> Tensor:
 
 
 def _read_linear_gan(path: Path, generator: Generator | None) -> Head:
-    from gantk.checkpoints.stand_ins import Stored
+    from gantk.checkpoints.checkpoint import as_tensor
     from gantk.checkpoints.unpickle import read_pickle
 
-    value = read_pickle(path).value
+    container = read_pickle(path)
+    value = container.value
     if not isinstance(value, dict) or not {"arch", "param"} <= value.keys():
         raise GantkError(f"{path} is no head of LinearGAN: it has no 'arch' and 'param' in it.")
     arch = value["arch"]
-    state = {str(k): v.tensor() if isinstance(v, Stored) else torch.as_tensor(v) for k, v in value["param"].items()}
+    if not isinstance(value["param"], Mapping):
+        raise GantkError(f"{path} is no head of LinearGAN: its 'param' is no state dict.")
+    state = {str(key): as_tensor(container.source, str(key), part) for key, part in value["param"].items()}
     try:
         kind, classes = str(arch.get("type") or _kind_of(state)), int(arch["n_class"])
         channels, layers = tuple(map(int, arch["dims"])), tuple(map(int, arch["layers"]))
@@ -168,7 +168,7 @@ def _taps_by_channels(
     """LinearGAN numbers the maps it reads: every convolution of a StyleGAN2, the last of a resolution elsewhere."""
     for which in ("all", "last"):
         every = default_taps(generator, which)
-        if len(layers) == len(channels) and max(layers) < len(every):
+        if 0 < len(layers) == len(channels) and max(layers) < len(every):
             taps = tuple(every[index] for index in layers)
             if taps_of(generator, taps) == channels:
                 return taps
