@@ -26,6 +26,7 @@ from gantk.ghfeat.losses import load_perception, psnr, structural_similarity, st
 from gantk.ghfeat.metrics import r2
 from gantk.ghfeat.norm import Norm
 from gantk.ghfeat.settings import TrainSettings
+from gantk.ghfeat.train_run import _any
 from gantk.ghfeat.training import Training
 
 
@@ -56,6 +57,26 @@ def test_it_learns(tmp_path: Path) -> None:
     assert styles[-1] < 0.8 * first
     pixels = [row["pixel"] for row in made.curve if "pixel" in row]
     assert np.mean(pixels[-3:]) < np.mean(pixels[:3])
+
+
+def test_a_batch_has_an_image_of_every_source() -> None:
+    generator = tiny("stylegan2-skip")
+    config = encoder_config(generator, **SMALL)
+    with pytest.raises(GantkError, match="batch of 1 for each process is less than one image of each of 2 sources"):
+        Training(settings(batch=1), config, generator, [Renders(16, 0), Samples(generator, 16, 0)])
+
+
+def test_what_processes_tell_each_other_lies_on_the_device_of_their_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.distributed, "all_reduce", told.append)
+    monkeypatch.setattr(torch.distributed, "broadcast", lambda tensor, source: told.append(tensor))
+    made = training()
+    made.world, made.device = 2, torch.device("meta")
+    with pytest.raises(NotImplementedError):  # there is nothing to read on "meta"
+        made._mean_over_processes({"pixel": 1.0})
+    with pytest.raises((NotImplementedError, RuntimeError)):
+        _any(made, True)
+    assert [tensor.device.type for tensor in told] == ["meta", "meta"]
 
 
 def test_the_generator_stays_frozen_and_the_discriminator_learns() -> None:

@@ -169,6 +169,6 @@ def _any(training: Training, mine: bool) -> bool:
         return mine
     import torch.distributed as dist
 
-    answer = torch.tensor([mine])
+    answer = torch.tensor([mine], device=training.device)  # as NCCL takes it
     dist.broadcast(answer, 0)
     return bool(answer.item())

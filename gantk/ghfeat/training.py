@@ -63,6 +63,10 @@ class Training:
         if settings.batch % self.world:
             raise GantkError(f"a batch of {settings.batch} does not divide over {self.world} processes")
         self.share = settings.batch // self.world
+        if self.share < len(sources):
+            raise GantkError(
+                f"a batch of {self.share} for each process is less than one image of each of {len(sources)} sources"
+            )
         generator.requires_grad_(False).to(memory_format=torch.channels_last)
         if settings.precision != "float32" and generator.spec.half_precision:
             generator.set_precision(settings.precision)
@@ -235,7 +239,7 @@ class Training:
     def _mean_over_processes(self, terms: dict[str, float]) -> dict[str, float]:
         if self.world == 1:
             return terms
-        values = torch.tensor(list(terms.values()), dtype=torch.float64)
+        values = torch.tensor(list(terms.values()), dtype=torch.float64, device=self.device)  # as NCCL takes it
         dist.all_reduce(values)
         return dict(zip(terms, (values / self.world).tolist(), strict=True))
 
