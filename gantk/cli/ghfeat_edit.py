@@ -148,7 +148,7 @@ def edit(
     delta, about, scale = _direction(generator, direction, row, component, of_codes, layers, levels, force)
     low = -scale if start_distance is None else start_distance
     high = scale if end_distance is None else end_distance
-    distances = [round(low + (high - low) * k / (step - 1), 9) for k in range(step)]
+    distances = [round(low + (high - low) * k / (step - 1), 9) + 0.0 for k in range(step)]  # no -0.0
     judge = predictor_for(predictor, model, generator) if predictor or model.startswith("demo") else None
     arguments = {
         **shared, "direction": direction, "row": row, "component": component, "of": of_codes, "distances": distances,

@@ -220,7 +220,7 @@ def jacobian(
             find_leading(run, source, found, plan, leading)
         if shard_part.is_whole:
             finish(run)
-    done = f"{source.total} samples, {variable.dim} coordinates: {run.directory}"
+    done = f"{source.total} sample{'' if source.total == 1 else 's'}, {variable.dim} coordinates: {run.directory}"
     click.echo(done if shard_part.is_whole else f"Shard {shard_part}: {run.directory}")
 
 

@@ -140,7 +140,7 @@ def finish(run: Run, generator: Generator | None = None) -> None:
         styles = tuple(np.split(chosen, np.cumsum(widths)[:-1], 1))
         save_codes(run.path("codes.safetensors"), Codes(styles, rows, tuple(names[i] for i in kept),
                                                        probe_of(generator), meta))  # fmt: skip
-        run.output("codes.safetensors", "styles, for `gantk ghfeat edit` and the like")
+        run.output("codes.safetensors", "styles of every image, one array per layer")
     else:
         shape = (spec.num_layers, spec.wp_dim) if space == "wp" else (-1,)
         save_npy(run.path(f"{space}.npy"), chosen.reshape(len(chosen), *shape))

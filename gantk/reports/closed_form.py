@@ -20,9 +20,9 @@ ABOUT = {
     "ganspace": "The steps along which sampled codes vary most (GANSpace). Sliders end at two standard deviations.",
 }
 CURVES = {
-    "eigenvalues": ("Spectrum", "Eigenvalue of each direction: squared change of the styles of a unit step."),
-    "deviations": ("Standard deviations", "Of the sampled codes along each component."),
-    "explained": ("Explained variance", "Each component's share of the variance of the codes."),
+    "eigenvalues": ("Spectrum", "eigenvalue", "Squared change of the styles of a unit step along each direction."),
+    "deviations": ("Standard deviations", "deviation", "Of the sampled codes along each component."),
+    "explained": ("Explained variance", "share", "Each component's share of the variance of the codes."),
 }
 LONGEST = 128
 
@@ -30,11 +30,11 @@ LONGEST = 128
 def build(run: RunRecord) -> Page:
     results = run.results
     sections: list[Section] = [Prose(ABOUT.get(run.command, ""))]
-    for key, (title, caption) in CURVES.items():
+    for key, (title, name, caption) in CURVES.items():
         values = numbers(results.get(key))[:LONGEST]
         if len(values):
-            series = Series(title, np.arange(1, len(values) + 1), values)
-            sections.append(LinePlot([series], title, caption, "direction", title.lower(), markers=len(values) < 40))
+            series = Series(title, np.arange(len(values)), values)
+            sections.append(LinePlot([series], title, caption, "row", name, markers=len(values) < 40))
     for direction in records(results.get("directions")):
         sections += direction_sections(run, direction)
     files = [name for name in texts(results.get("files")) if run.path(name) is not None]

@@ -77,8 +77,8 @@ def _reconstruction(made: Mapping[str, Any]) -> list[Section]:
     mse, mean = read_number(made.get("mse")), read_number(made.get("mean_code_mse"))
     items: list[tuple[object, str, str]] = [(small(mse), "mean squared error", "of reconstructions, in [-1, 1]")]
     if mse and mean:
-        items.append((mean / mse, "times below the mean code", ""))
-    items.append((read_number(made.get("ssim")), "structural similarity", ""))
+        items.append((mean / mse, "times better than one code", "the mean code for every image"))
+    items.append((read_number(made.get("ssim")), "structural similarity", "1 is equal"))
     sections: list[Section] = [Headline(items)]
     recovery = {str(k).replace("_", " "): read_number(v) for k, v in mapping(made.get("recovery")).items()}
     found = {name: value for name, value in recovery.items() if value is not None}
@@ -146,7 +146,7 @@ def _verification(entries: list[Mapping[str, Any]]) -> list[Section]:
     columns: list[Column | str] = [
         "features",
         Column("accuracy"),
-        Column("+-", "Deviation over folds"),
+        Column("±", "Deviation over folds"),
         Column("area", "Under the ROC curve"),
     ]
     caption = (

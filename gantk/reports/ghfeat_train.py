@@ -75,7 +75,7 @@ def _headline(final: Any) -> Headline:
         (small(mse), "mean squared error", f"on {count:.0f} held-out images" if count else "")
     ]
     if mse and mean:
-        items.append((mean / mse, "times below the mean code", "whose picture is the same for every image"))
+        items.append((mean / mse, "times better than one code", "the mean code for every image"))
     items.append((read_number(final.get("ssim")), "structural similarity", "1 is equal"))
     distance = read_number(final.get("perceptual"))
     if distance is not None:

@@ -30,10 +30,10 @@ from gantk.reports.sections import (
 )
 
 FILES = {
-    "codes.safetensors": "styles, for `gantk ghfeat edit` and the like",
-    "wp.npy": "codes wp, for `gantk manipulate -i`",
-    "w.npy": "codes w, for `gantk manipulate -i`",
-    "z.npy": "codes z, for `gantk manipulate -i`",
+    "codes.safetensors": "styles of every image, one array per layer",
+    "wp.npy": "codes wp, for gantk manipulate -i",
+    "w.npy": "codes w, for gantk manipulate -i",
+    "z.npy": "codes z, for gantk manipulate -i",
 }
 
 

@@ -89,11 +89,12 @@ def _table(rows: list[Mapping[str, Any]]) -> list[Section]:
         values: list[CellValue] = [float(value) if np.isfinite(value) else None for value in number]
         cells.append([*values[:4], percent(row.get("of_full")), values[4], eps])
     columns = [
-        Column("shots", digits=0), Column("mIoU", METRIC), Column("+-", "Largest deviation of a repeat from the mean"),
+        Column("shots", digits=0), Column("mIoU", METRIC), Column("±", "Largest deviation of a repeat from the mean"),
         Column("mIoU, all pixels"), Column("of the full head"), Column("seconds", "To fit one head, choosing included",
         1), Column("shrinkage", "Chosen by leaving images out; one for each repeat"),
     ]  # fmt: skip
-    return [Table(columns, cells, "Scores")] if cells else []
+    caption = "± is the largest deviation of a repeat from the mean; shrinkage is chosen by leaving images out."
+    return [Table(columns, cells, "Scores", caption)] if cells else []
 
 
 def _left_out(run: RunRecord) -> list[Section]:

@@ -46,7 +46,7 @@ def build(run: RunRecord) -> Page:
         sections.append(LinePlot([series], "How they were found", caption, "step", "cross entropy", markers=False))
     sections += class_table(
         texts(results.get("class_names")), results.get("class_colours"), {"IoU": results.get("classes")}, "Classes",
-        f"{METRIC}. Empty: in no target.",
+        f"{METRIC}. Empty: neither wanted nor seen where something was wanted.",
     )  # fmt: skip
     sections.append(Facts(run.settings(), "Settings"))
     subtitle = "Images with a wanted label map" + (f", from `{run.subject}`" if run.subject else "")

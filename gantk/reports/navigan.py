@@ -151,7 +151,8 @@ def _spectrum(results: Mapping[str, Any]) -> list[Section]:
                 Column("residual", "|Hv - lambda v|: the eigenvalue is wrong by at most this", digits=6),
                 Column("% of the trace", digits=2),
             ]
-            sections.append(Table(columns, rows, "Eigenvalues"))
+            caption = "Every eigenvalue is known to its residual; the trace is what all directions together make."
+            sections.append(Table(columns, rows, "Eigenvalues", caption))
     history = [numbers(row) for row in results.get("history") or [] if len(numbers(row)) == 3]
     told = [row for row in history if np.isfinite(row[1])]
     if len(told) > 1:
@@ -218,7 +219,8 @@ def _overview(run: RunRecord, shown: list[Mapping[str, Any]]) -> Section:
         if mapped:
             row.append(read_number(entry.get("change")))
         rows.append(row)
-    return Table(columns, rows, "Directions", "Bright is where the picture changes. Each has its sliders below.")
+    legend = "Bright is where the picture changes. " if mapped else ""
+    return Table(columns, rows, "Directions", f"{legend}Each has its sliders below.")
 
 
 def _curves(results: Mapping[str, Any]) -> list[Section]:

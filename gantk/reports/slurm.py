@@ -188,7 +188,7 @@ def build(run: RunRecord) -> Page:
     names = [str(job.get("file")) for job in records(run.results.get("jobs"))]
     files = [name for name in [*names, "submit.sh", "settings.toml"] if run.path(name) is not None]
     if files:
-        sections.append(Links([Link(name, name) for name in files], "Files", "What was handed to the scheduler."))
+        sections.append(Links([Link(name, name) for name in files], "Files", "What is handed to the scheduler."))
     sections.append(Facts([("pipeline", chain), ("settings", run.arguments.get("config"))], "Settings"))
     subtitle = " → ".join(stage.name for stage in stages)
     return Page(f"Chain: {chain}", subtitle, sections, run.command_line, run.manifest, run.command)
