@@ -154,6 +154,11 @@ def test_svd_train_apply_export(found: Path, model: Path, tmp_path: Path, gantk_
     log = results(learnt, "train")["log"]
     directions = load(learnt / "directions.safetensors")
     assert [line["step"] for line in log] == [1, 2, 3, 4, 5, 6] and log[:4] == kept["log"]
+    whole = (learnt / "training.pt").read_bytes()
+    for damaged in (whole[:-99], b""):
+        (learnt / "training.pt").write_bytes(damaged)
+        code, _, err = gantk_command(*more)
+        assert code == 1 and "cannot be read" in err and "run with --overwrite" in err
 
     edits = tmp_path / "edits"
     words = [

@@ -100,6 +100,15 @@ def test_an_interrupted_solution_goes_on(
     assert not (tmp_path / "run" / "chunks" / "lse-train" / "lbfgs.npz").exists()
 
 
+@pytest.mark.parametrize("damaged", [b"", b"PK\x03\x04", b"nothing"])
+def test_a_damaged_state_of_the_solution_is_said(damaged: bytes, tmp_path: Path) -> None:
+    from gantk.lse.training import _read_descent
+
+    (tmp_path / "lbfgs.npz").write_bytes(damaged)
+    with pytest.raises(GantkError, match="damaged: run with --overwrite"):
+        _read_descent(tmp_path / "lbfgs.npz")
+
+
 @pytest.mark.parametrize("solver", ["ridge", "adam"])
 def test_other_solvers(solver: str, gantk_command: Gantk, tmp_path: Path) -> None:
     words = ["--num", 8, "--held-out", 4, "--size", 32, "--epochs", 4, "--epoch-images", 16, "--solver", solver]

@@ -260,6 +260,7 @@ def steps(trainer: Trainer, job: Job, run: Run | None) -> list[dict[str, Any]]:
 
     import torch
 
+    from gantk.errors import GantkError
     from gantk.files import write_atomic
     from gantk.runs import progress
 
@@ -267,7 +268,13 @@ def steps(trainer: Trainer, job: Job, run: Run | None) -> list[dict[str, Any]]:
     first, log = 0, []
     state = None
     if path.is_file() and not job.overwrite:
-        state = torch.load(path, map_location=trainer.device, weights_only=True)
+        try:
+            state = torch.load(path, map_location=trainer.device, weights_only=True)
+            state["mark"]
+        except Exception as error:  # torch.load raises what its parts raise
+            raise GantkError(
+                f"The state of training in {path} cannot be read ({error}): run with --overwrite."
+            ) from error
     if state is not None and state["mark"] == _mark(job):
         trainer.load(state)
         first, log = int(state["step"]), list(state["log"])

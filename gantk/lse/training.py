@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -213,12 +214,12 @@ def _read_descent(path: Path) -> Descent | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as kept:
             return Descent(
                 kept["x"], float(kept["value"]), kept["gradient"], tuple(kept["changes"]), tuple(kept["turns"]),
                 tuple(map(float, kept["values"])), tuple(map(int, kept["evaluations"])), bool(kept["converged"]),
             )  # fmt: skip
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
         raise GantkError(f"The state of the solution in {path} is damaged: run with --overwrite.") from error
 
 
