@@ -99,10 +99,11 @@ def command(
         )
     if steps == 0 and loaded is None:
         raise UsageError("Without an encoder there is nothing to do in 0 steps: give --steps, or an --encoder.")
+    class_1 = _label(label, generator)
     name = perception or ("demo" if model.startswith("demo") else "none")
     feature = load_perception(name, generator.device)
     weight = perceptual if perceptual is not None else VGG_WEIGHT if name == VGG else 0.1
-    plan = ProjectionPlan(chosen, steps, rate or (0.02 if loaded is not None else 0.1), weight, prior)
+    plan = ProjectionPlan(chosen, steps, rate if rate is not None else 0.02 if loaded else 0.1, weight, prior)
     given = open_images(images, generator.spec.resolution, fit, skip_unreadable)
     arguments = {
         "model": model, "images": list(images), "space": chosen, "steps": steps, "rate": plan.rate,
@@ -111,7 +112,7 @@ def command(
     }  # fmt: skip
     folder = output_dir or f"{model_stem(model)}_inversion"
     with Run.begin(folder, "invert", arguments, seed, generator.device, part, overwrite) as run:
-        run_invert(run, given, generator, plan, loaded, feature, batch_size, _label(label, generator), seed)
+        run_invert(run, given, generator, plan, loaded, feature, batch_size, class_1, seed)
         if part.is_whole:
             finish(run)
     if not part.is_whole:
