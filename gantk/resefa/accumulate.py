@@ -177,7 +177,7 @@ def read_accumulated(directory: Any) -> Accumulated:
     folder = Path(directory)
     path = folder / "resefa-jacobian.run.json"
     if not path.is_file():
-        raise GantkError(f"{folder} holds no run of `gantk resefa jacobian`: give its --output-dir.")
+        raise GantkError(f"The folder {folder} holds no run of `gantk resefa jacobian`: give its --output-dir.")
     manifest = load_json(path)
     if manifest.get("arguments", {}).get("leading") is not None:
         raise GantkError(f"{folder} was made with --leading and has its directions already: it keeps no Gram matrices.")
