@@ -21,10 +21,12 @@ METRIC = (
 
 
 def swatch(colour: object, name: str) -> Picture:
-    """A bar in a class's colour."""
+    """A bar in a class's colour, with an edge that shows on a page of the same colour."""
     parts = numbers(colour)
     rgb = parts.clip(0, 255) if parts.shape == (3,) else np.full(3, 128.0)
-    return Picture(np.full((12, 72, 3), rgb, np.uint8), f"The colour of {name}", lossless=True)
+    bar = np.full((12, 72, 3), 0.75 * rgb + 32, np.uint8)
+    bar[1:-1, 1:-1] = rgb
+    return Picture(bar, f"The colour of {name}", lossless=True)
 
 
 def class_table(
