@@ -70,7 +70,9 @@ def build_mix(run: RunRecord) -> Page:
             ]
             rows.append([run.picture(own, f"style {of}"), *made])
         columns = ["style", *names]
-        sections.append(Table(columns, rows, str(grid.get("title", "")), "Above, the contents as they are.", sortable=False))
+        sections.append(
+            Table(columns, rows, str(grid.get("title", "")), "Above, the contents as they are.", sortable=False)
+        )
     sections.append(Facts(run.settings(), "Settings"))
     subtitle = f"Codes of real images in the styles of `{run.subject}`, put together."
     return Page("Style mixing", subtitle, sections, run.command_line, run.manifest, run.command)
