@@ -173,6 +173,21 @@ def test_ridge_is_least_squares() -> None:
     np.testing.assert_allclose(np.concatenate([w, b[:, None]], 1), wanted, atol=1e-6)
 
 
+def test_ridge_does_not_mind_where_features_lie_when_few_pixels_are_labelled() -> None:
+    """Labelled pixels may differ from the rest in their mean; a constant added to all features changes nothing."""
+    random = np.random.default_rng(5)
+    x = random.standard_normal((400, 3))
+    label = (x[:, 0] > 1).astype(int)
+    known = (x[:, 1] > 0.5).astype(float)
+    y = np.eye(2)[label] * known[:, None]
+    fits = []
+    for shift in (0.0, 7.0):
+        z = x + shift
+        w_KD, b_K = ridge(Moments(z.T @ z, z.sum(0), z.T @ y, y.sum(0), len(z)), 1e-3)
+        fits.append(z @ w_KD.T + b_K)
+    np.testing.assert_allclose(fits[0], fits[1], atol=1e-8)
+
+
 def test_planted_labels_are_recovered() -> None:
     """Linear labels: the full head is nearly perfect, a few-shot one less so, and more shots help."""
     maps, label = planted(24, 0)

@@ -308,3 +308,12 @@ def test_what_directions_cannot_do_is_said(gantk_command: Call, world: Path, tmp
     for words, message in cases:
         code, _, err = gantk_command("resefa", "directions", tmp_path / "run", *words, "-o", tmp_path / "out")
         assert code == 2 and message in err, err
+
+
+def test_fresh_codes_are_of_the_runs_class() -> None:
+    from gantk.resefa.find import fresh_labels
+
+    generator = tiny("biggan-deep")
+    assert fresh_labels(generator, 3, 0, "1").tolist() == [1, 1, 1]
+    assert torch.equal(fresh_labels(generator, 5, 4, "labels.npy"), generator.sample_label(5, seed=4))
+    assert fresh_labels(tiny("stylegan2"), 2, 0, None) is None

@@ -203,10 +203,13 @@ def ridge(moments: Moments, strength: float) -> tuple[Array, Array]:
 
     `strength` is relative: the penalty is strength * mean(diag C) on every weight. Scores are shares, not logits.
     """
-    mean_D = moments.mean_D
     covariance_DD = moments.covariance_DD
-    share_K = moments.count_K / max(float(moments.count_K.sum()), 1.0)
-    cross_DK = moments.cross_DK / max(float(moments.count_K.sum()), 1.0) - np.outer(mean_D, share_K)
+    labelled = max(float(moments.count_K.sum()), 1.0)
+    share_K = moments.count_K / labelled
+    mean_D = (
+        moments.cross_DK.sum(1) / labelled
+    )  # of labelled pixels, as the products are; all pixels tell the covariance
+    cross_DK = moments.cross_DK / labelled - np.outer(mean_D, share_K)
     penalty = max(strength * float(np.diag(covariance_DD).mean()), 1e-12)
     covariance_DD[np.diag_indices_from(covariance_DD)] += penalty
     w_KD: Array = linalg.solve(covariance_DD, cross_DK, assume_a="pos").T

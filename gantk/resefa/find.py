@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gantk.codes import CodeSource
 from gantk.comparators.lowrank import low_rank_directions
 from gantk.comparators.strips import symmetric_steps
 from gantk.directions import Direction, save_direction
@@ -180,7 +181,7 @@ def held_out(generator: Generator, found: Accumulated, search: Search, regions: 
     truncation = parse_truncation(made["truncation"], generator.spec)
     with torch.inference_mode(False), torch.no_grad():
         z_ND = generator.sample_z(count, seed=search.seed)
-        label = generator.sample_label(count, seed=search.seed)
+        label = fresh_labels(generator, count, search.seed, made.get("label"))
         wp_NLD = generator.expand(generator.map(z_ND, label), truncation).contiguous()
         parts = [generator.synthesize(wp, noise=made["noise"]).cpu() for wp in wp_NLD.split(search.batch_size)]
     inside, ring = regions.sides(regions.masks(generator, wp_NLD))
@@ -191,6 +192,12 @@ def held_out(generator: Generator, found: Accumulated, search: Search, regions: 
         generator, truncation, z_ND, wp_NLD, torch.cat(parts), mask, ~mask & ~around,
         Output(int(made["size"])), label, made["noise"], search.batch_size,
     )  # fmt: skip
+
+
+def fresh_labels(generator: Generator, count: int, seed: int, given: str | None) -> torch.Tensor | None:
+    """Labels for fresh codes of a run with ``--label``: the same class; random ones where it read them from a file."""
+    label = "random" if given is not None and given.endswith(".npy") else given
+    return CodeSource(generator, count, seed, label=label).labels(0, count)
 
 
 def _measure(
