@@ -189,7 +189,8 @@ def _finding(region: Mapping[str, Any], levels: list[float]) -> str:
     name, second = region.get("name"), f"`{best}` {show_number(rest[best], 2)}"
     if own < rest[best]:
         text = f"**{name}**: at a change of {middle:g} inside, the most local of all methods: ROIR "
-        return f"{text}{show_number(own, 2)}; next {second}, random {show_number(at.get('random'), 2)}."
+        chance = "" if best == "random" else f", random {show_number(at.get('random'), 2)}"
+        return f"{text}{show_number(own, 2)}; next {second}{chance}."
     return (
         f"**{name}**: at a change of {middle:g} inside, {second} is more local than this run ({show_number(own, 2)})."
     )
