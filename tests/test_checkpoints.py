@@ -330,6 +330,20 @@ def test_unknown_names_offer_near_matches(monkeypatch, tmp_path):
         load.load_generator("demo")
 
 
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("demo", True),
+        ("demo-stylegan2", True),
+        ("demo-oracle", True),
+        ("demo/mine.pkl", False),
+        ("demo-mine.pkl", False),
+    ],
+)
+def test_only_a_bundled_networks_name_means_the_bundled_world(model: str, expected: bool) -> None:
+    assert names.is_bundled(model) is expected
+
+
 def test_golden_images_tell_networks_apart():
     checkpoint = foreign.small_checkpoint()
     checkpoint.state["synthesis.b16.torgb.bias"].zero_()

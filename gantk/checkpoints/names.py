@@ -41,6 +41,11 @@ def bundled() -> dict[str, Path | None]:
     return found
 
 
+def is_bundled(model: str) -> bool:
+    """Whether a user's MODEL is the name of a network that comes with gantk, all of which draw the bundled world."""
+    return ALIASES.get(model, model) in bundled()
+
+
 def locate(name: str) -> Path | Generator:
     """The file of a bundled or pulled network, or the network itself where it has no file.
 

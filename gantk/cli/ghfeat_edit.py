@@ -142,6 +142,7 @@ def edit(
             {**shared, "reference": list(reference), "box": box, "mask": mask, "way": way}, output_dir, overwrite,
         )  # fmt: skip
         return
+    from gantk.checkpoints.names import is_bundled
     from gantk.cli.originals import predictor_for
     from gantk.ghfeat.edits import global_edit
 
@@ -149,7 +150,7 @@ def edit(
     low = -scale if start_distance is None else start_distance
     high = scale if end_distance is None else end_distance
     distances = [round(low + (high - low) * k / (step - 1), 9) + 0.0 for k in range(step)]  # no -0.0
-    judge = predictor_for(predictor, model, generator) if predictor or model.startswith("demo") else None
+    judge = predictor_for(predictor, model, generator) if predictor or is_bundled(model) else None
     arguments = {
         **shared, "direction": direction, "row": row, "component": component, "of": of_codes, "distances": distances,
         "predictor": predictor,

@@ -70,6 +70,7 @@ def evaluate(
     Without images the bundled world is drawn, whose factors are known exactly. With them, --labels says what to
     regress, classify or locate, and --pairs what to tell apart.
     """
+    from gantk.checkpoints.names import is_bundled
     from gantk.cli.ghfeat_options import encoder_arguments, finish_page, folder_of, open_encoder, open_images
     from gantk.cli.options import load_model
     from gantk.cli.originals import predictor_for
@@ -91,7 +92,7 @@ def evaluate(
     if images:
         known = _read(labels, pairs, names)
     pixels = pixels.to(generator.device)
-    bundled = model.startswith("demo")
+    bundled = is_bundled(model)
     judge = predictor_for(predictor, model, generator) if predictor or bundled else None
     perception = load_perception("demo", generator.device) if bundled else None
     arguments = {

@@ -63,6 +63,7 @@ def extract(
     IMAGE is a file, a folder, a text file with one path per line, a .zip, .tfrecords, or render:I, scene I of the
     bundled world. Killed or interrupted, the same command continues where it stopped.
     """
+    from gantk.checkpoints.names import is_bundled
     from gantk.cli.ghfeat_options import encoder_arguments, folder_of, open_encoder, open_images
     from gantk.cli.options import load_model
     from gantk.ghfeat.extract import SHOWN, ExtractPlan
@@ -74,7 +75,7 @@ def extract(
     generator = load_model(model, device)
     loaded = open_encoder(model, encoder, generator, force)
     given = open_images(images, loaded.encoder.config.resolution, fit, skip_unreadable)
-    name = perception or ("demo" if model.startswith("demo") else "none")
+    name = perception or ("demo" if is_bundled(model) else "none")
     feature = load_perception(name, generator.device)
     plan = ExtractPlan(batch_size, chunk, None if save_images else SHOWN, reconstruct, refine, tiled, wp)
     arguments = {

@@ -222,9 +222,10 @@ def _painter(generator: Any, compiled: bool) -> Any:
 
 
 def _predictor(name: str | None, model: str, generator: Any) -> Any:
+    from gantk.checkpoints.names import is_bundled
     from gantk.predictors.load import load_predictor
 
-    if name is None and not model.startswith("demo"):
+    if name is None and not is_bundled(model):
         return None
     return load_predictor(name or "demo", generator.device)
 

@@ -73,6 +73,7 @@ def command(
     An encoder is used where there is one (--encoder none: never); the optimisation starts from its code, or from the
     nearest of 64 samples. Killed or interrupted, the same command continues where it stopped.
     """
+    from gantk.checkpoints.names import is_bundled
     from gantk.cli.ghfeat_options import encoder_arguments, open_encoder, open_images
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
@@ -100,7 +101,7 @@ def command(
     if steps == 0 and loaded is None:
         raise UsageError("Without an encoder there is nothing to do in 0 steps: give --steps, or an --encoder.")
     class_1 = _label(label, generator)
-    name = perception or ("demo" if model.startswith("demo") else "none")
+    name = perception or ("demo" if is_bundled(model) else "none")
     feature = load_perception(name, generator.device)
     weight = perceptual if perceptual is not None else VGG_WEIGHT if name == VGG else 0.1
     plan = ProjectionPlan(chosen, steps, rate if rate is not None else 0.02 if loaded else 0.1, weight, prior)

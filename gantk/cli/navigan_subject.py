@@ -232,10 +232,11 @@ def _generator(
 
 def metric_for(name: str | None, kind: str, size: int, model: str, device: Any, nearest: bool = False) -> Metric:
     """The metric that ``--metric`` names."""
+    from gantk.checkpoints.names import is_bundled
     from gantk.navigan.metrics import load_metric
 
     if name is None:
-        name = "demo" if model.startswith("demo") else "lpips-vgg"
+        name = "demo" if is_bundled(model) else "lpips-vgg"
     return load_metric(name, kind, size or None, device, nearest)
 
 

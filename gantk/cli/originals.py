@@ -50,10 +50,11 @@ def predictor_for(name: str | None, model: str, generator: Generator) -> Predict
     "scene" is HiGAN's name for Places365, "truth" the exact factors of demo-oracle. By default the oracle is judged by
     the truth, the other bundled models by the bundled predictor, and any other by Places365.
     """
+    from gantk.checkpoints.names import is_bundled
     from gantk.predictors.load import load_predictor
 
     if name is None:
-        name = "truth" if model == "demo-oracle" else "demo" if model.startswith("demo") else "places365"
+        name = "truth" if model == "demo-oracle" else "demo" if is_bundled(model) else "places365"
     if name == "truth":
         from gantk.demo.truth import ExactFactors
 

@@ -136,6 +136,7 @@ def jacobian(
     """
     from pathlib import Path
 
+    from gantk.checkpoints.names import is_bundled
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
     from gantk.codes import CodeSource, show_truncation, weights_checksum
@@ -169,7 +170,7 @@ def jacobian(
         output = compat_output(spec.resolution)
     output.check(spec.resolution)
     labels = _labels(segmenter, label_map, model, generator)
-    if not (regions or boxes or masks) and model.startswith("demo"):
+    if not (regions or boxes or masks) and is_bundled(model):
         from gantk.resefa.tables import WORLD
 
         regions = WORLD
@@ -253,6 +254,7 @@ def _labels(segmenter: str | None, label_map: str | None, model: str, generator:
     """Where classes come from: a label map, a segmenter that was named, or for bundled models the bundled one."""
     from pathlib import Path
 
+    from gantk.checkpoints.names import is_bundled
     from gantk.cli.originals import predictor_for
     from gantk.errors import UsageError
     from gantk.resefa.regions import Labels, read_label_map
@@ -261,7 +263,7 @@ def _labels(segmenter: str | None, label_map: str | None, model: str, generator:
         raise UsageError("--segmenter and --label-map both say where the classes are: give one of them.")
     if label_map is not None:
         return Labels(maps=read_label_map(Path(label_map), generator.spec.resolution))
-    if segmenter is None and not model.startswith("demo"):
+    if segmenter is None and not is_bundled(model):
         return None
     seer = predictor_for(segmenter, model, generator)
     if not seer.class_names:

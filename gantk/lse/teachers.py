@@ -120,10 +120,11 @@ def load_teacher(name: str | None, generator: Generator, model: str, classes: st
     Raises:
         UsageError: there is no default for this model, or no such set of classes.
     """
+    from gantk.checkpoints.names import is_bundled
     from gantk.predictors.load import load_predictor
 
     if name is None:
-        if not model.startswith("demo"):
+        if not is_bundled(model):
             raise UsageError(
                 "There is no teacher for this model: give --teacher module:callable that returns class logits "
                 "[N, K, H, W], a predictor's file, or a folder of label maps."
