@@ -42,7 +42,7 @@ RESCORED = max(4, SAMPLES // 125)
 WEIGHTS_LAYER = "32x32/conv1"
 SHARE = 0.8  # of a boundary's effect that its rows must hold
 REGION_ROWS = {"house": "5-9", "sky": "0-4", "tree": "2-6", "ground": "3-7"}
-TRUTHS = ("world", "higan", "resefa", "lse", "navigan", "ghfeat")
+TRUTHS = ("world", "families", "higan", "resefa", "lse", "navigan", "ghfeat")
 
 
 def gantk(*words: object) -> None:

@@ -85,7 +85,7 @@ def train(training: Training, run_dir: Path, compiled: bool, seconds: float, sav
     while training.images < total and time.monotonic() - began < seconds:
         if training.resolution() != resolution:
             resolution = training.resolution()
-            paint = painter(training.generator, resolution, compiled, training.autocast)
+            paint = painter(training.generator, training.readouts, resolution, compiled, training.autocast)
         assert paint is not None
         numbers = training.step(paint, resolution)
         now = time.monotonic()

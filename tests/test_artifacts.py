@@ -66,6 +66,7 @@ def test_hashes_of_all_bundled_weights_are_listed() -> None:
 
 @pytest.mark.slow
 def test_truth_of_higan_on_the_oracle(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     truth = module_at(ROOT / "scripts" / "truths" / "higan.py")
     monkeypatch.setattr(truth, "SOLVERS", ("ridge", "newton"))
     parser = argparse.ArgumentParser()

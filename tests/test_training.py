@@ -49,7 +49,9 @@ def tiny(scripts: SimpleNamespace, family: str) -> Any:
 
 
 def take(scripts: SimpleNamespace, training: Any, steps: int) -> list[dict[str, float]]:
-    paint = scripts.networks.painter(training.generator, training.resolution(), autocast=training.autocast)
+    paint = scripts.networks.painter(
+        training.generator, training.readouts, training.resolution(), autocast=training.autocast
+    )
     return [training.step(paint, training.resolution()) for _ in range(steps)]
 
 
@@ -105,6 +107,37 @@ def test_a_pupil_learns_from_its_guide(scripts: SimpleNamespace) -> None:
     rows = take(scripts, scripts.step.Training(settings, "cpu"), 60)
     first, last = (sum(row["guide"] for row in part) / len(part) for part in (rows[:5], rows[-5:]))
     assert last < 0.85 * first
+
+
+@pytest.mark.parametrize(("family", "own"), [("pggan", True), ("stylegan3", False), ("biggan", False)])
+def test_a_low_stage_is_shown_by_the_generators_own_torgb_or_by_a_readout(
+    family: str, own: bool, scripts: SimpleNamespace, tmp_path: Path
+) -> None:
+    settings = replace(tiny(scripts, family), stages=((4, 16), (8, 400)), guide_only=100)
+    training = scripts.step.Training(settings, "cpu")
+    before = {name: value.clone() for name, value in training.readouts.state_dict().items()}
+    assert (not before) is own
+    assert [row["guide"] > 0 for row in take(scripts, training, 2)] == [True, True]
+    for name, value in training.readouts.state_dict().items():
+        assert value.shape[:1] == (3,) and not torch.equal(value, before[name])
+    scripts.files.save(training, tmp_path / "training.pt")
+    again = scripts.step.Training(settings, "cpu")
+    scripts.files.load(again, tmp_path / "training.pt")
+    assert take(scripts, again, 2) == take(scripts, training, 2)
+    assert again.resolution() == training.resolution() == 8
+    assert take(scripts, again, 1) == take(scripts, training, 1)
+
+
+def test_an_averaged_stylegan3_gets_magnitudes_of_its_own(scripts: SimpleNamespace) -> None:
+    training = scripts.step.Training(tiny(scripts, "stylegan3"), "cpu")
+    take(scripts, training, 2)
+    average = training.average
+    average.get_parameter("synthesis.L0.weight").mul_(3)
+    scripts.files.settle(training)
+    wp = average.expand(average.map(average.sample_z(256, seed=training.settings.seed)))
+    magnitude = average.get_buffer("synthesis.L1.magnitude_ema").item()
+    average.update_magnitudes(wp, 0.0)
+    assert average.get_buffer("synthesis.L1.magnitude_ema").item() == pytest.approx(magnitude, rel=1e-5)
 
 
 def test_a_discriminator_without_classes_begins_one_with_classes(scripts: SimpleNamespace, tmp_path: Path) -> None:

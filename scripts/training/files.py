@@ -13,11 +13,12 @@ from PIL import Image
 from torch import Tensor
 
 from gantk.demo.renderer import render, sample_scene
-from training.networks import painter, standing_statistics
+from training.networks import painter, settle_magnitudes, standing_statistics
 from training.step import Training
 
-PARTS = ("generator", "average", "discriminator", "critic", "g_optimizer", "d_optimizer", "c_optimizer")
-OPTIONAL = ("critic", "c_optimizer")  # which trainings of before them lack
+OPTIMIZERS = ("g_optimizer", "d_optimizer", "c_optimizer")
+PARTS = ("generator", "average", "readouts", "discriminator", "critic", *OPTIMIZERS)
+OPTIONAL = ("readouts", "critic", "c_optimizer")  # which trainings of before them lack
 
 
 def save(training: Training, path: Path) -> None:
@@ -66,9 +67,12 @@ def begin_from(training: Training, generator: Path, discriminator: Path) -> None
 
 
 def settle(training: Training) -> None:
-    """Give the average what only evaluation needs: the statistics of its batch norms."""
+    """Give the average what only evaluation needs: statistics of its batch norms, or magnitudes of its layers."""
+    average, seed = training.average, training.settings.seed
     if training.settings.family == "biggan":
-        standing_statistics(training.average, training.settings.seed)
+        standing_statistics(average, seed)
+    if training.settings.family == "stylegan3":
+        settle_magnitudes(average, average.expand(average.map(average.sample_z(256, seed=seed))))
 
 
 def sheet(training: Training, path: Path, rows: int = 8, columns: int = 12) -> None:
@@ -79,7 +83,7 @@ def sheet(training: Training, path: Path, rows: int = 8, columns: int = 12) -> N
     label = torch.arange(rows * columns) % columns * training.settings.classes // columns  # one class per columns
     with torch.no_grad():
         w = average.map(z.to(training.device), label.to(training.device) if training.settings.classes else None)
-        fake = painter(average, resolution)(average.expand(w)).float().cpu()
+        fake = painter(average, training.readouts, resolution)(average.expand(w)).float().cpu()
     real = F.interpolate(render(*sample_scene(2 * columns, seed=99)).image_NCHW, size=resolution, mode="area")
     picture = Image.fromarray(tiles(torch.cat([fake, real]), columns))
     picture.resize([size * max(1, 96 // resolution) for size in picture.size], Image.Resampling.NEAREST).save(path)

@@ -44,20 +44,30 @@ def enter_silently(settings: Settings, generators: list[Generator], discriminato
         discriminator.get_parameter(f"b{resolution}.conv1.weight").data.zero_()
 
 
+def make_readouts(settings: Settings, generator: Generator) -> nn.ModuleDict:
+    """For each stage below the full resolution whose images the generator cannot show, a 1x1 ToRGB of its last map."""
+    last = {layer.resolution: layer for layer in generator.layers if layer.has_map}
+    below = [last[resolution] for resolution, _ in settings.stages[:-1]]
+    return nn.ModuleDict(
+        {str(layer.resolution): nn.Conv2d(layer.channels, 3, 1) for layer in below if not layer.is_rgb}
+    )
+
+
 def painter(
-    generator: Generator, resolution: int, compiled: bool = False, autocast: bool = False
+    generator: Generator, readouts: nn.ModuleDict, resolution: int, compiled: bool = False, autocast: bool = False
 ) -> Callable[[Tensor], Tensor]:
-    """wp -> image at the stage's resolution, float32; at a lower one what its ToRGB shows.
+    """wp -> image at the stage's resolution, float32; at a lower one what a ToRGB shows, its own or a readout.
 
     `autocast`: convolutions in bfloat16, for families that have no half precision of their own.
     """
-    tap = f"{resolution}x{resolution}/torgb"
+    tap = [layer.name for layer in generator.layers if layer.resolution == resolution and layer.has_map][-1]
+    readout = readouts[str(resolution)] if str(resolution) in readouts else nn.Identity()
 
     def paint(wp: Tensor) -> Tensor:
         with torch.autocast(wp.device.type, torch.bfloat16, enabled=autocast):
             if resolution == generator.spec.resolution:
                 return generator.synthesize(wp).float()
-            return generator.trace(wp, [tap], image=False)[1][tap].float()
+            return readout(generator.trace(wp, [tap], image=False)[1][tap]).float()
 
     return torch.compile(paint) if compiled else paint
 
@@ -72,6 +82,13 @@ def standing_statistics(generator: Generator, seed: int) -> None:
             z = generator.sample_z(STANDING_BATCH, seed=seed, start=start)
             generator.synthesize(generator.expand(generator.map(z, label)))
     generator.eval()
+
+
+def settle_magnitudes(generator: Generator, wp_NLD: Tensor) -> None:
+    """Measure StyleGAN3's magnitudes layer after layer: each depends on those before it."""
+    with torch.no_grad():
+        for _ in generator.layers:
+            generator.update_magnitudes(wp_NLD, 0.0)
 
 
 class FactorCritic(nn.Module):

@@ -16,7 +16,7 @@ from gantk.demo.oracle import CODE_DIM
 PUPIL = "demo-stylegan2-discriminator.safetensors"  # in gantk/demo/weights: what the small ones are judged by
 
 # The usual rate of 0.01 leaves a mapping as it was drawn in so short a training.
-QUICK_MAPPING = {"mapping_layers": 2, "mapping_lr": 0.5}
+QUICK_MAPPING = {"w_dim": 128, "mapping_layers": 3, "mapping_lr": 0.5}
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Settings:
         classes: equal parts of the time of day that a conditional generator is told.
         r1_gamma: (resolution, weight).
         generator_rate: learning rate of the generator where it is not `learning_rate`.
-        momentum: of the generator (Adam's first beta).
+        momentum: of the generator (Adam's first beta) beside a discriminator.
+        guide_rate: of the generator in the beginning, while only the guide teaches; it falls linearly to its usual one.
         decay_from: of all images; the rates then fall linearly to a tenth.
         ema_images: half-life of the average.
         reading_weight: of the factor critic's lessons; 0 for none.
@@ -54,6 +55,7 @@ class Settings:
     learning_rate: float = 0.002
     generator_rate: float | None = None
     momentum: float = 0.0
+    guide_rate: float = 0.012
     decay_from: float = 0.82
     r1_gamma: tuple[tuple[int, float], ...] = ((16, 0.1), (32, 0.2), (64, 0.06))
     r1_every: int = 16
@@ -73,36 +75,34 @@ def _stylegan2() -> Settings:
 def _pupil(family: str, generator: dict[str, Any], **more: Any) -> Settings:
     """What the generators of 32 x 32 pixels have in common."""
     base = Settings(
-        family=family, generator={"z_dim": CODE_DIM, **generator}, batch=16, stages=((32, 36_000),), mixing=0.0,
-        ema_images=3_000.0, reading_weight=0.0, guide_only=14_000, guide_weight=5.0, decay_from=0.8,
-        momentum=0.5,
+        family=family, generator={"z_dim": CODE_DIM, **generator}, stages=((8, 50_000), (16, 100_000), (32, 210_000)),
+        mixing=0.0, ema_images=5_000.0, reading_weight=0.0, guide_only=150_000, guide_weight=5.0, decay_from=0.9,
+        momentum=0.5, half_generator=False, half_discriminator=False,
     )  # fmt: skip
     return replace(base, **more)
 
 
 def _stylegan3() -> Settings:
     plan = {
-        "num_layers": 5, "num_critical": 1, "first_stopband": 2**1.6, "last_stopband_rel": 2**0.1, "margin": 3,
-        "filter_size": 4, "channel_base": 512, "channel_max": 80, "conv_clamp": None,
+        "num_layers": 5, "num_critical": 1, "first_cutoff": 4, "first_stopband": 2**2.6, "last_stopband_rel": 2**0.1,
+        "margin": 2, "filter_size": 4, "channel_base": 640, "channel_max": 80, "conv_clamp": None,
     }  # fmt: skip
-    more = {"generator_rate": 0.0025, "half_generator": False}
-    return _pupil("stylegan3", {"w_dim": 64, **QUICK_MAPPING, **plan}, **more)
+    stages = ((16, 60_000), (32, 180_000))
+    return _pupil("stylegan3", {**QUICK_MAPPING, **plan}, stages=stages, guide_only=140_000, generator_rate=0.0025)
 
 
 def _biggan() -> Settings:
     blocks = {"channels": (96, 96, 96, 96, 64, 64, 48), "up": (False, True) * 3, "hidden": (32,) * 6, "deep": True}
-    return _pupil(
-        "biggan", {"label_dim": 3, "embed_dim": 8, "attention": (3,), **blocks}, classes=3, generator_rate=0.001
-    )
+    network = {"label_dim": 3, "embed_dim": 8, "attention": (3,), **blocks}
+    return _pupil("biggan", network, classes=3, generator_rate=0.001, guide_rate=0.004)
 
 
 def _pggan() -> Settings:
-    return _pupil("pggan", {"channels": (96, 96, 64, 48)}, stages=((8, 5_000), (16, 12_000), (32, 36_000)))
+    return _pupil("pggan", {"channels": (192, 128, 64, 40)})
 
 
 def _stylegan() -> Settings:
-    widths = {"channels": (96, 96, 64, 48), "w_dim": 64, "mapping_width": 64, **QUICK_MAPPING}
-    return _pupil("stylegan", widths, stages=((8, 5_000), (16, 12_000), (32, 36_000)))
+    return _pupil("stylegan", {"channels": (128, 96, 64, 40), "mapping_width": 128, **QUICK_MAPPING})
 
 
 FAMILIES: dict[str, Callable[[], Settings]] = {

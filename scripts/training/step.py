@@ -10,11 +10,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.demo.renderer import FACTORS
-from training.networks import FactorCritic, enter_silently, make_discriminator, make_generator
+from training.networks import (
+    FactorCritic,
+    enter_silently,
+    make_discriminator,
+    make_generator,
+    make_readouts,
+    settle_magnitudes,
+)
 from training.settings import Settings
 from training.world import Real, guide, real_batch, shrink
 
 CRITIC_RATE = 0.25  # of the discriminator's
+GUIDE_MOMENTUM = 0.9
 MAGNITUDES_EVERY, MAGNITUDES_IMAGES = 16, 4_000  # StyleGAN3's running magnitudes: steps between, and half-life
 
 
@@ -31,8 +39,9 @@ class Training:
         self.average.load_state_dict(self.generator.state_dict())
         self.discriminator = make_discriminator(settings)
         self.critic = FactorCritic(settings.discriminator_channels[0], len(FACTORS))
+        self.readouts = make_readouts(settings, self.generator)
         enter_silently(settings, [self.generator, self.average], self.discriminator)
-        for net in (self.generator, self.average, self.discriminator, self.critic):
+        for net in (self.generator, self.average, self.discriminator, self.critic, self.readouts):
             net.to(self.device, memory_format=torch.channels_last)
         self.autocast = settings.half_generator and not self.generator.spec.half_precision
         if settings.half_generator and not self.autocast:
@@ -45,24 +54,18 @@ class Training:
             "d": settings.learning_rate * self.lazy,
             "c": settings.learning_rate * self.lazy * CRITIC_RATE,
         }
-        self.g_optimizer = self._adam(self.generator, "g", (settings.momentum, 0.99))
+        painting = nn.ModuleList([self.generator, self.readouts])
+        self.g_optimizer = self._adam(painting, "g", (settings.momentum, 0.99))
         self.d_optimizer = self._adam(self.discriminator, "d", (0.0, 0.99**self.lazy))
         self.c_optimizer = self._adam(self.critic, "c", (0.0, 0.99**self.lazy))
-        self.first_magnitudes()
+        if hasattr(self.generator, "update_magnitudes"):
+            _, _, wp = self.codes(8, torch.Generator().manual_seed(settings.seed))
+            settle_magnitudes(self.generator, wp)
         self.images = 0
         self.log: list[dict[str, float]] = []
 
     def _adam(self, net: nn.Module, name: str, betas: tuple[float, float]) -> torch.optim.Adam:
         return torch.optim.Adam(net.parameters(), self.bases[name], betas=betas)
-
-    def first_magnitudes(self) -> None:
-        """Measure StyleGAN3's magnitudes layer after layer: each depends on those before it."""
-        if hasattr(self.generator, "update_magnitudes"):
-            with torch.no_grad():
-                _, _, wp = self.codes(8, torch.Generator().manual_seed(self.settings.seed))
-            for _ in self.generator.layers:
-                self.generator.update_magnitudes(wp, 0.0)
-            self.average.load_state_dict(self.generator.state_dict())
 
     def resolution(self) -> int:
         for resolution, end in self.settings.stages:
@@ -90,14 +93,14 @@ class Training:
             drawn = guide(z[0], label, self.generator.spec.normalizes_z, s.stages[-1][0], s.classes)
             difference = fake.detach() - shrink(drawn, resolution)
             numbers["guide"] = difference.abs().mean().item()
-            gradient += difference.sign() * (weight / difference.numel())
+            # Of |d| + d^2: squares move what is far off, absolute values make edges sharp.
+            gradient += (difference.sign() + 2 * difference) * (weight / difference.numel())
         if self.images >= s.guide_only:
             gradient += self.judge_both(fake, label, resolution, numbers)
         fake.backward(gradient)
         self.average_gradients()
-        rate = self.rate()
-        for name, optimizer in (("g", self.g_optimizer), ("d", self.d_optimizer), ("c", self.c_optimizer)):
-            optimizer.param_groups[0]["lr"] = rate * self.bases[name]
+        self.set_rates()
+        for optimizer in (self.g_optimizer, self.d_optimizer, self.c_optimizer):
             optimizer.step()
         self.images += s.batch
         self.follow(wp.detach())
@@ -162,7 +165,7 @@ class Training:
         """The mean over processes of every gradient, so that all of them take the same step."""
         if self.world == 1:
             return
-        nets = (self.generator, self.discriminator, self.critic)
+        nets = (self.generator, self.readouts, self.discriminator, self.critic)
         gradients = [p.grad for net in nets for p in net.parameters() if p.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
@@ -175,8 +178,16 @@ class Training:
         """How far between `begin` (a share of all images) and the end, in [0, 1]."""
         return min(max((self.images / self.settings.stages[-1][1] - begin) / (1 - begin), 0.0), 1.0)
 
-    def rate(self) -> float:
-        return 1 - 0.9 * self.progress(self.settings.decay_from)
+    def set_rates(self) -> None:
+        s = self.settings
+        rate = 1 - 0.9 * self.progress(s.decay_from)
+        for name, optimizer in (("g", self.g_optimizer), ("d", self.d_optimizer), ("c", self.c_optimizer)):
+            optimizer.param_groups[0]["lr"] = rate * self.bases[name]
+        momentum, group = s.momentum, self.g_optimizer.param_groups[0]
+        if self.images < s.guide_only:  # plain regression, which bears large steps
+            momentum = GUIDE_MOMENTUM
+            group["lr"] = s.guide_rate + (self.bases["g"] - s.guide_rate) * self.images / s.guide_only
+        group["betas"] = (momentum, 0.99)
 
     def guide_weight(self) -> float:
         s = self.settings
@@ -202,6 +213,3 @@ class Training:
         with torch.no_grad():
             for target, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
                 target.lerp_(value, 1 - beta)
-            for name, target in self.average.named_buffers():
-                if name.endswith("magnitude_ema"):
-                    target.copy_(self.generator.get_buffer(name))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from truths._tables import table
 
 from gantk.demo.renderer import FACTOR_NAMES, FACTORS, render, sample_scene
 
@@ -207,7 +208,7 @@ def _bars(result: dict[str, Any]) -> str:
         f"{result['parameters']:,} parameters. Reconstructions of held-out renders: MSE {r['mse']:.4f} (mean code "
         f"{r['mean_code_mse']:.4f}), {r['psnr']:.1f} dB, SSIM {r['ssim']:.3f}, feature distance {r['perceptual']:.3f}."
     )
-    return f"{_table(['', 'bar', 'measured', ''], rows)}\n\n{text}"
+    return f"{table(['', 'bar', 'measured', ''], rows)}\n\n{text}"
 
 
 def _verdict(passed: bool) -> str:
@@ -222,7 +223,7 @@ def _kept(r: dict[str, Any]) -> str:
     ]  # fmt: skip
     head = ["factor", "group", "reconstruction against original", "reconstruction against truth",
             "original against truth"]  # fmt: skip
-    return f"*What reconstructions keep*, R2 of what the predictor reads.\n\n{_table(head, rows)}"
+    return f"*What reconstructions keep*, R2 of what the predictor reads.\n\n{table(head, rows)}"
 
 
 def _probes(found: dict[str, Any]) -> str:
@@ -236,7 +237,7 @@ def _probes(found: dict[str, Any]) -> str:
         "*What each level knows*: R2 of every factor from the codes of one level alone, cross-validated; below them "
         f"all levels, and the baselines. Each group is read best from: {best}."
     )
-    return f"{text}\n\n{_table(['features', *table['columns']], rows)}"
+    return f"{text}\n\n{table(['features', *table['columns']], rows)}"
 
 
 def _others(found: dict[str, Any]) -> str:
@@ -259,7 +260,7 @@ def _others(found: dict[str, Any]) -> str:
         "*Classes, points, and whether two scenes show the same house* at another time and season. The vote of the "
         f"levels is right in {vote['accuracy']:.3f} of the pairs."
     )
-    return f"{text}\n\n{_table(head, rows)}"
+    return f"{text}\n\n{table(head, rows)}"
 
 
 def _styles(errors: Sequence[float]) -> str:
@@ -282,7 +283,7 @@ def _local(entries: Sequence[dict[str, Any]]) -> str:
         for e in entries
     ]
     head = ["exchanged at", "change inside", "outside", "beyond its reach", "share of the image in reach"]
-    return f"*Local edits*: mean absolute change of pixels in [-1, 1].\n\n{_table(head, rows)}"
+    return f"*Local edits*: mean absolute change of pixels in [-1, 1].\n\n{table(head, rows)}"
 
 
 def _refined(result: dict[str, Any]) -> str:
@@ -294,7 +295,3 @@ def _refined(result: dict[str, Any]) -> str:
         f"from an MSE of {o['start_mse']:.4f} to {o['mse']:.4f}, and half of the factors are then within {median:.3f} "
         "of their range of the truth."
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))

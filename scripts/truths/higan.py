@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from truths._tables import table
 
+from gantk.checkpoints.load import load_generator
 from gantk.demo.oracle import oracle_generator, row_of_factor
 from gantk.demo.renderer import FACTOR_NAMES
 from gantk.demo.tour_figures import GROUPS, centre, group_of
@@ -46,10 +48,15 @@ def gantk(*words: object) -> None:
         cli.main(args=[str(word) for word in words], prog_name="gantk", standalone_mode=False)
 
 
+def classes(model: str) -> list[str]:
+    """The option by which a conditional generator draws every class."""
+    return ["--label", "random"] if load_generator(model).spec.label_required else []
+
+
 def scored(folder: Path, model: str, predictor: str, num: int, seed: int) -> Codes:
     """Codes and their scores, by gantk synthesize."""
     words = ["--num", num, "--seed", seed, "--predictor", predictor, "--latents", "w", "--preview", 0]
-    gantk("synthesize", model, *words, "--predict", "--batch-size", 32, "-o", folder)
+    gantk("synthesize", model, *words, *classes(model), "--predict", "--batch-size", 32, "-o", folder)
     return load_npy(folder / "w.npy"), load_npy(folder / "attribute.npy")
 
 
@@ -114,7 +121,7 @@ def effect(
             words += ["--score", f"{name.replace(':', '_')}={name.partition(':')[2]}"]
     files = [folder / f"{name.replace(':', '_')}.safetensors" for name in names]
     words += ["--distance", f"{distance:.4g}", "--batch-size", 16, *(["--layerwise"] if layers else [])]
-    gantk("rescore", model, *files, *words, "-o", folder / "rescore")
+    gantk("rescore", model, *files, *words, *classes(model), "-o", folder / "rescore")
     base = load_npy(folder / "rescore" / "rescore_attribute.npy")
     sums = load_npy(folder / "rescore" / "rescore_effect.npy")[0]  # [3, B, P, F]
     own = [FACTOR_NAMES.index(name.rpartition(":")[2]) for name in names]
@@ -256,7 +263,7 @@ def _solvers(result: dict[str, Any]) -> str:
         "*Solvers.* Cosine with the true direction: mean, and the worst factor in brackets. The default is bold; "
         "selectivity is the median over factors; seconds are of all factors of all sets, resampled splits included."
     )
-    return f"{text}\n\n{_table(head, rows)}"
+    return f"{text}\n\n{table(head, rows)}"
 
 
 def _oracle(result: dict[str, Any]) -> str:
@@ -278,7 +285,7 @@ def _oracle(result: dict[str, Any]) -> str:
         f"*demo-oracle*, with `{solver}`. Layer-wise rescoring finds the true row of {part['rows_right']} of "
         f"{len(FACTOR_NAMES)} factors. {_ranked(ranking)}"
     )
-    return f"{text}\n\n{_table(head, rows)}"
+    return f"{text}\n\n{table(head, rows)}"
 
 
 def _demo(result: dict[str, Any]) -> str:
@@ -306,7 +313,7 @@ def _demo(result: dict[str, Any]) -> str:
         f"weighted by the change there; 0 is the coarsest): {groups}: {verdict}, layout before objects before "
         f"attributes. {_ranked(part['ranking'])}"
     )
-    return f"{text}\n\n{_table(head, rows)}"
+    return f"{text}\n\n{table(head, rows)}"
 
 
 def _ranked(ranking: Mapping[str, float]) -> str:
@@ -331,7 +338,7 @@ def _matrix(values: Sequence[Sequence[float]]) -> str:
     for i, name in enumerate(FACTOR_NAMES):
         cells = [f"**{value:.2f}**" if i == j else f"{value:.2f}" for j, value in enumerate(values[i])]
         rows.append([name, *cells])
-    return _table(["", *FACTOR_NAMES], rows)
+    return table(["", *FACTOR_NAMES], rows)
 
 
 def _mean(values: Mapping[str, float]) -> str:
@@ -340,7 +347,3 @@ def _mean(values: Mapping[str, float]) -> str:
 
 def _mean_min(values: Mapping[str, float]) -> str:
     return f"{np.mean(list(values.values())):.4f} ({min(values.values()):.3f})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))

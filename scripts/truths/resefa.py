@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from truths._tables import table
 
 from gantk.checkpoints.load import load_generator
 from gantk.codes import CodeSource
@@ -261,14 +262,14 @@ def show(result: dict[str, Any]) -> str:
             + "; ".join(f"{', '.join(found)} on {region}" for region, found in better.items())
             + "."
         )
-        texts.append(f"*{title}.* ROIR at a change of {LEVEL} inside. {verdict}\n\n{_table(head, rows)}")
+        texts.append(f"*{title}.* ROIR at a change of {LEVEL} inside. {verdict}\n\n{table(head, rows)}")
         rows = []
         for region, entry in result[part].items():
             for row, lead in enumerate(entry["leading"]):
                 moves = ", ".join(f"{name} {value:+.2f}" for name, value in lead["moves"])
                 rows.append([region if row == 0 else "", str(row), _show(lead["distance"]), _show(lead["roir"]), moves])
         text = "What the first directions move: the factors that change most between both ends, in standard deviations."
-        texts.append(f"{text}\n\n{_table(['region', 'direction', 'distance', 'ROIR', 'moves'], rows)}")
+        texts.append(f"{text}\n\n{table(['region', 'direction', 'distance', 'ROIR', 'moves'], rows)}")
     return "\n\n".join(texts)
 
 
@@ -280,7 +281,3 @@ def _rows(rows: list[int]) -> str:
 
 def _show(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))

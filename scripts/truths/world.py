@@ -21,6 +21,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from truths._tables import table
 
 from gantk.demo.renderer import CLASSES, FACTOR_NAMES, FACTORS, render, sample_scene
 from gantk.predictors.demo import DemoPredictor
@@ -216,7 +217,7 @@ def show(result: dict[str, Any]) -> str:
                 g["frechet_pass"],
             ),
         ]
-    parts = [_table(("", "bar", "measured", ""), [(*bar[:3], "pass" if bar[3] else "FAIL") for bar in bars])]
+    parts = [table(("", "bar", "measured", ""), [(*bar[:3], "pass" if bar[3] else "FAIL") for bar in bars])]
     if g:
         f = g["frechet"]
         parts.append(
@@ -236,8 +237,4 @@ def show(result: dict[str, Any]) -> str:
 
 def _columns(what: str, names: Sequence[str], columns: list[tuple[str, dict[str, float]]]) -> str:
     rows = [(name, *(f"{values[name]:.4f}" if name in values else "" for _, values in columns)) for name in names]
-    return _table((what, *(title for title, _ in columns)), rows)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+    return table((what, *(title for title, _ in columns)), rows)
