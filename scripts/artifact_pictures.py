@@ -1,4 +1,4 @@
-"""The pictures of docs/images: samples beside renders, and what the shipped boundaries do."""
+"""The pictures of docs/images: samples beside renders, every family's samples, and what the shipped boundaries do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 SHOWN = ("time_of_day", "season", "material", "window_light", "horizon", "house_size", "trees", "clouds")
 STEPS_SHOWN, TILE, GAP = 7, 96, 3
 SHEET_COLUMNS, SHEET_ROWS = 8, 12
+FAMILY_COLUMNS = 12
 
 
 def sheet(model: str, seed: int) -> Any:
@@ -32,6 +33,32 @@ def sheet(model: str, seed: int) -> Any:
         for place, picture in enumerate(pictures):
             row, column = divmod(place, SHEET_COLUMNS)
             canvas.paste(pillow(picture), (left + column * (size + GAP), head + row * (size + GAP)))
+    return canvas
+
+
+def families(seed: int) -> Any:
+    """The first samples of every bundled generator that was trained, none left out: a row each."""
+    import torch
+    from PIL import Image
+
+    from gantk import load_generator
+    from gantk.checkpoints.names import bundled
+    from gantk.images import to_uint8
+
+    names = [name for name, path in bundled().items() if path is not None]
+    margin, tile = 168, 64
+    width, height = margin + FAMILY_COLUMNS * (tile + GAP) - GAP, len(names) * (tile + GAP) - GAP
+    canvas, draw, font = paper(width, height, 17)
+    for row, name in enumerate(names):
+        generator, top = load_generator(name), row * (tile + GAP)
+        draw.text((margin - 14, top + tile / 2), name, fill=(60, 66, 70), font=font, anchor="rm")
+        with torch.inference_mode():
+            label = generator.sample_label(FAMILY_COLUMNS, seed=seed)
+            w_ND = generator.map(generator.sample_z(FAMILY_COLUMNS, seed=seed), label)
+            pictures = to_uint8(generator.synthesize(generator.expand(w_ND)))
+        for column, picture in enumerate(pictures):
+            shown = pillow(picture).resize((tile, tile), Image.Resampling.LANCZOS)
+            canvas.paste(shown, (margin + column * (tile + GAP), top))
     return canvas
 
 

@@ -10,7 +10,7 @@ sums        gantk/demo/weights/SHA256SUMS
 boundaries  boundaries/demo/: a boundary of the bundled generator for each factor, with its rows of wp and a card
 weights     directions/demo/: weight directions of one of its convolutions, with a card
 regions     directions/demo/: what changes one region of its images, with cards
-images      docs/images/: samples beside renders, and what the boundaries do
+images      docs/images/: samples beside renders, every family's samples, and what the boundaries do
 truth       docs/truth.md: the tables of scripts/truth.py
 parity      docs/parity.md: the reference checkpoints, where they lie beside the checkout (else left as it is)
 
@@ -304,11 +304,12 @@ def region_card(name: str, rows: str, results: dict[str, Any], lines: Sequence[s
 
 
 def images() -> None:
-    """docs/images/samples.png and docs/images/edits.png."""
-    from artifact_pictures import edits, sheet
+    """docs/images/samples.png, docs/images/families.png and docs/images/edits.png."""
+    from artifact_pictures import edits, families, sheet
 
     IMAGES.mkdir(parents=True, exist_ok=True)
     sheet(MODEL, SEED).save(IMAGES / "samples.png", optimize=True)
+    families(SEED).save(IMAGES / "families.png", optimize=True)
     edits(MODEL, SEED).save(IMAGES / "edits.png", optimize=True)
 
 
