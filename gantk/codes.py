@@ -88,6 +88,11 @@ class CodeSource:
         if not num or num < 1:
             raise UsageError("There is nothing to draw: give --num with the number of samples, or codes in a file.")
         self.total = num
+        if label is None and generator.spec.label_required and self.first_space == "z":
+            raise UsageError(
+                f"A {generator.spec.family} draws a class: give --label with one of 0 to "
+                f"{generator.spec.label_dim - 1}, random, or an .npy of one for each sample."
+            )
         self._label_text, self._labels = label, self._read_labels(label)
 
     @property

@@ -27,6 +27,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     """
     from pathlib import Path
 
+    from gantk.checkpoints.load import load_generator
     from gantk.demo.itinerary import STEPS
     from gantk.demo.tour import Tour, take
     from gantk.runs import Run
@@ -35,17 +36,31 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     again = ["--overwrite"] if overwrite else []
 
     def call(words: Sequence[str]) -> None:
-        call_command([*words, *(again if words[0] != "train-boundary" else [])])
+        label = ["--label", "random"] if model in words and conditional and _has_option(words, "--label") else []
+        call_command([*words, *label, *(again if words[0] != "train-boundary" else [])])
 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
+    conditional = load_generator(model).spec.label_required
     arguments = {"model": model, "predictor": predictor, "full": full, "seed": seed}
     with Run.begin(directory, "demo", arguments, seed, overwrite=overwrite) as run:
         tour = Tour(directory, model, predictor, full, seed, call, say)
         take(tour, STEPS, run)
         finish(run)
     click.echo(f"Open {directory / 'index.html'}")
+
+
+def _has_option(words: Sequence[str], option: str) -> bool:
+    """Whether the command that `words` begin with has an option of this name."""
+    from gantk.cli.main import cli
+
+    command: click.Command | None = cli
+    for word in words:
+        if not isinstance(command, click.Group):
+            break
+        command = command.get_command(click.Context(command), word)
+    return command is not None and any(option in parameter.opts for parameter in command.params)
 
 
 def finish(run: object) -> None:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from gantk.cli.ghfeat_options import encoder_options
-from gantk.cli.options import batch_size_option, device_option, examples, model_argument, run_options, seed_option
+from gantk.cli.options import (
+    batch_size_option,
+    device_option,
+    examples,
+    label_option,
+    model_argument,
+    run_options,
+    seed_option,
+)
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gantk.generators.base import Generator
     from gantk.runs import Run
 
 
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option("--perceptual", type=float, default=None, help="Its weight; default: 0.1, of vgg16 5e-5.")
 @click.option("--prior", type=float, default=1e-3, show_default=True, help="Weight that keeps codes near the mean.")
-@click.option("--label", metavar="CLASS", default=None, help="Of a conditional network: a class by number.")
+@label_option("a class (number or ImageNet name).")
 @encoder_options
 @device_option()
 @batch_size_option(8)
@@ -73,11 +78,14 @@ def command(
     An encoder is used where there is one (--encoder none: never); the optimisation starts from its code, or from the
     nearest of 64 samples. Killed or interrupted, the same command continues where it stopped.
     """
+    import torch
+
     from gantk.checkpoints.names import is_bundled
     from gantk.cli.ghfeat_options import encoder_arguments, open_encoder, open_images
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
     from gantk.errors import UsageError
+    from gantk.generators.imagenet import parse_label
     from gantk.ghfeat.invert import default_space
     from gantk.ghfeat.invert import invert as run_invert
     from gantk.ghfeat.losses import VGG, VGG_WEIGHT, load_perception
@@ -100,7 +108,7 @@ def command(
         )
     if steps == 0 and loaded is None:
         raise UsageError("Without an encoder there is nothing to do in 0 steps: give --steps, or an --encoder.")
-    class_1 = _label(label, generator)
+    class_1 = None if label is None else torch.tensor([parse_label(label, generator.spec)])
     name = perception or ("demo" if is_bundled(model) else "none")
     feature = load_perception(name, generator.device)
     weight = perceptual if perceptual is not None else VGG_WEIGHT if name == VGG else 0.1
@@ -128,19 +136,3 @@ def finish(run: Run) -> None:
     finish_codes(run)
     means = run.results["means"]
     finish_page(run, f"{len(run.results['kept'])} images inverted, mean squared error {means['mse']:.4f}")
-
-
-def _label(text: str | None, generator: Generator) -> Tensor | None:
-    """The class as int64 [1], None where a network takes none."""
-    import torch
-
-    from gantk.errors import UsageError
-
-    classes = generator.spec.label_dim
-    if text is None:
-        return None
-    if not classes:
-        raise UsageError("This network is not conditional: leave --label out.")
-    if not text.isdecimal() or int(text) >= classes:
-        raise UsageError(f"The class {text!r} is no number from 0 to {classes - 1}.")
-    return torch.tensor([int(text)])

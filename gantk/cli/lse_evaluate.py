@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.lse_train import CLASSES_HELP, TEACHER_HELP
-from gantk.cli.options import examples, generator_options, model_argument, run_options, truncation_option
+from gantk.cli.lse_train import CLASS_HELP, CLASSES_HELP, TEACHER_HELP
+from gantk.cli.options import examples, generator_options, label_option, model_argument, run_options, truncation_option
 
 if TYPE_CHECKING:
     from gantk.lse.evaluation import Subject
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--start", type=click.IntRange(0), default=1_000_000, show_default=True, help="The first one's number.")
 @click.option("--size", type=click.IntRange(2), default=None, help="Side of the labels; default: the first head's.")
 @click.option("--mixed", is_flag=True, help="An independent z for every row of wp.")
-@click.option("--label", type=int, default=None, help="Class of a conditional network; default: a seeded one each.")
+@label_option(CLASS_HELP)
 @click.option("--force", is_flag=True, help="Take heads of another generator with the same maps.")
 @truncation_option()
 @generator_options(16)
@@ -66,6 +66,7 @@ def prepare(options: dict[str, Any]) -> tuple[list[Subject], list[str]]:
     from gantk.cli.options import load_model
     from gantk.codes import weights_checksum
     from gantk.errors import UsageError
+    from gantk.generators.imagenet import one_class
     from gantk.latents import parse_truncation
     from gantk.lse.codes import CodeStream
     from gantk.lse.evaluation import Subject, find_heads
@@ -82,7 +83,7 @@ def prepare(options: dict[str, Any]) -> tuple[list[Subject], list[str]]:
         generator = load_model(model, options.get("device", "auto"), options["precision"])
         found = find_heads(paths, generator, options["force"])
         truncation = parse_truncation(options["truncation"], generator.spec)
-        drawn = (options["mixed"], options["label"], options["start"])
+        drawn = (options["mixed"], one_class(options["label"], generator.spec), options["start"])
         stream = CodeStream(generator, options["seed"], truncation, *drawn)
         teacher = load_teacher(options["teacher"], generator, model, options["classes"])
         size = options["size"] or next(iter(found.values())).info.size

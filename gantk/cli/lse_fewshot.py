@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.lse_train import CLASSES_HELP, TEACHER_HELP
-from gantk.cli.options import examples, generator_options, model_argument, run_options, truncation_option
+from gantk.cli.lse_train import CLASS_HELP, CLASSES_HELP, TEACHER_HELP
+from gantk.cli.options import examples, generator_options, label_option, model_argument, run_options, truncation_option
 
 if TYPE_CHECKING:
     from gantk.lse.fewshot_runs import Study
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("--taps", metavar="LIST", default=None, help="all, last (one per resolution), or layers; default: all.")
 @click.option("--pixel-centres", is_flag=True, help="Resize by pixel centres; default: corners aligned, as the paper.")
 @click.option("--mixed", is_flag=True, help="An independent z for every row of wp.")
-@click.option("--label", type=int, default=None, help="Class of a conditional network; default: a seeded one each.")
+@label_option(CLASS_HELP)
 @truncation_option()
 @generator_options(16)
 @run_options(made="fewshot")
@@ -75,6 +75,7 @@ def prepare(options: dict[str, Any], device: str = "auto") -> tuple[Study, str]:
     from gantk.cli.options import load_model
     from gantk.codes import weights_checksum
     from gantk.errors import UsageError
+    from gantk.generators.imagenet import one_class
     from gantk.latents import parse_truncation
     from gantk.lse.codes import CodeStream
     from gantk.lse.fewshot_runs import Study, parse_shots
@@ -87,7 +88,9 @@ def prepare(options: dict[str, Any], device: str = "auto") -> tuple[Study, str]:
     taps = options["taps"]
     chosen = tuple(taps) if isinstance(taps, list) else parse_taps(taps, generator)
     truncation = parse_truncation(options["truncation"], generator.spec)
-    stream = CodeStream(generator, options["seed"], truncation, options["mixed"], options["label"])
+    stream = CodeStream(
+        generator, options["seed"], truncation, options["mixed"], one_class(options["label"], generator.spec)
+    )
     size = options["size"] or min(generator.spec.resolution, 512)
     images = Images(stream, chosen, size, not options["pixel_centres"], options["batch_size"])
     teacher = load_teacher(options["teacher"], generator, options["model"], options["classes"])

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.lse_train import TEACHER_HELP
-from gantk.cli.options import examples, generator_options, model_argument, run_options, truncation_option
+from gantk.cli.lse_train import CLASS_HELP, TEACHER_HELP
+from gantk.cli.options import examples, generator_options, label_option, model_argument, run_options, truncation_option
 
 if TYPE_CHECKING:
     from gantk.lse.sampling_runs import Work
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
               help="What the loss sees; teacher: the paper's baseline.")  # fmt: skip
 @click.option("--teacher", metavar="NAME", default=None, help=TEACHER_HELP)
 @click.option("--classes", metavar="LIST", default=None, help="As the head was trained.")
-@click.option("--label", type=int, default=None, help="Class of a conditional network; default: a seeded one each.")
+@label_option(CLASS_HELP)
 @click.option("--force", is_flag=True, help="Take a head of another generator with the same maps.")
 @truncation_option()
 @generator_options(16)
@@ -79,6 +79,7 @@ def prepare(options: dict[str, Any], device: str = "auto") -> tuple[Work, list[s
     from gantk.cli.options import load_model
     from gantk.codes import weights_checksum
     from gantk.errors import UsageError
+    from gantk.generators.imagenet import one_class
     from gantk.latents import parse_truncation
     from gantk.lse.codes import CodeStream
     from gantk.lse.label_maps import draw
@@ -106,7 +107,7 @@ def prepare(options: dict[str, Any], device: str = "auto") -> tuple[Work, list[s
         rate = options["rate"] or (0.05 if space == "w" else 0.02)
         search = Search(count, space, options["steps"], rate, rows=options["rows"])
         truncation = parse_truncation(options["truncation"], generator.spec)
-    stream = CodeStream(generator, options["seed"], truncation, False, options["label"])
+    stream = CodeStream(generator, options["seed"], truncation, False, one_class(options["label"], generator.spec))
     work = Work(head, stream, judge, search, options["bank"], options["batch_size"], options["through"])
     names, targets = read_targets(options["targets"], work)
     if options["shapes"]:

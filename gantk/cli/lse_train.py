@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.options import examples, generator_options, model_argument, run_options, truncation_option
+from gantk.cli.options import examples, generator_options, label_option, model_argument, run_options, truncation_option
 
 if TYPE_CHECKING:
     from gantk.lse.images import Images
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gantk.lse.training import Plan
     from gantk.runs import Run
 
+CLASS_HELP = "a class (number or ImageNet name); default: random, a seeded one each."
 TEACHER_HELP = (
     "truth (of demo-oracle), demo, module:callable (logits [N, K, H, W]), a file, or a folder of index PNGs; default: "
     "the bundled one for bundled models."
@@ -54,7 +55,7 @@ CLASSES_HELP = (
 @click.option("--taps", metavar="LIST", default=None, help="all, last (one per resolution), or layers; default: all.")
 @click.option("--pixel-centres", is_flag=True, help="Resize by pixel centres; default: corners aligned, as the paper.")
 @click.option("--mixed", is_flag=True, help="An independent z for every row of wp (the paper's mixwp).")
-@click.option("--label", type=int, default=None, help="Class of a conditional network; default: a seeded one each.")
+@label_option(CLASS_HELP)
 @truncation_option()
 @generator_options(8)
 @run_options(made="lse")
@@ -93,6 +94,7 @@ def train(**options: Any) -> None:
 def prepare(options: dict[str, Any], generator: Any) -> tuple[Images, Teacher, Plan]:
     """What the options mean; from a manifest's arguments too."""
     from gantk.errors import UsageError
+    from gantk.generators.imagenet import one_class
     from gantk.latents import parse_truncation
     from gantk.lse import adam
     from gantk.lse.codes import CodeStream
@@ -109,7 +111,9 @@ def prepare(options: dict[str, Any], generator: Any) -> tuple[Images, Teacher, P
     taps = options["taps"]
     chosen = tuple(taps) if isinstance(taps, list) else parse_taps(taps, generator)
     truncation = parse_truncation(options["truncation"], generator.spec)
-    stream = CodeStream(generator, options["seed"], truncation, options["mixed"], options["label"])
+    stream = CodeStream(
+        generator, options["seed"], truncation, options["mixed"], one_class(options["label"], generator.spec)
+    )
     size = options["size"] or min(generator.spec.resolution, 512)
     images = Images(stream, chosen, size, not options["pixel_centres"], options["batch_size"])
     teacher = load_teacher(options["teacher"], generator, options["model"], options["classes"])

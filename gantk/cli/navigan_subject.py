@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.options import truncation_option
+from gantk.cli.options import label_option, truncation_option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,12 +32,7 @@ def sample_options(num: int) -> Decorator:
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         function = truncation_option()(function)
-        function = click.option(
-            "--label",
-            default=None,
-            metavar="CLASS",
-            help="Of a conditional network: a class (number or ImageNet name), random, or an .npy.",
-        )(function)
+        function = label_option()(function)
         function = click.option(
             "--inputs",
             metavar="FILE.npy",

@@ -136,9 +136,9 @@ def predictor_option() -> Decorator:
     return click.option("--predictor", "--predictor-name", default=None, metavar="NAME", help=text)
 
 
-def label_option() -> Decorator:
-    """``--label`` -> `label`, for `gantk.codes.CodeSource`."""
-    text = "Of a conditional network: a class (number or ImageNet name), random, or an .npy."
+def label_option(text: str = "a class (number or ImageNet name), random, or an .npy.") -> Decorator:
+    """``--label`` -> `label`, for `gantk.codes.CodeSource`; with another text for `imagenet.one_class`."""
+    text = f"Of a conditional network: {text}"
     return click.option("--label", default=None, metavar="CLASS", help=text)
 
 

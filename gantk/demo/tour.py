@@ -10,11 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gantk.files import load_json
 from gantk.runs import Run
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
 
 Chapter = dict[str, Any]
 
@@ -42,6 +46,13 @@ class Tour:
     call: Callable[[Sequence[str]], None]
     say: Callable[[str], None]
     found: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def generator(self) -> Generator:
+        """What the tour is about, loaded once."""
+        from gantk.checkpoints.load import load_generator
+
+        return load_generator(self.model)
 
     def folder(self, name: str) -> Path:
         """Where a command of the tour writes."""

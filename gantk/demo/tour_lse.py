@@ -6,7 +6,7 @@ from gantk.demo.tour import Chapter, Step, Tour
 
 FEWSHOT, SAMPLED, EDITED = "fewshot", "sampled", "edited"
 SHOTS = 8
-STROKE = "mountain:4,24,30,36"
+STROKE = ("mountain", (4, 24, 30, 36))  # class and box, in pixels of 64
 
 
 def head_of(tour: Tour) -> str:
@@ -65,8 +65,11 @@ def sampling(tour: Tour) -> Chapter:
 
 def editing(tour: Tour) -> Chapter:
     """One image edited by one stroke."""
-    words = ["lse", "edit", tour.model, head_of(tour), "--shape", STROKE, "--index", "5", "--seed", str(tour.seed)]
-    tour.call([*words, "--steps", "60" if tour.full else "30", "-o", str(tour.folder(EDITED))])
+    name, box = STROKE
+    shape = ",".join(str(edge * tour.generator.spec.resolution // 64) for edge in box)
+    words = ["lse", "edit", tour.model, head_of(tour), "--shape", f"{name}:{shape}", "--index", "5"]
+    words += ["--seed", str(tour.seed), "--steps", "60" if tour.full else "30"]
+    tour.call([*words, "-o", str(tour.folder(EDITED))])
     results = tour.results(EDITED, "lse-edit")
     before, after = results["followed"]
     shown = [results["pictures"][name] for name in ("before", "stroke", "after", "change")]

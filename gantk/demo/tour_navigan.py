@@ -12,24 +12,20 @@ import numpy as np
 from gantk.demo.tour import Chapter, Step, Tour
 
 FOLDER = "navigan"
-CONV = "32x32/conv1"
 
 
 def weights(tour: Tour) -> Chapter:
     """Leading eigenvectors of one convolution, and which factors each moves."""
-    from gantk.checkpoints.load import load_generator
-
-    generator = load_generator(tour.model)
-    title = "What a weight can be made to do"
-    if CONV not in [layer.name for layer in generator.layers if layer.weight is not None]:
-        text = f"NaviGAN edits the weights of a convolution, and `{tour.model}` has no {CONV}: nothing to find here."
+    title, conv = "What a weight can be made to do", convolution(tour.generator)
+    if conv is None:
+        text = f"NaviGAN edits the weights of a convolution, and `{tour.model}` has none: nothing to find here."
         return {"title": title, "text": text}
     count, samples, shown = (16, 64, 8) if tour.full else (4, 8, 2)
-    words = ["navigan", "hessian", tour.model, "--conv", CONV, "-k", str(count), "--num", str(samples)]
+    words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", str(count), "--num", str(samples)]
     words += ["--batch-size", "8", "--show", str(shown), "--seed", str(tour.seed), "--metric", "demo"]
     tour.call([*words, "-o", str(tour.folder(FOLDER))])
     results = tour.results(FOLDER, "navigan-hessian")
-    rows = effects(tour, generator, 8)
+    rows = effects(tour, conv, 8)
     table = []
     for index, (value, row) in enumerate(zip(results["eigenvalues"], rows, strict=False)):
         table.append([index, value, row["scale"], row["first"], row["change"], row["second"], row["other"]])
@@ -38,7 +34,7 @@ def weights(tour: Tour) -> Chapter:
         "title": title,
         "text": (
             "Not the code but the network itself is edited here: "
-            f"{count} directions in the weights of `{CONV}` along which pictures change fastest, "
+            f"{count} directions in the weights of `{conv}` along which pictures change fastest, "
             "leading eigenvectors of a perceptual distance's Hessian. "
             f"They hold {captured:.0f} % of its trace, found with {results['products']} products."
         ),
@@ -54,7 +50,14 @@ def weights(tour: Tour) -> Chapter:
     }
 
 
-def effects(tour: Tour, generator: Any, num: int) -> list[dict[str, Any]]:
+def convolution(generator: Any) -> str | None:
+    """The last convolution at half the image's resolution: what is drawn there is neither layout nor texture."""
+    half = generator.spec.resolution // 2
+    names = [layer.name for layer in generator.layers if layer.weight and layer.resolution == half and not layer.is_rgb]
+    return names[-1] if names else None
+
+
+def effects(tour: Tour, conv: str, num: int) -> list[dict[str, Any]]:
     """For each direction, the two factors it moves most."""
     import torch
 
@@ -64,9 +67,11 @@ def effects(tour: Tour, generator: Any, num: int) -> list[dict[str, Any]]:
 
     predictor = load_predictor("demo")
     directions = load(tour.folder(FOLDER) / "eigenvectors.safetensors")
-    target = GeneratorTarget(generator, CONV)
+    generator = tour.generator
+    target = GeneratorTarget(generator, conv)
     with torch.inference_mode():
-        w_ND = generator.map(generator.sample_z(num, seed=tour.seed))
+        label = generator.sample_label(num, seed=tour.seed)
+        w_ND = generator.map(generator.sample_z(num, seed=tour.seed), label)
         prefix = target.prefix(generator.expand(w_ND))
         before_NF = predictor.attributes(target.images(prefix))
         deviation_F = spread(predictor)

@@ -8,18 +8,17 @@ from typing import Any
 from gantk.demo.tour import Chapter, Step, Tour
 
 FOLDER, REGION = "region", "house"
-ROWS = {"demo-oracle": "7"}  # where the oracle keeps what the house looks like
-OTHER_ROWS = "5-9"
 LEVEL = 0.05
 
 
 def region(tour: Tour) -> Chapter:
     """One region, its directions, and how much of what they change lies outside it."""
     samples, held_out = ("32", "32") if tour.full else ("4", "6")
-    rows = ROWS.get(tour.model, OTHER_ROWS)
+    rows = rows_of(tour)
     folder = str(tour.folder(FOLDER))
-    words = ["resefa", "jacobian", tour.model, "--region", REGION, "--layers", rows, "--num", samples]
-    tour.call([*words, "--seed", str(tour.seed), "--preview", "3", "-o", folder])
+    words = ["resefa", "jacobian", tour.model, "--region", REGION, "--space", "w", "--layers", rows]
+    words += ["--num", samples, "--seed", str(tour.seed), "--preview", "3", "-o", folder]
+    tour.call(words)
     words = ["resefa", "directions", folder, "--held-out", held_out, "--shown", "2", "--samples", "2", "--step", "5"]
     tour.call([*words, "--against", "sefa,ganspace,random"])
     found = tour.results(FOLDER, "resefa-directions")["regions"][0]
@@ -52,6 +51,13 @@ def region(tour: Tour) -> Chapter:
         "page": tour.relative(FOLDER, "resefa-directions.html"),
         "link": "The directions, with sliders and what they change",
     }
+
+
+def rows_of(tour: Tour) -> str:
+    """Where a generator keeps what things look like: the finer half of its rows; the oracle says it exactly."""
+    last = tour.generator.spec.num_layers - 1
+    first = last if tour.model == "demo-oracle" else (last + 1) // 2
+    return f"{first}-{last}" if first < last else f"{last}"
 
 
 def share(roir: float | None) -> str:

@@ -20,6 +20,11 @@ def class_names() -> tuple[str, ...]:
     return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
 
 
+def one_class(text: str | None, spec: GeneratorSpec) -> int | None:
+    """A class for all samples as `parse_label` reads it; None for a seeded one each (`random`, or nothing given)."""
+    return None if text in (None, "random") else parse_label(text, spec)
+
+
 def parse_label(text: str, spec: GeneratorSpec) -> int:
     """A class as the command line spells it, `207` or `golden retriever`, to its id.
 
