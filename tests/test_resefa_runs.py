@@ -201,6 +201,49 @@ def test_sefa_and_ganspace_write_directions_and_pages(gantk_command: Call, world
         assert len(results(folder, name)["directions"]) == 2
 
 
+TWO = ("--box", "a=0.1,0.2,0.6,0.7", "--box", "b=0.5,0.5,0.9,0.9")
+
+
+@pytest.mark.parametrize("command", ["directions", "jacobian"])
+def test_an_interrupted_run_continues_with_the_region_it_was_at(
+    gantk_command: Call, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Regions that were finished are kept; what is left is that of a run that nothing happened to."""
+    from gantk.resefa import find
+
+    name = "held_out" if command == "directions" else "leading_directions"
+    calls: list[Any] = []
+    work, stops = getattr(find, name), [2]
+
+    def watched(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) in stops:
+            raise KeyboardInterrupt
+        return work(*given)
+
+    def run(folder: Path) -> int:
+        if command == "directions":
+            words = ["--held-out", "2", "--shown", "1", "--samples", "1", "--step", "3", "--against", "none"]
+            return gantk_command("resefa", "directions", folder, *words)[0]
+        words = ["--leading", "1", "--space", "w", "-N", "1"]
+        return gantk_command("resefa", "jacobian", world / "tiny.safetensors", *TWO, *words, "-o", folder)[0]
+
+    if command == "directions":
+        jacobian(gantk_command, world, tmp_path / "stopped", regions=TWO)
+        jacobian(gantk_command, world, tmp_path / "whole", regions=TWO)
+    monkeypatch.setattr(find, name, watched)
+    assert run(tmp_path / "stopped") == 130 and len(calls) == 2
+    assert run(tmp_path / "stopped") == 0 and len(calls) == 3
+    stops.clear()
+    assert run(tmp_path / "whole") == 0 and len(calls) == 5
+    key = "regions" if command == "directions" else "leading"
+    stopped, whole = (results(tmp_path / part, f"resefa-{command}")[key] for part in ("stopped", "whole"))
+    assert stopped == whole and [entry["name"] for entry in whole] == ["a", "b"]
+    if command == "directions":  # of other Gram matrices nothing is kept
+        jacobian(gantk_command, world, tmp_path / "whole", "-N", "3", "--overwrite", regions=TWO)
+        assert run(tmp_path / "whole") == 0 and len(calls) == 7
+
+
 def test_leading_directions_need_no_grams(gantk_command: Call, world: Path, tmp_path: Path) -> None:
     jacobian(gantk_command, world, tmp_path / "lead", "--space", "wp", "--leading", "2")
     jacobian(gantk_command, world, tmp_path / "full", "--space", "wp")

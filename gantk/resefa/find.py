@@ -1,10 +1,13 @@
 """The run of `gantk resefa directions`: solve, save, measure on held-out codes, draw.
 
+A region that is finished is in the manifest; a run that is continued goes on with the next one.
+
 Legend: N samples, K directions, d free coordinates, L rows of wp, D width of a code, S x S pixels of the working size.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -82,8 +85,17 @@ def find_directions(
     reach = REACH * spread(generator, reduced.variable, search.seed)
     names = list(found.arguments["names"])
     own_probe = probe(generator)
-    entries = []
+    entries: list[Any] = []
+    mark = _mark(found)
+    if run.results.get("grams") != mark:
+        run.record("regions", [])
+        run.record("grams", mark)
+    finished = _finished(run, "regions")
     for name in search.regions:
+        if name in finished:
+            entries.append(finished[name])
+            yield f"{name}: found before, kept"
+            continue
         place = names.index(name)
         try:
             inside, outside = (reduced.gram(part) for part in found.grams.pair(place))
@@ -129,8 +141,24 @@ def find_directions(
             entry["pictures"] = _draw(run, held, direction, scales, entry, search)
         entries.append(entry)
         run.record("regions", entries)
+        run.save()
         yield _line(entry)
     run.record("levels", LEVELS)
+
+
+def _mark(found: Accumulated) -> str:
+    """CRC-32 of the Gram matrices: regions found in others, which `--overwrite` has replaced since, are not kept."""
+    grams = found.grams
+    parts = (grams.total, grams.inside, grams.margin, grams.rows, grams.brightness)
+    crc = 0
+    for part in parts:
+        crc = crc if part is None else zlib.crc32(np.ascontiguousarray(part).tobytes(), crc)
+    return f"{crc:08x}"
+
+
+def _finished(run: Run, key: str) -> dict[str, Any]:
+    """Regions by name that an earlier attempt at this run finished."""
+    return {entry["name"]: entry for entry in run.results.get(key, []) if run.path(entry["file"]).is_file()}
 
 
 def _solve(inside: Array, outside: Array, bright: Array, search: Search) -> Solution:
@@ -280,8 +308,12 @@ def find_leading(run: Run, source: Source, regions: Regions, plan: JacobianPlan,
         if sample < plan.preview:
             write_overlays(run, generator, wp_1LD, mask_1RSS[0], regions.names, sample)
     run.output("regions", "the samples and their regions")
-    own_probe, entries = probe(generator), []
+    own_probe, finished = probe(generator), _finished(run, "leading")
+    entries: list[Any] = []
     for place, name in enumerate(progress(regions.names, "leading", unit="region")):
+        if name in finished:
+            entries.append(finished[name])
+            continue
         products = Products(jacobians, [mask[place] for mask in inside], [mask[place] for mask in outside])
         found = leading_directions(products, min(count, plan.variable.dim))
         scales = [min(step_grid(rate, reach, (SHOWN_CHANGE,))[3], reach) for rate in found.change]
@@ -295,7 +327,8 @@ def find_leading(run: Run, source: Source, regions: Regions, plan: JacobianPlan,
             "quotients": found.quotients, "scales": scales, "passes": products.passes, "file": f"{name}.safetensors",
             "pictures": [overlay_name(sample, name) for sample in range(min(plan.preview, total))],
         })  # fmt: skip
-    run.record("leading", entries)
+        run.record("leading", entries)
+        run.save()
 
 
 def write_compat(
