@@ -154,6 +154,11 @@ def test_the_released_scripts_files(gantk_command: Call, world: Path, tmp_path: 
     jacobian(gantk_command, world, tmp_path, "--compat", "--seed", "4")
     made = json.loads((tmp_path / "resefa-jacobian.run.json").read_text())["arguments"]
     assert (made["truncation"], made["margin"], made["layers"]) == ("none", 0.0, list(range(LAYERS)))
+    codes = np.load(tmp_path / "compat_z.npy")
+    other = ("--box", "a=0.1,0.2,0.6,0.7", "-N", "2", "--compat", "--seed", "5", "-o", tmp_path)
+    code, _, err = gantk_command("resefa", "jacobian", world / "tiny.safetensors", *other)
+    assert code == 2 and "holds a run" in err
+    np.testing.assert_array_equal(np.load(tmp_path / "compat_z.npy"), codes)  # those of the run that is there
     code, _, err = gantk_command("resefa", "directions", tmp_path, "--compat", "--full-rank")
     assert code == 0, err
     for sample in range(2):
@@ -321,9 +326,14 @@ def test_regions_that_cannot_be_are_refused(world: Path) -> None:
 
 
 def test_nothing_is_written_for_a_region_that_cannot_be(gantk_command: Call, world: Path, tmp_path: Path) -> None:
-    for box, words in (("0.5,0.5,0.51,0.51", "is empty"), ("0,0,1,1", "covers the whole image")):
+    for box, words, *more in (
+        ("0.5,0.5,0.51,0.51", "is empty"),
+        ("0,0,1,1", "covers the whole image"),
+        ("0,0,1,1", "covers the whole image", "--compat"),
+    ):
         folder = tmp_path / "none"
-        code, _, err = gantk_command("resefa", "jacobian", world / "tiny.safetensors", "--box", box, "-o", folder)
+        asked = ("resefa", "jacobian", world / "tiny.safetensors", "--box", box, *more)
+        code, _, err = gantk_command(*asked, "-o", folder)
         assert code == 2 and words in err and err.strip().count("\n") == 0
         assert not folder.exists()
 
