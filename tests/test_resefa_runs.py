@@ -14,10 +14,11 @@ from generator_cases import tiny
 from higan_cases import LAYERS, WIDTH, save_tiny
 from PIL import Image
 
+from gantk.codes import CodeSource
 from gantk.comparators.ganspace import ganspace
 from gantk.directions import load_direction
 from gantk.errors import GantkError, UsageError
-from gantk.resefa.accumulate import read_accumulated
+from gantk.resefa.accumulate import check_regions, read_accumulated
 from gantk.resefa.regions import Labels, Regions, build_regions, parse_region
 from gantk.resefa.tables import published_box, table_names
 
@@ -322,7 +323,7 @@ def test_regions_that_cannot_be_are_refused(world: Path) -> None:
         with pytest.raises(GantkError, match=words):
             found = make()
             assert isinstance(found, Regions)
-            found.check(*found.sides(found.masks(None, torch.zeros(1, 1, 1))))  # type: ignore[arg-type]
+            found.check(found.seen(found.masks(None, torch.zeros(1, 1, 1))))  # type: ignore[arg-type]
 
 
 def test_nothing_is_written_for_a_region_that_cannot_be(gantk_command: Call, world: Path, tmp_path: Path) -> None:
@@ -336,6 +337,25 @@ def test_nothing_is_written_for_a_region_that_cannot_be(gantk_command: Call, wor
         code, _, err = gantk_command(*asked, "-o", folder)
         assert code == 2 and words in err and err.strip().count("\n") == 0
         assert not folder.exists()
+
+
+def test_a_region_is_looked_for_in_every_sample(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    """It may be absent from some; one that none has, and maps that do not suffice, are refused before any work."""
+    labels = np.zeros((70, 16, 16), dtype=np.int64)
+    labels[:, :8] = 1
+    labels[69, :, :4] = 2
+    np.save(tmp_path / "maps.npy", labels)
+    asked = ("resefa", "jacobian", world / "tiny.safetensors", "--label-map", tmp_path / "maps.npy", "--region")
+    for words, message in (
+        (("spot=3", "-N", "70"), "'spot' (3) is empty"),
+        (("spot=0-2", "-N", "70"), "covers the whole image"),
+        (("spot=1", "-N", "71"), "label maps for 70 samples and 71"),
+    ):
+        code, _, err = gantk_command(*asked, *words, "-o", tmp_path / "none")
+        assert code == 2 and message in err, err
+        assert not (tmp_path / "none").exists()
+    source, maps = CodeSource(tiny("stylegan2-skip"), 70), Labels(maps=labels)
+    check_regions(source, build_regions(["late=2", "top=1"], [], [], maps, 16, 16, 0))
 
 
 def test_another_generator_is_refused(gantk_command: Call, world: Path, tmp_path: Path) -> None:
