@@ -383,6 +383,33 @@ def test_what_directions_cannot_do_is_said(gantk_command: Call, world: Path, tmp
         assert code == 2 and message in err, err
 
 
+def test_more_directions_than_there_are_is_said(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    """Before anything is written; what was not asked for takes as many as there are."""
+    model, run, shared = world / "tiny.safetensors", tmp_path / "run", ("-o", tmp_path / "none")
+    jacobian(gantk_command, world, run, "--space", "wp", "--per-sample")
+    lead = ("resefa", "jacobian", model, "--box", "a=0.1,0.2,0.6,0.7", "--space", "w")
+    found = ("resefa", "directions", run)
+    one = (*found, "--space", "w", "--layers", "0")
+    cases: list[tuple[tuple[Any, ...], str, int, int]] = [
+        (("sefa", model), "--num-directions", 9999, WIDTH),
+        (("sefa", model, "-K", "2"), "--shown", 3, 2),
+        (("ganspace", model, "-N", "5"), "--num-directions", 5, 4),
+        (lead, "--leading", 9, WIDTH),
+        (found, "--num-directions", 9999, LAYERS * WIDTH),
+        ((*found, "--compat"), "--num-directions", 9999, LAYERS * WIDTH),
+        (one, "--num-directions", 9, WIDTH),
+        ((*one, "-K", "2"), "--shown", 3, 2),
+    ]
+    for words, option, asked, most in cases:
+        code, _, err = gantk_command(*words, option, str(asked), *shared)
+        assert code == 2 and f"{option} {asked} asks for more directions" in err, err
+        assert err.endswith(f"give at most {most}.\n") and err.count("\n") == 1
+        assert not (tmp_path / "none").exists()
+    few = ("-K", "2", "--samples", "1", "--step", "3", "-o", tmp_path / "few")
+    assert gantk_command("sefa", model, *few)[0] == 0
+    assert len(results(tmp_path / "few", "sefa")["directions"]) == 2
+
+
 def test_fresh_codes_are_of_the_runs_class() -> None:
     from gantk.resefa.find import fresh_labels
 

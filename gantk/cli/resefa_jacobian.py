@@ -136,7 +136,7 @@ def jacobian(
     """
     from pathlib import Path
 
-    from gantk.cli.options import load_model
+    from gantk.cli.options import at_most, load_model
     from gantk.cli.originals import model_stem
     from gantk.codes import CodeSource, show_truncation, weights_checksum
     from gantk.errors import UsageError
@@ -166,6 +166,8 @@ def jacobian(
     source = CodeSource(generator, wanted, seed, psi, latent_codes_path, latent_space_type, label, drawn)
     rows = parse_layers(layers, spec.num_layers, {each.name: each.row for each in generator.layers})
     variable = choose(generator, space, rows, part)
+    if leading is not None:
+        at_most("--leading", leading, variable.dim, "directions")
     output = Output(min(size or LARGEST, spec.resolution) if size is None else size, channels)
     if compat:
         output = compat_output(spec.resolution)

@@ -31,7 +31,7 @@ from gantk.resefa.jacobian import Output
 from gantk.resefa.leading import Products, leading_directions
 from gantk.resefa.measure import LEVELS, REACH, HeldOut, Score, Walk, score, step_grid, walk
 from gantk.resefa.pictures import enlarged, heat, outlined, overlay_name, rms_change, write_overlays
-from gantk.resefa.reduce import reduce_to
+from gantk.resefa.reduce import Reduced, reduce_to
 from gantk.resefa.regions import Regions
 from gantk.resefa.rivals import Rivals
 from gantk.resefa.solve import SIGN_RULE, TAU, Solution, alike, oriented, rates, solve
@@ -69,6 +69,17 @@ def variable_of(found: Accumulated, generator: Generator) -> Variable:
     return choose(generator, made["space"], tuple(made["layers"]), made["part"])
 
 
+def reduced_of(found: Accumulated, generator: Generator, layers: str | None, space: str | None) -> Reduced:
+    """The variable that ``--layers`` and ``--space`` choose out of a run's.
+
+    Raises:
+        UsageError: the run has no such rows.
+    """
+    truncation = parse_truncation(found.arguments["truncation"], generator.spec)
+    rows = parse_layers(layers, generator.spec.num_layers, {e.name: e.row for e in generator.layers})
+    return reduce_to(generator, variable_of(found, generator), truncation, space, rows if layers else None)
+
+
 def find_directions(
     run: Run, generator: Generator, found: Accumulated, search: Search, regions: Regions | None
 ) -> Iterator[str]:
@@ -77,10 +88,7 @@ def find_directions(
     Args:
         regions: where they are in fresh images; needed to measure.
     """
-    variable = variable_of(found, generator)
-    truncation = parse_truncation(found.arguments["truncation"], generator.spec)
-    rows = parse_layers(search.layers, generator.spec.num_layers, {e.name: e.row for e in generator.layers})
-    reduced = reduce_to(generator, variable, truncation, search.space, rows if search.layers else None)
+    reduced = reduced_of(found, generator, search.layers, search.space)
     rivals = Rivals(generator, reduced.variable, seed=search.seed)
     reach = REACH * spread(generator, reduced.variable, search.seed)
     names = list(found.arguments["names"])
