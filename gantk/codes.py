@@ -54,6 +54,7 @@ class CodeSource:
         path: a .npy of codes [N, D] (z, w) or [N, L, D] (wp); None draws z from `seed`.
         space: the space of the file's codes.
         label: None, a class for all samples, "random" for a seeded class each, or a .npy of ids [N] or rows [N, C].
+        given: the codes of a file that is yet to be written.
 
     Raises:
         UsageError: nothing to draw, a label for a network that takes none, or one out of range.
@@ -69,6 +70,7 @@ class CodeSource:
         path: str | os.PathLike[str] | None = None,
         space: str = "z",
         label: str | None = None,
+        given: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.generator, self.seed, self.truncation = generator, seed, truncation
         self.path = None if path is None else Path(path)
@@ -82,7 +84,7 @@ class CodeSource:
             raise UsageError(
                 f"A {generator.spec.family} has no mean code to pull to, so --truncation cannot apply: leave it out."
             )
-        self._given = None if self.path is None else self._open(self.path)
+        self._given = given if given is not None or self.path is None else self._open(self.path)
         if self._given is not None:
             num = len(self._given) if not num else min(num, len(self._given))
         if not num or num < 1:

@@ -90,8 +90,11 @@ def test_unreadable_images_are_named_and_skipped_only_with_the_flag(gantk: Gantk
     listed = tmp_path / "list.txt"
     listed.write_text("".join(f"{file}\n" for file in files) + f"{tmp_path}/q/absent.png\n")
     words = ["ghfeat", "extract", "G.safetensors", listed, *ENCODER]
-    refused(gantk(*words, "-o", tmp_path / "a"), 1, "002.png", "--skip-unreadable")
-    assert not (tmp_path / "a" / "codes.safetensors").exists()
+    for command in (["ghfeat", "extract"], ["invert"]):
+        refused(gantk(*command, *words[2:], "-o", tmp_path / "a"), 1, "002.png", "--skip-unreadable")
+        skipping = [*command, "G.safetensors", files[2], *ENCODER, "--skip-unreadable"]
+        refused(gantk(*skipping, "-o", tmp_path / "a"), 1, "one of the images can be read")
+        assert not (tmp_path / "a").exists()  # bad input leaves nothing
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         code, out, err = gantk(*words, "--skip-unreadable", "-o", tmp_path / "b")

@@ -261,6 +261,11 @@ def test_bad_input_is_one_sentence(found: Path, model: Path, tmp_path: Path, gan
     refused(gantk_command(*base, "--conv", "99"), 2, "99", "0 to")
     refused(gantk_command(*base, "--conv", CONV, "-k", "145"), 2, "145 eigenvectors", "144 numbers")
     refused(gantk_command("navigan", "svd", "demo-oracle", "--conv", "0", *out), 2, "no convolution weight")
+    shown = "asks for more directions than there are: give at most"
+    refused(gantk_command("navigan", "svd", model, "--conv", CONV, "--show", "9999", *out), 2, f"--show 9999 {shown} 4")
+    refused(gantk_command(*base, "--conv", CONV, "-k", "2", "--show", "3"), 2, f"--show 3 {shown} 2")
+    few = ("--conv", CONV, "--directions", "3", "--show", "4")
+    refused(gantk_command("navigan", "train", model, "svd", *few, *out), 2, f"--show 4 {shown} 3")
     refused(gantk_command(*base, "--conv", CONV, "--inputs", "x.npy"), 2, "--inputs is for a module")
     refused(gantk_command(*base, "--conv", CONV, "--metric", "pixls"), 2, "pixls")
     file = found / "eigenvectors.safetensors"

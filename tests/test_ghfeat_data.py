@@ -100,6 +100,9 @@ def test_zips(tmp_path: Path) -> None:
     assert len(images) == 4 and np.array_equal(images[1], pictures(3)[1])
     with pytest.raises(GantkError, match=r"999\.png"):
         images[3]
+    with pytest.raises(GantkError, match=r"999\.png of .*no image.*--skip-unreadable"):
+        Images([str(tmp_path / "x.zip")], 16).check()
+    Images([str(tmp_path / "x.zip")], 16, skip=True).check()
     (tmp_path / "bad.zip").write_bytes(b"PK no")
     refuse(lambda: Zip(tmp_path / "bad.zip"), GantkError)
 
@@ -138,6 +141,17 @@ def test_an_unreadable_image_is_named_and_skipped_only_when_asked(tmp_path: Path
         refuse(lambda name=bad: Images([name], 16))
     refuse(lambda: decode(tmp_path / "absent.png", "absent.png"), GantkError)
     assert len(Images(["render:3", "render:1/3"], 16).all()) == 2
+
+
+def test_images_are_looked_at_without_reading_them(tmp_path: Path) -> None:
+    """Only the beginning: thousands of files are checked in a moment."""
+    [file] = write_pictures(tmp_path / "p", 1)
+    file.write_bytes(file.read_bytes()[:60])
+    Images([str(file), "render:3"], 16).check()
+    Image.fromarray(np.zeros((8, 16, 3), np.uint8)).save(tmp_path / "wide.png")
+    with pytest.raises(GantkError, match="16 x 8 pixels and not square"):
+        Images([str(tmp_path / "wide.png")], 16).check()
+    Images([str(tmp_path / "wide.png")], 16, "crop").check()
 
 
 def test_reading_ahead_keeps_the_order(tmp_path: Path) -> None:

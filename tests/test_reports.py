@@ -38,6 +38,7 @@ from gantk.reports import (
     render,
     render_all,
 )
+from gantk.reports.sections import telling
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&{{7*7}}"
 VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -361,11 +362,29 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.html"))
 
 
+@pytest.mark.parametrize(
+    ("values", "index"),
+    [
+        (np.linspace(-4, 4, 9), 7),
+        (np.linspace(-3, 3, 7), 5),
+        ([-2.0, -1.0, 0.0, 1.0, 2.0], 3),
+        (np.linspace(0, 40, 5), 3),
+        ([-4.0, -3.0, -2.0, -1.0, 0.0], 1),
+        ([-1.0, 0.0, 1.0], None),
+        ([0.0], None),
+        ([float("nan"), 0.0, 1.0, 2.0], 2),
+    ],
+)
+def test_sliders_open_where_an_edit_is_seen(values: list[float], index: int | None) -> None:
+    assert telling(values) == index
+
+
 def test_sections_refuse_shapes_that_do_not_fit() -> None:
     picture = Picture(scene(0), "a")
     attempts = {
         "values; it needs": lambda: SliderStrip([picture], [0.0, 1.0]),
         "cannot start at 3": lambda: SliderStrip([picture], [0.0], start=3),
+        "cannot start at 4": lambda: SliderStrip([picture], [0.0], first=4),
         "share their values": lambda: SliderGrid([SliderStrip([picture], [0.0]), SliderStrip([picture], [1.0])]),
         "has no strips": lambda: SliderGrid([]),
         "the two must agree": lambda: HeatMap(np.zeros((2, 3)), ["a", "b"], ["c"]),

@@ -14,10 +14,11 @@ from generator_cases import tiny
 from higan_cases import LAYERS, WIDTH, save_tiny
 from PIL import Image
 
+from gantk.codes import CodeSource
 from gantk.comparators.ganspace import ganspace
 from gantk.directions import load_direction
 from gantk.errors import GantkError, UsageError
-from gantk.resefa.accumulate import read_accumulated
+from gantk.resefa.accumulate import check_regions, read_accumulated
 from gantk.resefa.regions import Labels, Regions, build_regions, parse_region
 from gantk.resefa.tables import published_box, table_names
 
@@ -154,6 +155,11 @@ def test_the_released_scripts_files(gantk_command: Call, world: Path, tmp_path: 
     jacobian(gantk_command, world, tmp_path, "--compat", "--seed", "4")
     made = json.loads((tmp_path / "resefa-jacobian.run.json").read_text())["arguments"]
     assert (made["truncation"], made["margin"], made["layers"]) == ("none", 0.0, list(range(LAYERS)))
+    codes = np.load(tmp_path / "compat_z.npy")
+    other = ("--box", "a=0.1,0.2,0.6,0.7", "-N", "2", "--compat", "--seed", "5", "-o", tmp_path)
+    code, _, err = gantk_command("resefa", "jacobian", world / "tiny.safetensors", *other)
+    assert code == 2 and "holds a run" in err
+    np.testing.assert_array_equal(np.load(tmp_path / "compat_z.npy"), codes)  # those of the run that is there
     code, _, err = gantk_command("resefa", "directions", tmp_path, "--compat", "--full-rank")
     assert code == 0, err
     for sample in range(2):
@@ -199,6 +205,49 @@ def test_sefa_and_ganspace_write_directions_and_pages(gantk_command: Call, world
         assert found.layers == ((0, 1) if name == "sefa" else None)
         assert (folder / f"{name}.html").is_file()
         assert len(results(folder, name)["directions"]) == 2
+
+
+TWO = ("--box", "a=0.1,0.2,0.6,0.7", "--box", "b=0.5,0.5,0.9,0.9")
+
+
+@pytest.mark.parametrize("command", ["directions", "jacobian"])
+def test_an_interrupted_run_continues_with_the_region_it_was_at(
+    gantk_command: Call, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Regions that were finished are kept; what is left is that of a run that nothing happened to."""
+    from gantk.resefa import find
+
+    name = "held_out" if command == "directions" else "leading_directions"
+    calls: list[Any] = []
+    work, stops = getattr(find, name), [2]
+
+    def watched(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) in stops:
+            raise KeyboardInterrupt
+        return work(*given)
+
+    def run(folder: Path) -> int:
+        if command == "directions":
+            words = ["--held-out", "2", "--shown", "1", "--samples", "1", "--step", "3", "--against", "none"]
+            return gantk_command("resefa", "directions", folder, *words)[0]
+        words = ["--leading", "1", "--space", "w", "-N", "1"]
+        return gantk_command("resefa", "jacobian", world / "tiny.safetensors", *TWO, *words, "-o", folder)[0]
+
+    if command == "directions":
+        jacobian(gantk_command, world, tmp_path / "stopped", regions=TWO)
+        jacobian(gantk_command, world, tmp_path / "whole", regions=TWO)
+    monkeypatch.setattr(find, name, watched)
+    assert run(tmp_path / "stopped") == 130 and len(calls) == 2
+    assert run(tmp_path / "stopped") == 0 and len(calls) == 3
+    stops.clear()
+    assert run(tmp_path / "whole") == 0 and len(calls) == 5
+    key = "regions" if command == "directions" else "leading"
+    stopped, whole = (results(tmp_path / part, f"resefa-{command}")[key] for part in ("stopped", "whole"))
+    assert stopped == whole and [entry["name"] for entry in whole] == ["a", "b"]
+    if command == "directions":  # of other Gram matrices nothing is kept
+        jacobian(gantk_command, world, tmp_path / "whole", "-N", "3", "--overwrite", regions=TWO)
+        assert run(tmp_path / "whole") == 0 and len(calls) == 7
 
 
 def test_leading_directions_need_no_grams(gantk_command: Call, world: Path, tmp_path: Path) -> None:
@@ -274,15 +323,39 @@ def test_regions_that_cannot_be_are_refused(world: Path) -> None:
         with pytest.raises(GantkError, match=words):
             found = make()
             assert isinstance(found, Regions)
-            found.check(*found.sides(found.masks(None, torch.zeros(1, 1, 1))))  # type: ignore[arg-type]
+            found.check(found.seen(found.masks(None, torch.zeros(1, 1, 1))))  # type: ignore[arg-type]
 
 
 def test_nothing_is_written_for_a_region_that_cannot_be(gantk_command: Call, world: Path, tmp_path: Path) -> None:
-    for box, words in (("0.5,0.5,0.51,0.51", "is empty"), ("0,0,1,1", "covers the whole image")):
+    for box, words, *more in (
+        ("0.5,0.5,0.51,0.51", "is empty"),
+        ("0,0,1,1", "covers the whole image"),
+        ("0,0,1,1", "covers the whole image", "--compat"),
+    ):
         folder = tmp_path / "none"
-        code, _, err = gantk_command("resefa", "jacobian", world / "tiny.safetensors", "--box", box, "-o", folder)
+        asked = ("resefa", "jacobian", world / "tiny.safetensors", "--box", box, *more)
+        code, _, err = gantk_command(*asked, "-o", folder)
         assert code == 2 and words in err and err.strip().count("\n") == 0
         assert not folder.exists()
+
+
+def test_a_region_is_looked_for_in_every_sample(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    """It may be absent from some; one that none has, and maps that do not suffice, are refused before any work."""
+    labels = np.zeros((70, 16, 16), dtype=np.int64)
+    labels[:, :8] = 1
+    labels[69, :, :4] = 2
+    np.save(tmp_path / "maps.npy", labels)
+    asked = ("resefa", "jacobian", world / "tiny.safetensors", "--label-map", tmp_path / "maps.npy", "--region")
+    for words, message in (
+        (("spot=3", "-N", "70"), "'spot' (3) is empty"),
+        (("spot=0-2", "-N", "70"), "covers the whole image"),
+        (("spot=1", "-N", "71"), "label maps for 70 samples and 71"),
+    ):
+        code, _, err = gantk_command(*asked, *words, "-o", tmp_path / "none")
+        assert code == 2 and message in err, err
+        assert not (tmp_path / "none").exists()
+    source, maps = CodeSource(tiny("stylegan2-skip"), 70), Labels(maps=labels)
+    check_regions(source, build_regions(["late=2", "top=1"], [], [], maps, 16, 16, 0))
 
 
 def test_another_generator_is_refused(gantk_command: Call, world: Path, tmp_path: Path) -> None:
@@ -308,6 +381,33 @@ def test_what_directions_cannot_do_is_said(gantk_command: Call, world: Path, tmp
     for words, message in cases:
         code, _, err = gantk_command("resefa", "directions", tmp_path / "run", *words, "-o", tmp_path / "out")
         assert code == 2 and message in err, err
+
+
+def test_more_directions_than_there_are_is_said(gantk_command: Call, world: Path, tmp_path: Path) -> None:
+    """Before anything is written; what was not asked for takes as many as there are."""
+    model, run, shared = world / "tiny.safetensors", tmp_path / "run", ("-o", tmp_path / "none")
+    jacobian(gantk_command, world, run, "--space", "wp", "--per-sample")
+    lead = ("resefa", "jacobian", model, "--box", "a=0.1,0.2,0.6,0.7", "--space", "w")
+    found = ("resefa", "directions", run)
+    one = (*found, "--space", "w", "--layers", "0")
+    cases: list[tuple[tuple[Any, ...], str, int, int]] = [
+        (("sefa", model), "--num-directions", 9999, WIDTH),
+        (("sefa", model, "-K", "2"), "--shown", 3, 2),
+        (("ganspace", model, "-N", "5"), "--num-directions", 5, 4),
+        (lead, "--leading", 9, WIDTH),
+        (found, "--num-directions", 9999, LAYERS * WIDTH),
+        ((*found, "--compat"), "--num-directions", 9999, LAYERS * WIDTH),
+        (one, "--num-directions", 9, WIDTH),
+        ((*one, "-K", "2"), "--shown", 3, 2),
+    ]
+    for words, option, asked, most in cases:
+        code, _, err = gantk_command(*words, option, str(asked), *shared)
+        assert code == 2 and f"{option} {asked} asks for more directions" in err, err
+        assert err.endswith(f"give at most {most}.\n") and err.count("\n") == 1
+        assert not (tmp_path / "none").exists()
+    few = ("-K", "2", "--samples", "1", "--step", "3", "-o", tmp_path / "few")
+    assert gantk_command("sefa", model, *few)[0] == 0
+    assert len(results(tmp_path / "few", "sefa")["directions"]) == 2
 
 
 def test_fresh_codes_are_of_the_runs_class() -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from gantk.generators.base import Generator
 
+SHOWN = 5
+
 
 def drawing_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """``--num-directions --samples --step --start-distance --end-distance``, in SeFa's spellings too."""
@@ -22,7 +24,7 @@ def drawing_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "--num-directions", "-K", "--num-semantics", "num_directions", type=click.IntRange(1), default=None,
                 help="Directions to write; default: all.",
             ),
-            click.option("--shown", type=click.IntRange(0), default=5, show_default=True, help="Directions drawn."),
+            click.option("--shown", type=click.IntRange(0), default=None, show_default="5", help="Directions drawn."),
             click.option(
                 "--samples", "--num-samples", "samples", type=click.IntRange(1), default=3, show_default=True,
                 help="Samples drawn with sliders.",
@@ -55,6 +57,7 @@ def make(
     """Write the directions, draw the first ones and render the page."""
     import numpy as np
 
+    from gantk.cli.options import at_most
     from gantk.cli.originals import model_stem, write_page
     from gantk.codes import show_truncation, weights_checksum
     from gantk.comparators.strips import draw_strips
@@ -64,7 +67,8 @@ def make(
     from gantk.runs import Run
 
     psi = parse_truncation(truncation, generator.spec)
-    count = drawing["num_directions"] or len(vectors)
+    count = at_most("--num-directions", drawing["num_directions"], len(vectors), f"directions of {space}")
+    shown = at_most("--shown", drawing["shown"], count, "directions", SHOWN)
     vectors = vectors[:count]
     every = rows == tuple(range(generator.spec.num_layers))
     deviations = scores.get("deviations")
@@ -76,6 +80,7 @@ def make(
         "weights": weights_checksum(generator),
         **about,
         **drawing,
+        "shown": shown,
         "truncation": show_truncation(psi),
         "precision": precision,
         "batch_size": batch_size,
@@ -94,7 +99,6 @@ def make(
         run.record("count", len(vectors))
         for name, values in scores.items():
             run.record(name, values[:count])
-        shown = min(drawing["shown"], len(vectors))
         made = draw_strips(run, generator, direction, scales[:shown], psi, seed, drawing["samples"], drawing["step"])
         run.record("directions", made)
         write_page(run)

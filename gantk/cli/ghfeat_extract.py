@@ -75,6 +75,7 @@ def extract(
     generator = load_model(model, device)
     loaded = open_encoder(model, encoder, generator, force)
     given = open_images(images, loaded.encoder.config.resolution, fit, skip_unreadable)
+    given.check()
     name = perception or ("demo" if is_bundled(model) else "none")
     feature = load_perception(name, generator.device)
     plan = ExtractPlan(batch_size, chunk, None if save_images else SHOWN, reconstruct, refine, tiled, wp)

@@ -114,6 +114,7 @@ def command(
     weight = perceptual if perceptual is not None else VGG_WEIGHT if name == VGG else 0.1
     plan = ProjectionPlan(chosen, steps, rate if rate is not None else 0.02 if loaded else 0.1, weight, prior)
     given = open_images(images, generator.spec.resolution, fit, skip_unreadable)
+    given.check()
     arguments = {
         "model": model, "images": list(images), "space": chosen, "steps": steps, "rate": plan.rate,
         "perception": name, "perceptual": weight, "prior": prior, "label": label, "fit": fit,

@@ -70,7 +70,7 @@ def hessian(
     compat: bool,
     max_iter: int,
     epsilon: float,
-    show: int,
+    show: int | None,
     animations: tuple[str, ...],
     fps: float,
     device: str,
@@ -86,7 +86,8 @@ def hessian(
     Products with the Hessian are exact, and block Lanczos needs few of them. Killed, the same command continues after
     its last block. Shards divide the samples; start them together, with one output directory, then `gantk merge` it.
     """
-    from gantk.cli.navigan_subject import check_animations, finish_page, metric_for, subject
+    from gantk.cli.navigan_subject import SHOWN, check_animations, finish_page, metric_for, subject
+    from gantk.cli.options import at_most
     from gantk.cli.originals import model_stem
     from gantk.errors import UsageError
     from gantk.navigan.search import SearchPlan, conclude
@@ -105,6 +106,7 @@ def hessian(
         )
     if compat and not part.is_whole:
         raise UsageError("--compat cannot be divided into shards: leave --shard out.")
+    show = at_most("--show", show, num_eigenvectors, "directions", SHOWN)
     measure = metric_for(metric, metric_kind, metric_size, model, about.target.weight.device, nearest=compat)
     width = block or (8 if about.target.weight.device.type == "cuda" else 2)
     plan = SearchPlan(num_eigenvectors, width, tolerance, max_products, seed, patience)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gantk.runs import Run
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-METRIC_SIZE = 64
+METRIC_SIZE, SHOWN = 64, 8
 CONV_HELP = "The convolution: a name or index of `gantk models info`, released:3 for NaviGAN's index, or a module's."
 
 
@@ -95,8 +95,8 @@ def metric_options() -> Decorator:
     return decorate
 
 
-def page_options(show: int = 8) -> Decorator:
-    """``--show --strips --animation --fps``."""
+def page_options() -> Decorator:
+    """``--show --animation --fps``."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         function = click.option(
@@ -112,8 +112,8 @@ def page_options(show: int = 8) -> Decorator:
         return click.option(
             "--show",
             type=click.IntRange(0),
-            default=show,
-            show_default=True,
+            default=None,
+            show_default=str(SHOWN),
             help="Directions with pictures on the page.",
         )(function)
 

@@ -39,7 +39,7 @@ def svd(
     metric_kind: str,
     metric_size: int,
     share: float,
-    show: int,
+    show: int | None,
     animations: tuple[str, ...],
     fps: float,
     device: str,
@@ -54,7 +54,8 @@ def svd(
     They need no samples; those of --num only measure how far to go, and are shown.
     """
     from gantk.cli.navigan_hessian import scale_and_show
-    from gantk.cli.navigan_subject import check_animations, finish_page, metric_for, subject
+    from gantk.cli.navigan_subject import SHOWN, check_animations, finish_page, metric_for, subject
+    from gantk.cli.options import at_most
     from gantk.cli.originals import model_stem
     from gantk.navigan.bases import svd_basis
     from gantk.navigan.directions import WeightDirections
@@ -67,12 +68,13 @@ def svd(
         space=latent_space_type, inputs=inputs, label=label, truncation=truncation,
     )  # fmt: skip
     target = about.target
+    basis, values = svd_basis(target.weight)
+    show = at_most("--show", show, len(basis), "directions", SHOWN)
     measure = metric_for(metric, metric_kind, metric_size, model, target.weight.device)
     arguments: dict[str, Any] = {**about.arguments, "metric": measure.name, "share": share, "show": show,
                                  "batch_size": batch_size, "animations": formats}  # fmt: skip
     folder = output_dir or f"{model_stem(model)}_navigan"
     with Run.begin(folder, "navigan svd", arguments, seed, target.weight.device, overwrite=overwrite) as run:
-        basis, values = svd_basis(target.weight)
         meta = {"command": run.manifest["argv"], "singular_values": values.tolist()}
         directions = WeightDirections(
             f"{model} {target.layer}", "svd", target.layer, basis, identity=target.identity(), meta=meta

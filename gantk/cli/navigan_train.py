@@ -95,7 +95,7 @@ def train(
     metric_kind: str,
     metric_size: int,
     share: float,
-    show: int,
+    show: int | None,
     animations: tuple[str, ...],
     fps: float,
     device: str,
@@ -111,7 +111,8 @@ def train(
     --num only says how many are shown and, of codes in a file, how many are used. Killed, the same command continues
     from its last state. Under torchrun the batch is divided among the processes.
     """
-    from gantk.cli.navigan_subject import check_animations, metric_for, subject
+    from gantk.cli.navigan_subject import SHOWN, check_animations, metric_for, subject
+    from gantk.cli.options import at_most
     from gantk.cli.originals import model_stem
     from gantk.errors import UsageError
     from gantk.navigan.training import TrainingPlan
@@ -136,6 +137,7 @@ def train(
             steps, batch_size, shift_distribution == "normal", label_weight, shift_weight, raw_strength, rate,
             shift_predictor, predictor_size, start == "basis", seed=seed,
         )  # fmt: skip
+        show = at_most("--show", show, plan.directions, "directions", SHOWN)
         measure = metric_for(metric, metric_kind, metric_size, model, about.target.weight.device)
         import dataclasses
 

@@ -175,6 +175,19 @@ def image_options(*more: str, help: str = "Of the images on disk.") -> Decorator
 # --- what the values mean ------------------------------------------------------------------------------------------
 
 
+def at_most(option: str, asked: int | None, most: int, what: str, default: int | None = None) -> int:
+    """A number that was asked for, or by default `default` (None: all) where there are as many.
+
+    Raises:
+        UsageError: more was asked for than there is.
+    """
+    if asked is None:
+        return most if default is None else min(default, most)
+    if asked > most:
+        raise UsageError(f"{option} {asked} asks for more {what} than there are: give at most {most}.")
+    return asked
+
+
 def resolve_device(name: str) -> str:
     """Return the device that ``--device`` names, "auto" resolved; torchrun's processes get a GPU each.
 

@@ -11,6 +11,8 @@ from gantk.cli.options import device_option, examples, layers_option, output_dir
 if TYPE_CHECKING:
     from gantk.runs import Run
 
+DEFAULT_COUNT, DEFAULT_SHOWN = 32, 5
+
 
 @click.command(
     epilog=examples(
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     "--held-out", type=click.IntRange(0), default=16, show_default=True,
     help="Fresh codes to measure on; 0: no measures and no pictures.",
 )  # fmt: skip
-@click.option("--shown", type=click.IntRange(1), default=5, show_default=True, help="Directions measured and drawn.")
+@click.option("--shown", type=click.IntRange(1), default=None, show_default="5", help="Directions measured and drawn.")
 @click.option("--samples", type=click.IntRange(1), default=3, show_default=True, help="Samples drawn with sliders.")
 @click.option("--step", type=click.IntRange(3), default=9, show_default=True, help="Images per slider.")
 @click.option(
@@ -63,7 +65,7 @@ def directions(
     space: str | None,
     low_rank: bool,
     held_out: int,
-    shown: int,
+    shown: int | None,
     samples: int,
     step: int,
     against: str,
@@ -82,12 +84,12 @@ def directions(
     RUN is the output directory of `gantk resefa jacobian`. The directions are measured on codes that were not in it,
     beside SeFa, GANSpace, LowRankGAN and random ones, at the same change inside.
     """
-    from gantk.cli.options import load_model
+    from gantk.cli.options import at_most, load_model
     from gantk.cli.resefa_jacobian import regions_of
     from gantk.codes import weights_checksum
     from gantk.errors import GantkError, UsageError
     from gantk.resefa.accumulate import read_accumulated
-    from gantk.resefa.find import Search, find_directions, write_compat
+    from gantk.resefa.find import Search, find_directions, reduced_of, write_compat
     from gantk.resefa.rivals import available
     from gantk.runs import Run
 
@@ -106,9 +108,12 @@ def directions(
             raise UsageError(f"The run has no region {region!r}.{suggestion(region, known)}")
     if (compat or full_rank) and not found.samples:
         raise UsageError("--compat needs each sample's Gram matrices: make the run with --compat or --per-sample.")
+    dim = len(found.grams.total) if compat else reduced_of(found, generator, layers, space).variable.dim
+    count = at_most("--num-directions", num_directions, dim, "directions", DEFAULT_COUNT)
+    shown = at_most("--shown", shown, count, "directions", DEFAULT_SHOWN)
     search = Search(
         regions=regions or tuple(known),
-        count=num_directions or 32,
+        count=count,
         tau=tau,
         layers=layers,
         space=space,

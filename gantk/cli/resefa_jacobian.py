@@ -137,13 +137,13 @@ def jacobian(
     from pathlib import Path
 
     from gantk.checkpoints.names import is_bundled
-    from gantk.cli.options import load_model
+    from gantk.cli.options import at_most, load_model
     from gantk.cli.originals import model_stem
     from gantk.codes import CodeSource, show_truncation, weights_checksum
     from gantk.errors import UsageError
     from gantk.latents import parse_layers, parse_truncation
     from gantk.resefa.accumulate import JacobianPlan, accumulate, check_regions
-    from gantk.resefa.compat import compat_codes, compat_output
+    from gantk.resefa.compat import CODES, compat_codes, compat_output
     from gantk.resefa.find import find_leading
     from gantk.resefa.jacobian import Output
     from gantk.resefa.regions import DEFAULT_MARGIN, build_regions
@@ -159,12 +159,16 @@ def jacobian(
     spec = generator.spec
     folder = Path(output_dir or f"{model_stem(model)}_resefa")
     psi = None if compat else parse_truncation(truncation, spec)
+    drawn = None
     if compat and latent_codes_path is None:
-        latent_codes_path, latent_space_type = str(compat_codes(folder, num or 5, spec.z_dim, seed)), "z"
+        drawn = compat_codes(num or 5, spec.z_dim, seed)
+        latent_codes_path, latent_space_type = str(folder / CODES), "z"
     wanted = num or (DEFAULT_NUM if latent_codes_path is None else None)
-    source = CodeSource(generator, wanted, seed, psi, latent_codes_path, latent_space_type, label)
+    source = CodeSource(generator, wanted, seed, psi, latent_codes_path, latent_space_type, label, drawn)
     rows = parse_layers(layers, spec.num_layers, {each.name: each.row for each in generator.layers})
     variable = choose(generator, space, rows, part)
+    if leading is not None:
+        at_most("--leading", leading, variable.dim, "directions")
     output = Output(min(size or LARGEST, spec.resolution) if size is None else size, channels)
     if compat:
         output = compat_output(spec.resolution)
@@ -212,6 +216,8 @@ def jacobian(
         "chunk": plan.chunk,
     }
     with Run.begin(folder, "resefa jacobian", arguments, seed, generator.device, shard_part, overwrite) as run:
+        if drawn is not None:
+            run.save_npy(CODES, drawn, "z as the released script draws it")
         run.record("layer_names", [f"{each.row}: {each.name}" for each in generator.layers if each.row in rows])
         run.record("resolution", spec.resolution)
         run.record("dim", variable.dim)

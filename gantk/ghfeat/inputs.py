@@ -6,7 +6,7 @@ Shape legend: N images, C channels, H x W pixels.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,15 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.ghfeat.pictures import Zip, decode, find_images, fit, to_float
+from gantk.ghfeat.pictures import Zip, check_sides, decode, find_images, fit, sides, to_float
 from gantk.ghfeat.tfrecord import TFRecords
 
 AHEAD = 4  # batches read while one is encoded
 RENDER = "render:"  # `render:12` is scene 12 of seed 0 of the bundled world, `render:5/12` of seed 5
+HINT = "give --skip-unreadable to go on without such images"
+
+# How an image is read, how its width and height are (None: by whom it was opened), and what both take.
+Item = tuple[Callable[[Any], npt.NDArray[np.uint8]], Callable[[Any], tuple[int, int]] | None, Any]
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Images:
 
     def __init__(self, arguments: Sequence[str], size: int, how: str = "exact", skip: bool = False) -> None:
         self.size, self.how, self.skip = size, how, skip
-        self._items: list[tuple[Any, Any]] = []
+        self._items: list[Item] = []
         self.names: tuple[str, ...] = ()
         names: list[str] = []
         for argument in arguments:
@@ -60,25 +64,30 @@ class Images:
             raise UsageError("no image was named: give image files, folders, a .zip, .tfrecords, or a list of paths")
         self.names = tuple(names)
 
-    def _open(self, argument: str) -> tuple[list[tuple[Any, Any]], list[str]]:
+    def _open(self, argument: str) -> tuple[list[Item], list[str]]:
         if argument.startswith(RENDER):
             seed, _, last = argument.removeprefix(RENDER).rpartition("/")
             if not last.isdecimal() or not (seed or "0").isdecimal():
                 raise UsageError(f"{argument!r} names no render: write render:12, or render:5/12 for another seed")
-            return [(self._render, (int(seed or 0), int(last)))], [argument]
+            return [(self._render, None, (int(seed or 0), int(last)))], [argument]
         path = Path(argument)
         if path.is_file() and path.suffix.lower() == ".zip":
             archive = Zip(path)
-            return [(archive.__getitem__, i) for i in range(len(archive))], archive.names
+            return [(archive.__getitem__, archive.sides, i) for i in range(len(archive))], archive.names
         if path.is_file() and path.suffix.lower() in (".tfrecords", ".tfrecord"):
             records = TFRecords(path)
-            return [(records.__getitem__, i) for i in range(len(records))], [f"record {i}" for i in range(len(records))]
+            count = range(len(records))
+            return [(records.__getitem__, None, i) for i in count], [f"record {i}" for i in count]
         files = find_images([argument])
-        return [(self._file, file) for file in files], [str(file) for file in files]
+        return [(self._file, self._sides, file) for file in files], [str(file) for file in files]
 
     @staticmethod
     def _file(path: Path) -> npt.NDArray[np.uint8]:
         return decode(path, str(path))
+
+    @staticmethod
+    def _sides(path: Path) -> tuple[int, int]:
+        return sides(path, str(path))
 
     def _render(self, place: tuple[int, int]) -> npt.NDArray[np.uint8]:
         from gantk.demo.renderer import render, sample_scene
@@ -89,13 +98,32 @@ class Images:
     def __len__(self) -> int:
         return len(self._items)
 
+    def check(self) -> None:
+        """Look at the beginning of every image, so that bad ones end a command before it has written anything.
+
+        Raises:
+            GantkError: one is no image, or not square; where such are skipped: all are.
+        """
+        for (_, look, argument), name in zip(self._items, self.names, strict=True):
+            try:
+                if look is not None:
+                    check_sides(*look(argument), self.how, name)
+            except GantkError as error:
+                if not self.skip:
+                    raise GantkError(f"{error}; {HINT}") from error
+            else:
+                if self.skip:
+                    return
+        if self.skip:
+            raise GantkError("none of the images can be read")
+
     def one(self, index: int) -> npt.NDArray[np.uint8]:
         """One image, fitted.
 
         Raises:
             GantkError: unreadable, or not square.
         """
-        read, argument = self._items[index]
+        read, _, argument = self._items[index]
         return fit(read(argument), self.size, self.how, self.names[index])
 
     def _read(self, start: int, stop: int) -> Read:
@@ -106,7 +134,7 @@ class Images:
                 good.append(True)
             except GantkError as error:
                 if not self.skip:
-                    raise GantkError(f"{error}; give --skip-unreadable to go on without such images") from error
+                    raise GantkError(f"{error}; {HINT}") from error
                 pictures.append(np.full((self.size, self.size, 3), 128, np.uint8))
                 good.append(False)
                 errors.append(str(error))

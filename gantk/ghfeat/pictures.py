@@ -5,12 +5,13 @@ Shape legend: C channels, H x W pixels.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import weakref
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,19 @@ from gantk.errors import GantkError, UsageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 FITS = ("exact", "crop", "squash")
+
+
+def check_sides(width: int, height: int, how: str, name: str) -> None:
+    """Refuse what `fit` could not fit.
+
+    Raises:
+        GantkError: not square, and `how` is exact.
+    """
+    if height != width and how == "exact":
+        raise GantkError(
+            f"{name} is {width} x {height} pixels and not square: give --fit crop to keep its middle, or "
+            "--fit squash to keep all of it"
+        )
 
 
 def fit(image_HWC: npt.NDArray[np.uint8], size: int, how: str, name: str) -> npt.NDArray[np.uint8]:
@@ -33,11 +47,7 @@ def fit(image_HWC: npt.NDArray[np.uint8], size: int, how: str, name: str) -> npt
     from PIL import Image
 
     height, width = image_HWC.shape[:2]
-    if height != width and how == "exact":
-        raise GantkError(
-            f"{name} is {width} x {height} pixels and not square: give --fit crop to keep its middle, or "
-            "--fit squash to keep all of it"
-        )
+    check_sides(width, height, how, name)
     if height != width and how == "crop":
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
@@ -56,6 +66,24 @@ def decode(data: bytes | Path, name: str) -> npt.NDArray[np.uint8]:
     Raises:
         GantkError: absent, no image, or damaged; the name is given.
     """
+    with _opened(io.BytesIO(data) if isinstance(data, bytes) else data, name) as picture:
+        image_HWC = np.asarray(picture.convert("RGB"))
+    return image_HWC
+
+
+def sides(data: IO[bytes] | Path, name: str) -> tuple[int, int]:
+    """Width and height of an image file, of which only the beginning is read.
+
+    Raises:
+        GantkError: absent, or no image; the name is given.
+    """
+    with _opened(data, name) as picture:
+        size = picture.size
+    return size
+
+
+@contextlib.contextmanager
+def _opened(data: IO[bytes] | Path, name: str) -> Iterator[Any]:
     import warnings
 
     from PIL import Image
@@ -63,8 +91,8 @@ def decode(data: bytes | Path, name: str) -> npt.NDArray[np.uint8]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as picture:
-                return np.asarray(picture.convert("RGB"))
+            with Image.open(data) as picture:
+                yield picture
     except FileNotFoundError:
         raise GantkError(f"the image {name} does not exist") from None
     except Image.DecompressionBombWarning as error:
@@ -153,9 +181,20 @@ class Zip:
         return len(self.names)
 
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
-        name = self.names[index]
+        with self._named(index) as name:
+            data = self._zip.read(self.names[index])
+        return decode(data, name)
+
+    def sides(self, index: int) -> tuple[int, int]:
+        """Width and height of an image, of which only the beginning is read."""
+        with self._named(index) as name, self._zip.open(self.names[index]) as file:
+            size = sides(file, name)
+        return size
+
+    @contextlib.contextmanager
+    def _named(self, index: int) -> Iterator[str]:
+        name = f"{self.names[index]} of {self.path}"
         try:
-            data: Any = self._zip.read(name)
+            yield name
         except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-            raise GantkError(f"the image {name} of {self.path} cannot be read: {error}") from error
-        return decode(data, f"{name} of {self.path}")
+            raise GantkError(f"the image {name} cannot be read: {error}") from error

@@ -20,12 +20,13 @@ class ShownLink:
 
 @dataclass(frozen=True)
 class ShownStrip:
-    """`ticks` are the values as text; `origin` is the index shown first; `zero` the one whose value is 0 (or -1)."""
+    """`ticks` are the values as text; their indices: `first` is shown first, `origin` is no edit, `zero` is 0 or -1."""
 
     name: str
     quantity: str
     frames: list[Shown]
     ticks: list[str]
+    first: int
     origin: int
     zero: int
     downloads: list[ShownLink]
@@ -44,6 +45,7 @@ def show_strip(strip: SliderStrip, images: ImageStore, name: str = "") -> ShownS
         quantity=strip.quantity,
         frames=[images.show(frame) for frame in strip.frames],
         ticks=[show_step(value, digits) for value in values],
+        first=strip.opening,
         origin=strip.origin,
         zero=values.index(0.0) if 0.0 in values else -1,
         downloads=[show_link(link, images) for link in strip.downloads],
@@ -55,6 +57,7 @@ class ShownGrid:
     strips: list[ShownStrip]
     quantity: str
     ticks: list[str]
+    first: int
     origin: int
     zero: int
     downloads: list[ShownLink]
@@ -64,4 +67,4 @@ def show_grid(grid: SliderGrid, images: ImageStore) -> ShownGrid:
     strips = [show_strip(strip, images, strip.title or f"sample {index}") for index, strip in enumerate(grid.strips)]
     first = strips[0]
     downloads = [show_link(link, images) for link in grid.downloads]
-    return ShownGrid(strips, grid.quantity, first.ticks, first.origin, first.zero, downloads)
+    return ShownGrid(strips, grid.quantity, first.ticks, first.first, first.origin, first.zero, downloads)

@@ -92,7 +92,7 @@ def build_edit(run: RunRecord) -> Page:
     if mse is not None:
         sections.append(
             Prose(
-                f"Every slider starts at the reconstruction, whose mean squared error is {mse:.4f}: what the encoder "
+                f"At 0 every slider shows the reconstruction, whose mean squared error is {mse:.4f}: what the encoder "
                 "did not see, no edit can keep."
             )
         )

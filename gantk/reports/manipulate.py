@@ -4,7 +4,7 @@ Reads of `results`, all optional but `directions`:
     directions      [{name, space, row (of a direction file with several), layers (text or [index]), quantity
                       ("distance"),
                       distances: [K], frames: [[path per step] per sample], samples: [name per sample],
-                      animation: {gif | webp | mp4: path}, start (index of the frame shown first), note}]
+                      animation: {gif | webp | mp4: path}, start (index of the frame that is no edit), note}]
     files           [path]: arrays written (edited codes), offered as links
     truncation      text, as it was applied
     conditions      [name]: what the directions were made orthogonal to
@@ -20,7 +20,7 @@ import numpy as np
 from gantk.reports.numbers import show_step, step_digits
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, numbers, records, texts
-from gantk.reports.sections import Facts, Link, Links, Prose, Section, SliderGrid, SliderStrip
+from gantk.reports.sections import Facts, Link, Links, Prose, Section, SliderGrid, SliderStrip, telling
 
 FORMATS = {"gif": "Animation (GIF)", "webp": "Animation (WebP)", "mp4": "Video (MP4)"}
 
@@ -72,7 +72,8 @@ def direction_sections(run: RunRecord, direction: Mapping[str, Any], titled: boo
             continue
         start = direction.get("start")
         start = start if isinstance(start, int) and 0 <= start < len(pictures) else None
-        strips.append(SliderStrip(pictures, [float(value) for value in values], label, quantity=quantity, start=start))
+        steps = [float(value) for value in values]
+        strips.append(SliderStrip(pictures, steps, label, quantity=quantity, start=start, first=telling(steps)))
     animation = mapping(direction.get("animation"))
     downloads = [
         Link(str(animation[key]), text) for key, text in FORMATS.items() if run.path(animation.get(key)) is not None
@@ -88,6 +89,14 @@ def direction_sections(run: RunRecord, direction: Mapping[str, Any], titled: boo
     return sections
 
 
+def how_to_move(strip: SliderStrip) -> str:
+    """What a caption says about the sliders below it."""
+    digits = step_digits([float(value) for value in strip.values])
+    first, origin = (show_step(float(strip.values[place]), digits) for place in (strip.opening, strip.origin))
+    shown = f"Sliders are at {first} to begin with; arrow keys move them" if first != origin else "Arrow keys move them"
+    return f"{shown}, the key 0 takes them to {origin}."
+
+
 def _caption(direction: Mapping[str, Any], strips: list[SliderStrip], quantity: str) -> str:
     layers = direction.get("layers")
     chosen = ", ".join(str(layer) for layer in layers) if isinstance(layers, list) else str(layers or "")
@@ -96,6 +105,6 @@ def _caption(direction: Mapping[str, Any], strips: list[SliderStrip], quantity: 
     text += f" in {space}" if space else ""
     text += f", layers {chosen}" if chosen else ""
     low, high = strips[0].values[0], strips[0].values[-1]
-    text += f", {quantity} {show_step(low)} to {show_step(high)}. Arrow keys move a slider, 0 returns to its start."
+    text += f", {quantity} {show_step(low)} to {show_step(high)}. {how_to_move(strips[0])}"
     note = str(direction.get("note") or "")
     return f"{text} {note}".strip()

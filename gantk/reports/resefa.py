@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from gantk.reports.manipulate import how_to_move
 from gantk.reports.numbers import read_number, show_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, numbers, records, texts
@@ -36,6 +37,7 @@ from gantk.reports.sections import (
     SliderGrid,
     SliderStrip,
     Table,
+    telling,
 )
 
 ABOUT = {
@@ -304,10 +306,10 @@ def _sliders(run: RunRecord, name: str, shown: Mapping[str, Any]) -> list[Sectio
             )
         ]
         if len(pictures) == len(values) and pictures:
-            strips.append(SliderStrip(pictures, values, f"sample {sample}"))
+            strips.append(SliderStrip(pictures, values, f"sample {sample}", first=telling(values)))
     sections: list[Section] = []
     if strips:
-        caption = "Held-out samples; 0 is the sample as it was drawn. Arrow keys move a slider."
+        caption = f"Held-out samples; 0 is the sample as it was drawn. {how_to_move(strips[0])}"
         sections.append(SliderGrid(strips, title, caption))
     heats: list[Picture] = [
         picture

@@ -97,7 +97,8 @@ class Sheet:
 class SliderStrip:
     """One image per value; a slider chooses which is seen.
 
-    `start` is the index shown first (default: the value nearest 0).
+    `start` is the index to which the key 0 returns (default: the value nearest 0), `first` the one shown first
+    (default: the start).
     """
 
     frames: Sequence[Picture]
@@ -107,6 +108,7 @@ class SliderStrip:
     quantity: str = "distance"
     start: int | None = None
     downloads: Sequence[Link] = ()
+    first: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.frames) != len(self.values) or not self.frames:
@@ -114,17 +116,23 @@ class SliderStrip:
                 f"The strip {self.title!r} has {len(self.frames)} frames and {len(self.values)} values; it needs "
                 "one value per frame and at least one frame."
             )
-        if self.start is not None and not 0 <= self.start < len(self.frames):
-            raise GantkError(
-                f"The strip {self.title!r} cannot start at {self.start}; it has frames 0 to {len(self.frames) - 1}."
-            )
+        for place in (self.start, self.first):
+            if place is not None and not 0 <= place < len(self.frames):
+                raise GantkError(
+                    f"The strip {self.title!r} cannot start at {place}; it has frames 0 to {len(self.frames) - 1}."
+                )
 
     @property
     def origin(self) -> int:
-        """Index of the frame shown first."""
+        """Index of the frame to which the key 0 returns."""
         if self.start is not None:
             return self.start
         return int(np.argmin(np.abs(np.asarray(self.values, dtype=float))))
+
+    @property
+    def opening(self) -> int:
+        """Index of the frame shown first."""
+        return self.origin if self.first is None else self.first
 
 
 @dataclass(frozen=True)
@@ -370,6 +378,17 @@ class Heading:
     title: str
     anchor: str
     number: str = field(default="")
+
+
+def telling(values: Sequence[float]) -> int | None:
+    """Index of a strength at which an edit is seen and not yet at its end: about two thirds of the way from 0.
+
+    Upwards where values above 0 are among them. None where there is nothing between 0 and the end.
+    """
+    finite = [value for value in values if np.isfinite(value)]
+    far = max([0.0, *finite]) or min([0.0, *finite])
+    between = [index for index, value in enumerate(values) if far and 0 < value / far < 0.999]
+    return min(between, key=lambda index: abs(values[index] / far - 2 / 3), default=None)
 
 
 def bins_of(

@@ -31,7 +31,7 @@ from gantk.resefa.regions import Regions
 from gantk.resefa.variables import CodeMap, Variable
 from gantk.runs import Run, progress
 
-CHECKED = 64  # samples whose regions are looked at before the work begins
+CHECKED = 16  # samples whose regions are looked at together before the work begins
 TOTAL, INSIDE, MARGIN, ROWS, BRIGHTNESS, CODES = (
     "gram_total", "gram_inside", "gram_margin", "gram_rows", "gram_brightness", "gram_codes"
 )  # fmt: skip
@@ -77,12 +77,20 @@ class JacobianPlan:
 
 
 def check_regions(source: Source, regions: Regions) -> None:
-    """Refuse regions that are empty or cover everything, before any work; looks at the first samples where it must."""
-    looked = 1 if regions.are_fixed else min(source.total, CHECKED)
-    wp_NLD = source.batch(0, looked).wp
-    inside, ring = regions.sides(regions.masks(source.generator, wp_NLD))
-    if regions.are_fixed or looked == source.total:
-        regions.check(inside, ring)
+    """Refuse regions that are empty, or cover everything, in all samples, before any work.
+
+    Samples without a region only add nothing to it, so they are looked at until every region was seen: mostly a few.
+    """
+    total = 1 if regions.are_fixed else source.total
+    if regions.labels is not None and not regions.are_fixed:
+        regions.labels.check(total)
+    seen_2R = np.zeros((2, len(regions.items)), dtype=np.bool_)
+    for start in range(0, total, CHECKED):
+        wp_NLD = source.batch(start, min(start + CHECKED, total)).wp
+        seen_2R |= regions.seen(regions.masks(source.generator, wp_NLD, start))
+        if seen_2R.all():
+            return
+    regions.check(seen_2R)
 
 
 def accumulate(run: Run, source: Source, regions: Regions, plan: JacobianPlan) -> dict[str, Any]:

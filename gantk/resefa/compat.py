@@ -9,25 +9,23 @@ Shape legend: N samples, d coordinates.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gantk.files import save_npy
 from gantk.resefa.jacobian import Output
 
 LARGEST = 256
 
+CODES = "compat_z.npy"
+
 Array = npt.NDArray[Any]
 
 
-def compat_codes(folder: Path, num: int, dim: int, seed: int) -> Path:
-    """z as `np.random.seed(seed); np.random.randn(num, dim)` draws it, in a file of the run directory."""
-    z_ND = np.random.RandomState(seed).randn(num, dim).astype(np.float32)
-    folder.mkdir(parents=True, exist_ok=True)
-    return save_npy(folder / "compat_z.npy", z_ND)
+def compat_codes(num: int, dim: int, seed: int) -> npt.NDArray[np.float32]:
+    """z as `np.random.seed(seed); np.random.randn(num, dim)` draws it, [N, D]."""
+    return np.random.RandomState(seed).randn(num, dim).astype(np.float32)
 
 
 def compat_output(resolution: int) -> Output:

@@ -1,10 +1,13 @@
 """The run of `gantk resefa directions`: solve, save, measure on held-out codes, draw.
 
+A region that is finished is in the manifest; a run that is continued goes on with the next one.
+
 Legend: N samples, K directions, d free coordinates, L rows of wp, D width of a code, S x S pixels of the working size.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +31,7 @@ from gantk.resefa.jacobian import Output
 from gantk.resefa.leading import Products, leading_directions
 from gantk.resefa.measure import LEVELS, REACH, HeldOut, Score, Walk, score, step_grid, walk
 from gantk.resefa.pictures import enlarged, heat, outlined, overlay_name, rms_change, write_overlays
-from gantk.resefa.reduce import reduce_to
+from gantk.resefa.reduce import Reduced, reduce_to
 from gantk.resefa.regions import Regions
 from gantk.resefa.rivals import Rivals
 from gantk.resefa.solve import SIGN_RULE, TAU, Solution, alike, oriented, rates, solve
@@ -66,6 +69,17 @@ def variable_of(found: Accumulated, generator: Generator) -> Variable:
     return choose(generator, made["space"], tuple(made["layers"]), made["part"])
 
 
+def reduced_of(found: Accumulated, generator: Generator, layers: str | None, space: str | None) -> Reduced:
+    """The variable that ``--layers`` and ``--space`` choose out of a run's.
+
+    Raises:
+        UsageError: the run has no such rows.
+    """
+    truncation = parse_truncation(found.arguments["truncation"], generator.spec)
+    rows = parse_layers(layers, generator.spec.num_layers, {e.name: e.row for e in generator.layers})
+    return reduce_to(generator, variable_of(found, generator), truncation, space, rows if layers else None)
+
+
 def find_directions(
     run: Run, generator: Generator, found: Accumulated, search: Search, regions: Regions | None
 ) -> Iterator[str]:
@@ -74,16 +88,22 @@ def find_directions(
     Args:
         regions: where they are in fresh images; needed to measure.
     """
-    variable = variable_of(found, generator)
-    truncation = parse_truncation(found.arguments["truncation"], generator.spec)
-    rows = parse_layers(search.layers, generator.spec.num_layers, {e.name: e.row for e in generator.layers})
-    reduced = reduce_to(generator, variable, truncation, search.space, rows if search.layers else None)
+    reduced = reduced_of(found, generator, search.layers, search.space)
     rivals = Rivals(generator, reduced.variable, seed=search.seed)
     reach = REACH * spread(generator, reduced.variable, search.seed)
     names = list(found.arguments["names"])
     own_probe = probe(generator)
-    entries = []
+    entries: list[Any] = []
+    mark = _mark(found)
+    if run.results.get("grams") != mark:
+        run.record("regions", [])
+        run.record("grams", mark)
+    finished = _finished(run, "regions")
     for name in search.regions:
+        if name in finished:
+            entries.append(finished[name])
+            yield f"{name}: found before, kept"
+            continue
         place = names.index(name)
         try:
             inside, outside = (reduced.gram(part) for part in found.grams.pair(place))
@@ -129,8 +149,24 @@ def find_directions(
             entry["pictures"] = _draw(run, held, direction, scales, entry, search)
         entries.append(entry)
         run.record("regions", entries)
+        run.save()
         yield _line(entry)
     run.record("levels", LEVELS)
+
+
+def _mark(found: Accumulated) -> str:
+    """CRC-32 of the Gram matrices: regions found in others, which `--overwrite` has replaced since, are not kept."""
+    grams = found.grams
+    parts = (grams.total, grams.inside, grams.margin, grams.rows, grams.brightness)
+    crc = 0
+    for part in parts:
+        crc = crc if part is None else zlib.crc32(np.ascontiguousarray(part).tobytes(), crc)
+    return f"{crc:08x}"
+
+
+def _finished(run: Run, key: str) -> dict[str, Any]:
+    """Regions by name that an earlier attempt at this run finished."""
+    return {entry["name"]: entry for entry in run.results.get(key, []) if run.path(entry["file"]).is_file()}
 
 
 def _solve(inside: Array, outside: Array, bright: Array, search: Search) -> Solution:
@@ -280,8 +316,12 @@ def find_leading(run: Run, source: Source, regions: Regions, plan: JacobianPlan,
         if sample < plan.preview:
             write_overlays(run, generator, wp_1LD, mask_1RSS[0], regions.names, sample)
     run.output("regions", "the samples and their regions")
-    own_probe, entries = probe(generator), []
+    own_probe, finished = probe(generator), _finished(run, "leading")
+    entries: list[Any] = []
     for place, name in enumerate(progress(regions.names, "leading", unit="region")):
+        if name in finished:
+            entries.append(finished[name])
+            continue
         products = Products(jacobians, [mask[place] for mask in inside], [mask[place] for mask in outside])
         found = leading_directions(products, min(count, plan.variable.dim))
         scales = [min(step_grid(rate, reach, (SHOWN_CHANGE,))[3], reach) for rate in found.change]
@@ -295,7 +335,8 @@ def find_leading(run: Run, source: Source, regions: Regions, plan: JacobianPlan,
             "quotients": found.quotients, "scales": scales, "passes": products.passes, "file": f"{name}.safetensors",
             "pictures": [overlay_name(sample, name) for sample in range(min(plan.preview, total))],
         })  # fmt: skip
-    run.record("leading", entries)
+        run.record("leading", entries)
+        run.save()
 
 
 def write_compat(

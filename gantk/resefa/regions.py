@@ -58,13 +58,19 @@ class Labels:
         if self.maps is not None:
             if self.maps.ndim == 2:
                 return np.broadcast_to(self.maps, (len(wp_NLD), *self.maps.shape))
-            if first + len(wp_NLD) > len(self.maps):
-                raise UsageError(f"There are label maps for {len(self.maps)} samples and more were asked for.")
+            self.check(first + len(wp_NLD))
             return self.maps[first : first + len(wp_NLD)]
         with torch.no_grad():
             logit_NKHW = self.segmenter.segment_codes(generator, wp_NLD)
         found: npt.NDArray[np.int64] = logit_NKHW.argmax(1).cpu().numpy()
         return found
+
+    def check(self, total: int) -> None:
+        """Refuse label maps of fewer samples than there are."""
+        if self.maps is not None and self.maps.ndim == 3 and total > len(self.maps):
+            raise UsageError(
+                f"There are label maps for {len(self.maps)} samples and {total} samples: give --num {len(self.maps)}."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,19 +131,22 @@ class Regions:
             ring = grown.numpy().reshape(mask_NRSS.shape) & ~mask_NRSS
         return mask_NRSS, ring
 
-    def check(self, inside_NRSS: Mask, ring_NRSS: Mask) -> None:
-        """Refuse a region that has nothing inside it, or nothing outside, in all of these samples.
+    def seen(self, mask_NRSS: Mask) -> Mask:
+        """Which regions have pixels inside, and which outside, in any of these samples, [2, R]."""
+        inside, ring = self.sides(mask_NRSS)
+        return np.stack([inside.any((0, 2, 3)), (~inside & ~ring).any((0, 2, 3))])
+
+    def check(self, seen_2R: Mask) -> None:
+        """Refuse a region that has nothing inside it, or nothing outside.
 
         Raises:
             UsageError: the message names the region and how large the image is.
         """
-        for place, region in enumerate(self.items):
-            inside = int(inside_NRSS[:, place].sum())
-            outside = int((~inside_NRSS[:, place] & ~ring_NRSS[:, place]).sum())
+        for region, inside, outside in zip(self.items, *seen_2R, strict=True):
             where = f"The region {region.name!r}{_shown(region)}"
-            if inside == 0:
+            if not inside:
                 raise UsageError(f"{where} is empty at {self.size} x {self.size} pixels: choose a larger one.")
-            if outside == 0:
+            if not outside:
                 raise UsageError(f"{where} covers the whole image, so nothing is outside it: choose a smaller one.")
 
 
