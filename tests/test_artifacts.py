@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,7 @@ import pytest
 from gantk.checkpoints.names import SUMS, bundled, weights_folder
 from gantk.demo.renderer import FACTOR_NAMES
 
+Gantk = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).resolve().parent.parent
 BOUNDARIES = ROOT / "boundaries" / "demo"
 
@@ -52,6 +54,12 @@ def test_a_shipped_boundary_belongs_to_the_bundled_generator_and_has_a_card(name
     for line in direction.meta["commands"]:
         assert line in card
     assert direction.meta["command"] in direction.meta["commands"]
+
+
+@pytest.mark.parametrize("name", [name for name, path in bundled().items() if path is not None])
+def test_a_bundled_generator_draws_its_golden_image(name: str, gantk_command: Gantk) -> None:
+    code, out, error = gantk_command("models", "verify", name)
+    assert code == 0 and "the golden image is the same" in out, error
 
 
 @needs_weights

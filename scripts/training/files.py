@@ -101,6 +101,7 @@ def export(training: Training, path: Path, discriminator: Path | None) -> None:
     from safetensors.torch import save_file
 
     from gantk.checkpoints import Checkpoint
+    from gantk.checkpoints.golden import render_golden
     from gantk.checkpoints.native import write_checkpoint
 
     average = training.average
@@ -112,7 +113,7 @@ def export(training: Training, path: Path, discriminator: Path | None) -> None:
     state = {key: value.contiguous() for key, value in average.state_dict().items()}
     note = f"trained on the bundled world: {training.images} images, settings {json.dumps(asdict(training.settings))}"
     checkpoint = Checkpoint(training.settings.family, average.config.to_dict(), state, "gantk", (note,))
-    write_checkpoint(path, checkpoint)
+    write_checkpoint(path, checkpoint, golden=render_golden(average).to_dict())
     if discriminator is not None:
         half = {k: v.half().contiguous() for k, v in training.discriminator.state_dict().items()}
         about = {"config": json.dumps(training.discriminator.config.to_dict()), "images": str(training.images)}

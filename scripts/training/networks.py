@@ -15,6 +15,7 @@ from gantk.generators.registry import build
 from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
 from training.settings import Settings
 
+SATURATED, SATURATED_SLOPE = 0.99, 0.05  # of BigGAN's images: from where on, and the slope that gradients see there
 STANDING_BATCHES, STANDING_BATCH = 40, 64  # behind the statistics of a batch norm that evaluation uses
 
 
@@ -65,11 +66,24 @@ def painter(
 
     def paint(wp: Tensor) -> Tensor:
         with torch.autocast(wp.device.type, torch.bfloat16, enabled=autocast):
+            if resolution == generator.spec.resolution and generator.spec.family == "biggan":
+                return leaky_tanh(generator, wp).float()
             if resolution == generator.spec.resolution:
                 return generator.synthesize(wp).float()
             return readout(generator.trace(wp, [tap], image=False)[1][tap]).float()
 
     return torch.compile(paint) if compiled else paint
+
+
+def leaky_tanh(generator: Generator, wp: Tensor) -> Tensor:
+    """BigGAN's image; where its last function is as good as flat, a small slope brings colours back all the same.
+
+    Without it a sample whose residual sums have run away stays red for good: no gradient passes.
+    """
+    last = [layer.name for layer in generator.layers if layer.has_map and not layer.is_rgb][-1]
+    image, maps = generator.trace(wp, [last])
+    before = generator.get_submodule("synthesis.torgb")(maps[last], None, (0, 0.0), False, None)
+    return image + SATURATED_SLOPE * (image.abs() > SATURATED) * (before - before.detach())
 
 
 def standing_statistics(generator: Generator, seed: int) -> None:
