@@ -23,6 +23,7 @@ from training.world import Real, guide, real_batch, shrink
 
 CRITIC_RATE = 0.25  # of the discriminator's
 GUIDE_MOMENTUM = 0.9
+RAMP = 5_000  # images over which the generator's rate rises when the discriminator joins the guide
 MAGNITUDES_EVERY, MAGNITUDES_IMAGES = 16, 4_000  # StyleGAN3's running magnitudes: steps between, and half-life
 
 
@@ -187,6 +188,8 @@ class Training:
         if self.images < s.guide_only:  # plain regression, which bears large steps
             momentum = GUIDE_MOMENTUM
             group["lr"] = s.guide_rate + (self.bases["g"] - s.guide_rate) * self.images / s.guide_only
+        elif s.guide_only:  # what Adam knows of gradients is the guide's, far smaller than a discriminator's
+            group["lr"] *= min(1.0, (self.images - s.guide_only) / RAMP)
         group["betas"] = (momentum, 0.99)
 
     def guide_weight(self) -> float:
