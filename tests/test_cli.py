@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 
 import gantk
@@ -449,3 +450,35 @@ def test_what_was_typed_is_recorded(gantk_command: Call, command: Callable[..., 
     assert gantk_command("probe", "two words", "x")[0] == 0
     assert load_json(tmp_path / "probe.run.json")["argv"] == "gantk probe 'two words' x"
     assert os.listdir(tmp_path) == ["probe.run.json"]
+
+
+# --- classes of conditional networks ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("synthesize", "demo-biggan", "--num", "2"), "give --label with one of 0 to 2, random"),
+        (("synthesize", "demo-biggan", "--num", "2", "--label", "3"), "has classes 0 to 2"),
+        (("synthesize", "demo", "--num", "2", "--label", "1"), "is not conditional"),
+        (("lse", "fewshot", "demo-biggan", "--label", "dusk"), "'dusk' is no class of this network"),
+        (("lse", "fewshot", "demo", "--label", "1"), "is not conditional"),
+        (("invert", "demo-biggan", "render:1/0", "--label", "7"), "has classes 0 to 2"),
+    ],
+)
+def test_a_class_that_is_missing_or_does_not_exist_leaves_nothing(
+    words: tuple[str, ...], message: str, gantk_command: Any, tmp_path: Path
+) -> None:
+    code, _, error = gantk_command(*words, "-o", tmp_path / "run")
+    assert code == 2 and message in error, error
+    assert not (tmp_path / "run").exists()
+
+
+def test_classes_are_drawn_or_chosen(gantk_command: Any, tmp_path: Path) -> None:
+    for label in ("random", "2"):
+        code, _, error = gantk_command(
+            "synthesize", "demo-biggan", "--num", "4", "--label", label, "--latents", "w", "-o", tmp_path / label
+        )
+        assert code == 0, error
+    drawn, chosen = (np.load(tmp_path / label / "w.npy")[:, -8:] for label in ("random", "2"))
+    assert len(np.unique(chosen.round(5), axis=0)) == 1 < len(np.unique(drawn.round(5), axis=0))

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from gantk.checkpoints.names import ALIASES, bundled
 from gantk.demo import tour_higan
+from gantk.demo.itinerary import STEPS
 from gantk.demo.oracle import oracle_generator, row_of_factor
 from gantk.demo.tour_figures import GROUPS, centre, group_of, leaks, purity
 from gantk.demo.tour_figures import test as judge
@@ -51,6 +53,23 @@ def test_the_tour_finds_the_truth_of_the_oracle(
     code, _, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
     assert code == 0, err  # again: nothing is rendered anew
     assert "synthesize:" not in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n, path in bundled().items() if path is not None and n != ALIASES["demo"]])
+def test_the_tour_goes_through_every_family(
+    name: str, gantk_command: Gantk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = tour_higan.Size(samples=400, preview=4, fresh=64, rescored=8, random=1, resamples=1)
+    monkeypatch.setattr(tour_higan, "size_of", lambda tour: small)
+    code, _, err = gantk_command("demo", "--model", name, "-o", tmp_path / "tour")
+    assert code == 0, err
+    results = load_json(tmp_path / "tour" / "demo.run.json")["results"]
+    assert len(results["chapters"]) == len(STEPS)
+    weights = next(chapter for chapter in results["chapters"] if "weight" in chapter["title"])
+    assert len(weights["table"]["rows"]) == 4
+    region = load_json(tmp_path / "tour" / "region" / "resefa-directions.run.json")["results"]["regions"][0]
+    assert any(score["method"] == "resefa" and score["roir"] is not None for score in region["scores"])
 
 
 def test_an_interrupted_tour_says_so(gantk_command: Gantk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
