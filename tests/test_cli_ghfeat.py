@@ -179,7 +179,7 @@ def test_invert_with_and_without_an_encoder(gantk: Gantk, world: tuple[Path, Gen
     assert losses[-1] < losses[0]
     refused(gantk(*words, "--space", "z", *ENCODER, "-o", tmp_path / "d"), 2, "z")
     refused(gantk(*words[:-1], "0", "--encoder", "none", "-o", tmp_path / "d"), 2, "--steps")
-    refused(gantk(*words, "--label", "3", "-o", tmp_path / "d"), 2, "--label")
+    refused(gantk(*words, "--label", "3", "-o", tmp_path / "d"), 2, "is not conditional")
     refused(gantk(*words, "--rate", "0", "-o", tmp_path / "d"), 2, "rate of 0")
     assert not (tmp_path / "d").exists()
 

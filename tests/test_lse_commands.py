@@ -395,7 +395,7 @@ def test_bad_train_options(gantk_command: Gantk, tmp_path: Path) -> None:
         (["--solver", "ridge", "--head", "NSE-1"], "is for the linear head"),
         (["--taps", "nowhere"], "no index, range or layer name"),
         (["--teacher", "nobody"], "There is no predictor 'nobody'"),
-        (["--label", "3"], "takes no class"),
+        (["--label", "3"], "is not conditional"),
     ):
         code, _, err = gantk_command("lse", "train", "demo-oracle", *options, "-o", tmp_path / "x")
         assert code == 2 and message in err, err

@@ -75,7 +75,7 @@ def _stylegan2() -> Settings:
 def _pupil(family: str, generator: dict[str, Any], **more: Any) -> Settings:
     """What the generators of 32 x 32 pixels have in common."""
     base = Settings(
-        family=family, generator={"z_dim": CODE_DIM, **generator}, stages=((8, 40_000), (16, 80_000), (32, 140_000)),
+        family=family, generator={"z_dim": CODE_DIM, **generator}, stages=((8, 40_000), (16, 80_000), (32, 150_000)),
         mixing=0.0, ema_images=5_000.0, reading_weight=0.0, guide_only=115_000, guide_weight=5.0, decay_from=0.9,
         momentum=0.5, half_generator=False, half_discriminator=False,
     )  # fmt: skip
@@ -87,7 +87,7 @@ def _stylegan3() -> Settings:
         "num_layers": 5, "num_critical": 1, "first_cutoff": 4, "first_stopband": 2**2.6, "last_stopband_rel": 2**0.1,
         "margin": 2, "filter_size": 4, "channel_base": 640, "channel_max": 80, "conv_clamp": None,
     }  # fmt: skip
-    stages = ((16, 60_000), (32, 140_000))
+    stages = ((16, 60_000), (32, 160_000))
     return _pupil("stylegan3", {**QUICK_MAPPING, **plan}, stages=stages, generator_rate=0.0025)
 
 
