@@ -12,7 +12,11 @@ from gantk.cli.options import examples, output_dir_option, overwrite_option, see
 @click.command(epilog=examples("gantk demo", "gantk demo --full -o runs/tour", "gantk demo --model demo-oracle"))
 @output_dir_option("gantk-demo")
 @click.option(
-    "--model", default="demo", show_default=True, metavar="MODEL", help="demo-oracle knows the truth exactly."
+    "--model",
+    default="demo",
+    show_default=True,
+    metavar="MODEL",
+    help="A bundled generator; demo-oracle knows the truth exactly.",
 )
 @click.option("--predictor", default=None, metavar="NAME", help="What scores the images; default: as in synthesize.")
 @click.option("--full", is_flag=True, help="All factors and ten times the samples.")

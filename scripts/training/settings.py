@@ -87,7 +87,7 @@ def _stylegan3() -> Settings:
         "num_layers": 5, "num_critical": 1, "first_cutoff": 4, "first_stopband": 2**2.6, "last_stopband_rel": 2**0.1,
         "margin": 2, "filter_size": 4, "channel_base": 640, "channel_max": 80, "conv_clamp": None,
     }  # fmt: skip
-    stages = ((16, 60_000), (32, 160_000))
+    stages = ((16, 60_000), (32, 150_000))
     return _pupil("stylegan3", {**QUICK_MAPPING, **plan}, stages=stages, generator_rate=0.0025)
 
 
