@@ -65,7 +65,7 @@ def test_the_tour_goes_through_every_family(
     code, _, err = gantk_command("demo", "--model", name, "-o", tmp_path / "tour")
     assert code == 0, err
     results = load_json(tmp_path / "tour" / "demo.run.json")["results"]
-    assert len(results["chapters"]) == len(STEPS)
+    assert len(results["chapters"]) == len(STEPS) and "began as a pupil" in results["truth"]
     weights = next(chapter for chapter in results["chapters"] if "weight" in chapter["title"])
     assert len(weights["table"]["rows"]) == 4
     region = load_json(tmp_path / "tour" / "region" / "resefa-directions.run.json")["results"]["regions"][0]

@@ -67,13 +67,7 @@ def samples(tour: Tour) -> Chapter:
         if tour.found["exact"]
         else "What the generator draws: every one of these comes out of the network, none is a render."
     )
-    page["truth"] = (
-        "This is `demo-oracle`, the renderer itself: its factors, boundaries and layers are **known exactly**, and "
-        "every figure below is measured against them."
-        if tour.found["exact"]
-        else "This generator was trained on pictures and never told what is in them. What its images show is the "
-        "**estimate** of a predictor that was trained on renders with known factors."
-    )
+    page["truth"] = origin(tour)
     who = "known exactly" if tour.found["exact"] else f"read from each image by the predictor `{results['predictor']}`"
     return {
         "title": "What the samples show",
@@ -81,6 +75,25 @@ def samples(tour: Tour) -> Chapter:
         "page": tour.relative(SAMPLES, "synthesize.html"),
         "link": "All samples and how their factors are distributed",
     }
+
+
+def origin(tour: Tour) -> str:
+    """What the generator was told of the factors, and how they are known here."""
+    from gantk.checkpoints.names import ALIASES, is_bundled
+
+    if tour.found["exact"]:
+        return (
+            "This is `demo-oracle`, the renderer itself: its factors, boundaries and layers are **known exactly**, and "
+            "every figure below is measured against them."
+        )
+    told = ""
+    if ALIASES.get(tour.model, tour.model) == ALIASES["demo"]:
+        told = "This generator was trained on pictures and never told what is in them. "
+    elif is_bundled(tour.model):
+        told = "This generator began as a pupil: what a code means was given to it, what its layers do was not. "
+    return (
+        f"{told}What its images show is the **estimate** of a predictor that was trained on renders with known factors."
+    )
 
 
 def boundaries(tour: Tour) -> Chapter:
