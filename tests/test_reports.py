@@ -38,7 +38,7 @@ from gantk.reports import (
     render,
     render_all,
 )
-from gantk.reports.sections import telling
+from gantk.reports.numbers import telling
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&{{7*7}}"
 VOID = {"meta", "link", "img", "input", "br", "hr"}

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from gantk.reports.numbers import show_step, step_digits
+from gantk.reports.numbers import show_step, step_digits, telling
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, numbers, records, texts
-from gantk.reports.sections import Facts, Link, Links, Prose, Section, SliderGrid, SliderStrip, telling
+from gantk.reports.sections import Facts, Link, Links, Prose, Section, SliderGrid, SliderStrip
 
 FORMATS = {"gif": "Animation (GIF)", "webp": "Animation (WebP)", "mp4": "Video (MP4)"}
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from gantk.reports.manipulate import how_to_move
-from gantk.reports.numbers import read_number, show_number
+from gantk.reports.numbers import read_number, show_number, telling
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, numbers, records, texts
 from gantk.reports.sections import (
@@ -37,7 +37,6 @@ from gantk.reports.sections import (
     SliderGrid,
     SliderStrip,
     Table,
-    telling,
 )
 
 ABOUT = {

@@ -380,17 +380,6 @@ class Heading:
     number: str = field(default="")
 
 
-def telling(values: Sequence[float]) -> int | None:
-    """Index of a strength at which an edit is seen and not yet at its end: about two thirds of the way from 0.
-
-    Upwards where values above 0 are among them. None where there is nothing between 0 and the end.
-    """
-    finite = [value for value in values if np.isfinite(value)]
-    far = max([0.0, *finite]) or min([0.0, *finite])
-    between = [index for index, value in enumerate(values) if far and 0 < value / far < 0.999]
-    return min(between, key=lambda index: abs(values[index] / far - 2 / 3), default=None)
-
-
 def bins_of(
     name: str, values: Sequence[float] | np.ndarray, bins: int = 40, span: tuple[float, float] | None = None
 ) -> Bins:
