@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gantk.checkpoints.load import load_generator as load_generator
-    from gantk.directions import Direction as Direction
-    from gantk.directions import load_direction as load_direction
+    from gantk.codes.directions import Direction as Direction
+    from gantk.codes.directions import load_direction as load_direction
     from gantk.errors import GantkError as GantkError
     from gantk.errors import UsageError as UsageError
     from gantk.generators.base import Generator as Generator
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Direction": "gantk.directions",
+    "Direction": "gantk.codes.directions",
     "GantkError": "gantk.errors",
     "Generator": "gantk.generators.base",
     "Truncation": "gantk.generators.base",
     "UsageError": "gantk.errors",
-    "load_direction": "gantk.directions",
+    "load_direction": "gantk.codes.directions",
     "load_generator": "gantk.checkpoints.load",
     "load_predictor": "gantk.predictors.load",
 }

@@ -268,7 +268,7 @@ def test_wrong_settings_are_refused(
 
 
 def test_shipped_settings_name_real_options(gantk_command: Call, command: Callable[..., None]) -> None:
-    from gantk.shipped import shipped_files
+    from gantk.store.shipped import shipped_files
 
     command(echo)
     names = shipped_files("configs", (".toml",))
@@ -401,7 +401,7 @@ def test_public_names_are_loaded_when_used() -> None:
         "import sys, gantk\n"
         "assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
         "assert gantk.Truncation(0.7).psi == 0.7 and 'torch' in sys.modules\n"
-        "assert gantk.Direction.__module__ == 'gantk.directions'\n"
+        "assert gantk.Direction.__module__ == 'gantk.codes.directions'\n"
         "assert {'load_generator', 'Truncation'} <= set(dir(gantk))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
@@ -418,7 +418,7 @@ def test_suggestions() -> None:
 
 
 def test_pages_are_rebuilt_from_a_run(gantk_command: Call, tmp_path: Path) -> None:
-    from gantk.runs import Run, Shard
+    from gantk.runs.run import Run, Shard
 
     code, _, err = gantk_command("report", tmp_path)
     assert code == 1 and "holds no *.run.json" in err
@@ -439,12 +439,12 @@ def test_what_was_typed_is_recorded(gantk_command: Call, command: Callable[..., 
     @click.command()
     @click.argument("words", nargs=-1)
     def typed(words: tuple[str, ...]) -> None:
-        from gantk.runs import Run
+        from gantk.runs.run import Run
 
         with Run.begin(tmp_path, "probe", {}):
             pass
 
-    from gantk.files import load_json
+    from gantk.store.files import load_json
 
     command(typed)
     assert gantk_command("probe", "two words", "x")[0] == 0

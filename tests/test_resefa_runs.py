@@ -14,9 +14,9 @@ from generator_cases import tiny
 from higan_cases import LAYERS, WIDTH, save_tiny
 from PIL import Image
 
-from gantk.codes import CodeSource
+from gantk.codes.directions import load_direction
+from gantk.codes.source import CodeSource
 from gantk.comparators.ganspace import ganspace
-from gantk.directions import load_direction
 from gantk.errors import GantkError, UsageError
 from gantk.resefa.accumulate import check_regions, read_accumulated
 from gantk.resefa.regions import Labels, Regions, build_regions, parse_region

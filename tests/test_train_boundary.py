@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gantk.cli.main import run
-from gantk.directions import Direction, load_direction, save_direction
+from gantk.codes.directions import Direction, load_direction, save_direction
 from gantk.higan.boundary_list import read_boundary_list
 
 N, D, L = 900, 12, 3

@@ -59,12 +59,12 @@ def make(
 
     from gantk.cli.options import at_most
     from gantk.cli.originals import model_stem, write_page
-    from gantk.codes import show_truncation, weights_checksum
+    from gantk.codes.directions import Direction, save_direction
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import show_truncation, weights_checksum
     from gantk.comparators.strips import draw_strips
-    from gantk.directions import Direction, save_direction
     from gantk.generators.probe import probe
-    from gantk.latents import parse_truncation
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
     psi = parse_truncation(truncation, generator.spec)
     count = at_most("--num-directions", drawing["num_directions"], len(vectors), f"directions of {space}")

@@ -58,7 +58,7 @@ def command(
     from gantk.cli.closed_form import make
     from gantk.cli.options import load_model
     from gantk.comparators.ganspace import ganspace
-    from gantk.latents import parse_layers
+    from gantk.generators.rows import parse_layers
 
     generator = load_model(model, device, precision)
     rows = parse_layers(layers, generator.spec.num_layers, {each.name: each.row for each in generator.layers})

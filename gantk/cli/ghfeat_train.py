@@ -159,8 +159,8 @@ def train(
     from gantk.ghfeat.train_run import CHECKPOINT, Validation
     from gantk.ghfeat.train_run import train as run_training
     from gantk.ghfeat.training import Training
-    from gantk.parallel import processes
-    from gantk.runs import Run
+    from gantk.runs.run import Run
+    from gantk.store.parallel import processes
 
     if output_dir is None:
         raise UsageError("Say where the encoder goes: give --output-dir.")

@@ -18,11 +18,11 @@ from typing import Any, NoReturn
 
 import click
 
-from gantk import interruption
 from gantk.cli.commands import ALIASES, COMMANDS
 from gantk.cli.options import add_common_options, config_option, normalize_token
-from gantk.command_line import command_line
 from gantk.errors import GantkError, suggestion
+from gantk.store import interruption
+from gantk.store.command_line import command_line
 
 EPILOG = """\b
 Examples:

@@ -23,7 +23,7 @@ def command(runs: tuple[str, ...], output_dir: str | None) -> None:
     All shards must be complete. The result has the same bytes as the run without --shard.
     """
     from gantk.cli.finishing import finish_of
-    from gantk.merging import merge_runs
+    from gantk.runs.merging import merge_runs
 
     for name, manifest in merge_runs(runs, output_dir, finish_of).items():
         click.echo(f"{name}: {manifest}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gantk.navigan.metrics import Metric
     from gantk.navigan.target import Target
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 METRIC_SIZE, SHOWN = 64, 8
@@ -201,8 +201,8 @@ def _generator(
     import torch
 
     from gantk.cli.options import load_model
-    from gantk.codes import CodeSource, show_truncation, weights_checksum
-    from gantk.latents import parse_truncation
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import CodeSource, show_truncation, weights_checksum
     from gantk.navigan.target import GeneratorTarget, released_layer
 
     generator = load_model(model, device, precision).requires_grad_(False)
@@ -239,7 +239,7 @@ def check_animations(animations: tuple[str, ...]) -> list[str]:
     """The animations to write; an impossible one is said before any work."""
     formats = list(dict.fromkeys(animations))
     if "mp4" in formats:
-        from gantk.animation import require_mp4
+        from gantk.pictures.animation import require_mp4
 
         require_mp4()
     return formats
@@ -247,9 +247,9 @@ def check_animations(animations: tuple[str, ...]) -> list[str]:
 
 def finish_page(run: Run) -> None:
     """Make the animations that were asked for, and the page."""
-    from gantk.animation import GridStyle, animate
     from gantk.cli.originals import write_page
-    from gantk.files import load_json
+    from gantk.pictures.animation import GridStyle, animate
+    from gantk.store.files import load_json
 
     kept = run.path(f"{run.command.replace(' ', '-')}.results.json")
     if kept.is_file() and "layer" not in run.results:  # of shards: the leader's are the whole's

@@ -74,7 +74,7 @@ def precision_option() -> Decorator:
 
 
 def truncation_option() -> Decorator:
-    """``--truncation`` -> `truncation`, text for `gantk.latents.parse_truncation`."""
+    """``--truncation`` -> `truncation`, text for `gantk.codes.latents.parse_truncation`."""
     return click.option(
         "--truncation",
         metavar="PSI[:LAYERS]",
@@ -84,12 +84,12 @@ def truncation_option() -> Decorator:
 
 
 def layers_option(help: str = "Rows of wp, such as 0-3,7 or layer names; default: all.") -> Decorator:
-    """``--layers`` -> `layers`, text for `gantk.latents.parse_layers`."""
+    """``--layers`` -> `layers`, text for `gantk.generators.rows.parse_layers`."""
     return click.option("--layers", metavar="LIST", default=None, help=help)
 
 
 def shard_option() -> Decorator:
-    """``--shard`` -> `shard`, text for `gantk.runs.parse_shard`."""
+    """``--shard`` -> `shard`, text for `gantk.runs.run.parse_shard`."""
     return click.option(
         "--shard",
         metavar="I/N",
@@ -137,7 +137,7 @@ def predictor_option() -> Decorator:
 
 
 def label_option(text: str = "a class (number or ImageNet name), random, or an .npy.") -> Decorator:
-    """``--label`` -> `label`, for `gantk.codes.CodeSource`; with another text for `imagenet.one_class`."""
+    """``--label`` -> `label`, for `gantk.codes.source.CodeSource`; with another text for `imagenet.one_class`."""
     text = f"Of a conditional network: {text}"
     return click.option("--label", default=None, metavar="CLASS", help=text)
 
@@ -263,7 +263,7 @@ def read_config(name: str) -> dict[str, Any]:
     Raises:
         UsageError: there is no such file, or it is no TOML (the message has the line).
     """
-    from gantk.shipped import find_shipped
+    from gantk.store.shipped import find_shipped
 
     path = Path(name)
     if not path.is_file():

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
     from gantk.predictors.base import Predictor
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -56,7 +56,7 @@ def predictor_for(name: str | None, model: str, generator: Generator) -> Predict
     if name is None:
         name = "truth" if model == "demo-oracle" else "demo" if is_bundled(model) else "places365"
     if name == "truth":
-        from gantk.demo.truth import ExactFactors
+        from gantk.predictors.truth import ExactFactors
 
         return ExactFactors(generator)
     return load_predictor("places365" if name == "scene" else name, generator.device).eval()

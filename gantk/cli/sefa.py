@@ -55,7 +55,7 @@ def command(
     from gantk.cli.closed_form import make
     from gantk.cli.options import load_model
     from gantk.comparators.sefa import sefa
-    from gantk.latents import parse_layers
+    from gantk.generators.rows import parse_layers
 
     generator = load_model(model, device, precision)
     chosen = layer_idx if layers is None else layers

@@ -107,7 +107,7 @@ def command(**options: Any) -> None:
     from gantk.higan.boundary_inputs import read_codes, read_conditions, read_layers, space_of
     from gantk.higan.boundary_results import file_base, write_boundaries
     from gantk.higan.scores import read_scores
-    from gantk.runs import Run, write_atomic
+    from gantk.runs.run import Run, write_atomic
 
     codes = read_codes(options["latents"])
     space = space_of(codes, options["latents"], options["latent_space_type"])

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantk.directions import Direction
+from gantk.codes.directions import Direction
 from gantk.generators.base import Generator, Truncation
-from gantk.images import to_uint8
-from gantk.runs import Run, save_image
+from gantk.pictures.images import to_uint8
+from gantk.runs.run import Run, save_image
 
 
 def rounded(value: float) -> float:

@@ -136,7 +136,7 @@ def world(count: int, seed: int = 0) -> World:
     Their factors are what is regressed, their counts of trees and clouds are classes, the house's place and the horizon
     are points.
     """
-    from gantk.demo.renderer import FACTOR_NAMES, FACTORS, sample_scene
+    from gantk.world.renderer import FACTOR_NAMES, FACTORS, sample_scene
 
     factors, nuisance = (part.numpy() for part in sample_scene(count, seed))
     kept = [FACTOR_NAMES.index(f.name) for f in FACTORS if f.group == "layout" or f.name == "material"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from gantk.errors import UsageError, suggestion
-from gantk.files import write_atomic
+from gantk.store.files import write_atomic
 
 SPACES = ("z", "w", "wp", "s")
 DISABLE = "DISABLE"

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gantk.direction_files import SUFFIXES
-from gantk.directions import Direction, load_direction
+from gantk.codes.direction_files import SUFFIXES
+from gantk.codes.directions import Direction, load_direction
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
-from gantk.latents import parse_layers
+from gantk.generators.rows import parse_layers
 
 
 @dataclass(frozen=True)

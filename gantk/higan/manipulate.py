@@ -21,16 +21,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes import Codes, CodeSource
-from gantk.directions import project
+from gantk.codes.directions import project
+from gantk.codes.source import Codes, CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, State
+from gantk.generators.rows import parse_layers
 from gantk.higan.entries import Entry
 from gantk.higan.restart import first_layer, repeat, rows_of
 from gantk.higan.synthesize import CommitsBehind, array_of
-from gantk.images import ImageWriter, to_uint8
-from gantk.latents import parse_layers
-from gantk.runs import Run, progress
+from gantk.pictures.images import ImageWriter, to_uint8
+from gantk.runs.run import Run, progress
 
 Array = npt.NDArray[Any]
 

@@ -23,10 +23,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes import Codes, CodeSource
-from gantk.directions import Direction
+from gantk.codes.directions import Direction
+from gantk.codes.latents import random_normal
+from gantk.codes.source import Codes, CodeSource
 from gantk.errors import UsageError, suggestion
-from gantk.files import load_npy, write_atomic
 from gantk.generators.base import Generator, State
 from gantk.higan.entries import Entry
 from gantk.higan.gains import (
@@ -41,9 +41,9 @@ from gantk.higan.gains import (
 )
 from gantk.higan.restart import first_layer
 from gantk.higan.synthesize import array_of, knows_codes, structured
-from gantk.images import as_saved
-from gantk.latents import random_normal
-from gantk.runs import SUM, Ledger, Run, progress
+from gantk.pictures.images import as_saved
+from gantk.runs.run import SUM, Ledger, Run, progress
+from gantk.store.files import load_npy, write_atomic
 
 Array = npt.NDArray[Any]
 

@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.files import to_json, write_atomic
 from gantk.navigan.bases import Basis, SvdBasis, VectorBasis
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.target import released_index, released_layer
+from gantk.store.files import to_json, write_atomic
 
 FORMAT, VERSION, TITLE = "gantk-weight-directions", 1, "a file of weight directions"
 COEFFICIENTS, SPECTRUM = "direction_to_basis_coefs", "direction_to_eigenvalues_delta"

@@ -133,7 +133,7 @@ def load_inputs(path: str | Path, num: int | None = None) -> Tensor:
     """
     import numpy as np
 
-    from gantk.files import load_npy
+    from gantk.store.files import load_npy
 
     array = load_npy(path)
     if array.ndim < 2 or not len(array) or array.dtype.kind not in "fiub":

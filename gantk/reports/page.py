@@ -18,7 +18,6 @@ import jinja2
 from markupsafe import Markup
 
 from gantk.errors import GantkError
-from gantk.files import write_atomic
 from gantk.reports import figures, plots, tables
 from gantk.reports.images import PAGE_LIMIT, ImageStore, PageTooLarge, stale_files
 from gantk.reports.numbers import show_number
@@ -40,6 +39,7 @@ from gantk.reports.sections import (
     Table,
 )
 from gantk.reports.text import Anchors, inline, paragraphs
+from gantk.store.files import write_atomic
 
 CONTENTS_FROM = 4
 """Headings from which on a page gets a table of contents."""

@@ -22,8 +22,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.codes.directions import Direction
 from gantk.comparators.strips import moved_codes
-from gantk.directions import Direction
 from gantk.generators.base import Generator, Truncation
 
 LEVELS = (0.02, 0.05, 0.1)  # root mean square change inside, on [0, 1]

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.files import load_npy
 from gantk.generators.base import Generator
 from gantk.predictors.resampling import resize
 from gantk.resefa.tables import CLASS_GROUPS, Box, published_box
+from gantk.store.files import load_npy
 
 DEFAULT_MARGIN = 1 / 64  # of the image's side
 

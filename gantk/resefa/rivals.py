@@ -27,7 +27,7 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.resefa.solve import rates
 from gantk.resefa.variables import Variable
-from gantk.seeding import random_normal
+from gantk.store.seeding import random_normal
 
 METHODS = ("resefa", "lowrankgan", "sefa", "ganspace", "sefa chosen", "ganspace chosen", "random")
 
