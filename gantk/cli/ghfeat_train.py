@@ -150,8 +150,9 @@ def train(
     The defaults are the paper's. Killed or interrupted, the same command continues from its last checkpoint and takes
     the same steps as an uninterrupted one. Under torchrun the batch is split over the processes.
     """
-    from gantk.cli.options import load_model, resolve_device
+    from gantk.cli.options import load_model
     from gantk.errors import UsageError
+    from gantk.generators.devices import resolve_device
     from gantk.ghfeat.calibration import encoder_config
     from gantk.ghfeat.data import open_source
     from gantk.ghfeat.judges import load_discriminator

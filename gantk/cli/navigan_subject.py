@@ -178,7 +178,7 @@ def subject(
 
 
 def _module(model: str, conv: str, device: str, path: str, num: int) -> Subject:
-    from gantk.cli.options import resolve_device
+    from gantk.generators.devices import resolve_device
     from gantk.navigan.modules import ModuleTarget, load_inputs, load_module
     from gantk.navigan.target import checksum
 

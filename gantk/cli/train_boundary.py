@@ -12,7 +12,6 @@ from gantk.cli.options import (
     layers_option,
     load_model,
     output_dir_option,
-    resolve_device,
     seed_option,
 )
 from gantk.cli.originals import write_page
@@ -150,6 +149,7 @@ def command(**options: Any) -> None:
 
 
 def _settings(options: dict[str, Any]) -> Any:
+    from gantk.generators.devices import resolve_device
     from gantk.higan.boundary import Settings
     from gantk.higan.solvers import DEFAULT_SOLVER
 

@@ -93,6 +93,13 @@ class Direction:
         """D, or S for styles."""
         return int(self.vectors.shape[-1])
 
+    def fingerprint(self) -> object:
+        """What moves codes, for the identity of a run; the card does not count."""
+        from gantk.store.fingerprint import fingerprint
+
+        parts = (self.name, self.space, self.vectors, self.intercept, self.layers, self.scale)
+        return fingerprint(parts)
+
     def replace(self, **changes: Any) -> Direction:
         """Return a copy with other values."""
         return dataclasses.replace(self, **changes)

@@ -59,6 +59,16 @@ def encode(image_HWC: npt.NDArray[np.uint8], form: str = "png", quality: int = 9
     return buffer.getvalue()
 
 
+def read_image(path: Path) -> npt.NDArray[np.uint8]:
+    """The pixels [H, W, C] of an image file that gantk wrote, of 1, 3 or 4 channels."""
+    from PIL import Image
+
+    with Image.open(path) as opened:
+        form = "L" if opened.mode in ("L", "1") else "RGBA" if "A" in opened.getbands() else "RGB"
+        array: npt.NDArray[np.uint8] = np.asarray(opened.convert(form))
+    return array[..., None] if array.ndim == 2 else array
+
+
 class ImageWriter:
     """Threads that encode and write images; use as a context manager.
 
@@ -79,7 +89,8 @@ class ImageWriter:
         return [self._pool.submit(self._write, path, image) for path, image in pairs]
 
     def _write(self, path: Path, image_HWC: Any) -> Path:
-        return write_atomic(path, encode(image_HWC, self.form, self.quality))
+        form = path.suffix.lstrip(".").lower()
+        return write_atomic(path, encode(image_HWC, form if form in FORMATS else self.form, self.quality))
 
     def __enter__(self) -> ImageWriter:
         return self

@@ -41,6 +41,7 @@ from gantk.reports.sections import (
 from gantk.reports.text import Anchors, inline, paragraphs
 from gantk.store.files import write_atomic
 
+NO_LIMIT = 1 << 62
 CONTENTS_FROM = 4
 """Headings from which on a page gets a table of contents."""
 
@@ -187,6 +188,10 @@ class Page:
             script=script,
             hashes=f"{early_hash} {script_hash}",
         )
+
+    def text(self) -> str:
+        """The page as one text with its pictures inside, whatever its size."""
+        return self.html(ImageStore(NO_LIMIT))
 
     def write(self, path: Path | str, limit: int = PAGE_LIMIT) -> Path:
         """Write the page to `path`; beyond `limit` bytes its pictures go to `<stem>_files/` beside it.

@@ -35,8 +35,6 @@ BUILDERS = {
     "ghfeat-evaluate": "gantk.ghfeat.pages.evaluate:build",
     "invert": "gantk.ghfeat.pages.invert:build",
     "demo": "gantk.tour.page:build",
-    "sefa": "gantk.comparators.page:build",
-    "ganspace": "gantk.comparators.page:build",
     "resefa-jacobian": "gantk.resefa.page:build_jacobian",
     "resefa-directions": "gantk.resefa.page:build_directions",
     "slurm": "gantk.slurm.page:build",
@@ -61,6 +59,11 @@ def render(run_dir: Path | str, command: str) -> Path:
     Raises:
         GantkError: there is no such run, its manifest is damaged, or an image it names cannot be read.
     """
+    from gantk.runs.runner import report
+    from gantk.runs.table import find_task, is_task
+
+    if is_task(command):
+        return report(find_task(command), Path(run_dir))
     run = RunRecord.read(run_dir, command)
     return builder_of(run.command)(run).write(run.directory / f"{PAGE_NAMES.get(run.command, run.command)}.html")
 

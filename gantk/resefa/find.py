@@ -20,7 +20,6 @@ from gantk.codes.directions import Direction, save_direction
 from gantk.codes.latents import parse_truncation
 from gantk.codes.source import CodeSource
 from gantk.comparators.lowrank import low_rank_directions
-from gantk.comparators.strips import symmetric_steps
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe
@@ -38,6 +37,7 @@ from gantk.resefa.rivals import Rivals
 from gantk.resefa.solve import SIGN_RULE, TAU, Solution, alike, oriented, rates, solve
 from gantk.resefa.variables import Variable, choose
 from gantk.runs.run import Run, progress, save_image, save_npy
+from gantk.runs.walks import symmetric_steps
 
 SHOWN_CHANGE = 0.1  # root mean square change inside at the ends of a slider, to first order
 SPREAD_CODES = 512

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gantk.errors import GantkError, UsageError
-from gantk.runs.run import MANIFEST_SUFFIX, VOLATILE, Run, file_stem, manifests
+from gantk.runs.run import MANIFEST_SUFFIX, Run, decisive, difference, file_stem, manifests
 from gantk.store.chunks import Ledger, Shard, parse_shard, shard_range
 from gantk.store.files import load_json, open_atomic
 from gantk.store.seals import is_sound
@@ -92,8 +92,10 @@ def _leave_whole(command: str, shards: list[ShardRun], path: Path, finish_of: Ca
     for shard in shards:
         _refuse_different(command, shard, ShardRun(path.parent, path, manifest, Shard()))
     arguments = dict(manifest["arguments"])
-    with Run.begin(path.parent, command, arguments, manifest["seed"], manifest["device"]) as run:
+    identity = manifest.get("identity")
+    with Run.begin(path.parent, command, arguments, manifest["seed"], manifest["device"], identity=identity) as run:
         run.manifest["shards"], run.manifest["argv"] = manifest["shards"], manifest["argv"]
+        run.manifest["facts"] = manifest.get("facts")
         finish = finish_of(command)
         if finish is not None:
             finish(run)
@@ -102,13 +104,16 @@ def _leave_whole(command: str, shards: list[ShardRun], path: Path, finish_of: Ca
 
 
 def _refuse_different(command: str, run: ShardRun, first: ShardRun) -> None:
-    ours, theirs = first.manifest["arguments"], run.manifest["arguments"]
-    for name in sorted((ours.keys() | theirs.keys()) - VOLATILE):
-        if ours.get(name) != theirs.get(name):
-            raise UsageError(
-                f"{run.path} was made with {name} = {theirs.get(name)!r} and {first.path} with {ours.get(name)!r}: "
-                f"they are shards of different runs of `gantk {command}`."
-            )
+    ours, theirs = decisive(first.manifest), decisive(run.manifest)
+    ours, theirs = ({k: v for k, v in each.items() if k != "shard"} for each in (ours, theirs))
+    name = difference(ours, theirs)
+    if name is not None:
+        raise UsageError(
+            f"{run.path} was made with {name} = {theirs.get(name)!r} and {first.path} with {ours.get(name)!r}: "
+            f"they are shards of different runs of `gantk {command}`."
+        )
+    if run.manifest.get("facts") != first.manifest.get("facts"):
+        raise UsageError(f"{run.path} and {first.path} disagree in what they found of their inputs: run one again.")
 
 
 def _check(command: str, found: list[ShardRun]) -> list[ShardRun]:
@@ -141,7 +146,8 @@ def _merge(command: str, shards: list[ShardRun], target: Path, finish_of: Callab
     first = shards[0].manifest
     arguments = {name: value for name, value in first["arguments"].items() if name != "shard"}
     arguments["output_dir"] = os.fspath(target)
-    with Run.begin(target, command, arguments, first["seed"], first["device"]) as run:
+    with Run.begin(target, command, arguments, first["seed"], first["device"], identity=first.get("identity")) as run:
+        run.manifest["facts"] = first.get("facts")
         run.manifest["shards"] = [_account(shard) for shard in shards]
         run.manifest["argv"] = _without_shard(str(first["argv"]))
         for shard in shards:

@@ -87,8 +87,9 @@ class Run:
         device: Any = None,
         shard: Shard | None = None,
         overwrite: bool = False,
+        identity: Mapping[str, Any] | None = None,
     ) -> Iterator[Run]:
-        """Enter a run directory: lock it, compare the arguments with an earlier run's, write the manifest.
+        """Enter a run directory: lock it, compare the identity with an earlier run's, write the manifest.
 
         On leaving, the manifest's state becomes complete, or failed or interrupted when an exception passes through.
 
@@ -100,6 +101,7 @@ class Run:
             shard: the part this process computes; each has its own manifest beside the whole's.
             overwrite: forget an earlier run of the command (its manifest and chunks) instead of continuing it; a
                 shard forgets its own part, and the others' where they are of a run with other arguments.
+            identity: all that decides the result, by name; default: the arguments but those in `VOLATILE`.
 
         Raises:
             GantkError: another process is running the command there.
@@ -119,13 +121,16 @@ class Run:
                 stack.enter_context(hold(own, what=f"{directory} (shard {shard})"))
             remove_stale(directory)
             resolved = to_json({**arguments, "shard": str(shard)} if not shard.is_whole else dict(arguments))
+            same = to_json(dict(identity)) if identity is not None else _decisive(resolved)
             if overwrite:
-                _forget(directory, stem, shard, resolved)
+                _forget(directory, stem, shard, same)
             before = _earlier(directory, stem, path)
             if before is not None:
-                _refuse_other_arguments(before, resolved, directory)
+                _refuse_another(before, same, directory)
             own_before = _readable(path)
             new = _new_manifest(command, resolved, seed, device, own_before)
+            if identity is not None:
+                new["identity"] = same
             run = cls(directory, new, shard, before is not None, overwrite)
             run.save()
             yield from run._watch()
@@ -233,8 +238,21 @@ class Run:
     @property
     def mark(self) -> str:
         """What tells the chunks of this run from another's: its command and the arguments that matter."""
-        arguments = {name: value for name, value in self.manifest["arguments"].items() if name not in VOLATILE}
-        return json.dumps([self.command, arguments], sort_keys=True)
+        return json.dumps([self.command, decisive(self.manifest)], sort_keys=True)
+
+    def keep_facts(self, facts: object) -> None:
+        """Note what concluding a joined run needs to know: a dataclass of plain values and small arrays."""
+        from gantk.runs.structure import Sink, to_plain
+
+        if facts is not None:
+            self.manifest["facts"] = to_plain(facts, Sink(self.directory, f"{file_stem(self.command)}.facts"))
+        self.save()
+
+    def complete(self) -> None:
+        """Write the manifest as it will be at the end, for the page that is about to be written."""
+        self.manifest["state"] = "complete"
+        self.clock()
+        self.save()
 
     def _is_assembled(self, name: str, join: str, total: int) -> bool:
         path = self.directory / f"{name}.npy"
@@ -359,27 +377,43 @@ def _readable(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _refuse_other_arguments(before: dict[str, Any], arguments: dict[str, Any], directory: Path) -> None:
-    name = _difference(before, arguments)
-    if name is not None:
-        raise UsageError(
-            f"{directory} holds a run of `gantk {before.get('command')}` with {name} = "
-            f"{before['arguments'].get(name)!r}, and now it is {arguments.get(name)!r}: choose another --output-dir, "
-            "or give --overwrite to start afresh."
-        )
+def _decisive(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in VOLATILE}
 
 
-def _difference(before: dict[str, Any], arguments: dict[str, Any]) -> str | None:
-    """The name of the first argument that is not what it was; None where the run may be continued."""
-    earlier = before["arguments"]
-    names = sorted((earlier.keys() | arguments.keys()) - VOLATILE)
-    return next((name for name in names if earlier.get(name) != arguments.get(name)), None)
+def decisive(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the result of a run, by name."""
+    identity = manifest.get("identity")
+    return dict(identity) if isinstance(identity, dict) else _decisive(manifest["arguments"])
 
 
-def _forget(directory: Path, stem: str, shard: Shard, arguments: dict[str, Any]) -> None:
+def _refuse_another(before: dict[str, Any], identity: dict[str, Any], directory: Path) -> None:
+    earlier = decisive(before)
+    name = difference(earlier, identity)
+    if name is None:
+        return
+    if "identity" not in before and "result version" in identity:
+        what = "made by an earlier gantk"
+    elif name.startswith("the "):
+        what = f"for which {name} had other contents than now"
+    else:
+        what = f"with {name} = {earlier.get(name)!r}, and now it is {identity.get(name)!r}"
+    raise UsageError(
+        f"{directory} holds a run of `gantk {before.get('command')}` {what}: choose another --output-dir, "
+        "or give --overwrite to start afresh."
+    )
+
+
+def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """The name of the first thing that is not what it was; None where the run may be continued."""
+    names = sorted(earlier.keys() | now.keys())
+    return next((name for name in names if earlier.get(name) != now.get(name)), None)
+
+
+def _forget(directory: Path, stem: str, shard: Shard, identity: dict[str, Any]) -> None:
     """Forget an earlier run; for a shard only its own part, unless what is there is of another run altogether."""
     manifests = {path: _readable(path) for path in _manifest_paths(directory, stem)}
-    foreign = any(manifest is not None and _difference(manifest, arguments) for manifest in manifests.values())
+    foreign = any(found is not None and difference(decisive(found), identity) for found in manifests.values())
     if not shard.is_whole and not foreign:
         (directory / (stem + _shard_suffix(shard) + MANIFEST_SUFFIX)).unlink(missing_ok=True)
         (directory / (stem + MANIFEST_SUFFIX)).unlink(missing_ok=True)  # of shards that were merged

@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
 from typing import Any, TextIO
+
+_shown: contextvars.ContextVar[bool] = contextvars.ContextVar("progress_shown", default=True)
+
+
+@contextlib.contextmanager
+def shown(show: bool) -> Iterator[None]:
+    """Show progress within the block, or keep silent as a library does that nobody asked for it."""
+    token = _shown.set(show)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+class Silent:
+    """A counter that says nothing."""
+
+    def __init__(self, iterable: Iterable[Any] = ()) -> None:
+        self.iterable = iterable
+
+    def update(self, n: int = 1) -> None:
+        """Count `n` more."""
+
+    def close(self) -> None:
+        """End."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.iterable)
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
 
 
 class Lines:
@@ -63,6 +99,8 @@ def progress(work: Iterable[Any] | int, desc: str, *, unit: str = "it", total: i
         total = work
     elif total is None and isinstance(work, Sized):
         total = len(work)
+    if not _shown.get():
+        return Silent(iterable)
     if sys.stderr.isatty():
         from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""Strips of images along directions: a few samples, some steps to both sides, as files and as a page needs them.
+"""Walks: a few samples rendered at several steps along a direction, the same for every system that finds directions.
 
 Shape legend: N samples, K directions, T steps, L rows of wp.
 """
@@ -6,7 +6,6 @@ Shape legend: N samples, K directions, T steps, L rows of wp.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,9 @@ from torch import Tensor
 from gantk.codes.directions import Direction
 from gantk.generators.base import Generator, Truncation
 from gantk.pictures.images import to_uint8
-from gantk.runs.run import Run, save_image
+from gantk.runs.stores import Store
+from gantk.runs.structure import Strip
+from gantk.runs.walk import Walk
 
 
 def rounded(value: float) -> float:
@@ -40,7 +41,7 @@ def moved_codes(
     truncation: Truncation | None,
     label: Tensor | None,
 ) -> Tensor:
-    """wp of samples after a step along a direction of any space.
+    """wp of samples after a step along a direction of z, w or wp.
 
     Args:
         z_ND: needed for directions of z, which go through the mapping network again.
@@ -56,8 +57,8 @@ def moved_codes(
     return moved
 
 
-def draw_strips(
-    run: Run,
+def draw_walks(
+    store: Store,
     generator: Generator,
     direction: Direction,
     scales: Sequence[float],
@@ -66,29 +67,37 @@ def draw_strips(
     samples: int,
     count: int,
     folder: str = "steps",
-) -> list[dict[str, Any]]:
-    """Render the first samples of a seed along the first rows of a direction, each to its own scale."""
-    with torch.inference_mode():
+) -> tuple[Walk, ...]:
+    """Render the first samples of a seed along the first directions of a file, each from -scale to scale.
+
+    Args:
+        scales: one for each direction that is drawn.
+        samples: N. count: T.
+    """
+    walks = []
+    with torch.inference_mode(), store.pictures() as pictures:
         z_ND = generator.sample_z(samples, seed=seed)
         label = generator.sample_label(samples, seed=seed)
         wp_NLD = generator.expand(generator.map(z_ND, label), truncation)
-        made = []
-        run.output(folder, "samples along the directions")
-        for row, scale in enumerate(scales):
+        for number, scale in enumerate(scales):
             distances = symmetric_steps(scale, count)
-            frames: list[list[str]] = [[] for _ in range(samples)]
+            names = [
+                [f"{folder}/{number:02d}_{sample}_{step:02d}.png" for step in range(count)] for sample in range(samples)
+            ]
             for step, distance in enumerate(distances):
-                moved = moved_codes(generator, direction, row, distance, z_ND, wp_NLD, truncation, label)
-                for sample, picture in enumerate(to_uint8(generator.synthesize(moved))):
-                    frames[sample].append(f"{folder}/{row:02d}_{sample}_{step:02d}.png")
-                    save_image(run.path(frames[sample][-1]), _shown(picture))
-            made.append({
-                "name": direction.name, "row": row, "space": direction.space,
-                "layers": direction.layers, "distances": distances, "frames": frames,
-                "samples": [f"sample {sample}" for sample in range(samples)],
-            })  # fmt: skip
-    return made
-
-
-def _shown(picture_HWC: np.ndarray) -> np.ndarray:
-    return picture_HWC[..., 0] if picture_HWC.shape[-1] == 1 else picture_HWC
+                moved = moved_codes(generator, direction, number, distance, z_ND, wp_NLD, truncation, label)
+                for future in pictures.write([line[step] for line in names], to_uint8(generator.synthesize(moved))):
+                    future.result()
+            strips = tuple(
+                Strip(
+                    label=f"sample {sample}",
+                    values=tuple(distances),
+                    images=tuple(store.picture(name) for name in names[sample]),
+                    origin=distances.index(0.0) if 0.0 in distances else None,
+                )
+                for sample in range(samples)
+            )
+            walks.append(
+                Walk(name=direction.name, number=number, space=direction.space, rows=direction.layers, strips=strips)
+            )
+    return tuple(walks)

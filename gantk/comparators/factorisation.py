@@ -41,7 +41,7 @@ class Factors:
     eigenvalues: Array
 
 
-def sefa(
+def factorise(
     generator: Generator, layers: tuple[int, ...] | None = None, normalize: bool = True, count: int | None = None
 ) -> Factors:
     """Factorise the weights that meet the code.

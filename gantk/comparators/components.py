@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.comparators.sefa import fixed_sign
+from gantk.comparators.factorisation import fixed_sign
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 
@@ -50,7 +50,7 @@ class Components:
     layer: str
 
 
-def ganspace(
+def components(
     generator: Generator, num: int = 10_000, count: int | None = None, seed: int = 0, layer: str | None = None
 ) -> Components:
     """Sample and find the components.
