@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gantk.checkpoints.load import load_generator as load_generator
     from gantk.codes.directions import Direction as Direction
     from gantk.codes.directions import load_direction as load_direction
+    from gantk.codes.given import GivenCodes as GivenCodes
     from gantk.errors import GantkError as GantkError
     from gantk.errors import UsageError as UsageError
     from gantk.generators.base import Generator as Generator
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Direction": "gantk.codes.directions",
     "GantkError": "gantk.errors",
+    "GivenCodes": "gantk.codes.given",
     "Generator": "gantk.generators.base",
     "Truncation": "gantk.generators.base",
     "UsageError": "gantk.errors",
