@@ -86,7 +86,7 @@ class Number(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = (click.INT if self.field.kind is int else click.FLOAT).convert(value, param, ctx)
         try:
-            check_single(self.field, number)
+            check_single(self.field, number, value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
         return number

@@ -16,6 +16,7 @@ import click
 
 from gantk.cli.commands import COMMANDS
 from gantk.errors import UsageError, suggestion
+from gantk.runs.table import TASKS
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -265,7 +266,7 @@ def _by_parameter(ctx: click.Context, table: Mapping[str, Any], source: str) -> 
                 names.setdefault(normalize_token(option.lstrip("-")), parameter.name)
     commands: set[str] = set()
     if isinstance(ctx.command, click.Group):
-        commands = set(ctx.command.list_commands(ctx)) | (set(COMMANDS) if ctx.parent is None else set())
+        commands = set(ctx.command.list_commands(ctx)) | (top_level() if ctx.parent is None else set())
     for key, value in table.items():
         if key in commands and not isinstance(value, dict):
             raise UsageError(f"In {source} {key!r} must be a table: write [{key}] and its settings below.")
@@ -274,6 +275,11 @@ def _by_parameter(ctx: click.Context, table: Mapping[str, Any], source: str) -> 
             place = f"The table [{where}] of {source}" if where else f"The settings file {source}"
             raise UsageError(f"{place} has an unknown key {key!r}.{suggestion(key, commands | set(names))}")
     return {names[key]: value for key, value in table.items() if key in names and key not in commands}
+
+
+def top_level() -> set[str]:
+    """The first words of all commands."""
+    return {*COMMANDS, *(name.split()[0] for name in TASKS)}
 
 
 def _first_paragraph(text: str | None) -> str:

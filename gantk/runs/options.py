@@ -179,8 +179,9 @@ def check_value(field: Field, value: object) -> None:
             check_single(field, single)
 
 
-def check_single(field: Field, value: object) -> None:
-    """Refuse one value of an option; see `check_value`."""
+def check_single(field: Field, value: object, typed: object = None) -> None:
+    """Refuse one value of an option; see `check_value`. Messages show it as it was typed."""
+    shown = repr(value) if typed is None else str(typed)
     about = field.about
     if field.choices:
         if value not in field.choices:
@@ -189,21 +190,21 @@ def check_single(field: Field, value: object) -> None:
         return
     if field.kind is bool:
         if not isinstance(value, bool):
-            raise UsageError(f"{field.dashed} is {value!r}: give true or false.")
+            raise UsageError(f"{field.dashed} is {shown}: give true or false.")
         return
     if field.kind not in (int, float):
         return  # text, or an object that a verb takes from Python; the verb reads it
     whole = isinstance(value, int) or (field.kind is int and hasattr(value, "__index__"))
     if isinstance(value, bool) or not (whole or (field.kind is float and isinstance(value, (int, float)))):
-        raise UsageError(f"{field.dashed} is {value!r}: give {_wanted(field)}.")
+        raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
     number: Any = value
     if not math.isfinite(number):
-        raise UsageError(f"{field.dashed} is {value!r}: give {_wanted(field)}.")
+        raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
     largest = about.most if about.most is not None else (LARGEST_INT if field.kind is int else LARGEST_FLOAT)
     smallest = about.least if about.least is not None else -largest
     beyond = (about.above is not None and number <= about.above) or (about.below is not None and number >= about.below)
     if beyond or not smallest <= number <= largest:
-        raise UsageError(f"{field.dashed} is {value!r}: give {_wanted(field)}.")
+        raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
 
 
 def _wanted(field: Field) -> str:

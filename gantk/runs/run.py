@@ -248,6 +248,19 @@ class Run:
             self.manifest["facts"] = to_plain(facts, Sink(self.directory, f"{file_stem(self.command)}.facts"))
         self.save()
 
+    @property
+    def parts(self) -> Path:
+        """The folder of parts of the result that are kept until it is whole."""
+        return self.directory / "parts" / file_stem(self.command)
+
+    def drop_parts(self) -> None:
+        """Remove the parts of a result that is whole."""
+        import shutil
+
+        shutil.rmtree(self.parts, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.parts.parent.rmdir()
+
     def complete(self) -> None:
         """Write the manifest as it will be at the end, for the page that is about to be written."""
         self.manifest["state"] = "complete"

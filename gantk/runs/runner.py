@@ -118,6 +118,7 @@ def finish(task: Task, run: Run, result: Result) -> None:
     for export in result.exports():
         export.write(run.output(export.name, export.about))
     run.complete()
+    run.drop_parts()
     _write_page(task, result, run.directory)
 
 

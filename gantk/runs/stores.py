@@ -7,9 +7,9 @@ with `RunStore` chunks, shards, continuation and whole files are the store's bus
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gantk.runs.run import Run
 
 Array = npt.NDArray[Any]
+
+T = TypeVar("T")
 
 
 class OnlyAPart(Exception):
@@ -95,6 +97,16 @@ class Store:
     def kept(self, name: str) -> Array | None:
         """An array that an earlier, killed run kept; None where there is none."""
         return None
+
+    def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
+        """A part of the result that is made once: a run that was killed after it reads it again.
+
+        Args:
+            name: of the part, unique within the run.
+            kind: a `record`.
+            make: computes it; pictures and arrays in it are kept with it.
+        """
+        return make()
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -244,6 +256,23 @@ class RunStore(Store):
 
         path = self.run.directory / f"{name}.npy"
         return load_npy(path) if path.is_file() and is_sound(path, self.run.mark) else None
+
+    def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
+        from gantk.runs.structure import Sink, Source, from_plain, to_plain
+        from gantk.store.files import load_json, save_json
+
+        folder = self.run.parts
+        path = folder / f"{name}.json"
+        if path.is_file():
+            with contextlib.suppress(GantkError):  # damaged, or a file of it is gone: made again
+                plain = load_json(path)
+                if isinstance(plain, dict) and plain.get("mark") == self.run.mark:
+                    kept: T = from_plain(kind, plain.get("part"), Source(self.run.directory, str(path)))
+                    return kept
+        made = make()
+        sink = Sink(self.run.directory, f"{folder.relative_to(self.run.directory).as_posix()}/{name}")
+        save_json(path, {"mark": self.run.mark, "part": to_plain(made, sink)})
+        return made
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -9,18 +9,24 @@ from typing import Any
 
 
 def lazily(package: str, names: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package: name -> module below it (or a whole module's name with a dot)."""
+    """``__getattr__`` and ``__dir__`` of a package.
+
+    Args:
+        names: public name -> module below the package, or a whole module's name with a dot; "" for a sub-package.
+    """
 
     def get(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if not names[name]:
+            return import_module(f"{package}.{name}")
         module = names[name] if "." in names[name] else f"{package}.{names[name]}"
         value = getattr(import_module(module), name)
         setattr(sys.modules[package], name, value)
         return value
 
     def listed() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *names})
+        return sorted({*names, *(name for name in vars(sys.modules[package]) if name.startswith("__"))})
 
     return get, listed
 
