@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gantk.checkpoints.load import load_generator as load_generator
     from gantk.codes.directions import Direction as Direction
     from gantk.codes.directions import load_direction as load_direction
+    from gantk.codes.given import GivenCodes as GivenCodes
     from gantk.comparators.verbs import ganspace as ganspace
     from gantk.comparators.verbs import sefa as sefa
     from gantk.errors import GantkError as GantkError
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Direction": "codes.directions",
     "GantkError": "errors",
+    "GivenCodes": "codes.given",
     "Generator": "generators.base",
     "Truncation": "generators.base",
     "UsageError": "errors",

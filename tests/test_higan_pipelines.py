@@ -12,11 +12,11 @@ from generator_cases import TINY
 from higan_cases import LAYERS, WIDTH, contents, direction, tiny
 from PIL import Image
 
+from gantk.codes.entries import Entry
 from gantk.codes.source import CodeSource, weights_checksum
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.registry import build
-from gantk.higan.entries import Entry
 from gantk.higan.gains import gains
 from gantk.higan.rescore import EFFECT, NULL, RescorePlan, attribute_index, rescore, row_names
 from gantk.higan.restart import first_layer, repeat

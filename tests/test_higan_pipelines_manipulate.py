@@ -11,11 +11,11 @@ import torch
 from higan_cases import LAYERS, direction, tiny
 from PIL import Image
 
+from gantk.codes.entries import Entry
 from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.stylegan3 import StyleGAN3, StyleGAN3Config
-from gantk.higan.entries import Entry
 from gantk.higan.manipulate import (
     ManipulationPlan,
     check_edits,

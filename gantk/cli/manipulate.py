@@ -139,10 +139,10 @@ def command(
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
     from gantk.codes.directions import save_direction
+    from gantk.codes.entries import gather
     from gantk.codes.latents import parse_truncation
     from gantk.codes.source import CodeSource, show_truncation, weights_checksum
     from gantk.errors import UsageError
-    from gantk.higan.entries import gather
     from gantk.higan.manipulate import (
         ManipulationPlan,
         check_edits,
@@ -189,7 +189,7 @@ def command(
     arguments: dict[str, Any] = {
         "model": model,
         "weights": weights_checksum(generator),
-        "directions": [entry.identity for entry in entries],
+        "directions": [str(entry.fingerprint()) for entry in entries],
         "conditions": [entry.title for entry in still],
         **source.arguments(),
         "distances": [edit.distances for edit in edits],

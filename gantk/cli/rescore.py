@@ -95,10 +95,10 @@ def command(
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem, predictor_for
     from gantk.codes.directions import save_direction
+    from gantk.codes.entries import gather
     from gantk.codes.latents import parse_truncation
     from gantk.codes.source import CodeSource, show_truncation, weights_checksum
     from gantk.errors import UsageError
-    from gantk.higan.entries import gather
     from gantk.higan.rescore import RENDERS_PER_CHUNK, RescorePlan, attribute_index, rescore, row_names
     from gantk.higan.synthesize import chunk_size
     from gantk.runs.run import Run, parse_shard
@@ -125,7 +125,7 @@ def command(
     arguments: dict[str, Any] = {
         "model": model,
         "weights": weights_checksum(generator),
-        "boundaries": [entry.identity for entry in entries],
+        "boundaries": [str(entry.fingerprint()) for entry in entries],
         **source.arguments(),
         "layerwise": layerwise_rescoring,
         "distances": distances,

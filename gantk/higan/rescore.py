@@ -24,11 +24,11 @@ import torch
 from torch import Tensor
 
 from gantk.codes.directions import Direction
+from gantk.codes.entries import Entry
 from gantk.codes.latents import random_normal
 from gantk.codes.source import Codes, CodeSource
 from gantk.errors import UsageError, suggestion
 from gantk.generators.base import Generator, State
-from gantk.higan.entries import Entry
 from gantk.higan.gains import (
     Boundary,
     as_csv,
@@ -170,7 +170,7 @@ class _Rescoring:
                 if place > 0 and entry.space == "z":
                     continue
                 for t, distance in enumerate(plan.distances):
-                    wp_NLD = self._edit(codes, first, entry.direction, entry.row, distance, place)
+                    wp_NLD = self._edit(codes, first, entry.direction, entry.number, distance, place)
                     score_NA = self._score(wp_NLD, start, bar)
                     effect[t, :, e, place] = moments(score_NA - base_NA)
                     if t == 0:

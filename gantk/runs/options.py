@@ -41,7 +41,7 @@ class About:
         default_text: said in ``--help`` in place of a default that is computed.
         off: the spelling that switches a flag off, where it is not ``--no-NAME``.
         hidden: not shown in ``--help``.
-        flag_value: given on the command line without a value, the option has this one.
+        file: the value may name a file: what the file holds decides, not what it is called.
     """
 
     help: str
@@ -57,6 +57,7 @@ class About:
     default_text: str | None = None
     off: str | None = None
     hidden: bool = False
+    file: bool = False
 
 
 def option(default: Any, help: str, *also: str, **about: Any) -> Any:
@@ -335,7 +336,10 @@ class TruncationOptions(Options):
 @dataclass(frozen=True, kw_only=True)
 class LabelOptions(Options):
     label: str | None = option(
-        None, "Class of the samples: a number, a name, random, or an .npy of one for each sample.", metavar="CLASS"
+        None,
+        "Class of the samples of a conditional network: a number, a name, random, or an .npy of one for each sample.",
+        metavar="CLASS",
+        file=True,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError
-from gantk.runs.options import Options, RunOptions, fields_of, from_plain
+from gantk.runs.options import Field, Options, RunOptions, fields_of, from_plain
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of, write_result
 from gantk.runs.run import Run, parse_shard
 from gantk.runs.stores import OnlyAPart, RunStore
@@ -78,10 +78,16 @@ def identity_of(task: Task, inputs: Inputs, options: Options, arguments: Mapping
     for part in (inputs, options):
         for field in fields_of(type(part)):
             if field.about.identity:
-                said[field.dashed] = fingerprint(getattr(part, field.name))
+                said[field.dashed] = fingerprint(_contents(field, getattr(part, field.name)))
     for name, value in arguments.items():
         said[f"the {name.replace('_', ' ')}"] = fingerprint(value)
     return said
+
+
+def _contents(field: Field, value: object) -> object:
+    """The file that an option names, where it may name one: its contents decide."""
+    named = field.about.file and isinstance(value, str) and Path(value).is_file()
+    return Path(str(value)) if named else value
 
 
 def _device(arguments: Mapping[str, object]) -> object:

@@ -1,9 +1,8 @@
-"""The directions a command works on, from whatever names them: files, boundary lists, folders, shipped names."""
+"""The directions of a task, from whatever names them (files, boundary lists, folders, shipped names) or is them."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,18 +15,18 @@ from gantk.generators.rows import parse_layers
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of a direction.
+    """One direction of a file.
 
     Attributes:
         name: what it moves: the name a boundary list or the direction itself gives.
         direction: where it comes from.
-        row: which of the direction's K rows.
+        number: which of the file's K directions.
         source: what the user wrote, for messages.
     """
 
     name: str
     direction: Direction
-    row: int = 0
+    number: int = 0
     source: str = ""
 
     @property
@@ -37,8 +36,8 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """The name, with the row where the direction has several."""
-        return self.name if len(self.direction) == 1 else f"{self.name}_{self.row:02d}"
+        """The name, with the number where the file has several directions."""
+        return self.name if len(self.direction) == 1 else f"{self.name}_{self.number:02d}"
 
     @property
     def prefix(self) -> str:
@@ -46,15 +45,14 @@ class Entry:
         stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in self.title)
         return f"{stem.lstrip('.') or 'direction'}_{self.space}"
 
-    @property
-    def identity(self) -> str:
-        """What a run's arguments keep of it: another direction under the same name is noticed."""
-        vectors = self.direction.vectors[self.row]
-        return f"{self.prefix} {zlib.crc32(vectors.tobytes()):08x}"
+    def fingerprint(self) -> object:
+        """What moves codes, under the name it has here."""
+        return [self.title, self.alone().fingerprint()]
 
     def alone(self) -> Direction:
-        """The row as a direction of its own."""
-        return self.direction.replace(name=self.title, vectors=self.direction.vectors[self.row : self.row + 1])
+        """As a direction of its own."""
+        vectors = self.direction.vectors[self.number : self.number + 1]
+        return self.direction.replace(name=self.title, vectors=vectors)
 
 
 def gather(
@@ -62,7 +60,7 @@ def gather(
     generator: Generator,
     force: bool = False,
     space: str | None = None,
-    rows: str | None = None,
+    pick: str | None = None,
 ) -> list[Entry]:
     """Load every direction that the words name.
 
@@ -72,7 +70,7 @@ def gather(
         generator: what they must belong to.
         force: take directions of another generator of equal widths.
         space: the space of .npy files, which do not say it.
-        rows: of files with several directions, such as "0-3"; None is the first, "all" all.
+        pick: of files with several directions, such as "0-3"; None is the first, "all" all.
 
     Raises:
         UsageError: nothing is named, a name is unknown, or two entries would write the same files.
@@ -83,8 +81,49 @@ def gather(
     entries: list[Entry] = []
     for word in words:
         for name, direction in _load(word, generator, force, space):
-            chosen = (0,) if rows is None else range(len(direction)) if rows == "all" else _rows(rows, direction)
-            entries += [Entry(name or direction.name, direction, row, word) for row in chosen]
+            chosen = (0,) if pick is None else range(len(direction)) if pick == "all" else _picked(pick, direction)
+            entries += [Entry(name or direction.name, direction, number, word) for number in chosen]
+    return distinct(entries)
+
+
+def entries_of(directions: object) -> list[Entry]:
+    """The entries of whatever Python gives: entries, directions, results that carry one, or several of these.
+
+    Every direction of a `Direction` with several counts.
+
+    Raises:
+        UsageError: there is none, one is no direction, or two would write the same files.
+    """
+    if not isinstance(directions, (list, tuple)) and not _is_one(directions) and isinstance(directions, Iterable):
+        directions = list(directions)
+    found = directions if isinstance(directions, (list, tuple)) else [directions]
+    entries = [entry for one in found for entry in _entries(one)]
+    if not entries:
+        raise UsageError("No direction is given: give a Direction, a result that carries one, or several.")
+    return distinct(entries)
+
+
+def _is_one(value: object) -> bool:
+    return isinstance(value, (Entry, Direction, str)) or hasattr(value, "direction")
+
+
+def _entries(value: object) -> list[Entry]:
+    if isinstance(value, Entry):
+        return [value]
+    carried = value if isinstance(value, Direction) else getattr(value, "direction", None)
+    if isinstance(carried, Direction):
+        return [Entry(carried.name, carried, number, carried.name) for number in range(len(carried))]
+    raise UsageError(
+        f"{value!r} is no direction: give a Direction (gantk.load_direction reads files), or a result that carries one."
+    )
+
+
+def distinct(entries: list[Entry]) -> list[Entry]:
+    """The same entries.
+
+    Raises:
+        UsageError: two would write the same files.
+    """
     seen: dict[str, Entry] = {}
     for entry in entries:
         if entry.prefix in seen:
@@ -96,12 +135,12 @@ def gather(
     return entries
 
 
-def _rows(rows: str, direction: Direction) -> tuple[int, ...]:
+def _picked(pick: str, direction: Direction) -> tuple[int, ...]:
     try:
-        return parse_layers(rows, len(direction))
+        return parse_layers(pick, len(direction))
     except UsageError as error:
         raise UsageError(
-            f"--rows {rows} does not fit {direction.name!r}, whose rows are 0 to {len(direction) - 1}: {error}"
+            f"--pick {pick} does not fit {direction.name!r}, whose directions are 0 to {len(direction) - 1}: {error}"
         ) from None
 
 
@@ -116,7 +155,7 @@ def _load(word: str, generator: Generator, force: bool, space: str | None) -> It
     elif path.suffix in SUFFIXES or not (path.is_file() or path.suffix == ".txt"):
         yield None, load_direction(word, generator, force, space)
     else:
-        from gantk.higan.boundary_list import read_boundary_list
+        from gantk.codes.boundary_list import read_boundary_list
 
         for item in read_boundary_list(path):
             yield item.name, load_direction(item.path, generator, force, item.space)
