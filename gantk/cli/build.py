@@ -146,7 +146,7 @@ def _option(field: Field, task: Task) -> click.Option:
 def _help(field: Field, task: Task) -> str:
     about = field.about
     if field.name == "output_dir":
-        model = any(each.name == "model" for each in fields_of(task.inputs))
+        model = any(each.name == "model" and each.about.argument for each in fields_of(task.inputs))
         return f"Run directory; default: {'MODEL_' if model else ''}{task.made}."
     text = about.help.rstrip(".")
     if about.default_text:

@@ -35,8 +35,6 @@ BUILDERS = {
     "ghfeat-evaluate": "gantk.ghfeat.pages.evaluate:build",
     "invert": "gantk.ghfeat.pages.invert:build",
     "demo": "gantk.tour.page:build",
-    "resefa-jacobian": "gantk.resefa.page:build_jacobian",
-    "resefa-directions": "gantk.resefa.page:build_directions",
     "slurm": "gantk.slurm.page:build",
 }
 PAGE_NAMES = {"demo": "index"}

@@ -23,12 +23,12 @@ from torch import Tensor
 
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, Truncation
+from gantk.resefa.derivative import LocalJacobian, Output
 from gantk.resefa.gram import RegionGrams, region_grams
-from gantk.resefa.jacobian import LocalJacobian, Output
 from gantk.resefa.pictures import write_overlays
 from gantk.resefa.regions import Regions
-from gantk.resefa.variables import CodeMap, Variable
 from gantk.resefa.results import Grams
+from gantk.resefa.variables import CodeMap, Variable
 from gantk.runs.stores import Chunks, Store
 from gantk.store.chunks import CONCATENATE, SUM
 from gantk.store.progress import progress

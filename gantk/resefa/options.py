@@ -31,9 +31,7 @@ class JacobianOptions(SampleOptions):
         None, "Width around a region that counts on neither side, as a fraction of the image's side.", least=0.0,
         below=0.5, default_text="1/64",
     )  # fmt: skip
-    size: int | None = option(
-        None, "Working size in pixels.", least=1, default_text=f"the image's, at most {LARGEST}"
-    )
+    size: int | None = option(None, "Working size in pixels.", least=1, default_text=f"the image's, at most {LARGEST}")
     channels: Literal["rgb", "sum"] = option("rgb", "Colours of the image, or their sum (blind to hue).")
     noise: Literal["const", "none"] = option("const", "Noise inputs of the network.")
     tangents: int | None = option(
@@ -67,9 +65,7 @@ class DirectionsOptions(BatchOptions):
     space: Literal["w", "wp"] | None = option(
         None, "Out of a run with --space wp: wp, or one w for the rows.", default_text="wp"
     )
-    low_rank: bool = option(
-        False, "LowRankGAN's robust PCA and projection instead of the quotient.", "--project"
-    )
+    low_rank: bool = option(False, "LowRankGAN's robust PCA and projection instead of the quotient.", "--project")
     held_out: int = option(16, "Number of fresh codes to measure on; 0: no measures and no pictures.", least=0)
     shown: int | None = option(None, "Number of directions measured and drawn.", least=1, default_text="5")
     samples: int = option(3, "Number of samples drawn with sliders.", least=1)

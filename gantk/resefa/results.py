@@ -1,12 +1,14 @@
 """Results of `gantk resefa jacobian` and `gantk resefa directions`.
 
-Shape legend: N samples, L rows of wp, D width of a row, d free coordinates, R regions, K directions, S x S pixels of the
-working size.
+Shape legend: N samples, L rows of wp, D width of a row, d free coordinates, R regions, K directions, S x S pixels of
+the working size.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -169,7 +171,9 @@ class JacobianResult(Result):
 
     def sentence(self) -> str:
         n = self.facts.samples
-        return f"{n} sample{'' if n == 1 else 's'}, {self.facts.dim} coordinates, regions {', '.join(self.facts.names)}."
+        return (
+            f"{n} sample{'' if n == 1 else 's'}, {self.facts.dim} coordinates, regions {', '.join(self.facts.names)}."
+        )
 
     def table(self) -> list[dict[str, object]]:
         return [
@@ -311,7 +315,9 @@ class DirectionsResult(Result):
         if self.compat:
             return f"{len(self.compat)} files as the released script writes them."
         best = "; ".join(f"{r.name} {r.quotients[0]:.3g} times" for r in self.regions)
-        return f"The first direction of each region changes it more than the rest, per pixel and to first order: {best}."
+        return (
+            f"The first direction of each region changes it more than the rest, per pixel and to first order: {best}."
+        )
 
     def lines(self) -> tuple[str, ...]:
         return tuple(region.line(self.middle) for region in self.regions)
@@ -328,9 +334,12 @@ class DirectionsResult(Result):
         for region in self.regions:
             yield _export(region.name, region.direction, f"directions of {region.name}")
         for found in self.compat:
-            yield Export(
-                found.file, lambda path, v=found.vectors: save_npy(path, v), "as the released script writes it"
-            )
+            write = functools.partial(_save_vectors, found.vectors)
+            yield Export(found.file, write, "as the released script writes it")
+
+
+def _save_vectors(vectors: npt.NDArray[Any], path: Path) -> None:
+    save_npy(path, vectors)
 
 
 def _export(name: str, direction: Direction, about: str) -> Export:

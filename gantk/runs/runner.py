@@ -68,8 +68,7 @@ def execute(task: Task, inputs: Inputs, options: Options, where: RunOptions) -> 
 
 def default_directory(task: Task, inputs: Inputs) -> str:
     """Where a run goes for which no directory was given."""
-    stem = inputs.stem()
-    return f"{stem}_{task.made}" if stem else task.made
+    return inputs.directory(task.made)
 
 
 def identity_of(task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object]) -> dict[str, object]:

@@ -23,11 +23,20 @@ class Row:
 
 
 TASKS: dict[str, Row] = {
+    "resefa jacobian": Row(
+        "gantk.resefa.tasks:JACOBIAN", "Add up what moving each coordinate changes in every region."
+    ),
+    "resefa directions": Row(
+        "gantk.resefa.tasks:DIRECTIONS",
+        "Find the directions that change a region most for what they change outside it.",
+    ),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
 }
 
-GROUPS: dict[str, str] = {}
+GROUPS: dict[str, str] = {
+    "resefa": "Directions that change one region: Jacobian, directions.",
+}
 
 
 def find_task(name: str) -> Task:

@@ -48,6 +48,15 @@ class Inputs(Options):
         """
         raise NotImplementedError
 
+    def directory(self, made: str) -> str:
+        """Where a run goes for which no directory was given.
+
+        Args:
+            made: the task's `made`.
+        """
+        stem = self.stem()
+        return f"{stem}_{made}" if stem else made
+
     def stem(self) -> str:
         """What a default run directory is called after: the model's name without folder and suffix."""
         from pathlib import Path
