@@ -32,7 +32,8 @@ def main() -> int:
         parser.error("give either the folder to record into or --compare BEFORE AFTER")
     sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
     if arguments.compare:
-        return compare(*arguments.compare, arguments.only, arguments.tolerance)
+        before, after = arguments.compare
+        return compare(before, after, arguments.only, arguments.tolerance)
     return record(arguments.out.resolve(), arguments.only)
 
 
@@ -74,9 +75,9 @@ def record(out: Path, only: list[str] | None) -> int:
         if not only or HELP in only:
             told[HELP] = help_of_all(work, ROOT)
         Recording(told).save(out)
-    wrong = [name for name, found in told.items() if (found.said["code"] != 0) != name.startswith("bad-")]
-    for name in wrong:
-        print(f"{name} ended with {told[name].said['code']}: {told[name].said['stderr']}", file=sys.stderr)
+    for name, found in told.items():  # to be seen at once, though a recording of a failure is a recording
+        if (found.said["code"] != 0) != name.startswith("bad-"):
+            print(f"{name} ended with {found.said['code']}: {found.said['stderr']}", file=sys.stderr)
     return 0
 
 

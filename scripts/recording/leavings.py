@@ -164,7 +164,7 @@ def _pixels(data: bytes, name: str) -> Iterator[tuple[str, Item]]:
 
 
 class _Reader(HTMLParser):
-    """Collects what a reader sees, the pictures, and tags with attributes."""
+    """Collects what a reader sees, the pictures, and tags with attributes; columns of seconds are left out."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -172,9 +172,19 @@ class _Reader(HTMLParser):
         self.pictures: list[bytes] = []
         self.markup: list[str] = []
         self.silent = 0
+        self.cell = ""  # th or td, while in one
+        self.column = 0
+        self.timed: set[int] = set()  # columns of this table that hold durations
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.silent += tag in ("style", "script")
+        if tag in ("table", "tr"):
+            self.column = 0
+            self.timed = set() if tag == "table" else self.timed
+        elif tag in ("th", "td"):
+            self.column, self.cell = self.column + 1, tag
+            if self._is_time():
+                attrs = []
         kept = []
         for name, value in attrs:
             text = value or ""
@@ -186,17 +196,25 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self.silent -= tag in ("style", "script")
+        if tag in ("th", "td"):
+            self.cell = ""
+
+    def _is_time(self) -> bool:
+        return self.cell == "td" and self.column in self.timed
 
     def handle_data(self, data: str) -> None:
         text = " ".join(data.split())
         if text and not self.silent:
+            if self.cell == "th" and text in ("seconds", "took"):
+                self.timed.add(self.column)
+            text = "<time>" if self._is_time() else text
             self.lines.append(timeless(text))
 
 
 def _page(html: str) -> Items:
     reader = _Reader()
     reader.feed(html)
-    said: Items = {"text": _without_facts_of_the_machine(reader.lines)}
+    said: Items = {"text": _without_versions(reader.lines)}
     for place, data in enumerate(reader.pictures):
         if data.startswith(b"<"):
             said[f"picture {place}"] = data.decode()
@@ -211,6 +229,10 @@ def _page(html: str) -> Items:
     return said
 
 
-def _without_facts_of_the_machine(lines: list[str]) -> str:
-    """The text of a page, a line per piece, without the versions it names."""
-    return "\n".join(re.sub(r"^\d+\.\d+(\.\d+)?([+.]\w+)*$", "<version>", line) for line in lines)
+def _without_versions(lines: list[str]) -> str:
+    """The text of a page, a line per piece, without the versions in its footer."""
+    named = ("gantk", "torch", "numpy")
+    return "\n".join(
+        "<version>" if before in named and re.match(r"\d+\.\d+", line) else line
+        for before, line in zip(["", *lines], lines, strict=False)
+    )

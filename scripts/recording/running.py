@@ -11,7 +11,13 @@ from recording.leavings import Items, read, timeless
 from recording.store import Told
 
 LIST = Path(__file__).with_name("cases.txt")
-SHORT = {"TINY": "world/tiny.safetensors", "PRED": "world/pred.py:score", "SEG": "world/seg.py:segment"}
+SHORT = {
+    "TINY": "world/tiny.safetensors",
+    "EVEN": "world/even.safetensors",
+    "PRED": "world/pred.py:score",
+    "SEG": "world/seg.py:segment",
+}
+SHARED = ("converted", "exported")  # folders for commands that write a file, not a run
 NOT_TOLD = ("world", "home", ".said")
 PROGRESS = re.compile(r"^[\w .,()/-]+: +\d+ % \(.*$", re.MULTILINE)
 SLURM = """
@@ -52,29 +58,19 @@ def cases() -> dict[str, list[str]]:
 
 def chosen(every: dict[str, list[str]], only: list[str] | None) -> dict[str, bool]:
     """The names to run, in order, and whether each is kept: those asked for and the ones that they need."""
-    asked = {name: not only or any(part in name for part in only) for name in every}
+    written = {words[words.index("-o") + 1] for words in every.values() if "-o" in words} - {"bad"}
+    written |= set(SHARED)
     needed: set[str] = set()  # folders that a later case reads
     found = {}
     for name in reversed(every):
         words = every[name]
-        if asked[name] or _written(words) in needed:
-            found[name] = asked[name]
-            needed |= _folders(words)
+        folders = {word.rpartition("=")[2].split("/")[0] for word in words if not word.startswith("-")} & written
+        into = {words[words.index("-o") + 1]} if "-o" in words else folders
+        asked = not only or any(part in name for part in only)
+        if asked or into & needed:
+            found[name] = asked
+            needed |= folders
     return dict(reversed(found.items()))
-
-
-def _folders(words: list[str]) -> set[str]:
-    """The first part of every path in a command line."""
-    named = {word.rpartition("=")[2].split("/")[0] for word in words if not word.startswith("-")}
-    return named - {"world", "bad"}
-
-
-def _written(words: list[str]) -> str | None:
-    """The folder that a command line writes into."""
-    if "-o" in words:
-        return words[words.index("-o") + 1]
-    paths = [word for word in words if "/" in word and not word.startswith(("world", "-"))]
-    return paths[-1].split("/")[0] if paths else words[-1]
 
 
 def prepare(work: Path) -> None:
@@ -85,15 +81,22 @@ def prepare(work: Path) -> None:
     import sklearn.svm
     import torch
     import torchvision.models
-    from drilling.world import write_world
+    from drilling.world import CONFIG, write_world
 
+    from gantk.checkpoints.checkpoint import Checkpoint
+    from gantk.checkpoints.native import write_checkpoint
     from gantk.cli import main
+    from gantk.generators.registry import build
 
     del jinja2, PIL, scipy, sklearn, torchvision, main
     torch.set_num_threads(1)
     write_world(work / "world")
+    torch.manual_seed(1)
+    even = build("stylegan2", CONFIG | {"channels": [8, 8, 8]})
+    found = Checkpoint("stylegan2", even.config.to_dict(), even.state_dict(), "made to be recorded")
+    write_checkpoint(work / "world" / "even.safetensors", found)
     (work / "world" / "slurm.toml").write_text(SLURM)
-    for folder in ("converted", "exported"):
+    for folder in SHARED:
         (work / folder).mkdir()
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from recording.leavings import Item, Items
 
 MOST = 1_500_000  # bytes of an array that is kept whole; of a larger one every n-th number is, with its hash
