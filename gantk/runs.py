@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -32,7 +33,9 @@ from gantk.files import (
     to_json,
     write_atomic,
 )
+from gantk.inside import RunName, inside
 from gantk.locks import hold
+from gantk.own_code import ran
 from gantk.progress import progress
 
 __all__ = [
@@ -58,6 +61,7 @@ __all__ = [
 
 MANIFEST_SUFFIX = ".run.json"
 FORMAT_VERSION = 1
+_TABLES = ("arguments", "timings", "arrays", "outputs", "results")
 # Arguments that do not change what a run computes: a run may be continued with other values.
 VOLATILE = frozenset({"output_dir", "device", "shard", "config", "debug", "overwrite", "workers", "threads"})
 
@@ -73,6 +77,7 @@ class Run:
         self.shard = shard
         self.resumed = resumed
         self._afresh = afresh
+        self.own_code: dict[str, str] = {}  # argument -> what this invocation names for it, of a run being merged
         self._began = time.monotonic()
         self._seconds_before = float(manifest["timings"].get("total", 0.0))
 
@@ -126,6 +131,9 @@ class Run:
                 _refuse_other_arguments(before, resolved, directory)
             own_before = _readable(path)
             new = _new_manifest(command, resolved, seed, device, own_before)
+            codes = ran(resolved)
+            if codes:  # whose source a later merge is asked for again
+                new["code"] = codes
             run = cls(directory, new, shard, before is not None, overwrite)
             run.save()
             yield from run._watch()
@@ -161,6 +169,11 @@ class Run:
         self.manifest["timings"]["total"] = round(self._seconds_before + seconds, 3)
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        """The resolved arguments; those that name code only if this invocation does too."""
+        return {**self.manifest["arguments"], **self.own_code}
+
+    @property
     def command(self) -> str:
         """The command's name as typed."""
         return str(self.manifest["command"])
@@ -180,8 +193,12 @@ class Run:
         save_json(self.manifest_path, self.manifest)
 
     def path(self, name: str) -> Path:
-        """Return the path of a file of this run."""
-        return self.directory / name
+        """Return the path of a file of this run.
+
+        Raises:
+            GantkError: the name, or a link on the way, leaves the directory.
+        """
+        return inside(self.directory, name)
 
     def record(self, key: str, value: Any) -> None:
         """Keep a result (anything JSON can hold, arrays included) in the manifest for the page.
@@ -195,12 +212,13 @@ class Run:
         """Note that a file or folder of the run directory is a result; return its path."""
         path = Path(name)
         relative = path.relative_to(self.directory) if path.is_relative_to(self.directory) else path
+        target = inside(self.directory, relative.as_posix())
         self.manifest["outputs"][relative.as_posix()] = about
-        return self.directory / relative
+        return target
 
     def save_npy(self, name: str, array: Any, about: str = "") -> Path:
         """Write an array of the run and note it as an output."""
-        save_npy(self.directory / name, array)
+        save_npy(self.path(name), array)
         return self.output(name, about)
 
     @contextlib.contextmanager
@@ -219,12 +237,14 @@ class Run:
         `arrays` are names, or name -> ``concatenate`` | ``sum``. Final files that this run assembled count as done.
         """
         joins = dict(arrays) if isinstance(arrays, Mapping) else dict.fromkeys(arrays, CONCATENATE)
+        for name in joins:
+            self.path(f"{name}.npy")
         grid = Grid(total, chunk)
         for name, join in joins.items():
             self.manifest["arrays"][name] = {"total": total, "chunk": chunk, "join": join}
         self.save()
         finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
-        folder = self.directory / "chunks" / file_stem(self.command)
+        folder = self.path(f"chunks/{file_stem(self.command)}")
         ledger = Ledger(folder, grid, joins, self.shard, finished, self.mark)
         if self._afresh:
             ledger.forget()
@@ -237,7 +257,7 @@ class Run:
         return json.dumps([self.command, arguments], sort_keys=True)
 
     def _is_assembled(self, name: str, join: str, total: int) -> bool:
-        path = self.directory / f"{name}.npy"
+        path = self.path(f"{name}.npy")
         if f"{name}.npy" not in self.manifest["outputs"] or not path.exists():
             return False
         return join == SUM or len(load_npy(path, mmap=True)) == total
@@ -251,7 +271,7 @@ class Run:
             return {}
         paths = {}
         for name in ledger.joins:
-            paths[name] = self.directory / f"{name}.npy"
+            paths[name] = self.path(f"{name}.npy")
             if name not in ledger.finished:
                 ledger.assemble(name, paths[name])
                 self.output(f"{name}.npy", (about or {}).get(name, ""))
@@ -262,8 +282,15 @@ class Run:
 
 
 def file_stem(command: str) -> str:
-    """Return the stem of a command's files: "lse train" -> "lse-train"."""
-    return "-".join(command.split())
+    """Return the stem of a command's files: "lse train" -> "lse-train".
+
+    Raises:
+        GantkError: it is no name of a command, which a manifest may say.
+    """
+    stem = "-".join(command.split())
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", stem):
+        raise GantkError(f"{command[:80]!r} is no command of gantk: do not trust the run that names it.")
+    return stem
 
 
 def manifests(directory: str | Path) -> dict[Path, dict[str, Any]]:
@@ -273,11 +300,26 @@ def manifests(directory: str | Path) -> dict[Path, dict[str, Any]]:
         GantkError: the directory does not exist or holds none.
     """
     folder = Path(directory)
-    found = {path: load_json(path) for path in sorted(folder.glob("*" + MANIFEST_SUFFIX))}
+    found = {path: _checked(path) for path in sorted(folder.glob("*" + MANIFEST_SUFFIX))}
     if not found:
         what = "holds no *.run.json" if folder.is_dir() else "does not exist"
         raise GantkError(f"The run directory {folder} {what}: give the --output-dir of an earlier command.")
     return found
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    """A manifest whose parts are of the kinds that a manifest has, and whose names stay in its directory.
+
+    Raises:
+        GantkError: it is damaged, or made to harm; the message names the file.
+    """
+    manifest = load_json(inside(path.parent, path.name))
+    if not isinstance(manifest, dict) or not all(isinstance(manifest.get(name), dict) for name in _TABLES):
+        raise GantkError(f"{path} is no run manifest: it lacks {', '.join(_TABLES)}.")
+    file_stem(str(manifest.get("command")))
+    for name in (*manifest["outputs"], *manifest["arrays"]):
+        RunName(name)
+    return manifest
 
 
 def _shard_suffix(shard: Shard) -> str:
@@ -349,8 +391,7 @@ def _readable(path: Path) -> dict[str, Any] | None:
     manifest: Any = None
     with contextlib.suppress(GantkError):
         manifest = load_json(path)
-    tables = ("arguments", "timings", "arrays", "outputs", "results")
-    if isinstance(manifest, dict) and all(isinstance(manifest.get(name), dict) for name in tables):
+    if isinstance(manifest, dict) and all(isinstance(manifest.get(name), dict) for name in _TABLES):
         return manifest
     aside = path.with_name(path.name + ".damaged")
     with contextlib.suppress(OSError):  # another process may have done it

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from gantk.cli.options import examples, output_dir_option, overwrite_option, seed_option
+from gantk.cli.options import TYPED, examples, output_dir_option, overwrite_option, seed_option
 
 
 @click.command(epilog=examples("gantk demo", "gantk demo --full -o runs/tour", "gantk demo --model demo-oracle"))
@@ -18,7 +18,9 @@ from gantk.cli.options import examples, output_dir_option, overwrite_option, see
     metavar="MODEL",
     help="A bundled generator; demo-oracle knows the truth exactly.",
 )
-@click.option("--predictor", default=None, metavar="NAME", help="What scores the images; default: as in synthesize.")
+@click.option(
+    "--predictor", type=TYPED, default=None, metavar="NAME", help="What scores the images; default: as in synthesize."
+)
 @click.option("--full", is_flag=True, help="All factors and ten times the samples.")
 @seed_option()
 @overwrite_option()

@@ -170,6 +170,7 @@ class Accumulated:
     results: dict[str, Any]
     arguments: dict[str, Any]
     command_line: str = ""
+    code: dict[str, Any] = field(default_factory=dict)
 
 
 def read_accumulated(directory: Any) -> Accumulated:
