@@ -19,6 +19,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError
 from gantk.files import load_npy
 from gantk.generators.base import Generator, Truncation
+from gantk.inside import regular_file
 from gantk.latents import normalize_sphere
 
 SPACES = ("z", "w", "wp")
@@ -151,7 +152,7 @@ class CodeSource:
         return torch.from_numpy(ids).to(self.generator.device)
 
     def _open(self, path: Path) -> npt.NDArray[Any]:
-        if not path.is_file():
+        if not regular_file(path).is_file():
             raise GantkError(
                 f"The codes file {path} does not exist: give an .npy of codes, or leave it out to draw some."
             )

@@ -20,8 +20,8 @@ from gantk.runs import MANIFEST_SUFFIX, VOLATILE, Run, file_stem, manifests
 from gantk.seals import is_sound
 
 Finish = Callable[[Run], None]
-CODE_ARGUMENTS = ("predictor", "segmenter", "teacher", "judge")
-"""Arguments of a run that may have named code, which `merge` is told again."""
+CODE_ARGUMENTS = ("teacher", "judge")
+"""Arguments whose code joining needs, since it scores; what named code there is told again."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ def merge_runs(
     done = {command: path for command, path in merged.items() if command not in by_command}
     offered = dict.fromkeys(CODE_ARGUMENTS) | dict(own_code or {})
     for command, shards in by_command.items():
-        codes = ask_again(shards[0].manifest, offered, f"The run of `gantk {command}` in {shards[0].directory}")
+        codes = ask_again(
+            shards[0].manifest, offered, f"The run of `gantk {command}` in {shards[0].directory}", CODE_ARGUMENTS
+        )
         if command in merged and all(run.directory.resolve() == whole.resolve() for run in shards):
             _leave_whole(command, shards, merged[command], finish_of, codes)
             done[command] = merged[command]

@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -54,11 +54,8 @@ def find_object(name: str, what: str, code: bool = False) -> Any:
     Raises:
         UsageError: the name does not come from this invocation, or there is no such module or object.
     """
-    if not (code or isinstance(name, OwnCode)):
-        raise UsageError(
-            f"{what} names code, and gantk runs no code that a file names: name it on this command line (in Python: "
-            "load_predictor(..., code=True))."
-        )
+    if not code:
+        refuse_untyped(name, what)
     module, _, attribute = name.rpartition(":")
     try:
         loaded = _from_file(Path(module)) if module.endswith(".py") else _from_name(module)
@@ -69,6 +66,19 @@ def find_object(name: str, what: str, code: bool = False) -> Any:
         raise UsageError(f"The module {module!r} has nothing called {attribute!r}.{suggestion(attribute, public)}")
     _ran[str(name)] = CodeRecord(str(name), _checksum(getattr(loaded, "__file__", None)))
     return getattr(loaded, attribute)
+
+
+def refuse_untyped(name: str, what: str) -> None:
+    """Refuse a name of code that was not typed for this invocation.
+
+    Raises:
+        UsageError: it was not; `what` begins the message.
+    """
+    if names_code(name) and not isinstance(name, OwnCode):
+        raise UsageError(
+            f"{what} names code, and gantk runs no code that a file names: name it on this command line (in Python: "
+            "code=True)."
+        )
 
 
 def _checksum(file: str | None) -> str:
@@ -84,13 +94,16 @@ def ran(arguments: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return {key: {"name": each.name, "sha256": each.sha256} for key, each in records.items() if each is not None}
 
 
-def ask_again(manifest: Mapping[str, Any], offered: Mapping[str, str | None], where: str) -> dict[str, str]:
+def ask_again(
+    manifest: Mapping[str, Any], offered: Mapping[str, str | None], where: str, needed: Collection[str]
+) -> dict[str, str]:
     """The arguments of a run that named code, with what this invocation names instead.
 
     Args:
         manifest: the run's.
         offered: argument -> what the command line says for it, or None; an option is `--argument`.
         where: the run, for messages.
+        needed: arguments whose code is about to run, so that it must be named.
 
     Raises:
         UsageError: the run was made with own code that this invocation does not name, or its source is another now.
@@ -104,7 +117,7 @@ def ask_again(manifest: Mapping[str, Any], offered: Mapping[str, str | None], wh
         offer = offered[name]
         kept = codes.get(name)
         had = str(kept.get("sha256") or "") if isinstance(kept, dict) else ""
-        if offer is None and names_code(value):
+        if offer is None and name in needed and names_code(value):
             raise UsageError(
                 f"{where} was made with the code {value} of its maker{f' (sha256 {had[:64]})' if had else ''}, and "
                 f"gantk runs no code that a run names: if you trust it, give --{name} {value} on this command line."

@@ -40,6 +40,7 @@ _MAGIC = (
 )
 _HEAD = 16
 _ORIENTATION = 0x0112
+_INVERSE = {6: 8, 8: 6}  # the other orientations undo themselves
 _EXACT_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 # What Pillow's decoders raise for damaged files.
 _DAMAGED = (OSError, ValueError, SyntaxError, struct.error, IndexError, KeyError, TypeError, OverflowError, EOFError)
@@ -76,7 +77,7 @@ def open_picture(
     called = _called(source, name)
     with _opened(source, called, max_pixels, formats) as image:
         image.load()
-        return _coloured(_upright(image, called), called, background)
+        return _coloured(_turned(image, _orientation(image)), called, background)
 
 
 def open_values(source: Source, *, name: str = "", max_pixels: int = MAX_PIXELS) -> Image:
@@ -89,8 +90,9 @@ def open_values(source: Source, *, name: str = "", max_pixels: int = MAX_PIXELS)
     """
     called = _called(source, name)
     with _opened(source, called, max_pixels, FORMATS) as image:
+        turned = _orientation(image) if image.format == "TIFF" else 1  # which Pillow turns on loading: turn it back
         exact: Image = image.copy() if image.mode in _EXACT_MODES else image.convert("RGB")
-    return exact
+    return _turned(exact, _INVERSE.get(turned, turned))
 
 
 def picture_sides(source: Source, *, name: str = "", max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -152,7 +154,8 @@ def _orientation(image: Image) -> int:
         return 1
 
 
-def _upright(image: Image, name: str) -> Image:
+def _turned(image: Image, orientation: int) -> Image:
+    """As a viewer shows a picture of this orientation."""
     from PIL.Image import Transpose
 
     turns = {
@@ -164,7 +167,7 @@ def _upright(image: Image, name: str) -> Image:
         7: Transpose.TRANSVERSE,
         8: Transpose.ROTATE_90,
     }
-    turn = turns.get(_orientation(image))
+    turn = turns.get(orientation)
     return image.copy() if turn is None else image.transpose(turn)
 
 

@@ -36,7 +36,11 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     from gantk.checkpoints.load import load_generator
     from gantk.demo.itinerary import STEPS
     from gantk.demo.tour import Tour, take
+    from gantk.own_code import refuse_untyped
     from gantk.runs import Run
+
+    if predictor is not None:  # the steps' command lines name it
+        refuse_untyped(predictor, f"The predictor {str(predictor)!r}")
 
     directory = Path(output_dir)
     again = ["--overwrite"] if overwrite else []

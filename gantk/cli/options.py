@@ -17,6 +17,7 @@ import click
 
 from gantk.cli.commands import COMMANDS
 from gantk.errors import UsageError, suggestion
+from gantk.inside import regular_file
 from gantk.own_code import OwnCode
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def read_config(name: str) -> dict[str, Any]:
     from gantk.shipped import find_shipped
 
     path = Path(name)
-    if not path.is_file():
+    if not regular_file(path).is_file():
         path = find_shipped("configs", name, (".toml",))
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))

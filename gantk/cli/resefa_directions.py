@@ -101,7 +101,8 @@ def directions(
     found = read_accumulated(run_directory)
     made = found.arguments
     if held_out and not compat:
-        made |= ask_again(found.manifest, {"segmenter": segmenter}, f"The run {run_directory}")
+        recorded = {"arguments": made, "code": found.code}
+        made |= ask_again(recorded, {"segmenter": segmenter}, f"The run {run_directory}", ("segmenter",))
     generator = load_model(model or str(made["model"]), device, str(made["precision"]))
     if weights_checksum(generator) != made["weights"]:
         raise GantkError(
@@ -153,6 +154,7 @@ def directions(
         "name": name,
         "seed": search.seed,
         "batch_size": batch_size,
+        **({"segmenter": segmenter} if segmenter is not None else {}),
     }
     folder = output_dir or run_directory
     with Run.begin(folder, "resefa directions", arguments, search.seed, generator.device, overwrite=overwrite) as run:

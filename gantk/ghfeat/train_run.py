@@ -23,6 +23,7 @@ from gantk.ghfeat.losses import Perception
 from gantk.ghfeat.metrics import at_size, closeness, decode, encode
 from gantk.ghfeat.training import Training
 from gantk.images import to_uint8
+from gantk.inside import regular_file
 from gantk.predictors.base import Predictor
 from gantk.progress import progress
 from gantk.runs import Run
@@ -157,7 +158,7 @@ def _agree(training: Training, path: Path | None) -> None:
 
     import torch.distributed as dist
 
-    boxed: list[bytes | None] = [path.read_bytes() if path is not None and path.exists() else None]
+    boxed: list[bytes | None] = [regular_file(path).read_bytes() if path is not None and path.exists() else None]
     dist.broadcast_object_list(boxed, src=0)
     if boxed[0] is not None and training.rank:
         training.load(io.BytesIO(boxed[0]))

@@ -16,6 +16,7 @@ from pathlib import Path, PureWindowsPath
 
 from gantk.errors import UsageError, suggestion
 from gantk.files import write_atomic
+from gantk.inside import regular_file
 
 SPACES = ("z", "w", "wp", "s")
 DISABLE = "DISABLE"
@@ -53,7 +54,7 @@ def read_boundary_list(path: str | os.PathLike[str]) -> list[Entry]:
     """
     source = Path(path)
     try:
-        text = source.read_text(encoding="utf-8-sig")
+        text = regular_file(source).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"The boundary list {source} does not exist.") from None
     except UnicodeDecodeError:
