@@ -316,7 +316,8 @@ def _checked(path: Path) -> dict[str, Any]:
     manifest = load_json(inside(path.parent, path.name))
     if not isinstance(manifest, dict) or not all(isinstance(manifest.get(name), dict) for name in _TABLES):
         raise GantkError(f"{path} is no run manifest: it lacks {', '.join(_TABLES)}.")
-    file_stem(str(manifest.get("command")))
+    command = manifest.get("command")
+    file_stem(command if isinstance(command, str) else "")
     for name in (*manifest["outputs"], *manifest["arrays"]):
         RunName(name)
     return manifest

@@ -42,10 +42,10 @@ class Typed(click.ParamType):
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        typed = ctx is not None and param is not None and param.name is not None
-        if typed and ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE:
-            return OwnCode(value)
-        return str(value)
+        if ctx is None or param is None or param.name is None:
+            return str(value)
+        typed = ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
+        return OwnCode(value) if typed else str(value)
 
 
 TYPED = Typed()

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from gantk.errors import UsageError, suggestion
+from gantk.errors import GantkError, UsageError, suggestion
 from gantk.files import write_atomic
 from gantk.inside import regular_file
 
@@ -57,6 +57,8 @@ def read_boundary_list(path: str | os.PathLike[str]) -> list[Entry]:
         text = regular_file(source).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"The boundary list {source} does not exist.") from None
+    except GantkError as error:
+        raise UsageError(f"The boundary list cannot be read: {error}") from None
     except UnicodeDecodeError:
         raise UsageError(f"The boundary list {source} is no text: each line is to be (NAME, SPACE): PATH.") from None
     except OSError as error:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gantk.errors import GantkError
+from gantk.inside import inside
 from gantk.reports import palettes
 from gantk.reports.images import thumbnail
 from gantk.reports.page import Page
@@ -55,7 +57,10 @@ def _image_names(run: RunRecord) -> Iterable[object]:
         if isinstance(frames, list) and frames:
             yield from texts(frames[0])[-1:]
     for name in run.outputs:
-        path = run.directory / name
+        try:
+            path = inside(run.directory, name)
+        except GantkError:
+            continue
         if path.suffix in IMAGES:
             yield name
         elif path.is_dir():
