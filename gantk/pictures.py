@@ -127,8 +127,8 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
             file.seek(0)
             form = picture_format(head, formats)
             if form is None:
-                kind = "PostScript" if head.lstrip().startswith((b"%!", b"\xc5\xd0\xd3\xc6")) else "none of these"
-                raise GantkError(f"The image {name} cannot be read: {', '.join(formats)} are, and this is {kind}.")
+                what = "PostScript" if head.lstrip().startswith((b"%!", b"\xc5\xd0\xd3\xc6")) else "no image"
+                raise GantkError(f"The image {name} cannot be read: it is {what}, where {', '.join(formats)} are taken")
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")  # of damaged metadata, and of a size that is checked here
             image = stack.enter_context(Image.open(file, formats=[form]))
@@ -136,15 +136,15 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
             if pixels > max_pixels:
                 raise GantkError(
                     f"The image {name} is too large to be opened: {image.width} x {image.height} are more than "
-                    f"{max_pixels / 1e6:g} million pixels; make it smaller."
+                    f"{max_pixels / 1e6:g} million pixels; make it smaller"
                 )
             yield image
         except FileNotFoundError:
-            raise GantkError(f"The image {name} does not exist.") from None
+            raise GantkError(f"The image {name} does not exist") from None
         except Image.DecompressionBombError as error:
             raise GantkError(f"The image {name} is too large to be opened: {error}") from error
         except _DAMAGED as error:
-            raise GantkError(f"The image {name} cannot be read: it is no image, or damaged ({error}).") from error
+            raise GantkError(f"The image {name} cannot be read: it is no image, or damaged ({error})") from error
 
 
 def _orientation(image: Image) -> int:
@@ -193,10 +193,10 @@ def _eight_bits(image: Image, name: str) -> Image:
     values = np.asarray(image)
     if values.dtype.kind == "f":
         if not (np.isfinite(values).all() and values.min(initial=0) >= 0 and values.max(initial=0) <= 1):
-            raise GantkError(f"The image {name} has float values outside [0, 1]: scale it, or save it with 8 bits.")
+            raise GantkError(f"The image {name} has float values outside [0, 1]: scale it, or save it with 8 bits")
         peak = 1.0
     elif values.min(initial=0) < 0 or values.max(initial=0) > 65535:
-        raise GantkError(f"The image {name} has integers of more than 16 bits: save it with 8 or 16 bits.")
+        raise GantkError(f"The image {name} has integers of more than 16 bits: save it with 8 or 16 bits")
     else:
         peak = 65535.0
     return Image.fromarray(np.floor(values.astype(np.float64) * (255.0 / peak) + 0.5).astype(np.uint8))

@@ -19,6 +19,9 @@ RANKS: dict[str, int] = {
         (
             "errors",
             "command_line",
+            "inside",
+            "own_code",
+            "pictures",
             "files",
             "images",
             "locks",

@@ -26,7 +26,7 @@ from gantk.runs import Run, manifests
 PACKAGE = Path(gantk.__file__).parent
 
 
-# --- code ------------------------------------------------------------------------------------------------------------
+# --- code -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_only_one_module_imports_what_a_text_names() -> None:
             assert path.name in tables | {"own_code.py"}, f"{path} imports by name"
 
 
-# --- names and kinds of files ------------------------------------------------------------------------------------------
+# --- names and kinds of files -----------------------------------------------------------------
 
 
 BAD_NAMES = ["", "/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a\\b", "C:x", "a\nb", "a\x00b", "n" * 300,
@@ -243,7 +243,7 @@ def hang() -> object:
     signal.signal(signal.SIGALRM, before)
 
 
-# --- runs of strangers ---------------------------------------------------------------------------------------------------
+# --- runs of strangers ------------------------------------------------------------------------
 
 
 def hostile_run(folder: Path, **changes: object) -> Path:
@@ -333,7 +333,7 @@ def test_a_manifest_elsewhere_is_not_read(tmp_path: Path) -> None:
         manifests(tmp_path / "b")
 
 
-# --- pictures --------------------------------------------------------------------------------------------------------------
+# --- pictures ---------------------------------------------------------------------------------
 
 
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:

@@ -30,8 +30,10 @@ def read_label_map(path: str | Path, classes: int, size: int | None = None) -> L
         GantkError: the file is absent, no such image, of another size, or has a number that is no class.
     """
     source = Path(path)
-    image = open_values(source)
-    array = np.asarray(image)
+    try:
+        array = np.asarray(open_values(source))
+    except GantkError as error:
+        raise GantkError(f"The label map {source} cannot be read: {error}.") from error
     if array.ndim == 3:
         if (array != array[..., :1]).any():
             raise GantkError(

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from gantk.errors import GantkError
 from gantk.files import write_atomic
+from gantk.inside import inside
 from gantk.reports import figures, plots, tables
 from gantk.reports.images import PAGE_LIMIT, ImageStore, PageTooLarge, stale_files
 from gantk.reports.numbers import show_number
@@ -194,7 +195,7 @@ class Page:
         Pictures an earlier, larger page left there are removed.
         """
         path = Path(path)
-        folder = path.with_name(f"{path.stem}_files")
+        folder = inside(path.parent, f"{path.stem}_files")
         images = ImageStore(limit)
         try:
             data = self.html(images).encode("utf-8")
