@@ -15,8 +15,8 @@ def sheet(model: str, seed: int) -> Any:
     import torch
 
     from gantk import load_generator
-    from gantk.demo.renderer import render, sample_scene
-    from gantk.images import to_uint8
+    from gantk.pictures.images import to_uint8
+    from gantk.world.renderer import render, sample_scene
 
     generator, count = load_generator(model), SHEET_COLUMNS * SHEET_ROWS
     with torch.inference_mode():
@@ -43,7 +43,7 @@ def families(seed: int) -> Any:
 
     from gantk import load_generator
     from gantk.checkpoints.names import bundled
-    from gantk.images import to_uint8
+    from gantk.pictures.images import to_uint8
 
     names = [name for name, path in bundled().items() if path is not None]
     margin, tile = 168, 64
@@ -72,7 +72,7 @@ def edits(model: str, seed: int) -> Any:
     from PIL import Image
 
     from gantk import load_direction, load_generator
-    from gantk.images import to_uint8
+    from gantk.pictures.images import to_uint8
     from gantk.predictors.load import load_predictor
 
     generator, predictor = load_generator(model), load_predictor("demo")

@@ -5,8 +5,8 @@
     python scripts/artifacts.py --skip truth
     python scripts/artifacts.py --only encoder     an hour; continues where it stopped
 
-encoder     gantk/demo/weights/demo-stylegan2-encoder.safetensors and its hash; only when named
-sums        gantk/demo/weights/SHA256SUMS
+encoder     gantk/world/weights/demo-stylegan2-encoder.safetensors and its hash; only when named
+sums        gantk/world/weights/SHA256SUMS
 boundaries  boundaries/demo/: a boundary of the bundled generator for each factor, with its rows of wp and a card
 weights     directions/demo/: weight directions of one of its convolutions, with a card
 regions     directions/demo/: what changes one region of its images, with cards
@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-WEIGHTS = ROOT / "gantk" / "demo" / "weights"
+WEIGHTS = ROOT / "gantk" / "world" / "weights"
 IMAGES = ROOT / "docs" / "images"
 WORK = Path("runs/artifacts")
 ENCODER_RUN = Path("runs/encoder")
@@ -71,7 +71,7 @@ def encoder() -> None:
 
 def boundaries() -> None:
     """Sample, train, rescore layer by layer; then each boundary gets the rows that carry its factor, and its card."""
-    from gantk.demo.renderer import FACTOR_NAMES
+    from gantk.world.renderer import FACTOR_NAMES
 
     shutil.rmtree(WORK, ignore_errors=True)
     samples, trained, rescored = WORK / "samples", WORK / "boundaries", WORK / "rescore"
@@ -109,14 +109,14 @@ def typical(trained: Path) -> str:
     """Two standard deviations of the samples along a boundary, the median over boundaries: their scale is three."""
     import numpy as np
 
-    from gantk.directions import load_direction
+    from gantk.codes.directions import load_direction
 
     scales = [load_direction(path).scale for path in sorted(trained.glob("*_boundary.safetensors"))]
     return f"{2 / 3 * float(np.median(scales)):.3g}"
 
 
 def argv_of(folder: Path, command: str) -> str:
-    from gantk.files import load_json
+    from gantk.store.files import load_json
 
     return str(load_json(folder / f"{command}.run.json")["argv"])
 
@@ -126,8 +126,8 @@ def effects(rescored: Path, samples: Path) -> dict[str, dict[str, Any]]:
     the samples, and the factor that moves most beside it."""
     import numpy as np
 
-    from gantk.files import load_json, load_npy
     from gantk.higan.gains import deviations, standardize
+    from gantk.store.files import load_json, load_npy
 
     results = load_json(rescored / "rescore.run.json")["results"]
     base = load_npy(rescored / "rescore_attribute.npy")
@@ -167,7 +167,7 @@ def shortest_range(effect_L: Any, share: float) -> tuple[int, ...]:
 
 def ship(name: str, trained: Path, folder: Path, lines: Sequence[str], effect: dict[str, Any]) -> None:
     """One boundary with its rows, and its card."""
-    from gantk.directions import load_direction, save_direction
+    from gantk.codes.directions import load_direction, save_direction
 
     direction = load_direction(trained / f"{name}_boundary.safetensors")
     meta = {**direction.meta, "commands": list(lines), "layers_hold": SHARE}
@@ -226,8 +226,8 @@ def span(rows: Sequence[int]) -> str:
 
 def weights() -> None:
     """Leading Hessian eigenvectors of one convolution, with recommended strengths, and a card."""
-    from gantk.files import load_json
     from gantk.navigan.files import load, save
+    from gantk.store.files import load_json
 
     found = WORK / "weights"
     words = ["--conv", WEIGHTS_LAYER, "-k", 6, "--num", 32, "--batch-size", 8, "--seed", SEED, "--show", 0]
@@ -256,8 +256,8 @@ def weights() -> None:
 
 def regions() -> None:
     """One Jacobian of every row of wp by itself; of each region the directions on its rows, and a card."""
-    from gantk.directions import load_direction, save_direction
-    from gantk.files import load_json
+    from gantk.codes.directions import load_direction, save_direction
+    from gantk.store.files import load_json
 
     made, folder = WORK / "regions", ROOT / "directions" / MODEL
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Train the bundled predictors on renders, from scratch or from where they stopped, and write their weight files.
 
     python scripts/train_predictors.py RUN_DIR attributes               # start, or continue after a kill
-    python scripts/train_predictors.py RUN_DIR attributes --export gantk/demo/weights/attributes.safetensors
-    python scripts/train_predictors.py RUN_DIR segmenter  --export gantk/demo/weights/segmenter.safetensors
+    python scripts/train_predictors.py RUN_DIR attributes --export gantk/world/weights/attributes.safetensors
+    python scripts/train_predictors.py RUN_DIR segmenter  --export gantk/world/weights/segmenter.safetensors
 
 Every image is a fresh render that is never seen again. Half of each batch is spoiled a little in the ways in which
 generated images are wrong (blur, noise, wobbling outlines, tints), so that what is learned can be asked about them;
@@ -28,8 +28,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantk.demo.renderer import CLASSES, FACTORS, Render, render, sample_scene
 from gantk.predictors.networks import AttributeNetwork, NetworkConfig, Segmenter, fold
+from gantk.world.renderer import CLASSES, FACTORS, Render, render, sample_scene
 
 HELD_OUT_SEED = 20_000  # training takes its scenes from seeds below, the generator from seed 1
 SPOILS = 2  # blur and noise

@@ -9,7 +9,7 @@ import torch
 
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.native import write_checkpoint
-from gantk.directions import Direction, save_direction
+from gantk.codes.directions import Direction, save_direction
 from gantk.generators.base import Generator
 from gantk.generators.registry import build
 

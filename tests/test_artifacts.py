@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gantk.checkpoints.names import SUMS, bundled, weights_folder
-from gantk.demo.renderer import FACTOR_NAMES
+from gantk.world.renderer import FACTOR_NAMES
 
 Gantk = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).resolve().parent.parent

@@ -23,6 +23,7 @@ from gantk.cli import options
 from gantk.cli.commands import COMMANDS
 from gantk.cli.main import cli
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators import devices
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -268,7 +269,7 @@ def test_wrong_settings_are_refused(
 
 
 def test_shipped_settings_name_real_options(gantk_command: Call, command: Callable[..., None]) -> None:
-    from gantk.shipped import shipped_files
+    from gantk.store.shipped import shipped_files
 
     command(echo)
     names = shipped_files("configs", (".toml",))
@@ -319,7 +320,7 @@ def test_an_error_is_one_sentence(
 
 
 def test_a_warning_is_one_sentence(gantk_command: Call, command: Callable[..., None]) -> None:
-    from gantk.higan.boundary_list import BoundaryListWarning
+    from gantk.codes.boundary_list import BoundaryListWarning
 
     @click.command()
     def careless() -> None:
@@ -358,19 +359,19 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert options.resolve_device("auto") == options.resolve_device("cpu") == "cpu"
+    assert devices.resolve_device("auto") == devices.resolve_device("cpu") == "cpu"
     with pytest.raises(UsageError, match="'cuda:0' does not exist: this machine has no GPU"):
-        options.resolve_device("cuda:0")
+        devices.resolve_device("cuda:0")
     with pytest.raises(UsageError, match="'gpu' is not understood"):
-        options.resolve_device("gpu")
+        devices.resolve_device("gpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert options.resolve_device("auto") == "cuda" and options.resolve_device("cuda:1") == "cuda:1"
+    assert devices.resolve_device("auto") == "cuda" and devices.resolve_device("cuda:1") == "cuda:1"
     with pytest.raises(UsageError, match="this machine has 2 GPUs"):
-        options.resolve_device("cuda:2")
+        devices.resolve_device("cuda:2")
     monkeypatch.setenv("LOCAL_RANK", "1")  # torchrun's second process on this machine
-    assert options.resolve_device("auto") == options.resolve_device("cuda") == "cuda:1"
-    assert options.resolve_device("cuda:0") == "cuda:0"
+    assert devices.resolve_device("auto") == devices.resolve_device("cuda") == "cuda:1"
+    assert devices.resolve_device("cuda:0") == "cuda:0"
 
 
 def test_a_closed_pipe_is_no_error() -> None:
@@ -401,7 +402,7 @@ def test_public_names_are_loaded_when_used() -> None:
         "import sys, gantk\n"
         "assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
         "assert gantk.Truncation(0.7).psi == 0.7 and 'torch' in sys.modules\n"
-        "assert gantk.Direction.__module__ == 'gantk.directions'\n"
+        "assert gantk.Direction.__module__ == 'gantk.codes.directions'\n"
         "assert {'load_generator', 'Truncation'} <= set(dir(gantk))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
@@ -418,7 +419,7 @@ def test_suggestions() -> None:
 
 
 def test_pages_are_rebuilt_from_a_run(gantk_command: Call, tmp_path: Path) -> None:
-    from gantk.runs import Run, Shard
+    from gantk.runs.run import Run, Shard
 
     code, _, err = gantk_command("report", tmp_path)
     assert code == 1 and "holds no *.run.json" in err
@@ -439,12 +440,12 @@ def test_what_was_typed_is_recorded(gantk_command: Call, command: Callable[..., 
     @click.command()
     @click.argument("words", nargs=-1)
     def typed(words: tuple[str, ...]) -> None:
-        from gantk.runs import Run
+        from gantk.runs.run import Run
 
         with Run.begin(tmp_path, "probe", {}):
             pass
 
-    from gantk.files import load_json
+    from gantk.store.files import load_json
 
     command(typed)
     assert gantk_command("probe", "two words", "x")[0] == 0

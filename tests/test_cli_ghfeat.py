@@ -11,10 +11,10 @@ import pytest
 import torch
 from ghfeat_cases import write_pictures, write_tfrecord, write_world
 
-from gantk.directions import Direction, save_direction
-from gantk.files import load_json, load_npy
+from gantk.codes.directions import Direction, save_direction
 from gantk.generators.base import Generator
 from gantk.ghfeat.codes import load_codes
+from gantk.store.files import load_json, load_npy
 
 Gantk = Callable[..., tuple[int, str, str]]
 ENCODER = ("--encoder", "E.safetensors")
@@ -204,10 +204,10 @@ def test_sizes_and_encoders_that_do_not_fit(gantk: Gantk, world: tuple[Path, Gen
 
 def test_the_shipped_encoder_belongs_to_the_bundled_generator() -> None:
     from gantk import load_generator
-    from gantk.demo.renderer import render, sample_scene
     from gantk.ghfeat.files import load_encoder, shipped_encoders
     from gantk.ghfeat.metrics import decode, encode
     from gantk.ghfeat.train_run import mean_code_mse
+    from gantk.world.renderer import render, sample_scene
 
     path = shipped_encoders()["demo-stylegan2"]
     assert path.stat().st_size < 8 << 20

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from higan_cases import LAYERS, contents, direction, save_tiny, tiny, write_world
 
-from gantk import images
-from gantk.directions import save_direction
+from gantk.codes.directions import save_direction
 from gantk.errors import GantkError
-from gantk.files import load_json, load_npy
 from gantk.generators.probe import probe
+from gantk.pictures import images
+from gantk.store.files import load_json, load_npy
 
 Gantk = Callable[..., tuple[int, str, str]]
 

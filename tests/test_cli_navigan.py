@@ -21,8 +21,8 @@ from label_to_image import labels
 
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.native import write_checkpoint
-from gantk.files import load_npy
 from gantk.navigan.files import load
+from gantk.store.files import load_npy
 
 Call = Callable[..., tuple[int, str, str]]
 CONV = "16x16/conv1"

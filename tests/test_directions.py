@@ -15,7 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gantk.directions import Direction, check_generator, load_direction, project, save_direction
+from gantk.codes.directions import Direction, check_generator, load_direction, project, save_direction
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import GeneratorSpec, Truncation
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gantk import files
-from gantk.chunks import Grid, Ledger, LedgerWarning, Shard, parse_shard, shard_range
 from gantk.errors import GantkError, UsageError
-from gantk.seals import is_sound, save_sealed
+from gantk.store import files
+from gantk.store.chunks import Grid, Ledger, LedgerWarning, Shard, parse_shard, shard_range
+from gantk.store.seals import is_sound, save_sealed
 
 
 def names(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ import torch
 from generator_cases import close, codes, differ, labels, refuse, tiny, uneven
 from ghfeat_cases import images, small_encoder
 
-from gantk.directions import Direction
+from gantk.codes.directions import Direction
 from gantk.errors import GantkError
 from gantk.generators.probe import probe
 from gantk.ghfeat.bridge import affines, move, principal_steps, push_forward, styles_to_wp

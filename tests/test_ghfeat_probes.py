@@ -106,7 +106,7 @@ def test_features_by_level() -> None:
 
 def test_every_table_of_the_world() -> None:
     scenes = world(60, 3)
-    from gantk.demo.renderer import render
+    from gantk.world.renderer import render
 
     image = render(torch.from_numpy(scenes.factors_NF), torch.from_numpy(scenes.nuisance_NM), 16).image_NCHW
     sets = [FeatureSet("pixels", "level", image.flatten(1).double().numpy())]

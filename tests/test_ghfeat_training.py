@@ -17,7 +17,6 @@ from generator_cases import close, refuse, tiny
 from ghfeat_cases import SMALL, settings, small_encoder, write_pictures, write_world
 
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_json
 from gantk.ghfeat.calibration import encoder_config, sample_styles
 from gantk.ghfeat.data import Renders, Samples, Stream, open_source
 from gantk.ghfeat.files import load_encoder
@@ -28,6 +27,7 @@ from gantk.ghfeat.norm import Norm
 from gantk.ghfeat.settings import TrainSettings
 from gantk.ghfeat.train_run import _any
 from gantk.ghfeat.training import Training
+from gantk.store.files import load_json
 
 
 def training(**changes: Any) -> Training:

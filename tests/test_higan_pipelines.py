@@ -12,19 +12,19 @@ from generator_cases import TINY
 from higan_cases import LAYERS, WIDTH, contents, direction, tiny
 from PIL import Image
 
-from gantk.codes import CodeSource, weights_checksum
+from gantk.codes.entries import Entry
+from gantk.codes.source import CodeSource, weights_checksum
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_npy
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.registry import build
-from gantk.higan.entries import Entry
 from gantk.higan.gains import gains
 from gantk.higan.rescore import EFFECT, NULL, RescorePlan, attribute_index, rescore, row_names
 from gantk.higan.restart import first_layer, repeat
 from gantk.higan.synthesize import SynthesisPlan, style_names, synthesize
-from gantk.images import as_saved, to_uint8
+from gantk.pictures.images import as_saved, to_uint8
 from gantk.predictors.base import Predictor
-from gantk.runs import Run
+from gantk.runs.run import Run
+from gantk.store.files import load_npy
 
 PSI = Truncation(0.6, 4)
 

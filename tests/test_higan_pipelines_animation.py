@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantk.animation import GridStyle, fuse, grid_shape, there_and_back, write_animation
 from gantk.errors import UsageError
+from gantk.pictures.animation import GridStyle, fuse, grid_shape, there_and_back, write_animation
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,11 @@ import torch
 from higan_cases import LAYERS, direction, tiny
 from PIL import Image
 
-from gantk.codes import CodeSource
+from gantk.codes.entries import Entry
+from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
-from gantk.files import load_npy
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.stylegan3 import StyleGAN3, StyleGAN3Config
-from gantk.higan.entries import Entry
 from gantk.higan.manipulate import (
     ManipulationPlan,
     check_edits,
@@ -28,8 +27,9 @@ from gantk.higan.manipulate import (
     plan_edit,
     steps,
 )
-from gantk.images import to_uint8
-from gantk.runs import Run
+from gantk.pictures.images import to_uint8
+from gantk.runs.run import Run
+from gantk.store.files import load_npy
 
 PSI = Truncation(0.6, 4)
 

@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from gantk.checkpoints.names import ALIASES, bundled
-from gantk.demo import tour_higan
-from gantk.demo.itinerary import STEPS
-from gantk.demo.oracle import oracle_generator, row_of_factor
-from gantk.demo.tour_figures import GROUPS, centre, group_of, leaks, purity
-from gantk.demo.tour_figures import test as judge
-from gantk.demo.truth import ExactFactors
-from gantk.directions import Direction
+from gantk.codes.directions import Direction
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_json
+from gantk.predictors.truth import ExactFactors
+from gantk.store.files import load_json
+from gantk.tour import higan as tour_higan
+from gantk.tour.figures import GROUPS, centre, group_of, leaks, purity
+from gantk.tour.figures import test as judge
+from gantk.tour.itinerary import STEPS
+from gantk.world.oracle import oracle_generator, row_of_factor
 
 Gantk = Callable[..., tuple[int, str, str]]
 

@@ -35,7 +35,7 @@ def test_a_signal_is_not_lost_where_its_exception_is(
     def deaf() -> None:
         import numpy as np
 
-        from gantk.runs import Run
+        from gantk.runs.run import Run
 
         with Run.begin(tmp_path, "deaf", {}) as run:
             ledger = run.ledger(("x",), 4, 1)

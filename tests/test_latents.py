@@ -11,9 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gantk.codes.latents import normalize_sphere, parse_truncation
 from gantk.errors import UsageError
 from gantk.generators.base import Truncation
-from gantk.latents import normalize_sphere, parse_layers, parse_truncation
+from gantk.generators.rows import parse_layers
 
 NAMES = {"4x4/conv1": 0, "8x8/conv0": 1, "8x8/torgb": None}
 

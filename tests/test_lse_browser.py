@@ -13,7 +13,7 @@ from gantk.lse.label_maps import draw
 from gantk.lse.session import EditSession
 from gantk.predictors.heads import Head, HeadInfo, palette
 from gantk.reports.render import render
-from gantk.runs import Run
+from gantk.runs.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,8 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small edit on the oracle by a head that is the identity: its maps are the classes."""
     import torch
 
-    from gantk.demo.renderer import CLASSES
     from gantk.lse.editing import EditSettings, Stroke
+    from gantk.world.renderer import CLASSES
 
     generator = gantk.load_generator("demo-oracle")
     head = Head(HeadInfo("LSE", CLASSES, palette(10), ("64x64/mask",), (10,), 64))

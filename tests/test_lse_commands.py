@@ -12,14 +12,14 @@ import torch
 from PIL import Image
 
 import gantk
-from gantk.demo.renderer import CLASSES
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_json, load_npy
 from gantk.lse.editing import EditSettings, Stroke, class_weights, edit
 from gantk.lse.label_maps import draw, read_label_map, write_label_map
 from gantk.lse.sampling import Search, best_starts, matches, sample, shrink, start_codes
 from gantk.lse.session import EditSession
 from gantk.predictors.head_files import load_head
+from gantk.store.files import load_json, load_npy
+from gantk.world.renderer import CLASSES
 
 Gantk = Callable[..., tuple[int, str, str]]
 

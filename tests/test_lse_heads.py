@@ -279,7 +279,7 @@ def test_every_predictor_segments_codes() -> None:
             light = image_NCHW.mean(1)
             return torch.stack([-light, light], 1)
 
-    from gantk.demo.truth import ExactFactors
+    from gantk.predictors.truth import ExactFactors
 
     assert Bright().segment_codes(generator, wp).shape == (2, 2, 16, 16)
     exact = ExactFactors(generator).segment_codes(generator, wp)

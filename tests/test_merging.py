@@ -10,9 +10,9 @@ import pytest
 from test_runs import contents, work
 
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_json
-from gantk.merging import merge_runs
-from gantk.runs import LedgerWarning, Run, Shard
+from gantk.runs.merging import merge_runs
+from gantk.runs.run import LedgerWarning, Run, Shard
+from gantk.store.files import load_json
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one directory", "three directories"])
@@ -118,7 +118,7 @@ def test_the_whole_keeps_what_the_shards_took(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_whole_keeps_the_command_line_without_its_shard() -> None:
-    from gantk.merging import _without_shard
+    from gantk.runs.merging import _without_shard
 
     typed = "gantk draw 'a b' --shard 1/2 -o x --shard=0/3"
     assert _without_shard(typed) == "gantk draw 'a b' -o x"

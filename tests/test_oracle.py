@@ -11,9 +11,9 @@ from generator_cases import close, differ
 from torch import Tensor
 from torch.func import jvp, vmap
 
-from gantk.demo.oracle import ROWS, DemoOracle, DemoOracleConfig, oracle_generator, row_of_factor
-from gantk.demo.renderer import CLASSES, FACTOR_NAMES, FACTORS, NUISANCE_DIM, render, sample_scene
 from gantk.errors import GantkError, UsageError
+from gantk.world.oracle import ROWS, DemoOracle, DemoOracleConfig, oracle_generator, row_of_factor
+from gantk.world.renderer import CLASSES, FACTOR_NAMES, FACTORS, NUISANCE_DIM, render, sample_scene
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.demo.renderer import CLASSES, FACTOR_NAMES, FACTORS, render, sample_scene
 from gantk.errors import GantkError, UsageError
 from gantk.predictors import weights as weights_module
 from gantk.predictors.base import Predictor
@@ -25,6 +24,7 @@ from gantk.predictors.places365 import MEAN, Places365, preprocess
 from gantk.predictors.places365_labels import SCENE_ATTRIBUTES
 from gantk.predictors.resampling import resize
 from gantk.predictors.weights import BUNDLED, FOLDER, read_weights, sha256, write_weights
+from gantk.world.renderer import CLASSES, FACTOR_NAMES, FACTORS, render, sample_scene
 
 
 def images(n: int, seed: int = 0, size: int = 64) -> Tensor:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import gantk
-from gantk import shipped
 from gantk.errors import UsageError
+from gantk.store import shipped
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -34,7 +34,7 @@ def test_shipped_folders_are_found_in_a_wheel(tmp_path: Path, monkeypatch: pytes
     package = tmp_path / "site-packages" / "gantk"
     (package / "configs").mkdir(parents=True)
     (package / "configs" / "quick.toml").write_text("")
-    monkeypatch.setattr(shipped, "__file__", str(package / "shipped.py"))
+    monkeypatch.setattr(shipped, "__file__", str(package / "store" / "shipped.py"))
     assert shipped.find_shipped("configs", "quick", (".toml",)) == package / "configs" / "quick.toml"
     assert shipped.folders("boundaries") == []
 

@@ -17,9 +17,9 @@ from file_server import BODY, Served, start
 from gantk.checkpoints import download, drive, hub, names, pull
 from gantk.checkpoints.download import Cut, Expected, LinkError
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_json
 from gantk.generators.zoo import Entry, PublicFile
-from gantk.shipped import home
+from gantk.store.files import load_json
+from gantk.store.shipped import home
 
 DIGEST = sha256(BODY).hexdigest()
 CONFIRMATION = """<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gantk.demo.renderer import (
+from gantk.world.renderer import (
     CLASS_COLOURS,
     CLASSES,
     FACTOR_NAMES,

@@ -14,9 +14,9 @@ from generator_cases import tiny
 from higan_cases import LAYERS, WIDTH, save_tiny
 from PIL import Image
 
-from gantk.codes import CodeSource
-from gantk.comparators.ganspace import ganspace
-from gantk.directions import load_direction
+from gantk.codes.directions import load_direction
+from gantk.codes.source import CodeSource
+from gantk.comparators.components import components
 from gantk.errors import GantkError, UsageError
 from gantk.resefa.accumulate import check_regions, read_accumulated
 from gantk.resefa.regions import Labels, Regions, build_regions, parse_region
@@ -190,7 +190,7 @@ def test_a_margin_of_a_run_that_was_overwritten_does_not_count(
 
 
 def test_ganspace_has_no_more_components_than_samples_span() -> None:
-    found = ganspace(tiny("stylegan2-skip"), 4)
+    found = components(tiny("stylegan2-skip"), 4)
     assert len(found.vectors) == 3 and found.deviations.min() > 0
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gantk import runs
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_json
-from gantk.runs import Run, Shard, manifests, progress
-from gantk.seeding import random_normal
+from gantk.runs import run as runs
+from gantk.runs.run import Run, Shard, manifests, progress
+from gantk.store.files import load_json
+from gantk.store.seeding import random_normal
 
 
 def work(directory: Path, shard: Shard | None = None, stop_after: int | None = None, **arguments: Any) -> None:
@@ -144,8 +144,8 @@ from importlib.machinery import ModuleSpec
 import click
 from gantk.cli import commands
 from gantk.cli.main import main
-from gantk.runs import Run
-from gantk.seeding import random_normal
+from gantk.runs.run import Run
+from gantk.store.seeding import random_normal
 
 @click.command()
 @click.option("--limit", type=int, default=None)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gantk import seeding
 from gantk.errors import UsageError
+from gantk.store import seeding
 
 # Frozen: every artifact and every stored run depends on these draws.
 GOLDEN = [0.112413473, 2.10751343, 1.43622053, 0.381082475, 1.14370501, -0.956073225]

@@ -13,7 +13,7 @@ import pytest
 from higan_cases import contents, write_world
 from slurm_cluster import Cluster, cluster, why_not
 
-from gantk.files import load_json
+from gantk.store.files import load_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 Call = Callable[..., tuple[int, str, str]]

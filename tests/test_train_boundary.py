@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gantk.cli.main import run
-from gantk.directions import Direction, load_direction, save_direction
-from gantk.higan.boundary_list import read_boundary_list
+from gantk.codes.boundary_list import read_boundary_list
+from gantk.codes.directions import Direction, load_direction, save_direction
 
 N, D, L = 900, 12, 3
 

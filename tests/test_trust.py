@@ -16,12 +16,12 @@ from PIL import Image
 import gantk
 from gantk.cli.main import run as run_command
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_json, load_npy, save_json
-from gantk.inside import RunName, inside, regular_file
-from gantk.own_code import OwnCode, find_object
-from gantk.pictures import open_picture, open_values, picture_sides
+from gantk.pictures.opening import open_picture, open_values, picture_sides
 from gantk.predictors.load import load_predictor
-from gantk.runs import Run, manifests
+from gantk.runs.run import Run, Shard, manifests
+from gantk.store.files import load_json, load_npy, save_json
+from gantk.store.inside import RunName, inside, regular_file
+from gantk.store.own_code import OwnCode, find_object
 
 PACKAGE = Path(gantk.__file__).parent
 
@@ -125,7 +125,7 @@ def test_resefa_directions_run_no_code_that_a_manifest_names(
 
 def test_only_one_module_imports_what_a_text_names() -> None:
     """Every other import by name takes it from a table in the package."""
-    tables = {"__init__.py", "main.py", "finishing.py", "registry.py", "names.py", "load.py", "render.py",
+    tables = {"__init__.py", "main.py", "finishing.py", "registry.py", "names.py", "load.py", "render.py", "lazy.py",
               "forward_mode.py"}  # fmt: skip
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
@@ -249,7 +249,7 @@ def hang() -> object:
 def hostile_run(folder: Path, **changes: object) -> Path:
     """Two complete shards of a run with nothing in them, whose manifests were changed."""
     for index in range(2):
-        with Run.begin(folder, "synthesize", {"num": 2, "x": 1}, 0, "cpu", gantk.runs.Shard(index, 2)) as run:
+        with Run.begin(folder, "synthesize", {"num": 2, "x": 1}, 0, "cpu", Shard(index, 2)) as run:
             assert run.directory == folder
     for path in folder.glob("*.run.json"):
         save_json(path, {**load_json(path), **changes})
@@ -500,7 +500,7 @@ READERS = {"imageio": {"imread", "imopen", "mimread", "get_reader", "volread"}, 
 
 
 def test_pictures_have_one_door() -> None:
-    """No module but gantk/pictures.py calls `open` of Pillow's, or another library's reader of pictures."""
+    """No module but gantk/pictures/opening.py calls `open` of Pillow's, or another library's reader of pictures."""
     for path in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         pillow = {"Image", "PIL.Image"}
@@ -518,7 +518,7 @@ def test_pictures_have_one_door() -> None:
                 library = (node.module or "").split(".")[0]
                 assert not {alias.name for alias in node.names} & (READERS[library] | {"io"}), path
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and node.attr == "open" and path.name != "pictures.py":
+            if isinstance(node, ast.Attribute) and node.attr == "open" and path.name != "opening.py":
                 assert ast.unparse(node.value) not in pillow, f"{path}:{node.lineno} opens a picture"
             if isinstance(node, ast.Attribute) and node.attr in set().union(*READERS.values()):
                 raise AssertionError(f"{path}:{node.lineno} reads a picture")

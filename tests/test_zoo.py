@@ -13,10 +13,10 @@ import pytest
 
 from gantk.checkpoints import pull
 from gantk.checkpoints.names import bundled
-from gantk.directions import load_direction
+from gantk.codes.directions import load_direction
 from gantk.generators.registry import FAMILIES
 from gantk.generators.zoo import entries
-from gantk.shipped import home
+from gantk.store.shipped import home
 
 Call = Callable[..., tuple[int, str, str]]
 KINDS = {"generator", "encoder", "boundary", "direction", "deformations", "predictor", "archive", "folder"}

@@ -20,7 +20,7 @@ from torch import Tensor
 from gantk.checkpoints.checkpoint import Change, Checkpoint, Raw, Row, convert, count_while, same
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.errors import GantkError
-from gantk.inside import regular_file
+from gantk.store.inside import regular_file
 
 LONGEST_CONFIG = 1 << 20  # bytes of a config.json
 

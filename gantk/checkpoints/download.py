@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 
 from gantk.checkpoints.drive import confirmed_address, title
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_json, save_json
-from gantk.progress import progress
+from gantk.store.files import load_json, save_json
+from gantk.store.progress import progress
 
 TIMEOUT = 30.0  # seconds without a byte
 TRIES = 5  # connections that are cut but bring new bytes are taken up again

@@ -125,7 +125,7 @@ def _rows(layout: Layout, config: dict[str, Any]) -> list[parts.Row]:
 
 def export(path: str | Path, checkpoint: Checkpoint, program: str) -> None:
     """Write `export_state` with torch.save, whole or not at all."""
-    from gantk.files import write_atomic
+    from gantk.store.files import write_atomic
 
     buffer = io.BytesIO()
     torch.save(export_state(checkpoint, program), buffer)

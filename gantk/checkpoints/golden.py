@@ -18,7 +18,7 @@ import torch
 
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
-from gantk.pictures import open_picture
+from gantk.pictures.opening import open_picture
 
 SAMPLES = 4
 LARGEST_SIDE = 64

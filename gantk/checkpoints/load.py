@@ -316,9 +316,13 @@ def load_generator(name_or_path: str | Path, device: str = "cpu", precision: str
 
 
 def _construct(name_or_path: str | Path) -> Generator:
-    from gantk.checkpoints.names import locate
+    from gantk.checkpoints.names import ALIASES, is_bundled, locate
 
     found: Any = Path(name_or_path)
+    name = None
     if not found.exists():
         found = locate(str(name_or_path))
-    return build_generator(read_checkpoint(found)) if isinstance(found, Path) else found
+        name = str(name_or_path) if is_bundled(str(name_or_path)) else None
+    generator = build_generator(read_checkpoint(found)) if isinstance(found, Path) else found
+    generator.bundled = None if name is None else ALIASES.get(name, name)
+    return generator

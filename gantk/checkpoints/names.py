@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 ALIASES = {"demo": "demo-stylegan2"}
 # Networks without weights: name -> function that makes one.
-CONSTRUCTED = {"demo-oracle": "gantk.demo.oracle:oracle_generator"}
+CONSTRUCTED = {"demo-oracle": "gantk.world.oracle:oracle_generator"}
 SUMS = "SHA256SUMS"
 
 
 def weights_folder() -> Path:
     """Where the bundled weights lie: `NAME.safetensors`, with their hashes in SHA256SUMS."""
-    return Path(__file__).resolve().parent.parent / "demo" / "weights"
+    return Path(__file__).resolve().parent.parent / "world" / "weights"
 
 
 def bundled() -> dict[str, Path | None]:

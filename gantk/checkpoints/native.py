@@ -98,7 +98,7 @@ def write_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = Fals
     from safetensors.torch import save
 
     from gantk import __version__
-    from gantk.files import write_atomic
+    from gantk.store.files import write_atomic
 
     content = {
         "format": FORMAT,

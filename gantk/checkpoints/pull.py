@@ -19,10 +19,10 @@ from typing import Any
 from gantk.checkpoints import hub
 from gantk.checkpoints.download import Cut, Expected, LinkError, download, part_of, sha256_of
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.files import load_json, save_json
 from gantk.generators.zoo import LOADABLE, Entry, PublicFile, entries
-from gantk.locks import hold
-from gantk.shipped import home
+from gantk.store.files import load_json, save_json
+from gantk.store.locks import hold
+from gantk.store.shipped import home
 
 LEDGER = "pulled.json"
 

@@ -38,7 +38,7 @@ from gantk.checkpoints.stand_ins import (
     StoredArray,
 )
 from gantk.errors import GantkError
-from gantk.inside import regular_file
+from gantk.store.inside import regular_file
 
 STREAM_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 ZIP_MAGIC = b"PK\x03\x04"

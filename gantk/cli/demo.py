@@ -34,10 +34,10 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     from pathlib import Path
 
     from gantk.checkpoints.load import load_generator
-    from gantk.demo.itinerary import STEPS
-    from gantk.demo.tour import Tour, take
-    from gantk.own_code import refuse_untyped
-    from gantk.runs import Run
+    from gantk.runs.run import Run
+    from gantk.store.own_code import refuse_untyped
+    from gantk.tour.itinerary import STEPS
+    from gantk.tour.tour import Tour, take
 
     if predictor is not None:  # the steps' command lines name it
         refuse_untyped(predictor, f"The predictor {str(predictor)!r}")
@@ -76,7 +76,7 @@ def _has_option(words: Sequence[str], option: str) -> bool:
 def finish(run: object) -> None:
     """Write the tour's page, which is also the index."""
     from gantk.cli.originals import write_page
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
     assert isinstance(run, Run)
     write_page(run)
@@ -85,7 +85,7 @@ def finish(run: object) -> None:
 def call_command(words: Sequence[str]) -> None:
     """Run another command in this process; what it records is the line that would have been typed."""
     from gantk.cli.main import cli
-    from gantk.command_line import command_line
+    from gantk.store.command_line import command_line
 
     token = command_line.set(tuple(words))
     try:

@@ -13,7 +13,7 @@ from gantk.cli.ghfeat_train import train
 from gantk.cli.options import examples
 
 if TYPE_CHECKING:
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 
 @click.group(

@@ -173,7 +173,7 @@ def _direction(
     force: bool,
 ) -> tuple[Any, dict[str, Any], float]:
     """The change of styles for a step of one, what the page says of it, and how far is worth looking."""
-    from gantk.directions import load_direction
+    from gantk.codes.directions import load_direction
     from gantk.errors import UsageError
     from gantk.ghfeat.bridge import principal_steps, push_forward
     from gantk.ghfeat.codes import choose_rows, load_codes
@@ -327,7 +327,7 @@ def _begin(
     overwrite: bool,
 ) -> Any:  # fmt: skip
     from gantk.cli.ghfeat_options import encoder_arguments, folder_of
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
     everything = {"model": model, **encoder_arguments(loaded), **arguments}
     folder = folder_of(output_dir, model, task)

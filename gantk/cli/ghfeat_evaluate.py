@@ -87,7 +87,7 @@ def evaluate(
     from gantk.ghfeat.losses import load_perception
     from gantk.ghfeat.metrics import at_size, closeness, decode, encode
     from gantk.ghfeat.train_run import mean_code_mse
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
     generator = load_model(model, device)
     loaded = open_encoder(model, encoder, generator, force)
@@ -127,9 +127,9 @@ def evaluate(
 def _scenes(num: int, seed: int, size: int) -> tuple[Any, Labels]:
     import torch
 
-    from gantk.demo.renderer import render
     from gantk.ghfeat.labels import world
-    from gantk.images import as_saved
+    from gantk.pictures.images import as_saved
+    from gantk.world.renderer import render
 
     scenes = world(num - num % 2, seed + (1 << 33))
     factors, nuisance = torch.from_numpy(scenes.factors_NF), torch.from_numpy(scenes.nuisance_NM)

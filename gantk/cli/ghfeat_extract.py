@@ -10,7 +10,7 @@ from gantk.cli.ghfeat_options import encoder_options
 from gantk.cli.options import TYPED, batch_size_option, device_option, examples, model_argument, run_options
 
 if TYPE_CHECKING:
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 
 @click.command(
@@ -70,7 +70,7 @@ def extract(
     from gantk.ghfeat.extract import SHOWN, ExtractPlan
     from gantk.ghfeat.extract import extract as run_extract
     from gantk.ghfeat.losses import load_perception
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part = parse_shard(shard)
     generator = load_model(model, device)

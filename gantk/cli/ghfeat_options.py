@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator
     from gantk.ghfeat.files import EncoderFile
     from gantk.ghfeat.inputs import Images
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -89,7 +89,7 @@ def encoder_arguments(loaded: EncoderFile) -> dict[str, Any]:
 def finish_page(run: Run, message: str) -> None:
     """Write the page of a run and say where it is."""
     from gantk.cli.originals import write_page
-    from gantk.runs import file_stem
+    from gantk.runs.run import file_stem
 
     write_page(run)
     click.echo(f"{message}; see {run.path(file_stem(run.command) + '.html')}")

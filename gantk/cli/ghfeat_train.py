@@ -161,8 +161,9 @@ def train(
     The defaults are the paper's. Killed or interrupted, the same command continues from its last checkpoint and takes
     the same steps as an uninterrupted one. Under torchrun the batch is split over the processes.
     """
-    from gantk.cli.options import load_model, resolve_device
+    from gantk.cli.options import load_model
     from gantk.errors import UsageError
+    from gantk.generators.devices import resolve_device
     from gantk.ghfeat.calibration import encoder_config
     from gantk.ghfeat.data import open_source
     from gantk.ghfeat.judges import load_discriminator
@@ -170,8 +171,8 @@ def train(
     from gantk.ghfeat.train_run import CHECKPOINT, Validation
     from gantk.ghfeat.train_run import train as run_training
     from gantk.ghfeat.training import Training
-    from gantk.parallel import processes
-    from gantk.runs import Run
+    from gantk.runs.run import Run
+    from gantk.store.parallel import processes
 
     if output_dir is None:
         raise UsageError("Say where the encoder goes: give --output-dir.")

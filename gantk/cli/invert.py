@@ -19,7 +19,7 @@ from gantk.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 
 @click.command(
@@ -92,7 +92,7 @@ def command(
     from gantk.ghfeat.invert import invert as run_invert
     from gantk.ghfeat.losses import VGG, VGG_WEIGHT, load_perception
     from gantk.ghfeat.projection import ProjectionPlan
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part = parse_shard(shard)
     generator = load_model(model, device)

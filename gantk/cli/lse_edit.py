@@ -59,13 +59,13 @@ def edit(**options: Any) -> None:
     """
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem, write_page
-    from gantk.codes import show_truncation, weights_checksum
-    from gantk.latents import parse_truncation
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import show_truncation, weights_checksum
     from gantk.lse.editing import EditSettings
     from gantk.lse.editing_results import record
     from gantk.lse.session import EditSession
     from gantk.predictors.head_files import load_head
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
     overwrite, device = options.pop("overwrite"), options.pop("device")
     folder = options.pop("output_dir") or f"{model_stem(options['model'])}_edited"
@@ -134,7 +134,7 @@ def _code(path: str, generator: Any) -> Any:
     import torch
 
     from gantk.errors import GantkError
-    from gantk.files import load_npy
+    from gantk.store.files import load_npy
 
     array = load_npy(path)
     wanted = (generator.spec.num_layers, generator.spec.wp_dim)

@@ -19,7 +19,7 @@ from gantk.cli.options import (
 
 if TYPE_CHECKING:
     from gantk.lse.evaluation import Subject
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 
 @click.command(
@@ -53,7 +53,7 @@ def evaluate(**options: Any) -> None:
     """
     from gantk.cli.originals import model_stem
     from gantk.lse.evaluation import evaluate as score
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part, overwrite = parse_shard(options.pop("shard")), options.pop("overwrite")
     folder = options.pop("output_dir") or f"{model_stem(options['model'])}_scores"
@@ -72,10 +72,10 @@ def evaluate(**options: Any) -> None:
 def prepare(options: dict[str, Any]) -> tuple[list[Subject], list[str]]:
     """The generators with their heads, and what identifies them."""
     from gantk.cli.options import load_model
-    from gantk.codes import weights_checksum
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import weights_checksum
     from gantk.errors import UsageError
     from gantk.generators.imagenet import one_class
-    from gantk.latents import parse_truncation
     from gantk.lse.codes import CodeStream
     from gantk.lse.evaluation import Subject, find_heads
     from gantk.lse.teachers import load_teacher

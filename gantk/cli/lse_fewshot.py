@@ -19,7 +19,7 @@ from gantk.cli.options import (
 
 if TYPE_CHECKING:
     from gantk.lse.fewshot_runs import Study
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 
 @click.command(
@@ -61,7 +61,7 @@ def fewshot(**options: Any) -> None:
     """
     from gantk.cli.originals import model_stem
     from gantk.lse.evaluation import evaluate
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part, overwrite = parse_shard(options.pop("shard")), options.pop("overwrite")
     folder = options.pop("output_dir") or f"{model_stem(options['model'])}_fewshot"
@@ -81,10 +81,10 @@ def fewshot(**options: Any) -> None:
 def prepare(options: dict[str, Any], device: str = "auto") -> tuple[Study, str]:
     """What the options mean; from a manifest's arguments too."""
     from gantk.cli.options import load_model
-    from gantk.codes import weights_checksum
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import weights_checksum
     from gantk.errors import UsageError
     from gantk.generators.imagenet import one_class
-    from gantk.latents import parse_truncation
     from gantk.lse.codes import CodeStream
     from gantk.lse.fewshot_runs import Study, parse_shots
     from gantk.lse.images import Images

@@ -19,7 +19,7 @@ from gantk.cli.options import (
 
 if TYPE_CHECKING:
     from gantk.lse.sampling_runs import Work
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 
 @click.command(
@@ -63,7 +63,7 @@ def sample(**options: Any) -> None:
 
     from gantk.cli.originals import model_stem
     from gantk.lse.sampling_runs import sample_targets
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part, overwrite = parse_shard(options.pop("shard")), options.pop("overwrite")
     folder = options.pop("output_dir") or f"{model_stem(options['model'])}_sampled"
@@ -85,10 +85,10 @@ def prepare(options: dict[str, Any], device: str = "auto") -> tuple[Work, list[s
     import zlib
 
     from gantk.cli.options import load_model
-    from gantk.codes import weights_checksum
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import weights_checksum
     from gantk.errors import UsageError
     from gantk.generators.imagenet import one_class
-    from gantk.latents import parse_truncation
     from gantk.lse.codes import CodeStream
     from gantk.lse.label_maps import draw
     from gantk.lse.sampling import Search

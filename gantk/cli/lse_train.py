@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gantk.lse.images import Images
     from gantk.lse.teachers import Teacher
     from gantk.lse.training import Plan
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 CLASS_HELP = "a class (number or ImageNet name); default: random, a seeded one each."
 TEACHER_HELP = (
@@ -76,10 +76,10 @@ def train(**options: Any) -> None:
     """
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
-    from gantk.codes import show_truncation, weights_checksum
-    from gantk.latents import parse_truncation
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import show_truncation, weights_checksum
     from gantk.lse.training import gather
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part = parse_shard(options.pop("shard"))
     model, device, overwrite = options["model"], options.pop("device"), options.pop("overwrite")
@@ -101,9 +101,9 @@ def train(**options: Any) -> None:
 
 def prepare(options: dict[str, Any], generator: Any) -> tuple[Images, Teacher, Plan]:
     """What the options mean; from a manifest's arguments too."""
+    from gantk.codes.latents import parse_truncation
     from gantk.errors import UsageError
     from gantk.generators.imagenet import one_class
-    from gantk.latents import parse_truncation
     from gantk.lse import adam
     from gantk.lse.codes import CodeStream
     from gantk.lse.images import Images

@@ -21,7 +21,7 @@ from gantk.cli.options import (
 from gantk.cli.originals import accepted, accepted_flag
 
 if TYPE_CHECKING:
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 DEFAULT_NUM = 4
 
@@ -138,10 +138,11 @@ def command(
     """
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
-    from gantk.codes import CodeSource, show_truncation, weights_checksum
-    from gantk.directions import save_direction
+    from gantk.codes.directions import save_direction
+    from gantk.codes.entries import gather
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import CodeSource, show_truncation, weights_checksum
     from gantk.errors import UsageError
-    from gantk.higan.entries import gather
     from gantk.higan.manipulate import (
         ManipulationPlan,
         check_edits,
@@ -152,8 +153,7 @@ def command(
         plan_edit,
         steps,
     )
-    from gantk.latents import parse_truncation
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part = parse_shard(shard)
     if layers is not None and manipulate_layers is not None:
@@ -189,7 +189,7 @@ def command(
     arguments: dict[str, Any] = {
         "model": model,
         "weights": weights_checksum(generator),
-        "directions": [entry.identity for entry in entries],
+        "directions": [str(entry.fingerprint()) for entry in entries],
         "conditions": [entry.title for entry in still],
         **source.arguments(),
         "distances": [edit.distances for edit in edits],
@@ -223,8 +223,8 @@ def command(
 
 def finish(run: Run) -> None:
     """Make the animations and the page of a run whose arrays and images are whole."""
-    from gantk.animation import GridStyle, animate
     from gantk.cli.originals import write_page
+    from gantk.pictures.animation import GridStyle, animate
 
     wanted = run.results["animation"]
     grid = wanted["grid"]
@@ -255,8 +255,8 @@ def finish(run: Run) -> None:
 
 def _formats(animations: tuple[str, ...], video: bool, skip_image: bool) -> list[str]:
     """The animations to write; an impossible one is said before any work."""
-    from gantk.animation import require_mp4
     from gantk.errors import UsageError
+    from gantk.pictures.animation import require_mp4
 
     formats = list(dict.fromkeys(animations))
     if video and "mp4" not in formats:

@@ -28,7 +28,7 @@ def command(runs: tuple[str, ...], output_dir: str | None, **own_code: str | Non
     run: one made with code of your own is told it again.
     """
     from gantk.cli.finishing import finish_of
-    from gantk.merging import merge_runs
+    from gantk.runs.merging import merge_runs
 
     for name, manifest in merge_runs(runs, output_dir, finish_of, own_code).items():
         click.echo(f"{name}: {manifest}")

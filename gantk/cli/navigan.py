@@ -14,7 +14,7 @@ from gantk.cli.navigan_train import train
 from gantk.cli.options import examples
 
 if TYPE_CHECKING:
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 
 @click.group(

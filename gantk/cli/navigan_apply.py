@@ -95,11 +95,11 @@ def apply(
     from gantk.cli.navigan_train import read_basis
     from gantk.cli.originals import model_stem
     from gantk.errors import GantkError, UsageError
-    from gantk.latents import parse_layers
+    from gantk.generators.rows import parse_layers
     from gantk.navigan.apply import Edit, apply_each, apply_edits, describe, read_each
     from gantk.navigan.files import load
     from gantk.navigan.target import checksum
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part = parse_shard(shard)
     formats = check_animations(animations)

@@ -56,7 +56,7 @@ def export(
 
     from gantk.cli.navigan_train import read_basis
     from gantk.errors import UsageError
-    from gantk.latents import parse_layers
+    from gantk.generators.rows import parse_layers
     from gantk.navigan.files import load, save, save_checkpoint, save_deformation, save_eigenvectors
 
     directions = load(file, conv, read_basis(basis, conv)) if basis else read_basis(file, conv)

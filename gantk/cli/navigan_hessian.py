@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gantk.cli.navigan_subject import Subject
     from gantk.navigan.metrics import Metric
     from gantk.navigan.search import Found
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 FILE = "eigenvectors.safetensors"
 RESULTS = "navigan-hessian.results.json"
@@ -91,7 +91,7 @@ def hessian(
     from gantk.cli.originals import model_stem
     from gantk.errors import UsageError
     from gantk.navigan.search import SearchPlan, conclude
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part = parse_shard(shard)
     formats = check_animations(animations)
@@ -136,7 +136,7 @@ def hessian(
             scale_and_show(run, about, measure, share, show)
             run.record("animation", {"formats": formats, "fps": fps})
         if part.index == 0 and not part.is_whole:
-            from gantk.files import save_json
+            from gantk.store.files import save_json
 
             save_json(run.output(RESULTS, "what the page shows, for the joined run"), run.results)
         if part.is_whole:
@@ -193,11 +193,11 @@ def released(
     """The released estimator, a vector at a time; found ones are kept for a continued run."""
     import torch
 
-    from gantk.files import load_npy
     from gantk.navigan.curvature import Curvature
     from gantk.navigan.released import power_iteration
-    from gantk.runs import progress
-    from gantk.seals import is_sound, save_sealed
+    from gantk.runs.run import progress
+    from gantk.store.files import load_npy
+    from gantk.store.seals import is_sound, save_sealed
 
     folder = run.directory / "chunks" / "navigan-hessian"
     known: list[Any] = []
@@ -248,7 +248,7 @@ def scale_and_show(run: Run, about: Subject, metric: Metric, share: float, show:
     from gantk.navigan.files import load, save
     from gantk.navigan.pictures import show as draw
     from gantk.navigan.strength import measure
-    from gantk.runs import progress
+    from gantk.runs.run import progress
 
     directions = load(run.path(name))
     codes = about.codes(0, max(2, min(RULER, about.total)))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gantk.navigan.metrics import Metric
     from gantk.navigan.target import Target
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 METRIC_SIZE, SHOWN = 64, 8
@@ -179,7 +179,7 @@ def subject(
 
 
 def _module(model: str, conv: str, device: str, path: str, num: int) -> Subject:
-    from gantk.cli.options import resolve_device
+    from gantk.generators.devices import resolve_device
     from gantk.navigan.modules import ModuleTarget, load_inputs, load_module
     from gantk.navigan.target import checksum
 
@@ -202,8 +202,8 @@ def _generator(
     import torch
 
     from gantk.cli.options import load_model
-    from gantk.codes import CodeSource, show_truncation, weights_checksum
-    from gantk.latents import parse_truncation
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import CodeSource, show_truncation, weights_checksum
     from gantk.navigan.target import GeneratorTarget, released_layer
 
     generator = load_model(model, device, precision).requires_grad_(False)
@@ -240,7 +240,7 @@ def check_animations(animations: tuple[str, ...]) -> list[str]:
     """The animations to write; an impossible one is said before any work."""
     formats = list(dict.fromkeys(animations))
     if "mp4" in formats:
-        from gantk.animation import require_mp4
+        from gantk.pictures.animation import require_mp4
 
         require_mp4()
     return formats
@@ -248,9 +248,9 @@ def check_animations(animations: tuple[str, ...]) -> list[str]:
 
 def finish_page(run: Run) -> None:
     """Make the animations that were asked for, and the page."""
-    from gantk.animation import GridStyle, animate
     from gantk.cli.originals import write_page
-    from gantk.files import load_json
+    from gantk.pictures.animation import GridStyle, animate
+    from gantk.store.files import load_json
 
     kept = run.path(f"{run.command.replace(' ', '-')}.results.json")
     if kept.is_file() and "layer" not in run.results:  # of shards: the leader's are the whole's

@@ -60,7 +60,7 @@ def svd(
     from gantk.navigan.bases import svd_basis
     from gantk.navigan.directions import WeightDirections
     from gantk.navigan.files import save
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
     formats = check_animations(animations)
     about = subject(

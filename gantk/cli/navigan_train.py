@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gantk.navigan.directions import WeightDirections
     from gantk.navigan.target import Target
     from gantk.navigan.training import Trainer
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 FILE, STATE = "directions.safetensors", "training.pt"
 
@@ -116,7 +116,7 @@ def train(
     from gantk.cli.originals import model_stem
     from gantk.errors import UsageError
     from gantk.navigan.training import TrainingPlan
-    from gantk.parallel import processes
+    from gantk.store.parallel import processes
 
     formats = check_animations(animations)
     if basis == "svd" and conv is None:
@@ -167,7 +167,7 @@ def read_basis(path: str, conv: str | None) -> WeightDirections:
 
     from gantk.navigan.files import load
     from gantk.navigan.target import released_layer
-    from gantk.shipped import find_shipped
+    from gantk.store.shipped import find_shipped
 
     if not Path(path).suffix and not Path(path).exists():  # the name of one that ships
         path = str(find_shipped("directions", path, (".safetensors",)))
@@ -222,7 +222,7 @@ def lead(job: Job, animation: dict[str, Any]) -> None:
     from gantk.cli.navigan_hessian import scale_and_show
     from gantk.cli.navigan_subject import finish_page
     from gantk.navigan.files import save
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
     target = job.about.target
     with Run.begin(
@@ -263,8 +263,8 @@ def steps(trainer: Trainer, job: Job, run: Run | None) -> list[dict[str, Any]]:
     import torch
 
     from gantk.errors import GantkError
-    from gantk.files import write_atomic
-    from gantk.runs import progress
+    from gantk.runs.run import progress
+    from gantk.store.files import write_atomic
 
     plan, path = job.plan, Path(job.folder) / STATE
     first, log = 0, []
@@ -313,6 +313,6 @@ def steps(trainer: Trainer, job: Job, run: Run | None) -> list[dict[str, Any]]:
 def _mark(job: Job) -> str:
     import json
 
-    from gantk.files import to_json
+    from gantk.store.files import to_json
 
     return json.dumps(to_json({k: v for k, v in job.arguments.items() if k not in ("show", "animations", "share")}))

@@ -7,7 +7,6 @@ A command is `@click.command(...)` with these decorators; `--config` and `--debu
 from __future__ import annotations
 
 import inspect
-import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,8 +16,9 @@ import click
 
 from gantk.cli.commands import COMMANDS
 from gantk.errors import UsageError, suggestion
-from gantk.inside import regular_file
-from gantk.own_code import OwnCode
+from gantk.runs.table import TASKS
+from gantk.store.inside import regular_file
+from gantk.store.own_code import OwnCode
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -91,7 +91,7 @@ def precision_option() -> Decorator:
 
 
 def truncation_option() -> Decorator:
-    """``--truncation`` -> `truncation`, text for `gantk.latents.parse_truncation`."""
+    """``--truncation`` -> `truncation`, text for `gantk.codes.latents.parse_truncation`."""
     return click.option(
         "--truncation",
         metavar="PSI[:LAYERS]",
@@ -101,12 +101,12 @@ def truncation_option() -> Decorator:
 
 
 def layers_option(help: str = "Rows of wp, such as 0-3,7 or layer names; default: all.") -> Decorator:
-    """``--layers`` -> `layers`, text for `gantk.latents.parse_layers`."""
+    """``--layers`` -> `layers`, text for `gantk.generators.rows.parse_layers`."""
     return click.option("--layers", metavar="LIST", default=None, help=help)
 
 
 def shard_option() -> Decorator:
-    """``--shard`` -> `shard`, text for `gantk.runs.parse_shard`."""
+    """``--shard`` -> `shard`, text for `gantk.runs.run.parse_shard`."""
     return click.option(
         "--shard",
         metavar="I/N",
@@ -154,7 +154,7 @@ def predictor_option() -> Decorator:
 
 
 def label_option(text: str = "a class (number or ImageNet name), random, or an .npy.") -> Decorator:
-    """``--label`` -> `label`, for `gantk.codes.CodeSource`; with another text for `imagenet.one_class`."""
+    """``--label`` -> `label`, for `gantk.codes.source.CodeSource`; with another text for `imagenet.one_class`."""
     text = f"Of a conditional network: {text}"
     return click.option("--label", default=None, metavar="CLASS", help=text)
 
@@ -205,36 +205,10 @@ def at_most(option: str, asked: int | None, most: int, what: str, default: int |
     return asked
 
 
-def resolve_device(name: str) -> str:
-    """Return the device that ``--device`` names, "auto" resolved; torchrun's processes get a GPU each.
-
-    Raises:
-        UsageError: no such device on this machine.
-    """
-    import torch
-
-    rank = os.environ.get("LOCAL_RANK", "")
-    if name in ("auto", "cuda") and rank.isdecimal() and torch.cuda.is_available():
-        return f"cuda:{int(rank) % torch.cuda.device_count()}"
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"The device {name!r} is not understood: give cpu, cuda, cuda:N or auto.") from None
-    if device.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= count:
-            found = f"{count} GPU{'s' * (count != 1)}" if count else "no GPU that torch can use"
-            raise UsageError(
-                f"The device {name!r} does not exist: this machine has {found}. Give --device cpu or auto."
-            )
-    return name
-
-
 def load_model(model: str, device: str = "auto", precision: str = "float32") -> Generator:
     """Load MODEL for inference on the device and in the precision asked for."""
     from gantk.checkpoints.load import load_generator
+    from gantk.generators.devices import resolve_device
 
     return load_generator(model, device=resolve_device(device), precision=precision)
 
@@ -280,7 +254,7 @@ def read_config(name: str) -> dict[str, Any]:
     Raises:
         UsageError: there is no such file, or it is no TOML (the message has the line).
     """
-    from gantk.shipped import find_shipped
+    from gantk.store.shipped import find_shipped
 
     path = Path(name)
     if not regular_file(path).is_file():
@@ -309,7 +283,7 @@ def _by_parameter(ctx: click.Context, table: Mapping[str, Any], source: str) -> 
                 names.setdefault(normalize_token(option.lstrip("-")), parameter.name)
     commands: set[str] = set()
     if isinstance(ctx.command, click.Group):
-        commands = set(ctx.command.list_commands(ctx)) | (set(COMMANDS) if ctx.parent is None else set())
+        commands = set(ctx.command.list_commands(ctx)) | (top_level() if ctx.parent is None else set())
     for key, value in table.items():
         if key in commands and not isinstance(value, dict):
             raise UsageError(f"In {source} {key!r} must be a table: write [{key}] and its settings below.")
@@ -318,6 +292,11 @@ def _by_parameter(ctx: click.Context, table: Mapping[str, Any], source: str) -> 
             place = f"The table [{where}] of {source}" if where else f"The settings file {source}"
             raise UsageError(f"{place} has an unknown key {key!r}.{suggestion(key, commands | set(names))}")
     return {names[key]: value for key, value in table.items() if key in names and key not in commands}
+
+
+def top_level() -> set[str]:
+    """The first words of all commands."""
+    return {*COMMANDS, *(name.split()[0] for name in TASKS)}
 
 
 def _first_paragraph(text: str | None) -> str:

@@ -17,7 +17,7 @@ def command(run: str, chosen: str | None) -> None:
     """
     from gantk.errors import UsageError, suggestion
     from gantk.reports import render, render_index
-    from gantk.runs import manifests
+    from gantk.runs.run import manifests
 
     commands = [manifest["command"] for manifest in manifests(run).values() if not manifest["arguments"].get("shard")]
     if not commands:

@@ -21,7 +21,7 @@ from gantk.cli.options import (
 from gantk.cli.originals import accepted
 
 if TYPE_CHECKING:
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 
 @click.command(
@@ -94,14 +94,14 @@ def command(
     """
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem, predictor_for
-    from gantk.codes import CodeSource, show_truncation, weights_checksum
-    from gantk.directions import save_direction
+    from gantk.codes.directions import save_direction
+    from gantk.codes.entries import gather
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import CodeSource, show_truncation, weights_checksum
     from gantk.errors import UsageError
-    from gantk.higan.entries import gather
     from gantk.higan.rescore import RENDERS_PER_CHUNK, RescorePlan, attribute_index, rescore, row_names
     from gantk.higan.synthesize import chunk_size
-    from gantk.latents import parse_truncation
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part = parse_shard(shard)
     mapping = _mapping(scores)
@@ -125,7 +125,7 @@ def command(
     arguments: dict[str, Any] = {
         "model": model,
         "weights": weights_checksum(generator),
-        "boundaries": [entry.identity for entry in entries],
+        "boundaries": [str(entry.fingerprint()) for entry in entries],
         **source.arguments(),
         "layerwise": layerwise_rescoring,
         "distances": distances,

@@ -11,7 +11,7 @@ from gantk.cli.resefa_directions import directions
 from gantk.cli.resefa_jacobian import jacobian
 
 if TYPE_CHECKING:
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 
 @click.group(

@@ -9,7 +9,7 @@ import click
 from gantk.cli.options import TYPED, device_option, examples, layers_option, output_dir_option, overwrite_option
 
 if TYPE_CHECKING:
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 DEFAULT_COUNT, DEFAULT_SHOWN = 32, 5
 
@@ -90,13 +90,13 @@ def directions(
     """
     from gantk.cli.options import at_most, load_model
     from gantk.cli.resefa_jacobian import regions_of
-    from gantk.codes import weights_checksum
+    from gantk.codes.source import weights_checksum
     from gantk.errors import GantkError, UsageError
-    from gantk.own_code import ask_again
     from gantk.resefa.accumulate import read_accumulated
     from gantk.resefa.find import Search, find_directions, reduced_of, write_compat
     from gantk.resefa.rivals import available
-    from gantk.runs import Run
+    from gantk.runs.run import Run
+    from gantk.store.own_code import ask_again
 
     found = read_accumulated(run_directory)
     made = found.arguments

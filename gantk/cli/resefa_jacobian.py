@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator
     from gantk.resefa.accumulate import Accumulated
     from gantk.resefa.regions import Labels, Regions
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 DEFAULT_NUM, LARGEST = 8, 256
 
@@ -140,16 +140,17 @@ def jacobian(
     from gantk.checkpoints.names import is_bundled
     from gantk.cli.options import at_most, load_model
     from gantk.cli.originals import model_stem
-    from gantk.codes import CodeSource, show_truncation, weights_checksum
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import CodeSource, show_truncation, weights_checksum
     from gantk.errors import UsageError
-    from gantk.latents import parse_layers, parse_truncation
+    from gantk.generators.rows import parse_layers
     from gantk.resefa.accumulate import JacobianPlan, accumulate, check_regions
     from gantk.resefa.compat import CODES, compat_codes, compat_output
     from gantk.resefa.find import find_leading
     from gantk.resefa.jacobian import Output
     from gantk.resefa.regions import DEFAULT_MARGIN, build_regions
     from gantk.resefa.variables import choose
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     shard_part = parse_shard(shard)
     if leading is not None and (compat or not shard_part.is_whole):

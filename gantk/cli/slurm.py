@@ -32,14 +32,14 @@ def command(pipeline: str, config: str, submit: bool, status: bool) -> None:
     """
     from pathlib import Path
 
-    from gantk.command_line import typed
     from gantk.errors import UsageError
     from gantk.reports import render
-    from gantk.runs import Run
-    from gantk.shipped import find_shipped
+    from gantk.runs.run import Run
     from gantk.slurm.batch import batch_files, folder_of, submit_script
     from gantk.slurm.chain import COMMAND, ask_queue, recorded_jobs, refuse_if_queued, submit_chain, write_chain
     from gantk.slurm.settings import read_settings
+    from gantk.store.command_line import typed
+    from gantk.store.shipped import find_shipped
 
     if submit and status:
         raise UsageError("--submit and --status exclude each other: submit first, then ask.")

@@ -20,7 +20,7 @@ from gantk.cli.options import (
 from gantk.cli.originals import accepted, accepted_flag
 
 if TYPE_CHECKING:
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
 
 @click.command(
@@ -85,10 +85,10 @@ def command(
     """
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem, predictor_for
-    from gantk.codes import CodeSource, show_truncation, weights_checksum
+    from gantk.codes.latents import parse_truncation
+    from gantk.codes.source import CodeSource, show_truncation, weights_checksum
     from gantk.higan.synthesize import SynthesisPlan, check_plan, chunk_size, synthesize
-    from gantk.latents import parse_truncation
-    from gantk.runs import Run, parse_shard
+    from gantk.runs.run import Run, parse_shard
 
     part = parse_shard(shard)
     generator = load_model(model, device, precision)

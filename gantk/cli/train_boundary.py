@@ -12,7 +12,6 @@ from gantk.cli.options import (
     layers_option,
     load_model,
     output_dir_option,
-    resolve_device,
     seed_option,
 )
 from gantk.cli.originals import write_page
@@ -107,7 +106,7 @@ def command(**options: Any) -> None:
     from gantk.higan.boundary_inputs import read_codes, read_conditions, read_layers, space_of
     from gantk.higan.boundary_results import file_base, write_boundaries
     from gantk.higan.scores import read_scores
-    from gantk.runs import Run, write_atomic
+    from gantk.runs.run import Run, write_atomic
 
     codes = read_codes(options["latents"])
     space = space_of(codes, options["latents"], options["latent_space_type"])
@@ -150,6 +149,7 @@ def command(**options: Any) -> None:
 
 
 def _settings(options: dict[str, Any]) -> Any:
+    from gantk.generators.devices import resolve_device
     from gantk.higan.boundary import Settings
     from gantk.higan.solvers import DEFAULT_SOLVER
 

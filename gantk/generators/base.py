@@ -44,6 +44,7 @@ class Generator(nn.Module):
     config_class: ClassVar[type[Config]]
     w_avg: Tensor | None
     source: str = "constructed"
+    bundled: str | None = None  # the name under which the network comes with gantk: it draws the bundled world
     half_dtype: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it
     _estimate: Tensor | None = None
 
@@ -65,7 +66,7 @@ class Generator(nn.Module):
 
         `truncation` scales (and for a truncated normal bounds) the draw as the family's authors do.
         """
-        from gantk.seeding import sample_z
+        from gantk.store.seeding import sample_z
 
         z = sample_z(n, self.spec.z_dim, seed=seed, start=start, distribution=self.spec.z_distribution)
         z_ND = torch.from_numpy(z).to(self.device, self.dtype)
@@ -73,7 +74,7 @@ class Generator(nn.Module):
 
     def sample_label(self, n: int, seed: int = 0, start: int = 0) -> Tensor | None:
         """Classes of samples `start .. start+n-1`, int64 [n], uniform; None for a network without labels."""
-        from gantk.seeding import random_integers
+        from gantk.store.seeding import random_integers
 
         if self.spec.label_dim == 0:
             return None

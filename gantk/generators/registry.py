@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 FAMILIES: dict[str, str] = {
     "biggan": "gantk.generators.biggan:BigGAN",
-    "demo-oracle": "gantk.demo.oracle:DemoOracle",
+    "demo-oracle": "gantk.world.oracle:DemoOracle",
     "pggan": "gantk.generators.pggan:PGGAN",
     "stylegan": "gantk.generators.stylegan:StyleGAN",
     "stylegan2": "gantk.generators.stylegan2:StyleGAN2",

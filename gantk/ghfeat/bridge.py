@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gantk.directions import Direction
+from gantk.codes.directions import Direction
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.latents import LayerList
+from gantk.generators.rows import LayerList
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_npy, write_atomic
 from gantk.generators.base import Generator
 from gantk.generators.probe import Probe, mismatch, probe_of
 from gantk.ghfeat.calibration import style_layout
+from gantk.store.files import load_npy, write_atomic
 
 FORMAT = "gantk-codes"
 VERSION = 1
@@ -170,7 +170,7 @@ def levels_to_rows(levels: str, num_rows: int) -> list[int]:
     Raises:
         UsageError: no such list, or a level out of range.
     """
-    from gantk.latents import parse_layers
+    from gantk.generators.rows import parse_layers
 
     try:
         found = parse_layers(levels, num_rows)
@@ -188,7 +188,7 @@ def choose_rows(layers: str | None, levels: str | None, num_rows: int) -> tuple[
     Raises:
         UsageError: both were given, or one cannot be understood.
     """
-    from gantk.latents import parse_layers
+    from gantk.generators.rows import parse_layers
 
     if layers is not None and levels is not None:
         raise UsageError("--layers counts from the coarsest row and --levels from the finest: give one of them.")

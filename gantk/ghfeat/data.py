@@ -55,7 +55,7 @@ class Renders:
 
     def scenes(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Factors [N, F] and nuisance [N, M]."""
-        from gantk.demo.renderer import sample_scene
+        from gantk.world.renderer import sample_scene
 
         if list(indices) == list(range(indices[0], indices[0] + len(indices))):
             return sample_scene(len(indices), self.seed, indices[0])
@@ -63,7 +63,7 @@ class Renders:
         return torch.cat([s.factors_NF for s in scenes]), torch.cat([s.nuisance_NM for s in scenes])
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        from gantk.demo.renderer import render
+        from gantk.world.renderer import render
 
         return Batch(render(*self.scenes(indices), self.resolution).image_NCHW)
 
@@ -79,7 +79,7 @@ class Samples:
 
     @torch.no_grad()
     def batch(self, indices: Sequence[int]) -> Batch:
-        from gantk.seeding import random_uniform
+        from gantk.store.seeding import random_uniform
 
         g, rows, n = self.generator, self.generator.spec.num_layers, len(indices)
         first = indices[0] if n else 0

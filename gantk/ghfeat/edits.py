@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.files import save_image
 from gantk.generators.base import Generator
 from gantk.ghfeat.bridge import move
 from gantk.ghfeat.codes import Codes, save_codes
@@ -22,8 +21,9 @@ from gantk.ghfeat.files import EncoderFile
 from gantk.ghfeat.local import edit_locally
 from gantk.ghfeat.metrics import at_size, decode, encode
 from gantk.ghfeat.mixing import harmonize, mix, pairs_of_rows
-from gantk.images import to_uint8
-from gantk.runs import Run
+from gantk.pictures.images import to_uint8
+from gantk.runs.run import Run
+from gantk.store.files import save_image
 
 MOST = 64  # images of one command; these commands make pictures to look at, not data sets
 

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError
-from gantk.files import load_npy, save_npy
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe_of
 from gantk.ghfeat.bridge import styles_to_wp
@@ -26,9 +25,10 @@ from gantk.ghfeat.inputs import Images
 from gantk.ghfeat.losses import Perception, psnr, structural_similarity
 from gantk.ghfeat.metrics import at_size, decode
 from gantk.ghfeat.projection import ProjectionPlan, project
-from gantk.images import ImageWriter, to_uint8
-from gantk.progress import progress
-from gantk.runs import Run
+from gantk.pictures.images import ImageWriter, to_uint8
+from gantk.runs.run import Run
+from gantk.store.files import load_npy, save_npy
+from gantk.store.progress import progress
 
 STYLES, FIGURES = "styles", "figures"
 MEASURES = ("mse", "ssim", "perceptual")

@@ -20,11 +20,11 @@ from gantk.checkpoints.ghfeat import SOURCE, read_encoder
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
 from gantk.checkpoints.unpickle import open_bytes
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.files import write_atomic
 from gantk.generators.base import Generator
 from gantk.generators.probe import Probe, mismatch, probe, probe_of
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
+from gantk.store.files import write_atomic
 
 FORMAT = "gantk-encoder"
 VERSION = 1

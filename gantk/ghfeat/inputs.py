@@ -90,8 +90,8 @@ class Images:
         return sides(path, str(path))
 
     def _render(self, place: tuple[int, int]) -> npt.NDArray[np.uint8]:
-        from gantk.demo.renderer import render, sample_scene
-        from gantk.images import to_uint8
+        from gantk.pictures.images import to_uint8
+        from gantk.world.renderer import render, sample_scene
 
         return to_uint8(render(*sample_scene(1, place[0], place[1]), self.size).image_NCHW)[0]
 

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantk.files import save_image
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe_of
 from gantk.ghfeat.bridge import styles_to_wp
@@ -23,9 +22,10 @@ from gantk.ghfeat.inputs import Images
 from gantk.ghfeat.losses import Perception, psnr, structural_similarity
 from gantk.ghfeat.metrics import at_size
 from gantk.ghfeat.projection import Projection, ProjectionPlan, project
-from gantk.images import to_uint8
-from gantk.progress import progress
-from gantk.runs import Run
+from gantk.pictures.images import to_uint8
+from gantk.runs.run import Run
+from gantk.store.files import save_image
+from gantk.store.progress import progress
 
 CODES, LOSSES, FRAMES = "codes", "losses", "frames"
 SHOWN = 16
@@ -121,7 +121,7 @@ def _frames(found: Projection) -> Any:
 def finish(run: Run, generator: Generator | None = None) -> None:
     """Codes in the layouts other commands take, and the page's pictures."""
     from gantk.checkpoints.load import load_generator
-    from gantk.files import load_npy, save_npy
+    from gantk.store.files import load_npy, save_npy
 
     arguments = run.manifest["arguments"]
     generator = generator if generator is not None else load_generator(arguments["model"])

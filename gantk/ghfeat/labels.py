@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
-from gantk.inside import regular_file
+from gantk.store.inside import regular_file
 
 Array = npt.NDArray[np.float64]
 Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]  # [P, 2] and whether they are of the same thing
@@ -137,7 +137,7 @@ def world(count: int, seed: int = 0) -> World:
     Their factors are what is regressed, their counts of trees and clouds are classes, the house's place and the horizon
     are points.
     """
-    from gantk.demo.renderer import FACTOR_NAMES, FACTORS, sample_scene
+    from gantk.world.renderer import FACTOR_NAMES, FACTORS, sample_scene
 
     factors, nuisance = (part.numpy() for part in sample_scene(count, seed))
     kept = [FACTOR_NAMES.index(f.name) for f in FACTORS if f.group == "layout" or f.name == "material"]

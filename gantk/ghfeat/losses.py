@@ -113,7 +113,7 @@ def load_perception(name: str, device: str | torch.device = "cpu", recognition: 
         probe = torch.zeros(1, 3, 32, 32, device=device)
         predictor.maps_and_attributes(probe) if recognition else predictor.feature_maps(probe)  # says what it lacks
         return PredictorDistance(predictor, recognition)
-    from gantk.shipped import home
+    from gantk.store.shipped import home
 
     places = [Path(folder) for folder in (os.environ.get("GANTK_PREDICTORS"),) if folder]
     places += [home() / "predictors", Path(torch.hub.get_dir()) / "checkpoints", Path("predictors")]

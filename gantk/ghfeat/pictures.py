@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
-from gantk.inside import regular_file
-from gantk.pictures import open_picture, picture_sides
+from gantk.pictures.opening import open_picture, picture_sides
+from gantk.store.inside import regular_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 FITS = ("exact", "crop", "squash")

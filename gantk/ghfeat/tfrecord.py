@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError
-from gantk.inside import regular_file
+from gantk.store.inside import regular_file
 
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reflected
 _MASK = 0xA282EAD8

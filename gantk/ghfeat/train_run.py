@@ -15,18 +15,18 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError
-from gantk.files import save_image, write_atomic
 from gantk.generators.base import Generator
 from gantk.ghfeat.data import Source
 from gantk.ghfeat.files import save_encoder
 from gantk.ghfeat.losses import Perception
 from gantk.ghfeat.metrics import at_size, closeness, decode, encode
 from gantk.ghfeat.training import Training
-from gantk.images import to_uint8
-from gantk.inside import regular_file
+from gantk.pictures.images import to_uint8
 from gantk.predictors.base import Predictor
-from gantk.progress import progress
-from gantk.runs import Run
+from gantk.runs.run import Run
+from gantk.store.files import save_image, write_atomic
+from gantk.store.inside import regular_file
+from gantk.store.progress import progress
 
 CHECKPOINT = "checkpoint.pt"
 ENCODER = "encoder.safetensors"

@@ -30,7 +30,7 @@ from gantk.ghfeat.encoder import Encoder, EncoderConfig
 from gantk.ghfeat.losses import Perception, style_loss
 from gantk.ghfeat.norm import Norm
 from gantk.ghfeat.settings import TrainSettings
-from gantk.seeding import random_uniform
+from gantk.store.seeding import random_uniform
 
 CURVE_POINTS = 400
 Paint = Callable[[Sequence[Tensor]], Tensor]

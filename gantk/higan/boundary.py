@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk.codes.projection import project
 from gantk.errors import GantkError, UsageError
 from gantk.higan.evaluation import Accuracy, accuracy, area_under_curve, correlation, pairwise_cosines
 from gantk.higan.pool import Pool
 from gantk.higan.regression import Regressions
 from gantk.higan.selection import Selection, Split, check_ratio, generator_for, select, split
 from gantk.higan.solvers import DEFAULT_SOLVER, Fit, check_solver, tail_solver
-from gantk.projection import project
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.directions import load_direction
+from gantk.codes.directions import load_direction
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_npy
-from gantk.latents import parse_layers
+from gantk.generators.rows import parse_layers
+from gantk.store.files import load_npy
 
 SPACES = ("z", "w", "wp")
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.directions import Direction, save_direction
+from gantk.codes.boundary_list import read_boundary_list, write_boundary_list
+from gantk.codes.directions import Direction, save_direction
 from gantk.errors import GantkError, UsageError
-from gantk.files import write_atomic
 from gantk.higan.boundary import BoundaryResult, RowResult, Settings
-from gantk.higan.boundary_list import read_boundary_list, write_boundary_list
-from gantk.runs import Run
+from gantk.runs.run import Run
+from gantk.store.files import write_atomic
 
 LIST_NAME = "boundary_list.txt"
 BINS = 40

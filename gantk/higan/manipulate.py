@@ -21,16 +21,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes import Codes, CodeSource
-from gantk.directions import project
+from gantk.codes.directions import project
+from gantk.codes.entries import Entry
+from gantk.codes.source import Codes, CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, State
-from gantk.higan.entries import Entry
+from gantk.generators.rows import parse_layers
 from gantk.higan.restart import first_layer, repeat, rows_of
 from gantk.higan.synthesize import CommitsBehind, array_of
-from gantk.images import ImageWriter, to_uint8
-from gantk.latents import parse_layers
-from gantk.runs import Run, progress
+from gantk.pictures.images import ImageWriter, to_uint8
+from gantk.runs.run import Run, progress
 
 Array = npt.NDArray[Any]
 
@@ -165,7 +165,7 @@ def condition(entry: Entry, others: Sequence[Entry]) -> Entry:
                 "a condition must be of the same space."
             )
     alone = entry.alone()
-    vectors = project(alone.vectors[0], [other.direction.vectors[other.row] for other in others])
+    vectors = project(alone.vectors[0], [other.direction.vectors[other.number] for other in others])
     projected = alone.replace(vectors=vectors[None].astype(np.float32), intercept=None)
     return Entry(entry.title, projected, 0, entry.source)
 
@@ -189,7 +189,7 @@ def motion(rotate: float, translate: tuple[float, float], generator: Generator) 
 
 def move(codes: Codes, source: CodeSource, edit: Edit) -> Any:
     """Codes moved by every step: [N, T, D] or [N, T, L, D]; for styles a tuple of [N, T, C]."""
-    direction, row = edit.entry.direction, edit.entry.row
+    direction, row = edit.entry.direction, edit.entry.number
     count = len(edit.distances)
     if edit.space == "s":
         base: Any = tuple(style.repeat_interleave(count, dim=0) for style in source.generator.styles(codes.wp))

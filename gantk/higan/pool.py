@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
-from gantk.latents import parse_layers
+from gantk.generators.rows import parse_layers
 
 CHUNK_BYTES = 64 << 20  # of codes read at once
 DISTANCE_BYTES = 256 << 20  # of distances held at once

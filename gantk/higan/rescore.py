@@ -23,12 +23,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes import Codes, CodeSource
-from gantk.directions import Direction
+from gantk.codes.directions import Direction
+from gantk.codes.entries import Entry
+from gantk.codes.latents import random_normal
+from gantk.codes.source import Codes, CodeSource
 from gantk.errors import UsageError, suggestion
-from gantk.files import load_npy, write_atomic
 from gantk.generators.base import Generator, State
-from gantk.higan.entries import Entry
 from gantk.higan.gains import (
     Boundary,
     as_csv,
@@ -41,9 +41,9 @@ from gantk.higan.gains import (
 )
 from gantk.higan.restart import first_layer
 from gantk.higan.synthesize import array_of, knows_codes, structured
-from gantk.images import as_saved
-from gantk.latents import random_normal
-from gantk.runs import SUM, Ledger, Run, progress
+from gantk.pictures.images import as_saved
+from gantk.runs.run import SUM, Ledger, Run, progress
+from gantk.store.files import load_npy, write_atomic
 
 Array = npt.NDArray[Any]
 
@@ -170,7 +170,7 @@ class _Rescoring:
                 if place > 0 and entry.space == "z":
                     continue
                 for t, distance in enumerate(plan.distances):
-                    wp_NLD = self._edit(codes, first, entry.direction, entry.row, distance, place)
+                    wp_NLD = self._edit(codes, first, entry.direction, entry.number, distance, place)
                     score_NA = self._score(wp_NLD, start, bar)
                     effect[t, :, e, place] = moments(score_NA - base_NA)
                     if t == 0:

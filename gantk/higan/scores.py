@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.inside import regular_file
+from gantk.store.inside import regular_file
 
 SUFFIXES = (".npy", ".npz", ".csv")
 Column = npt.NDArray[np.generic]

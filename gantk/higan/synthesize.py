@@ -18,12 +18,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes import Codes, CodeSource, show_truncation
+from gantk.codes.source import Codes, CodeSource, show_truncation
 from gantk.errors import UsageError
-from gantk.files import load_npy
 from gantk.generators.base import Generator, Layer
-from gantk.images import ImageWriter, as_saved, to_uint8
-from gantk.runs import Ledger, Run, progress
+from gantk.pictures.images import ImageWriter, as_saved, to_uint8
+from gantk.runs.run import Ledger, Run, progress
+from gantk.store.files import load_npy
 
 IMAGES = "images"
 MOST_LISTED = 200  # images that the manifest names for the page

@@ -20,10 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantk.errors import GantkError
-from gantk.files import write_atomic
 from gantk.lse.gram import IGNORE
 from gantk.predictors.head_files import layer_weights
 from gantk.predictors.head_networks import NETWORKS, HeadNetwork, LinearNetwork, PointwiseNetwork
+from gantk.store.files import write_atomic
 
 Draw = Callable[[int, int], tuple[Sequence[Tensor], Tensor]]  # samples start .. stop - 1: maps and labels
 

@@ -260,7 +260,7 @@ def _as_published(
 
 def image_of(edited: Edited, size: int) -> tuple[Labels, Labels]:
     """Before and after as uint8 [size, size, C]."""
-    from gantk.images import to_uint8
+    from gantk.pictures.images import to_uint8
 
     pair = torch.cat([edited.image_before, edited.image_after]).float()
     pictures = to_uint8(resize_grid(pair, size) if pair.shape[-1] != size else pair)

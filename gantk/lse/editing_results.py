@@ -8,14 +8,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from gantk.files import save_image
 from gantk.generators.base import Generator
-from gantk.images import to_uint8
 from gantk.lse.editing import Edited, Stroke, image_of
 from gantk.lse.label_maps import colour_map, write_label_map
 from gantk.lse.tables import side_by_side
+from gantk.pictures.images import to_uint8
 from gantk.predictors.heads import Head
-from gantk.runs import Run
+from gantk.runs.run import Run
+from gantk.store.files import save_image
 
 FRAMES = "frames"
 

@@ -24,7 +24,7 @@ from gantk.lse.teachers import Teacher
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.head_files import load_head
 from gantk.predictors.heads import Head, class_map
-from gantk.runs import CONCATENATE, Run, progress
+from gantk.runs.run import CONCATENATE, Run, progress
 
 Array = npt.NDArray[Any]
 
@@ -137,7 +137,7 @@ def relative(values: Sequence[float]) -> list[float]:
 @torch.inference_mode()
 def segmenter_on_renders(teacher: Teacher, generator: Any, num: int = 500, seed: int = 12345) -> dict[str, float]:
     """The bundled segmenter's own scores on renders, whose classes are known: what agreement with it can mean."""
-    from gantk.demo.renderer import render, sample_scene
+    from gantk.world.renderer import render, sample_scene
 
     parts = []
     for start in range(0, num, 50):
@@ -158,7 +158,7 @@ def segmenter_on_renders(teacher: Teacher, generator: Any, num: int = 500, seed:
 @torch.inference_mode()
 def sheet(subject: Subject, num: int, start: int = 0) -> list[dict[str, Any]]:
     """Images with the teacher's and every head's label map, uint8, for a qualitative look."""
-    from gantk.images import to_uint8
+    from gantk.pictures.images import to_uint8
 
     generator = subject.stream.generator
     wp = subject.stream.wp(start, start + num)

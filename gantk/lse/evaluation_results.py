@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gantk.files import load_npy, write_atomic
 from gantk.lse.evaluation import Subject, relative, segmenter_on_renders, summary
 from gantk.lse.tables import classes_latex, comparison_latex, scores_csv
 from gantk.lse.teachers import PredictorTeacher
 from gantk.lse.training_results import write_sheet
-from gantk.runs import Run
+from gantk.runs.run import Run
+from gantk.store.files import load_npy, write_atomic
 
 SHOWN = 8
 

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_npy, save_image
 from gantk.lse import adam
 from gantk.lse.codes import CodeStream
 from gantk.lse.evaluation import Subject, summary
@@ -27,7 +26,8 @@ from gantk.predictors.grids import resize_grid
 from gantk.predictors.head_files import load_head, save_head
 from gantk.predictors.head_networks import LinearNetwork
 from gantk.predictors.heads import Head, HeadInfo
-from gantk.runs import Run
+from gantk.runs.run import Run
+from gantk.store.files import load_npy, save_image
 
 FRESH = 2_000_000  # number of the first image to score on
 ARRAY = "confusion-0"
@@ -178,7 +178,7 @@ def _by_adam(images: Images, wp: Tensor, label: Labels, classes: int, seed: int)
 
 @torch.inference_mode()
 def _show_shots(run: Run, study: Study, wp: Tensor, label: Labels) -> None:
-    from gantk.images import to_uint8
+    from gantk.pictures.images import to_uint8
 
     drawn = to_uint8(resize_grid(study.images.generator.synthesize(wp[:16]).float(), study.images.size))
     names = []

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.files import write_atomic
 from gantk.lse.gram import IGNORE
-from gantk.pictures import open_values
+from gantk.pictures.opening import open_values
+from gantk.store.files import write_atomic
 
 Labels = npt.NDArray[np.uint8]
 Colours = Sequence[tuple[int, int, int]]

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.files import load_npy, save_image
 from gantk.lse.codes import CodeStream
 from gantk.lse.label_maps import read_label_map
 from gantk.lse.metrics import confusion, image_iou, scores
@@ -25,7 +24,8 @@ from gantk.lse.tables import side_by_side
 from gantk.lse.teachers import Teacher
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Head
-from gantk.runs import CONCATENATE, Run, progress
+from gantk.runs.run import CONCATENATE, Run, progress
+from gantk.store.files import load_npy, save_image
 
 Labels = npt.NDArray[np.uint8]
 BANK, BANK_SIDE = "bank", 64
@@ -201,7 +201,7 @@ def record(run: Run, work: Work, names: Sequence[str], targets: Labels) -> None:
 
 @torch.inference_mode()
 def _pictures(run: Run, work: Work, targets: Labels) -> list[dict[str, Any]]:
-    from gantk.images import to_uint8
+    from gantk.pictures.images import to_uint8
 
     generator, wp = work.stream.generator, load_npy(run.path("wp.npy"), mmap=True)
     colours = work.head.class_colours

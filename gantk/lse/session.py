@@ -21,9 +21,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.files import to_json, write_atomic
 from gantk.generators.base import Generator, Truncation
-from gantk.images import encode, to_uint8
 from gantk.lse.codes import CodeStream
 from gantk.lse.editing import Edited, EditSettings, Stroke, edit
 from gantk.lse.fewshot import check_labels, fit, shots_of
@@ -31,7 +29,9 @@ from gantk.lse.fewshot_runs import as_head
 from gantk.lse.images import Images
 from gantk.lse.label_maps import label_png
 from gantk.lse.teachers import Teacher
+from gantk.pictures.images import encode, to_uint8
 from gantk.predictors.heads import Head, class_map, default_taps, palette
+from gantk.store.files import to_json, write_atomic
 
 Labels = npt.NDArray[np.uint8]
 

@@ -134,7 +134,7 @@ def load_teacher(name: str | None, generator: Generator, model: str, classes: st
         names = _folder_classes(Path(name), classes)
         return FolderTeacher(Path(name), names, colours_of(names), classes == "face19")
     if name == "truth":
-        from gantk.demo.truth import ExactFactors
+        from gantk.predictors.truth import ExactFactors
 
         predictor: Predictor = ExactFactors(generator)
     else:
@@ -189,7 +189,7 @@ def _folder_classes(folder: Path, classes: str | None) -> tuple[str, ...]:
 
 def colours_of(names: Sequence[str]) -> tuple[Colour, ...]:
     """Colours for classes: those of the bundled world where it has all of them, else LinearGAN's palette."""
-    from gantk.demo.renderer import CLASS_COLOURS, CLASSES
+    from gantk.world.renderer import CLASS_COLOURS, CLASSES
 
     if set(names) <= set(CLASSES):
         return tuple(CLASS_COLOURS[CLASSES.index(name)] for name in names)

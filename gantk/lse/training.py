@@ -20,7 +20,6 @@ import numpy.typing as npt
 import torch
 
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_npy, open_atomic
 from gantk.lse import adam
 from gantk.lse.convex import Descent, Whitening, fill, ridge, softmax_objective, step
 from gantk.lse.gram import Moments, moments
@@ -29,7 +28,8 @@ from gantk.lse.metrics import Scores, confusion, scores
 from gantk.lse.teachers import Teacher
 from gantk.predictors.head_networks import HeadNetwork, LinearNetwork
 from gantk.predictors.heads import Head, HeadInfo, class_map
-from gantk.runs import CONCATENATE, SUM, Run, progress
+from gantk.runs.run import CONCATENATE, SUM, Run, progress
+from gantk.store.files import load_npy, open_atomic
 
 Array = npt.NDArray[Any]
 CODES, LABELS, MOMENTS = "z", "labels", "moments"

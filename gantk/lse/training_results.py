@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from gantk.files import load_npy, save_image
 from gantk.lse.evaluation import Subject, sheet
 from gantk.lse.images import Images
 from gantk.lse.tables import side_by_side
@@ -15,7 +14,8 @@ from gantk.lse.teachers import Teacher
 from gantk.lse.training import LABELS, MOMENTS, Plan, Trained, as_head, contributions, read_moments
 from gantk.predictors.head_files import save_head
 from gantk.predictors.head_networks import LinearNetwork
-from gantk.runs import Run
+from gantk.runs.run import Run
+from gantk.store.files import load_npy, save_image
 
 SHOWN = 8
 HEADS, SHEET = "heads", "sheet"

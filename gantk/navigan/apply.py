@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_npy
-from gantk.images import ImageWriter, to_uint8
 from gantk.navigan.directions import WeightDirections, render
 from gantk.navigan.metrics import Metric, squared
 from gantk.navigan.target import Target
-from gantk.runs import Run, progress
+from gantk.pictures.images import ImageWriter, to_uint8
+from gantk.runs.run import Run, progress
+from gantk.store.files import load_npy
 
 IMAGES = "images"
 MOST_SHOWN = 8  # samples on the page

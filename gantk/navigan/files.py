@@ -22,11 +22,11 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.files import to_json, write_atomic
-from gantk.inside import regular_file
 from gantk.navigan.bases import Basis, SvdBasis, VectorBasis
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.target import released_index, released_layer
+from gantk.store.files import to_json, write_atomic
+from gantk.store.inside import regular_file
 
 FORMAT, VERSION, TITLE = "gantk-weight-directions", 1, "a file of weight directions"
 COEFFICIENTS, SPECTRUM = "direction_to_basis_coefs", "direction_to_eigenvalues_delta"

@@ -21,7 +21,7 @@ from torch.func import functional_call
 
 from gantk.errors import GantkError, UsageError
 from gantk.navigan.target import Prefix, Target
-from gantk.own_code import find_object, names_code
+from gantk.store.own_code import find_object, names_code
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -130,7 +130,7 @@ def load_inputs(path: str | Path, num: int | None = None) -> Tensor:
     """
     import numpy as np
 
-    from gantk.files import load_npy
+    from gantk.store.files import load_npy
 
     array = load_npy(path)
     if array.ndim < 2 or not len(array) or array.dtype.kind not in "fiub":

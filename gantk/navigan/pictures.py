@@ -13,12 +13,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.files import save_image
-from gantk.images import to_uint8
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.strength import Curve
 from gantk.navigan.target import Prefix, Target
-from gantk.runs import Run
+from gantk.pictures.images import to_uint8
+from gantk.runs.run import Run
+from gantk.store.files import save_image
 
 IMAGES = "images"
 PAIRS = 2  # samples of which original, edit and difference stand side by side

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError
-from gantk.files import load_npy
 from gantk.navigan.curvature import Curvature
 from gantk.navigan.lanczos import Eigenpairs, Progress, block_lanczos, overlap
-from gantk.runs import Run, Shard, shard_range
-from gantk.seals import is_sound, save_sealed
+from gantk.runs.run import Run, Shard, shard_range
+from gantk.store.files import load_npy
+from gantk.store.seals import is_sound, save_sealed
 
 PROBES = 2
 

@@ -27,7 +27,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.navigan.bases import Basis
 from gantk.navigan.reconstructor import KINDS, ShiftPredictor, check_size
 from gantk.navigan.target import Prefix, Target
-from gantk.seeding import random_uniform
+from gantk.store.seeding import random_uniform
 
 HELD_OUT = 1 << 40  # held-out samples are numbered from here on, where training never comes
 

@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantk.errors import GantkError
-from gantk.files import to_json, write_atomic
 from gantk.generators.base import Generator
-from gantk.inside import regular_file
 from gantk.predictors.head_networks import NETWORKS, LadderNetwork, LinearNetwork, PointwiseNetwork
 from gantk.predictors.heads import Head, HeadInfo, default_taps, palette, taps_of
+from gantk.store.files import to_json, write_atomic
+from gantk.store.inside import regular_file
 
 FORMAT = "gantk-head"
 VERSION = 1

@@ -174,7 +174,7 @@ def default_taps(generator: Generator, which: str = "all") -> tuple[str, ...]:
 
 def parse_taps(text: str | None, generator: Generator) -> tuple[str, ...]:
     """The maps that ``--taps`` names: `all` (default), `last`, or a list of layers such as ``8x8/conv1,10-12``."""
-    from gantk.latents import parse_layers
+    from gantk.generators.rows import parse_layers
 
     if text is None or text in ("all", "last"):
         return default_taps(generator, text or "all")

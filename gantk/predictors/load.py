@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.own_code import find_object, names_code
 from gantk.predictors.base import Predictor, check_images
 from gantk.predictors.resampling import resize
+from gantk.store.own_code import find_object, names_code
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator

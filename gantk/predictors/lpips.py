@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor, check_images
-from gantk.shipped import home
+from gantk.store.shipped import home
 
 # name: (torchvision's builder, its file, the layers after which maps are taken, their channels)
 BACKBONES: dict[str, tuple[str, str, tuple[int, ...], tuple[int, ...]]] = {

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor, check_images
 from gantk.predictors.places365_labels import SCENE_ATTRIBUTES
-from gantk.shipped import home
+from gantk.store.shipped import home
 
 NETWORK_FILE = "wideresnet18_places365.pth.tar"
 ATTRIBUTE_FILE = "W_sceneattribute_wideresnet18.npy"

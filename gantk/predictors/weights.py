@@ -1,6 +1,6 @@
 """Weight files of small networks: safetensors in half precision, with a JSON header; and the ones that come with gantk.
 
-`BUNDLED` is the one table of those: file and sha256. They lie in demo/weights/ and are checked whenever they are read.
+`BUNDLED` is the one table of those: file and sha256. They lie in world/weights/ and are checked whenever they are read.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gantk.errors import GantkError
-from gantk.files import write_atomic
-from gantk.inside import regular_file
 from gantk.predictors.networks import NetworkConfig
+from gantk.store.files import write_atomic
+from gantk.store.inside import regular_file
 
 FORMAT = 1
 KINDS = ("attributes", "segmenter")
-FOLDER = Path(__file__).resolve().parent.parent / "demo" / "weights"
+FOLDER = Path(__file__).resolve().parent.parent / "world" / "weights"
 BUNDLED = {
     "attributes": ("attributes.safetensors", "36ac239b0ff445a5ecc766dad90efceee4cd272e1e2029d853dd372122b039f2"),
     "segmenter": ("segmenter.safetensors", "4398c7d07f54fc975bd9016893a0cc906710f2cf44d95581964510422c0b9001"),

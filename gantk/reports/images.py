@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from gantk.errors import GantkError
-from gantk.inside import regular_file
-from gantk.pictures import open_picture, picture_format, picture_sides
+from gantk.pictures.opening import open_picture, picture_format, picture_sides
 from gantk.reports.sections import Picture
+from gantk.store.inside import regular_file
 
 PAGE_LIMIT = 10_000_000
 """Bytes a page may have before its pictures move beside it."""

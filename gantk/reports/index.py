@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from gantk.errors import GantkError
-from gantk.inside import inside
 from gantk.reports import palettes
 from gantk.reports.images import thumbnail
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, matrix, numbers, records, records_below, texts
 from gantk.reports.sections import Link, Links, Picture
+from gantk.store.inside import inside
 
 WHAT = {
     "demo": ("The tour", "What was found, and how it compares with the truth"),

@@ -18,8 +18,6 @@ import jinja2
 from markupsafe import Markup
 
 from gantk.errors import GantkError
-from gantk.files import write_atomic
-from gantk.inside import inside
 from gantk.reports import figures, plots, tables
 from gantk.reports.images import PAGE_LIMIT, ImageStore, PageTooLarge, stale_files
 from gantk.reports.numbers import show_number
@@ -41,7 +39,10 @@ from gantk.reports.sections import (
     Table,
 )
 from gantk.reports.text import Anchors, inline, paragraphs
+from gantk.store.files import write_atomic
+from gantk.store.inside import inside
 
+NO_LIMIT = 1 << 62
 CONTENTS_FROM = 4
 """Headings from which on a page gets a table of contents."""
 
@@ -188,6 +189,10 @@ class Page:
             script=script,
             hashes=f"{early_hash} {script_hash}",
         )
+
+    def text(self) -> str:
+        """The page as one text with its pictures inside, whatever its size."""
+        return self.html(ImageStore(NO_LIMIT))
 
     def write(self, path: Path | str, limit: int = PAGE_LIMIT) -> Path:
         """Write the page to `path`; beyond `limit` bytes its pictures go to `<stem>_files/` beside it.

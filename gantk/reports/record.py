@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from gantk.errors import GantkError, suggestion
-from gantk.files import load_json, load_npy
-from gantk.inside import inside
 from gantk.reports.numbers import read_number
 from gantk.reports.sections import Picture
-from gantk.runs import MANIFEST_SUFFIX, file_stem
+from gantk.runs.run import MANIFEST_SUFFIX, file_stem
+from gantk.store.files import load_json, load_npy
+from gantk.store.inside import inside
 
 SUFFIX = MANIFEST_SUFFIX
 _SHARD = re.compile(r"\.\d+-of-\d+$")

@@ -14,32 +14,30 @@ from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, commands_of
 
 BUILDERS = {
-    "synthesize": "gantk.reports.synthesize:build",
-    "train-boundary": "gantk.reports.train_boundary:build",
-    "rescore": "gantk.reports.rescore:build",
-    "manipulate": "gantk.reports.manipulate:build",
-    "navigan-apply": "gantk.reports.navigan:build",
-    "navigan-hessian": "gantk.reports.navigan:build",
-    "navigan-svd": "gantk.reports.navigan:build",
-    "navigan-train": "gantk.reports.navigan:build",
-    "lse-train": "gantk.reports.lse_train:build",
-    "lse-fewshot": "gantk.reports.lse_fewshot:build",
-    "lse-evaluate": "gantk.reports.lse_evaluate:build",
-    "lse-sample": "gantk.reports.lse_sample:build",
-    "lse-edit": "gantk.reports.lse_edit:build",
-    "ghfeat-train": "gantk.reports.ghfeat_train:build",
-    "ghfeat-extract": "gantk.reports.ghfeat_extract:build",
-    "ghfeat-mix": "gantk.reports.ghfeat_edit:build_mix",
-    "ghfeat-edit": "gantk.reports.ghfeat_edit:build_edit",
-    "ghfeat-harmonize": "gantk.reports.ghfeat_edit:build_harmonize",
-    "ghfeat-evaluate": "gantk.reports.ghfeat_evaluate:build",
-    "invert": "gantk.reports.invert:build",
-    "demo": "gantk.reports.demo:build",
-    "sefa": "gantk.reports.closed_form:build",
-    "ganspace": "gantk.reports.closed_form:build",
-    "resefa-jacobian": "gantk.reports.resefa:build_jacobian",
-    "resefa-directions": "gantk.reports.resefa:build_directions",
-    "slurm": "gantk.reports.slurm:build",
+    "synthesize": "gantk.higan.pages.synthesize:build",
+    "train-boundary": "gantk.higan.pages.train_boundary:build",
+    "rescore": "gantk.higan.pages.rescore:build",
+    "manipulate": "gantk.higan.pages.manipulate:build",
+    "navigan-apply": "gantk.navigan.page:build",
+    "navigan-hessian": "gantk.navigan.page:build",
+    "navigan-svd": "gantk.navigan.page:build",
+    "navigan-train": "gantk.navigan.page:build",
+    "lse-train": "gantk.lse.pages.train:build",
+    "lse-fewshot": "gantk.lse.pages.fewshot:build",
+    "lse-evaluate": "gantk.lse.pages.evaluate:build",
+    "lse-sample": "gantk.lse.pages.sample:build",
+    "lse-edit": "gantk.lse.pages.edit:build",
+    "ghfeat-train": "gantk.ghfeat.pages.train:build",
+    "ghfeat-extract": "gantk.ghfeat.pages.extract:build",
+    "ghfeat-mix": "gantk.ghfeat.pages.edit:build_mix",
+    "ghfeat-edit": "gantk.ghfeat.pages.edit:build_edit",
+    "ghfeat-harmonize": "gantk.ghfeat.pages.edit:build_harmonize",
+    "ghfeat-evaluate": "gantk.ghfeat.pages.evaluate:build",
+    "invert": "gantk.ghfeat.pages.invert:build",
+    "demo": "gantk.tour.page:build",
+    "resefa-jacobian": "gantk.resefa.page:build_jacobian",
+    "resefa-directions": "gantk.resefa.page:build_directions",
+    "slurm": "gantk.slurm.page:build",
 }
 PAGE_NAMES = {"demo": "index"}
 """Pages that are not named after their command: the tour's is the index of what it made."""
@@ -61,6 +59,11 @@ def render(run_dir: Path | str, command: str) -> Path:
     Raises:
         GantkError: there is no such run, its manifest is damaged, or an image it names cannot be read.
     """
+    from gantk.runs.runner import report
+    from gantk.runs.table import find_task, is_task
+
+    if is_task(command):
+        return report(find_task(command), Path(run_dir))
     run = RunRecord.read(run_dir, command)
     return builder_of(run.command)(run).write(run.directory / f"{PAGE_NAMES.get(run.command, run.command)}.html")
 

@@ -20,16 +20,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.chunks import CONCATENATE, SUM
 from gantk.errors import GantkError, UsageError
-from gantk.files import load_npy
 from gantk.generators.base import Generator, Truncation
 from gantk.resefa.gram import RegionGrams, region_grams
 from gantk.resefa.jacobian import LocalJacobian, Output
 from gantk.resefa.pictures import write_overlays
 from gantk.resefa.regions import Regions
 from gantk.resefa.variables import CodeMap, Variable
-from gantk.runs import Run, progress
+from gantk.runs.run import Run, progress
+from gantk.store.chunks import CONCATENATE, SUM
+from gantk.store.files import load_npy
 
 CHECKED = 16  # samples whose regions are looked at together before the work begins
 TOTAL, INSIDE, MARGIN, ROWS, BRIGHTNESS, CODES = (
@@ -40,7 +40,7 @@ Array = npt.NDArray[Any]
 
 
 class Source(Protocol):
-    """Where codes come from: `gantk.codes.CodeSource`."""
+    """Where codes come from: `gantk.codes.source.CodeSource`."""
 
     generator: Generator
     total: int
@@ -182,7 +182,7 @@ def read_accumulated(directory: Any) -> Accumulated:
     """
     from pathlib import Path
 
-    from gantk.files import load_json
+    from gantk.store.files import load_json
 
     folder = Path(directory)
     path = folder / "resefa-jacobian.run.json"

@@ -16,15 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gantk.codes import CodeSource
+from gantk.codes.directions import Direction, save_direction
+from gantk.codes.latents import parse_truncation
+from gantk.codes.source import CodeSource
 from gantk.comparators.lowrank import low_rank_directions
-from gantk.comparators.strips import symmetric_steps
-from gantk.directions import Direction, save_direction
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe
-from gantk.images import to_uint8
-from gantk.latents import parse_layers, parse_truncation
+from gantk.generators.rows import parse_layers
+from gantk.pictures.images import to_uint8
 from gantk.resefa.accumulate import Accumulated, JacobianPlan, Source, sample_jacobian
 from gantk.resefa.compat import compat_directions, compat_name
 from gantk.resefa.jacobian import Output
@@ -36,7 +36,8 @@ from gantk.resefa.regions import Regions
 from gantk.resefa.rivals import Rivals
 from gantk.resefa.solve import SIGN_RULE, TAU, Solution, alike, oriented, rates, solve
 from gantk.resefa.variables import Variable, choose
-from gantk.runs import Run, progress, save_image, save_npy
+from gantk.runs.run import Run, progress, save_image, save_npy
+from gantk.runs.walks import symmetric_steps
 
 SHOWN_CHANGE = 0.1  # root mean square change inside at the ends of a slider, to first order
 SPREAD_CODES = 512

@@ -20,7 +20,7 @@ import torch
 from gantk.errors import UsageError
 from gantk.resefa.jacobian import LocalJacobian
 from gantk.resefa.solve import TAU, Solution, oriented, rates
-from gantk.seeding import random_normal
+from gantk.store.seeding import random_normal
 
 PROBES, ITERATIONS, TOLERANCE = 16, 40, 1e-4
 

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.files import save_image
 from gantk.generators.base import Generator
-from gantk.images import to_uint8
-from gantk.runs import Run
+from gantk.pictures.images import to_uint8
+from gantk.runs.run import Run
+from gantk.store.files import save_image
 
 LEAST_SIDE = 192  # smaller pictures are enlarged: an outline needs pixels of its own
 INSIDE_TINT, EDGE = (255, 214, 60), (255, 60, 60)

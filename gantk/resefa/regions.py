@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.files import load_npy
 from gantk.generators.base import Generator
-from gantk.inside import regular_file
-from gantk.pictures import open_values
+from gantk.pictures.opening import open_values
 from gantk.predictors.resampling import resize
 from gantk.resefa.tables import CLASS_GROUPS, Box, published_box
+from gantk.store.files import load_npy
+from gantk.store.inside import regular_file
 
 DEFAULT_MARGIN = 1 / 64  # of the image's side
 

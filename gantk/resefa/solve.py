@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gantk.comparators.sefa import fixed_sign
+from gantk.comparators.factorisation import fixed_sign
 from gantk.errors import UsageError
 
 TAU = 1e-3

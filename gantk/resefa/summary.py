@@ -10,7 +10,7 @@ from gantk.errors import UsageError
 from gantk.resefa.accumulate import read_accumulated
 from gantk.resefa.pictures import overlay_name
 from gantk.resefa.solve import SINGULAR
-from gantk.runs import Run
+from gantk.runs.run import Run
 
 SHOWN = 24  # eigenvalues of a spectrum
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gantk.errors import GantkError, UsageError
-from gantk.runs import Run, load_json, write_atomic
+from gantk.runs.run import Run, load_json, write_atomic
 from gantk.slurm.batch import BatchFile, folder_of
 from gantk.slurm.settings import ChainSettings
 

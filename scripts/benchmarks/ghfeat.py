@@ -93,7 +93,7 @@ def extraction(depth: int, count: int, batch: int, device: str, folder: str) -> 
     from gantk.ghfeat.extract import ExtractPlan, extract, finish
     from gantk.ghfeat.files import EncoderFile
     from gantk.ghfeat.inputs import Images
-    from gantk.runs import Run
+    from gantk.runs.run import Run
 
     config = {"resolution": SIZE, "channels": (512, 512, 512, 512, 256, 128, 64), "mapping_layers": 1}
     generator = build("stylegan", config).eval().requires_grad_(False).to(device)

@@ -53,7 +53,7 @@ def baseline(num: int, images: bool) -> Callable[[], dict[str, Any]]:
     import torch
     from PIL import Image
 
-    from gantk.latents import normalize_sphere, sample_z
+    from gantk.codes.latents import normalize_sphere, sample_z
 
     generator = network()
     truncation = generator.spec.truncation
@@ -83,11 +83,11 @@ def baseline(num: int, images: bool) -> Callable[[], dict[str, Any]]:
 
 
 def ours(num: int, images: bool) -> Callable[[], dict[str, Any]]:
-    from gantk.codes import CodeSource
-    from gantk.files import load_npy
+    from gantk.codes.source import CodeSource
     from gantk.higan.synthesize import SynthesisPlan, synthesize
     from gantk.predictors.base import Predictor
-    from gantk.runs import Run
+    from gantk.runs.run import Run
+    from gantk.store.files import load_npy
 
     class Means(Predictor):
         name = "means"

@@ -35,7 +35,7 @@ def write_world(folder: Path) -> Path:
 
     from gantk.checkpoints.checkpoint import Checkpoint
     from gantk.checkpoints.native import write_checkpoint
-    from gantk.directions import Direction, save_direction
+    from gantk.codes.directions import Direction, save_direction
     from gantk.generators.registry import build
 
     folder.mkdir(parents=True, exist_ok=True)

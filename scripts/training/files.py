@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from gantk.demo.renderer import render, sample_scene
+from gantk.world.renderer import render, sample_scene
 from training.networks import painter, settle_magnitudes, standing_statistics
 from training.step import Training
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gantk.demo.oracle import CODE_DIM
+from gantk.world.oracle import CODE_DIM
 
-PUPIL = "demo-stylegan2-discriminator.safetensors"  # in gantk/demo/weights: what the small ones are judged by
+PUPIL = "demo-stylegan2-discriminator.safetensors"  # in gantk/world/weights: what the small ones are judged by
 
 # The usual rate of 0.01 leaves a mapping as it was drawn in so short a training.
 QUICK_MAPPING = {"w_dim": 128, "mapping_layers": 3, "mapping_lr": 0.5}

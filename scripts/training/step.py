@@ -9,7 +9,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantk.demo.renderer import FACTORS
+from gantk.world.renderer import FACTORS
 from training.networks import (
     FactorCritic,
     enter_silently,

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.demo.oracle import CODE_DIM, DemoOracle, oracle_generator
-from gantk.demo.renderer import FACTOR_NAMES, FACTORS, render, sample_scene
+from gantk.world.oracle import CODE_DIM, DemoOracle, oracle_generator
+from gantk.world.renderer import FACTOR_NAMES, FACTORS, render, sample_scene
 
 TIME, TREES, TREE_SIZE = (FACTOR_NAMES.index(name) for name in ("time_of_day", "trees", "tree_size"))
 LOW = torch.tensor([factor.low for factor in FACTORS])

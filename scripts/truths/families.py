@@ -19,10 +19,10 @@ from truths.world import WASSERSTEIN_BAR, measure
 
 from gantk.checkpoints.load import load_generator
 from gantk.checkpoints.names import bundled
-from gantk.demo.renderer import FACTOR_NAMES
-from gantk.demo.tour_figures import GROUPS, centre, group_of
-from gantk.demo.tour_figures import test as judge
 from gantk.higan.solvers import DEFAULT_SOLVER
+from gantk.tour.figures import GROUPS, centre, group_of
+from gantk.tour.figures import test as judge
+from gantk.world.renderer import FACTOR_NAMES
 
 PREDICTOR = "demo"
 

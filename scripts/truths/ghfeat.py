@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from truths._tables import table
 
-from gantk.demo.renderer import FACTOR_NAMES, FACTORS, render, sample_scene
+from gantk.world.renderer import FACTOR_NAMES, FACTORS, render, sample_scene
 
 RENDER_SEED, PROBE_SEED, SAMPLE_SEED = 34_000, 35_000, 36_000  # no training has seen these
 MSE_BAR, RECOVERY_BAR = 4.0, 0.8
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def renders(count: int, seed: int) -> tuple[Tensor, Tensor]:
     """Factors [N, F] and images as files hold them, [N, 3, 64, 64]."""
-    from gantk.images import as_saved
+    from gantk.pictures.images import as_saved
 
     scene = sample_scene(count, seed)
     pairs = zip(scene.factors_NF.split(100), scene.nuisance_NM.split(100), strict=True)
@@ -171,7 +171,7 @@ def oracle(count: int) -> dict[str, Any]:
     found = project(generator, target, ProjectionPlan("s", 150, rate=0.1, frames=0))
     rows = torch.zeros_like(wp)
     for index, style in enumerate(found.codes):
-        from gantk.demo.oracle import ROWS
+        from gantk.world.oracle import ROWS
 
         rows[:, index] = style @ generator.rotation[:, ROWS[index].columns].t()
     span = torch.tensor([factor.high - factor.low for factor in FACTORS])

@@ -23,17 +23,17 @@ import numpy as np
 from truths._tables import table
 
 from gantk.checkpoints.load import load_generator
-from gantk.demo.oracle import oracle_generator, row_of_factor
-from gantk.demo.renderer import FACTOR_NAMES
-from gantk.demo.tour_figures import GROUPS, centre, group_of
-from gantk.demo.tour_figures import test as judge
-from gantk.directions import Direction, save_direction
-from gantk.files import load_json, load_npy
+from gantk.codes.directions import Direction, save_direction
 from gantk.higan.boundary import Settings, train_boundaries
 from gantk.higan.boundary_results import direction_of
 from gantk.higan.evaluation import area_under_curve
 from gantk.higan.gains import deviations, standardize
 from gantk.higan.solvers import DEFAULT_SOLVER, SOLVERS
+from gantk.store.files import load_json, load_npy
+from gantk.tour.figures import GROUPS, centre, group_of
+from gantk.tour.figures import test as judge
+from gantk.world.oracle import oracle_generator, row_of_factor
+from gantk.world.renderer import FACTOR_NAMES
 
 SEED, FRESH_SEED, EDIT_SEED = 41_000, 42_000, 43_000
 CHOSEN, RESAMPLES, DEVIATIONS = 0.25, 3, 2.0

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from gantk.files import load_json
+from gantk.store.files import load_json
 
 CLAIM = 3.5  # per cent that LSE may lie behind NSE-1, the paper's claim
 SHARE = 0.85  # of the full head that 16 shots must reach

@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 
 from gantk.checkpoints.load import load_generator
-from gantk.demo.renderer import FACTOR_NAMES, render, sample_scene
 from gantk.navigan.bases import VectorBasis, random_basis, svd_basis
 from gantk.navigan.curvature import Curvature
 from gantk.navigan.directions import WeightDirections
@@ -35,6 +34,7 @@ from gantk.navigan.strength import measure
 from gantk.navigan.target import GeneratorTarget
 from gantk.navigan.training import Rectifier, Trainer, TrainingPlan
 from gantk.predictors.distance import frechet_distance
+from gantk.world.renderer import FACTOR_NAMES, render, sample_scene
 
 SEED = 51_000
 EPSILON = 0.05  # of a step in w

@@ -26,13 +26,10 @@ import torch
 from truths._tables import table
 
 from gantk.checkpoints.load import load_generator
-from gantk.codes import CodeSource
-from gantk.demo.oracle import ROWS as ORACLE_ROWS
-from gantk.demo.oracle import DemoOracle, oracle_generator
-from gantk.demo.renderer import FACTOR_NAMES
-from gantk.demo.truth import ExactFactors
+from gantk.codes.source import CodeSource
 from gantk.generators.base import Generator
 from gantk.predictors.load import load_predictor
+from gantk.predictors.truth import ExactFactors
 from gantk.resefa.accumulate import JacobianPlan, sample_grams
 from gantk.resefa.find import _direction, spread
 from gantk.resefa.gram import RegionGrams
@@ -44,6 +41,9 @@ from gantk.resefa.rivals import METHODS, Rivals
 from gantk.resefa.solve import TAU, rates, solve
 from gantk.resefa.tables import WORLD
 from gantk.resefa.variables import choose
+from gantk.world.oracle import ROWS as ORACLE_ROWS
+from gantk.world.oracle import DemoOracle, oracle_generator
+from gantk.world.renderer import FACTOR_NAMES
 
 SEED, FRESH_SEED = 51_000, 52_000
 ROWS = {

@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from truths._tables import table
 
-from gantk.demo.renderer import CLASSES, FACTOR_NAMES, FACTORS, render, sample_scene
 from gantk.predictors.demo import DemoPredictor
 from gantk.predictors.distance import frechet_distance
+from gantk.world.renderer import CLASSES, FACTOR_NAMES, FACTORS, render, sample_scene
 
 # No training has seen these seeds.
 RENDER_SEED, OTHER_SEED, HELD_OUT_SEED = 31_000, 32_000, 33_000

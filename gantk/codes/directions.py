@@ -1,0 +1,372 @@
+"""Directions: a boundary's normal or a found direction, where it applies, and how codes move along it.
+
+`Direction.apply` is HiGAN's manipulation (Yang, Shen and Zhou, section 3): x + d * s_l * b_l on chosen rows, where a
+w-direction moved inside truncated wp is scaled by psi on the truncated rows, since
+wp_l = w_avg + psi_l (w - w_avg) moves by psi_l d b when w moves by d b.
+
+Legend: N samples, K directions in a file, L rows of wp, D the width of a code, S the summed width of all styles.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.codes.direction_files import SUFFIXES, Content, read_content, write_legacy, write_native
+from gantk.codes.projection import project
+from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators.rows import LayerList, parse_layers
+from gantk.store.shipped import matching, shipped_files
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gantk.generators.base import Generator, Truncation
+
+__all__ = ["Direction", "check_generator", "load_direction", "project", "save_direction"]
+
+KINDS = ("boundary", "direction")
+SPACES = ("z", "w", "wp", "s")
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """One or several directions of one latent space.
+
+    Attributes:
+        name: what it moves, such as "time_of_day".
+        kind: "boundary" (the normal of a classifier's hyperplane, with an intercept) or "direction".
+        space: "z", "w", "wp" or "s" (all styles side by side).
+        vectors: float32 [K, D], [K, L, D] for wp, [K, S] for s; K = 1 for a boundary.
+        intercept: of a boundary, so that x . b + intercept is the signed distance for a unit b; one per row of a
+            wp-boundary. None is a hyperplane through the origin.
+        layers: the rows it is meant for; None is all. What the caller asks for wins.
+        scale: distances from -scale to scale are worth looking at.
+        probe: of the generator it was made for.
+        meta: the command, seed, accuracies and whatever else belongs on its card.
+    """
+
+    name: str
+    kind: str
+    space: str
+    vectors: npt.NDArray[np.float32]
+    intercept: float | tuple[float, ...] | None = None
+    layers: tuple[int, ...] | None = None
+    scale: float = 3.0
+    probe: Mapping[str, Any] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        vectors = np.asarray(self.vectors)
+        if self.kind not in KINDS:
+            raise UsageError(f"The direction {self.name!r} has the kind {self.kind!r}: it is {' or '.join(KINDS)}.")
+        if self.space not in SPACES:
+            raise UsageError(f"The direction {self.name!r} has the space {self.space!r}: give {', '.join(SPACES)}.")
+        wanted = 3 if self.space == "wp" else 2
+        if vectors.ndim != wanted or vectors.size == 0:
+            form = "[K, L, D]" if wanted == 3 else "[K, D]"
+            raise UsageError(
+                f"The direction {self.name!r} has the shape {vectors.shape}, and one of {self.space} has {form}: "
+                "say which space it is of."
+            )
+        if not np.isfinite(vectors).all() or not vectors.reshape(len(vectors), -1).any(axis=1).all():
+            raise UsageError(f"The direction {self.name!r} has a row that is zero or not finite: find it again.")
+        if isinstance(self.intercept, tuple) and (self.space != "wp" or len(self.intercept) != vectors.shape[1]):
+            raise UsageError(
+                f"The direction {self.name!r} has {len(self.intercept)} intercepts: only a wp-boundary has several, "
+                "one per row."
+            )
+        object.__setattr__(self, "vectors", np.ascontiguousarray(vectors, dtype=np.float32))
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def width(self) -> int:
+        """D, or S for styles."""
+        return int(self.vectors.shape[-1])
+
+    def fingerprint(self) -> object:
+        """What moves codes, for the identity of a run; the card does not count."""
+        from gantk.store.fingerprint import fingerprint
+
+        parts = (self.name, self.space, self.vectors, self.intercept, self.layers, self.scale)
+        return fingerprint(parts)
+
+    def replace(self, **changes: Any) -> Direction:
+        """Return a copy with other values."""
+        return dataclasses.replace(self, **changes)
+
+    def apply(
+        self,
+        codes: Any,
+        distance: Any,
+        layers: LayerList = None,
+        truncation: Truncation | None = None,
+        row: int = 0,
+        absolute: bool = False,
+    ) -> Any:
+        """Move codes along the direction; differentiable in codes and distance.
+
+        Args:
+            codes: a torch tensor of the direction's space: z [N, D], w [N, D] (before truncation), wp [N, L, D]; a
+                w-direction moves wp too. A sequence of [N, C_l] tensors for styles.
+            distance: a number or [N]; a single code with [N] distances gives N codes.
+            layers: the rows of wp to move, see `parse_layers`; None is what the direction brings, or else every row.
+            truncation: the one `codes` went through in `expand`; only for a w-direction on wp, see above.
+            row: which of the K directions.
+            absolute: `distance` is the signed distance from the boundary to move to, instead of the one to move by.
+
+        Returns:
+            The moved codes, in the shape and dtype of `codes`.
+
+        Raises:
+            UsageError: the direction does not apply to such codes (the way that works is named), a layer or row is out
+                of range, or an absolute distance has no meaning there.
+        """
+        if not 0 <= row < len(self):
+            raise UsageError(f"{self._title} has {_count(len(self), 'row')}, so row {row} does not exist.")
+        if self.space == "s":
+            return self._apply_styles(codes, distance, layers, row, absolute)
+        self._check_codes(codes)
+        vector = _like(self.vectors[row], codes)
+        distance_N = self._distances(distance, codes)
+        if codes.ndim == 2:
+            if layers is not None:
+                space = "z feeds every layer" if self.space == "z" else "w is not yet one code per layer"
+                raise UsageError(f"Layers cannot be chosen here because {space}: leave them out, or move wp instead.")
+            if not absolute:
+                return codes + distance_N[:, None] * vector
+            unit = vector / vector.norm()
+            return codes + (distance_N - codes @ unit - self._intercept(1)[0])[:, None] * unit
+        return self._apply_wp(codes, vector, distance_N, layers, truncation, absolute)
+
+    def _apply_wp(
+        self,
+        wp_NLD: Tensor,
+        vector: Tensor,
+        distance_N: Tensor,
+        layers: LayerList,
+        truncation: Truncation | None,
+        absolute: bool,
+    ) -> Tensor:
+        num_layers = wp_NLD.shape[1]
+        chosen = parse_layers(self.layers if layers is None else layers, num_layers)
+        strengths = [1.0] * num_layers
+        if self.space == "w" and truncation is not None:
+            strengths = truncation.strengths(num_layers)
+        mask_L1 = wp_NLD.new_tensor([float(layer in chosen) for layer in range(num_layers)])[:, None]
+        if not absolute:
+            strength_L1 = wp_NLD.new_tensor(strengths)[:, None] * mask_L1
+            return wp_NLD + distance_N[:, None, None] * (strength_L1 * vector)
+        if any(strengths[layer] != 1.0 for layer in chosen):
+            raise UsageError(
+                "An absolute distance cannot be told inside truncated wp: move w before it is expanded, "
+                "or give the distance relative to the code."
+            )
+        unit = vector / vector.norm(dim=-1, keepdim=True)
+        signed_NL = (wp_NLD * unit).sum(dim=-1) + wp_NLD.new_tensor(self._intercept(num_layers))
+        return wp_NLD + (distance_N[:, None] - signed_NL)[:, :, None] * (mask_L1 * unit)
+
+    def _apply_styles(self, codes: Any, distance: Any, layers: LayerList, row: int, absolute: bool) -> Any:
+        if not isinstance(codes, Sequence):
+            raise UsageError(
+                f"{self._title} is one of styles: apply it to `generator.styles(wp)`, then synthesize those."
+            )
+        if absolute:
+            raise UsageError(f"{self._title} is one of styles, which have no absolute distance: give a relative one.")
+        widths = [style.shape[-1] for style in codes]
+        if sum(widths) != self.width:
+            raise UsageError(
+                f"{self._title} is {self.width} wide and these styles {sum(widths)}: it is another network's."
+            )
+        chosen = parse_layers(self.layers if layers is None else layers, len(widths))
+        parts = np.split(self.vectors[row], np.cumsum(widths)[:-1])
+        return tuple(
+            style + self._distances(distance, style)[:, None] * _like(part, style) if index in chosen else style
+            for index, (style, part) in enumerate(zip(codes, parts, strict=True))
+        )
+
+    @property
+    def _title(self) -> str:
+        return f"The {self.space}-{'boundary' if self.kind == 'boundary' else 'direction'} {self.name!r}"
+
+    def _check_codes(self, codes: Any) -> None:
+        shape = tuple(getattr(codes, "shape", ()))
+        ways = {
+            "z": "apply it to z [N, D] and map the result",
+            "w": "apply it to w [N, D] or to wp [N, L, D]",
+            "wp": "apply it to wp [N, L, D], which `expand` makes of w",
+        }
+        if len(shape) not in {"z": (2,), "w": (2, 3), "wp": (3,)}[self.space]:
+            raise UsageError(f"{self._title} does not apply to codes of shape {shape}: {ways[self.space]}.")
+        if shape[-1] != self.width:
+            raise UsageError(
+                f"{self._title} is {self.width} wide and the codes {shape[-1]}: it belongs to another network."
+            )
+        if self.space == "wp" and shape[1] != self.vectors.shape[1]:
+            raise UsageError(
+                f"{self._title} has {self.vectors.shape[1]} layers and the codes {shape[1]}: "
+                "it belongs to another network."
+            )
+
+    def _distances(self, distance: Any, codes: Any) -> Any:
+        import torch
+
+        distance_N = torch.as_tensor(distance, dtype=codes.dtype, device=codes.device)
+        if distance_N.ndim > 1 or (
+            distance_N.numel() != codes.shape[0] and 1 not in (distance_N.numel(), codes.shape[0])
+        ):
+            raise UsageError(
+                f"Distances of shape {tuple(distance_N.shape)} do not fit {codes.shape[0]} codes: "
+                "give one, or one per code."
+            )
+        return distance_N.reshape(-1)
+
+    def _intercept(self, rows: int) -> list[float]:
+        if isinstance(self.intercept, tuple):
+            return list(self.intercept)
+        return [self.intercept or 0.0] * rows
+
+
+def _like(array: npt.NDArray[np.float32], codes: Any) -> Any:
+    import torch
+
+    return torch.from_numpy(array).to(device=codes.device, dtype=codes.dtype)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def save_direction(path: str | os.PathLike[str], direction: Direction) -> Path:
+    """Write a direction: safetensors with a JSON header, or for the original programs a plain .npy (vectors only)."""
+    target = Path(path)
+    if target.suffix == ".npy":
+        return write_legacy(target, direction.vectors)
+    fields = {f.name: getattr(direction, f.name) for f in dataclasses.fields(direction) if f.name != "vectors"}
+    return write_native(target, direction.vectors, fields)
+
+
+def load_direction(
+    name_or_path: str | os.PathLike[str],
+    generator: Generator | None = None,
+    force: bool = False,
+    space: str | None = None,
+) -> Direction:
+    """Load a direction by file, or by the name of a shipped or pulled one ("time_of_day", "stylegan_bedroom/wood").
+
+    Args:
+        name_or_path: a gantk file, an .npy of HiGAN, InterFaceGAN or ReSeFa, or a name.
+        generator: what it will be applied to: widths are compared, and its probe where the file has one. A name that
+            several files bear means the one that belongs to it.
+        force: take it although it was made for another generator (widths must fit all the same).
+        space: the space of an .npy, which says nothing about it; otherwise it is concluded from its shape and name.
+
+    Raises:
+        GantkError: the file is damaged, no direction, or belongs to another generator.
+        UsageError: there is no such name, or several files bear it.
+    """
+    path = Path(name_or_path)
+    if path.suffix in SUFFIXES or path.is_file():
+        direction = _from_content(read_content(path), space, generator)
+        if generator is not None:
+            check_generator(direction, generator, force)
+        return direction
+    return _load_by_name(os.fspath(name_or_path), generator, force, space)
+
+
+def _load_by_name(name: str, generator: Generator | None, force: bool, space: str | None) -> Direction:
+    found = {**matching("directions", name, SUFFIXES), **matching("boundaries", name, SUFFIXES)}
+    if name in found:
+        found = {name: found[name]}
+    if not found:
+        known = [
+            key.rpartition("/")[2].removesuffix("_boundary")
+            for kind in ("boundaries", "directions")
+            for key in shipped_files(kind, SUFFIXES)
+        ]
+        public = _published(name)
+        if public:
+            raise UsageError(
+                f"The published direction {name!r} is not here yet: fetch it with `gantk models pull {public[0]}`"
+                + (f" (or {', '.join(public[1:])})." if public[1:] else ".")
+            )
+        raise UsageError(f"There is no file and no shipped direction {name!r}.{suggestion(name, known)}")
+    if generator is None or len(found) == 1:
+        if len(found) > 1:
+            raise UsageError(
+                f"The name {name!r} stands for several directions: give one of {', '.join(sorted(found))}."
+            )
+        return load_direction(next(iter(found.values())), generator, force, space)
+    refused = {}
+    for key, path in sorted(found.items()):
+        try:
+            return load_direction(path, generator, force, space)
+        except GantkError as error:
+            refused[key] = error
+    raise UsageError(
+        f"None of the directions named {name!r} ({', '.join(refused)}) belongs to this generator: "
+        "find one for it, or name one and force it."
+    )
+
+
+def _published(name: str) -> list[str]:
+    """Names of the zoo's directions that `name` stands for: its own, or the last part of it."""
+    from gantk.generators.zoo import entries
+
+    wanted = name.removesuffix("_boundary")
+    directions = [entry.name for entry in entries().values() if entry.kind in ("boundary", "direction")]
+    if wanted in directions:
+        return [wanted]
+    return [full for full in directions if full.endswith("/" + wanted)]
+
+
+def _from_content(content: Content, space: str | None, generator: Generator | None) -> Direction:
+    fields = dict(content.fields)
+    assumed = fields.pop("space", None)
+    if space is None and assumed is None:
+        only_z = generator is not None and "w" not in generator.spec.spaces
+        space = "wp" if content.vectors.ndim == 3 else "z" if only_z else "w"
+    return Direction(vectors=content.vectors, space=space or assumed, **fields)
+
+
+def check_generator(direction: Direction, generator: Generator, force: bool = False) -> None:
+    """Refuse a direction of another generator.
+
+    Raises:
+        GantkError: the widths differ, or (unless forced) the probe does.
+    """
+    spec = generator.spec
+    expected = {"z": (spec.z_dim,), "w": (spec.w_dim,), "wp": (spec.num_layers, spec.wp_dim)}.get(direction.space)
+    if direction.space not in spec.spaces:
+        raise GantkError(f"{direction._title} does not apply: a {spec.family} has no {direction.space}.")
+    if expected is not None and direction.vectors.shape[1:] != expected:
+        raise GantkError(
+            f"{direction._title} has the shape {direction.vectors.shape[1:]} where this generator takes {expected}: "
+            "it belongs to another network."
+        )
+    if direction.layers and direction.space != "s" and max(direction.layers) >= spec.num_layers:
+        raise GantkError(
+            f"{direction._title} is for layer {max(direction.layers)}, and this generator has layers "
+            f"0 to {spec.num_layers - 1}: it belongs to another network."
+        )
+    if direction.probe is None or force:
+        return
+    from gantk.generators.probe import mismatch, probe_of
+
+    difference = mismatch(dict(direction.probe), probe_of(generator))
+    if difference is not None:
+        raise GantkError(
+            f"{direction._title} was made for another generator ({difference}): use that one, or force it to try."
+        )

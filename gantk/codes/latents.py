@@ -1,0 +1,63 @@
+"""Latent codes: seeded sampling, the sphere and truncation settings as text.
+
+Legend: N samples, L rows of wp, D the width of a code.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gantk.errors import UsageError
+from gantk.store.seeding import random_bits, random_integers, random_normal, random_uniform, sample_z
+
+if TYPE_CHECKING:
+    from gantk.generators.base import GeneratorSpec, Truncation
+
+__all__ = [
+    "normalize_sphere",
+    "parse_truncation",
+    "random_bits",
+    "random_integers",
+    "random_normal",
+    "random_uniform",
+    "sample_z",
+]
+
+
+def normalize_sphere(z_ND: Any) -> Any:
+    """Scale each code to the norm sqrt(D), as HiGAN does before mapping (specs: codes live on that sphere).
+
+    Takes a numpy array or a torch tensor ``[..., D]`` and returns the same kind; a zero code stays zero.
+    """
+    dim = z_ND.shape[-1]
+    if isinstance(z_ND, np.ndarray):
+        norm = np.sqrt(np.sum(z_ND.astype(np.float64) ** 2, axis=-1, keepdims=True))
+        return (z_ND * (math.sqrt(dim) / np.maximum(norm, 1e-30))).astype(z_ND.dtype)
+    norm = z_ND.double().square().sum(dim=-1, keepdim=True).sqrt().clamp_min(1e-30)
+    return (z_ND * (math.sqrt(dim) / norm)).to(z_ND.dtype)
+
+
+def parse_truncation(text: str | None, spec: GeneratorSpec) -> Truncation | None:
+    """Return the truncation that ``--truncation`` asks for.
+
+    ``None`` is what the generator's file recommends, ``"none"`` no truncation, ``"0.7"`` psi on every row, ``"0.7:8"``
+    psi on the first eight rows.
+    """
+    from gantk.generators.base import Truncation
+
+    if text is None:
+        return spec.truncation
+    if text.strip().lower() == "none":
+        return None
+    psi_text, _, layers_text = text.partition(":")
+    try:
+        psi = float(psi_text)
+        layers = int(layers_text) if layers_text else None
+    except ValueError:
+        raise UsageError(f"The truncation {text!r} is not understood: write 0.7, 0.7:8 (psi:layers) or none.") from None
+    if not math.isfinite(psi) or (layers is not None and layers < 0):
+        raise UsageError(f"The truncation {text!r} needs a finite psi and a layer count of at least 0.")
+    return Truncation(psi=psi, layers=layers)

@@ -1,0 +1,196 @@
+"""Where the codes of a run come from: drawn from a seed, or given in a file; any range of them, in every space below.
+
+Legend: N samples, D the width of a code, L rows of wp, C classes.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.codes.given import GivenCodes, numbers_of, read_codes
+from gantk.codes.latents import normalize_sphere
+from gantk.errors import GantkError, UsageError
+from gantk.generators.base import Generator, Truncation
+from gantk.store.files import load_npy
+
+SPACES = ("z", "w", "wp")
+
+Label = str | int | npt.NDArray[Any] | None  # of samples: see `CodeSource`
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The codes of some samples: z on the sphere, w before truncation, wp after it; None above the space given."""
+
+    z: Tensor | None
+    w: Tensor | None
+    wp: Tensor
+
+    def space(self, name: str) -> Tensor:
+        """The codes of one space.
+
+        Raises:
+            UsageError: they are not known, because only codes of a later space were given.
+        """
+        found: Tensor | None = getattr(self, name)
+        if found is None:
+            raise UsageError(
+                f"The codes were given after {name}, so {name} is not known: give codes of {name} or earlier."
+            )
+        return found
+
+
+class CodeSource:
+    """Codes 0 .. total - 1 of a run; a range of them costs only itself.
+
+    Args:
+        num: how many to draw; with a file at most how many of its codes to take (None: all of them).
+        path: a .npy of codes [N, D] (z, w) or [N, L, D] (wp); None draws z from `seed`.
+        space: the space of the file's codes.
+        label: None, a class for all samples, "random" for a seeded class each, or ids [N] or rows [N, C] as an array
+            or a .npy of one.
+        codes: the codes themselves, instead of a file of them.
+
+    Raises:
+        UsageError: nothing to draw, a label for a network that takes none, or one out of range.
+        GantkError: the file is missing, holds something else, or codes that are not finite.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        num: int | None = None,
+        seed: int = 0,
+        truncation: Truncation | None = None,
+        path: str | os.PathLike[str] | None = None,
+        space: str = "z",
+        label: Label = None,
+        given: npt.NDArray[np.float32] | None = None,
+        codes: GivenCodes | None = None,
+    ) -> None:
+        self.generator, self.seed, self.truncation = generator, seed, truncation
+        if codes is None and given is not None:
+            codes = GivenCodes(given, space, str(path or "the codes"))
+        elif codes is None and path is not None:
+            codes = read_codes(path, space)
+        codes = None if codes is None else codes.check(generator)
+        self.origin = "" if codes is None else codes.source
+        self.first_space = "z" if codes is None else codes.space
+        if truncation is not None and not generator.spec.can_truncate:
+            raise UsageError(
+                f"A {generator.spec.family} has no mean code to pull to, so --truncation cannot apply: leave it out."
+            )
+        self._given = None if codes is None else codes.array
+        if self._given is not None:
+            num = len(self._given) if not num else min(num, len(self._given))
+        if not num or num < 1:
+            raise UsageError("There is nothing to draw: give --num with the number of samples, or codes in a file.")
+        self.total = num
+        if label is None and generator.spec.label_required and self.first_space == "z":
+            raise UsageError(
+                f"A {generator.spec.family} draws a class: give --label with one of 0 to "
+                f"{generator.spec.label_dim - 1}, random, or an .npy of one for each sample."
+            )
+        self._label, self._labels = label, self._read_labels(label)
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """The spaces whose codes are known: from a file of w, w and wp."""
+        return tuple(name for name in SPACES[SPACES.index(self.first_space) :] if name in self.generator.spec.spaces)
+
+    def arguments(self) -> dict[str, Any]:
+        """What identifies the codes, for the arguments of a run: another file under the same name is noticed."""
+        identity: dict[str, Any] = {"num": self.total, "label": self._label}
+        if self._given is not None:
+            ends = np.ascontiguousarray(self._given[[0, -1]]).tobytes()
+            identity["codes"] = f"{self.origin} {self._given.shape} {zlib.crc32(ends):08x}"
+            identity["latent_space_type"] = self.first_space
+        return identity
+
+    def batch(self, start: int, stop: int) -> Codes:
+        """Codes of samples start .. stop - 1 on the generator's device."""
+        generator = self.generator
+        label = self.labels(start, stop)
+        if self._given is None:
+            z = generator.sample_z(stop - start, seed=self.seed, start=start)
+        else:
+            rows = np.array(self._given[start:stop], dtype=np.float32)
+            if not np.isfinite(rows).all():
+                raise GantkError(f"{self.origin} holds codes that are not finite between rows {start} and {stop - 1}.")
+            given = torch.from_numpy(rows).to(generator.device, generator.dtype)
+            if self.first_space == "wp":
+                return Codes(None, None, given)
+            if self.first_space == "w":
+                return Codes(None, given, self.expand(given))
+            z = given
+        if generator.spec.normalizes_z:
+            z = normalize_sphere(z)
+        w = generator.map(z, label)
+        return Codes(z, w, self.expand(w))
+
+    def from_z(self, z_ND: Tensor, start: int) -> Tensor:
+        """wp of edited z, whose first is sample `start`: mapped with the samples' own labels, then truncated."""
+        return self.expand(self.generator.map(z_ND, self.labels(start, start + len(z_ND))))
+
+    def expand(self, w_ND: Tensor) -> Tensor:
+        """w to wp with the run's truncation."""
+        return self.generator.expand(w_ND, self.truncation)
+
+    def labels(self, start: int, stop: int) -> Tensor | None:
+        """The labels of samples start .. stop - 1; None where none are given."""
+        if self._label is None:
+            return None
+        if isinstance(self._label, str) and self._label == "random":
+            return self.generator.sample_label(stop - start, seed=self.seed, start=start)
+        assert self._labels is not None
+        ids = np.full(stop - start, self._labels) if self._labels.ndim == 0 else np.array(self._labels[start:stop])
+        return torch.from_numpy(ids).to(self.generator.device)
+
+    def _read_labels(self, label: Label) -> npt.NDArray[Any] | None:
+        from gantk.generators.imagenet import parse_label
+
+        classes = self.generator.spec.label_dim
+        if label is None:
+            return None
+        if classes == 0:
+            shown = label if isinstance(label, (str, int)) else "of each sample"
+            raise UsageError(f"--label {shown} was given, and this {self.generator.spec.family} is not conditional.")
+        if isinstance(label, (str, int)):
+            text = str(label)
+            if text == "random":
+                return None
+            if not text.endswith(".npy"):
+                return np.array(parse_label(text, self.generator.spec), dtype=np.int64)
+        name = label if isinstance(label, str) else "--label"
+        labels = load_npy(label) if isinstance(label, str) else numbers_of(label)
+        if labels.ndim == 0 or len(labels) != self.total:
+            count = len(labels) if labels.ndim else 1
+            raise UsageError(f"{name} holds {count} labels for {self.total} samples: they must be as many.")
+        if labels.dtype.kind in "iu" and labels.size and (labels.min() < 0 or labels.max() >= classes):
+            bad = labels.min() if labels.min() < 0 else labels.max()
+            raise UsageError(f"The class {bad} does not exist: this network has classes 0 to {classes - 1}.")
+        return labels.astype(np.float32 if labels.dtype.kind == "f" else np.int64)
+
+
+def weights_checksum(generator: Generator) -> str:
+    """CRC-32 over the names and values of all weights: a run is only continued with the network it began with."""
+    crc = 0
+    for name, tensor in generator.state_dict().items():
+        crc = zlib.crc32(name.encode(), crc)
+        crc = zlib.crc32(np.ascontiguousarray(tensor.detach().float().cpu().numpy()).tobytes(), crc)
+    return f"{crc:08x}"
+
+
+def show_truncation(truncation: Truncation | None) -> str:
+    """A truncation as ``--truncation`` would write it."""
+    if truncation is None:
+        return "none"
+    return f"{truncation.psi:g}" if truncation.layers is None else f"{truncation.psi:g}:{truncation.layers}"

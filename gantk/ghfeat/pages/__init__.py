@@ -1,0 +1,1 @@
+"""Pages of GH-Feat's tasks."""

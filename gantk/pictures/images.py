@@ -1,0 +1,99 @@
+"""Images at the edge: float [-1, 1] to uint8 and back, and files written by threads while the next batch is computed.
+
+Shape legend: N samples, C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import UsageError
+from gantk.store.files import write_atomic
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMATS = ("png", "jpg", "webp")
+MAX_WORKERS = 8
+
+
+def to_uint8(image_NCHW: Tensor) -> npt.NDArray[np.uint8]:
+    """Images in [-1, 1] as uint8 [N, H, W, C]: (x + 1) * 255 / 2, rounded half up and clipped, as all originals do."""
+    import torch
+
+    scaled = image_NCHW.float().add(1.0).mul(127.5).add(0.5).clamp(0, 255).to(torch.uint8)
+    array: npt.NDArray[np.uint8] = scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return array
+
+
+def as_saved(image_NCHW: Tensor) -> Tensor:
+    """Images in [-1, 1] as they are after a way through uint8: what a predictor sees of an image file."""
+    return image_NCHW.float().add(1.0).mul(127.5).add(0.5).clamp(0, 255).floor().div(127.5).sub(1.0)
+
+
+def encode(image_HWC: npt.NDArray[np.uint8], form: str = "png", quality: int = 95) -> bytes:
+    """One image as the bytes of a file; the same image gives the same bytes.
+
+    Raises:
+        UsageError: an unknown format.
+    """
+    from PIL import Image
+
+    if form not in FORMATS:
+        raise UsageError(f"The image format {form!r} is unknown: use {', '.join(FORMATS)}.")
+    image = image_HWC[..., 0] if image_HWC.shape[-1] == 1 else image_HWC
+    buffer = io.BytesIO()
+    if form == "png":
+        Image.fromarray(image).save(buffer, "PNG")
+    else:
+        Image.fromarray(image).save(buffer, {"jpg": "JPEG", "webp": "WEBP"}[form], quality=quality)
+    return buffer.getvalue()
+
+
+def read_image(path: Path) -> npt.NDArray[np.uint8]:
+    """The pixels [H, W, C] of an image file that gantk wrote, of 1, 3 or 4 channels."""
+    from gantk.pictures.opening import open_picture, open_values
+
+    exact = open_values(path)
+    if exact.mode == "L":
+        return np.asarray(exact, np.uint8)[..., None]
+    return np.asarray(open_picture(path, background=None), np.uint8)
+
+
+class ImageWriter:
+    """Threads that encode and write images; use as a context manager.
+
+    Args:
+        form: png, jpg or webp.
+        quality: of jpg and webp.
+        workers: threads; default: one per core, at most 8.
+    """
+
+    def __init__(self, form: str = "png", quality: int = 95, workers: int | None = None) -> None:
+        self.form, self.quality = form, quality
+        self.workers = workers or min(MAX_WORKERS, os.cpu_count() or 1)
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="gantk-images")
+
+    def write(self, paths: Sequence[Path], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Path]]:
+        """Hand images to the threads; each appears under its path whole or not at all. Wait with `result()`."""
+        pairs = zip(paths, images_NHWC, strict=True)
+        return [self._pool.submit(self._write, path, image) for path, image in pairs]
+
+    def _write(self, path: Path, image_HWC: Any) -> Path:
+        form = path.suffix.lstrip(".").lower()
+        return write_atomic(path, encode(image_HWC, form if form in FORMATS else self.form, self.quality))
+
+    def __enter__(self) -> ImageWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=error is not None)

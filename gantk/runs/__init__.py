@@ -1,0 +1,1 @@
+"""Run directories: what a task leaves, how it is continued and joined."""

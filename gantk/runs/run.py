@@ -1,0 +1,310 @@
+"""Run directories: what a command leaves behind, so that it can be continued, joined, shown and made again.
+
+`<command>.run.json` holds the resolved arguments, the seed, versions, device, timings, the state (running, complete,
+failed, interrupted), the outputs and the results a page is made from. Several commands may share a directory. One
+process at a time runs a command in a directory (one per shard); a second one says so and stops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gantk.errors import GantkError
+from gantk.runs.manifest import (
+    MANIFEST_SUFFIX,
+    VOLATILE,
+    decisive,
+    difference,
+    earlier,
+    file_stem,
+    forget,
+    manifests,
+    new_manifest,
+    readable,
+    refuse_another,
+    shard_suffix,
+)
+from gantk.store import interruption
+from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger, LedgerWarning, Shard, parse_shard, shard_range
+from gantk.store.files import load_json, load_npy, remove_stale, save_image, save_json, save_npy, to_json, write_atomic
+from gantk.store.inside import inside
+from gantk.store.locks import hold
+from gantk.store.own_code import ran
+from gantk.store.progress import progress
+
+__all__ = [
+    "CONCATENATE",
+    "MANIFEST_SUFFIX",
+    "SUM",
+    "VOLATILE",
+    "Grid",
+    "Ledger",
+    "LedgerWarning",
+    "Run",
+    "Shard",
+    "decisive",
+    "difference",
+    "file_stem",
+    "load_json",
+    "load_npy",
+    "manifests",
+    "parse_shard",
+    "progress",
+    "save_image",
+    "save_json",
+    "save_npy",
+    "shard_range",
+    "write_atomic",
+]
+
+
+class Run:
+    """A command at work in a run directory; made by `Run.begin`."""
+
+    def __init__(
+        self, directory: Path, manifest: dict[str, Any], shard: Shard, resumed: bool, afresh: bool = False
+    ) -> None:
+        self.directory = directory
+        self.manifest = manifest
+        self.shard = shard
+        self.resumed = resumed
+        self._afresh = afresh
+        self.own_code: dict[str, str] = {}  # argument -> what this invocation names for it, of a run being merged
+        self._began = time.monotonic()
+        self._seconds_before = float(manifest["timings"].get("total", 0.0))
+
+    @classmethod
+    @contextlib.contextmanager
+    def begin(
+        cls,
+        output_dir: str | Path,
+        command: str,
+        arguments: Mapping[str, Any],
+        seed: int | None = None,
+        device: Any = None,
+        shard: Shard | None = None,
+        overwrite: bool = False,
+        identity: Mapping[str, Any] | None = None,
+    ) -> Iterator[Run]:
+        """Enter a run directory: lock it, compare the identity with an earlier run's, write the manifest.
+
+        On leaving, the manifest's state becomes complete, or failed or interrupted when an exception passes through.
+
+        Args:
+            output_dir: made when absent.
+            command: as typed, such as "train-boundary" or "lse train".
+            arguments: the resolved ones; those in `VOLATILE` may differ when a run is continued.
+            seed, device: recorded.
+            shard: the part this process computes; each has its own manifest beside the whole's.
+            overwrite: forget an earlier run of the command (its manifest and chunks) instead of continuing it; a
+                shard forgets its own part, and the others' where they are of a run with other arguments.
+            identity: all that decides the result, by name; default: the arguments but those in `VOLATILE`.
+
+        Raises:
+            GantkError: another process is running the command there.
+            UsageError: an earlier run there had other arguments; the message names the first that differs.
+        """
+        directory, shard = Path(output_dir), shard or Shard()
+        stem = file_stem(command)
+        path = directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GantkError(f"The output directory {directory} cannot be made: {error.strerror}.") from error
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(hold(directory / f".{stem}.lock", shared=not shard.is_whole, what=str(directory)))
+            if not shard.is_whole:
+                own = directory / f".{stem}{shard_suffix(shard)}.lock"
+                stack.enter_context(hold(own, what=f"{directory} (shard {shard})"))
+            remove_stale(directory)
+            resolved = to_json({**arguments, "shard": str(shard)} if not shard.is_whole else dict(arguments))
+            same = to_json(dict(identity)) if identity is not None else decisive({"arguments": resolved})
+            if overwrite:
+                forget(directory, stem, shard, same)
+            before = earlier(directory, stem, path)
+            if before is not None:
+                refuse_another(before, same, directory)
+            own_before = readable(path)
+            new = new_manifest(command, resolved, seed, device, own_before)
+            codes = ran(resolved)
+            if codes:  # whose source a later merge is asked for again
+                new["code"] = codes
+            if identity is not None:
+                new["identity"] = same
+            run = cls(directory, new, shard, before is not None, overwrite)
+            run.save()
+            yield from run._watch()
+
+    def _watch(self) -> Iterator[Run]:
+        try:
+            yield self
+        except BaseException as caught:
+            error = interruption.asked() or caught
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                error.add_note(f"The same command continues in {self.directory}.")
+                self._end("interrupted", error)
+            else:
+                self._end("failed", error)
+            raise
+        self._end("complete", None)
+
+    def _end(self, state: str, error: BaseException | None) -> None:
+        self.manifest["state"] = state
+        self.clock()
+        self.manifest["error"] = None if error is None else f"{type(error).__name__}: {error}"
+        if error is None:
+            self.save()
+        else:
+            with contextlib.suppress(GantkError):  # a full disk must not hide the first error
+                self.save()
+
+    def clock(self) -> None:
+        """Note the time as it is now: the end, or almost, where a page is about to say how long the run took."""
+        seconds = time.monotonic() - self._began
+        self.manifest["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self.manifest["timings"]["last"] = round(seconds, 3)
+        self.manifest["timings"]["total"] = round(self._seconds_before + seconds, 3)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The resolved arguments; those that name code only if this invocation does too."""
+        return {**self.manifest["arguments"], **self.own_code}
+
+    @property
+    def command(self) -> str:
+        """The command's name as typed."""
+        return str(self.manifest["command"])
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the manifest is."""
+        return self.directory / (file_stem(self.command) + shard_suffix(self.shard) + MANIFEST_SUFFIX)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What was recorded so far."""
+        return dict(self.manifest["results"])
+
+    def save(self) -> None:
+        """Write the manifest as it is now."""
+        save_json(self.manifest_path, self.manifest)
+
+    def path(self, name: str) -> Path:
+        """Return the path of a file of this run.
+
+        Raises:
+            GantkError: the name, or a link on the way, leaves the directory.
+        """
+        return inside(self.directory, name)
+
+    def record(self, key: str, value: Any) -> None:
+        """Keep a result (anything JSON can hold, arrays included) in the manifest for the page.
+
+        Like `output`, it reaches the disk with the next `save`: at the latest when the run ends, however it ends. A
+        killed run loses nothing by that, since it says both again when it is continued.
+        """
+        self.manifest["results"][key] = to_json(value)
+
+    def output(self, name: str | Path, about: str = "") -> Path:
+        """Note that a file or folder of the run directory is a result; return its path."""
+        path = Path(name)
+        relative = path.relative_to(self.directory) if path.is_relative_to(self.directory) else path
+        target = inside(self.directory, relative.as_posix())
+        self.manifest["outputs"][relative.as_posix()] = about
+        return target
+
+    def save_npy(self, name: str, array: Any, about: str = "") -> Path:
+        """Write an array of the run and note it as an output."""
+        save_npy(self.path(name), array)
+        return self.output(name, about)
+
+    @contextlib.contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the seconds of a stage to the manifest's timings."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            timings = self.manifest["timings"]
+            timings[stage] = round(timings.get(stage, 0.0) + time.monotonic() - began, 3)
+
+    def ledger(self, arrays: Mapping[str, str] | tuple[str, ...] | list[str], total: int, chunk: int) -> Ledger:
+        """Return the ledger of arrays computed chunk by chunk over `total` samples.
+
+        `arrays` are names, or name -> ``concatenate`` | ``sum``. Final files that this run assembled count as done.
+        """
+        joins = dict(arrays) if isinstance(arrays, Mapping) else dict.fromkeys(arrays, CONCATENATE)
+        for name in joins:
+            self.path(f"{name}.npy")
+        grid = Grid(total, chunk)
+        for name, join in joins.items():
+            self.manifest["arrays"][name] = {"total": total, "chunk": chunk, "join": join}
+        self.save()
+        finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
+        folder = self.path(f"chunks/{file_stem(self.command)}")
+        ledger = Ledger(folder, grid, joins, self.shard, finished, self.mark)
+        if self._afresh:
+            ledger.forget()
+        return ledger
+
+    @property
+    def mark(self) -> str:
+        """What tells the chunks of this run from another's: its command and the arguments that matter."""
+        return json.dumps([self.command, decisive(self.manifest)], sort_keys=True)
+
+    def keep_facts(self, facts: object) -> None:
+        """Note what concluding a joined run needs to know: a dataclass of plain values and small arrays."""
+        from gantk.runs.structure import Sink, to_plain
+
+        if facts is not None:
+            self.manifest["facts"] = to_plain(facts, Sink(self.directory, f"{file_stem(self.command)}.facts"))
+        self.save()
+
+    @property
+    def parts(self) -> Path:
+        """The folder of parts of the result that are kept until it is whole."""
+        return self.directory / "parts" / file_stem(self.command)
+
+    def drop_parts(self) -> None:
+        """Remove the parts of a result that is whole."""
+        import shutil
+
+        shutil.rmtree(self.parts, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.parts.parent.rmdir()
+
+    def complete(self) -> None:
+        """Write the manifest as it will be at the end, for the page that is about to be written."""
+        self.manifest["state"] = "complete"
+        self.clock()
+        self.save()
+
+    def _is_assembled(self, name: str, join: str, total: int) -> bool:
+        path = self.path(f"{name}.npy")
+        if f"{name}.npy" not in self.manifest["outputs"] or not path.exists():
+            return False
+        return join == SUM or len(load_npy(path, mmap=True)) == total
+
+    def assemble(self, ledger: Ledger, about: Mapping[str, str] | None = None) -> dict[str, Path]:
+        """Join the chunks of every array into `<array>.npy` with flat memory, then remove the chunk files.
+
+        A shard only leaves its chunks for `gantk merge`, and gets an empty dictionary.
+        """
+        if not self.shard.is_whole:
+            return {}
+        paths = {}
+        for name in ledger.joins:
+            paths[name] = self.path(f"{name}.npy")
+            if name not in ledger.finished:
+                ledger.assemble(name, paths[name])
+                self.output(f"{name}.npy", (about or {}).get(name, ""))
+                self.save()  # before the chunks go: a kill loses nothing
+                ledger.finished.add(name)
+            ledger.remove(name)
+        return paths

@@ -1,0 +1,344 @@
+"""The page of `gantk slurm`: how a chain of jobs stands, and what its shards took.
+
+Reads of `results`:
+    jobs    [{name, about, command, run (directory, relative), shards, array (whether each has a log of its own), file,
+              id, queue: {state: tasks} or null}]
+and, beside it, the manifests and chunk files of the runs the jobs write: a shard's own while it works, later what the
+joined run keeps of it. A task that failed before it left a manifest is known by its log. The queue is what the
+scheduler said when it was last asked (`gantk slurm --status`).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gantk.errors import GantkError
+from gantk.reports.numbers import read_number
+from gantk.reports.page import Page
+from gantk.reports.record import RunRecord, mapping, records
+from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Facts, Headline, Link, Links, Prose, Section, Table
+from gantk.runs.run import MANIFEST_SUFFIX, file_stem, load_json
+from gantk.store.chunks import Grid, parse_shard, shard_range
+from gantk.store.inside import inside
+
+BAD = ("FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
+MOST_BARS = 64
+
+
+@dataclass(frozen=True)
+class Part:
+    """One shard of a job, or all of a job that has none.
+
+    Attributes:
+        state: waiting, running, interrupted, failed or complete.
+        done, chunks: of the ledger; 0 of 0 where there is none.
+        seconds: of all attempts together.
+    """
+
+    name: str
+    state: str = "waiting"
+    error: str = ""
+    attempts: int = 0
+    seconds: float = 0.0
+    started: str = ""
+    ended: str = ""
+    node: str = ""
+    done: int = 0
+    chunks: int = 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One job with its parts."""
+
+    name: str
+    about: str
+    number: str
+    queue: Mapping[str, int]
+    parts: tuple[Part, ...]
+
+    @property
+    def state(self) -> str:
+        states = {part.state for part in self.parts}
+        if "failed" in states or any(self.queue.get(state) for state in BAD if state != "CANCELLED"):
+            return "failed"
+        if self.queue.get("CANCELLED") and "complete" not in states:
+            return "cancelled"
+        for state in ("running", "interrupted"):
+            if state in states:
+                return state
+        if states == {"complete"}:
+            return "complete"
+        return "running" if "complete" in states else "waiting"
+
+
+def stages_of(run: RunRecord) -> list[Stage]:
+    """The jobs of a chain as their runs' files say it."""
+    stages: list[Stage] = []
+    before: Mapping[str, Any] = {}
+    for job in records(run.results.get("jobs")):
+        folder = _folder_of(run.directory, str(job.get("run", ".")))
+        if job.get("command") == "merge":
+            parts: tuple[Part, ...] = (_whole(folder, str(before.get("command", "")), joined=True),)
+        else:
+            parts = _parts(folder, str(job.get("command", "")), int(job.get("shards") or 1))
+            before = job
+        queue = {str(state): int(count) for state, count in mapping(job.get("queue")).items()}
+        name, about, number = (str(job.get(key) or "") for key in ("name", "about", "id"))
+        if number:
+            ends = [f"_{index}" if job.get("array") else "" for index in range(len(parts))]
+            logs = [inside(run.directory, f"logs/{name}-{number}{end}.log") for end in ends]
+            parts = tuple(_with_log(part, log) for part, log in zip(parts, logs, strict=True))
+        stages.append(Stage(name, about, number, queue, parts))
+    return stages
+
+
+def _folder_of(chain: Path, name: str) -> Path:
+    """The run directory of a job, in the folder around the chain's own; GantkError where it is elsewhere."""
+    around = chain.resolve().parent
+    beside = posixpath.normpath(posixpath.join(chain.resolve().name, name))
+    return around if beside == "." else inside(around, beside)
+
+
+def _with_log(part: Part, log: Path) -> Part:
+    """A part that has not begun although its log ends with an error has failed."""
+    if part.state != "waiting" or not log.is_file():
+        return part
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    if not lines or not lines[-1].startswith("Error: "):
+        return part
+    return replace(part, state="failed", error=lines[-1].removeprefix("Error: "), attempts=1)
+
+
+def _manifest(path: Path) -> Mapping[str, Any]:
+    try:
+        return mapping(load_json(inside(path.parent, path.name))) if path.is_file() else {}
+    except GantkError:
+        return {"state": "failed", "error": f"{path.name} cannot be read"}
+
+
+def _parts(folder: Path, command: str, count: int) -> tuple[Part, ...]:
+    stem = file_stem(command)
+    if count == 1:
+        alone = _manifest(folder / f"{stem}.0-of-1{MANIFEST_SUFFIX}")
+        return (_part("", alone, folder, stem),) if alone else (_whole(folder, command, joined=False),)
+    whole = _manifest(folder / (stem + MANIFEST_SUFFIX))
+    kept = {str(entry.get("shard")): entry for entry in records(whole.get("shards"))}
+    parts = []
+    for index in range(count):
+        own = _manifest(folder / f"{stem}.{index}-of-{count}{MANIFEST_SUFFIX}")
+        name = f"{index}/{count}"
+        if not own and name in kept:
+            own = {**kept[name], "arrays": whole.get("arrays"), "arguments": {"shard": name}}
+        parts.append(_part(name, own, folder, stem))
+    return tuple(parts)
+
+
+def _whole(folder: Path, command: str, joined: bool) -> Part:
+    """All of a run; `joined` asks for its joining, which a run that was never split does not have."""
+    manifest = _manifest(folder / (file_stem(command) + MANIFEST_SUFFIX))
+    if joined and manifest and not manifest.get("shards"):
+        manifest = {**manifest, "state": manifest.get("state") if manifest.get("state") == "running" else "waiting"}
+    return _part("", manifest, folder, file_stem(command))
+
+
+def _part(name: str, manifest: Mapping[str, Any], folder: Path, stem: str) -> Part:
+    if not manifest:
+        return Part(name)
+    done, chunks = _progress(manifest, folder / "chunks" / stem)
+    return Part(
+        name=name,
+        state=str(manifest.get("state") or "running"),
+        error=re.sub(r"^(Gantk|Usage)Error: ", "", str(manifest.get("error") or "")),
+        attempts=int(read_number(manifest.get("attempts")) or 1),
+        seconds=read_number(mapping(manifest.get("timings")).get("total")) or 0.0,
+        started=str(manifest.get("started") or ""),
+        ended=str(manifest.get("ended") or ""),
+        node=str(mapping(manifest.get("job")).get("node") or ""),
+        done=chunks if manifest.get("state") == "complete" else done,
+        chunks=chunks,
+    )
+
+
+def _progress(manifest: Mapping[str, Any], folder: Path) -> tuple[int, int]:
+    """Chunks that are there and chunks there will be, of the array that comes last in each chunk."""
+    arrays = mapping(manifest.get("arrays"))
+    if not arrays:
+        return 0, 0
+    name, about = list(arrays.items())[-1]
+    try:
+        shard = parse_shard(mapping(manifest.get("arguments")).get("shard"))
+        mine = shard_range(len(Grid(int(about["total"]), int(about["chunk"]))), shard)
+    except (GantkError, KeyError, TypeError, ValueError):
+        return 0, 0
+    return sum((folder / f"{name}.{index:06d}.npy").exists() for index in mine), len(mine)
+
+
+def build(run: RunRecord) -> Page:
+    stages = stages_of(run)
+    chain = str(run.arguments.get("pipeline") or "chain")
+    sections: list[Section] = [_verdict(stages)]
+    figures = _figures(stages)
+    if figures:
+        sections.append(Headline(figures))
+    sections.append(_jobs(stages))
+    for stage in stages:
+        sections += _shards(stage)
+    names = [str(job.get("file")) for job in records(run.results.get("jobs"))]
+    files = [name for name in [*names, "submit.sh", "settings.toml"] if run.path(name) is not None]
+    if files:
+        sections.append(Links([Link(name, name) for name in files], "Files", "What is handed to the scheduler."))
+    sections.append(Facts([("pipeline", chain), ("settings", run.arguments.get("config"))], "Settings"))
+    subtitle = " → ".join(stage.name for stage in stages)
+    return Page(f"Chain: {chain}", subtitle, sections, run.command_line, run.manifest, run.command)
+
+
+def _verdict(stages: Sequence[Stage]) -> Prose:
+    for stage in stages:
+        if stage.state not in ("failed", "cancelled"):
+            continue
+        if stage.state == "cancelled":
+            return Prose(
+                f"**{stage.name}** was cancelled: submit the chain again, what is done is kept.", tone="warning"
+            )
+        broken = next((part for part in stage.parts if part.state == "failed"), None)
+        who = f"Shard {broken.name} of **{stage.name}**" if broken and broken.name else f"**{stage.name}**"
+        why = broken.error if broken and broken.error else _queue_text(stage.queue).capitalize()
+        end = "" if why.endswith(".") else "."
+        after = " The jobs after it do not start." if stage is not stages[-1] else ""
+        advice = " Its log says more; mend the cause and submit the chain again: what is done is kept."
+        return Prose(f"{who} failed: {why}{end}{after}{advice}", tone="warning")
+    if stages and all(stage.state == "complete" for stage in stages):
+        return Prose("The chain is **complete**.", tone="finding")
+    for stage in stages:
+        if stage.state == "complete":
+            continue
+        if stage.state == "waiting" and all(part.state == "waiting" for part in stage.parts):
+            submitted = "waits for its turn" if stage.number else "was not submitted"
+            return Prose(f"**{stage.name}** {submitted}.", tone="plain")
+        ready = sum(part.state == "complete" for part in stage.parts)
+        chunks, done = sum(part.chunks for part in stage.parts), sum(part.done for part in stage.parts)
+        share = f", {100 * done // chunks} % of the chunks seen so far" if chunks else ""
+        stopped = sum(part.state == "interrupted" for part in stage.parts)
+        again = f"; {stopped} stopped and will continue where they did" if stopped else ""
+        return Prose(f"**{stage.name}** is at work: {ready} of {len(stage.parts)} parts are complete{share}{again}.")
+    return Prose("There are no jobs.")
+
+
+def _figures(stages: Sequence[Stage]) -> list[tuple[object, str, str]]:
+    parts = [part for stage in stages for part in stage.parts]
+    busy = sum(part.seconds for stage in stages if not _is_merge(stage) for part in stage.parts)
+    if not busy:
+        return []
+    begins = [moment for part in parts if (moment := _moment(part.started))]
+    ends = [moment for part in parts if (moment := _moment(part.ended))]
+    figures: list[tuple[object, str, str]] = [(_duration(busy), "work", "all shards and attempts together")]
+    if begins and ends:
+        passed = (max(ends) - min(begins)).total_seconds()
+        figures.append((_duration(max(passed, 0.0)), "from first start to last end", "waiting in the queue included"))
+    again = sum(max(part.attempts - 1, 0) for stage in stages if not _is_merge(stage) for part in stage.parts)
+    figures.append((again, "restarts" if again != 1 else "restart", "after a stop, a kill or an error"))
+    return figures
+
+
+def _is_merge(stage: Stage) -> bool:
+    return stage.name.startswith("merge")
+
+
+def _jobs(stages: Sequence[Stage]) -> Table:
+    rows: list[list[CellValue]] = []
+    for stage in stages:
+        ready = sum(part.state == "complete" for part in stage.parts)
+        seconds = sum(part.seconds for part in stage.parts)
+        longest = max((part.seconds for part in stage.parts), default=0.0)
+        rows.append(
+            [
+                Cell(stage.name, note=stage.about),
+                stage.state,
+                Cell(ready, f"{ready} of {len(stage.parts)}", bar=ready / max(len(stage.parts), 1)),
+                Cell(seconds, _duration(seconds) if seconds else "–"),
+                Cell(longest, _duration(longest) if longest else "–"),
+                stage.number or "–",
+                _queue_text(stage.queue) or "–",
+            ]
+        )
+    columns = [
+        Column("job"),
+        Column("state", "By the files it left"),
+        Column("complete", "Parts that are complete"),
+        Column("work", "Time of all its parts together"),
+        Column("longest", "Time of its slowest part"),
+        Column("number", "In the queue"),
+        Column("scheduler", "What it said when it was last asked (--status)"),
+    ]
+    return Table(columns, rows, "Jobs", "A job starts when the one before has ended well.", sortable=False)
+
+
+def _shards(stage: Stage) -> list[Section]:
+    if len(stage.parts) < 2 or not any(part.attempts for part in stage.parts):
+        return []
+    rows: list[list[CellValue]] = []
+    for place, part in enumerate(stage.parts):
+        share = part.done / part.chunks if part.chunks else None
+        rows.append(
+            [
+                Cell(place, part.name),
+                Cell(part.state, note=part.error),
+                Cell(part.done, f"{part.done} of {part.chunks}" if part.chunks else "–", bar=share),
+                part.attempts,
+                Cell(part.seconds, _duration(part.seconds) if part.seconds else "–"),
+                part.started.replace("T", " ").replace("+00:00", ""),
+                part.node or "–",
+            ]
+        )
+    columns = [
+        Column("shard"),
+        Column("state"),
+        Column("chunks"),
+        Column("attempts", "1 and how often it was continued", digits=0),
+        Column("time", "Of all attempts together"),
+        Column("started (UTC)"),
+        Column("node"),
+    ]
+    timed = [part for part in stage.parts if part.seconds]
+    sections: list[Section] = [Table(columns, rows, f"Shards of {stage.name}", f"{stage.about} Part by part.")]
+    if 1 < len(timed) <= MOST_BARS:
+        mean = sum(part.seconds for part in timed) / len(timed)
+        longest = max(part.seconds for part in timed)
+        caption = f"The slowest part took {longest / mean:.2f} times the mean: what the chain waits for."
+        seconds = [part.seconds for part in timed]
+        names = [part.name for part in timed]
+        sections.append(
+            BarPlot(
+                names,
+                seconds,
+                title=f"Time of each shard of {stage.name}",
+                caption=caption,
+                quantity="seconds",
+                digits=1,
+            )
+        )
+    return sections
+
+
+def _queue_text(queue: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {state.lower().replace('_', ' ')}" for state, count in sorted(queue.items()))
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

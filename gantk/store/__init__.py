@@ -1,0 +1,1 @@
+"""Whole files, locks, seals, chunks, seeds, progress: knows nothing of GANs."""

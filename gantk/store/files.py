@@ -1,0 +1,204 @@
+"""Files that are either whole or absent: written to a temporary name in the same directory, flushed, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import itertools
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from gantk.errors import GantkError
+from gantk.store.inside import regular_file
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TEMPORARY_SUFFIX = ".gantk-tmp"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_counter = itertools.count()
+
+
+def temporary_name(path: Path) -> Path:
+    """Return a hidden name beside `path` that says which process of which machine is writing it."""
+    host = socket.gethostname().replace("-", "_")
+    return path.with_name(f".{path.name}.{host}-{os.getpid()}-{next(_counter)}{TEMPORARY_SUFFIX}")
+
+
+@contextlib.contextmanager
+def open_atomic(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open `path` for binary writing; it appears, complete and on the disk, when the block ends without an error.
+
+    Missing parent directories are made. On any error, an interrupt included, the temporary file is removed and what
+    was at `path` stays as it was.
+
+    Raises:
+        GantkError: the disk is full, or the path cannot be written; the message names it.
+    """
+    target = Path(path)
+    temporary = temporary_name(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+        _sync_directory(target.parent)
+    except OSError as error:
+        _remove(temporary)
+        if error.filename not in (None, os.fspath(temporary), os.fspath(target), os.fspath(target.parent)):
+            raise  # something else that the block read or wrote
+        raise _write_error(target, error) from error
+    except RuntimeError as error:
+        _remove(temporary)
+        if "PytorchStreamWriter" in str(error) or "inline_container" in str(error):  # torch.save, its file being full
+            raise _write_error(target, OSError(errno.ENOSPC, str(error))) from error
+        raise
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def _write_error(target: Path, error: OSError) -> GantkError:
+    # numpy reports a short write without an error number: "4096 requested and 1024 written"
+    if error.errno in _NO_SPACE or (error.errno is None and "requested and" in str(error)):
+        return GantkError(
+            f"The disk is full (or a quota is reached) while writing {target}; nothing half-written was left: "
+            "make room, or choose another output directory, and run the same command again."
+        )
+    return GantkError(f"{target} cannot be written: {error.strerror or error}.")
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the rename itself durable; some file systems cannot, which is no reason to fail."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_atomic(path: str | os.PathLike[str], data: bytes | str | Callable[[IO[bytes]], Any]) -> Path:
+    """Write bytes, text (UTF-8), or whatever a callback writes to the file it is given; return the path."""
+    with open_atomic(path) as file:
+        if callable(data):
+            data(file)
+        else:
+            file.write(data.encode() if isinstance(data, str) else data)
+    return Path(path)
+
+
+def save_npy(path: str | os.PathLike[str], array: np.ndarray[Any, Any]) -> Path:
+    """Write an array as .npy without pickle (structured arrays pass, object arrays raise ValueError)."""
+    import numpy as np
+
+    return write_atomic(path, lambda file: np.save(file, array, allow_pickle=False))
+
+
+def load_npy(path: str | os.PathLike[str], mmap: bool = False) -> np.ndarray[Any, Any]:
+    """Read a .npy file; nothing in it is executed.
+
+    Raises:
+        GantkError: the file is missing, truncated, no .npy, or holds a pickle.
+    """
+    import numpy as np
+
+    try:
+        array: np.ndarray[Any, Any] = np.load(regular_file(path), allow_pickle=False, mmap_mode="r" if mmap else None)
+    except FileNotFoundError:
+        raise GantkError(f"The file {os.fspath(path)} does not exist.") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise GantkError(f"{os.fspath(path)} is no readable .npy array ({error}).") from error
+    if not isinstance(array, np.ndarray):
+        raise GantkError(f"{os.fspath(path)} holds several arrays (.npz) where one .npy array was expected.")
+    return array
+
+
+def save_json(path: str | os.PathLike[str], value: Any) -> Path:
+    """Write JSON; numpy scalars and arrays, paths, tuples and dataclasses are taken, NaN becomes null."""
+    return write_atomic(path, json.dumps(to_json(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def load_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON file; a missing or malformed one raises a GantkError that names it."""
+    try:
+        return json.loads(regular_file(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise GantkError(f"The file {os.fspath(path)} does not exist.") from None
+    except (OSError, ValueError) as error:
+        raise GantkError(f"{os.fspath(path)} is no readable JSON file ({error}).") from error
+
+
+def to_json(value: Any) -> Any:
+    """Return `value` as what JSON can hold: the same for what a manifest was written from and read back to."""
+    import dataclasses
+    import math
+
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return to_json(dataclasses.asdict(value))
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset, range)):
+        items = sorted(value) if isinstance(value, (set, frozenset)) else value
+        return [to_json(item) for item in items]
+    if hasattr(value, "tolist"):  # numpy and torch, without importing either
+        return to_json(value.tolist())
+    return str(value)
+
+
+def save_image(path: str | os.PathLike[str], image_HWC: np.ndarray[Any, Any], quality: int = 95) -> Path:
+    """Write a uint8 image [H, W, 3] or [H, W] in the format of the path's suffix (PNG, WebP, JPEG)."""
+    from PIL import Image
+
+    formats = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
+    kind = formats.get(Path(path).suffix.lower())
+    if kind is None:
+        raise GantkError(f"{os.fspath(path)} has no known image suffix: use {', '.join(formats)}.")
+    buffer = io.BytesIO()
+    Image.fromarray(image_HWC).save(buffer, kind, **({} if kind == "PNG" else {"quality": quality}))
+    return write_atomic(path, buffer.getvalue())
+
+
+def remove_stale(directory: Path) -> None:
+    """Remove what killed processes of this machine left under temporary names in a directory and below it.
+
+    Files still being written stay.
+    """
+    host = socket.gethostname().replace("-", "_")
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            if not name.endswith(TEMPORARY_SUFFIX):
+                continue
+            parts = name.removesuffix(TEMPORARY_SUFFIX).rpartition(".")[2].split("-")
+            if len(parts) == 3 and parts[0] == host and parts[1].isdigit() and not _alive(int(parts[1])):
+                _remove(Path(folder, name))
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,107 @@
+"""Figures and sentences of the tour's HiGAN chapters: pure functions of what its commands left.
+
+Legend: N samples, B boundaries, F factors, L rows of wp, D the width of w.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.codes.directions import Direction
+from gantk.world.renderer import FACTOR_NAMES, FACTORS
+
+Array = npt.NDArray[Any]
+
+GROUPS = ("layout", "objects", "attributes")
+
+
+@dataclass(frozen=True)
+class Test:
+    """A boundary on samples it never saw."""
+
+    accuracy: float
+    auc: float
+
+
+def test(direction: Direction, w_ND: Array, score_N: Array, threshold: float | None) -> Test:
+    """Accuracy of the side of the boundary against score > threshold (the median where none is known), and AUC."""
+    score_N = np.asarray(score_N, dtype=np.float64)
+    middle = float(np.median(score_N)) if threshold is None else threshold
+    signed_N = w_ND @ direction.vectors[0] + float(np.mean(direction.intercept or 0.0))
+    high_N = score_N > middle
+    if high_N.all() or not high_N.any():
+        return Test(float("nan"), float("nan"))
+    ranks_N = np.argsort(np.argsort(signed_N)) + 1.0
+    above, below = int(high_N.sum()), int((~high_N).sum())
+    auc = (ranks_N[high_N].sum() - above * (above + 1) / 2) / (above * below)
+    return Test(float(((signed_N > 0) == high_N).mean()), float(auc))
+
+
+def group_of(factor: str) -> str:
+    """layout, objects or attributes."""
+    return FACTORS[FACTOR_NAMES.index(factor)].group
+
+
+def typical_distance(found: dict[str, Direction], w_ND: Array) -> float:
+    """Two standard deviations of the samples along a boundary, the median over boundaries: they share one distance."""
+    sample = np.asarray(w_ND[:2000])
+    return 2.0 * float(np.median([(sample @ direction.vectors[0]).std() for direction in found.values()]))
+
+
+def purity(change_BF: Array, own: Sequence[int]) -> Array:
+    """The share [B] of a boundary's own factor in all change along it, in standard deviations."""
+    total = np.abs(change_BF).sum(axis=1)
+    mine = np.abs(change_BF[np.arange(len(own)), list(own)])
+    return np.divide(mine, total, out=np.zeros(len(own)), where=total > 0)
+
+
+def leaks(names: Sequence[str], attributes: Sequence[str], change_BF: Array, own: Sequence[int]) -> str:
+    """A sentence about the strongest side effect."""
+    others = np.abs(change_BF).copy()
+    others[np.arange(len(own)), list(own)] = 0
+    b, f = (int(index) for index in np.unravel_index(int(others.argmax()), others.shape))
+    return (
+        f"The strongest side effect: along `{names[b]}`, `{attributes[f]}` changes by {change_BF[b, f]:+.2f} standard "
+        f"deviations, `{names[b]}` itself by {change_BF[b, own[b]]:+.2f}."
+    )
+
+
+def centre(gain_L: Array) -> float:
+    """The mean row, weighted by the change there; nan where nothing changes."""
+    total = float(gain_L.sum())
+    return float((np.arange(len(gain_L)) * gain_L).sum() / total) if total > 0 else float("nan")
+
+
+def where(names: Sequence[str], by_row: Array, results: dict[str, Any]) -> list[str]:
+    """A sentence about the rows that carry each group of factors."""
+    parts = []
+    for group in GROUPS:
+        rows = [
+            by_row[b] / by_row[b].sum() for b in range(len(names)) if group_of(names[b]) == group and by_row[b].any()
+        ]
+        if rows:
+            share = np.mean(rows, axis=0)
+            best = int(share.argmax())
+            parts.append(f"{group} around row {centre(share):.1f} (most in `{results['layer_names'][best]}`)")
+    return [f"Where it is stored: {'; '.join(parts)}."] if parts else []
+
+
+def where_row(name: str, gain_L: Array, layer_names: Sequence[str], exact: bool) -> list[Any]:
+    """One line of the table of rows."""
+    best = int(gain_L.argmax())
+    row: list[Any] = [name, group_of(name), f"{best}: {layer_names[best]}", centre(gain_L)]
+    if exact:
+        from gantk.world.oracle import row_of_factor
+
+        row.append(row_of_factor(name))
+    return row
+
+
+def strongest(entry: dict[str, Any]) -> int:
+    """The row of wp in which a rescored boundary does most."""
+    return int(max(entry["layers"], key=lambda layer: layer["gain"])["index"])

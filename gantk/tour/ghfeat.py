@@ -1,0 +1,101 @@
+"""GH-Feat's part of the tour: real images as codes, edited, and what each level of the codes knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gantk.ghfeat.files import shipped_encoders
+from gantk.tour.tour import Chapter, Step, Tour
+from gantk.world.renderer import FACTORS
+
+CODES, EDIT, REGION, LEVELS = "encoded", "encoded-edit", "encoded-region", "encoded-levels"
+IMAGES = tuple(f"render:77/{index}" for index in range(6))  # scenes that no training has seen
+FACTOR = "season"
+BOX, ROWS = "0.28,0.4,0.72,0.86", "4-5"
+
+
+def has_encoder(tour: Tour) -> bool:
+    """Whether an encoder ships for the tour's generator: demo-oracle has none, since its codes are known."""
+    from gantk.checkpoints.names import ALIASES
+
+    return ALIASES.get(tour.model, tour.model) in shipped_encoders()
+
+
+def encoded(tour: Tour) -> Chapter:
+    """Images the generator never made, as codes, and made again; one direction of the tour moves them."""
+    title = "Real images as codes"
+    if not has_encoder(tour):
+        return _none(tour, title)
+    tour.call(["ghfeat", "extract", tour.model, *IMAGES, "-o", str(tour.folder(CODES))])
+    results = tour.results(CODES, "ghfeat-extract")
+    means, pairs = results["means"], results["pairs"]
+    words = ["ghfeat", "edit", tour.model, *IMAGES[:4], "--direction", FACTOR, "--step", "7"]
+    tour.call([*words, "-o", str(tour.folder(EDIT))])
+    words = ["ghfeat", "edit", tour.model, *IMAGES[:3], "--reference", IMAGES[5], "--box", BOX, "--layers", ROWS]
+    tour.call([*words, "-o", str(tour.folder(REGION))])
+    changes = tour.results(REGION, "ghfeat-edit")["changes"]
+    return {
+        "title": title,
+        "text": (
+            f"{len(IMAGES)} renders, which the generator did not make, were encoded into its styles and made again "
+            f"with a mean squared error of {means['mse']:.4f}. The boundary of {FACTOR} then moves them, pushed "
+            "forward from w to styles, and a region of one is put into the others: inside it pixels change by "
+            f"{changes['inside']:.3f} on average, and beyond its reach by {changes['beyond_reach']:g}."
+        ),
+        "images": [tour.relative(CODES, path) for pair in pairs for path in pair[1:]],
+        "alt": "Original, then reconstruction:",
+        "caption": "Each original is followed by what the generator makes of its code.",
+        "page": tour.relative(CODES, "ghfeat-extract.html"),
+        "link": "Images, their reconstructions and figures; the edits have pages of their own",
+    }
+
+
+def levels(tour: Tour) -> Chapter:
+    """Which level of the codes knows which factor."""
+    title = "What each level knows"
+    if not has_encoder(tour):
+        return _none(tour, title)
+    count = 600 if tour.full else 140
+    words = [
+        "ghfeat",
+        "evaluate",
+        tour.model,
+        "--num",
+        str(count),
+        *([] if tour.full else ["--no-baselines", "--no-level-classes"]),
+    ]
+    tour.call([*words, *tour.judged(), "-o", str(tour.folder(LEVELS))])
+    probes = tour.results(LEVELS, "ghfeat-evaluate")["probes"]
+    table, features = probes["regression"], probes["features"]
+    values = np.maximum(np.array(table["values"]), 0)
+    rows: list[list[Any]] = []
+    for index, factor in enumerate(FACTORS):
+        best = int(values[: len(features) - 1, index].argmax())
+        everything = next(i for i, entry in enumerate(features) if entry["kind"] == "all")
+        rows.append([factor.name, factor.group, features[best]["name"], values[best, index], values[everything, index]])
+    return {
+        "title": title,
+        "text": (
+            f"A linear model reads the factors of {count} renders from the codes, level by level; the factors are "
+            "known exactly, and the images it is judged on are others than those it learnt from."
+        ),
+        "table": {
+            "columns": ["factor", "group", "best level", "R2 there", "R2 of all levels"],
+            "rows": rows,
+            "caption": "R2 by five-fold cross-validation, against the true factors.",
+        },
+        "page": tour.relative(LEVELS, "ghfeat-evaluate.html"),
+        "link": "The whole table, level by factor",
+    }
+
+
+def _none(tour: Tour, title: str) -> Chapter:
+    text = f"No encoder ships for {tour.model}; `gantk ghfeat train` makes one."
+    if tour.model == "demo-oracle":
+        text = "The codes of demo-oracle are known exactly, so that it needs no encoder."
+    return {"title": title, "text": text}
+
+
+STEPS = (Step("encoding real images", encoded), Step("what each level knows", levels))

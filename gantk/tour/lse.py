@@ -1,0 +1,93 @@
+"""LSE's part of the tour: a head from 8 labelled images, images with a wanted label map, one edit by a stroke."""
+
+from __future__ import annotations
+
+from gantk.tour.tour import Chapter, Step, Tour
+
+FEWSHOT, SAMPLED, EDITED = "fewshot", "sampled", "edited"
+SHOTS = 8
+STROKE = ("mountain", (4, 24, 30, 36))  # class and box, in pixels of 64
+
+
+def head_of(tour: Tour) -> str:
+    """The few-shot head of the tour."""
+    return str(tour.folder(FEWSHOT) / "heads" / f"n{SHOTS}-r0.safetensors")
+
+
+def fewshot(tour: Tour) -> Chapter:
+    """Fit a head and score it against what labels the images."""
+    num = 1000 if tour.full else 48
+    words = ["lse", "fewshot", tour.model, "--shots", str(SHOTS), "--num-eval", str(num), "--seed", str(tour.seed)]
+    tour.call([*words, "-o", str(tour.folder(FEWSHOT))])
+    results = tour.results(FEWSHOT, "lse-fewshot")
+    row = results["shots"][0]
+    judge = "the true classes" if results["judge"] == "truth" else f"the segmenter `{results['judge']}`"
+    miou, seconds = row["paper_miou"], row["seconds"]
+    tour.found.setdefault("findings", []).append(
+        f"{SHOTS} labelled images teach a linear head the classes of every pixel with a mIoU of **{miou:.3f}**."
+    )
+    return {
+        "title": "Where each class is, from eight labelled images",
+        "text": f"The generator's own maps know where things are: a linear head that reads them was fitted to {SHOTS} "
+        f"labelled images in {seconds:.1f} s and scored on {num} fresh ones against {judge}.",
+        "headline": [
+            {"value": miou, "name": "mIoU", "note": f"from {SHOTS} labelled images"},
+            {"value": row["dataset_miou"], "name": "mIoU, all pixels", "note": "of the summed confusion matrix"},
+        ],
+        "images": [tour.relative(FEWSHOT, name) for name in results.get("sheet", [])[:4]],
+        "alt": "Image, labels, and what the head sees",
+        "caption": "From left to right: a fresh image, its labels, and what the head sees.",
+        "page": tour.relative(FEWSHOT, "lse-fewshot.html"),
+        "link": "The head, class by class",
+    }
+
+
+def sampling(tour: Tour) -> Chapter:
+    """Images that have wanted label maps, found with the few-shot head."""
+    size = ("8", "4", "1024", "50") if tour.full else ("2", "2", "96", "20")
+    targets, samples, bank, steps = size
+    words = ["lse", "sample", tour.model, head_of(tour), "--num-targets", targets, "--samples", samples]
+    words += ["--bank", bank, "--steps", steps, "--seed", str(tour.seed), "-o", str(tour.folder(SAMPLED))]
+    tour.call(words)
+    results = tour.results(SAMPLED, "lse-sample")
+    target = results["targets"][0]
+    return {
+        "title": "Images with a wanted label map",
+        "text": "The head turns the question round: codes are moved until their images have the label map that was "
+        f"asked for. Looked at again, {results['accuracy']:.0%} of the pixels are as wanted.",
+        "images": [tour.relative(SAMPLED, name) for name in (target["target"], *target["samples"])],
+        "alt": "A wanted label map, or a sample beside its labels",
+        "caption": "First the wanted labels, then samples beside the labels they have.",
+        "page": tour.relative(SAMPLED, "lse-sample.html"),
+        "link": "All targets and samples",
+    }
+
+
+def editing(tour: Tour) -> Chapter:
+    """One image edited by one stroke."""
+    name, box = STROKE
+    shape = ",".join(str(edge * tour.generator.spec.resolution // 64) for edge in box)
+    words = ["lse", "edit", tour.model, head_of(tour), "--shape", f"{name}:{shape}", "--index", "5"]
+    words += ["--seed", str(tour.seed), "--steps", "60" if tour.full else "30"]
+    tour.call([*words, "-o", str(tour.folder(EDITED))])
+    results = tour.results(EDITED, "lse-edit")
+    before, after = results["followed"]
+    shown = [results["pictures"][name] for name in ("before", "stroke", "after", "change")]
+    return {
+        "title": "An edit by a stroke",
+        "text": f"A mountain was painted onto an image and its code changed accordingly: of the stroke's pixels "
+        f"{before:.0%} were mountain before and {after:.0%} are now, as the head sees them; the rest of the image is "
+        "held where it was.",
+        "images": [tour.relative(EDITED, name) for name in shown],
+        "alt": "The image before, the stroke, the image after, and the change",
+        "caption": "Before, the stroke, after, and where the image changed.",
+        "page": tour.relative(EDITED, "lse-edit.html"),
+        "link": "The edit with its slider",
+    }
+
+
+STEPS = (
+    Step("few-shot head", fewshot),
+    Step("sampling by labels", sampling),
+    Step("editing by a stroke", editing),
+)

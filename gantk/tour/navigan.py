@@ -1,0 +1,101 @@
+"""NaviGAN's part of the tour: what one convolution of the generator changes most, and what that shows.
+
+Legend: N samples, F factors, D directions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gantk.tour.tour import Chapter, Step, Tour
+
+FOLDER = "navigan"
+
+
+def weights(tour: Tour) -> Chapter:
+    """Leading eigenvectors of one convolution, and which factors each moves."""
+    title, conv = "What a weight can be made to do", convolution(tour.generator)
+    if conv is None:
+        text = f"NaviGAN edits the weights of a convolution, and `{tour.model}` has none: nothing to find here."
+        return {"title": title, "text": text}
+    count, samples, shown = (16, 64, 8) if tour.full else (4, 8, 2)
+    words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", str(count), "--num", str(samples)]
+    words += ["--batch-size", "8", "--show", str(shown), "--seed", str(tour.seed), "--metric", "demo"]
+    tour.call([*words, "-o", str(tour.folder(FOLDER))])
+    results = tour.results(FOLDER, "navigan-hessian")
+    rows = effects(tour, conv, 8)
+    table = []
+    for index, (value, row) in enumerate(zip(results["eigenvalues"], rows, strict=False)):
+        table.append([index, value, row["scale"], row["first"], row["change"], row["second"], row["other"]])
+    captured = 100 * results["captured"]
+    return {
+        "title": title,
+        "text": (
+            "Not the code but the network itself is edited here: "
+            f"{count} directions in the weights of `{conv}` along which pictures change fastest, "
+            "leading eigenvectors of a perceptual distance's Hessian. "
+            f"They hold {captured:.0f} % of its trace, found with {results['products']} products."
+        ),
+        "table": {
+            "columns": ["direction", "eigenvalue", "strength", "moves most", "by", "then", "by "],
+            "rows": table,
+            "caption": "Change of a factor as the predictor reads it, in standard deviations, from no edit to that "
+            "strength, mean over samples.",
+        },
+        "page": tour.relative(FOLDER, "navigan-hessian.html"),
+        "image": tour.relative(FOLDER, results["directions"][0]["map"]),
+        "link": "Sliders, and where each direction acts",
+    }
+
+
+def convolution(generator: Any) -> str | None:
+    """The last convolution at half the image's resolution: what is drawn there is neither layout nor texture."""
+    half = generator.spec.resolution // 2
+    names = [layer.name for layer in generator.layers if layer.weight and layer.resolution == half and not layer.is_rgb]
+    return names[-1] if names else None
+
+
+def effects(tour: Tour, conv: str, num: int) -> list[dict[str, Any]]:
+    """For each direction, the two factors it moves most."""
+    import torch
+
+    from gantk.navigan.files import load
+    from gantk.navigan.target import GeneratorTarget
+    from gantk.predictors.load import load_predictor
+
+    predictor = load_predictor("demo")
+    directions = load(tour.folder(FOLDER) / "eigenvectors.safetensors")
+    generator = tour.generator
+    target = GeneratorTarget(generator, conv)
+    with torch.inference_mode():
+        label = generator.sample_label(num, seed=tour.seed)
+        w_ND = generator.map(generator.sample_z(num, seed=tour.seed), label)
+        prefix = target.prefix(generator.expand(w_ND))
+        before_NF = predictor.attributes(target.images(prefix))
+        deviation_F = spread(predictor)
+        found = []
+        for row in range(len(directions)):
+            after_NF = predictor.attributes(target.moved(prefix, directions.delta(row), directions.scale(row)))
+            change_F = ((after_NF - before_NF).mean(0).double().numpy()) / deviation_F
+            order = np.argsort(-np.abs(change_F))
+            names = predictor.attribute_names
+            found.append(
+                {
+                    "scale": directions.scale(row),
+                    "first": names[order[0]],
+                    "change": float(change_F[order[0]]),
+                    "second": names[order[1]],
+                    "other": float(change_F[order[1]]),
+                }
+            )
+    return found
+
+
+def spread(predictor: Any) -> Any:
+    """Standard deviation of each factor in the world, where all are uniform."""
+    return predictor.span_A.double().numpy() / np.sqrt(12)
+
+
+STEPS = (Step("directions in weight space", weights),)
