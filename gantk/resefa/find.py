@@ -43,7 +43,7 @@ from gantk.resefa.results import (
     ScoreAt,
 )
 from gantk.resefa.rivals import Rivals
-from gantk.resefa.solve import SIGN_RULE, TAU, Solution, alike, oriented, rates, solve
+from gantk.resefa.solve import SIGN_RULE, TAU, Solution, nearest, oriented, rates, solve
 from gantk.resefa.summary import overlays
 from gantk.resefa.variables import Variable, choose
 from gantk.runs.stores import Pictures, Store
@@ -136,7 +136,7 @@ class Finder:
             quotients=solution.quotients,
             scales=np.array(scales),
             condition=solution.condition if math.isfinite(solution.condition) else None,
-            alike=float(alike(solution.vectors[: self.shown])),
+            alike=nearest(solution.vectors[: self.shown]),
             share=measured.share,
             scores=measured.scores,
             reached=measured.reached,

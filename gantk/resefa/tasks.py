@@ -33,7 +33,7 @@ class JacobianInputs(CodesInputs):
     )
     segmenter: str | None = option(
         None, "What sees classes: truth (demo-oracle), demo, a segmentation head, module:callable.", metavar="NAME",
-        identity=False, default_text="the bundled one for bundled models",
+        identity=False, code=True, default_text="the bundled one for bundled models",
     )  # fmt: skip
 
     def load(self, options: Any) -> dict[str, object]:
@@ -51,7 +51,7 @@ class JacobianInputs(CodesInputs):
         labels = None
         if self.label_map is not None:
             labels = Labels(maps=read_label_map(Path(self.label_map), resolution))
-        elif (seer := segmenter_for(generator, self.segmenter, code=True)) is not None:
+        elif (seer := segmenter_for(generator, self.segmenter)) is not None:
             labels = Labels(tuple(seer.class_names), seer)
         names = self.region
         if not (self.region or self.box or self.mask) and generator.bundled:
@@ -65,9 +65,15 @@ class DirectionsInputs(Inputs):
     """A run of `gantk resefa jacobian`, and the generator that it names."""
 
     run: str = argument("RUN", "The run directory of `gantk resefa jacobian`.", identity=False)
-    model: str | None = option(None, "Generator, where the run's is elsewhere now.", metavar="MODEL", identity=False)
+    model: str | None = option(
+        None, "Generator, where the run's is elsewhere now.", metavar="MODEL", identity=False, code=True
+    )
     segmenter: str | None = option(
-        None, "What sees classes, where the run's own is not there or is code.", metavar="NAME", identity=False
+        None,
+        "What sees classes, where the run's own is not there or is code.",
+        metavar="NAME",
+        identity=False,
+        code=True,
     )
     device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
 
@@ -82,6 +88,7 @@ class DirectionsInputs(Inputs):
         from gantk.reports.record import RunRecord
         from gantk.resefa.results import JacobianResult
         from gantk.runs.runner import read_run
+        from gantk.store.own_code import ask_again
 
         folder = Path(self.run)
         if not (folder / "resefa-jacobian.run.json").is_file():
@@ -99,9 +106,8 @@ class DirectionsInputs(Inputs):
         generator = load_generator(model, device=resolve_device(self.device), precision=precision)
         segmenter = None
         if options.held_out and not options.compat and jacobian.facts.segmenter and not jacobian.facts.own_maps:
-            # a name that stands in a run never names code: that comes from this command line alone
-            name = self.segmenter or jacobian.facts.segmenter
-            segmenter = segmenter_for(generator, name, code=self.segmenter is not None)
+            ask_again(record.manifest, {"segmenter": self.segmenter}, str(folder), {"segmenter"})
+            segmenter = segmenter_for(generator, self.segmenter or jacobian.facts.segmenter)
         return {"generator": generator, "jacobian": jacobian, "segmenter": segmenter}
 
 

@@ -144,13 +144,18 @@ def _region(entry: Mapping[str, Any], directory: Path) -> RegionDirections:
         quotients=np.asarray(entry["quotients"], np.float64),
         scales=np.asarray(entry["scales"], np.float64),
         condition=entry["condition"],
-        alike=float(entry["alike"]),
+        alike=_nearest(np.asarray(entry["alike"], np.float64)),
         share=entry.get("share"),
         scores=tuple(ScoreAt(**score) for score in entry.get("scores", [])),
         reached=tuple(tuple(Reached(**at) for at in walk["levels"]) for walk in entry.get("walks", [])),
         overlays=_images([f"{folder}/region_{sample}.png" for sample in range(samples)], directory),
         drawn=drawn,
     )
+
+
+def _nearest(cosines_KK: np.ndarray) -> float:
+    """The largest cosine between two directions, of the table of all of them."""
+    return float(np.where(np.eye(len(cosines_KK), dtype=bool), 0.0, cosines_KK).max())
 
 
 def _drawn(shown: Mapping[str, Any], directory: Path) -> DrawnDirection:
