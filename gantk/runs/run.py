@@ -76,6 +76,7 @@ class Run:
         self.resumed = resumed
         self._afresh = afresh
         self.own_code: dict[str, str] = {}  # argument -> what this invocation names for it, of a run being merged
+        self.is_new = False  # whether no run of the command was there before
         self._began = time.monotonic()
         self._seconds_before = float(manifest["timings"].get("total", 0.0))
 
@@ -94,7 +95,8 @@ class Run:
     ) -> Iterator[Run]:
         """Enter a run directory: lock it, compare the identity with an earlier run's, write the manifest.
 
-        On leaving, the manifest's state becomes complete, or failed or interrupted when an exception passes through.
+        On leaving, the manifest's state becomes complete, or failed or interrupted when an exception passes through. A
+        run that is refused before anything was computed leaves nothing, not even a directory.
 
         Args:
             output_dir: made when absent.
@@ -113,11 +115,13 @@ class Run:
         directory, shard = Path(output_dir), shard or Shard()
         stem = file_stem(command)
         path = directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)
+        absent = [folder for folder in (directory, *directory.parents) if not folder.exists()]
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise GantkError(f"The output directory {directory} cannot be made: {error.strerror}.") from error
         with contextlib.ExitStack() as stack:
+            stack.callback(_remove_empty, absent)  # last of all, when the locks are gone
             stack.enter_context(hold(directory / f".{stem}.lock", shared=not shard.is_whole, what=str(directory)))
             if not shard.is_whole:
                 own = directory / f".{stem}{shard_suffix(shard)}.lock"
@@ -138,6 +142,7 @@ class Run:
             if identity is not None:
                 new["identity"] = same
             run = cls(directory, new, shard, before is not None, overwrite)
+            run.is_new = own_before is None and not overwrite
             run.save()
             yield from run._watch()
 
@@ -149,10 +154,18 @@ class Run:
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 error.add_note(f"The same command continues in {self.directory}.")
                 self._end("interrupted", error)
+            elif isinstance(error, GantkError) and self.is_new and not self._left_anything():
+                self.manifest_path.unlink(missing_ok=True)
             else:
                 self._end("failed", error)
             raise
         self._end("complete", None)
+
+    def _left_anything(self) -> bool:
+        """Whether there are results, or parts of them."""
+        made = any(self.path(name).exists() for name in self.manifest["outputs"])
+        chunks = self.directory / "chunks" / file_stem(self.command)
+        return made or self.parts.is_dir() or (chunks.is_dir() and any(chunks.iterdir()))
 
     def _end(self, state: str, error: BaseException | None) -> None:
         self.manifest["state"] = state
@@ -308,3 +321,12 @@ class Run:
                 ledger.finished.add(name)
             ledger.remove(name)
         return paths
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove the folders, innermost first, as far as they are empty."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
