@@ -56,9 +56,8 @@ def jacobian(
         raise UsageError(
             "--leading solves as it goes, so it takes neither --compat nor --shard: leave one of them out."
         )
-    if options.compat and codes is None:
-        drawn = store.keep("compat_z", compat_codes(options.num or 5, spec.z_dim, options.seed),
-                           "z as the released script draws it")  # fmt: skip
+    drawn = compat_codes(options.num or 5, spec.z_dim, options.seed) if options.compat and codes is None else None
+    if drawn is not None:
         codes = GivenCodes(drawn, "z", "compat_z.npy")
     source = _source(generator, codes, options)
     output = output_of(options, spec.resolution)
@@ -69,6 +68,8 @@ def jacobian(
     if options.leading is not None:
         at_most("--leading", options.leading, variable.dim, "directions")
     check_regions(source, found)
+    if drawn is not None:
+        store.keep("compat_z", drawn, "z as the released script draws it")
     plan = JacobianPlan(
         variable=variable,
         output=output,
