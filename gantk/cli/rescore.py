@@ -99,8 +99,8 @@ def command(
     from gantk.codes.latents import parse_truncation
     from gantk.codes.source import CodeSource, show_truncation, weights_checksum
     from gantk.errors import UsageError
-    from gantk.higan.rescore import RENDERS_PER_CHUNK, RescorePlan, attribute_index, rescore, row_names
-    from gantk.higan.synthesize import chunk_size
+    from gantk.higan.rescoring import RENDERS_PER_CHUNK, RescorePlan, attribute_index, rescore, row_names
+    from gantk.higan.synthesis import chunk_size
     from gantk.runs.run import Run, parse_shard
 
     part = parse_shard(shard)
@@ -159,7 +159,7 @@ def finish(run: Run) -> None:
     """Record the results of a run whose arrays are whole, print the ranking, and write the page."""
     from gantk.cli.originals import write_page
     from gantk.higan.gains import ranked
-    from gantk.higan.rescore import summarize
+    from gantk.higan.rescoring import summarize
 
     found = summarize(run, len(run.results["layer_names"]))
     width = max((len(boundary.name) for boundary in found), default=0)

@@ -1,1 +1,9 @@
-"""HiGAN (Yang, Shen and Zhou, IJCV 2021): which latent direction carries an attribute, and in which layers."""
+"""HiGAN: which direction of the latent codes carries an attribute, and in which layers."""
+
+from __future__ import annotations
+
+from gantk.store.lazy import lazily
+
+__all__ = ["sample", "synthesize"]
+
+__getattr__, __dir__ = lazily(__name__, {"sample": "synthesis", "synthesize": "synthesis"})

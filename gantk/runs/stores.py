@@ -182,6 +182,8 @@ class _RunPictures:
         self._writer = ImageWriter("png", quality, workers)
 
     def write(self, names: Sequence[str], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Any]]:
+        for folder in dict.fromkeys(name.partition("/")[0] for name in names):
+            self._run.output(folder)  # for `gantk merge`, which gathers what the parts made
         return self._writer.write([self._run.directory / name for name in names], images_NHWC)
 
     def __enter__(self) -> _RunPictures:

@@ -23,6 +23,7 @@ class Row:
 
 
 TASKS: dict[str, Row] = {
+    "synthesize": Row("gantk.higan.tasks:SYNTHESIZE", "Sample latents, images and predictions from a generator."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
 }

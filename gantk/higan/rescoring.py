@@ -40,7 +40,7 @@ from gantk.higan.gains import (
     standardize,
 )
 from gantk.higan.restart import first_layer
-from gantk.higan.synthesize import array_of, knows_codes, structured
+from gantk.higan.synthesis import array_of, knows_codes, structured
 from gantk.pictures.images import as_saved
 from gantk.runs.run import SUM, Ledger, Run, progress
 from gantk.store.files import load_npy, write_atomic
