@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from gantk.store.lazy import lazily
 
-__all__ = ["sample", "synthesize"]
+__all__ = ["sample", "synthesize", "train_boundary"]
 
-__getattr__, __dir__ = lazily(__name__, {"sample": "synthesis", "synthesize": "synthesis"})
+__getattr__, __dir__ = lazily(__name__, {"sample": "synthesis", "synthesize": "synthesis", "train_boundary": "training"})

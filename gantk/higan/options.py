@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gantk.runs.inputs import SampleOptions
-from gantk.runs.options import BatchOptions, Options, PictureOptions, SeedOptions, option
+from gantk.runs.options import BatchOptions, PictureOptions, SeedOptions, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,3 +33,43 @@ class SynthesizeOptions(SampleOptions, BatchOptions, PictureOptions):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainBoundaryOptions(SeedOptions):
+    score_name: tuple[str, ...] = option(
+        (), "Score to use; may be repeated.", metavar="NAME", default_text="all of the file"
+    )
+    boundary_type: Literal["linear"] = option("linear", "Kind of boundary.", "-T")
+    chosen_num_or_ratio: float = option(
+        2000.0, "Samples from each end of the scores: above 1 a count, up to 1 a share.", "-N"
+    )
+    split_ratio: float = option(0.7, "Share of the chosen samples that is for training.", "-r")
+    invalid_value: float | None = option(None, "Leave out samples with this score.", "-v")
+    verbose_test: bool = option(
+        True,
+        "Test on the samples between the ends too (one more pass over the latents).",
+        "-V/-q",
+        off="--quick-test",
+    )
+    save_name: str = option("boundary.npy", "Files are named NAME_SAVE-NAME.")
+    logfile_name: str | None = option(None, "Name of the log.", default_text="the save name with .log")
+    solver: Literal["ridge", "newton", "svc", "logistic"] = option(
+        "ridge", "How the boundary is found; svc is the original's."
+    )
+    regularization: float | None = option(
+        None,
+        "Inverse strength of the regularisation.",
+        "-C",
+        above=0,
+        default_text="1 for svc and newton, chosen by validation for the others",
+    )
+    rows: str | tuple[int, ...] | None = option(
+        None, "Rows of wp to train, such as 0-3,7.", "--layers", metavar="LIST", default_text="all"
+    )
+    per_layer: bool = option(True, "For wp: a boundary for each row, or one for all rows.", off="--shared")
+    labels: bool = option(False, "The scores are 0 and 1; all samples are used.")
+    resamples: int = option(5, "Number of further splits to measure stability on.", least=0)
+    refit: bool | None = option(
+        None, "End with a fit on training and validation samples together.", default_text="yes, but for svc"
+    )
+    compat: bool = option(False, "Draw the split as the original does after numpy.random.seed(SEED).")
+    device: str = option("auto", "Device of newton and ridge: cpu, cuda, cuda:N or auto.", identity=False)

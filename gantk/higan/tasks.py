@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gantk.higan.inputs import SynthesizeInputs
-from gantk.higan.options import SynthesizeOptions
+from gantk.higan.inputs import SynthesizeInputs, TrainBoundaryInputs
+from gantk.higan.options import SynthesizeOptions, TrainBoundaryOptions
 from gantk.runs.options import ShardOptions
 from gantk.runs.task import Task
 
@@ -29,4 +29,26 @@ SYNTHESIZE = Task(
     ),
     originals=("--html-row", "--html-col", "--html-name", "--viz-size", "--logfile-name"),
     original_flags=("--generate-html",),
+)
+
+TRAIN_BOUNDARY = Task(
+    name="train-boundary",
+    summary="Find the latent direction of each score, from the codes of scored samples.",
+    description="Leaves each boundary as a gantk file and as the original's .npy with a card, a list for `gantk "
+    "rescore`, a log and a page that says how far each can be trusted. Boundaries of other scores in the directory "
+    "stay, and stay in the list.",
+    inputs=TrainBoundaryInputs,
+    options=TrainBoundaryOptions,
+    result="gantk.higan.boundaries:TrainBoundaryResult",
+    verb="gantk.higan.training:train_boundary",
+    page="gantk.higan.pages.train_boundary:page",
+    upgrade="gantk.higan.upgrade:train_boundary",
+    made="results",
+    restarts=True,
+    examples=(
+        "gantk train-boundary runs/samples/w.npy runs/samples/attribute.npy -o runs/boundaries",
+        "gantk train-boundary w.npy attribute.npy --score-name wood --score-name glossy --condition glossy",
+        "gantk train-boundary z.npy labels.csv --labels --solver newton",
+        "gantk train-boundary w.npy attribute.npy --score-name wood --solver svc --compat --seed 123",
+    ),
 )
