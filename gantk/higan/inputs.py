@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gantk.runs.inputs import CodesInputs, PredictorInputs
+from gantk.runs.inputs import CodesInputs, DirectionInputs, PredictorInputs
 from gantk.runs.options import argument, option
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
-    from gantk.higan.options import SynthesizeOptions, TrainBoundaryOptions
+    from gantk.higan.options import RescoreOptions, SynthesizeOptions, TrainBoundaryOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,3 +70,20 @@ class TrainBoundaryInputs(Inputs):
     def stem(self) -> str:
         """Of no model: HiGAN's program writes to `results`."""
         return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RescoreInputs(CodesInputs, PredictorInputs, DirectionInputs):
+    boundaries: tuple[str, ...] = argument(
+        "BOUNDARY", "A file, a boundary list, a folder of boundaries, or the name of a shipped one.", identity=False
+    )
+
+    def load(self, options: RescoreOptions) -> dict[str, object]:
+        generator = self.generator()
+        directions = self.entries(generator, self.boundaries)
+        return {
+            "generator": generator,
+            "directions": directions,
+            "predictor": self.scorer(generator),
+            "codes": self.codes(),
+        }

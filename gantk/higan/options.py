@@ -73,3 +73,17 @@ class TrainBoundaryOptions(SeedOptions):
     )
     compat: bool = option(False, "Draw the split as the original does after numpy.random.seed(SEED).")
     device: str = option("auto", "Device of newton and ridge: cpu, cuda, cuda:N or auto.", identity=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RescoreOptions(SampleOptions, BatchOptions):
+    num: int | None = option(2000, "Number of samples.", "-N", least=1)
+    layerwise: bool = option(False, "Also move each row of wp alone.", "--layerwise-rescoring")
+    distance: tuple[float, ...] = option(
+        (2.0,), "How far to move, in units of the space; repeated, the first is the one of the scores."
+    )
+    score: tuple[str, ...] = option((), "Which attribute a boundary is about.", metavar="NAME=ATTRIBUTE")
+    random: int = option(8, "Number of random directions to compare with.", least=0)
+    chunk: int | None = option(
+        None, "Number of samples per chunk of the ledger.", least=1, default_text="by the images of one"
+    )

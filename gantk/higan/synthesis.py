@@ -181,7 +181,9 @@ class _Work:
         self.imaged = 0 if options.skip_image else source.total if every else min(options.preview, source.total)
         self.as_array = options.image_format == "npy" and self.imaged > 0
         if predictor is not None and not any(score_tables(predictor).values()):
-            raise UsageError(f"The predictor {predictor.name} scores neither attributes nor categories: choose another.")
+            raise UsageError(
+                f"The predictor {predictor.name} scores neither attributes nor categories: choose another."
+            )
 
     @property
     def renders(self) -> bool:
@@ -224,9 +226,7 @@ class _Work:
                 futures += self._render(codes, first, parts, pictures)
         return {name: np.concatenate(found) for name, found in parts.items()}, futures
 
-    def _render(
-        self, codes: Codes, first: int, parts: dict[str, list[Array]], pictures: Pictures
-    ) -> list[Future[Any]]:
+    def _render(self, codes: Codes, first: int, parts: dict[str, list[Array]], pictures: Pictures) -> list[Future[Any]]:
         by_code = knows_codes(self.predictor)
         image_NCHW = None
         if not by_code or self.as_array or first < self.imaged:

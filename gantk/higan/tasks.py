@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gantk.higan.inputs import SynthesizeInputs, TrainBoundaryInputs
-from gantk.higan.options import SynthesizeOptions, TrainBoundaryOptions
+from gantk.higan.inputs import RescoreInputs, SynthesizeInputs, TrainBoundaryInputs
+from gantk.higan.options import RescoreOptions, SynthesizeOptions, TrainBoundaryOptions
 from gantk.runs.options import ShardOptions
 from gantk.runs.task import Task
 
@@ -51,4 +51,27 @@ TRAIN_BOUNDARY = Task(
         "gantk train-boundary z.npy labels.csv --labels --solver newton",
         "gantk train-boundary w.npy attribute.npy --score-name wood --solver svc --compat --seed 123",
     ),
+)
+
+RESCORE = Task(
+    name="rescore",
+    summary="Measure how much each boundary raises its attribute, in which rows, and what else it moves.",
+    description="A BOUNDARY is a file, a boundary list in HiGAN's syntax, a folder of boundaries, or the name of a "
+    "shipped one. The gain is HiGAN's: the mean over samples of the rise of the attribute, falls counted as zero.",
+    inputs=RescoreInputs,
+    options=RescoreOptions,
+    run=ShardOptions,
+    result="gantk.higan.rescored:RescoreResult",
+    verb="gantk.higan.rescoring:rescore",
+    conclude="gantk.higan.gains:conclude",
+    facts="gantk.higan.gains:RescoreFacts",
+    page="gantk.higan.pages.rescore:page",
+    upgrade="gantk.higan.upgrade:rescore",
+    made="rescore",
+    examples=(
+        "gantk rescore demo runs/boundaries/boundary_list.txt --layerwise-rescoring -o runs/rescore",
+        "gantk rescore demo time_of_day season --layerwise-rescoring --num 500",
+        "gantk rescore church.pkl clouds_boundary.npy --score clouds_boundary=clouds",
+    ),
+    originals=("--logfile-name",),
 )

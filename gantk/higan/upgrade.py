@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from gantk.codes.directions import load_direction
+from gantk.codes.directions import Direction, load_direction
 from gantk.higan.boundaries import Boundary, Figures, Histograms, RowFigures, TrainBoundaryResult
+from gantk.higan.gains import RescoreFacts, Subject, concluded
+from gantk.higan.rescored import RescoreResult
 from gantk.higan.samples import ScoreSummary, SynthesizeResult
 from gantk.runs.structure import Image
 from gantk.store.files import load_npy
@@ -61,9 +63,7 @@ def train_boundary(manifest: Mapping[str, Any], directory: Path) -> TrainBoundar
     )
 
 
-def _boundary(
-    entry: Mapping[str, Any], tied: set[str], settings: Mapping[str, Any], directory: Path
-) -> Boundary:
+def _boundary(entry: Mapping[str, Any], tied: set[str], settings: Mapping[str, Any], directory: Path) -> Boundary:
     path, projections = str(entry["path"]), entry["projection_histogram"]
     return Boundary(
         name=str(entry["name"]),
@@ -97,3 +97,30 @@ def _boundary(
         ),
         **{name: entry[name] for name in ("num_train", "num_val", "num_remaining", "stability_low", "seconds")},
     )
+
+
+def rescore(manifest: Mapping[str, Any], directory: Path) -> RescoreResult:
+    """The result of a run of format 1, concluded again from its arrays."""
+    results, arguments = manifest["results"], manifest["arguments"]
+    facts = RescoreFacts(
+        predictor=str(results["predictor"]),
+        layer_names=tuple(results["layer_names"]),
+        spaces=tuple(results["spaces"]),
+        subjects=tuple(
+            Subject(
+                name=str(entry["name"]),
+                direction=_used(directory, entry["prefix"], entry["name"], entry["space"]),
+                attribute=str(results["attributes"][entry["column"]]),
+                prefix=str(entry["prefix"]),
+            )
+            for entry in results["entries"]
+        ),
+    )
+    arrays = {name: load_npy(inside(directory, f"{name}.npy"), mmap=True) for name in manifest["arrays"]}
+    distances = tuple(float(distance) for distance in arguments["distances"])
+    return concluded(arrays, facts, distances)
+
+
+def _used(directory: Path, prefix: str, name: str, space: str) -> Direction:
+    """A direction as a run of HiGAN's tasks kept it."""
+    return Direction(name, "direction", space, load_npy(inside(directory, f"{prefix}_boundary.npy")))

@@ -154,7 +154,7 @@ class Options:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
-            elif field.several and isinstance(value, str):
+            elif field.several and not isinstance(value, tuple):
                 object.__setattr__(self, field.name, (value,))
             check_value(field, getattr(self, field.name))
 

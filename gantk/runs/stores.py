@@ -209,7 +209,8 @@ class RunStore(Store):
         from gantk.store.files import load_npy
 
         assert isinstance(chunks, Ledger)
-        self.run.keep_facts(facts)
+        if not self.whole:
+            self.run.keep_facts(facts)
         paths = self.run.assemble(chunks)
         if not self.whole:
             raise OnlyAPart

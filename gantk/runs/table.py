@@ -27,6 +27,7 @@ TASKS: dict[str, Row] = {
     "train-boundary": Row(
         "gantk.higan.tasks:TRAIN_BOUNDARY", "Find the latent direction of an attribute from scored samples."
     ),
+    "rescore": Row("gantk.higan.tasks:RESCORE", "Measure which attribute a direction moves, and in which rows."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
 }

@@ -67,7 +67,9 @@ def _scores(result: SynthesizeResult) -> list[Section]:
         return []
     who = f" as `{result.predictor}` sees them"
     panels = [Histogram([Bins("", found.counts, found.edges)], name) for name, found in result.summaries.items()]
-    more = f" The first {MOST_PANELS} of {len(panels)} are drawn; the table has all." if len(panels) > MOST_PANELS else ""
+    more = (
+        f" The first {MOST_PANELS} of {len(panels)} are drawn; the table has all." if len(panels) > MOST_PANELS else ""
+    )
     keys = ("mean", "std", "min", "max")
     rows = [[name, found.mean, found.std, found.min, found.max] for name, found in result.summaries.items()]
     columns = [Column("attribute"), *(Column(key) for key in keys)]
