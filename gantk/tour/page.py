@@ -22,13 +22,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from gantk.higan.pages import manipulate
 from gantk.reports import index
 from gantk.reports.images import thumbnail
 from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, matrix, records, records_below, texts
 from gantk.reports.sections import CellValue, Facts, Headline, HeatMap, Link, Links, Prose, Section, Sheet, Table
+from gantk.reports.strips import direction_sections
 
 
 def _headline(value: object, title: str = "") -> list[Section]:
@@ -119,7 +119,7 @@ def build(run: RunRecord) -> Page:
             )
         )
     for direction in records(results.get("sliders")):
-        sections += manipulate.direction_sections(run, direction)
+        sections += direction_sections(run, direction)
     layers = mapping(results.get("layers"))
     if layers:
         found = {
