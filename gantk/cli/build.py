@@ -175,10 +175,8 @@ class TaskGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = f"{self.prefix} {cmd_name}"
-        if name in TASKS:
-            return command_of(find_task(name))
-        if tasks_of(name):
-            return group_of(name)
+        if cmd_name not in self.commands and (name in TASKS or tasks_of(name)):
+            self.add_command(command_of(find_task(name)) if name in TASKS else group_of(name), cmd_name)
         return super().get_command(ctx, cmd_name)
 
 

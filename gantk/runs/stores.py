@@ -214,7 +214,7 @@ class RunStore(Store):
         paths = self.run.assemble(chunks)
         if not self.whole:
             raise OnlyAPart
-        return {name: load_npy(path, mmap=chunks.joins[name] != SUM) for name, path in paths.items()}
+        return {name: load_npy(path, mmap=True) for name, path in paths.items()}
 
     def pictures(self, quality: int = 95, workers: int | None = None) -> Pictures:
         return _RunPictures(self.run, quality, workers)
