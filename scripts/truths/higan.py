@@ -65,7 +65,7 @@ def boundaries(codes: Codes, solver: str) -> tuple[dict[str, Direction], dict[st
     w_ND, table = codes
     scores = {name: table[name] for name in FACTOR_NAMES}
     began = time.process_time()
-    options = {"solver": solver, "chosen_num_or_ratio": CHOSEN, "resamples": RESAMPLES, "device": "cpu"}
+    options = {"solver": solver, "chosen_num_or_ratio": CHOSEN, "resamples": RESAMPLES, "refit": True}
     results = train_boundary(GivenCodes(w_ND, "w"), scores, **options)
     seconds = time.process_time() - began
     return {each.name: each.direction for each in results}, {each.name: each.threshold for each in results}, seconds
@@ -114,7 +114,9 @@ def effect(
     about = [f"{name}={name.partition(':')[2]}" for name in found if ":" in name]
     directions = [direction.replace(name=name) for name, direction in found.items()]
     options = {"random": 0, "batch_size": 16, "label": classes(generator), "layerwise": layers, "score": about}
-    moved = rescore(generator, directions, predictor, num=num, seed=EDIT_SEED, distance=distance, **options)
+    moved = rescore(
+        generator, directions, predictor, num=num, seed=EDIT_SEED, distance=float(f"{distance:.4g}"), **options
+    )
     scale_F = moved.deviations / deviations(codes[1])  # of the moved samples, and of all that were scored
     gain_B = np.array([each.whole.gain for each in moved.boundaries])
     return Moved(moved.change * scale_F, gain_B, moved.layer_names)
