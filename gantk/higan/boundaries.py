@@ -218,6 +218,9 @@ class TrainBoundaryResult(Result):
             for each in self.boundaries
         ]
 
+    def emblem(self) -> npt.NDArray[np.float64] | None:
+        return np.asarray(self.cosines) if len(self.boundaries) > 1 else None
+
     def exports(self) -> Iterator[Export]:
         from gantk.higan.cards import card_of, update_list
         from gantk.store.files import write_atomic
