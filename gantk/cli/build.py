@@ -40,6 +40,8 @@ def run(task: Task, values: dict[str, Any]) -> None:
 
     inputs, options = task.inputs(**_own(task.inputs, values)), task.options(**_own(task.options, values))
     done = execute(task, inputs, options, task.run(**_own(task.run, values)))
+    if done.note:
+        click.echo(done.note, err=True)
     if done.result is not None:
         for line in done.result.lines():
             click.echo(line)
