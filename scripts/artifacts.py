@@ -259,6 +259,8 @@ def weights() -> None:
 def regions() -> None:
     """One Jacobian of every row of wp by itself; of each region the directions on its rows, and a card."""
     from gantk.codes.directions import load_direction, save_direction
+    from gantk.resefa.results import DirectionsResult
+    from gantk.runs.results import read_result
 
     made, folder = WORK / "regions", ROOT / "directions" / MODEL
     folder.mkdir(parents=True, exist_ok=True)

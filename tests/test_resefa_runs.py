@@ -260,9 +260,10 @@ def test_an_interrupted_run_continues_with_the_region_it_was_at(
     stopped, whole = (tmp_path / part / f"resefa-{command}.result.json" for part in ("stopped", "whole"))
     assert stopped.read_bytes() == whole.read_bytes()
     assert not (tmp_path / "whole" / "parts").exists()
-    if command == "directions":  # of other Gram matrices nothing is kept: another run
+    if command == "directions":  # of other Gram matrices nothing is kept: another run, in a folder of its own
         jacobian(gantk_command, world, tmp_path / "whole", "-N", "3", "--overwrite", regions=TWO)
-        assert run(tmp_path / "whole") == 2 and len(calls) == 5
+        assert run(tmp_path / "whole") == 0 and len(calls) == 7
+        assert (tmp_path / "whole_2" / "resefa-directions.result.json").is_file()
 
 
 def test_leading_directions_need_no_grams(gantk_command: Call, world: Path, tmp_path: Path) -> None:

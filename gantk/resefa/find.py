@@ -152,9 +152,9 @@ class Finder:
             "region_text": facts.places[place].text,
             "tau": options.tau,
             "method": "lowrankgan" if options.low_rank else "resefa",
-            "eigenvalues": solution.eigenvalues.tolist(),
-            "quotients": solution.quotients.tolist(),
-            "change": solution.change.tolist(),
+            "eigenvalues": _plain(solution.eigenvalues),
+            "quotients": _plain(solution.quotients),
+            "change": _plain(solution.change),
             "scales": scales,
             "condition": solution.condition if math.isfinite(solution.condition) else None,
             "sign": SIGN_RULE,
@@ -326,6 +326,11 @@ def _reached(at: tuple[float, float, float]) -> Reached:
     return Reached(distance=distance, outside=outside, roir=roir)
 
 
+def _plain(values: Array) -> list[float | None]:
+    """Numbers for a card; None where there is none."""
+    return [_finite(float(value)) for value in values]
+
+
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
@@ -352,8 +357,8 @@ def leading_of(
         products = Products(jacobians, [mask[place] for mask in inside], [mask[place] for mask in outside])
         found = leading_directions(products, min(count, plan.variable.dim))
         scales = [min(step_grid(rate, reach, (SHOWN_CHANGE,))[3], reach) for rate in found.change]
-        about = {"region": name, "method": "resefa, matrix-free", "eigenvalues": found.eigenvalues.tolist(), "tau": TAU}
-        about |= {"quotients": found.quotients.tolist(), "change": found.change.tolist(), "scales": scales}
+        about = {"region": name, "method": "resefa, matrix-free", "eigenvalues": _plain(found.eigenvalues), "tau": TAU}
+        about |= {"quotients": _plain(found.quotients), "change": _plain(found.change), "scales": scales}
         direction = _direction(
             name, found.vectors, plan.variable, scales, own_probe, {**about, "samples": total}, generator
         )

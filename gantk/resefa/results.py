@@ -164,6 +164,7 @@ class JacobianResult(Result):
     """
 
     TASK: ClassVar[str] = "resefa jacobian"
+    KEPT: ClassVar[tuple[str, ...]] = ("grams",)  # for `gantk.resefa.directions`, not for the page
     facts: JacobianFacts
     grams: Grams | None
     responses: tuple[RegionResponse, ...]
