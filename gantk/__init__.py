@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gantk.errors import UsageError as UsageError
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
+    from gantk.higan.synthesis import sample as sample
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
 
@@ -49,6 +50,7 @@ _PUBLIC = {
     "lse": "",
     "navigan": "",
     "resefa": "",
+    "sample": "higan.synthesis",
     "sefa": "comparators.verbs",
 }
 

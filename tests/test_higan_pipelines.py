@@ -18,9 +18,9 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.registry import build
 from gantk.higan.gains import gains
-from gantk.higan.rescore import EFFECT, NULL, RescorePlan, attribute_index, rescore, row_names
+from gantk.higan.rescoring import EFFECT, NULL, RescorePlan, attribute_index, rescore, row_names
 from gantk.higan.restart import first_layer, repeat
-from gantk.higan.synthesize import SynthesisPlan, style_names, synthesize
+from gantk.higan.synthesis import SynthesisPlan, style_names, synthesize
 from gantk.pictures.images import as_saved, to_uint8
 from gantk.predictors.base import Predictor
 from gantk.runs.run import Run

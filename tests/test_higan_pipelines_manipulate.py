@@ -16,7 +16,7 @@ from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.stylegan3 import StyleGAN3, StyleGAN3Config
-from gantk.higan.manipulate import (
+from gantk.higan.manipulation import (
     ManipulationPlan,
     check_edits,
     choose_rows,

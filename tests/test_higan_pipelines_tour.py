@@ -76,7 +76,7 @@ def test_an_interrupted_tour_says_so(gantk_command: Gantk, tmp_path: Path, monke
     def stop(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gantk.higan.synthesize.synthesize", stop)
+    monkeypatch.setattr("gantk.higan.synthesis.synthesize", stop)
     code, _, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
     assert code == 130 and "The same command continues in" in err and "Traceback" not in err
     assert load_json(tmp_path / "tour" / "demo.run.json")["state"] == "interrupted"

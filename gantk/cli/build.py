@@ -40,6 +40,8 @@ def run(task: Task, values: dict[str, Any]) -> None:
 
     inputs, options = task.inputs(**_own(task.inputs, values)), task.options(**_own(task.options, values))
     done = execute(task, inputs, options, task.run(**_own(task.run, values)))
+    if done.note:
+        click.echo(done.note, err=True)
     if done.result is not None:
         for line in done.result.lines():
             click.echo(line)
@@ -146,7 +148,7 @@ def _option(field: Field, task: Task) -> click.Option:
 def _help(field: Field, task: Task) -> str:
     about = field.about
     if field.name == "output_dir":
-        model = any(each.name == "model" for each in fields_of(task.inputs))
+        model = any(each.name == "model" and each.about.argument for each in fields_of(task.inputs))
         return f"Run directory; default: {'MODEL_' if model else ''}{task.made}."
     text = about.help.rstrip(".")
     if about.default_text:

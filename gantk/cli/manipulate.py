@@ -143,7 +143,7 @@ def command(
     from gantk.codes.latents import parse_truncation
     from gantk.codes.source import CodeSource, show_truncation, weights_checksum
     from gantk.errors import UsageError
-    from gantk.higan.manipulate import (
+    from gantk.higan.manipulation import (
         ManipulationPlan,
         check_edits,
         condition,

@@ -104,12 +104,15 @@ def entries_of(directions: object) -> list[Entry]:
 
 
 def _is_one(value: object) -> bool:
-    return isinstance(value, (Entry, Direction, str)) or hasattr(value, "direction")
+    return isinstance(value, (Entry, Direction, str)) or hasattr(value, "directions") or hasattr(value, "direction")
 
 
 def _entries(value: object) -> list[Entry]:
     if isinstance(value, Entry):
         return [value]
+    several = getattr(value, "directions", None)  # of a result with one for each attribute
+    if isinstance(several, tuple):
+        return [entry for each in several for entry in _entries(each)]
     carried = value if isinstance(value, Direction) else getattr(value, "direction", None)
     if isinstance(carried, Direction):
         return [Entry(carried.name, carried, number, carried.name) for number in range(len(carried))]

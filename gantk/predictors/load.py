@@ -62,7 +62,10 @@ def load_predictor(
         return Lpips.from_files(text.removeprefix("lpips-")).to(device)
     module, colon, attribute = text.rpartition(":")
     if colon and attribute.isidentifier() and not Path(text).exists():
-        return _adopt(find_object(module, attribute, f"The predictor {text!r}"), text).to(device)
+        found = find_object(module, attribute, f"The predictor {text!r}")
+        adopted = _adopt(found, text).to(device)
+        adopted.code = _code_of(module)
+        return adopted
     if not Path(text).exists():
         raise UsageError(
             f"There is no predictor {text!r}: give {', '.join(NAMES)}, a path, or module:callable."
@@ -90,6 +93,14 @@ def find_object(module: str, attribute: str, what: str) -> Any:
         public = [key for key in vars(loaded) if not key.startswith("_")]
         raise UsageError(f"The module {module!r} has nothing called {attribute!r}.{suggestion(attribute, public)}")
     return getattr(loaded, attribute)
+
+
+def _code_of(module: str) -> str | None:
+    """The checksum of the file that an object of a user's is defined in: a changed function is another predictor."""
+    from gantk.store.fingerprint import of_path
+
+    path = module if module.endswith(".py") else getattr(sys.modules.get(module), "__file__", None)
+    return of_path(Path(path)) if path is not None and Path(path).is_file() else None
 
 
 def _from_name(module: str) -> ModuleType:

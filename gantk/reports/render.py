@@ -14,9 +14,6 @@ from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, commands_of
 
 BUILDERS = {
-    "synthesize": "gantk.higan.pages.synthesize:build",
-    "train-boundary": "gantk.higan.pages.train_boundary:build",
-    "rescore": "gantk.higan.pages.rescore:build",
     "manipulate": "gantk.higan.pages.manipulate:build",
     "navigan-apply": "gantk.navigan.page:build",
     "navigan-hessian": "gantk.navigan.page:build",

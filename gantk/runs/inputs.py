@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gantk.codes.given import GivenCodes
     from gantk.codes.source import CodeSource
     from gantk.generators.base import Generator
+    from gantk.predictors.base import Predictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,26 @@ class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
         truncation = parse_truncation(self.truncation, generator.spec)
         num = self.num or (drawn if given is None else None)
         return CodeSource(generator, num, self.seed, truncation, label=self.label, codes=given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictorInputs(Inputs):
+    """What scores images."""
+
+    predictor: str | None = option(
+        None,
+        "What scores the images: demo, places365 (scene), truth, file.py:function or a file.",
+        "--predictor-name",
+        metavar="NAME",
+        default_text="demo for the bundled models, truth for demo-oracle, else places365",
+        identity=False,
+    )
+
+    def scorer(self, generator: Generator) -> Predictor:
+        """Load the predictor, or the default one of the generator."""
+        from gantk.predictors.defaults import predictor_for
+
+        return predictor_for(generator, self.predictor, code=True)
 
 
 @dataclass(frozen=True, kw_only=True)

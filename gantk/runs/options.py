@@ -154,7 +154,7 @@ class Options:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
-            elif field.several and isinstance(value, str):
+            elif field.several and not isinstance(value, tuple):
                 object.__setattr__(self, field.name, (value,))
             check_value(field, getattr(self, field.name))
 
@@ -340,6 +340,17 @@ class LabelOptions(Options):
         "Class of the samples of a conditional network: a number, a name, random, or an .npy of one for each sample.",
         metavar="CLASS",
         file=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions(Options):
+    """How pictures are written. In memory there are no files, and these do nothing."""
+
+    image_format: Literal["png", "jpg", "webp"] = option("png", "Format of the images on disk.")
+    quality: int = option(95, "Quality of jpg and webp images.", least=1, most=100)
+    workers: int | None = option(
+        None, "Threads that write images.", least=1, identity=False, default_text="one per core"
     )
 
 

@@ -245,7 +245,10 @@ class Run:
         from gantk.runs.structure import Sink, to_plain
 
         if facts is not None:
-            self.manifest["facts"] = to_plain(facts, Sink(self.directory, f"{file_stem(self.command)}.facts"))
+            sink = Sink(self.directory, f"{file_stem(self.command)}.facts")
+            self.manifest["facts"] = to_plain(facts, sink)
+            for name in sink.names:
+                self.output(name)  # goes where the parts are joined
         self.save()
 
     @property

@@ -182,6 +182,8 @@ class _RunPictures:
         self._writer = ImageWriter("png", quality, workers)
 
     def write(self, names: Sequence[str], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Any]]:
+        for folder in dict.fromkeys(name.partition("/")[0] for name in names):
+            self._run.output(folder)  # for `gantk merge`, which gathers what the parts made
         return self._writer.write([self._run.directory / name for name in names], images_NHWC)
 
     def __enter__(self) -> _RunPictures:
@@ -207,7 +209,8 @@ class RunStore(Store):
         from gantk.store.files import load_npy
 
         assert isinstance(chunks, Ledger)
-        self.run.keep_facts(facts)
+        if not self.whole:
+            self.run.keep_facts(facts)
         paths = self.run.assemble(chunks)
         if not self.whole:
             raise OnlyAPart

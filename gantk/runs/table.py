@@ -23,6 +23,11 @@ class Row:
 
 
 TASKS: dict[str, Row] = {
+    "synthesize": Row("gantk.higan.tasks:SYNTHESIZE", "Sample latents, images and predictions from a generator."),
+    "train-boundary": Row(
+        "gantk.higan.tasks:TRAIN_BOUNDARY", "Find the latent direction of an attribute from scored samples."
+    ),
+    "rescore": Row("gantk.higan.tasks:RESCORE", "Measure which attribute a direction moves, and in which rows."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
 }

@@ -73,6 +73,8 @@ class Task:
         upgrade: ``module:function``, (manifest, directory) -> result, for runs of the format before results were typed.
         examples: command lines that can be pasted.
         made: the default run directory is ``MODEL_made``; without a model it is `made`.
+        restarts: another call in the same directory begins anew instead of being refused, and leaves what is there; the
+            task is short and keeps nothing on its way. HiGAN's work calls `train-boundary` many times with one folder.
         originals: options of the original programs that need no action here: those with a value, then flags.
     """
 
@@ -90,6 +92,7 @@ class Task:
     conclude: str | None = None
     facts: str | None = None
     upgrade: str | None = None
+    restarts: bool = False
     originals: tuple[str, ...] = ()
     original_flags: tuple[str, ...] = ()
 

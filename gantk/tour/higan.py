@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gantk.codes.directions import Direction, load_direction
 from gantk.higan.gains import deviations, standardize
-from gantk.higan.rescore import BASE, EFFECT
+from gantk.higan.rescoring import BASE, EFFECT
 from gantk.store.files import load_npy
 from gantk.tour.figures import group_of, leaks, purity, strongest, test, typical_distance, where, where_row
 from gantk.tour.tour import Chapter, Step, Tour

@@ -84,7 +84,7 @@ def baseline(num: int, images: bool) -> Callable[[], dict[str, Any]]:
 
 def ours(num: int, images: bool) -> Callable[[], dict[str, Any]]:
     from gantk.codes.source import CodeSource
-    from gantk.higan.synthesize import SynthesisPlan, synthesize
+    from gantk.higan.synthesis import SynthesisPlan, synthesize
     from gantk.predictors.base import Predictor
     from gantk.runs.run import Run
     from gantk.store.files import load_npy

@@ -28,7 +28,7 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator, State
 from gantk.generators.rows import parse_layers
 from gantk.higan.restart import first_layer, repeat, rows_of
-from gantk.higan.synthesize import CommitsBehind, array_of
+from gantk.higan.synthesis import CommitsBehind, array_of
 from gantk.pictures.images import ImageWriter, to_uint8
 from gantk.runs.run import Run, progress
 

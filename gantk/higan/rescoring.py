@@ -15,7 +15,6 @@ P = 1 + L places of an edit: all rows, then each row alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,60 +23,27 @@ import torch
 from torch import Tensor
 
 from gantk.codes.directions import Direction
-from gantk.codes.entries import Entry
+from gantk.codes.entries import Entry, entries_of
 from gantk.codes.latents import random_normal
 from gantk.codes.source import Codes, CodeSource
 from gantk.errors import UsageError, suggestion
 from gantk.generators.base import Generator, State
-from gantk.higan.gains import (
-    Boundary,
-    as_csv,
-    boundary_result,
-    cross_effect,
-    deviations,
-    findings,
-    for_page,
-    standardize,
-)
+from gantk.higan.gains import BASE, EFFECT, NULL, RescoreFacts, Subject, conclude
+from gantk.higan.options import RescoreOptions
+from gantk.higan.rescored import RescoreResult
 from gantk.higan.restart import first_layer
-from gantk.higan.synthesize import array_of, knows_codes, structured
+from gantk.higan.synthesis import array_of, chunk_size, knows_codes, structured
 from gantk.pictures.images import as_saved
-from gantk.runs.run import SUM, Ledger, Run, progress
-from gantk.store.files import load_npy, write_atomic
+from gantk.predictors.base import Predictor
+from gantk.predictors.defaults import predictor_for
+from gantk.runs.stores import Chunks, Store
+from gantk.runs.task import verb
+from gantk.store.chunks import CONCATENATE, SUM
+from gantk.store.progress import progress
 
 Array = npt.NDArray[Any]
 
-EFFECT, NULL, BASE = "rescore_effect", "rescore_null", "rescore_attribute"
 RENDERS_PER_CHUNK = 2048
-
-
-@dataclass(frozen=True)
-class RescorePlan:
-    """How to rescore.
-
-    Attributes:
-        distances: to move by; the first (HiGAN: 2) is the one scores and gains are about.
-        layerwise: also each row of wp alone.
-        random: random unit directions per space, whose gains say what noise gives.
-        batch_size: images rendered at once.
-        chunk: samples per chunk, a multiple of the batch size.
-        seed: of the random directions.
-    """
-
-    distances: tuple[float, ...] = (2.0,)
-    layerwise: bool = False
-    random: int = 8
-    batch_size: int = 16
-    chunk: int = 16
-    seed: int = 0
-
-    def renders(self, entries: Sequence[Entry], num_layers: int) -> int:
-        """Images per sample."""
-        places = sum(1 + num_layers * self._by_layer(entry) for entry in entries)
-        return 1 + len(self.distances) * places + self.random * len({entry.space for entry in entries})
-
-    def _by_layer(self, entry: Entry) -> bool:
-        return self.layerwise and entry.space != "z"
 
 
 def attribute_index(name: str, attributes: Sequence[str], mapping: dict[str, str]) -> int:
@@ -98,70 +64,128 @@ def attribute_index(name: str, attributes: Sequence[str], mapping: dict[str, str
     )
 
 
+@verb(RescoreOptions)
 def rescore(
-    run: Run, source: CodeSource, entries: Sequence[Entry], columns: Sequence[int], predictor: Any, plan: RescorePlan
-) -> None:
-    """Render and score every edit, chunk by chunk; continue where an earlier run stopped.
-
-    Leaves in the run directory, once whole:
-    - `<prefix>_scores.npy` [N, 2] or [N, 2 + L] of each boundary's own attribute, as HiGAN writes them: as drawn, all
-      rows moved, each row moved;
-    - `rescore_attribute.npy`, the scores of the codes as drawn;
-    - `rescore_effect.npy` [T, 3, B, P, A], sums over samples of the change, of its square and of its positive part;
-    - `rescore_null.npy` [2, S, R, A], sums of the change and of its positive part along random directions.
+    generator: Generator,
+    directions: object,
+    predictor: Predictor | None = None,
+    codes: object = None,
+    *,
+    options: RescoreOptions,
+    store: Store,
+) -> RescoreResult:
+    """Measure how much each boundary raises its attribute, in which rows, and what else it moves (HiGAN, section 3.2).
 
     Args:
-        columns: the predictor's column of each entry's attribute.
+        generator: any family.
+        directions: of z, w or wp: a `Direction`, a result that carries one, or several of these.
+        predictor: scores the images; None is the generator's own, where it has one.
+        codes: to move instead of drawn ones; see `gantk.codes.given.given_codes`.
+        options: `RescoreOptions`, or its fields as keywords.
+
+    Returns:
+        The gain of each boundary, HiGAN's mean over samples of the rise of its attribute with falls counted as zero,
+        and the mean change of every attribute in standard deviations. The run keeps `<prefix>_scores.npy` [N, 1 + P],
+        `rescore_attribute.npy` [N], `rescore_effect.npy` [T, 3, B, P, A] (sums over samples of the change, of its
+        square and of its positive part) and `rescore_null.npy` [2, S, R, A] (sums of the change and of its positive
+        part along random directions).
+
+    Raises:
+        UsageError: a boundary bears no attribute's name and `score` does not say which it is about, or it is one of
+            styles.
     """
+    entries = entries_of(directions)
+    predictor = predictor_for(generator) if predictor is None else predictor
+    names = tuple(predictor.attribute_names)
+    if not names:
+        raise UsageError(f"The predictor {predictor.name} has no attributes to rescore: choose another --predictor.")
+    mapping = read_mapping(options.score)
+    columns = [attribute_index(entry.name, names, mapping) for entry in entries]
+    unused = mapping.keys() - {entry.name for entry in entries}
+    if unused:
+        raise UsageError(
+            f"--score {min(unused)}=... names no boundary: there are {', '.join(e.name for e in entries)}."
+        )
     for entry in entries:
         if entry.space == "s":
             raise UsageError(f"{entry.title!r} is a direction of styles: rescoring knows z, w and wp.")
-    work = _Rescoring(source, entries, columns, predictor, plan)
-    joins = {f"{entry.prefix}_scores": "concatenate" for entry in entries}
-    joins |= {BASE: "concatenate", EFFECT: SUM}
-    if plan.random:
+    source = options.source(generator, codes)
+    work = _Rescoring(source, entries, columns, predictor, options)
+    joins = {f"{entry.prefix}_scores": CONCATENATE for entry in entries} | {BASE: CONCATENATE, EFFECT: SUM}
+    if options.random:
         joins[NULL] = SUM
-    ledger = run.ledger(joins, source.total, plan.chunk)
-    missing = ledger.missing()
-    samples = sum(stop - start for start, stop in map(ledger.grid.bounds, missing))
-    renders = plan.renders(entries, source.generator.spec.num_layers)
-    with torch.inference_mode(), run.timed("rescoring"), progress(samples * renders, "rescore", unit="img") as bar:
+    renders = work.renders()
+    target = options.chunk or max(1, RENDERS_PER_CHUNK // renders)
+    chunks = store.chunks(joins, source.total, chunk_size(options.batch_size, target))
+    missing = chunks.missing()
+    samples = sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
+    with torch.inference_mode(), store.timed("rescoring"), progress(samples * renders, "rescore", unit="img") as bar:
         for index in missing:
-            _chunk(ledger, index, work, bar)
-    run.assemble(ledger)
+            _chunk(chunks, index, work, bar)
+    facts = RescoreFacts(
+        predictor=predictor.name,
+        layer_names=row_names(generator),
+        spaces=work.spaces,
+        subjects=tuple(
+            Subject(name=entry.title, direction=entry.alone(), attribute=names[column], prefix=entry.prefix)
+            for entry, column in zip(entries, columns, strict=True)
+        ),
+    )
+    return conclude(store.assemble(chunks, facts), facts, options, store)
 
 
-def _chunk(ledger: Ledger, index: int, work: _Rescoring, bar: Any) -> None:
-    start, stop = ledger.grid.bounds(index)
+def read_mapping(texts: Sequence[str]) -> dict[str, str]:
+    """Boundary -> attribute, from texts such as view=mountain.
+
+    Raises:
+        UsageError: a text has no two sides.
+    """
+    pairs = {}
+    for text in texts:
+        name, equals, attribute = text.partition("=")
+        if not equals or not name or not attribute:
+            raise UsageError(f"--score {text!r} is not understood: write NAME=ATTRIBUTE, such as view=mountain.")
+        pairs[name] = attribute
+    return pairs
+
+
+def _chunk(chunks: Chunks, index: int, work: _Rescoring, bar: Any) -> None:
+    start, stop = chunks.grid.bounds(index)
     parts: list[dict[str, Array]] = []
-    for first in range(start, stop, work.plan.batch_size):
-        last = min(first + work.plan.batch_size, stop)
+    for first in range(start, stop, work.options.batch_size):
+        last = min(first + work.options.batch_size, stop)
         parts.append(work.batch(first, last, bar))
     arrays = {}
-    for name, join in ledger.joins.items():
+    for name, join in chunks.joins.items():
         found = [part[name] for part in parts]
         arrays[name] = np.sum(found, axis=0) if join == SUM else np.concatenate(found)
-    ledger.write(index, arrays)
+    chunks.write(index, arrays)
 
 
 class _Rescoring:
     """One batch at a time: the images as drawn, every boundary on all rows, then row by row."""
 
     def __init__(
-        self, source: CodeSource, entries: Sequence[Entry], columns: Sequence[int], predictor: Any, plan: RescorePlan
+        self,
+        source: CodeSource,
+        entries: Sequence[Entry],
+        columns: Sequence[int],
+        predictor: Predictor,
+        options: RescoreOptions,
     ) -> None:
-        self.source, self.entries, self.columns, self.predictor, self.plan = source, entries, columns, predictor, plan
+        self.source, self.entries, self.columns, self.options = source, entries, columns, options
+        self.predictor: Any = predictor  # one that knows codes has a method more
         self.generator = source.generator
         self.rows = tuple(range(self.generator.spec.num_layers))
         self.spaces = tuple(dict.fromkeys(entry.space for entry in entries))
-        self.null = {space: random_directions(source, space, plan.random, plan.seed) for space in self.spaces}
+        self.null = {space: random_directions(source, space, options.random, options.seed) for space in self.spaces}
 
     def batch(self, first: int, last: int, bar: Any) -> dict[str, Array]:
-        codes, plan = self.source.batch(first, last), self.plan
+        codes, options = self.source.batch(first, last), self.options
         base_NA = self._score(codes.wp, None, bar)
         attributes = len(self.predictor.attribute_names)
-        places = 1 + len(self.rows) * plan.layerwise
-        effect = np.zeros((len(plan.distances), 3, len(self.entries), places, attributes))
+        places = 1 + len(self.rows) * options.layerwise
+        effect = np.zeros((len(options.distance), 3, len(self.entries), places, attributes))
         own = [np.full((last - first, 1 + self._places(entry)), np.nan, np.float32) for entry in self.entries]
         for table, column in zip(own, self.columns, strict=True):
             table[:, 0] = base_NA[:, column]
@@ -169,7 +193,7 @@ class _Rescoring:
             for e, entry in enumerate(self.entries):
                 if place > 0 and entry.space == "z":
                     continue
-                for t, distance in enumerate(plan.distances):
+                for t, distance in enumerate(options.distance):
                     wp_NLD = self._edit(codes, first, entry.direction, entry.number, distance, place)
                     score_NA = self._score(wp_NLD, start, bar)
                     effect[t, :, e, place] = moments(score_NA - base_NA)
@@ -177,17 +201,22 @@ class _Rescoring:
                         own[e][:, 1 + place] = score_NA[:, self.columns[e]]
         tables = {f"{entry.prefix}_scores": table for entry, table in zip(self.entries, own, strict=True)}
         arrays = {**tables, BASE: structured(base_NA, self.predictor.attribute_names), EFFECT: effect}
-        if plan.random:
+        if options.random:
             arrays[NULL] = self._random(codes, first, base_NA, bar)
         return arrays
 
+    def renders(self) -> int:
+        """Images per sample."""
+        places = sum(self._places(entry) for entry in self.entries)
+        return 1 + len(self.options.distance) * places + self.options.random * len(self.spaces)
+
     def _places(self, entry: Entry) -> int:
-        return 1 + len(self.rows) * (self.plan.layerwise and entry.space != "z")
+        return 1 + len(self.rows) * (self.options.layerwise and entry.space != "z")
 
     def _starts(self, wp_NLD: Tensor) -> Iterator[tuple[int, State | None]]:
         """Each place of an edit with the state to continue from: 0 is all rows, 1 + l is row l."""
         yield 0, None
-        if not self.plan.layerwise or all(space == "z" for space in self.spaces):
+        if not self.options.layerwise or all(space == "z" for space in self.spaces):
             return
         if knows_codes(self.predictor):  # nothing is rendered
             yield from ((1 + row, None) for row in self.rows)
@@ -213,10 +242,10 @@ class _Rescoring:
         return moved
 
     def _random(self, codes: Codes, first: int, base_NA: Array, bar: Any) -> Array:
-        sums = np.zeros((2, len(self.spaces), self.plan.random, base_NA.shape[1]))
+        sums = np.zeros((2, len(self.spaces), self.options.random, base_NA.shape[1]))
         for s, space in enumerate(self.spaces):
-            for r in range(self.plan.random):
-                wp_NLD = self._edit(codes, first, self.null[space], r, self.plan.distances[0], 0)
+            for r in range(self.options.random):
+                wp_NLD = self._edit(codes, first, self.null[space], r, self.options.distance[0], 0)
                 change, _, rise = moments(self._score(wp_NLD, None, bar) - base_NA)
                 sums[:, s, r] = change, rise
         return sums
@@ -246,53 +275,11 @@ def random_directions(source: CodeSource, space: str, count: int, seed: int) -> 
     return Direction("random", "direction", space, vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
-# --- results for the page --------------------------------------------------------------------------------------------
-
-
-def summarize(run: Run, num_rows: int) -> list[Boundary]:
-    """Record what the page shows and write `rescore.csv`, from the arrays of a run that is whole.
-
-    Args:
-        num_rows: L.
-
-    Returns:
-        One result per boundary, in the order given.
-    """
-    results = run.results
-    attributes, layer_names = results["attributes"], results["layer_names"]
-    distances = [float(distance) for distance in run.manifest["arguments"]["distances"]]
-    base = load_npy(run.path(f"{BASE}.npy"), mmap=True)
-    effect = load_npy(run.path(f"{EFFECT}.npy"))
-    null_file = run.path(f"{NULL}.npy")
-    null = load_npy(null_file) / len(base) if null_file.exists() else None
-    std_A = deviations(base)
-    boundaries = []
-    for e, entry in enumerate(results["entries"]):
-        column = entry["column"]
-        null_R = np.empty(0) if null is None else null[1, results["spaces"].index(entry["space"]), :, column]
-        responses = {distance: effect[t, 0, e, 0, column] / len(base) for t, distance in enumerate(distances)}
-        scores = load_npy(run.path(f"{entry['prefix']}_scores.npy"))
-        boundaries.append(
-            boundary_result(entry["name"], entry["space"], column, scores, float(std_A[column]), null_R, responses)
-        )
-    change_BA = standardize(effect[0, 0, :, 0] / len(base), std_A)
-    names = [boundary.name for boundary in boundaries]
-    run.record("num", len(base))
-    run.record("distance", distances[0])
-    run.record("boundaries", [for_page(boundary, layer_names[:num_rows]) for boundary in boundaries])
-    own = [boundary.attribute for boundary in boundaries]
-    run.record("cross_effect", cross_effect(change_BA, names, attributes, own))
-    run.record("findings", findings(boundaries, attributes))
-    write_atomic(run.path("rescore.csv"), as_csv(boundaries, attributes))
-    run.output("rescore.csv", "the ranking as a table")
-    return boundaries
-
-
-def row_names(generator: Generator) -> list[str]:
+def row_names(generator: Generator) -> tuple[str, ...]:
     """The layer that each row of wp feeds, such as "32x32/conv0": not ToRGB where there is another; else "unused"."""
     names = []
     for row in range(generator.spec.num_layers):
         fed = [layer for layer in generator.layers if layer.row == row]
         fed.sort(key=lambda layer: (layer.is_rgb, layer.index))
         names.append(fed[0].name if fed else "unused")
-    return names
+    return tuple(names)
