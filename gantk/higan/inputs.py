@@ -11,7 +11,7 @@ from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
-    from gantk.higan.options import RescoreOptions, SynthesizeOptions, TrainBoundaryOptions
+    from gantk.higan.options import ManipulateOptions, RescoreOptions, SynthesizeOptions, TrainBoundaryOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,3 +87,21 @@ class RescoreInputs(CodesInputs, PredictorInputs, DirectionInputs):
             "predictor": self.scorer(generator),
             "codes": self.codes(),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManipulateInputs(CodesInputs, DirectionInputs):
+    directions: tuple[str, ...] = argument(
+        "DIRECTION", "A file, a boundary list, a folder, or the name of a shipped one.", identity=False
+    )
+    condition: tuple[str, ...] = option(
+        (), "Keep this direction still; may be repeated.", metavar="DIRECTION", identity=False
+    )
+
+    def load(self, options: ManipulateOptions) -> dict[str, object]:
+        from gantk.codes.entries import gather
+
+        generator = self.generator()
+        still = gather(self.condition, generator, self.force, self.space) if self.condition else []
+        directions = self.entries(generator, self.directions)
+        return {"generator": generator, "directions": directions, "codes": self.codes(), "conditions": still}

@@ -10,10 +10,10 @@ Legend: N samples, T steps, L rows of wp, D the width of a code, H x W pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,21 +21,36 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes.directions import project
-from gantk.codes.entries import Entry
-from gantk.codes.source import Codes, CodeSource
+from gantk.codes.directions import Direction, project
+from gantk.codes.entries import Entry, entries_of
+from gantk.codes.source import Codes, CodeSource, show_truncation
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, State
 from gantk.generators.rows import parse_layers
+from gantk.higan.manipulated import Animation, ManipulateResult, Moved, moved_name
+from gantk.higan.options import ManipulateOptions
 from gantk.higan.restart import first_layer, repeat, rows_of
 from gantk.higan.synthesis import CommitsBehind, array_of
-from gantk.pictures.images import ImageWriter, to_uint8
-from gantk.runs.run import Run, progress
+from gantk.pictures.animation import GridStyle, require_mp4
+from gantk.pictures.images import to_uint8
+from gantk.runs.results import record
+from gantk.runs.stores import Pictures, Store
+from gantk.runs.structure import Strip
+from gantk.runs.task import verb
+from gantk.runs.walk import Walk
+from gantk.store.progress import progress
 
 Array = npt.NDArray[Any]
 
 IMAGES = "images"
 MOST_SHOWN = 24  # samples on the page
+DEFAULT_NUM = 4
+
+Rows = str | tuple[int, ...] | None
+
+
+class NoVideoWarning(UserWarning):
+    """A video was asked for that becomes another format."""
 
 
 @dataclass(frozen=True)
@@ -61,29 +76,39 @@ class Edit:
     @property
     def array(self) -> str:
         """The array of the moved codes: HiGAN's `<name>_<space>_manipulated_<space moved in>`."""
-        return f"{self.entry.prefix}_manipulated_{self.space}"
+        return moved_name(self.entry.prefix, self.space)
 
 
-@dataclass(frozen=True)
-class ManipulationPlan:
-    """How to write.
+@record
+class MoveFacts:
+    """One direction, as the result of joined parts has to know it."""
+
+    name: str
+    prefix: str
+    direction: Direction
+    space: str
+    rows: tuple[int, ...] | None
+    distances: tuple[float, ...]
+    array: str | None
+
+
+@record
+class ManipulationFacts:
+    """What the result of joined parts has to know beside the arrays.
 
     Attributes:
-        images: whether images are rendered and written.
-        image_form, quality: of the image files.
-        save_codes: whether the moved codes are written.
-        transform: StyleGAN3's forward motion [3, 3].
-        batch_size: images rendered at once.
-        chunk: samples per chunk.
+        kept: spaces whose unmoved codes are written.
+        form: suffix of the image files; empty where there are none.
+        formats: of animations.
     """
 
-    images: bool = True
-    image_form: str = "png"
-    quality: int = 95
-    save_codes: bool = True
-    transform: Array | None = None
-    batch_size: int = 16
-    chunk: int = 4
+    num: int
+    truncation: str
+    conditions: tuple[str, ...]
+    kept: tuple[str, ...]
+    moves: tuple[MoveFacts, ...]
+    form: str
+    formats: tuple[str, ...]
 
 
 def steps(start: float, end: float, count: int) -> tuple[float, ...]:
@@ -102,7 +127,7 @@ def plan_edit(
     entry: Entry,
     source: CodeSource,
     distances: Sequence[float],
-    layers: str | None = None,
+    rows: Rows = None,
     layerwise: bool = False,
     compensate: bool = True,
     absolute: bool = False,
@@ -110,11 +135,11 @@ def plan_edit(
     """Decide where codes are moved: in the direction's own space, or in wp when rows are chosen.
 
     Args:
-        layers: what the caller asks for ("all" for every row); None leaves it to the direction.
+        rows: what the caller asks for ("all" for every row); None leaves it to the direction.
         layerwise: move wp although no rows are chosen.
 
     Raises:
-        UsageError: layers for a z-direction, layers out of range, or codes given after the direction's space.
+        UsageError: rows for a z-direction, rows out of range, or codes given after the direction's space.
     """
     direction, spec = entry.direction, source.generator.spec
     if direction.space not in (*source.spaces, "s") and not (direction.space == "w" and "wp" in source.spaces):
@@ -125,29 +150,29 @@ def plan_edit(
     distances = tuple(float(distance) for distance in distances)
     if direction.space == "s":
         styled = sum(1 for layer in source.generator.layers if layer.style_dim)
-        chosen = parse_layers(_text(layers, direction.layers), styled)
+        chosen = parse_layers(_text(rows, direction.layers), styled)
         return Edit(entry, "s", chosen, distances, compensate, absolute)
     if direction.space == "z":
-        if layers not in (None, "all"):
+        if rows not in (None, "all"):
             raise UsageError(
-                f"{entry.title!r} is a direction of z, which feeds every layer: leave --layers out, or find one of w."
+                f"{entry.title!r} is a direction of z, which feeds every layer: leave --rows out, or find one of w."
             )
         return Edit(entry, "z", None, distances, compensate, absolute)
-    rows = choose_rows(layers, direction.layers, source.generator)
-    every = rows == tuple(range(spec.num_layers))
+    chosen = choose_rows(rows, direction.layers, source.generator)
+    every = chosen == tuple(range(spec.num_layers))
     if direction.space == "w" and every and not layerwise and "w" in source.spaces:
         return Edit(entry, "w", None, distances, compensate, absolute)
-    return Edit(entry, "wp", rows, distances, compensate, absolute)
+    return Edit(entry, "wp", chosen, distances, compensate, absolute)
 
 
-def _text(layers: str | None, own: tuple[int, ...] | None) -> Any:
-    return own if layers is None else None if layers == "all" else layers
+def _text(rows: Rows, own: tuple[int, ...] | None) -> Rows:
+    return own if rows is None else None if rows == "all" else rows
 
 
-def choose_rows(layers: str | None, own: tuple[int, ...] | None, generator: Generator) -> tuple[int, ...]:
+def choose_rows(rows: Rows, own: tuple[int, ...] | None, generator: Generator) -> tuple[int, ...]:
     """The rows of wp to move: as the caller asks, by number, range or layer name, or else what a direction brings."""
     names = {layer.name: layer.row for layer in generator.layers}
-    return parse_layers(_text(layers, own), generator.spec.num_layers, names)
+    return parse_layers(_text(rows, own), generator.spec.num_layers, names)
 
 
 def condition(entry: Entry, others: Sequence[Entry]) -> Entry:
@@ -213,97 +238,185 @@ def check_edits(source: CodeSource, edits: Sequence[Edit]) -> None:
             move(codes, source, edit)
 
 
+@verb(ManipulateOptions)
 def manipulate(
-    run: Run, source: CodeSource, edits: Sequence[Edit], plan: ManipulationPlan, workers: int | None = None
-) -> None:
-    """Move and render every sample along every direction, chunk by chunk; continue where an earlier run stopped.
+    generator: Generator,
+    directions: object,
+    codes: object = None,
+    conditions: object = (),
+    *,
+    options: ManipulateOptions,
+    store: Store,
+) -> ManipulateResult:
+    """Move samples along directions and render every step (HiGAN, section 3.3).
 
-    Leaves the codes as drawn (`manipulate_z.npy`, ...), `<prefix>_manipulated_<space>.npy` [N, T, ...] in float32, and
-    an image per sample and step.
+    Args:
+        generator: any family.
+        directions: a `Direction`, a result that carries one, or several of these; each is moved along alone.
+        codes: to move instead of drawn ones; see `gantk.codes.given.given_codes`.
+        conditions: directions that are to stay still, of the same space.
+        options: `ManipulateOptions`, or its fields as keywords. Without distances a direction brings its own range,
+            without `rows` its own rows.
+
+    Returns:
+        A walk for each direction, with the codes before and after.
+
+    Raises:
+        UsageError: rows for a z-direction, codes given after a direction's space, a condition of another space, a
+            motion that the generator cannot have, or an animation without images.
     """
-    joins = [f"manipulate_{name}" for name in _kept(source, edits)]
-    if plan.save_codes:
-        joins += [edit.array for edit in edits if edit.space != "s"]
-    ledger = run.ledger(joins, source.total, plan.chunk)
-    missing = ledger.missing()
+    formats = wanted_formats(options)
+    matrix = motion(options.rotate, (options.translate[0] + options.tx, options.translate[1] + options.ty), generator)
+    still = entries_of(conditions) if conditions else []
+    entries = [condition(entry, still) for entry in entries_of(directions)]
+    source = options.source(generator, codes, drawn=DEFAULT_NUM)
+    edits = [_edit(entry, source, options, alone=len(entries) == 1) for entry in entries]
+    check_edits(source, edits)
+    kept = _kept(source)
+    joins = [f"manipulate_{name}" for name in kept] + [edit.array for edit in edits if edit.space != "s"]
+    chunks = store.chunks(joins, source.total, max(1, options.batch_size // options.step))
+    missing = chunks.missing()
     count = sum(len(edit.distances) for edit in edits)
-    total = sum(stop - start for start, stop in map(ledger.grid.bounds, missing)) * count
-    if plan.images:
-        run.output(IMAGES, "one image per sample and step")
+    total = sum(stop - start for start, stop in map(chunks.grid.bounds, missing)) * count
     with (
         torch.inference_mode(),
-        run.timed("manipulation"),
-        ImageWriter(plan.image_form, plan.quality, workers) as writer,
+        store.timed("manipulation"),
+        store.pictures(options.quality, options.workers) as pictures,
         progress(total, "manipulate", unit="img") as bar,
     ):
-        commits = CommitsBehind(ledger)
+        commits = CommitsBehind(chunks)
+        work = _Moving(source, edits, options, matrix, pictures, bar)
         for index in missing:
-            start, stop = ledger.grid.bounds(index)
-            arrays, futures = _chunk(run, source, edits, plan, start, stop, writer, bar)
+            arrays, futures = work.chunk(*chunks.grid.bounds(index))
             commits.add(index, {name: arrays[name] for name in joins}, futures)
         commits.flush()
-    run.assemble(ledger)
+    facts = ManipulationFacts(
+        num=source.total,
+        truncation=show_truncation(source.truncation),
+        conditions=tuple(entry.title for entry in still),
+        kept=tuple(kept),
+        moves=tuple(_described(edit, generator) for edit in edits),
+        form="" if options.skip_image else options.image_format,
+        formats=formats,
+    )
+    return conclude(store.assemble(chunks, facts), facts, options, store)
 
 
-def _kept(source: CodeSource, edits: Sequence[Edit]) -> list[str]:
+def wanted_formats(options: ManipulateOptions) -> tuple[str, ...]:
+    """The animations to write; an impossible one is said before any work.
+
+    Raises:
+        UsageError: an mp4 was asked for by name and ffmpeg is not installed, or there are no images.
+    """
+    formats = list(dict.fromkeys(options.animation))
+    if options.generate_video and "mp4" not in formats:
+        try:
+            require_mp4()
+            formats.append("mp4")
+        except UsageError:
+            text = "ffmpeg is not installed (pip install 'gantk[video]'): the video becomes a gif."
+            warnings.warn(text, NoVideoWarning, stacklevel=2)
+            formats += [] if "gif" in formats else ["gif"]
+    if "mp4" in formats:
+        require_mp4()
+    if formats and options.skip_image:
+        raise UsageError("An animation needs images: leave out --skip-image.")
+    return tuple(formats)
+
+
+def _edit(entry: Entry, source: CodeSource, options: ManipulateOptions, alone: bool) -> Edit:
+    scale = entry.direction.scale
+    low = -scale if options.start_distance is None else options.start_distance
+    high = scale if options.end_distance is None else options.end_distance
+    chosen = None if entry.space == "z" and not alone else options.rows  # rows are for the others
+    return plan_edit(
+        entry,
+        source,
+        steps(low, high, options.step),
+        chosen,
+        options.layerwise_manipulation,
+        not options.disable_manipulation_truncation,
+        options.absolute,
+    )
+
+
+def _described(edit: Edit, generator: Generator) -> MoveFacts:
+    every = edit.layers is None or edit.layers == tuple(range(generator.spec.num_layers))
+    return MoveFacts(
+        name=edit.entry.title,
+        prefix=edit.entry.prefix,
+        direction=edit.entry.alone(),
+        space=edit.space,
+        rows=None if every else edit.layers,
+        distances=edit.distances,
+        array=None if edit.space == "s" else edit.array,
+    )
+
+
+def _kept(source: CodeSource) -> list[str]:
     """The spaces whose unmoved codes are written: all before wp, and wp where it was given."""
     return [name for name in source.spaces if name != "wp"] or ["wp"]
 
 
-def _chunk(
-    run: Run,
-    source: CodeSource,
-    edits: Sequence[Edit],
-    plan: ManipulationPlan,
-    start: int,
-    stop: int,
-    writer: ImageWriter,
-    bar: Any,
-) -> tuple[dict[str, Array], list[Future[Path]]]:
-    codes = source.batch(start, stop)
-    arrays = {f"manipulate_{name}": array_of(codes.space(name)) for name in _kept(source, edits)}
-    futures: list[Future[Path]] = []
-    for edit in edits:
-        moved = move(codes, source, edit)
-        if edit.space != "s":
-            arrays[edit.array] = array_of(moved)
-        if not plan.images:
-            bar.update((stop - start) * len(edit.distances))
-            continue
-        names = [
-            image_name(edit.entry, sample, step, plan.image_form)
-            for sample in range(start, stop)
-            for step in range(len(edit.distances))
-        ]
-        place = 0
-        for image_NCHW in _render(codes, source, edit, moved, start, plan):
-            paths = [run.directory / name for name in names[place : place + len(image_NCHW)]]
-            futures += writer.write(paths, to_uint8(image_NCHW))
-            place += len(image_NCHW)
-            bar.update(len(image_NCHW))
-    return arrays, futures
+class _Moving:
+    """A chunk of samples at a time: the codes as drawn, every direction's steps, and their images in batches."""
 
+    def __init__(
+        self,
+        source: CodeSource,
+        edits: Sequence[Edit],
+        options: ManipulateOptions,
+        transform: Array | None,
+        pictures: Pictures,
+        bar: Any,
+    ) -> None:
+        self.source, self.edits, self.options, self.transform = source, edits, options, transform
+        self.pictures, self.bar = pictures, bar
 
-def _render(codes: Codes, source: CodeSource, edit: Edit, moved: Any, first: int, plan: ManipulationPlan) -> Any:
-    """Yield images of all steps of all samples of a chunk, samples first, in batches."""
-    generator, count = source.generator, len(edit.distances)
-    options: dict[str, Any] = {}
-    if plan.transform is not None:
-        options["transform"] = torch.as_tensor(plan.transform, dtype=codes.wp.dtype, device=codes.wp.device)
-    if edit.space == "s":
-        flat: Any = tuple(style.flatten(0, 1) for style in moved)
-    elif edit.space == "z":  # one step at a time, all samples in order, so that each is mapped with its own label
-        flat = torch.stack([source.from_z(moved[:, step], first) for step in range(count)], dim=1).flatten(0, 1)
-    else:
-        flat = source.expand(moved.flatten(0, 1)) if edit.space == "w" else moved.flatten(0, 1)
-    state = _restart(generator, codes.wp, edit, options)
-    repeated = None if state is None else repeat(state, count)
-    total = len(codes.wp) * count
-    for start in range(0, total, plan.batch_size):
-        stop = min(start + plan.batch_size, total)
-        part = tuple(style[start:stop] for style in flat) if edit.space == "s" else flat[start:stop]
-        begin = None if repeated is None else rows_of(repeated, start, stop)
-        yield generator.synthesize(part, start=begin, **options)
+    def chunk(self, start: int, stop: int) -> tuple[dict[str, Array], list[Future[Any]]]:
+        codes = self.source.batch(start, stop)
+        arrays = {f"manipulate_{name}": array_of(codes.space(name)) for name in _kept(self.source)}
+        futures: list[Future[Any]] = []
+        for edit in self.edits:
+            moved = move(codes, self.source, edit)
+            if edit.space != "s":
+                arrays[edit.array] = array_of(moved)
+            if self.options.skip_image:
+                self.bar.update((stop - start) * len(edit.distances))
+                continue
+            names = [
+                image_name(edit.entry.prefix, sample, step, self.options.image_format)
+                for sample in range(start, stop)
+                for step in range(len(edit.distances))
+            ]
+            place = 0
+            for image_NCHW in self._render(codes, edit, moved, start):
+                part = names[place : place + len(image_NCHW)]
+                futures += self.pictures.write(part, to_uint8(image_NCHW))
+                place += len(image_NCHW)
+                self.bar.update(len(image_NCHW))
+        return arrays, futures
+
+    def _render(self, codes: Codes, edit: Edit, moved: Any, first: int) -> Iterator[Tensor]:
+        """Yield images of all steps of all samples of a chunk, samples first, in batches."""
+        source, count = self.source, len(edit.distances)
+        options: dict[str, Any] = {}  # keywords of `synthesize`
+        if self.transform is not None:
+            options["transform"] = torch.as_tensor(self.transform, dtype=codes.wp.dtype, device=codes.wp.device)
+        if edit.space == "s":
+            flat: Any = tuple(style.flatten(0, 1) for style in moved)
+        elif edit.space == "z":  # one step at a time, all samples in order, so that each is mapped with its own label
+            flat = torch.stack([source.from_z(moved[:, step], first) for step in range(count)], dim=1).flatten(0, 1)
+        else:
+            flat = source.expand(moved.flatten(0, 1)) if edit.space == "w" else moved.flatten(0, 1)
+        state = _restart(source.generator, codes.wp, edit, options)
+        repeated = None if state is None else repeat(state, count)
+        total, size = len(codes.wp) * count, self.options.batch_size
+        for start in range(0, total, size):
+            stop = min(start + size, total)
+            part = tuple(style[start:stop] for style in flat) if edit.space == "s" else flat[start:stop]
+            begin = None if repeated is None else rows_of(repeated, start, stop)
+            yield source.generator.synthesize(part, start=begin, **options)
 
 
 def _restart(generator: Generator, wp_NLD: Tensor, edit: Edit, options: dict[str, Any]) -> State | None:
@@ -314,30 +427,65 @@ def _restart(generator: Generator, wp_NLD: Tensor, edit: Edit, options: dict[str
     return generator.cache(wp_NLD, before=layer, **options) if layer else None
 
 
-def image_name(entry: Entry, sample: int, step: int, form: str) -> str:
+def image_name(prefix: str, sample: int, step: int, form: str) -> str:
     """The file of one step: HiGAN's `<prefix>_<sample>_<step>`, in the folder of images."""
-    return f"{IMAGES}/{entry.prefix}_{sample:05d}_{step:03d}.{form}"
+    return f"{IMAGES}/{prefix}_{sample:05d}_{step:03d}.{form}"
 
 
-# --- results for the page --------------------------------------------------------------------------------------------
+# --- the result ------------------------------------------------------------------------------------------------------
 
 
-def describe(edit: Edit, total: int, form: str, generator: Generator) -> dict[str, Any]:
-    """One direction in the form the page reads; an empty form is a run without images."""
-    layers: Any = None
-    if edit.layers is not None and edit.layers != tuple(range(generator.spec.num_layers)):
-        layers = list(edit.layers)
-    shown = range(min(total, MOST_SHOWN)) if form else range(0)
-    frames = [[image_name(edit.entry, n, t, form) for t in range(len(edit.distances))] for n in shown]
-    nearest = min(range(len(edit.distances)), key=lambda step: (abs(edit.distances[step]), step))
-    return {
-        "name": edit.entry.title,
-        "space": edit.space,
-        "layers": layers,
-        "quantity": "distance from the boundary" if edit.absolute else "distance",
-        "distances": edit.distances,
-        "frames": frames,
-        "samples": [f"sample {n}" for n in shown],
-        "start": nearest,
-        "prefix": edit.entry.prefix,
-    }
+def conclude(
+    arrays: Mapping[str, Array], facts: ManipulationFacts, options: ManipulateOptions, store: Store
+) -> ManipulateResult:
+    """The result of moved samples whose arrays are whole."""
+    quantity = "distance from the boundary" if options.absolute else "distance"
+    shown = range(min(facts.num, MOST_SHOWN)) if facts.form else range(0)
+    moved = []
+    for each in facts.moves:
+        drawn = 0.0 in each.distances and not options.absolute
+        strips = tuple(
+            Strip(
+                label=f"sample {sample}",
+                values=each.distances,
+                images=tuple(
+                    store.picture(image_name(each.prefix, sample, step, facts.form))
+                    for step in range(len(each.distances))
+                ),
+                quantity=quantity,
+                origin=each.distances.index(0.0) if drawn else None,
+            )
+            for sample in shown
+        )
+        walk = Walk(
+            name=each.name,
+            space=each.space,
+            rows=each.rows,
+            strips=strips,
+            animations={form: f"{each.prefix}.{form}" for form in facts.formats} or None,
+        )
+        codes = None if each.array is None else arrays[each.array]
+        moved.append(
+            Moved(direction=each.direction, prefix=each.prefix, distances=each.distances, walk=walk, codes=codes)
+        )
+    grid = GridStyle(
+        rows=options.row,
+        columns=options.col,
+        row_spacing=options.row_spacing,
+        column_spacing=options.col_spacing,
+        left=options.border_left,
+        right=options.border_right,
+        top=options.border_top,
+        bottom=options.border_bottom,
+        white=options.white_background,
+        size=options.viz_size,
+    )
+    animation = Animation(formats=facts.formats, fps=options.fps, once=options.once, grid=grid)
+    return ManipulateResult(
+        num=facts.num,
+        truncation=facts.truncation,
+        conditions=facts.conditions,
+        unmoved={space: arrays[f"manipulate_{space}"] for space in facts.kept},
+        moved=tuple(moved),
+        animation=animation if facts.formats else None,
+    )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gantk.runs.inputs import SampleOptions
-from gantk.runs.options import BatchOptions, PictureOptions, SeedOptions, option
+from gantk.runs.options import BatchOptions, PictureOptions, QualityOptions, SeedOptions, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynthesizeOptions(SampleOptions, BatchOptions, PictureOptions):
+class SynthesizeOptions(SampleOptions, BatchOptions, QualityOptions):
     num: int | None = option(
         None,
         "Number of samples to draw; with a file of codes at most how many of them.",
@@ -87,3 +87,53 @@ class RescoreOptions(SampleOptions, BatchOptions):
     chunk: int | None = option(
         None, "Number of samples per chunk of the ledger.", least=1, default_text="by the images of one"
     )
+
+
+def _hidden(help: str) -> int:
+    """One of HiGAN's lengths for the picture that an animation's frames are made of."""
+    found: int = option(0, help, least=0, hidden=True)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManipulateOptions(SampleOptions, BatchOptions, PictureOptions):
+    num: int | None = option(None, "Number of samples.", "-N", least=0, default_text="4, or all of FILE.npy")
+    step: int = option(7, "Number of images along a direction.", "--steps", "-S", least=1)
+    start_distance: float | None = option(
+        None, "First distance, in units of the space.", default_text="minus the direction's scale"
+    )
+    end_distance: float | None = option(
+        None, "Last distance, in units of the space.", default_text="the direction's scale"
+    )
+    absolute: bool = option(False, "Distances are those from the boundary, not from the code.", off="--relative")
+    rows: str | tuple[int, ...] | None = option(
+        None,
+        "Rows of wp to move: 6-9, layer names or all.",
+        "--layers",
+        originals=("--manipulate-layers", "--mani-layers"),
+        metavar="LIST",
+        default_text="the direction's own",
+    )
+    layerwise_manipulation: bool = option(False, "Move wp row by row although all rows move.")
+    disable_manipulation_truncation: bool = option(False, "Do not scale a w-direction by psi on truncated rows.")
+    rotate: float = option(0.0, "Turn the picture by this many degrees; StyleGAN3 only.")
+    translate: tuple[float, float] = option(
+        (0.0, 0.0), "Shift the picture by these fractions of the canvas, right and down; StyleGAN3 only."
+    )
+    tx: float = option(0.0, "Shift to the right.", hidden=True)
+    ty: float = option(0.0, "Shift down.", hidden=True)
+    skip_image: bool = option(False, "Write the moved codes only.")
+    animation: tuple[Literal["gif", "webp", "mp4"], ...] = option((), "Also as an animation; may be repeated.")
+    generate_video: bool = option(False, "An mp4 where ffmpeg is installed, else a gif.")
+    fps: float = option(10.0, "Steps per second of an animation.", above=0, most=240)
+    once: bool = option(False, "An animation runs one way instead of there and back.")
+    row: int = option(0, "Number of pictures in a column of an animation.", least=0, default_text="by their number")
+    col: int = option(0, "Number of pictures in a row of an animation.", least=0, default_text="by their number")
+    row_spacing: int = _hidden("Pixels between rows of an animation's picture.")
+    col_spacing: int = _hidden("Pixels between columns of an animation's picture.")
+    border_left: int = _hidden("Pixels at the left of an animation's picture.")
+    border_right: int = _hidden("Pixels at the right of an animation's picture.")
+    border_top: int = _hidden("Pixels at the top of an animation's picture.")
+    border_bottom: int = _hidden("Pixels at the bottom of an animation's picture.")
+    viz_size: int = _hidden("Side of every image of an animation in pixels; 0 is as drawn.")
+    white_background: bool = option(False, "Fill the gaps of an animation's picture with white.", hidden=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gantk.higan.inputs import RescoreInputs, SynthesizeInputs, TrainBoundaryInputs
-from gantk.higan.options import RescoreOptions, SynthesizeOptions, TrainBoundaryOptions
+from gantk.higan.inputs import ManipulateInputs, RescoreInputs, SynthesizeInputs, TrainBoundaryInputs
+from gantk.higan.options import ManipulateOptions, RescoreOptions, SynthesizeOptions, TrainBoundaryOptions
 from gantk.runs.options import ShardOptions
 from gantk.runs.task import Task
 
@@ -74,4 +74,31 @@ RESCORE = Task(
         "gantk rescore church.pkl clouds_boundary.npy --score clouds_boundary=clouds",
     ),
     originals=("--logfile-name",),
+)
+
+MANIPULATE = Task(
+    name="manipulate",
+    summary="Move samples along directions and render every step; the page has a slider for each sample.",
+    description="A DIRECTION is a file, a boundary list in HiGAN's syntax, a folder, or the name of a shipped one, "
+    "with its own rows and range unless told otherwise. Even step counts are kept; every image is labelled with its "
+    "true distance.",
+    inputs=ManipulateInputs,
+    options=ManipulateOptions,
+    run=ShardOptions,
+    result="gantk.higan.manipulated:ManipulateResult",
+    verb="gantk.higan.manipulation:manipulate",
+    conclude="gantk.higan.manipulation:conclude",
+    facts="gantk.higan.manipulation:ManipulationFacts",
+    page="gantk.higan.pages.manipulate:page",
+    upgrade="gantk.higan.upgrade:manipulate",
+    made="manipulation",
+    examples=(
+        "gantk manipulate demo time_of_day",
+        "gantk manipulate demo season --rows 6-9 --num 8 --step 9 --start-distance -4 --end-distance 4",
+        "gantk manipulate demo time_of_day --condition season --animation gif",
+        "gantk manipulate church.pkl boundary_list.txt --layerwise-manipulation -N 10 -o runs/church",
+        "gantk manipulate stylegan3-t.pkl directions.npy --pick 0-3 --rotate 15 --translate 0.1 0",
+    ),
+    originals=("--html-name", "--video-name", "--logfile-name"),
+    original_flags=("--generate-html", "--save-raw-synthesis", "--save-jpg"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import numpy as np
 from gantk.codes.directions import Direction, load_direction
 from gantk.higan.boundaries import Boundary, Figures, Histograms, RowFigures, TrainBoundaryResult
 from gantk.higan.gains import RescoreFacts, Subject, concluded
+from gantk.higan.manipulated import Animation, ManipulateResult, Moved, moved_name
 from gantk.higan.rescored import RescoreResult
 from gantk.higan.samples import ScoreSummary, SynthesizeResult
+from gantk.pictures.animation import GridStyle
 from gantk.runs.structure import Image
+from gantk.runs.upgrade import walks
 from gantk.store.files import load_npy
 from gantk.store.inside import inside
 
@@ -124,3 +128,54 @@ def rescore(manifest: Mapping[str, Any], directory: Path) -> RescoreResult:
 def _used(directory: Path, prefix: str, name: str, space: str) -> Direction:
     """A direction as a run of HiGAN's tasks kept it."""
     return Direction(name, "direction", space, load_npy(inside(directory, f"{prefix}_boundary.npy")))
+
+
+def manipulate(manifest: Mapping[str, Any], directory: Path) -> ManipulateResult:
+    """The result of a run of format 1."""
+    results = manifest["results"]
+    arrays = {Path(name).stem: load_npy(inside(directory, name), mmap=True) for name in results["files"]}
+    how = results["animation"]
+    grid = how["grid"]
+    animation = Animation(
+        formats=tuple(how["formats"]),
+        fps=float(how["fps"]),
+        once=bool(how["once"]),
+        grid=GridStyle(
+            rows=grid["row"],
+            columns=grid["col"],
+            row_spacing=grid["row_spacing"],
+            column_spacing=grid["col_spacing"],
+            left=grid["border_left"],
+            right=grid["border_right"],
+            top=grid["border_top"],
+            bottom=grid["border_bottom"],
+            white=grid["white_background"],
+            size=grid["viz_size"],
+        ),
+    )
+    prefix = "manipulate_"
+    return ManipulateResult(
+        num=int(manifest["arguments"]["num"]),
+        truncation=str(results["truncation"]),
+        conditions=tuple(results["conditions"]),
+        unmoved={name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)},
+        moved=tuple(_moved(entry, arrays, directory) for entry in results["directions"]),
+        animation=animation if animation.formats else None,
+    )
+
+
+def _moved(entry: Mapping[str, Any], arrays: Mapping[str, Any], directory: Path) -> Moved:
+    walk = walks([entry], directory)[0]
+    if walk.strips and (walk.strips[0].quantity != "distance" or 0.0 not in walk.strips[0].values):
+        walk = dataclasses.replace(  # the nearest to nought was noted, which is not the sample as drawn
+            walk, strips=tuple(dataclasses.replace(strip, origin=None) for strip in walk.strips)
+        )
+    prefix = str(entry["prefix"])
+    own = prefix.rpartition("_")[2]
+    return Moved(
+        direction=_used(directory, prefix, str(entry["name"]), own),
+        prefix=prefix,
+        distances=tuple(float(distance) for distance in entry["distances"]),
+        walk=walk,
+        codes=arrays.get(moved_name(prefix, str(entry["space"]))),
+    )

@@ -14,7 +14,6 @@ from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, commands_of
 
 BUILDERS = {
-    "manipulate": "gantk.higan.pages.manipulate:build",
     "navigan-apply": "gantk.navigan.page:build",
     "navigan-hessian": "gantk.navigan.page:build",
     "navigan-svd": "gantk.navigan.page:build",

@@ -344,14 +344,20 @@ class LabelOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureOptions(Options):
-    """How pictures are written. In memory there are no files, and these do nothing."""
+class QualityOptions(Options):
+    """How image files are written. In memory there are no files, and these do nothing."""
 
-    image_format: Literal["png", "jpg", "webp"] = option("png", "Format of the images on disk.")
     quality: int = option(95, "Quality of jpg and webp images.", least=1, most=100)
     workers: int | None = option(
         None, "Threads that write images.", least=1, identity=False, default_text="one per core"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions(QualityOptions):
+    """How pictures are written, in which format."""
+
+    image_format: Literal["png", "jpg", "webp"] = option("png", "Format of the images on disk.")
 
 
 def at_most(option: str, asked: int | None, most: int, what: str, default: int | None = None) -> int:

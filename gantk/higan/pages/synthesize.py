@@ -9,6 +9,7 @@ from gantk.reports.page import Page
 from gantk.reports.sections import (
     BarPlot,
     Bins,
+    CellValue,
     Column,
     Histogram,
     Link,
@@ -71,7 +72,9 @@ def _scores(result: SynthesizeResult) -> list[Section]:
         f" The first {MOST_PANELS} of {len(panels)} are drawn; the table has all." if len(panels) > MOST_PANELS else ""
     )
     keys = ("mean", "std", "min", "max")
-    rows = [[name, found.mean, found.std, found.min, found.max] for name, found in result.summaries.items()]
+    rows: list[list[CellValue]] = [
+        [name, found.mean, found.std, found.min, found.max] for name, found in result.summaries.items()
+    ]
     columns = [Column("attribute"), *(Column(key) for key in keys)]
     return [
         Panels(panels[:MOST_PANELS], "Scores", f"How the scores of the samples are distributed{who}.{more}"),
