@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
 
+from gantk.cli.commands import BESIDE_TASKS
 from gantk.cli.options import examples
 from gantk.errors import UsageError
 from gantk.runs.options import Field, Options, check_single, fields_of, range_of
@@ -40,6 +42,8 @@ def run(task: Task, values: dict[str, Any]) -> None:
 
     inputs, options = task.inputs(**_own(task.inputs, values)), task.options(**_own(task.options, values))
     done = execute(task, inputs, options, task.run(**_own(task.run, values)))
+    if not done.leads:
+        return
     if done.note:
         click.echo(done.note, err=True)
     if done.result is not None:
@@ -181,5 +185,8 @@ class TaskGroup(click.Group):
 
 
 def group_of(name: str) -> TaskGroup:
-    """The group of all tasks whose names begin with a word, such as "lse"."""
-    return TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name])
+    """The group of all tasks whose names begin with a word, such as "lse", and of the commands beside them."""
+    group = TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name])
+    for word, module in BESIDE_TASKS.get(name, {}).items():
+        group.add_command(import_module(f"gantk.cli.{module}").command, word)
+    return group

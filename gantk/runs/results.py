@@ -17,6 +17,7 @@ from gantk.store.files import load_json, save_json
 
 if TYPE_CHECKING:
     from gantk.reports.page import Page
+    from gantk.runs.options import Options
 
 RESULT_SUFFIX = ".result.json"
 
@@ -56,6 +57,10 @@ class Result:
     def lines(self) -> tuple[str, ...]:
         """What the command line prints."""
         return (self.sentence(),)
+
+    def answers(self, options: Options) -> bool:
+        """Whether nothing is left to do for these options, of which only such as are no part of the identity differ."""
+        return True
 
     def table(self) -> list[dict[str, object]]:
         """The numbers as plain rows: ``pandas.DataFrame(result.table())``."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -72,7 +73,7 @@ class Run:
         self.manifest = manifest
         self.shard = shard
         self.resumed = resumed
-        self._afresh = afresh
+        self.afresh = afresh  # nothing that an earlier run kept counts
         self._began = time.monotonic()
         self._seconds_before = float(manifest["timings"].get("total", 0.0))
 
@@ -229,9 +230,8 @@ class Run:
             self.manifest["arrays"][name] = {"total": total, "chunk": chunk, "join": join}
         self.save()
         finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
-        folder = self.directory / "chunks" / file_stem(self.command)
-        ledger = Ledger(folder, grid, joins, self.shard, finished, self.mark)
-        if self._afresh:
+        ledger = Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark)
+        if self.afresh:
             ledger.forget()
         return ledger
 
@@ -252,14 +252,17 @@ class Run:
         self.save()
 
     @property
+    def chunk_folder(self) -> Path:
+        """The folder of what is kept until arrays are whole."""
+        return self.directory / "chunks" / file_stem(self.command)
+
+    @property
     def parts(self) -> Path:
         """The folder of parts of the result that are kept until it is whole."""
         return self.directory / "parts" / file_stem(self.command)
 
     def drop_parts(self) -> None:
         """Remove the parts of a result that is whole."""
-        import shutil
-
         shutil.rmtree(self.parts, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.parts.parent.rmdir()
@@ -433,8 +436,12 @@ def _forget(directory: Path, stem: str, shard: Shard, identity: dict[str, Any]) 
     if not shard.is_whole and not foreign:
         (directory / (stem + _shard_suffix(shard) + MANIFEST_SUFFIX)).unlink(missing_ok=True)
         (directory / (stem + MANIFEST_SUFFIX)).unlink(missing_ok=True)  # of shards that were merged
+        if shard.index == 0:  # the first makes what all share
+            shutil.rmtree(directory / "parts" / stem, ignore_errors=True)
         return
     for path in manifests:
         path.unlink(missing_ok=True)
     for path in (directory / "chunks" / stem).glob("*.npy"):
         path.unlink(missing_ok=True)
+    for folder in (directory / "parts" / stem, directory / "chunks" / stem / "shared"):
+        shutil.rmtree(folder, ignore_errors=True)
