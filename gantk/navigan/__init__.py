@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from gantk.store.lazy import lazily
 
 if TYPE_CHECKING:
-    from gantk.navigan.editing import apply as apply
     from gantk.navigan.directions import WeightDirections as WeightDirections
+    from gantk.navigan.editing import apply as apply
     from gantk.navigan.eigenvectors import hessian as hessian
     from gantk.navigan.exporting import export as export
     from gantk.navigan.files import load_weights as load_weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from gantk.runs.results import Export
 from gantk.runs.walk import Walk
 
 
-def names(stem: str, forms: Sequence[str]) -> Mapping[str, str] | None:
+def names(stem: str, forms: Sequence[str]) -> dict[str, str] | None:
     """Format -> file of an animation; None where none was asked for."""
     return {form: f"{stem}.{form}" for form in forms} or None
 

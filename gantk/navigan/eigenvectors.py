@@ -174,8 +174,8 @@ def _searched(
             if exchange.shard.index > 0:
                 follow(exchange, curvature, options.patience)
                 raise _Followed
-            vectors, spectrum = _released(exchange, curvature, options) if options.compat else _exact(
-                exchange, curvature, options
+            vectors, spectrum = (
+                _released(exchange, curvature, options) if options.compat else _exact(exchange, curvature, options)
             )
         facts = HessianFacts(
             layer=about.target.layer,

@@ -58,9 +58,7 @@ def save(path: str | Path, directions: WeightDirections) -> Path:
     return write_atomic(path, serialize(data, metadata={"gantk": text}))
 
 
-def load_weights(
-    name: str | Path, conv: str | None = None, basis: WeightDirections | None = None
-) -> WeightDirections:
+def load_weights(name: str | Path, conv: str | None = None, basis: WeightDirections | None = None) -> WeightDirections:
     """Weight directions by the name of a file, or of one that ships with gantk; see `load`.
 
     Args:

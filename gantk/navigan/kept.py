@@ -125,7 +125,7 @@ def read_kept(path: Path) -> KeptWeights:
                     f"{path} is {header['format']!r} of version {header['version']!r}, and {TITLE} of version "
                     f"{VERSION} is expected."
                 )
-            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118: no mapping
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
         if "vectors" not in arrays and not {"u", "vh"} <= arrays.keys():
             raise KeyError("vectors")
         kernel, scales = header.get("kernel"), header["scales"]
@@ -142,7 +142,8 @@ def read_kept(path: Path) -> KeptWeights:
             identity=dict(header["identity"]),
             meta=dict(header["meta"]),
         )
-        found.shape  # noqa: B018: factors without their kernel are damage
+        if len(found.shape) != 4:  # factors without their kernel are damage, and raise
+            raise ValueError(f"a weight of shape {found.shape}")
     except (SafetensorError, OSError, AssertionError, KeyError, IndexError, TypeError, ValueError) as error:
         raise GantkError(f"{path} is a damaged file of weight directions ({error}).") from error
     if not all(np.isfinite(array).all() for array in arrays.values()):

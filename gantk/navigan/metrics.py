@@ -134,7 +134,7 @@ def metric_for(
     Args:
         given: a metric, a predictor, a name; "none" is no metric; None is `demo` for a bundled generator, else LPIPS.
         options: kind and size, where `given` is no metric yet.
-        needed: whether the work needs one. Where it does not, and the default's files are not there, the answer is None.
+        needed: whether the work needs one; where it does not and the default's files are not there, there is none.
 
     Raises:
         GantkError: there is no such metric, or no default; the sentence says what can be given.

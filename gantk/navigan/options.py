@@ -264,4 +264,3 @@ class ApplyOptions(SampleOptions, BatchOptions, MetricOptions, AnimationOptions,
     end: float | None = option(None, "Last strength.", default_text="the recommended one")
     num: int = option(4, "Number of samples, at most.", "-N", least=1)
     force: bool = option(False, FORCE, identity=False)
-

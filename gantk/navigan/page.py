@@ -218,9 +218,7 @@ def _training(log: Sequence[LogLine], count: int) -> Section:
         LinePlot([Series(error, step, [x.strength_error for x in log])], error, x_name="step", markers=few),
         LinePlot(both, accuracy, x_name="step", markers=few),
     ]
-    caption = (
-        f"Means since the line before; held-out samples are never trained on. Chance is {100 / count:.1f} %."
-    )
+    caption = f"Means since the line before; held-out samples are never trained on. Chance is {100 / count:.1f} %."
     return Panels(panels, "Training", caption)
 
 

@@ -158,9 +158,7 @@ class Means:
         """The line of the log, and begin anew."""
         entropy, error, accuracy = (value / self.count for value in self.sums)
         self.sums, self.count = [0.0] * len(MEANS), 0
-        return LogLine(
-            step=step, cross_entropy=entropy, strength_error=error, accuracy=accuracy, held_out=held_out
-        )
+        return LogLine(step=step, cross_entropy=entropy, strength_error=error, accuracy=accuracy, held_out=held_out)
 
 
 def steps(trainer: Trainer, options: TrainOptions, store: Store) -> tuple[LogLine, ...]:

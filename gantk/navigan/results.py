@@ -232,10 +232,11 @@ class HessianResult(WeightResult):
 
     def sentence(self) -> str:
         exact = self.spectrum.exact
-        held = "" if exact is None or exact.captured is None else f" hold {exact.captured:.0%} of the Hessian's trace;"
-        return (
-            f"{len(self)} eigenvectors of {self.directions.layer}{held} {self.spectrum.products} products were taken."
-        )
+        what = f"{len(self)} eigenvector{'s' if len(self) != 1 else ''} of {self.directions.layer}"
+        taken = f"{self.spectrum.products} products were taken"
+        if exact is None or exact.captured is None:
+            return f"{what}; {taken}."
+        return f"{what}, with {exact.captured:.0%} of the Hessian's trace; {taken}."
 
     def lines(self) -> tuple[str, ...]:
         exact = self.spectrum.exact

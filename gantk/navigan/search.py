@@ -87,7 +87,7 @@ def search(exchange: Exchange, curvature: Curvature, plan: SearchPlan) -> Found:
             _tidy(exchange, block)
         return _read(exchange, product).to(device)
 
-    most = plan.max_products or MOST_PRODUCTS * plan.k
+    most = min(curvature.dimension, plan.max_products or MOST_PRODUCTS * plan.k)
     with progress(most, "search, at most", unit="products") as bar:
         done = 0
 

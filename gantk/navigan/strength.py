@@ -141,7 +141,7 @@ def measure(
 
 
 def first_guess(directions: WeightDirections, number: int, level: float) -> float | None:
-    """Where to begin to look for the strength at which a distance is reached, from the eigenvalue where there is one."""
+    """Where to begin to look for the strength at which a distance is reached; None without an eigenvalue."""
     values = directions.meta.get("eigenvalues") if directions.kind == "hessian" else None
     if values and len(values) == len(directions) and values[number] > 0:
         return math.sqrt(2 * level / values[number])  # the distance is lambda t^2 / 2 at first

@@ -115,9 +115,7 @@ def _directions(results: Mapping[str, Any], directory: Path) -> dict[str, Any]: 
     shown = []
     for entry in results["directions"]:
         value = entry.get("value")
-        pairs = tuple(
-            Pair(**{kind: _image(name, directory) for kind, name in pair.items()}) for pair in entry["pairs"]
-        )
+        pairs = tuple(Pair(**{kind: _image(name, directory) for kind, name in pair.items()}) for pair in entry["pairs"])
         shown.append(
             Shown(
                 number=int(str(entry["name"]).split()[-1]),

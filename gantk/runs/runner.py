@@ -53,7 +53,7 @@ def execute(task: Task, inputs: Inputs, options: Options, where: RunOptions) -> 
     from gantk.store.parallel import processes
 
     with processes(str(getattr(inputs, "device", "auto"))) as (rank, device):
-        return _execute(task, dataclasses.replace(inputs, device=device), options, where, leads=rank == 0)
+        return _execute(task, dataclasses.replace(inputs, **{"device": device}), options, where, leads=rank == 0)
 
 
 def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, leads: bool = True) -> Done:

@@ -1,7 +1,7 @@
 """The state of a training as plain values whose file depends on nothing but the values.
 
-`torch.save` writes which of the texts, tuples and storages in a state are one object. A state that was loaded and goes on
-shares others than one that was never saved, so that its file would have other bytes for the same numbers.
+`torch.save` writes which of the texts, tuples and storages in a state are one object. A state that was loaded and goes
+on shares others than one that was never saved, so that its file would have other bytes for the same numbers.
 """
 
 from __future__ import annotations
