@@ -23,10 +23,7 @@ def animations(walks: Sequence[Walk], fps: float) -> Iterator[Export]:
 
 
 def _write(walk: Walk, fps: float, path: Path) -> None:
-    import numpy as np
+    from gantk.pictures.animation import GridStyle, animate_arrays
 
-    from gantk.pictures.animation import GridStyle, fuse, there_and_back, write_animation
-
-    steps = range(len(walk.strips[0].images))
-    frames = [fuse(np.stack([strip.images[step].array() for strip in walk.strips]), GridStyle()) for step in steps]
-    write_animation(path, [frames[step] for step in there_and_back(len(frames))], fps)
+    frames = [[image.array() for image in strip.images] for strip in walk.strips]
+    animate_arrays(frames, path, fps, once=False, style=GridStyle())

@@ -98,7 +98,8 @@ def of_predictor(predictor: Predictor, kind: str = "maps", size: int | None = No
         other = next(k for k in KINDS if k != kind)
         raise GantkError(
             f"The predictor {predictor.name!r} has no {'feature maps' if kind == 'maps' else 'features'} to measure a "
-            f"distance with: choose another --metric (demo, lpips-alex, lpips-vgg, pixels) or try --metric-kind {other}."
+            "distance with: choose another --metric (demo, lpips-alex, lpips-vgg, pixels) or try --metric-kind "
+            f"{other}."
         )
     return Metric(predictor.requires_grad_(False), kind, size, nearest)
 
