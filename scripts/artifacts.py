@@ -126,25 +126,24 @@ def effects(rescored: Path, samples: Path) -> dict[str, dict[str, Any]]:
     the samples, and the factor that moves most beside it."""
     import numpy as np
 
-    from gantk.higan.gains import deviations, standardize
-    from gantk.store.files import load_json, load_npy
+    from gantk.higan.gains import deviations
+    from gantk.higan.rescored import RescoreResult
+    from gantk.runs.results import read_result
+    from gantk.store.files import load_npy
 
-    results = load_json(rescored / "rescore.run.json")["results"]
-    base = load_npy(rescored / "rescore_attribute.npy")
-    change_BPF = standardize(
-        load_npy(rescored / "rescore_effect.npy")[0, 0] / len(base), deviations(load_npy(samples / "attribute.npy"))
-    )
-    names = list(base.dtype.names or ())
+    result = read_result(RescoreResult, rescored)
+    scale_F = result.deviations / deviations(load_npy(samples / "attribute.npy"))  # of those moved, and of all
+    names = list(result.attributes)
     found = {}
-    for change_PF, entry in zip(change_BPF, results["boundaries"], strict=True):
-        own = names.index(entry["name"])
+    for change_PF, entry in zip(result.change * scale_F, result.boundaries, strict=True):
+        own = names.index(entry.attribute)
         rows = shortest_range(np.maximum(change_PF[1:, own], 0), SHARE)
         others = np.abs(change_PF[0]).copy()
         others[own] = 0
         beside = int(others.argmax())
-        found[entry["name"]] = {
+        found[entry.name] = {
             "rows": rows,
-            "row_names": [results["layer_names"][row] for row in rows],
+            "row_names": [result.layer_names[row] for row in rows],
             "change": float(change_PF[0, own]),
             "beside": names[beside],
             "beside_change": float(change_PF[0, beside]),
@@ -291,7 +290,7 @@ def region_card(name: str, rows: str, results: dict[str, Any], lines: Sequence[s
     return (
         f"# region_{name}\n\nDirections of the bundled generator that change its {name} ({entry['text']}) and little "
         f"else, moved on rows {rows} of wp: `region_{name}.safetensors`.\n\n    gantk manipulate {MODEL} region_{name} "
-        "--rows 0-1\n\n| direction | quotient | scale | ROIR |\n|---|---|---|---|\n" + "\n".join(table) + "\n\n"
+        "--pick 0-1\n\n| direction | quotient | scale | ROIR |\n|---|---|---|---|\n" + "\n".join(table) + "\n\n"
         "Quotient: mean squared change per pixel inside over outside, to first order, on the codes they were found on. "
         "Scale: the distance at which the inside changes by 0.1. ROIR: on codes that were not used, the norm of the "
         f"change outside over that inside, where the inside changes by {level}; means of every method's first three: "

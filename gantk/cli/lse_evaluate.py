@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gantk.cli.lse_train import CLASS_HELP, CLASSES_HELP, TEACHER_HELP
-from gantk.cli.options import examples, generator_options, label_option, model_argument, run_options, truncation_option
+from gantk.cli.options import (
+    TYPED,
+    examples,
+    generator_options,
+    label_option,
+    model_argument,
+    run_options,
+    truncation_option,
+)
 
 if TYPE_CHECKING:
     from gantk.lse.evaluation import Subject
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--also", multiple=True, metavar="MODEL=HEAD,...", help="Another generator and its heads, for one table; repeated."
 )
-@click.option("--teacher", metavar="NAME", default=None, help=TEACHER_HELP)
+@click.option("--teacher", type=TYPED, metavar="NAME", default=None, help=TEACHER_HELP)
 @click.option("--classes", metavar="LIST", default=None, help=CLASSES_HELP)
 @click.option("--num", "-N", type=click.IntRange(1), default=1000, show_default=True, help="Images.")
 @click.option("--start", type=click.IntRange(0), default=1_000_000, show_default=True, help="The first one's number.")
@@ -111,5 +119,5 @@ def conclude(run: Run, subjects: list[Subject]) -> None:
 
 def finish(run: Run) -> None:
     """Score the joined shards."""
-    subjects, _ = prepare(dict(run.manifest["arguments"]))
+    subjects, _ = prepare(run.arguments)
     conclude(run, subjects)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gantk.cli.lse_train import CLASS_HELP, CLASSES_HELP, TEACHER_HELP
-from gantk.cli.options import examples, generator_options, label_option, model_argument, run_options, truncation_option
+from gantk.cli.options import (
+    TYPED,
+    examples,
+    generator_options,
+    label_option,
+    model_argument,
+    run_options,
+    truncation_option,
+)
 
 if TYPE_CHECKING:
     from gantk.lse.fewshot_runs import Study
@@ -24,12 +32,12 @@ if TYPE_CHECKING:
 @model_argument()
 @click.option("--shots", metavar="LIST", default="8", show_default=True, help="Labelled images, such as 1,4,8,16.")
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="With other images each time.")
-@click.option("--teacher", metavar="NAME", default=None, help=TEACHER_HELP)
+@click.option("--teacher", type=TYPED, metavar="NAME", default=None, help=TEACHER_HELP)
 @click.option("--classes", metavar="LIST", default=None, help=CLASSES_HELP)
 @click.option(
     "--codes", metavar="FILE.npy", default=None, help="wp of the labelled images; default: a folder's wp.npy, or drawn."
 )
-@click.option("--judge", metavar="NAME", default=None, help="What scores the heads; default: the teacher.")
+@click.option("--judge", type=TYPED, metavar="NAME", default=None, help="What scores the heads; default: the teacher.")
 @click.option("--full", metavar="HEAD", default=None, help="The head of many images, to compare with.")
 @click.option("--num-eval", type=click.IntRange(0), default=256, show_default=True, help="Images to score on.")
 @click.option("--noise-draws", type=click.IntRange(1), default=2, show_default=True, help="Of each labelled image.")
@@ -129,6 +137,6 @@ def conclude(run: Run, study: Study) -> None:
 
 def finish(run: Run) -> None:
     """Score the joined shards."""
-    study, _ = prepare(dict(run.manifest["arguments"]))
+    study, _ = prepare(run.arguments)
     study.fit(run)
     conclude(run, study)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gantk.cli.lse_train import CLASS_HELP, TEACHER_HELP
-from gantk.cli.options import examples, generator_options, label_option, model_argument, run_options, truncation_option
+from gantk.cli.options import (
+    TYPED,
+    examples,
+    generator_options,
+    label_option,
+    model_argument,
+    run_options,
+    truncation_option,
+)
 
 if TYPE_CHECKING:
     from gantk.lse.sampling_runs import Work
@@ -39,7 +47,7 @@ if TYPE_CHECKING:
 @click.option("--starts", type=click.IntRange(1), default=100, show_default=True, help="Fresh codes each, of --paper.")
 @click.option("--through", type=click.Choice(["head", "teacher"]), default="head", show_default=True,
               help="What the loss sees; teacher: the paper's baseline.")  # fmt: skip
-@click.option("--teacher", metavar="NAME", default=None, help=TEACHER_HELP)
+@click.option("--teacher", type=TYPED, metavar="NAME", default=None, help=TEACHER_HELP)
 @click.option("--classes", metavar="LIST", default=None, help="As the head was trained.")
 @label_option(CLASS_HELP)
 @click.option("--force", is_flag=True, help="Take a head of another generator with the same maps.")
@@ -135,5 +143,5 @@ def finish(run: Run) -> None:
     """Score the joined shards."""
     import numpy as np
 
-    work, names, targets, _ = prepare(dict(run.manifest["arguments"]))
+    work, names, targets, _ = prepare(run.arguments)
     conclude(run, work, names, np.stack(targets))

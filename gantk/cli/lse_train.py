@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.options import examples, generator_options, label_option, model_argument, run_options, truncation_option
+from gantk.cli.options import (
+    TYPED,
+    examples,
+    generator_options,
+    label_option,
+    model_argument,
+    run_options,
+    truncation_option,
+)
 
 if TYPE_CHECKING:
     from gantk.lse.images import Images
@@ -35,7 +43,7 @@ CLASSES_HELP = (
 )
 @model_argument()
 @click.option("--head", "heads", multiple=True, metavar="KIND", default=("LSE",), help="LSE, NSE-1, NSE-2; repeated.")
-@click.option("--teacher", metavar="NAME", default=None, help=TEACHER_HELP)
+@click.option("--teacher", type=TYPED, metavar="NAME", default=None, help=TEACHER_HELP)
 @click.option("--classes", metavar="LIST", default=None, help=CLASSES_HELP)
 @click.option("--num", "-N", type=click.IntRange(1), default=256, show_default=True, help="Images to learn from.")
 @click.option("--held-out", type=click.IntRange(0), default=64, show_default=True, help="Images to look at meanwhile.")
@@ -158,6 +166,6 @@ def finish(run: Run) -> None:
     """Solve once the shards' chunks are joined."""
     from gantk.cli.options import load_model
 
-    options = dict(run.manifest["arguments"])
+    options = run.arguments
     generator = load_model(options["model"], "auto", options["precision"])
     conclude(run, *prepare(options, generator))

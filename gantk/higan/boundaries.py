@@ -107,9 +107,11 @@ class Boundary:
 
     @property
     def intercepts(self) -> tuple[float, ...]:
-        """Signed distance of the origin, for each row."""
-        found = self.direction.intercept
-        return found if isinstance(found, tuple) else (0.0 if found is None else found,)
+        """Signed distance of the origin, for each row that has a boundary."""
+        found, rows = self.direction.intercept, self.direction.layers
+        if isinstance(found, tuple):
+            return found if rows is None else tuple(found[row] for row in rows)
+        return (0.0 if found is None else found,)
 
 
 @record
@@ -217,6 +219,9 @@ class TrainBoundaryResult(Result):
             }
             for each in self.boundaries
         ]
+
+    def emblem(self) -> npt.NDArray[np.float64] | None:
+        return np.asarray(self.cosines) if len(self.boundaries) > 1 else None
 
     def exports(self) -> Iterator[Export]:
         from gantk.higan.cards import card_of, update_list

@@ -176,6 +176,12 @@ class RescoreResult(Result):
             for rank, each in enumerate(self.ranked(), 1)
         ]
 
+    def emblem(self) -> npt.NDArray[np.float64] | None:
+        known = [each for each in self.boundaries if each.rows and each.deviation > 0]
+        if not known:
+            return np.asarray(self.change[:, 0])
+        return np.array([[row.gain / each.deviation for row in each.rows] for each in known])
+
     def exports(self) -> Iterator[Export]:
         from gantk.store.files import write_atomic
 

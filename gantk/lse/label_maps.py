@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.lse.gram import IGNORE
+from gantk.pictures.opening import open_values
 from gantk.store.files import write_atomic
 
 Labels = npt.NDArray[np.uint8]
@@ -28,13 +29,10 @@ def read_label_map(path: str | Path, classes: int, size: int | None = None) -> L
     Raises:
         GantkError: the file is absent, no such image, of another size, or has a number that is no class.
     """
-    from PIL import Image, UnidentifiedImageError
-
     source = Path(path)
     try:
-        with Image.open(source) as image:
-            array = np.asarray(image if image.mode in ("P", "L", "1") else image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, ValueError) as error:
+        array = np.asarray(open_values(source))
+    except GantkError as error:
         raise GantkError(f"The label map {source} cannot be read: {error}.") from error
     if array.ndim == 3:
         if (array != array[..., :1]).any():

@@ -70,6 +70,7 @@ class MetricInputs(Inputs):
         metavar="NAME",
         default_text="demo for the bundled models, else lpips-vgg",
         identity=False,
+        code=True,
     )
 
     def measure(

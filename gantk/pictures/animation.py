@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
+from gantk.pictures.opening import open_values
 from gantk.store.files import write_atomic
+from gantk.store.inside import inside
 
 Image = npt.NDArray[np.uint8]
 
@@ -163,11 +165,9 @@ def animate(
         frames: image files by sample and step.
         once: one way instead of there and back.
     """
-    from PIL import Image as Pillow
 
     def opened(name: str) -> Image:
-        with Pillow.open(folder / name) as file:
-            image = np.asarray(file)
+        image = np.asarray(open_values(inside(folder, name)))
         return image[..., None] if image.ndim == 2 else image
 
     return animate_arrays([[opened(name) for name in sample] for sample in frames], path, fps, once, style)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class ModelInputs(Inputs):
     """A generator, on a device, in a precision."""
 
-    model: str = argument("MODEL", "A zoo name, a checkpoint in any known format, or a gantk file.", identity=False)
+    model: str = argument(
+        "MODEL", "A zoo name, a checkpoint in any known format, or a gantk file.", identity=False, code=True
+    )
     device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
     precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
 
@@ -93,13 +95,14 @@ class PredictorInputs(Inputs):
         metavar="NAME",
         default_text="demo for the bundled models, truth for demo-oracle, else places365",
         identity=False,
+        code=True,
     )
 
     def scorer(self, generator: Generator) -> Predictor:
         """Load the predictor, or the default one of the generator."""
         from gantk.predictors.defaults import predictor_for
 
-        return predictor_for(generator, self.predictor, code=True)
+        return predictor_for(generator, self.predictor)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,9 @@ from gantk.runs.structure import Sink, Source, from_plain, to_plain
 from gantk.store.files import load_json, save_json
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from gantk.reports.page import Page
     from gantk.runs.options import Options
 
@@ -69,6 +72,10 @@ class Result:
     def exports(self) -> Iterator[Export]:
         """Files beside the result that other programs read."""
         return iter(())
+
+    def emblem(self) -> npt.NDArray[np.float64] | None:
+        """A matrix that stands for a result without pictures where pages are listed."""
+        return None
 
     def page(self) -> Page:
         """The page of the result, without the run it came from."""

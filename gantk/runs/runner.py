@@ -84,18 +84,12 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         with Run.begin(directory, task.name, typed, seed, device, overwrite=True, identity=identity) as run:
             finish(task, run, result)
         return Done(directory, result)
-    fresh = not _manifests(task, directory)
-    try:
-        with Run.begin(directory, task.name, typed, seed, device, shard, where.overwrite, identity=identity) as run:
-            try:
-                result = task.call(arguments, options, RunStore(run))
-            except OnlyAPart:
-                return Done(directory, None, str(shard), note)
-            finish(task, run, result)
-    except GantkError:
-        if fresh:
-            _withdraw(task, directory)
-        raise
+    with Run.begin(directory, task.name, typed, seed, device, shard, where.overwrite, identity=identity) as run:
+        try:
+            result = task.call(arguments, options, RunStore(run))
+        except OnlyAPart:
+            return Done(directory, None, str(shard), note)
+        finish(task, run, result)
     return Done(directory, result, note=note)
 
 
@@ -126,27 +120,6 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
     if found == directory:
         return directory, ""
     return found, f"{directory} holds another run of `{task.spelled}`: this one goes to {found}."
-
-
-def _withdraw(task: Task, directory: Path) -> None:
-    """Leave nothing of a run that failed before it had anything to keep."""
-    manifests = _manifests(task, directory)
-    rest = [path for path in directory.rglob("*") if path.is_file() and path not in manifests]
-    if any(path.is_relative_to(directory / folder) for path in rest for folder in ("chunks", "parts")):
-        return
-    from gantk.store.files import load_json
-
-    for path in manifests:
-        with contextlib.suppress(GantkError, KeyError, TypeError):
-            if any((directory / name).exists() for name in load_json(path)["outputs"]):
-                return
-    for path in manifests:
-        path.unlink(missing_ok=True)
-    for folder in sorted((path for path in directory.rglob("*") if path.is_dir()), reverse=True):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-    with contextlib.suppress(OSError):
-        directory.rmdir()
 
 
 def default_directory(task: Task, inputs: Inputs) -> str:
