@@ -284,7 +284,11 @@ def test_bad_input_is_one_sentence(found: Path, model: Path, tmp_path: Path, gan
     np.save(table, np.array([[0, 1.5]]))
     refused(gantk_command("navigan", "apply", "demo", file, *out), 1, "[4, 4, 3, 3]", "another layer or generator")
     refused(gantk_command("navigan", "apply", model, file, "--pick", "7", *out), 2, "7")
-    refused(gantk_command("navigan", "apply", model, file, "--each", table, "--steps", "3", "--pick", "1", *out), 2, "--pick")
+    refused(
+        gantk_command("navigan", "apply", model, file, "--each", table, "--steps", "3", "--pick", "1", *out),
+        2,
+        "--pick",
+    )
     refused(gantk_command("navigan", "apply", model, tmp_path / "none.pt", *out), 1, "does not exist")
     refused(gantk_command("navigan", "train", model, "svd", *out), 2, "--conv")
     refused(gantk_command("navigan", "train", "demo", file, *COMMON, *out), 1, "another layer or generator")

@@ -22,7 +22,7 @@ from gantk.navigan.directions import WeightDirections, render, weights_of
 from gantk.navigan.metrics import Metric, metric_for, squared
 from gantk.navigan.options import SHOWN, ApplyOptions
 from gantk.navigan.results import ApplyResult, EachEdit, Edited
-from gantk.navigan.subject import Subject, subject
+from gantk.navigan.subject import Subject, subject, without_gradients
 from gantk.pictures.images import to_uint8
 from gantk.predictors.base import Predictor
 from gantk.runs.results import record
@@ -69,6 +69,7 @@ class ApplyFacts:
 
 
 @verb(ApplyOptions)
+@without_gradients
 def apply(
     generator: nn.Module,
     weights: object,

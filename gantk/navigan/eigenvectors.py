@@ -25,7 +25,7 @@ from gantk.navigan.options import SHOWN, HessianOptions
 from gantk.navigan.released import power_iteration
 from gantk.navigan.results import Exactness, HessianResult, SearchStep, Spectrum
 from gantk.navigan.search import Found, SearchPlan, end, follow, search
-from gantk.navigan.subject import Subject, subject
+from gantk.navigan.subject import Subject, subject, without_gradients
 from gantk.predictors.base import Predictor
 from gantk.runs.exchange import Exchange
 from gantk.runs.options import at_most
@@ -69,6 +69,7 @@ class Searched:
 
 
 @verb(HessianOptions)
+@without_gradients
 def hessian(
     generator: nn.Module,
     conv: str | int,

@@ -101,7 +101,7 @@ def of_predictor(predictor: Predictor, kind: str = "maps", size: int | None = No
             "distance with: choose another --metric (demo, lpips-alex, lpips-vgg, pixels) or try --metric-kind "
             f"{other}."
         )
-    return Metric(predictor.requires_grad_(False), kind, size, nearest)
+    return Metric(predictor, kind, size, nearest)
 
 
 def load_metric(
@@ -120,7 +120,7 @@ def load_metric(
         return Metric(None, "maps", size, nearest)
     from gantk.predictors.load import load_predictor
 
-    return of_predictor(load_predictor(name, device).eval(), kind, size, nearest)
+    return of_predictor(load_predictor(name, device).eval().requires_grad_(False), kind, size, nearest)
 
 
 def metric_for(

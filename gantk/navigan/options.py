@@ -50,7 +50,7 @@ class NetworkInputs(CodesInputs):
                 raise UsageError(
                     f"--inputs is for a module:callable; {self.model} is a generator: give -i FILE.npy with codes."
                 )
-            return self.generator().requires_grad_(False), self.codes()
+            return self.generator(), self.codes()
         if self.inputs is None:
             raise UsageError(f"The network {self.model} is a module: give its inputs with --inputs FILE.npy.")
         if self.latent_codes_path is not None or self.precision != "float32":

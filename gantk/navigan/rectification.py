@@ -17,7 +17,7 @@ from gantk.navigan.measuring import Measuring, curves_of, measured, shown_of, wi
 from gantk.navigan.metrics import Metric, metric_for
 from gantk.navigan.options import SHOWN, TrainOptions
 from gantk.navigan.results import LogLine, TrainResult
-from gantk.navigan.subject import Subject, subject
+from gantk.navigan.subject import Subject, subject, without_gradients
 from gantk.navigan.training import Rectifier, Trainer, TrainingPlan
 from gantk.predictors.base import Predictor
 from gantk.runs.options import at_most
@@ -33,6 +33,7 @@ MEANS = ("cross_entropy", "strength_error", "accuracy")
 
 
 @verb(TrainOptions)
+@without_gradients
 def train(
     generator: nn.Module,
     basis: object,

@@ -15,7 +15,7 @@ from gantk.navigan.measuring import Measuring, curves_of, measured, shown_of, wi
 from gantk.navigan.metrics import Metric, metric_for
 from gantk.navigan.options import SHOWN, SvdOptions
 from gantk.navigan.results import SvdResult
-from gantk.navigan.subject import subject
+from gantk.navigan.subject import subject, without_gradients
 from gantk.navigan.target import Target
 from gantk.predictors.base import Predictor
 from gantk.runs.options import at_most
@@ -27,6 +27,7 @@ UNMEASURED = 0.1  # of the weight's length: the strength of pictures where nobod
 
 
 @verb(SvdOptions)
+@without_gradients
 def svd(
     generator: nn.Module,
     conv: str | int,

@@ -5,8 +5,10 @@ Shape legend: N samples, L rows of wp, D their width.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +19,8 @@ from gantk.generators.base import Generator
 from gantk.navigan.modules import ModuleTarget
 from gantk.navigan.target import GeneratorTarget, Target, spelled_layer
 from gantk.runs.inputs import SampleOptions
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,25 @@ class Subject:
         return float(self.target.weight.detach().norm())
 
 
+def without_gradients(function: Callable[..., R]) -> Callable[..., R]:
+    """Let no gradient flow into the networks that a verb is given while it works, and leave them as they were."""
+
+    @functools.wraps(function)
+    def call(*arguments: object, **named: object) -> R:
+        given = [getattr(value, "predictor", value) for value in (*arguments, *named.values())]
+        parts = [part for value in given if isinstance(value, nn.Module) for part in value.parameters()]
+        before = [part.requires_grad for part in parts]
+        try:
+            for part in parts:
+                part.requires_grad_(False)
+            return function(*arguments, **named)
+        finally:
+            for part, flag in zip(parts, before, strict=True):
+                part.requires_grad_(flag)
+
+    return call
+
+
 def target_of(network: nn.Module, conv: str | int) -> Target:
     """The convolution of a generator, by name, index or released:INDEX, or that of any other module, by name.
 
@@ -67,7 +90,7 @@ def subject(network: nn.Module, conv: str | int, codes: object, options: SampleO
     """
     target = target_of(network, conv)
     if isinstance(network, Generator):
-        return _of_generator(network.requires_grad_(False), target, codes, options)
+        return _of_generator(network, target, codes, options)
     if codes is None:
         raise UsageError(f"A {type(network).__name__} is no generator that codes can be drawn for: give its inputs.")
     if options.label is not None or options.truncation is not None:
