@@ -191,13 +191,14 @@ def test_svd_train_apply_export(found: Path, model: Path, tmp_path: Path, gantk_
     assert distance.shape == (3, 3) and (distance[:, 1] == 0).all() and (distance[:, ::2] > 0).all()
     assert len(list((edits / "images").glob("*.png"))) == 18 and (edits / "direction_1.gif").exists()
 
-    out = tmp_path / "edit.pt"
+    exported = tmp_path / "edit.pt"
     assert (
-        gantk_command("navigan", "export", learnt / "directions.safetensors", out, "--pick", 1, "--strength", 2)[0] == 0
+        gantk_command("navigan", "export", learnt / "directions.safetensors", exported, "--pick", 1, "--strength", 2)[0]
+        == 0
     )
-    assert float(torch.load(out, weights_only=True)["shift"].norm()) == pytest.approx(2, rel=1e-5)
+    assert float(torch.load(exported, weights_only=True)["shift"].norm()) == pytest.approx(2, rel=1e-5)
     baked = tmp_path / "edited.safetensors"
-    assert gantk_command("navigan", "export", out, baked, "--as", "generator", "--model", model)[0] == 0
+    assert gantk_command("navigan", "export", exported, baked, "--as", "generator", "--model", model)[0] == 0
     from gantk.checkpoints.load import load_generator
 
     plain, edited = load_generator(model), load_generator(baked)

@@ -156,7 +156,12 @@ def test_overwrite_forgets_the_state(tmp_path: Path, gantk_command: Call, monkey
     assert gantk_command(*words, "-o", tmp_path / "run")[0] == 0
     taken: list[int] = []
     plain = Trainer.step
-    monkeypatch.setattr(Trainer, "step", lambda self, number: (taken.append(number), plain(self, number))[1])
+
+    def counted(self: Trainer, number: int) -> tuple[float, float, float]:
+        taken.append(number)
+        return plain(self, number)
+
+    monkeypatch.setattr(Trainer, "step", counted)
     assert gantk_command(*words, "-o", tmp_path / "run")[0] == 0 and taken == []
     assert gantk_command(*words, "--overwrite", "-o", tmp_path / "run")[0] == 0 and taken == [0, 1]
     found = load_result(tmp_path / "run")
