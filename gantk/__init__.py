@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
     from gantk.higan.synthesis import sample as sample
+    from gantk.navigan.files import load_weights as load_weights
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
 
@@ -47,6 +48,7 @@ _PUBLIC = {
     "load_generator": "checkpoints.load",
     "load_predictor": "predictors.load",
     "load_result": "runs.results",
+    "load_weights": "navigan.files",
     "lse": "",
     "navigan": "",
     "resefa": "",

@@ -228,25 +228,27 @@ def span(rows: Sequence[int]) -> str:
 
 def weights() -> None:
     """Leading Hessian eigenvectors of one convolution, with recommended strengths, and a card."""
-    from gantk.navigan.files import load, save
-    from gantk.store.files import load_json
+    from gantk.navigan.files import save
+    from gantk.navigan.results import HessianResult
+    from gantk.runs.results import read_result
 
     found = WORK / "weights"
     words = ["--conv", WEIGHTS_LAYER, "-k", 6, "--num", 32, "--batch-size", 8, "--seed", SEED, "--show", 0]
     gantk("navigan", "hessian", MODEL, *words, "--overwrite", "-o", found)
     folder, name = ROOT / "directions" / MODEL, f"weights_{WEIGHTS_LAYER.replace('/', '_')}"
     folder.mkdir(parents=True, exist_ok=True)
-    directions = load(found / "eigenvectors.safetensors")
+    result = read_result(HessianResult, found)
+    directions, exact = result.weights, result.spectrum.exact
+    assert exact is not None and exact.captured is not None and exact.agreement is not None
     save(folder / f"{name}.safetensors", directions.replace(name=name))
-    results = load_json(found / "navigan-hessian.run.json")["results"]
     rows = "\n".join(
-        f"| {row} | {value:.4g} | {directions.scale(row):.3g} |" for row, value in enumerate(results["eigenvalues"])
+        f"| {row} | {value:.4g} | {directions.scale(row):.3g} |" for row, value in enumerate(result.eigenvalues)
     )
     text = (
         f"# {name}\n\nWeight directions of the bundled generator: leading eigenvectors of the perceptual distance's "
         f"Hessian in the weights of `{WEIGHTS_LAYER}`, in `{name}.safetensors`. They hold "
-        f"{100 * results['captured']:.0f} % of its trace; the two halves of the samples agree in "
-        f"{100 * results['agreement']:.0f} % of them.\n\n    gantk navigan apply {MODEL} {name} --rows 0-3\n\n"
+        f"{100 * exact.captured:.0f} % of its trace; the two halves of the samples agree in "
+        f"{100 * exact.agreement:.0f} % of them.\n\n    gantk navigan apply {MODEL} {name} --pick 0-3\n\n"
         f"| direction | eigenvalue | recommended strength |\n|---|---|---|\n{rows}\n\n"
         f"Made by `make artifacts` with\n\n    {argv_of(found, 'navigan-hessian')}\n"
     )

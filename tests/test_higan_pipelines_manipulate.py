@@ -16,16 +16,8 @@ from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.stylegan3 import StyleGAN3, StyleGAN3Config
-from gantk.higan.manipulation import (
-    check_edits,
-    choose_rows,
-    condition,
-    manipulate,
-    motion,
-    move,
-    plan_edit,
-    steps,
-)
+from gantk.higan.manipulation import manipulate
+from gantk.higan.moving import check_edits, choose_rows, condition, motion, move, plan_edit, steps
 from gantk.pictures.images import to_uint8
 from gantk.runs.run import Run
 from gantk.runs.stores import RunStore

@@ -329,7 +329,7 @@ def test_files_outside_the_run_are_never_shown(tmp_path: Path) -> None:
         plain = json.loads(path.read_text())
         plain["fields"]["images"] = [name]
         path.write_text(json.dumps(plain))
-        with pytest.raises(GantkError, match="no name of a file inside"):
+        with pytest.raises(GantkError, match="no name of a file in a run"):
             render(run, "synthesize")
 
 

@@ -107,9 +107,11 @@ class Boundary:
 
     @property
     def intercepts(self) -> tuple[float, ...]:
-        """Signed distance of the origin, for each row."""
-        found = self.direction.intercept
-        return found if isinstance(found, tuple) else (0.0 if found is None else found,)
+        """Signed distance of the origin, for each row that has a boundary."""
+        found, rows = self.direction.intercept, self.direction.layers
+        if isinstance(found, tuple):
+            return found if rows is None else tuple(found[row] for row in rows)
+        return (0.0 if found is None else found,)
 
 
 @record

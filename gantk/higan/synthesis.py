@@ -298,8 +298,6 @@ def predict(predictor: Any, image_NCHW: Any) -> dict[str, Array]:
         if columns:
             score = predictor.attributes(seen) if name == "attribute" else predictor.categories(seen)
             tables[name] = structured(array_of(score), columns)
-    if not tables:
-        raise UsageError(f"The predictor {predictor.name} scores neither attributes nor categories: choose another.")
     return tables
 
 

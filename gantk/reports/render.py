@@ -14,10 +14,6 @@ from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, commands_of
 
 BUILDERS = {
-    "navigan-apply": "gantk.navigan.page:build",
-    "navigan-hessian": "gantk.navigan.page:build",
-    "navigan-svd": "gantk.navigan.page:build",
-    "navigan-train": "gantk.navigan.page:build",
     "lse-train": "gantk.lse.pages.train:build",
     "lse-fewshot": "gantk.lse.pages.fewshot:build",
     "lse-evaluate": "gantk.lse.pages.evaluate:build",

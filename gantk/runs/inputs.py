@@ -95,13 +95,14 @@ class PredictorInputs(Inputs):
         metavar="NAME",
         default_text="demo for the bundled models, truth for demo-oracle, else places365",
         identity=False,
+        code=True,
     )
 
     def scorer(self, generator: Generator) -> Predictor:
         """Load the predictor, or the default one of the generator."""
         from gantk.predictors.defaults import predictor_for
 
-        return predictor_for(generator, self.predictor, code=True)
+        return predictor_for(generator, self.predictor)
 
 
 @dataclass(frozen=True, kw_only=True)

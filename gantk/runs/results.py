@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from gantk.reports.page import Page
+    from gantk.runs.options import Options
 
 RESULT_SUFFIX = ".result.json"
 
@@ -59,6 +60,10 @@ class Result:
     def lines(self) -> tuple[str, ...]:
         """What the command line prints."""
         return (self.sentence(),)
+
+    def answers(self, options: Options) -> bool:
+        """Whether nothing is left to do for these options, of which only such as are no part of the identity differ."""
+        return True
 
     def table(self) -> list[dict[str, object]]:
         """The numbers as plain rows: ``pandas.DataFrame(result.table())``."""

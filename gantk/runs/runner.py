@@ -16,7 +16,7 @@ from gantk.errors import GantkError
 from gantk.runs.options import Field, Options, RunOptions, fields_of, from_plain
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of, write_result
 from gantk.runs.run import MANIFEST_SUFFIX, Run, parse_shard
-from gantk.runs.stores import MemoryStore, OnlyAPart, RunStore
+from gantk.runs.stores import Following, MemoryStore, OnlyAPart, RunStore
 from gantk.runs.structure import Source
 from gantk.runs.structure import from_plain as structured
 from gantk.runs.task import Inputs, Task
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 class Done:
     """What an executed task left: its result (None for a shard, or another process of a training) and where.
 
-    `note` is what the user should know of it.
+    `note` is what the user should know of it; `leads` is False for another process of a training than the first.
     """
 
     directory: Path
     result: Result | None
     shard: str | None = None
     note: str = ""
+    leads: bool = True
 
 
 def execute(task: Task, inputs: Inputs, options: Options, where: RunOptions) -> Done:
@@ -47,6 +48,16 @@ def execute(task: Task, inputs: Inputs, options: Options, where: RunOptions) -> 
         UsageError: the directory holds another run of the command; the sentence names what differs.
         GantkError: what the inputs or the verb raise.
     """
+    if not task.together:
+        return _execute(task, inputs, options, where)
+    from gantk.store.parallel import processes
+
+    with processes(str(getattr(inputs, "device", "auto"))) as (rank, device):
+        return _execute(task, dataclasses.replace(inputs, **{"device": device}), options, where, leads=rank == 0)
+
+
+def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, leads: bool = True) -> Done:
+    """Run a task in this process; one that does not lead takes the same steps and keeps nothing."""
     from gantk.store.progress import shown
 
     shard = parse_shard(getattr(where, "shard", None))
@@ -60,9 +71,14 @@ def execute(task: Task, inputs: Inputs, options: Options, where: RunOptions) -> 
     seed, device = getattr(options, "seed", None), _device(arguments)
     if not where.overwrite and shard.is_whole:
         earlier = finished(task, directory, identity)
-        if earlier is not None:
-            _write_page(task, earlier, directory)
-            return Done(directory, earlier, note=note)
+        if earlier is not None and earlier.answers(options):
+            if leads:
+                _write_page(task, earlier, directory)
+            return Done(directory, earlier if leads else None, note=note, leads=leads)
+    if not leads:
+        with contextlib.suppress(OnlyAPart), shown(False):
+            task.call(arguments, options, Following())
+        return Done(directory, None, leads=False)
     if task.restarts:
         result = task.call(arguments, options, MemoryStore())  # nothing is touched before all was found good
         with Run.begin(directory, task.name, typed, seed, device, overwrite=True, identity=identity) as run:

@@ -36,12 +36,21 @@ TASKS: dict[str, Row] = {
     ),
     "rescore": Row("gantk.higan.tasks:RESCORE", "Measure which attribute a direction moves, and in which rows."),
     "manipulate": Row("gantk.higan.tasks:MANIPULATE", "Render images along one or more directions."),
+    "navigan hessian": Row(
+        "gantk.navigan.tasks:HESSIAN", "Find the weight directions that change what a picture shows the most."
+    ),
+    "navigan svd": Row("gantk.navigan.tasks:SVD", "Take the singular vectors of a convolution as weight directions."),
+    "navigan train": Row(
+        "gantk.navigan.tasks:TRAIN", "Learn combinations of a basis whose effects a network can tell apart."
+    ),
+    "navigan apply": Row("gantk.navigan.tasks:APPLY", "Render samples along weight directions."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
 }
 
 GROUPS: dict[str, str] = {
     "resefa": "Directions that change one region: Jacobian, directions.",
+    "navigan": "Directions in weight space: what one convolution can be made to do, and edits with it.",
 }
 
 

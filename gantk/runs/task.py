@@ -84,6 +84,7 @@ class Task:
         made: the default run directory is ``MODEL_made``; without a model it is `made`.
         restarts: another call in the same directory begins anew instead of being refused, and leaves what is there; the
             task is short and keeps nothing on its way. HiGAN's work calls `train-boundary` many times with one folder.
+        together: processes that torchrun starts do the task together; the first keeps the result.
         originals: options of the original programs that need no action here: those with a value, then flags.
     """
 
@@ -102,6 +103,7 @@ class Task:
     facts: str | None = None
     upgrade: str | None = None
     restarts: bool = False
+    together: bool = False
     originals: tuple[str, ...] = ()
     original_flags: tuple[str, ...] = ()
 
