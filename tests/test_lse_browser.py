@@ -9,7 +9,7 @@ from browser import Browser
 
 import gantk
 from gantk.lse.editing_results import record
-from gantk.lse.label_maps import draw
+from gantk.pictures.label_maps import draw
 from gantk.lse.session import EditSession
 from gantk.predictors.heads import Head, HeadInfo, palette
 from gantk.reports.render import render

@@ -14,7 +14,7 @@ from PIL import Image
 import gantk
 from gantk.errors import GantkError, UsageError
 from gantk.lse.editing import EditSettings, Stroke, class_weights, edit
-from gantk.lse.label_maps import draw, read_label_map, write_label_map
+from gantk.pictures.label_maps import draw, read_label_map, write_label_map
 from gantk.lse.sampling import Search, best_starts, matches, sample, shrink, start_codes
 from gantk.lse.session import EditSession
 from gantk.predictors.head_files import load_head

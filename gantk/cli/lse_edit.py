@@ -105,7 +105,7 @@ def stroke_of(options: dict[str, Any], head: Head) -> Stroke:
 
     from gantk.errors import UsageError
     from gantk.lse.editing import Stroke
-    from gantk.lse.label_maps import draw, inside, read_label_map
+    from gantk.pictures.label_maps import draw, inside, read_label_map
 
     size, label = head.info.size, None
     if options["stroke"] is not None:

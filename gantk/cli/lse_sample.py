@@ -82,7 +82,7 @@ def prepare(options: dict[str, Any], device: str = "auto") -> tuple[Work, list[s
     from gantk.errors import UsageError
     from gantk.generators.imagenet import one_class
     from gantk.lse.codes import CodeStream
-    from gantk.lse.label_maps import draw
+    from gantk.pictures.label_maps import draw
     from gantk.lse.sampling import Search
     from gantk.lse.sampling_runs import Work, drawn_targets, read_targets
     from gantk.lse.teachers import load_teacher

@@ -24,7 +24,7 @@ from gantk.generators.base import Generator, Truncation
 from gantk.lse.codes import wp_of
 from gantk.lse.descent import PRESETS, descend, row_rates
 from gantk.lse.gram import IGNORE
-from gantk.lse.label_maps import check_ids
+from gantk.pictures.label_maps import check_ids
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Head, class_map
 

@@ -10,7 +10,7 @@ import torch
 
 from gantk.generators.base import Generator
 from gantk.lse.editing import Edited, Stroke, image_of
-from gantk.lse.label_maps import colour_map, write_label_map
+from gantk.pictures.label_maps import colour_map, write_label_map
 from gantk.lse.tables import side_by_side
 from gantk.pictures.images import to_uint8
 from gantk.predictors.heads import Head

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.lse.codes import CodeStream
-from gantk.lse.label_maps import read_label_map
+from gantk.pictures.label_maps import read_label_map
 from gantk.lse.metrics import confusion, image_iou, scores
 from gantk.lse.sampling import Search, best_starts, diversity, label_codes, matches, sample, shrink, start_codes
 from gantk.lse.tables import side_by_side

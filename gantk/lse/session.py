@@ -27,7 +27,7 @@ from gantk.lse.editing import Edited, EditSettings, Stroke, edit
 from gantk.lse.fewshot import check_labels, fit, shots_of
 from gantk.lse.fewshot_runs import as_head
 from gantk.lse.images import Images
-from gantk.lse.label_maps import label_png
+from gantk.pictures.label_maps import label_png
 from gantk.lse.teachers import Teacher
 from gantk.pictures.images import encode, to_uint8
 from gantk.predictors.heads import Head, class_map, default_taps, palette

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.lse.label_maps import Colours, colour_map
+from gantk.pictures.label_maps import Colours, colour_map
 from gantk.lse.metrics import ABSENT
 
 Array = npt.NDArray[np.uint8]

@@ -43,7 +43,7 @@ def predictor_for(
         from gantk.predictors.truth import ExactFactors
 
         return ExactFactors(generator)
-    return load_predictor("places365" if name == "scene" else name, generator.device).eval()
+    return load_predictor("places365" if name == "scene" else name, generator.device, generator).eval()
 
 
 def segmenter_for(

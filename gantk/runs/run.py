@@ -72,7 +72,7 @@ class Run:
         self.manifest = manifest
         self.shard = shard
         self.resumed = resumed
-        self._afresh = afresh
+        self.afresh = afresh  # nothing that an earlier run kept counts
         self._began = time.monotonic()
         self._seconds_before = float(manifest["timings"].get("total", 0.0))
 
@@ -231,7 +231,7 @@ class Run:
         finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
         folder = self.directory / "chunks" / file_stem(self.command)
         ledger = Ledger(folder, grid, joins, self.shard, finished, self.mark)
-        if self._afresh:
+        if self.afresh:
             ledger.forget()
         return ledger
 
@@ -245,7 +245,10 @@ class Run:
         from gantk.runs.structure import Sink, to_plain
 
         if facts is not None:
-            self.manifest["facts"] = to_plain(facts, Sink(self.directory, f"{file_stem(self.command)}.facts"))
+            sink = Sink(self.directory, f"{file_stem(self.command)}.facts")
+            self.manifest["facts"] = to_plain(facts, sink)
+            for name in sink.names:
+                self.output(name)  # goes where the parts are joined
         self.save()
 
     @property

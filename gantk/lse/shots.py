@@ -22,7 +22,7 @@ from gantk.errors import GantkError
 from gantk.lse.convex import Batch, Descent, Whitening, fill, loss_and_gradient, minimize, softmax_objective, step
 from gantk.lse.gram import IGNORE, Moments, moments
 from gantk.lse.images import Images
-from gantk.lse.label_maps import check_ids
+from gantk.pictures.label_maps import check_ids
 from gantk.predictors.head_networks import LinearNetwork
 
 Labels = npt.NDArray[np.uint8]
