@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gantk.errors import UsageError as UsageError
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
+    from gantk.predictors.head_files import load_head as load_head
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
 
@@ -44,6 +45,7 @@ _PUBLIC = {
     "higan": "",
     "load_direction": "codes.directions",
     "load_generator": "checkpoints.load",
+    "load_head": "predictors.head_files",
     "load_predictor": "predictors.load",
     "load_result": "runs.results",
     "lse": "",

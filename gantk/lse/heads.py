@@ -46,7 +46,9 @@ def one_head(given: object, generator: Generator) -> Head:
     if isinstance(given, LearnedHead):
         return given.head(generator)
     if not isinstance(given, Head):
-        raise UsageError(f"The head is a {type(given).__name__}: give one of gantk.load_head, or a result of gantk.lse.")
+        raise UsageError(
+            f"The head is a {type(given).__name__}: give one of gantk.load_head, or a result of gantk.lse."
+        )
     return given if given.generator and given.generator[0] is generator else given.bind(generator)
 
 

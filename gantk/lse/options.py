@@ -38,9 +38,7 @@ class StreamOptions(SeedOptions, TruncationOptions):
 class MapOptions(Options):
     """What a head reads, and how large its labels are."""
 
-    size: int | None = option(
-        None, "Side of the labels, in pixels.", least=2, default_text="the images', at most 512"
-    )
+    size: int | None = option(None, "Side of the labels, in pixels.", least=2, default_text="the images', at most 512")
     taps: str | tuple[str, ...] | None = option(
         None,
         "Maps that a head reads: all, last (one per resolution), or layers such as 8x8/conv1,10-12.",

@@ -34,7 +34,7 @@ class HasHead:
     """A result that carries heads: it segments, and stands wherever a head is wanted."""
 
     heads: tuple[LearnedHead, ...]
-    _generator: ClassVar[Generator | None] = None
+    _generator: ClassVar[Any] = None  # no field: a file cannot hold it
 
     def bound(self, generator: Generator) -> None:
         """Remember the generator that `segment` asks; a result from a file knows none until it is told."""

@@ -39,7 +39,7 @@ class Search:
         space: z (one code), mixed (a z per row of wp) or w.
         steps, rate: of Adam; in w the rate is in units of w's deviation.
         keep: weight of the squared distance to the start; prior: of the squared norm of z over rows.
-        rows: preset of `row_rates`, for mixed codes.
+        schedule: how fast rows move, of `row_rates`, for mixed codes.
         paper: the released program's procedure; `starts` fresh codes for every sample then.
     """
 
@@ -49,7 +49,7 @@ class Search:
     rate: float = 0.02
     keep: float = 1e-3
     prior: float = 0.0
-    rows: str = "even"
+    schedule: str = "even"
     paper: bool = False
     starts: int = 100
 
@@ -106,7 +106,7 @@ class Samples:
     curve_TN: Tensor
 
 
-def sample(
+def search_codes(
     generator: Generator,
     logits: Logits,
     start: Tensor,
@@ -126,7 +126,7 @@ def sample(
     unit = float(start.std()) if search.space == "w" and len(start) > 1 else 1.0
     rate: Any = search.rate * unit
     if search.space == "mixed":
-        rate = rate * start.new_tensor(row_rates(search.rows, start.shape[1]))[:, None]
+        rate = rate * start.new_tensor(row_rates(search.schedule, start.shape[1]))[:, None]
     rows = start.shape[1] if search.space == "mixed" else 1
 
     def objective(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -186,7 +186,8 @@ def _telling(seen: Scores) -> dict[str, Any]:
 
 
 def _seen(told: dict[str, Any]) -> Scores:
-    return Scores(**{name: value.numpy() if isinstance(value, Tensor) else value for name, value in told.items()})
+    kept: dict[str, Any] = {name: x.numpy() if isinstance(x, Tensor) else x for name, x in told.items()}
+    return Scores(**kept)
 
 
 def _by_adam(

@@ -17,7 +17,7 @@ from gantk.lse import adam
 from gantk.lse.codes import stream_of
 from gantk.lse.gram import Moments, moments
 from gantk.lse.images import Images
-from gantk.lse.options import MapOptions, StreamOptions, TrainOptions
+from gantk.lse.options import FewshotOptions, TrainOptions
 from gantk.lse.results import Training, TrainResult
 from gantk.lse.scoring import Subject, sheet
 from gantk.lse.solving import STATE, Plan, Trained, contributions, solve
@@ -27,6 +27,7 @@ from gantk.predictors.head_networks import LinearNetwork
 from gantk.predictors.heads import Head, parse_taps
 from gantk.runs.results import record
 from gantk.runs.stores import Chunks, Store
+from gantk.runs.structure import Image
 from gantk.runs.task import verb
 from gantk.store.chunks import CONCATENATE, SUM
 from gantk.store.progress import progress
@@ -47,9 +48,7 @@ class TrainFacts:
 
 
 @verb(TrainOptions)
-def train(
-    generator: Generator, teacher: object = None, *, options: TrainOptions, store: Store
-) -> TrainResult:
+def train(generator: Generator, teacher: object = None, *, options: TrainOptions, store: Store) -> TrainResult:
     """Train segmentation heads on a generator's maps, from a teacher's labels of its own images (Xu & Zheng 2021).
 
     Args:
@@ -100,7 +99,7 @@ def conclude(
         heads.append(head)
         trainings.append(_training(each, shares))
     counts = np.bincount(np.asarray(label).ravel(), minlength=256)[: len(names)]
-    pictures = ()
+    pictures: tuple[Image, ...] = ()
     if plan.held_out:
         shown = min(SHOWN, plan.held_out)
         known = _Known(facts, np.asarray(label[plan.num : plan.num + shown]))
@@ -126,14 +125,11 @@ def conclude(
     return result
 
 
-def images_of(generator: Generator, options: Any, batch: int | None = None) -> Images:
-    """The images of a task as a head sees them, by its `StreamOptions` and `MapOptions`."""
-    assert isinstance(options, StreamOptions) and isinstance(options, MapOptions)
+def images_of(generator: Generator, options: TrainOptions | FewshotOptions) -> Images:
+    """The images that options mean, as a head sees them."""
     taps = parse_taps(options.taps, generator)
     size = options.size or min(generator.spec.resolution, 512)
-    return Images(
-        stream_of(generator, options), taps, size, not options.pixel_centres, batch or getattr(options, "batch_size", 8)
-    )
+    return Images(stream_of(generator, options), taps, size, not options.pixel_centres, options.batch_size)
 
 
 def plan_of(generator: Generator, options: TrainOptions) -> tuple[Plan, Images]:

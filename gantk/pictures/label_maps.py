@@ -46,7 +46,9 @@ def read_numbers(path: str | Path, what: str = "label map") -> npt.NDArray[Any]:
     if source.suffix.lower() == ".npy":
         array = load_npy(source)
         if array.dtype.kind not in "iub":
-            raise GantkError(f"{source} holds {array.dtype} {array.shape}, where whole numbers of classes are expected.")
+            raise GantkError(
+                f"{source} holds {array.dtype} {array.shape}, where whole numbers of classes are expected."
+            )
         return array
     try:
         with Image.open(source, formats=(*EXACT, *LOSSY)) as image:  # only these are ever opened

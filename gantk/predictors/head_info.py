@@ -95,16 +95,24 @@ class HeadInfo:
 
 
 @dataclass(frozen=True, eq=False)
+class Weight:
+    """One tensor of a head's network."""
+
+    name: str
+    array: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class LearnedHead:
-    """A head as a result keeps it: what it is, and its weights by name."""
+    """A head as a result keeps it: what it is, and the weights of its network."""
 
     info: HeadInfo
-    weights: dict[str, npt.NDArray[np.float32]]
+    weights: tuple[Weight, ...]
 
     @property
     def parameters(self) -> int:
         """How many weights it has."""
-        return sum(array.size for array in self.weights.values())
+        return sum(each.array.size for each in self.weights)
 
     def fingerprint(self) -> object:
         """What it answers, for the identity of a run."""

@@ -19,10 +19,11 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.predictors.base import Predictor
-from gantk.predictors.head_info import PALETTE, Colour, HeadInfo, LearnedHead, palette
+from gantk.predictors.head_info import PALETTE, Colour, HeadInfo, LearnedHead, Weight, palette
 from gantk.predictors.head_networks import NETWORKS, HeadNetwork
 
 __all__ = ["PALETTE", "Colour", "Head", "HeadInfo", "LearnedHead", "palette"]
+
 
 class Head(Predictor):
     """A head and its weights, frozen, folded for inference."""
@@ -100,7 +101,7 @@ class Head(Predictor):
     def learned(self) -> LearnedHead:
         """The head as a result keeps it."""
         state = self.network.state_dict()
-        return LearnedHead(self.info, {name: x.detach().float().cpu().numpy() for name, x in state.items()})
+        return LearnedHead(self.info, tuple(Weight(name, x.detach().float().cpu().numpy()) for name, x in state.items()))
 
     def segment_codes(self, generator: Generator, wp: Any, *, size: int | None = None, **options: Any) -> Tensor:
         """Class logits [N, K, S, S] for codes; the image is not drawn, and layers after the last map are not run."""
@@ -128,7 +129,7 @@ def head_of(learned: LearnedHead) -> Head:
     """The predictor of a head that a result keeps."""
     info = learned.info
     network = NETWORKS[info.kind](info.channels, info.classes, info.align_corners)
-    network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in learned.weights.items()})
+    network.load_state_dict({each.name: torch.from_numpy(np.array(each.array)) for each in learned.weights})
     return Head(info, network)
 
 

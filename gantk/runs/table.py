@@ -23,11 +23,18 @@ class Row:
 
 
 TASKS: dict[str, Row] = {
+    "lse train": Row("gantk.lse.tasks:TRAIN", "Train segmentation heads on a generator's maps."),
+    "lse fewshot": Row("gantk.lse.tasks:FEWSHOT", "Fit linear heads to a few labelled images and score them."),
+    "lse evaluate": Row("gantk.lse.tasks:EVALUATE", "Score heads against a teacher on fresh images."),
+    "lse sample": Row("gantk.lse.tasks:SAMPLE", "Find images that have a wanted label map."),
+    "lse edit": Row("gantk.lse.tasks:EDIT", "Edit an image by strokes of classes and colours."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
 }
 
-GROUPS: dict[str, str] = {}
+GROUPS: dict[str, str] = {
+    "lse": "Linear segmentation heads: train, few-shot, evaluate, sample, edit.",
+}
 
 
 def find_task(name: str) -> Task:

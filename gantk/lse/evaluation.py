@@ -1,0 +1,167 @@
+"""`gantk lse evaluate`: heads against a teacher on fresh images, for one generator or for several in one table.
+
+Shape legend: N images, B heads, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from gantk.generators.base import Generator
+from gantk.lse.codes import stream_of
+from gantk.lse.heads import several_heads
+from gantk.lse.metrics import Intervals, Scores, bootstrap, scores
+from gantk.lse.options import EvaluateOptions
+from gantk.lse.results import EvaluateResult, Judged, OnRenders, ScoredHead
+from gantk.lse.scoring import Rival, Subject, confusions, segmenter_on_renders, sheet
+from gantk.lse.teachers import PredictorTeacher, teacher_of
+from gantk.runs.results import record
+from gantk.runs.stores import Store
+from gantk.runs.task import verb
+
+Array = npt.NDArray[Any]
+SHOWN = 8
+
+
+@record
+class HeadFacts:
+    """What is known of a head without scoring it; see `ScoredHead`."""
+
+    head: str
+    kind: str
+    parameters: int
+    taps: tuple[str, ...]
+    contributions: tuple[float, ...] | None
+
+
+@record
+class EvaluateFacts:
+    """What concluding needs to know beside arrays and options: of each generator, its heads and their teacher.
+
+    Attributes:
+        with_first: whether class 0 counts in the mean of the data set.
+    """
+
+    generators: tuple[Judged, ...]
+    heads: tuple[tuple[HeadFacts, ...], ...]
+    with_first: tuple[bool, ...]
+    renders: tuple[OnRenders, ...]
+
+
+@verb(EvaluateOptions)
+def evaluate(
+    generator: Generator,
+    heads: object,
+    teacher: object = None,
+    also: Sequence[Rival] = (),
+    *,
+    options: EvaluateOptions,
+    store: Store,
+) -> EvaluateResult:
+    """Score heads against a teacher on fresh images: the paper's metric, all pixels, intervals.
+
+    Args:
+        generator: that the heads are of.
+        heads: a head, several, a table of name -> head, or results that carry heads.
+        teacher: a `Teacher`, a predictor that sees classes, or None for the default of a bundled generator.
+        also: other generators with their heads, for one table.
+        options: `EvaluateOptions`, or its fields as keywords.
+
+    Returns:
+        The scores of every head of every generator.
+
+    Raises:
+        UsageError: a head and the teacher tell other classes apart. GantkError: a head of another generator.
+    """
+    rivals = [Rival(generator.source, generator, heads, teacher), *also]
+    subjects = [_subject(place, rival, options) for place, rival in enumerate(rivals)]
+    every = [confusions(store, subject, options.num, options.batch_size) for subject in subjects]
+    facts = EvaluateFacts(
+        generators=tuple(_judged(store, place, subject) for place, subject in enumerate(subjects)),
+        heads=tuple(_heads(subject) for subject in subjects),
+        with_first=tuple(not subject.teacher.has_other for subject in subjects),
+        renders=_renders(subjects),
+    )
+    arrays: dict[str, Array] = {}
+    for chunks in every:
+        arrays |= store.assemble(chunks, facts)
+    return conclude(arrays, facts, options, store)
+
+
+def conclude(
+    arrays: Mapping[str, Array], facts: EvaluateFacts, options: EvaluateOptions, store: Store
+) -> EvaluateResult:
+    """Scores of all heads, from their confusion matrices."""
+    rows: list[ScoredHead] = []
+    for place, (judged, heads) in enumerate(zip(facts.generators, facts.heads, strict=True)):
+        counts_NBKK, first = arrays[f"confusion-{place}"], facts.with_first[place]
+        told = [scores(counts_NBKK[:, at], first) for at in range(len(heads))]
+        ends = [bootstrap(counts_NBKK[:, at], first, seed=options.seed) for at in range(len(heads))]
+        behind = relative([one.paper_miou for one in told])
+        for row in zip(heads, told, ends, behind, strict=True):
+            rows.append(_scored(judged.model, *row))
+    return EvaluateResult(num=options.num, scores=tuple(rows), generators=facts.generators, renders=facts.renders)
+
+
+def _scored(model: str, head: HeadFacts, told: Scores, ends: Intervals, behind: float) -> ScoredHead:
+    return ScoredHead(
+        model=model,
+        head=head.head,
+        kind=head.kind,
+        scores=told,
+        intervals=ends,
+        relative=behind,
+        parameters=head.parameters,
+        taps=head.taps,
+        contributions=head.contributions,
+    )
+
+
+def relative(values: Sequence[float]) -> list[float]:
+    """(value - best) / best in percent, as the paper's tables have it in parentheses."""
+    best = max(values)
+    return [100 * (value - best) / best if best > 0 else 0.0 for value in values]
+
+
+def _subject(place: int, rival: Rival, options: EvaluateOptions) -> Subject:
+    generator = rival.generator
+    heads = several_heads(rival.heads, generator)
+    teacher = teacher_of(generator, rival.teacher, options.classes)
+    size = options.size or next(iter(heads.values())).info.size
+    stream = stream_of(generator, options, options.start)
+    return Subject(rival.name, f"confusion-{place}", stream, teacher, heads, size)
+
+
+def _judged(store: Store, place: int, subject: Subject) -> Judged:
+    return Judged(
+        model=subject.name,
+        teacher=subject.teacher.name,
+        class_names=tuple(subject.teacher.class_names),
+        class_colours=tuple(subject.teacher.class_colours),
+        columns=("image", "teacher", *subject.heads),
+        sheet=sheet(store, subject, SHOWN, 0, f"sheet-{place}"),
+    )
+
+
+def _heads(subject: Subject) -> tuple[HeadFacts, ...]:
+    found = []
+    for name, head in subject.heads.items():
+        shares = head.info.meta.get("contributions")
+        parameters = sum(p.numel() for p in head.network.parameters())
+        known = tuple(float(value) for value in shares) if isinstance(shares, (list, tuple)) else None
+        kind, taps = head.info.kind, head.info.taps
+        found.append(HeadFacts(head=name, kind=kind, parameters=parameters, taps=taps, contributions=known))
+    return tuple(found)
+
+
+def _renders(subjects: Sequence[Subject]) -> tuple[OnRenders, ...]:
+    """The bundled segmenter has errors of its own: its scores where the truth is known."""
+    found: dict[str, OnRenders] = {}
+    for subject in subjects:
+        teacher = subject.teacher
+        if isinstance(teacher, PredictorTeacher) and teacher.predictor.name == "demo" and teacher.channels is None:
+            found[teacher.name] = segmenter_on_renders(teacher, subject.stream.generator)
+    return tuple(found.values())
