@@ -197,7 +197,7 @@ class _Known(Teacher):
     def label(self, generator: Any, wp: Any, image_NCHW: Any, size: int, start: int = 0) -> Any:
         import torch
 
-        return torch.from_numpy(self.label_NSS)
+        return torch.from_numpy(np.array(self.label_NSS))
 
 
 def _head(

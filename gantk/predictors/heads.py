@@ -67,8 +67,8 @@ class Head(Predictor):
         shape = tuple(getattr(seen, "shape", ()))
         if len(shape) == 4 and shape[1] in (1, 3):
             raise GantkError(
-                f"The head {self.name!r} reads a generator's maps, which an image does not have: give it the codes wp, "
-                "or what generator.trace returned, or use a segmentation network."
+                f"The head {self.name!r} reads a generator's maps, not images: give it the codes wp, or what "
+                "generator.trace returned, or use a segmentation network."
             )
         if not self.generator:
             raise GantkError(
