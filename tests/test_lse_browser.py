@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from browser import Browser
+from gantk.lse.editing_results import record
 
 import gantk
-from gantk.lse.editing_results import record
-from gantk.pictures.label_maps import draw
 from gantk.lse.session import EditSession
+from gantk.pictures.label_maps import draw
 from gantk.predictors.heads import Head, HeadInfo, palette
 from gantk.reports.render import render
 from gantk.runs.run import Run

@@ -15,11 +15,11 @@ from PIL import Image
 import gantk
 from gantk.errors import GantkError, UsageError
 from gantk.lse.editing import EditSettings, Stroke, class_weights, edit
-from gantk.pictures.label_maps import draw, read_label_map, write_label_map
 from gantk.lse.search import Search, best_starts, matches, search_codes, shrink, start_codes
 from gantk.lse.session import EditSession
+from gantk.pictures.label_maps import draw, read_label_map, write_label_map
 from gantk.predictors.head_files import load_head
-from gantk.store.files import load_json, load_npy
+from gantk.store.files import load_npy
 from gantk.world.renderer import CLASSES
 
 Gantk = Callable[..., tuple[int, str, str]]

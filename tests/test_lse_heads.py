@@ -296,7 +296,7 @@ def test_functions_that_segment_are_predictors(tmp_path: Path) -> None:
         "import torch\ndef halves(image):\n    return torch.stack([image[:, 0], -image[:, 0]], 1)\n"
         "halves.class_names = ('red', 'not')\n"
     )
-    found = load_predictor(f"{tmp_path / 'half.py'}:halves")
+    found = load_predictor(f"{tmp_path / 'half.py'}:halves", code=True)
     assert found.class_names == ("red", "not") and found.segment(torch.zeros(2, 3, 64, 64)).shape == (2, 2, 64, 64)
     with pytest.raises(GantkError, match="no attributes"):
         found.attributes(torch.zeros(1, 3, 64, 64))

@@ -12,11 +12,19 @@ from PIL import Image
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.pictures.label_maps import check_ids, class_number, colour_map, draw, label_png, read_label_map, write_label_map
 from gantk.lse.label_rules import ADE, FACE, FACE_19, SCENES, scene_classes
 from gantk.lse.metrics import bootstrap, confusion, image_iou, scores
 from gantk.lse.tables import classes_latex, comparison_latex, scores_csv, side_by_side
 from gantk.lse.teachers import FolderTeacher, PredictorTeacher, load_teacher, merge_faces
+from gantk.pictures.label_maps import (
+    check_ids,
+    class_number,
+    colour_map,
+    draw,
+    label_png,
+    read_label_map,
+    write_label_map,
+)
 from gantk.predictors.base import Predictor
 
 NAMES = ("other", "sky", "tree")

@@ -27,9 +27,9 @@ from gantk.lse.convex import (
     step,
 )
 from gantk.lse.descent import descend, row_rates
-from gantk.lse.shots import Shots, check_labels, fit
 from gantk.lse.gram import Moments, moments, one_hot
 from gantk.lse.metrics import confusion, scores
+from gantk.lse.shots import Shots, check_labels, fit
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.head_networks import LinearNetwork
 from gantk.predictors.heads import class_map
@@ -232,8 +232,8 @@ def test_labels_are_checked() -> None:
 
 
 def test_noise_draws_that_change_nothing_are_left_out() -> None:
-    from gantk.lse.shots import shots_of
     from gantk.lse.images import Images
+    from gantk.lse.shots import shots_of
     from gantk.predictors.heads import default_taps
 
     for name, draws in (("stylegan2-skip", 3), ("stylegan3-t", 1)):

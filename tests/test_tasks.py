@@ -184,3 +184,18 @@ def test_parts_of_a_result_are_made_once(tmp_path: Path) -> None:
         run.drop_parts()
     assert not (tmp_path / "parts").exists()
     assert MemoryStore().part("first", Facts, make).resolution == 3
+
+
+def test_what_is_refused_leaves_nothing(tmp_path: Path, gantk_command: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the verb finds out, after the run began: no manifest, no directory."""
+
+    def refuses(*_: object, **__: object) -> None:
+        raise UsageError("This sample cannot be.")
+
+    monkeypatch.setattr(gantk.Generator, "synthesize", refuses)
+    code, _, err = gantk_command(*LINE, "-o", tmp_path / "a" / "b")
+    assert (code, err) == (2, "Error: This sample cannot be.\n")
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "c").mkdir()
+    assert gantk_command(*LINE, "-o", tmp_path / "c")[0] == 2
+    assert list((tmp_path / "c").iterdir()) == []

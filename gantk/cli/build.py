@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gantk.cli.options import examples
+from gantk.cli.options import TYPED, examples
 from gantk.errors import UsageError
 from gantk.runs.options import Field, Options, check_single, fields_of, range_of
 from gantk.runs.table import GROUPS, TASKS, find_task
@@ -72,7 +72,7 @@ def _type(field: Field) -> Any:
     elif field.kind in (int, float):
         kind = Number(field)
     else:
-        kind = click.STRING
+        kind = TYPED if field.about.code else click.STRING
     return tuple([kind] * field.pair) if field.pair > 1 else kind
 
 
@@ -114,6 +114,7 @@ class TaskOption(click.Option):
 def _argument(field: Field) -> click.Argument:
     return click.Argument(
         [field.name],
+        type=_type(field),
         metavar=field.about.metavar + ("..." if field.several else "") if field.about.metavar else None,
         nargs=-1 if field.several else 1,
         required=field.required,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gantk.cli.navigan_subject import conv_option, sample_options
-from gantk.cli.options import examples, generator_options, model_argument, run_options
+from gantk.cli.options import TYPED, examples, generator_options, model_argument, run_options
 
 
 @click.command(
@@ -28,7 +28,11 @@ from gantk.cli.options import examples, generator_options, model_argument, run_o
 @click.option("--end", "last", type=float, default=None, help="Last strength; default: the recommended one.")
 @click.option("--each", metavar="FILE.npy", default=None, help="[N, 2]: a direction and a strength for every sample.")
 @click.option(
-    "--metric", metavar="NAME", default=None, help="How far every picture moved; none; default: as in hessian."
+    "--metric",
+    type=TYPED,
+    metavar="NAME",
+    default=None,
+    help="How far every picture moved; none; default: as in hessian.",
 )
 @click.option(
     "--animation",

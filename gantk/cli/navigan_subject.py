@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.options import label_option, truncation_option
+from gantk.cli.options import TYPED, label_option, truncation_option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,6 +87,7 @@ def metric_options() -> Decorator:
         )(function)
         return click.option(
             "--metric",
+            type=TYPED,
             metavar="NAME",
             default=None,
             help="pixels, demo, lpips-vgg, lpips-alex, any predictor; default: demo if bundled, else lpips-vgg.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.options import device_option, examples, layers_option, output_dir_option, overwrite_option
+from gantk.cli.options import TYPED, device_option, examples, layers_option, output_dir_option, overwrite_option
 
 if TYPE_CHECKING:
     from gantk.runs.run import Run
@@ -51,6 +51,9 @@ DEFAULT_COUNT, DEFAULT_SHOWN = 32, 5
 @click.option("--full-rank", is_flag=True, help="With --compat: its ridge and float64.")
 @click.option("--name", default="resefa", show_default=True, help="With --compat: in the file names.")
 @click.option("--model", default=None, metavar="MODEL", help="The generator, where the run's is elsewhere now.")
+@click.option(
+    "--segmenter", type=TYPED, default=None, metavar="NAME", help="Of a run made with file.py:name, that name again."
+)
 @click.option("--seed", type=click.IntRange(0), default=None, help="Of the held-out codes; default: the run's plus 1.")
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True, help="Images rendered at once.")
 @device_option()
@@ -73,6 +76,7 @@ def directions(
     full_rank: bool,
     name: str,
     model: str | None,
+    segmenter: str | None,
     seed: int | None,
     batch_size: int,
     device: str,
@@ -92,9 +96,13 @@ def directions(
     from gantk.resefa.find import Search, find_directions, reduced_of, write_compat
     from gantk.resefa.rivals import available
     from gantk.runs.run import Run
+    from gantk.store.own_code import ask_again
 
     found = read_accumulated(run_directory)
     made = found.arguments
+    if held_out and not compat:
+        recorded = {"arguments": made, "code": found.code}
+        made |= ask_again(recorded, {"segmenter": segmenter}, f"The run {run_directory}", ("segmenter",))
     generator = load_model(model or str(made["model"]), device, str(made["precision"]))
     if weights_checksum(generator) != made["weights"]:
         raise GantkError(
@@ -146,6 +154,7 @@ def directions(
         "name": name,
         "seed": search.seed,
         "batch_size": batch_size,
+        **({"segmenter": segmenter} if segmenter is not None else {}),
     }
     folder = output_dir or run_directory
     with Run.begin(folder, "resefa directions", arguments, search.seed, generator.device, overwrite=overwrite) as run:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gantk.cli.options import (
+    TYPED,
     codes_options,
     examples,
     generator_options,
@@ -52,7 +53,7 @@ DEFAULT_NUM, LARGEST = 8, 256
 @click.option("--mask", "masks", metavar="NAME=FILE", multiple=True, help="A picture, bright inside; repeatable.")
 @click.option("--label-map", metavar="FILE", default=None, help="Labels of every pixel, [H, W] or one per sample.")
 @click.option(
-    "--segmenter", metavar="NAME", default=None,
+    "--segmenter", type=TYPED, metavar="NAME", default=None,
     help="What sees classes: truth (demo-oracle), demo, a segmentation head, module:callable; default: the bundled one "
     "for bundled models.",
 )  # fmt: skip

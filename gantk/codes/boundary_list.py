@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from gantk.errors import UsageError, suggestion
+from gantk.errors import GantkError, UsageError, suggestion
 from gantk.store.files import write_atomic
+from gantk.store.inside import regular_file
 
 SPACES = ("z", "w", "wp", "s")
 DISABLE = "DISABLE"
@@ -53,9 +54,11 @@ def read_boundary_list(path: str | os.PathLike[str]) -> list[Entry]:
     """
     source = Path(path)
     try:
-        text = source.read_text(encoding="utf-8-sig")
+        text = regular_file(source).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"The boundary list {source} does not exist.") from None
+    except GantkError as error:
+        raise UsageError(f"The boundary list cannot be read: {error}") from None
     except UnicodeDecodeError:
         raise UsageError(f"The boundary list {source} is no text: each line is to be (NAME, SPACE): PATH.") from None
     except OSError as error:

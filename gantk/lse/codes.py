@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gantk.errors import UsageError
 from gantk.codes.latents import parse_truncation
+from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.imagenet import one_class
 from gantk.lse.options import StreamOptions

@@ -27,6 +27,7 @@ class TeacherInputs(ModelInputs):
         metavar="NAME",
         default_text="the bundled one for bundled models",
         identity=False,
+        code=True,
     )
 
     def labeller(self, generator: Generator, classes: str | None) -> Teacher:
@@ -45,21 +46,10 @@ class TrainInputs(TeacherInputs):
         return {"generator": generator, "teacher": self.labeller(generator, options.classes)}
 
     def load_again(self, options: TrainOptions) -> dict[str, object]:
-        """A head is solved on the joined arrays and on images drawn again; --solver adam labels fresh ones too.
-
-        Raises:
-            UsageError: the teacher is code of a user's, which no manifest may run.
-        """
-        from gantk.lse.teachers import is_code
-
+        """A head is solved on the joined arrays and on images drawn again; --solver adam labels fresh ones too."""
         generator = self.generator()
         if options.solver != "adam":
             return {"generator": generator}
-        if is_code(self.teacher):
-            raise UsageError(
-                f"The teacher {self.teacher} is code, which is not run from a manifest: give the same command again "
-                "without --shard, which goes on in this directory."
-            )
         return {"generator": generator, "teacher": self.labeller(generator, options.classes)}
 
 
@@ -75,7 +65,12 @@ class FewshotInputs(TeacherInputs):
         identity=False,
     )
     judge: str | None = option(
-        None, "What scores the heads; as --teacher.", metavar="NAME", default_text="the teacher", identity=False
+        None,
+        "What scores the heads; as --teacher.",
+        metavar="NAME",
+        default_text="the teacher",
+        identity=False,
+        code=True,
     )
     full: str | None = option(None, "A head of many images, to compare with.", metavar="HEAD", identity=False)
 

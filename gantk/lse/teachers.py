@@ -17,8 +17,8 @@ from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
-from gantk.pictures.label_maps import IGNORE, find_label_maps, read_label_map, read_numbers
 from gantk.lse.label_rules import ADE_CLASSES, FACE, FACE_19, SCENES, scene_classes
+from gantk.pictures.label_maps import IGNORE, find_label_maps, read_label_map, read_numbers
 from gantk.predictors.base import Predictor
 from gantk.predictors.defaults import segmenter_for
 from gantk.predictors.grids import resize_grid
@@ -132,9 +132,8 @@ class FolderTeacher(Teacher):
         names = [f"{index:06d}" for index in range(start, start + len(wp))]
         missing = [name for name in names if name not in self.files]
         if missing:
-            raise GantkError(
-                f"The label map {self.folder / missing[0]}.png does not exist: sample i of the run needs {names[0]}.png."
-            )
+            absent = f"{self.folder / missing[0]}.png"
+            raise GantkError(f"The label map {absent} does not exist: sample i of the run needs {names[0]}.png.")
         classes = len(FACE_19) if self.merge else len(self.class_names)
         maps = [read_label_map(self.files[name], classes, size) for name in names]
         maps = [merge_faces(label) for label in maps] if self.merge else maps
@@ -169,7 +168,7 @@ def load_teacher(
     """
     if name is not None and Path(name).is_dir() and _has_label_maps(Path(name)):
         return _folder(Path(name), classes)
-    return teacher_of(generator, segmenter_for(generator, name, option, code=True), classes, name, option)
+    return teacher_of(generator, segmenter_for(generator, name, option), classes, name, option)
 
 
 def teacher_of(
@@ -194,11 +193,6 @@ def teacher_of(
     if not given.class_names:
         raise UsageError(f"The predictor {given.name!r} has no segmentation to learn from: choose another {option}.")
     return _by_rule(given, name or given.name, classes)
-
-
-def is_code(name: str | None) -> bool:
-    """Whether a name means code of the user's own, ``module:callable``, which nothing but a command line may run."""
-    return name is not None and ":" in name and not Path(name).exists()
 
 
 def _has_label_maps(folder: Path) -> bool:

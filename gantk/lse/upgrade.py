@@ -175,7 +175,6 @@ def sample(manifest: Mapping[str, Any], directory: Path) -> SampleResult:
 
 def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
     """The result of a run of format 1."""
-    import io
     import zipfile
 
     from gantk.pictures.label_maps import read_label_map
@@ -187,7 +186,7 @@ def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
     pictures = _images(files, directory)
     with zipfile.ZipFile(directory / "session.zip") as archive:
         source = str(json.loads(archive.read("session.json"))["generator"])
-        pixels = _decoded(io.BytesIO(archive.read("image.png")))
+        pixels = _decoded(archive.read("image.png"))
     followed = told.get("followed")
     strip = Strip(
         label="the edit",
@@ -219,11 +218,10 @@ def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
     )
 
 
-def _decoded(file: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    from PIL import Image as Pillow
+def _decoded(data: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    from gantk.pictures.opening import open_values
 
-    with Pillow.open(file, formats=("PNG",)) as opened:
-        array: np.ndarray[Any, np.dtype[np.uint8]] = np.asarray(opened.convert("L" if opened.mode == "L" else "RGB"))
+    array: np.ndarray[Any, np.dtype[np.uint8]] = np.asarray(open_values(data, name="image.png"))
     return array[..., None] if array.ndim == 2 else array
 
 

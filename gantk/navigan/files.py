@@ -26,6 +26,7 @@ from gantk.navigan.bases import Basis, SvdBasis, VectorBasis
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.target import released_index, released_layer
 from gantk.store.files import to_json, write_atomic
+from gantk.store.inside import regular_file
 
 FORMAT, VERSION, TITLE = "gantk-weight-directions", 1, "a file of weight directions"
 COEFFICIENTS, SPECTRUM = "direction_to_basis_coefs", "direction_to_eigenvalues_delta"
@@ -70,7 +71,7 @@ def load(path: str | Path, layer: str | None = None, basis: WeightDirections | N
         UsageError: a released file lacks what only the user can say.
     """
     file = Path(path)
-    if not file.is_file():
+    if not regular_file(file).is_file():
         raise GantkError(f"The file of weight directions {file} does not exist.")
     from gantk.checkpoints.native import is_native
     from gantk.checkpoints.unpickle import open_bytes

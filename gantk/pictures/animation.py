@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
+from gantk.pictures.opening import open_values
 from gantk.store.files import write_atomic
+from gantk.store.inside import inside
 
 Image = npt.NDArray[np.uint8]
 
@@ -163,15 +165,12 @@ def animate(
         frames: image files by sample and step.
         once: one way instead of there and back.
     """
-    from PIL import Image as Pillow
-
     count = len(frames[0]) if frames else 0
     pictures = []
     for step in range(count):
         images = []
         for sample in frames:
-            with Pillow.open(folder / sample[step]) as opened:
-                image = np.asarray(opened)
+            image = np.asarray(open_values(inside(folder, sample[step])))
             images.append(image[..., None] if image.ndim == 2 else image)
         pictures.append(fuse(np.stack(images), style))
     return write_animation(path, pictures if once else [pictures[i] for i in there_and_back(count)], fps)

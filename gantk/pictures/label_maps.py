@@ -17,16 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.pictures.opening import open_values, picture_format
 from gantk.pictures.shapes import BOX, DISC, parse_shape, pixels_of
 from gantk.store.files import load_npy, write_atomic
+from gantk.store.inside import regular_file
 
 IGNORE = 255  # in a label map: not labelled
 
 Labels = npt.NDArray[np.uint8]
 Colours = Sequence[tuple[int, int, int]]
 
-EXACT = ("PNG", "BMP", "GIF", "TIFF")  # formats that keep every number, as Pillow calls them
-LOSSY = ("JPEG", "WEBP")
+LOSSY = ("JPEG", "WEBP")  # formats that do not keep every number
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".npy")
 
 
@@ -38,10 +39,8 @@ def read_numbers(path: str | Path, what: str = "label map") -> npt.NDArray[Any]:
     Raises:
         GantkError: the file is absent, no such image, a coloured one, or of a format that changes numbers.
     """
-    from PIL import Image, UnidentifiedImageError
-
     source = Path(path)
-    if not source.is_file():
+    if not regular_file(source).is_file():
         raise GantkError(f"The {what} {source} does not exist.")
     if source.suffix.lower() == ".npy":
         array = load_npy(source)
@@ -50,17 +49,13 @@ def read_numbers(path: str | Path, what: str = "label map") -> npt.NDArray[Any]:
                 f"{source} holds {array.dtype} {array.shape}, where whole numbers of classes are expected."
             )
         return array
-    try:
-        with Image.open(source, formats=(*EXACT, *LOSSY)) as image:  # only these are ever opened
-            if image.format in LOSSY:
-                raise GantkError(
-                    f"{source} is a {image.format} picture, whose compression changes class numbers: save label maps "
-                    "as PNG."
-                )
-            plain = image.mode in ("P", "L", "1", "I", "I;16")
-            array = np.asarray(image if plain else image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise GantkError(f"The {what} {source} cannot be read: {error}.") from error
+    with open(source, "rb") as file:
+        form = picture_format(file.read(16))
+    if form in LOSSY:
+        raise GantkError(
+            f"{source} is a {form} picture, whose compression changes class numbers: save label maps as PNG."
+        )
+    array = np.asarray(open_values(source))
     if array.ndim == 3:
         if (array != array[..., :1]).any():
             raise GantkError(

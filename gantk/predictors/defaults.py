@@ -24,17 +24,14 @@ def predictor_name(generator: Generator) -> str:
     return "demo" if generator.bundled else "places365"
 
 
-def predictor_for(
-    generator: Generator, name: str | None = None, option: str = "--predictor", code: bool = False
-) -> Predictor:
+def predictor_for(generator: Generator, name: str | None = None, code: bool = False) -> Predictor:
     """The predictor of a name, or the default of a generator, on the generator's device.
 
     "scene" is HiGAN's name for Places365, "truth" the exact factors of demo-oracle.
 
     Args:
-        option: how the command line calls it, for messages.
-        code: whether the name may be ``file.py:function``, which runs that file: only where the user of this very
-            invocation typed it.
+        code: whether the caller vouches for a name such as ``file.py:function``, which runs that file; a name that was
+            typed on this command line vouches for itself (`gantk.store.own_code`).
     """
     from gantk.predictors.load import load_predictor
 
@@ -43,7 +40,7 @@ def predictor_for(
         from gantk.predictors.truth import ExactFactors
 
         return ExactFactors(generator)
-    return load_predictor("places365" if name == "scene" else name, generator.device, generator).eval()
+    return load_predictor("places365" if name == "scene" else name, generator.device, generator, code=code).eval()
 
 
 def segmenter_for(
@@ -56,7 +53,7 @@ def segmenter_for(
     """
     if name is None and not generator.bundled:
         return None
-    seer = predictor_for(generator, name, option, code)
+    seer = predictor_for(generator, name, code)
     if not seer.class_names:
         raise UsageError(f"The predictor {seer.name} sees no classes: choose another {option}.")
     return seer

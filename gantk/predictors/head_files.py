@@ -18,10 +18,11 @@ from torch import Tensor
 
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
-from gantk.predictors.head_networks import NETWORKS, LadderNetwork, LinearNetwork, PointwiseNetwork
 from gantk.predictors.head_info import FIELDS, FORMAT, HeadInfo, info_of, palette
+from gantk.predictors.head_networks import NETWORKS, LadderNetwork, LinearNetwork, PointwiseNetwork
 from gantk.predictors.heads import Head, default_taps, taps_of
 from gantk.store.files import to_json, write_atomic
+from gantk.store.inside import regular_file
 
 VERSION = 1
 HEADER_KEY = "gantk"
@@ -58,7 +59,7 @@ def load_head(path: str | Path, generator: Generator | None = None, force: bool 
         GantkError: the file is absent, damaged or no head, or the head is for another generator.
     """
     source = Path(path)
-    if not source.is_file():
+    if not regular_file(source).is_file():
         raise GantkError(f"The head {source} does not exist: give a file that `gantk lse train` wrote.")
     head = _read_linear_gan(source, generator) if source.suffix == ".pth" else _read_native(source)
     return head if generator is None else head.bind(generator, force)

@@ -101,7 +101,9 @@ class Head(Predictor):
     def learned(self) -> LearnedHead:
         """The head as a result keeps it."""
         state = self.network.state_dict()
-        return LearnedHead(self.info, tuple(Weight(name, x.detach().float().cpu().numpy()) for name, x in state.items()))
+        return LearnedHead(
+            self.info, tuple(Weight(name, x.detach().float().cpu().numpy()) for name, x in state.items())
+        )
 
     def segment_codes(self, generator: Generator, wp: Any, *, size: int | None = None, **options: Any) -> Tensor:
         """Class logits [N, K, S, S] for codes; the image is not drawn, and layers after the last map are not run."""

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +13,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.predictors.base import Predictor, check_images
 from gantk.predictors.resampling import resize
+from gantk.store.own_code import find_object, names_code
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -26,7 +22,11 @@ NAMES = ("demo", "places365", "lpips-alex", "lpips-vgg")
 
 
 def load_predictor(
-    name: str | Path, device: str | torch.device = "cpu", generator: Generator | None = None, force: bool = False
+    name: str | Path,
+    device: str | torch.device = "cpu",
+    generator: Generator | None = None,
+    force: bool = False,
+    code: bool = False,
 ) -> Predictor:
     """A predictor, ready for images on `device`.
 
@@ -40,12 +40,15 @@ def load_predictor(
             - `module:callable` or `file.py:callable`: a `Predictor`, something without arguments that makes one, or a
               function of image_NCHW that returns scores [N, A] or a dictionary of scores [N] (for the names of the
               former it may have an attribute `attribute_names`), or class logits [N, K, H, W] (for those,
-              `class_names`). This runs that code.
+              `class_names`). This runs that code, so it is refused unless `code` is true or the name was typed on
+              this command line.
         generator: what a head is for; it is compared with the head's probe. Needed for LinearGAN's files.
         force: take a head of another generator with the same maps.
+        code: whether `name` may name code; never say so of a name that was read from a file.
 
     Raises:
-        UsageError: no such name. GantkError: the files are absent or damaged, or the code does not fit.
+        UsageError: no such name, or it names code and may not.
+        GantkError: the files are absent or damaged, or the code does not fit.
     """
     text = str(name)
     if text == "demo":
@@ -60,9 +63,8 @@ def load_predictor(
         from gantk.predictors.lpips import Lpips
 
         return Lpips.from_files(text.removeprefix("lpips-")).to(device)
-    module, colon, attribute = text.rpartition(":")
-    if colon and attribute.isidentifier() and not Path(text).exists():
-        return _adopt(find_object(module, attribute, f"The predictor {text!r}"), text).to(device)
+    if isinstance(name, str) and names_code(name):
+        return _adopt(find_object(name, f"The predictor {text!r}", code), text).to(device)
     if not Path(text).exists():
         raise UsageError(
             f"There is no predictor {text!r}: give {', '.join(NAMES)}, a path, or module:callable."
@@ -75,42 +77,6 @@ def load_predictor(
     from gantk.predictors.demo import DemoPredictor
 
     return DemoPredictor.from_path(Path(text)).to(device)
-
-
-def find_object(module: str, attribute: str, what: str) -> Any:
-    """The object that `module:attribute` names; modules are also looked for in the current directory.
-
-    `what` begins the message where there is none.
-    """
-    try:
-        loaded = _from_file(Path(module)) if module.endswith(".py") else _from_name(module)
-    except (ImportError, OSError) as error:
-        raise UsageError(f"{what} cannot be imported: {error}.") from error
-    if not hasattr(loaded, attribute):
-        public = [key for key in vars(loaded) if not key.startswith("_")]
-        raise UsageError(f"The module {module!r} has nothing called {attribute!r}.{suggestion(attribute, public)}")
-    return getattr(loaded, attribute)
-
-
-def _from_name(module: str) -> ModuleType:
-    here = os.getcwd()
-    added = here not in sys.path and "" not in sys.path
-    if added:
-        sys.path.insert(0, here)
-    try:
-        return importlib.import_module(module)
-    finally:
-        if added:
-            sys.path.remove(here)
-
-
-def _from_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _adopt(found: Any, text: str) -> Predictor:

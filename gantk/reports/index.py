@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from gantk.errors import GantkError
 from gantk.reports import palettes
 from gantk.reports.images import thumbnail
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, matrix, numbers, records, records_below, texts
 from gantk.reports.sections import Link, Links, Picture
+from gantk.store.inside import inside
 
 WHAT = {
     "demo": ("The tour", "What was found, and how it compares with the truth"),
@@ -55,7 +57,10 @@ def _image_names(run: RunRecord) -> Iterable[object]:
         if isinstance(frames, list) and frames:
             yield from texts(frames[0])[-1:]
     for name in run.outputs:
-        path = run.directory / name
+        try:
+            path = inside(run.directory, name)
+        except GantkError:
+            continue
         if path.suffix in IMAGES:
             yield name
         elif path.is_dir():

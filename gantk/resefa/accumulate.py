@@ -12,7 +12,7 @@ Legend: N samples, L rows of wp, D their width, d free coordinates, R regions, S
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -163,6 +163,7 @@ class Accumulated:
         grams: summed over samples.
         samples: each sample's, where the run kept them.
         results, arguments, command_line: of the run.
+        code: argument -> name and sha256 of the code that it named.
     """
 
     grams: RegionGrams
@@ -170,6 +171,7 @@ class Accumulated:
     results: dict[str, Any]
     arguments: dict[str, Any]
     command_line: str = ""
+    code: dict[str, Any] = field(default_factory=dict)
 
 
 def read_accumulated(directory: Any) -> Accumulated:
@@ -216,4 +218,11 @@ def read_accumulated(directory: Any) -> Accumulated:
         summed = RegionGrams(arrays[TOTAL], arrays[INSIDE], margin, arrays[ROWS], arrays[BRIGHTNESS])
     if not np.isfinite(summed.total).all():
         raise UsageError(f"The Grams in {folder} are not finite: the generator overflows there; check its codes.")
-    return Accumulated(summed, kept, manifest["results"], manifest["arguments"], str(manifest.get("argv") or ""))
+    return Accumulated(
+        summed,
+        kept,
+        manifest["results"],
+        manifest["arguments"],
+        str(manifest.get("argv") or ""),
+        manifest.get("code") or {},
+    )

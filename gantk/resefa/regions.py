@@ -20,9 +20,11 @@ from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
 from gantk.pictures import shapes
 from gantk.pictures.label_maps import read_numbers
+from gantk.pictures.opening import open_values
 from gantk.predictors.resampling import resize
 from gantk.resefa.tables import CLASS_GROUPS, Box, published_box
 from gantk.store.files import load_npy
+from gantk.store.inside import regular_file
 
 DEFAULT_MARGIN = 1 / 64  # of the image's side
 
@@ -240,18 +242,11 @@ def read_label_map(path: Path, resolution: int) -> npt.NDArray[np.int64]:
 
 
 def _read_image(path: Path) -> npt.NDArray[Any]:
-    if not path.is_file():
+    if not regular_file(path).exists():
         raise GantkError(f"The file {path} does not exist: give a mask or a label map.")
     if path.suffix == ".npy":
         return load_npy(path)
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            kept = image if image.mode in ("L", "I", "I;16", "P", "1") else image.convert("RGB")
-            array = np.asarray(kept)
-    except (OSError, UnidentifiedImageError) as error:
-        raise GantkError(f"{path} is no readable image ({error}).") from error
+    array = np.asarray(open_values(path))
     return array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
 
 

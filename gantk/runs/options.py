@@ -42,6 +42,7 @@ class About:
         off: the spelling that switches a flag off, where it is not ``--no-NAME``.
         hidden: not shown in ``--help``.
         file: the value may name a file: what the file holds decides, not what it is called.
+        code: the value may be ``module:object`` or ``file.py:object`` where it was typed for this invocation.
     """
 
     help: str
@@ -58,6 +59,7 @@ class About:
     off: str | None = None
     hidden: bool = False
     file: bool = False
+    code: bool = False
 
 
 def option(default: Any, help: str, *also: str, **about: Any) -> Any:

@@ -190,7 +190,7 @@ def conclude(task: Task, run: Run) -> None:
     if task.facts is not None:
         facts = structured(resolve(task.facts), plain, Source(run.directory, f"the facts of {run.manifest_path}"))
     arrays = {name: load_npy(run.directory / f"{name}.npy", mmap=True) for name in run.manifest["arrays"]}
-    again = from_plain(task.inputs, run.manifest["arguments"]).load_again(options)
+    again = from_plain(task.inputs, run.arguments).load_again(options)
     for name, value in again.items():
         if to_json(fingerprint(value)) != run.manifest["identity"].get(f"the {name}"):
             raise GantkError(f"The {name} is not the one that the parts of {run.directory} were made with any more.")
