@@ -155,7 +155,6 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
         "manipulate": {"directions": [direction, direction]},
         "train-boundary": {"attributes": [trained], "notes": [HOSTILE], "space": HOSTILE},
         "demo": {"findings": [HOSTILE], "title": HOSTILE, "headline": [{"value": HOSTILE, "name": HOSTILE}]},
-        "lse train": {"text": HOSTILE, "rows": [{HOSTILE: HOSTILE}], "pictures": [name]},
     }
     for command, found in results.items():
         write_run(
@@ -245,7 +244,7 @@ def test_rebuilt_from_the_directory_alone_wherever_it_lies(tmp_path: Path) -> No
     assert render(tmp_path / "elsewhere", "manipulate").read_bytes() == before
 
 
-@pytest.mark.parametrize("command", [*MAKERS, "lse train"])
+@pytest.mark.parametrize("command", MAKERS)
 def test_missing_keys_are_no_error(tmp_path: Path, command: str) -> None:
     for results in (
         {},
