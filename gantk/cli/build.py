@@ -181,4 +181,6 @@ class TaskGroup(click.Group):
 
 def group_of(name: str) -> TaskGroup:
     """The group of all tasks whose names begin with a word, such as "lse"."""
-    return TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name])
+    every = [find_task(task) for task in TASKS if task.startswith(f"{name} ")]
+    lines = examples(*(task.examples[0] for task in every))
+    return TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name], epilog=lines)

@@ -57,6 +57,7 @@ def evaluate(
     heads: object,
     teacher: object = None,
     also: Sequence[Rival] = (),
+    name: str | None = None,
     *,
     options: EvaluateOptions,
     store: Store,
@@ -68,6 +69,7 @@ def evaluate(
         heads: a head, several, a table of name -> head, or results that carry heads.
         teacher: a `Teacher`, a predictor that sees classes, or None for the default of a bundled generator.
         also: other generators with their heads, for one table.
+        name: of the generator, for tables; None is the name it comes with.
         options: `EvaluateOptions`, or its fields as keywords.
 
     Returns:
@@ -76,7 +78,7 @@ def evaluate(
     Raises:
         UsageError: a head and the teacher tell other classes apart. GantkError: a head of another generator.
     """
-    rivals = [Rival(generator.source, generator, heads, teacher), *also]
+    rivals = [Rival(name or generator.bundled or generator.source, generator, heads, teacher), *also]
     subjects = [_subject(place, rival, options) for place, rival in enumerate(rivals)]
     every = [confusions(store, subject, options.num, options.batch_size) for subject in subjects]
     facts = EvaluateFacts(

@@ -128,7 +128,7 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
             other = load_generator(model, device=resolve_device(self.device), precision=self.precision)
             found = find_heads(heads.split(","), other, self.force)
             rivals.append(Rival(model, other, found, self.labeller(other, options.classes)))
-        return {**arguments, "also": tuple(rivals)}
+        return {**arguments, "also": tuple(rivals), "name": self.model}
 
 
 @dataclass(frozen=True, kw_only=True)

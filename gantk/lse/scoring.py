@@ -73,10 +73,10 @@ class Rival:
     teacher: object = None
 
     def fingerprint(self) -> object:
-        """All but the name, which is for people."""
+        """What it is; the name stands in the tables."""
         from gantk.store.fingerprint import fingerprint
 
-        return [fingerprint(part) for part in (self.generator, self.heads, self.teacher)]
+        return [self.name, *(fingerprint(part) for part in (self.generator, self.heads, self.teacher))]
 
 
 def confusions(store: Store, subject: Subject, num: int, batch: int) -> Chunks:

@@ -41,7 +41,7 @@ def page(result: FewshotResult) -> Page:
 
 
 def _shots(row: ShotRow) -> str:
-    return f"{row.shots} image{'s' * (row.shots != 1)}"
+    return f"{row.shots} shot{'s' * (row.shots != 1)}"
 
 
 def _note(row: ShotRow) -> str:
