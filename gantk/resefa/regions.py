@@ -18,6 +18,8 @@ from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
+from gantk.pictures import shapes
+from gantk.pictures.label_maps import read_numbers
 from gantk.pictures.opening import open_values
 from gantk.predictors.resampling import resize
 from gantk.resefa.results import JacobianFacts, RegionPlace
@@ -196,13 +198,8 @@ def parse_box(text: str) -> Region:
         UsageError: not four numbers from 0 to 1, or an end before its start.
     """
     name, equals, numbers = text.rpartition("=")
-    try:
-        top, left, bottom, right = (float(word) for word in numbers.split(","))
-    except ValueError:
-        raise UsageError(f"--box {text!r} is not understood: write NAME=TOP,LEFT,BOTTOM,RIGHT in fractions.") from None
-    if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
-        raise UsageError(f"--box {text!r} needs 0 <= top < bottom <= 1 and 0 <= left < right <= 1.")
-    return Region(safe_name(name) if equals else "box", Box(top, left, bottom, right), text=text)
+    box = shapes.parse_box(numbers, f"--box {text!r}", f"NAME={shapes.BOX} in fractions")
+    return Region(safe_name(name) if equals else "box", box, text=text)
 
 
 def read_mask(text: str, resolution: int, size: int) -> Region:
@@ -224,8 +221,8 @@ def read_label_map(path: Path, resolution: int) -> npt.NDArray[np.int64]:
         GantkError: the file is missing or no label map.
         UsageError: its size is not the image's.
     """
-    array = _read_image(path)
-    if array.ndim not in (2, 3) or array.dtype.kind not in "iub":
+    array = read_numbers(path)
+    if array.ndim not in (2, 3):
         raise GantkError(f"{path} holds {array.dtype} {array.shape}, where integer labels [H, W] were expected.")
     if array.shape[-2:] != (resolution, resolution):
         shape = " x ".join(str(side) for side in array.shape[-2:])

@@ -44,6 +44,11 @@ TASKS: dict[str, Row] = {
         "gantk.navigan.tasks:TRAIN", "Learn combinations of a basis whose effects a network can tell apart."
     ),
     "navigan apply": Row("gantk.navigan.tasks:APPLY", "Render samples along weight directions."),
+    "lse train": Row("gantk.lse.tasks:TRAIN", "Train segmentation heads on a generator's maps."),
+    "lse fewshot": Row("gantk.lse.tasks:FEWSHOT", "Fit linear heads to a few labelled images and score them."),
+    "lse evaluate": Row("gantk.lse.tasks:EVALUATE", "Score heads against a teacher on fresh images."),
+    "lse sample": Row("gantk.lse.tasks:SAMPLE", "Find images that have a wanted label map."),
+    "lse edit": Row("gantk.lse.tasks:EDIT", "Edit an image by strokes of classes and colours."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
 }
@@ -51,6 +56,7 @@ TASKS: dict[str, Row] = {
 GROUPS: dict[str, str] = {
     "resefa": "Directions that change one region: Jacobian, directions.",
     "navigan": "Directions in weight space: what one convolution can be made to do, and edits with it.",
+    "lse": "Linear segmentation heads: train, few-shot, evaluate, sample, edit.",
 }
 
 
