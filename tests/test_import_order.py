@@ -24,8 +24,8 @@ RANKS: dict[str, int] = {
     "codes": 6,
     "runs": 7,
     "reports": 8,
-    **dict.fromkeys((*SYSTEMS, "comparators"), 9),
-    **dict.fromkeys(("tour", "slurm"), 10),
+    **dict.fromkeys((*SYSTEMS, "comparators", "disentanglement", "stylespace"), 9),
+    **dict.fromkeys(("tour", "slurm", "atlas"), 10),
     **dict.fromkeys(("cli", "web", "__main__"), 11),
 }
 
