@@ -8,8 +8,8 @@ Every score is 1 where each factor has one coordinate of its own and near 0 wher
 
 from __future__ import annotations
 
-from gantk.disentanglement.scores import measure as measure
 from gantk.disentanglement.results import Dci as Dci
 from gantk.disentanglement.results import DisentanglementResult as DisentanglementResult
+from gantk.disentanglement.scores import measure as measure
 
 __all__ = ["Dci", "DisentanglementResult", "measure"]

@@ -6,7 +6,6 @@ Legend: N samples, D coordinates, F factors.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt

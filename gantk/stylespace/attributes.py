@@ -1,6 +1,6 @@
 """Channels by attribute (StyleSpace, section 5): where the styles of the highest scored samples stand apart.
 
-With mu and sigma of all samples and the exemplars e, delta_e = (s_e - mu) / sigma; the distance of a channel is the mean
+With mu and sigma of all samples and exemplars e, delta_e = (s_e - mu) / sigma; the distance of a channel is the mean
 of delta over exemplars, its relevance |mean| / deviation.
 
 Legend: N samples, E exemplars, S channels, A attributes.

@@ -97,7 +97,7 @@ class AttributeChannels:
 
     Attributes:
         channels, attributes: S and A names.
-        distance_AS: of the mean style of the highest scored samples from the mean of all, in standard deviations of all.
+        distance_AS: of the mean style of the highest scored samples from that of all, in standard deviations of all.
         relevance_AS: |distance| over the standard deviation of those samples, in the same units (the paper's ratio).
         statistics: of all samples.
         samples, chosen: how many there were, and how many of them count as the highest scored.
