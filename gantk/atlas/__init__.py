@@ -1,9 +1,9 @@
 """The atlas: every direction that any system finds, measured with one yardstick, and those that do the same joined.
 
-    samples = draw_samples(generator, 32, seed=9)
-    yardstick = Yardstick(samples, judge_of(generator, predictor))
-    measured = [yardstick.measure(move) for move in moves_of(generator, direction, "higan")]
-    groups = find_groups([m.effect for m in measured], ...)
+samples = draw_samples(generator, 32, seed=9)
+yardstick = Yardstick(samples, judge_of(generator, predictor))
+measured = [yardstick.measure(move) for move in moves_of(generator, direction, "higan")]
+groups = find_groups([m.effect for m in measured], ...)
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ def what_of(both: Sequence[Array], deviation_A: Array, floor_A: Array) -> What:
     """Changes of attributes, from the scores [N, A] at +t and -t."""
     half_NA = (both[0] - both[1]) / 2 / deviation_A
     change_A = half_NA.mean(0)
-    error_A = 1.96 * half_NA.std(0, ddof=1) / np.sqrt(len(half_NA)) if len(half_NA) > 1 else np.full(len(change_A), np.nan)
+    error_A = np.full(len(change_A), np.nan)
+    if len(half_NA) > 1:
+        error_A = 1.96 * half_NA.std(0, ddof=1) / np.sqrt(len(half_NA))
     size_A = np.abs(change_A)
     above = size_A >= np.nan_to_num(floor_A)
     if not len(size_A) or not (above & (size_A > 0)).any():

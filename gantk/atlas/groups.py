@@ -13,6 +13,7 @@ Legend: M moves, P numbers of an effect vector, G groups, Y systems, K component
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,9 +74,11 @@ def find_groups(
         )
     order = sorted(range(len(groups)), key=lambda g: _rank(measured[groups[g].members[0]]))
     new = {old: place for place, old in enumerate(order)}
+    bare = [measured[groups[g].members[0]].what.attribute < 0 for g in order]
+    names = _numbered([groups[g].name for g in order], bare)
     overlap_YY, dimension_Y = overlaps(stacked, [part.system for part in measured], systems)
     return Groups(
-        tuple(_numbered([groups[g] for g in order])),
+        tuple(replace(groups[g], name=name) for g, name in zip(order, names, strict=True)),
         np.array([new[int(label)] for label in label_M], dtype=np.int64),
         similar_MM,
         cut,
@@ -219,7 +222,7 @@ def _rank(part: Measured) -> tuple[float, float]:
 
 
 def _name(part: Measured, attributes: Sequence[str], regions: Sequence[str]) -> str:
-    """Such as "season (tree, ground; rows 1-2)"; "" where neither an attribute nor a region names it."""
+    """Such as "season (tree, ground; rows 1-2)"; the most local region where no attribute changes."""
     order = np.argsort(-np.nan_to_num(part.where.locality_R), kind="stable")
     local = [regions[r] for r in order if part.where.share_R[r] >= 0.25 and np.nan_to_num(part.where.locality_R[r]) > 1]
     if not local and part.where.region >= 0:
@@ -229,7 +232,7 @@ def _name(part: Measured, attributes: Sequence[str], regions: Sequence[str]) -> 
         inside = "; ".join(words for words in (", ".join(local[:3]), rows) if words)
         title = attributes[part.what.attribute]
         return f"{title} ({inside})" if inside else title
-    return local[0] if local else ""
+    return local[0] if local else "everywhere"
 
 
 def _ranges(rows: Sequence[int]) -> str:
@@ -241,15 +244,11 @@ def _ranges(rows: Sequence[int]) -> str:
     return ", ".join(texts)
 
 
-def _numbered(groups: Sequence[Group]) -> list[Group]:
-    """Groups with names of their own: equal ones, and those that only a region names, are counted."""
-    from dataclasses import replace
-
-    names = [group.name or "unnamed" for group in groups]
+def _numbered(names: Sequence[str], counted: Sequence[bool]) -> list[str]:
+    """Names of their own: equal ones, and those that no attribute gave, are counted from 1."""
     seen: dict[str, int] = {}
     found = []
-    for group, name in zip(groups, names, strict=True):
+    for name, always in zip(names, counted, strict=True):
         seen[name] = seen.get(name, 0) + 1
-        bare = " (" not in name and not group.name or names.count(name) > 1
-        found.append(replace(group, name=f"{name} {seen[name]}" if bare else name))
+        found.append(f"{name} {seen[name]}" if always or names.count(name) > 1 else name)
     return found

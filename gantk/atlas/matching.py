@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 NEAR, STEPS = 0.05, 8
+FARTHEST = 8.0  # of one strength to the next
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def match_strength(
 
 
 def _next(tried: dict[float, float], level: float, reach: float) -> float:
-    """Between the strengths that enclose the level by a power law, else outwards or inwards, at most fourfold."""
+    """By the power law through the two strengths nearest to the level; at first as a squared distance grows."""
     below = [t for t, value in tried.items() if value < level]
     above = [t for t, value in tried.items() if not value < level]
     if below and above:
@@ -58,5 +59,9 @@ def _next(tried: dict[float, float], level: float, reach: float) -> float:
     last = max(below) if below else min(above)
     if not math.isfinite(tried[last]):
         return last / 4
-    factor = math.sqrt(level / max(tried[last], 1e-30))  # a squared distance grows with the square at first
-    return min(last * min(max(factor, 0.25), 4.0), reach)
+    power = 2.0  # a squared distance, near nought
+    side = sorted(below)[-2:] if below else sorted(above)[:2]
+    if len(side) == 2 and tried[side[0]] > 0 and math.isfinite(tried[side[1]]):
+        power = max(math.log(tried[side[1]] / tried[side[0]]) / math.log(side[1] / side[0]), 0.25)
+    factor = (level / max(tried[last], 1e-30)) ** (1 / power)
+    return min(last * min(max(factor, 1 / FARTHEST), FARTHEST), reach)

@@ -146,7 +146,9 @@ class DirectionMove:
         generator, direction = samples.generator, self.direction
         if direction.space == "z":
             if samples.z_ND is None:
-                raise UsageError(f"The direction {self.name!r} is one of z, and the samples' z is not known: draw them.")
+                raise UsageError(
+                    f"The direction {self.name!r} is one of z, and the samples' z is not known: draw them."
+                )
             moved_ND = direction.apply(samples.z_ND, strength_N, row=self.row)
             return generator.expand(generator.map(moved_ND, samples.label), samples.truncation)
         if direction.space == "w" and generator.spec.wp_dim != generator.spec.w_dim:
@@ -184,7 +186,9 @@ class WeightMove:
         return samples.generator.synthesize(samples.wp_NLD, noise=samples.noise, weight_deltas=deltas)
 
 
-def moves_of(generator: Generator, direction: Direction, system: str, name: str | None = None) -> Iterator[DirectionMove]:
+def moves_of(
+    generator: Generator, direction: Direction, system: str, name: str | None = None
+) -> Iterator[DirectionMove]:
     """Every vector of a direction as a move; its unit is one standard deviation of the codes along it.
 
     Raises:
@@ -215,7 +219,9 @@ def moves_of(generator: Generator, direction: Direction, system: str, name: str 
         yield DirectionMove(title, system, direction, row, rows, float(spread), float(REACH * spread), splits)
 
 
-def weight_moves(generator: Generator, layer: str, deltas: Sequence[Tensor], system: str, name: str) -> list[WeightMove]:
+def weight_moves(
+    generator: Generator, layer: str, deltas: Sequence[Tensor], system: str, name: str
+) -> list[WeightMove]:
     """Directions of a convolution's weight as moves, each brought to length one."""
     part = generator.layer(layer)
     if part.weight is None:

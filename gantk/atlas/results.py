@@ -30,8 +30,8 @@ class Where:
         heat_HW: mean squared change per pixel, on images in [0, 1].
         share_R: of the squared change, in each region (as it is before and after, half each).
         area_R: of the pixels.
-        locality_R: change per pixel inside over that outside; 1 where there is no locality, nan where a region is absent.
-        region: the most local region that has at least `results.SHARE` of the change, or at least twice its area's
+        locality_R: change per pixel inside over that outside; 1: none, nan where a region is absent.
+        region: the most local region that has a quarter of the change, or at least twice its area's
             share of it; -1 for none.
     """
 

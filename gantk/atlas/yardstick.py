@@ -1,7 +1,6 @@
 """One yardstick for every move: where, what, rows, how far, how steady, at a strength matched by effect.
 
-Everything is measured on the same samples. The strength t of a move is where the median perceptual change of the samples
-is `level` times the median distance between two of them; looks are taken at t, -t, 2 t and -2 t.
+Everything is measured on the same samples. The strength t of a move is where their median perceptual change is `level` times the median distance between two of them; looks are taken at t, -t, 2 t and -2 t.
 
 Effect vectors. Feature maps are unit vectors at each place; averaged to a few places and divided by the root of their
 number, squared differences are a perceptual distance of a coarse look. In units of the median distance between two
@@ -105,15 +104,13 @@ class Yardstick:
 
     # --- one move ------------------------------------------------------------------------------------------------
 
-    def measure(self, move: Move, cost: Cost = Cost()) -> Measured:
+    def measure(self, move: Move, cost: Cost | None = None) -> Measured:
         """Measure a move; `cost` is what finding it took."""
         before = self.passes
         with torch.inference_mode():
             match = self._match(move)
             where, looks = self._looks(move, match.strength)
-            what = what_of(
-                [looks[1.0].score_NA, looks[-1.0].score_NA], self.deviation_A, self.floor_A
-            )
+            what = what_of([looks[1.0].score_NA, looks[-1.0].score_NA], self.deviation_A, self.floor_A)
             twice = (looks[2.0].score_NA - looks[-2.0].score_NA).mean(0) / 2 / self.deviation_A
             delta = {factor: look.pooled_NP - self._base.pooled_NP for factor, look in looks.items()}
             steadiness = steadiness_of(delta[1.0], delta[-1.0], delta[2.0], delta[-2.0])
@@ -122,7 +119,7 @@ class Yardstick:
             far = self._far(move, match.strength, looks) if self._reference is not None else None
         return Measured(
             move.name, move.system, match.strength, match.change / self.between, match.matched, where, what, twice,
-            steadiness, effect, rows, far, cost, self.passes - before,
+            steadiness, effect, rows, far, cost or Cost(), self.passes - before,
         )  # fmt: skip
 
     def calibrate(self, moves: Iterable[Move]) -> list[Measured]:
