@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gantk.atlas.results import HowFar, Steadiness, What, Where
 from gantk.predictors.distance import frechet_distance
 
-SHARE, LIFT = 0.25, 2.0  # what a region must have of the change, or how many times its area's share, to be named
+SHARE, LIFT = 0.1, 1.5  # of the change, and locality: less, and a region is not named
 SELECTIVE = 1000.0  # no selectivity is told beyond it
 COMPONENTS = 4  # samples per dimension in which a Frechet distance is taken
 
@@ -52,11 +52,18 @@ def where_of(heat_HW: Array, share_R: Array, area_R: Array) -> Where:
     inside = share_R[seen] / area_R[seen]
     outside = (1 - share_R[seen]) / (1 - area_R[seen])
     locality_R[seen] = inside / np.maximum(outside, 1e-12)
-    worth = seen & ((share_R >= SHARE) | (share_R >= LIFT * area_R)) & (np.nan_to_num(locality_R) >= LIFT)
-    # a region of a few pixels may be brighter by far and yet nearly nothing of the change
-    worth &= share_R >= 0.1
-    region = int(np.where(worth, np.nan_to_num(locality_R), -1).argmax()) if worth.any() else -1
-    return Where(heat_HW, share_R, area_R, locality_R, region)
+    named = named_regions(share_R, area_R, locality_R)
+    return Where(heat_HW, share_R, area_R, locality_R, named[0] if named else -1)
+
+
+def named_regions(share_R: Array, area_R: Array, locality_R: Array) -> list[int]:
+    """The regions worth naming, by share * log(share / area), what each adds to the divergence of change from area.
+
+    So that neither a large region that changes little more than the rest comes first nor one of a few pixels.
+    """
+    gain_R = share_R * np.log(np.maximum(share_R, 1e-12) / np.maximum(area_R, 1e-12))
+    worth = (share_R >= SHARE) & (np.nan_to_num(locality_R) >= LIFT)
+    return [int(region) for region in np.argsort(-gain_R, kind="stable") if worth[region]]
 
 
 def steadiness_of(plus_NP: Array, minus_NP: Array, plus2_NP: Array, minus2_NP: Array) -> Steadiness:

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk.atlas.figures import named_regions
 from gantk.atlas.results import Effect, Group, Groups, Measured, Unrelated
 from gantk.errors import UsageError
 
-CUT = 0.7  # chosen on demo-oracle; see scripts/truths/methods.py
+CUT = 0.75  # chosen on demo-oracle: the largest with the best agreement (scripts/truths/methods.py)
 PERMUTATIONS = 100
 PAIRS = 20_000  # similarities that are kept of a permutation
 SPAN = 0.05  # of a system's largest singular value: less is not a dimension of its span
@@ -223,10 +224,8 @@ def _rank(part: Measured) -> tuple[float, float]:
 
 def _name(part: Measured, attributes: Sequence[str], regions: Sequence[str]) -> str:
     """Such as "season (tree, ground; rows 1-2)"; the most local region where no attribute changes."""
-    order = np.argsort(-np.nan_to_num(part.where.locality_R), kind="stable")
-    local = [regions[r] for r in order if part.where.share_R[r] >= 0.25 and np.nan_to_num(part.where.locality_R[r]) > 1]
-    if not local and part.where.region >= 0:
-        local = [regions[part.where.region]]
+    where = part.where
+    local = [regions[r] for r in named_regions(where.share_R, where.area_R, where.locality_R)]
     rows = f"rows {_ranges(part.rows.least)}" if part.rows is not None and part.rows.least else ""
     if part.what.attribute >= 0:
         inside = "; ".join(words for words in (", ".join(local[:3]), rows) if words)

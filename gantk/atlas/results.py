@@ -31,8 +31,7 @@ class Where:
         share_R: of the squared change, in each region (as it is before and after, half each).
         area_R: of the pixels.
         locality_R: change per pixel inside over that outside; 1: none, nan where a region is absent.
-        region: the most local region that has a quarter of the change, or at least twice its area's
-            share of it; -1 for none.
+        region: the first of those worth naming (`gantk.atlas.figures.named_regions`); -1 for none.
     """
 
     heat_HW: Array

@@ -1,6 +1,7 @@
 """One yardstick for every move: where, what, rows, how far, how steady, at a strength matched by effect.
 
-Everything is measured on the same samples. The strength t of a move is where their median perceptual change is `level` times the median distance between two of them; looks are taken at t, -t, 2 t and -2 t.
+Everything is measured on the same samples. The strength t of a move is where their median perceptual change
+is `level` times the median distance between two of them; looks are taken at t, -t, 2 t and -2 t.
 
 Effect vectors. Feature maps are unit vectors at each place; averaged to a few places and divided by the root of their
 number, squared differences are a perceptual distance of a coarse look. In units of the median distance between two
