@@ -232,6 +232,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--segments", type=int, default=96, help="samples that segments are found in")
     parser.add_argument("--generator", default="demo", help="a name or a checkpoint file of the bundled world")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--table-only", action="store_true", help="leave groups and segments out")
     parser.add_argument("--only", choices=("oracle", "demo"), help="one of the two generators")
 
 
@@ -248,11 +249,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             seeds.append(rows)
             if seed == 0:
                 first = (data, yardstick)
-        result[part] = {
-            "methods": {method: [rows[method] for rows in seeds] for method in seeds[0]},
-            "groups": grouped(generator, *first, 0),
-            "segments": segmented(generator, predictor, arguments.segments, 0),
-        }
+        result[part] = {"methods": {method: [rows[method] for rows in seeds] for method in seeds[0]}}
+        if not arguments.table_only:
+            result[part] |= {
+                "groups": grouped(generator, *first, 0),
+                "segments": segmented(generator, predictor, arguments.segments, 0),
+            }
     return result
 
 
@@ -266,8 +268,9 @@ def show(result: dict[str, Any]) -> str:
             continue
         found = result[part]
         texts.append(f"*{title}.* {COUNT} directions of each method, {_over(result['seeds'])}.\n\n{_table(found)}")
-        texts.append(_grouped(found["groups"], part, result["cut"]))
-        texts.append(_segmented(found["segments"]))
+        if "groups" in found:
+            texts.append(_grouped(found["groups"], part, result["cut"]))
+            texts.append(_segmented(found["segments"]))
     return "\n\n".join(texts)
 
 
