@@ -18,7 +18,7 @@ from gantk.errors import UsageError
 from gantk.predictors.base import Predictor
 from gantk.predictors.truth import ExactFactors
 from gantk.stylespace.regions import locality
-from gantk.world.oracle import ROWS, oracle_generator
+from gantk.world.oracle import ROWS, DemoOracle, DemoOracleConfig, oracle_generator
 from gantk.world.renderer import CLASSES, FACTOR_NAMES
 
 STYLED = ["stylegan2-skip", "stylegan2-orig", "stylegan", "stylegan3-t"]
@@ -81,9 +81,10 @@ def column_of(factor: str) -> int:
     return order.index(FACTOR_NAMES.index(factor))
 
 
+@pytest.mark.slow
 def test_the_oracle_channels_find_their_regions() -> None:
-    oracle = oracle_generator()
-    found = stylespace.region_channels(oracle, ExactFactors(oracle), codes(oracle, 8))
+    oracle = DemoOracle(DemoOracleConfig(resolution=32))
+    found = stylespace.region_channels(oracle, ExactFactors(oracle), codes(oracle, 6))
     belongs = {name: found.region_S[column_of(name)] for name in FACTOR_NAMES}
     assert CLASSES[belongs["window_light"]] == "window"
     assert CLASSES[belongs["material"]] in ("wall", "roof")
