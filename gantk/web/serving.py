@@ -9,9 +9,13 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError, UsageError
 from gantk.web.security import LOOPBACK, App
+
+if TYPE_CHECKING:
+    import uvicorn
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,8 @@ def check_host(host: str, allowed: tuple[str, ...], public: bool) -> None:
         )
 
 
-def run(app: App, address: Address) -> None:
-    """Serve until interrupted."""
+def server_of(app: App) -> uvicorn.Server:
+    """Uvicorn with the limits of the socket, and without a log of addresses."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -105,4 +109,9 @@ def run(app: App, address: Address) -> None:
         timeout_graceful_shutdown=2,
         lifespan="on",
     )
-    uvicorn.Server(config).run(sockets=[address.bound])
+    return uvicorn.Server(config)
+
+
+def run(app: App, address: Address) -> None:
+    """Serve until interrupted."""
+    server_of(app).run(sockets=[address.bound])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from gantk.predictors.heads import Head
 
 CACHE = 512 << 20
+GROW_AFTER = 3.0  # seconds; the first picture comes first
 
 
 @dataclass(eq=False)
@@ -129,12 +132,13 @@ class Workshop:
     def _grow(self) -> None:
         from gantk.generators.forward_mode import load_decompositions
 
+        time.sleep(GROW_AFTER)
         load_decompositions()  # seconds of imports, which the compute thread shall not spend
         for model in list(self.models.values()):
             try:
                 self.engine.call(model.easel.catalogue.add_closed_forms).result()
-            except (GantkError, RuntimeError):
-                continue
+            except (GantkError, RuntimeError, CancelledError):
+                continue  # the family has none, or the server ends
             self.changed(model.name)
 
     def model(self, name: str) -> Model:
