@@ -54,8 +54,8 @@ class Fuzzer:
     def value(self, depth: int = 0) -> Any:
         draw = self.random
         plain: list[Any] = [
-            None, True, 0, -1, 1, 2**31, 2**63, 1e308, -0.5, "", "demo", "../..", "\u202e\ud800", "a" * 5000, "<b>", "0" * 64,
-            draw.choice(self.projects), "const", "label", "6-9", "9-6", [], {},
+            None, True, 0, -1, 1, 2**31, 2**63, 1e308, -0.5, "", "demo", "../..", "\u202e\ud800", "a" * 5000, "<b>",
+            "0" * 64, draw.choice(self.projects), "const", "label", "6-9", "9-6", [], {},
         ]  # fmt: skip
         if depth < 3 and draw.random() < 0.3:
             if draw.random() < 0.5:
@@ -65,17 +65,47 @@ class Fuzzer:
 
     def key(self) -> str:
         return self.random.choice(
-            ["seed", "index", "label", "psi", "rows", "noise", "code", "direction", "amount", "type", "moves", "base", "x"]
+            [
+                "seed",
+                "index",
+                "label",
+                "psi",
+                "rows",
+                "noise",
+                "code",
+                "direction",
+                "amount",
+                "type",
+                "moves",
+                "base",
+                "x",
+            ]
         )
 
     def base(self) -> Any:
         draw = self.random
         if draw.random() < 0.2:
             return self.value()
-        return {key: self.value(3) for key in ("seed", "index", "label", "psi", "rows", "noise", "code") if draw.random() < 0.2}
+        return {
+            key: self.value(3)
+            for key in ("seed", "index", "label", "psi", "rows", "noise", "code")
+            if draw.random() < 0.2
+        }
 
     def event(self) -> Any:
-        kinds = ["base", "moves", "draft", "cursor", "name", "annotation", "classes", "applied", "saved", "created", "x"]
+        kinds = [
+            "base",
+            "moves",
+            "draft",
+            "cursor",
+            "name",
+            "annotation",
+            "classes",
+            "applied",
+            "saved",
+            "created",
+            "x",
+        ]
         event: dict[str, Any] = {"type": self.random.choice(kinds)}
         for key in ("base", "moves", "draft", "node", "name", "label", "classes", "keep"):
             if self.random.random() < 0.35:
@@ -86,7 +116,11 @@ class Fuzzer:
         kinds = ["edit", "fit", "predict", "uncertain", "animate", "export", "invert", "x"]
         args: Any = self.value()
         if self.random.random() < 0.5:
-            args = {"base": self.base(), "head": self.value(), "what": self.random.choice(["session", "direction", "strip", "x"])}
+            args = {
+                "base": self.base(),
+                "head": self.value(),
+                "what": self.random.choice(["session", "direction", "strip", "x"]),
+            }
             args = {key: item for key, item in args.items() if self.random.random() < 0.6}
         return {"kind": self.random.choice(kinds), "key": str(self.random.randrange(10**9)), "args": args}
 
@@ -96,11 +130,13 @@ class Fuzzer:
         draw = self.random
         project = draw.choice([*self.projects, "x", "..", quote("../../etc/passwd", safe=""), "0" * 32])
         routes = [
-            ("GET", "info"), ("GET", f"directions?model={quote(str(self.value(3)), errors='replace')}"), ("GET", "projects"),
+            ("GET", "info"), ("GET", f"directions?model={quote(str(self.value(3)), errors='replace')}"),
+            ("GET", "projects"),
             ("POST", "projects"), ("GET", f"projects/{project}"), ("POST", f"projects/{project}/events"),
             ("PUT", f"projects/{project}/blobs?kind={draw.choice(['label', 'colour', 'x'])}"),
             ("GET", f"projects/{project}/blobs/{draw.choice(['x', '..', '0' * 64])}"),
-            ("POST", f"projects/{project}/jobs"), ("GET", f"projects/{project}/export?what={draw.choice(['png', 'x', 'npy'])}"),
+            ("POST", f"projects/{project}/jobs"),
+            ("GET", f"projects/{project}/export?what={draw.choice(['png', 'x', 'npy'])}"),
             ("GET", f"projects/{project}/command"), ("GET", f"jobs/{draw.choice(['x', '..'])}"), ("DELETE", "jobs/x"),
         ]  # fmt: skip
         method, path = draw.choice(routes)
@@ -137,7 +173,10 @@ class Fuzzer:
         elif path.endswith("jobs"):
             value = self.job()
         else:
-            value = {"model": draw.choice(["demo", "x", 3]), **({self.key(): self.value()} if draw.random() < 0.8 else {})}
+            value = {
+                "model": draw.choice(["demo", "x", 3]),
+                **({self.key(): self.value()} if draw.random() < 0.8 else {}),
+            }
         return json.dumps(value).encode(), {}
 
     def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:

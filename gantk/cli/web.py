@@ -22,7 +22,9 @@ from gantk.cli.options import device_option, examples, precision_option
 @click.option("--output-dir", "-o", default="runs/web", show_default=True, help="Where projects are kept.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
-@click.option("--socket", "path", metavar="PATH", default=None, help="A Unix socket that only you can open, for ssh -L.")
+@click.option(
+    "--socket", "path", metavar="PATH", default=None, help="A Unix socket that only you can open, for ssh -L."
+)
 @click.option("--allow-host", "allowed", metavar="NAME", multiple=True, help="A further host name; repeatable.")
 @click.option("--public", is_flag=True, help="No token; each visitor has projects of their own.")
 @click.option("--cache", type=click.IntRange(0), default=512, show_default=True, help="MB of kept states per model.")

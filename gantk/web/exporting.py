@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from gantk.web.state import Node
 from gantk.web.terms import MOST_NAME, Move, Saved
 from gantk.web.wire import ApiError
 from gantk.web.workshop import Model
+
+if TYPE_CHECKING:
+    from gantk.predictors.heads import Head
 
 MOST_FRAMES, SIDE = 61, 512
 MIME = {
@@ -246,7 +250,7 @@ def session_zip(desk: Desk, project: Project, model: Model) -> bytes:
         "model": model.name,
         "base": {key: value for key, value in asdict(first).items() if key != "code"},
         "edits": steps,
-        "checksums": {"generator": weights_checksum(generator), "head": None if head is None else weights_checksum(head)},
+        "checksums": {"generator": weights_checksum(generator), "head": None if head is None else _checksum(head)},
         "device": generator.device.type,
         "precision": str(generator.half_dtype or generator.dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
@@ -255,6 +259,14 @@ def session_zip(desk: Desk, project: Project, model: Model) -> bytes:
     if first.code is not None:
         files["base.npy"] = project.blobs.get(first.code)
     return archive({"session.json": json.dumps(about, indent=1, sort_keys=True).encode(), **files})
+
+
+def _checksum(head: Head) -> str:
+    """SHA-256 over the names and values of a head's weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(head.state_dict().items()):
+        digest.update(name.encode() + tensor.float().cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _named(model: Model, move: Move) -> dict[str, Any]:

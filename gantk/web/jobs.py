@@ -157,7 +157,9 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
         found = edit(easel.generator, head, wp, stroke, args.settings, watch=watch)
         ticket.job.stopped = ticket.job.asked_to_stop
         blobs = project.blobs
-        base = Base(node.base.seed, node.base.index, node.base.label, noise="const", code=blobs.put(code_bytes(found.after)))
+        base = Base(
+            node.base.seed, node.base.index, node.base.label, noise="const", code=blobs.put(code_bytes(found.after))
+        )
         picture = blobs.put(encode(to_uint8(found.image_after)[0]))
         with project.lock:
             elsewhere = project.state.cursor != node.id

@@ -60,8 +60,8 @@ class Journal:
                 os.fsync(file.fileno())
         except OSError as error:
             raise GantkError(
-                f"The disk is full or the journal cannot be written ({error.strerror}); nothing is lost: make room, and "
-                "do it again."
+                f"The disk is full or the journal cannot be written ({error.strerror}); nothing is lost: make room, "
+                "and do it again."
             ) from error
         self.length += len(line)
 

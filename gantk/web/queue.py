@@ -1,7 +1,7 @@
 """One thread owns torch and the models. Order: live frames, final frames and small calls, jobs; fair among clients.
 
-A job calls `Ticket.breathe` after each of its evaluations; whatever is more urgent runs there, inside the job's own call,
-so that a slider waits for one evaluation at most. Nothing here knows what is computed.
+A job calls `Ticket.breathe` after each of its evaluations; whatever is more urgent runs there, inside the job's own
+call, so that a slider waits for one evaluation at most. Nothing here knows what is computed.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from gantk.web.wire import ApiError
 
 if TYPE_CHECKING:
     from gantk.codes.directions import Direction
-    from gantk.generators.base import Generator, Styles
+    from gantk.generators.base import Generator
 
 Fetch = Callable[[str], bytes]  # a blob by its sha
 Codes = "Tensor | Styles"
@@ -127,7 +127,9 @@ class Easel:
         for move, entry in found:
             if entry.space == "z":
                 if z is None:
-                    raise GantkError(f"{entry.name!r} moves z, which is not known of a kept code: reset it, or go back.")
+                    raise GantkError(
+                        f"{entry.name!r} moves z, which is not known of a kept code: reset it, or go back."
+                    )
                 z = direction_of(move, entry, held).apply(z, move.amount, row=0)
         if z is not None and any(entry.space == "z" for _, entry in found):
             wp = self.generator.expand(self.generator.map(z, self.label(base)), truncation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -18,7 +17,6 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from gantk import __version__
-from gantk.errors import GantkError
 from gantk.web import decode
 from gantk.web.exporting import command
 from gantk.web.jobs import Desk, code_bytes
@@ -134,7 +132,7 @@ class Api:
         kind = body.event.get("type") if isinstance(body.event, dict) else None
         if not isinstance(kind, str) or kind not in EVENTS:
             raise ApiError(400, f"An event of a page is one of {', '.join(EVENTS)}.")
-        event = structure(EVENTS[kind], body.event, "the event")
+        event: Any = structure(EVENTS[kind], body.event, "the event")
         model = self.workshop.of(project)
         if isinstance(event, MovesEvent):
             for move in event.moves:
@@ -220,7 +218,9 @@ class Api:
         data = await asyncio.wrap_future(call)
         kind = "image/png" if what == "png" else "application/octet-stream"
         name = f"{model.name}-{at.base.seed}-{at.base.index}.{what}"
-        return Response(data, media_type=kind, headers={"content-disposition": f'attachment; filename="{_plain(name)}"'})
+        return Response(
+            data, media_type=kind, headers={"content-disposition": f'attachment; filename="{_plain(name)}"'}
+        )
 
     # --- jobs --------------------------------------------------------------------------------------------------
 
@@ -337,7 +337,7 @@ def static_files() -> dict[str, tuple[bytes, str]]:
 
 
 def make_app(workshop: Workshop, token: str | None, hosts: tuple[str, ...] = (), framed_by: str | None = None) -> App:
-    """The whole application: page, API and socket, behind `Security`. Its lifespan starts and ends the compute thread."""
+    """The whole application: page, API and socket, behind `Security`; its lifespan is the compute thread's."""
     hub = Hub(workshop, token)
     api = Api(workshop, hub, Desk(workshop, hub.preview), public=token is None)
     pages = static_files()
@@ -364,5 +364,3 @@ def make_app(workshop: Workshop, token: str | None, hosts: tuple[str, ...] = (),
     routes += [Route(path, page, methods=["GET"]) for path in pages]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: fail})
     return Security(app, token, hosts, framed_by)
-
-

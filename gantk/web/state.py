@@ -74,7 +74,7 @@ class ProjectState:
 
     def blobs(self) -> set[str]:
         """Every blob that the state names."""
-        found: set[str | None] = {item.sha for item in self.saved} | {item.label for item in self.annotations}
+        found: set[str | None] = {*(item.sha for item in self.saved), *(item.label for item in self.annotations)}
         for node in self.nodes:
             found |= {node.base.code, node.picture, node.draft.label, node.draft.colour}
             if node.strokes is not None:

@@ -213,7 +213,9 @@ class Workshop:
         found = [head_view(id, head) for id, head in model.heads.items()]
         for saved in project.state.saved:
             if saved.kind == "head":
-                found.append({"id": "h" + saved.sha[:12], "name": saved.name, "sha": saved.sha, **json.loads(saved.about)})
+                found.append(
+                    {"id": "h" + saved.sha[:12], "name": saved.name, "sha": saved.sha, **json.loads(saved.about)}
+                )
         return found
 
     def learn_directions(self, project: Project) -> None:
@@ -240,4 +242,3 @@ class Workshop:
         for other in self.models.values():
             other.easel.forget()
         return work()
-
