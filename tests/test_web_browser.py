@@ -23,7 +23,7 @@ from web_server import Running, serve
 
 pytestmark = pytest.mark.browser
 
-VIEWS = ("explore", "edit", "train")
+VIEWS = ("explore", "edit", "train", "photo")
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +228,7 @@ def test_05_apply_undo_redo_and_branch(server: Running, page: Page, fresh: str, 
     settled(page)
     assert np.array_equal(drawn(page, ".sheet .under"), pictures[0])
     paint(page, (0.7, 0.5))
-    page.run("gantk.edit.run()")
+    page.run("void gantk.edit.run()")
     page.wait("gantk.store.state.cursor === 3 && !gantk.edit.job")
     assert server.state(fresh)["nodes"][3]["parent"] == 0
     assert "→" in page.run("document.querySelector('#edit .facts').textContent")
@@ -245,7 +245,7 @@ def test_07_13_escape_stops_an_edit_while_another_client_moves(
         "gantk.edit.settings.steps.value = 1000; gantk.edit.settings.rate.value = 0.003; gantk.edit.palette.picked(7)"
     )
     paint(page, (0.4, 0.3), (0.6, 0.3))
-    page.run("gantk.edit.run()")
+    page.run("void gantk.edit.run()")
     page.wait("gantk.edit.job && gantk.edit.job !== 'asked' && gantk.edit.progress.value > 2")
     season = server.directions()["season"]["id"]
     waits = []
@@ -282,7 +282,7 @@ def test_05_a_kill_during_an_edit_loses_nothing(chromium: str, head_file: Path, 
             open_view(page, "edit")
             page.run("gantk.edit.settings.steps.value = 10; gantk.edit.palette.picked(7)")
             paint(page, (0.3, 0.3), (0.4, 0.3))
-            page.run("gantk.edit.run()")
+            page.run("void gantk.edit.run()")
             page.wait("gantk.store.state.cursor === 1 && !gantk.edit.job")
             second = subprocess.run(
                 [sys.executable, "-m", "gantk", "web", "demo", "-o", str(tmp_path / "web")],
@@ -291,7 +291,7 @@ def test_05_a_kill_during_an_edit_loses_nothing(chromium: str, head_file: Path, 
             assert second.returncode == 1 and "Another gantk process" in second.stderr
             page.run("gantk.edit.settings.steps.value = 1000; gantk.edit.settings.rate.value = 0.003")
             paint(page, (0.6, 0.5), (0.7, 0.5))
-            page.run("gantk.edit.run()")
+            page.run("void gantk.edit.run()")
             page.wait("gantk.edit.job && gantk.edit.job !== 'asked' && gantk.edit.progress.value > 1")
             strokes = page.run("gantk.store.at.draft.label")
             process.send_signal(signal.SIGKILL)
@@ -342,7 +342,7 @@ def test_14_a_failure_leaves_a_sentence_and_unlocked_controls(
     page.run(f"gantk.explore.change('{weight}', {{amount: 1}})")
     page.run("gantk.edit.palette.picked(7)")
     paint(page, (0.4, 0.3))
-    page.run("gantk.edit.run()")
+    page.run("void gantk.edit.run()")
     page.wait("document.querySelector('#edit .problem')")
     assert "moves the weights" in page.run("document.querySelector('#edit .problem').textContent")
     assert not page.run("gantk.edit.job") and not page.run("gantk.edit.apply.disabled")
@@ -430,7 +430,7 @@ OVERLAPS = """(() => {
   const scrolls = (node) => Boolean(node.closest('.bar, .history, .classes'));
   const inStage = (node) => Boolean(node.closest('.stage'));
   const shown = [...document.querySelectorAll('button, input, select, .choice label')].filter((node) =>
-    box(node).width > 4 && box(node).height > 4 && getComputedStyle(node).visibility === 'visible' && !scrolls(node));
+    box(node).width > 4 && box(node).height > 4 && node.checkVisibility({visibilityProperty: true}) && !scrolls(node));
   const found = shown.filter((node) => box(node).right > innerWidth + 1).map((node) => node.outerHTML.slice(0, 90));
   shown.forEach((a, place) => shown.slice(place + 1).forEach((b) => {
     if (a.contains(b) || b.contains(a) || inStage(a) !== inStage(b)) return;

@@ -742,3 +742,52 @@ def test_the_page_asks_nothing_of_others() -> None:
         found = set(re.findall(r"https?://[^\s\"'`)]+", text))
         assert found <= {"http://www.w3.org/2000/svg"}, (path.name, found)
         assert "innerHTML" not in text and "eval(" not in text and "style=" not in text, path.name
+
+
+# --- photo -----------------------------------------------------------------------------------------------------------
+
+
+def test_09_a_render_that_is_uploaded_is_found_again_and_moves_along_season(server: Running, project: str) -> None:
+    from gantk.predictors.load import load_predictor
+
+    generator, judge = gantk.load_generator("demo"), load_predictor("demo")
+    with torch.inference_mode():
+        image = generator.synthesize(generator.expand(generator.map(generator.sample_z(1, seed=11))))
+    wide = np.pad(to_uint8(image)[0], ((0, 0), (16, 16), (0, 0)), constant_values=200)  # cut square in the middle
+    answer = server.ask("PUT", f"projects/{project}/blobs", encode(wide), {"Content-Type": "image/png"})
+    args = {"photo": answer.json["sha256"], "steps": 60}
+    found = server.job(project, "invert", args)["result"]
+    assert found["mse"] < 0.03 and found["losses"][-1] < found["losses"][0] and 0 < found["away"] < 3
+    at = server.state(project)
+    node = at["nodes"][at["cursor"]]
+    assert node["made"] == "photo" and node["parent"] is None and node["photo"] == args["photo"]
+    season = server.directions()["season"]
+    scores = []
+    with server.socket() as socket:
+        for seq, amount in enumerate((0.0, 3.0)):
+            moves = [{"direction": season["id"], "amount": amount}]
+            _, data = render(socket, project, seq, base=node["base"], moves=moves, final=True)
+            pixels = torch.from_numpy(picture(data).copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+            scores.append(judge.attributes(pixels)[0])
+    with torch.inference_mode():
+        samples = generator.synthesize(generator.expand(generator.map(generator.sample_z(64, seed=1))))
+        spread = judge.attributes(samples).std(0)
+    moved = dict(zip(judge.attribute_names, ((scores[1] - scores[0]) / spread).abs().tolist(), strict=True))
+    assert max(moved, key=lambda name: moved[name]) == "season", moved
+
+
+def test_a_photo_alone_by_optimisation_can_be_stopped(server: Running, project: str) -> None:
+    answer = server.ask("PUT", f"projects/{project}/blobs", png(40, 40), {"Content-Type": "image/png"})
+    args = {"photo": answer.json["sha256"], "way": "optimise", "space": "w", "steps": 2000}
+    job = server.begin(project, "invert", args)
+    until = time.monotonic() + 30
+    while server.ask("GET", f"jobs/{job}").json["done"] < 3:
+        assert time.monotonic() < until
+    server.ask("DELETE", f"jobs/{job}")
+    while (found := server.ask("GET", f"jobs/{job}").json)["state"] == "running":
+        assert time.monotonic() < until
+    assert found["stopped"] and 3 < len(found["result"]["losses"]) < 2000
+    bad = server.ask(
+        "POST", f"projects/{project}/jobs", {"kind": "invert", "key": "b", "args": {**args, "photo": "0" * 64}}
+    )
+    assert bad.status == 404

@@ -19,12 +19,11 @@ from gantk.cli.options import device_option, examples, precision_option
 @click.option("--directions", metavar="PATH", multiple=True, help="A direction, or a folder of them; repeatable.")
 @click.option("--segmenter", metavar="NAME", default=None,
               help="What labels images; default: the bundled one for bundled models.")  # fmt: skip
+@click.option("--encoder", metavar="FILE", default=None, help="For photos; default: the bundled one.")
 @click.option("--output-dir", "-o", default="runs/web", show_default=True, help="Where projects are kept.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
-@click.option(
-    "--socket", "path", metavar="PATH", default=None, help="A Unix socket that only you can open, for ssh -L."
-)
+@click.option("--socket", "path", metavar="PATH", default=None, help="A Unix socket that only you can open.")
 @click.option("--allow-host", "allowed", metavar="NAME", multiple=True, help="A further host name; repeatable.")
 @click.option("--public", is_flag=True, help="No token; each visitor has projects of their own.")
 @click.option("--cache", type=click.IntRange(0), default=512, show_default=True, help="MB of kept states per model.")
@@ -35,6 +34,7 @@ def command(
     heads: tuple[str, ...],
     directions: tuple[str, ...],
     segmenter: str | None,
+    encoder: str | None,
     output_dir: str,
     host: str,
     port: int,
@@ -83,7 +83,7 @@ def command(
 
         workshop = Workshop(folder, cache << 20)
         for model in models:
-            workshop.add(model, str(resolve_device(device)), precision, directions, heads, segmenter)
+            workshop.add(model, str(resolve_device(device)), precision, directions, heads, segmenter, encoder)
         app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
         click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
         run(app, address)

@@ -54,6 +54,7 @@ class Desk:
 
     def __init__(self, workshop: Workshop, preview: Preview) -> None:
         from gantk.web.exporting import AnimateArgs, ExportArgs, prepare_animation, prepare_export
+        from gantk.web.photo import InvertArgs, prepare_invert
         from gantk.web.training import FitArgs, UncertainArgs, prepare_fit, prepare_uncertain
 
         self.workshop, self.preview = workshop, preview
@@ -62,6 +63,7 @@ class Desk:
             "predict": (PredictArgs, prepare_predict),
             "fit": (FitArgs, prepare_fit),
             "uncertain": (UncertainArgs, prepare_uncertain),
+            "invert": (InvertArgs, prepare_invert),
             "animate": (AnimateArgs, prepare_animation),
             "export": (ExportArgs, prepare_export),
         }

@@ -50,6 +50,7 @@ class Node:
     settings: str | None = None
     followed: tuple[float, float] | None = None
     changed: float | None = None
+    photo: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class ProjectState:
         """Every blob that the state names."""
         found: set[str | None] = {*(item.sha for item in self.saved), *(item.label for item in self.annotations)}
         for node in self.nodes:
-            found |= {node.base.code, node.picture, node.draft.label, node.draft.colour}
+            found |= {node.base.code, node.picture, node.photo, node.draft.label, node.draft.colour}
             if node.strokes is not None:
                 found |= {node.strokes.label, node.strokes.colour}
         return {sha for sha in found if sha is not None}
@@ -155,12 +156,13 @@ def _classes(state: ProjectState, event: ClassesEvent) -> ProjectState:
 
 
 def _applied(state: ProjectState, event: Applied) -> ProjectState:
+    parent = None if event.made == "photo" else state.cursor
     node = Node(
-        len(state.nodes), state.cursor, event.base, (), Draft(), event.made, "", event.picture, event.draft,
-        event.head, event.settings, event.followed, event.changed,
+        len(state.nodes), parent, event.base, (), Draft(), event.made, "", event.picture, event.draft, event.head,
+        event.settings, event.followed, event.changed, event.photo,
     )  # fmt: skip
     # the strokes went into the step that used them, so they no longer lie on the picture before
-    before = state.at if event.made == "keep" else replace(state.at, draft=Draft())
+    before = state.at if event.made != "edit" else replace(state.at, draft=Draft())
     cleared = _with(state, before)
     return replace(cleared, nodes=(*cleared.nodes, node), cursor=node.id)
 

@@ -151,10 +151,10 @@ class Created:
 
 @dataclass(frozen=True)
 class Applied:
-    """The result of an edit or of a keep: a code, a small picture, and what it took."""
+    """The result of an edit, of a keep or of an inversion: a code, a small picture, and what it took."""
 
     type: str
-    made: str  # "keep" or "edit"
+    made: str  # "keep", "edit" or "photo"
     base: Base
     picture: str
     draft: Draft = field(default_factory=Draft)
@@ -162,6 +162,7 @@ class Applied:
     settings: str | None = None  # JSON text of EditSettings
     followed: tuple[float, float] | None = None
     changed: float | None = None
+    photo: str | None = None  # the uploaded picture
 
 
 @dataclass(frozen=True)

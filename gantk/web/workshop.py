@@ -20,6 +20,8 @@ from gantk.web.terms import Base, Class
 from gantk.web.wire import ApiError, is_out_of_memory
 
 if TYPE_CHECKING:
+    from gantk.ghfeat.files import EncoderFile
+    from gantk.ghfeat.losses import Perception
     from gantk.lse.teachers import Teacher
     from gantk.predictors.heads import Head
 
@@ -37,6 +39,8 @@ class Model:
     heads: dict[str, Head] = field(default_factory=dict)
     head_sources: dict[str, str] = field(default_factory=dict)
     teacher: Teacher | None = None
+    encoder: EncoderFile | None = None
+    perception: Perception | None = None  # beside the squared error of an inversion
     loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
     features: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of annotated images
 
@@ -56,6 +60,7 @@ class Model:
             "has_noise": spec.has_noise,
             "layers": [{"name": layer.name, "row": layer.row} for layer in self.easel.generator.layers],
             "heads": [head_view(id, head) for id, head in self.heads.items()],
+            "encoder": self.encoder is not None,
             "teacher": None if self.teacher is None else teacher_view(self.teacher),
         }
 
@@ -89,7 +94,7 @@ class Workshop:
 
     def add(
         self, source: str, device: str = "cpu", precision: str = "float32", directions: Sequence[str] = (),
-        heads: Sequence[str] = (), segmenter: str | None = None,
+        heads: Sequence[str] = (), segmenter: str | None = None, encoder: str | None = None,
     ) -> Model:  # fmt: skip
         """Load a model with all that the command line names for it.
 
@@ -113,8 +118,31 @@ class Workshop:
             id = "h" + hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
             model.heads[id], model.head_sources[id] = head, file
         model.teacher = self._teacher(model, segmenter)
+        model.encoder, model.perception = self._seers(model, encoder)
         self.models[name] = model
         return model
+
+    def _seers(self, model: Model, encoder: str | None) -> tuple[EncoderFile | None, Perception | None]:
+        """What inverts photos: an encoder, where there is one, and a perceptual distance for the bundled models."""
+        from gantk.checkpoints.names import is_bundled
+        from gantk.ghfeat.files import check_encoder, load_encoder, shipped_encoders
+        from gantk.ghfeat.losses import load_perception
+
+        generator = model.easel.generator
+        bundled = is_bundled(model.source)
+        perception = load_perception("demo", generator.device) if bundled else None
+        if encoder is not None:
+            loaded = load_encoder(encoder)
+            check_encoder(loaded, generator)
+            return loaded, perception
+        for path in shipped_encoders().values() if bundled else ():
+            try:
+                loaded = load_encoder(path)
+                check_encoder(loaded, generator)
+            except GantkError:
+                continue  # of another of the bundled models
+            return loaded, perception
+        return None, perception
 
     def _teacher(self, model: Model, segmenter: str | None) -> Teacher | None:
         from gantk.checkpoints.names import is_bundled

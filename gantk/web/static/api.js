@@ -53,3 +53,8 @@ export async function exported(project, what) {
   const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") || "");
   return { name: name ? name[1] : `gantk.${what}`, blob: await response.blob() };
 }
+
+export async function picture(project, blob) {
+  const headers = { "Content-Type": blob.type };
+  return (await (await ask("PUT", `projects/${project}/blobs`, { headers, body: blob })).json()).sha256;
+}

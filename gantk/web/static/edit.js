@@ -301,7 +301,7 @@ export class Edit {
     const { store } = this.app;
     const { nodes, cursor } = store.state;
     const entries = nodes.map((node) => {
-      const title = node.name || { sample: `sample ${node.base.index}`, keep: "kept", edit: "edit" }[node.made];
+      const title = node.name || { sample: `sample ${node.base.index}`, keep: "kept", edit: "edit", photo: "photo" }[node.made];
       const mark = el("canvas", { width: 48, height: 48, "aria-hidden": "true" });
       if (node.picture) this.thumb(node.picture, mark);
       else mark.classList.add("bare");

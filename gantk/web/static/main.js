@@ -9,10 +9,11 @@ import { Renderer } from "./renderer.js";
 import { Explore, stageBar } from "./explore.js";
 import { Edit } from "./edit.js";
 import { Train } from "./train.js";
+import { Photo } from "./photo.js";
 import { KEYS, listen } from "./keys.js";
 import { save } from "./dom.js";
 
-const VIEWS = [["explore", "Explore"], ["edit", "Edit"], ["train", "Train"]];
+const VIEWS = [["explore", "Explore"], ["edit", "Edit"], ["train", "Train"], ["photo", "Photo"]];
 const PANES = { 14: "train" };
 
 class App {
@@ -21,7 +22,7 @@ class App {
     this.stage = new Stage();
     this.live = new Live({
       frame: (pane, picture, head) => this.frame(pane, picture, head),
-      preview: (picture) => this.edit?.preview(picture),
+      preview: (picture) => (this.photo?.job ? this.photo : this.edit)?.preview(picture),
       message: (message) => store.heard(message),
       problem: (error, pane) => this.problem(error, pane),
       state: (open) => this.connection(open),
@@ -32,6 +33,7 @@ class App {
     this.explore = new Explore(this);
     this.edit = new Edit(this);
     this.train = new Train(this);
+    this.photo = new Photo(this);
     this.build();
     listen(this);
     store.addEventListener("state", () => {

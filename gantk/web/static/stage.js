@@ -83,8 +83,10 @@ export class Stage {
       if (this.mode === "divider") {
         const at = Math.round(this.split * width);
         if (at > 0) context.drawImage(before, 0, 0, before.width * (at / width), before.height, 0, 0, at, height);
-        context.fillStyle = "#fff";
-        context.fillRect(Math.min(width - 1, at), 0, Math.max(1, Math.round(width / 256)), height);
+        if (width >= 256) {
+          context.fillStyle = "#fff";
+          context.fillRect(Math.min(width - 1, at), 0, Math.round(width / 256), height);
+        }
       } else if (this.mode === "difference") difference(context, after, before, width, height);
     });
   }
