@@ -213,7 +213,8 @@ class Fuzzer:
         message = {
             "t": draw.choice(["render", "render", "render", "watch", "x"]), "seq": draw.choice([0, 1, 2**32, -1, "1"]),
             "pane": draw.choice([0, 1, 15, 31, 32, -1]), "project": draw.choice([*self.projects, "x"]),
-            "base": self.base(), "moves": self.value(), "size": draw.choice([64, 0, 10**6]), "final": draw.choice([True, False, 1]),
+            "base": self.base(), "moves": self.value(), "size": draw.choice([64, 0, 10**6]),
+            "final": draw.choice([True, False, 1]),
         }  # fmt: skip
         return json.dumps({key: item for key, item in message.items() if draw.random() < 0.9})
 

@@ -23,7 +23,7 @@ from web_server import Running, serve
 
 pytestmark = pytest.mark.browser
 
-VIEWS = ("explore", "edit", "train", "photo")
+VIEWS = ("explore", "edit", "train", "photo", "regions")
 
 
 @pytest.fixture(scope="module")

@@ -791,3 +791,48 @@ def test_a_photo_alone_by_optimisation_can_be_stopped(server: Running, project: 
         "POST", f"projects/{project}/jobs", {"kind": "invert", "key": "b", "args": {**args, "photo": "0" * 64}}
     )
     assert bad.status == 404
+
+
+# --- regions ---------------------------------------------------------------------------------------------------------
+
+
+def test_10_a_box_gives_local_directions_and_a_second_one_costs_products_only(server: Running, project: str) -> None:
+    label = np.full((64, 64), 255, np.uint8)
+    label[26:46, 8:36] = 0  # the house
+    args = {"mask": server.upload(project, label.tobytes()), "rows": "5-9", "count": 3, "name": "house"}
+
+    def run(**changes: Any) -> tuple[Any, float]:
+        begun = time.monotonic()
+        done = server.job(project, "region", {**args, **changes})
+        assert done["state"] == "done", done
+        return done["result"], time.monotonic() - begun
+
+    first, _ = run()
+    assert first["kept"] == 0 and len(first["directions"]) == 3
+    values = [item["eigenvalue"] for item in first["directions"]]
+    assert values == sorted(values, reverse=True)
+    label[:] = 255
+    label[48:60, 4:60] = 0
+    second, _ = run(mask=server.upload(project, label.tobytes()), name="ground")
+    assert second["kept"] == 1  # what takes time was there already
+    generator = gantk.load_generator("demo")
+    house = np.zeros((64, 64), bool)
+    house[26:46, 8:36] = True
+    wp = generator.expand(generator.map(generator.sample_z(1, seed=0)))
+    entry = server.workshop.models["demo"].easel.catalogue.get(first["directions"][0]["id"])
+
+    def local(vector: Any) -> float:
+        step = gantk.Direction("any", "direction", "w", vector[None].astype(np.float32), layers=(5, 6, 7, 8, 9))
+        with torch.inference_mode():
+            change = generator.synthesize(step.apply(wp, 0.3)) - generator.synthesize(wp)
+        square = change.square().mean(1)[0].numpy()
+        return float(square[house].mean() / square[~house].mean())
+
+    draw = np.random.default_rng(0).normal(size=(24, 64))
+    by_chance = [local(vector / np.linalg.norm(vector)) for vector in draw]
+    assert entry.direction is not None
+    assert local(entry.direction.vectors[0]) > 2 * np.mean(by_chance)
+    assert server.state(project)["saved"][-1]["name"] == "ground"
+    empty = np.full((64, 64), 255, np.uint8).tobytes()
+    failed = server.job(project, "region", {**args, "mask": server.upload(project, empty)})
+    assert failed["state"] == "failed" and "empty" in failed["error"]["message"]

@@ -55,6 +55,7 @@ class Desk:
     def __init__(self, workshop: Workshop, preview: Preview) -> None:
         from gantk.web.exporting import AnimateArgs, ExportArgs, prepare_animation, prepare_export
         from gantk.web.photo import InvertArgs, prepare_invert
+        from gantk.web.regions import RegionArgs, prepare_region
         from gantk.web.training import FitArgs, UncertainArgs, prepare_fit, prepare_uncertain
 
         self.workshop, self.preview = workshop, preview
@@ -64,6 +65,7 @@ class Desk:
             "fit": (FitArgs, prepare_fit),
             "uncertain": (UncertainArgs, prepare_uncertain),
             "invert": (InvertArgs, prepare_invert),
+            "region": (RegionArgs, prepare_region),
             "animate": (AnimateArgs, prepare_animation),
             "export": (ExportArgs, prepare_export),
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gantk.errors import GantkError
+from gantk.web.cache import Cache
 from gantk.web.catalogue import Catalogue
 from gantk.web.projects import Project, Projects
 from gantk.web.queue import Engine
@@ -20,12 +21,15 @@ from gantk.web.terms import Base, Class
 from gantk.web.wire import ApiError, is_out_of_memory
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gantk.ghfeat.files import EncoderFile
     from gantk.ghfeat.losses import Perception
     from gantk.lse.teachers import Teacher
     from gantk.predictors.heads import Head
 
 CACHE = 512 << 20
+JACOBIANS = 256 << 20  # bytes of kept derivatives per model: 100 MB for 512 coordinates at 128 pixels
 GROW_AFTER = 3.0  # seconds; the first picture comes first
 
 
@@ -41,6 +45,7 @@ class Model:
     teacher: Teacher | None = None
     encoder: EncoderFile | None = None
     perception: Perception | None = None  # beside the squared error of an inversion
+    jacobians: Cache[Tensor] = field(default_factory=lambda: Cache(JACOBIANS))
     loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
     features: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of annotated images
 
@@ -269,4 +274,6 @@ class Workshop:
                 raise
         for other in self.models.values():
             other.easel.forget()
+            other.jacobians.clear()
+            other.features.clear()
         return work()

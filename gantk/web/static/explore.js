@@ -104,6 +104,10 @@ export class Explore {
     this.sync();
   }
 
+  enter() {
+    this.arrange({});
+  }
+
   arrange(change) {
     Object.assign(this.filter, change);
     const { text, system, sort } = this.filter;

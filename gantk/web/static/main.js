@@ -10,10 +10,11 @@ import { Explore, stageBar } from "./explore.js";
 import { Edit } from "./edit.js";
 import { Train } from "./train.js";
 import { Photo } from "./photo.js";
+import { Regions } from "./regions.js";
 import { KEYS, listen } from "./keys.js";
 import { save } from "./dom.js";
 
-const VIEWS = [["explore", "Explore"], ["edit", "Edit"], ["train", "Train"], ["photo", "Photo"]];
+const VIEWS = [["explore", "Explore"], ["edit", "Edit"], ["train", "Train"], ["photo", "Photo"], ["regions", "Regions"]];
 const PANES = { 14: "train" };
 
 class App {
@@ -34,6 +35,7 @@ class App {
     this.edit = new Edit(this);
     this.train = new Train(this);
     this.photo = new Photo(this);
+    this.regions = new Regions(this);
     this.build();
     listen(this);
     store.addEventListener("state", () => {
@@ -118,6 +120,7 @@ class App {
   frame(pane, picture, head) {
     if (PANES[pane] === "train" && this.stage.count <= pane) return this.train.frame(picture);
     if (pane === 0) this.edit.frame(picture);
+    if (pane === 0) this.regions.frame(picture);
     if (pane === 14 && this.view === "train") this.train.frame(picture);
     return this.stage.put(pane, picture, head);
   }

@@ -1,11 +1,12 @@
 // What is painted with: layer, tool, size, class or colour; and the same by numbers, for the keyboard.
 
-import { button, choice, complain, el, field, quiet, say } from "./dom.js";
+import { button, choice, complain, el, field, fresh, quiet, say } from "./dom.js";
 import { TOOLS } from "./painter.js";
 
 export class Palette {
   constructor(painter, options = {}) {
     this.painter = painter;
+    this.group = fresh("class");
     this.layers = choice("Layer", [["label", "Classes"], ["colour", "Colours"]], "label", (layer) => {
       painter.layer = layer;
       this.classes.hidden = layer !== "label";
@@ -63,7 +64,7 @@ export class Palette {
     this.resize(this.painter.size);
     if (this.painter.klass >= classes.length) this.painter.klass = 0;
     this.classes.replaceChildren(...classes.map((item, index) => {
-      const input = el("input", { type: "radio", name: "class", value: String(index), id: `class-${index}`, checked: index === this.painter.klass, onchange: () => { this.painter.klass = index; } });
+      const input = el("input", { type: "radio", name: this.group, value: String(index), id: `${this.group}-${index}`, checked: index === this.painter.klass, onchange: () => { this.painter.klass = index; } });
       return el("div", { class: "class" }, input, el("label", { htmlFor: input.id }, swatch(item, index), item.name));
     }));
     this.shapeClass.replaceChildren(...classes.map((item, index) => el("option", { value: index }, item.name)));
@@ -73,7 +74,7 @@ export class Palette {
     if (Array.isArray(value)) this.tint(`#${value.map((part) => part.toString(16).padStart(2, "0")).join("")}`);
     else {
       this.painter.klass = value;
-      const input = this.classes.querySelector(`#class-${value}`);
+      const input = this.classes.querySelector(`#${this.group}-${value}`);
       if (input) input.checked = true;
       say(`Class ${this.painter.classes[value]?.name}`);
     }
