@@ -333,6 +333,45 @@ def test_08_train_fits_a_head_that_edit_takes(server: Running, page: Page, fresh
     assert page.complaints() == []
 
 
+def test_09_a_photo_that_is_chosen_becomes_the_base(server: Running, page: Page, fresh: str) -> None:
+    open_view(page, "photo")
+    assert page.run("gantk.photo.go.disabled")
+    page.run("gantk.photo.take(new File(['<svg/>'], 'a.svg', {type: 'image/svg+xml'}))")
+    page.wait("document.querySelector('#photo .problem')")
+    page.run(
+        "new Promise((done) => gantk.stage.canvases[0].toBlob((blob) => "
+        "gantk.photo.take(new File([blob], 'a.png', {type: 'image/png'})).then(done)))"
+    )
+    assert not page.run("document.querySelector('#photo .problem')") and not page.run("gantk.photo.go.disabled")
+    page.run("gantk.photo.steps.value = 12")
+    page.click("#invert")
+    page.wait("gantk.store.at.made === 'photo' && !gantk.photo.job")
+    assert "of 256 samples" in page.run("document.querySelector('#photo .result').textContent")
+    open_view(page, "explore")
+    settled(page)
+    assert np.array_equal(drawn(page), exported(server, fresh)) and page.complaints() == []
+
+
+def test_10_a_painted_region_becomes_sliders(server: Running, page: Page, fresh: str) -> None:
+    open_view(page, "regions")
+    assert page.run("gantk.regions.find.disabled")
+    page.run("gantk.regions.palette.use('box'); gantk.regions.count.value = 2; gantk.regions.rows.value = '5-9'")
+    paint(page, (0.2, 0.4), (0.6, 0.7))
+    page.click("#find")
+    page.wait("document.querySelectorAll('#regions .found input[type=range]').length === 2")
+    assert re.search(r"changes [\d.]+ % inside", page.run("document.querySelector('#regions .found').textContent"))
+    page.run("gantk.explore.change(gantk.regions.found.directions[0].id, {amount: 2})")
+    settled(page)
+    page.wait("!gantk.explore.dirty && !gantk.store.pending")
+    assert np.array_equal(drawn(page, ".sheet .under"), exported(server, fresh))
+    page.run("gantk.regions.rows.value = '5-99'; gantk.regions.palette.use('brush')")
+    paint(page, (0.5, 0.5))
+    page.click("#find")
+    page.wait("document.querySelector('#regions .problem')")
+    assert "out of range" in page.run("document.querySelector('#regions .problem').textContent")
+    assert not page.run("gantk.regions.find.disabled") and page.complaints() == []
+
+
 def test_14_a_failure_leaves_a_sentence_and_unlocked_controls(
     server: Running, page: Page, fresh: str, head: None
 ) -> None:

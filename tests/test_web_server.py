@@ -131,7 +131,7 @@ def test_holding_a_direction_fixed_projects_it_away(server: Running, project: st
     assert np.array_equal(picture(data), wanted)
 
 
-@pytest.mark.parametrize("name", ["demo-stylegan3", "demo-biggan", "demo-pggan", "demo-oracle"])
+@pytest.mark.parametrize("name", ["demo", "demo-stylegan3", "demo-biggan", "demo-pggan", "demo-oracle"])
 def test_every_family_renders_from_kept_states(name: str) -> None:
     from gantk.web.catalogue import Catalogue
     from gantk.web.scene import Easel

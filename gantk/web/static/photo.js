@@ -79,7 +79,7 @@ export class Photo {
     this.pictures.hidden = false;
     this.go.disabled = false;
     this.result.replaceChildren();
-    for (const canvas of [this.made, this.apart]) canvas.getContext("2d").clearRect(0, 0, SIDE, SIDE);
+    for (const canvas of [this.made, this.apart]) canvas.getContext("2d", { willReadFrequently: true }).clearRect(0, 0, SIDE, SIDE);
     this.draw();
     say("The photo is there. Find its code.");
   }
