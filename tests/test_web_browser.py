@@ -23,7 +23,7 @@ from web_server import Running, serve
 
 pytestmark = pytest.mark.browser
 
-VIEWS = ("explore", "edit", "train", "photo", "regions")
+VIEWS = ("explore", "edit", "train", "photo", "regions", "compare")
 
 
 @pytest.fixture(scope="module")

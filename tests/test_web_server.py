@@ -836,3 +836,42 @@ def test_10_a_box_gives_local_directions_and_a_second_one_costs_products_only(se
     empty = np.full((64, 64), 255, np.uint8).tobytes()
     failed = server.job(project, "region", {**args, "mask": server.upload(project, empty)})
     assert failed["state"] == "failed" and "empty" in failed["error"]["message"]
+
+
+# --- compare ---------------------------------------------------------------------------------------------------------
+
+
+def test_11_a_cards_numbers_are_those_of_rescoring(server: Running, project: str) -> None:
+    from gantk.codes.source import CodeSource
+    from gantk.higan.gains import gains
+    from gantk.pictures.images import as_saved
+    from gantk.predictors.load import load_predictor
+
+    directions = server.directions()
+    season = directions["season"]
+    server.event(project, {"type": "base", "base": {"seed": 6, "psi": 0.8}})
+    args = {"direction": season["id"], "amount": 2.0, "rows": "0-9", "samples": 12}
+    card = server.job(project, "card", args)["result"]
+    generator, judge = gantk.load_generator("demo"), load_predictor("demo")
+    direction = gantk.load_direction("season", generator)
+    truncation = gantk.Truncation(0.8)
+    with torch.inference_mode():
+        parts = [CodeSource(generator, 12, 6, truncation).batch(*bounds).wp for bounds in ((0, 8), (8, 12))]
+        was = torch.cat([judge.attributes(as_saved(generator.synthesize(wp))) for wp in parts])
+        moved = [direction.apply(wp, 2.0, "0-9", truncation) for wp in parts]
+        now = torch.cat([judge.attributes(as_saved(generator.synthesize(wp))) for wp in moved])
+    column = judge.attribute_names.index("season")
+    (wanted,) = gains(torch.stack([was[:, column], now[:, column]], 1).numpy())
+    found = next(item for item in card["attributes"] if item["name"] == "season")
+    spread = was[:, column].double().numpy().std()
+    assert found["gain"] == pytest.approx(wanted.gain, rel=1e-6)
+    assert found["change"] * spread == pytest.approx(wanted.signed, rel=1e-5)
+    assert found["low"] <= found["change"] <= found["high"]
+    assert card["attributes"][0]["name"] == "season" and "train-boundary" in card["origin"]
+    strip = picture(server.ask("GET", f"projects/{project}/blobs/{card['strip']}").data)
+    assert strip.shape == (3 * 64, 5 * 64, 3)
+    cosines = [abs(item["cosine"]) for item in card["nearest"]]
+    assert cosines == sorted(cosines, reverse=True) and max(cosines) <= 1
+    weight = next(item for item in directions.values() if item["space"] == "weights")
+    other = server.job(project, "card", {"direction": weight["id"], "samples": 3})["result"]
+    assert all(item["system"] == "NaviGAN" for item in other["nearest"]) and other["attributes"]

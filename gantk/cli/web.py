@@ -20,6 +20,7 @@ from gantk.cli.options import device_option, examples, precision_option
 @click.option("--segmenter", metavar="NAME", default=None,
               help="What labels images; default: the bundled one for bundled models.")  # fmt: skip
 @click.option("--encoder", metavar="FILE", default=None, help="For photos; default: the bundled one.")
+@click.option("--predictor", metavar="NAME", default=None, help="What reads attributes; default: the bundled one.")
 @click.option("--output-dir", "-o", default="runs/web", show_default=True, help="Where projects are kept.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
@@ -35,6 +36,7 @@ def command(
     directions: tuple[str, ...],
     segmenter: str | None,
     encoder: str | None,
+    predictor: str | None,
     output_dir: str,
     host: str,
     port: int,
@@ -83,7 +85,9 @@ def command(
 
         workshop = Workshop(folder, cache << 20)
         for model in models:
-            workshop.add(model, str(resolve_device(device)), precision, directions, heads, segmenter, encoder)
+            workshop.add(
+                model, str(resolve_device(device)), precision, directions, heads, segmenter, encoder, predictor
+            )
         app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
         click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
         run(app, address)

@@ -53,6 +53,7 @@ class Desk:
     """Prepares jobs of projects. `preview` shows a picture of a running job."""
 
     def __init__(self, workshop: Workshop, preview: Preview) -> None:
+        from gantk.web.compare import CardArgs, prepare_card
         from gantk.web.exporting import AnimateArgs, ExportArgs, prepare_animation, prepare_export
         from gantk.web.photo import InvertArgs, prepare_invert
         from gantk.web.regions import RegionArgs, prepare_region
@@ -66,6 +67,7 @@ class Desk:
             "uncertain": (UncertainArgs, prepare_uncertain),
             "invert": (InvertArgs, prepare_invert),
             "region": (RegionArgs, prepare_region),
+            "card": (CardArgs, prepare_card),
             "animate": (AnimateArgs, prepare_animation),
             "export": (ExportArgs, prepare_export),
         }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gantk.ghfeat.files import EncoderFile
     from gantk.ghfeat.losses import Perception
     from gantk.lse.teachers import Teacher
+    from gantk.predictors.base import Predictor
     from gantk.predictors.heads import Head
 
 CACHE = 512 << 20
@@ -44,6 +45,7 @@ class Model:
     head_sources: dict[str, str] = field(default_factory=dict)
     teacher: Teacher | None = None
     encoder: EncoderFile | None = None
+    predictor: Predictor | None = None  # of attributes
     perception: Perception | None = None  # beside the squared error of an inversion
     jacobians: Cache[Tensor] = field(default_factory=lambda: Cache(JACOBIANS))
     loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
@@ -100,6 +102,7 @@ class Workshop:
     def add(
         self, source: str, device: str = "cpu", precision: str = "float32", directions: Sequence[str] = (),
         heads: Sequence[str] = (), segmenter: str | None = None, encoder: str | None = None,
+        predictor: str | None = None,
     ) -> Model:  # fmt: skip
         """Load a model with all that the command line names for it.
 
@@ -107,7 +110,9 @@ class Workshop:
             GantkError: a file is missing, damaged, or another model's.
         """
         from gantk.checkpoints.load import load_generator
+        from gantk.checkpoints.names import is_bundled
         from gantk.predictors.head_files import load_head
+        from gantk.predictors.load import load_predictor
 
         generator = load_generator(source, device=device, precision=precision).requires_grad_(False)
         name = Path(source).stem if Path(source).suffix else Path(source).name
@@ -124,6 +129,8 @@ class Workshop:
             model.heads[id], model.head_sources[id] = head, file
         model.teacher = self._teacher(model, segmenter)
         model.encoder, model.perception = self._seers(model, encoder)
+        if predictor is not None or is_bundled(source):
+            model.predictor = load_predictor(predictor or "demo", generator.device, generator).eval()
         self.models[name] = model
         return model
 

@@ -11,10 +11,11 @@ import { Edit } from "./edit.js";
 import { Train } from "./train.js";
 import { Photo } from "./photo.js";
 import { Regions } from "./regions.js";
+import { Compare } from "./compare.js";
 import { KEYS, listen } from "./keys.js";
 import { save } from "./dom.js";
 
-const VIEWS = [["explore", "Explore"], ["edit", "Edit"], ["train", "Train"], ["photo", "Photo"], ["regions", "Regions"]];
+const VIEWS = [["explore", "Explore"], ["edit", "Edit"], ["train", "Train"], ["photo", "Photo"], ["regions", "Regions"], ["compare", "Compare"]];
 const PANES = { 14: "train" };
 
 class App {
@@ -36,6 +37,7 @@ class App {
     this.train = new Train(this);
     this.photo = new Photo(this);
     this.regions = new Regions(this);
+    this.compare = new Compare(this);
     this.build();
     listen(this);
     store.addEventListener("state", () => {
