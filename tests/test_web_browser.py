@@ -258,7 +258,7 @@ def test_07_13_escape_stops_an_edit_while_another_client_moves(
     assert page.run("gantk.edit.job") and page.run("gantk.edit.apply.disabled")
     page.press("Escape")
     page.wait("!gantk.edit.job && gantk.store.state.cursor === 1")
-    assert "best so far is kept" in page.run("document.querySelector('#edit .result').textContent")
+    page.wait("document.querySelector('#edit .result').textContent.includes('best so far is kept')")
     assert not page.run("gantk.edit.painter.locked")
 
 
@@ -364,12 +364,13 @@ def test_10_a_painted_region_becomes_sliders(server: Running, page: Page, fresh:
     settled(page)
     page.wait("!gantk.explore.dirty && !gantk.store.pending")
     assert np.array_equal(drawn(page, ".sheet .under"), exported(server, fresh))
+    assert page.complaints() == []
     page.run("gantk.regions.rows.value = '5-99'; gantk.regions.palette.use('brush')")
     paint(page, (0.5, 0.5))
     page.click("#find")
     page.wait("document.querySelector('#regions .problem')")
     assert "out of range" in page.run("document.querySelector('#regions .problem').textContent")
-    assert not page.run("gantk.regions.find.disabled") and page.complaints() == []
+    page.wait("!gantk.regions.find.disabled")
 
 
 def test_14_a_failure_leaves_a_sentence_and_unlocked_controls(

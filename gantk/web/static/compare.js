@@ -12,7 +12,7 @@ export class Compare {
     this.cards = new Map();
     this.pick = el("select", { id: "card-pick", onchange: () => this.add(this.pick.value) });
     this.list = el("div", { class: "items" });
-    this.amount = choice("Amount", [["half", "half the range"], ["all", "the range"], ["moved", "as the sliders stand"]], "half", (key) => { this.by = key; });
+    this.amount = choice("Amount", [["half", "half the range"], ["all", "the range"], ["moved", "as set", "As the sliders stand"]], "half", (key) => { this.by = key; });
     this.by = "half";
     this.rows = choice("Rows", [["own", "its rows"], ["all", "all rows"]], "own", (key) => { this.which = key; });
     this.which = "own";
