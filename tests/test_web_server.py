@@ -256,6 +256,22 @@ def test_05_an_edit_is_a_step_of_the_history_with_its_strokes(server: Running, h
     assert server.state(project)["cursor"] == before["cursor"]
 
 
+def test_colours_move_too(server: Running, headed: tuple[str, str]) -> None:
+    project, head = headed
+    layer = np.zeros((64, 64, 4), np.uint8)
+    layer[2:10, 4:30] = (255, 90, 20, 255)
+    draft = {"colour": server.upload(project, layer.tobytes(), "colour")}
+    before = picture(server.ask("GET", f"projects/{project}/export?what=png").data).astype(int)
+    server.job(project, "edit", {"head": head, "draft": draft, "settings": {"steps": 25, "rate": 0.15}})
+    after = picture(server.ask("GET", f"projects/{project}/export?what=png").data).astype(int)
+    apart = [np.abs(image[2:10, 4:30] - (255, 90, 20)).mean() for image in (before, after)]
+    assert apart[1] < apart[0] - 5
+    empty = np.zeros((64, 64, 4), np.uint8).tobytes()
+    body = {"head": head, "draft": {"colour": server.upload(project, empty, "colour")}}
+    refused = server.ask("POST", f"projects/{project}/jobs", {"kind": "edit", "key": "x", "args": body})
+    assert refused.status == 400 and "The stroke is empty" in refused.json["message"]
+
+
 def test_the_session_zip_has_the_same_bytes_twice(server: Running, headed: tuple[str, str]) -> None:
     import zipfile
 
@@ -682,6 +698,48 @@ def test_only_loopback_without_a_name(gantk_command: Any, tmp_path: Path) -> Non
     assert code == 2 and "--allow-host NAME" in error
     with serve(tmp_path / "named", hosts=("gan.example",)) as running:
         assert running.ask("GET", "info", headers={"Host": "gan.example"}).status == 200
+
+
+def test_a_unix_socket_is_its_owners_alone(tmp_path: Path) -> None:
+    import socket
+    import stat
+
+    from gantk.web.server import make_app
+    from gantk.web.serving import listen, server_of
+    from gantk.web.workshop import Workshop
+
+    workshop = Workshop(tmp_path / "web")
+    workshop.add("demo")
+    place = tmp_path / "s.sock"
+    with listen("127.0.0.1", 0, str(place)) as address:
+        assert stat.S_IMODE(place.stat().st_mode) == 0o600
+        assert str(place) in address.tunnel() and address.link("127.0.0.1", "t") == "http://localhost:8080/#token=t"
+        running = server_of(make_app(workshop, "t"))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [address.bound]}, daemon=True)
+        thread.start()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            while not running.started:
+                time.sleep(0.01)
+            client.connect(str(place))
+            client.sendall(b"GET /api/v1/info HTTP/1.1\r\nHost: localhost:8080\r\nAuthorization: Bearer t\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
+        running.should_exit = True
+        thread.join(20)
+    assert not place.exists()
+
+
+def test_public_mode_lists_no_projects(tmp_path: Path) -> None:
+    from gantk.web.security import Security
+
+    async def nothing(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError
+
+    guard = Security(nothing, None, ("space.example",), "https://embed.example")
+    assert any(b"frame-ancestors https://embed.example" in value for _, value in guard.headers)
+    guard.check({"type": "http", "path": "/api/v1/info", "headers": [(b"host", b"space.example")]})
+    with pytest.raises(ApiError):
+        guard.check({"type": "http", "path": "/api/v1/info", "headers": [(b"host", b"other.example")]})
 
 
 def test_structure_reads_what_dataclasses_say() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +145,10 @@ class Catalogue:
             reason = str(error)
         return self._rows(direction, system or _system_of(direction), source, reason)
 
+    def rate(self, id: str, effect: float) -> None:
+        """Note how strongly a direction moved what it moves most, in standard deviations, for sorting."""
+        self._entries[id] = replace(self.get(id), effect=effect)
+
     def made_here(self, direction: Direction) -> list[Entry]:
         """A direction that was saved in a project."""
         return self.add(self._rows(direction, "made here", ""))
@@ -155,13 +159,14 @@ class Catalogue:
     ) -> list[Entry]:  # fmt: skip
         title = direction.name.removeprefix("region_").replace("_", " ")
         names = names or [title if len(direction) == 1 else f"{title} {row}" for row in range(len(direction))]
-        effect = direction.meta.get("own_change") or direction.meta.get("effect")
+        own = direction.meta.get("scales")
+        if scales is None and isinstance(own, (list, tuple)) and len(own) == len(direction):
+            scales = [float(value) for value in own]
         return [
             Entry(
                 _id(system, direction.name, row, direction.vectors[row].tobytes()), names[row], system,
                 direction.space, direction.layers, direction.scale if scales is None else scales[row], row,
                 source=source, reason=reason, direction=direction,
-                effect=float(effect) if isinstance(effect, (int, float)) else None,
             )
             for row in range(len(direction))
         ]  # fmt: skip

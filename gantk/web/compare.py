@@ -67,6 +67,9 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
         with torch.inference_mode():
             attributes = _attributes(model, entry, source, amount, args.rows, base, ticket)
             pictures = _pictures(model, entry, source, amount, args.rows, base, ticket)
+        if attributes:
+            model.easel.catalogue.rate(entry.id, abs(attributes[0]["change"]))
+            desk.workshop.changed(model.name)
         return {
             "direction": entry.id, "name": entry.name, "system": entry.system, "amount": amount,
             "attributes": attributes, "strip": project.blobs.put(pictures), "frames": FRAMES, "shown": SHOWN,
@@ -167,8 +170,12 @@ def _vector(entry: Entry) -> Array | None:
 
 
 def _origin(entry: Entry) -> str:
-    if entry.direction is not None and entry.direction.meta.get("command"):
-        return str(entry.direction.meta["command"])[:300]
-    if entry.weights is not None and entry.weights.meta.get("command"):
-        return str(entry.weights.meta["command"])[:300]
-    return (entry.source and f"the file {entry.source.rpartition('/')[2]}") or "found by this server"
+    """The command that made a direction, or where it is from."""
+    meta = entry.weights.meta if entry.direction is None and entry.weights is not None else {}
+    meta = entry.direction.meta if entry.direction is not None else meta
+    commands = meta.get("commands")
+    last = commands[-1] if isinstance(commands, (list, tuple)) and commands else None
+    found = meta.get("command") or last
+    if found:
+        return str(found)[:300]
+    return f"the file {entry.source.rpartition('/')[2]}" if entry.source else "found by this server"

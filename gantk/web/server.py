@@ -85,7 +85,8 @@ class Api:
         models = [model.view() for model in self.workshop.models.values()]
         limits = {"upload": decode.MOST_BYTES, "pixels": decode.MOST_PIXELS, "stroke": MOST_SIDE}
         device = next(iter(self.workshop.models.values())).easel.generator.device.type
-        return JSONResponse({"version": __version__, "models": models, "device": device, "limits": limits})
+        about = {"version": __version__, "device": device, "public": self.public}
+        return JSONResponse({**about, "models": models, "limits": limits})
 
     async def directions(self, request: Request) -> Response:
         model = self.workshop.model(_query(request, "model"))

@@ -3,7 +3,7 @@
 import { attempt, button, choice, el, field, later, quiet, complain, save, say } from "./dom.js";
 import * as api from "./api.js";
 
-const SORTS = [["system", "by system"], ["name", "by name"], ["range", "by range"]];
+const SORTS = [["system", "by system"], ["name", "by name"], ["range", "by range"], ["effect", "by effect"]];
 const favourites = new Set(JSON.parse(localStorage.getItem("gantk-favourites") || "[]"));
 
 export class Explore {
@@ -116,9 +116,10 @@ export class Explore {
         (!text || `${entry.name} ${entry.system}`.toLowerCase().includes(text)) &&
         (system === "all" || entry.system === system || (system === "starred" && favourites.has(entry.id))),
     );
-    const order = { name: (a, b) => a.name.localeCompare(b.name), range: (a, b) => b.scale - a.scale, system: () => 0 }[sort];
+    const order = { name: (a, b) => a.name.localeCompare(b.name), range: (a, b) => b.scale - a.scale, effect: (a, b) => (b.effect ?? -1) - (a.effect ?? -1), system: () => 0 }[sort];
     entries.sort((a, b) => favourites.has(b.id) - favourites.has(a.id) || b.fits - a.fits || order(a, b));
     const shown = [];
+    if (sort === "effect" && !entries.some((entry) => entry.effect !== null)) shown.push(el("p", { class: "quiet" }, "No effect is measured yet: rescore directions in Compare."));
     let heading = "";
     for (const entry of entries) {
       if (sort === "system" && system === "all" && !favourites.has(entry.id) && entry.system !== heading) {

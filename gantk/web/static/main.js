@@ -196,7 +196,9 @@ async function start() {
   const usable = new Set(info.models.map((model) => model.name));
   const known = new Set(listed.filter((item) => usable.has(item.model)).map((item) => item.id));
   const last = localStorage.getItem("gantk-project");
-  const id = known.has(last) ? last : [...known][0] || (await api.post("projects", { model: info.models[0].name })).id;
+  // in public mode projects are not listed: the one of this browser is known by its secret name alone
+  const mine = info.public && last && (await api.get(`projects/${last}`).then(() => true, () => false));
+  const id = known.has(last) || mine ? last : [...known][0] || (await api.post("projects", { model: info.models[0].name })).id;
   await store.open(id);
   globalThis.gantk = new App(store); // for the console, and for tests
 }
