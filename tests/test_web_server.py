@@ -286,6 +286,31 @@ def test_the_session_zip_has_the_same_bytes_twice(server: Running, headed: tuple
         strokes = picture(archive.read(about["edits"][-1]["label"]))
         assert set(np.unique(strokes)) == {7, 255}
         assert {"wp.npy", "image.png", "label.png"} <= set(archive.namelist())
+        # 06: what it holds is enough to make every step again, to the bit
+        from gantk.lse.editing import EditSettings, Stroke, edit
+
+        generator = server.workshop.models["demo"].easel.generator
+        known = server.workshop.head(server.workshop.projects.get(project), head)
+        found = None
+        for number, step in enumerate(about["edits"], 1):
+            before = torch.from_numpy(np.load(io.BytesIO(archive.read(f"codes/{number:03d}-before.npy"))))
+            if found is not None:
+                assert torch.equal(before, found.after)
+            label = picture(archive.read(step["label"])).copy() if "label" in step else None
+            colour = picture(archive.read(step["colour"])) if "colour" in step else None
+            stroke_again = Stroke(
+                label,
+                None if colour is None else colour[..., :3].copy(),
+                None if colour is None else colour[..., 3] == 255,
+            )
+            settings = EditSettings(**step["settings"])
+            if settings.steps < 100:  # the one that was stopped by hand has no end to compare with
+                with torch.enable_grad():
+                    found = edit(generator, known, before, stroke_again, settings)
+            else:
+                found = None
+        assert found is not None
+        assert torch.equal(torch.from_numpy(np.load(io.BytesIO(archive.read("wp.npy")))), found.after)
 
 
 def test_weights_cannot_be_kept_and_the_sentence_says_so(server: Running) -> None:

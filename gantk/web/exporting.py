@@ -237,8 +237,7 @@ def session_zip(desk: Desk, project: Project, model: Model) -> bytes:
         steps.append(step)
     at = project.state.at
     wp = easel.latent(at.base, at.moves, project.blobs.get)
-    with torch.no_grad():
-        image = generator.synthesize(wp, noise=at.base.noise)
+    image = easel.draw(wp, at.base.noise)
     files = {"wp.npy": code_bytes(wp), "image.png": encode(shown(image, 1 << 14)), **files}
     if head is not None:
         from gantk.web.jobs import labels

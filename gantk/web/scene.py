@@ -211,6 +211,11 @@ class Easel:
             )
             return Rendered(image, computed)
 
+    def draw(self, wp_1LD: Tensor, noise: int | str = "const") -> Tensor:
+        """The image of a code, with the bits that `render` gives it."""
+        with torch.inference_mode():
+            return self.generator.synthesize(wp_1LD, noise=noise)
+
     def _key(self, scene: Scene, index: int) -> tuple[int, bytes]:
         return index, hashlib.sha256(b"".join(scene.marks[:index]) + repr(scene.noise).encode()).digest()
 

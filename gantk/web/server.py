@@ -157,11 +157,8 @@ class Api:
         at = project.state.at
 
         def work() -> Applied:
-            import torch
-
             wp = model.easel.latent(at.base, at.moves, project.blobs.get)
-            with torch.no_grad():
-                image = model.easel.generator.synthesize(wp, noise=at.base.noise)
+            image = model.easel.draw(wp, at.base.noise)
             base = Base(at.base.seed, at.base.index, at.base.label, noise=at.base.noise,
                         code=project.blobs.put(code_bytes(wp)))  # fmt: skip
             return Applied("applied", "keep", base, project.blobs.put(packed(shown(image, 256), final=True)[1]))
