@@ -148,6 +148,7 @@ def test_before_is_shown_while_it_is_held(server: Running, page: Page, fresh: st
     settled(page)
     after = drawn(page)
     assert not np.array_equal(before, after)
+    page.wait("!!gantk.stage.before[0]")
     page.run("gantk.stage.hold(true)")
     assert np.array_equal(drawn(page), before)
     page.run("gantk.stage.hold(false)")

@@ -28,8 +28,20 @@ export class Renderer {
       const now = { ...common, base: store.at.base, moves: this.moves(store.at.moves), offset: place };
       this.live.request(place, now, since);
     }
+    if (final) this.askBefore({ ...common });
+  }
+
+  // what was there before does not move with the slider: it is asked for at rest, and only where it differs
+  askBefore(common) {
+    const { store, stage } = this;
     const { base, moves } = store.before;
-    const key = JSON.stringify([base, moves, stage.count, final]);
+    const then = JSON.stringify([base, this.moves(moves)]);
+    const key = JSON.stringify([common.project, then, stage.count]);
+    if (then === JSON.stringify([store.at.base, this.moves(store.at.moves)])) {
+      stage.before.length = 0;
+      this.asked = "";
+      return;
+    }
     if (key === this.asked) return;
     this.asked = key;
     for (let place = 0; place < stage.count; place += 1)
