@@ -8,7 +8,7 @@ and strings, with `Record`s for foreign objects and `Stored` arrays and tensors 
     torch stream    torch.save before 1.6, or with _use_new_zipfile_serialization=False
     .npy            plain arrays, and HiGAN's and InterFaceGAN's pickled dictionaries (`load_legacy_npy`)
 
-A global that is not on the list in stand_ins.py is refused by name. Files are mapped, not read, so that a network that
+A global that is not on the list in stand_ins.py stays a name without effect, or is refused (see foreign.py). Files are mapped, not read, so that a network that
 is not asked for costs nothing.
 """
 
@@ -27,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gantk.checkpoints.expansion import check_expansion
+from gantk.checkpoints.foreign import inert
 from gantk.checkpoints.pickle_machine import Global, PickleMachine, Source, clipped
 from gantk.checkpoints.stand_ins import (
     ALLOWED,
@@ -115,7 +116,8 @@ def _read_plain(data: memoryview, source: Source) -> Any:
             raise source.damaged("a nested tensor is not a torch stream")
         return _read_stream(payload, source, STORAGES)
 
-    machine = PickleMachine(data, source, ALLOWED | {LOAD_FROM_BYTES: Global(LOAD_FROM_BYTES, call=nested)})
+    allowed = ALLOWED | {LOAD_FROM_BYTES: Global(LOAD_FROM_BYTES, call=nested)}
+    machine = PickleMachine(data, source, allowed, otherwise=inert)
     value = machine.run()
     if machine.end != len(data):
         raise source.damaged(f"{len(data) - machine.end} bytes follow the end of the pickle")
@@ -167,7 +169,11 @@ def _read_stream(data: memoryview, source: Source, allowed: dict[str, Global]) -
     position = 0
     values = []
     for part in range(5):
-        machine = PickleMachine(data, source, allowed if part == 3 else {}, reader if part == 3 else None, position)
+        if part == 3:  # the object; foreign things have a place in a file of their own, not in a nested tensor
+            beside = inert if allowed is ALLOWED else None
+            machine = PickleMachine(data, source, allowed, reader, position, beside)
+        else:
+            machine = PickleMachine(data, source, {}, None, position)
         values.append(machine.run())
         position = machine.end
     _, version, system, value, keys = values
@@ -267,7 +273,7 @@ def _read_zip(data: memoryview, source: Source) -> Any:
         raise source.damaged("its numbers are big-endian")
     reader = _StorageReader(source, lambda key: archive.read(f"{root}data/{key}"))
     member = archive.read(f"{root}data.pkl")
-    machine = PickleMachine(member, source, ALLOWED, reader)
+    machine = PickleMachine(member, source, ALLOWED, reader, otherwise=inert)
     value = machine.run()
     if machine.end != len(member):
         raise source.damaged("bytes follow the end of its pickle")

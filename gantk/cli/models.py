@@ -144,7 +144,8 @@ def _show_audit(file: str, report: Audit) -> None:
         f"{file}: {report.container}, {report.opcodes:,} opcodes, {report.nested} nested streams; nothing was loaded"
     )
     for reference in report.references:
-        click.echo(f"  {'allowed  ' if reference.allowed else 'FORBIDDEN'} {reference.count:>6} x {reference.name}")
+        verdict = "allowed  " if reference.allowed else "inert    " if reference.inert else "FORBIDDEN"
+        click.echo(f"  {verdict} {reference.count:>6} x {reference.name}")
     if not report.references:
         click.echo("  it refers to nothing")
     if report.damage:
