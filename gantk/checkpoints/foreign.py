@@ -27,8 +27,9 @@ _VALUES = frozenset(
 )  # fmt: skip
 _VALUE_MODULES = frozenset(("pathlib", "pathlib._local", "datetime", "collections", "enum", "array"))
 _BUILTINS = frozenset(
-    "object list dict tuple set frozenset int float complex bool str bytes bytearray slice range type".split()
-)
+    ("object", "list", "dict", "tuple", "set", "frozenset", "int", "float", "complex", "bool", "str", "bytes",
+     "bytearray", "slice", "range", "type")
+)  # fmt: skip
 # Lower-case names of other libraries whose call makes a value and nothing else.
 _CONSTRUCTORS = frozenset(("torch.device", "torch.dtype", "torch.finfo", "numpy.dtype", "numpy.random"))
 
@@ -39,7 +40,7 @@ def inert(module: str, name: str) -> Global | None:
     A function of another library may be mentioned (an activation in a discriminator's attributes), not called.
     """
     path = f"{module}.{name}"
-    if "." in name or not name or not module:
+    if not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
         return None
     root = module.partition(".")[0]
     if root in ("builtins", "__builtin__"):

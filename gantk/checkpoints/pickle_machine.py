@@ -12,7 +12,7 @@ from __future__ import annotations
 import pickletools
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gantk.errors import GantkError
@@ -35,6 +35,7 @@ class Source:
     size: int
     spent: int = 0
     steps: int = 0
+    inert: set[str] = field(default_factory=set)  # names that were met and stayed without effect
 
     def spend(self, amount: int) -> None:
         """Account for memory or steps that the content (not its length) asks for; refuse when out of proportion."""
@@ -272,6 +273,8 @@ class PickleMachine:
         found = self.allowed.get(path)
         if found is None and self.otherwise is not None:
             found = self.otherwise(module, name)
+            if found is not None:
+                self.source.inert.add(path)
         if found is None:
             raise self.source.forbidden(path)
         self.push(found)

@@ -8,8 +8,8 @@ and strings, with `Record`s for foreign objects and `Stored` arrays and tensors 
     torch stream    torch.save before 1.6, or with _use_new_zipfile_serialization=False
     .npy            plain arrays, and HiGAN's and InterFaceGAN's pickled dictionaries (`load_legacy_npy`)
 
-A global that is not on the list in stand_ins.py stays a name without effect, or is refused (see foreign.py). Files are mapped, not read, so that a network that
-is not asked for costs nothing.
+A global that is not on the list in stand_ins.py stays a name without effect, or is refused (see foreign.py). Files are
+mapped, not read, so that a network that is not asked for costs nothing.
 """
 
 from __future__ import annotations
@@ -135,8 +135,15 @@ class _StorageReader:
         self.fetch = fetch
         self.storages: dict[str, Storage] = {}
 
-    def __call__(self, reference: Any) -> Storage:
-        """('storage', torch.XStorage, key, location, numel[, view])"""
+    def __call__(self, reference: Any) -> Storage | Global:
+        """('storage', torch.XStorage, key, location, numel[, view]), or a stream's ('module', class, file, source).
+
+        The second is a network's class with its source code, which is not looked at.
+        """
+        if isinstance(reference, tuple) and len(reference) == 4 and reference[0] == "module":
+            if isinstance(reference[1], Global):
+                return reference[1]
+            raise self.source.damaged("the class of a module is none")
         if not isinstance(reference, tuple) or len(reference) not in (5, 6) or reference[0] != "storage":
             raise self.source.damaged(f"{clipped(type(reference).__name__)} is no reference to a storage")
         _, kind, key, _, count = reference[:5]
