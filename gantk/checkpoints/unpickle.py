@@ -344,17 +344,29 @@ def load_legacy_npy(path: str | Path) -> Any:
         or value.shape not in ((), (1,))
     ):
         raise source.forbidden("an array of objects (only one dictionary in a 0-d array is read)")
-    return _plain(value.items[0], source)
+    return plain(value.items[0], source)
 
 
-def _plain(value: Any, source: Source) -> Any:
+def is_pickled_npy(path: str | Path) -> bool:
+    """Whether an .npy's header announces objects.
+
+    Raises:
+        GantkError: no .npy file, or one with a damaged header.
+    """
+    data = open_bytes(path)
+    if container_kind(data) != "npy":
+        raise GantkError(f"{path} is no readable .npy array (it starts with {bytes(data[:8])!r}).")
+    return npy_body(data, Source(str(path), len(data))) is not None
+
+
+def plain(value: Any, source: Source) -> Any:
     """Arrays in a tree of containers as numpy arrays, bytes as bytes."""
     if isinstance(value, Stored):
         return value.array()
     if isinstance(value, dict):
-        return {key: _plain(item, source) for key, item in value.items()}
+        return {key: plain(item, source) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_plain(item, source) for item in value)
+        return type(value)(plain(item, source) for item in value)
     if isinstance(value, memoryview):
         source.spend(len(value))
         return bytes(value)

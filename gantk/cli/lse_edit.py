@@ -133,10 +133,10 @@ def _code(path: str, generator: Any) -> Any:
     import numpy as np
     import torch
 
+    from gantk.codes.code_files import read_codes
     from gantk.errors import GantkError
-    from gantk.store.files import load_npy
 
-    array = load_npy(path)
+    array = read_codes(path, generator.spec, "wp").codes
     wanted = (generator.spec.num_layers, generator.spec.wp_dim)
     if array.shape[-2:] != wanted or array.size != wanted[0] * wanted[1]:
         raise GantkError(f"{path} holds {array.shape} where one wp of {wanted} is expected.")

@@ -168,7 +168,7 @@ def command(
     source = CodeSource(generator, wanted, seed, psi, latent_codes_path, latent_space_type, label)
     edits = []
     for entry in entries:
-        scale = entry.direction.scale
+        scale = entry.direction.scale_of(entry.row)
         low = -scale if start_distance is None else start_distance
         high = scale if end_distance is None else end_distance
         chosen = manipulate_layers or layers

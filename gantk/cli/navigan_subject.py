@@ -42,9 +42,8 @@ def sample_options(num: int) -> Decorator:
         function = click.option(
             "--latent-space-type",
             type=click.Choice(["z", "w", "wp"]),
-            default="z",
-            show_default=True,
-            help="The space of the codes in FILE.",
+            default=None,
+            help="The space of the codes in FILE; default: by its content.",
         )(function)
         function = click.option(
             "--latent-codes-path",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.codes.code_files import read_codes
 from gantk.codes.latents import normalize_sphere
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
@@ -51,8 +52,9 @@ class CodeSource:
 
     Args:
         num: how many to draw; with a file at most how many of its codes to take (None: all of them).
-        path: a .npy of codes [N, D] (z, w) or [N, L, D] (wp); None draws z from `seed`.
-        space: the space of the file's codes.
+        path: a file of codes [N, D] (z, w) or [N, L, D] (wp), of any kind that `read_codes` reads; None draws z from
+            `seed`.
+        space: the space of the file's codes; None concludes it, see `read_codes`.
         label: None, a class for all samples, "random" for a seeded class each, or a .npy of ids [N] or rows [N, C].
         given: the codes of a file that is yet to be written.
 
@@ -68,13 +70,14 @@ class CodeSource:
         seed: int = 0,
         truncation: Truncation | None = None,
         path: str | os.PathLike[str] | None = None,
-        space: str = "z",
+        space: str | None = None,
         label: str | None = None,
         given: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.generator, self.seed, self.truncation = generator, seed, truncation
         self.path = None if path is None else Path(path)
-        self.first_space = space if self.path is not None else "z"
+        self.names: tuple[str, ...] | None = None
+        self.first_space = (space or "z") if self.path is not None else "z"
         if self.first_space not in generator.spec.spaces or self.first_space not in SPACES:
             known = ", ".join(name for name in generator.spec.spaces if name in SPACES)
             raise UsageError(
@@ -84,7 +87,7 @@ class CodeSource:
             raise UsageError(
                 f"A {generator.spec.family} has no mean code to pull to, so --truncation cannot apply: leave it out."
             )
-        self._given = given if given is not None or self.path is None else self._open(self.path)
+        self._given = given if given is not None or self.path is None else self._open(self.path, space)
         if self._given is not None:
             num = len(self._given) if not num else min(num, len(self._given))
         if not num or num < 1:
@@ -150,23 +153,14 @@ class CodeSource:
         ids = np.full(stop - start, self._labels) if self._labels.ndim == 0 else np.array(self._labels[start:stop])
         return torch.from_numpy(ids).to(self.generator.device)
 
-    def _open(self, path: Path) -> npt.NDArray[Any]:
-        if not path.is_file():
+    def _open(self, path: Path, space: str | None) -> npt.NDArray[Any]:
+        if not path.exists():
             raise GantkError(
-                f"The codes file {path} does not exist: give an .npy of codes, or leave it out to draw some."
+                f"The codes file {path} does not exist: give a file of codes, or leave it out to draw some."
             )
-        array = load_npy(path, mmap=True)
-        spec = self.generator.spec
-        width = {"z": spec.z_dim, "w": spec.w_dim, "wp": spec.wp_dim}[self.first_space]
-        shape = (-1, spec.num_layers, width) if self.first_space == "wp" else (-1, width)
-        form = f"[N, {', '.join(str(size) for size in shape[1:])}]"
-        fits = array.shape == shape[1:] or (array.ndim >= 2 and array.shape[1:] == shape[1:])
-        if array.dtype.kind not in "fiu" or not fits or array.size == 0:
-            raise GantkError(
-                f"{path} holds {array.dtype} {array.shape}, and {self.first_space} of this generator is {form}: "
-                "is it another network's, or another --latent-space-type?"
-            )
-        return array.reshape(shape)
+        found = read_codes(path, self.generator.spec, space)
+        self.first_space, self.names = found.space, found.names
+        return found.codes
 
     def _read_labels(self, label: str | None) -> npt.NDArray[Any] | None:
         from gantk.generators.imagenet import parse_label

@@ -153,7 +153,8 @@ def _read_npz(source: Path) -> Scores:
         with np.load(source, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise GantkError(f"{source} is no readable .npz file ({error}).") from error
+        reason = "it holds Python objects" if "pickle" in str(error).lower() else error
+        raise GantkError(f"{source} is no readable .npz file ({reason}).") from error
     return from_content(arrays, source.stem, str(source))
 
 

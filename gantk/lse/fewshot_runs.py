@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantk.codes.code_files import read_codes
 from gantk.errors import GantkError, UsageError
 from gantk.lse import adam
 from gantk.lse.codes import CodeStream
@@ -93,10 +94,7 @@ class Study:
 
     def _read(self, codes: str) -> Tensor:
         generator = self.images.generator
-        array = load_npy(codes)
-        wanted = (generator.spec.num_layers, generator.spec.wp_dim)
-        if array.ndim != 3 or array.shape[1:] != wanted:
-            raise GantkError(f"{codes} holds {array.shape} where wp [N, {wanted[0]}, {wanted[1]}] is expected.")
+        array = read_codes(codes, generator.spec, "wp").codes
         return torch.from_numpy(array.astype(np.float32)).to(generator.device)
 
     def fit(self, run: Run) -> None:
