@@ -309,3 +309,21 @@ def test_case_directions(demo: Any) -> None:
     with pytest.raises(UsageError):
         load_direction(CASES / "codes" / "w.npy", demo)
     assert read_arrays(CASES / "codes" / "latents.pt").only("").shape == (4, 10, 64)
+
+
+def test_a_csv_with_a_column_of_file_names(tmp_path: Path) -> None:
+    from gantk.higan.scores import read_scores
+
+    path = tmp_path / "scores.csv"
+    path.write_text("file,age,smile,remark\na.png,1,2,\nb.png,3,x,bad\n")
+    assert list(read_scores(path, ["age"]).columns) == ["age"]
+    for names in (["smile"], ["file"], []):
+        with pytest.raises(GantkError, match="is no number"):
+            read_scores(path, names)
+    path.write_text("file,age,smile\na.png,1,2\nb.png,3,4\n")
+    assert list(read_scores(path).columns) == ["age", "smile"]
+    path.write_text("file,other\na.png,b\n")
+    with pytest.raises(GantkError, match="no column of numbers"):
+        read_scores(path)
+    if CASES.is_dir():
+        assert list(read_scores(CASES / "codes" / "s_names.csv").columns) == ["age", "smile"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -115,8 +116,27 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
     return checkpoint
 
 
+CONSTRUCTOR = "gantk-nvidia-constructor"
+
+
+def beside(raw: Raw) -> dict[str, Any]:
+    """The constructor's arguments that `models convert --layout nvidia` wrote beside a state dict, as facts."""
+    path = raw.path.with_suffix(".json")
+    try:
+        said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if not isinstance(said, dict) or said.get("format") != CONSTRUCTOR:
+            return {}
+        arguments = said["arguments"]
+        inner = {**arguments, **arguments.get("synthesis_kwargs", {})}
+        facts = {key: inner[key] for key in ("conv_clamp", "output_scale") if key in inner}
+        return {**facts, "mapping_lr": arguments["mapping_kwargs"]["lr_multiplier"]}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        return {}
+
+
 def read_stylegan2_state(raw: Raw) -> Checkpoint:
     """The state dict of such a network: what its attributes said is taken as in all of NVIDIA's configurations."""
+    raw = dataclasses.replace(raw, facts={**beside(raw), **raw.facts})
     filters = [name for name in raw.entries if name.endswith("resample_filter")]
     untold = [f"{key} ({value})" for key, value in (("conv_clamp", 256), ("mapping_lr", 0.01)) if key not in raw.facts]
     note = (
@@ -129,8 +149,8 @@ def read_stylegan2_state(raw: Raw) -> Checkpoint:
         "nvidia-stylegan2 state dict",
         dead=filters,
         assumed=("conv_clamp", "mapping_lr", *(() if filters else ("resample_kernel",))),
-        conv_clamp=256.0,
-        mapping_lr=0.01,
+        conv_clamp=raw.facts.get("conv_clamp", 256.0),
+        mapping_lr=raw.facts.get("mapping_lr", 0.01),
         resample_filter=check_filters(raw, filters, total=1),
     )
     return dataclasses.replace(checkpoint, notes=(*checkpoint.notes, note))

@@ -18,6 +18,7 @@ import torch
 
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_while, listed
 from gantk.checkpoints.genforce import hammer_settings
+from gantk.checkpoints.nvidia import beside
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stand_ins import Stored
 from gantk.errors import GantkError
@@ -224,6 +225,7 @@ def read_state(raw: Raw) -> Checkpoint:
 
     The stored filters must be those of the plan, or the network is refused: another plan cannot be guessed from them.
     """
+    raw = dataclasses.replace(raw, facts={**beside(raw), **raw.facts})
     named = {int(match[2]): f"synthesis.{match[1]}" for name in raw.entries if (match := _LAYER_NAME.fullmatch(name))}
     if sorted(named) != list(range(len(named))) or len(named) < 2:
         raise raw.source.damaged(f"its layers {listed(named.values(), 3)} are not numbered from 0")
@@ -246,7 +248,7 @@ def read_state(raw: Raw) -> Checkpoint:
     )
     checkpoint = _read(
         raw, NVIDIA, "nvidia-stylegan3 state dict", layers, steps, steps[0].in_cutoff,
-        notes=(note,), mapping_lr=0.01, output_scale=0.25,
+        notes=(note,), mapping_lr=raw.facts.get("mapping_lr", 0.01), output_scale=raw.facts.get("output_scale", 0.25),
     )  # fmt: skip
     return dataclasses.replace(checkpoint, assumed=("conv_clamp", "output_scale", "mapping_lr"))
 

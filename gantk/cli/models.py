@@ -180,10 +180,10 @@ def _show_audit(file: str, report: Audit) -> None:
 @click.argument("out", metavar="OUT.safetensors")
 @click.option(
     "--layout",
-    type=click.Choice(["gantk", "rosinality", "genforce", "higan"]),
+    type=click.Choice(["gantk", "rosinality", "genforce", "higan", "hammer", "nvidia"]),
     default="gantk",
     show_default=True,
-    help="Write for this program instead (a StyleGAN2; OUT is then its .pt or .pth).",
+    help="Write for this program instead (a StyleGAN2, nvidia also a StyleGAN3; OUT is then its .pt or .pth).",
 )
 @set_option
 @click.option("--half", is_flag=True, help="Store matrices and kernels in float16: half the size, rounded weights.")
@@ -229,8 +229,10 @@ def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool
         from gantk.checkpoints.export import export
 
         complete = dataclasses.replace(checkpoint, config=generator.config.to_dict())
-        export(out, complete, layout)
+        notes = export(out, complete, layout, force)
         click.echo(f"{out}: {checkpoint.family} from {checkpoint.source}, in the layout of {layout}")
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
         return
     path = found if found.is_file() else None
     origin = {"origin": {"name": found.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None}}

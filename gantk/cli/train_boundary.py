@@ -112,7 +112,8 @@ def command(**options: Any) -> None:
     codes = read_codes(options["latents"])
     space = space_of(codes, options["latents"], options["latent_space_type"])
     layers = read_layers(options["layers"], codes)
-    score_file = read_scores(options["scores"])
+    names = [*options["score_name"], *options["condition"]] if options["score_name"] else []
+    score_file = read_scores(options["scores"], names)
     score_file.check_length(len(codes), options["latents"])
     wanted = list(options["score_name"])
     if wanted:  # a condition that is a score of the file needs its boundary too

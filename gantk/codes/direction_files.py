@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
+from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.errors import GantkError, UsageError
 from gantk.generators.rows import parse_layers
 from gantk.store.files import save_npy, to_json, write_atomic
