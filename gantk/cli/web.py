@@ -79,7 +79,7 @@ def command(
         click.echo(f"Open {address.link(allowed[0] if allowed else host, token)}")
         click.echo(f"From another machine: {address.tunnel()}, then open the same link there.")
         remove_stale(folder)
-        from gantk.cli.options import resolve_device
+        from gantk.generators.devices import resolve_device
         from gantk.web.server import make_app
         from gantk.web.workshop import Workshop
 

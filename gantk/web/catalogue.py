@@ -112,16 +112,16 @@ class Catalogue:
 
     def add_closed_forms(self) -> None:
         """SeFa's and GANSpace's leading directions, where the family has them."""
-        from gantk.comparators.ganspace import ganspace
-        from gantk.comparators.sefa import sefa
+        from gantk.comparators.components import components
+        from gantk.comparators.factorisation import factorise
 
         try:
-            factors = sefa(self.generator, count=COMPONENTS)
+            factors = factorise(self.generator, count=COMPONENTS)
             self._closed("sefa", "SeFa", factors.space, factors.vectors, [3.0] * len(factors.vectors))
         except GantkError:
             pass
         try:
-            parts = ganspace(self.generator, num=2000, count=COMPONENTS)
+            parts = components(self.generator, num=2000, count=COMPONENTS)
             self._closed("component", "GANSpace", parts.space, parts.vectors, [2 * float(d) for d in parts.deviations])
         except GantkError:
             pass

@@ -16,8 +16,8 @@ import numpy as np
 from gantk import __version__
 from gantk.codes.directions import Direction, save_direction
 from gantk.errors import GantkError
-from gantk.lse.label_maps import label_png
 from gantk.pictures.images import encode
+from gantk.pictures.label_maps import label_png
 from gantk.web.jobs import Desk, Run, code_bytes, label_of
 from gantk.web.pictures import Image, animation, shown, strip
 from gantk.web.projects import Project

@@ -139,7 +139,7 @@ def _jacobian(
     """J transposed, [d, O, S, S], and whether it was there already."""
     import torch
 
-    from gantk.resefa.jacobian import LocalJacobian, Output
+    from gantk.resefa.derivative import LocalJacobian, Output
     from gantk.resefa.variables import CodeMap
 
     easel = model.easel
@@ -200,7 +200,7 @@ def _measured(
     """Root mean square change inside and outside (of a range of 1) at half the slider, over fresh codes."""
     import torch
 
-    from gantk.resefa.jacobian import Output
+    from gantk.resefa.derivative import Output
 
     easel, output = model.easel, Output(size)
     generator, truncation = easel.generator, easel.truncation(base)

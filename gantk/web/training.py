@@ -24,7 +24,7 @@ from gantk.web.wire import ApiError
 from gantk.web.workshop import Model, head_view
 
 if TYPE_CHECKING:
-    from gantk.lse.fewshot import Shots
+    from gantk.lse.shots import Shots
     from gantk.predictors.heads import Head
 
 MOST_SHOTS, MOST_RANKED = 64, 64
@@ -105,7 +105,7 @@ def _taught(model: Model, args: FitArgs, ticket: Ticket) -> tuple[Shots, Labels,
 def _annotated(
     project: Project, model: Model, annotations: tuple[Annotation, ...], ticket: Ticket
 ) -> tuple[Shots, Labels, tuple[Class, ...]]:
-    from gantk.lse.fewshot import check_labels
+    from gantk.lse.shots import check_labels
 
     names = project.state.classes
     label = np.stack([label_of(project, item.label, label_size(model)) for item in annotations])
@@ -126,8 +126,8 @@ def _features(model: Model, base: Base, wp: Any, label: Labels) -> Any:
     import torch
 
     from gantk.lse.codes import CodeStream
-    from gantk.lse.fewshot import shots_of
     from gantk.lse.images import Images
+    from gantk.lse.shots import shots_of
     from gantk.predictors.heads import default_taps
 
     key = (base, label.shape[-1])
@@ -146,14 +146,14 @@ def _features(model: Model, base: Base, wp: Any, label: Labels) -> Any:
 
 
 def _shots(maps: list[Any], label: Labels) -> Shots:
-    from gantk.lse.fewshot import Shots
+    from gantk.lse.shots import Shots
 
     fewest = min(len(one[0]) for one in maps)  # draws are the same for all images of a batch
     return Shots(tuple(tuple(x[:fewest] for x in one) for one in maps), label, True)
 
 
 def _fit(shots: Shots, names: tuple[Class, ...], ticket: Ticket) -> Any:
-    from gantk.lse.fewshot import fit
+    from gantk.lse.shots import fit
 
     def breathe() -> None:
         if ticket.breathe(note="solving"):
