@@ -49,11 +49,27 @@ TASKS: dict[str, Row] = {
     "lse evaluate": Row("gantk.lse.tasks:EVALUATE", "Score heads against a teacher on fresh images."),
     "lse sample": Row("gantk.lse.tasks:SAMPLE", "Find images that have a wanted label map."),
     "lse edit": Row("gantk.lse.tasks:EDIT", "Edit an image by strokes of classes and colours."),
+    "ghfeat train": Row("gantk.ghfeat.tasks:TRAIN", "Train an encoder of real images into a generator's styles."),
+    "ghfeat extract": Row(
+        "gantk.ghfeat.tasks:EXTRACT", "Encode images into a generator's styles: codes, reconstructions, figures."
+    ),
+    "ghfeat mix": Row("gantk.ghfeat.tasks:MIX", "Mix images by level: some rows of one in another."),
+    "ghfeat edit": Row(
+        "gantk.ghfeat.tasks:EDIT", "Edit real images along a direction, or in a region by another image."
+    ),
+    "ghfeat harmonize": Row(
+        "gantk.ghfeat.tasks:HARMONIZE", "Paste a region of another image and make one picture of it."
+    ),
+    "ghfeat evaluate": Row(
+        "gantk.ghfeat.tasks:EVALUATE", "Probe frozen features level by level, and measure reconstruction."
+    ),
+    "invert": Row("gantk.ghfeat.tasks:INVERT", "Find codes of real images, by an encoder, by optimisation, or both."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
 }
 
 GROUPS: dict[str, str] = {
+    "ghfeat": "Hierarchical features of real images: train, extract, mix, edit, harmonize, evaluate.",
     "resefa": "Directions that change one region: Jacobian, directions.",
     "navigan": "Directions in weight space: what one convolution can be made to do, and edits with it.",
     "lse": "Linear segmentation heads: train, few-shot, evaluate, sample, edit.",
