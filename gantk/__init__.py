@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gantk.errors import UsageError as UsageError
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
+    from gantk.higan.synthesis import sample as sample
+    from gantk.navigan.files import load_weights as load_weights
     from gantk.predictors.head_files import load_head as load_head
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
@@ -48,9 +50,11 @@ _PUBLIC = {
     "load_head": "predictors.head_files",
     "load_predictor": "predictors.load",
     "load_result": "runs.results",
+    "load_weights": "navigan.files",
     "lse": "",
     "navigan": "",
     "resefa": "",
+    "sample": "higan.synthesis",
     "sefa": "comparators.verbs",
 }
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
+from gantk.cli.commands import BESIDE_TASKS
 from gantk.cli.options import TYPED, examples
 from gantk.errors import UsageError
 from gantk.runs.options import Field, Options, check_single, fields_of, range_of
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.runs.task import Task
+from gantk.store.lazy import resolve
 
 
 def command_of(task: Task) -> click.Command:
@@ -40,6 +42,10 @@ def run(task: Task, values: dict[str, Any]) -> None:
 
     inputs, options = task.inputs(**_own(task.inputs, values)), task.options(**_own(task.options, values))
     done = execute(task, inputs, options, task.run(**_own(task.run, values)))
+    if not done.leads:
+        return
+    if done.note:
+        click.echo(done.note, err=True)
     if done.result is not None:
         for line in done.result.lines():
             click.echo(line)
@@ -147,7 +153,7 @@ def _option(field: Field, task: Task) -> click.Option:
 def _help(field: Field, task: Task) -> str:
     about = field.about
     if field.name == "output_dir":
-        model = any(each.name == "model" for each in fields_of(task.inputs))
+        model = any(each.name == "model" and each.about.argument for each in fields_of(task.inputs))
         return f"Run directory; default: {'MODEL_' if model else ''}{task.made}."
     text = about.help.rstrip(".")
     if about.default_text:
@@ -180,7 +186,10 @@ class TaskGroup(click.Group):
 
 
 def group_of(name: str) -> TaskGroup:
-    """The group of all tasks whose names begin with a word, such as "lse"."""
+    """The group of all tasks whose names begin with a word, such as "lse", and of the commands beside them."""
     every = [find_task(task) for task in TASKS if task.startswith(f"{name} ")]
     lines = examples(*(task.examples[0] for task in every))
-    return TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name], epilog=lines)
+    group = TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name], epilog=lines)
+    for word, module in BESIDE_TASKS.get(name, {}).items():
+        group.add_command(resolve(f"gantk.cli.{module}:command"), word)
+    return group

@@ -47,7 +47,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
 
     def call(words: Sequence[str]) -> None:
         label = ["--label", "random"] if model in words and conditional and _has_option(words, "--label") else []
-        call_command([*words, *label, *(again if words[0] != "train-boundary" else [])])
+        call_command([*words, *label, *again])
 
     def say(line: str) -> None:
         click.echo(line, err=True)

@@ -147,12 +147,6 @@ def run_options(default_dir: str | None = None, made: str = "") -> Decorator:
     return decorate
 
 
-def predictor_option() -> Decorator:
-    """``--predictor`` -> `predictor`, for `gantk.cli.originals.predictor_for`."""
-    text = "demo, places365 (scene), module:callable or a file; default: demo for the bundled models, else places365."
-    return click.option("--predictor", "--predictor-name", type=TYPED, default=None, metavar="NAME", help=text)
-
-
 def label_option(text: str = "a class (number or ImageNet name), random, or an .npy.") -> Decorator:
     """``--label`` -> `label`, for `gantk.codes.source.CodeSource`; with another text for `imagenet.one_class`."""
     text = f"Of a conditional network: {text}"
@@ -163,30 +157,10 @@ def codes_options(help: str = "Codes to use, not drawn ones.") -> Decorator:
     """``--latent-codes-path --latent-space-type``: a file of codes and its space."""
     path = click.option("--latent-codes-path", "-i", "-c", metavar="FILE.npy", default=None, help=help)
     kinds = click.Choice(["z", "w", "wp"])
-    space = click.option("--latent-space-type", type=kinds, default="z", show_default=True, help="The space of FILE.")
+    space = click.option(
+        "--latent-space-type", type=kinds, default=None, help="The space of FILE; default: by its content."
+    )
     return lambda function: path(space(function))
-
-
-def direction_options(what: str) -> Decorator:
-    """``--rows --space --force``: how files of `what` ("boundaries", "directions") are read."""
-    text = "Of files with several directions: 0-3 or all; default: 0."
-    rows = click.option("--rows", metavar="LIST", default=None, help=text)
-    kinds = click.Choice(["z", "w", "wp"])
-    space = click.option("--space", type=kinds, default=None, help=f"Of {what} whose files do not say it.")
-    text = f"Take {what} of another generator with the same widths."
-    force = click.option("--force", is_flag=True, help=text)
-    return lambda function: rows(space(force(function)))
-
-
-def image_options(*more: str, help: str = "Of the images on disk.") -> Decorator:
-    """``--image-format --quality --workers``: how images are written; `more` formats beside png, jpg, webp."""
-    kinds = click.Choice(["png", "jpg", "webp", *more])
-    form = click.option("--image-format", type=kinds, default="png", show_default=True, help=help)
-    text = "Of jpg and webp."
-    quality = click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help=text)
-    text = "Threads that write images; default: one per core."
-    workers = click.option("--workers", type=click.IntRange(1), default=None, help=text)
-    return lambda function: form(quality(workers(function)))
 
 
 # --- what the values mean ------------------------------------------------------------------------------------------

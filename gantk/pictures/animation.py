@@ -165,12 +165,16 @@ def animate(
         frames: image files by sample and step.
         once: one way instead of there and back.
     """
+
+    def opened(name: str) -> Image:
+        image = np.asarray(open_values(inside(folder, name)))
+        return image[..., None] if image.ndim == 2 else image
+
+    return animate_arrays([[opened(name) for name in sample] for sample in frames], path, fps, once, style)
+
+
+def animate_arrays(frames: Sequence[Sequence[Image]], path: Path, fps: float, once: bool, style: GridStyle) -> Path:
+    """`animate`, of images [H, W, C] by sample and step."""
     count = len(frames[0]) if frames else 0
-    pictures = []
-    for step in range(count):
-        images = []
-        for sample in frames:
-            image = np.asarray(open_values(inside(folder, sample[step])))
-            images.append(image[..., None] if image.ndim == 2 else image)
-        pictures.append(fuse(np.stack(images), style))
+    pictures = [fuse(np.stack([sample[step] for sample in frames]), style) for step in range(count)]
     return write_animation(path, pictures if once else [pictures[i] for i in there_and_back(count)], fps)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.errors import UsageError
+from gantk.errors import GantkError, UsageError
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -41,6 +41,24 @@ def predictor_for(generator: Generator, name: str | None = None, code: bool = Fa
 
         return ExactFactors(generator)
     return load_predictor("places365" if name == "scene" else name, generator.device, generator, code=code).eval()
+
+
+def metric_name(generator: object, option: str = "--metric") -> str:
+    """The name of the perceptual distance by default: `demo` for a bundled generator, else LPIPS where its files are.
+
+    Raises:
+        GantkError: they are not there.
+    """
+    from gantk.predictors.lpips import has_files
+
+    if getattr(generator, "bundled", None):
+        return "demo"
+    if has_files("vgg"):
+        return "lpips-vgg"
+    raise GantkError(
+        "There is no perceptual distance for a network outside the bundled world here, because the files of LPIPS "
+        f"(lpips-vgg) are not in $GANTK_PREDICTORS: put them there, or give {option} pixels or a predictor of your own."
+    )
 
 
 def segmenter_for(

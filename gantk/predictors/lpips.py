@@ -97,6 +97,14 @@ def _folders(folder: str | Path | None) -> list[Path]:
     return [*([Path(named)] if named else []), Path("predictors"), home() / "predictors", cache]
 
 
+def has_files(net: str) -> bool:
+    """Whether both files of LPIPS (`alex` or `vgg`) are there."""
+    try:
+        return _locate(BACKBONES[net][1], None).is_file() and _heads(net, None).is_file()
+    except GantkError:
+        return False
+
+
 def _locate(file: str, folder: str | Path | None) -> Path:
     places = _folders(folder)
     stem = re.sub(r"-[0-9a-f]{8}$", "", Path(file).stem)

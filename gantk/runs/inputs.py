@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gantk.codes.given import GivenCodes
     from gantk.codes.source import CodeSource
     from gantk.generators.base import Generator
+    from gantk.predictors.base import Predictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +40,19 @@ class CodesInputs(ModelInputs):
     """A generator and, where there is one, a file of codes for it; goes with `SampleOptions`."""
 
     latent_codes_path: str | None = option(
-        None, "Codes to use, not drawn ones.", "-i", "-c", metavar="FILE.npy", identity=False
+        None, "Codes to use, not drawn ones.", "-i", "-c", metavar="FILE", identity=False
     )
-    latent_space_type: Literal["z", "w", "wp"] = option("z", "The space of FILE.npy.", identity=False)
+    latent_space_type: Literal["z", "w", "wp"] | None = option(
+        None, "The space of the codes in FILE.", default_text="by its content", identity=False
+    )
 
-    def codes(self) -> GivenCodes | None:
+    def codes(self, generator: Generator) -> GivenCodes | None:
         """Open the file of codes; None where none is named. The space is part of what it is, and of its fingerprint."""
-        from gantk.codes.given import read_codes
+        from gantk.codes.given import codes_in
 
         if self.latent_codes_path is None:
             return None
-        return read_codes(self.latent_codes_path, self.latent_space_type)
+        return codes_in(self.latent_codes_path, generator, self.latent_space_type)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,27 @@ class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
         truncation = parse_truncation(self.truncation, generator.spec)
         num = self.num or (drawn if given is None else None)
         return CodeSource(generator, num, self.seed, truncation, label=self.label, codes=given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictorInputs(Inputs):
+    """What scores images."""
+
+    predictor: str | None = option(
+        None,
+        "What scores the images: demo, places365 (scene), truth, file.py:function or a file.",
+        "--predictor-name",
+        metavar="NAME",
+        default_text="demo for the bundled models, truth for demo-oracle, else places365",
+        identity=False,
+        code=True,
+    )
+
+    def scorer(self, generator: Generator) -> Predictor:
+        """Load the predictor, or the default one of the generator."""
+        from gantk.predictors.defaults import predictor_for
+
+        return predictor_for(generator, self.predictor)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -187,8 +188,12 @@ def forget(directory: Path, stem: str, shard: Shard, identity: dict[str, Any]) -
     if not shard.is_whole and not foreign:
         (directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)).unlink(missing_ok=True)
         (directory / (stem + MANIFEST_SUFFIX)).unlink(missing_ok=True)  # of shards that were merged
+        if shard.index == 0:  # the first makes what all share
+            shutil.rmtree(inside(directory, f"parts/{stem}"), ignore_errors=True)
         return
     for path in manifests:
         path.unlink(missing_ok=True)
     for path in (directory / "chunks" / stem).glob("*.npy"):
         path.unlink(missing_ok=True)
+    for folder in (f"parts/{stem}", f"chunks/{stem}/shared"):
+        shutil.rmtree(inside(directory, folder), ignore_errors=True)

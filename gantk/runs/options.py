@@ -156,7 +156,7 @@ class Options:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
-            elif field.several and isinstance(value, str):
+            elif field.several and not isinstance(value, tuple):
                 object.__setattr__(self, field.name, (value,))
             check_value(field, getattr(self, field.name))
 
@@ -343,6 +343,23 @@ class LabelOptions(Options):
         metavar="CLASS",
         file=True,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityOptions(Options):
+    """How image files are written. In memory there are no files, and these do nothing."""
+
+    quality: int = option(95, "Quality of jpg and webp images.", least=1, most=100)
+    workers: int | None = option(
+        None, "Threads that write images.", least=1, identity=False, default_text="one per core"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions(QualityOptions):
+    """How pictures are written, in which format."""
+
+    image_format: Literal["png", "jpg", "webp"] = option("png", "Format of the images on disk.")
 
 
 def at_most(option: str, asked: int | None, most: int, what: str, default: int | None = None) -> int:

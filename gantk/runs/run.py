@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -164,7 +165,7 @@ class Run:
     def _left_anything(self) -> bool:
         """Whether there are results, or parts of them."""
         made = any(self.path(name).exists() for name in self.manifest["outputs"])
-        chunks = self.directory / "chunks" / file_stem(self.command)
+        chunks = self.chunk_folder
         return made or self.parts.is_dir() or (chunks.is_dir() and any(chunks.iterdir()))
 
     def _end(self, state: str, error: BaseException | None) -> None:
@@ -260,8 +261,7 @@ class Run:
             self.manifest["arrays"][name] = {"total": total, "chunk": chunk, "join": join}
         self.save()
         finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
-        folder = self.path(f"chunks/{file_stem(self.command)}")
-        ledger = Ledger(folder, grid, joins, self.shard, finished, self.mark)
+        ledger = Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark)
         if self.afresh:
             ledger.forget()
         return ledger
@@ -283,14 +283,17 @@ class Run:
         self.save()
 
     @property
+    def chunk_folder(self) -> Path:
+        """The folder of what is kept until arrays are whole."""
+        return self.path(f"chunks/{file_stem(self.command)}")
+
+    @property
     def parts(self) -> Path:
         """The folder of parts of the result that are kept until it is whole."""
         return self.directory / "parts" / file_stem(self.command)
 
     def drop_parts(self) -> None:
         """Remove the parts of a result that is whole."""
-        import shutil
-
         shutil.rmtree(self.parts, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.parts.parent.rmdir()

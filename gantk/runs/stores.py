@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError
+from gantk.runs.exchange import Exchange, RunExchange
 from gantk.runs.structure import Image
 from gantk.store.chunks import CONCATENATE, SUM, Grid
 
@@ -57,7 +58,7 @@ class Pictures(Protocol):
 class Store:
     """What every store can do. All names are those of files inside a run."""
 
-    whole: bool = True  # False for a shard
+    whole: bool = True  # False for a shard, and for another process of a training than the first
 
     def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
         """Open the chunks of arrays over `total` samples; `arrays` are names, or name -> concatenate | sum."""
@@ -100,6 +101,10 @@ class Store:
     def kept(self, name: str) -> Array | None:
         """An array that an earlier, killed run kept; None where there is none."""
         return None
+
+    def exchange(self) -> Exchange:
+        """Arrays that are kept between steps, and that the shards of a run share."""
+        raise NotImplementedError
 
     def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
         """A part of the result that is made once: a run that was killed after it reads it again.
@@ -176,6 +181,15 @@ class MemoryStore(Store):
     def has_picture(self, name: str) -> bool:
         return name in self._pictures
 
+    def exchange(self) -> Exchange:
+        return Exchange()
+
+
+class Following(MemoryStore):
+    """Of a process that takes the same steps of a training as the first, which keeps what comes of them."""
+
+    whole = False
+
 
 class _RunPictures:
     def __init__(self, run: Run, quality: int, workers: int | None) -> None:
@@ -185,6 +199,8 @@ class _RunPictures:
         self._writer = ImageWriter("png", quality, workers)
 
     def write(self, names: Sequence[str], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Any]]:
+        for folder in dict.fromkeys(name.partition("/")[0] for name in names):
+            self._run.output(folder)  # for `gantk merge`, which gathers what the parts made
         return self._writer.write([self._run.directory / name for name in names], images_NHWC)
 
     def __enter__(self) -> _RunPictures:
@@ -210,7 +226,8 @@ class RunStore(Store):
         from gantk.store.files import load_npy
 
         assert isinstance(chunks, Ledger)
-        self.run.keep_facts(facts)
+        if not self.whole:
+            self.run.keep_facts(facts)
         paths = self.run.assemble(chunks)
         if not self.whole:
             raise OnlyAPart
@@ -225,6 +242,9 @@ class RunStore(Store):
 
     def has_picture(self, name: str) -> bool:
         return (self.run.directory / name).is_file()
+
+    def exchange(self) -> Exchange:
+        return RunExchange(self.run)
 
     def load_state(self, name: str) -> dict[str, Any] | None:
         import torch
@@ -243,8 +263,9 @@ class RunStore(Store):
         import torch
 
         from gantk.store.files import write_atomic
+        from gantk.store.states import canonical
 
-        kept = {**state, "mark": self.run.mark}
+        kept = canonical({**state, "mark": self.run.mark})
         write_atomic(self.run.output(name, about), lambda file: torch.save(kept, file))
 
     def drop_state(self, name: str) -> None:
@@ -262,6 +283,8 @@ class RunStore(Store):
         from gantk.store.seals import is_sound
 
         path = self.run.directory / f"{name}.npy"
+        if self.run.afresh:
+            return None
         return load_npy(path) if path.is_file() and is_sound(path, self.run.mark) else None
 
     def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
