@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gantk.errors import UsageError as UsageError
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
+    from gantk.generators.wrapped import wrap as wrap
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
 
@@ -48,6 +49,7 @@ _PUBLIC = {
     "navigan": "",
     "resefa": "",
     "sefa": "comparators.verbs",
+    "wrap": "generators.wrapped",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -294,20 +294,26 @@ def fill(module: torch.nn.Module, checkpoint: Checkpoint) -> None:
     module.load_state_dict(checkpoint.state)
 
 
-def load_generator(name_or_path: str | Path, device: str = "cpu", precision: str = "float32") -> Generator:
-    """A generator by bundled or zoo name (such as `demo`), or from a checkpoint in any known format.
+def load_generator(
+    name_or_path: str | Path, device: str = "cpu", precision: str = "float32", code: bool = False
+) -> Generator:
+    """A generator by bundled or zoo name (such as `demo`), from a checkpoint in any known format, or of own code.
 
     Args:
+        name_or_path: also ``file.py:factory`` or ``module:factory``: a function without arguments that returns a
+            Generator (see `gantk.wrap`) or a torch module with an attribute `z_dim`, or one of these. This runs that
+            code.
         device: `cpu`, `cuda`, `cuda:1`, ...
         precision: `float32`, or `float16` / `bfloat16` where the family's original allowed half precision.
+        code: whether the name may name code; never say so of a name that was read from a file.
 
     Raises:
-        UsageError: neither a file nor a known name.
+        UsageError: neither a file nor a known name; it names code and may not; the code does not make a generator.
         GantkError: the file cannot be read, see `read_checkpoint`.
     """
     import torch
 
-    generator = _construct(name_or_path)
+    generator = _construct(name_or_path, code)
     try:
         generator = generator.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
@@ -315,9 +321,13 @@ def load_generator(name_or_path: str | Path, device: str = "cpu", precision: str
     return generator.set_precision(precision)
 
 
-def _construct(name_or_path: str | Path) -> Generator:
+def _construct(name_or_path: str | Path, code: bool) -> Generator:
+    from gantk.checkpoints.hub import is_hub
     from gantk.checkpoints.names import ALIASES, is_bundled, locate
+    from gantk.store.own_code import names_code
 
+    if names_code(name_or_path) and not is_hub(str(name_or_path)):
+        return _own(str(name_or_path), code)
     found: Any = Path(name_or_path)
     name = None
     if not found.exists():
@@ -325,4 +335,28 @@ def _construct(name_or_path: str | Path) -> Generator:
         name = str(name_or_path) if is_bundled(str(name_or_path)) else None
     generator = build_generator(read_checkpoint(found)) if isinstance(found, Path) else found
     generator.bundled = None if name is None else ALIASES.get(name, name)
+    return generator
+
+
+def _own(name: str, code: bool) -> Generator:
+    """The generator that a user's own code makes."""
+    from torch import nn
+
+    from gantk.generators.base import Generator
+    from gantk.generators.wrapped import wrap
+    from gantk.store.own_code import find_object
+
+    made = find_object(name, f"The generator {name!r}", code)
+    if not isinstance(made, nn.Module) and callable(made):
+        try:
+            made = made()
+        except GantkError:
+            raise
+        except Exception as error:  # foreign code may raise anything
+            raise UsageError(f"The factory {name!r} raised {type(error).__name__}: {clipped(error, 160)}.") from error
+    if not isinstance(made, nn.Module):
+        what = f"the class {made.__name__}" if isinstance(made, type) else f"a {type(made).__name__}"
+        raise UsageError(f"The factory {name!r} returned {what}, where a generator or a torch module was expected.")
+    generator = made if isinstance(made, Generator) else wrap(made)
+    generator.source = name
     return generator

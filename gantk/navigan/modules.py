@@ -108,10 +108,9 @@ def load_module(text: str, device: str | torch.device = "cpu") -> nn.Module:
     Raises:
         UsageError: it cannot be imported, or is no module.
     """
-    from gantk.predictors.load import find_object
+    from gantk.store.own_code import find_object
 
-    name, _, attribute = text.rpartition(":")
-    found = find_object(name, attribute, f"The network {text!r}")
+    found = find_object(text, f"The network {text!r}", code=True)
     if not isinstance(found, nn.Module) and callable(found):
         found = found()
     if not isinstance(found, nn.Module):

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +13,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.predictors.base import Predictor, check_images
 from gantk.predictors.resampling import resize
+from gantk.store.own_code import find_object, names_code
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -60,9 +56,8 @@ def load_predictor(
         from gantk.predictors.lpips import Lpips
 
         return Lpips.from_files(text.removeprefix("lpips-")).to(device)
-    module, colon, attribute = text.rpartition(":")
-    if colon and attribute.isidentifier() and not Path(text).exists():
-        return _adopt(find_object(module, attribute, f"The predictor {text!r}"), text).to(device)
+    if names_code(text):
+        return _adopt(find_object(text, f"The predictor {text!r}", code=True), text).to(device)
     if not Path(text).exists():
         raise UsageError(
             f"There is no predictor {text!r}: give {', '.join(NAMES)}, a path, or module:callable."
@@ -75,42 +70,6 @@ def load_predictor(
     from gantk.predictors.demo import DemoPredictor
 
     return DemoPredictor.from_path(Path(text)).to(device)
-
-
-def find_object(module: str, attribute: str, what: str) -> Any:
-    """The object that `module:attribute` names; modules are also looked for in the current directory.
-
-    `what` begins the message where there is none.
-    """
-    try:
-        loaded = _from_file(Path(module)) if module.endswith(".py") else _from_name(module)
-    except (ImportError, OSError) as error:
-        raise UsageError(f"{what} cannot be imported: {error}.") from error
-    if not hasattr(loaded, attribute):
-        public = [key for key in vars(loaded) if not key.startswith("_")]
-        raise UsageError(f"The module {module!r} has nothing called {attribute!r}.{suggestion(attribute, public)}")
-    return getattr(loaded, attribute)
-
-
-def _from_name(module: str) -> ModuleType:
-    here = os.getcwd()
-    added = here not in sys.path and "" not in sys.path
-    if added:
-        sys.path.insert(0, here)
-    try:
-        return importlib.import_module(module)
-    finally:
-        if added:
-            sys.path.remove(here)
-
-
-def _from_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _adopt(found: Any, text: str) -> Predictor:
