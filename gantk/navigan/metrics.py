@@ -84,7 +84,7 @@ def load_metric(
     device: str | torch.device = "cpu",
     nearest: bool = False,
 ) -> Metric:
-    """A metric by name: `pixels`, or any predictor (`demo`, `lpips-alex`, `lpips-vgg`, a file, `module:callable`).
+    """A metric by name: `pixels`, or any predictor (`demo`, `imagenet`, `lpips-vgg`, a file, `module:callable`).
 
     Raises:
         GantkError: the predictor's files are absent, or it has nothing of that kind to compare.
@@ -99,6 +99,6 @@ def load_metric(
         other = next(k for k in KINDS if k != kind)
         raise GantkError(
             f"The predictor {name!r} has no {'feature maps' if kind == 'maps' else 'features'} to measure a distance "
-            f"with: choose another --metric (demo, lpips-alex, lpips-vgg, pixels) or try --metric-kind {other}."
+            f"with: choose another --metric (demo, imagenet, lpips-vgg, pixels) or try --metric-kind {other}."
         )
     return Metric(predictor, kind, size, nearest)

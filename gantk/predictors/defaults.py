@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.errors import UsageError
+from gantk.errors import GantkError, UsageError
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -44,6 +44,28 @@ def predictor_for(
 
         return ExactFactors(generator)
     return load_predictor("places365" if name == "scene" else name, generator.device).eval()
+
+
+def metric_name(generator: Generator, option: str = "--metric") -> str:
+    """The name of the perceptual distance by default: `demo` for a bundled generator, else `imagenet` where it is
+    installed, else LPIPS where its files are.
+
+    Raises:
+        GantkError: none of them is there.
+    """
+    from gantk.predictors.efficientnet_lite import INSTALL, located
+    from gantk.predictors.lpips import has_files
+
+    if generator.bundled:
+        return "demo"
+    if located() is not None:
+        return "imagenet"
+    if has_files("vgg"):
+        return "lpips-vgg"
+    raise GantkError(
+        f"There is no perceptual distance for a network outside the bundled world here: {INSTALL}, or give {option} "
+        "pixels."
+    )
 
 
 def segmenter_for(

