@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
     from gantk.generators.wrapped import wrap as wrap
+    from gantk.predictors.few_labels import train_predictor as train_predictor
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
 
@@ -49,6 +50,7 @@ _PUBLIC = {
     "navigan": "",
     "resefa": "",
     "sefa": "comparators.verbs",
+    "train_predictor": "predictors.few_labels",
     "wrap": "generators.wrapped",
 }
 
