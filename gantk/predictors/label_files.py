@@ -120,9 +120,8 @@ def _image(text: str, there: dict[str, Path], where: str, folder: Path) -> Path:
     matches = [image for name, image in there.items() if text in (name, Path(name).stem)]
     if len(matches) != 1:
         what = "is there with several suffixes" if matches else "is not there"
-        raise GantkError(
-            f"The image {text!r} of {where} {what} in {folder}.{'' if matches else suggestion(text, there)}"
-        )
+        near = "" if matches else suggestion(text, there)
+        raise GantkError(f"The image {text!r} of {where} {what} in {folder}.{near}")
     return matches[0]
 
 

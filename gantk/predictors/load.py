@@ -33,7 +33,8 @@ def load_predictor(
             - `places365`: 102 scene attributes and 365 categories; its files are looked for in $GANTK_PREDICTORS;
             - `lpips-alex`, `lpips-vgg`: the perceptual distance LPIPS, where its files are;
             - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files; a predictor
-              from few labels; or a segmentation head (gantk's or LinearGAN's), which answers for codes, `segment_codes(generator, wp)`;
+              from few labels; or a segmentation head (gantk's or LinearGAN's), which answers for codes,
+              `segment_codes(generator, wp)`;
             - `module:callable` or `file.py:callable`: a `Predictor`, something without arguments that makes one, or a
               function of image_NCHW that returns scores [N, A] or a dictionary of scores [N] (for the names of the
               former it may have an attribute `attribute_names`), or class logits [N, K, H, W] (for those,
