@@ -53,7 +53,7 @@ def test_probe_is_weighted_ridge_and_its_left_out_scores_are_those_of_refits() -
     w, b = slow_ridge(x, y, weight, damping)
     score = np.concatenate(blocks, 1) @ found.weight_AD[0] + found.bias_A[0]
     expected = x @ w + b
-    line = np.polyfit(expected, score, 1)  # the scale is that of the left-out scores
+    line = np.polyfit(expected, score, 1)  # the scale is that of the calibration
     assert np.allclose(np.polyval(line, expected), score, atol=1e-6)
     left_out = []
     for i in range(n):
@@ -61,9 +61,22 @@ def test_probe_is_weighted_ridge_and_its_left_out_scores_are_those_of_refits() -
         w, b = slow_ridge(x[rest], y[rest], weight[rest], damping)
         left_out.append(x[i] @ w + b)
     assert np.allclose(np.polyval(line, left_out), found.left_out_NA[:, 0], atol=1e-6)
-    assert np.isclose(found.left_out_NA[classes == 1, 0].mean(), 1)
-    assert np.isclose(found.left_out_NA[classes == 0, 0].mean(), -1)
-    assert share in SHRINKAGES
+    assert share in SHRINKAGES and line[0] > 0
+
+
+def test_probabilities_are_calibrated_and_their_slope_is_held_by_a_prior() -> None:
+    random = np.random.default_rng(5)
+    features = random.standard_normal((3000, 2))
+    has = (random.random(3000) < 1 / (1 + np.exp(3 - 2 * features[:, 0]))).astype(float)
+    found = fit_probe([features], has[:, None], ["rare"])
+    p = 1 / (1 + np.exp(-found.left_out_NA[:, 0]))
+    assert abs(p.mean() - has.mean()) < 0.01
+    for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, 0.6)):
+        inside = (p >= low) & (p < high)
+        assert abs(has[inside].mean() - p[inside].mean()) < 0.06
+    noise = fit_probe([random.standard_normal((20, 30))], (np.arange(20) % 2).astype(float)[:, None], ["nothing"])
+    logit = noise.left_out_NA[:, 0]
+    assert 0.5 < logit.std() < 2.5, "twenty labels cannot turn the slope over"
 
 
 def test_cards_say_what_left_out_labels_say() -> None:
@@ -158,7 +171,8 @@ def test_a_predictor_of_images_is_saved_and_read(
     made = train_on_images(image, {"square": label}, "corner", network)
     score = made.attributes(image)
     assert score.shape == (24, 1) and made.attribute_names == ("square",)
-    assert ((score[18:, 0] > 0).numpy() == (has[18:] == 1)).all(), "images that had no label are told right"
+    assert float(score.min()) >= 0 and float(score.max()) <= 1
+    assert ((score[18:, 0] > 0.5).numpy() == (has[18:] == 1)).all(), "images that had no label are told right"
     assert not hasattr(made, "attributes_of_codes"), "it reads images"
     assert set(made.suggest(score, 3)) < set(range(24))
     path = save_few_labels(tmp_path / "corner.safetensors", made)

@@ -52,10 +52,11 @@ class FewLabelsInfo:
 
 
 class FewLabels(Predictor):
-    """Scores of attributes: 0 divides a class that was labelled 0 and 1; labelled numbers are in their own units."""
+    """Scores of attributes: probabilities of what was labelled 0 and 1, and labelled numbers in their own units."""
 
     weight_AD: Tensor
     bias_A: Tensor
+    is_class_A: Tensor
 
     def __init__(self, info: FewLabelsInfo, weight_AD: Tensor, bias_A: Tensor, network: Any = None) -> None:
         super().__init__()
@@ -67,6 +68,8 @@ class FewLabels(Predictor):
         self.network = network if info.kind != "maps" else None
         self.register_buffer("weight_AD", weight_AD.float())
         self.register_buffer("bias_A", bias_A.float())
+        is_class = torch.tensor([card.is_class for card in info.cards])
+        self.register_buffer("is_class_A", is_class, persistent=False)
         self.generator: tuple[Generator, ...] = ()  # a tuple, so that it is no submodule
         self.requires_grad_(False).eval()
         if info.kind != "imagenet":
@@ -116,14 +119,14 @@ class FewLabels(Predictor):
         return self._scores(code_blocks(self.generator[0], wp, self.info.taps, self.network, **options))
 
     def suggest(self, score_NA: Tensor, count: int = 20, attribute: str | None = None) -> list[int]:
-        """The images to label next: those whose score of an attribute (the first) is nearest to the boundary."""
+        """The images to label next: those whose probability of an attribute (the first) is nearest to one half."""
         name = self.attribute_names[0] if attribute is None else attribute
         if name not in self.attribute_names:
             raise UsageError(f"There is no attribute {name!r}: known are {', '.join(self.attribute_names)}.")
         column = self.attribute_names.index(name)
         if not self.cards[column].is_class:
             raise UsageError(f"{name} is a number, not a class: there is no boundary to label the images near of.")
-        return suggest(score_NA[:, column].detach().cpu().numpy(), count)
+        return suggest(score_NA[:, column].detach().double().logit().cpu().numpy(), count)
 
     def _scores(self, blocks: Sequence[Tensor]) -> Tensor:
         feature_ND = torch.cat(list(blocks), 1).to(self.weight_AD.dtype)
@@ -132,7 +135,8 @@ class FewLabels(Predictor):
                 f"The predictor {self.name!r} was trained on {self.weight_AD.shape[1]} features and got "
                 f"{feature_ND.shape[1]}: it belongs to another generator or version."
             )
-        return feature_ND @ self.weight_AD.T + self.bias_A
+        logit_NA = feature_ND @ self.weight_AD.T + self.bias_A
+        return torch.where(self.is_class_A, logit_NA.sigmoid(), logit_NA)
 
 
 def train_on_images(

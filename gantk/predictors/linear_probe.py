@@ -6,6 +6,10 @@ Every feature is standardised over all images, labelled or not, and every block 
 the space of images, so that D may be any size, and every shrinkage's leave-one-out scores come in closed form. What is
 wanted of them is that they go with the labels, not that they are near -1 and 1: the shrinkage with the highest
 correlation is far smaller than that of the least squares, and the direction it gives is better (docs/truth.md).
+
+The score of a class is a probability, calibrated on the scores of images left out (Platt 1999). A rare attribute's
+scores then differ where it may be there, and not among the many images that surely lack it: a boundary trained from
+them is nearer to that of true labels.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ Array = npt.NDArray[np.float64]
 
 SHRINKAGES = 10.0 ** np.arange(-5, 1.1, 0.25)  # candidates, as shares of the labelled images' total variance
 LEAST_LABELS, LEAST_OF_A_CLASS = 4, 2
+SLOPE, SLOPE_DEVIATION = 2.0, 0.5  # prior of the calibration, per standard deviation of scores: few labels cannot tell
 CONFIDENT = 1.959964  # standard deviations of a 95 % interval
 
 
@@ -35,7 +40,8 @@ class AttributeCard:
         labels, positives: how many; `positives` is -1 for an attribute of numbers.
         accuracy, low, high: share of labels told right, and its 95 % interval (Wilson). For numbers: R2, whose
             interval is that of the correlation (Fisher), squared.
-        balanced: mean of the shares of both classes told right; for numbers the correlation.
+        balanced: mean of the shares of both classes told right, divided at the labels' share of positives and not at
+            1/2; for numbers the correlation.
         auc: area under the ROC curve; NaN for numbers.
         shrinkage: chosen, as a share of the labelled images' total variance.
     """
@@ -70,11 +76,11 @@ class AttributeCard:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """Scores are features @ weight + bias: 0 divides the classes, whose means (of images left out) are -1 and 1.
+    """features @ weight + bias are logits of classes, and numbers in their own units.
 
     Attributes:
         weight_AD, bias_A: for the features as they were given, all blocks side by side.
-        left_out_NA: leave-one-out scores of labelled images, NaN elsewhere.
+        left_out_NA: the same of labelled images, each by a probe that did not have it; NaN elsewhere.
         cards: one per attribute.
     """
 
@@ -106,11 +112,11 @@ def fit_probe(blocks: Sequence[npt.NDArray[np.floating]], label_NA: Array, names
         y_n, weight_n, is_class = _target(label_n, name)
         x_nD = x_ND[rows]
         dual_n, bias, left_out_n, shrinkage = _ridge(x_nD @ x_nD.T, y_n, weight_n)
-        centre, spread = _scale(left_out_n, label_n, is_class)
-        weight_D = x_nD.T @ dual_n / scale_D / spread
+        slope, offset = _calibration(left_out_n, label_n) if is_class else (label_n.std(), label_n.mean())
+        weight_D = slope * (x_nD.T @ dual_n) / scale_D
         weights.append(weight_D)
-        biases.append((bias - centre) / spread - float(weight_D @ mean_D))
-        left_out_NA[rows, column] = (left_out_n - centre) / spread
+        biases.append(slope * bias + offset - float(weight_D @ mean_D))
+        left_out_NA[rows, column] = slope * left_out_n + offset
         cards.append(_card(name, label_n, left_out_NA[rows, column], is_class, shrinkage))
     return Probe(np.stack(weights), np.array(biases), left_out_NA, tuple(cards))
 
@@ -152,17 +158,28 @@ def _target(label_n: Array, name: str) -> tuple[Array, Array, bool]:
     return np.where(positive, 1.0, -1.0), weight_n, True
 
 
-def _scale(left_out_n: Array, label_n: Array, is_class: bool) -> tuple[float, float]:
-    """What to subtract from a score and to divide it by.
+def _calibration(left_out_n: Array, label_n: Array) -> tuple[float, float]:
+    """Slope and offset that turn scores into logits: Platt's, with a prior on the slope.
 
-    The means of both classes' leave-one-out scores come to -1 and 1, where they can be told apart; numbers come to
-    their own units.
+    Minimises the cross-entropy to (P + 1) / (P + 2) for the P positives and 1 / (Q + 2) for the Q others, plus
+    (slope - 2)^2 / (2 0.5^2) for scores of deviation 1.
     """
-    if not is_class:
-        spread = 1 / float(label_n.std())
-        return -float(label_n.mean()) * spread, spread
-    below, above = float(left_out_n[label_n == 0].mean()), float(left_out_n[label_n == 1].mean())
-    return (below + above) / 2, (above - below) / 2 if above > below else 1.0
+    from scipy.optimize import minimize
+
+    positive = label_n == 1
+    target_n = np.where(positive, (positive.sum() + 1) / (positive.sum() + 2), 1 / ((~positive).sum() + 2))
+    mean, deviation = float(left_out_n.mean()), max(float(left_out_n.std()), 1e-12)
+    unit_n = (left_out_n - mean) / deviation
+
+    def loss(parameters: Array) -> tuple[float, Array]:
+        logit_n = parameters[0] * unit_n + parameters[1]
+        error_n = 1 / (1 + np.exp(-logit_n)) - target_n
+        away = (parameters[0] - SLOPE) / SLOPE_DEVIATION
+        value = float((np.logaddexp(0, logit_n) - target_n * logit_n).sum() + away**2 / 2)
+        return value, np.array([error_n @ unit_n + away / SLOPE_DEVIATION, error_n.sum()])
+
+    slope, offset = minimize(loss, np.array([SLOPE, 0.0]), jac=True).x
+    return float(slope / deviation), float(offset - slope * mean / deviation)
 
 
 def _ridge(gram_nn: Array, y_n: Array, weight_n: Array) -> tuple[Array, float, Array, float]:
@@ -212,7 +229,8 @@ def _card(name: str, label_n: Array, score_n: Array, is_class: bool, shrinkage: 
     positive = label_n == 1
     right = (score_n > 0) == positive
     low, high = wilson(int(right.sum()), n)
-    balanced = float(right[positive].mean() + right[~positive].mean()) / 2
+    share = math.log(positive.sum() / (~positive).sum())
+    balanced = float((score_n > share)[positive].mean() + (score_n <= share)[~positive].mean()) / 2
     return AttributeCard(
         name, n, int(positive.sum()), float(right.mean()), low, high, balanced, area(score_n, positive), shrinkage
     )
@@ -235,13 +253,13 @@ def area(score_n: Array, positive_n: npt.NDArray[np.bool_]) -> float:
     return float((ranks[positive_n].sum() - count * (count + 1) / 2) / (count * others))
 
 
-def suggest(score_N: npt.NDArray[np.floating], count: int, known: npt.NDArray[np.bool_] | None = None) -> list[int]:
-    """The images to label next: the `count` whose score is nearest to what divides the classes, nearest first.
+def suggest(logit_N: npt.NDArray[np.floating], count: int, known: npt.NDArray[np.bool_] | None = None) -> list[int]:
+    """The images to label next: the `count` whose logit is nearest to nought, nearest first.
 
     Args:
         known: images that have their label already.
     """
-    away_N = np.abs(np.asarray(score_N, np.float64))
+    away_N = np.abs(np.asarray(logit_N, np.float64))
     if known is not None:
         away_N = np.where(known, np.inf, away_N)
     order = np.argsort(away_N, kind="stable")

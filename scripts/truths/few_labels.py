@@ -2,7 +2,7 @@
 
 Each factor of the bundled world becomes an attribute that a share of scenes has: those above its 80th percentile, so
 that labels are as unbalanced as those a user meets. The predictor is trained from 10 to 200 labels of demo-oracle's
-samples; its scores of fresh samples are compared with the truth (balanced accuracy at its own boundary, and area under
+samples; its scores of fresh samples are compared with the truth (balanced accuracy at its own share, and area under
 the ROC curve), and the boundary that HiGAN's default solver finds in w from its scores of 2000 samples with the true
 direction (cosine). Beside it stands the boundary of the same solver from the exact factors of the same 2000.
 """
@@ -62,7 +62,7 @@ def figures(
     """Means over factors and draws of the labelled samples."""
     blocks, others = seen["blocks"][kind], fresh["blocks"][kind]
     every, new = np.concatenate(blocks, 1).astype(np.float64), np.concatenate(others, 1).astype(np.float64)
-    rows: list[tuple[float, float, float]] = []
+    rows: list[tuple[float, ...]] = []
     skipped = 0
     for name in NAMES:
         column = FACTOR_NAMES.index(name)
@@ -81,12 +81,16 @@ def figures(
             except GantkError:  # a draw without two of each class
                 skipped += 1
                 continue
-            score, told = (x @ probe.weight_AD[0] + probe.bias_A[0] for x in (every, new))
-            balanced = float(((told > 0)[new_has].mean() + (told <= 0)[~new_has].mean()) / 2)
-            rows.append((balanced, area(told, new_has), cosine(seen["w"], score, true[name])))
+            logit, told = (x @ probe.weight_AD[0] + probe.bias_A[0] for x in (every, new))
+            divide = np.log(label[:count].mean() / (1 - label[:count].mean()))
+            balanced = float(((told > divide)[new_has].mean() + (told <= divide)[~new_has].mean()) / 2)
+            probability = 1 / (1 + np.exp(-logit))
+            rows.append(
+                (balanced, area(told, new_has), *(cosine(seen["w"], x, true[name]) for x in (probability, logit)))
+            )
     mean = np.mean(rows, 0)
-    return {"balanced": round(float(mean[0]), 4), "auc": round(float(mean[1]), 4),
-            "cosine": round(float(mean[2]), 4), "skipped": skipped}  # fmt: skip
+    keys = ("balanced", "auc", "cosine", "cosine_of_logits")
+    return {key: round(float(value), 4) for key, value in zip(keys, mean, strict=True)} | {"skipped": skipped}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +117,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def show(result: dict[str, Any]) -> str:
     rows = []
     for kind, by_count in result["kinds"].items():
-        for key, title in (("balanced", "balanced accuracy"), ("auc", "AUC"), ("cosine", "cosine")):
+        for key, title in (
+            ("balanced", "balanced accuracy"),
+            ("auc", "AUC"),
+            ("cosine", "cosine"),
+            ("cosine_of_logits", "cosine, from logits"),
+        ):
             rows.append([kind, title, *(f"{part[key]:.3f}" for part in by_count.values())])
     counts = next(iter(result["kinds"].values()))
     skipped = sum(part["skipped"] for by_count in result["kinds"].values() for part in by_count.values())
