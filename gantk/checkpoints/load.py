@@ -305,7 +305,8 @@ def load_generator(
             code.
         device: `cpu`, `cuda`, `cuda:1`, ...
         precision: `float32`, or `float16` / `bfloat16` where the family's original allowed half precision.
-        code: whether the name may name code; never say so of a name that was read from a file.
+        code: whether the name may name code, as a name typed on this command line may (`OwnCode`); never say so of one
+            that was read from a file.
 
     Raises:
         UsageError: neither a file nor a known name; it names code and may not; the code does not make a generator.
@@ -327,7 +328,7 @@ def _construct(name_or_path: str | Path, code: bool) -> Generator:
     from gantk.store.own_code import names_code
 
     if names_code(name_or_path) and not is_hub(str(name_or_path)):
-        return _own(str(name_or_path), code)
+        return _own(name_or_path if isinstance(name_or_path, str) else str(name_or_path), code)
     found: Any = Path(name_or_path)
     name = None
     if not found.exists():

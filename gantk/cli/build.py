@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
 
-from gantk.cli.options import examples
+from gantk.cli.commands import BESIDE_TASKS
+from gantk.cli.options import TYPED, examples
 from gantk.errors import UsageError
 from gantk.runs.options import Field, Options, check_single, fields_of, range_of
 from gantk.runs.table import GROUPS, TASKS, find_task
@@ -40,6 +42,10 @@ def run(task: Task, values: dict[str, Any]) -> None:
 
     inputs, options = task.inputs(**_own(task.inputs, values)), task.options(**_own(task.options, values))
     done = execute(task, inputs, options, task.run(**_own(task.run, values)))
+    if not done.leads:
+        return
+    if done.note:
+        click.echo(done.note, err=True)
     if done.result is not None:
         for line in done.result.lines():
             click.echo(line)
@@ -72,7 +78,7 @@ def _type(field: Field) -> Any:
     elif field.kind in (int, float):
         kind = Number(field)
     else:
-        kind = click.STRING
+        kind = TYPED if field.about.code else click.STRING
     return tuple([kind] * field.pair) if field.pair > 1 else kind
 
 
@@ -114,6 +120,7 @@ class TaskOption(click.Option):
 def _argument(field: Field) -> click.Argument:
     return click.Argument(
         [field.name],
+        type=_type(field),
         metavar=field.about.metavar + ("..." if field.several else "") if field.about.metavar else None,
         nargs=-1 if field.several else 1,
         required=field.required,
@@ -146,7 +153,7 @@ def _option(field: Field, task: Task) -> click.Option:
 def _help(field: Field, task: Task) -> str:
     about = field.about
     if field.name == "output_dir":
-        model = any(each.name == "model" for each in fields_of(task.inputs))
+        model = any(each.name == "model" and each.about.argument for each in fields_of(task.inputs))
         return f"Run directory; default: {'MODEL_' if model else ''}{task.made}."
     text = about.help.rstrip(".")
     if about.default_text:
@@ -173,13 +180,16 @@ class TaskGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = f"{self.prefix} {cmd_name}"
-        if name in TASKS:
-            return command_of(find_task(name))
-        if tasks_of(name):
-            return group_of(name)
+        if cmd_name not in self.commands and (name in TASKS or tasks_of(name)):
+            self.add_command(command_of(find_task(name)) if name in TASKS else group_of(name), cmd_name)
         return super().get_command(ctx, cmd_name)
 
 
 def group_of(name: str) -> TaskGroup:
-    """The group of all tasks whose names begin with a word, such as "lse"."""
-    return TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name])
+    """The group of all tasks whose names begin with a word, such as "lse", and of the commands beside them."""
+    every = [find_task(task) for task in TASKS if task.startswith(f"{name} ")]
+    lines = examples(*(task.examples[0] for task in every))
+    group = TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name], epilog=lines)
+    for word, module in BESIDE_TASKS.get(name, {}).items():
+        group.add_command(import_module(f"gantk.cli.{module}").command, word)
+    return group

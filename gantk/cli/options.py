@@ -17,6 +17,8 @@ import click
 from gantk.cli.commands import COMMANDS
 from gantk.errors import UsageError, suggestion
 from gantk.runs.table import TASKS
+from gantk.store.inside import regular_file
+from gantk.store.own_code import OwnCode
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -34,12 +36,27 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+class Typed(click.ParamType):
+    """A text that may name code where it was typed on this command line; from a settings file it is a text like any."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if ctx is None or param is None or param.name is None:
+            return str(value)
+        typed = ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
+        return OwnCode(value) if typed else str(value)
+
+
+TYPED = Typed()
+
+
 # --- shared arguments and options ----------------------------------------------------------------------------------
 
 
 def model_argument(name: str = "model") -> Decorator:
     """MODEL: a zoo name, a checkpoint in any known format, or a gantk file."""
-    return click.argument(name, metavar="MODEL")
+    return click.argument(name, metavar="MODEL", type=TYPED)
 
 
 def output_dir_option(default: str | None = None, help: str = "", made: str = "") -> Decorator:
@@ -130,12 +147,6 @@ def run_options(default_dir: str | None = None, made: str = "") -> Decorator:
     return decorate
 
 
-def predictor_option() -> Decorator:
-    """``--predictor`` -> `predictor`, for `gantk.cli.originals.predictor_for`."""
-    text = "demo, places365 (scene), module:callable or a file; default: demo for the bundled models, else places365."
-    return click.option("--predictor", "--predictor-name", default=None, metavar="NAME", help=text)
-
-
 def label_option(text: str = "a class (number or ImageNet name), random, or an .npy.") -> Decorator:
     """``--label`` -> `label`, for `gantk.codes.source.CodeSource`; with another text for `imagenet.one_class`."""
     text = f"Of a conditional network: {text}"
@@ -148,28 +159,6 @@ def codes_options(help: str = "Codes to use, not drawn ones.") -> Decorator:
     kinds = click.Choice(["z", "w", "wp"])
     space = click.option("--latent-space-type", type=kinds, default="z", show_default=True, help="The space of FILE.")
     return lambda function: path(space(function))
-
-
-def direction_options(what: str) -> Decorator:
-    """``--rows --space --force``: how files of `what` ("boundaries", "directions") are read."""
-    text = "Of files with several directions: 0-3 or all; default: 0."
-    rows = click.option("--rows", metavar="LIST", default=None, help=text)
-    kinds = click.Choice(["z", "w", "wp"])
-    space = click.option("--space", type=kinds, default=None, help=f"Of {what} whose files do not say it.")
-    text = f"Take {what} of another generator with the same widths."
-    force = click.option("--force", is_flag=True, help=text)
-    return lambda function: rows(space(force(function)))
-
-
-def image_options(*more: str, help: str = "Of the images on disk.") -> Decorator:
-    """``--image-format --quality --workers``: how images are written; `more` formats beside png, jpg, webp."""
-    kinds = click.Choice(["png", "jpg", "webp", *more])
-    form = click.option("--image-format", type=kinds, default="png", show_default=True, help=help)
-    text = "Of jpg and webp."
-    quality = click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help=text)
-    text = "Threads that write images; default: one per core."
-    workers = click.option("--workers", type=click.IntRange(1), default=None, help=text)
-    return lambda function: form(quality(workers(function)))
 
 
 # --- what the values mean ------------------------------------------------------------------------------------------
@@ -240,7 +229,7 @@ def read_config(name: str) -> dict[str, Any]:
     from gantk.store.shipped import find_shipped
 
     path = Path(name)
-    if not path.is_file():
+    if not regular_file(path).is_file():
         path = find_shipped("configs", name, (".toml",))
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError
 from gantk.generators.rows import parse_layers
 from gantk.store.files import load_npy, save_npy, to_json, write_atomic
+from gantk.store.inside import regular_file
 
 SUFFIXES = (".safetensors", ".npy")
 FORMAT = "gantk-direction"
@@ -61,7 +62,7 @@ def read_content(path: Path) -> Content:
     Raises:
         GantkError: the file is missing, damaged, or holds something else.
     """
-    if not path.is_file():
+    if not regular_file(path).is_file():
         raise GantkError(f"The direction file {path} does not exist.")
     if path.suffix == ".npy":
         return read_legacy(path)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.store.inside import regular_file
 
 SUFFIXES = (".npy", ".npz", ".csv")
 Column = npt.NDArray[np.generic]
@@ -79,7 +80,7 @@ def read_scores(path: str | os.PathLike[str]) -> Scores:
     source = Path(path)
     if source.suffix.lower() not in SUFFIXES:
         raise UsageError(f"The score file {source} is none of {', '.join(SUFFIXES)}.")
-    if not source.is_file():
+    if not regular_file(source).is_file():
         raise GantkError(f"The score file {source} does not exist.")
     if source.suffix.lower() == ".csv":
         return _read_csv(source)

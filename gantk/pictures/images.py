@@ -61,12 +61,12 @@ def encode(image_HWC: npt.NDArray[np.uint8], form: str = "png", quality: int = 9
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
     """The pixels [H, W, C] of an image file that gantk wrote, of 1, 3 or 4 channels."""
-    from PIL import Image
+    from gantk.pictures.opening import open_picture, open_values
 
-    with Image.open(path) as opened:
-        form = "L" if opened.mode in ("L", "1") else "RGBA" if "A" in opened.getbands() else "RGB"
-        array: npt.NDArray[np.uint8] = np.asarray(opened.convert(form))
-    return array[..., None] if array.ndim == 2 else array
+    exact = open_values(path)
+    if exact.mode == "L":
+        return np.asarray(exact, np.uint8)[..., None]
+    return np.asarray(open_picture(path, background=None), np.uint8)
 
 
 class ImageWriter:

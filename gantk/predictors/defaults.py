@@ -24,17 +24,14 @@ def predictor_name(generator: Generator) -> str:
     return "demo" if generator.bundled else "places365"
 
 
-def predictor_for(
-    generator: Generator, name: str | None = None, option: str = "--predictor", code: bool = False
-) -> Predictor:
+def predictor_for(generator: Generator, name: str | None = None, code: bool = False) -> Predictor:
     """The predictor of a name, or the default of a generator, on the generator's device.
 
     "scene" is HiGAN's name for Places365, "truth" the exact factors of demo-oracle.
 
     Args:
-        option: how the command line calls it, for messages.
-        code: whether the name may be ``file.py:function``, which runs that file: only where the user of this very
-            invocation typed it.
+        code: whether the caller vouches for a name such as ``file.py:function``, which runs that file; a name that was
+            typed on this command line vouches for itself (`gantk.store.own_code`).
     """
     from gantk.predictors.load import load_predictor
 
@@ -43,10 +40,10 @@ def predictor_for(
         from gantk.predictors.truth import ExactFactors
 
         return ExactFactors(generator)
-    return load_predictor("places365" if name == "scene" else name, generator.device).eval()
+    return load_predictor("places365" if name == "scene" else name, generator.device, generator, code=code).eval()
 
 
-def metric_name(generator: Generator, option: str = "--metric") -> str:
+def metric_name(generator: object, option: str = "--metric") -> str:
     """The name of the perceptual distance by default: `demo` for a bundled generator, else `imagenet` where it is
     installed, else LPIPS where its files are.
 
@@ -56,15 +53,15 @@ def metric_name(generator: Generator, option: str = "--metric") -> str:
     from gantk.predictors.efficientnet_lite import INSTALL, located
     from gantk.predictors.lpips import has_files
 
-    if generator.bundled:
+    if getattr(generator, "bundled", None):
         return "demo"
     if located() is not None:
         return "imagenet"
     if has_files("vgg"):
         return "lpips-vgg"
     raise GantkError(
-        f"There is no perceptual distance for a network outside the bundled world here: {INSTALL}, or give {option} "
-        "pixels."
+        f"There is no perceptual distance for a network outside the bundled world here: {INSTALL}, or give "
+        f"{option} pixels."
     )
 
 
@@ -78,7 +75,7 @@ def segmenter_for(
     """
     if name is None and not generator.bundled:
         return None
-    seer = predictor_for(generator, name, option, code)
+    seer = predictor_for(generator, name, code)
     if not seer.class_names:
         raise UsageError(f"The predictor {seer.name} sees no classes: choose another {option}.")
     return seer

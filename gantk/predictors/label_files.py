@@ -146,18 +146,12 @@ def batches(files: tuple[Path, ...], side: int, size: int = 32) -> Iterator[Tens
     Raises:
         GantkError: a file is no readable image.
     """
-    from PIL import Image
-
+    from gantk.pictures.opening import open_picture
     from gantk.predictors.resampling import resize
 
     for start in range(0, len(files), size):
         found = []
         for file in files[start : start + size]:
-            try:
-                with Image.open(file) as opened:
-                    pixels = np.array(opened.convert("RGB"))
-            except (OSError, ValueError, Image.DecompressionBombError) as error:
-                raise GantkError(f"{file} is no readable image ({error}).") from error
-            image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+            image = torch.from_numpy(np.array(open_picture(file))).permute(2, 0, 1)[None].float() / 127.5 - 1
             found.append(resize(image, side, side))
         yield torch.cat(found)

@@ -13,7 +13,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.predictors.base import Predictor, check_images
 from gantk.predictors.resampling import resize
-from gantk.store.own_code import find_object, names_code
+from gantk.store.own_code import checksum_of, find_object, names_code
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -22,7 +22,11 @@ NAMES = ("demo", "imagenet", "places365", "lpips-alex", "lpips-vgg")
 
 
 def load_predictor(
-    name: str | Path, device: str | torch.device = "cpu", generator: Generator | None = None, force: bool = False
+    name: str | Path,
+    device: str | torch.device = "cpu",
+    generator: Generator | None = None,
+    force: bool = False,
+    code: bool = False,
 ) -> Predictor:
     """A predictor, ready for images on `device`.
 
@@ -38,12 +42,15 @@ def load_predictor(
             - `module:callable` or `file.py:callable`: a `Predictor`, something without arguments that makes one, or a
               function of image_NCHW that returns scores [N, A] or a dictionary of scores [N] (for the names of the
               former it may have an attribute `attribute_names`), or class logits [N, K, H, W] (for those,
-              `class_names`). This runs that code.
+              `class_names`). This runs that code, so it is refused unless `code` is true or the name was typed on
+              this command line.
         generator: what a head is for; it is compared with the head's probe. Needed for LinearGAN's files.
         force: take a head of another generator with the same maps.
+        code: whether `name` may name code; never say so of a name that was read from a file.
 
     Raises:
-        UsageError: no such name. GantkError: the files are absent or damaged, or the code does not fit.
+        UsageError: no such name, or it names code and may not.
+        GantkError: the files are absent or damaged, or the code does not fit.
     """
     text = str(name)
     if text == "demo":
@@ -62,8 +69,10 @@ def load_predictor(
         from gantk.predictors.lpips import Lpips
 
         return Lpips.from_files(text.removeprefix("lpips-")).to(device)
-    if names_code(text):
-        return _adopt(find_object(text, f"The predictor {text!r}", code=True), text).to(device)
+    if isinstance(name, str) and names_code(name):
+        adopted = _adopt(find_object(name, f"The predictor {text!r}", code), text).to(device)
+        adopted.code = checksum_of(name)
+        return adopted
     if not Path(text).exists():
         raise UsageError(
             f"There is no predictor {text!r}: give {', '.join(NAMES)}, a path, or module:callable."

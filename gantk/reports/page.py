@@ -40,6 +40,7 @@ from gantk.reports.sections import (
 )
 from gantk.reports.text import Anchors, inline, paragraphs
 from gantk.store.files import write_atomic
+from gantk.store.inside import inside
 
 NO_LIMIT = 1 << 62
 CONTENTS_FROM = 4
@@ -199,7 +200,7 @@ class Page:
         Pictures an earlier, larger page left there are removed.
         """
         path = Path(path)
-        folder = path.with_name(f"{path.stem}_files")
+        folder = inside(path.parent, f"{path.stem}_files")
         images = ImageStore(limit)
         try:
             data = self.html(images).encode("utf-8")

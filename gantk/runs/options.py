@@ -41,7 +41,8 @@ class About:
         default_text: said in ``--help`` in place of a default that is computed.
         off: the spelling that switches a flag off, where it is not ``--no-NAME``.
         hidden: not shown in ``--help``.
-        flag_value: given on the command line without a value, the option has this one.
+        file: the value may name a file: what the file holds decides, not what it is called.
+        code: the value may be ``module:object`` or ``file.py:object`` where it was typed for this invocation.
     """
 
     help: str
@@ -57,6 +58,8 @@ class About:
     default_text: str | None = None
     off: str | None = None
     hidden: bool = False
+    file: bool = False
+    code: bool = False
 
 
 def option(default: Any, help: str, *also: str, **about: Any) -> Any:
@@ -153,7 +156,7 @@ class Options:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
-            elif field.several and isinstance(value, str):
+            elif field.several and not isinstance(value, tuple):
                 object.__setattr__(self, field.name, (value,))
             check_value(field, getattr(self, field.name))
 
@@ -335,8 +338,28 @@ class TruncationOptions(Options):
 @dataclass(frozen=True, kw_only=True)
 class LabelOptions(Options):
     label: str | None = option(
-        None, "Class of the samples: a number, a name, random, or an .npy of one for each sample.", metavar="CLASS"
+        None,
+        "Class of the samples of a conditional network: a number, a name, random, or an .npy of one for each sample.",
+        metavar="CLASS",
+        file=True,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityOptions(Options):
+    """How image files are written. In memory there are no files, and these do nothing."""
+
+    quality: int = option(95, "Quality of jpg and webp images.", least=1, most=100)
+    workers: int | None = option(
+        None, "Threads that write images.", least=1, identity=False, default_text="one per core"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions(QualityOptions):
+    """How pictures are written, in which format."""
+
+    image_format: Literal["png", "jpg", "webp"] = option("png", "Format of the images on disk.")
 
 
 def at_most(option: str, asked: int | None, most: int, what: str, default: int | None = None) -> int:

@@ -16,7 +16,11 @@ from gantk.runs.structure import Sink, Source, from_plain, to_plain
 from gantk.store.files import load_json, save_json
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from gantk.reports.page import Page
+    from gantk.runs.options import Options
 
 RESULT_SUFFIX = ".result.json"
 
@@ -57,6 +61,10 @@ class Result:
         """What the command line prints."""
         return (self.sentence(),)
 
+    def answers(self, options: Options) -> bool:
+        """Whether nothing is left to do for these options, of which only such as are no part of the identity differ."""
+        return True
+
     def table(self) -> list[dict[str, object]]:
         """The numbers as plain rows: ``pandas.DataFrame(result.table())``."""
         return []
@@ -64,6 +72,10 @@ class Result:
     def exports(self) -> Iterator[Export]:
         """Files beside the result that other programs read."""
         return iter(())
+
+    def emblem(self) -> npt.NDArray[np.float64] | None:
+        """A matrix that stands for a result without pictures where pages are listed."""
+        return None
 
     def page(self) -> Page:
         """The page of the result, without the run it came from."""

@@ -7,14 +7,15 @@ with `RunStore` chunks, shards, continuation and whole files are the store's bus
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError
+from gantk.runs.exchange import Exchange, RunExchange
 from gantk.runs.structure import Image
 from gantk.store.chunks import CONCATENATE, SUM, Grid
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gantk.runs.run import Run
 
 Array = npt.NDArray[Any]
+
+T = TypeVar("T")
 
 
 class OnlyAPart(Exception):
@@ -55,7 +58,7 @@ class Pictures(Protocol):
 class Store:
     """What every store can do. All names are those of files inside a run."""
 
-    whole: bool = True  # False for a shard
+    whole: bool = True  # False for a shard, and for another process of a training than the first
 
     def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
         """Open the chunks of arrays over `total` samples; `arrays` are names, or name -> concatenate | sum."""
@@ -88,6 +91,9 @@ class Store:
     def save_state(self, name: str, state: Mapping[str, Any], about: str = "") -> None:
         """Keep the state of a training: all of it, or on a failure the one before."""
 
+    def drop_state(self, name: str) -> None:
+        """Remove a state that nothing goes on from any more."""
+
     def keep(self, name: str, array: Array, about: str = "") -> Array:
         """Keep an array as a file of its own now, ``name.npy``, because the verb may be killed before its end."""
         return array
@@ -95,6 +101,20 @@ class Store:
     def kept(self, name: str) -> Array | None:
         """An array that an earlier, killed run kept; None where there is none."""
         return None
+
+    def exchange(self) -> Exchange:
+        """Arrays that are kept between steps, and that the shards of a run share."""
+        raise NotImplementedError
+
+    def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
+        """A part of the result that is made once: a run that was killed after it reads it again.
+
+        Args:
+            name: of the part, unique within the run.
+            kind: a `record`.
+            make: computes it; pictures and arrays in it are kept with it.
+        """
+        return make()
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -161,6 +181,15 @@ class MemoryStore(Store):
     def has_picture(self, name: str) -> bool:
         return name in self._pictures
 
+    def exchange(self) -> Exchange:
+        return Exchange()
+
+
+class Following(MemoryStore):
+    """Of a process that takes the same steps of a training as the first, which keeps what comes of them."""
+
+    whole = False
+
 
 class _RunPictures:
     def __init__(self, run: Run, quality: int, workers: int | None) -> None:
@@ -170,6 +199,8 @@ class _RunPictures:
         self._writer = ImageWriter("png", quality, workers)
 
     def write(self, names: Sequence[str], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Any]]:
+        for folder in dict.fromkeys(name.partition("/")[0] for name in names):
+            self._run.output(folder)  # for `gantk merge`, which gathers what the parts made
         return self._writer.write([self._run.directory / name for name in names], images_NHWC)
 
     def __enter__(self) -> _RunPictures:
@@ -195,11 +226,12 @@ class RunStore(Store):
         from gantk.store.files import load_npy
 
         assert isinstance(chunks, Ledger)
-        self.run.keep_facts(facts)
+        if not self.whole:
+            self.run.keep_facts(facts)
         paths = self.run.assemble(chunks)
         if not self.whole:
             raise OnlyAPart
-        return {name: load_npy(path, mmap=chunks.joins[name] != SUM) for name, path in paths.items()}
+        return {name: load_npy(path, mmap=True) for name, path in paths.items()}
 
     def pictures(self, quality: int = 95, workers: int | None = None) -> Pictures:
         return _RunPictures(self.run, quality, workers)
@@ -211,11 +243,14 @@ class RunStore(Store):
     def has_picture(self, name: str) -> bool:
         return (self.run.directory / name).is_file()
 
+    def exchange(self) -> Exchange:
+        return RunExchange(self.run)
+
     def load_state(self, name: str) -> dict[str, Any] | None:
         import torch
 
         path = self.run.directory / name
-        if not path.is_file():
+        if self.run.afresh or not path.is_file():
             return None
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
@@ -228,9 +263,14 @@ class RunStore(Store):
         import torch
 
         from gantk.store.files import write_atomic
+        from gantk.store.states import canonical
 
-        kept = {**state, "mark": self.run.mark}
+        kept = canonical({**state, "mark": self.run.mark})
         write_atomic(self.run.output(name, about), lambda file: torch.save(kept, file))
+
+    def drop_state(self, name: str) -> None:
+        (self.run.directory / name).unlink(missing_ok=True)
+        self.run.manifest["outputs"].pop(name, None)
 
     def keep(self, name: str, array: Array, about: str = "") -> Array:
         from gantk.store.seals import save_sealed
@@ -243,7 +283,26 @@ class RunStore(Store):
         from gantk.store.seals import is_sound
 
         path = self.run.directory / f"{name}.npy"
+        if self.run.afresh:
+            return None
         return load_npy(path) if path.is_file() and is_sound(path, self.run.mark) else None
+
+    def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
+        from gantk.runs.structure import Sink, Source, from_plain, to_plain
+        from gantk.store.files import load_json, save_json
+
+        folder = self.run.parts
+        path = folder / f"{name}.json"
+        if path.is_file():
+            with contextlib.suppress(GantkError):  # damaged, or a file of it is gone: made again
+                plain = load_json(path)
+                if isinstance(plain, dict) and plain.get("mark") == self.run.mark:
+                    kept: T = from_plain(kind, plain.get("part"), Source(self.run.directory, str(path)))
+                    return kept
+        made = make()
+        sink = Sink(self.run.directory, f"{folder.relative_to(self.run.directory).as_posix()}/{name}")
+        save_json(path, {"mark": self.run.mark, "part": to_plain(made, sink)})
+        return made
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -48,6 +48,24 @@ class Inputs(Options):
         """
         raise NotImplementedError
 
+    def directory(self, made: str) -> str:
+        """Where a run goes for which no directory was given.
+
+        Args:
+            made: the task's `made`.
+        """
+        stem = self.stem()
+        return f"{stem}_{made}" if stem else made
+
+    def load_again(self, options: Any) -> dict[str, object]:
+        """What `conclude` takes beside arrays, facts, options and store: inputs by name that the work after the arrays
+        needs too. They are loaded from a manifest's names, so that none may be code.
+
+        Raises:
+            GantkError: an input cannot be read.
+        """
+        return {}
+
     def stem(self) -> str:
         """What a default run directory is called after: the model's name without folder and suffix."""
         from pathlib import Path
@@ -68,11 +86,15 @@ class Task:
         result: ``module:class``, what the verb returns.
         verb: ``module:function``, decorated with `verb`.
         page: ``module:function``, result -> `gantk.reports.page.Page`.
-        conclude: ``module:function``, (arrays, facts, options) -> result, where the work can be divided.
+        conclude: ``module:function``, (arrays, facts, options, store) -> result, where the work can be divided; it also
+            takes what the inputs' `load_again` gives.
         facts: ``module:class`` of what `conclude` needs to know beside arrays and options.
         upgrade: ``module:function``, (manifest, directory) -> result, for runs of the format before results were typed.
         examples: command lines that can be pasted.
         made: the default run directory is ``MODEL_made``; without a model it is `made`.
+        restarts: another call in the same directory begins anew instead of being refused, and leaves what is there; the
+            task is short and keeps nothing on its way. HiGAN's work calls `train-boundary` many times with one folder.
+        together: processes that torchrun starts do the task together; the first keeps the result.
         originals: options of the original programs that need no action here: those with a value, then flags.
     """
 
@@ -90,6 +112,8 @@ class Task:
     conclude: str | None = None
     facts: str | None = None
     upgrade: str | None = None
+    restarts: bool = False
+    together: bool = False
     originals: tuple[str, ...] = ()
     original_flags: tuple[str, ...] = ()
 

@@ -32,6 +32,9 @@ class Silent:
     def update(self, n: int = 1) -> None:
         """Count `n` more."""
 
+    def set_postfix_str(self, text: str) -> None:
+        """Say this beside the count from now on, as tqdm does."""
+
     def close(self) -> None:
         """End."""
 
@@ -53,6 +56,11 @@ class Lines:
         self.n = 0
         self._tenth = 0
         self._began = time.monotonic()
+        self._said = ""
+
+    def set_postfix_str(self, text: str) -> None:
+        """Say this beside the count from now on."""
+        self._said = f", {text}" if text else ""
 
     def update(self, n: int = 1) -> None:
         """Count `n` more."""
@@ -64,7 +72,7 @@ class Lines:
             self._tenth = tenth
             seconds = time.monotonic() - self._began
             count = f"{self.n}/{self.total} {self.unit}"
-            print(f"{self.desc}: {tenth * 10} % ({count}), {seconds:.0f} s", file=self.file, flush=True)
+            print(f"{self.desc}: {tenth * 10} % ({count}), {seconds:.0f} s{self._said}", file=self.file, flush=True)
 
     def close(self) -> None:
         """Say the count where no total was known."""
