@@ -16,8 +16,8 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.lse.editing import Edited, EditSettings, Stroke, image_of
 from gantk.lse.heads import one_head
+from gantk.lse.image_results import EditResult
 from gantk.lse.options import EditOptions
-from gantk.lse.results import EditResult
 from gantk.lse.scoring import keep_pictures
 from gantk.lse.session import EditSession
 from gantk.lse.strokes import stroke_of

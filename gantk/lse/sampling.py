@@ -19,9 +19,9 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.lse.codes import CodeStream, stream_of
 from gantk.lse.heads import one_head
+from gantk.lse.image_results import SampleResult, Spread, Target
 from gantk.lse.metrics import confusion, image_iou, scores
 from gantk.lse.options import SamplingOptions
-from gantk.lse.results import SampleResult, Spread, Target
 from gantk.lse.scoring import keep_pictures
 from gantk.lse.search import Search, best_starts, diversity, label_codes, matches, search_codes, shrink, start_codes
 from gantk.lse.tables import side_by_side

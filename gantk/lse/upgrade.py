@@ -9,20 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from gantk.lse.image_results import EditResult, SampleResult, Spread, Target
 from gantk.lse.metrics import Intervals, Scores, scores
 from gantk.lse.results import (
-    EditResult,
     EvaluateResult,
     FewshotResult,
     Fit,
     Judged,
     OnRenders,
-    SampleResult,
     ScoredHead,
     ShotRow,
     ShotScores,
-    Spread,
-    Target,
     Training,
     TrainResult,
 )

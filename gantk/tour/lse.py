@@ -8,7 +8,8 @@ from gantk.runs.results import load_result
 from gantk.tour.tour import Chapter, Step, Tour
 
 if TYPE_CHECKING:
-    from gantk.lse.results import EditResult, FewshotResult, SampleResult
+    from gantk.lse.image_results import EditResult, SampleResult
+    from gantk.lse.results import FewshotResult
 
 FEWSHOT, SAMPLED, EDITED = "fewshot", "sampled", "edited"
 SHOTS = 8

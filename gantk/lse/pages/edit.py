@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.lse.image_results import EditResult
 from gantk.lse.pages.parts import class_table, percent
-from gantk.lse.results import EditResult
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     BarPlot,

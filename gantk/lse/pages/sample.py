@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.lse.image_results import SampleResult, Target
 from gantk.lse.pages.parts import METRIC, class_table
-from gantk.lse.results import SampleResult, Target
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import Headline, LinePlot, Picture, Prose, Section, Series, Sheet
