@@ -180,7 +180,7 @@ def jacobian(
 
         regions = WORLD
     border = 0.0 if compat else DEFAULT_MARGIN if margin is None else margin
-    found = build_regions(regions, boxes, masks, labels, spec.resolution, output.size, border)
+    found = build_regions(regions, boxes, masks, labels, spec.size, output.size, border)
     check_regions(source, found)
     plan = JacobianPlan(
         variable=variable,
@@ -253,8 +253,8 @@ def regions_of(found: Accumulated, generator: Generator, model: str | None = Non
         raise UsageError("The run's label maps are of its own samples, so nothing else can be measured: --held-out 0.")
     asked = made["asked"]
     size = int(made["size"])
-    resolution, margin = generator.spec.resolution, float(made["margin"])
-    return build_regions(asked["region"], asked["box"], asked["mask"], labels, resolution, size, margin)
+    canvas, margin = generator.spec.size, float(made["margin"])
+    return build_regions(asked["region"], asked["box"], asked["mask"], labels, canvas, size, margin)
 
 
 def _labels(segmenter: str | None, label_map: str | None, model: str, generator: Generator) -> Labels | None:
@@ -269,7 +269,7 @@ def _labels(segmenter: str | None, label_map: str | None, model: str, generator:
     if segmenter is not None and label_map is not None:
         raise UsageError("--segmenter and --label-map both say where the classes are: give one of them.")
     if label_map is not None:
-        return Labels(maps=read_label_map(Path(label_map), generator.spec.resolution))
+        return Labels(maps=read_label_map(Path(label_map), generator.spec.size))
     if segmenter is None and not is_bundled(model):
         return None
     seer = predictor_for(segmenter, model, generator)

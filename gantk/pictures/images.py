@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
+from gantk.store.channels import viewable
 from gantk.store.files import write_atomic
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def encode(image_HWC: npt.NDArray[np.uint8], form: str = "png", quality: int = 9
 
     if form not in FORMATS:
         raise UsageError(f"The image format {form!r} is unknown: use {', '.join(FORMATS)}.")
-    image = image_HWC[..., 0] if image_HWC.shape[-1] == 1 else image_HWC
+    image = viewable(image_HWC, alpha=form != "jpg")
     buffer = io.BytesIO()
     if form == "png":
         Image.fromarray(image).save(buffer, "PNG")

@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gantk.errors import GantkError
 from gantk.reports.sections import Picture
+from gantk.store.channels import viewable
 
 PAGE_LIMIT = 10_000_000
 """Bytes a page may have before its pictures move beside it."""
@@ -59,10 +60,7 @@ def encode(picture: Picture) -> Encoded:
     byte."""
     try:
         if isinstance(picture.source, np.ndarray):
-            array = (
-                picture.source[..., 0] if picture.source.ndim == 3 and picture.source.shape[2] == 1 else picture.source
-            )
-            image = Image.fromarray(array)
+            image = Image.fromarray(viewable(picture.source))
         else:
             suffix = picture.source.suffix.lower()
             data = picture.source.read_bytes()
@@ -94,7 +92,7 @@ def _save(image: Image.Image, form: str, **options: object) -> bytes:
 def thumbnail(picture: Picture, side: int = 320) -> Picture:
     """A smaller copy for cards, no side longer than `side`; small pictures come back unchanged."""
     if isinstance(picture.source, np.ndarray):
-        image = Image.fromarray(picture.source)
+        image = Image.fromarray(viewable(picture.source))
     else:
         try:
             with Image.open(picture.source) as opened:

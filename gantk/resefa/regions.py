@@ -202,7 +202,7 @@ def parse_box(text: str) -> Region:
     return Region(safe_name(name) if equals else "box", Box(top, left, bottom, right), text=text)
 
 
-def read_mask(text: str, resolution: int, size: int) -> Region:
+def read_mask(text: str, canvas: tuple[int, int], size: int) -> Region:
     """``NAME=FILE`` or a file: an image whose bright pixels are the region, or an .npy [H, W] of 0 and 1.
 
     Raises:
@@ -215,18 +215,18 @@ def read_mask(text: str, resolution: int, size: int) -> Region:
     if array.ndim == 3:
         array = array.mean(2)
     peak = 255.0 if array.dtype == np.uint8 or array.max(initial=0) > 1 else 1.0
-    if array.shape not in ((resolution, resolution), (size, size)):
+    if array.shape not in (canvas, (size, size)):
         shape = " x ".join(str(side) for side in array.shape)
         raise UsageError(
-            f"The mask {path} has {shape} pixels where the images have {resolution} x {resolution}"
-            + (f" (or {size} x {size}, the working size)" if size != resolution else "")
+            f"The mask {path} has {shape} pixels where the images have {canvas[0]} x {canvas[1]}"
+            + (f" (or {size} x {size}, the working size)" if canvas != (size, size) else "")
             + ": draw it on one of them."
         )
     mask = at_size((array >= peak / 2)[None], size)[0]
     return Region(safe_name(name) if equals else path.stem, mask=mask, text=str(path))
 
 
-def read_label_map(path: Path, resolution: int) -> npt.NDArray[np.int64]:
+def read_label_map(path: Path, canvas: tuple[int, int]) -> npt.NDArray[np.int64]:
     """A label map [H, W], or one for each sample [N, H, W]: an .npy of integers or an image of grey values.
 
     Raises:
@@ -236,9 +236,9 @@ def read_label_map(path: Path, resolution: int) -> npt.NDArray[np.int64]:
     array = _read_image(path)
     if array.ndim not in (2, 3) or array.dtype.kind not in "iub":
         raise GantkError(f"{path} holds {array.dtype} {array.shape}, where integer labels [H, W] were expected.")
-    if array.shape[-2:] != (resolution, resolution):
+    if array.shape[-2:] != canvas:
         shape = " x ".join(str(side) for side in array.shape[-2:])
-        raise UsageError(f"The label map {path} has {shape} pixels where the images have {resolution} x {resolution}.")
+        raise UsageError(f"The label map {path} has {shape} pixels where the images have {canvas[0]} x {canvas[1]}.")
     return array.astype(np.int64)
 
 
@@ -315,12 +315,17 @@ def build_regions(
     boxes: Sequence[str],
     masks: Sequence[str],
     labels: Labels | None,
-    resolution: int,
+    canvas: int | tuple[int, int],
     size: int,
     margin: float,
 ) -> Regions:
-    """Every region that a command line names, in the order region, box, mask."""
+    """Every region that a command line names, in the order region, box, mask.
+
+    Args:
+        canvas: height and width of the images, or the side of square ones.
+    """
+    canvas = (canvas, canvas) if isinstance(canvas, int) else canvas
     items = [parse_region(text, labels) for text in texts]
     items += [parse_box(text) for text in boxes]
-    items += [read_mask(text, resolution, size) for text in masks]
+    items += [read_mask(text, canvas, size) for text in masks]
     return Regions(tuple(items), size, margin_pixels(margin, size), labels)
