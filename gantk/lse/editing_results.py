@@ -12,7 +12,7 @@ from gantk.generators.base import Generator
 from gantk.lse.editing import Edited, Stroke, image_of
 from gantk.lse.label_maps import colour_map, write_label_map
 from gantk.lse.tables import side_by_side
-from gantk.pictures.images import to_uint8
+from gantk.pictures.images import to_rgb8
 from gantk.predictors.heads import Head
 from gantk.runs.run import Run
 from gantk.store.files import save_image
@@ -69,6 +69,6 @@ def _frames(run: Run, generator: Generator, found: Edited, count: int) -> list[s
     for place, share in enumerate(np.linspace(0, 1, count)):
         image = generator.synthesize(torch.lerp(found.before, found.after, float(share)))
         names.append(f"{FRAMES}/{place:02d}.png")
-        save_image(run.path(names[-1]), side_by_side([to_uint8(image)[0]], ()))
+        save_image(run.path(names[-1]), side_by_side([to_rgb8(image)[0]], ()))
     run.output(FRAMES, "the way from the image to the edited one")
     return names

@@ -158,7 +158,7 @@ def segmenter_on_renders(teacher: Teacher, generator: Any, num: int = 500, seed:
 @torch.inference_mode()
 def sheet(subject: Subject, num: int, start: int = 0) -> list[dict[str, Any]]:
     """Images with the teacher's and every head's label map, uint8, for a qualitative look."""
-    from gantk.pictures.images import to_uint8
+    from gantk.pictures.images import to_rgb8
 
     generator = subject.stream.generator
     wp = subject.stream.wp(start, start + num)
@@ -166,7 +166,7 @@ def sheet(subject: Subject, num: int, start: int = 0) -> list[dict[str, Any]]:
     assert image is not None
     target = subject.teacher.label(generator, wp, image, subject.size, start).cpu().numpy()
     said = {name: class_map(head.read(maps, subject.size)).cpu().numpy() for name, head in subject.heads.items()}
-    pictures = to_uint8(resize_grid(image.float(), subject.size))
+    pictures = to_rgb8(resize_grid(image.float(), subject.size))
     return [
         {"image": pictures[n], "teacher": target[n], "heads": {name: label[n] for name, label in said.items()}}
         for n in range(num)

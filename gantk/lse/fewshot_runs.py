@@ -176,9 +176,9 @@ def _by_adam(images: Images, wp: Tensor, label: Labels, classes: int, seed: int)
 
 @torch.inference_mode()
 def _show_shots(run: Run, study: Study, wp: Tensor, label: Labels) -> None:
-    from gantk.pictures.images import to_uint8
+    from gantk.pictures.images import to_rgb8
 
-    drawn = to_uint8(resize_grid(study.images.generator.synthesize(wp[:16]).float(), study.images.size))
+    drawn = to_rgb8(resize_grid(study.images.generator.synthesize(wp[:16]).float(), study.images.size))
     names = []
     for place, picture in enumerate(drawn):
         names.append(f"shots/{place:02d}.png")

@@ -201,7 +201,7 @@ def record(run: Run, work: Work, names: Sequence[str], targets: Labels) -> None:
 
 @torch.inference_mode()
 def _pictures(run: Run, work: Work, targets: Labels) -> list[dict[str, Any]]:
-    from gantk.pictures.images import to_uint8
+    from gantk.pictures.images import to_rgb8
 
     generator, wp = work.stream.generator, load_npy(run.path("wp.npy"), mmap=True)
     colours = work.head.class_colours
@@ -210,7 +210,7 @@ def _pictures(run: Run, work: Work, targets: Labels) -> list[dict[str, Any]]:
         codes = torch.from_numpy(np.array(wp[t])).to(generator.device)
         image = generator.synthesize(codes)
         judged = work.judge.label(generator, codes, image, work.size).cpu().numpy()
-        drawn = to_uint8(resize_grid(image.float(), work.size))
+        drawn = to_rgb8(resize_grid(image.float(), work.size))
         files = [f"samples/{t:03d}-{n:02d}.png" for n in range(len(drawn))]
         for file, picture, label in zip(files, drawn, judged, strict=True):
             save_image(run.path(file), side_by_side([picture, label], colours))

@@ -29,7 +29,7 @@ from gantk.lse.fewshot_runs import as_head
 from gantk.lse.images import Images
 from gantk.lse.label_maps import label_png
 from gantk.lse.teachers import Teacher
-from gantk.pictures.images import encode, to_uint8
+from gantk.pictures.images import encode, to_rgb8
 from gantk.predictors.heads import Head, class_map, default_taps, palette
 from gantk.store.files import to_json, write_atomic
 
@@ -98,7 +98,7 @@ class EditSession:
             else:
                 image, logits = self.head.draw(self.generator, wp)
                 label = class_map(logits)[0].cpu().numpy()
-        return self._push(View(to_uint8(image)[0], label, wp.detach(), z, about or {}))
+        return self._push(View(to_rgb8(image)[0], label, wp.detach(), z, about or {}))
 
     def edit(
         self,
@@ -117,7 +117,7 @@ class EditSession:
         found = edit(self.generator, self.head, at.wp, stroke, settings, at.z, self.truncation, watch=watch)
         edits = [*at.about.get("edits", []), {"followed": found.followed, "changed": found.changed}]
         self._push(
-            View(to_uint8(found.image_after)[0], found.label_after, found.after, found.z, {**at.about, "edits": edits})
+            View(to_rgb8(found.image_after)[0], found.label_after, found.after, found.z, {**at.about, "edits": edits})
         )
         return found
 

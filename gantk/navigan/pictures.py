@@ -18,6 +18,7 @@ from gantk.navigan.strength import Curve
 from gantk.navigan.target import Prefix, Target
 from gantk.pictures.images import to_uint8
 from gantk.runs.run import Run
+from gantk.store.channels import viewable
 from gantk.store.files import save_image
 
 IMAGES = "images"
@@ -113,9 +114,7 @@ def _maps(
 
 
 def _drawable(image_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    if image_HWC.shape[-1] == 1:
-        return image_HWC[..., 0]
-    return image_HWC[..., :3]
+    return viewable(image_HWC, alpha=False)
 
 
 def heat(values_HW: Map, limit: float) -> npt.NDArray[np.uint8]:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
-from gantk.store.channels import viewable
+from gantk.store.channels import colours, viewable
 from gantk.store.files import write_atomic
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ def to_uint8(image_NCHW: Tensor) -> npt.NDArray[np.uint8]:
     scaled = image_NCHW.float().add(1.0).mul(127.5).add(0.5).clamp(0, 255).to(torch.uint8)
     array: npt.NDArray[np.uint8] = scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return array
+
+
+def to_rgb8(image_NCHW: Tensor) -> npt.NDArray[np.uint8]:
+    """Images of any number of channels as uint8 [N, H, W, 3], for sheets that lie beside other colour pictures."""
+    return to_uint8(colours(image_NCHW))
 
 
 def as_saved(image_NCHW: Tensor) -> Tensor:
