@@ -187,7 +187,9 @@ class TaskGroup(click.Group):
 
 def group_of(name: str) -> TaskGroup:
     """The group of all tasks whose names begin with a word, such as "lse", and of the commands beside them."""
-    group = TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name])
+    every = [find_task(task) for task in TASKS if task.startswith(f"{name} ")]
+    lines = examples(*(task.examples[0] for task in every))
+    group = TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name], epilog=lines)
     for word, module in BESIDE_TASKS.get(name, {}).items():
         group.add_command(import_module(f"gantk.cli.{module}").command, word)
     return group
