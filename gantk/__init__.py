@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gantk.generators.base import Truncation as Truncation
     from gantk.higan.synthesis import sample as sample
     from gantk.navigan.files import load_weights as load_weights
+    from gantk.predictors.head_files import load_head as load_head
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
 
@@ -46,6 +47,7 @@ _PUBLIC = {
     "higan": "",
     "load_direction": "codes.directions",
     "load_generator": "checkpoints.load",
+    "load_head": "predictors.head_files",
     "load_predictor": "predictors.load",
     "load_result": "runs.results",
     "load_weights": "navigan.files",

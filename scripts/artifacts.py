@@ -29,7 +29,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gantk.resefa.results import DirectionsResult
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "gantk" / "world" / "weights"
@@ -258,7 +261,8 @@ def weights() -> None:
 def regions() -> None:
     """One Jacobian of every row of wp by itself; of each region the directions on its rows, and a card."""
     from gantk.codes.directions import load_direction, save_direction
-    from gantk.store.files import load_json
+    from gantk.resefa.results import DirectionsResult
+    from gantk.runs.results import read_result
 
     made, folder = WORK / "regions", ROOT / "directions" / MODEL
     folder.mkdir(parents=True, exist_ok=True)
@@ -266,31 +270,31 @@ def regions() -> None:
     gantk("resefa", "jacobian", MODEL, *words, "--overwrite", "-o", made)
     for name, rows in REGION_ROWS.items():
         found = WORK / f"region_{name}"
-        words = ["--region", name, "--space", "w", "--layers", rows, "--num-directions", 4, "--shown", 3]
+        words = ["--region", name, "--space", "w", "--rows", rows, "--num-directions", 4, "--shown", 3]
         words += ["--held-out", 8, "--samples", 1, "--step", 3, "--overwrite", "-o", found]
         gantk("resefa", "directions", made, *words, "--against", "lowrankgan,sefa,ganspace,random")
         direction = load_direction(found / f"{name}.safetensors")
         lines = [argv_of(made, "resefa-jacobian"), argv_of(found, "resefa-directions")]
         meta = {**direction.meta, "commands": lines}
         save_direction(folder / f"region_{name}.safetensors", direction.replace(name=f"region_{name}", meta=meta))
-        results = load_json(found / "resefa-directions.run.json")["results"]
-        (folder / f"region_{name}.md").write_text(region_card(name, rows, results, lines), encoding="utf-8")
+        result = read_result(DirectionsResult, found)
+        (folder / f"region_{name}.md").write_text(region_card(name, rows, result, lines), encoding="utf-8")
 
 
-def region_card(name: str, rows: str, results: dict[str, Any], lines: Sequence[str]) -> str:
+def region_card(name: str, rows: str, result: DirectionsResult, lines: Sequence[str]) -> str:
     """What a region's directions change, and how local they are beside those of other methods."""
-    entry, level = results["regions"][0], results["levels"][1]
-    place = results["levels"].index(level)
+    entry, level = result[0], result.middle
+    place = result.levels.index(level)
     table = []
-    for row, walk in enumerate(entry["walks"]):
-        at = walk["levels"][place]
-        roir = "not reached" if at["roir"] is None else f"{at['roir']:.2f}"
-        table.append(f"| {row} | {entry['quotients'][row]:.2f} | {entry['scales'][row]:.2f} | {roir} |")
-    scores = {score["method"]: score["roir"] for score in entry["scores"] if score["level"] == level}
+    for number, reached in enumerate(entry.reached):
+        roir = reached[place].roir
+        shown = "not reached" if roir is None else f"{roir:.2f}"
+        table.append(f"| {number} | {entry.quotients[number]:.2f} | {entry.scales[number]:.2f} | {shown} |")
+    scores = {score.method: score.roir for score in entry.scores if score.level == level}
     others = ", ".join(f"{method} {value:.2f}" for method, value in scores.items() if value is not None)
     commands = "\n".join(f"    {line}" for line in lines)
     return (
-        f"# region_{name}\n\nDirections of the bundled generator that change its {name} ({entry['text']}) and little "
+        f"# region_{name}\n\nDirections of the bundled generator that change its {name} ({entry.text}) and little "
         f"else, moved on rows {rows} of wp: `region_{name}.safetensors`.\n\n    gantk manipulate {MODEL} region_{name} "
         "--pick 0-1\n\n| direction | quotient | scale | ROIR |\n|---|---|---|---|\n" + "\n".join(table) + "\n\n"
         "Quotient: mean squared change per pixel inside over outside, to first order, on the codes they were found on. "

@@ -19,7 +19,8 @@ from gantk.errors import GantkError, UsageError
 from gantk.predictors.base import Predictor
 from gantk.predictors.grids import resize_back, resize_grid, sum_resized
 from gantk.predictors.head_files import load_head, save_head
-from gantk.predictors.head_networks import KINDS, NETWORKS, LinearNetwork, PointwiseNetwork
+from gantk.predictors.head_info import KINDS
+from gantk.predictors.head_networks import NETWORKS, LinearNetwork, PointwiseNetwork
 from gantk.predictors.heads import Head, HeadInfo, check_head, default_taps, palette, parse_taps, taps_of
 from gantk.predictors.load import load_predictor
 

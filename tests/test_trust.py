@@ -87,8 +87,8 @@ def test_merge_runs_no_code_that_a_manifest_names(
     canary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, name = tmp_path / "run", f"{canary}:classes"
-    words = ["lse", "train", "demo", "--num", "4", "--held-out", "0", "--solver", "ridge", "--size", "16"]
-    words += ["--batch-size", "2", "-o", str(folder), "--teacher", name]
+    words = ["lse", "train", "demo", "--num", "4", "--held-out", "0", "--solver", "adam", "--size", "16"]
+    words += ["--epochs", "1", "--epoch-images", "2", "--batch-size", "2", "-o", str(folder), "--teacher", name]
     for part in ("0/2", "1/2"):
         assert run_command([*words, "--shard", part]) == 0, capsys.readouterr().err
     assert sung(canary)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import click
@@ -13,6 +12,7 @@ from gantk.errors import UsageError
 from gantk.runs.options import Field, Options, check_single, fields_of, range_of
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.runs.task import Task
+from gantk.store.lazy import resolve
 
 
 def command_of(task: Task) -> click.Command:
@@ -191,5 +191,5 @@ def group_of(name: str) -> TaskGroup:
     lines = examples(*(task.examples[0] for task in every))
     group = TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name], epilog=lines)
     for word, module in BESIDE_TASKS.get(name, {}).items():
-        group.add_command(import_module(f"gantk.cli.{module}").command, word)
+        group.add_command(resolve(f"gantk.cli.{module}:command"), word)
     return group

@@ -40,7 +40,7 @@ def predictor_for(generator: Generator, name: str | None = None, code: bool = Fa
         from gantk.predictors.truth import ExactFactors
 
         return ExactFactors(generator)
-    return load_predictor("places365" if name == "scene" else name, generator.device, code=code).eval()
+    return load_predictor("places365" if name == "scene" else name, generator.device, generator, code=code).eval()
 
 
 def metric_name(generator: object, option: str = "--metric") -> str:

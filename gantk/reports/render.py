@@ -14,11 +14,6 @@ from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, commands_of
 
 BUILDERS = {
-    "lse-train": "gantk.lse.pages.train:build",
-    "lse-fewshot": "gantk.lse.pages.fewshot:build",
-    "lse-evaluate": "gantk.lse.pages.evaluate:build",
-    "lse-sample": "gantk.lse.pages.sample:build",
-    "lse-edit": "gantk.lse.pages.edit:build",
     "ghfeat-train": "gantk.ghfeat.pages.train:build",
     "ghfeat-extract": "gantk.ghfeat.pages.extract:build",
     "ghfeat-mix": "gantk.ghfeat.pages.edit:build_mix",
@@ -27,8 +22,6 @@ BUILDERS = {
     "ghfeat-evaluate": "gantk.ghfeat.pages.evaluate:build",
     "invert": "gantk.ghfeat.pages.invert:build",
     "demo": "gantk.tour.page:build",
-    "resefa-jacobian": "gantk.resefa.page:build_jacobian",
-    "resefa-directions": "gantk.resefa.page:build_directions",
     "slurm": "gantk.slurm.page:build",
 }
 PAGE_NAMES = {"demo": "index"}

@@ -124,8 +124,7 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
 
 def default_directory(task: Task, inputs: Inputs) -> str:
     """Where a run goes for which no directory was given."""
-    stem = inputs.stem()
-    return f"{stem}_{task.made}" if stem else task.made
+    return inputs.directory(task.made)
 
 
 def identity_of(task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object]) -> dict[str, object]:
@@ -235,7 +234,7 @@ def conclude(task: Task, run: Run) -> None:
     Raises:
         GantkError: the task's work cannot be divided, or the manifest is damaged.
     """
-    from gantk.store.files import load_npy
+    from gantk.store.files import load_npy, to_json
 
     if task.conclude is None:
         raise GantkError(f"The work of `{task.spelled}` is not divided: there is nothing to join.")
@@ -245,5 +244,9 @@ def conclude(task: Task, run: Run) -> None:
     if task.facts is not None:
         facts = structured(resolve(task.facts), plain, Source(run.directory, f"the facts of {run.manifest_path}"))
     arrays = {name: load_npy(run.directory / f"{name}.npy", mmap=True) for name in run.manifest["arrays"]}
-    result: Result = resolve(task.conclude)(arrays, facts, options, RunStore(run))
+    again = from_plain(task.inputs, run.arguments).load_again(options)
+    for name, value in again.items():
+        if to_json(fingerprint(value)) != run.manifest["identity"].get(f"the {name}"):
+            raise GantkError(f"The {name} is not the one that the parts of {run.directory} were made with any more.")
+    result: Result = resolve(task.conclude)(arrays, facts, options, RunStore(run), **again)
     finish(task, run, result)

@@ -91,6 +91,9 @@ class Store:
     def save_state(self, name: str, state: Mapping[str, Any], about: str = "") -> None:
         """Keep the state of a training: all of it, or on a failure the one before."""
 
+    def drop_state(self, name: str) -> None:
+        """Remove a state that nothing goes on from any more."""
+
     def keep(self, name: str, array: Array, about: str = "") -> Array:
         """Keep an array as a file of its own now, ``name.npy``, because the verb may be killed before its end."""
         return array
@@ -264,6 +267,10 @@ class RunStore(Store):
 
         kept = canonical({**state, "mark": self.run.mark})
         write_atomic(self.run.output(name, about), lambda file: torch.save(kept, file))
+
+    def drop_state(self, name: str) -> None:
+        (self.run.directory / name).unlink(missing_ok=True)
+        self.run.manifest["outputs"].pop(name, None)
 
     def keep(self, name: str, array: Array, about: str = "") -> Array:
         from gantk.store.seals import save_sealed

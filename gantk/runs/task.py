@@ -48,6 +48,24 @@ class Inputs(Options):
         """
         raise NotImplementedError
 
+    def directory(self, made: str) -> str:
+        """Where a run goes for which no directory was given.
+
+        Args:
+            made: the task's `made`.
+        """
+        stem = self.stem()
+        return f"{stem}_{made}" if stem else made
+
+    def load_again(self, options: Any) -> dict[str, object]:
+        """What `conclude` takes beside arrays, facts, options and store: inputs by name that the work after the arrays
+        needs too. They are loaded from a manifest's names, so that none may be code.
+
+        Raises:
+            GantkError: an input cannot be read.
+        """
+        return {}
+
     def stem(self) -> str:
         """What a default run directory is called after: the model's name without folder and suffix."""
         from pathlib import Path
@@ -68,7 +86,8 @@ class Task:
         result: ``module:class``, what the verb returns.
         verb: ``module:function``, decorated with `verb`.
         page: ``module:function``, result -> `gantk.reports.page.Page`.
-        conclude: ``module:function``, (arrays, facts, options) -> result, where the work can be divided.
+        conclude: ``module:function``, (arrays, facts, options, store) -> result, where the work can be divided; it also
+            takes what the inputs' `load_again` gives.
         facts: ``module:class`` of what `conclude` needs to know beside arrays and options.
         upgrade: ``module:function``, (manifest, directory) -> result, for runs of the format before results were typed.
         examples: command lines that can be pasted.

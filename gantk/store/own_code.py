@@ -68,6 +68,11 @@ def find_object(name: str, what: str, code: bool = False) -> Any:
     return getattr(loaded, attribute)
 
 
+def checksum_of(name: str) -> str | None:
+    """The SHA-256 of the source of code that this process ran: a changed function is another one."""
+    return _ran[str(name)].sha256 or None if str(name) in _ran else None
+
+
 def refuse_untyped(name: str, what: str) -> None:
     """Refuse a name of code that was not typed for this invocation.
 
