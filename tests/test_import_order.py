@@ -23,8 +23,8 @@ RANKS: dict[str, int] = {
     "predictors": 5,
     "codes": 6,
     **dict.fromkeys(("runs", "reports"), 7),
-    **dict.fromkeys((*SYSTEMS, "comparators"), 9),
-    **dict.fromkeys(("tour", "slurm"), 10),
+    **dict.fromkeys((*SYSTEMS, "comparators", "disentanglement", "quality", "stylespace"), 9),
+    **dict.fromkeys(("tour", "slurm", "atlas"), 10),
     **dict.fromkeys(("cli", "web", "__main__"), 11),
 }
 

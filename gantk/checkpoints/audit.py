@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from gantk.checkpoints.foreign import inert
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.stand_ins import ALLOWED, ARRAYS
 from gantk.checkpoints.unpickle import LOAD_FROM_BYTES, STREAM_MAGIC, ZipMembers, container_kind, npy_body, open_bytes
@@ -19,11 +20,15 @@ DEEPEST = 4
 
 @dataclass(frozen=True)
 class Reference:
-    """One global that a file refers to: how often, and whether gantk reads files with it."""
+    """One global that a file refers to: how often, and whether gantk reads files with it.
+
+    `inert`: it is on no list, and stays a name without effect beside the network.
+    """
 
     name: str
     count: int
     allowed: bool
+    inert: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Audit:
 
     @property
     def forbidden(self) -> tuple[Reference, ...]:
-        return tuple(reference for reference in self.references if not reference.allowed)
+        return tuple(entry for entry in self.references if not (entry.allowed or entry.inert))
 
 
 def audit(path: str | Path) -> Audit:
@@ -67,9 +72,17 @@ def audit(path: str | Path) -> Audit:
     for pickle in pickles:
         walk.read(pickle, 0)
     allowed = set(ARRAYS) if kind == "npy" else {*ALLOWED, LOAD_FROM_BYTES}
-    references = [Reference(name, count, name in allowed) for name, count in walk.names.items()]
+    references = [
+        Reference(name, count, name in allowed, name not in allowed and kind != "npy" and _is_inert(name))
+        for name, count in walk.names.items()
+    ]
     references.sort(key=lambda reference: (reference.allowed, reference.name))
     return Audit(kind, tuple(references), walk.opcodes, walk.nested, walk.damage)
+
+
+def _is_inert(name: str) -> bool:
+    module, _, last = name.rpartition(".")
+    return bool(module) and inert(module, last) is not None
 
 
 class _Walk:

@@ -157,6 +157,7 @@ def read_huggingface(raw: Raw) -> Checkpoint:
     table.statistics("synthesis.torgb", "generator.bn.running_means", "generator.bn.running_vars")
     said = _configuration(raw)
     up = _upsampling(raw, said, channels)
+    assumed = () if "eps" in said else ("epsilon",)
     notes = () if said else ("without config.json every second block doubles the resolution and epsilon is 0.0001",)
     epsilon = float(said.get("eps", 1e-4))
     config = {
@@ -174,7 +175,7 @@ def read_huggingface(raw: Raw) -> Checkpoint:
         "rgb_epsilon": epsilon,
         "z_distribution": "truncated_normal",
     }
-    return Checkpoint("biggan", config, table.convert(), "huggingface-biggan", notes)
+    return Checkpoint("biggan", config, table.convert(), "huggingface-biggan", notes, assumed=assumed)
 
 
 def _has_block(raw: Raw, entry: int) -> bool:
@@ -307,7 +308,7 @@ def read_author(raw: Raw) -> Checkpoint:
     }
     why = "as in files converted from TensorFlow Hub, which lack sv0" if converted else "its program's default"
     notes = (f"the file does not say the batch norms' epsilon; it is taken as {epsilon:g}, {why}",)
-    return Checkpoint("biggan", config, table.convert(), "author-biggan", notes)
+    return Checkpoint("biggan", config, table.convert(), "author-biggan", notes, assumed=("epsilon",))
 
 
 def _rows(raw: Raw, deep: bool, condition: int, embedded: int, seen: int, blocks: int) -> tuple[str, int]:

@@ -28,6 +28,7 @@ class Checkpoint:
         source: the format the file was in, such as `rosinality-stylegan2`.
         notes: what a user should know about the conversion, one sentence each.
         header: further entries of a native file's header (sha256 of the source, golden image).
+        assumed: what the file does not say and its reader took for granted (keys of facts.py).
     """
 
     family: str
@@ -36,6 +37,7 @@ class Checkpoint:
     source: str
     notes: tuple[str, ...] = ()
     header: dict[str, Any] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ class Raw:
             components joined with `/` (`mapping/Dense0/weight`).
         extra: what else lies at the top of the file, except other networks.
         records: objects with their attributes (NVIDIA: module path -> attributes; TensorFlow: component ->
-        static_kwargs).
+            static_kwargs).
+        notes: what was assumed or ignored in finding the network.
+        facts: what its owner says about it (facts.py).
+        force: take weights that are not finite.
     """
 
     path: Path
@@ -59,6 +64,9 @@ class Raw:
     entries: Mapping[str, Any]
     extra: Mapping[str, Any] = field(default_factory=dict)
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    force: bool = False
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of an entry; GantkError when it is missing or no tensor."""
@@ -133,8 +141,24 @@ def convert(raw: Raw, rows: Iterable[Row], dead: Iterable[str] = ()) -> dict[str
         except (RuntimeError, IndexError, ValueError) as error:
             shape = list(raw.shape(row.source))
             raise raw.source.damaged(f"{clipped(row.source)} has an unexpected shape {shape}") from error
+        if not raw.force:
+            check_finite(raw.source.name, row.source, changed)
         state[row.target] = changed.contiguous()
     return state
+
+
+def check_finite(file: str, name: str, tensor: Tensor) -> None:
+    """Refuse weights that are no numbers: one of them blackens every image, without a word.
+
+    Raises:
+        GantkError: with the name of the entry and how many of its values are not finite.
+    """
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        bad = int((~torch.isfinite(tensor)).sum())
+        raise GantkError(
+            f"{file} has {bad} of {tensor.numel()} values of {clipped(name)} that are not finite, as a training that "
+            "diverged leaves them; take an earlier snapshot, or give force (--force) to load it as it is"
+        )
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:

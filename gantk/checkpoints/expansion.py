@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gantk.checkpoints.pickle_machine import Source
+from gantk.checkpoints.pickle_machine import Inert, Source
 from gantk.checkpoints.stand_ins import Record, StoredArray
 
 DEEPEST = 200  # levels; NVIDIA's modules have about thirty
@@ -20,7 +20,7 @@ def children(value: Any) -> list[Any]:
         return list(value.values())
     if isinstance(value, list | tuple):
         return list(value)
-    if isinstance(value, Record):
+    if isinstance(value, Record | Inert):
         return [value.state]
     if isinstance(value, StoredArray) and value.items is not None:
         return list(value.items)

@@ -141,4 +141,6 @@ def read_hammer_stylegan2(raw: Raw) -> Checkpoint:
 def _read(raw: Raw, spelling: Spelling, source: str, total: float, **settings: Any) -> Checkpoint:
     filters = [name for name in raw.entries if name.endswith((".kernel", ".filter"))]
     taps = check_filters(raw, filters, total)
-    return stylegan2.read(raw, spelling, source, dead=filters, resample_filter=taps, **settings)
+    assumed = ["conv_clamp", "mapping_lr"] if not hammer_settings(raw) else []
+    assumed += [] if filters else ["resample_kernel"]
+    return stylegan2.read(raw, spelling, source, dead=filters, resample_filter=taps, assumed=assumed, **settings)

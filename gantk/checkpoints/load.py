@@ -13,6 +13,7 @@ generators/registry.py and checks that the state dict fills the network exactly.
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gantk.checkpoints import native
-from gantk.checkpoints.checkpoint import Checkpoint, Raw, listed
-from gantk.checkpoints.pickle_machine import Source, clipped
-from gantk.checkpoints.stand_ins import Record, Stored
+from gantk.checkpoints.checkpoint import Checkpoint, Raw, check_finite, listed
+from gantk.checkpoints.facts import Facts, parse_facts, settle, split_model
+from gantk.checkpoints.finding import candidates, is_tuple, tensorflow_raw
+from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.unpickle import container_kind, decode, open_bytes
 from gantk.errors import GantkError, UsageError
 
@@ -55,14 +57,21 @@ def _present(entries: Mapping[str, Any], pattern: str) -> bool:
     return bool(fnmatch.filter(entries, pattern)) if "*" in pattern else pattern in entries
 
 
+_AFFINE, _INPUT = "synthesis.b4.conv1.affine.weight", "synthesis.input.affine.weight"
+_FOREIGN = ("mapping.embed_proj.*", "mapping.mlp.*")
 _EARLY = "synthesis.early_layer.const"
 _OUTPUT = "output_layer.2.weight"
 _CONST = "synthesis.layer0.const"
+_FIRST = "synthesis.layer0.first_layer"
 _TF_MOD = "synthesis/4x4/Conv/mod_weight"
 _TF_STYLE = "synthesis/4x4/Conv/StyleMod/weight"
 FORMATS: tuple[Format, ...] = (
     Format("nvidia-stylegan2", ("nvidia",), ("synthesis.b4.const",), (), "nvidia:read_stylegan2"),
-    Format("nvidia-stylegan3", ("nvidia",), ("synthesis.input.freqs",), (), "stylegan3:read_nvidia"),
+    Format("nvidia-stylegan3", ("nvidia",), ("synthesis.input.freqs",), _FOREIGN, "stylegan3:read_nvidia"),
+    Format("nvidia-stylegan2 state dict", (), ("synthesis.b4.const", _AFFINE), (), "nvidia:read_stylegan2_state"),
+    Format("nvidia-stylegan3 state dict", (), ("synthesis.input.freqs", _INPUT), _FOREIGN, "stylegan3:read_state"),
+    Format("stylegan-xl", (), ("mapping.embed_proj.*",), (), "stylegan3:refuse_xl"),
+    Format("stylegan-t", (), ("mapping.mlp.*", "synthesis.*"), (), "stylegan3:refuse_t"),
     Format("hammer-stylegan3", (), ("synthesis.early_layer.frequency", "w_avg"), (), "stylegan3:read_hammer"),
     Format("tensorflow-stylegan2", ("tensorflow",), (_TF_MOD,), (), "tensorflow:read_stylegan2"),
     Format("rosinality-stylegan2", (), ("input.input", "conv1.conv.weight"), (), "rosinality:read_stylegan2"),
@@ -71,6 +80,7 @@ FORMATS: tuple[Format, ...] = (
     Format("hammer-stylegan2", (), (_EARLY, "w_avg"), (), "genforce:read_hammer_stylegan2"),
     Format("tensorflow-stylegan", ("tensorflow",), (_TF_STYLE,), (), "stylegan:read_tensorflow"),
     Format("higan-stylegan", (), (_CONST, "mapping.dense0.wscale.bias"), (), "stylegan:read_higan"),
+    Format("interfacegan-stylegan", (), (_FIRST, "mapping.dense0.linear.weight"), (), "stylegan:read_interfacegan"),
     Format("genforce-stylegan", (), (_CONST, "truncation.w_avg"), (), "stylegan:read_genforce"),
     Format("hammer-stylegan", (), (_CONST, "w_avg"), (), "stylegan:read_hammer"),
     Format("tensorflow-pggan", ("tensorflow",), ("4x4/Dense/weight",), (), "pggan:read_tensorflow"),
@@ -85,9 +95,6 @@ FORMATS: tuple[Format, ...] = (
 
 # --- opening ---------------------------------------------------------------------------------------------------------
 
-NETWORKS = ("generator_smooth", "generator", "g_ema", "G_ema", "state_dict")
-OTHER_NETWORKS = frozenset(("discriminator", "g", "d", "G", "D", "g_optim", "d_optim", "optimizer", "optimizers"))
-
 
 def open_raw(path: str | Path) -> Raw:
     """Open a foreign file and find the network in it.
@@ -96,51 +103,27 @@ def open_raw(path: str | Path) -> Raw:
         GantkError: no container gantk knows, damaged, forbidden content, or no network where one is expected.
     """
     container = decode(open_bytes(path), str(path))
-    value, source = container.value, container.source
-    if _is_tensorflow(value):
-        return _tensorflow(Path(path), source, value[-1])  # (G, D, Gs) or (E, G, D, Gs): the moving average is last
-    if isinstance(value, Mapping) and isinstance(value.get("G_ema"), Record):
-        from gantk.checkpoints.nvidia import flatten
-
-        entries, records = flatten(source, value["G_ema"])
-        return Raw(Path(path), source, container.kind, "nvidia", entries, {}, records)
-    if not isinstance(value, Mapping):
-        raise unknown(Raw(Path(path), source, container.kind, "flat", {}), f"a {type(value).__name__}")
-    extra = {str(key): item for key, item in value.items() if key not in OTHER_NETWORKS}
-    inner, wrapper = value, "flat"
-    if isinstance(inner.get("models"), Mapping):
-        inner = inner["models"]
-    for name in NETWORKS:
-        if isinstance(inner.get(name), Mapping):
-            inner, wrapper = inner[name], name
-            break
-    entries = {_stripped(key): item for key, item in inner.items() if isinstance(item, Stored | int | float)}
-    for name in (*NETWORKS, "models", *(entries if wrapper == "flat" else ())):
-        extra.pop(name, None)
-    return Raw(Path(path), source, container.kind, wrapper, entries, extra)
-
-
-def _tensorflow(path: Path, source: Source, network: Record) -> Raw:
-    from gantk.checkpoints.tensorflow import flatten
-
-    if network.class_name == "network.Network":
-        raise GantkError(
-            f"{path} is a pickle of the Theano version of progressive GAN, which gantk does not read; "
-            "convert it with legacy.py of the TensorFlow version first"
-        )
-    entries, records = flatten(source, network)
-    return Raw(path, source, "pickle", "tensorflow", entries, {}, records)
-
-
-def _stripped(key: Any) -> str:
-    return str(key).removeprefix("module.")
+    first: Raw | None = None
+    for raw in candidates(Path(path), container):
+        if any(entry.matches(raw) for entry in FORMATS):
+            return raw
+        first = first or raw
+    if first is None:
+        value = container.value
+        what = f"a {type(value).__name__}"
+        if isinstance(value, Mapping):
+            what = (
+                f"a dictionary of {listed(map(str, value), 6)}, none of which is a network" if value else "no tensors"
+            )
+        raise unknown(Raw(Path(path), container.source, container.kind, "flat", {}), what)
+    return first
 
 
 def unknown(raw: Raw, what: str) -> GantkError:
     """The error for a file of no known format: what was recognised, and what was expected."""
     names = f", {len(raw.entries)} entries named like {listed(raw.entries, 4)}" if raw.entries else ""
     extra = f" beside {listed(raw.extra, 4)}" if raw.extra else ""
-    known = ", ".join(entry.name for entry in FORMATS if ":refuse" not in entry.reader)
+    known = ", ".join(dict.fromkeys(entry.name.split()[0] for entry in FORMATS if ":refuse" not in entry.reader))
     return GantkError(
         f"{raw.source.name} is no checkpoint of a known format: it is a {raw.container} with {what}{names}{extra}; "
         f"known formats are {known}, and gantk's own"
@@ -150,10 +133,15 @@ def unknown(raw: Raw, what: str) -> GantkError:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read_checkpoint(path: str | Path) -> Checkpoint:
+def read_checkpoint(path: str | Path, facts: Facts | None = None, force: bool = False) -> Checkpoint:
     """A network from a file (or Hugging Face folder) in any known format.
 
+    Args:
+        facts: what the file does not say and its owner knows, see facts.py.
+        force: take weights that are not finite.
+
     Raises:
+        UsageError: a fact that does not apply, or contradicts the file.
         GantkError: the file cannot be read, is of no known format, is damaged, has entries missing or left over, or is
             a variant that gantk cannot represent; nothing in a file is ever executed.
     """
@@ -162,13 +150,19 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         path = _weights_of_folder(path)
     data = open_bytes(path)
     if native.is_native(data):
-        return native.read(path)
+        checkpoint = native.read(path)
+        if not force:
+            for name, tensor in checkpoint.state.items():
+                check_finite(str(path), name, tensor)
+        return settle(checkpoint, parse_facts(facts or {}))
     if container_kind(data) is None:
         raise GantkError(
             f"{path} is no checkpoint: it is neither a pickle, a file of torch.save nor a safetensors file "
             f"(it starts with {bytes(data[:8])!r})"
         )
-    return read_raw(open_raw(path))
+    known = parse_facts(facts or {})
+    raw = dataclasses.replace(open_raw(path), facts=known, force=force)
+    return settle(read_raw(raw), known)
 
 
 def read_raw(raw: Raw) -> Checkpoint:
@@ -183,7 +177,11 @@ def read_raw(raw: Raw) -> Checkpoint:
                 raise
             except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
                 raise raw.source.damaged(f"it looks like {entry.name}, but {clipped(error)} does not fit") from error
-            return checkpoint
+            notes = (*raw.notes, *checkpoint.notes)
+            bad = [name for name, tensor in checkpoint.state.items() if not bool(tensor.isfinite().all())]
+            if bad:
+                notes += (f"{listed(bad, 3)} are not finite; the network was loaded all the same",)
+            return dataclasses.replace(checkpoint, notes=notes)
     raise unknown(raw, "a network" if raw.entries else "no tensors")
 
 
@@ -192,8 +190,11 @@ def _weights_of_folder(folder: Path) -> Path:
     for name in ("pytorch_model.bin", "model.safetensors"):
         if (folder / name).is_file():
             return folder / name
+    from gantk.checkpoints.names import is_known
+
+    hint = f" (the network that comes with gantk is {folder.name!r} without a path)" if is_known(folder.name) else ""
     raise GantkError(
-        f"{folder} is a folder without pytorch_model.bin; name a checkpoint file or a Hugging Face model folder"
+        f"{folder} is a folder without pytorch_model.bin{hint}; name a checkpoint file or a Hugging Face model folder"
     )
 
 
@@ -205,14 +206,10 @@ def open_networks(path: str | Path) -> dict[str, Raw]:
     """
     container = decode(open_bytes(path), str(path))
     value = container.value
-    if not _is_tensorflow(value):
+    if not is_tuple(value):
         raise GantkError(f"{path} is no TensorFlow pickle of networks (G, D, Gs) or (E, G, D, Gs)")
     roles = ("E", "G", "D", "Gs")[-len(value) :]
-    return {role: _tensorflow(Path(path), container.source, item) for role, item in zip(roles, value, strict=True)}
-
-
-def _is_tensorflow(value: Any) -> bool:
-    return isinstance(value, tuple | list) and len(value) in (3, 4) and all(isinstance(item, Record) for item in value)
+    return {role: tensorflow_raw(Path(path), container.source, item) for role, item in zip(roles, value, strict=True)}
 
 
 def read_discriminator(path: str | Path) -> Checkpoint:
@@ -255,6 +252,9 @@ def build_generator(checkpoint: Checkpoint) -> Generator:
             f"the configuration of this {checkpoint.family} cannot be built: {clipped(error, 200)}"
         ) from error
     generator.source = checkpoint.source
+    class_names = checkpoint.header.get("class_names")
+    if isinstance(class_names, list | tuple):
+        generator.spec = dataclasses.replace(generator.spec, class_names=tuple(map(str, class_names)))
     return generator.eval().requires_grad_(False)
 
 
@@ -294,20 +294,28 @@ def fill(module: torch.nn.Module, checkpoint: Checkpoint) -> None:
     module.load_state_dict(checkpoint.state)
 
 
-def load_generator(name_or_path: str | Path, device: str = "cpu", precision: str = "float32") -> Generator:
+def load_generator(
+    name_or_path: str | Path, device: str = "cpu", precision: str = "float32", *, force: bool = False, **facts: Any
+) -> Generator:
     """A generator by bundled or zoo name (such as `demo`), or from a checkpoint in any known format.
 
+    A known name wins over a file or folder of that name in the current directory, which is `./demo`.
+
     Args:
+        name_or_path: a name or a path; `PATH?label_dim=4&fused=true` gives facts with it.
         device: `cpu`, `cuda`, `cuda:1`, ...
         precision: `float32`, or `float16` / `bfloat16` where the family's original allowed half precision.
+        force: load a file although some of its weights are not finite.
+        facts: what the file does not say and you know: `label_dim`, `z_dim`, `fused`, `resample_kernel`, `conv_clamp`,
+            `epsilon`, `mapping_lr`, `output_scale`, `class_names`; see facts.py.
 
     Raises:
-        UsageError: neither a file nor a known name.
+        UsageError: neither a file nor a known name, or a fact that does not apply or contradicts the file.
         GantkError: the file cannot be read, see `read_checkpoint`.
     """
     import torch
 
-    generator = _construct(name_or_path)
+    generator = _construct(name_or_path, facts, force)
     try:
         generator = generator.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
@@ -315,14 +323,35 @@ def load_generator(name_or_path: str | Path, device: str = "cpu", precision: str
     return generator.set_precision(precision)
 
 
-def _construct(name_or_path: str | Path) -> Generator:
-    from gantk.checkpoints.names import ALIASES, is_bundled, locate
+def find_model(name_or_path: str | Path, facts: Mapping[str, Any] | None = None) -> tuple[Path | Generator, Facts]:
+    """The file that MODEL stands for (or the network, where it has no file), and the facts given with it.
 
-    found: Any = Path(name_or_path)
-    name = None
-    if not found.exists():
-        found = locate(str(name_or_path))
-        name = str(name_or_path) if is_bundled(str(name_or_path)) else None
-    generator = build_generator(read_checkpoint(found)) if isinstance(found, Path) else found
-    generator.bundled = None if name is None else ALIASES.get(name, name)
+    Raises:
+        UsageError: neither a file nor a known name, or a fact that is given twice.
+    """
+    from gantk.checkpoints.names import is_known, locate
+
+    name, told = (name_or_path, {}) if isinstance(name_or_path, Path) else split_model(name_or_path)
+    for key, value in (facts or {}).items():
+        if key in told and str(value) != told[key]:
+            raise UsageError(f"The fact {key} is set twice, to {told[key]!r} and to {value!r}: give it once.")
+    told = {**told, **(facts or {})}
+    path = Path(name)
+    if path.exists() and (isinstance(name, Path) or not is_known(name)):
+        return path, told
+    return locate(str(name)), told
+
+
+def _construct(name_or_path: str | Path, facts: Mapping[str, Any], force: bool) -> Generator:
+    from gantk.checkpoints.names import ALIASES, is_bundled
+
+    found, told = find_model(name_or_path, facts)
+    if isinstance(found, Path):
+        generator = build_generator(read_checkpoint(found, told, force))
+    elif told:
+        raise UsageError(f"{name_or_path} is made without a file, so {listed(told)} cannot be set for it.")
+    else:
+        generator = found
+    name = "" if isinstance(name_or_path, Path) else split_model(name_or_path)[0]
+    generator.bundled = ALIASES.get(name, name) if is_bundled(name) else None
     return generator

@@ -46,6 +46,11 @@ def is_bundled(model: str) -> bool:
     return ALIASES.get(model, model) in bundled()
 
 
+def is_known(name: str) -> bool:
+    """Whether a word is the name of a bundled network or of the zoo's, so that a file of that name is `./NAME`."""
+    return ALIASES.get(name, name) in bundled() or name in entries()
+
+
 def locate(name: str) -> Path | Generator:
     """The file of a bundled or pulled network, or the network itself where it has no file.
 

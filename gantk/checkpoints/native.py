@@ -21,6 +21,7 @@ from gantk.errors import GantkError
 FORMAT = "gantk-checkpoint"
 VERSION = 1
 LONGEST_HEADER = 16 << 20
+IN_WEIGHTS = ("label_dim", "z_dim", "fused")  # assumptions that a converted file holds as facts
 
 
 def is_native(data: memoryview) -> bool:
@@ -84,7 +85,10 @@ def read(path: str | Path) -> Checkpoint:
     if not isinstance(family, str) or not isinstance(config, dict) or not isinstance(notes, list):
         raise Source(str(path), 0).damaged("its header has no family and configuration")
     state = {name: tensor.to(torch.float32) for name, tensor in state.items()}
-    return Checkpoint(family, config, state, str(header.get("source", "gantk")), tuple(map(str, notes)), header)
+    assumed = header.get("assumed", [])
+    assumed = tuple(map(str, assumed)) if isinstance(assumed, list) else ()
+    source = str(header.get("source", "gantk"))
+    return Checkpoint(family, config, state, source, tuple(map(str, notes)), header, assumed)
 
 
 def write_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = False, **header: Any) -> str:
@@ -107,6 +111,8 @@ def write_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = Fals
         "config": checkpoint.config,
         "source": checkpoint.source,
         "notes": list(checkpoint.notes),
+        **({"assumed": [key for key in checkpoint.assumed if key not in IN_WEIGHTS]} if checkpoint.assumed else {}),
+        **({"class_names": checkpoint.header["class_names"]} if "class_names" in checkpoint.header else {}),
         "gantk": __version__,
         **header,
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from gantk.checkpoints import stylegan2
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, listed, same
-from gantk.checkpoints.pickle_machine import Source, clipped
+from gantk.checkpoints.pickle_machine import Inert, Source, clipped
 from gantk.checkpoints.stand_ins import Record
 from gantk.checkpoints.stylegan2 import Part, Spelling, check_filters
 
@@ -31,8 +33,12 @@ SPELLING = Spelling(
 )
 
 
-def flatten(source: Source, record: Record) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """A network's tensors by dotted name, and every module's attributes by dotted path ("" is the network)."""
+def flatten(source: Source, record: Record | Inert) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """A network's tensors by dotted name, and every module's attributes by dotted path ("" is the network).
+
+    Modules of other libraries are looked into only where the network itself is one, and then for their tensors alone.
+    """
+    kinds = Record if isinstance(record, Record) else Record | Inert
     entries: dict[str, Any] = {}
     attributes: dict[str, dict[str, Any]] = {}
     waiting = [("", record)]
@@ -45,12 +51,19 @@ def flatten(source: Source, record: Record) -> tuple[dict[str, Any], dict[str, d
             if name in ("_parameters", "_buffers"):
                 tensors = value if isinstance(value, Mapping) else {}
                 source.spend(len(tensors))
+                passing = module.state.get("_non_persistent_buffers_set") if isinstance(record, Inert) else None
+                if isinstance(passing, set) and name == "_buffers":
+                    tensors = {key: tensor for key, tensor in tensors.items() if key not in passing}
                 entries |= {f"{path}{key}": tensor for key, tensor in tensors.items() if tensor is not None}
             elif name == "_modules":
                 children = value if isinstance(value, Mapping) else {}
                 source.spend(len(children))
                 for key, child in children.items():
-                    if not isinstance(child, Record):
+                    if child is None:
+                        continue
+                    if isinstance(child, Inert) and not isinstance(child, kinds):
+                        raise source.forbidden(child.class_name)
+                    if not isinstance(child, kinds):
                         raise source.damaged(f"module {clipped(path)}{clipped(key)} is a {type(child).__name__}")
                     waiting.append((f"{path}{key}.", child))
             elif not str(name).startswith("_") or name in ("_init_kwargs", "_init_args"):
@@ -101,6 +114,46 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
             f"architecture {sorted(declared)}", f"but the tensors of {checkpoint.config['architecture']!r}"
         )
     return checkpoint
+
+
+CONSTRUCTOR = "gantk-nvidia-constructor"
+
+
+def beside(raw: Raw) -> dict[str, Any]:
+    """The constructor's arguments that `models convert --layout nvidia` wrote beside a state dict, as facts."""
+    path = raw.path.with_suffix(".json")
+    try:
+        said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if not isinstance(said, dict) or said.get("format") != CONSTRUCTOR:
+            return {}
+        arguments = said["arguments"]
+        inner = {**arguments, **arguments.get("synthesis_kwargs", {})}
+        facts = {key: inner[key] for key in ("conv_clamp", "output_scale") if key in inner}
+        return {**facts, "mapping_lr": arguments["mapping_kwargs"]["lr_multiplier"]}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        return {}
+
+
+def read_stylegan2_state(raw: Raw) -> Checkpoint:
+    """The state dict of such a network: what its attributes said is taken as in all of NVIDIA's configurations."""
+    raw = dataclasses.replace(raw, facts={**beside(raw), **raw.facts})
+    filters = [name for name in raw.entries if name.endswith("resample_filter")]
+    untold = [f"{key} ({value})" for key, value in (("conv_clamp", 256), ("mapping_lr", 0.01)) if key not in raw.facts]
+    note = (
+        f"a state dict does not say {', '.join((*untold, 'which blocks ran in half precision (the four highest)'))}: "
+        "what stands in brackets is assumed, as in NVIDIA's training configurations"
+    )
+    checkpoint = stylegan2.read(
+        raw,
+        SPELLING,
+        "nvidia-stylegan2 state dict",
+        dead=filters,
+        assumed=("conv_clamp", "mapping_lr", *(() if filters else ("resample_kernel",))),
+        conv_clamp=raw.facts.get("conv_clamp", 256.0),
+        mapping_lr=raw.facts.get("mapping_lr", 0.01),
+        resample_filter=check_filters(raw, filters, total=1),
+    )
+    return dataclasses.replace(checkpoint, notes=(*checkpoint.notes, note))
 
 
 def _near(value: Any, wanted: float) -> bool:

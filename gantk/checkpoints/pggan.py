@@ -21,6 +21,7 @@ from gantk.checkpoints.genforce import hammer_settings
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stylegan2 import flipped, hwio, hwio_flipped
 from gantk.checkpoints.tensorflow import SIZES, check_flags, number, resolution_name
+from gantk.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,21 @@ def hwoi_flipped(tensor: Tensor) -> Tensor:
 
 
 def read(
-    raw: Raw, spelling: Spelling, source: str, *, label_dim: int = 0, unscaled: bool = False, **settings: Any
+    raw: Raw,
+    spelling: Spelling,
+    source: str,
+    *,
+    label_dim: int = 0,
+    unscaled: bool = False,
+    assumed: tuple[str, ...] = (),
+    **settings: Any,
 ) -> Checkpoint:
     """Convert a PGGAN whose parts `spelling` names.
 
     Args:
         label_dim: how many of the network's inputs are labels.
         unscaled: whether its weights are used as they are, without run-time factors.
+        assumed: keys of facts.py that the file does not show.
         settings: the rest of the configuration that the tensors do not show.
     """
     levels = count_while(lambda level: stored(raw, spelling.layer(level, "conv1"), spelling.plain) is not None)
@@ -99,16 +108,24 @@ def read(
         "rgb": "all" if len(images) == levels else "last",
         "lod": lod,
     }
-    return Checkpoint("pggan", {**config, **settings}, state, source, _notes(raw, source, config))
+    return Checkpoint("pggan", {**config, **settings}, state, source, _notes(raw, source, config), assumed=assumed)
 
 
 def _notes(raw: Raw, source: str, config: Mapping[str, Any]) -> tuple[str, ...]:
     if source != "genforce-pggan" or hammer_settings(raw):
         return ()
-    return (
-        f"the file does not tell labels from codes, so all {config['z_dim']} inputs are taken for the code; "
-        "nor whether its up-convolutions were fused, so they are taken as not, its program's default",
-    )
+    notes = []
+    if not {"label_dim", "z_dim"} & raw.facts.keys():
+        notes.append(
+            f"the file does not tell labels from codes, so all {config['z_dim']} inputs are taken for the code "
+            "(--set label_dim=N if it is conditional)"
+        )
+    if "fused" not in raw.facts:
+        notes.append(
+            "the file does not say whether its up-convolutions were fused, so they are taken as not, its program's "
+            "default (--set fused=true if they were)"
+        )
+    return tuple(notes)
 
 
 def _scale(raw: Raw, weight: str) -> float:
@@ -249,12 +266,12 @@ def _fused_layout(raw: Raw) -> Change:
 
 def read_higan(raw: Raw) -> Checkpoint:
     """HiGAN's and LinearGAN's file. Its program shows the image of one resolution, blending none."""
-    return read(raw, HIGAN, "higan-pggan", blends=False)
+    return read(raw, HIGAN, "higan-pggan", blends=False, assumed=("epsilon",))
 
 
 def read_navigan(raw: Raw) -> Checkpoint:
     """NaviGAN's file: every layer's run-time factor is stored, and only the highest resolution has a ToRGB."""
-    return read(raw, NAVIGAN, "navigan-pggan")
+    return read(raw, NAVIGAN, "navigan-pggan", assumed=("epsilon",))
 
 
 _HAMMER_SIZES = frozenset(
@@ -282,10 +299,21 @@ def read_genforce(raw: Raw) -> Checkpoint:
     labels = settings.get("label_dim", 0) or 0
     if not isinstance(labels, int):
         raise raw.source.damaged(f"label_dim={clipped(labels)} is no number")
+    fused = settings.get("fused_scale", False) is True
+    if not settings:
+        inputs = raw.shape("layer0.weight")[1:2]
+        fused = bool(raw.facts.get("fused", False))
+        labels = int(raw.facts.get("label_dim", inputs[0] - raw.facts["z_dim"] if "z_dim" in raw.facts else 0))
+        if inputs and not 0 <= labels < inputs[0]:
+            raise UsageError(
+                f"label_dim={labels} does not fit {raw.source.name}: its network has {inputs[0]} inputs, codes and "
+                f"labels together, so it is at most {inputs[0] - 1}."
+            )
     return read(
         raw,
-        _genforce(fused=settings.get("fused_scale", False) is True),
+        _genforce(fused=fused),
         "hammer-pggan" if settings else "genforce-pggan",
+        assumed=("epsilon",) if settings else ("label_dim", "fused", "epsilon"),
         label_dim=labels,
         unscaled=not settings.get("use_wscale", True),
         label_rule="separate" if labels else "joint",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import pickletools
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gantk.errors import GantkError
@@ -35,6 +35,7 @@ class Source:
     size: int
     spent: int = 0
     steps: int = 0
+    inert: set[str] = field(default_factory=set)  # names that were met and stayed without effect
 
     def spend(self, amount: int) -> None:
         """Account for memory or steps that the content (not its length) asks for; refuse when out of proportion."""
@@ -74,6 +75,19 @@ class StandIn:
         raise source.damaged(f"it sets the state of a {type(self).__name__.lower()}, which has none")
 
 
+class Inert(StandIn):
+    """An object of a class that no list names: its name and the state the file gives it, which nothing looks into."""
+
+    def __init__(self, class_name: str) -> None:
+        self.class_name = class_name
+        self.state: dict[str, Any] = {}
+
+    def build(self, source: Source, state: Any) -> None:
+        if isinstance(state, tuple) and len(state) == 2:  # (attributes, slots)
+            state = state[0]
+        self.state = state if isinstance(state, dict) else {}
+
+
 @dataclass(frozen=True)
 class Global:
     """An allowed global: what its call (REDUCE) and its bare construction (NEWOBJ) give instead of the real thing."""
@@ -86,7 +100,8 @@ class Global:
 class PickleMachine:
     """Runs one pickle of `data` from `position`; `end` is then the position after it.
 
-    `allowed` maps "module.name" to a Global; `persistent` turns a persistent id (torch's storages) into an object.
+    `allowed` maps "module.name" to a Global; `persistent` turns a persistent id (torch's storages) into an object;
+    `otherwise` may give a Global for a name that `allowed` lacks (see foreign.py).
     """
 
     def __init__(
@@ -96,8 +111,10 @@ class PickleMachine:
         allowed: Mapping[str, Global],
         persistent: Callable[[Any], Any] | None = None,
         position: int = 0,
+        otherwise: Callable[[str, str], Global | None] | None = None,
     ) -> None:
         self.data = data
+        self.otherwise = otherwise
         self.source = source
         self.allowed = allowed
         self.persistent = persistent
@@ -209,12 +226,16 @@ class PickleMachine:
 
     def append(self, items: list[Any]) -> None:
         target = self.stack[-1]
+        if isinstance(target, Inert):
+            return
         if type(target) is not list:
             raise self.source.damaged(f"it appends to a {type(target).__name__}")
         target.extend(items)
 
     def set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
+        if isinstance(target, Inert):
+            return
         if not isinstance(target, dict) or len(items) % 2:
             raise self.source.damaged(f"it sets items of a {type(target).__name__}")
         for key, value in zip(items[::2], items[1::2], strict=True):
@@ -222,6 +243,8 @@ class PickleMachine:
 
     def add_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
+        if isinstance(target, Inert):
+            return
         if type(target) is not set:
             raise self.source.damaged(f"it adds items to a {type(target).__name__}")
         target.update(checked_key(self.source, item) for item in items)
@@ -248,6 +271,10 @@ class PickleMachine:
     def find(self, module: str, name: str) -> None:
         path = f"{module}.{name}"
         found = self.allowed.get(path)
+        if found is None and self.otherwise is not None:
+            found = self.otherwise(module, name)
+            if found is not None:
+                self.source.inert.add(path)
         if found is None:
             raise self.source.forbidden(path)
         self.push(found)
@@ -260,14 +287,18 @@ class PickleMachine:
 
     def reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
+        if isinstance(function, Inert):  # what an inert thing returns is as inert
+            self.push(Inert(function.class_name))
+            return
         if not isinstance(function, Global) or function.call is None or not isinstance(arguments, tuple):
             raise self.source.damaged(f"it calls {described(function)}")
         self.push(function.call(self.source, *arguments))
 
     def new_object(self, extended: bool = False) -> None:
-        if extended and self.stack.pop():
-            raise self.source.damaged("it makes an object from named arguments")
+        named = self.stack.pop() if extended else None
         arguments, kind = self.stack.pop(), self.stack.pop()
+        if named and not (isinstance(kind, Global) and self.allowed.get(kind.name) is not kind):
+            raise self.source.damaged("it makes an object from named arguments")
         if not isinstance(kind, Global) or kind.new is None or not isinstance(arguments, tuple):
             raise self.source.damaged(f"it makes an object of {described(kind)}")
         self.push(kind.new(self.source, *arguments))
@@ -290,7 +321,9 @@ def described(value: Any) -> str:
 
 def checked_key(source: Source, key: Any) -> Any:
     """A dictionary key or set member, only when its hash costs no more than its own size."""
-    if isinstance(key, _ATOMS) or (type(key) is tuple and all(isinstance(part, _ATOMS) for part in key)):
+    if isinstance(key, (*_ATOMS, Inert, Global)):  # those two hash by identity or by their name
+        return key
+    if type(key) is tuple and all(isinstance(part, _ATOMS) for part in key):
         return key
     raise source.damaged(f"a {type(key).__name__} is no key for a dictionary or set")
 

@@ -151,6 +151,13 @@ def _parameter(source: Source, data: Any, *_: Any) -> Any:
     return data
 
 
+def _from_type(source: Source, function: Any, kind: Any, arguments: Any, state: Any = None) -> Any:
+    """torch._tensor._rebuild_from_type_v2: a tensor of a subclass, or one that carries attributes; both are dropped."""
+    if not isinstance(function, Global) or not function.name.startswith("torch._utils._rebuild") or not function.call:
+        raise source.damaged("a tensor is rebuilt by something that rebuilds none")
+    return function.call(source, *(arguments if isinstance(arguments, tuple) else ()))
+
+
 # --- numpy -----------------------------------------------------------------------------------------------------------
 
 
@@ -305,10 +312,12 @@ _TORCH = [
     Global("torch._utils._rebuild_tensor_v2", call=rebuild_tensor),
     Global("torch._utils._rebuild_parameter", call=_parameter),
     Global("torch._utils._rebuild_parameter_with_state", call=_parameter),
+    Global("torch._tensor._rebuild_from_type_v2", call=_from_type),
     Global("torch.Size", call=_size),
 ]
 _OTHERS = [
     Global("collections.OrderedDict", call=_ordered, new=lambda source: OrderedItems()),
+    Global("collections.defaultdict", call=lambda source, *_: OrderedItems()),
     Global("_codecs.encode", call=_encode),
     Global("torch_utils.persistence._reconstruct_persistent_obj", call=_persistent_object),
     *[_attributes(name) for name in ("dnnlib.util.EasyDict", "dnnlib.EasyDict", "config.EasyDict")],

@@ -7,6 +7,7 @@ mostly not in the file: from 128 x 128 on, unless a setting says otherwise.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,9 +105,17 @@ def read(raw: Raw, spelling: Spelling, source: str, *, fused_from: int, **settin
     if filters:
         settings["blur_filter"] = check_filters(raw, filters, 1.0)
     state = convert(raw, rows, [*dead, *filters])
-    notes = (
+    notes: tuple[str, ...] = (
         () if has(spelling.average) else ("the file has no mean code; the mean of 4096 seeded codes takes its place",)
     )
+    visible = spelling.fused[0] != spelling.convolution[0]
+    silent = not source.startswith(("tensorflow", "hammer"))
+    guessed = silent and not visible and 4 << (levels - 1) >= FUSED_FROM
+    if guessed and "fused" not in raw.facts:
+        notes += (
+            f"the file does not say which up-convolutions were fused; those from {FUSED_FROM} pixels on are taken so",
+        )
+    assumed = (*(() if visible else ("fused",)), "mapping_lr", *(() if filters else ("resample_kernel",)))
     return Checkpoint(
         "stylegan",
         {
@@ -118,6 +127,7 @@ def read(raw: Raw, spelling: Spelling, source: str, *, fused_from: int, **settin
         state,
         source,
         notes,
+        assumed=assumed if silent else (),
     )
 
 
@@ -281,6 +291,26 @@ HIGAN = Spelling(
 )
 
 
+INTERFACEGAN = dataclasses.replace(
+    HIGAN,
+    dense_parts={"weight": (".linear.weight", same), "bias": (".wscale.bias", same)},
+    parts={
+        "bias": (".epilogue.bias", same),
+        "affine.weight": (".epilogue.style_mod.dense.linear.weight", same),
+        "affine.bias": (".epilogue.style_mod.dense.wscale.bias", same),
+    },
+    const="synthesis.layer0.first_layer",
+)
+
+
+def read_interfacegan(raw: Raw) -> Checkpoint:
+    """InterFaceGAN's file: HiGAN's with two other names, and the same habits."""
+    return read(
+        raw, INTERFACEGAN, "interfacegan-stylegan", fused_from=FUSED_FROM, blends=False, truncation_psi=0.7,
+        truncation_layers=8,
+    )  # fmt: skip
+
+
 def read_higan(raw: Raw) -> Checkpoint:
     """HiGAN's and LinearGAN's file: names show what is fused; its program always truncates, and blends nothing."""
     return read(
@@ -290,7 +320,8 @@ def read_higan(raw: Raw) -> Checkpoint:
 
 def read_genforce(raw: Raw) -> Checkpoint:
     """GenForce's converter output or runner snapshot. It truncates only when asked to."""
-    return read(raw, GENFORCE, "genforce-stylegan", fused_from=FUSED_FROM)
+    fused = raw.facts.get("fused")
+    return read(raw, GENFORCE, "genforce-stylegan", fused_from=FUSED_FROM if fused is None else 0 if fused else 1 << 30)
 
 
 _HAMMER_SIZES = frozenset(

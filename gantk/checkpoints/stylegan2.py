@@ -144,8 +144,22 @@ def _rows(target: str, prefix: str, parts: dict[str, Part]) -> list[Row]:
     return [Row(target + name, prefix + suffix, change) for name, (suffix, change) in parts.items()]
 
 
-def read(raw: Raw, spelling: Spelling, source: str, *, dead: Iterable[str] = (), **settings: Any) -> Checkpoint:
-    """Convert a StyleGAN2 whose parts `spelling` names; `settings` are the configuration the tensors do not show."""
+def read(
+    raw: Raw,
+    spelling: Spelling,
+    source: str,
+    *,
+    dead: Iterable[str] = (),
+    assumed: Iterable[str] = (),
+    **settings: Any,
+) -> Checkpoint:
+    """Convert a StyleGAN2 whose parts `spelling` names.
+
+    Args:
+        dead: entries that were checked elsewhere.
+        assumed: keys of facts.py that this program's files do not show.
+        settings: the configuration that the tensors do not show.
+    """
     has = raw.entries.__contains__
     weight = spelling.conv_parts["weight"][0]
     levels = count_while(lambda level: has(spelling.conv(level, "conv1") + weight))
@@ -159,6 +173,9 @@ def read(raw: Raw, spelling: Spelling, source: str, *, dead: Iterable[str] = (),
     noisy = has(spelling.conv(0, "conv1") + spelling.strength[0])
     rows = table(spelling, levels, depth, rule, images, shortcuts, noisy)
     notes: list[str] = []
+    shape = raw.shape(spelling.average) if spelling.average and has(spelling.average) else ()
+    if len(shape) > 1:
+        rows = [dataclasses.replace(row, change=average_code) if row.target == "w_avg" else row for row in rows]
     if spelling.average not in raw.entries:
         rows = [row for row in rows if row.target != "w_avg"]
         notes.append("the file has no mean code; the mean of 4096 seeded codes takes its place")
@@ -168,9 +185,22 @@ def read(raw: Raw, spelling: Spelling, source: str, *, dead: Iterable[str] = (),
         notes.append("the file has no noise maps; they are zero here")
     state = convert(raw, rows, dead)
     for row in silent if notes else ():
-        size = 4 << next(level for level in range(levels) if row.target.startswith(f"synthesis.b{4 << level}."))
-        state[row.target] = torch.zeros(size, size)
-    return Checkpoint("stylegan2", {**infer(raw, state, rule), **settings}, state, source, tuple(notes))
+        level = next(level for level in range(levels) if row.target.startswith(f"synthesis.b{4 << level}."))
+        height, width = state["synthesis.const"].shape[-2:]
+        state[row.target] = torch.zeros(height << level, width << level)
+    config = {**infer(raw, state, rule), **settings}
+    if len(shape) > 1:
+        several = state["w_avg"].ndim == 2
+        config |= {"average_rows": int(state["w_avg"].shape[0])} if several else {}
+        kept = "one for each row of wp, as truncation uses it" if several else "of equal rows, of which one is kept"
+        notes.append(f"its mean code has the shape {list(shape)}: {kept}")
+    return Checkpoint("stylegan2", config, state, source, tuple(notes), assumed=tuple(assumed))
+
+
+def average_code(tensor: Tensor) -> Tensor:
+    """A mean code [1, D], [L, D] or [1, L, D] as [D] where all rows are equal, as [L, D] where they differ."""
+    rows = tensor.reshape(-1, tensor.shape[-1])
+    return rows[0] if torch.equal(rows, rows[:1].expand_as(rows)) else rows
 
 
 def infer(raw: Raw, state: dict[str, Tensor], rule: str) -> dict[str, Any]:
@@ -188,8 +218,14 @@ def infer(raw: Raw, state: dict[str, Tensor], rule: str) -> dict[str, Any]:
     z_dim = _two(raw, state, "mapping.dense0.weight")[1] - label_width if depth else w_dim - label_width
     skips = sum(f"synthesis.b{4 << level}.skip.weight" in state for level in range(levels))
     images = sum(f"synthesis.b{4 << level}.torgb.weight" in state for level in range(levels))
+    const = state["synthesis.const"]
+    if const.ndim != 3:
+        raise raw.source.damaged(f"its constant input has the shape {list(const.shape)}")
+    base = (int(const.shape[1]), int(const.shape[2]))
+    canvas = {} if base == (4, 4) else {"base": base}
     return {
-        "resolution": 4 << (levels - 1),
+        **canvas,
+        "resolution": max(base) << (levels - 1),
         "channels": channels,
         "image_channels": int(state[f"{top}.torgb.weight"].shape[0]),
         "z_dim": z_dim,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_while, listed
 from gantk.checkpoints.genforce import hammer_settings
+from gantk.checkpoints.nvidia import beside
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stand_ins import Stored
 from gantk.errors import GantkError
@@ -215,6 +217,60 @@ def _step(raw: Raw, path: str, last: bool) -> Step:
     return step
 
 
+_LAYER_NAME = re.compile(r"synthesis\.(L(\d+)_\d+_\d+)\.weight")
+
+
+def read_state(raw: Raw) -> Checkpoint:
+    """The state dict of such a network: its layers by their names, sizes and cutoffs from the published plan.
+
+    The stored filters must be those of the plan, or the network is refused: another plan cannot be guessed from them.
+    """
+    raw = dataclasses.replace(raw, facts={**beside(raw), **raw.facts})
+    named = {int(match[2]): f"synthesis.{match[1]}" for name in raw.entries if (match := _LAYER_NAME.fullmatch(name))}
+    if sorted(named) != list(range(len(named))) or len(named) < 2:
+        raise raw.source.damaged(f"its layers {listed(named.values(), 3)} are not numbered from 0")
+    layers = [named[i] for i in range(len(named))]
+    arguments: dict[str, Any] = {
+        "num_layers": len(layers) - 1,
+        "kernel": _kernel(raw, f"{layers[0]}.weight")[2],
+        "radial": _taps(raw, f"{layers[0]}.down_filter", True)[1],
+        "conv_clamp": raw.facts.get("conv_clamp", 256.0),
+    }
+    size = int(layers[-1].split("_")[1])
+    steps = _fitting(raw, layers, arguments, [size], NVIDIA)
+    usual = (("conv_clamp", 256), ("output_scale", 0.25), ("mapping_lr", 0.01))
+    untold = [f"{key} ({value})" for key, value in usual if key not in raw.facts]
+    note = "the published plan of sizes and cutoffs fits its filters" + (
+        f"; a state dict does not say {', '.join(untold)}: what stands in brackets is assumed, as in NVIDIA's training "
+        "configurations"
+        if untold
+        else ""
+    )
+    checkpoint = _read(
+        raw, NVIDIA, "nvidia-stylegan3 state dict", layers, steps, steps[0].in_cutoff,
+        notes=(note,), mapping_lr=raw.facts.get("mapping_lr", 0.01), output_scale=raw.facts.get("output_scale", 0.25),
+    )  # fmt: skip
+    return dataclasses.replace(checkpoint, assumed=("conv_clamp", "output_scale", "mapping_lr"))
+
+
+def refuse_xl(raw: Raw) -> Checkpoint:
+    """StyleGAN-XL: its class embedding comes from a pretrained network and its stem is another generator's."""
+    raise raw.refuse(
+        "the class embedding of a StyleGAN-XL (mapping.embed_proj)",
+        "which gantk does not read: it is projected from a pretrained classifier's features, and the layers above its "
+        "stem resample by rules of their own; gantk reads StyleGAN3 T and R",
+    )
+
+
+def refuse_t(raw: Raw) -> Checkpoint:
+    """StyleGAN-T: w comes from a text encoder."""
+    raise raw.refuse(
+        "the mapping network of a StyleGAN-T (mapping.mlp)",
+        "which gantk does not read: its codes come from a text encoder (CLIP), which is no part of a GAN; gantk reads "
+        "StyleGAN2 and StyleGAN3",
+    )
+
+
 # --- Hammer ----------------------------------------------------------------------------------------------------------
 
 # Hammer's name of an argument -> the plan's.
@@ -265,7 +321,9 @@ def read_hammer(raw: Raw) -> Checkpoint:
                 raise raw.source.damaged(f"{name} is no number")
             arguments[_PLAN[name]] = value
     known = settings.get("resolution")
-    steps = _fitting(raw, layers, arguments, [known] if isinstance(known, int) else [1 << k for k in range(4, 12)])
+    steps = _fitting(
+        raw, layers, arguments, [known] if isinstance(known, int) else [1 << k for k in range(4, 12)], HAMMER
+    )
     numbers = {"mapping_lr": settings.get("mapping_lr_mul", 0.01), "output_scale": settings.get("output_scale", 0.25)}
     if not all(isinstance(value, int | float) for value in numbers.values()):
         raise raw.source.damaged("mapping_lr_mul or output_scale is no number")
@@ -278,7 +336,9 @@ def read_hammer(raw: Raw) -> Checkpoint:
     )  # fmt: skip
 
 
-def _fitting(raw: Raw, layers: list[str], arguments: dict[str, Any], resolutions: list[int]) -> tuple[Step, ...]:
+def _fitting(
+    raw: Raw, layers: list[str], arguments: dict[str, Any], resolutions: list[int], spelling: Spelling
+) -> tuple[Step, ...]:
     """The plan of the first resolution whose filters and grid are the stored ones, with the channels of the tensors."""
     for resolution in resolutions:
         try:
@@ -289,9 +349,9 @@ def _fitting(raw: Raw, layers: list[str], arguments: dict[str, Any], resolutions
             continue
         steps = []
         for prefix, step in zip(layers, planned, strict=True):
-            outputs, inputs, side = _kernel(raw, f"{prefix}.conv.weight")
+            outputs, inputs, side = _kernel(raw, f"{prefix}.{spelling.parts['weight']}")
             steps.append(dataclasses.replace(step, out_channels=outputs, in_channels=inputs, kernel=side))
-        if all(_designed(raw, HAMMER, prefix, step) for prefix, step in zip(layers, steps, strict=True)) and _gridded(
+        if all(_designed(raw, spelling, prefix, step) for prefix, step in zip(layers, steps, strict=True)) and _gridded(
             raw, steps[0]
         ):
             return tuple(steps)

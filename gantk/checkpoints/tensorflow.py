@@ -81,6 +81,11 @@ SIZES = frozenset(
     (
         "num_channels",
         "resolution",
+        "resolution_w",
+        "resolution_h",
+        "min_w",
+        "min_h",
+        "res_log2",
         "label_size",
         "fmap_base",
         "fmap_decay",
@@ -157,7 +162,8 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
     ):
         raise raw.refuse(f"resample_kernel={clipped(kernel)}", "and only a list of taps is known")
     dead = [name for name in ("lod", "synthesis/lod") if name in raw.entries]
-    spelling, growing = SPELLING, {}
+    spelling: Spelling = SPELLING
+    growing: dict[str, Any] = {}
     if "synthesis/ToRGB_lod0/weight" in raw.entries:  # configurations b to d
         top = count_while(lambda level: f"{_conv(level, 'conv1')}/weight" in raw.entries) - 1
         spelling = dataclasses.replace(SPELLING, rgb=lambda level: f"synthesis/ToRGB_lod{top - level}")

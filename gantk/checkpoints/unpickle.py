@@ -8,8 +8,8 @@ and strings, with `Record`s for foreign objects and `Stored` arrays and tensors 
     torch stream    torch.save before 1.6, or with _use_new_zipfile_serialization=False
     .npy            plain arrays, and HiGAN's and InterFaceGAN's pickled dictionaries (`load_legacy_npy`)
 
-A global that is not on the list in stand_ins.py is refused by name. Files are mapped, not read, so that a network that
-is not asked for costs nothing.
+A global that is not on the list in stand_ins.py stays a name without effect, or is refused (see foreign.py). Files are
+mapped, not read, so that a network that is not asked for costs nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gantk.checkpoints.expansion import check_expansion
+from gantk.checkpoints.foreign import inert
 from gantk.checkpoints.pickle_machine import Global, PickleMachine, Source, clipped
 from gantk.checkpoints.stand_ins import (
     ALLOWED,
@@ -116,7 +117,8 @@ def _read_plain(data: memoryview, source: Source) -> Any:
             raise source.damaged("a nested tensor is not a torch stream")
         return _read_stream(payload, source, STORAGES)
 
-    machine = PickleMachine(data, source, ALLOWED | {LOAD_FROM_BYTES: Global(LOAD_FROM_BYTES, call=nested)})
+    allowed = ALLOWED | {LOAD_FROM_BYTES: Global(LOAD_FROM_BYTES, call=nested)}
+    machine = PickleMachine(data, source, allowed, otherwise=inert)
     value = machine.run()
     if machine.end != len(data):
         raise source.damaged(f"{len(data) - machine.end} bytes follow the end of the pickle")
@@ -134,8 +136,15 @@ class _StorageReader:
         self.fetch = fetch
         self.storages: dict[str, Storage] = {}
 
-    def __call__(self, reference: Any) -> Storage:
-        """('storage', torch.XStorage, key, location, numel[, view])"""
+    def __call__(self, reference: Any) -> Storage | Global:
+        """('storage', torch.XStorage, key, location, numel[, view]), or a stream's ('module', class, file, source).
+
+        The second is a network's class with its source code, which is not looked at.
+        """
+        if isinstance(reference, tuple) and len(reference) == 4 and reference[0] == "module":
+            if isinstance(reference[1], Global):
+                return reference[1]
+            raise self.source.damaged("the class of a module is none")
         if not isinstance(reference, tuple) or len(reference) not in (5, 6) or reference[0] != "storage":
             raise self.source.damaged(f"{clipped(type(reference).__name__)} is no reference to a storage")
         _, kind, key, _, count = reference[:5]
@@ -168,7 +177,11 @@ def _read_stream(data: memoryview, source: Source, allowed: dict[str, Global]) -
     position = 0
     values = []
     for part in range(5):
-        machine = PickleMachine(data, source, allowed if part == 3 else {}, reader if part == 3 else None, position)
+        if part == 3:  # the object; foreign things have a place in a file of their own, not in a nested tensor
+            beside = inert if allowed is ALLOWED else None
+            machine = PickleMachine(data, source, allowed, reader, position, beside)
+        else:
+            machine = PickleMachine(data, source, {}, None, position)
         values.append(machine.run())
         position = machine.end
     _, version, system, value, keys = values
@@ -268,7 +281,7 @@ def _read_zip(data: memoryview, source: Source) -> Any:
         raise source.damaged("its numbers are big-endian")
     reader = _StorageReader(source, lambda key: archive.read(f"{root}data/{key}"))
     member = archive.read(f"{root}data.pkl")
-    machine = PickleMachine(member, source, ALLOWED, reader)
+    machine = PickleMachine(member, source, ALLOWED, reader, otherwise=inert)
     value = machine.run()
     if machine.end != len(member):
         raise source.damaged("bytes follow the end of its pickle")
@@ -332,17 +345,29 @@ def load_legacy_npy(path: str | Path) -> Any:
         or value.shape not in ((), (1,))
     ):
         raise source.forbidden("an array of objects (only one dictionary in a 0-d array is read)")
-    return _plain(value.items[0], source)
+    return plain(value.items[0], source)
 
 
-def _plain(value: Any, source: Source) -> Any:
+def is_pickled_npy(path: str | Path) -> bool:
+    """Whether an .npy's header announces objects.
+
+    Raises:
+        GantkError: no .npy file, or one with a damaged header.
+    """
+    data = open_bytes(path)
+    if container_kind(data) != "npy":
+        raise GantkError(f"{path} is no readable .npy array (it starts with {bytes(data[:8])!r}).")
+    return npy_body(data, Source(str(path), len(data))) is not None
+
+
+def plain(value: Any, source: Source) -> Any:
     """Arrays in a tree of containers as numpy arrays, bytes as bytes."""
     if isinstance(value, Stored):
         return value.array()
     if isinstance(value, dict):
-        return {key: _plain(item, source) for key, item in value.items()}
+        return {key: plain(item, source) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_plain(item, source) for item in value)
+        return type(value)(plain(item, source) for item in value)
     if isinstance(value, memoryview):
         source.spend(len(value))
         return bytes(value)

@@ -204,7 +204,8 @@ def describe(error: BaseException) -> tuple[str, int]:
 
 def _sentence(text: str) -> str:
     text = " ".join(text.split())
-    if text.partition(" ")[0].isalpha():  # a path or a name keeps its spelling
+    word = text.partition(" ")[0]
+    if word.isalpha() and not os.path.exists(word):  # a path or a name keeps its spelling
         text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!")) else text + "."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,15 @@ from gantk.cli.options import device_option, examples, model_argument, output_di
 
 if TYPE_CHECKING:
     from gantk.checkpoints.audit import Audit
+
+
+set_option = click.option(
+    "--set",
+    "facts",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A fact that the file does not hold, such as label_dim=4 or fused=true; may be given several times.",
+)
 
 
 @click.group(
@@ -81,8 +90,10 @@ def pull(names: tuple[str, ...], output_dir: str | None, force: bool) -> None:
     )
 )
 @model_argument("file")
+@set_option
+@click.option("--force", is_flag=True, help="Load it although some of its weights are not finite.")
 @click.option("--audit", "auditing", is_flag=True, help="List what a pickle refers to, without loading it.")
-def info(file: str, auditing: bool) -> None:
+def info(file: str, facts: tuple[str, ...], force: bool, auditing: bool) -> None:
     """Say what a checkpoint is: its format, family, sizes and layers.
 
     For a name of the zoo, say first where it comes from; it need not be pulled for that.
@@ -98,19 +109,19 @@ def info(file: str, auditing: bool) -> None:
         return
     from pathlib import Path
 
-    from gantk.checkpoints.load import build_generator, read_checkpoint
-    from gantk.checkpoints.names import locate
+    from gantk.checkpoints.facts import split_facts
+    from gantk.checkpoints.load import build_generator, find_model, load_generator, read_checkpoint
 
-    found: Any = Path(file) if Path(file).exists() else locate(file)
-    checkpoint = read_checkpoint(found) if isinstance(found, Path) else None
-    generator = build_generator(checkpoint) if checkpoint is not None else found
+    found, told = find_model(file, split_facts(facts))
+    checkpoint = read_checkpoint(found, told, force) if isinstance(found, Path) else None
+    generator = build_generator(checkpoint) if checkpoint is not None else load_generator(file, **told)
     spec = generator.spec
     truncation = spec.truncation
     rows = {
         "file": str(found) if checkpoint is not None else f"{file} (made without a file)",
         "format": generator.source,
         "family": spec.family,
-        "resolution": f"{spec.resolution} x {spec.resolution}, {spec.image_channels} channels",
+        "resolution": f"{spec.height} x {spec.width}, {_channels(spec.image_channels)}",
         "codes": f"z {spec.z_dim}, w {spec.w_dim}, {spec.num_layers} rows of wp",
         "labels": f"{spec.label_dim} classes" if spec.label_dim else "none",
         "truncation": "none" if truncation is None else f"psi {truncation.psi:g}, {truncation.layers or 'all'} rows",
@@ -120,6 +131,10 @@ def info(file: str, auditing: bool) -> None:
         click.echo(f"{name:<11} {value}")
     for note in checkpoint.notes if checkpoint is not None else ():
         click.echo(f"{'note':<11} {note}")
+    if checkpoint is not None and checkpoint.assumed:
+        click.echo(f"{'--set takes':<11} {', '.join(checkpoint.assumed)}: the file does not say them")
+    if spec.class_names:
+        click.echo(f"{'classes':<11} {', '.join(spec.class_names)}")
     click.echo(f"{'settings':<11}")
     for name, value in sorted((checkpoint.config if checkpoint is not None else {}).items()):
         click.echo(f"  {name} = {value}")
@@ -129,14 +144,18 @@ def info(file: str, auditing: bool) -> None:
         click.echo(f"  {layer.index:>2}  {layer.name:<16} {layer.channels:>4} channels, row {row}")
 
 
+def _channels(count: int) -> str:
+    return {1: "1 channel, grey", 3: "3 channels, RGB", 4: "4 channels, RGB and alpha"}.get(count, f"{count} channels")
+
+
 def _path_of(file: str) -> str:
     """A file as it was given, or the one that a name stands for."""
     from pathlib import Path
 
-    from gantk.checkpoints.names import locate
+    from gantk.checkpoints.load import find_model
 
-    found: Any = file if Path(file).exists() else locate(file)
-    return str(found) if isinstance(found, str | Path) else file
+    found, _ = find_model(file)
+    return str(found) if isinstance(found, Path) else file
 
 
 def _show_audit(file: str, report: Audit) -> None:
@@ -144,7 +163,8 @@ def _show_audit(file: str, report: Audit) -> None:
         f"{file}: {report.container}, {report.opcodes:,} opcodes, {report.nested} nested streams; nothing was loaded"
     )
     for reference in report.references:
-        click.echo(f"  {'allowed  ' if reference.allowed else 'FORBIDDEN'} {reference.count:>6} x {reference.name}")
+        verdict = "allowed  " if reference.allowed else "inert    " if reference.inert else "FORBIDDEN"
+        click.echo(f"  {verdict} {reference.count:>6} x {reference.name}")
     if not report.references:
         click.echo("  it refers to nothing")
     if report.damage:
@@ -160,14 +180,17 @@ def _show_audit(file: str, report: Audit) -> None:
 @click.argument("out", metavar="OUT.safetensors")
 @click.option(
     "--layout",
-    type=click.Choice(["gantk", "rosinality", "genforce", "higan"]),
+    type=click.Choice(["gantk", "rosinality", "genforce", "higan", "hammer", "nvidia"]),
     default="gantk",
     show_default=True,
-    help="Write for this program instead (a StyleGAN2; OUT is then its .pt or .pth).",
+    help="Write for this program instead (a StyleGAN2, nvidia also a StyleGAN3; OUT is then its .pt or .pth).",
 )
+@set_option
 @click.option("--half", is_flag=True, help="Store matrices and kernels in float16: half the size, rounded weights.")
-@click.option("--force", is_flag=True, help="Replace OUT when it exists.")
-def convert(file: str, out: str, layout: str, half: bool, force: bool) -> None:
+@click.option(
+    "--force", is_flag=True, help="Replace OUT, take weights that are not finite, write a layout that clamps less."
+)
+def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool, force: bool) -> None:
     """Write a checkpoint of any known format as a gantk file, with a golden image to verify it by.
 
     With --layout, write it for one of the original programs.
@@ -176,8 +199,9 @@ def convert(file: str, out: str, layout: str, half: bool, force: bool) -> None:
     import hashlib
     from pathlib import Path
 
+    from gantk.checkpoints.facts import split_facts
     from gantk.checkpoints.golden import render_golden
-    from gantk.checkpoints.load import build_generator, read_checkpoint
+    from gantk.checkpoints.load import build_generator, find_model, read_checkpoint
     from gantk.checkpoints.native import write_checkpoint
     from gantk.errors import GantkError, UsageError
 
@@ -185,7 +209,10 @@ def convert(file: str, out: str, layout: str, half: bool, force: bool) -> None:
         raise UsageError(f"OUT must end with .safetensors, not {out!r}")
     if Path(out).exists() and not force:
         raise GantkError(f"{out} exists; give --force to replace it")
-    checkpoint = read_checkpoint(file)
+    found, told = find_model(file, split_facts(facts))
+    if not isinstance(found, Path):
+        raise GantkError(f"{file} is made without a file, so there is nothing to convert")
+    checkpoint = read_checkpoint(found, told, force)
     if half:
         rounded = {
             name: tensor.half().float() if tensor.ndim > 1 else tensor for name, tensor in checkpoint.state.items()
@@ -202,13 +229,13 @@ def convert(file: str, out: str, layout: str, half: bool, force: bool) -> None:
         from gantk.checkpoints.export import export
 
         complete = dataclasses.replace(checkpoint, config=generator.config.to_dict())
-        export(out, complete, layout)
+        notes = export(out, complete, layout, force)
         click.echo(f"{out}: {checkpoint.family} from {checkpoint.source}, in the layout of {layout}")
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
         return
-    path = Path(file) if Path(file).is_file() else None
-    origin = {
-        "origin": {"name": Path(file).name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None}
-    }
+    path = found if found.is_file() else None
+    origin = {"origin": {"name": found.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None}}
     checkpoint = dataclasses.replace(checkpoint, config=generator.config.to_dict())  # defaults written out
     digest = write_checkpoint(out, checkpoint, half=half, golden=render_golden(generator).to_dict(), **origin)
     click.echo(
@@ -226,13 +253,12 @@ def verify(model: str, device: str) -> None:
     from pathlib import Path
 
     from gantk.checkpoints.golden import Golden, render_golden
-    from gantk.checkpoints.load import build_generator
-    from gantk.checkpoints.names import locate
+    from gantk.checkpoints.load import build_generator, find_model
     from gantk.checkpoints.native import is_native, read
     from gantk.checkpoints.unpickle import open_bytes
     from gantk.errors import GantkError
 
-    found: Any = Path(model) if Path(model).exists() else locate(model)
+    found, _ = find_model(model)
     if not isinstance(found, Path) or found.is_dir() or not is_native(open_bytes(found)):
         raise GantkError(f"{model} is no gantk file and has no golden image; make one with `gantk models convert`")
     checkpoint = read(found)

@@ -157,7 +157,9 @@ def codes_options(help: str = "Codes to use, not drawn ones.") -> Decorator:
     """``--latent-codes-path --latent-space-type``: a file of codes and its space."""
     path = click.option("--latent-codes-path", "-i", "-c", metavar="FILE.npy", default=None, help=help)
     kinds = click.Choice(["z", "w", "wp"])
-    space = click.option("--latent-space-type", type=kinds, default="z", show_default=True, help="The space of FILE.")
+    space = click.option(
+        "--latent-space-type", type=kinds, default=None, help="The space of FILE; default: by its content."
+    )
     return lambda function: path(space(function))
 
 

@@ -1,4 +1,10 @@
-"""The files directions come in: gantk's safetensors with a JSON header, and the .npy of the original programs."""
+"""The files directions come in: gantk's safetensors, and whatever the programs of others keep arrays in (arrays.py).
+
+What an array is follows from its content: its shape beside the generator's rows, the keys beside it, its numbers. A
+name alone says nothing but the name (and, for InterFaceGAN's published files, z or w).
+
+Legend: K directions, L rows of wp, D the width of a code.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +18,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.errors import GantkError
+from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
+from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
+from gantk.errors import GantkError, UsageError
 from gantk.generators.rows import parse_layers
-from gantk.store.files import load_npy, save_npy, to_json, write_atomic
+from gantk.store.files import save_npy, to_json, write_atomic
 from gantk.store.inside import regular_file
 
 SUFFIXES = (".safetensors", ".npy")
+"""What gantk itself writes and ships."""
+READABLE = tuple(suffix for suffix in ARRAY_SUFFIXES if suffix not in (".txt", ".csv", ".tsv"))
+"""What a file with directions can be called; text is a boundary list."""
 FORMAT = "gantk-direction"
 VERSION = 1
 HEADER_KEY = "gantk"  # one metadata key, so that the bytes of a file do not depend on a hash map's order
@@ -25,20 +36,38 @@ _ANY_LAYER = 1 << 16  # a file's own layer list is read before the generator is 
 
 # InterFaceGAN's published names say the space: "stylegan_ffhq_age_w_boundary", and z without the w.
 _INTERFACEGAN = re.compile(r"(pggan|stylegan)_(celebahq|ffhq)_")
-# ReSeFa's published directions carry nothing but themselves; these are the rows their authors move them on.
+# ReSeFa's published directions are float32 [1, 512] and carry nothing but themselves; the rows their authors move them
+# on are known by name.
 _RESEFA = {
     **dict.fromkeys(("eyesize", "mouth", "gaze_direction", "nose_length", "eyes-r"), tuple(range(4, 8))),
     **dict.fromkeys(("lipstick", "eyebrows"), tuple(range(8, 12))),
 }
-_RESEFA_SHAPE, _RESEFA_SCALE = (1, 512), 10.0
+_PUBLISHED_SHAPE, _RESEFA_SCALE = (1, 512), 10.0
+# LowRankGAN's are float64 of the same shape, of unit length; its documentation moves rows 4-7 in steps up to 4.
+_LOWRANK_ROWS, _LOWRANK_SCALE = (4, 5, 6, 7), 4.0
+_BOUNDARY_KEY = "boundary"
+_DIRECTION_KEYS = ("direction", "directions", "vector", "vectors", "delta", "edit", "arr_0")
+_COMPONENT = ("lat_comp", "lat_stdev")  # GANSpace's saved component
+_PRINCIPAL = ("comp", "std")  # principal components: {mean [1, D], std [K], comp [K, 1, D]}
 
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What a file holds: vectors [K, D] or [K, L, D] and the other fields of a Direction (space may be absent)."""
+    """What a file holds.
+
+    Attributes:
+        vectors: [K, D] or [K, L, D].
+        fields: the other fields of a Direction; the space may be absent.
+        path: for messages.
+        plain: whether the vectors are a bare array, whose first dimension may be directions or rows.
+        codes: whether the array lies under a key or in a file that is called as codes are.
+    """
 
     vectors: npt.NDArray[np.float32]
     fields: Mapping[str, Any]
+    path: Path
+    plain: bool = False
+    codes: bool = False
 
 
 def write_native(path: Path, vectors: npt.NDArray[np.float32], fields: Mapping[str, Any]) -> Path:
@@ -57,16 +86,19 @@ def write_legacy(path: Path, vectors: npt.NDArray[np.float32]) -> Path:
 
 
 def read_content(path: Path) -> Content:
-    """Read a direction file of either kind; nothing in it is executed.
+    """Read a direction file of any kind; nothing in it is executed.
 
     Raises:
         GantkError: the file is missing, damaged, or holds something else.
     """
     if not regular_file(path).is_file():
         raise GantkError(f"The direction file {path} does not exist.")
-    if path.suffix == ".npy":
-        return read_legacy(path)
-    return read_native(path)
+    from gantk.checkpoints.native import is_native
+    from gantk.checkpoints.unpickle import open_bytes
+
+    if path.suffix == ".safetensors" or is_native(open_bytes(path)):
+        return read_native(path)
+    return read_foreign(path)
 
 
 def read_native(path: Path) -> Content:
@@ -93,55 +125,214 @@ def read_native(path: Path) -> Content:
     for key in ("intercept", "layers"):
         if isinstance(fields[key], list):
             fields[key] = tuple(fields[key])
-    return Content(vectors, fields)
+    if isinstance(header.get("scales"), list):
+        fields["scales"] = tuple(map(float, header["scales"]))
+    return Content(vectors, fields, path)
 
 
-def read_legacy(path: Path) -> Content:
-    """Read an .npy: a plain array [D], [K, D] or [1, L, D], or HiGAN's pickled dictionary with its layers.
+def read_foreign(path: Path) -> Content:
+    """Read another program's file: an array, HiGAN's dictionary with its layers, GANSpace's component, a basis.
 
-    The space is stated only for InterFaceGAN's published names; otherwise the reader concludes it.
+    The space is stated only where the content or InterFaceGAN's published names say it; otherwise `interpreted`
+    concludes it from the generator.
+
+    Raises:
+        GantkError: the file holds something else, such as codes by name.
     """
-    from gantk.checkpoints.unpickle import load_legacy_npy
-
-    value: Any = load_legacy_npy(path) if _is_pickled(path) else load_npy(path)
-    meta: dict[str, Any] = {"source": path.name}
-    layers = None
-    if isinstance(value, dict):
-        if "boundary" not in value:
-            raise GantkError(
-                f"{path} holds a dictionary without a 'boundary': {', '.join(map(str, value)) or 'empty'}."
-            )
-        described = value.get("meta_data") or {}
-        meta.update({str(key): to_json(item) for key, item in described.items()})
-        if described.get("manipulate_layers"):
-            layers = parse_layers(described["manipulate_layers"], _ANY_LAYER)
-        value = value["boundary"]
-    vectors = np.asarray(value)
-    if vectors.dtype.kind not in "fiu" or vectors.ndim not in (1, 2, 3):
+    found = read_arrays(path)
+    arrays, extra = found.arrays, found.extra
+    if _BOUNDARY_KEY in arrays:
+        return _higan(found)
+    if set(_COMPONENT) <= {*arrays, *extra} and "lat_comp" in arrays:
+        return _component(found)
+    if set(_PRINCIPAL) <= set(arrays):
+        return _principal(found)
+    if extra and not arrays.keys() - {""}:
+        raise GantkError(f"{path} holds a dictionary without a 'boundary': {', '.join(extra)}.")
+    key, array = next(iter(arrays.items()))
+    if len(arrays) > 1 or not {key.lower()} <= {"", *_DIRECTION_KEYS, *_CODES}:
+        raise GantkError(
+            f"{path} holds {', '.join(f'{name} {list(array.shape)}' for name, array in list(arrays.items())[:4])} and "
+            "no single direction (such a dictionary is without a 'boundary'): are these codes, which -i takes?"
+        )
+    vectors = np.asarray(array)
+    if vectors.ndim == 4 and vectors.shape[:2] == (1, 1) and vectors.shape[2] > 1:
+        vectors = vectors[0]
+    if vectors.ndim not in (1, 2, 3):
         raise GantkError(f"{path} holds {vectors.dtype} {vectors.shape}, where [K, D] or [K, L, D] was expected.")
+    published = _published(path, vectors)
     vectors = np.atleast_2d(vectors).astype(np.float32)
-    stem = path.stem.removesuffix("_boundary")
-    fields: dict[str, Any] = {
-        "name": stem,
+    return Content(
+        vectors,
+        {**_named(path, vectors), **published},
+        path,
+        True,
+        key.lower() in _CODES or (len(vectors) > 1 and path.stem in _CODES),
+    )
+
+
+def _named(path: Path, vectors: Array, layers: Any = None, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {
+        "name": path.stem.removesuffix("_boundary"),
         "kind": "boundary" if len(vectors) == 1 else "direction",
         "layers": layers,
-        "meta": meta,
+        "meta": {"source": path.name, **(meta or {})},
     }
-    if stem in _RESEFA and vectors.shape == _RESEFA_SHAPE:
-        fields |= {"kind": "direction", "space": "w", "layers": _RESEFA[stem], "scale": _RESEFA_SCALE}
-    if _INTERFACEGAN.match(stem) and vectors.ndim == 2:
-        fields["space"] = "w" if stem.endswith("_w") else "z"
-    return Content(vectors, fields)
 
 
-def _is_pickled(path: Path) -> bool:
-    """Whether an .npy's header announces objects."""
-    from numpy.lib import format as npy
+def _published(path: Path, vectors: Array) -> dict[str, Any]:
+    """What is known of a published file that carries nothing but its numbers."""
+    stem = path.stem.removesuffix("_boundary")
+    if _INTERFACEGAN.match(stem):
+        return {"space": "w" if stem.endswith("_w") else "z"} if vectors.ndim == 2 else {}
+    unit = vectors.shape == _PUBLISHED_SHAPE and abs(float(np.linalg.norm(vectors)) - 1) < 1e-3
+    if not unit or path.stem.endswith("boundary"):
+        return {}
+    if vectors.dtype == np.float32 or stem in _RESEFA.keys() - {"mouth"}:  # both programs have a mouth
+        if stem not in _RESEFA:
+            return {}
+        return {"kind": "direction", "space": "w", "layers": _RESEFA[stem], "scale": _RESEFA_SCALE}
+    if vectors.dtype == np.float64:
+        taken = {"source": path.name, "taken_for": "LowRankGAN's, by its shape and type"}
+        return {
+            "kind": "direction", "space": "w", "layers": _LOWRANK_ROWS, "scale": _LOWRANK_SCALE, "meta": taken,
+        }  # fmt: skip
+    return {}
+
+
+def _higan(found: Found) -> Content:
+    vectors = np.asarray(found.arrays[_BOUNDARY_KEY])
+    if vectors.ndim not in (1, 2, 3):
+        raise GantkError(f"{found.path} holds {vectors.dtype} {vectors.shape}, where [K, D] or [K, L, D] was expected.")
+    vectors = np.atleast_2d(vectors).astype(np.float32)
+    described = found.extra.get("meta_data") or {}
+    described = described if isinstance(described, Mapping) else {}
+    layers = None
+    if described.get("manipulate_layers"):
+        layers = parse_layers(described["manipulate_layers"], _ANY_LAYER)
+    meta = {str(key): to_json(item) for key, item in described.items()}
+    fields = _named(found.path, vectors, layers, meta)
+    if _INTERFACEGAN.match(str(fields["name"])) and vectors.ndim == 2:
+        fields["space"] = "w" if str(fields["name"]).endswith("_w") else "z"
+    return Content(vectors, fields, found.path, plain=True)
+
+
+def _component(found: Found) -> Content:
+    """GANSpace's component: a direction of w, the rows it was tuned on, and the deviation its steps are counted in."""
+    vectors = np.asarray(found.arrays["lat_comp"]).reshape(1, -1).astype(np.float32)
+    stdev = found.extra.get("lat_stdev", found.arrays.get("lat_stdev", 1.0))
+    first, last = found.extra.get("edit_start"), found.extra.get("edit_end")
+    layers = None
+    if isinstance(first, int) and isinstance(last, int) and 0 <= first <= last < _ANY_LAYER:
+        layers = tuple(range(first, last + 1))
+    meta = {key: to_json(item) for key, item in found.extra.items() if key in ("component_index", "sigma_range")}
+    fields = _named(found.path, vectors, layers, meta)
+    fields |= {"kind": "direction", "space": "w", "scale": float(np.asarray(stdev).reshape(-1)[0])}
+    if isinstance(found.extra.get("name"), str) and found.extra["name"].strip():
+        fields["name"] = found.extra["name"].strip()
+    return Content(vectors, fields, found.path)
+
+
+def _principal(found: Found) -> Content:
+    """Principal components of w: K directions, each with its deviation as the scale."""
+    comp, std = np.asarray(found.arrays["comp"]), np.asarray(found.arrays["std"]).reshape(-1)
+    vectors = comp.reshape(len(comp), -1).astype(np.float32)
+    if len(std) != len(vectors) or not np.isfinite(std).all() or (std <= 0).any():
+        raise GantkError(f"{found.path} has {len(std)} deviations for {len(vectors)} components, or some not positive.")
+    fields = _named(found.path, vectors)
+    scales = tuple(map(float, std))
+    return Content(
+        vectors, {**fields, "kind": "direction", "space": "w", "scale": max(scales), "scales": scales}, found.path
+    )
+
+
+def interpreted(content: Content, space: str | None, rows: int | None) -> Content:
+    """A bare array's first dimension as directions or as rows of wp.
+
+    An array [K, D] is K directions, or one wp direction where K is the generator's L. Which it is shows where all rows
+    are equal or of other lengths than one; unit rows can be either, and only the user knows.
+
+    Args:
+        space: what the user says it is of.
+        rows: L of the generator, None where none is known.
+
+    Raises:
+        UsageError: it could be either.
+    """
+    vectors = content.vectors
+    if not content.plain:
+        return content
+    if space is None and not content.fields.get("space"):
+        _ask_about_codes(content, rows)
+    if vectors.ndim == 3 and vectors.shape[1] == 1 and (rows or 0) != 1 and space != "wp":
+        return _with(content, vectors[:, 0])  # [K, 1, D]
+    if vectors.ndim != 2 or len(vectors) == 1 or space in ("z", "w", "s"):
+        return content
+    equal = bool((vectors == vectors[:1]).all())
+    if space == "wp" or (equal and rows in (None, len(vectors))):
+        if rows not in (None, len(vectors)):
+            raise UsageError(
+                f"{content.path} has {len(vectors)} rows, and a wp direction of this generator has {rows}: "
+                "it belongs to another network, or holds directions of w (--space w)."
+            )
+        return _with(content, vectors[None])
+    if rows is None or rows != len(vectors) or content.fields.get("space"):
+        return content
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    if np.allclose(lengths, 1.0, atol=1e-3):
+        raise UsageError(
+            f"{content.path} holds [{len(vectors)}, {vectors.shape[1]}], which can be one wp direction of this "
+            f"generator's {rows} rows or {len(vectors)} directions of w: say --space wp or --space w."
+        )
+    return _with(content, vectors[None])
+
+
+def _ask_about_codes(content: Content, rows: int | None) -> None:
+    """Codes given as a direction are a mistake that moves somewhere all the same: they are asked about."""
+    vectors = content.vectors
+    form = f"{content.path} holds {list(vectors.shape)}"
+    how = "give codes with -i, or say --space w (or z, wp) if these are directions."
+    if content.codes:
+        raise UsageError(f"{form} under a name that codes have: {how}")
+    if len(vectors) == 1 or vectors.shape[1:2] == (1,) or (vectors.ndim == 2 and len(vectors) == rows):
+        return
+    lengths = np.linalg.norm(vectors.reshape(-1, vectors.shape[-1]).astype(np.float64), axis=1)
+    equal = vectors.ndim == 2 and bool((vectors == vectors[:1]).all())
+    if not equal and not np.allclose(lengths, lengths[0], rtol=1e-3):
+        raise UsageError(f"{form}, whose vectors have lengths from {lengths.min():.3g} to {lengths.max():.3g}: {how}")
+
+
+def _with(content: Content, vectors: npt.NDArray[np.float32]) -> Content:
+    fields = {**content.fields, "kind": "boundary" if len(vectors) == 1 else "direction"}
+    return Content(vectors, fields, content.path)
+
+
+def direction_files(folder: Path) -> list[Path]:
+    """The directions in a folder: gantk's own files, and those of others that have no such twin.
+
+    Where some of the others are called *boundary*, only those are: a run directory has codes and scores beside them.
+    Elsewhere each is taken that holds one vector or several, and not codes or scores by their usual names.
+    """
+    files = sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith("."))
+    native = [item for item in files if item.suffix == ".safetensors" and _is_direction(item)]
+    stems = {item.stem.removesuffix("_boundary") for item in native}
+    others = [item for item in files if item.suffix in READABLE and item.suffix != ".safetensors"]
+    named = [item for item in others if "boundary" in item.name]
+    if not named and not native:
+        named = [item for item in others if item.stem not in _NOT_DIRECTIONS]
+    return native + [item for item in named if item.stem.removesuffix("_boundary") not in stems]
+
+
+_CODES = frozenset((*CODE_NAMES, "latent_codes", "projected_w", "projected_wp"))
+_NOT_DIRECTIONS = frozenset((*_CODES, "attribute", "category", "scores", "jacobians_w"))
+
+
+def _is_direction(path: Path) -> bool:
+    """Whether a safetensors file is gantk's direction; others are for a message where it is named itself."""
+    from gantk.checkpoints.native import read_header
 
     try:
-        with open(path, "rb") as file:
-            version = npy.read_magic(file)
-            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            return bool(read(file)[2].hasobject)
-    except (OSError, ValueError) as error:
-        raise GantkError(f"{path} is no readable .npy array ({error}).") from error
+        read_header(path, FORMAT, "a direction")
+    except GantkError as error:
+        return "of kind" not in str(error) and "did not write" not in str(error)
+    return True

@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.codes.direction_files import SUFFIXES, Content, read_content, write_legacy, write_native
+from gantk.codes.direction_files import (
+    READABLE,
+    SUFFIXES,
+    Content,
+    interpreted,
+    read_content,
+    write_legacy,
+    write_native,
+)
 from gantk.codes.projection import project
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.rows import LayerList, parse_layers
@@ -49,6 +57,7 @@ class Direction:
             wp-boundary. None is a hyperplane through the origin.
         layers: the rows it is meant for; None is all. What the caller asks for wins.
         scale: distances from -scale to scale are worth looking at.
+        scales: the same for each of the K directions, where they differ.
         probe: of the generator it was made for.
         meta: the command, seed, accuracies and whatever else belongs on its card.
     """
@@ -62,6 +71,7 @@ class Direction:
     scale: float = 3.0
     probe: Mapping[str, Any] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    scales: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         vectors = np.asarray(self.vectors)
@@ -83,6 +93,8 @@ class Direction:
                 f"The direction {self.name!r} has {len(self.intercept)} intercepts: only a wp-boundary has several, "
                 "one per row."
             )
+        if self.scales is not None and len(self.scales) != len(vectors):
+            raise UsageError(f"The direction {self.name!r} has {len(self.scales)} scales for {len(vectors)} vectors.")
         object.__setattr__(self, "vectors", np.ascontiguousarray(vectors, dtype=np.float32))
 
     def __len__(self) -> int:
@@ -99,6 +111,16 @@ class Direction:
 
         parts = (self.name, self.space, self.vectors, self.intercept, self.layers, self.scale)
         return fingerprint(parts)
+
+    def scale_of(self, row: int) -> float:
+        """How far the row is worth looking at to either side."""
+        return self.scale if self.scales is None else self.scales[row]
+
+    def row(self, row: int, name: str | None = None) -> Direction:
+        """One of the K directions alone."""
+        return dataclasses.replace(
+            self, name=name or self.name, vectors=self.vectors[row : row + 1], scale=self.scale_of(row), scales=None
+        )
 
     def replace(self, **changes: Any) -> Direction:
         """Return a copy with other values."""
@@ -255,6 +277,8 @@ def save_direction(path: str | os.PathLike[str], direction: Direction) -> Path:
     if target.suffix == ".npy":
         return write_legacy(target, direction.vectors)
     fields = {f.name: getattr(direction, f.name) for f in dataclasses.fields(direction) if f.name != "vectors"}
+    if direction.scales is None:
+        del fields["scales"]
     return write_native(target, direction.vectors, fields)
 
 
@@ -267,18 +291,18 @@ def load_direction(
     """Load a direction by file, or by the name of a shipped or pulled one ("time_of_day", "stylegan_bedroom/wood").
 
     Args:
-        name_or_path: a gantk file, an .npy of HiGAN, InterFaceGAN or ReSeFa, or a name.
+        name_or_path: a gantk file, another program's (direction_files.py has their kinds), or a name.
         generator: what it will be applied to: widths are compared, and its probe where the file has one. A name that
             several files bear means the one that belongs to it.
         force: take it although it was made for another generator (widths must fit all the same).
-        space: the space of an .npy, which says nothing about it; otherwise it is concluded from its shape and name.
+        space: the space of a bare array, which says nothing about it; otherwise it is concluded from its content.
 
     Raises:
         GantkError: the file is damaged, no direction, or belongs to another generator.
         UsageError: there is no such name, or several files bear it.
     """
     path = Path(name_or_path)
-    if path.suffix in SUFFIXES or path.is_file():
+    if path.suffix in READABLE or path.is_file():
         direction = _from_content(read_content(path), space, generator)
         if generator is not None:
             check_generator(direction, generator, force)
@@ -333,6 +357,8 @@ def _published(name: str) -> list[str]:
 
 
 def _from_content(content: Content, space: str | None, generator: Generator | None) -> Direction:
+    rows = None if generator is None or "wp" not in generator.spec.spaces else generator.spec.num_layers
+    content = interpreted(content, space, rows)
     fields = dict(content.fields)
     assumed = fields.pop("space", None)
     if space is None and assumed is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gantk.codes.direction_files import SUFFIXES
+from gantk.codes.direction_files import READABLE, direction_files
 from gantk.codes.directions import Direction, load_direction
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
@@ -51,8 +51,7 @@ class Entry:
 
     def alone(self) -> Direction:
         """As a direction of its own."""
-        vectors = self.direction.vectors[self.number : self.number + 1]
-        return self.direction.replace(name=self.title, vectors=vectors)
+        return self.direction.row(self.number, self.title)
 
 
 def gather(
@@ -152,25 +151,13 @@ def _load(word: str, generator: Generator, force: bool, space: str | None) -> It
     if path.is_dir():
         files = direction_files(path)
         if not files:
-            raise GantkError(f"The folder {path} holds no direction file ({', '.join(SUFFIXES)}).")
+            raise GantkError(f"The folder {path} holds no direction file ({', '.join(READABLE)}).")
         for file in files:
             yield None, load_direction(file, generator, force, space)
-    elif path.suffix in SUFFIXES or not (path.is_file() or path.suffix == ".txt"):
+    elif path.suffix in READABLE or not (path.is_file() or path.suffix == ".txt"):
         yield None, load_direction(word, generator, force, space)
     else:
         from gantk.codes.boundary_list import read_boundary_list
 
         for item in read_boundary_list(path):
             yield item.name, load_direction(item.path, generator, force, item.space)
-
-
-def direction_files(folder: Path) -> list[Path]:
-    """The directions in a folder: gantk's own files, and an .npy only where it has no such twin and is a boundary."""
-    native = sorted(path for path in folder.glob("*.safetensors") if not path.name.startswith("."))
-    stems = {path.stem.removesuffix("_boundary") for path in native}
-    legacy = sorted(
-        path
-        for path in folder.glob("*boundary*.npy")
-        if path.stem.removesuffix("_boundary") not in stems and not path.name.startswith(".")
-    )
-    return native + legacy

@@ -99,17 +99,21 @@ def numbers_of(value: object) -> npt.NDArray[Any]:
     return value if isinstance(value, np.ndarray) else np.asarray(value)
 
 
-def read_codes(path: str | os.PathLike[str], space: str) -> GivenCodes:
-    """The codes of a .npy file, memory-mapped.
+def codes_in(path: str | os.PathLike[str], generator: Generator, space: str | None = None) -> GivenCodes:
+    """The codes in a file of any kind that `gantk.codes.code_files` reads; memory-mapped where it is an .npy.
+
+    Args:
+        space: of the codes; None concludes it from the file's content.
 
     Raises:
-        GantkError: the file is missing or no array.
+        GantkError: the file is missing, or holds no codes of the generator.
     """
-    from gantk.store.files import load_npy
+    from gantk.codes.code_files import read_codes
 
-    if not Path(path).is_file():
-        raise GantkError(f"The codes file {path} does not exist: give an .npy of codes, or leave it out to draw some.")
-    return GivenCodes(load_npy(path, mmap=True), space, str(path))
+    if not Path(path).exists():
+        raise GantkError(f"The codes file {path} does not exist: give a file of codes, or leave it out to draw some.")
+    found = read_codes(os.fspath(path), generator.spec, space)
+    return GivenCodes(found.codes, found.space, str(path))
 
 
 def given_codes(generator: Generator, codes: object) -> GivenCodes | None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes.given import GivenCodes, numbers_of, read_codes
+from gantk.codes.given import GivenCodes, codes_in, numbers_of
 from gantk.codes.latents import normalize_sphere
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
@@ -53,8 +53,8 @@ class CodeSource:
 
     Args:
         num: how many to draw; with a file at most how many of its codes to take (None: all of them).
-        path: a .npy of codes [N, D] (z, w) or [N, L, D] (wp); None draws z from `seed`.
-        space: the space of the file's codes.
+        path: a file of codes, see `gantk.codes.given.codes_in`; None draws z from `seed`.
+        space: the space of the file's codes; None concludes it.
         label: None, a class for all samples, "random" for a seeded class each, or ids [N] or rows [N, C] as an array
             or a .npy of one.
         codes: the codes themselves, instead of a file of them.
@@ -71,16 +71,16 @@ class CodeSource:
         seed: int = 0,
         truncation: Truncation | None = None,
         path: str | os.PathLike[str] | None = None,
-        space: str = "z",
+        space: str | None = None,
         label: Label = None,
         given: npt.NDArray[np.float32] | None = None,
         codes: GivenCodes | None = None,
     ) -> None:
         self.generator, self.seed, self.truncation = generator, seed, truncation
         if codes is None and given is not None:
-            codes = GivenCodes(given, space, str(path or "the codes"))
+            codes = GivenCodes(given, space or "z", str(path or "the codes"))
         elif codes is None and path is not None:
-            codes = read_codes(path, space)
+            codes = codes_in(path, generator, space)
         codes = None if codes is None else codes.check(generator)
         self.origin = "" if codes is None else codes.source
         self.first_space = "z" if codes is None else codes.space

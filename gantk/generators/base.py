@@ -96,9 +96,9 @@ class Generator(nn.Module):
                 "leave --truncation out"
             )
         strength_L1 = w_ND.new_tensor(truncation.strengths(self.spec.num_layers)).unsqueeze(-1)
-        average_D = self.average_w().to(w_ND.dtype)
+        average = (self.average_w() if self.w_avg is None else self.w_avg).to(w_ND.dtype)  # [D], or [L, D]
         # written so that psi = 1 gives w back exactly
-        return torch.where(strength_L1 == 1, wp_NLD, average_D + strength_L1 * (wp_NLD - average_D))
+        return torch.where(strength_L1 == 1, wp_NLD, average + strength_L1 * (wp_NLD - average))
 
     @property
     def estimated_average(self) -> bool:
@@ -106,9 +106,12 @@ class Generator(nn.Module):
         return self.w_avg is None and self._estimate is not None
 
     def average_w(self) -> Tensor:
-        """The file's `w_avg` [D]; without one the mean over 4096 seeded codes (and labels), computed once."""
+        """The file's `w_avg` [D]; without one the mean over 4096 seeded codes (and labels), computed once.
+
+        Where the file has one for each row of `wp` (then `expand` uses those), it is their mean.
+        """
         if self.w_avg is not None:
-            return self.w_avg
+            return self.w_avg if self.w_avg.ndim == 1 else self.w_avg.mean(0)
         if self._estimate is None:
             with torch.no_grad():
                 sums = [

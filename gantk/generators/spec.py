@@ -49,7 +49,9 @@ class Layer:
 
     Attributes:
         index, name: position in `Generator.layers` and its name, such as `32x32/conv1`.
-        resolution, channels: of its feature map; a StyleGAN2 ToRGB's map is the accumulated image.
+        resolution, channels: of its feature map, whose larger side counts; a StyleGAN2 ToRGB's map is the accumulated
+            image.
+        size: height and width of its map where they differ; `height` and `width` are right for every layer.
         row: the row of `wp` that feeds it, None for layers without a style.
         weight: state-dict name of its convolution weight, None when there is none.
         affine: state-dict prefix of its style affine, None when there is none.
@@ -68,11 +70,26 @@ class Layer:
     style_dim: int = 0
     has_map: bool = True
     is_rgb: bool = False
+    size: tuple[int, int] | None = None
+
+    @property
+    def height(self) -> int:
+        return self.resolution if self.size is None else self.size[0]
+
+    @property
+    def width(self) -> int:
+        return self.resolution if self.size is None else self.size[1]
 
 
 @dataclass(frozen=True)
 class GeneratorSpec:
-    """What a network is and can do; an analysis reads this instead of asking for the family's name."""
+    """What a network is and can do; an analysis reads this instead of asking for the family's name.
+
+    Attributes:
+        resolution: the larger side of the canvas; its sides are `height` and `width`.
+        canvas: height and width where they differ.
+        class_names: names of the `label_dim` classes, where the file or the user gave them.
+    """
 
     family: str
     resolution: int
@@ -93,6 +110,21 @@ class GeneratorSpec:
     has_transform: bool = False
     has_bn_truncation: bool = False
     half_precision: bool = False  # whether `set_precision` takes float16 and bfloat16
+    canvas: tuple[int, int] | None = None
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> int:
+        return self.resolution if self.canvas is None else self.canvas[0]
+
+    @property
+    def width(self) -> int:
+        return self.resolution if self.canvas is None else self.canvas[1]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the canvas."""
+        return self.height, self.width
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class StyledConfig(Config):
         mapping_width: width of the hidden mapping layers.
         label_width: columns of the label embedding.
         truncation_psi, truncation_layers: what a plain run of the file's own program applies.
+        average_rows: L where the file's mean code has a row of its own for each row of `wp`; 0: one for all.
     """
 
     image_channels: int = 3
@@ -39,6 +40,7 @@ class StyledConfig(Config):
     normalize_z: bool = True
     truncation_psi: float | None = None
     truncation_layers: int | None = None
+    average_rows: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,10 @@ class StyledGenerator(Generator):
     def _describe(self, family: str, layers: list[Layer], rows: int, **abilities: Any) -> None:
         """`layers`, `spec` and `w_avg`, from what all of them have and what this one is able to."""
         config = self.config
-        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+        each = (config.average_rows,) if config.average_rows else ()
+        if config.average_rows not in (0, rows):
+            raise GantkError(f"a mean code of {config.average_rows} rows does not fit a network of {rows}")
+        self.register_buffer("w_avg", torch.zeros(*each, config.w_dim))
         self.layers = tuple(layers)
         psi = config.truncation_psi
         self.spec = GeneratorSpec(
@@ -131,4 +136,4 @@ class StyledGenerator(Generator):
         const = cast(Tensor, part.noise_const)
         if isinstance(options.noise, str):
             return const
-        return seeded_noise(options.noise, n, layer.index, layer.resolution, layer.resolution, const)
+        return seeded_noise(options.noise, n, layer.index, layer.height, layer.width, const)

@@ -29,6 +29,8 @@ class StyleGAN2Config(MappingConfig):
 
     Attributes:
         channels: feature maps at 4, 8, ..., resolution.
+        base: height and width of the constant input; the canvas is that times a power of two, and `resolution` its
+            larger side.
         resample_filter: 1-D taps, sum 1.
         architecture: `skip`, `resnet`, `orig`, or `revised`: a ToRGB per resolution, of which a level of detail shows
             one or blends two (configurations b to d of the paper, grown like StyleGAN).
@@ -45,26 +47,35 @@ class StyleGAN2Config(MappingConfig):
     conv_clamp: float | None = None
     use_noise: bool = True
     num_half_resolutions: int = 4
+    base: tuple[int, int] = (4, 4)
 
     def __post_init__(self) -> None:
-        steps = math.log2(self.resolution) if self.resolution > 0 else 0.0
-        if self.resolution < 4 or steps != int(steps):
-            raise GantkError(f"a StyleGAN2 resolution is a power of two from 4 on, not {self.resolution}")
-        if len(self.channels) != int(steps) - 1:
+        if len(self.base) != 2 or min(self.base) < 1:
+            raise GantkError(f"the constant input of a StyleGAN2 has a height and a width, not {self.base}")
+        steps = math.log2(self.resolution / max(self.base)) if self.resolution > 0 else -1.0
+        if steps < 0 or steps != int(steps):
             raise GantkError(
-                f"{len(self.channels)} channel counts for resolution {self.resolution}: {int(steps) - 1} needed"
+                f"a StyleGAN2 resolution is {max(self.base)} times a power of two from 1 on, not {self.resolution}"
+            )
+        if len(self.channels) != int(steps) + 1:
+            raise GantkError(
+                f"{len(self.channels)} channel counts for resolution {self.resolution}: {int(steps) + 1} needed"
             )
         if self.architecture not in ("skip", "resnet", "orig", "revised"):
             raise GantkError(f"StyleGAN2 architecture {self.architecture!r} is none of skip, resnet, orig, revised")
-        if not 0 <= self.lod <= (steps - 2 if self.architecture == "revised" else 0):
+        if not 0 <= self.lod <= (steps if self.architecture == "revised" else 0):
             raise GantkError(f"lod={self.lod} does not fit a {self.architecture} StyleGAN2 of {self.resolution} pixels")
         super().__post_init__()
+
+    def size(self, level: int) -> tuple[int, int]:
+        """Height and width of the maps at a level; 0 is that of the constant input."""
+        return self.base[0] << level, self.base[1] << level
 
 
 class StyledConv(nn.Module):
     """Modulated 3x3 convolution, noise, bias, leaky ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, resolution: int, config: StyleGAN2Config, up: bool):
+    def __init__(self, inputs: int, outputs: int, size: tuple[int, int], config: StyleGAN2Config, up: bool):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
@@ -72,7 +83,7 @@ class StyledConv(nn.Module):
         self.up, self.taps, self.clamp = up, config.resample_filter, config.conv_clamp
         if config.use_noise:
             self.noise_strength = nn.Parameter(torch.zeros([]))
-            self.register_buffer("noise_const", torch.randn(resolution, resolution))
+            self.register_buffer("noise_const", torch.randn(*size))
         self.noise_const: Tensor
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None, gain: float, delta: Any) -> Tensor:
@@ -108,11 +119,11 @@ class Block(nn.Module):
 
     def __init__(self, config: StyleGAN2Config, level: int):
         super().__init__()
-        resolution, channels = 4 << level, config.channels[level]
+        size, channels = config.size(level), config.channels[level]
         last = level == len(config.channels) - 1
         if level:
-            self.conv0 = StyledConv(config.channels[level - 1], channels, resolution, config, up=True)
-        self.conv1 = StyledConv(channels, channels, resolution, config, up=False)
+            self.conv0 = StyledConv(config.channels[level - 1], channels, size, config, up=True)
+        self.conv1 = StyledConv(channels, channels, size, config, up=False)
         if config.architecture in PER_RESOLUTION or last:
             self.torgb = ToRGB(channels, config)
         if config.architecture == "resnet" and level:
@@ -122,7 +133,7 @@ class Block(nn.Module):
 class Synthesis(nn.Module):
     def __init__(self, config: StyleGAN2Config):
         super().__init__()
-        self.const = nn.Parameter(torch.randn(config.channels[0], 4, 4))
+        self.const = nn.Parameter(torch.randn(config.channels[0], *config.base))
         for level in range(len(config.channels)):
             self.add_module(f"b{4 << level}", Block(config, level))
 
@@ -144,7 +155,13 @@ class StyleGAN2(StyledGenerator):
             has_noise=config.use_noise,
             has_lod=config.architecture == "revised",
             half_precision=True,
+            canvas=config.size(len(config.channels) - 1) if config.base[0] != config.base[1] else None,
         )
+
+    def block(self, layer: Layer) -> Block:
+        """The block that a layer is a part of; it is named after the side that its maps have in a square network."""
+        assert layer.weight is not None
+        return cast(Block, self.get_submodule(layer.weight.rsplit(".", 2)[0]))
 
     def _run(
         self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None
@@ -159,7 +176,7 @@ class StyleGAN2(StyledGenerator):
         half_from = max(8, 2 * self.config.resolution >> self.config.num_half_resolutions)
         end = len(self.layers) if stop is None else stop
         for layer in self.layers[start.index : end]:
-            block = cast(Block, self.synthesis.get_submodule(f"b{layer.resolution}"))
+            block = self.block(layer)
             style, delta = codes[layer.index], options.deltas.get(layer.index)
             assert x is not None
             dtype = self.half_dtype if self.half_dtype is not None and layer.resolution >= half_from else self.dtype
@@ -205,12 +222,12 @@ def _layers(config: StyleGAN2Config) -> list[Layer]:
     layers: list[Layer] = []
 
     def add(level: int, part: str, row: int, inputs: int, channels: int) -> None:
-        resolution = 4 << level
-        prefix = f"synthesis.b{resolution}.{part}"
+        height, width = config.size(level)
+        prefix = f"synthesis.b{4 << level}.{part}"
         layers.append(
             Layer(
-                len(layers), f"{resolution}x{resolution}/{part}", resolution, channels, row, f"{prefix}.weight",
-                f"{prefix}.affine", inputs, is_rgb=part == "torgb",
+                len(layers), f"{height}x{width}/{part}", max(height, width), channels, row, f"{prefix}.weight",
+                f"{prefix}.affine", inputs, is_rgb=part == "torgb", size=None if height == width else (height, width),
             )
         )  # fmt: skip
 

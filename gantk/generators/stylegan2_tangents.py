@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +28,7 @@ from gantk.generators.ops import LEAK, SQRT2, fir, up_pad, upsample2d
 from gantk.generators.spec import Layer, Options, State
 
 if TYPE_CHECKING:
-    from gantk.generators.stylegan2 import Block, StyledConv, StyleGAN2, ToRGB
+    from gantk.generators.stylegan2 import StyledConv, StyleGAN2, ToRGB
 
 EPSILON = 1e-8
 
@@ -99,7 +99,7 @@ class _Tangents:
         layers = generator.layers[0 if start is None else start.index :]
         assert x is not None
         for place, layer in enumerate(layers):
-            block = cast("Block", generator.synthesis.get_submodule(f"b{layer.resolution}"))
+            block = generator.block(layer)
             style, moves = styles[layer.index], layer.index in moving
             if layer.is_rgb:
                 self.rules.append(_rgb_rule(layer, block.torgb, x, style, moves))
@@ -145,14 +145,14 @@ class _Tangents:
                 continue
             first = rule.layer.name.endswith("conv0")
             if first and self.resnet and dx is not None:
-                block = cast("Block", generator.synthesis.get_submodule(f"b{rule.layer.resolution}"))
+                block = generator.block(rule.layer)
                 shortcut = block.skip(dx, gain=math.sqrt(0.5))
             dx = _push_conv(rule, dx, ds)
             if not first and shortcut is not None:
                 dx, shortcut = shortcut if dx is None else dx.add_(shortcut), None
         if image is None:
             spec = generator.spec
-            return generator.synthesis.const.new_zeros(count, spec.image_channels, spec.resolution, spec.resolution)
+            return generator.synthesis.const.new_zeros(count, spec.image_channels, spec.height, spec.width)
         return image
 
 
@@ -235,9 +235,8 @@ def _push_rgb(rule: _RGB, dx: Tensor | None, ds: Tensor | None, image: Tensor | 
     """The image's tangent with this layer's added; `image` is overwritten."""
     rgb = None if dx is None else F.conv2d(dx, rule.weight_style)
     if ds is not None and rule.weight_OI is not None and rule.x_IP is not None:
-        side = rule.layer.resolution
         rows = (rule.weight_OI * ds[:, None, :]).flatten(0, 1)
-        moved = (rows @ rule.x_IP).reshape(len(ds), -1, side, side)
+        moved = (rows @ rule.x_IP).reshape(len(ds), -1, rule.layer.height, rule.layer.width)
         rgb = moved if rgb is None else rgb.add_(moved)
     if rgb is None:
         return image

@@ -14,21 +14,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk.codes.arrays import read_arrays
 from gantk.codes.entries import entries_of
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.rows import parse_layers
-from gantk.store.files import load_npy
 
 SPACES = ("z", "w", "wp")
 
 
 def read_latents(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
-    """Return the codes in a .npy, [N, D] or [N, L, D], memory-mapped.
+    """Return the codes in a file, [N, D] or [N, L, D], memory-mapped.
 
     Raises:
         GantkError: the file is missing, damaged, or holds something else.
     """
-    codes = load_npy(path, mmap=True)
+    codes = read_arrays(os.fspath(path)).only("latent codes [N, D] or [N, L, D] were expected.")
     if codes.dtype.kind != "f" or codes.ndim < 2 or 0 in codes.shape:
         raise GantkError(
             f"{os.fspath(path)} holds {codes.dtype} of shape {codes.shape}: "

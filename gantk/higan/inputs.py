@@ -23,7 +23,7 @@ class SynthesizeInputs(CodesInputs, PredictorInputs):
     def load(self, options: SynthesizeOptions) -> dict[str, object]:
         generator = self.generator()
         scorer = self.scorer(generator) if self.generate_prediction else None
-        return {"generator": generator, "codes": self.codes(), "predictor": scorer}
+        return {"generator": generator, "codes": self.codes(generator), "predictor": scorer}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,8 @@ class TrainBoundaryInputs(Inputs):
 
         codes = read_latents(self.latents)
         space = space_of(codes, self.latents, self.latent_space_type)
-        scores = read_scores(self.scores)
+        names = [*options.score_name, *self.condition] if options.score_name else []
+        scores = read_scores(self.scores, names)
         own = scores.columns
         conditions = [name if name in own else load_direction(name, space=None) for name in self.condition]
         return {
@@ -85,7 +86,7 @@ class RescoreInputs(CodesInputs, PredictorInputs, DirectionInputs):
             "generator": generator,
             "directions": directions,
             "predictor": self.scorer(generator),
-            "codes": self.codes(),
+            "codes": self.codes(generator),
         }
 
 
@@ -104,4 +105,4 @@ class ManipulateInputs(CodesInputs, DirectionInputs):
         generator = self.generator()
         still = gather(self.condition, generator, self.force, self.space) if self.condition else []
         directions = self.entries(generator, self.directions)
-        return {"generator": generator, "directions": directions, "codes": self.codes(), "conditions": still}
+        return {"generator": generator, "directions": directions, "codes": self.codes(generator), "conditions": still}

@@ -163,7 +163,7 @@ def wanted_formats(options: ManipulateOptions) -> tuple[str, ...]:
 
 
 def _edit(entry: Entry, source: CodeSource, options: ManipulateOptions, alone: bool) -> Edit:
-    scale = entry.direction.scale
+    scale = entry.direction.scale_of(entry.number)
     low = -scale if options.start_distance is None else options.start_distance
     high = scale if options.end_distance is None else options.end_distance
     chosen = None if entry.space == "z" and not alone else options.rows  # rows are for the others

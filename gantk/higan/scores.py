@@ -70,8 +70,12 @@ class Scores:
             )
 
 
-def read_scores(path: str | os.PathLike[str]) -> Scores:
+def read_scores(path: str | os.PathLike[str], names: Iterable[str] = ()) -> Scores:
     """Read a score file; nothing in it is executed.
+
+    Args:
+        names: the columns that are wanted; of a .csv only those are parsed. Without any, columns that hold no number
+            at all, such as one of file names, are left out.
 
     Raises:
         UsageError: the kind of file is not known.
@@ -83,7 +87,7 @@ def read_scores(path: str | os.PathLike[str]) -> Scores:
     if not regular_file(source).is_file():
         raise GantkError(f"The score file {source} does not exist.")
     if source.suffix.lower() == ".csv":
-        return _read_csv(source)
+        return _read_csv(source, frozenset(names))
     if source.suffix.lower() == ".npz":
         return _read_npz(source)
     from gantk.checkpoints.unpickle import load_legacy_npy
@@ -154,11 +158,12 @@ def _read_npz(source: Path) -> Scores:
         with np.load(source, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise GantkError(f"{source} is no readable .npz file ({error}).") from error
+        reason = "it holds Python objects" if "pickle" in str(error).lower() else error
+        raise GantkError(f"{source} is no readable .npz file ({reason}).") from error
     return from_content(arrays, source.stem, str(source))
 
 
-def _read_csv(source: Path) -> Scores:
+def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:
     """One row per sample; names in a first row that is not all numbers."""
     try:
         with open(source, newline="", encoding="utf-8-sig") as file:
@@ -177,18 +182,24 @@ def _read_csv(source: Path) -> Scores:
     else:
         width = len(rows[0][1])
         header = [source.stem] if width == 1 else [f"{source.stem}_{index}" for index in range(width)]
-    values = np.empty((len(rows), len(header)))
-    for place, (line, row) in enumerate(rows):
+    for line, row in rows:
         if len(row) != len(header):
             raise GantkError(f"{source}, row {line}: {len(row)} cells where {len(header)} are expected.")
-        for index, cell in enumerate(row):
-            number = _number(cell)
-            if number is None:
-                raise GantkError(f"{source}, row {line}: {cell!r} in column {header[index]!r} is no number.")
-            values[place, index] = number
-    if not len(values):
+    if not rows:
         raise GantkError(f"{source} holds no scores below its header.")
-    return Scores({name: values[:, index] for index, name in enumerate(header)}, named, str(source))
+    columns: dict[str, Column] = {}
+    for index, name in enumerate(header):
+        asked = name in wanted or not wanted & set(header)
+        numbers = [_number(row[index]) for _, row in rows] if asked else [None]
+        if all(number is None for number in numbers) and (len(header) > 1 and name not in wanted):
+            continue  # text, or not asked for
+        for (line, row), number in zip(rows, numbers, strict=True):
+            if number is None:
+                raise GantkError(f"{source}, row {line}: {row[index]!r} in column {name!r} is no number.")
+        columns[name] = np.array(numbers, dtype=np.float64)
+    if not columns:
+        raise GantkError(f"{source} holds no column of numbers: its columns are {', '.join(header[:8])}.")
+    return Scores(columns, named, str(source))
 
 
 def _number(cell: str) -> float | None:

@@ -75,7 +75,7 @@ class FewshotInputs(TeacherInputs):
     full: str | None = option(None, "A head of many images, to compare with.", metavar="HEAD", identity=False)
 
     def load(self, options: FewshotOptions) -> dict[str, object]:
-        from gantk.codes.given import read_codes
+        from gantk.codes.given import codes_in
         from gantk.lse.teachers import load_teacher
         from gantk.predictors.head_files import load_head
 
@@ -86,7 +86,7 @@ class FewshotInputs(TeacherInputs):
             "teacher": self.labeller(generator, options.classes),
             "judge": None if judge is None else load_teacher(judge, generator, options.classes, "--judge"),
             "full": None if self.full is None else load_head(self.full, generator),
-            "codes": None if self.codes is None else read_codes(self.codes, "wp"),
+            "codes": None if self.codes is None else codes_in(self.codes, generator, "wp"),
         }
 
 
@@ -178,7 +178,7 @@ class EditInputs(HeadInputs, ModelInputs):
     )
 
     def load(self, options: object) -> dict[str, object]:
-        from gantk.codes.given import read_codes
+        from gantk.codes.given import codes_in
         from gantk.pictures.label_maps import read_label_map
 
         generator = self.generator()
@@ -187,6 +187,6 @@ class EditInputs(HeadInputs, ModelInputs):
         return {
             "generator": generator,
             "head": head,
-            "code": None if self.code is None else read_codes(self.code, "wp"),
+            "code": None if self.code is None else codes_in(self.code, generator, "wp"),
             "stroke": None if self.stroke is None else read_label_map(self.stroke, info.classes, info.size),
         }

@@ -9,7 +9,7 @@ Shape legend: N labelled images, R noise draws of each, C_i channels and r_i sid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,8 +110,18 @@ def check_labels(label: Labels, names: Sequence[str], what: str, allow_empty: bo
 
 
 @torch.no_grad()
-def fit(shots: Shots, classes: int, eps: Sequence[float] = EPS, penalty: float = 1e-4, most_steps: int = 18) -> Fit:
-    """Choose shrinkage and steps by leaving images out, then fit all of them. Deterministic."""
+def fit(
+    shots: Shots,
+    classes: int,
+    eps: Sequence[float] = EPS,
+    penalty: float = 1e-4,
+    most_steps: int = 18,
+    watch: Callable[[], None] | None = None,
+) -> Fit:
+    """Choose shrinkage and steps by leaving images out, then fit all of them. Deterministic.
+
+    `watch` is called before each evaluation of the objective; an exception of it ends the fit.
+    """
     count = len(shots.maps)
     total = shots.moments(classes)
     network = LinearNetwork(shots.channels, classes, shots.align_corners).requires_grad_(False)
@@ -119,14 +129,26 @@ def fit(shots: Shots, classes: int, eps: Sequence[float] = EPS, penalty: float =
     chosen, steps, table = DEFAULT_EPS, DEFAULT_STEPS, None
     whitenings = {value: Whitening.of(total, value) for value in eps}
     if count > 1:
-        table = np.stack([_left_out(network, shots, whitenings[value], penalty, most_steps) for value in eps])
+        table = np.stack([_left_out(network, shots, whitenings[value], penalty, most_steps, watch) for value in eps])
         row, column = np.unravel_index(int(table.argmin()), table.shape)
         chosen, steps = eps[int(row)], int(column) + 1
     whitening = whitenings.get(chosen) or Whitening.of(total, chosen)
-    objective = softmax_objective(network, lambda: shots.batch(range(count)), whitening, penalty)
+    objective = softmax_objective(network, _watched(lambda: shots.batch(range(count)), watch), whitening, penalty)
     at = minimize(objective, _start(network), steps, tolerance=0.0)
     fill(network, whitening, at.x)
     return Fit(network, chosen, steps, table)
+
+
+def _watched(batches: Callable[[], list[Batch]], watch: Callable[[], None] | None) -> Callable[[], list[Batch]]:
+    """The batches of an objective, asked for once per evaluation; `watch` is called before each."""
+    if watch is None:
+        return batches
+
+    def watched() -> list[Batch]:
+        watch()
+        return batches()
+
+    return watched
 
 
 def _start(network: LinearNetwork) -> npt.NDArray[np.float64]:
@@ -134,7 +156,12 @@ def _start(network: LinearNetwork) -> npt.NDArray[np.float64]:
 
 
 def _left_out(
-    network: LinearNetwork, shots: Shots, whitening: Whitening, penalty: float, most_steps: int
+    network: LinearNetwork,
+    shots: Shots,
+    whitening: Whitening,
+    penalty: float,
+    most_steps: int,
+    watch: Callable[[], None] | None,
 ) -> npt.NDArray[np.float64]:
     """Cross entropy [T] of left-out images after each step, averaged over images; at most MOST_FOLDS are left out."""
     count = len(shots.maps)
@@ -144,7 +171,8 @@ def _left_out(
         kept = shots.batch([n for n in range(count) if n != out])
         ((maps, target),) = shots.batch([int(out)])
         pixels = max(1, int((target != IGNORE).sum()))
-        objective = softmax_objective(network, lambda kept=kept: kept, whitening, penalty)  # type: ignore[misc]
+        batches = _watched(lambda kept=kept: kept, watch)  # type: ignore[misc]
+        objective = softmax_objective(network, batches, whitening, penalty)
         at = Descent.begin(objective, _start(network))
         curve: list[float] = []
         while at.steps < most_steps and not at.converged:

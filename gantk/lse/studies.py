@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes.given import GivenCodes, given_codes, read_codes
+from gantk.codes.given import GivenCodes, codes_in, given_codes
 from gantk.codes.source import CodeSource
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
@@ -212,7 +212,7 @@ def _timed(result: FewshotResult, seconds: Mapping[str, float]) -> FewshotResult
 def _given(generator: Generator, teacher: Teacher, codes: object) -> GivenCodes | None:
     """The codes that are labelled: those given, or the ones that a folder of label maps has."""
     if codes is None and isinstance(teacher, FolderTeacher) and teacher.codes is not None:
-        codes = read_codes(teacher.codes, "wp")
+        codes = codes_in(teacher.codes, generator, "wp")
     return given_codes(generator, codes)
 
 

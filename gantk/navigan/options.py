@@ -48,9 +48,10 @@ class NetworkInputs(CodesInputs):
         if not is_module(self.model):
             if self.inputs is not None:
                 raise UsageError(
-                    f"--inputs is for a module:callable; {self.model} is a generator: give -i FILE.npy with codes."
+                    f"--inputs is for a module:callable; {self.model} is a generator: give -i FILE with codes."
                 )
-            return self.generator(), self.codes()
+            generator = self.generator()
+            return generator, self.codes(generator)
         if self.inputs is None:
             raise UsageError(f"The network {self.model} is a module: give its inputs with --inputs FILE.npy.")
         if self.latent_codes_path is not None or self.precision != "float32":

@@ -57,7 +57,7 @@ class JacobianInputs(CodesInputs):
         if not (self.region or self.box or self.mask) and generator.bundled:
             names = WORLD
         regions = build_regions(names, self.box, self.mask, labels, resolution, output.size, margin_of(options))
-        return {"generator": generator, "regions": regions, "codes": self.codes()}
+        return {"generator": generator, "regions": regions, "codes": self.codes(generator)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,17 +40,19 @@ class CodesInputs(ModelInputs):
     """A generator and, where there is one, a file of codes for it; goes with `SampleOptions`."""
 
     latent_codes_path: str | None = option(
-        None, "Codes to use, not drawn ones.", "-i", "-c", metavar="FILE.npy", identity=False
+        None, "Codes to use, not drawn ones.", "-i", "-c", metavar="FILE", identity=False
     )
-    latent_space_type: Literal["z", "w", "wp"] = option("z", "The space of FILE.npy.", identity=False)
+    latent_space_type: Literal["z", "w", "wp"] | None = option(
+        None, "The space of the codes in FILE.", default_text="by its content", identity=False
+    )
 
-    def codes(self) -> GivenCodes | None:
+    def codes(self, generator: Generator) -> GivenCodes | None:
         """Open the file of codes; None where none is named. The space is part of what it is, and of its fingerprint."""
-        from gantk.codes.given import read_codes
+        from gantk.codes.given import codes_in
 
         if self.latent_codes_path is None:
             return None
-        return read_codes(self.latent_codes_path, self.latent_space_type)
+        return codes_in(self.latent_codes_path, generator, self.latent_space_type)
 
 
 @dataclass(frozen=True, kw_only=True)

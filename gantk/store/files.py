@@ -120,10 +120,16 @@ def load_npy(path: str | os.PathLike[str], mmap: bool = False) -> np.ndarray[Any
     except FileNotFoundError:
         raise GantkError(f"The file {os.fspath(path)} does not exist.") from None
     except (OSError, ValueError, EOFError) as error:
-        raise GantkError(f"{os.fspath(path)} is no readable .npy array ({error}).") from error
+        raise GantkError(f"{os.fspath(path)} is no readable .npy array ({_without_advice(error)}).") from error
     if not isinstance(array, np.ndarray):
         raise GantkError(f"{os.fspath(path)} holds several arrays (.npz) where one .npy array was expected.")
     return array
+
+
+def _without_advice(error: Exception) -> str:
+    """numpy's reason, without its advice to load pickles, which would run what is in them."""
+    text = str(error)
+    return "it holds Python objects or is none" if "pickle" in text.lower() else text
 
 
 def save_json(path: str | os.PathLike[str], value: Any) -> Path:

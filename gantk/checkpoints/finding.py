@@ -1,0 +1,187 @@
+"""Where in a file the network is: which copy of it, in which wrapper, under which prefix.
+
+People save the state dict, a dictionary around it, the network object itself, or a training snapshot with both copies
+and everything else. `candidates` gives every place at which a generator can be, best first: a moving average before the
+copy that was being trained, names as they are before names with a known prefix taken off. load.py takes the first whose
+names are those of a known format.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gantk.checkpoints.checkpoint import Raw, listed
+from gantk.checkpoints.foreign import is_value
+from gantk.checkpoints.nvidia import flatten
+from gantk.checkpoints.pickle_machine import Inert, Source, clipped
+from gantk.checkpoints.stand_ins import Record, Stored
+from gantk.checkpoints.tensorflow import flatten as flatten_tensorflow
+from gantk.checkpoints.unpickle import Container
+from gantk.errors import GantkError
+
+AVERAGES = (
+    "generator_smooth", "G_ema", "g_ema", "Gs", "generator_ema", "netG_ema", "gen_ema", "params_ema", "model_ema",
+    "ema", "ema_state_dict",
+)  # fmt: skip
+"""Keys under which programs keep the moving average of a generator."""
+TRAINED = ("generator", "netG", "G", "g", "gen")
+"""Keys of the copy that is trained."""
+WRAPPERS = ("models", "state_dict", "model_state_dict", "params", "model", "module", "networks", "net", "weights")
+"""Keys around a state dict that say nothing about what it is of."""
+PREFIXES = (
+    "module.", "_orig_mod.", "_forward_module.", *(f"{name}." for name in (*AVERAGES, *TRAINED)), "decoder.",
+    "stylegan_decoder.", "stylegan.", "state_dict.", "model.", "net.", "network.",
+)  # fmt: skip
+"""What programs put before the names of a generator that is a part of something larger."""
+AVERAGE_CODES = ("latent_avg", "w_avg", "dlatent_avg", "mean_latent")
+TF_CLASSES = ("dnnlib.tflib.network.Network", "tfutil.Network", "network.Network")
+_OTHERS = frozenset(("discriminator", "g", "d", "G", "D", "g_optim", "d_optim", "optimizer", "optimizers"))
+_DEEPEST = 4
+
+
+def candidates(path: Path, container: Container) -> Iterator[Raw]:
+    """Every place in a file at which a generator can be, best first."""
+    value, source = container.value, container.source
+    networks = tensorflow_networks(value)
+    if networks:
+        yield _tensorflow(path, source, networks)
+        return
+    for found in _networks(path, container, value, "flat", {}, (), 0):
+        notes = found.notes
+        if source.inert:
+            names = listed(sorted(source.inert), 4)
+            notes += (f"the file also refers to {names}: these stayed names, nothing of them was built",)
+        yield from _with_prefixes(dataclasses.replace(found, notes=notes), 0)
+
+
+def _networks(
+    path: Path,
+    container: Container,
+    value: Any,
+    wrapper: str,
+    extra: Mapping[str, Any],
+    notes: tuple[str, ...],
+    depth: int,
+) -> Iterator[Raw]:
+    """The networks inside a value, at any of the known keys down to a few levels."""
+    source = container.source
+    if isinstance(value, Record | Inert):
+        yield _module(path, container, value, wrapper, extra, notes)
+        return
+    if not isinstance(value, Mapping) or depth > _DEEPEST:
+        return
+    beside = {**extra, **{str(key): item for key, item in value.items() if key not in _OTHERS}}
+    averages = [name for name in AVERAGES if isinstance(value.get(name), Mapping | Record | Inert)]
+    for name in (*averages, *TRAINED, *WRAPPERS):
+        if not isinstance(value.get(name), Mapping | Record | Inert):
+            continue
+        said = notes
+        if name in TRAINED and not averages:
+            said = (*notes, f"the file has no moving average of its generator; {name!r}, the trained copy, is used")
+        inside = {key: item for key, item in beside.items() if key != name}
+        yield from _networks(path, container, value[name], name, inside, said, depth + 1)
+    entries = {str(key): item for key, item in value.items() if isinstance(item, Stored | int | float)}
+    if any(isinstance(item, Stored) for item in entries.values()):
+        if wrapper != "flat":
+            for item in value.values():
+                if isinstance(item, Inert):
+                    raise source.forbidden(item.class_name)
+        left = {key: item for key, item in beside.items() if key not in entries or key in AVERAGE_CODES}
+        yield Raw(path, source, container.kind, wrapper, entries, left, notes=notes)
+
+
+def _module(
+    path: Path,
+    container: Container,
+    root: Record | Inert,
+    wrapper: str,
+    extra: Mapping[str, Any],
+    notes: tuple[str, ...],
+) -> Raw:
+    """A network object: NVIDIA's, whose attributes say what it is, or another program's, of which the tensors do."""
+    source = container.source
+    entries, records = flatten(source, root)
+    if wrapper == "flat":
+        notes = (
+            *notes,
+            f"the file is the network object itself ({clipped(root.class_name)}), which does not say whether it is a "
+            "moving average; its tensors were read",
+        )
+    if isinstance(root, Inert):
+        return Raw(path, source, container.kind, wrapper, entries, extra, notes=notes)
+    kept: dict[str, dict[str, Any]] = {}
+    for module, own in records.items():
+        for value in own.values():
+            if isinstance(value, Inert) and not is_value(value.class_name):
+                raise source.forbidden(value.class_name)
+        kept[module] = {key: value for key, value in own.items() if not isinstance(value, Inert)}
+    return Raw(path, source, container.kind, "nvidia", entries, extra, kept, notes=notes)
+
+
+def _with_prefixes(raw: Raw, depth: int) -> Iterator[Raw]:
+    """A network under its names, then under those that are left when a known prefix is taken off some of them."""
+    yield raw
+    if depth > _DEEPEST:
+        return
+    for prefix in PREFIXES:
+        inside = {name.removeprefix(prefix): item for name, item in raw.entries.items() if name.startswith(prefix)}
+        if not inside:
+            continue
+        others = [name for name in raw.entries if not name.startswith(prefix)]
+        averages = {name: raw.entries[name] for name in others if name in AVERAGE_CODES}
+        note = f"its names begin with {prefix!r}, which is taken off"
+        left = [name for name in others if name not in averages]
+        if left:
+            note += f"; {len(left)} others ({listed(left, 2)}) are not the generator's and are ignored"
+        notes = raw.notes if prefix == "module." and not left else (*raw.notes, note)
+        extra = {**raw.extra, **averages}
+        yield from _with_prefixes(dataclasses.replace(raw, entries=inside, extra=extra, notes=notes), depth + 1)
+
+
+# --- TensorFlow ------------------------------------------------------------------------------------------------------
+
+
+def tensorflow_networks(value: Any) -> list[Record]:
+    """The networks of a TensorFlow pickle, whether it is a tuple of them, a dictionary, or one alone."""
+    if isinstance(value, Mapping):
+        items = [item for item in value.values() if isinstance(item, Record) and item.class_name in TF_CLASSES]
+        return items
+    items = list(value) if isinstance(value, tuple | list) else [value]
+    fits = 1 <= len(items) <= 8 and all(isinstance(item, Record) and item.class_name in TF_CLASSES for item in items)
+    return items if fits else []
+
+
+def is_tuple(value: Any) -> bool:
+    """Whether a file is a tuple as NVIDIA's programs write it: (G, D, Gs), or GH-Feat's (E, G, D, Gs)."""
+    return isinstance(value, tuple | list) and len(value) in (3, 4) and bool(tensorflow_networks(value))
+
+
+def _tensorflow(path: Path, source: Source, networks: list[Record]) -> Raw:
+    notes: tuple[str, ...] = ()
+    chosen = networks[-1]  # (G, D, Gs) or (E, G, D, Gs): the moving average is last
+    if len(networks) not in (3, 4):
+        generators = [item for item in networks if str(item.state.get("build_func_name", "")).startswith("G")]
+        averages = [item for item in generators if str(item.state.get("name", "")).startswith("Gs")]
+        if not generators:
+            raise GantkError(
+                f"{path} holds {len(networks)} TensorFlow networks and none is a generator: "
+                "give the file that has G or Gs in it"
+            )
+        chosen = (averages or generators)[-1]
+        what = f"the network named {clipped(chosen.state.get('name', '?'))!r} is used"
+        notes = (f"the file holds {len(networks)} network{'s' * (len(networks) != 1)} instead of (G, D, Gs); {what}",)
+    return tensorflow_raw(path, source, chosen, notes)
+
+
+def tensorflow_raw(path: Path, source: Source, network: Record, notes: tuple[str, ...] = ()) -> Raw:
+    """One TensorFlow network as a `Raw`."""
+    if network.class_name == "network.Network":
+        raise GantkError(
+            f"{path} is a pickle of the Theano version of progressive GAN, which gantk does not read; "
+            "convert it with legacy.py of the TensorFlow version first"
+        )
+    entries, records = flatten_tensorflow(source, network)
+    return Raw(path, source, "pickle", "tensorflow", entries, {}, records, notes)

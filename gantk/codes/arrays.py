@@ -1,0 +1,223 @@
+"""Arrays in whatever file people keep codes and directions in, by content and not by suffix; nothing is executed.
+
+    .npy                plain, or a pickled dictionary of arrays
+    .npz                one array, or several by name
+    torch.save, pickle  a tensor, or a dictionary of tensors by name (read by the allow-list reader)
+    safetensors         of other programs: tensors by name
+    text                numbers separated by blanks or commas, a line each row
+    folder              of such files, each one a code
+
+Legend: N codes, L rows of wp, D the width of a code.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import GantkError
+
+Array = npt.NDArray[Any]
+
+SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle", ".safetensors", ".txt", ".csv", ".tsv")
+CODE_NAMES = ("wp", "w_plus", "w+", "latent_w_plus", "w", "z", "latent", "latents", "latent_code", "code", "codes")
+"""Keys under which programs keep codes, those of later spaces first."""
+_LARGEST_TEXT = 256 << 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a file holds: arrays by name ("" where it has none), and its other entries."""
+
+    path: Path
+    arrays: Mapping[str, Array]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def only(self, expected: str) -> Array:
+        """The one array of a file.
+
+        Raises:
+            GantkError: it holds several, by name.
+        """
+        if len(self.arrays) == 1:
+            return next(iter(self.arrays.values()))
+        raise GantkError(
+            f"{self.path} holds {len(self.arrays)} arrays ({', '.join(list(self.arrays)[:6])}) where {expected}"
+        )
+
+
+def read_arrays(path: str | Path) -> Found:
+    """Every array of numbers in a file (or folder), by name.
+
+    Raises:
+        GantkError: the file is missing, damaged, of no kind above, or holds no numbers.
+    """
+    file = Path(path)
+    if file.is_dir():
+        return _folder(file)
+    if not file.is_file():
+        raise GantkError(f"The file {file} does not exist.")
+    from gantk.checkpoints.native import is_native
+    from gantk.checkpoints.unpickle import container_kind, open_bytes
+
+    data = open_bytes(file)
+    kind = container_kind(data)
+    if kind == "npy":
+        found = _npy(file)
+    elif kind == "torch zip" and not _is_torch(file):
+        found = _npz(file)
+    elif kind is not None:
+        found = _pickle(file)
+    elif is_native(data):
+        found = _safetensors(file)
+    else:
+        found = Found(file, {"": _text(file, data)})
+    numbers = {name: array for name, array in found.arrays.items() if array.dtype.kind in "fiu" and array.size}
+    if not numbers:
+        kinds = ", ".join(f"{array.dtype} {array.shape}" for array in list(found.arrays.values())[:3])
+        raise GantkError(f"{file} holds {kinds or 'no array'} where an array of numbers was expected.")
+    return Found(file, numbers, found.extra)
+
+
+def _is_torch(path: Path) -> bool:
+    """Whether a zip file is one of torch.save and not an .npz."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return True  # that reader says what is wrong with it
+
+
+def _npy(path: Path) -> Found:
+    from gantk.checkpoints.unpickle import is_pickled_npy, load_legacy_npy
+
+    if is_pickled_npy(path):
+        return _tree(path, load_legacy_npy(path))
+    from gantk.store.files import load_npy
+
+    return Found(path, {"": load_npy(path, mmap=True)})
+
+
+def _npz(path: Path) -> Found:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if sum(info.file_size for info in archive.infolist()) > (64 << 20) + 200 * path.stat().st_size:
+                raise GantkError(f"{path} unfolds to far more than its size, as no file of codes does.")
+        with np.load(path, allow_pickle=False) as arrays:
+            return Found(path, {name: arrays[name] for name in arrays.files})
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        held = "objects" if isinstance(error, ValueError) else "no readable arrays"
+        raise GantkError(f"{path} is no .npz of plain arrays: it holds {held} ({', '.join(names[:3])}).") from error
+
+
+def _pickle(path: Path) -> Found:
+    from gantk.checkpoints.unpickle import plain, read_pickle
+
+    container = read_pickle(path)
+    return _tree(path, plain(container.value, container.source))
+
+
+def _tree(path: Path, value: Any) -> Found:
+    """An array, a list of them, or a dictionary name -> array, or name -> dictionary with a code in it."""
+    if isinstance(value, np.ndarray):
+        return Found(path, {"": value})
+    if isinstance(value, list | tuple):
+        value = {f"{index}": item for index, item in enumerate(value)}
+    if not isinstance(value, Mapping):
+        raise GantkError(
+            f"{path} holds a {type(value).__name__} where an array, or a dictionary of them, was expected."
+        )
+    arrays: dict[str, Array] = {}
+    extra: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping):  # rosinality's projector: picture -> {"img", "latent", "noise"}
+            inside = next((item[name] for name in CODE_NAMES if isinstance(item.get(name), np.ndarray)), None)
+            item = inside if inside is not None else item
+        if isinstance(item, np.ndarray):
+            arrays[str(key)] = item
+        else:
+            extra[str(key)] = item
+    return Found(path, arrays, extra)
+
+
+def _safetensors(path: Path) -> Found:
+    import json
+
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {}).get("gantk", "{}"))
+            form = header.get("format", "") if isinstance(header, dict) else ""
+            if form:
+                raise GantkError(f"{path} is a {form} file of gantk: {WAYS.get(form, 'it is no file of codes')}.")
+            return Found(path, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise GantkError(f"{path} is no readable safetensors file ({error}).") from error
+
+
+# What a gantk file is, and where it goes.
+WAYS = {
+    "gantk-codes": (
+        "it holds styles (space s), which `gantk ghfeat edit`, `mix` and `harmonize` take; `gantk invert` writes the "
+        "same codes as wp.npy for commands that expect z, w or wp"
+    ),
+    "gantk-direction": "it holds a direction, not codes; give it as DIRECTION",
+    "gantk-checkpoint": "it holds a network, not codes; give it as MODEL",
+}
+
+
+def _text(path: Path, data: memoryview) -> Array:
+    """Numbers as text, [rows, columns]; one line, or one number a line, is [D]."""
+    if path.suffix.lower() in (".npy", ".npz"):
+        raise GantkError(f"{path} is no readable {path.suffix} array: it starts with {bytes(data[:8])!r}.")
+    if len(data) > _LARGEST_TEXT:
+        raise GantkError(f"{path} is no array of any known kind, and too long for numbers written as text.")
+    try:
+        text = bytes(data).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise GantkError(
+            f"{path} is no array: it is neither .npy, .npz, a file of torch.save, a pickle, safetensors nor text."
+        ) from error
+    rows: list[list[float]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.partition("#")[0].replace(",", " ").replace(";", " ").split()
+        if not words:
+            continue
+        try:
+            rows.append([float(word) for word in words])
+        except ValueError:
+            shown = line.strip()[:40]
+            raise GantkError(f"{path}, line {number}: {shown!r} is no row of numbers.") from None
+        if len(rows[-1]) != len(rows[0]):
+            raise GantkError(
+                f"{path}, line {number}: {len(rows[-1])} numbers where the lines before have {len(rows[0])}."
+            )
+    if not rows:
+        raise GantkError(f"{path} holds no numbers.")
+    array = np.array(rows)
+    return array.reshape(-1) if 1 in array.shape else array
+
+
+def _folder(path: Path) -> Found:
+    """A folder of code files, in the order of their names; hidden ones are skipped."""
+    files = sorted(item for item in path.iterdir() if item.suffix.lower() in SUFFIXES and not item.name.startswith("."))
+    files = [item for item in files if item.is_file()]
+    if not files:
+        raise GantkError(
+            f"{path} is a folder without a file of codes ({', '.join(SUFFIXES)}): give a file, or a folder of them."
+        )
+    arrays: dict[str, Array] = {}
+    for file in files:
+        found = read_arrays(file)
+        for name, array in found.arrays.items():
+            key = "/".join(part for part in (file.stem, name if len(found.arrays) > 1 else "") if part)
+            arrays[key] = array
+    return Found(path, arrays)

@@ -1,0 +1,329 @@
+"""Codes and directions in the files that people have them in: each kind made here, and the collected cases."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import REFERENCE
+from gantk.higan.entries import gather
+
+from gantk.codes.arrays import read_arrays
+from gantk.codes.code_files import read_codes
+from gantk.codes.directions import load_direction, save_direction
+from gantk.codes.source import CodeSource
+from gantk.errors import GantkError, UsageError
+from gantk.generators.base import Truncation
+from gantk.generators.stylegan2 import StyleGAN2, StyleGAN2Config
+
+CASES = REFERENCE.parent / "cases"
+needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason=f"the cases are not there ({CASES})")
+L, D = 6, 8
+
+
+@pytest.fixture(scope="module")
+def generator() -> StyleGAN2:
+    torch.manual_seed(0)
+    made = StyleGAN2(StyleGAN2Config(resolution=16, channels=(4, 4, 4), z_dim=D, w_dim=D, mapping_layers=2))
+    return made.eval().requires_grad_(False)
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def unit(*shape: int, seed: int = 0) -> np.ndarray[Any, Any]:
+    vector = numbers(*shape, seed=seed)
+    return vector / np.linalg.norm(vector, axis=-1, keepdims=True)
+
+
+def torch_bytes(value: Any, zipped: bool = True) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file, _use_new_zipfile_serialization=zipped)
+    return file.getvalue()
+
+
+def npz_bytes(**arrays: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def npy_bytes(array: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+def text(array: Any, delimiter: str = " ") -> bytes:
+    file = io.BytesIO()
+    np.savetxt(file, array, delimiter=delimiter)
+    return file.getvalue()
+
+
+ONE_WP = numbers(L, D)
+MANY_Z = numbers(5, D)
+CODES = {
+    "plain": (npy_bytes(MANY_Z), "z", MANY_Z),
+    "double": (npy_bytes(MANY_Z.astype(np.float64)), "z", MANY_Z),
+    "one code": (npy_bytes(MANY_Z[0]), "z", MANY_Z[:1]),
+    "one wp": (npy_bytes(ONE_WP), "wp", ONE_WP[None]),
+    "wrapped wp": (npy_bytes(ONE_WP[None, None]), "wp", ONE_WP[None]),
+    "codes one by one": (npy_bytes(MANY_Z[:, None]), "wp-less", MANY_Z),
+    "projector": (npz_bytes(w=ONE_WP[None]), "wp", ONE_WP[None]),
+    "npz of w": (npz_bytes(w=MANY_Z), "w", MANY_Z),
+    "npz of all": (npz_bytes(z=MANY_Z, w=MANY_Z + 1, wp=np.stack([ONE_WP] * 5)), "wp", np.stack([ONE_WP] * 5)),
+    "tensor": (torch_bytes(torch.from_numpy(ONE_WP[None])), "wp", ONE_WP[None]),
+    "old tensor": (torch_bytes(torch.from_numpy(MANY_Z), False), "z", MANY_Z),
+    "pickled array": (pickle.dumps(MANY_Z), "z", MANY_Z),
+    "text": (text(MANY_Z), "z", MANY_Z),
+    "csv": (text(MANY_Z, ","), "z", MANY_Z),
+    "text of wp": (b"\xef\xbb\xbf# a comment\r\n" + text(ONE_WP), "wp", ONE_WP[None]),
+    "by name": (npy_bytes({"a.jpg": ONE_WP, "b.jpg": ONE_WP + 1}), "wp", np.stack([ONE_WP, ONE_WP + 1])),
+    "torch by name": (torch_bytes({"a": torch.from_numpy(ONE_WP[None]), "b": torch.from_numpy(ONE_WP)}), "wp",
+                      np.stack([ONE_WP, ONE_WP])),
+    "projector of rosinality": (
+        torch_bytes({"a.png": {"img": torch.zeros(1, 3, 4, 4), "latent": torch.from_numpy(ONE_WP)}}), "wp", ONE_WP[None]
+    ),
+    "list": (pickle.dumps([ONE_WP, ONE_WP]), "wp", np.stack([ONE_WP, ONE_WP])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_codes_of_every_kind(name: str, generator: StyleGAN2, tmp_path: Path) -> None:
+    data, space, expected = CODES[name]
+    (tmp_path / "file.any").write_bytes(data)
+    found = read_codes(tmp_path / "file.any", generator.spec)
+    assert found.space == ("z" if space == "wp-less" else space) or space == "wp-less"
+    np.testing.assert_allclose(np.asarray(found.codes).reshape(expected.shape), expected, rtol=1e-6)
+    source = CodeSource(generator, path=tmp_path / "file.any")
+    assert source.total == len(expected) and source.first_space == found.space
+    assert source.batch(0, 1).wp.shape == (1, L, D)
+
+
+def test_names_come_along_and_the_space_can_be_said(generator: StyleGAN2, tmp_path: Path) -> None:
+    (tmp_path / "a.npy").write_bytes(CODES["by name"][0])
+    assert CodeSource(generator, path=tmp_path / "a.npy").names == ("a.jpg", "b.jpg")
+    np.save(tmp_path / "six.npy", ONE_WP)
+    assert CodeSource(generator, path=tmp_path / "six.npy", space="w").total == 6
+    assert CodeSource(generator, path=tmp_path / "six.npy", space="wp").total == 1
+    np.save(tmp_path / "w.npy", MANY_Z)
+    assert read_codes(tmp_path / "w.npy", generator.spec).space == "w"
+    (tmp_path / "all.npz").write_bytes(CODES["npz of all"][0])
+    assert CodeSource(generator, path=tmp_path / "all.npz", space="w").total == 5
+
+
+def test_a_folder_of_codes_or_none(generator: StyleGAN2, tmp_path: Path) -> None:
+    (tmp_path / "codes").mkdir()
+    for index in range(3):
+        torch.save(torch.from_numpy(ONE_WP[None] + index), tmp_path / "codes" / f"{index}.pt")
+    source = CodeSource(generator, path=tmp_path / "codes")
+    assert source.names == ("0", "1", "2") and source.total == 3
+    with pytest.raises(GantkError, match="is a folder without a file of codes"):
+        CodeSource(generator, path=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (npy_bytes(numbers(4, 7)), r"\(4, 7\), and codes of this generator are z \[N, 8\], w \[N, 8\], wp \[N, 6, 8\]"),
+        (npy_bytes(np.array([{"a": 1}, 2], dtype=object)), "an array of objects|array of objects"),
+        (npz_bytes(a=np.array([None])), "holds objects"),
+        (b"0.1 0.2\n0.3 x\n", "line 2: '0.3 x' is no row of numbers"),
+        (b"0.1 0.2\n0.3\n", "line 2: 1 numbers where the lines before have 2"),
+        (b"\xff\xfe\x00\x01", "neither .npy, .npz"),
+        (npy_bytes(np.array(["a"])), "<U1"),
+        (torch_bytes({"epoch": 3}), "no array where an array of numbers"),
+    ],
+)
+def test_what_is_no_code_is_said_without_advice(
+    data: bytes, message: str, generator: StyleGAN2, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(GantkError, match=message) as caught:
+        CodeSource(generator, path=tmp_path / "file")
+    assert "allow_pickle" not in str(caught.value) and "pickled data" not in str(caught.value)
+
+
+def test_styles_and_directions_say_what_takes_them(generator: StyleGAN2, tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    header = {"gantk": '{"format": "gantk-codes", "version": 1}'}
+    save_file({"styles.00": MANY_Z}, tmp_path / "codes.safetensors", metadata=header)
+    with pytest.raises(GantkError, match=r"holds styles \(space s\), which `gantk ghfeat edit`"):
+        CodeSource(generator, path=tmp_path / "codes.safetensors")
+    np.save(tmp_path / "d.npy", unit(1, D))
+    path = save_direction(tmp_path / "d.safetensors", load_direction(tmp_path / "d.npy"))
+    with pytest.raises(GantkError, match="holds a direction, not codes"):
+        CodeSource(generator, path=path)
+    save_file({"w": ONE_WP}, tmp_path / "theirs.safetensors")
+    assert CodeSource(generator, path=tmp_path / "theirs.safetensors").first_space == "wp"
+
+
+# --- directions ------------------------------------------------------------------------------------------------------
+
+
+def moved(direction: Any, generator: StyleGAN2, layers: Any = None) -> torch.Tensor:
+    wp = generator.expand(generator.map(generator.sample_z(2)), Truncation(0.7))
+    result: torch.Tensor = direction.apply(wp, 2.0, layers=layers, truncation=Truncation(0.7))
+    return result
+
+
+def test_one_direction_of_wp_without_its_first_dimension(generator: StyleGAN2, tmp_path: Path) -> None:
+    for name, array in {"differ": numbers(L, D) * 0.1, "equal": np.repeat(numbers(1, D), L, 0)}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        np.save(tmp_path / f"{name}_1LD.npy", array[None])
+        torch.save(torch.from_numpy(array[None]), tmp_path / f"{name}.pt")
+        plain, whole = (
+            load_direction(tmp_path / f"{name}.npy", generator),
+            load_direction(tmp_path / f"{name}_1LD.npy", generator),
+        )
+        for found in (plain, load_direction(tmp_path / f"{name}.pt", generator)):
+            assert (found.space, found.vectors.shape) == ("wp", (1, L, D))
+            assert torch.equal(moved(found, generator), moved(whole, generator))
+        assert [entry.title for entry in gather([str(tmp_path / f"{name}.npy")], generator, rows="all")] == [name]
+
+
+def test_rows_that_could_be_either_are_asked_about(generator: StyleGAN2, tmp_path: Path) -> None:
+    np.save(tmp_path / "unit.npy", unit(L, D))
+    with pytest.raises(UsageError, match="one wp direction of this generator's 6 rows or 6 directions of w: say"):
+        load_direction(tmp_path / "unit.npy", generator)
+    assert load_direction(tmp_path / "unit.npy", generator, space="wp").vectors.shape == (1, L, D)
+    assert load_direction(tmp_path / "unit.npy", generator, space="w").vectors.shape == (L, D)
+    np.save(tmp_path / "five.npy", unit(5, D))
+    assert len(load_direction(tmp_path / "five.npy", generator)) == 5
+    with pytest.raises(UsageError, match="has 5 rows, and a wp direction of this generator has 6"):
+        load_direction(tmp_path / "five.npy", generator, space="wp")
+
+
+def test_tensors_and_bases_and_components(generator: StyleGAN2, tmp_path: Path) -> None:
+    torch.save(torch.from_numpy(unit(1, D)), tmp_path / "pose.pt")
+    pose = load_direction(tmp_path / "pose.pt", generator)
+    assert (pose.name, pose.space, len(pose)) == ("pose", "w", 1)
+    comp, std = unit(3, 1, D), np.array([3.0, 2.0, 0.5], np.float32)
+    torch.save(
+        {"mean": torch.zeros(1, D), "std": torch.from_numpy(std), "comp": torch.from_numpy(comp)}, tmp_path / "pca.pt"
+    )
+    basis = load_direction(tmp_path / "pca.pt", generator)
+    assert (basis.space, basis.vectors.shape, basis.scales) == ("w", (3, D), (3.0, 2.0, 0.5))
+    np.testing.assert_array_equal(basis.vectors, comp[:, 0])
+    entries = gather([str(tmp_path / "pca.pt")], generator, rows="all")
+    assert [entry.direction.scale_of(entry.row) for entry in entries] == [3.0, 2.0, 0.5]
+    assert entries[1].alone().scale == 2.0 and entries[1].alone().scales is None
+    again = load_direction(save_direction(tmp_path / "own.safetensors", basis), generator)
+    assert again.scales == basis.scales
+    component = {"name": "hair", "component_index": 3, "edit_start": 1, "edit_end": 3, "lat_comp": unit(1, D),
+                 "lat_mean": numbers(1, D), "lat_stdev": 1.7}  # fmt: skip
+    (tmp_path / "component.pkl").write_bytes(pickle.dumps(component))
+    hair = load_direction(tmp_path / "component.pkl", generator)
+    assert (hair.name, hair.space, hair.layers, hair.scale) == ("hair", "w", (1, 2, 3), 1.7)
+
+
+def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
+    vector = unit(1, 512)
+    np.save(tmp_path / "mouth.npy", vector)
+    found = load_direction(tmp_path / "mouth.npy")
+    assert (found.layers, found.scale) == ((4, 5, 6, 7), 10.0)
+    for name in ("mouth", "eyes"):
+        exact = vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64))
+        np.save(tmp_path / f"{name}.npy", exact)
+        found = load_direction(tmp_path / f"{name}.npy")
+        assert (found.layers, found.scale, found.space) == ((4, 5, 6, 7), 4.0, "w")
+        assert "LowRankGAN" in found.meta["taken_for"]
+    np.save(tmp_path / "mouth.npy", unit(1, D))
+    assert (load_direction(tmp_path / "mouth.npy").layers, load_direction(tmp_path / "mouth.npy").scale) == (None, 3.0)
+    np.save(tmp_path / "mouth.npy", vector * 3)
+    assert load_direction(tmp_path / "mouth.npy").layers is None
+
+
+def test_codes_given_as_a_direction_are_asked_about(generator: StyleGAN2, tmp_path: Path) -> None:
+    np.save(tmp_path / "some.npy", numbers(20, D))
+    with pytest.raises(UsageError, match=r"holds \[20, 8\], whose vectors have lengths from .* give codes with -i"):
+        load_direction(tmp_path / "some.npy", generator)
+    assert len(load_direction(tmp_path / "some.npy", generator, space="w")) == 20
+    (tmp_path / "projected_w.npz").write_bytes(npz_bytes(w=ONE_WP[None]))
+    with pytest.raises(UsageError, match="under a name that codes have"):
+        load_direction(tmp_path / "projected_w.npz", generator)
+    (tmp_path / "names.npy").write_bytes(CODES["by name"][0])
+    with pytest.raises(GantkError, match="are these codes, which -i takes"):
+        load_direction(tmp_path / "names.npy", generator)
+
+
+def test_folders_of_directions_that_are_not_called_boundary(generator: StyleGAN2, tmp_path: Path) -> None:
+    np.save(tmp_path / "eyes.npy", unit(1, D))
+    torch.save(torch.from_numpy(unit(1, D, seed=1)), tmp_path / "mouth.pt")
+    (tmp_path / ".hidden.npy").write_bytes(b"x")
+    (tmp_path / "card.md").write_text("about them")
+    np.save(tmp_path / "wp.npy", np.stack([ONE_WP] * 3))
+    assert [entry.name for entry in gather([str(tmp_path)], generator)] == ["eyes", "mouth"]
+    np.save(tmp_path / "age_boundary.npy", unit(1, D))
+    assert [entry.name for entry in gather([str(tmp_path)], generator)] == ["age"]
+
+
+# --- the collected cases ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demo() -> Any:
+    from gantk.checkpoints.load import load_generator
+
+    return load_generator("demo")
+
+
+@needs_cases
+@pytest.mark.parametrize(
+    ("name", "space", "count"),
+    [
+        ("codes/projected_w.npz", "wp", 1), ("codes/latents.pt", "wp", 4), ("codes/w.npy", "w", 300),
+        ("codes/z_nv_seeds.npy", "z", 4), ("published/latents_by_name.npy", "wp", 2), ("published/0000.txt", "wp", 1),
+        ("published/w_11LD.npy", "wp", 1),
+    ],
+)  # fmt: skip
+def test_case_codes(name: str, space: str, count: int, demo: Any) -> None:
+    source = CodeSource(demo, path=CASES / name)
+    assert (source.first_space, source.total) == (space, count)
+    assert bool(demo.synthesize(source.batch(0, 1).wp).isfinite().all())
+
+
+@needs_cases
+def test_case_directions(demo: Any) -> None:
+    smile, whole = (load_direction(CASES / "published" / f"smile_{form}.npy", demo) for form in ("LD", "1LD"))
+    np.testing.assert_array_equal(smile.vectors, whole.vectors)
+    assert smile.space == "wp"
+    with pytest.raises(UsageError, match="say --space wp or --space w"):
+        load_direction(CASES / "codes" / "wp_direction_LD.npy", demo)
+    one = load_direction(CASES / "codes" / "wp_direction_LD.npy", demo, space="wp")
+    np.testing.assert_array_equal(one.vectors, load_direction(CASES / "codes" / "wp_direction_1LD.npy", demo).vectors)
+    for name in ("codes/dir.pt", "published/pose_1D.pt"):
+        assert load_direction(CASES / name, demo).space == "w"
+    assert len(load_direction(CASES / "published" / "pca.pt", demo).scales or ()) == 8
+    component = load_direction(CASES / "published" / "component.pkl", demo)
+    assert (component.name, component.layers, component.scale) == ("hair", (2, 3, 4), 1.7)
+    assert [entry.name for entry in gather([str(CASES / "published" / "walks")], demo)] == ["eyes", "mouth"]
+    assert load_direction(CASES / "published" / "walks" / "mouth.npy", demo).layers is None
+    with pytest.raises(UsageError):
+        load_direction(CASES / "codes" / "w.npy", demo)
+    assert read_arrays(CASES / "codes" / "latents.pt").only("").shape == (4, 10, 64)
+
+
+def test_a_csv_with_a_column_of_file_names(tmp_path: Path) -> None:
+    from gantk.higan.scores import read_scores
+
+    path = tmp_path / "scores.csv"
+    path.write_text("file,age,smile,remark\na.png,1,2,\nb.png,3,x,bad\n")
+    assert list(read_scores(path, ["age"]).columns) == ["age"]
+    for names in (["smile"], ["file"], []):
+        with pytest.raises(GantkError, match="is no number"):
+            read_scores(path, names)
+    path.write_text("file,age,smile\na.png,1,2\nb.png,3,4\n")
+    assert list(read_scores(path).columns) == ["age", "smile"]
+    path.write_text("file,other\na.png,b\n")
+    with pytest.raises(GantkError, match="no column of numbers"):
+        read_scores(path)
+    if CASES.is_dir():
+        assert list(read_scores(CASES / "codes" / "s_names.csv").columns) == ["age", "smile"]
