@@ -17,7 +17,7 @@ from gantk.world.renderer import CLASSES
 
 
 @pytest.fixture(scope="module")
-def few() -> tuple[gantk.Generator, gantk.lse.results.FewshotResult]:  # type: ignore[name-defined]
+def few() -> tuple[gantk.Generator, gantk.lse.results.FewshotResult]:
     g, p = gantk.load_generator("demo-oracle"), None
     return g, gantk.lse.fewshot(g, teacher=p, shots=[1, 4], size=32, num_eval=4)
 
