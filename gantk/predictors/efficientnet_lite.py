@@ -152,8 +152,6 @@ class ImageNet(Predictor):
             side: the square they are brought to; None leaves them, but enlarges below 64 pixels.
             head: whether the last, widest map is needed.
         """
-        if image_NCHW.ndim == 4 and image_NCHW.shape[1] == 1:
-            image_NCHW = image_NCHW.expand(-1, 3, -1, -1)
         image_NCHW = colours(image_NCHW)
         height, width = image_NCHW.shape[-2:]
         if side is not None:
