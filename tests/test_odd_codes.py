@@ -213,7 +213,7 @@ def test_tensors_and_bases_and_components(generator: StyleGAN2, tmp_path: Path) 
     assert (basis.space, basis.vectors.shape, basis.scales) == ("w", (3, D), (3.0, 2.0, 0.5))
     np.testing.assert_array_equal(basis.vectors, comp[:, 0])
     entries = gather([str(tmp_path / "pca.pt")], generator, pick="all")
-    assert [entry.direction.scale_of(entry.row) for entry in entries] == [3.0, 2.0, 0.5]
+    assert [entry.direction.scale_of(entry.number) for entry in entries] == [3.0, 2.0, 0.5]
     assert entries[1].alone().scale == 2.0 and entries[1].alone().scales is None
     again = load_direction(save_direction(tmp_path / "own.safetensors", basis), generator)
     assert again.scales == basis.scales
