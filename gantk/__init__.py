@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from gantk.errors import UsageError as UsageError
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
+    from gantk.generators.wrapped import wrap as wrap
     from gantk.ghfeat.files import load_encoder as load_encoder
     from gantk.ghfeat.inversion import invert as invert
     from gantk.higan.synthesis import sample as sample
     from gantk.navigan.files import load_weights as load_weights
+    from gantk.predictors.few_labels import train_predictor as train_predictor
     from gantk.predictors.head_files import load_head as load_head
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
@@ -60,6 +62,8 @@ _PUBLIC = {
     "resefa": "",
     "sample": "higan.synthesis",
     "sefa": "comparators.verbs",
+    "train_predictor": "predictors.few_labels",
+    "wrap": "generators.wrapped",
 }
 
 __all__ = ["__version__", *_PUBLIC]

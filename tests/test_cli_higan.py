@@ -215,8 +215,12 @@ def test_a_name_finds_a_shipped_direction(gantk: Gantk, tmp_path: Path, monkeypa
 
 
 def test_directions_of_a_file_with_several(gantk: Gantk, tmp_path: Path) -> None:
-    np.save(tmp_path / "many.npy", np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32))
+    rows = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)
+    np.save(tmp_path / "many.npy", rows)
     words = ["manipulate", "tiny.safetensors", tmp_path / "many.npy", "-N", 1, "-S", 2]
+    code, _, err = gantk(*words, "-o", tmp_path / "none")  # they may be codes
+    assert code == 2 and "give codes with -i, or say --space w" in err and not (tmp_path / "none").exists()
+    np.save(tmp_path / "many.npy", rows / np.linalg.norm(rows, axis=1, keepdims=True))
     ok(gantk(*words, "--pick", "1,3-4", "-o", tmp_path / "run"))
     assert sorted(path.name for path in (tmp_path / "run").glob("*_boundary.npy")) == [
         f"many_0{row}_w_boundary.npy" for row in (1, 3, 4)

@@ -60,18 +60,20 @@ def test_what_cannot_be_told_is_asked() -> None:
 
 def test_the_fingerprint_is_of_the_contents(tmp_path: Path) -> None:
     path = tmp_path / "w.npy"
-    np.save(path, np.ones((5, 4), np.float32))
-    inputs = CodesInputs(model="x", latent_codes_path=str(path), latent_space_type="w")
-    first = fingerprint(inputs.codes())
-    assert first == fingerprint(GivenCodes(np.ones((5, 4), np.float32), "w", "elsewhere"))
-    assert first != fingerprint(GivenCodes(np.ones((5, 4), np.float32), "z"))
-    changed = np.ones((5, 4), np.float32)
+    generator = tiny()
+    width = generator.spec.w_dim
+    np.save(path, np.ones((5, width), np.float32))
+    inputs = CodesInputs(model="x", latent_codes_path=str(path))
+    first = fingerprint(inputs.codes(generator))  # w by the file's name
+    assert first == fingerprint(GivenCodes(np.ones((5, width), np.float32), "w", "elsewhere"))
+    assert first != fingerprint(GivenCodes(np.ones((5, width), np.float32), "z"))
+    changed = np.ones((5, width), np.float32)
     changed[2, 2] = 2
     np.save(path, changed)
-    assert first != fingerprint(inputs.codes())
-    assert CodesInputs(model="x").codes() is None
+    assert first != fingerprint(inputs.codes(generator))
+    assert CodesInputs(model="x").codes(generator) is None
     with pytest.raises(GantkError, match="does not exist"):
-        CodesInputs(model="x", latent_codes_path=str(tmp_path / "no.npy")).codes()
+        CodesInputs(model="x", latent_codes_path=str(tmp_path / "no.npy")).codes(generator)
 
 
 def test_directions_of_every_kind() -> None:

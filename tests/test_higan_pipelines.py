@@ -161,8 +161,8 @@ def test_given_codes(generator: Generator, tmp_path: Path) -> None:
     assert z is not None and torch.allclose(z.norm(dim=1), torch.full((2,), 6**0.5))
     with pytest.raises(GantkError, match="does not exist"):
         CodeSource(generator, 10, path=tmp_path / "absent.npy")
-    with pytest.raises(GantkError, match=r"\(5, 8\).*z of this generator is \[N, 6\]"):
-        CodeSource(generator, path=tmp_path / "w.npy")
+    with pytest.raises(GantkError, match=r"\(5, 8\).*z was expected"):
+        CodeSource(generator, path=tmp_path / "w.npy", space="z")
     w[3, 2] = np.nan
     np.save(tmp_path / "w.npy", w)
     with pytest.raises(GantkError, match="not finite"):

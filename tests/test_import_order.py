@@ -21,7 +21,7 @@ RANKS: dict[str, int] = {
     "checkpoints": 3,
     "world": 4,
     "predictors": 5,
-    "codes": 6,
+    **dict.fromkeys(("codes", "quality"), 6),
     **dict.fromkeys(("runs", "reports"), 7),
     **dict.fromkeys((*SYSTEMS, "comparators", "disentanglement", "quality", "stylespace"), 9),
     **dict.fromkeys(("tour", "slurm", "atlas"), 10),

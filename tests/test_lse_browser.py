@@ -21,7 +21,7 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generator = gantk.load_generator("demo-oracle")
     head = Head(HeadInfo("LSE", CLASSES, palette(10), ("64x64/mask",), (10,), 64))
     with torch.no_grad():
-        head.network.weight_KD.copy_(8 * torch.eye(10))  # type: ignore[operator, union-attr]
+        head.network.weight_KD.copy_(8 * torch.eye(10))  # type: ignore[operator]
     found = gantk.lse.edit(generator, head, shape=("sun:10,48,5",), index=1, steps=6, frames=3)
     return found.save(tmp_path_factory.mktemp("edited"))
 

@@ -93,12 +93,12 @@ def read_content(path: Path) -> Content:
     """
     if not regular_file(path).is_file():
         raise GantkError(f"The direction file {path} does not exist.")
+    if path.suffix == ".safetensors":
+        return read_native(path)
     from gantk.checkpoints.native import is_native
     from gantk.checkpoints.unpickle import open_bytes
 
-    if path.suffix == ".safetensors" or is_native(open_bytes(path)):
-        return read_native(path)
-    return read_foreign(path)
+    return read_native(path) if is_native(open_bytes(path)) else read_foreign(path)
 
 
 def read_native(path: Path) -> Content:

@@ -103,7 +103,9 @@ class Learner:
         if isinstance(self.network, PointwiseNetwork):
             return self.network.weighted(maps, size, scale_L)
         assert isinstance(self.network, LinearNetwork)
-        scale_D = scale_L.repeat_interleave(torch.tensor(self.network.channels, device=scale_L.device))
+        counts = torch.tensor(self.network.channels, device=scale_L.device)
+        width = sum(self.network.channels)  # said, so that a GPU need not be waited for
+        scale_D = scale_L.repeat_interleave(counts, output_size=width)
         weights: dict[str, Tensor] = {"weight_KD": self.network.weight_KD * scale_D, "bias_K": self.network.bias_K}
         found = torch.func.functional_call(self.network, weights, (maps, size))
         return found
@@ -120,7 +122,7 @@ class Learner:
                 network.fold(scale_L)
             elif isinstance(network, LinearNetwork):
                 counts = torch.tensor(network.channels, device=scale_L.device)
-                network.weight_KD.mul_(scale_L.repeat_interleave(counts))
+                network.weight_KD.mul_(scale_L.repeat_interleave(counts, output_size=sum(network.channels)))
         return network
 
 

@@ -98,7 +98,7 @@ def of_predictor(predictor: Predictor, kind: str = "maps", size: int | None = No
         other = next(k for k in KINDS if k != kind)
         raise GantkError(
             f"The predictor {predictor.name!r} has no {'feature maps' if kind == 'maps' else 'features'} to measure a "
-            "distance with: choose another --metric (demo, lpips-alex, lpips-vgg, pixels) or try --metric-kind "
+            "distance with: choose another --metric (demo, imagenet, lpips-vgg, pixels) or try --metric-kind "
             f"{other}."
         )
     return Metric(predictor, kind, size, nearest)
@@ -111,7 +111,7 @@ def load_metric(
     device: str | torch.device = "cpu",
     nearest: bool = False,
 ) -> Metric:
-    """A metric by name: `pixels`, or any predictor (`demo`, `lpips-alex`, `lpips-vgg`, a file, `module:callable`).
+    """A metric by name: `pixels`, or any predictor (`demo`, `imagenet`, `lpips-vgg`, a file, `module:callable`).
 
     Raises:
         GantkError: the predictor's files are absent, or it has nothing of that kind to compare.

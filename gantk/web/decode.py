@@ -11,6 +11,7 @@ import io
 import subprocess
 import sys
 
+from gantk.errors import GantkError
 from gantk.web.wire import ApiError
 
 MOST_BYTES, MOST_PIXELS, MOST_SIDE = 20 << 20, 40_000_000, 4096
@@ -43,27 +44,26 @@ def rewrite(data: bytes) -> bytes:
 
 def decode(data: bytes) -> bytes:
     """What the process does."""
-    import warnings
+    from PIL import Image
 
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from gantk.pictures.opening import open_picture, picture_frames, picture_sides
 
-    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    called = "The picture"
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise ApiError(
-                    413, f"The picture has {image.width} x {image.height} pixels, and at most 40 million are taken."
-                )
-            if getattr(image, "n_frames", 1) != 1:
-                raise ApiError(415, "The picture moves: send one with a single frame.")
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ApiError(413, "The picture has more than 40 million pixels: send a smaller one.") from None
+        width, height = picture_sides(data, name=called, max_pixels=1 << 62)
+        if width * height > MOST_PIXELS:
+            raise ApiError(413, f"The picture has {width} x {height} pixels, and at most 40 million are taken.")
+        if picture_frames(data, name=called, max_pixels=MOST_PIXELS) != 1:
+            raise ApiError(415, "The picture moves: send one with a single frame.")
+        upright = open_picture(data, name=called, max_pixels=MOST_PIXELS, formats=FORMATS)
+    except ApiError:
+        raise
     except MemoryError:
         raise ApiError(413, "The picture needs more memory than decoding may use: send a smaller one.") from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, IndexError, EOFError, TypeError) as error:
-        raise ApiError(400, f"The picture cannot be read: it is damaged ({type(error).__name__}).") from None
+    except GantkError as error:
+        if "too large" in str(error):  # Pillow's own limit, which it applies on opening
+            raise ApiError(413, "The picture has more than 40 million pixels: send a smaller one.") from None
+        raise ApiError(400, "The picture cannot be read: it is damaged.") from None
     upright.thumbnail((MOST_SIDE, MOST_SIDE))
     plain = Image.frombytes("RGB", upright.size, upright.tobytes())  # pixels alone, nothing else of the file
     buffer = io.BytesIO()

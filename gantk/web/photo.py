@@ -5,7 +5,6 @@ Shape legend: N = 1 image, L rows of wp, D width, K seeded codes.
 
 from __future__ import annotations
 
-import io
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -92,12 +91,12 @@ def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs)
 def _target(data: bytes, channels: int) -> Tensor:
     """The photo [1, C, H, H] in [-1, 1], cut square."""
     import torch
-    from PIL import Image
+
+    from gantk.pictures.opening import open_picture
 
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-            picture = image.convert("L" if channels == 1 else "RGB")
-    except (OSError, ValueError) as error:
+        picture = open_picture(data, name="the blob", formats=("PNG",)).convert("L" if channels == 1 else "RGB")
+    except GantkError as error:
         raise ApiError(400, "The blob is no picture: upload a photo first.") from error
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2

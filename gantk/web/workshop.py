@@ -157,12 +157,12 @@ class Workshop:
         return None, perception
 
     def _teacher(self, model: Model, segmenter: str | None) -> Teacher | None:
-        from gantk.checkpoints.names import is_bundled
         from gantk.lse.teachers import load_teacher
 
-        if segmenter is None and not is_bundled(model.source):
+        generator = model.easel.generator
+        if segmenter is None and not generator.bundled:
             return None
-        return load_teacher(segmenter, model.easel.generator, model.source)
+        return load_teacher(segmenter, generator, option="--segmenter")
 
     def start(self) -> None:
         """Begin computing; directions in closed form follow once the first pictures had their turn."""
