@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from gantk.ghfeat.figures import Figures, Pair, short
 from gantk.reports.sections import BarPlot, Picture, Prose, Section, Sheet
@@ -16,7 +17,7 @@ def small(value: float) -> str:
 
 def picture(image: Image, alt: str, caption: str = "") -> Picture:
     """An image of a result, for a page."""
-    return Picture(image.source, alt, caption)
+    return Picture(image.source, alt, caption, Path(image.name).stem)
 
 
 def pairs_sheet(pairs: Sequence[Pair], title: str) -> list[Section]:
