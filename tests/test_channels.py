@@ -12,6 +12,7 @@ from gantk.cli.main import cli
 from gantk.errors import GantkError
 from gantk.pictures.images import encode, to_rgb8
 from gantk.store.channels import colours, described, in_channels, viewable
+from gantk.store.files import load_json
 
 CHANNELS = (1, 2, 3, 4, 6)
 
@@ -123,3 +124,14 @@ def test_targets_fill_the_canvas():
     target = torch.zeros(1, 1, 16, 32)
     found = project(generator, target, ProjectionPlan("w", 2, 0.1, 0.0, 0.0))
     assert found.image_NCHW.shape == (1, 1, 16, 32)
+
+
+def test_a_path_that_is_no_utf8(tmp_path, monkeypatch):
+    import os
+
+    monkeypatch.chdir(tmp_path)
+    network(tmp_path)
+    name = os.fsdecode(b"r\xe9seau.safetensors")
+    os.rename("network.safetensors", name)
+    cli.main(args=["synthesize", name, "-N", "1", "--images", "-o", "run"], standalone_mode=False)
+    assert load_json(tmp_path / "run" / "synthesize.run.json")["arguments"]["model"] == name

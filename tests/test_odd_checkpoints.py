@@ -88,6 +88,15 @@ def test_an_average_wins_over_the_trained_copy_among_prefixes(tmp_path):
     same_images(tmp_path, {"state_dict": state, "epoch": 3})
 
 
+def test_networks_side_by_side(tmp_path):
+    file = rosinality()
+    other = {name: tensor + 1 for name, tensor in file["g_ema"].items()}
+    notes = same_images(tmp_path, [other, {"0.weight": torch.ones(2)}, file["g_ema"]])
+    assert "of which number 3 is used" in notes[0]
+    notes = same_images(tmp_path, (file["g_ema"], {"0.weight": torch.ones(2)}))
+    assert "of which number 1 is used" in notes[0]
+
+
 # --- network objects -------------------------------------------------------------------------------------------------
 
 
