@@ -41,7 +41,9 @@ def model_stem(model: str) -> str:
     """A name for default output directories: a zoo name, or a file's name without folder and suffix."""
     from pathlib import Path
 
-    return Path(model).stem or model
+    from gantk.checkpoints.facts import split_model
+
+    return Path(split_model(model)[0]).stem or model
 
 
 def predictor_for(name: str | None, model: str, generator: Generator) -> Predictor:

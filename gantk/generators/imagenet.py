@@ -1,6 +1,6 @@
-"""Classes of conditional networks by number or, for the 1000 of ImageNet, by name.
+"""Classes of conditional networks by number or by name: a network's own names, or for 1000 classes those of ImageNet.
 
-The names come from torchvision, which is asked only when a name (and not a number) is given.
+ImageNet's come from torchvision, which is asked only when a name (and not a number) is given.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ def parse_label(text: str, spec: GeneratorSpec) -> int:
         if not 0 <= int(given) < classes:
             raise UsageError(f"The label {given} is out of range: this network has classes 0 to {classes - 1}.")
         return int(given)
-    if classes != CLASSES:
+    own = spec.class_names
+    if not own and classes != CLASSES:
         raise UsageError(
-            f"The label {text!r} is no class of this network: give a number from 0 to {classes - 1} "
-            f"(names are known for the {CLASSES} classes of ImageNet only)."
+            f"The label {text!r} is no class of this network: give a number from 0 to {classes - 1}, or the names of "
+            f"its classes with MODEL?class_names=a,b,... (names are known for the {CLASSES} of ImageNet only)."
         )
-    names = class_names()
+    names, kind = (own, "this network") if own else (class_names(), "ImageNet")
     if given in names:
         return names.index(given)
     wanted = _plain(given)
@@ -54,10 +55,10 @@ def parse_label(text: str, spec: GeneratorSpec) -> int:
         return same[0]
     if same:
         spelt = " or ".join(f"{names[number]!r} ({number})" for number in same)
-        raise UsageError(f"{text!r} is the name of more than one class of ImageNet: say {spelt}.")
+        raise UsageError(f"{text!r} is the name of more than one class of {kind}: say {spelt}.")
     holding = [name for name in names if wanted and wanted in _plain(name)]
     hint = f" Did you mean {' or '.join(map(repr, holding[:3]))}?" if holding else suggestion(given, names)
-    raise UsageError(f"{text!r} is no class of ImageNet.{hint} A number from 0 to {CLASSES - 1} works as well.")
+    raise UsageError(f"{text!r} is no class of {kind}.{hint} A number from 0 to {classes - 1} works as well.")
 
 
 def _plain(name: str) -> str:

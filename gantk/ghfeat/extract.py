@@ -23,9 +23,11 @@ from gantk.ghfeat.codes import Codes, save_codes, tile
 from gantk.ghfeat.files import EncoderFile
 from gantk.ghfeat.inputs import Images
 from gantk.ghfeat.losses import Perception, psnr, structural_similarity
-from gantk.ghfeat.metrics import at_size, decode
+from gantk.ghfeat.metrics import decode
+from gantk.ghfeat.pictures import sides_of
 from gantk.ghfeat.projection import ProjectionPlan, project
 from gantk.pictures.images import ImageWriter, to_uint8
+from gantk.predictors.resampling import resize
 from gantk.runs.run import Run
 from gantk.store.files import load_npy, save_npy
 from gantk.store.progress import progress
@@ -105,7 +107,7 @@ def extract(
             packed[~good] = np.nan
             rows[STYLES].append(packed)
             if made is not None:
-                small = at_size(made, images.size)
+                small = resize(made, *sides_of(images.size))
                 figures = _figures(image, small, perception)
                 figures[~good] = np.nan
                 rows[FIGURES].append(figures)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 from gantk.predictors.distance import distance_of_maps, perceptual_distance
+from gantk.store.channels import colours
 
 VGG = "vgg16"
 VGG_FILE = (
@@ -90,7 +91,8 @@ class VGGDistance(nn.Module):
         return (self._features(a_NCHW) - self._features(b_NCHW)).square().mean((1, 2, 3))
 
     def _features(self, image_NCHW: Tensor) -> Tensor:
-        if image_NCHW.shape[-1] != 256:
+        image_NCHW = colours(image_NCHW)
+        if image_NCHW.shape[-2:] != (256, 256):
             image_NCHW = F.interpolate(image_NCHW, size=(256, 256), mode="nearest")
         maps: Tensor = self.features((image_NCHW + 1) * 127.5 - self.mean_C)
         return maps
