@@ -281,10 +281,14 @@ def schema(options: type) -> dict[str, object]:
         ends = {"minimum": about.least, "maximum": about.most}
         ends |= {"exclusiveMinimum": about.above, "exclusiveMaximum": about.below}
         one |= {key: value for key, value in ends.items() if value is not None}
-        if field.several or field.pair > 1:
+        if field.pair > 1:
+            one = {"type": "array", "items": one, "minItems": field.pair, "maxItems": field.pair}
+        if field.several:
             one = {"type": "array", "items": one}
         if field.optional:
             one["type"] = [one["type"], "null"]
+            if "enum" in one:
+                one["enum"] = [*field.choices, None]  # what is not among them is not allowed, whatever the type says
         one["description"] = field.about.help
         if not field.required:
             one["default"] = list(field.default) if isinstance(field.default, tuple) else field.default
