@@ -1,4 +1,5 @@
 # make demo       install what is needed and open the tour of the bundled generator
+# make web        install what is needed and open the bundled generator in a browser; MODEL=FILE another one
 # make test       install what is needed and run the test suite
 # make artifacts  make everything that ships and is computed again
 #
@@ -8,6 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 OUT ?= runs/demo
 WORKERS ?= 2
+MODEL ?= demo
 ARGS ?=
 # One thread per worker: two workers with two threads each are slower on two cores than with one.
 THREADS ?= 1
@@ -15,7 +17,7 @@ THREADS ?= 1
 ONE_THREAD = OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) OPENBLAS_NUM_THREADS=$(THREADS)
 BIN = $(VENV)/bin
 
-.PHONY: help demo test lint artifacts clean
+.PHONY: help demo web test lint artifacts clean
 .DELETE_ON_ERROR:
 
 help:
@@ -34,6 +36,13 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.made
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-web: pyproject.toml $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --editable '.[web]'
+	@touch $@ $(VENV)/.installed
+
+web: $(VENV)/.installed-web
+	@$(BIN)/gantk web $(MODEL) $(ARGS)
 
 demo: $(VENV)/.installed
 	$(BIN)/gantk demo --output-dir $(OUT) $(ARGS)

@@ -5,45 +5,63 @@ Public names are loaded on first use, so that importing the package costs nothin
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gantk.store.lazy import lazily
 
 if TYPE_CHECKING:
+    from gantk import comparators as comparators
+    from gantk import ghfeat as ghfeat
+    from gantk import higan as higan
+    from gantk import lse as lse
+    from gantk import navigan as navigan
+    from gantk import resefa as resefa
     from gantk.checkpoints.load import load_generator as load_generator
     from gantk.codes.directions import Direction as Direction
     from gantk.codes.directions import load_direction as load_direction
+    from gantk.codes.given import GivenCodes as GivenCodes
+    from gantk.comparators.verbs import ganspace as ganspace
+    from gantk.comparators.verbs import sefa as sefa
     from gantk.errors import GantkError as GantkError
     from gantk.errors import UsageError as UsageError
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
+    from gantk.generators.wrapped import wrap as wrap
+    from gantk.higan.synthesis import sample as sample
+    from gantk.navigan.files import load_weights as load_weights
+    from gantk.predictors.few_labels import train_predictor as train_predictor
+    from gantk.predictors.head_files import load_head as load_head
     from gantk.predictors.load import load_predictor as load_predictor
+    from gantk.runs.results import load_result as load_result
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Direction": "gantk.codes.directions",
-    "GantkError": "gantk.errors",
-    "Generator": "gantk.generators.base",
-    "Truncation": "gantk.generators.base",
-    "UsageError": "gantk.errors",
-    "load_direction": "gantk.codes.directions",
-    "load_generator": "gantk.checkpoints.load",
-    "load_predictor": "gantk.predictors.load",
+    "Direction": "codes.directions",
+    "GantkError": "errors",
+    "GivenCodes": "codes.given",
+    "Generator": "generators.base",
+    "Truncation": "generators.base",
+    "UsageError": "errors",
+    "comparators": "",
+    "ganspace": "comparators.verbs",
+    "ghfeat": "",
+    "higan": "",
+    "load_direction": "codes.directions",
+    "load_generator": "checkpoints.load",
+    "load_head": "predictors.head_files",
+    "load_predictor": "predictors.load",
+    "load_result": "runs.results",
+    "load_weights": "navigan.files",
+    "lse": "",
+    "navigan": "",
+    "resefa": "",
+    "sample": "higan.synthesis",
+    "sefa": "comparators.verbs",
+    "train_predictor": "predictors.few_labels",
+    "wrap": "generators.wrapped",
 }
 
-__all__ = [
-    "__version__",
-    *_PUBLIC,
-]
+__all__ = ["__version__", *_PUBLIC]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'gantk' has no attribute {name!r}")
-    value = getattr(import_module(_PUBLIC[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
+__getattr__, __dir__ = lazily(__name__, {name: module and f"gantk.{module}" for name, module in _PUBLIC.items()})

@@ -29,7 +29,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gantk.resefa.results import DirectionsResult
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "gantk" / "world" / "weights"
@@ -126,25 +129,24 @@ def effects(rescored: Path, samples: Path) -> dict[str, dict[str, Any]]:
     the samples, and the factor that moves most beside it."""
     import numpy as np
 
-    from gantk.higan.gains import deviations, standardize
-    from gantk.store.files import load_json, load_npy
+    from gantk.higan.gains import deviations
+    from gantk.higan.rescored import RescoreResult
+    from gantk.runs.results import read_result
+    from gantk.store.files import load_npy
 
-    results = load_json(rescored / "rescore.run.json")["results"]
-    base = load_npy(rescored / "rescore_attribute.npy")
-    change_BPF = standardize(
-        load_npy(rescored / "rescore_effect.npy")[0, 0] / len(base), deviations(load_npy(samples / "attribute.npy"))
-    )
-    names = list(base.dtype.names or ())
+    result = read_result(RescoreResult, rescored)
+    scale_F = result.deviations / deviations(load_npy(samples / "attribute.npy"))  # of those moved, and of all
+    names = list(result.attributes)
     found = {}
-    for change_PF, entry in zip(change_BPF, results["boundaries"], strict=True):
-        own = names.index(entry["name"])
+    for change_PF, entry in zip(result.change * scale_F, result.boundaries, strict=True):
+        own = names.index(entry.attribute)
         rows = shortest_range(np.maximum(change_PF[1:, own], 0), SHARE)
         others = np.abs(change_PF[0]).copy()
         others[own] = 0
         beside = int(others.argmax())
-        found[entry["name"]] = {
+        found[entry.name] = {
             "rows": rows,
-            "row_names": [results["layer_names"][row] for row in rows],
+            "row_names": [result.layer_names[row] for row in rows],
             "change": float(change_PF[0, own]),
             "beside": names[beside],
             "beside_change": float(change_PF[0, beside]),
@@ -226,25 +228,27 @@ def span(rows: Sequence[int]) -> str:
 
 def weights() -> None:
     """Leading Hessian eigenvectors of one convolution, with recommended strengths, and a card."""
-    from gantk.navigan.files import load, save
-    from gantk.store.files import load_json
+    from gantk.navigan.files import save
+    from gantk.navigan.results import HessianResult
+    from gantk.runs.results import read_result
 
     found = WORK / "weights"
     words = ["--conv", WEIGHTS_LAYER, "-k", 6, "--num", 32, "--batch-size", 8, "--seed", SEED, "--show", 0]
     gantk("navigan", "hessian", MODEL, *words, "--overwrite", "-o", found)
     folder, name = ROOT / "directions" / MODEL, f"weights_{WEIGHTS_LAYER.replace('/', '_')}"
     folder.mkdir(parents=True, exist_ok=True)
-    directions = load(found / "eigenvectors.safetensors")
+    result = read_result(HessianResult, found)
+    directions, exact = result.weights, result.spectrum.exact
+    assert exact is not None and exact.captured is not None and exact.agreement is not None
     save(folder / f"{name}.safetensors", directions.replace(name=name))
-    results = load_json(found / "navigan-hessian.run.json")["results"]
     rows = "\n".join(
-        f"| {row} | {value:.4g} | {directions.scale(row):.3g} |" for row, value in enumerate(results["eigenvalues"])
+        f"| {row} | {value:.4g} | {directions.scale(row):.3g} |" for row, value in enumerate(result.eigenvalues)
     )
     text = (
         f"# {name}\n\nWeight directions of the bundled generator: leading eigenvectors of the perceptual distance's "
         f"Hessian in the weights of `{WEIGHTS_LAYER}`, in `{name}.safetensors`. They hold "
-        f"{100 * results['captured']:.0f} % of its trace; the two halves of the samples agree in "
-        f"{100 * results['agreement']:.0f} % of them.\n\n    gantk navigan apply {MODEL} {name} --rows 0-3\n\n"
+        f"{100 * exact.captured:.0f} % of its trace; the two halves of the samples agree in "
+        f"{100 * exact.agreement:.0f} % of them.\n\n    gantk navigan apply {MODEL} {name} --pick 0-3\n\n"
         f"| direction | eigenvalue | recommended strength |\n|---|---|---|\n{rows}\n\n"
         f"Made by `make artifacts` with\n\n    {argv_of(found, 'navigan-hessian')}\n"
     )
@@ -257,7 +261,8 @@ def weights() -> None:
 def regions() -> None:
     """One Jacobian of every row of wp by itself; of each region the directions on its rows, and a card."""
     from gantk.codes.directions import load_direction, save_direction
-    from gantk.store.files import load_json
+    from gantk.resefa.results import DirectionsResult
+    from gantk.runs.results import read_result
 
     made, folder = WORK / "regions", ROOT / "directions" / MODEL
     folder.mkdir(parents=True, exist_ok=True)
@@ -265,33 +270,33 @@ def regions() -> None:
     gantk("resefa", "jacobian", MODEL, *words, "--overwrite", "-o", made)
     for name, rows in REGION_ROWS.items():
         found = WORK / f"region_{name}"
-        words = ["--region", name, "--space", "w", "--layers", rows, "--num-directions", 4, "--shown", 3]
+        words = ["--region", name, "--space", "w", "--rows", rows, "--num-directions", 4, "--shown", 3]
         words += ["--held-out", 8, "--samples", 1, "--step", 3, "--overwrite", "-o", found]
         gantk("resefa", "directions", made, *words, "--against", "lowrankgan,sefa,ganspace,random")
         direction = load_direction(found / f"{name}.safetensors")
         lines = [argv_of(made, "resefa-jacobian"), argv_of(found, "resefa-directions")]
         meta = {**direction.meta, "commands": lines}
         save_direction(folder / f"region_{name}.safetensors", direction.replace(name=f"region_{name}", meta=meta))
-        results = load_json(found / "resefa-directions.run.json")["results"]
-        (folder / f"region_{name}.md").write_text(region_card(name, rows, results, lines), encoding="utf-8")
+        result = read_result(DirectionsResult, found)
+        (folder / f"region_{name}.md").write_text(region_card(name, rows, result, lines), encoding="utf-8")
 
 
-def region_card(name: str, rows: str, results: dict[str, Any], lines: Sequence[str]) -> str:
+def region_card(name: str, rows: str, result: DirectionsResult, lines: Sequence[str]) -> str:
     """What a region's directions change, and how local they are beside those of other methods."""
-    entry, level = results["regions"][0], results["levels"][1]
-    place = results["levels"].index(level)
+    entry, level = result[0], result.middle
+    place = result.levels.index(level)
     table = []
-    for row, walk in enumerate(entry["walks"]):
-        at = walk["levels"][place]
-        roir = "not reached" if at["roir"] is None else f"{at['roir']:.2f}"
-        table.append(f"| {row} | {entry['quotients'][row]:.2f} | {entry['scales'][row]:.2f} | {roir} |")
-    scores = {score["method"]: score["roir"] for score in entry["scores"] if score["level"] == level}
+    for number, reached in enumerate(entry.reached):
+        roir = reached[place].roir
+        shown = "not reached" if roir is None else f"{roir:.2f}"
+        table.append(f"| {number} | {entry.quotients[number]:.2f} | {entry.scales[number]:.2f} | {shown} |")
+    scores = {score.method: score.roir for score in entry.scores if score.level == level}
     others = ", ".join(f"{method} {value:.2f}" for method, value in scores.items() if value is not None)
     commands = "\n".join(f"    {line}" for line in lines)
     return (
-        f"# region_{name}\n\nDirections of the bundled generator that change its {name} ({entry['text']}) and little "
+        f"# region_{name}\n\nDirections of the bundled generator that change its {name} ({entry.text}) and little "
         f"else, moved on rows {rows} of wp: `region_{name}.safetensors`.\n\n    gantk manipulate {MODEL} region_{name} "
-        "--rows 0-1\n\n| direction | quotient | scale | ROIR |\n|---|---|---|---|\n" + "\n".join(table) + "\n\n"
+        "--pick 0-1\n\n| direction | quotient | scale | ROIR |\n|---|---|---|---|\n" + "\n".join(table) + "\n\n"
         "Quotient: mean squared change per pixel inside over outside, to first order, on the codes they were found on. "
         "Scale: the distance at which the inside changes by 0.1. ROIR: on codes that were not used, the norm of the "
         f"change outside over that inside, where the inside changes by {level}; means of every method's first three: "

@@ -8,7 +8,7 @@ from generator_cases import tiny
 from torch import Tensor
 
 from gantk.generators.base import Generator, Truncation
-from gantk.resefa.jacobian import LocalJacobian, Output
+from gantk.resefa.derivative import LocalJacobian, Output
 from gantk.resefa.variables import CodeMap, Variable, choose
 
 SIZE = 16

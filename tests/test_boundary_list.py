@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gantk.errors import UsageError
-from gantk.higan.boundary_list import (
+from gantk.codes.boundary_list import (
     BoundaryListWarning,
     format_boundary_list,
     parse_boundary_list,
     read_boundary_list,
     write_boundary_list,
 )
+from gantk.errors import UsageError
 
 
 def test_what_the_original_reads() -> None:

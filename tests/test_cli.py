@@ -23,6 +23,7 @@ from gantk.cli import options
 from gantk.cli.commands import COMMANDS
 from gantk.cli.main import cli
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators import devices
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -319,7 +320,7 @@ def test_an_error_is_one_sentence(
 
 
 def test_a_warning_is_one_sentence(gantk_command: Call, command: Callable[..., None]) -> None:
-    from gantk.higan.boundary_list import BoundaryListWarning
+    from gantk.codes.boundary_list import BoundaryListWarning
 
     @click.command()
     def careless() -> None:
@@ -358,19 +359,19 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert options.resolve_device("auto") == options.resolve_device("cpu") == "cpu"
+    assert devices.resolve_device("auto") == devices.resolve_device("cpu") == "cpu"
     with pytest.raises(UsageError, match="'cuda:0' does not exist: this machine has no GPU"):
-        options.resolve_device("cuda:0")
+        devices.resolve_device("cuda:0")
     with pytest.raises(UsageError, match="'gpu' is not understood"):
-        options.resolve_device("gpu")
+        devices.resolve_device("gpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert options.resolve_device("auto") == "cuda" and options.resolve_device("cuda:1") == "cuda:1"
+    assert devices.resolve_device("auto") == "cuda" and devices.resolve_device("cuda:1") == "cuda:1"
     with pytest.raises(UsageError, match="this machine has 2 GPUs"):
-        options.resolve_device("cuda:2")
+        devices.resolve_device("cuda:2")
     monkeypatch.setenv("LOCAL_RANK", "1")  # torchrun's second process on this machine
-    assert options.resolve_device("auto") == options.resolve_device("cuda") == "cuda:1"
-    assert options.resolve_device("cuda:0") == "cuda:0"
+    assert devices.resolve_device("auto") == devices.resolve_device("cuda") == "cuda:1"
+    assert devices.resolve_device("cuda:0") == "cuda:0"
 
 
 def test_a_closed_pipe_is_no_error() -> None:

@@ -20,7 +20,11 @@ from higan_cases import LAYERS, contents, direction, save_tiny, tiny, write_worl
 from gantk.codes.directions import save_direction
 from gantk.errors import GantkError
 from gantk.generators.probe import probe
+from gantk.higan.manipulated import ManipulateResult, Moved
+from gantk.higan.rescored import RescoreResult
+from gantk.higan.samples import SynthesizeResult
 from gantk.pictures import images
+from gantk.runs.results import load_result
 from gantk.store.files import load_json, load_npy
 
 Gantk = Callable[..., tuple[int, str, str]]
@@ -57,10 +61,12 @@ def test_synthesize_leaves_arrays_images_and_a_page(gantk: Gantk, tmp_path: Path
     assert load_npy(run / "wp.npy").shape == (20, LAYERS, 8)
     assert len(list((run / "images").iterdir())) == 5
     manifest = load_json(run / "synthesize.run.json")
-    assert manifest["state"] == "complete" and manifest["arguments"]["truncation"] == "0.7:4"
-    assert set(manifest["results"]["attributes"]) == {"red", "green", "blue", "contrast"}
+    assert manifest["state"] == "complete" and manifest["arguments"]["model"] == "tiny.safetensors"
+    result = load_result(run)
+    assert isinstance(result, SynthesizeResult) and result.truncation == "0.7:4" and result.seed == 0
+    assert set(result.scores) == set(result.summaries) == {"red", "green", "blue", "contrast"}
     page = (run / "synthesize.html").read_text()
-    assert "5 of 20 samples" in page and "<span>tiny.safetensors</span>" in page
+    assert "5 of 20 samples" in page and "tiny.safetensors" in page
     before = contents(run)
     ok(gantk(*words.split(), "-o", run))  # the same again is done already
     assert contents(run) == before
@@ -106,7 +112,7 @@ def test_other_shards_merge_too(words: str, gantk: Gantk, tmp_path: Path) -> Non
     assert contents(tmp_path / "whole") == contents(tmp_path / "joined")
     command = words.split()[0]
     assert (tmp_path / "joined" / f"{command}.html").exists()
-    whole, joined = (load_json(tmp_path / name / f"{command}.run.json")["results"] for name in ("whole", "joined"))
+    whole, joined = (load_json(tmp_path / name / f"{command}.result.json") for name in ("whole", "joined"))
     assert whole == joined
 
 
@@ -139,7 +145,7 @@ def test_another_network_does_not_continue_a_run(gantk: Gantk, tmp_path: Path) -
     ok(gantk("synthesize", tmp_path / "a.safetensors", "-N", 4, "-o", tmp_path / "run"))
     save_tiny(tmp_path / "a.safetensors", 1)
     code, _, err = gantk("synthesize", tmp_path / "a.safetensors", "-N", 4, "-o", tmp_path / "run")
-    assert code == 2 and "weights" in err and "--overwrite" in err
+    assert code == 2 and "the generator had other contents" in err and "--overwrite" in err
     ok(gantk("synthesize", tmp_path / "a.safetensors", "-N", 4, "-o", tmp_path / "run", "--overwrite"))
 
 
@@ -157,13 +163,23 @@ def test_rescore_leaves_scores_tables_and_a_page(gantk: Gantk, tmp_path: Path) -
     assert load_npy(tmp_path / "red_w_boundary.npy").shape == (1, 8)
     lines = (tmp_path / "rescore.csv").read_text().splitlines()
     assert len(lines) == 4 and lines[0].startswith("rank,boundary,space,attribute,gain,")
-    results = load_json(tmp_path / "rescore.run.json")["results"]
-    assert len(results["cross_effect"]["values"]) == 3 and len(results["cross_effect"]["values"][0]) == 4
+    result = load_result(tmp_path)
+    assert isinstance(result, RescoreResult) and result.change.shape == (3, 1 + LAYERS, 4)
     scores = load_npy(tmp_path / "red_w_scores.npy")
     gain = np.maximum(scores[:, 1] - scores[:, 0], 0).mean()
-    assert next(b for b in results["boundaries"] if b["name"] == "red")["gain"] == pytest.approx(gain, rel=1e-5)
+    assert result.boundaries[0].name == "red" and result.boundaries[0].whole.gain == pytest.approx(gain, rel=1e-5)
     page = (tmp_path / "rescore.html").read_text()
     assert "Where each attribute is stored" in page and "Entanglement" in page
+
+
+def described(folder: Path) -> Moved:
+    result = load_result(folder)
+    assert isinstance(result, ManipulateResult)
+    return result.moved[0]
+
+
+def page_of(folder: Path) -> str:
+    return (folder / "manipulate.html").read_text()
 
 
 def test_manipulate_leaves_codes_images_animation_and_a_page(gantk: Gantk, tmp_path: Path) -> None:
@@ -171,21 +187,22 @@ def test_manipulate_leaves_codes_images_animation_and_a_page(gantk: Gantk, tmp_p
     ok(gantk(*words.split(), "--start-distance", -2, "--end-distance", 2, "-o", tmp_path))
     assert load_npy(tmp_path / "red_w_manipulated_wp.npy").shape == (2, 4, LAYERS, 8)
     assert len(list((tmp_path / "images").glob("red_w_0000[01]_00[0-3].png"))) == 8
-    described = load_json(tmp_path / "manipulate.run.json")["results"]["directions"][0]
-    assert described["layers"] == [1, 2]
-    assert described["distances"] == pytest.approx([-2, -2 / 3, 2 / 3, 2])
-    assert described["animation"] == {"gif": "red_w.gif", "webp": "red_w.webp"}
+    moved = described(tmp_path)
+    assert moved.walk.rows == (1, 2) and moved.distances == pytest.approx((-2, -2 / 3, 2 / 3, 2))
+    assert moved.walk.animations == {"gif": "red_w.gif", "webp": "red_w.webp"}
+    assert moved.walk.strips[0].origin is None and "0 is the sample as it was drawn" not in page_of(tmp_path)
     assert "red_w.gif" in (tmp_path / "manipulate.html").read_text()
 
 
 def test_a_direction_brings_its_layers_and_range(gantk: Gantk, world: Path, tmp_path: Path) -> None:
     save_direction(tmp_path / "glow.safetensors", direction("glow", layers=(2, 3), scale=1.5))
     ok(gantk("manipulate", "tiny.safetensors", tmp_path / "glow.safetensors", "-N", 1, "-S", 3, "-o", tmp_path / "own"))
-    described = load_json(tmp_path / "own" / "manipulate.run.json")["results"]["directions"][0]
-    assert described["layers"] == [2, 3] and described["distances"] == [-1.5, 0.0, 1.5]
+    moved = described(tmp_path / "own")
+    assert moved.walk.rows == (2, 3) and moved.distances == (-1.5, 0.0, 1.5) and moved.walk.strips[0].origin == 1
+    assert "0 is the sample as it was drawn" in page_of(tmp_path / "own")
     ok(gantk("manipulate", "tiny.safetensors", tmp_path / "glow.safetensors", "-N", 1, "-S", 3, "--layers", "0",
              "-o", tmp_path / "told"))  # fmt: skip
-    assert load_json(tmp_path / "told" / "manipulate.run.json")["results"]["directions"][0]["layers"] == [0]
+    assert described(tmp_path / "told").walk.rows == (0,)
 
 
 def test_a_name_finds_a_shipped_direction(gantk: Gantk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,15 +214,19 @@ def test_a_name_finds_a_shipped_direction(gantk: Gantk, tmp_path: Path, monkeypa
     assert code == 2 and "'glow'" in err and not (tmp_path / "none").exists()
 
 
-def test_rows_of_a_file_with_several(gantk: Gantk, tmp_path: Path) -> None:
-    np.save(tmp_path / "many.npy", np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32))
+def test_directions_of_a_file_with_several(gantk: Gantk, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)
+    np.save(tmp_path / "many.npy", rows)
     words = ["manipulate", "tiny.safetensors", tmp_path / "many.npy", "-N", 1, "-S", 2]
-    ok(gantk(*words, "--rows", "1,3-4", "-o", tmp_path / "run"))
+    code, _, err = gantk(*words, "-o", tmp_path / "none")  # they may be codes
+    assert code == 2 and "give codes with -i, or say --space w" in err and not (tmp_path / "none").exists()
+    np.save(tmp_path / "many.npy", rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    ok(gantk(*words, "--pick", "1,3-4", "-o", tmp_path / "run"))
     assert sorted(path.name for path in (tmp_path / "run").glob("*_boundary.npy")) == [
         f"many_0{row}_w_boundary.npy" for row in (1, 3, 4)
     ]
-    code, _, err = gantk(*words, "--rows", "7", "-o", tmp_path / "none")
-    assert code == 2 and "rows are 0 to 4" in err and not (tmp_path / "none").exists()
+    code, _, err = gantk(*words, "--pick", "7", "-o", tmp_path / "none")
+    assert code == 2 and "directions are 0 to 4" in err and not (tmp_path / "none").exists()
 
 
 def test_a_direction_of_another_network_is_refused_unless_forced(gantk: Gantk, tmp_path: Path) -> None:
@@ -216,6 +237,60 @@ def test_a_direction_of_another_network_is_refused_unless_forced(gantk: Gantk, t
     assert code == 1 and "another generator" in err and not (tmp_path / "none").exists()
     ok(gantk("manipulate", *words, "--force", "-o", tmp_path / "forced"))
     ok(gantk("manipulate", tmp_path / "other.safetensors", *words[1:], "-o", tmp_path / "own"))
+
+
+# --- default directories and identity --------------------------------------------------------------------------------
+
+
+def test_another_run_takes_a_directory_of_its_own(
+    gantk: Gantk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HiGAN's README: manipulate, then simple_manipulate, both without a directory."""
+    write_world(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    ok(gantk("manipulate", MODEL, "list.txt", "-N", 1, "-S", 2))
+    code, out, err = gantk("simple_manipulate", MODEL, "red.safetensors", "-N", 1, "-S", 2)
+    assert code == 0 and "tiny_manipulation_2" in out
+    assert "tiny_manipulation holds another run of `gantk manipulate`: this one goes to tiny_manipulation_2." in err
+    code, out, err = gantk("manipulate", MODEL, "list.txt", "-N", 1, "-S", 2)  # the first one is found again
+    assert code == 0 and out.strip().endswith("tiny_manipulation") and not err
+    code, out, _ = gantk("manipulate", MODEL, "list.txt", "-N", 1, "-S", 3)
+    assert code == 0 and out.strip().endswith("tiny_manipulation_3")
+    code, _, err = gantk("manipulate", MODEL, "list.txt", "-N", 1, "-S", 3, "-o", "tiny_manipulation")
+    assert code == 2 and "--step" in err  # a directory that was chosen is refused
+
+
+@pytest.mark.parametrize(
+    ("words", "file", "what"),
+    [
+        ("rescore tiny.safetensors red.safetensors -N 2 --random 0 --predictor pred.py:score", "pred.py", "predictor"),
+        ("rescore tiny.safetensors red.safetensors -N 2 --random 0 --predictor pred.py:score", "red.safetensors",
+         "directions"),
+        ("manipulate tiny.safetensors red.safetensors -S 2 -i w.npy --latent-space-type w", "w.npy", "codes"),
+        ("manipulate tiny.safetensors red.safetensors -N 1 -S 2 --condition other.safetensors", "other.safetensors",
+         "conditions"),
+        ("synthesize tiny.safetensors -i w.npy --latent-space-type w", "w.npy", "codes"),
+    ],
+)  # fmt: skip
+def test_other_contents_under_the_same_name_are_noticed(
+    words: str, file: str, what: str, gantk: Gantk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_world(tmp_path)
+    save_direction(tmp_path / "other.safetensors", direction("other", seed=9))
+    np.save(tmp_path / "w.npy", np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32))
+    monkeypatch.chdir(tmp_path)
+    ok(gantk(*words.split(), "-o", "run"))
+    ok(gantk(*words.split(), "-o", "run"))
+    if file == "pred.py":
+        Path(file).write_text(Path(file).read_text().replace("image.mean", "1 - image.mean"))
+    elif file == "w.npy":
+        changed = np.load(file)
+        changed[1, 1] += 1  # neither the first nor the last
+        np.save(file, changed)
+    else:
+        save_direction(Path(file), direction(Path(file).stem, seed=11))
+    code, _, err = gantk(*words.split(), "-o", "run")
+    assert code == 2 and f"the {what} had other contents" in err
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -22,9 +22,12 @@ from label_to_image import labels
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.native import write_checkpoint
 from gantk.navigan.files import load
+from gantk.navigan.results import HessianResult, TrainResult
+from gantk.runs.results import Result, read_result, stem_of
 from gantk.store.files import load_npy
 
 Call = Callable[..., tuple[int, str, str]]
+Found = TypeVar("Found", bound=Result)
 CONV = "16x16/conv1"
 COMMON = ("--metric", "pixels", "--num", "6", "--batch-size", "2", "--show", "1")
 
@@ -50,10 +53,11 @@ def found(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def results(folder: Path, command: str) -> dict[str, Any]:
-    manifest = json.loads((folder / f"navigan-{command}.run.json").read_text())
+def of(kind: type[Found], folder: Path) -> Found:
+    """The result of a complete run."""
+    manifest = json.loads((folder / f"{stem_of(kind.TASK)}.run.json").read_text())
     assert manifest["state"] == "complete"
-    return dict(manifest["results"])
+    return read_result(kind, folder)
 
 
 def refused(answer: tuple[int, str, str], code: int, *parts: str) -> None:
@@ -64,16 +68,18 @@ def refused(answer: tuple[int, str, str], code: int, *parts: str) -> None:
 
 
 def test_hessian_leaves_eigenvectors_and_a_page(found: Path, model: Path) -> None:
-    kept = results(found, "hessian")
-    directions = load(found / "eigenvectors.safetensors")
-    assert len(directions) == 3 and directions.layer == CONV and directions.scales is not None
-    assert kept["converged"] and kept["eigenvalues"] == sorted(kept["eigenvalues"], reverse=True)
-    assert 0 < kept["captured"] <= 1.05 and 0 <= kept["agreement"] <= 1.0001
-    assert [entry["scale"] for entry in kept["directions"]] == [directions.scales[0]]
+    kept = of(HessianResult, found)
+    directions, exact = load(found / "eigenvectors.safetensors"), kept.spectrum.exact
+    assert len(directions) == 3 and directions.layer == CONV and directions.scales is not None and exact is not None
+    assert exact.converged and kept.eigenvalues.tolist() == sorted(kept.eigenvalues, reverse=True)
+    assert exact.captured is not None and exact.agreement is not None
+    assert 0 < exact.captured <= 1.05 and 0 <= exact.agreement <= 1.0001
+    assert [shown.scale for shown in kept.shown] == [directions.scales[0]]
+    assert kept.weights.delta(1).equal(directions.delta(1)) and kept.weights.scales == directions.scales
     assert (found / "direction_0.gif").read_bytes()[:3] == b"GIF"
     page = (found / "navigan-hessian.html").read_text()
     assert "Spectrum" in page and "direction 0" in page and "difference" in page
-    assert not (found / "chunks").exists()
+    assert not (found / "chunks").exists() and not (found / "parts").exists()
 
 
 def test_the_same_command_continues_after_a_kill(
@@ -92,10 +98,10 @@ def test_the_same_command_continues_after_a_kill(
     words = ("navigan", "hessian", model, "--conv", CONV, "-k", "3", *COMMON, "--animation", "gif", "-o", tmp_path)
     monkeypatch.setattr(Curvature, "product", dying)
     assert gantk_command(*words)[0] == 130
-    assert list((tmp_path / "chunks" / "navigan-hessian").glob("product.*.npy"))
+    assert list((tmp_path / "chunks" / "navigan-hessian" / "shared").glob("product.*.npy"))
     before = calls[0]
     assert gantk_command(*words)[0] == 0
-    assert calls[0] - before == 3 * results(tmp_path, "hessian")["products"] / 2 - 3 * 4  # four blocks were kept
+    assert calls[0] - before == 3 * of(HessianResult, tmp_path).spectrum.products / 2 - 3 * 4  # four blocks were kept
     file = "eigenvectors.safetensors"
     assert load(tmp_path / file).basis.tensors()["vectors"].equal(load(found / file).basis.tensors()["vectors"])
     calls[0] = 100  # a complete run is not searched again
@@ -118,9 +124,11 @@ def test_shards_search_together(found: Path, model: Path, tmp_path: Path, gantk_
     assert (code, codes) == (0, {1: 0}), err
     code, _, err = gantk_command("merge", tmp_path)
     assert code == 0, err
-    kept, whole = results(tmp_path, "hessian"), results(found, "hessian")
-    assert kept["eigenvalues"] == pytest.approx(whole["eigenvalues"], rel=1e-3)
+    kept, whole = of(HessianResult, tmp_path), of(HessianResult, found)
+    assert kept.eigenvalues == pytest.approx(whole.eigenvalues, rel=1e-3) and len(kept.curves) == 3
+    assert load(tmp_path / "eigenvectors.safetensors").scales is not None and len(kept.shown) == 1
     assert (tmp_path / "navigan-hessian.html").exists()
+    assert not list(tmp_path.rglob("*.npy.*")) and not (tmp_path / "chunks").exists()
     # one alone waits for the others, and says so
     shutil.rmtree(tmp_path)
     alone = (*words, "--shard", "0/2", "--patience", "0.1")
@@ -130,9 +138,9 @@ def test_shards_search_together(found: Path, model: Path, tmp_path: Path, gantk_
 def test_the_released_estimator(found: Path, model: Path, tmp_path: Path, gantk_command: Call) -> None:
     words = ("navigan", "hessian", model, "--conv", "released:3", "-k", "1", *COMMON, "--compat", "-o", tmp_path)
     assert gantk_command(*words, "--max-iter", "12", "--epsilon", "0.01")[0] == 0
-    first = results(tmp_path, "hessian")["eigenvalues"][0]
-    assert first == pytest.approx(results(found, "hessian")["eigenvalues"][0], rel=0.2)
-    refused(gantk_command(*words, "--shard", "0/2"), 2, "--compat")
+    first = of(HessianResult, tmp_path).eigenvalues[0]
+    assert first == pytest.approx(of(HessianResult, found).eigenvalues[0], rel=0.2)
+    refused(gantk_command(*words[:-1], tmp_path / "x", "--shard", "0/2"), 2, "--compat")
 
 
 def test_svd_train_apply_export(found: Path, model: Path, tmp_path: Path, gantk_command: Call) -> None:
@@ -144,16 +152,20 @@ def test_svd_train_apply_export(found: Path, model: Path, tmp_path: Path, gantk_
     words += ["--directions", 2, "--steps", 4, "--save-every", 2, "--predictor", "lenet", "--predictor-size", 32]
     code, _, err = gantk_command(*words)
     assert code == 0, err
-    kept = results(learnt, "train")
-    assert kept["steps"] == 4 and [line["step"] for line in kept["log"]] == [1, 2, 3, 4]
-    assert "held_out" in kept["log"][-1] and "told apart" in (learnt / "navigan-train.html").read_text()
+    kept = of(TrainResult, learnt)
+    assert kept.steps == 4 and [line.step for line in kept.log] == [1, 2, 3, 4]
+    assert kept.log[-1].held_out == kept.held_out and "told apart" in (learnt / "navigan-train.html").read_text()
     directions = load(learnt / "directions.safetensors")
     assert directions.kind == "hessian_rectification" and len(directions) == 2
     more = [6 if word == 4 else word for word in words]  # the same run, longer
     assert gantk_command(*more)[0] == 0
-    log = results(learnt, "train")["log"]
+    log = of(TrainResult, learnt).log
     directions = load(learnt / "directions.safetensors")
-    assert [line["step"] for line in log] == [1, 2, 3, 4, 5, 6] and log[:4] == kept["log"]
+    assert [line.step for line in log] == [1, 2, 3, 4, 5, 6]
+    assert [vars(line) for line in log[:4]] == [vars(line) for line in kept.log]
+    code, out, err = gantk_command(*words)  # fewer than were taken: nothing is left to do
+    assert code == 0 and "learned in 6 steps" in out, err
+    more = [8 if word == 4 else word for word in words]
     whole = (learnt / "training.pt").read_bytes()
     for damaged in (whole[:-99], b""):
         (learnt / "training.pt").write_bytes(damaged)
@@ -173,19 +185,20 @@ def test_svd_train_apply_export(found: Path, model: Path, tmp_path: Path, gantk_
         "-o",
         edits,
     ]
-    code, _, err = gantk_command(*words, "--steps", 3, "--rows", "0-1", "--animation", "gif")
+    code, _, err = gantk_command(*words, "--steps", 3, "--pick", "0-1", "--animation", "gif")
     assert code == 0, err
     distance = load_npy(edits / "direction001_distance.npy")
     assert distance.shape == (3, 3) and (distance[:, 1] == 0).all() and (distance[:, ::2] > 0).all()
     assert len(list((edits / "images").glob("*.png"))) == 18 and (edits / "direction_1.gif").exists()
 
-    out = tmp_path / "edit.pt"
+    exported = tmp_path / "edit.pt"
     assert (
-        gantk_command("navigan", "export", learnt / "directions.safetensors", out, "--row", 1, "--strength", 2)[0] == 0
+        gantk_command("navigan", "export", learnt / "directions.safetensors", exported, "--pick", 1, "--strength", 2)[0]
+        == 0
     )
-    assert float(torch.load(out, weights_only=True)["shift"].norm()) == pytest.approx(2, rel=1e-5)
+    assert float(torch.load(exported, weights_only=True)["shift"].norm()) == pytest.approx(2, rel=1e-5)
     baked = tmp_path / "edited.safetensors"
-    assert gantk_command("navigan", "export", out, baked, "--as", "generator", "--model", model)[0] == 0
+    assert gantk_command("navigan", "export", exported, baked, "--as", "generator", "--model", model)[0] == 0
     from gantk.checkpoints.load import load_generator
 
     plain, edited = load_generator(model), load_generator(baked)
@@ -268,15 +281,20 @@ def test_bad_input_is_one_sentence(found: Path, model: Path, tmp_path: Path, gan
     refused(gantk_command("navigan", "train", model, "svd", *few, *out), 2, f"--show 4 {shown} 3")
     refused(gantk_command(*base, "--conv", CONV, "--inputs", "x.npy"), 2, "--inputs is for a module")
     refused(gantk_command(*base, "--conv", CONV, "--metric", "pixls"), 2, "pixls")
-    file = found / "eigenvectors.safetensors"
+    file, table = found / "eigenvectors.safetensors", tmp_path / "each.npy"
+    np.save(table, np.array([[0, 1.5]]))
     refused(gantk_command("navigan", "apply", "demo", file, *out), 1, "[4, 4, 3, 3]", "another layer or generator")
-    refused(gantk_command("navigan", "apply", model, file, "--rows", "7", *out), 2, "7")
-    refused(gantk_command("navigan", "apply", model, file, "--each", "e.npy", "--steps", "3", "--rows", "1", *out), 2)
+    refused(gantk_command("navigan", "apply", model, file, "--pick", "7", *out), 2, "7")
+    refused(
+        gantk_command("navigan", "apply", model, file, "--each", table, "--steps", "3", "--pick", "1", *out),
+        2,
+        "--pick",
+    )
     refused(gantk_command("navigan", "apply", model, tmp_path / "none.pt", *out), 1, "does not exist")
     refused(gantk_command("navigan", "train", model, "svd", *out), 2, "--conv")
     refused(gantk_command("navigan", "train", "demo", file, *COMMON, *out), 1, "another layer or generator")
-    refused(gantk_command("navigan", "export", file, tmp_path / "x.pt", "--as", "deformation"), 2, "give --row")
-    refused(gantk_command("navigan", "export", file, tmp_path / "x.pt", "--row", "9"), 2, "Direction 9")
+    refused(gantk_command("navigan", "export", file, tmp_path / "x.pt", "--as", "deformation"), 2, "give --pick")
+    refused(gantk_command("navigan", "export", file, tmp_path / "x.pt", "--pick", "9"), 2, "9")
     refused(gantk_command("navigan", "export", file, tmp_path / "x.pt", "--strength", "9"), 2, "--strength")
     refused(gantk_command("navigan", "export", file, tmp_path / "x.pt", "--as", "generator"), 2, "--model")
     assert not (tmp_path / "x").exists() and not (tmp_path / "x.pt").exists()

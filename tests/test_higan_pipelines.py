@@ -12,18 +12,21 @@ from generator_cases import TINY
 from higan_cases import LAYERS, WIDTH, contents, direction, tiny
 from PIL import Image
 
+from gantk.codes.entries import Entry
 from gantk.codes.source import CodeSource, weights_checksum
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.registry import build
-from gantk.higan.entries import Entry
-from gantk.higan.gains import gains
-from gantk.higan.rescore import EFFECT, NULL, RescorePlan, attribute_index, rescore, row_names
+from gantk.higan.gains import EFFECT, NULL, gains
+from gantk.higan.options import RescoreOptions, SynthesizeOptions
+from gantk.higan.rescored import RescoreResult
+from gantk.higan.rescoring import attribute_index, rescore, row_names
 from gantk.higan.restart import first_layer, repeat
-from gantk.higan.synthesize import SynthesisPlan, style_names, synthesize
+from gantk.higan.synthesis import style_names, synthesize
 from gantk.pictures.images import as_saved, to_uint8
 from gantk.predictors.base import Predictor
 from gantk.runs.run import Run
+from gantk.runs.stores import RunStore
 from gantk.store.files import load_npy
 
 PSI = Truncation(0.6, 4)
@@ -76,22 +79,24 @@ def test_every_family_can_be_synthesized(case: str, tmp_path: Path) -> None:
     family, config = TINY[case]
     network = build(family, config).eval()
     label = "1" if network.spec.label_required else None
-    source = CodeSource(network, 3, label=label)
-    latents = tuple(name for name in source.spaces)
+    latents = CodeSource(network, 3, label=label).spaces
     with begin(tmp_path) as run:
         synthesize(
-            run, source, SynthesisPlan(latents, images=None, styles="s" in network.spec.spaces, batch_size=2, chunk=2)
-        )
+            network, num=3, label=label, latents=",".join(latents), images=True, batch_size=2, chunk=2,
+            generate_style="s" in network.spec.spaces, store=RunStore(run),
+        )  # fmt: skip
     assert len(list((tmp_path / "images").glob("*.png"))) == 3
     for name in latents:
         assert len(load_npy(tmp_path / f"{name}.npy")) == 3
 
 
 def test_what_synthesize_writes(generator: Generator, tmp_path: Path) -> None:
-    plan = SynthesisPlan(("z", "w", "wp"), images=None, styles=True, predict=True, batch_size=4, chunk=8)
-    source, predictor = CodeSource(generator, 18, seed=1, truncation=PSI), Means()
+    options = SynthesizeOptions(
+        num=18, seed=1, truncation="0.6:4", latents="z,w,wp", images=True, generate_style=True, batch_size=4, chunk=8
+    )
     with begin(tmp_path) as run:
-        synthesize(run, source, plan, predictor)
+        result = synthesize(generator, None, Means(), options=options, store=RunStore(run))
+    assert result.spaces == ("z", "w", "wp") and len(result.images) == 18 and len(result.styles) == 8
     wp = torch.from_numpy(load_npy(tmp_path / "wp.npy"))
     w = torch.from_numpy(load_npy(tmp_path / "w.npy"))
     assert torch.allclose(generator.expand(w, PSI), wp, atol=1e-6)
@@ -118,26 +123,28 @@ def test_styles_are_named_by_row(generator: Generator) -> None:
 
 
 def test_an_interrupted_synthesis_ends_with_the_same_bytes(generator: Generator, tmp_path: Path) -> None:
-    plan = SynthesisPlan(("z", "w"), images=None, predict=True, batch_size=4, chunk=4)
+    options = SynthesizeOptions(num=22, images=True, batch_size=4, chunk=4)
     for folder in ("whole", "broken"):
         predictor = Means()
         predictor.fail_at = 4 if folder == "broken" else -1
         if folder == "broken":
             with pytest.raises(KeyboardInterrupt), begin(tmp_path / folder) as run:
-                synthesize(run, CodeSource(generator, 22), plan, predictor)
+                synthesize(generator, None, predictor, options=options, store=RunStore(run))
             assert not (tmp_path / folder / "z.npy").exists()
             predictor = Means()
         with begin(tmp_path / folder) as run:
-            synthesize(run, CodeSource(generator, 22), plan, predictor)
+            synthesize(generator, None, predictor, options=options, store=RunStore(run))
         assert predictor.calls == (6 if folder == "whole" else 4)  # two chunks were kept
     assert contents(tmp_path / "whole") == contents(tmp_path / "broken")
 
 
 def test_raw_images_are_one_array(generator: Generator, tmp_path: Path) -> None:
-    plan = SynthesisPlan(("w",), images=None, image_form="npy", batch_size=4, chunk=8)
     source = CodeSource(generator, 9)
     with begin(tmp_path) as run:
-        synthesize(run, source, plan)
+        synthesize(
+            generator, num=9, truncation="none", latents="w", image_format="npy", batch_size=4, chunk=8,
+            store=RunStore(run),
+        )  # fmt: skip
     images = load_npy(tmp_path / "image.npy")
     assert images.shape == (9, 16, 16, 3) and images.dtype == np.uint8
     assert np.abs(images.astype(int) - to_uint8(generator.synthesize(source.batch(0, 9).wp))).max() <= 1
@@ -154,8 +161,8 @@ def test_given_codes(generator: Generator, tmp_path: Path) -> None:
     assert z is not None and torch.allclose(z.norm(dim=1), torch.full((2,), 6**0.5))
     with pytest.raises(GantkError, match="does not exist"):
         CodeSource(generator, 10, path=tmp_path / "absent.npy")
-    with pytest.raises(GantkError, match=r"\(5, 8\).*z of this generator is \[N, 6\]"):
-        CodeSource(generator, path=tmp_path / "w.npy")
+    with pytest.raises(GantkError, match=r"\(5, 8\).*z was expected"):
+        CodeSource(generator, path=tmp_path / "w.npy", space="z")
     w[3, 2] = np.nan
     np.save(tmp_path / "w.npy", w)
     with pytest.raises(GantkError, match="not finite"):
@@ -181,11 +188,14 @@ def entries() -> list[Entry]:
     return [Entry(name, direction(name, space, seed)) for name, space, seed in chosen]
 
 
-def run_rescore(folder: Path, network: Generator, num: int = 11, predictor: Means | None = None, **plan: Any) -> None:
-    settings = {"layerwise": True, "random": 2, "batch_size": 4, "chunk": 4, **plan}
-    source = CodeSource(network, num, seed=2, truncation=PSI)
+def run_rescore(
+    folder: Path, network: Generator, num: int = 11, predictor: Means | None = None, **changes: Any
+) -> RescoreResult:
+    settings = {"layerwise": True, "random": 2, "batch_size": 4, "chunk": 4, **changes}
+    options = RescoreOptions(num=num, seed=2, truncation="0.6:4", **settings)
     with begin(folder, "rescore") as run:
-        rescore(run, source, entries(), [0, 1, 2], predictor or Means(), RescorePlan(**settings))
+        found: RescoreResult = rescore(network, entries(), predictor or Means(), options=options, store=RunStore(run))
+    return found
 
 
 def slow_scores(network: Generator, num: int, entry: Entry, column: int, distance: float = 2.0) -> np.ndarray:
@@ -263,13 +273,15 @@ def test_a_row_that_feeds_nothing_is_known(generator: Generator) -> None:
 
 
 def test_rows_are_named_by_what_they_feed(generator: Generator) -> None:
-    assert row_names(generator) == [
+    assert row_names(generator) == (
         "4x4/conv1", "8x8/conv0", "8x8/conv1", "16x16/conv0", "16x16/conv1", "16x16/torgb"
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def test_several_distances_are_responses(generator: Generator, tmp_path: Path) -> None:
-    run_rescore(tmp_path, generator, num=4, distances=(2.0, -2.0, 0.0), random=0)
+    result = run_rescore(tmp_path, generator, num=4, distance=(2.0, -2.0, 0.0), random=0)
+    assert [distance for distance, _ in result.boundaries[0].responses] == [-2.0, 0.0, 2.0]
+    assert "How the attribute answers" in result.page().text()
     effect = load_npy(tmp_path / f"{EFFECT}.npy")
     assert effect.shape[0] == 3
     assert np.abs(effect[2, 0, :2]).max() < 1e-3  # distance 0 changes nothing

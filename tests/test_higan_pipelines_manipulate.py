@@ -11,24 +11,16 @@ import torch
 from higan_cases import LAYERS, direction, tiny
 from PIL import Image
 
+from gantk.codes.entries import Entry
 from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.stylegan3 import StyleGAN3, StyleGAN3Config
-from gantk.higan.entries import Entry
-from gantk.higan.manipulate import (
-    ManipulationPlan,
-    check_edits,
-    choose_rows,
-    condition,
-    manipulate,
-    motion,
-    move,
-    plan_edit,
-    steps,
-)
+from gantk.higan.manipulation import manipulate
+from gantk.higan.moving import check_edits, choose_rows, condition, motion, move, plan_edit, steps
 from gantk.pictures.images import to_uint8
 from gantk.runs.run import Run
+from gantk.runs.stores import RunStore
 from gantk.store.files import load_npy
 
 PSI = Truncation(0.6, 4)
@@ -62,7 +54,7 @@ def test_moving_w_is_moving_every_truncated_row_by_psi(generator: Generator) -> 
 
 def test_only_the_chosen_rows_move(generator: Generator) -> None:
     for space in ("w", "wp"):
-        edit, wp = moved(generator, Entry("red", direction("red", space)), layers="1,8x8/conv1")
+        edit, wp = moved(generator, Entry("red", direction("red", space)), rows="1,8x8/conv1")
         base = CodeSource(generator, 3, seed=5, truncation=PSI).batch(0, 3).wp
         change = (wp - base[:, None]).abs().amax(dim=(0, 1, 3))
         assert edit.layers == (1, 2) and [bool(c > 0) for c in change] == [False, True, True, False, False, False]
@@ -72,7 +64,7 @@ def test_only_the_chosen_rows_move(generator: Generator) -> None:
     with pytest.raises(UsageError, match="out of range"):
         choose_rows("2-9", None, generator)
     with pytest.raises(UsageError, match="feeds every layer"):
-        moved(generator, Entry("blue", direction("blue", "z")), layers="1")
+        moved(generator, Entry("blue", direction("blue", "z")), rows="1")
 
 
 def test_steps_are_what_was_asked_for() -> None:
@@ -85,26 +77,27 @@ def test_steps_are_what_was_asked_for() -> None:
 
 
 def test_images_are_those_of_the_moved_codes(generator: Generator, tmp_path: Path) -> None:
-    source = CodeSource(generator, 5, seed=5, truncation=PSI)
     chosen = [("red", "w", 0), ("green", "wp", 1), ("blue", "z", 2)]
-    layers = {"red": "2-3", "green": None, "blue": None}
-    entries = [Entry(name, direction(name, space, seed)) for name, space, seed in chosen]
-    edits = [plan_edit(entry, source, steps(-2, 2, 3), layers[entry.name]) for entry in entries]
-    check_edits(source, edits)
+    rows = {"red": (2, 3), "green": None, "blue": None}
+    directions = [direction(name, space, seed, layers=rows[name]) for name, space, seed in chosen]
     with begin(tmp_path) as run:
-        manipulate(run, source, edits, ManipulationPlan(batch_size=4, chunk=2))
-    for edit in edits:
-        codes = torch.from_numpy(load_npy(tmp_path / f"{edit.array}.npy"))
+        result = manipulate(
+            generator, directions, num=5, seed=5, truncation="0.6:4", start_distance=-2, end_distance=2, step=3,
+            batch_size=4, store=RunStore(run),
+        )  # fmt: skip
+    assert [(move.walk.space, move.walk.rows) for move in result.moved] == [("wp", (2, 3)), ("wp", None), ("z", None)]
+    for edit in result.moved:
+        codes = torch.from_numpy(np.array(edit.codes))
         assert codes.shape[:2] == (5, 3)
         for n in range(5):
             wp = codes[n]
-            if edit.space == "z":
+            if edit.walk.space == "z":
                 wp = generator.expand(generator.map(wp), PSI)
-            elif edit.space == "w":
+            elif edit.walk.space == "w":
                 wp = generator.expand(wp, PSI)
             expected = to_uint8(generator.synthesize(wp))
             for step in range(3):
-                with Image.open(tmp_path / "images" / f"{edit.entry.prefix}_{n:05d}_{step:03d}.png") as opened:
+                with Image.open(tmp_path / "images" / f"{edit.prefix}_{n:05d}_{step:03d}.png") as opened:
                     assert np.abs(np.asarray(opened).astype(int) - expected[step]).max() <= 1
     z = torch.from_numpy(load_npy(tmp_path / "manipulate_z.npy"))
     middle = torch.from_numpy(load_npy(tmp_path / "blue_z_manipulated_z.npy"))[:, 1]
@@ -136,10 +129,12 @@ def test_styles_can_be_moved(generator: Generator, tmp_path: Path) -> None:
     styles = generator.styles(source.batch(0, 2).wp)
     width = sum(style.shape[1] for style in styles)
     vectors = np.random.default_rng(0).standard_normal((1, width)).astype(np.float32)
-    entry = Entry("s", direction("s").replace(space="s", vectors=vectors))
-    edit = plan_edit(entry, source, steps(-1, 1, 3))
+    styled = direction("s").replace(space="s", vectors=vectors)
     with begin(tmp_path) as run:
-        manipulate(run, source, [edit], ManipulationPlan(batch_size=2, chunk=1))
+        manipulate(
+            generator, styled, num=2, truncation="0.6:4", start_distance=-1, end_distance=1, step=3, batch_size=2,
+            store=RunStore(run),
+        )  # fmt: skip
     expected = to_uint8(generator.synthesize(styles))
     for n in range(2):
         with Image.open(tmp_path / "images" / f"s_s_{n:05d}_001.png") as opened:
@@ -157,10 +152,12 @@ def test_motion_is_for_stylegan3(generator: Generator, tmp_path: Path) -> None:
     matrix = motion(90, (0.25, -0.5), network)
     assert matrix == pytest.approx(np.array([[0, 1, 0.25], [-1, 0, -0.5], [0, 0, 1]]))
     source = CodeSource(network, 1)
-    entry = Entry("a", direction("a").replace(vectors=np.eye(4, dtype=np.float32)[:1]))
-    edit = plan_edit(entry, source, (-1.0, 0.0), "2-3")
+    along = direction("a").replace(vectors=np.eye(4, dtype=np.float32)[:1])
     with begin(tmp_path) as run:
-        manipulate(run, source, [edit], ManipulationPlan(transform=matrix))
+        manipulate(
+            network, along, num=1, rotate=90.0, translate=(0.25, -0.5), start_distance=-1, end_distance=0, step=2,
+            rows="2-3", store=RunStore(run),
+        )  # fmt: skip
     still = to_uint8(network.synthesize(source.batch(0, 1).wp))[0].astype(int)
     turned = to_uint8(network.synthesize(source.batch(0, 1).wp, transform=torch.tensor(matrix, dtype=torch.float32)))[0]
     with Image.open(tmp_path / "images" / "a_w_00000_001.png") as opened:

@@ -14,6 +14,8 @@ from gantk.checkpoints.names import ALIASES, bundled
 from gantk.codes.directions import Direction
 from gantk.errors import GantkError, UsageError
 from gantk.predictors.truth import ExactFactors
+from gantk.resefa.results import DirectionsResult
+from gantk.runs.results import read_result
 from gantk.store.files import load_json
 from gantk.tour import higan as tour_higan
 from gantk.tour.figures import GROUPS, centre, group_of, leaks, purity
@@ -68,15 +70,15 @@ def test_the_tour_goes_through_every_family(
     assert len(results["chapters"]) == len(STEPS) and "began as a pupil" in results["truth"]
     weights = next(chapter for chapter in results["chapters"] if "weight" in chapter["title"])
     assert len(weights["table"]["rows"]) == 4
-    region = load_json(tmp_path / "tour" / "region" / "resefa-directions.run.json")["results"]["regions"][0]
-    assert any(score["method"] == "resefa" and score["roir"] is not None for score in region["scores"])
+    region = read_result(DirectionsResult, tmp_path / "tour" / "region")[0]
+    assert any(score.method == "resefa" and score.roir is not None for score in region.scores)
 
 
 def test_an_interrupted_tour_says_so(gantk_command: Gantk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gantk.higan.synthesize.synthesize", stop)
+    monkeypatch.setattr("gantk.higan.synthesis.synthesize", stop)
     code, _, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
     assert code == 130 and "The same command continues in" in err and "Traceback" not in err
     assert load_json(tmp_path / "tour" / "demo.run.json")["state"] == "interrupted"

@@ -21,11 +21,10 @@ RANKS: dict[str, int] = {
     "checkpoints": 3,
     "world": 4,
     "predictors": 5,
-    "codes": 6,
-    "runs": 7,
-    "reports": 8,
-    **dict.fromkeys((*SYSTEMS, "comparators"), 9),
-    **dict.fromkeys(("tour", "slurm"), 10),
+    **dict.fromkeys(("codes", "quality"), 6),
+    **dict.fromkeys(("runs", "reports"), 7),
+    **dict.fromkeys((*SYSTEMS, "comparators", "disentanglement", "quality", "stylespace"), 9),
+    **dict.fromkeys(("tour", "slurm", "atlas"), 10),
     **dict.fromkeys(("cli", "web", "__main__"), 11),
 }
 

@@ -8,12 +8,7 @@ import pytest
 from browser import Browser
 
 import gantk
-from gantk.lse.editing_results import record
-from gantk.lse.label_maps import draw
-from gantk.lse.session import EditSession
 from gantk.predictors.heads import Head, HeadInfo, palette
-from gantk.reports.render import render
-from gantk.runs.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -21,26 +16,19 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small edit on the oracle by a head that is the identity: its maps are the classes."""
     import torch
 
-    from gantk.lse.editing import EditSettings, Stroke
     from gantk.world.renderer import CLASSES
 
     generator = gantk.load_generator("demo-oracle")
     head = Head(HeadInfo("LSE", CLASSES, palette(10), ("64x64/mask",), (10,), 64))
     with torch.no_grad():
-        head.network.weight_KD.copy_(8 * torch.eye(10))  # type: ignore[operator, union-attr]
-    session = EditSession(generator, head)
-    session.generate(0, 1)
-    label = draw(["sun:48,10,5"], CLASSES, 64)
-    found = session.edit(label, settings=EditSettings(steps=6))
-    folder = tmp_path_factory.mktemp("edited")
-    with Run.begin(folder, "lse edit", {"model": "demo-oracle"}) as run:
-        record(run, generator, head, Stroke(label), found, 3)
-    return folder
+        head.network.weight_KD.copy_(8 * torch.eye(10))  # type: ignore[operator]
+    found = gantk.lse.edit(generator, head, shape=("sun:10,48,5",), index=1, steps=6, frames=3)
+    return found.save(tmp_path_factory.mktemp("edited"))
 
 
 @pytest.mark.browser
 def test_the_slider_shows_the_way(edited: Path, chromium: str) -> None:
-    page = render(edited, "lse-edit")
+    page = edited / "lse-edit.html"
     with Browser(chromium) as browser:
         browser.screen(1280)
         browser.open(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,11 @@ from PIL import Image
 import gantk
 from gantk.errors import GantkError, UsageError
 from gantk.lse.editing import EditSettings, Stroke, class_weights, edit
-from gantk.lse.label_maps import draw, read_label_map, write_label_map
-from gantk.lse.sampling import Search, best_starts, matches, sample, shrink, start_codes
+from gantk.lse.search import Search, best_starts, matches, search_codes, shrink, start_codes
 from gantk.lse.session import EditSession
+from gantk.pictures.label_maps import draw, read_label_map, write_label_map
 from gantk.predictors.head_files import load_head
-from gantk.store.files import load_json, load_npy
+from gantk.store.files import load_npy
 from gantk.world.renderer import CLASSES
 
 Gantk = Callable[..., tuple[int, str, str]]
@@ -40,17 +41,18 @@ def head(trained: Path) -> str:
     return str(trained / "heads" / "LSE.safetensors")
 
 
-def results(folder: Path, command: str) -> dict[str, object]:
-    found: dict[str, object] = load_json(folder / f"lse-{command}.run.json")["results"]
-    return found
+def result_of(folder: Path, command: str) -> Any:
+    return gantk.load_result(folder / f"lse-{command}.result.json")
 
 
 # --- train -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_oracles_classes_are_found(trained: Path) -> None:
-    (entry,) = results(trained, "train")["heads"]  # type: ignore[misc]
-    assert entry["accuracy"] > 0.97 and entry["passes"] == 12 * (1 + 7)
+    found = result_of(trained, "train")
+    (entry,) = found.trainings
+    assert entry.scores.accuracy > 0.97 and entry.passes == 12 * (1 + 7)
+    assert "mIoU" in found.sentence() and found.table()[0]["sky"] > 0.9 and found.class_share.sum() == pytest.approx(1)
     assert load_npy(trained / "labels.npy").shape == (16, 32, 32) and load_npy(trained / "z.npy").shape == (16, 31)
     page = (trained / "lse-train.html").read_text()
     assert "Segmentation heads" in page and "Figure 1" in page
@@ -80,33 +82,42 @@ def test_shards_give_the_same_head(gantk_command: Gantk, trained: Path, tmp_path
 def test_an_interrupted_solution_goes_on(
     gantk_command: Gantk, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gantk.lse import training
+    from gantk.lse import solving
 
     words = ["lse", "train", "demo-oracle", "--num", "12", "--held-out", "4", "--steps", "6", "--size", "32"]
-    taken, real = [], training.step
+    taken, real = [], solving.step
 
     def halting(*arguments: object, **options: object) -> object:
         taken.append(1)
-        if len(taken) == 3:
+        if len(taken) == 5:
             raise KeyboardInterrupt
         return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "step", halting)
+    monkeypatch.setattr(solving, "step", halting)
     assert gantk_command(*words, "--chunk", "8", "-o", tmp_path / "run")[0] == 130
     code, _, err = gantk_command(*words, "--chunk", "8", "-o", tmp_path / "run")
-    assert code == 0 and len(taken) == 3 + 4, err
-    a, b = (load_head(folder / "heads" / "LSE.safetensors") for folder in (tmp_path / "run", trained))
-    assert torch.equal(a.network.weight_KD, b.network.weight_KD)  # type: ignore[arg-type]
-    assert not (tmp_path / "run" / "chunks" / "lse-train" / "lbfgs.npz").exists()
+    assert code == 0 and len(taken) == 5 + 2, err
+    for name in ("heads/LSE.safetensors", "lse-train.result.json", "sheet/00.png"):
+        assert (tmp_path / "run" / name).read_bytes() == (trained / name).read_bytes()
+    assert not list((tmp_path / "run").glob("*.pt"))
 
 
-@pytest.mark.parametrize("damaged", [b"", b"PK\x03\x04", b"nothing"])
-def test_a_damaged_state_of_the_solution_is_said(damaged: bytes, tmp_path: Path) -> None:
-    from gantk.lse.training import _read_descent
+def test_a_damaged_state_of_the_solution_is_said(
+    gantk_command: Gantk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gantk.lse import solving
 
-    (tmp_path / "lbfgs.npz").write_bytes(damaged)
-    with pytest.raises(GantkError, match="damaged: run with --overwrite"):
-        _read_descent(tmp_path / "lbfgs.npz")
+    def halted(*arguments: object) -> object:
+        raise KeyboardInterrupt
+
+    words = ["lse", "train", "demo-oracle", "--num", "4", "--held-out", "2", "--size", "16", "-o", tmp_path]
+    monkeypatch.setattr(solving, "step", halted)
+    assert gantk_command(*words)[0] == 130
+    monkeypatch.undo()
+    (tmp_path / solving.STATE).write_bytes(b"nonsense")
+    code, _, err = gantk_command(*words)
+    assert code == 1 and "cannot be read" in err and "--overwrite" in err
+    assert gantk_command(*words, "--overwrite")[0] == 0
 
 
 @pytest.mark.parametrize("solver", ["ridge", "adam"])
@@ -115,10 +126,10 @@ def test_other_solvers(solver: str, gantk_command: Gantk, tmp_path: Path) -> Non
     kinds = ["--head", "LSE"] if solver == "ridge" else ["--head", "LSE", "--head", "NSE-1", "--head", "NSE-2"]
     code, _, err = gantk_command("lse", "train", "demo-oracle", *kinds, *words, "-o", tmp_path)
     assert code == 0, err
-    heads = results(tmp_path, "train")["heads"]
-    assert [entry["passes"] for entry in heads] == ([8] if solver == "ridge" else [64] * 3)  # type: ignore[attr-defined]
+    found = result_of(tmp_path, "train").trainings
+    assert [each.passes for each in found] == ([8] if solver == "ridge" else [64] * 3)
     if solver == "ridge":
-        assert heads[0]["accuracy"] > 0.9  # type: ignore[index]
+        assert found[0].scores.accuracy > 0.9
 
 
 def test_nonlinear_heads_beside_the_convex_one(gantk_command: Gantk, tmp_path: Path) -> None:
@@ -127,7 +138,8 @@ def test_nonlinear_heads_beside_the_convex_one(gantk_command: Gantk, tmp_path: P
         "lse", "train", "demo-oracle", "--head", "NSE-1", "--head", "LSE", *words, "-o", tmp_path
     )
     assert code == 0, err
-    assert [entry["name"] for entry in results(tmp_path, "train")["heads"]] == ["NSE-1", "LSE"]  # type: ignore[attr-defined]
+    found = result_of(tmp_path, "train")
+    assert [each.name for each in found.trainings] == [each.info.name for each in found.heads] == ["NSE-1", "LSE"]
 
 
 # --- evaluate --------------------------------------------------------------------------------------------------------
@@ -138,8 +150,8 @@ def test_evaluate(gantk_command: Gantk, trained: Path, head: str, tmp_path: Path
     code, out, err = gantk_command(*words, "--batch-size", 4, "-o", tmp_path)
     assert code == 0, err
     assert "mIoU" in out and "all pixels" in out
-    found = results(tmp_path, "evaluate")["scores"]
-    assert len(found) == 2 and found[0]["paper_miou"] == found[1]["paper_miou"]  # type: ignore[arg-type, index]
+    first, second = result_of(tmp_path, "evaluate").scores
+    assert first.scores.paper_miou == second.scores.paper_miou and first.intervals == second.intervals
     assert load_npy(tmp_path / "confusion-0.npy").shape == (20, 1, 10, 10)
     assert (tmp_path / "scores.csv").read_text().count("\n") == 3 and "toprule" in (tmp_path / "scores.tex").read_text()
     page = (tmp_path / "lse-evaluate.html").read_text()
@@ -157,13 +169,27 @@ def test_fewshot_rises_with_shots(gantk_command: Gantk, head: str, tmp_path: Pat
     words = ["--shots", "1,8", "--repeats", 2, "--num-eval", 12, "--size", 32, "--full", head]
     code, out, err = gantk_command("lse", "fewshot", "demo-oracle", *words, "-o", tmp_path)
     assert code == 0, err
-    one, eight = results(tmp_path, "fewshot")["shots"]  # type: ignore[misc]
-    assert one["paper_miou"] < eight["paper_miou"] and eight["of_full"] > 0.85
-    assert "of the full head" in out
+    found = result_of(tmp_path, "fewshot")
+    one, eight = found.shots
+    assert one.scores.paper_miou < eight.scores.paper_miou and eight.scores.of_full > 0.85
+    assert "of the full head" in out and found.best().info.name == "n8-r0" and eight.seconds > 0
     assert "How the shrinkage was chosen" in (tmp_path / "lse-fewshot.html").read_text()
     before = (tmp_path / "heads" / "n8-r0.safetensors").stat().st_mtime_ns
     assert gantk_command("lse", "fewshot", "demo-oracle", *words, "-o", tmp_path)[0] == 0
     assert (tmp_path / "heads" / "n8-r0.safetensors").stat().st_mtime_ns == before
+    for shard in ("0/2", "1/2"):
+        code, _, err = gantk_command(
+            "lse", "fewshot", "demo-oracle", *words, "--batch-size", 2, "--shard", shard, "-o", tmp_path / shard[0]
+        )
+        assert code == 0, err
+    code, _, err = gantk_command("merge", tmp_path / "0", tmp_path / "1", "-o", tmp_path / "joined")
+    assert code == 0, err
+    joined = result_of(tmp_path / "joined", "fewshot")
+    assert joined.shots[1].seconds is None
+    assert [row.scores.each for row in joined.shots] == [row.scores.each for row in found.shots]
+    for name in ("n1-r1", "n8-r0"):
+        file = f"heads/{name}.safetensors"
+        assert (tmp_path / "joined" / file).read_bytes() == (tmp_path / file).read_bytes()
 
 
 def test_fewshot_from_a_folder(gantk_command: Gantk, trained: Path, tmp_path: Path) -> None:
@@ -226,7 +252,7 @@ def test_samples_come_nearer_to_their_labels(space: str, head: str) -> None:
         label = reads.segment_codes(generator, CodeStream(generator, 5).wp(0, 1)).argmax(1).to(torch.uint8)
     start, class_N = start_codes(CodeStream(generator), np.array([3, 4]), space)
     search = Search(2, space, 12, 0.05)
-    found = sample(
+    found = search_codes(
         generator, lambda wp: reads.segment_codes(generator, wp), start, label.repeat(2, 1, 1), search, None, class_N
     )
     assert (found.curve_TN.min(0).values < 0.9 * found.curve_TN[0]).all()
@@ -236,20 +262,22 @@ def test_samples_come_nearer_to_their_labels(space: str, head: str) -> None:
 
 
 def test_sample_command(gantk_command: Gantk, head: str, tmp_path: Path) -> None:
-    words = ["lse", "sample", "demo-oracle", head, "--num-targets", 2, "--shape", "sky:0,0,32,8", "--samples", 2]
+    words = ["lse", "sample", "demo-oracle", head, "--num-targets", 2, "--shape", "sky:0,0,8,32", "--samples", 2]
     words += ["--bank", 16, "--steps", 5, "--batch-size", 4]
     code, out, err = gantk_command(*words, "-o", tmp_path / "whole")
     assert code == 0, err
     assert "mIoU" in out
-    found = results(tmp_path / "whole", "sample")
-    assert len(found["targets"]) == 3 and load_npy(tmp_path / "whole" / "wp.npy").shape == (3, 2, 8, 31)  # type: ignore[arg-type]
+    found = result_of(tmp_path / "whole", "sample")
+    assert len(found.targets) == len(found.table()) // 2 == 3 and found.codes.shape == (6, 8, 31)
+    assert load_npy(tmp_path / "whole" / "wp.npy").shape == (3, 2, 8, 31)
     assert (tmp_path / "whole" / "samples" / "002-01.png").is_file()
     assert "Sampling by labels" in (tmp_path / "whole" / "lse-sample.html").read_text()
     for shard in ("0/2", "1/2"):
         code, _, err = gantk_command(*words, "--shard", shard, "-o", tmp_path / "parts")
         assert code == 0, err
     assert gantk_command("merge", tmp_path / "parts")[0] == 0
-    assert (tmp_path / "parts" / "wp.npy").read_bytes() == (tmp_path / "whole" / "wp.npy").read_bytes()
+    for name in ("wp.npy", "lse-sample.result.json", "samples/002-01.png"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def test_sample_by_the_paper_and_through_the_teacher(gantk_command: Gantk, head: str, tmp_path: Path) -> None:
@@ -261,7 +289,7 @@ def test_sample_by_the_paper_and_through_the_teacher(gantk_command: Gantk, head:
     assert code == 0, err
     code, _, err = gantk_command(*words, "--paper", "-o", tmp_path / "c")
     assert code == 2 and "--paper moves z" in err
-    code, _, err = gantk_command(*words, "--shape", "sky:0,0,99,8", "-o", tmp_path / "d")
+    code, _, err = gantk_command(*words, "--shape", "sky:0,0,8,99", "-o", tmp_path / "d")
     assert code == 2 and "reaches outside the image" in err and not (tmp_path / "d").exists()
     write_label_map(tmp_path / "big.png", np.zeros((64, 64), np.uint8), [])
     code, _, err = gantk_command(*words, "--target", tmp_path / "big.png", "-o", tmp_path / "e")
@@ -276,7 +304,7 @@ def test_an_edit_follows_its_stroke_and_keeps_the_rest(head: str) -> None:
     reads = load_head(head, generator)
     session = EditSession(generator, reads)
     view = session.generate(0, 1)
-    label = draw(["sun:24,5,2.5"], CLASSES, 32)
+    label = draw(["sun:5,24,2.5"], CLASSES, 32)
     found = session.edit(label, settings=EditSettings(steps=25))
     assert found.followed[1] > max(0.8, found.followed[0]) and found.changed < 0.3
     assert min(found.losses) < 0.5 * found.losses[0]
@@ -292,12 +320,12 @@ def test_the_papers_edit(head: str) -> None:
     generator = gantk.load_generator("demo-oracle")
     session = EditSession(generator, load_head(head, generator))
     z = session.generate(0, 1).z
-    found = session.edit(draw(["sun:24,5,2.5"], CLASSES, 32), settings=EditSettings(procedure="paper"))
+    found = session.edit(draw(["sun:5,24,2.5"], CLASSES, 32), settings=EditSettings(procedure="paper"))
     assert found.z is not None and z is not None and found.z.shape == z.shape == (1, 8, 31)
     assert len(found.losses) == 51 and session.view.z is found.z
     session.show(found.after)
     with pytest.raises(UsageError, match="moves z, which is not known"):
-        session.edit(draw(["sun:24,5,2"], CLASSES, 32), settings=EditSettings(procedure="paper"))
+        session.edit(draw(["sun:5,24,2"], CLASSES, 32), settings=EditSettings(procedure="paper"))
 
 
 def test_colour_strokes_and_presets(head: str) -> None:
@@ -307,7 +335,7 @@ def test_colour_strokes_and_presets(head: str) -> None:
     wp = session.generate(0, 2).wp
     colour, painted = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), bool)
     colour[:6], painted[:6] = (20, 20, 60), True
-    found = edit(generator, reads, wp, Stroke(None, colour, painted), EditSettings(steps=15, rows="colour"))
+    found = edit(generator, reads, wp, Stroke(None, colour, painted), EditSettings(steps=15, schedule="colour"))
     assert torch.equal(found.after[:, :5], wp[:, :5]) and not torch.equal(found.after[:, 6:], wp[:, 6:])
     target = torch.tensor([20.0, 20, 60]).view(1, 3, 1, 1) / 127.5 - 1
     apart = [float((image[:, :, :12] - target).square().mean()) for image in (found.image_before, found.image_after)]
@@ -331,8 +359,8 @@ def test_bad_strokes(head: str) -> None:
             session.edit(stroke)
     with pytest.raises(UsageError, match="nothing to undo"):
         session.undo()
-    with pytest.raises(UsageError, match="rows 'odd'"):
-        EditSettings(rows="odd")
+    with pytest.raises(UsageError, match="schedule 'odd'"):
+        EditSettings(schedule="odd")
 
 
 def test_a_session_from_annotations_to_a_zip(tmp_path: Path) -> None:
@@ -364,34 +392,34 @@ def test_a_session_from_annotations_to_a_zip(tmp_path: Path) -> None:
 
 def test_edit_command(gantk_command: Gantk, head: str, tmp_path: Path) -> None:
     words = ["lse", "edit", "demo-oracle", head, "--steps", 8, "--frames", 3]
-    code, out, err = gantk_command(*words, "--shape", "sun:24,5,2.5", "--colour", "#204080:0,0,32,4", "-o", tmp_path)
+    code, out, err = gantk_command(*words, "--shape", "sun:5,24,2.5", "--colour", "#204080:0,0,4,32", "-o", tmp_path)
     assert code == 0, err
     assert "of its pixels before" in out and load_npy(tmp_path / "wp.npy").shape == (2, 8, 31)
     assert "Editing by strokes" in (tmp_path / "lse-edit.html").read_text()
     np.save(tmp_path / "one.npy", load_npy(tmp_path / "wp.npy")[0])
     code, _, err = gantk_command(
-        *words, "--shape", "sun:24,5,2.5", "--code", tmp_path / "one.npy", "-o", tmp_path / "b"
+        *words, "--shape", "sun:5,24,2.5", "--code", tmp_path / "one.npy", "-o", tmp_path / "b"
     )
     assert code == 0, err
     for options, message in (
         ([], "There is no stroke"),
-        (["--shape", "sun:30,5,9"], "reaches outside the image"),
+        (["--shape", "sun:5,30,9"], "reaches outside the image"),
         (["--colour", "red:0,0,2,2"], "is not understood"),
-        (["--shape", "son:24,5,2"], "no class 'son'"),
+        (["--shape", "son:5,24,2"], "no class 'son'"),
     ):
         code, _, err = gantk_command(*words, *options, "-o", tmp_path / "c")
         assert code == 2 and message in err and not (tmp_path / "c").exists()
 
 
 def test_heads_of_another_generator_are_refused(gantk_command: Gantk, head: str, tmp_path: Path) -> None:
-    for words in (["edit", "demo", head, "--shape", "sun:9,5,2"], ["sample", "demo", head], ["evaluate", "demo", head]):
+    for words in (["edit", "demo", head, "--shape", "sun:5,9,2"], ["sample", "demo", head], ["evaluate", "demo", head]):
         code, _, err = gantk_command("lse", *words, "-o", tmp_path / "x")
         assert code == 1 and "belongs to another generator" in err and not (tmp_path / "x").exists()
 
 
 def test_bad_train_options(gantk_command: Gantk, tmp_path: Path) -> None:
     for options, message in (
-        (["--head", "SVM"], "--head SVM is no kind of head"),
+        (["--head", "SVM"], "'SVM' is not one of 'LSE', 'NSE-1', 'NSE-2'"),
         (["--solver", "ridge", "--head", "NSE-1"], "is for the linear head"),
         (["--taps", "nowhere"], "no index, range or layer name"),
         (["--teacher", "nobody"], "There is no predictor 'nobody'"),

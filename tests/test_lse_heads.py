@@ -19,7 +19,8 @@ from gantk.errors import GantkError, UsageError
 from gantk.predictors.base import Predictor
 from gantk.predictors.grids import resize_back, resize_grid, sum_resized
 from gantk.predictors.head_files import load_head, save_head
-from gantk.predictors.head_networks import KINDS, NETWORKS, LinearNetwork, PointwiseNetwork
+from gantk.predictors.head_info import KINDS
+from gantk.predictors.head_networks import NETWORKS, LinearNetwork, PointwiseNetwork
 from gantk.predictors.heads import Head, HeadInfo, check_head, default_taps, palette, parse_taps, taps_of
 from gantk.predictors.load import load_predictor
 
@@ -295,7 +296,7 @@ def test_functions_that_segment_are_predictors(tmp_path: Path) -> None:
         "import torch\ndef halves(image):\n    return torch.stack([image[:, 0], -image[:, 0]], 1)\n"
         "halves.class_names = ('red', 'not')\n"
     )
-    found = load_predictor(f"{tmp_path / 'half.py'}:halves")
+    found = load_predictor(f"{tmp_path / 'half.py'}:halves", code=True)
     assert found.class_names == ("red", "not") and found.segment(torch.zeros(2, 3, 64, 64)).shape == (2, 2, 64, 64)
     with pytest.raises(GantkError, match="no attributes"):
         found.attributes(torch.zeros(1, 3, 64, 64))

@@ -408,10 +408,10 @@ def test_functions_classes_and_factories_are_predictors(own_module: Path) -> Non
         "factory": ("red", "blue"),
     }.items():  # fmt: skip
         for module in ("own_predictors", str(own_module)):
-            predictor = load_predictor(f"{module}:{name}")
+            predictor = load_predictor(f"{module}:{name}", code=True)
             assert predictor.attribute_names == names
             assert predictor.attributes(batch).shape == (3, len(names))
-    scores = load_predictor("own_predictors:named").attributes(batch)
+    scores = load_predictor("own_predictors:named", code=True).attributes(batch)
     torch.testing.assert_close(scores[:, 1], batch[:, 2].mean((1, 2)))
 
 
@@ -430,7 +430,7 @@ def test_functions_classes_and_factories_are_predictors(own_module: Path) -> Non
 )
 def test_a_wrong_predictor_gets_one_sentence(own_module: Path, name: str, message: str) -> None:
     with pytest.raises(GantkError, match=message) as caught:
-        load_predictor(name)
+        load_predictor(name, code=True)
     assert "\n" not in str(caught.value)
     if "ragged" not in name:
         assert isinstance(caught.value, UsageError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 import re
@@ -10,12 +11,27 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from report_gallery import gallery, scene
-from report_runs import MAKERS, demo, manipulate, rescore, save_scene, synthesize, write_run
+from report_runs import (
+    MAKERS,
+    boundaries,
+    demo,
+    gain,
+    manipulate,
+    manipulation,
+    rescore,
+    rescoring,
+    save_scene,
+    synthesis,
+    synthesize,
+    write_result_run,
+    write_run,
+)
 
 from gantk.errors import GantkError
 from gantk.reports import (
@@ -145,27 +161,22 @@ def test_pages_come_without_torch(tmp_path: Path) -> None:
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
-    name = save_scene(tmp_path, "images/a&b.png", 1)
-    boundary = {"name": HOSTILE, "space": HOSTILE, "gain": 1.0, "layers": [{"index": 0, "name": HOSTILE, "gain": 1.0}]}
-    direction = {"name": HOSTILE, "layers": HOSTILE, "distances": [0.0], "frames": [[name]], "samples": [HOSTILE]}
-    trained = {"name": HOSTILE, "solver": HOSTILE, "accuracy_val": 0.5, "path": HOSTILE}
+    save_scene(tmp_path, "images/a&b.png", 1)
     results = {
-        "synthesize": {"images": [name], "attributes": {HOSTILE: {"mean": 1.0}}, "truncation": HOSTILE},
-        "rescore": {"boundaries": [boundary, boundary], "findings": [HOSTILE]},
-        "manipulate": {"directions": [direction, direction]},
-        "train-boundary": {"attributes": [trained], "notes": [HOSTILE], "space": HOSTILE},
         "demo": {"findings": [HOSTILE], "title": HOSTILE, "headline": [{"value": HOSTILE, "name": HOSTILE}]},
-        "lse train": {"text": HOSTILE, "rows": [{HOSTILE: HOSTILE}], "pictures": [name]},
     }
+    about = {"argv": f"gantk {HOSTILE}", "state": HOSTILE, "arguments": {"model": HOSTILE, HOSTILE: HOSTILE}}
     for command, found in results.items():
-        write_run(
-            tmp_path,
-            command,
-            found,
-            argv=f"gantk {HOSTILE}",
-            state=HOSTILE,
-            arguments={"model": HOSTILE, HOSTILE: HOSTILE},
-        )
+        write_run(tmp_path, command, found, **about)
+    typed = [
+        synthesis(tmp_path, 1, truncation=HOSTILE, predictor=HOSTILE, classes={HOSTILE: 1}),
+        boundaries((HOSTILE, HOSTILE + "2")),
+        rescoring((HOSTILE, HOSTILE + "2")),
+        manipulation(tmp_path, name=HOSTILE),
+    ]
+    for result in typed:
+        write_result_run(tmp_path, result, **about)
+    for command in [*results, *(result.TASK for result in typed)]:
         page = Reader(render(tmp_path, command).read_text(encoding="utf-8"))
         assert len(page.all("script")) == 2, command
         assert all("onerror" not in attributes for _, attributes in page.tags), command
@@ -245,7 +256,7 @@ def test_rebuilt_from_the_directory_alone_wherever_it_lies(tmp_path: Path) -> No
     assert render(tmp_path / "elsewhere", "manipulate").read_bytes() == before
 
 
-@pytest.mark.parametrize("command", [*MAKERS, "lse train"])
+@pytest.mark.parametrize("command", ["demo"])
 def test_missing_keys_are_no_error(tmp_path: Path, command: str) -> None:
     for results in (
         {},
@@ -261,25 +272,64 @@ def test_missing_keys_are_no_error(tmp_path: Path, command: str) -> None:
 
 
 def test_missing_numbers_are_no_error(tmp_path: Path) -> None:
-    """NaN is written as null; a page shows a gap."""
-    results = json.loads((rescore(tmp_path) / "rescore.run.json").read_text())["results"]
-    for entry in results["boundaries"][:3]:
-        entry["gain"] = entry["gain_ci"] = entry["layers"][0]["gain"] = None
-    results["cross_effect"]["values"][0][0] = None
-    write_run(tmp_path, "rescore", results)
-    text = render(tmp_path, "rescore").read_text(encoding="utf-8")
+    """An attribute that never varies has no number in standard deviations: it comes last, with a gap."""
+    result = rescoring(("flat", "season"), deviations=(0.0, 0.2))
+    text = render(write_result_run(tmp_path, result), "rescore").read_text(encoding="utf-8")
     Reader(text)
     assert "nan" not in re.sub(r"data:[^\"]*", "", text).lower().replace("semantic", "")
+    assert [each.name for each in result.ranked()] == ["season", "flat"] and result.table()[1]["in_std"] is None
+
+
+def test_deviations_decide_the_order(tmp_path: Path) -> None:
+    """Attributes in units of their own: the sentence, the table and the picture name the same boundary first."""
+    result = rescoring(("trees", "season"), deviations=(4.0, 0.2))
+    assert result.boundaries[0].whole.gain > result.boundaries[1].whole.gain
+    assert [each.name for each in result.ranked()] == ["season", "trees"]
+    assert "`season` raises its attribute most" in result.findings()[0] and "season" in result.lines()[1]
+    page = result.page()
+    table, bars = (next(part for part in page.sections if type(part).__name__ == name) for name in ("Table", "BarPlot"))
+    assert table.rows[0][1] == "season" and bars.labels[0] == "season"
+    assert bars.values[0] == pytest.approx(result.boundaries[1].whole.gain / 0.2)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, "Every boundary raises its attribute more than each of 8 random directions"),
+        ({"random": 1}, "more than the random direction of the same length"),
+        ({"names": ("season",)}, "It raises its attribute more than each of 8 random directions"),
+        ({"names": ("season",), "deviations": (0.0,)}, "never vary over 500 samples"),
+    ],
+)
+def test_findings_say_what_the_result_holds(change: dict[str, Any], says: str) -> None:
+    result = rescoring(**change)
+    assert any(says in text for text in result.findings())
+    assert "95 %" not in " ".join(result.findings())
+    assert not rescoring(random=0).findings()[1:]
+
+
+def test_noise_is_named() -> None:
+    result = rescoring(("season", "trees"))
+    weak = dataclasses.replace(result.boundaries[1], random=np.array([0.0, 9.0]))
+    result = dataclasses.replace(result, boundaries=(result.boundaries[0], weak))
+    text = " ".join(result.findings())
+    assert "gave: `trees`" in text and "Every boundary" not in text
+    nothing = dataclasses.replace(weak, whole=gain(0.0, 0.0), rows=())
+    alone = dataclasses.replace(result, boundaries=(nothing,), change=result.change[1:])
+    assert "No boundary raises its attribute" in alone.sentence() and nothing.strongest_row is None
+    Reader(alone.page().text())
 
 
 def test_files_outside_the_run_are_never_shown(tmp_path: Path) -> None:
     save_scene(tmp_path, "secret.png", 1)
-    run = tmp_path / "run"
-    names = ["../secret.png", str(tmp_path / "secret.png"), "images/../../secret.png"]
-    write_run(run, "synthesize", {"images": names, "files": names})
-    page = Reader(render(run, "synthesize").read_text(encoding="utf-8"))
-    assert [a for a in page.all("img") if a.get("data-name")] == []
-    assert not [a for a in page.all("a") if "secret" in (a.get("href") or "")]
+    for name in ("../secret.png", str(tmp_path / "secret.png"), "images/../../secret.png"):
+        run = synthesize(tmp_path / "run", 1)
+        path = run / "synthesize.result.json"
+        plain = json.loads(path.read_text())
+        plain["fields"]["images"] = [name]
+        path.write_text(json.dumps(plain))
+        with pytest.raises(GantkError, match="no name of a file in a run"):
+            render(run, "synthesize")
 
 
 @pytest.mark.parametrize(
@@ -293,8 +343,11 @@ def test_links_that_lead_out_are_refused(tmp_path: Path, href: str) -> None:
 
 def test_states_other_than_complete_are_said(tmp_path: Path) -> None:
     assert "interrupted" not in Reader(render(synthesize(tmp_path), "synthesize").read_text()).text
-    write_run(tmp_path, "synthesize", {}, state="interrupted")
-    assert "This run is interrupted" in Reader(render(tmp_path, "synthesize").read_text()).text
+    write_run(tmp_path, "demo", {}, state="interrupted")
+    assert "This run is interrupted" in Reader(render(tmp_path, "demo").read_text()).text
+    write_run(tmp_path / "none", "synthesize", {}, state="interrupted", identity={})
+    with pytest.raises(GantkError, match="it is interrupted"):
+        render(tmp_path / "none", "synthesize")
 
 
 def test_command_and_versions_are_on_the_page(tmp_path: Path) -> None:
@@ -355,9 +408,9 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "synthesize.run.json").write_text("{")
     with pytest.raises(GantkError, match="no readable JSON"):
         render(tmp_path, "synthesize")
-    write_run(tmp_path, "synthesize", {"images": ["bad.png"]})
-    (tmp_path / "bad.png").write_bytes(b"no image")
-    with pytest.raises(GantkError, match="bad.png cannot be read"):
+    synthesize(tmp_path, 1)
+    (tmp_path / "images" / "000000.png").write_bytes(b"no image")
+    with pytest.raises(GantkError, match="000000.png cannot be read"):
         render(tmp_path, "synthesize")
     assert not list(tmp_path.glob("*.html"))
 

@@ -13,8 +13,8 @@ from resefa_cases import SIZE, boxes, double, local, plain
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Truncation
+from gantk.resefa.derivative import Output
 from gantk.resefa.gram import RegionGrams, held_columns, region_grams
-from gantk.resefa.jacobian import Output
 from gantk.resefa.reduce import reduce_to
 from gantk.resefa.variables import choose
 

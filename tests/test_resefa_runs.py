@@ -16,11 +16,15 @@ from PIL import Image
 
 from gantk.codes.directions import load_direction
 from gantk.codes.source import CodeSource
-from gantk.comparators.ganspace import ganspace
+from gantk.comparators.components import components
+from gantk.comparators.results import ClosedForm
 from gantk.errors import GantkError, UsageError
-from gantk.resefa.accumulate import check_regions, read_accumulated
+from gantk.resefa.accumulate import check_regions, samples_of, summed
+from gantk.resefa.options import JacobianOptions
 from gantk.resefa.regions import Labels, Regions, build_regions, parse_region
+from gantk.resefa.results import DirectionsResult, JacobianResult
 from gantk.resefa.tables import published_box, table_names
+from gantk.runs.results import Result, load_result, read_result
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -61,9 +65,12 @@ def jacobian(
     return err
 
 
-def results(folder: Path, command: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / f"{command}.run.json").read_text())["results"]
-    return found
+def differentiated(folder: Path) -> JacobianResult:
+    return read_result(JacobianResult, folder)
+
+
+def found_in(folder: Path) -> DirectionsResult:
+    return read_result(DirectionsResult, folder)
 
 
 def test_from_a_generator_to_directions(gantk_command: Call, world: Path, tmp_path: Path) -> None:
@@ -72,8 +79,8 @@ def test_from_a_generator_to_directions(gantk_command: Call, world: Path, tmp_pa
     jacobian(gantk_command, world, tmp_path, "--layers", "2-4", regions=regions)
     assert np.load(tmp_path / "gram_inside.npy").shape == (2, WIDTH, WIDTH)
     assert np.load(tmp_path / "gram_codes.npy").shape == (2, LAYERS, WIDTH)
-    shown = results(tmp_path, "resefa-jacobian")["regions"]
-    assert [region["name"] for region in shown] == ["a", "b"] and len(shown[0]["pictures"]) == 2
+    shown = differentiated(tmp_path).responses
+    assert [region.name for region in shown] == ["a", "b"] and len(shown[0].pictures) == 2
     words = ["--held-out", "3", "--shown", "2", "--samples", "1", "--step", "3"]
     code, out, err = gantk_command("resefa", "directions", tmp_path, *words)
     assert code == 0, err
@@ -81,13 +88,13 @@ def test_from_a_generator_to_directions(gantk_command: Call, world: Path, tmp_pa
     found = load_direction(tmp_path / "b.safetensors")
     assert (found.space, found.layers, found.vectors.shape) == ("w", (2, 3, 4), (WIDTH, WIDTH))
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-6)
-    for key in ("region", "tau", "eigenvalues", "quotients", "scales", "sign", "samples", "jacobian"):
+    for key in ("region", "tau", "eigenvalues", "quotients", "scales", "sign", "samples"):
         assert key in found.meta
     assert found.probe is not None
-    region = results(tmp_path, "resefa-directions")["regions"][0]
-    methods = {score["method"] for score in region["scores"]}
+    region = found_in(tmp_path)["a"]
+    methods = {score.method for score in region.scores}
     assert {"resefa", "sefa", "ganspace", "random", "lowrankgan"} <= methods
-    assert len(region["pictures"]) == 2 and len(region["pictures"][0]["frames"][0]) == 3
+    assert len(region.drawn) == 2 and len(region.drawn[0].strips[0].images) == 3
     for page in ("resefa-jacobian.html", "resefa-directions.html"):
         text = (tmp_path / page).read_text()
         assert "<html" in text and "b" in text
@@ -98,15 +105,15 @@ def test_from_a_generator_to_directions(gantk_command: Call, world: Path, tmp_pa
 
 
 def test_directions_are_those_of_the_pooled_grams(gantk_command: Call, world: Path, tmp_path: Path) -> None:
-    from gantk.resefa.accumulate import read_accumulated
     from gantk.resefa.solve import solve
 
     jacobian(gantk_command, world, tmp_path, "--per-sample")
     assert gantk_command("resefa", "directions", tmp_path, "--held-out", "0")[0] == 0
-    found = read_accumulated(tmp_path)
-    assert len(found.samples) == 2
-    np.testing.assert_allclose(found.grams.inside, np.load(tmp_path / "gram_inside.npy").sum(0))
-    right = solve(*found.grams.pair(0), bright=found.grams.brightness[0])
+    grams = differentiated(tmp_path).grams
+    assert grams is not None and len(samples_of(grams)) == 2
+    total = summed(grams)
+    np.testing.assert_allclose(total.inside, np.load(tmp_path / "gram_inside.npy").sum(0))
+    right = solve(*total.pair(0), bright=total.brightness[0])
     np.testing.assert_allclose(load_direction(tmp_path / "a.safetensors").vectors, right.vectors, atol=1e-6)
 
 
@@ -154,7 +161,8 @@ def test_rows_are_chosen_later_from_a_gram_of_wp(gantk_command: Call, world: Pat
 def test_the_released_scripts_files(gantk_command: Call, world: Path, tmp_path: Path) -> None:
     jacobian(gantk_command, world, tmp_path, "--compat", "--seed", "4")
     made = json.loads((tmp_path / "resefa-jacobian.run.json").read_text())["arguments"]
-    assert (made["truncation"], made["margin"], made["layers"]) == ("none", 0.0, list(range(LAYERS)))
+    facts = differentiated(tmp_path).facts
+    assert made["compat"] and (facts.truncation, facts.margin, facts.rows) == ("none", 0.0, tuple(range(LAYERS)))
     codes = np.load(tmp_path / "compat_z.npy")
     other = ("--box", "a=0.1,0.2,0.6,0.7", "-N", "2", "--compat", "--seed", "5", "-o", tmp_path)
     code, _, err = gantk_command("resefa", "jacobian", world / "tiny.safetensors", *other)
@@ -184,14 +192,21 @@ def test_a_margin_of_a_run_that_was_overwritten_does_not_count(
     jacobian(gantk_command, world, tmp_path / "both", "--margin", "0.07")
     jacobian(gantk_command, world, tmp_path / "both", "--margin", "0", "--overwrite")
     jacobian(gantk_command, world, tmp_path / "fresh", "--margin", "0")
-    both, fresh = (read_accumulated(tmp_path / name).grams for name in ("both", "fresh"))
-    assert both.margin is None
+    kept = [differentiated(tmp_path / name).grams for name in ("both", "fresh")]
+    assert kept[0] is not None and kept[0].margin is None
+    both, fresh = (summed(grams) for grams in kept if grams is not None)
     assert np.array_equal(both.pair(0)[1], fresh.pair(0)[1])
 
 
 def test_ganspace_has_no_more_components_than_samples_span() -> None:
-    found = ganspace(tiny("stylegan2-skip"), 4)
+    found = components(tiny("stylegan2-skip"), 4)
     assert len(found.vectors) == 3 and found.deviations.min() > 0
+
+
+def closed_form(folder: Path) -> ClosedForm:
+    found: Result = load_result(folder)
+    assert isinstance(found, ClosedForm)
+    return found
 
 
 def test_sefa_and_ganspace_write_directions_and_pages(gantk_command: Call, world: Path, tmp_path: Path) -> None:
@@ -204,7 +219,7 @@ def test_sefa_and_ganspace_write_directions_and_pages(gantk_command: Call, world
         assert found.vectors.shape == (4, WIDTH) and found.space == "w"
         assert found.layers == ((0, 1) if name == "sefa" else None)
         assert (folder / f"{name}.html").is_file()
-        assert len(results(folder, name)["directions"]) == 2
+        assert len(closed_form(folder).walks) == 2
 
 
 TWO = ("--box", "a=0.1,0.2,0.6,0.7", "--box", "b=0.5,0.5,0.9,0.9")
@@ -217,9 +232,9 @@ def test_an_interrupted_run_continues_with_the_region_it_was_at(
     """Regions that were finished are kept; what is left is that of a run that nothing happened to."""
     from gantk.resefa import find
 
-    name = "held_out" if command == "directions" else "leading_directions"
+    holder, name = (find.Finder, "held_out") if command == "directions" else (find, "leading_directions")
     calls: list[Any] = []
-    work, stops = getattr(find, name), [2]
+    work, stops = getattr(holder, name), [2]
 
     def watched(*given: Any) -> Any:
         calls.append(given)
@@ -237,17 +252,18 @@ def test_an_interrupted_run_continues_with_the_region_it_was_at(
     if command == "directions":
         jacobian(gantk_command, world, tmp_path / "stopped", regions=TWO)
         jacobian(gantk_command, world, tmp_path / "whole", regions=TWO)
-    monkeypatch.setattr(find, name, watched)
+    monkeypatch.setattr(holder, name, watched)
     assert run(tmp_path / "stopped") == 130 and len(calls) == 2
     assert run(tmp_path / "stopped") == 0 and len(calls) == 3
     stops.clear()
     assert run(tmp_path / "whole") == 0 and len(calls) == 5
-    key = "regions" if command == "directions" else "leading"
-    stopped, whole = (results(tmp_path / part, f"resefa-{command}")[key] for part in ("stopped", "whole"))
-    assert stopped == whole and [entry["name"] for entry in whole] == ["a", "b"]
-    if command == "directions":  # of other Gram matrices nothing is kept
+    stopped, whole = (tmp_path / part / f"resefa-{command}.result.json" for part in ("stopped", "whole"))
+    assert stopped.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / "whole" / "parts").exists()
+    if command == "directions":  # of other Gram matrices nothing is kept: another run, in a folder of its own
         jacobian(gantk_command, world, tmp_path / "whole", "-N", "3", "--overwrite", regions=TWO)
         assert run(tmp_path / "whole") == 0 and len(calls) == 7
+        assert (tmp_path / "whole_2" / "resefa-directions.result.json").is_file()
 
 
 def test_leading_directions_need_no_grams(gantk_command: Call, world: Path, tmp_path: Path) -> None:
@@ -391,9 +407,9 @@ def test_more_directions_than_there_are_is_said(gantk_command: Call, world: Path
     found = ("resefa", "directions", run)
     one = (*found, "--space", "w", "--layers", "0")
     cases: list[tuple[tuple[Any, ...], str, int, int]] = [
-        (("sefa", model), "--num-directions", 9999, WIDTH),
+        (("sefa", model), "--components", 9999, WIDTH),
         (("sefa", model, "-K", "2"), "--shown", 3, 2),
-        (("ganspace", model, "-N", "5"), "--num-directions", 5, 4),
+        (("ganspace", model, "-N", "5"), "--components", 5, 4),
         (lead, "--leading", 9, WIDTH),
         (found, "--num-directions", 9999, LAYERS * WIDTH),
         ((*found, "--compat"), "--num-directions", 9999, LAYERS * WIDTH),
@@ -407,7 +423,7 @@ def test_more_directions_than_there_are_is_said(gantk_command: Call, world: Path
         assert not (tmp_path / "none").exists()
     few = ("-K", "2", "--samples", "1", "--step", "3", "-o", tmp_path / "few")
     assert gantk_command("sefa", model, *few)[0] == 0
-    assert len(results(tmp_path / "few", "sefa")["directions"]) == 2
+    assert len(closed_form(tmp_path / "few").walks) == 2
 
 
 def test_fresh_codes_are_of_the_runs_class() -> None:
@@ -417,3 +433,22 @@ def test_fresh_codes_are_of_the_runs_class() -> None:
     assert fresh_labels(generator, 3, 0, "1").tolist() == [1, 1, 1]
     assert torch.equal(fresh_labels(generator, 5, 4, "labels.npy"), generator.sample_label(5, seed=4))
     assert fresh_labels(tiny("stylegan2-skip"), 2, 0, None) is None
+
+
+def test_from_python_in_one_call() -> None:
+    """The example of the documentation on the oracle's predictor: regions by name, rows as text."""
+    import gantk
+
+    generator, predictor = gantk.load_generator("demo"), gantk.load_predictor("demo")
+    few = gantk.resefa.directions(
+        generator, JacobianOptions(num=1, rows="8-9", preview=0), {"house": predictor}, held_out=0, num_directions=2
+    )
+    house = few[0]
+    assert house.name == "house" and few["house"] is house and "house" in repr(few)
+    assert house.direction.vectors.shape == (2, 64) and house.direction.layers == (8, 9)
+    box = gantk.resefa.jacobian(
+        generator, {"a": (0.1, 0.2, 0.6, 0.7), "b": np.tri(64) > 0}, num=1, rows="9", preview=0, size=16
+    )
+    assert box.facts.names == ("a", "b") and box.table()[0]["region"] == "a"
+    with pytest.raises(UsageError, match="are a list: give a table"):
+        gantk.resefa.jacobian(generator, ["house"], num=1)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from generator_cases import tiny
 
-from gantk.comparators.ganspace import ganspace
+from gantk.comparators.components import components
+from gantk.comparators.factorisation import affine_weights, factorise
 from gantk.comparators.lowrank import low_rank_directions, robust_pca
-from gantk.comparators.sefa import affine_weights, sefa
 from gantk.errors import UsageError
 from gantk.resefa.compat import compat_codes, compat_directions, compat_output
 from gantk.resefa.solve import solve
@@ -100,11 +100,11 @@ def test_sefa_factorises_the_affine_layers() -> None:
     weight = np.concatenate(weights)
     weight /= np.linalg.norm(weight, axis=1, keepdims=True)
     values, vectors = np.linalg.eigh(weight.T @ weight)
-    found = sefa(generator, rows)
+    found = factorise(generator, rows)
     np.testing.assert_allclose(found.eigenvalues, values[::-1], rtol=1e-5)
     np.testing.assert_allclose(np.abs((found.vectors * vectors.T[::-1]).sum(1)), 1, atol=1e-5)
     assert found.space == "w"
-    assert not np.allclose(sefa(generator, rows, normalize=False).eigenvalues, values[::-1])
+    assert not np.allclose(factorise(generator, rows, normalize=False).eigenvalues, values[::-1])
 
 
 def test_sefa_of_a_network_without_styles_takes_its_first_kernel() -> None:
@@ -115,12 +115,12 @@ def test_sefa_of_a_network_without_styles_takes_its_first_kernel() -> None:
     one_pixel = kernel[:, : generator.spec.z_dim].reshape(kernel.shape[0], generator.spec.z_dim, -1)
     np.testing.assert_allclose(np.sort((weight**2).sum(1)), np.sort((one_pixel**2).sum(1).ravel()))
     with pytest.raises(UsageError, match="chunks of z"):
-        sefa(tiny("biggan-chunks"))
+        factorise(tiny("biggan-chunks"))
 
 
 def test_ganspace_is_the_decomposition_of_w() -> None:
     generator = tiny("stylegan2-skip")
-    found = ganspace(generator, 700, seed=3)
+    found = components(generator, 700, seed=3)
     with torch.no_grad():
         w_ND = generator.map(generator.sample_z(700, seed=3)).double().numpy()
     centred = w_ND - w_ND.mean(0)
@@ -129,14 +129,14 @@ def test_ganspace_is_the_decomposition_of_w() -> None:
     np.testing.assert_allclose(np.abs((found.vectors * right).sum(1)), 1, atol=1e-4)
     assert found.explained.sum() == pytest.approx(1)
     with pytest.raises(UsageError, match="no principal components"):
-        ganspace(generator, 1)
+        components(generator, 1)
 
 
 @pytest.mark.parametrize("name", ["pggan", "biggan-deep"])
 def test_ganspace_brings_features_back_to_z(name: str) -> None:
     """Moving z along a direction moves the features along their component more than across it."""
     generator = tiny(name)
-    found = ganspace(generator, 300, count=2)
+    found = components(generator, 300, count=2)
     assert found.space == "z" and found.vectors.shape == (2, generator.spec.z_dim)
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-9)
     assert found.deviations[0] > 0

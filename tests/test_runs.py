@@ -99,7 +99,11 @@ def test_a_deleted_result_is_made_again(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_recorded(tmp_path: Path) -> None:
-    with pytest.raises(GantkError), Run.begin(tmp_path, "draw", {}):
+    with pytest.raises(GantkError), Run.begin(tmp_path / "empty", "draw", {}):
+        raise GantkError("Nothing works.")
+    assert not (tmp_path / "empty").exists()  # nothing was computed
+    with pytest.raises(GantkError), Run.begin(tmp_path, "draw", {}) as run:
+        run.save_npy("z.npy", np.zeros(3))
         raise GantkError("Nothing works.")
     manifest = load_json(tmp_path / "draw.run.json")
     assert manifest["state"] == "failed" and manifest["error"] == "GantkError: Nothing works."

@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 
 from gantk.cli.main import run
+from gantk.codes.boundary_list import read_boundary_list
 from gantk.codes.directions import Direction, load_direction, save_direction
-from gantk.higan.boundary_list import read_boundary_list
+from gantk.codes.given import GivenCodes
+from gantk.errors import UsageError
+from gantk.higan import train_boundary
+from gantk.higan.boundaries import TrainBoundaryResult
+from gantk.runs.results import load_result
 
 N, D, L = 900, 12, 3
 
@@ -41,7 +46,8 @@ def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_everything_is_left(samples: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train-boundary", "w.npy", "attribute.npy", "-N", "100", "-o", "out"]) == 0
     out = samples / "out"
-    assert capsys.readouterr().out.strip().endswith("train-boundary.html")
+    shown = capsys.readouterr().out
+    assert "wood: validation" in shown and shown.strip().endswith("Train boundary: out")
     names = {path.name for path in out.iterdir() if not path.name.startswith(".")}
     assert names == {
         *(f"{name}_boundary{suffix}" for name in ("wood", "open_area") for suffix in (".safetensors", ".npy", ".md")),
@@ -49,6 +55,7 @@ def test_everything_is_left(samples: Path, capsys: pytest.CaptureFixture[str]) -
         "boundary.log",
         "train-boundary.html",
         "train-boundary.run.json",
+        "train-boundary.result.json",
     }
     entries = read_boundary_list(out / "boundary_list.txt")
     assert [(entry.name, entry.space) for entry in entries] == [("wood", "w"), ("open_area", "w")]
@@ -67,10 +74,10 @@ def test_everything_is_left(samples: Path, capsys: pytest.CaptureFixture[str]) -
     manifest = json.loads((out / "train-boundary.run.json").read_text())
     assert manifest["state"] == "complete" and manifest["seed"] == 0
     assert manifest["arguments"]["solver"] == "ridge"
-    results = manifest["results"]
-    assert [entry["name"] for entry in results["attributes"]] == ["wood", "open_area"]
-    assert results["cosine"]["values"][0][0] == pytest.approx(1)
-    assert set(results["attributes"][0]) >= {"accuracy_val", "auc", "stability", "projection_histogram", "path"}
+    result = load_result(out)
+    assert isinstance(result, TrainBoundaryResult)
+    assert [each.name for each in result] == ["wood", "open_area"] and result.cosines[0, 0] == pytest.approx(1)
+    assert len(result) == 2 and result["wood"].projections is not None and result["wood"].file == "wood_boundary"
     page = (out / "train-boundary.html").read_text()
     assert "wood" in page and "open_area" in page
     assert "wood: validation" in (out / "boundary.log").read_text()
@@ -120,8 +127,8 @@ def test_rows_of_wp(samples: Path) -> None:
     assert direction.space == "wp" and direction.vectors.shape == (1, L, D) and direction.layers == (0, 1)
     np.testing.assert_allclose(np.linalg.norm(direction.vectors[0], axis=1), [1, 1, 0], atol=1e-6)
     assert isinstance(direction.intercept, tuple) and len(direction.intercept) == L
-    manifest = json.loads(Path("out/train-boundary.run.json").read_text())
-    assert [layer["index"] for layer in manifest["results"]["attributes"][0]["layers"]] == [0, 1]
+    result = load_result("out")
+    assert isinstance(result, TrainBoundaryResult) and [part.row for part in result["wood"].rows] == [0, 1]
     assert run([*base, "--shared"]) == 0
     assert load_direction("out/wood_boundary.safetensors").space == "w"
 
@@ -216,3 +223,42 @@ def test_names_never_lead_out_of_the_directory(samples: Path) -> None:
         assert run(["train-boundary", "w.npy", file, "-N", "100", "-o", "deep/out", "--resamples", "0"]) == 0
     assert not Path("up").exists() and not list(Path("deep").glob("*.npy"))
     assert {"a_boundary.npy", "man-made_boundary.npy"} <= {path.name for path in Path("deep/out").iterdir()}
+
+
+def test_in_memory(samples: Path, tmp_path: Path) -> None:
+    codes, table = GivenCodes(np.load("w.npy"), "w"), np.load("attribute.npy")
+    found = train_boundary(codes, table, chosen_num_or_ratio=100)
+    assert [each.name for each in found] == ["wood", "open_area"] and "accuracy" in repr(found)
+    assert run(["train-boundary", "w.npy", "attribute.npy", "-N", "100", "-o", "out"]) == 0
+    written = load_direction("out/wood_boundary.safetensors")
+    np.testing.assert_array_equal(written.vectors, found["wood"].direction.vectors)
+    alone = train_boundary(codes, {"timber": table["wood"]}, [found["open_area"]], chosen_num_or_ratio=100)
+    assert alone.boundaries[0].conditions == ("open_area",)
+    assert abs(float(alone.direction.vectors[0] @ found["open_area"].direction.vectors[0])) < 1e-6
+    with pytest.raises(UsageError, match="take one of wood, open_area"):
+        _ = found.direction
+    with pytest.raises(UsageError, match="Did you mean 'wood'"):
+        found["wod"]
+    with pytest.raises(UsageError, match="no scores of their own"):
+        train_boundary(codes, "wood")
+    with pytest.raises(UsageError, match="GivenCodes"):
+        train_boundary(np.load("w.npy"), table)
+    assert (found.save(tmp_path / "kept") / "wood_boundary.safetensors").is_file()
+
+
+def test_advice_is_not_the_solver_that_was_used(samples: Path) -> None:
+    random = np.random.default_rng(1)
+    noise = {"noise": random.standard_normal(60)}
+    codes = GivenCodes(random.standard_normal((60, 30)).astype(np.float32), "w")
+    for solver in ("ridge", "newton"):
+        notes = train_boundary(codes, noise, solver=solver, chosen_num_or_ratio=0.3).notes()
+        advice = [note for note in notes if "depends on the split" in note]
+        assert len(advice) == 1 and ("--solver ridge" in advice[0]) == (solver != "ridge")
+
+
+def test_bad_input_leaves_the_earlier_run(samples: Path) -> None:
+    words = ["train-boundary", "w.npy", "attribute.npy", "-N", "100", "-o", "out"]
+    assert run(words) == 0
+    before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    assert run([*words, "--split-ratio", "1.5"]) == 2
+    assert before == {path.name: path.read_bytes() for path in Path("out").iterdir()}

@@ -20,6 +20,7 @@ from torch import Tensor
 from gantk.checkpoints.checkpoint import Change, Checkpoint, Raw, Row, convert, count_while, same
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.errors import GantkError
+from gantk.store.inside import regular_file
 
 LONGEST_CONFIG = 1 << 20  # bytes of a config.json
 
@@ -195,7 +196,7 @@ def _configuration(raw: Raw) -> Mapping[str, Any]:
     """config.json beside the weights, empty where there is none or it is another program's."""
     path = raw.path.with_name("config.json")
     try:
-        with open(path, "rb") as file:
+        with open(regular_file(path), "rb") as file:
             said = json.loads(file.read(LONGEST_CONFIG))
     except FileNotFoundError:
         return {}

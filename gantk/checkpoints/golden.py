@@ -18,6 +18,7 @@ import torch
 
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
+from gantk.pictures.opening import open_picture
 
 SAMPLES = 4
 LARGEST_SIDE = 64
@@ -45,17 +46,12 @@ class Golden:
     @classmethod
     def from_dict(cls, values: Any) -> Golden:
         """From a JSON header; GantkError when it makes no sense."""
-        from PIL import Image
-
         try:
-            data = io.BytesIO(base64.b64decode(values["png"], validate=True))
-            with Image.open(data, formats=["png"]) as image:
-                if image.width * image.height > 1 << 20:
-                    raise ValueError("the sheet is too large")
-                sheet = np.asarray(image.convert("RGB"))
+            data = base64.b64decode(values["png"], validate=True)
+            sheet = np.asarray(open_picture(data, name="of the header", max_pixels=1 << 20, formats=("PNG",)))
             statistics = {str(name): float(value) for name, value in values["statistics"].items()}
             return cls(sheet, statistics, int(values["seed"]))
-        except (KeyError, TypeError, ValueError, AttributeError, OSError, SyntaxError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, GantkError) as error:
             raise GantkError(
                 "the golden image in the file's header cannot be read; convert the checkpoint again"
             ) from error

@@ -295,27 +295,38 @@ def fill(module: torch.nn.Module, checkpoint: Checkpoint) -> None:
 
 
 def load_generator(
-    name_or_path: str | Path, device: str = "cpu", precision: str = "float32", *, force: bool = False, **facts: Any
+    name_or_path: str | Path,
+    device: str = "cpu",
+    precision: str = "float32",
+    code: bool = False,
+    *,
+    force: bool = False,
+    **facts: Any,
 ) -> Generator:
-    """A generator by bundled or zoo name (such as `demo`), or from a checkpoint in any known format.
+    """A generator by bundled or zoo name (such as `demo`), or from a checkpoint in any known format, or of own code.
 
     A known name wins over a file or folder of that name in the current directory, which is `./demo`.
 
     Args:
-        name_or_path: a name or a path; `PATH?label_dim=4&fused=true` gives facts with it.
+        name_or_path: a name or a path; `PATH?label_dim=4&fused=true` gives facts with it. Also ``file.py:factory`` or
+            ``module:factory``: a function without arguments that returns a Generator (see `gantk.wrap`) or a torch
+            module with an attribute `z_dim`, or one of these. This runs that code.
         device: `cpu`, `cuda`, `cuda:1`, ...
         precision: `float32`, or `float16` / `bfloat16` where the family's original allowed half precision.
+        code: whether the name may name code, as a name typed on this command line may (`OwnCode`); never say so of one
+            that was read from a file.
         force: load a file although some of its weights are not finite.
         facts: what the file does not say and you know: `label_dim`, `z_dim`, `fused`, `resample_kernel`, `conv_clamp`,
             `epsilon`, `mapping_lr`, `output_scale`, `class_names`; see facts.py.
 
     Raises:
-        UsageError: neither a file nor a known name, or a fact that does not apply or contradicts the file.
+        UsageError: neither a file nor a known name, a fact that does not apply or contradicts the file, or a name of
+            code that may not be one or does not make a generator.
         GantkError: the file cannot be read, see `read_checkpoint`.
     """
     import torch
 
-    generator = _construct(name_or_path, facts, force)
+    generator = _construct(name_or_path, facts, force, code)
     try:
         generator = generator.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
@@ -342,10 +353,22 @@ def find_model(name_or_path: str | Path, facts: Mapping[str, Any] | None = None)
     return locate(str(name)), told
 
 
-def _construct(name_or_path: str | Path, facts: Mapping[str, Any], force: bool) -> Generator:
+def _construct(name_or_path: str | Path, facts: Mapping[str, Any], force: bool, code: bool) -> Generator:
+    from gantk.checkpoints.hub import is_hub
+    from gantk.checkpoints.names import ALIASES, is_bundled
+    from gantk.checkpoints.own_generator import own_generator
+    from gantk.store.own_code import names_code
+
+    if isinstance(name_or_path, str) and names_code(name_or_path) and not is_hub(name_or_path):
+        return own_generator(name_or_path, code)
+
     found, told = find_model(name_or_path, facts)
     if isinstance(found, Path):
-        return build_generator(read_checkpoint(found, told, force))
-    if told:
+        generator = build_generator(read_checkpoint(found, told, force))
+    elif told:
         raise UsageError(f"{name_or_path} is made without a file, so {listed(told)} cannot be set for it.")
-    return found
+    else:
+        generator = found
+    name = "" if isinstance(name_or_path, Path) else split_model(name_or_path)[0]
+    generator.bundled = ALIASES.get(name, name) if is_bundled(name) else None
+    return generator

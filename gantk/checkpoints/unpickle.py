@@ -39,6 +39,7 @@ from gantk.checkpoints.stand_ins import (
     StoredArray,
 )
 from gantk.errors import GantkError
+from gantk.store.inside import regular_file
 
 STREAM_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 ZIP_MAGIC = b"PK\x03\x04"
@@ -60,7 +61,7 @@ class Container:
 def open_bytes(path: str | Path) -> memoryview:
     """The whole file as a view; pages are read when touched. GantkError when it cannot be opened or is empty."""
     try:
-        with open(path, "rb") as file:
+        with open(regular_file(path), "rb") as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except ValueError as error:
         raise GantkError(f"{path} is empty") from error

@@ -25,3 +25,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 # Names of the original programs that have no command of their own.
 ALIASES = {"simple-manipulate": "manipulate"}
+
+# Commands of a group that are no tasks, because they turn one file into another: group -> word -> module in gantk.cli.
+BESIDE_TASKS: dict[str, dict[str, str]] = {"navigan": {"export": "navigan_export"}}

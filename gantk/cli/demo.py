@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from gantk.cli.options import examples, output_dir_option, overwrite_option, seed_option
+from gantk.cli.options import TYPED, examples, output_dir_option, overwrite_option, seed_option
 
 
 @click.command(epilog=examples("gantk demo", "gantk demo --full -o runs/tour", "gantk demo --model demo-oracle"))
@@ -18,7 +18,9 @@ from gantk.cli.options import examples, output_dir_option, overwrite_option, see
     metavar="MODEL",
     help="A bundled generator; demo-oracle knows the truth exactly.",
 )
-@click.option("--predictor", default=None, metavar="NAME", help="What scores the images; default: as in synthesize.")
+@click.option(
+    "--predictor", type=TYPED, default=None, metavar="NAME", help="What scores the images; default: as in synthesize."
+)
 @click.option("--full", is_flag=True, help="All factors and ten times the samples.")
 @seed_option()
 @overwrite_option()
@@ -33,15 +35,19 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
 
     from gantk.checkpoints.load import load_generator
     from gantk.runs.run import Run
+    from gantk.store.own_code import refuse_untyped
     from gantk.tour.itinerary import STEPS
     from gantk.tour.tour import Tour, take
+
+    if predictor is not None:  # the steps' command lines name it
+        refuse_untyped(predictor, f"The predictor {str(predictor)!r}")
 
     directory = Path(output_dir)
     again = ["--overwrite"] if overwrite else []
 
     def call(words: Sequence[str]) -> None:
         label = ["--label", "random"] if model in words and conditional and _has_option(words, "--label") else []
-        call_command([*words, *label, *(again if words[0] != "train-boundary" else [])])
+        call_command([*words, *label, *again])
 
     def say(line: str) -> None:
         click.echo(line, err=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gantk.cli.ghfeat_options import encoder_options, rows_options
-from gantk.cli.options import device_option, examples, model_argument, output_dir_option, overwrite_option
+from gantk.cli.options import TYPED, device_option, examples, model_argument, output_dir_option, overwrite_option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,7 +81,9 @@ def mix(
 @click.option("--start-distance", type=float, default=None, help="First distance; default: minus the scale.")
 @click.option("--end-distance", type=float, default=None, help="Last distance; default: the direction's scale.")
 @click.option("--step", type=click.IntRange(2), default=7, show_default=True, help="Images along the way.")
-@click.option("--predictor", metavar="NAME", default=None, help="Reads attributes along the way; default: demo's.")
+@click.option(
+    "--predictor", type=TYPED, metavar="NAME", default=None, help="Reads attributes along the way; default: demo's."
+)
 @click.option("--reference", multiple=True, metavar="IMAGE", help="Edit locally: the image whose region is taken.")
 @click.option("--box", metavar="X0,Y0,X1,Y1", default=None, help="The region, in pixels or shares of the image.")
 @click.option("--mask", metavar="FILE", default=None, help="The region as an image: white is taken.")

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gantk.cli.ghfeat_options import encoder_options
-from gantk.cli.options import device_option, examples, model_argument, output_dir_option, overwrite_option, seed_option
+from gantk.cli.options import (
+    TYPED,
+    device_option,
+    examples,
+    model_argument,
+    output_dir_option,
+    overwrite_option,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from gantk.ghfeat.labels import Labels
@@ -39,7 +47,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="With ImageNet's weights if they are in torch's cache, else random ones.",
 )
-@click.option("--predictor", metavar="NAME", default=None, help="For factor recovery; default: demo's.")
+@click.option("--predictor", type=TYPED, metavar="NAME", default=None, help="For factor recovery; default: demo's.")
 @encoder_options
 @device_option()
 @seed_option()

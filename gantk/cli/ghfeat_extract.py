@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gantk.cli.ghfeat_options import encoder_options
-from gantk.cli.options import batch_size_option, device_option, examples, model_argument, run_options
+from gantk.cli.options import TYPED, batch_size_option, device_option, examples, model_argument, run_options
 
 if TYPE_CHECKING:
     from gantk.runs.run import Run
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--refine", type=click.IntRange(0), default=0, show_default=True, help="Steps of optimisation after it.")
 @click.option(
     "--perception",
+    type=TYPED,
     metavar="NAME",
     default=None,
     help="For figures and refinement: a predictor (demo), vgg16 or none; default: demo for the bundled models.",

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gantk.cli.options import device_option, examples, model_argument, output_dir_option, overwrite_option, seed_option
+from gantk.cli.options import (
+    TYPED,
+    device_option,
+    examples,
+    model_argument,
+    output_dir_option,
+    overwrite_option,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from gantk.ghfeat.encoder import EncoderConfig
@@ -79,6 +87,7 @@ if TYPE_CHECKING:
 @click.option("--pixel", type=float, default=1.0, show_default=True, help="Weight of the squared error.")
 @click.option(
     "--perception",
+    type=TYPED,
     metavar="NAME",
     default="vgg16",
     show_default=True,
@@ -121,7 +130,9 @@ if TYPE_CHECKING:
 @click.option("--half", is_flag=True, help="Store the encoder's matrices in float16.")
 @click.option("--save-every", type=float, default=240.0, show_default=True, help="Seconds between checkpoints.")
 @click.option("--minutes", type=float, default=None, help="Stop, with a checkpoint, after this long.")
-@click.option("--predictor", metavar="NAME", default=None, help="Of attributes, for factor recovery; default: demo's.")
+@click.option(
+    "--predictor", type=TYPED, metavar="NAME", default=None, help="Of attributes, for factor recovery; default: demo's."
+)
 @device_option()
 @seed_option()
 @output_dir_option(help="Run directory, needed; the same command continues what it holds.")
@@ -150,8 +161,9 @@ def train(
     The defaults are the paper's. Killed or interrupted, the same command continues from its last checkpoint and takes
     the same steps as an uninterrupted one. Under torchrun the batch is split over the processes.
     """
-    from gantk.cli.options import load_model, resolve_device
+    from gantk.cli.options import load_model
     from gantk.errors import UsageError
+    from gantk.generators.devices import resolve_device
     from gantk.ghfeat.calibration import encoder_config
     from gantk.ghfeat.data import open_source
     from gantk.ghfeat.judges import load_discriminator

@@ -8,6 +8,7 @@ import click
 
 from gantk.cli.ghfeat_options import encoder_options
 from gantk.cli.options import (
+    TYPED,
     batch_size_option,
     device_option,
     examples,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--rate", type=float, default=None, help="Of Adam, in deviations of the codes; default: 0.1, or 0.02.")
 @click.option(
     "--perception",
+    type=TYPED,
     metavar="NAME",
     default=None,
     help="Feature distance beside pixels: a predictor (demo), vgg16 or none; default: demo for the bundled models.",

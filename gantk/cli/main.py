@@ -21,6 +21,7 @@ import click
 from gantk.cli.commands import ALIASES, COMMANDS
 from gantk.cli.options import add_common_options, config_option, normalize_token
 from gantk.errors import GantkError, suggestion
+from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.store import interruption
 from gantk.store.command_line import command_line
 
@@ -35,14 +36,20 @@ class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name, (module, _) in COMMANDS.items() if _exists(module)]
+        return [name for name, (module, _) in COMMANDS.items() if name in TASKS or name in GROUPS or _exists(module)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = normalize_token(cmd_name)
         name = ALIASES.get(name, name)
-        if name not in COMMANDS or not _exists(COMMANDS[name][0]):
+        command: click.Command
+        if name in TASKS or any(task.startswith(f"{name} ") for task in TASKS):
+            from gantk.cli.build import command_of, group_of
+
+            command = command_of(find_task(name)) if name in TASKS else group_of(name)
+        elif name in COMMANDS and _exists(COMMANDS[name][0]):
+            command = importlib.import_module(f"gantk.cli.{COMMANDS[name][0]}").command
+        else:
             return None
-        command: click.Command = importlib.import_module(f"gantk.cli.{COMMANDS[name][0]}").command
         command.name = name
         return add_common_options(command)
 

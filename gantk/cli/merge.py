@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gantk.cli.options import examples, output_dir_option
+from gantk.cli.options import TYPED, examples, output_dir_option
 
 
 @click.command(
@@ -17,13 +17,18 @@ from gantk.cli.options import examples, output_dir_option
 )
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @output_dir_option(help="Run directory of the whole; default: the first RUN.")
-def command(runs: tuple[str, ...], output_dir: str | None) -> None:
+@click.option("--predictor", type=TYPED, default=None, metavar="CODE", help="Of a run made with file.py:name, again.")
+@click.option("--segmenter", type=TYPED, default=None, metavar="CODE", help="Likewise.")
+@click.option("--teacher", type=TYPED, default=None, metavar="CODE", help="Likewise.")
+@click.option("--judge", type=TYPED, default=None, metavar="CODE", help="Likewise.")
+def command(runs: tuple[str, ...], output_dir: str | None, **own_code: str | None) -> None:
     """Join the shards in one or several run directories into the run they are parts of.
 
-    All shards must be complete. The result has the same bytes as the run without --shard.
+    All shards must be complete. The result has the same bytes as the run without --shard. No code that a run names is
+    run: one made with code of your own is told it again.
     """
     from gantk.cli.finishing import finish_of
     from gantk.runs.merging import merge_runs
 
-    for name, manifest in merge_runs(runs, output_dir, finish_of).items():
+    for name, manifest in merge_runs(runs, output_dir, finish_of, own_code).items():
         click.echo(f"{name}: {manifest}")

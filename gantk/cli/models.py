@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.options import device_option, examples, model_argument, output_dir_option, resolve_device
+from gantk.cli.options import device_option, examples, model_argument, output_dir_option
 
 if TYPE_CHECKING:
     from gantk.checkpoints.audit import Audit
@@ -265,6 +265,8 @@ def verify(model: str, device: str) -> None:
     if "golden" not in checkpoint.header:
         raise GantkError(f"{model} has no golden image in its header; convert the original checkpoint again")
     stored = Golden.from_dict(checkpoint.header["golden"])
+    from gantk.generators.devices import resolve_device
+
     generator = build_generator(checkpoint).to(resolve_device(device))
     difference = stored.difference(render_golden(generator, stored.seed))
     if difference is not None:

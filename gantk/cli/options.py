@@ -7,7 +7,6 @@ A command is `@click.command(...)` with these decorators; `--config` and `--debu
 from __future__ import annotations
 
 import inspect
-import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,9 @@ import click
 
 from gantk.cli.commands import COMMANDS
 from gantk.errors import UsageError, suggestion
+from gantk.runs.table import TASKS
+from gantk.store.inside import regular_file
+from gantk.store.own_code import OwnCode
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -34,12 +36,27 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+class Typed(click.ParamType):
+    """A text that may name code where it was typed on this command line; from a settings file it is a text like any."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if ctx is None or param is None or param.name is None:
+            return str(value)
+        typed = ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
+        return OwnCode(value) if typed else str(value)
+
+
+TYPED = Typed()
+
+
 # --- shared arguments and options ----------------------------------------------------------------------------------
 
 
 def model_argument(name: str = "model") -> Decorator:
     """MODEL: a zoo name, a checkpoint in any known format, or a gantk file."""
-    return click.argument(name, metavar="MODEL")
+    return click.argument(name, metavar="MODEL", type=TYPED)
 
 
 def output_dir_option(default: str | None = None, help: str = "", made: str = "") -> Decorator:
@@ -130,12 +147,6 @@ def run_options(default_dir: str | None = None, made: str = "") -> Decorator:
     return decorate
 
 
-def predictor_option() -> Decorator:
-    """``--predictor`` -> `predictor`, for `gantk.cli.originals.predictor_for`."""
-    text = "demo, places365 (scene), module:callable or a file; default: demo for the bundled models, else places365."
-    return click.option("--predictor", "--predictor-name", default=None, metavar="NAME", help=text)
-
-
 def label_option(text: str = "a class (number or ImageNet name), random, or an .npy.") -> Decorator:
     """``--label`` -> `label`, for `gantk.codes.source.CodeSource`; with another text for `imagenet.one_class`."""
     text = f"Of a conditional network: {text}"
@@ -150,28 +161,6 @@ def codes_options(help: str = "Codes to use, not drawn ones.") -> Decorator:
         "--latent-space-type", type=kinds, default=None, help="The space of FILE; default: by its content."
     )
     return lambda function: path(space(function))
-
-
-def direction_options(what: str) -> Decorator:
-    """``--rows --space --force``: how files of `what` ("boundaries", "directions") are read."""
-    text = "Of files with several directions: 0-3 or all; default: 0."
-    rows = click.option("--rows", metavar="LIST", default=None, help=text)
-    kinds = click.Choice(["z", "w", "wp"])
-    space = click.option("--space", type=kinds, default=None, help=f"Of {what} whose files do not say it.")
-    text = f"Take {what} of another generator with the same widths."
-    force = click.option("--force", is_flag=True, help=text)
-    return lambda function: rows(space(force(function)))
-
-
-def image_options(*more: str, help: str = "Of the images on disk.") -> Decorator:
-    """``--image-format --quality --workers``: how images are written; `more` formats beside png, jpg, webp."""
-    kinds = click.Choice(["png", "jpg", "webp", *more])
-    form = click.option("--image-format", type=kinds, default="png", show_default=True, help=help)
-    text = "Of jpg and webp."
-    quality = click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help=text)
-    text = "Threads that write images; default: one per core."
-    workers = click.option("--workers", type=click.IntRange(1), default=None, help=text)
-    return lambda function: form(quality(workers(function)))
 
 
 # --- what the values mean ------------------------------------------------------------------------------------------
@@ -190,36 +179,10 @@ def at_most(option: str, asked: int | None, most: int, what: str, default: int |
     return asked
 
 
-def resolve_device(name: str) -> str:
-    """Return the device that ``--device`` names, "auto" resolved; torchrun's processes get a GPU each.
-
-    Raises:
-        UsageError: no such device on this machine.
-    """
-    import torch
-
-    rank = os.environ.get("LOCAL_RANK", "")
-    if name in ("auto", "cuda") and rank.isdecimal() and torch.cuda.is_available():
-        return f"cuda:{int(rank) % torch.cuda.device_count()}"
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"The device {name!r} is not understood: give cpu, cuda, cuda:N or auto.") from None
-    if device.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= count:
-            found = f"{count} GPU{'s' * (count != 1)}" if count else "no GPU that torch can use"
-            raise UsageError(
-                f"The device {name!r} does not exist: this machine has {found}. Give --device cpu or auto."
-            )
-    return name
-
-
 def load_model(model: str, device: str = "auto", precision: str = "float32") -> Generator:
     """Load MODEL for inference on the device and in the precision asked for."""
     from gantk.checkpoints.load import load_generator
+    from gantk.generators.devices import resolve_device
 
     return load_generator(model, device=resolve_device(device), precision=precision)
 
@@ -268,7 +231,7 @@ def read_config(name: str) -> dict[str, Any]:
     from gantk.store.shipped import find_shipped
 
     path = Path(name)
-    if not path.is_file():
+    if not regular_file(path).is_file():
         path = find_shipped("configs", name, (".toml",))
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -294,7 +257,7 @@ def _by_parameter(ctx: click.Context, table: Mapping[str, Any], source: str) -> 
                 names.setdefault(normalize_token(option.lstrip("-")), parameter.name)
     commands: set[str] = set()
     if isinstance(ctx.command, click.Group):
-        commands = set(ctx.command.list_commands(ctx)) | (set(COMMANDS) if ctx.parent is None else set())
+        commands = set(ctx.command.list_commands(ctx)) | (top_level() if ctx.parent is None else set())
     for key, value in table.items():
         if key in commands and not isinstance(value, dict):
             raise UsageError(f"In {source} {key!r} must be a table: write [{key}] and its settings below.")
@@ -303,6 +266,11 @@ def _by_parameter(ctx: click.Context, table: Mapping[str, Any], source: str) -> 
             place = f"The table [{where}] of {source}" if where else f"The settings file {source}"
             raise UsageError(f"{place} has an unknown key {key!r}.{suggestion(key, commands | set(names))}")
     return {names[key]: value for key, value in table.items() if key in names and key not in commands}
+
+
+def top_level() -> set[str]:
+    """The first words of all commands."""
+    return {*COMMANDS, *(name.split()[0] for name in TASKS)}
 
 
 def _first_paragraph(text: str | None) -> str:

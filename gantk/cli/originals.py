@@ -47,21 +47,10 @@ def model_stem(model: str) -> str:
 
 
 def predictor_for(name: str | None, model: str, generator: Generator) -> Predictor:
-    """The predictor that ``--predictor`` names, on the generator's device.
+    """The predictor that ``--predictor`` names; see `gantk.predictors.defaults`."""
+    from gantk.predictors import defaults
 
-    "scene" is HiGAN's name for Places365, "truth" the exact factors of demo-oracle. By default the oracle is judged by
-    the truth, the other bundled models by the bundled predictor, and any other by Places365.
-    """
-    from gantk.checkpoints.names import is_bundled
-    from gantk.predictors.load import load_predictor
-
-    if name is None:
-        name = "truth" if model == "demo-oracle" else "demo" if is_bundled(model) else "places365"
-    if name == "truth":
-        from gantk.predictors.truth import ExactFactors
-
-        return ExactFactors(generator)
-    return load_predictor("places365" if name == "scene" else name, generator.device).eval()
+    return defaults.predictor_for(generator, name)
 
 
 def write_page(run: Run) -> None:

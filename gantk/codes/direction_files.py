@@ -23,6 +23,7 @@ from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.errors import GantkError, UsageError
 from gantk.generators.rows import parse_layers
 from gantk.store.files import save_npy, to_json, write_atomic
+from gantk.store.inside import regular_file
 
 SUFFIXES = (".safetensors", ".npy")
 """What gantk itself writes and ships."""
@@ -90,14 +91,14 @@ def read_content(path: Path) -> Content:
     Raises:
         GantkError: the file is missing, damaged, or holds something else.
     """
-    if not path.is_file():
+    if not regular_file(path).is_file():
         raise GantkError(f"The direction file {path} does not exist.")
+    if path.suffix == ".safetensors":
+        return read_native(path)
     from gantk.checkpoints.native import is_native
     from gantk.checkpoints.unpickle import open_bytes
 
-    if path.suffix == ".safetensors" or is_native(open_bytes(path)):
-        return read_native(path)
-    return read_foreign(path)
+    return read_native(path) if is_native(open_bytes(path)) else read_foreign(path)
 
 
 def read_native(path: Path) -> Content:

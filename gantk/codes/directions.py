@@ -105,6 +105,13 @@ class Direction:
         """D, or S for styles."""
         return int(self.vectors.shape[-1])
 
+    def fingerprint(self) -> object:
+        """What moves codes, for the identity of a run; the card does not count."""
+        from gantk.store.fingerprint import fingerprint
+
+        parts = (self.name, self.space, self.vectors, self.intercept, self.layers, self.scale)
+        return fingerprint(parts)
+
     def scale_of(self, row: int) -> float:
         """How far the row is worth looking at to either side."""
         return self.scale if self.scales is None else self.scales[row]

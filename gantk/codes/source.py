@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes.code_files import read_codes
+from gantk.codes.given import GivenCodes, codes_in, numbers_of
 from gantk.codes.latents import normalize_sphere
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.store.files import load_npy
 
 SPACES = ("z", "w", "wp")
+
+Label = str | int | npt.NDArray[Any] | None  # of samples: see `CodeSource`
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class CodeSource:
 
     Args:
         num: how many to draw; with a file at most how many of its codes to take (None: all of them).
-        path: a file of codes [N, D] (z, w) or [N, L, D] (wp), of any kind that `read_codes` reads; None draws z from
-            `seed`.
-        space: the space of the file's codes; None concludes it, see `read_codes`.
-        label: None, a class for all samples, "random" for a seeded class each, or a .npy of ids [N] or rows [N, C].
-        given: the codes of a file that is yet to be written.
+        path: a file of codes, see `gantk.codes.given.codes_in`; None draws z from `seed`.
+        space: the space of the file's codes; None concludes it.
+        label: None, a class for all samples, "random" for a seeded class each, or ids [N] or rows [N, C] as an array
+            or a .npy of one.
+        codes: the codes themselves, instead of a file of them.
 
     Raises:
         UsageError: nothing to draw, a label for a network that takes none, or one out of range.
@@ -71,23 +72,24 @@ class CodeSource:
         truncation: Truncation | None = None,
         path: str | os.PathLike[str] | None = None,
         space: str | None = None,
-        label: str | None = None,
+        label: Label = None,
         given: npt.NDArray[np.float32] | None = None,
+        codes: GivenCodes | None = None,
     ) -> None:
         self.generator, self.seed, self.truncation = generator, seed, truncation
-        self.path = None if path is None else Path(path)
-        self.names: tuple[str, ...] | None = None
-        self.first_space = (space or "z") if self.path is not None else "z"
-        if self.first_space not in generator.spec.spaces or self.first_space not in SPACES:
-            known = ", ".join(name for name in generator.spec.spaces if name in SPACES)
-            raise UsageError(
-                f"A {generator.spec.family} takes no codes of {self.first_space!r}: give codes of {known}."
-            )
+        if codes is None and given is not None:
+            codes = GivenCodes(given, space or "z", str(path or "the codes"))
+        elif codes is None and path is not None:
+            codes = codes_in(path, generator, space)
+        codes = None if codes is None else codes.check(generator)
+        self.origin = "" if codes is None else codes.source
+        self.first_space = "z" if codes is None else codes.space
+        self.names = None if codes is None else codes.names
         if truncation is not None and not generator.spec.can_truncate:
             raise UsageError(
                 f"A {generator.spec.family} has no mean code to pull to, so --truncation cannot apply: leave it out."
             )
-        self._given = given if given is not None or self.path is None else self._open(self.path, space)
+        self._given = None if codes is None else codes.array
         if self._given is not None:
             num = len(self._given) if not num else min(num, len(self._given))
         if not num or num < 1:
@@ -98,7 +100,7 @@ class CodeSource:
                 f"A {generator.spec.family} draws a class: give --label with one of 0 to "
                 f"{generator.spec.label_dim - 1}, random, or an .npy of one for each sample."
             )
-        self._label_text, self._labels = label, self._read_labels(label)
+        self._label, self._labels = label, self._read_labels(label)
 
     @property
     def spaces(self) -> tuple[str, ...]:
@@ -107,10 +109,10 @@ class CodeSource:
 
     def arguments(self) -> dict[str, Any]:
         """What identifies the codes, for the arguments of a run: another file under the same name is noticed."""
-        identity: dict[str, Any] = {"num": self.total, "label": self._label_text}
+        identity: dict[str, Any] = {"num": self.total, "label": self._label}
         if self._given is not None:
             ends = np.ascontiguousarray(self._given[[0, -1]]).tobytes()
-            identity["codes"] = f"{self.path} {self._given.shape} {zlib.crc32(ends):08x}"
+            identity["codes"] = f"{self.origin} {self._given.shape} {zlib.crc32(ends):08x}"
             identity["latent_space_type"] = self.first_space
         return identity
 
@@ -123,7 +125,7 @@ class CodeSource:
         else:
             rows = np.array(self._given[start:stop], dtype=np.float32)
             if not np.isfinite(rows).all():
-                raise GantkError(f"{self.path} holds codes that are not finite between rows {start} and {stop - 1}.")
+                raise GantkError(f"{self.origin} holds codes that are not finite between rows {start} and {stop - 1}.")
             given = torch.from_numpy(rows).to(generator.device, generator.dtype)
             if self.first_space == "wp":
                 return Codes(None, None, given)
@@ -145,38 +147,34 @@ class CodeSource:
 
     def labels(self, start: int, stop: int) -> Tensor | None:
         """The labels of samples start .. stop - 1; None where none are given."""
-        if self._label_text is None:
+        if self._label is None:
             return None
-        if self._label_text == "random":
+        if isinstance(self._label, str) and self._label == "random":
             return self.generator.sample_label(stop - start, seed=self.seed, start=start)
         assert self._labels is not None
         ids = np.full(stop - start, self._labels) if self._labels.ndim == 0 else np.array(self._labels[start:stop])
         return torch.from_numpy(ids).to(self.generator.device)
 
-    def _open(self, path: Path, space: str | None) -> npt.NDArray[Any]:
-        if not path.exists():
-            raise GantkError(
-                f"The codes file {path} does not exist: give a file of codes, or leave it out to draw some."
-            )
-        found = read_codes(path, self.generator.spec, space)
-        self.first_space, self.names = found.space, found.names
-        return found.codes
-
-    def _read_labels(self, label: str | None) -> npt.NDArray[Any] | None:
+    def _read_labels(self, label: Label) -> npt.NDArray[Any] | None:
         from gantk.generators.imagenet import parse_label
 
         classes = self.generator.spec.label_dim
         if label is None:
             return None
         if classes == 0:
-            raise UsageError(f"--label {label} was given, and this {self.generator.spec.family} is not conditional.")
-        if label == "random":
-            return None
-        if not label.endswith(".npy"):
-            return np.array(parse_label(label, self.generator.spec), dtype=np.int64)
-        labels: npt.NDArray[Any] = load_npy(label)
-        if len(labels) != self.total:
-            raise UsageError(f"{label} holds {len(labels)} labels for {self.total} samples: they must be as many.")
+            shown = label if isinstance(label, (str, int)) else "of each sample"
+            raise UsageError(f"--label {shown} was given, and this {self.generator.spec.family} is not conditional.")
+        if isinstance(label, (str, int)):
+            text = str(label)
+            if text == "random":
+                return None
+            if not text.endswith(".npy"):
+                return np.array(parse_label(text, self.generator.spec), dtype=np.int64)
+        name = label if isinstance(label, str) else "--label"
+        labels = load_npy(label) if isinstance(label, str) else numbers_of(label)
+        if labels.ndim == 0 or len(labels) != self.total:
+            count = len(labels) if labels.ndim else 1
+            raise UsageError(f"{name} holds {count} labels for {self.total} samples: they must be as many.")
         if labels.dtype.kind in "iu" and labels.size and (labels.min() < 0 or labels.max() >= classes):
             bad = labels.min() if labels.min() < 0 else labels.max()
             raise UsageError(f"The class {bad} does not exist: this network has classes 0 to {classes - 1}.")

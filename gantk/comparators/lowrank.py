@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gantk.comparators.sefa import fixed_sign
+from gantk.comparators.factorisation import fixed_sign
 from gantk.errors import UsageError
 
 SPARSITY, WIDTH = 1 / 60, 512  # the authors' lambda, and the width it is for

@@ -44,6 +44,7 @@ class Generator(nn.Module):
     config_class: ClassVar[type[Config]]
     w_avg: Tensor | None
     source: str = "constructed"
+    bundled: str | None = None  # the name under which the network comes with gantk: it draws the bundled world
     half_dtype: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it
     _estimate: Tensor | None = None
 

@@ -133,7 +133,7 @@ class State:
 
     `statistics` are, by layer index, the mean and the inverse deviation [N, C] that a family with instance
     normalisation found in the maps it passed. Those of layers still to come take the place of the maps' own, so that an
-    edit of a part of a map has no influence on the rest of it.
+    edit of a part of a map has no influence on the rest of it. `kept` is all that a wrapped module still needs.
     """
 
     index: int
@@ -141,6 +141,7 @@ class State:
     image: Tensor | None = None
     shortcut: Tensor | None = None
     statistics: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    kept: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)

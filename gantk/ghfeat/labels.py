@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.store.inside import regular_file
 
 Array = npt.NDArray[np.float64]
 Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]  # [P, 2] and whether they are of the same thing
@@ -47,7 +48,7 @@ def read_labels(path: str | Path, names: Sequence[str]) -> Labels:
         UsageError: a table without a column that could be learnt.
     """
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(regular_file(path), encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise GantkError(f"the labels {path} cannot be read: {error}") from error
@@ -100,7 +101,7 @@ def read_pairs(path: str | Path, names: Sequence[str]) -> Pairs:
     index |= {str(i): i for i in range(len(names)) if str(i) not in index}
     couples, same = [], []
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = regular_file(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise GantkError(f"the pairs {path} cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):

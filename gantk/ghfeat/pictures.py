@@ -6,17 +6,18 @@ Shape legend: C channels, H x W pixels.
 from __future__ import annotations
 
 import contextlib
-import io
 import weakref
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.pictures.opening import open_picture, picture_sides
+from gantk.store.inside import regular_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 FITS = ("exact", "crop", "squash")
@@ -78,8 +79,7 @@ def decode(data: bytes | Path, name: str) -> npt.NDArray[np.uint8]:
     Raises:
         GantkError: absent, no image, or damaged; the name is given.
     """
-    with _opened(io.BytesIO(data) if isinstance(data, bytes) else data, name) as picture:
-        image_HWC = np.asarray(picture.convert("RGB"))
+    image_HWC: npt.NDArray[np.uint8] = np.asarray(open_picture(data, name=name))
     return image_HWC
 
 
@@ -89,28 +89,7 @@ def sides(data: IO[bytes] | Path, name: str) -> tuple[int, int]:
     Raises:
         GantkError: absent, or no image; the name is given.
     """
-    with _opened(data, name) as picture:
-        size = picture.size
-    return size
-
-
-@contextlib.contextmanager
-def _opened(data: IO[bytes] | Path, name: str) -> Iterator[Any]:
-    import warnings
-
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(data) as picture:
-                yield picture
-    except FileNotFoundError:
-        raise GantkError(f"the image {name} does not exist") from None
-    except Image.DecompressionBombWarning as error:
-        raise GantkError(f"the image {name} is too large to be opened safely ({error})") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise GantkError(f"the image {name} cannot be read: it is no image, or damaged") from error
+    return picture_sides(data, name=name)
 
 
 def to_float(images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -146,7 +125,7 @@ def find_images(arguments: Sequence[str]) -> list[Path]:
 
 def _listed(path: Path) -> list[Path]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = regular_file(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise GantkError(f"the list {path} cannot be read: {error}") from error
     names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
@@ -180,11 +159,11 @@ class Zip:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(regular_file(path))
         except (OSError, zipfile.BadZipFile) as error:
             raise GantkError(f"{path} is no readable zip file: {error}") from error
         weakref.finalize(self, self._zip.close)
-        names = [item.filename for item in self._zip.infolist() if not item.is_dir()]
+        names = [item.filename for item in self._zip.infolist() if not item.is_dir()]  # never written anywhere
         self.names = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
         if not self.names:
             raise GantkError(f"{path} has no images in it ({', '.join(SUFFIXES)})")

@@ -8,7 +8,7 @@ Shape legend: N images, Z width of z, D of w, L rows of wp, C_l width of a style
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -76,12 +76,15 @@ def project(
     start: Tensor | Sequence[Tensor] | None = None,
     label: Tensor | None = None,
     seed: int = 0,
+    watch: Callable[[int, Tensor], bool] | None = None,
 ) -> Projection:
     """Codes whose images are close to the targets [N, 3, H, W].
 
     Args:
         start: codes of the plan's space; default: of the mean code and 64 seeded samples the one nearest to each image.
         label: of a conditional network, [N] ids or [N, C] rows.
+        watch: called after each evaluation with its number and the images; True stops there, and what is returned are
+            the codes with the lowest loss so far.
 
     Raises:
         UsageError: the family does not have the space, or the start does not fit it.
@@ -95,12 +98,18 @@ def project(
     free = [code.detach().clone().requires_grad_(True) for code in codes]
     optimizer = torch.optim.Adam([{"params": [code]} for code in free], lr=plan.rate, betas=(0.9, 0.99))
     losses, kept, frames = [], [], []
+    best = _Best() if watch is not None else None
     wanted = {round(k * plan.steps / max(1, plan.frames - 1)) for k in range(plan.frames)} if plan.frames else set()
     for step in range(plan.steps + 1):
         last = step == plan.steps
         with torch.enable_grad():
             image, loss_N = problem.loss([_scaled(code, unit) for code, unit in zip(free, problem.units, strict=True)])
         losses.append(loss_N.detach())
+        if best is not None and watch is not None:
+            best.see(loss_N.detach(), image.detach(), free)
+            if watch(step, image.detach()):
+                image, free = best.image, best.free
+                break
         if step in wanted:
             kept.append(step)
             frames.append(image.detach())
@@ -116,6 +125,29 @@ def project(
     return Projection(
         tuple(found) if plan.space == "s" else found[0], image.detach(), torch.stack(losses), tuple(kept), tuple(frames)
     )
+
+
+class _Best:
+    """Of each image the code with the lowest loss, and what it looks like."""
+
+    def __init__(self) -> None:
+        self.loss_N: Tensor | None = None
+        self.image: Tensor
+        self.free: list[Tensor]
+
+    def see(self, loss_N: Tensor, image: Tensor, free: list[Tensor]) -> None:
+        now = [code.detach().clone() for code in free]
+        if self.loss_N is None:
+            self.loss_N, self.image, self.free = loss_N, image, now
+            return
+        better = loss_N < self.loss_N
+        self.loss_N = torch.where(better, loss_N, self.loss_N)
+        self.image = torch.where(_like(better, image), image, self.image)
+        self.free = [torch.where(_like(better, a), a, b) for a, b in zip(now, self.free, strict=True)]
+
+
+def _like(mask_N: Tensor, x: Tensor) -> Tensor:
+    return mask_N.reshape(-1, *[1] * (x.ndim - 1))
 
 
 def _ramp(share: float) -> float:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError
+from gantk.store.inside import regular_file
 
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reflected
 _MASK = 0xA282EAD8
@@ -37,7 +38,7 @@ class TFRecords:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            with self.path.open("rb") as file:
+            with regular_file(self.path).open("rb") as file:
                 self.size = self.path.stat().st_size
                 self._data: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
         except OSError as error:

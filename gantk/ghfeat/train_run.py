@@ -25,6 +25,7 @@ from gantk.pictures.images import to_uint8
 from gantk.predictors.base import Predictor
 from gantk.runs.run import Run
 from gantk.store.files import save_image, write_atomic
+from gantk.store.inside import regular_file
 from gantk.store.progress import progress
 
 CHECKPOINT = "checkpoint.pt"
@@ -157,7 +158,7 @@ def _agree(training: Training, path: Path | None) -> None:
 
     import torch.distributed as dist
 
-    boxed: list[bytes | None] = [path.read_bytes() if path is not None and path.exists() else None]
+    boxed: list[bytes | None] = [regular_file(path).read_bytes() if path is not None and path.exists() else None]
     dist.broadcast_object_list(boxed, src=0)
     if boxed[0] is not None and training.rank:
         training.load(io.BytesIO(boxed[0]))

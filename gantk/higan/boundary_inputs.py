@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gantk.codes.directions import load_direction
-from gantk.errors import GantkError, UsageError
-from gantk.generators.rows import parse_layers
 from gantk.codes.arrays import read_arrays
+from gantk.codes.entries import entries_of
+from gantk.errors import GantkError, UsageError, suggestion
+from gantk.generators.rows import parse_layers
 
 SPACES = ("z", "w", "wp")
 
 
-def read_codes(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
+def read_latents(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     """Return the codes in a file, [N, D] or [N, L, D], memory-mapped.
 
     Raises:
@@ -63,46 +63,48 @@ def space_of(codes: npt.NDArray[Any], path: str | os.PathLike[str], given: str |
     return "z" if np.allclose(lengths, np.sqrt(codes.shape[-1]), rtol=1e-3) else "w"
 
 
-def read_layers(layers: str | None, codes: npt.NDArray[Any]) -> tuple[int, ...] | None:
-    """Return the rows of wp that a layer list names.
+def read_rows(rows: str | Sequence[int] | None, codes: npt.NDArray[Any]) -> tuple[int, ...] | None:
+    """Return the rows of wp that a list names.
 
     Raises:
         UsageError: the codes have no rows to choose from, or the list is wrong.
     """
-    if layers is None:
+    if rows is None:
         return None
     if codes.ndim < 3:
-        raise UsageError(f"Layers {layers} cannot be chosen where there is one code per sample: give wp.")
-    return parse_layers(layers, codes.shape[1])
+        raise UsageError(f"Rows {rows} cannot be chosen where there is one code per sample: give wp.")
+    return parse_layers(rows, codes.shape[1])
 
 
-def read_conditions(
-    names: Iterable[str], scores: Mapping[str, Any], shape: tuple[int, ...], space: str
+def check_conditions(
+    conditions: Iterable[object], scores: Mapping[str, Any], shape: tuple[int, ...], space: str
 ) -> dict[str, npt.NDArray[np.float64] | None]:
     """Return what to project out: name -> vectors [1, D] or [1, L, D], or None for a score of this run.
 
     Args:
-        names: a score of this run, or a direction by file or name; each row of a file with several is a condition.
+        conditions: names of scores of this run, and directions; each one of a file with several is a condition.
         scores: the scores of this run.
         shape: of one sample's code, (D,) or (L, D).
         space: of the codes.
 
     Raises:
-        UsageError: nothing has that name, or it is of another space or width.
+        UsageError: no score has that name, or a direction is of another space or width.
     """
     found: dict[str, npt.NDArray[np.float64] | None] = {}
-    for name in names:
-        if name in scores:
-            found[name] = None
+    for condition in conditions:
+        if isinstance(condition, str):
+            if condition not in scores:
+                raise UsageError(f"The condition {condition!r} is none of the scores.{suggestion(condition, scores)}")
+            found[condition] = None
             continue
-        direction = load_direction(name, space=None)
-        usable = direction.space == space or (direction.space, space) == ("w", "wp")
-        if not usable or direction.width != shape[-1] or direction.vectors.shape[1:-1] not in ((), shape[:-1]):
-            raise UsageError(
-                f"The condition {name} is a {direction.space}-direction of shape {direction.vectors.shape[1:]}, "
-                f"and the latents are {space} of shape {shape}: give one of the same space and network."
-            )
-        for row in range(len(direction)):
-            key = direction.name if len(direction) == 1 else f"{direction.name}[{row}]"
-            found[key] = direction.vectors[row : row + 1].astype(np.float64)
+        for entry in entries_of(condition):
+            direction, vectors = entry.direction, entry.alone().vectors
+            usable = direction.space == space or (direction.space, space) == ("w", "wp")
+            if not usable or direction.width != shape[-1] or vectors.shape[1:-1] not in ((), shape[:-1]):
+                raise UsageError(
+                    f"The condition {direction.name} is a {direction.space}-direction of shape {vectors.shape[1:]}, "
+                    f"and the latents are {space} of shape {shape}: give one of the same space and network."
+                )
+            key = direction.name if len(direction) == 1 else f"{direction.name}[{entry.number}]"
+            found[key] = vectors.astype(np.float64)
     return found

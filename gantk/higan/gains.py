@@ -1,4 +1,4 @@
-"""What rescored samples say: HiGAN's gain with intervals, the same in standard deviations, and what else moves.
+"""What rescored samples say: HiGAN's gain with intervals, and changes in standard deviations.
 
 Legend: N samples, B boundaries, T distances, R random directions, S spaces, L rows of wp, A attributes;
 P = 1 + L places of an edit: all rows, then each row alone.
@@ -6,36 +6,23 @@ P = 1 + L places of an edit: all rows, then each row alone.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gantk.codes.directions import Direction
+from gantk.higan.options import RescoreOptions
+from gantk.higan.rescored import Gain, Rescored, RescoreResult
+from gantk.runs.results import record
+
+if TYPE_CHECKING:
+    from gantk.runs.stores import Store
+
 Array = npt.NDArray[Any]
 
-MOST_COLUMNS = 40  # attributes in the picture of what else moves; the strongest where there are more
-
-
-@dataclass(frozen=True)
-class Gain:
-    """HiGAN's score of one boundary, all rows moved or one row.
-
-    Attributes:
-        gain: mean of the positive part of the change.
-        low, high: 95 % bootstrap interval of the gain over the samples.
-        signed: mean change, with its own interval.
-    """
-
-    gain: float
-    low: float
-    high: float
-    signed: float
-    signed_low: float
-    signed_high: float
+EFFECT, NULL, BASE = "rescore_effect", "rescore_null", "rescore_attribute"
 
 
 def gains(scores_NP: Array, resamples: int = 1000, seed: int = 0) -> list[Gain]:
@@ -56,7 +43,14 @@ def gains(scores_NP: Array, resamples: int = 1000, seed: int = 0) -> list[Gain]:
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     mean, places = values.mean(axis=0), change_NP.shape[1]
     return [
-        Gain(*(float(x) for x in (mean[p], low[p], high[p], mean[places + p], low[places + p], high[places + p])))
+        Gain(
+            gain=float(mean[p]),
+            low=float(low[p]),
+            high=float(high[p]),
+            signed=float(mean[places + p]),
+            signed_low=float(low[places + p]),
+            signed_high=float(high[places + p]),
+        )
         for p in range(places)
     ]
 
@@ -71,125 +65,76 @@ def standardize(change: Array, std_A: Array) -> Array:
     return np.divide(change, std_A, out=np.zeros(np.broadcast_shapes(change.shape, std_A.shape)), where=std_A > 0)
 
 
-@dataclass(frozen=True)
-class Boundary:
-    """What a table or page says of one boundary; see `boundary_result`."""
+@record
+class Subject:
+    """One boundary as it is rescored: its direction, the attribute it is about, and the prefix of its files."""
 
     name: str
-    space: str
-    attribute: int
-    places: tuple[Gain, ...]
-    standardized: float
-    null: float
-    null_high: float
-    responses: tuple[tuple[float, float], ...]
+    direction: Direction
+    attribute: str
+    prefix: str
 
 
-def boundary_result(
-    name: str, space: str, attribute: int, scores_NP: Array, std: float, null_R: Array, responses: Mapping[float, float]
-) -> Boundary:
-    """Put together what is known of one boundary.
+@record
+class RescoreFacts:
+    """What the result of joined parts has to know beside the arrays.
+
+    Attributes:
+        layer_names: the layer that each row of wp feeds first.
+        spaces: of the boundaries, in the order of `rescore_null`.
+    """
+
+    predictor: str
+    layer_names: tuple[str, ...]
+    spaces: tuple[str, ...]
+    subjects: tuple[Subject, ...]
+
+
+def conclude(arrays: Mapping[str, Array], facts: RescoreFacts, options: RescoreOptions, store: Store) -> RescoreResult:
+    """The result of arrays that are whole; see `rescore`."""
+    return concluded(arrays, facts, options.distance)
+
+
+def concluded(arrays: Mapping[str, Array], facts: RescoreFacts, distances: Sequence[float]) -> RescoreResult:
+    """The result of arrays that are whole.
 
     Args:
-        attribute: column of its attribute.
-        scores_NP: its score table [N, 1 + P].
-        std: of the attribute over the samples as drawn.
-        null_R: gains of random directions on the same attribute; empty where none were tried.
-        responses: mean change by distance.
+        distances: that were tried [T]; the first is the one of the scores.
     """
-    places = tuple(gains(scores_NP))
-    return Boundary(
-        name,
-        space,
-        attribute,
-        places,
-        standardized=places[0].gain / std if std > 0 else float("nan"),
-        null=float(null_R.mean()) if len(null_R) else float("nan"),
-        null_high=float(np.quantile(null_R, 0.95)) if len(null_R) else float("nan"),
-        responses=tuple(sorted(responses.items())),
-    )
-
-
-def for_page(boundary: Boundary, layer_names: Sequence[str]) -> dict[str, Any]:
-    """A boundary in the form the page reads."""
-    whole = boundary.places[0]
-    return {
-        "name": boundary.name,
-        "space": boundary.space,
-        "gain": whole.gain,
-        "gain_ci": [whole.low, whole.high],
-        "signed": whole.signed,
-        "signed_ci": [whole.signed_low, whole.signed_high],
-        "standardized": boundary.standardized,
-        "null": boundary.null,
-        "null_high": boundary.null_high,
-        "responses": boundary.responses,
-        "layers": [
-            {"index": row, "name": layer_names[row], "gain": place.gain, "ci": [place.low, place.high]}
-            for row, place in enumerate(boundary.places[1:])
-        ],
-    }
-
-
-def cross_effect(
-    change_BA: Array, names: Sequence[str], attributes: Sequence[str], own: Sequence[int]
-) -> dict[str, Any]:
-    """Changes of all attributes in the form the page reads: the boundaries' own attributes first, in their order.
-
-    Where there are too many attributes for a picture, those that move most are shown.
-    """
-    first = list(dict.fromkeys(own))
-    rest = [column for column in range(len(attributes)) if column not in first]
-    if len(first) + len(rest) > MOST_COLUMNS:
-        strength = np.abs(change_BA).max(axis=0)
-        rest = sorted(rest, key=lambda column: -strength[column])[: max(0, MOST_COLUMNS - len(first))]
-    columns = first + rest
-    return {
-        "boundaries": list(names),
-        "attributes": [attributes[column] for column in columns],
-        "values": change_BA[:, columns],
-        "standardized": True,
-    }
-
-
-def as_csv(boundaries: Sequence[Boundary], attributes: Sequence[str]) -> str:
-    """The ranking as a table: one line per boundary by decreasing gain, layers as further columns."""
-    layers = max((len(boundary.places) - 1 for boundary in boundaries), default=0)
-    head = ["rank", "boundary", "space", "attribute", "gain", "gain_low", "gain_high", "signed", "signed_low"]
-    head += ["signed_high", "in_std", "random", "random_95", *(f"layer_{row:02d}" for row in range(layers))]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(head)
-    for rank, boundary in enumerate(ranked(boundaries), 1):
-        whole = boundary.places[0]
-        numbers = [whole.gain, whole.low, whole.high, whole.signed, whole.signed_low, whole.signed_high]
-        numbers += [boundary.standardized, boundary.null, boundary.null_high]
-        numbers += [place.gain for place in boundary.places[1:]]
-        row = [rank, boundary.name, boundary.space, attributes[boundary.attribute]]
-        writer.writerow(row + [f"{number:.6g}" if np.isfinite(number) else "" for number in numbers])
-    return buffer.getvalue()
-
-
-def ranked(boundaries: Sequence[Boundary]) -> list[Boundary]:
-    """By decreasing gain."""
-    return sorted(boundaries, key=lambda boundary: -boundary.places[0].gain)
-
-
-def findings(boundaries: Sequence[Boundary], attributes: Sequence[str]) -> list[str]:
-    """Sentences for the head of the page: what moves most, what is within noise, where it is stored."""
-    if not boundaries:
-        return []
-    found = []
-    best = max(boundaries, key=lambda boundary: np.nan_to_num(boundary.standardized, nan=-np.inf))
-    if np.isfinite(best.standardized):
-        found.append(
-            f"`{best.name}` moves its attribute most: by {best.standardized:.2g} standard deviations of "
-            f"`{attributes[best.attribute]}`."
+    base, effect = arrays[BASE], arrays[EFFECT]
+    names = list(base.dtype.names or ())
+    count, std_A = len(base), deviations(base)
+    null = arrays[NULL][1] / count if NULL in arrays else None
+    boundaries = []
+    for b, subject in enumerate(facts.subjects):
+        column, space = names.index(subject.attribute), subject.direction.space
+        scores = arrays[f"{subject.prefix}_scores"]
+        whole, *rows = gains(scores)
+        boundaries.append(
+            Rescored(
+                name=subject.name,
+                space=space,
+                attribute=subject.attribute,
+                direction=subject.direction,
+                prefix=subject.prefix,
+                deviation=float(std_A[column]),
+                whole=whole,
+                rows=tuple(rows),
+                random=np.empty(0) if null is None else null[facts.spaces.index(space), :, column],
+                responses=tuple(
+                    sorted((float(d), float(effect[t, 0, b, 0, column] / count)) for t, d in enumerate(distances))
+                ),
+                scores=scores,
+            )
         )
-    noise = [boundary.name for boundary in boundaries if boundary.places[0].gain <= boundary.null_high]
-    if noise:
-        listed = ", ".join(f"`{name}`" for name in noise)
-        found.append(f"No better than random directions of the same length: {listed}.")
-    elif all(np.isfinite(boundary.null_high) for boundary in boundaries):
-        found.append("Every boundary raises its attribute more than 95 % of random directions of the same length do.")
-    return found
+    return RescoreResult(
+        num=count,
+        distance=float(distances[0]),
+        predictor=facts.predictor,
+        attributes=tuple(names),
+        deviations=std_A,
+        layer_names=facts.layer_names,
+        boundaries=tuple(boundaries),
+        change=standardize(effect[0, 0] / count, std_A),
+        attribute=base,
+    )

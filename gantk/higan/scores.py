@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.store.inside import regular_file
 
 SUFFIXES = (".npy", ".npz", ".csv")
 Column = npt.NDArray[np.generic]
@@ -83,7 +84,7 @@ def read_scores(path: str | os.PathLike[str], names: Iterable[str] = ()) -> Scor
     source = Path(path)
     if source.suffix.lower() not in SUFFIXES:
         raise UsageError(f"The score file {source} is none of {', '.join(SUFFIXES)}.")
-    if not source.is_file():
+    if not regular_file(source).is_file():
         raise GantkError(f"The score file {source} does not exist.")
     if source.suffix.lower() == ".csv":
         return _read_csv(source, frozenset(names))
@@ -190,9 +191,9 @@ def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:
     for index, name in enumerate(header):
         asked = name in wanted or not wanted & set(header)
         numbers = [_number(row[index]) for _, row in rows] if asked else [None]
-        words = any(row[index] for _, row in rows) and all(number is None for number in numbers)
-        if not asked or (words and len(header) > 1 and name not in wanted):
-            continue  # not asked for, or text
+        text = all(number is None for number in numbers) and any(row[index].strip() for _, row in rows)
+        if (text or not asked) and len(header) > 1 and name not in wanted:
+            continue  # names of files, say, or not asked for
         for (line, row), number in zip(rows, numbers, strict=True):
             if number is None:
                 raise GantkError(f"{source}, row {line}: {row[index]!r} in column {name!r} is no number.")

@@ -8,11 +8,9 @@ Shape legend: N images, C_i channels and r_i side of map i, L maps, K classes, S
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +21,6 @@ from gantk.errors import GantkError
 from gantk.lse.gram import IGNORE
 from gantk.predictors.head_files import layer_weights
 from gantk.predictors.head_networks import NETWORKS, HeadNetwork, LinearNetwork, PointwiseNetwork
-from gantk.store.files import write_atomic
 
 Draw = Callable[[int, int], tuple[Sequence[Tensor], Tensor]]  # samples start .. stop - 1: maps and labels
 
@@ -106,7 +103,9 @@ class Learner:
         if isinstance(self.network, PointwiseNetwork):
             return self.network.weighted(maps, size, scale_L)
         assert isinstance(self.network, LinearNetwork)
-        scale_D = scale_L.repeat_interleave(torch.tensor(self.network.channels, device=scale_L.device))
+        counts = torch.tensor(self.network.channels, device=scale_L.device)
+        width = sum(self.network.channels)  # said, so that a GPU need not be waited for
+        scale_D = scale_L.repeat_interleave(counts, output_size=width)
         weights: dict[str, Tensor] = {"weight_KD": self.network.weight_KD * scale_D, "bias_K": self.network.bias_K}
         found = torch.func.functional_call(self.network, weights, (maps, size))
         return found
@@ -123,7 +122,7 @@ class Learner:
                 network.fold(scale_L)
             elif isinstance(network, LinearNetwork):
                 counts = torch.tensor(network.channels, device=scale_L.device)
-                network.weight_KD.mul_(scale_L.repeat_interleave(counts))
+                network.weight_KD.mul_(scale_L.repeat_interleave(counts, output_size=sum(network.channels)))
         return network
 
 
@@ -152,25 +151,22 @@ def train(
     learners: Sequence[Learner],
     draw: Draw,
     schedule: Schedule,
-    state: Path | None = None,
+    begun: int = 0,
     after: Callable[[int], None] | None = None,
 ) -> None:
     """Train all learners on one stream; `draw(start, stop)` gives the samples of an epoch's stretch of it.
 
     Args:
-        state: a file that keeps the state after every epoch; an interrupted training goes on from it.
+        begun: epochs that are done already; see `state_of` and `restore`.
         after: called after each epoch with the number of epochs done.
     """
-    first = _restore(learners, state)
-    for epoch in range(first, schedule.epochs):
+    for epoch in range(begun, schedule.epochs):
         for one in learners:
             rate = schedule.rate(one.kind, epoch)
             one.optimizer.param_groups[0]["lr"] = rate
             for group in one.optimizer.param_groups[1:]:
                 group["lr"] = 10 * rate
         _epoch(learners, draw, schedule, epoch)
-        if state is not None:
-            _keep(learners, state, epoch + 1)
         if after is not None:
             after(epoch + 1)
 
@@ -200,31 +196,21 @@ def _epoch(learners: Sequence[Learner], draw: Draw, schedule: Schedule, epoch: i
         one.losses.append(loss_of)
 
 
-def _keep(learners: Sequence[Learner], path: Path, epoch: int) -> None:
-    parts = [
+def state_of(learners: Sequence[Learner]) -> list[dict[str, Any]]:
+    """All that is needed to go on, tensors and plain values."""
+    return [
         {"network": one.network.state_dict(), "layers": one.layer_weight_L, "optimizer": one.optimizer.state_dict(),
          "losses": one.losses}
         for one in learners
     ]  # fmt: skip
-    buffer = io.BytesIO()
-    torch.save({"epoch": epoch, "kinds": [one.kind for one in learners], "learners": parts}, buffer)
-    write_atomic(path, buffer.getvalue())
 
 
-def _restore(learners: Sequence[Learner], path: Path | None) -> int:
-    if path is None or not path.is_file():
-        return 0
-    try:
-        kept = torch.load(path, weights_only=True, map_location="cpu")
-        if kept["kinds"] != [one.kind for one in learners]:
-            raise KeyError("kinds")
-        for one, part in zip(learners, kept["learners"], strict=True):
-            one.network.load_state_dict(part["network"])
-            one.optimizer.load_state_dict(part["optimizer"])
-            one.losses = list(part["losses"])
-            if one.layer_weight_L is not None:
-                with torch.no_grad():
-                    one.layer_weight_L.copy_(part["layers"])
-        return int(kept["epoch"])
-    except Exception as error:
-        raise GantkError(f"The state of training in {path} cannot be read ({error}): run with --overwrite.") from error
+def restore(learners: Sequence[Learner], state: Sequence[Mapping[str, Any]]) -> None:
+    """Put learners where `state_of` found them."""
+    for one, part in zip(learners, state, strict=True):
+        one.network.load_state_dict(part["network"])
+        one.optimizer.load_state_dict(part["optimizer"])
+        one.losses = list(part["losses"])
+        if one.layer_weight_L is not None:
+            with torch.no_grad():
+                one.layer_weight_L.copy_(part["layers"])

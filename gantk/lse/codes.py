@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gantk.codes.latents import parse_truncation
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation
+from gantk.generators.imagenet import one_class
+from gantk.lse.options import StreamOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,17 @@ class CodeStream:
     def from_z(self, z: Tensor, label_N: Tensor | None = None) -> Tensor:
         """wp of z [N, Z] or [N, L, Z], truncated as the stream is; differentiable."""
         return wp_of(self.generator, z, self.truncation, label_N)
+
+
+def stream_of(generator: Generator, options: StreamOptions, offset: int = 0) -> CodeStream:
+    """The stream that options mean for a generator.
+
+    Raises:
+        UsageError: a truncation or a class that the generator cannot have.
+    """
+    truncation = parse_truncation(options.truncation, generator.spec)
+    label = one_class(options.label, generator.spec)
+    return CodeStream(generator, options.seed, truncation, options.mixed, label, offset)
 
 
 def wp_of(generator: Generator, z: Tensor, truncation: Truncation | None, label_N: Tensor | None = None) -> Tensor:

@@ -70,7 +70,7 @@ def descend(
     return Descended(best, x, seen, torch.stack(curve))
 
 
-def row_rates(preset: str, rows: int) -> list[float]:
+def row_rates(schedule: str, rows: int) -> list[float]:
     """How fast each row of wp moves, of 1.
 
     `even`: all alike. `coarse`: as LinearGAN's first releases had it for 18 rows: 8 rows at full speed, 4 at a tenth, 4
@@ -78,15 +78,15 @@ def row_rates(preset: str, rows: int) -> list[float]:
     last third only.
     """
     place = [(row + 0.5) / rows for row in range(rows)]
-    if preset == "even":
+    if schedule == "even":
         return [1.0] * rows
-    if preset == "coarse":
+    if schedule == "coarse":
         return [1.0 if p < 8 / 18 else 0.1 if p < 12 / 18 else 0.01 if p < 16 / 18 else 0.001 for p in place]
-    if preset == "shape":
+    if schedule == "shape":
         return [1.0 if p < 2 / 3 else 0.0 for p in place]
-    if preset == "colour":
+    if schedule == "colour":
         return [0.0 if p < 2 / 3 else 1.0 for p in place]
-    raise ValueError(f"unknown preset {preset!r}")
+    raise ValueError(f"unknown schedule {schedule!r}")
 
 
 PRESETS = ("even", "coarse", "shape", "colour")

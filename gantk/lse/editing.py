@@ -24,7 +24,7 @@ from gantk.generators.base import Generator, Truncation
 from gantk.lse.codes import wp_of
 from gantk.lse.descent import PRESETS, descend, row_rates
 from gantk.lse.gram import IGNORE
-from gantk.lse.label_maps import check_ids
+from gantk.pictures.label_maps import check_ids
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Head, class_map
 from gantk.store.channels import in_channels
@@ -68,7 +68,7 @@ class EditSettings:
 
     Attributes:
         steps, rate: of Adam; the rate is in units of the deviation of w.
-        rows: preset of `row_rates`.
+        schedule: how fast rows move, of `row_rates`.
         inside, outside: weights of the cross entropies.
         preserve: of the squared change of pixels outside the stroke; colour: of the squared distance inside.
         keep: of the mean squared distance of the code, in units of w's variance.
@@ -78,7 +78,7 @@ class EditSettings:
 
     steps: int = 60
     rate: float = 0.05
-    rows: str = "even"
+    schedule: str = "even"
     inside: float = 1.0
     outside: float = 0.5
     preserve: float = 20.0
@@ -88,8 +88,8 @@ class EditSettings:
     procedure: str = "gantk"
 
     def __post_init__(self) -> None:
-        if self.rows not in PRESETS:
-            raise UsageError(f"The rows {self.rows!r} are none of {', '.join(PRESETS)}.")
+        if self.schedule not in PRESETS:
+            raise UsageError(f"The schedule {self.schedule!r} is none of {', '.join(PRESETS)}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def edit(
         return _as_published(generator, head, z_1LZ, stroke, truncation, class_1, watch)
     problem = _Problem(generator, head, wp_1LD, stroke, settings)
     unit = spread_of_w(generator)
-    rate = settings.rate * unit * wp_1LD.new_tensor(row_rates(settings.rows, wp_1LD.shape[1]))[:, None]
+    rate = settings.rate * unit * wp_1LD.new_tensor(row_rates(settings.schedule, wp_1LD.shape[1]))[:, None]
 
     def objective(wp: Tensor) -> tuple[Tensor, Tensor]:
         held = settings.keep * (wp - wp_1LD).square().mean() / unit**2

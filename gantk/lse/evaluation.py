@@ -1,131 +1,125 @@
-"""Scoring heads against a teacher on fresh images: one confusion matrix per image and head, everything else from those.
+"""`gantk lse evaluate`: heads against a teacher on fresh images, for one generator or for several in one table.
 
-All heads of a generator are scored on one drawing and one labelling of each image.
-
-Shape legend: N images, B heads, K classes, S side of the labels.
+Shape legend: N images, B heads, K classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-import torch
 
-from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.lse.codes import CodeStream
-from gantk.lse.metrics import Scores, bootstrap, confusion, scores
-from gantk.lse.teachers import Teacher
-from gantk.predictors.grids import resize_grid
-from gantk.predictors.head_files import load_head
-from gantk.predictors.heads import Head, class_map
-from gantk.runs.run import CONCATENATE, Run, progress
+from gantk.lse.codes import stream_of
+from gantk.lse.heads import several_heads
+from gantk.lse.metrics import Intervals, Scores, bootstrap, scores
+from gantk.lse.options import EvaluateOptions
+from gantk.lse.results import EvaluateResult, Judged, OnRenders, ScoredHead
+from gantk.lse.scoring import Rival, Subject, confusions, segmenter_on_renders, sheet
+from gantk.lse.teachers import PredictorTeacher, teacher_of
+from gantk.runs.results import record
+from gantk.runs.stores import Store
+from gantk.runs.task import verb
 
 Array = npt.NDArray[Any]
+SHOWN = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A generator (as a code stream), what labels its images, and the heads that are scored on them.
+@record
+class HeadFacts:
+    """What is known of a head without scoring it; see `ScoredHead`."""
 
-    `name` is for people, `array` the name of its confusion matrices in the run. `size` is the labels' side.
+    head: str
+    kind: str
+    parameters: int
+    taps: tuple[str, ...]
+    contributions: tuple[float, ...] | None
+
+
+@record
+class EvaluateFacts:
+    """What concluding needs to know beside arrays and options: of each generator, its heads and their teacher.
+
+    Attributes:
+        with_first: whether class 0 counts in the mean of the data set.
     """
 
-    name: str
-    array: str
-    stream: CodeStream
-    teacher: Teacher
-    heads: Mapping[str, Head]
-    size: int
-
-    def __post_init__(self) -> None:
-        classes = tuple(self.teacher.class_names)
-        for name, head in self.heads.items():
-            if head.class_names != classes:
-                raise UsageError(
-                    f"The head {name} tells {len(head.class_names)} classes apart ({', '.join(head.class_names[:4])}, "
-                    f"...) and the teacher {self.teacher.name} {len(classes)} ({', '.join(classes[:4])}, ...): give "
-                    "the teacher and --classes it was trained with."
-                )
-
-    @property
-    def taps(self) -> tuple[str, ...]:
-        """The maps that any of the heads reads, each once."""
-        return tuple(dict.fromkeys(tap for head in self.heads.values() for tap in head.info.taps))
+    generators: tuple[Judged, ...]
+    heads: tuple[tuple[HeadFacts, ...], ...]
+    with_first: tuple[bool, ...]
+    renders: tuple[OnRenders, ...]
 
 
-def evaluate(run: Run, subjects: Sequence[Subject], num: int, batch: int, chunk: int) -> None:
-    """Leave [N, B, K, K] of every subject in the run directory; continue where an earlier run stopped."""
-    for subject in subjects:
-        ledger = run.ledger({subject.array: CONCATENATE}, num, chunk)
-        missing = ledger.missing()
-        bounds = [ledger.grid.bounds(index) for index in missing]
-        with run.timed(subject.name), progress(sum(b - a for a, b in bounds), subject.name, unit="img") as bar:
-            for index, (start, stop) in zip(missing, bounds, strict=True):
-                parts = []
-                for first in range(start, stop, batch):
-                    parts.append(score_batch(subject, first, min(first + batch, stop)))
-                ledger.write(index, {subject.array: np.concatenate(parts)})
-                bar.update(stop - start)
-        run.assemble(ledger, {subject.array: "confusion matrix of each image and head"})
+@verb(EvaluateOptions)
+def evaluate(
+    generator: Generator,
+    heads: object,
+    teacher: object = None,
+    also: Sequence[Rival] = (),
+    name: str | None = None,
+    *,
+    options: EvaluateOptions,
+    store: Store,
+) -> EvaluateResult:
+    """Score heads against a teacher on fresh images: the paper's metric, all pixels, intervals.
 
+    Args:
+        generator: that the heads are of.
+        heads: a head, several, a table of name -> head, or results that carry heads.
+        teacher: a `Teacher`, a predictor that sees classes, or None for the default of a bundled generator.
+        also: other generators with their heads, for one table.
+        name: of the generator, for tables; None is the name it comes with.
+        options: `EvaluateOptions`, or its fields as keywords.
 
-@torch.inference_mode()
-def score_batch(subject: Subject, start: int, stop: int) -> Array:
-    """Confusion matrices [N, B, K, K] of samples start .. stop - 1."""
-    generator = subject.stream.generator
-    wp = subject.stream.wp(start, stop)
-    image, maps = generator.trace(wp, subject.taps)
-    assert image is not None
-    target = subject.teacher.label(generator, wp, image, subject.size, start).cpu().numpy()
-    found = []
-    for head in subject.heads.values():
-        predicted = class_map(head.read(maps, subject.size)).cpu().numpy()
-        found.append(confusion(predicted, target, len(head.class_names)))
-    return np.stack(found, 1)
-
-
-def summary(confusion_NKK: Array, teacher: Teacher, seed: int) -> dict[str, Any]:
-    """Scores and intervals of one head, as plain data."""
-    with_first = not teacher.has_other
-    found: Scores = scores(confusion_NKK, with_first)
-    return {
-        "paper_miou": found.paper_miou,
-        "dataset_miou": found.dataset_miou,
-        "accuracy": found.accuracy,
-        "intervals": bootstrap(confusion_NKK, with_first, seed=seed),
-        "paper_classes": found.paper_K,
-        "dataset_classes": found.dataset_K,
-        "confusion": found.confusion_KK,
-    }
-
-
-def find_heads(paths: Sequence[str], generator: Generator, force: bool = False) -> dict[str, Head]:
-    """Heads by name from files and folders (of heads, or of a training).
+    Returns:
+        The scores of every head of every generator.
 
     Raises:
-        UsageError: a folder has none, or two heads have one name.
+        UsageError: a head and the teacher tell other classes apart. GantkError: a head of another generator.
     """
-    found: dict[str, Head] = {}
-    for text in paths:
-        path = Path(text)
-        files = [path]
-        if path.is_dir():
-            folder = path / "heads" if (path / "heads").is_dir() else path
-            files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.pth")])
-            if not files:
-                raise UsageError(f"{path} has no heads in it: give a file or the directory of `gantk lse train`.")
-        for file in files:
-            name = file.stem if file.stem not in found else f"{path.name}/{file.stem}"
-            if name in found:
-                raise UsageError(f"Two heads are called {name}: rename one of the files.")
-            found[name] = load_head(file, generator, force)
-    return found
+    rivals = [Rival(name or generator.bundled or generator.source, generator, heads, teacher), *also]
+    subjects = [_subject(place, rival, options) for place, rival in enumerate(rivals)]
+    every = [confusions(store, subject, options.num, options.batch_size) for subject in subjects]
+    facts = EvaluateFacts(
+        generators=tuple(_judged(store, place, subject) for place, subject in enumerate(subjects)),
+        heads=tuple(_heads(subject) for subject in subjects),
+        with_first=tuple(not subject.teacher.has_other for subject in subjects),
+        renders=_renders(subjects),
+    )
+    arrays: dict[str, Array] = {}
+    for chunks in every:
+        arrays |= store.assemble(chunks, facts)
+    return conclude(arrays, facts, options, store)
+
+
+def conclude(
+    arrays: Mapping[str, Array], facts: EvaluateFacts, options: EvaluateOptions, store: Store
+) -> EvaluateResult:
+    """Scores of all heads, from their confusion matrices."""
+    rows: list[ScoredHead] = []
+    for place, (judged, heads) in enumerate(zip(facts.generators, facts.heads, strict=True)):
+        counts_NBKK, first = arrays[f"confusion-{place}"], facts.with_first[place]
+        told = [scores(counts_NBKK[:, at], first) for at in range(len(heads))]
+        ends = [bootstrap(counts_NBKK[:, at], first, seed=options.seed) for at in range(len(heads))]
+        behind = relative([one.paper_miou for one in told])
+        for row in zip(heads, told, ends, behind, strict=True):
+            rows.append(_scored(judged.model, *row))
+    return EvaluateResult(num=options.num, scores=tuple(rows), generators=facts.generators, renders=facts.renders)
+
+
+def _scored(model: str, head: HeadFacts, told: Scores, ends: Intervals, behind: float) -> ScoredHead:
+    return ScoredHead(
+        model=model,
+        head=head.head,
+        kind=head.kind,
+        scores=told,
+        intervals=ends,
+        relative=behind,
+        parameters=head.parameters,
+        taps=head.taps,
+        contributions=head.contributions,
+    )
 
 
 def relative(values: Sequence[float]) -> list[float]:
@@ -134,40 +128,42 @@ def relative(values: Sequence[float]) -> list[float]:
     return [100 * (value - best) / best if best > 0 else 0.0 for value in values]
 
 
-@torch.inference_mode()
-def segmenter_on_renders(teacher: Teacher, generator: Any, num: int = 500, seed: int = 12345) -> dict[str, float]:
-    """The bundled segmenter's own scores on renders, whose classes are known: what agreement with it can mean."""
-    from gantk.world.renderer import render, sample_scene
-
-    parts = []
-    for start in range(0, num, 50):
-        scene = sample_scene(50, seed, start)
-        drawn = render(*scene)
-        found = teacher.logits(generator, drawn.image_NCHW[:0], drawn.image_NCHW, drawn.image_NCHW.shape[-1])
-        target = drawn.mask_NKHW.argmax(1).to(torch.uint8).numpy()
-        parts.append(confusion(class_map(found).numpy(), target, int(drawn.mask_NKHW.shape[1])))
-    found_scores = scores(np.concatenate(parts), with_first=True)
-    return {
-        "paper_miou": found_scores.paper_miou,
-        "dataset_miou": found_scores.dataset_miou,
-        "accuracy": found_scores.accuracy,
-        "num": num,
-    }
+def _subject(place: int, rival: Rival, options: EvaluateOptions) -> Subject:
+    generator = rival.generator
+    heads = several_heads(rival.heads, generator)
+    teacher = teacher_of(generator, rival.teacher, options.classes)
+    size = options.size or next(iter(heads.values())).info.size
+    stream = stream_of(generator, options, options.start)
+    return Subject(rival.name, f"confusion-{place}", stream, teacher, heads, size)
 
 
-@torch.inference_mode()
-def sheet(subject: Subject, num: int, start: int = 0) -> list[dict[str, Any]]:
-    """Images with the teacher's and every head's label map, uint8, for a qualitative look."""
-    from gantk.pictures.images import to_rgb8
+def _judged(store: Store, place: int, subject: Subject) -> Judged:
+    return Judged(
+        model=subject.name,
+        teacher=subject.teacher.name,
+        class_names=tuple(subject.teacher.class_names),
+        class_colours=tuple(subject.teacher.class_colours),
+        columns=("image", "teacher", *subject.heads),
+        sheet=sheet(store, subject, SHOWN, 0, f"sheet-{place}"),
+    )
 
-    generator = subject.stream.generator
-    wp = subject.stream.wp(start, start + num)
-    image, maps = generator.trace(wp, subject.taps)
-    assert image is not None
-    target = subject.teacher.label(generator, wp, image, subject.size, start).cpu().numpy()
-    said = {name: class_map(head.read(maps, subject.size)).cpu().numpy() for name, head in subject.heads.items()}
-    pictures = to_rgb8(resize_grid(image.float(), subject.size))
-    return [
-        {"image": pictures[n], "teacher": target[n], "heads": {name: label[n] for name, label in said.items()}}
-        for n in range(num)
-    ]
+
+def _heads(subject: Subject) -> tuple[HeadFacts, ...]:
+    found = []
+    for name, head in subject.heads.items():
+        shares = head.info.meta.get("contributions")
+        parameters = sum(p.numel() for p in head.network.parameters())
+        known = tuple(float(value) for value in shares) if isinstance(shares, (list, tuple)) else None
+        kind, taps = head.info.kind, head.info.taps
+        found.append(HeadFacts(head=name, kind=kind, parameters=parameters, taps=taps, contributions=known))
+    return tuple(found)
+
+
+def _renders(subjects: Sequence[Subject]) -> tuple[OnRenders, ...]:
+    """The bundled segmenter has errors of its own: its scores where the truth is known."""
+    found: dict[str, OnRenders] = {}
+    for subject in subjects:
+        teacher = subject.teacher
+        if isinstance(teacher, PredictorTeacher) and teacher.predictor.name == "demo" and teacher.channels is None:
+            found[teacher.name] = segmenter_on_renders(teacher, subject.stream.generator)
+    return tuple(found.values())

@@ -21,10 +21,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantk.errors import GantkError
+from gantk.pictures.label_maps import IGNORE
 from gantk.predictors.grids import line, resize_back
 
 Array = npt.NDArray[np.float64]
-IGNORE = 255  # in a label map: not labelled
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,10 +78,19 @@ def _mean(score_K: Array) -> float:
     return float(seen.mean()) if seen.size else 0.0
 
 
+@dataclass(frozen=True)
+class Intervals:
+    """95 % intervals, (low, high) each."""
+
+    paper_miou: tuple[float, float]
+    dataset_miou: tuple[float, float]
+    accuracy: tuple[float, float]
+
+
 def bootstrap(
     confusion_NKK: npt.NDArray[np.uint32], with_first: bool = False, resamples: int = 500, seed: int = 0
-) -> dict[str, tuple[float, float]]:
-    """95 % intervals of `paper_miou`, `dataset_miou` and `accuracy` over resampled images (percentile bootstrap)."""
+) -> Intervals:
+    """95 % intervals of the scores over resampled images (percentile bootstrap)."""
     n, classes = confusion_NKK.shape[:2]
     first = 0 if with_first else 1
     random = np.random.Generator(np.random.Philox(key=seed))
@@ -93,9 +102,10 @@ def bootstrap(
     total = (weight_RN @ confusion_NKK.reshape(n, -1).astype(np.float64)).reshape(resamples, classes, classes)
     dataset_RK = image_iou(total)  # type: ignore[arg-type]
     accuracy_R = np.trace(total, axis1=1, axis2=2) / np.maximum(total.sum((1, 2)), 1)
-    found = {
-        "paper_miou": np.array([_mean(row[1:]) for row in paper_RK]),
-        "dataset_miou": np.array([_mean(row[first:]) for row in dataset_RK]),
-        "accuracy": accuracy_R,
-    }
-    return {key: (float(np.quantile(v, 0.025)), float(np.quantile(v, 0.975))) for key, v in found.items()}
+    paper_R = np.array([_mean(row[1:]) for row in paper_RK])
+    dataset_R = np.array([_mean(row[first:]) for row in dataset_RK])
+    return Intervals(*(_ends(value_R) for value_R in (paper_R, dataset_R, accuracy_R)))
+
+
+def _ends(value_R: Array) -> tuple[float, float]:
+    return float(np.quantile(value_R, 0.025)), float(np.quantile(value_R, 0.975))

@@ -1,178 +1,298 @@
-"""Semantic-conditional sampling: codes whose images have a wanted label map (Xu and Zheng 2021, section 3.4).
+"""`gantk lse sample`: images with wanted label maps; the bank, then targets in chunks, then scores.
 
-A bank of codes with their label maps is drawn once; the best start for any target is one matrix product away. All
-samples of all targets are then optimised together, each keeping its best place. `paper=True` follows the released
-program instead: fresh starts for every sample, 50 steps at rate 0.01 in untruncated z, the last place kept.
-
-Shape legend: T targets, n samples of each, B codes of the bank, K classes, S side of the labels, P pixels of the bank.
+Shape legend: T targets, n samples of each, B codes of the bank, K classes, S side of the labels, L rows of wp.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.generators.base import Generator, Truncation
-from gantk.lse.codes import CodeStream, wp_of
-from gantk.lse.descent import Descended, descend, row_rates
-from gantk.lse.gram import IGNORE, one_hot
-from gantk.predictors.heads import Head, class_map
+from gantk.errors import UsageError
+from gantk.generators.base import Generator
+from gantk.lse.codes import CodeStream, stream_of
+from gantk.lse.heads import one_head
+from gantk.lse.image_results import SampleResult, Spread, Target
+from gantk.lse.metrics import confusion, image_iou, scores
+from gantk.lse.options import SamplingOptions
+from gantk.lse.scoring import keep_pictures
+from gantk.lse.search import Search, best_starts, diversity, label_codes, matches, search_codes, shrink, start_codes
+from gantk.lse.tables import side_by_side
+from gantk.lse.targets import drawn_targets, given_targets
+from gantk.lse.teachers import Teacher, teacher_of
+from gantk.pictures.images import to_rgb8
+from gantk.pictures.label_maps import draw
+from gantk.predictors.grids import resize_grid
+from gantk.predictors.heads import Head
+from gantk.runs.results import record
+from gantk.runs.stores import Chunks, Store
+from gantk.runs.structure import Image
+from gantk.runs.task import verb
+from gantk.store.progress import progress
 
+Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.uint8]
-Logits = Callable[[Tensor], Tensor]  # wp [N, L, D] to logits [N, K, S, S], differentiable
-SPACES = ("z", "mixed", "w")
+BANK, BANK_SIDE = "bank", 64
+ARRAYS = ("codes", "wp", "counts", "curve", "spread", "start")
 
 
-@dataclass(frozen=True)
-class Search:
-    """How samples are sought.
+@record
+class SampleFacts:
+    """What concluding needs to know beside arrays and options.
 
     Attributes:
-        samples: of each target.
-        space: z (one code), mixed (a z per row of wp) or w.
-        steps, rate: of Adam; in w the rate is in units of w's deviation.
-        keep: weight of the squared distance to the start; prior: of the squared norm of z over rows.
-        rows: preset of `row_rates`, for mixed codes.
-        paper: the released program's procedure; `starts` fresh codes for every sample then.
+        names: of the targets. wanted: their pictures.
+        with_first: whether class 0 counts in the mean of the data set.
     """
 
-    samples: int = 4
-    space: str = "z"
-    steps: int = 50
-    rate: float = 0.02
-    keep: float = 1e-3
-    prior: float = 0.0
-    rows: str = "even"
-    paper: bool = False
-    starts: int = 100
-
-    @classmethod
-    def paper_exact(cls, samples: int = 10, space: str = "z", starts: int = 100) -> Search:
-        return cls(samples, space, 50, 0.01, 1e-3, 1e-3, "even", True, starts)
+    names: tuple[str, ...]
+    wanted: tuple[Image, ...]
+    judge: str
+    with_first: bool
+    class_names: tuple[str, ...]
+    class_colours: tuple[tuple[int, int, int], ...]
 
 
-@torch.inference_mode()
-def label_codes(head: Head, wp: Tensor, side: int, generator: Generator) -> Labels:
-    """Label maps uint8 [N, side, side] of codes, as the head sees them."""
-    found: Labels = class_map(head.segment_codes(generator, wp, size=side)).cpu().numpy()
-    return found
+@verb(SamplingOptions)
+def sample(
+    generator: Generator,
+    head: object,
+    targets: object = None,
+    teacher: object = None,
+    *,
+    options: SamplingOptions,
+    store: Store,
+) -> SampleResult:
+    """Find images that have a wanted label map, and score them by the teacher (Xu & Zheng 2021, section 3.4).
+
+    Args:
+        generator: that the head is of.
+        head: a head, or a result that carries one.
+        targets: label maps uint8 [S, S] of the head's size, 255 where anything goes: a table by name, a list, or one.
+            Beside them, shapes of the options and label maps of fresh samples.
+        teacher: what judges the samples: a `Teacher`, a predictor that sees classes, or None for the default.
+        options: `SamplingOptions`, or its fields as keywords.
+
+    Returns:
+        The samples of every target, with scores.
+
+    Raises:
+        UsageError: options that do not go together, or the head and the teacher tell other classes apart.
+    """
+    work = _work(generator, one_head(head, generator), teacher, options)
+    info = work.head.info
+    wanted = given_targets(targets, info)
+    if options.shape:
+        wanted.append((" ".join(options.shape), draw(options.shape, info.class_names, info.size)))
+    if options.num_targets or not wanted:
+        wanted += drawn_targets(work.stream, work.judge, info.size, options.num_targets or 4)
+    names, label_TSS = tuple(name for name, _ in wanted), np.stack([label for _, label in wanted])
+    chunks = _search(store, work, label_TSS)
+    facts = SampleFacts(
+        names=names,
+        wanted=keep_pictures(store, _target_pictures(label_TSS, info.class_colours)),
+        judge=work.judge.name,
+        with_first=not work.judge.has_other,
+        class_names=info.class_names,
+        class_colours=info.class_colours,
+    )
+    return conclude(store.assemble(chunks, facts), facts, options, store)
 
 
-def shrink(label: Labels, side: int) -> Labels:
-    """Label maps [..., S, S] at another size by the nearest pixel: numbers are never mixed."""
-    place = ((np.arange(side) + 0.5) * (label.shape[-1] / side)).astype(int)
-    return np.ascontiguousarray(label[..., place[:, None], place[None, :]])
+def conclude(arrays: Mapping[str, Array], facts: SampleFacts, options: SamplingOptions, store: Store) -> SampleResult:
+    """Scores and diversity of the samples of all targets."""
+    counts, spread_T3, curve = (np.asarray(arrays[name]) for name in ("counts", "spread", "curve"))
+    flat = counts.reshape(-1, *counts.shape[2:])
+    iou = image_iou(flat)[:, 1:]
+    miou = [float(row[row >= 0].mean()) if (row >= 0).any() else None for row in iou]
+    accuracy = np.trace(flat, axis1=1, axis2=2) / np.maximum(flat.sum((1, 2)), 1)
+    n = counts.shape[1]
+    targets = []
+    for t, name in enumerate(facts.names):
+        own = slice(t * n, t * n + n)
+        targets.append(
+            Target(
+                name=name,
+                wanted=facts.wanted[t],
+                samples=tuple(store.picture(each) for each in _names(t, n)),
+                miou=tuple(miou[own]),
+                accuracy=tuple(accuracy[own].tolist()),
+                spread=_spread(spread_T3[t]),
+                start=tuple(np.asarray(arrays["start"][t]).tolist()),
+            )
+        )
+    return SampleResult(
+        targets=tuple(targets),
+        scores=scores(flat, with_first=facts.with_first),
+        spread=_spread(spread_T3.mean(0)),
+        curve=np.stack([curve.mean((0, 1)), curve.min((0, 1)), curve.max((0, 1))]).astype(np.float64),
+        judge=facts.judge,
+        class_names=facts.class_names,
+        class_colours=facts.class_colours,
+        wp=arrays["wp"],
+    )
 
 
-def matches(bank_BPP: Labels, target_TPP: Labels, classes: int, rows: int = 512) -> npt.NDArray[np.float32]:
-    """How many labelled pixels of each target each map of the bank agrees with, [B, T]: one product of one-hots."""
-    wanted = one_hot(torch.from_numpy(target_TPP), classes, torch.float32).flatten(1)
-    parts = []
-    for start in range(0, len(bank_BPP), rows):
-        part = torch.from_numpy(np.array(bank_BPP[start : start + rows]))
-        parts.append(one_hot(part, classes, torch.float32).flatten(1) @ wanted.T)
-    return torch.cat(parts).numpy()
-
-
-def best_starts(match_BT: npt.NDArray[np.float32], samples: int) -> npt.NDArray[np.int64]:
-    """Indices [T, n]: sample j starts from the best of the codes j, j + n, j + 2 n, ..., so that samples differ."""
-    columns = []
-    for j in range(samples):
-        columns.append(j + samples * match_BT[j::samples].argmax(0))
-    return np.stack(columns, 1)
-
-
-def stroke_loss(logit_NKSS: Tensor, label_NSS: Tensor) -> Tensor:
-    """Cross entropy [N], averaged over each sample's labelled pixels."""
-    known = label_NSS != IGNORE
-    target = torch.where(known, label_NSS.long(), 0)
-    each = F.cross_entropy(logit_NKSS, target, reduction="none") * known
-    return each.sum((1, 2)) / known.sum((1, 2)).clamp_min(1)
+def _spread(values: Array) -> Spread:
+    codes, labels, pixels = (float(value) for value in values)
+    return Spread(codes=codes, labels=labels, pixels=pixels)
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """Codes of the space [N, ...], wp [N, L, D], and the cross entropy along the way [T, N]."""
+class _Work:
+    """What is sampled, from what, and what judges it.
 
-    codes: Tensor
-    wp: Tensor
-    curve_TN: Tensor
-
-
-def sample(
-    generator: Generator,
-    logits: Logits,
-    start: Tensor,
-    label_NSS: Tensor,
-    search: Search,
-    truncation: Truncation | None = None,
-    class_N: Tensor | None = None,
-) -> Samples:
-    """Move codes until their images have the wanted labels.
-
-    Args:
-        start: z [N, Z] or [N, L, Z] (mixed), or w [N, D].
-        label_NSS: uint8, 255 where anything goes.
+    `through` is what the loss sees: the head, or the judge through the image (the paper's baseline).
     """
-    wp_from = mapper(generator, search.space, truncation, class_N)
-    # in z the paper's rate; in w one that does not depend on how widely the network spreads its codes
-    unit = float(start.std()) if search.space == "w" and len(start) > 1 else 1.0
-    rate: Any = search.rate * unit
-    if search.space == "mixed":
-        rate = rate * start.new_tensor(row_rates(search.rows, start.shape[1]))[:, None]
-    rows = start.shape[1] if search.space == "mixed" else 1
 
-    def objective(x: Tensor) -> tuple[Tensor, Tensor]:
-        said_N = stroke_loss(logits(wp_from(x)), label_NSS)
-        held_N = (x - start).square().flatten(1).sum(1) / unit**2
-        norm_N = x.square().flatten(1).sum(1) / rows
-        return said_N + search.keep * held_N + search.prior * norm_N, said_N
+    head: Head
+    stream: CodeStream
+    judge: Teacher
+    search: Search
+    bank: int
+    batch: int
+    through: str
 
-    found: Descended = descend(start, objective, search.steps, rate, None if search.paper else 12)
-    with torch.no_grad():
-        if search.paper:  # as released: z after the last step, wp before it
-            return Samples(found.last, wp_from(found.seen), found.curve_TN)
-        return Samples(found.best, wp_from(found.best), found.curve_TN)
+    @property
+    def size(self) -> int:
+        return self.head.info.size
 
-
-def mapper(
-    generator: Generator, space: str, truncation: Truncation | None, class_N: Tensor | None = None
-) -> Callable[[Tensor], Tensor]:
-    """Codes of a space to wp."""
-    if space == "w":
-        return lambda w: generator.expand(w, truncation)
-    return lambda z: wp_of(generator, z, truncation, class_N)
+    def logits(self, wp: Tensor) -> Tensor:
+        generator = self.stream.generator
+        if self.through == "head":
+            return self.head.segment_codes(generator, wp)
+        return self.judge.logits(generator, wp, generator.synthesize(wp), self.size)
 
 
-def start_codes(stream: CodeStream, indices: npt.NDArray[np.int64], space: str) -> tuple[Tensor, Tensor | None]:
-    """Codes of the samples of a stream in the space that is searched, and their classes."""
-    z = torch.cat([stream.z(int(i), int(i) + 1) for i in indices])
-    classes = [stream.labels(int(i), int(i) + 1) for i in indices]
-    class_N = None if classes[0] is None else torch.cat([c for c in classes if c is not None])
-    if space == "mixed" and z.ndim == 2:
-        return z.unsqueeze(1).repeat(1, stream.generator.spec.num_layers, 1), class_N
-    if space == "w":
-        with torch.no_grad():
-            return stream.generator.map(z, class_N), class_N
-    return z, class_N
+def _work(generator: Generator, head: Head, teacher: object, options: SamplingOptions) -> _Work:
+    """What the options mean."""
+    judge = teacher_of(generator, teacher, options.classes)
+    if tuple(judge.class_names) != tuple(head.class_names):
+        raise UsageError(
+            f"The head tells {len(head.class_names)} classes apart and the teacher {judge.name} "
+            f"{len(judge.class_names)}: give the teacher and --classes it was trained with."
+        )
+    stream = stream_of(generator, dataclasses.replace(options, truncation="none") if options.paper else options)
+    if options.paper:
+        if options.space == "w":
+            raise UsageError("--paper moves z: give --space z or --space mixed.")
+        search = Search.paper_exact(options.samples, options.space, options.starts)
+    else:
+        if options.bank < options.samples:
+            raise UsageError(
+                f"A bank of {options.bank} codes is too small for {options.samples} samples of each target."
+            )
+        rate = options.rate or (0.05 if options.space == "w" else 0.02)
+        search = Search(options.samples, options.space, options.steps, rate, schedule=options.schedule)
+    stream = dataclasses.replace(stream, mixed=False)  # the space says whether every row has a z of its own
+    return _Work(head, stream, judge, search, options.bank, options.batch_size, options.through)
 
 
-def diversity(wp_NLD: Tensor, label_NSS: Labels, image_NCHW: Tensor) -> dict[str, float]:
-    """Mean over pairs of one target's samples: distance of codes, share of pixels labelled otherwise, RMS of pixels."""
-    count = len(wp_NLD)
-    if count < 2:
-        return {"codes": 0.0, "labels": 0.0, "pixels": 0.0}
-    pairs = [(i, j) for i in range(count) for j in range(i)]
-    flat = wp_NLD.flatten(1)
-    return {
-        "codes": float(np.mean([float((flat[i] - flat[j]).norm()) for i, j in pairs])),
-        "labels": float(np.mean([(label_NSS[i] != label_NSS[j]).mean() for i, j in pairs])),
-        "pixels": float(np.mean([float((image_NCHW[i] - image_NCHW[j]).square().mean().sqrt()) for i, j in pairs])),
+def _search(store: Store, work: _Work, label_TSS: Labels) -> Chunks:
+    """Codes for every target, chunk by chunk of as many as fit a batch."""
+    chunk = max(1, work.batch // work.search.samples)
+    chunks = store.chunks(ARRAYS, len(label_TSS), chunk)
+    missing = chunks.missing()
+    bank = None if work.search.paper or not missing else _bank(store, work)
+    with store.timed("sampling"), progress(len(missing) * chunk, "sample", unit="target") as bar:
+        for index in missing:
+            start, stop = chunks.grid.bounds(index)
+            arrays, pictures = _chunk(work, label_TSS[start:stop], start, bank)
+            keep_pictures(store, pictures)  # first: a chunk that is there has its pictures
+            chunks.write(index, arrays)
+            bar.update(stop - start)
+    return chunks
+
+
+def _bank(store: Store, work: _Work) -> Labels:
+    """Label maps [B, P, P] of the bank's codes; each shard makes it for itself."""
+    kept = store.kept(BANK)
+    if kept is not None:
+        return kept
+    side = min(BANK_SIDE, work.size)
+    parts = []
+    with store.timed("bank"), progress(work.bank, "bank", unit="code") as bar, torch.inference_mode():
+        for start in range(0, work.bank, work.batch):
+            stop = min(start + work.batch, work.bank)
+            parts.append(label_codes(work.head, work.stream.wp(start, stop), side, work.stream.generator))
+            bar.update(stop - start)
+    return store.keep(BANK, np.concatenate(parts), "label maps of the codes that samples start from")
+
+
+def _chunk(
+    work: _Work, label_TSS: Labels, first: int, bank: Labels | None
+) -> tuple[dict[str, Array], dict[str, Labels]]:
+    """Arrays of some targets, and pictures of their samples beside the labels that they have."""
+    search, stream = work.search, work.stream
+    generator, count, n = stream.generator, len(label_TSS), search.samples
+    classes = len(work.head.class_names)
+    if bank is None:
+        chosen = np.stack([_fresh_starts(work, target, first + place) for place, target in enumerate(label_TSS)])
+    else:
+        chosen = best_starts(matches(bank, shrink(label_TSS, bank.shape[-1]), classes), n)
+    start, class_N = start_codes(stream, chosen.ravel(), search.space)
+    repeated = np.repeat(label_TSS, n, 0)
+    label_NSS = torch.from_numpy(repeated).to(generator.device)
+    found = search_codes(generator, work.logits, start, label_NSS, search, stream.truncation, class_N)
+    with torch.inference_mode():
+        image = generator.synthesize(found.wp)
+        judged = work.judge.label(generator, found.wp, image, work.size).cpu().numpy()
+        drawn = to_rgb8(resize_grid(image.float(), work.size))
+    spread = [
+        list(diversity(found.wp[t * n : t * n + n], judged[t * n : t * n + n], image[t * n : t * n + n]).values())
+        for t in range(count)
+    ]
+    curve = found.curve_TN.T.cpu().numpy()
+    padded = np.concatenate([curve, np.repeat(curve[:, -1:], search.steps + 1 - curve.shape[1], 1)], 1)
+    arrays = {
+        "codes": found.codes.unflatten(0, (count, n)).cpu().numpy(),
+        "wp": found.wp.unflatten(0, (count, n)).cpu().numpy(),
+        "counts": confusion(judged, repeated, classes).reshape(count, n, classes, classes),
+        "curve": padded.reshape(count, n, -1).astype(np.float32),
+        "spread": np.array(spread, np.float32),
+        "start": chosen,
     }
+    colours = work.head.class_colours
+    names = [name for t in range(count) for name in _names(first + t, n)]
+    pictures = {
+        name: side_by_side([picture, label], colours) for name, picture, label in zip(names, drawn, judged, strict=True)
+    }
+    return arrays, pictures
+
+
+def _names(target: int, samples: int) -> list[str]:
+    """The pictures of a target's samples."""
+    return [f"samples/{target:03d}-{place:02d}.png" for place in range(samples)]
+
+
+def _target_pictures(label_TSS: Labels, colours: tuple[tuple[int, int, int], ...]) -> dict[str, Labels]:
+    """Each target as wide as a sample beside its labels."""
+    return {
+        f"samples/{place:03d}-target.png": side_by_side([np.full((*label.shape, 3), 235, np.uint8), label], colours)
+        for place, label in enumerate(label_TSS)
+    }
+
+
+def _fresh_starts(work: _Work, target: Labels, place: int) -> npt.NDArray[np.int64]:
+    """The released program: for every sample so many fresh codes, of which the best is kept."""
+    search, stream = work.search, work.stream
+    chosen = []
+    for number in range(search.samples):
+        first = (place * search.samples + number) * search.starts
+        best, most = first, -1.0
+        for start in range(first, first + search.starts, work.batch):
+            stop = min(start + work.batch, first + search.starts)
+            with torch.inference_mode():
+                found = label_codes(work.head, stream.wp(start, stop), work.size, stream.generator)
+            match = ((found == target) & (target != 255)).sum((1, 2))
+            if match.max() > most:
+                best, most = start + int(match.argmax()), float(match.max())
+        chosen.append(best)
+    return np.array(chosen, np.int64)

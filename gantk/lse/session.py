@@ -7,9 +7,6 @@ Shape legend: L rows of wp, D width, K classes, S side of the labels, H x W imag
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +19,15 @@ from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
+from gantk.lse.archive import write_session
 from gantk.lse.codes import CodeStream
 from gantk.lse.editing import Edited, EditSettings, Stroke, edit
-from gantk.lse.fewshot import check_labels, fit, shots_of
-from gantk.lse.fewshot_runs import as_head
 from gantk.lse.images import Images
-from gantk.lse.label_maps import label_png
-from gantk.lse.teachers import Teacher
-from gantk.pictures.images import encode, to_rgb8
+from gantk.lse.shots import check_labels, fit, shots_of
+from gantk.lse.studies import linear_head
+from gantk.lse.teachers import NamedTeacher
+from gantk.pictures.images import to_rgb8
 from gantk.predictors.heads import Head, class_map, default_taps, palette
-from gantk.store.files import to_json, write_atomic
 
 Labels = npt.NDArray[np.uint8]
 
@@ -45,13 +41,6 @@ class View:
     wp: Tensor
     z: Tensor | None
     about: dict[str, Any]
-
-
-class _Named(Teacher):
-    """Classes without a judge: people label."""
-
-    def __init__(self, names: tuple[str, ...], colours: tuple[tuple[int, int, int], ...]) -> None:
-        self.name, self.class_names, self.class_colours = "annotations", names, colours
 
 
 class EditSession:
@@ -160,7 +149,7 @@ class EditSession:
         found = fit(shots_of(images, torch.cat([wp for wp, _ in self.annotations]), label), len(names))
         shown = palette(len(names)) if colours is None else tuple(colours)
         meta = {"shots": len(label), "eps": found.eps, "steps": found.steps}
-        self.head = as_head("annotations", found.network, images, _Named(tuple(names), shown), meta)
+        self.head = linear_head("annotations", found.network, images, NamedTeacher("annotations", names, shown), meta)
         return self.head.bind(self.generator)
 
     def uncertainty(self) -> float:
@@ -175,21 +164,10 @@ class EditSession:
         """Write a zip: image.png, label.png (numbers, the classes' colours as palette), wp.npy, session.json."""
         at = self.view
         colours = palette(256) if self.head is None else self.head.class_colours
-        code = io.BytesIO()
-        np.save(code, at.wp.float().cpu().numpy())
         names = [] if self.head is None else list(self.head.class_names)
-        about = {"about": at.about, "class_names": names, "generator": self.generator.source}
-        files = {
-            "image.png": encode(at.image),
-            "label.png": label_png(at.label, colours[: max(1, len(names))]),
-            "wp.npy": code.getvalue(),
-            "session.json": json.dumps(to_json(about), indent=1).encode(),
-        }
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in files.items():
-                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
-        return write_atomic(path, buffer.getvalue())
+        wp = at.wp.float().cpu().numpy()
+        shown = colours[: max(1, len(names))]
+        return write_session(path, at.image, at.label, names, shown, wp, at.about, self.generator.source)
 
     def _push(self, view: View) -> View:
         self._views.append(view)

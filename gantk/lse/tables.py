@@ -13,25 +13,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.lse.label_maps import Colours, colour_map
-from gantk.lse.metrics import ABSENT
+from gantk.pictures.label_maps import Colours, colour_map
 
 Array = npt.NDArray[np.uint8]
 _LATEX = str.maketrans({c: "\\" + c for c in "&%$#_{}"})
 
 
 def scores_csv(rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> str:
-    """One line per generator and head: the means, then the paper's score of each class (empty: never seen)."""
+    """One line per generator and head: the means, then the paper's score of each class (empty: never seen).
+
+    `rows` are those of `EvaluateResult.table`.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    keys = ("model", "head", "paper_miou", "dataset_miou", "accuracy")
-    writer.writerow([*keys, "paper_miou_low", "paper_miou_high", *class_names])
+    keys = ("model", "head", "paper_miou", "dataset_miou", "accuracy", "paper_miou_low", "paper_miou_high")
+    writer.writerow([*keys, *class_names])
     for row in rows:
-        ends = row.get("intervals", {}).get("paper_miou", ("", ""))
-        classes = dict(zip(row["class_names"], row["paper_classes"], strict=True))
-        found = [classes.get(name, ABSENT) for name in class_names]
-        cells = ["" if value <= -0.1 else f"{value:.6f}" for value in found]
-        writer.writerow([*(_cell(row[key]) for key in keys), *map(_cell, ends), *cells])
+        found = [row.get(name) for name in class_names]
+        cells = ["" if value is None else f"{value:.6f}" for value in found]
+        writer.writerow([*(_cell(row[key]) for key in keys), *cells])
     return out.getvalue()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
-from gantk.lse.label_maps import read_label_map
 from gantk.lse.label_rules import ADE_CLASSES, FACE, FACE_19, SCENES, scene_classes
+from gantk.pictures.label_maps import IGNORE, find_label_maps, read_label_map, read_numbers
 from gantk.predictors.base import Predictor
+from gantk.predictors.defaults import segmenter_for
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Colour, palette
 
 OTHERS = ("other", "background", "bg")
+CODES = "wp.npy"  # of a folder of label maps
 
 
 class Teacher:
@@ -44,6 +47,17 @@ class Teacher:
     def label(self, generator: Generator, wp: Tensor, image_NCHW: Tensor, size: int, start: int = 0) -> Tensor:
         """Labels uint8 [N, S, S]; `start` is the first image's number in the run."""
         return self.logits(generator, wp, image_NCHW, size).argmax(1).to(torch.uint8)
+
+    def fingerprint(self) -> object:
+        """What decides its labels, for the identity of a run."""
+        return list(self.class_names)
+
+
+class NamedTeacher(Teacher):
+    """Classes without a judge: what people labelled, or what was labelled before."""
+
+    def __init__(self, name: str, names: Sequence[str], colours: Sequence[Colour]) -> None:
+        self.name, self.class_names, self.class_colours = name, tuple(names), tuple(colours)
 
 
 @dataclass(eq=False)
@@ -73,28 +87,57 @@ class PredictorTeacher(Teacher):
             found = torch.cat([torch.zeros_like(chosen[:, :1]), chosen], 1)
         return resize_grid(found, size)
 
+    def fingerprint(self) -> object:
+        from gantk.store.fingerprint import fingerprint
+
+        return [fingerprint(self.predictor), list(self.class_names), fingerprint(self.channels), self.side]
+
 
 @dataclass(eq=False)
 class FolderTeacher(Teacher):
-    """Index PNGs 000000.png, 000001.png, ... in a folder: the labels of samples 0, 1, ... of the run."""
+    """Label maps 000000.png, 000001.png, ... in a folder: the labels of samples 0, 1, ... of the run.
+
+    Attributes:
+        merge: they have CelebAMask-HQ's 19 numbers, of which left and right become one.
+        mask: they are masks of 0 and 255, which are classes 0 and 1.
+    """
 
     folder: Path
     class_names: tuple[str, ...]
     class_colours: tuple[Colour, ...]
-    merge: bool = False  # CelebAMask-HQ's 19 numbers, of which left and right become one
+    merge: bool = False
+    mask: bool = False
 
     @property
     def name(self) -> str:  # type: ignore[override]
         return str(self.folder)
 
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """Name without suffix -> file, whatever the suffix."""
+        return {file.stem: file for file in find_label_maps(self.folder) if file.name != CODES}
+
+    @property
+    def codes(self) -> Path | None:
+        """The codes wp that the maps are of, where the folder has them."""
+        path = self.folder / CODES
+        return path if path.is_file() else None
+
+    def fingerprint(self) -> object:
+        from gantk.store.fingerprint import of_path
+
+        return [of_path(self.folder), list(self.class_names), self.merge]
+
     def label(self, generator: Generator, wp: Tensor, image_NCHW: Tensor, size: int, start: int = 0) -> Tensor:
-        paths = [self.folder / f"{index:06d}.png" for index in range(start, start + len(wp))]
-        missing = [path for path in paths if not path.is_file()]
+        names = [f"{index:06d}" for index in range(start, start + len(wp))]
+        missing = [name for name in names if name not in self.files]
         if missing:
-            raise GantkError(f"The label map {missing[0]} does not exist: sample i of the run needs {paths[0].name}.")
+            absent = f"{self.folder / missing[0]}.png"
+            raise GantkError(f"The label map {absent} does not exist: sample i of the run needs {names[0]}.png.")
         classes = len(FACE_19) if self.merge else len(self.class_names)
-        maps = [read_label_map(path, classes, size) for path in paths]
+        maps = [read_label_map(self.files[name], classes, size) for name in names]
         maps = [merge_faces(label) for label in maps] if self.merge else maps
+        maps = [np.where(label == IGNORE, 1, label).astype(np.uint8) for label in maps] if self.mask else maps
         return torch.from_numpy(np.stack(maps)).to(image_NCHW.device)
 
 
@@ -105,43 +148,75 @@ def merge_faces(label: Any) -> Any:
     return table[label]
 
 
-def load_teacher(name: str | None, generator: Generator, model: str, classes: str | None = None) -> Teacher:
+def load_teacher(
+    name: str | None, generator: Generator, classes: str | None = None, option: str = "--teacher"
+) -> Teacher:
     """The teacher that ``--teacher`` names.
 
     Args:
         name: `truth` (of demo-oracle), `demo` (the bundled segmenter), `module:callable` or a predictor's file, a head,
             or a folder of label maps; None: the truth for demo-oracle, the bundled segmenter for the other bundled
             models.
-        model: as the user named it.
         classes: what of the teacher's is told apart: `face` (`face19`: a folder's maps have left and right), a scene
             set such as stylegan2_church, or a comma-separated
             list of names (of a folder's classes, or of channels to keep).
+        option: how the command line calls it, for messages.
 
     Raises:
         UsageError: there is no default for this model, or no such set of classes.
+        GantkError: a folder of label maps that keep no numbers.
     """
-    from gantk.checkpoints.names import is_bundled
-    from gantk.predictors.load import load_predictor
+    if name is not None and Path(name).is_dir() and _has_label_maps(Path(name)):
+        return _folder(Path(name), classes)
+    return teacher_of(generator, segmenter_for(generator, name, option), classes, name, option)
 
-    if name is None:
-        if not is_bundled(model):
-            raise UsageError(
-                "There is no teacher for this model: give --teacher module:callable that returns class logits "
-                "[N, K, H, W], a predictor's file, or a folder of label maps."
-            )
-        name = "truth" if model == "demo-oracle" else "demo"
-    if Path(name).is_dir() and any(Path(name).glob("*.png")):
-        names = _folder_classes(Path(name), classes)
-        return FolderTeacher(Path(name), names, colours_of(names), classes == "face19")
-    if name == "truth":
-        from gantk.predictors.truth import ExactFactors
 
-        predictor: Predictor = ExactFactors(generator)
-    else:
-        predictor = load_predictor(name, generator.device, generator).eval()
-    if not predictor.class_names:
-        raise UsageError(f"The predictor {name!r} has no segmentation to learn from: choose another --teacher.")
-    return _by_rule(predictor, name, classes)
+def teacher_of(
+    generator: Generator, given: object, classes: str | None = None, name: str | None = None, option: str = "teacher"
+) -> Teacher:
+    """A teacher of whatever Python gives: a `Teacher`, a predictor that sees classes, or None for the default.
+
+    Raises:
+        UsageError: there is no default for this generator, it sees no classes, or there is no such set of classes.
+    """
+    if isinstance(given, Teacher):
+        return given
+    if given is None:
+        given = segmenter_for(generator)
+    if given is None:
+        raise UsageError(
+            "There is no teacher for this model: give --teacher module:callable that returns class logits "
+            "[N, K, H, W], a predictor's file, or a folder of label maps."
+        )
+    if not isinstance(given, Predictor):
+        raise UsageError(f"The {option} is a {type(given).__name__}: give a predictor, such as load_predictor('demo').")
+    if not given.class_names:
+        raise UsageError(f"The predictor {given.name!r} has no segmentation to learn from: choose another {option}.")
+    return _by_rule(given, name or given.name, classes)
+
+
+def _has_label_maps(folder: Path) -> bool:
+    weights = any((folder / f"{kind}.safetensors").is_file() for kind in ("attributes", "segmenter"))
+    return not weights and (bool(find_label_maps(folder)) or (folder / "classes.txt").is_file())
+
+
+def _folder(folder: Path, classes: str | None) -> FolderTeacher:
+    names = _folder_classes(folder, classes)
+    teacher = FolderTeacher(folder, names, colours_of(names), classes == "face19")
+    if len(names) == 2:
+        teacher.mask = _are_masks(list(teacher.files.values()))
+    return teacher
+
+
+def _are_masks(files: Sequence[Path]) -> bool:
+    """Whether maps of two classes hold 0 and 255 only, in all files: then 255 is the second class, which else no pixel
+    would have."""
+    seen: set[int] = set()
+    for file in files:
+        seen |= set(np.unique(read_numbers(file)).tolist())
+        if not seen <= {0, IGNORE}:
+            return False
+    return seen == {0, IGNORE}
 
 
 def _by_rule(predictor: Predictor, name: str, classes: str | None) -> Teacher:

@@ -1,105 +1,168 @@
-"""Training heads: gather labels and the Gram matrix once (in shards, if wanted), then solve, then look at the rest.
-
-Pass one over the images keeps z, the teacher's label maps and the summed moments; chunks of it are computed by anyone
-and added up. Solving draws the images again for every step: features are never kept, so that memory holds those of one
-batch and the Gram matrix.
+"""`gantk lse train`: gather labels and the Gram matrix once (in shards, if wanted), then solve.
 
 Shape legend: N images, Z width of z, K classes, S side of the labels, D width of a pixel's features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from gantk.errors import GantkError, UsageError
+from gantk.generators.base import Generator
 from gantk.lse import adam
-from gantk.lse.convex import Descent, Whitening, fill, ridge, softmax_objective, step
+from gantk.lse.codes import stream_of
 from gantk.lse.gram import Moments, moments
 from gantk.lse.images import Images
-from gantk.lse.metrics import Scores, confusion, scores
-from gantk.lse.teachers import Teacher
-from gantk.predictors.head_networks import HeadNetwork, LinearNetwork
-from gantk.predictors.heads import Head, HeadInfo, class_map
-from gantk.runs.run import CONCATENATE, SUM, Run, progress
-from gantk.store.files import load_npy, open_atomic
+from gantk.lse.options import FewshotOptions, TrainOptions
+from gantk.lse.results import Training, TrainResult
+from gantk.lse.scoring import Subject, sheet
+from gantk.lse.solving import STATE, Plan, Trained, contributions, solve
+from gantk.lse.teachers import NamedTeacher, Teacher, teacher_of
+from gantk.predictors.head_info import HeadInfo
+from gantk.predictors.head_networks import LinearNetwork
+from gantk.predictors.heads import Head, parse_taps
+from gantk.runs.results import record
+from gantk.runs.stores import Chunks, Store
+from gantk.runs.structure import Image
+from gantk.runs.task import verb
+from gantk.store.chunks import CONCATENATE, SUM
+from gantk.store.progress import progress
 
 Array = npt.NDArray[Any]
 CODES, LABELS, MOMENTS = "z", "labels", "moments"
+SHOWN = 8
+WIDE = 2000  # features from which on a chunk's Gram matrix is large
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to learn from and how.
+@record
+class TrainFacts:
+    """What solving needs to know beside arrays and options: the classes."""
 
-    Attributes:
-        heads: of LSE, NSE-1, NSE-2.
-        num, held_out: images to learn from, and the ones after them to look at while learning.
-        chunk: images per chunk of the ledger.
-        solver: lbfgs, ridge, or adam (the paper's schedule, all heads).
-        steps, eps, penalty, tolerance: of the convex solution, see convex.py.
-        schedule: of Adam, for all heads or those that are not convex.
-        seed: of the heads' first weights.
-        every: look at the held-out images after so many steps.
+    teacher: str
+    class_names: tuple[str, ...]
+    class_colours: tuple[tuple[int, int, int], ...]
+
+
+@verb(TrainOptions)
+def train(generator: Generator, teacher: object = None, *, options: TrainOptions, store: Store) -> TrainResult:
+    """Train segmentation heads on a generator's maps, from a teacher's labels of its own images (Xu & Zheng 2021).
+
+    Args:
+        generator: any family.
+        teacher: a `Teacher`, a predictor that sees classes, or None for the default of a bundled generator.
+        options: `TrainOptions`, or its fields as keywords.
+
+    Returns:
+        The heads, with their scores on held-out images.
+
+    Raises:
+        UsageError: no teacher, or options that do not go together. GantkError: labels that are none.
     """
-
-    heads: tuple[str, ...] = ("LSE",)
-    num: int = 256
-    held_out: int = 64
-    chunk: int = 64
-    solver: str = "lbfgs"
-    steps: int = 24
-    eps: float = 1e-2
-    penalty: float = 1e-4
-    tolerance: float = 4e-3
-    schedule: adam.Schedule = adam.PAPER
-    seed: int = 0
-    every: int = 4
-
-    def __post_init__(self) -> None:
-        if self.solver == "ridge" and set(self.heads) != {"LSE"}:
-            raise UsageError("--solver ridge is for the linear head: give --head LSE alone.")
-
-    @property
-    def total(self) -> int:
-        return self.num + self.held_out
+    plan, images = plan_of(generator, options)
+    labeller = teacher_of(generator, teacher, options.classes)
+    chunks = gather(store, images, labeller, plan)
+    facts = TrainFacts(
+        teacher=labeller.name,
+        class_names=tuple(labeller.class_names),
+        class_colours=tuple(labeller.class_colours),
+    )
+    arrays = store.assemble(chunks, facts)
+    return conclude(arrays, facts, options, store, generator, labeller)
 
 
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """A head with its road: image passes and held-out scores after each look, losses, and passes in all."""
+def conclude(
+    arrays: Mapping[str, Array],
+    facts: TrainFacts,
+    options: TrainOptions,
+    store: Store,
+    generator: Generator,
+    teacher: Teacher | None = None,
+) -> TrainResult:
+    """Solve the heads from what was gathered, drawing the images again.
 
-    kind: str
-    network: HeadNetwork
-    passes: tuple[int, ...]
-    looks: tuple[Scores, ...]
-    losses: tuple[tuple[int, float], ...]
-    total_passes: int
+    Args:
+        teacher: needed by the solver adam alone, which labels fresh images.
+    """
+    plan, images = plan_of(generator, options)
+    names, label = facts.class_names, arrays[LABELS]
+    named = NamedTeacher(facts.teacher, names, facts.class_colours)
+    total = Moments.unpacked(np.asarray(arrays[MOMENTS])) if MOMENTS in arrays else None
+    found = solve(store, images, teacher or named, plan, label, total)
+    heads, trainings = [], []
+    for each in found:
+        shares = contributions(each.network, total) if isinstance(each.network, LinearNetwork) and total else None
+        head = _head(each, images, facts, options, shares)
+        heads.append(head)
+        trainings.append(_training(each, shares))
+    counts = np.bincount(np.asarray(label).ravel(), minlength=256)[: len(names)]
+    pictures: tuple[Image, ...] = ()
+    if plan.held_out:
+        shown = min(SHOWN, plan.held_out)
+        known = _Known(facts, np.asarray(label[plan.num : plan.num + shown]))
+        subject = Subject("", "", images.stream, known, {head.name: head for head in heads}, images.size)
+        pictures = sheet(store, subject, shown, plan.num)
+    for name in (STATE, f"adam.{STATE}"):
+        store.drop_state(name)
+    result = TrainResult(
+        heads=tuple(head.learned() for head in heads),
+        trainings=tuple(trainings),
+        taps=images.taps,
+        teacher=facts.teacher,
+        class_names=names,
+        class_colours=facts.class_colours,
+        class_share=counts / max(int(counts.sum()), 1),
+        empty_classes=tuple(name for name, count in zip(names, counts, strict=True) if count == 0),
+        sheet=pictures,
+        sheet_columns=("image", "teacher", *(head.name for head in heads)),
+        z=arrays[CODES],
+        labels=label,
+    )
+    result.bound(generator)
+    return result
 
 
-# --- pass one --------------------------------------------------------------------------------------------------------
+def images_of(generator: Generator, options: TrainOptions | FewshotOptions) -> Images:
+    """The images that options mean, as a head sees them."""
+    taps = parse_taps(options.taps, generator)
+    size = options.size or min(generator.spec.resolution, 512)
+    return Images(stream_of(generator, options), taps, size, not options.pixel_centres, options.batch_size)
 
 
-def gather(run: Run, images: Images, teacher: Teacher, plan: Plan) -> dict[str, Path]:
-    """z, label maps and moments of all images, chunk by chunk; a shard leaves its chunks for ``gantk merge``."""
+def plan_of(generator: Generator, options: TrainOptions) -> tuple[Plan, Images]:
+    """What the options mean for a generator."""
+    images = images_of(generator, options)
+    if options.solver == "adam":
+        schedule = adam.PAPER.scaled(options.epochs or adam.PAPER.epochs, options.epoch_images)
+    else:
+        schedule = adam.short(options.num, options.epochs or 16)
+    # a chunk holds a Gram matrix: with wide features there are few of them
+    least = -(-options.num // 16) if sum(images.channels) > WIDE else 32
+    batch = options.batch_size
+    chunk = options.chunk or batch * -(-max(least, 32) // batch)
+    plan = Plan(
+        tuple(dict.fromkeys(options.head)), options.num, options.held_out, chunk, options.solver, options.steps,
+        options.eps, options.penalty, schedule=schedule, seed=options.seed,
+    )  # fmt: skip
+    return plan, images
+
+
+def gather(store: Store, images: Images, teacher: Teacher, plan: Plan) -> Chunks:
+    """z, label maps and moments of all images, chunk by chunk."""
     joins = {CODES: CONCATENATE, LABELS: CONCATENATE}
     if plan.solver != "adam":
         joins[MOMENTS] = SUM
-    ledger = run.ledger(joins, plan.total, plan.chunk)
-    missing = ledger.missing()
-    bounds = [ledger.grid.bounds(index) for index in missing]
-    with run.timed("labels"), progress(sum(b - a for a, b in bounds), "label", unit="img") as bar:
+    chunks = store.chunks(joins, plan.total, plan.chunk)
+    missing = chunks.missing()
+    bounds = [chunks.grid.bounds(index) for index in missing]
+    with store.timed("labels"), progress(sum(b - a for a, b in bounds), "label", unit="img") as bar:
         for index, (start, stop) in zip(missing, bounds, strict=True):
-            ledger.write(index, _chunk(images, teacher, plan, start, stop, MOMENTS in joins))
+            chunks.write(index, _chunk(images, teacher, plan, start, stop, MOMENTS in joins))
             bar.update(stop - start)
-    return run.assemble(ledger, {CODES: "codes as drawn", LABELS: "the teacher's classes", MOMENTS: "sums"})
+    return chunks
 
 
 def _chunk(images: Images, teacher: Teacher, plan: Plan, start: int, stop: int, with_moments: bool) -> dict[str, Array]:
@@ -120,174 +183,50 @@ def _chunk(images: Images, teacher: Teacher, plan: Plan, start: int, stop: int, 
     return arrays
 
 
-def read_moments(run: Run) -> Moments:
-    return Moments.unpacked(load_npy(run.path(f"{MOMENTS}.npy")))
+@dataclass(eq=False)
+class _Known(Teacher):
+    """The labels that were gathered of the held-out images, in order."""
+
+    facts: TrainFacts
+    label_NSS: npt.NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        self.name, self.class_names = self.facts.teacher, self.facts.class_names
+        self.class_colours = self.facts.class_colours
+
+    def label(self, generator: Any, wp: Any, image_NCHW: Any, size: int, start: int = 0) -> Any:
+        import torch
+
+        return torch.from_numpy(np.array(self.label_NSS))
 
 
-# --- solving ---------------------------------------------------------------------------------------------------------
-
-
-def solve(run: Run, images: Images, teacher: Teacher, plan: Plan) -> list[Trained]:
-    """All heads of the plan, from what `gather` left."""
-    label = load_npy(run.path(f"{LABELS}.npy"), mmap=True)
-    look = looker(images, label, plan.num, plan.total, len(teacher.class_names))
-    found = []
-    curved = [kind for kind in plan.heads if kind != "LSE" or plan.solver == "adam"]
-    if "LSE" in plan.heads and plan.solver != "adam":
-        with run.timed("LSE"):
-            found.append(_convex(run, images, label, plan, look))
-    if curved:
-        with run.timed(" ".join(curved)):
-            found += _by_adam(run, images, label, teacher, plan, curved, look)
-    return sorted(found, key=lambda head: plan.heads.index(head.kind))
-
-
-Look = Callable[[Sequence[HeadNetwork]], list[Scores]]
-
-
-def looker(images: Images, label: Array, start: int, stop: int, classes: int) -> Look:
-    """A function that scores networks on held-out images, all of them on one drawing of each image."""
-
-    def look(networks: Sequence[HeadNetwork]) -> list[Scores]:
-        counts: list[list[Array]] = [[] for _ in networks]
-        for maps, target in images.labelled(label, start, stop):
-            for place, network in enumerate(networks):
-                predicted = class_map(network(maps, images.size)).cpu().numpy()
-                counts[place].append(confusion(predicted, target.cpu().numpy(), classes))
-        return [scores(np.concatenate(part)) for part in counts if part]
-
-    return look
-
-
-def _convex(run: Run, images: Images, label: Array, plan: Plan, look: Look) -> Trained:
-    total = read_moments(run)
-    classes = len(total.count_K)
-    network = LinearNetwork(images.channels, classes, images.align_corners).requires_grad_(False)
-    network.to(images.generator.device)
-    if plan.solver == "ridge":
-        w_KD, b_K = ridge(total, plan.eps)
-        network.weight_KD.copy_(torch.from_numpy(w_KD))
-        network.bias_K.copy_(torch.from_numpy(b_K))
-        return Trained("LSE", network, (plan.num,), tuple(look([network])), (), plan.num)
-    whitening = Whitening.of(total, plan.eps)
-    del total
-
-    def batches() -> Iterable[Any]:
-        return images.labelled(label, 0, plan.num)
-
-    objective = softmax_objective(network, batches, whitening, plan.penalty)
-    state = run.directory / "chunks" / "lse-train" / "lbfgs.npz"
-    at = _read_descent(state)
-    if at is None:
-        at = Descent.begin(objective, np.zeros((classes, sum(images.channels) + 1)))
-    passes, looks = [], []
-    looked: dict[int, Scores] = {}
-    with progress(plan.steps, "solve", unit="step") as bar:
-        bar.update(at.steps)
-        while not at.converged and at.steps < plan.steps:
-            at = step(objective, at, plan.tolerance)
-            bar.update(1)
-            _write_descent(state, at)
-            if plan.held_out and at.steps % plan.every == 0:
-                fill(network, whitening, at.x)
-                looked[at.steps] = look([network])[0]
-    fill(network, whitening, at.x)
-    if plan.held_out:
-        looked[at.steps] = look([network])[0]
-    for steps, seen in sorted(looked.items()):
-        passes.append(plan.num * (1 + at.evaluations[steps]))
-        looks.append(seen)
-    losses = tuple((plan.num * (1 + n), v) for n, v in zip(at.evaluations, at.values, strict=True))
-    return Trained("LSE", network, tuple(passes), tuple(looks), losses, plan.num * (1 + at.evaluations[-1]))
-
-
-def _write_descent(path: Path, at: Descent) -> None:
-    with open_atomic(path) as file:
-        np.savez(
-            file, x=at.x, value=at.value, gradient=at.gradient, changes=np.stack(at.changes or (at.x[:0],)),
-            turns=np.stack(at.turns or (at.x[:0],)), values=at.values, evaluations=at.evaluations,
-            converged=at.converged,
-        )  # fmt: skip
-
-
-def _read_descent(path: Path) -> Descent | None:
-    if not path.is_file():
-        return None
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as kept:
-            return Descent(
-                kept["x"], float(kept["value"]), kept["gradient"], tuple(kept["changes"]), tuple(kept["turns"]),
-                tuple(map(float, kept["values"])), tuple(map(int, kept["evaluations"])), bool(kept["converged"]),
-            )  # fmt: skip
-    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
-        raise GantkError(f"The state of the solution in {path} is damaged: run with --overwrite.") from error
-
-
-def _by_adam(
-    run: Run, images: Images, label: Array, teacher: Teacher, plan: Plan, kinds: Sequence[str], look: Look
-) -> list[Trained]:
-    fresh = plan.solver == "adam"
-    schedule = plan.schedule
-    learners = [
-        adam.learner(
-            kind, images.channels, len(teacher.class_names), schedule, plan.seed, images.align_corners,
-            images.generator.device,
-        )
-        for kind in kinds
-    ]  # fmt: skip
-    passes: list[int] = []
-    looks: list[list[Scores]] = []
-
-    def draw(start: int, stop: int) -> Any:
-        if fresh:  # after the images that were gathered, which are looked at
-            return images.draw(teacher, plan.total + start, plan.total + stop)
-        order = np.arange(start, stop) % plan.num
-        with torch.inference_mode():
-            maps = images.maps(int(order[0]), int(order[-1]) + 1)
-        target = torch.from_numpy(np.array(label[order])).to(images.generator.device)
-        return [x.clone() for x in maps], target
-
-    with progress(schedule.epochs, "train", unit="epoch") as bar:
-
-        def after(epoch: int) -> None:
-            bar.update(1)
-            if plan.held_out and (epoch % plan.every == 0 or epoch == schedule.epochs):
-                passes.append(epoch * schedule.images)
-                looks.append(look([one.folded() for one in learners]))
-
-        state = run.directory / "chunks" / "lse-train" / "adam.pt"
-        adam.train(learners, draw, schedule, state, after)
-    found = []
-    for place, one in enumerate(learners):
-        losses = tuple(((epoch + 1) * schedule.images, loss) for epoch, loss in enumerate(one.losses))
-        seen = tuple(look_at[place] for look_at in looks)
-        network = one.folded().requires_grad_(False)
-        found.append(Trained(one.kind, network, tuple(passes), seen, losses, schedule.passes))
-    return found
-
-
-# --- heads -----------------------------------------------------------------------------------------------------------
-
-
-def as_head(trained: Trained, images: Images, teacher: Teacher, meta: dict[str, Any]) -> Head:
+def _head(
+    trained: Trained, images: Images, facts: TrainFacts, options: TrainOptions, shares: list[float] | None
+) -> Head:
     """A trained network as a head for files and other systems."""
     from gantk.generators.probe import probe_of
 
+    meta: dict[str, Any] = {"solver": options.solver, "teacher": facts.teacher, "num": options.num}
+    meta |= {"seed": options.seed, "passes": trained.total_passes}
+    if shares is not None:
+        meta["contributions"] = shares
+    if trained.looks:
+        last = trained.looks[-1]
+        meta |= {"paper_miou": last.paper_miou, "dataset_miou": last.dataset_miou, "accuracy": last.accuracy}
     info = HeadInfo(
-        trained.kind, tuple(teacher.class_names), tuple(teacher.class_colours), images.taps, images.channels,
-        images.size, images.align_corners, trained.kind, probe_of(images.generator), meta,
+        trained.kind, facts.class_names, facts.class_colours, images.taps, images.channels, images.size,
+        images.align_corners, trained.kind, probe_of(images.generator), meta,
     )  # fmt: skip
     return Head(info, trained.network)
 
 
-def contributions(network: LinearNetwork, total: Moments) -> list[float]:
-    """How much each map moves the logits: standard deviation over pixels of its part, classes centred, [L]."""
-    w_KD = network.weight_KD.detach().double().cpu().numpy()
-    w_KD = w_KD - w_KD.mean(0)
-    covariance_DD = total.covariance_DD
-    shares, first = [], 0
-    for width in network.channels:
-        part, block = w_KD[:, first : first + width], covariance_DD[first : first + width, first : first + width]
-        shares.append(float(np.sqrt(max(np.einsum("kd,de,ke->", part, block, part) / len(part), 0.0))))
-        first += width
-    return shares
+def _training(trained: Trained, shares: list[float] | None) -> Training:
+    return Training(
+        name=trained.kind,
+        passes=trained.total_passes,
+        scores=trained.looks[-1] if trained.looks else None,
+        curve_passes=trained.passes[: len(trained.looks)],
+        curve_miou=tuple(look.paper_miou for look in trained.looks),
+        losses=np.array(trained.losses, np.float64).reshape(-1, 2),
+        contributions=None if shares is None else tuple(shares),
+    )

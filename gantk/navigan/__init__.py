@@ -1,1 +1,32 @@
-"""NaviGAN (Cherepkov, Voynov, Babenko 2021): directions in the space of one convolution's weights."""
+"""NaviGAN: directions in the space of one convolution's weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gantk.store.lazy import lazily
+
+if TYPE_CHECKING:
+    from gantk.navigan.directions import WeightDirections as WeightDirections
+    from gantk.navigan.editing import apply as apply
+    from gantk.navigan.eigenvectors import hessian as hessian
+    from gantk.navigan.exporting import export as export
+    from gantk.navigan.files import load_weights as load_weights
+    from gantk.navigan.metrics import Metric as Metric
+    from gantk.navigan.rectification import train as train
+    from gantk.navigan.singular import svd as svd
+
+_PUBLIC = {
+    "Metric": "metrics",
+    "WeightDirections": "directions",
+    "apply": "editing",
+    "export": "exporting",
+    "hessian": "eigenvectors",
+    "load_weights": "files",
+    "svd": "singular",
+    "train": "rectification",
+}
+
+__all__ = [*_PUBLIC]
+
+__getattr__, __dir__ = lazily(__name__, _PUBLIC)

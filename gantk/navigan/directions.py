@@ -146,6 +146,48 @@ class WeightDirections:
                 f"{mine['weight']}): use that network, or force it to try."
             )
 
+    def fingerprint(self) -> object:
+        """What they are, whatever they are called."""
+        from gantk.store.fingerprint import fingerprint
+
+        tensors = {name: part.detach().float() for name, part in self.basis.tensors().items()}
+        kernel = getattr(self.basis, "kernel", None)
+        return fingerprint([self.kind, self.layer, tensors, kernel, self.coefficients, self.scales])
+
+    @property
+    def weights(self) -> WeightDirections:
+        """Themselves: verbs take directions, and results that carry some."""
+        return self
+
+    def render(
+        self, generator: Any, codes: Any, row: int = 0, strength: float | None = None, truncation: str | None = None
+    ) -> Tensor:
+        """Images [N, C, H, W] in [-1, 1] of codes, with the weight moved along one direction.
+
+        Args:
+            codes: as verbs take them: `gantk.GivenCodes`, an array or a tensor [N, L, D] of wp, or a result with codes.
+            row: number of the direction.
+            strength: length of the change; None is the recommended one, or a tenth of the weight's own length.
+            truncation: of codes of z and w, as on the command line; None is what the model's file recommends.
+
+        Raises:
+            GantkError: the directions are another generator's.
+            UsageError: there is no such direction.
+        """
+        from gantk.codes.given import given_codes
+        from gantk.codes.latents import parse_truncation
+        from gantk.codes.source import CodeSource
+
+        target = self.target(generator)
+        given = given_codes(generator, codes)
+        source = CodeSource(generator, None, 0, parse_truncation(truncation, generator.spec), codes=given)
+        if strength is None:
+            self.delta(row)  # refuses one that does not exist
+            strength = self.scale(row, 0.1 * float(target.weight.detach().norm()))
+        with torch.inference_mode():
+            prefix = target.prefix(source.batch(0, source.total).wp)
+            return target.moved(prefix, self.delta(row), strength)
+
     def target(self, generator: Any, force: bool = False) -> GeneratorTarget:
         """The convolution of a generator that these directions edit, checked."""
         target = GeneratorTarget(generator, self.layer)
@@ -187,3 +229,18 @@ def _each(what: str, given: Tensor, n: int) -> Tensor:
     if len(flat) not in (1, n):
         raise UsageError(f"{len(flat)} {what} do not fit {n} samples: give one, or one for each.")
     return flat.expand(n)
+
+
+def weights_of(given: object) -> WeightDirections:
+    """Weight directions of whatever Python gives: themselves, or a result that carries some.
+
+    Raises:
+        UsageError: it carries none.
+    """
+    found = getattr(given, "weights", None)
+    if not isinstance(found, WeightDirections):
+        raise UsageError(
+            f"A {type(given).__name__} carries no weight directions: give a result of gantk.navigan, or what "
+            "gantk.load_weights reads."
+        )
+    return found

@@ -24,10 +24,11 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError
 from gantk.navigan.bases import Basis, SvdBasis, VectorBasis
 from gantk.navigan.directions import WeightDirections
-from gantk.navigan.target import released_index, released_layer
+from gantk.navigan.kept import FORMAT, TITLE, VERSION, read_kept
+from gantk.navigan.target import released_index, released_layer, spelled_layer
 from gantk.store.files import to_json, write_atomic
+from gantk.store.inside import regular_file
 
-FORMAT, VERSION, TITLE = "gantk-weight-directions", 1, "a file of weight directions"
 COEFFICIENTS, SPECTRUM = "direction_to_basis_coefs", "direction_to_eigenvalues_delta"
 _CONV = re.compile(r"convs\.(\d+)\.conv\.(\w+)$")
 _LAYER = re.compile(r"layer(\d+)")
@@ -58,6 +59,23 @@ def save(path: str | Path, directions: WeightDirections) -> Path:
     return write_atomic(path, serialize(data, metadata={"gantk": text}))
 
 
+def load_weights(name: str | Path, conv: str | None = None, basis: WeightDirections | None = None) -> WeightDirections:
+    """Weight directions by the name of a file, or of one that ships with gantk; see `load`.
+
+    Args:
+        conv: the layer of a released file that does not say it, by name or as released:3 in NaviGAN's numbering.
+
+    Raises:
+        GantkError: there is no such file, or it is damaged or something else.
+    """
+    from gantk.store.shipped import find_shipped
+
+    path = Path(name)
+    if not path.suffix and not path.exists():
+        path = find_shipped("directions", str(name), (".safetensors",))
+    return load(path, None if conv is None else spelled_layer(conv), basis)
+
+
 def load(path: str | Path, layer: str | None = None, basis: WeightDirections | None = None) -> WeightDirections:
     """Read weight directions of any of the kinds above.
 
@@ -70,7 +88,7 @@ def load(path: str | Path, layer: str | None = None, basis: WeightDirections | N
         UsageError: a released file lacks what only the user can say.
     """
     file = Path(path)
-    if not file.is_file():
+    if not regular_file(file).is_file():
         raise GantkError(f"The file of weight directions {file} does not exist.")
     from gantk.checkpoints.native import is_native
     from gantk.checkpoints.unpickle import open_bytes
@@ -81,30 +99,10 @@ def load(path: str | Path, layer: str | None = None, basis: WeightDirections | N
 
 
 def _load_native(path: Path) -> WeightDirections:
-    from safetensors import SafetensorError
-    from safetensors.torch import load as deserialize
-
     from gantk.checkpoints.native import read_header
 
-    header = read_header(path, FORMAT, TITLE)
-    try:
-        tensors = deserialize(path.read_bytes())
-        basis: Basis
-        if "vectors" in tensors:
-            basis = VectorBasis(tensors["vectors"])
-        else:
-            x, y = header["kernel"]
-            basis = SvdBasis(tensors["u"], tensors["vh"], (int(x), int(y)))
-        scales = header["scales"]
-        found = WeightDirections(
-            str(header["name"]), str(header["kind"]), str(header["layer"]), basis, tensors.get("coefficients"),
-            None if scales is None else tuple(map(float, scales)), header["identity"], header["meta"],
-        )  # fmt: skip
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise GantkError(f"{path} is a damaged file of weight directions ({error}).") from error
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise GantkError(f"{path} holds numbers that are not finite.")
-    return found
+    read_header(path, FORMAT, TITLE)
+    return read_kept(path).live()
 
 
 # --- released formats ------------------------------------------------------------------------------------------------

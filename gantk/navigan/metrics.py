@@ -11,17 +11,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantk.errors import GantkError, UsageError
 from gantk.predictors.base import Predictor
 from gantk.predictors.resampling import resize
 
+if TYPE_CHECKING:
+    from gantk.navigan.options import MetricOptions
+
 KINDS = ("maps", "features")
-PIXELS = "pixels"
+PIXELS, NONE = "pixels", "none"
 
 
 class Metric:
@@ -40,6 +44,12 @@ class Metric:
         if kind not in KINDS:
             raise UsageError(f"A metric compares {' or '.join(KINDS)}, not {kind!r}.")
         self.predictor, self.kind, self.size, self.nearest = predictor, kind, size, nearest
+
+    def fingerprint(self) -> object:
+        """What it compares, and how."""
+        from gantk.store.fingerprint import fingerprint
+
+        return fingerprint([self.predictor, self.kind, self.size, self.nearest])
 
     @property
     def name(self) -> str:
@@ -77,6 +87,23 @@ def squared(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
     return torch.stack([(x - y).square().flatten(1).sum(1) for x, y in zip(a, b, strict=True)]).sum(0)
 
 
+def of_predictor(predictor: Predictor, kind: str = "maps", size: int | None = None, nearest: bool = False) -> Metric:
+    """The distance that a predictor sees.
+
+    Raises:
+        GantkError: it has nothing of that kind to compare.
+    """
+    method = "feature_maps" if kind == "maps" else "features"
+    if getattr(type(predictor), method) is getattr(Predictor, method):
+        other = next(k for k in KINDS if k != kind)
+        raise GantkError(
+            f"The predictor {predictor.name!r} has no {'feature maps' if kind == 'maps' else 'features'} to measure a "
+            "distance with: choose another --metric (demo, imagenet, lpips-vgg, pixels) or try --metric-kind "
+            f"{other}."
+        )
+    return Metric(predictor, kind, size, nearest)
+
+
 def load_metric(
     name: str,
     kind: str = "maps",
@@ -84,7 +111,7 @@ def load_metric(
     device: str | torch.device = "cpu",
     nearest: bool = False,
 ) -> Metric:
-    """A metric by name: `pixels`, or any predictor (`demo`, `lpips-alex`, `lpips-vgg`, a file, `module:callable`).
+    """A metric by name: `pixels`, or any predictor (`demo`, `imagenet`, `lpips-vgg`, a file, `module:callable`).
 
     Raises:
         GantkError: the predictor's files are absent, or it has nothing of that kind to compare.
@@ -93,12 +120,43 @@ def load_metric(
         return Metric(None, "maps", size, nearest)
     from gantk.predictors.load import load_predictor
 
-    predictor = load_predictor(name, device).eval().requires_grad_(False)
-    method = "feature_maps" if kind == "maps" else "features"
-    if getattr(type(predictor), method) is getattr(Predictor, method):
-        other = next(k for k in KINDS if k != kind)
-        raise GantkError(
-            f"The predictor {name!r} has no {'feature maps' if kind == 'maps' else 'features'} to measure a distance "
-            f"with: choose another --metric (demo, lpips-alex, lpips-vgg, pixels) or try --metric-kind {other}."
-        )
-    return Metric(predictor, kind, size, nearest)
+    return of_predictor(load_predictor(name, device).eval().requires_grad_(False), kind, size, nearest)
+
+
+def metric_for(
+    network: nn.Module,
+    given: Metric | Predictor | str | None,
+    options: MetricOptions,
+    nearest: bool = False,
+    needed: bool = True,
+) -> Metric | None:
+    """The metric that a command line names or Python gives, or the default one of a network, on the network's device.
+
+    Args:
+        given: a metric, a predictor, a name; "none" is no metric; None is `demo` for a bundled generator, else LPIPS.
+        options: kind and size, where `given` is no metric yet.
+        needed: whether the work needs one; where it does not and the default's files are not there, there is none.
+
+    Raises:
+        GantkError: there is no such metric, or no default; the sentence says what can be given.
+    """
+    from gantk.predictors.defaults import metric_name
+
+    if isinstance(given, Metric):
+        return given
+    kind, size = options.metric_kind, options.metric_size or None
+    if isinstance(given, Predictor):
+        return of_predictor(given, kind, size, nearest)
+    if given == NONE:
+        if needed:
+            raise UsageError("--metric none: this needs a distance between pictures: give pixels, or a predictor.")
+        return None
+    device = next(network.parameters()).device
+    if given is not None:
+        return load_metric(given, kind, size, device, nearest)
+    try:
+        return load_metric(metric_name(network), kind, size, device, nearest)
+    except GantkError:
+        if needed:
+            raise
+        return None

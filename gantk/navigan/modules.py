@@ -21,6 +21,7 @@ from torch.func import functional_call
 
 from gantk.errors import GantkError, UsageError
 from gantk.navigan.target import Prefix, Target
+from gantk.store.own_code import find_object, names_code
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -100,18 +101,15 @@ class _Shifted(nn.Module):
         return self.layer(x) + self.strength[:, None, None, None] * added
 
 
-def load_module(text: str, device: str | torch.device = "cpu") -> nn.Module:
+def load_module(text: str, device: str | torch.device = "cpu", code: bool = False) -> nn.Module:
     """The module that `module:callable` or `file.py:callable` names: an instance, or something that makes one.
 
-    This runs that code.
+    This runs that code, so the name must have been typed on this command line, or `code` say that it may.
 
     Raises:
-        UsageError: it cannot be imported, or is no module.
+        UsageError: it may not name code, cannot be imported, or is no module.
     """
-    from gantk.predictors.load import find_object
-
-    name, _, attribute = text.rpartition(":")
-    found = find_object(name, attribute, f"The network {text!r}")
+    found = find_object(text, f"The network {str(text)!r}", code)
     if not isinstance(found, nn.Module) and callable(found):
         found = found()
     if not isinstance(found, nn.Module):
@@ -121,8 +119,7 @@ def load_module(text: str, device: str | torch.device = "cpu") -> nn.Module:
 
 def is_module(text: str) -> bool:
     """Whether a MODEL argument names code rather than a file or a zoo name."""
-    name, colon, attribute = text.rpartition(":")
-    return bool(colon) and attribute.isidentifier() and not name.startswith("hub") and not Path(text).exists()
+    return names_code(text) and not text.startswith("hub")
 
 
 def load_inputs(path: str | Path, num: int | None = None) -> Tensor:

@@ -131,13 +131,18 @@ def measure(
 ) -> dict[int, Curve]:
     """The curve of each direction, or of some; eigenvalues, where there are some, say where to begin to look."""
     rule = ruler(target, metric, codes)
-    values = directions.meta.get("eigenvalues") if directions.kind == "hessian" else None
     curves = {}
     for row in range(len(directions)) if rows is None else rows:
-        guess = None
-        if values and len(values) == len(directions) and values[row] > 0:
-            guess = math.sqrt(2 * share * rule.between / values[row])  # the distance is lambda t^2 / 2 at first
+        guess = first_guess(directions, row, share * rule.between)
         curves[row] = curve_of(target, metric, rule, directions.delta(row), guess, share)
         if bar is not None:
             bar.update(1)
     return curves
+
+
+def first_guess(directions: WeightDirections, number: int, level: float) -> float | None:
+    """Where to begin to look for the strength at which a distance is reached; None without an eigenvalue."""
+    values = directions.meta.get("eigenvalues") if directions.kind == "hessian" else None
+    if values and len(values) == len(directions) and values[number] > 0:
+        return math.sqrt(2 * level / values[number])  # the distance is lambda t^2 / 2 at first
+    return None

@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
+from gantk.pictures.opening import open_values
 from gantk.store.files import write_atomic
+from gantk.store.inside import inside
 
 Image = npt.NDArray[np.uint8]
 
@@ -163,15 +165,16 @@ def animate(
         frames: image files by sample and step.
         once: one way instead of there and back.
     """
-    from PIL import Image as Pillow
 
+    def opened(name: str) -> Image:
+        image = np.asarray(open_values(inside(folder, name)))
+        return image[..., None] if image.ndim == 2 else image
+
+    return animate_arrays([[opened(name) for name in sample] for sample in frames], path, fps, once, style)
+
+
+def animate_arrays(frames: Sequence[Sequence[Image]], path: Path, fps: float, once: bool, style: GridStyle) -> Path:
+    """`animate`, of images [H, W, C] by sample and step."""
     count = len(frames[0]) if frames else 0
-    pictures = []
-    for step in range(count):
-        images = []
-        for sample in frames:
-            with Pillow.open(folder / sample[step]) as opened:
-                image = np.asarray(opened)
-            images.append(image[..., None] if image.ndim == 2 else image)
-        pictures.append(fuse(np.stack(images), style))
+    pictures = [fuse(np.stack([sample[step] for sample in frames]), style) for step in range(count)]
     return write_animation(path, pictures if once else [pictures[i] for i in there_and_back(count)], fps)

@@ -65,6 +65,16 @@ def encode(image_HWC: npt.NDArray[np.uint8], form: str = "png", quality: int = 9
     return buffer.getvalue()
 
 
+def read_image(path: Path) -> npt.NDArray[np.uint8]:
+    """The pixels [H, W, C] of an image file that gantk wrote, of 1, 3 or 4 channels."""
+    from gantk.pictures.opening import open_picture, open_values
+
+    exact = open_values(path)
+    if exact.mode == "L":
+        return np.asarray(exact, np.uint8)[..., None]
+    return np.asarray(open_picture(path, background=None), np.uint8)
+
+
 class ImageWriter:
     """Threads that encode and write images; use as a context manager.
 
@@ -85,7 +95,8 @@ class ImageWriter:
         return [self._pool.submit(self._write, path, image) for path, image in pairs]
 
     def _write(self, path: Path, image_HWC: Any) -> Path:
-        return write_atomic(path, encode(image_HWC, self.form, self.quality))
+        form = path.suffix.lstrip(".").lower()
+        return write_atomic(path, encode(image_HWC, form if form in FORMATS else self.form, self.quality))
 
     def __enter__(self) -> ImageWriter:
         return self

@@ -29,6 +29,14 @@ class Predictor(nn.Module):
     attribute_names: tuple[str, ...] = ()
     category_names: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
+    code: str | None = None  # checksum of the file that defines it, where a user named code of their own
+
+    def fingerprint(self) -> object:
+        """What it is for the identity of a run: its names, its weights, and the code where that is a user's own."""
+        from gantk.store.fingerprint import of_module
+
+        names = [self.name, list(self.attribute_names), list(self.category_names), list(self.class_names)]
+        return [*names, of_module(self), self.code]
 
     def attributes(self, image_NCHW: Tensor) -> Tensor:
         """Scores [N, A], in the attributes' own units."""

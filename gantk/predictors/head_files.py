@@ -18,14 +18,14 @@ from torch import Tensor
 
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
+from gantk.predictors.head_info import FIELDS, FORMAT, HeadInfo, info_of, palette
 from gantk.predictors.head_networks import NETWORKS, LadderNetwork, LinearNetwork, PointwiseNetwork
-from gantk.predictors.heads import Head, HeadInfo, default_taps, palette, taps_of
+from gantk.predictors.heads import Head, default_taps, taps_of
 from gantk.store.files import to_json, write_atomic
+from gantk.store.inside import regular_file
 
-FORMAT = "gantk-head"
 VERSION = 1
 HEADER_KEY = "gantk"
-FIELDS = ("kind", "class_names", "class_colours", "taps", "channels", "size", "align_corners", "name", "probe", "meta")
 
 
 def save_head(path: str | Path, head: Head) -> Path:
@@ -59,7 +59,7 @@ def load_head(path: str | Path, generator: Generator | None = None, force: bool 
         GantkError: the file is absent, damaged or no head, or the head is for another generator.
     """
     source = Path(path)
-    if not source.is_file():
+    if not regular_file(source).is_file():
         raise GantkError(f"The head {source} does not exist: give a file that `gantk lse train` wrote.")
     head = _read_linear_gan(source, generator) if source.suffix == ".pth" else _read_native(source)
     return head if generator is None else head.bind(generator, force)
@@ -76,16 +76,7 @@ def _read_native(path: Path) -> Head:
         state = load(path.read_bytes())
     except (SafetensorError, ValueError, OSError) as error:
         raise GantkError(f"{path} is no readable head file ({error}).") from error
-    try:
-        values = {key: header[key] for key in FIELDS}
-        for key in ("class_names", "taps"):
-            values[key] = tuple(str(part) for part in values[key])
-        values["channels"] = tuple(int(part) for part in values["channels"])
-        values["class_colours"] = tuple(tuple(int(part) for part in colour) for colour in values["class_colours"])
-        info = HeadInfo(**values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise GantkError(f"The header of {path} is damaged ({error!r}): train the head again.") from error
-    return _filled(info, state, path)
+    return _filled(info_of(header, path), state, path)
 
 
 def _filled(info: HeadInfo, state: Mapping[str, Tensor], path: Path) -> Head:

@@ -19,8 +19,6 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 from gantk.predictors.grids import resize_grid, sum_resized
 
-KINDS = ("LSE", "NSE-1", "NSE-2")
-
 
 class HeadNetwork(nn.Module):
     """Base of the three: `channels` of the maps in order, `classes` K, and whether resizing aligns corners."""

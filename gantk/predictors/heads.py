@@ -8,11 +8,11 @@ Shape legend: N samples, L rows of wp, C_i channels of map i, K classes, S side 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,71 +20,10 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.predictors.base import Predictor
 from gantk.predictors.grids import squared
-from gantk.predictors.head_networks import KINDS, NETWORKS, HeadNetwork
+from gantk.predictors.head_info import PALETTE, Colour, HeadInfo, LearnedHead, Weight, palette
+from gantk.predictors.head_networks import NETWORKS, HeadNetwork
 
-# "High contrast" colours of LinearGAN's label pictures, class 0 first (specification of its web program).
-PALETTE = (
-    (0, 0, 0), (255, 255, 0), (28, 230, 255), (255, 52, 255), (255, 74, 70), (0, 137, 65), (0, 111, 166), (163, 0, 89),
-    (255, 219, 229), (122, 73, 0), (0, 0, 166), (99, 255, 172), (183, 151, 98), (0, 77, 67), (143, 176, 255),
-    (153, 125, 135), (90, 0, 7), (128, 150, 147),
-)  # fmt: skip
-Colour = tuple[int, int, int]
-
-
-def palette(classes: int) -> tuple[Colour, ...]:
-    """A colour per class; more classes than colours get darker turns of the same."""
-    return tuple(
-        tuple(part // (1 + index // len(PALETTE)) for part in PALETTE[index % len(PALETTE)])  # type: ignore[misc]
-        for index in range(classes)
-    )
-
-
-@dataclass(frozen=True)
-class HeadInfo:
-    """What a head is, apart from its weights; the JSON header of its file.
-
-    Attributes:
-        kind: LSE, NSE-1 or NSE-2.
-        class_names, class_colours: K of each; class 0 is "other" where the labels have one.
-        taps: names of the layers whose maps it reads, coarse to fine.
-        channels: of these maps.
-        size: side of the label maps it was trained on.
-        align_corners: how its logits are resized.
-        name: shown to people.
-        probe: of the generator it was trained on; None where the file did not say.
-        meta: command, seed, teacher, solver, scores, contribution of each layer.
-    """
-
-    kind: str
-    class_names: tuple[str, ...]
-    class_colours: tuple[Colour, ...]
-    taps: tuple[str, ...]
-    channels: tuple[int, ...]
-    size: int
-    align_corners: bool = True
-    name: str = "head"
-    probe: Mapping[str, Any] | None = None
-    meta: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise UsageError(f"The head {self.name!r} is of kind {self.kind!r}: it is {', '.join(KINDS)}.")
-        if not self.taps or len(self.taps) != len(self.channels) or min(self.channels) < 1:
-            raise GantkError(
-                f"The head {self.name!r} names {len(self.taps)} maps and {len(self.channels)} channel counts."
-            )
-        if len(self.class_names) < 2 or len(self.class_names) != len(self.class_colours) or self.size < 1:
-            raise GantkError(
-                f"The head {self.name!r} has {len(self.class_names)} class names, {len(self.class_colours)} colours "
-                f"and labels of {self.size} pixels; two classes or more, as many colours and a size are needed."
-            )
-
-    @property
-    def classes(self) -> int:
-        return len(self.class_names)
-
-    def replace(self, **changes: Any) -> HeadInfo:
-        return dataclasses.replace(self, **changes)
+__all__ = ["PALETTE", "Colour", "Head", "HeadInfo", "LearnedHead", "palette"]
 
 
 class Head(Predictor):
@@ -109,10 +48,62 @@ class Head(Predictor):
         self.generator = (generator,)
         return self.to(generator.device)
 
-    def segment(self, image_NCHW: Tensor) -> Tensor:
-        raise GantkError(
-            f"The head {self.name!r} reads a generator's maps, not images: give it codes (segment_codes), or "
-            "use a segmentation network."
+    def segment(self, seen: Any, *, size: int | None = None) -> Tensor:
+        """Class logits [N, K, S, S] of codes wp [N, L, D], or of what `Generator.trace` returned for them.
+
+        A head reads a generator's maps, and an image does not tell which those were.
+
+        Args:
+            seen: codes of wp (a tensor, an array, or a result that carries them) of the generator the head is bound
+                to, maps by name, or the pair (image, maps).
+            size: side S of the logits; default: that of the labels it learned from.
+
+        Raises:
+            GantkError: an image was given, or the head is bound to no generator.
+        """
+        if isinstance(seen, tuple) and len(seen) == 2:
+            seen = seen[1]
+        if isinstance(seen, Mapping):
+            return self.read(seen, size)
+        shape = tuple(getattr(seen, "shape", ()))
+        if len(shape) == 4 and shape[1] in (1, 3):
+            raise GantkError(
+                f"The head {self.name!r} reads a generator's maps, not images: give it the codes wp, or what "
+                "generator.trace returned, or use a segmentation network."
+            )
+        if not self.generator:
+            raise GantkError(
+                f"The head {self.name!r} is bound to no generator: use head.bind(generator), or "
+                "head.segment_codes(generator, wp)."
+            )
+        (generator,) = self.generator
+        codes = getattr(seen, "codes", seen)
+        space = getattr(codes, "space", "wp")
+        wp = codes if isinstance(codes, Tensor) else torch.from_numpy(np.array(codes, np.float32))
+        if space != "wp" or wp.ndim != 3:
+            raise GantkError(
+                f"The head {self.name!r} was given codes of {space} of the shape {tuple(wp.shape)}: give wp [N, L, D], "
+                "such as generator.expand(generator.map(z))."
+            )
+        return self.segment_codes(generator, wp.to(generator.device), size=size)
+
+    def labels(self, seen: Any, *, size: int | None = None) -> npt.NDArray[np.uint8]:
+        """The most likely class of each pixel, uint8 [N, S, S]; see `segment` for what may be given."""
+        with torch.inference_mode():
+            found: npt.NDArray[np.uint8] = class_map(self.segment(seen, size=size)).cpu().numpy()
+        return found
+
+    def fingerprint(self) -> object:
+        """What it answers, for the identity of a run."""
+        from gantk.store.fingerprint import of_module
+
+        return [self.info.fingerprint(), of_module(self)]
+
+    def learned(self) -> LearnedHead:
+        """The head as a result keeps it."""
+        state = self.network.state_dict()
+        return LearnedHead(
+            self.info, tuple(Weight(name, x.detach().float().cpu().numpy()) for name, x in state.items())
         )
 
     def segment_codes(self, generator: Generator, wp: Any, *, size: int | None = None, **options: Any) -> Tensor:
@@ -135,6 +126,14 @@ class Head(Predictor):
         if not self.generator or self.generator[0] is not generator:
             self.bind(generator)
         return self.info.taps
+
+
+def head_of(learned: LearnedHead) -> Head:
+    """The predictor of a head that a result keeps."""
+    info = learned.info
+    network = NETWORKS[info.kind](info.channels, info.classes, info.align_corners)
+    network.load_state_dict({each.name: torch.from_numpy(np.array(each.array)) for each in learned.weights})
+    return Head(info, network)
 
 
 def check_head(info: HeadInfo, generator: Generator, force: bool = False) -> None:
@@ -173,10 +172,12 @@ def default_taps(generator: Generator, which: str = "all") -> tuple[str, ...]:
     return tuple(layer.name for layer in mapped)
 
 
-def parse_taps(text: str | None, generator: Generator) -> tuple[str, ...]:
+def parse_taps(text: str | Sequence[str] | None, generator: Generator) -> tuple[str, ...]:
     """The maps that ``--taps`` names: `all` (default), `last`, or a list of layers such as ``8x8/conv1,10-12``."""
     from gantk.generators.rows import parse_layers
 
+    if text is not None and not isinstance(text, str):
+        text = ",".join(text)
     if text is None or text in ("all", "last"):
         return default_taps(generator, text or "all")
     names = {layer.name: layer.index for layer in generator.layers}

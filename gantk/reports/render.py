@@ -14,19 +14,6 @@ from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, commands_of
 
 BUILDERS = {
-    "synthesize": "gantk.higan.pages.synthesize:build",
-    "train-boundary": "gantk.higan.pages.train_boundary:build",
-    "rescore": "gantk.higan.pages.rescore:build",
-    "manipulate": "gantk.higan.pages.manipulate:build",
-    "navigan-apply": "gantk.navigan.page:build",
-    "navigan-hessian": "gantk.navigan.page:build",
-    "navigan-svd": "gantk.navigan.page:build",
-    "navigan-train": "gantk.navigan.page:build",
-    "lse-train": "gantk.lse.pages.train:build",
-    "lse-fewshot": "gantk.lse.pages.fewshot:build",
-    "lse-evaluate": "gantk.lse.pages.evaluate:build",
-    "lse-sample": "gantk.lse.pages.sample:build",
-    "lse-edit": "gantk.lse.pages.edit:build",
     "ghfeat-train": "gantk.ghfeat.pages.train:build",
     "ghfeat-extract": "gantk.ghfeat.pages.extract:build",
     "ghfeat-mix": "gantk.ghfeat.pages.edit:build_mix",
@@ -35,10 +22,6 @@ BUILDERS = {
     "ghfeat-evaluate": "gantk.ghfeat.pages.evaluate:build",
     "invert": "gantk.ghfeat.pages.invert:build",
     "demo": "gantk.tour.page:build",
-    "sefa": "gantk.comparators.page:build",
-    "ganspace": "gantk.comparators.page:build",
-    "resefa-jacobian": "gantk.resefa.page:build_jacobian",
-    "resefa-directions": "gantk.resefa.page:build_directions",
     "slurm": "gantk.slurm.page:build",
 }
 PAGE_NAMES = {"demo": "index"}
@@ -61,6 +44,11 @@ def render(run_dir: Path | str, command: str) -> Path:
     Raises:
         GantkError: there is no such run, its manifest is damaged, or an image it names cannot be read.
     """
+    from gantk.runs.runner import report
+    from gantk.runs.table import find_task, is_task
+
+    if is_task(command):
+        return report(find_task(command), Path(run_dir))
     run = RunRecord.read(run_dir, command)
     return builder_of(run.command)(run).write(run.directory / f"{PAGE_NAMES.get(run.command, run.command)}.html")
 

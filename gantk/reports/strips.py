@@ -9,7 +9,9 @@ import numpy as np
 
 from gantk.reports.numbers import show_step, step_digits, telling
 from gantk.reports.record import RunRecord, mapping, numbers, texts
-from gantk.reports.sections import Link, Prose, Section, SliderGrid, SliderStrip
+from gantk.reports.sections import Link, Picture, Prose, Section, SliderGrid, SliderStrip
+from gantk.runs.structure import Strip
+from gantk.runs.walk import Walk
 
 FORMATS = {"gif": "Animation (GIF)", "webp": "Animation (WebP)", "mp4": "Video (MP4)"}
 
@@ -53,6 +55,39 @@ def direction_sections(run: RunRecord, direction: Mapping[str, Any], titled: boo
         text = f"{missing} of the samples of {title} are not shown: not all their images are in the run directory."
         sections.append(Prose(text, tone="warning"))
     return sections
+
+
+def walk_sections(walk: Walk, titled: bool = True) -> list[Section]:
+    """The sliders of a walk; `titled=False` where the page is about this direction alone."""
+    if not walk.strips:
+        return []
+    title = walk.name if walk.number is None else f"{walk.name}, direction {walk.number}"
+    quantity = walk.strips[0].quantity
+    sliders = [_slider(walk, strip, index) for index, strip in enumerate(walk.strips)]
+    downloads = [Link(path, FORMATS[key]) for key, path in (walk.animations or {}).items()]
+    return [SliderGrid(sliders, title if titled else "", _walk_caption(walk, sliders), quantity, downloads)]
+
+
+def _slider(walk: Walk, strip: Strip, index: int) -> SliderStrip:
+    values = list(strip.values)
+    digits = step_digits(values)
+    pictures = []
+    for image, value in zip(strip.images, values, strict=True):
+        step = show_step(value, digits)
+        saved = f"{walk.name}_{index:05d}_{value:+.{digits}f}"
+        pictures.append(Picture(image.source, f"{strip.label}, {walk.name} at {strip.quantity} {step}", step, saved))
+    return SliderStrip(
+        pictures, values, strip.label, quantity=strip.quantity, start=strip.origin, first=telling(values)
+    )
+
+
+def _walk_caption(walk: Walk, sliders: list[SliderStrip]) -> str:
+    low, high = sliders[0].values[0], sliders[0].values[-1]
+    text = f"{len(sliders)} sample{'s' if len(sliders) > 1 else ''} moved"
+    text += f" in {walk.space}" if walk.space else ""
+    text += f", rows {', '.join(map(str, walk.rows))}" if walk.rows else ""
+    text += f", {sliders[0].quantity} {show_step(low)} to {show_step(high)}. {how_to_move(sliders[0])}"
+    return f"{text} {walk.note}".strip()
 
 
 def how_to_move(strip: SliderStrip) -> str:

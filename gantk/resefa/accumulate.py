@@ -1,6 +1,6 @@
-"""The run of `gantk resefa jacobian`: region Grams of many samples, chunk by chunk, in shards.
+"""Region Grams of many samples, chunk by chunk.
 
-Arrays of a run, all float64; those without [N] are sums over samples:
+Arrays that are accumulated, all float64; those without [N] are sums over samples:
 
     gram_total [d, d]       gram_inside [R, d, d]       gram_margin [R, d, d] (only where there are margins)
     gram_rows [1 + 2R]      gram_brightness [R, d]      gram_codes [N, L, D] (wp after truncation, float32)
@@ -12,6 +12,7 @@ Legend: N samples, L rows of wp, D their width, d free coordinates, R regions, S
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,16 +21,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.errors import GantkError, UsageError
+from gantk.errors import GantkError
 from gantk.generators.base import Generator, Truncation
+from gantk.resefa.derivative import LocalJacobian, Output
 from gantk.resefa.gram import RegionGrams, region_grams
-from gantk.resefa.jacobian import LocalJacobian, Output
 from gantk.resefa.pictures import write_overlays
 from gantk.resefa.regions import Regions
+from gantk.resefa.results import Grams
 from gantk.resefa.variables import CodeMap, Variable
-from gantk.runs.run import Run, progress
+from gantk.runs.stores import Chunks, Store
 from gantk.store.chunks import CONCATENATE, SUM
-from gantk.store.files import load_npy
+from gantk.store.progress import progress
 
 CHECKED = 16  # samples whose regions are looked at together before the work begins
 TOTAL, INSIDE, MARGIN, ROWS, BRIGHTNESS, CODES = (
@@ -93,31 +95,26 @@ def check_regions(source: Source, regions: Regions) -> None:
     regions.check(seen_2R)
 
 
-def accumulate(run: Run, source: Source, regions: Regions, plan: JacobianPlan) -> dict[str, Any]:
-    """Add up the Grams of every sample into the run directory; continue where an earlier run stopped.
-
-    Returns:
-        The final arrays by name; nothing for a shard.
-    """
+def accumulate(store: Store, source: Source, regions: Regions, plan: JacobianPlan) -> Chunks:
+    """Compute the Grams of every sample that this process still has to do; see above for the arrays."""
     join = CONCATENATE if plan.per_sample else SUM
     names = [TOTAL, INSIDE, *([MARGIN] if regions.margin else []), ROWS, BRIGHTNESS]
-    ledger = run.ledger({**dict.fromkeys(names, join), CODES: CONCATENATE}, source.total, plan.chunk)
-    missing = ledger.missing()
-    total = sum(stop - start for start, stop in map(ledger.grid.bounds, missing))
-    run.output("regions", "the samples and their regions")
-    with run.timed("jacobian"), progress(total, "jacobian", unit="sample") as bar:
+    chunks = store.chunks({**dict.fromkeys(names, join), CODES: CONCATENATE}, source.total, plan.chunk)
+    missing = chunks.missing()
+    total = sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
+    with store.timed("jacobian"), store.pictures() as pictures, progress(total, "jacobian", unit="sample") as bar:
         for index in missing:
-            start, stop = ledger.grid.bounds(index)
+            start, stop = chunks.grid.bounds(index)
             parts, codes = [], []
             for sample in range(start, stop):
                 grams, wp_1LD, mask_RSS = sample_grams(source, sample, regions, plan)
                 parts.append(grams)
                 codes.append(wp_1LD.cpu().float().numpy())
                 if sample < plan.preview:
-                    write_overlays(run, source.generator, wp_1LD, mask_RSS, regions.names, sample)
+                    write_overlays(pictures, source.generator, wp_1LD, mask_RSS, regions.names, sample)
                 bar.update(1)
-            ledger.write(index, {**_arrays(parts, names, plan.per_sample), CODES: np.concatenate(codes)})
-    return run.assemble(ledger, {TOTAL: "squared change of the image", INSIDE: "of each region"})
+            chunks.write(index, {**_arrays(parts, names, plan.per_sample), CODES: np.concatenate(codes)})
+    return chunks
 
 
 def sample_jacobian(source: Source, sample: int, plan: JacobianPlan) -> tuple[LocalJacobian, Tensor]:
@@ -155,65 +152,40 @@ def _arrays(parts: list[RegionGrams], names: list[str], per_sample: bool) -> dic
     return found
 
 
-@dataclass(frozen=True)
-class Accumulated:
-    """What a finished run of `gantk resefa jacobian` holds.
-
-    Attributes:
-        grams: summed over samples.
-        samples: each sample's, where the run kept them.
-        results, arguments, command_line: of the run.
-    """
-
-    grams: RegionGrams
-    samples: tuple[RegionGrams, ...]
-    results: dict[str, Any]
-    arguments: dict[str, Any]
-    command_line: str = ""
-
-
-def read_accumulated(directory: Any) -> Accumulated:
-    """Read the arrays of a run directory.
+def grams_of(arrays: Mapping[str, Array], per_sample: bool) -> Grams:
+    """The accumulated arrays as a record.
 
     Raises:
-        GantkError: there is no finished run of `gantk resefa jacobian` there.
+        GantkError: they are not finite.
     """
-    from pathlib import Path
+    if not np.isfinite(arrays[TOTAL]).all():
+        raise GantkError("The Gram matrices are not finite: the generator overflows at these codes; check them.")
+    return Grams(
+        per_sample=per_sample,
+        total=arrays[TOTAL],
+        inside=arrays[INSIDE],
+        margin=arrays.get(MARGIN),
+        rows=arrays[ROWS],
+        brightness=arrays[BRIGHTNESS],
+        codes=arrays[CODES],
+    )
 
-    from gantk.store.files import load_json
 
-    folder = Path(directory)
-    path = folder / "resefa-jacobian.run.json"
-    if not path.is_file():
-        raise GantkError(f"The folder {folder} holds no run of `gantk resefa jacobian`: give its --output-dir.")
-    manifest = load_json(path)
-    if manifest.get("arguments", {}).get("leading") is not None:
-        raise GantkError(f"{folder} was made with --leading and has its directions already: it keeps no Gram matrices.")
-    if manifest.get("state") != "complete" or not (folder / f"{INSIDE}.npy").is_file():
-        raise GantkError(
-            f"The run of `gantk resefa jacobian` in {folder} is {manifest.get('state')}: run the same command again, "
-            "or merge its shards."
-        )
-    arrays = {name: load_npy(folder / f"{name}.npy") for name in (TOTAL, INSIDE, ROWS, BRIGHTNESS)}
-    # a file may be there that an earlier run left, which --overwrite has forgotten
-    margin = load_npy(folder / f"{MARGIN}.npy") if f"{MARGIN}.npy" in manifest["outputs"] else None
-    kept: tuple[RegionGrams, ...] = ()
-    if manifest["arguments"].get("per_sample"):
-        kept = tuple(
-            RegionGrams(
-                arrays[TOTAL][n],
-                arrays[INSIDE][n],
-                None if margin is None else margin[n],
-                arrays[ROWS][n],
-                arrays[BRIGHTNESS][n],
-            )
-            for n in range(len(arrays[TOTAL]))
-        )
-        summed = kept[0]
-        for part in kept[1:]:
-            summed = summed + part
-    else:
-        summed = RegionGrams(arrays[TOTAL], arrays[INSIDE], margin, arrays[ROWS], arrays[BRIGHTNESS])
-    if not np.isfinite(summed.total).all():
-        raise UsageError(f"The Grams in {folder} are not finite: the generator overflows there; check its codes.")
-    return Accumulated(summed, kept, manifest["results"], manifest["arguments"], str(manifest.get("argv") or ""))
+def samples_of(grams: Grams) -> tuple[RegionGrams, ...]:
+    """Each sample's Grams; nothing where only their sum was kept."""
+    if not grams.per_sample:
+        return ()
+    margins = [None] * len(grams.total) if grams.margin is None else list(grams.margin)
+    each = zip(grams.total, grams.inside, margins, grams.rows, grams.brightness, strict=True)
+    return tuple(RegionGrams(*parts) for parts in each)
+
+
+def summed(grams: Grams) -> RegionGrams:
+    """The Grams summed over samples."""
+    samples = samples_of(grams)
+    if not samples:
+        return RegionGrams(grams.total, grams.inside, grams.margin, grams.rows, grams.brightness)
+    total = samples[0]
+    for part in samples[1:]:
+        total = total + part
+    return total

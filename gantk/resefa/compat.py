@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.resefa.jacobian import Output
+from gantk.resefa.derivative import Output
 
 LARGEST = 256
 

@@ -1,14 +1,11 @@
-"""The run of `gantk resefa directions`: solve, save, measure on held-out codes, draw.
-
-A region that is finished is in the manifest; a run that is continued goes on with the next one.
+"""Directions of regions: solve, measure on held-out codes, draw.
 
 Legend: N samples, K directions, d free coordinates, L rows of wp, D width of a code, S x S pixels of the working size.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,28 +13,43 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gantk.codes.directions import Direction, save_direction
+from gantk.codes.directions import Direction
 from gantk.codes.latents import parse_truncation
 from gantk.codes.source import CodeSource
 from gantk.comparators.lowrank import low_rank_directions
-from gantk.comparators.strips import symmetric_steps
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe
-from gantk.generators.rows import parse_layers
+from gantk.generators.rows import LayerList, parse_layers
 from gantk.pictures.images import to_uint8
-from gantk.resefa.accumulate import Accumulated, JacobianPlan, Source, sample_jacobian
+from gantk.resefa.accumulate import JacobianPlan, Source, sample_jacobian, samples_of
 from gantk.resefa.compat import compat_directions, compat_name
-from gantk.resefa.jacobian import Output
+from gantk.resefa.derivative import Output
+from gantk.resefa.gram import RegionGrams
 from gantk.resefa.leading import Products, leading_directions
 from gantk.resefa.measure import LEVELS, REACH, HeldOut, Score, Walk, score, step_grid, walk
-from gantk.resefa.pictures import enlarged, heat, outlined, overlay_name, rms_change, write_overlays
+from gantk.resefa.options import DirectionsOptions
+from gantk.resefa.pictures import enlarged, heat, outlined, rms_change, write_one, write_overlays
 from gantk.resefa.reduce import Reduced, reduce_to
 from gantk.resefa.regions import Regions
+from gantk.resefa.results import (
+    CompatDirections,
+    DrawnDirection,
+    Grams,
+    JacobianFacts,
+    LeadingDirections,
+    Reached,
+    RegionDirections,
+    ScoreAt,
+)
 from gantk.resefa.rivals import Rivals
-from gantk.resefa.solve import SIGN_RULE, TAU, Solution, alike, oriented, rates, solve
+from gantk.resefa.solve import SIGN_RULE, TAU, Solution, nearest, oriented, rates, solve
+from gantk.resefa.summary import overlays
 from gantk.resefa.variables import Variable, choose
-from gantk.runs.run import Run, progress, save_image, save_npy
+from gantk.runs.stores import Pictures, Store
+from gantk.runs.structure import Image, Strip
+from gantk.runs.walks import symmetric_steps
+from gantk.store.progress import progress
 
 SHOWN_CHANGE = 0.1  # root mean square change inside at the ends of a slider, to first order
 SPREAD_CODES = 512
@@ -45,139 +57,203 @@ SPREAD_CODES = 512
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Search:
-    """What `find_directions` does; see the options of `gantk resefa directions`."""
-
-    regions: tuple[str, ...]
-    count: int = 32
-    tau: float = 1e-3
-    layers: str | None = None
-    space: str | None = None
-    low_rank: bool = False
-    held_out: int = 16
-    seed: int = 1
-    shown: int = 5
-    samples: int = 3
-    steps: int = 9
-    against: tuple[str, ...] = ()
-    batch_size: int = 16
+def variable_of(facts: JacobianFacts, generator: Generator) -> Variable:
+    """The variable that Gram matrices are of."""
+    return choose(generator, facts.space, facts.rows, facts.part)
 
 
-def variable_of(found: Accumulated, generator: Generator) -> Variable:
-    """The variable that a run's Gram matrices are of."""
-    made = found.arguments
-    return choose(generator, made["space"], tuple(made["layers"]), made["part"])
-
-
-def reduced_of(found: Accumulated, generator: Generator, layers: str | None, space: str | None) -> Reduced:
-    """The variable that ``--layers`` and ``--space`` choose out of a run's.
+def reduced_of(facts: JacobianFacts, generator: Generator, rows: LayerList, space: str | None) -> Reduced:
+    """The variable that ``--rows`` and ``--space`` choose out of a run's.
 
     Raises:
         UsageError: the run has no such rows.
     """
-    truncation = parse_truncation(found.arguments["truncation"], generator.spec)
-    rows = parse_layers(layers, generator.spec.num_layers, {e.name: e.row for e in generator.layers})
-    return reduce_to(generator, variable_of(found, generator), truncation, space, rows if layers else None)
+    truncation = parse_truncation(facts.truncation, generator.spec)
+    chosen = parse_layers(rows, generator.spec.num_layers, {e.name: e.row for e in generator.layers})
+    return reduce_to(generator, variable_of(facts, generator), truncation, space, chosen if rows else None)
 
 
-def find_directions(
-    run: Run, generator: Generator, found: Accumulated, search: Search, regions: Regions | None
-) -> Iterator[str]:
-    """Write a direction file per region, measure and draw; yields a line about each.
+@dataclass(frozen=True)
+class Finder:
+    """Finds, measures and draws the directions of one region after another.
 
-    Args:
+    Attributes:
+        grams: summed over samples.
+        reduced: the variable, and how it is part of the run's.
         regions: where they are in fresh images; needed to measure.
+        seed: of the held-out codes. count, shown, against: resolved options.
+        reach: the longest step, see `gantk.resefa.measure`.
     """
-    reduced = reduced_of(found, generator, search.layers, search.space)
-    rivals = Rivals(generator, reduced.variable, seed=search.seed)
-    reach = REACH * spread(generator, reduced.variable, search.seed)
-    names = list(found.arguments["names"])
-    own_probe = probe(generator)
-    entries: list[Any] = []
-    mark = _mark(found)
-    if run.results.get("grams") != mark:
-        run.record("regions", [])
-        run.record("grams", mark)
-    finished = _finished(run, "regions")
-    for name in search.regions:
-        if name in finished:
-            entries.append(finished[name])
-            yield f"{name}: found before, kept"
-            continue
-        place = names.index(name)
+
+    generator: Generator
+    facts: JacobianFacts
+    grams: RegionGrams
+    reduced: Reduced
+    regions: Regions | None
+    options: DirectionsOptions
+    store: Store
+    rivals: Rivals
+    seed: int
+    count: int
+    shown: int
+    against: tuple[str, ...]
+    reach: float
+
+    def region(self, name: str) -> RegionDirections:
+        """The directions of a region.
+
+        Raises:
+            UsageError: one side of it has no pixels, or does not change.
+        """
+        options, facts, reduced = self.options, self.facts, self.reduced
+        place = facts.names.index(name)
         try:
-            inside, outside = (reduced.gram(part) for part in found.grams.pair(place))
-            solution = _solve(inside, outside, reduced.vector(found.grams.brightness[place]), search)
+            inside, outside = (reduced.gram(part) for part in self.grams.pair(place))
+            bright = reduced.vector(self.grams.brightness[place])
+            solution = _solve(inside, outside, bright, options.tau, self.count, options.low_rank)
         except UsageError as error:
             raise UsageError(f"Region {name!r}: {error}") from None
-        scales = [min(step_grid(rate, reach, (SHOWN_CHANGE,))[3], reach) for rate in solution.change]
-        about = {
-            "region": name,
-            "region_text": found.arguments["regions"][place],
-            "tau": search.tau,
-            "method": "lowrankgan" if search.low_rank else "resefa",
-            "eigenvalues": solution.eigenvalues,
-            "quotients": solution.quotients,
-            "change": solution.change,
-            "scales": scales,
-            "condition": solution.condition,
-            "sign": SIGN_RULE,
-            "samples": int(found.arguments["num"]),
-            "truncation": found.arguments["truncation"],
-            "channels": found.arguments["channels"],
-            "size": found.arguments["size"],
-            "margin": found.arguments["margin"],
-            "seed": found.arguments["seed"],
-            "jacobian": found.command_line,
-        }
-        direction = _direction(name, solution.vectors, reduced.variable, scales, own_probe, about, generator)
-        save_direction(run.output(f"{name}.safetensors", f"directions of {name}"), direction)
-        entry: dict[str, Any] = {
-            "name": name, "text": about["region_text"], "file": f"{name}.safetensors", "space": direction.space,
-            "layers": direction.layers, "eigenvalues": solution.eigenvalues, "quotients": solution.quotients,
-            "scales": scales, "condition": solution.condition, "alike": alike(solution.vectors[: search.shown]),
-        }  # fmt: skip
-        if search.held_out and regions is not None:
-            held = held_out(generator, found, search, regions, place)
-            mine = {"resefa": solution.vectors[: search.shown]}
-            for method in search.against:
+        scales = [min(step_grid(rate, self.reach, (SHOWN_CHANGE,))[3], self.reach) for rate in solution.change]
+        card, own_probe = self._card(place, solution, scales), probe(self.generator)
+        direction = _direction(name, solution.vectors, reduced.variable, scales, own_probe, card, self.generator)
+        measured = _Measured()
+        if options.held_out and self.regions is not None:
+            held = self.held_out(place)
+            methods = {"resefa": solution.vectors[: self.shown]}
+            for method in self.against:
                 if method != "resefa":
-                    steps = rivals.directions(method, inside, outside, search.shown, search.tau)
+                    steps = self.rivals.directions(method, inside, outside, self.shown, options.tau)
                     if steps is not None:
-                        mine[method] = steps
-            entry |= _measure(held, mine, reduced.variable, inside, reach, generator)
-            entry["pictures"] = _draw(run, held, direction, scales, entry, search)
-        entries.append(entry)
-        run.record("regions", entries)
-        run.save()
-        yield _line(entry)
-    run.record("levels", LEVELS)
+                        methods[method] = steps
+            scores, reached = _measure(held, methods, reduced.variable, inside, self.reach, self.generator)
+            overlays, drawn = self._draw(held, direction, name, scales)
+            measured = _Measured(float(held.inside_NSS.mean()), scores, reached, overlays, drawn)
+        return RegionDirections(
+            name=name,
+            text=facts.places[place].text,
+            direction=direction,
+            eigenvalues=solution.eigenvalues,
+            quotients=solution.quotients,
+            scales=np.array(scales),
+            condition=solution.condition if math.isfinite(solution.condition) else None,
+            alike=nearest(solution.vectors[: self.shown]),
+            share=measured.share,
+            scores=measured.scores,
+            reached=measured.reached,
+            overlays=measured.overlays,
+            drawn=measured.drawn,
+        )
+
+    def _card(self, place: int, solution: Solution, scales: list[float]) -> dict[str, Any]:
+        """What belongs on the card of a region's directions: free-form, as every direction's is."""
+        facts, options = self.facts, self.options
+        return {
+            "region": facts.names[place],
+            "region_text": facts.places[place].text,
+            "tau": options.tau,
+            "method": "lowrankgan" if options.low_rank else "resefa",
+            "eigenvalues": _plain(solution.eigenvalues),
+            "quotients": _plain(solution.quotients),
+            "change": _plain(solution.change),
+            "scales": scales,
+            "condition": solution.condition if math.isfinite(solution.condition) else None,
+            "sign": SIGN_RULE,
+            "samples": facts.samples,
+            "truncation": facts.truncation,
+            "channels": facts.channels,
+            "size": facts.size,
+            "margin": facts.margin,
+            "seed": facts.seed,
+        }
+
+    def held_out(self, place: int) -> HeldOut:
+        """Fresh codes, their images and where one region is in them."""
+        assert self.regions is not None
+        generator, count = self.generator, self.options.held_out
+        truncation = parse_truncation(self.facts.truncation, generator.spec)
+        with torch.inference_mode(False), torch.no_grad():
+            z_ND = generator.sample_z(count, seed=self.seed)
+            label = fresh_labels(generator, count, self.seed, self.facts.label)
+            wp_NLD = generator.expand(generator.map(z_ND, label), truncation).contiguous()
+            batches = wp_NLD.split(self.options.batch_size)
+            parts = [generator.synthesize(wp, noise=self.facts.noise).cpu() for wp in batches]
+        inside, ring = self.regions.sides(self.regions.masks(generator, wp_NLD))
+        mask, around = inside[:, place], ring[:, place]
+        if not mask.any():
+            name = self.regions.names[place]
+            raise UsageError(f"Region {name!r} is empty in all held-out samples: give --held-out more.")
+        return HeldOut(
+            generator, truncation, z_ND, wp_NLD, torch.cat(parts), mask, ~mask & ~around, Output(self.facts.size),
+            label, self.facts.noise, self.options.batch_size,
+        )  # fmt: skip
+
+    def _draw(
+        self, held: HeldOut, direction: Direction, name: str, scales: list[float]
+    ) -> tuple[tuple[Image, ...], tuple[DrawnDirection, ...]]:
+        """Regions of a few samples, strips along the first directions, and where they change at the ends."""
+        options, store = self.options, self.store
+        samples = min(options.samples, len(held.wp_NLD))
+        base = held.image_NCHW[:samples]
+        folder = f"{name}_steps"
+        drawn = []
+        with store.pictures() as pictures:
+            for sample, picture in enumerate(to_uint8(base)):
+                write_one(pictures, f"{folder}/region_{sample}.png", outlined(picture, held.inside_NSS[sample]))
+            for number in range(min(self.shown, len(direction))):
+                drawn.append(self._strips(held, direction, number, scales[number], base, folder, pictures))
+        overlays = tuple(store.picture(f"{folder}/region_{sample}.png") for sample in range(samples))
+        return overlays, tuple(drawn)
+
+    def _strips(
+        self, held: HeldOut, direction: Direction, number: int, scale: float, base: torch.Tensor, folder: str,
+        pictures: Pictures,
+    ) -> DrawnDirection:  # fmt: skip
+        distances = symmetric_steps(scale, self.options.step)
+        stems = [f"{folder}/{number:02d}_{sample}" for sample in range(len(base))]
+        names = [[f"{stem}_{step:02d}.png" for step in range(len(distances))] for stem in stems]
+        changes = []
+        for step, distance in enumerate(distances):
+            images = base if distance == 0 else held.edited(direction, number, distance, slice(0, len(base)))
+            for future in pictures.write([line[step] for line in names], to_uint8(images)):
+                future.result()
+            if step in (0, len(distances) - 1):
+                changes.append(rms_change(images, base))
+        change_NHW = np.maximum(*changes) if len(changes) == 2 else changes[0]
+        limit = float(np.quantile(change_NHW, 0.995))
+        for stem, change_HW in zip(stems, change_NHW, strict=True):
+            write_one(pictures, f"{stem}_heat.png", enlarged(heat(change_HW, limit)))
+        strips = tuple(
+            Strip(
+                label=f"sample {sample}",
+                values=tuple(distances),
+                images=tuple(self.store.picture(each) for each in line),
+                origin=distances.index(0.0) if 0.0 in distances else None,
+            )
+            for sample, line in enumerate(names)
+        )
+        heats = tuple(self.store.picture(f"{stem}_heat.png") for stem in stems)
+        return DrawnDirection(number=number, strips=strips, heat=heats, limit=limit)
 
 
-def _mark(found: Accumulated) -> str:
-    """CRC-32 of the Gram matrices: regions found in others, which `--overwrite` has replaced since, are not kept."""
-    grams = found.grams
-    parts = (grams.total, grams.inside, grams.margin, grams.rows, grams.brightness)
-    crc = 0
-    for part in parts:
-        crc = crc if part is None else zlib.crc32(np.ascontiguousarray(part).tobytes(), crc)
-    return f"{crc:08x}"
+@dataclass(frozen=True)
+class _Measured:
+    """What held-out codes said; nothing where none were drawn."""
+
+    share: float | None = None
+    scores: tuple[ScoreAt, ...] = ()
+    reached: tuple[tuple[Reached, ...], ...] = ()
+    overlays: tuple[Image, ...] = ()
+    drawn: tuple[DrawnDirection, ...] = ()
 
 
-def _finished(run: Run, key: str) -> dict[str, Any]:
-    """Regions by name that an earlier attempt at this run finished."""
-    return {entry["name"]: entry for entry in run.results.get(key, []) if run.path(entry["file"]).is_file()}
-
-
-def _solve(inside: Array, outside: Array, bright: Array, search: Search) -> Solution:
-    solution = solve(inside, outside, search.tau, search.count, bright)
-    if not search.low_rank:
+def _solve(inside: Array, outside: Array, bright: Array, tau: float, count: int, low_rank: bool) -> Solution:
+    solution = solve(inside, outside, tau, count, bright)
+    if not low_rank:
         return solution
-    found = low_rank_directions(inside, outside, count=search.count)
+    found = low_rank_directions(inside, outside, count=count)
     vectors = oriented(found.vectors, bright)
     above, below = rates(vectors, inside), rates(vectors, outside)
-    ridge = below + search.tau * float(np.trace(outside))
+    ridge = below + tau * float(np.trace(outside))
     return Solution(vectors, above / ridge, above / np.maximum(below, 1e-300), np.sqrt(above), solution.condition)
 
 
@@ -212,25 +288,6 @@ def spread(generator: Generator, variable: Variable, seed: int) -> float:
         return float((free_Nd - free_Nd.mean(0)).square().sum(1).mean().sqrt())
 
 
-def held_out(generator: Generator, found: Accumulated, search: Search, regions: Regions, place: int) -> HeldOut:
-    """Fresh codes, their images and where one region is in them."""
-    count, made = search.held_out, found.arguments
-    truncation = parse_truncation(made["truncation"], generator.spec)
-    with torch.inference_mode(False), torch.no_grad():
-        z_ND = generator.sample_z(count, seed=search.seed)
-        label = fresh_labels(generator, count, search.seed, made.get("label"))
-        wp_NLD = generator.expand(generator.map(z_ND, label), truncation).contiguous()
-        parts = [generator.synthesize(wp, noise=made["noise"]).cpu() for wp in wp_NLD.split(search.batch_size)]
-    inside, ring = regions.sides(regions.masks(generator, wp_NLD))
-    mask, around = inside[:, place], ring[:, place]
-    if not mask.any():
-        raise UsageError(f"Region {regions.names[place]!r} is empty in all held-out samples: give --held-out more.")
-    return HeldOut(
-        generator, truncation, z_ND, wp_NLD, torch.cat(parts), mask, ~mask & ~around,
-        Output(int(made["size"])), label, made["noise"], search.batch_size,
-    )  # fmt: skip
-
-
 def fresh_labels(generator: Generator, count: int, seed: int, given: str | None) -> torch.Tensor | None:
     """Labels for fresh codes of a run with ``--label``: the same class; random ones where it read them from a file."""
     label = "random" if given is not None and given.endswith(".npy") else given
@@ -239,128 +296,113 @@ def fresh_labels(generator: Generator, count: int, seed: int, given: str | None)
 
 def _measure(
     held: HeldOut, methods: dict[str, Array], variable: Variable, inside: Array, reach: float, generator: Generator
-) -> dict[str, Any]:
+) -> tuple[tuple[ScoreAt, ...], tuple[tuple[Reached, ...], ...]]:
     """Walk every method's directions and score them at the same change inside."""
-    scores: list[Score] = []
+    scores: list[ScoreAt] = []
     own: list[Walk] = []
     total = sum(len(steps) for steps in methods.values())
     with progress(total, "measure", unit="direction") as bar:
         for method, steps_Kd in methods.items():
             walks = []
             direction = _direction(method, steps_Kd, variable, [], None, {}, generator)
-            for row, rate in enumerate(np.sqrt(rates(steps_Kd, inside))):
-                walks.append(walk(held, direction, row, step_grid(float(rate), reach)))
+            for number, rate in enumerate(np.sqrt(rates(steps_Kd, inside))):
+                walks.append(walk(held, direction, number, step_grid(float(rate), reach)))
                 bar.update(1)
-            scores += score(method, walks)
+            scores += [_score_at(each) for each in score(method, walks)]
             own = walks if method == "resefa" else own
-    each = []
-    for row, walked in enumerate(own):
-        found = [walked.at(level) for level in LEVELS]
-        keys = ("distance", "outside", "roir")
-        each.append({"row": row, "levels": [dict(zip(keys, values, strict=True)) for values in found]})
-    return {"scores": scores, "walks": each, "share": float(held.inside_NSS.mean())}
+    reached = tuple(tuple(_reached(walked.at(level)) for level in LEVELS) for walked in own)
+    return tuple(scores), reached
 
 
-def _draw(
-    run: Run, held: HeldOut, direction: Direction, scales: list[float], entry: dict[str, Any], search: Search
-) -> list[dict[str, Any]]:
-    """Strips of a few samples along the first directions, and where they change, at the end of each strip."""
-    rows = slice(0, min(search.samples, len(held.wp_NLD)))
-    base = held.image_NCHW[rows]
-    folder = f"{entry['name']}_steps"
-    run.output(folder, f"{entry['name']} along its directions")
-    for sample, picture in enumerate(to_uint8(base)):
-        save_image(run.path(f"{folder}/region_{sample}.png"), outlined(picture, held.inside_NSS[sample]))
-    drawn = []
-    for row in range(min(search.shown, len(direction))):
-        distances = symmetric_steps(scales[row], search.steps)
-        frames: list[list[str]] = [[] for _ in range(len(base))]
-        changes = []
-        for step, distance in enumerate(distances):
-            images = base if distance == 0 else held.edited(direction, row, distance, rows)
-            for sample, picture in enumerate(to_uint8(images)):
-                frames[sample].append(f"{folder}/{row:02d}_{sample}_{step:02d}.png")
-                save_image(run.path(frames[sample][-1]), picture)
-            if step in (0, len(distances) - 1):
-                changes.append(rms_change(images, base))
-        change_NHW = np.maximum(*changes) if len(changes) == 2 else changes[0]
-        limit = float(np.quantile(change_NHW, 0.995))
-        heats = []
-        for sample, change_HW in enumerate(change_NHW):
-            heats.append(f"{folder}/{row:02d}_{sample}_heat.png")
-            save_image(run.path(heats[-1]), enlarged(heat(change_HW, limit)))
-        drawn.append({
-            "row": row, "distances": distances, "frames": frames, "heat": heats, "limit": limit,
-        })  # fmt: skip
-    return drawn
+def _score_at(found: Score) -> ScoreAt:
+    return ScoreAt(
+        method=found.method, level=found.level, roir=_finite(found.roir), outside=_finite(found.outside),
+        best=_finite(found.best), reached=found.reached, count=found.count,
+    )  # fmt: skip
 
 
-def _line(entry: dict[str, Any]) -> str:
-    """What the command says about a region."""
-    text = f"{entry['name']}: quotients {', '.join(f'{value:.3g}' for value in entry['quotients'][:3])}"
-    scores = [part for part in entry.get("scores", []) if part.level == LEVELS[1]]
-    found = [f"{part.method} {part.roir:.2f}" for part in scores if np.isfinite(part.roir)]
-    return text + (f"; ROIR on held-out codes: {', '.join(found)}" if found else "")
+def _reached(at: tuple[float, float, float]) -> Reached:
+    distance, outside, roir = (_finite(value) for value in at)
+    return Reached(distance=distance, outside=outside, roir=roir)
 
 
-def find_leading(run: Run, source: Source, regions: Regions, plan: JacobianPlan, count: int) -> None:
-    """Write the leading directions of every region without its Gram matrices: for codes of thousands of coordinates."""
+def _plain(values: Array) -> list[float | None]:
+    """Numbers for a card; None where there is none."""
+    return [_finite(float(value)) for value in values]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def leading_of(
+    store: Store, source: Source, regions: Regions, plan: JacobianPlan, facts: JacobianFacts, count: int
+) -> tuple[LeadingDirections, ...]:
+    """The leading directions of every region without its Gram matrices: for codes of thousands of coordinates."""
     generator, total = source.generator, source.total
-    reach = REACH * spread(generator, plan.variable, int(run.manifest["arguments"]["seed"]))
+    reach = REACH * spread(generator, plan.variable, facts.seed)
     jacobians, inside, outside = [], [], []
-    for sample in range(total):
-        jacobian, wp_1LD = sample_jacobian(source, sample, plan)
-        mask_1RSS, ring_1RSS = regions.sides(regions.masks(generator, wp_1LD, sample))
-        jacobians.append(jacobian)
-        inside.append(mask_1RSS[0])
-        outside.append(~mask_1RSS[0] & ~ring_1RSS[0])
-        if sample < plan.preview:
-            write_overlays(run, generator, wp_1LD, mask_1RSS[0], regions.names, sample)
-    run.output("regions", "the samples and their regions")
-    own_probe, finished = probe(generator), _finished(run, "leading")
-    entries: list[Any] = []
-    for place, name in enumerate(progress(regions.names, "leading", unit="region")):
-        if name in finished:
-            entries.append(finished[name])
-            continue
+    with store.pictures() as pictures:
+        for sample in range(total):
+            jacobian, wp_1LD = sample_jacobian(source, sample, plan)
+            mask_1RSS, ring_1RSS = regions.sides(regions.masks(generator, wp_1LD, sample))
+            jacobians.append(jacobian)
+            inside.append(mask_1RSS[0])
+            outside.append(~mask_1RSS[0] & ~ring_1RSS[0])
+            if sample < plan.preview:
+                write_overlays(pictures, generator, wp_1LD, mask_1RSS[0], regions.names, sample)
+    own_probe = probe(generator)
+
+    def find(place: int, name: str) -> LeadingDirections:
         products = Products(jacobians, [mask[place] for mask in inside], [mask[place] for mask in outside])
         found = leading_directions(products, min(count, plan.variable.dim))
         scales = [min(step_grid(rate, reach, (SHOWN_CHANGE,))[3], reach) for rate in found.change]
-        about = {"region": name, "method": "resefa, matrix-free", "eigenvalues": found.eigenvalues, "tau": TAU}
-        about |= {"quotients": found.quotients, "change": found.change, "scales": scales, "samples": total}
-        direction = _direction(name, found.vectors, plan.variable, scales, own_probe, about, generator)
-        save_direction(run.output(f"{name}.safetensors", f"leading directions of {name}"), direction)
-        share = float(np.mean([mask[place].mean() for mask in inside]))
-        entries.append({
-            "name": name, "text": regions.items[place].text, "share": share, "eigenvalues": found.eigenvalues,
-            "quotients": found.quotients, "scales": scales, "passes": products.passes, "file": f"{name}.safetensors",
-            "pictures": [overlay_name(sample, name) for sample in range(min(plan.preview, total))],
-        })  # fmt: skip
-        run.record("leading", entries)
-        run.save()
+        about = {"region": name, "method": "resefa, matrix-free", "eigenvalues": _plain(found.eigenvalues), "tau": TAU}
+        about |= {"quotients": _plain(found.quotients), "change": _plain(found.change), "scales": scales}
+        direction = _direction(
+            name, found.vectors, plan.variable, scales, own_probe, {**about, "samples": total}, generator
+        )
+        return LeadingDirections(
+            name=name,
+            text=facts.places[place].text,
+            share=float(np.mean([mask[place].mean() for mask in inside])),
+            passes=products.passes,
+            direction=direction,
+            eigenvalues=found.eigenvalues,
+            quotients=found.quotients,
+            scales=np.array(scales),
+            pictures=overlays(name, facts, store),
+        )
+
+    names = progress(regions.names, "leading", unit="region")
+    return tuple(
+        store.part(f"leading-{name}", LeadingDirections, lambda place=place, name=name: find(place, name))  # type: ignore[misc]
+        for place, name in enumerate(names)
+    )
 
 
-def write_compat(
-    run: Run, found: Accumulated, regions: tuple[str, ...], full_rank: bool, tau: float, count: int | None, name: str
-) -> None:
+def compat_of(grams: Grams, facts: JacobianFacts, options: DirectionsOptions) -> tuple[CompatDirections, ...]:
     """Each sample's directions as the released script finds them, under its file names."""
-    names = list(found.arguments["names"])
-    entries = []
-    for region in regions:
-        place = names.index(region)
-        for sample, grams in enumerate(found.samples):
+    found = []
+    for region in options.region or facts.names:
+        place = facts.names.index(region)
+        for sample, each in enumerate(samples_of(grams)):
             try:
-                pair = grams.pair(place)
+                pair = each.pair(place)
             except UsageError as error:
                 raise UsageError(f"Region {region!r} of sample {sample}: {error}") from None
             try:
-                vectors, values = compat_directions(*pair, full_rank, tau)
+                vectors, values = compat_directions(*pair, options.full_rank, options.tau)
             except np.linalg.LinAlgError:
                 raise UsageError(
                     f"The background's Gram matrix of sample {sample} is singular, and the released script inverts it: "
                     "give --full-rank."
                 ) from None
-            file = compat_name(sample, region, name)
-            save_npy(run.output(file, "as the released script writes it"), vectors[:count])
-            entries.append({"name": region, "sample": sample, "file": file, "eigenvalues": values[:32]})
-    run.record("compat", entries)
+            name = compat_name(sample, region, options.name)
+            found.append(
+                CompatDirections(
+                    name=region, sample=sample, file=name, vectors=vectors[: options.num_directions],
+                    eigenvalues=values[:32],
+                )
+            )  # fmt: skip
+    return tuple(found)

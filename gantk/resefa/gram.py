@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.resefa.jacobian import LocalJacobian
+from gantk.resefa.derivative import LocalJacobian
 
 HELD_BYTES = 256 << 20
 NUMBERS = 4096  # of a column in one product in float64: its operands stay in the cache

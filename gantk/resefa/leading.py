@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from gantk.errors import UsageError
-from gantk.resefa.jacobian import LocalJacobian
+from gantk.resefa.derivative import LocalJacobian
 from gantk.resefa.solve import TAU, Solution, oriented, rates
 from gantk.store.seeding import random_normal
 

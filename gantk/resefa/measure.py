@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from gantk.codes.directions import Direction
-from gantk.comparators.strips import moved_codes
 from gantk.generators.base import Generator, Truncation
+from gantk.runs.walks import moved_codes
 
 LEVELS = (0.02, 0.05, 0.1)  # root mean square change inside, on [0, 1]
 FACTORS = (0.12, 0.25, 0.5, 1.0, 2.0, 4.0)  # of the step that would give the largest level to first order

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from gantk.generators.base import Generator
 from gantk.pictures.images import to_uint8
-from gantk.runs.run import Run
-from gantk.store.files import save_image
+from gantk.runs.stores import Pictures
 
 LEAST_SIDE = 192  # smaller pictures are enlarged: an outline needs pixels of its own
 INSIDE_TINT, EDGE = (255, 214, 60), (255, 60, 60)
@@ -57,13 +56,19 @@ def heat(change_HW: npt.NDArray[np.float64], limit: float) -> Pixels:
 
 
 def write_overlays(
-    run: Run, generator: Generator, wp_1LD: Tensor, mask_RSS: Mask, names: Sequence[str], sample: int
+    pictures: Pictures, generator: Generator, wp_1LD: Tensor, mask_RSS: Mask, names: Sequence[str], sample: int
 ) -> None:
     """One picture per region of a sample: regions/000000_eyes.png."""
     with torch.inference_mode():
         picture = to_uint8(generator.synthesize(wp_1LD))[0]
     for name, mask_SS in zip(names, mask_RSS, strict=True):
-        save_image(run.path(overlay_name(sample, name)), outlined(picture, mask_SS))
+        write_one(pictures, overlay_name(sample, name), outlined(picture, mask_SS))
+
+
+def write_one(pictures: Pictures, name: str, picture_HWC: Pixels) -> None:
+    """Keep one picture."""
+    for future in pictures.write([name], picture_HWC[None]):
+        future.result()
 
 
 def overlay_name(sample: int, region: str) -> str:

@@ -6,7 +6,7 @@ Shape legend: N samples, H x W pixels of the image, S x S of the working size, R
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,14 @@ from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
+from gantk.pictures import shapes
+from gantk.pictures.label_maps import read_numbers
+from gantk.pictures.opening import open_values
 from gantk.predictors.resampling import resize
-from gantk.resefa.tables import CLASS_GROUPS, Box, published_box
+from gantk.resefa.results import JacobianFacts, RegionPlace
+from gantk.resefa.tables import CLASS_GROUPS, WORLD, Box, published_box
 from gantk.store.files import load_npy
+from gantk.store.inside import regular_file
 
 DEFAULT_MARGIN = 1 / 64  # of the image's side
 
@@ -193,13 +198,8 @@ def parse_box(text: str) -> Region:
         UsageError: not four numbers from 0 to 1, or an end before its start.
     """
     name, equals, numbers = text.rpartition("=")
-    try:
-        top, left, bottom, right = (float(word) for word in numbers.split(","))
-    except ValueError:
-        raise UsageError(f"--box {text!r} is not understood: write NAME=TOP,LEFT,BOTTOM,RIGHT in fractions.") from None
-    if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
-        raise UsageError(f"--box {text!r} needs 0 <= top < bottom <= 1 and 0 <= left < right <= 1.")
-    return Region(safe_name(name) if equals else "box", Box(top, left, bottom, right), text=text)
+    box = shapes.parse_box(numbers, f"--box {text!r}", f"NAME={shapes.BOX} in fractions")
+    return Region(safe_name(name) if equals else "box", box, text=text)
 
 
 def read_mask(text: str, canvas: tuple[int, int], size: int) -> Region:
@@ -211,19 +211,7 @@ def read_mask(text: str, canvas: tuple[int, int], size: int) -> Region:
     """
     name, equals, file = text.partition("=")
     path = Path(file if equals else text)
-    array = _read_image(path)
-    if array.ndim == 3:
-        array = array.mean(2)
-    peak = 255.0 if array.dtype == np.uint8 or array.max(initial=0) > 1 else 1.0
-    if array.shape not in (canvas, (size, size)):
-        shape = " x ".join(str(side) for side in array.shape)
-        raise UsageError(
-            f"The mask {path} has {shape} pixels where the images have {canvas[0]} x {canvas[1]}"
-            + (f" (or {size} x {size}, the working size)" if canvas != (size, size) else "")
-            + ": draw it on one of them."
-        )
-    mask = at_size((array >= peak / 2)[None], size)[0]
-    return Region(safe_name(name) if equals else path.stem, mask=mask, text=str(path))
+    return _mask_region(name if equals else path.stem, _read_image(path), canvas, size, str(path))
 
 
 def read_label_map(path: Path, canvas: tuple[int, int]) -> npt.NDArray[np.int64]:
@@ -233,8 +221,8 @@ def read_label_map(path: Path, canvas: tuple[int, int]) -> npt.NDArray[np.int64]
         GantkError: the file is missing or no label map.
         UsageError: its size is not the image's.
     """
-    array = _read_image(path)
-    if array.ndim not in (2, 3) or array.dtype.kind not in "iub":
+    array = read_numbers(path)
+    if array.ndim not in (2, 3):
         raise GantkError(f"{path} holds {array.dtype} {array.shape}, where integer labels [H, W] were expected.")
     if array.shape[-2:] != canvas:
         shape = " x ".join(str(side) for side in array.shape[-2:])
@@ -243,18 +231,11 @@ def read_label_map(path: Path, canvas: tuple[int, int]) -> npt.NDArray[np.int64]
 
 
 def _read_image(path: Path) -> npt.NDArray[Any]:
-    if not path.is_file():
+    if not regular_file(path).exists():
         raise GantkError(f"The file {path} does not exist: give a mask or a label map.")
     if path.suffix == ".npy":
         return load_npy(path)
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            kept = image if image.mode in ("L", "I", "I;16", "P", "1") else image.convert("RGB")
-            array = np.asarray(kept)
-    except (OSError, UnidentifiedImageError) as error:
-        raise GantkError(f"{path} is no readable image ({error}).") from error
+    array = np.asarray(open_values(path))
     return array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
 
 
@@ -329,3 +310,96 @@ def build_regions(
     items += [parse_box(text) for text in boxes]
     items += [read_mask(text, canvas, size) for text in masks]
     return Regions(tuple(items), size, margin_pixels(margin, size), labels)
+
+
+def regions_from(generator: Generator, given: object, size: int, margin: float) -> Regions:
+    """Regions of whatever Python gives.
+
+    Args:
+        given: `Regions`; None for the default of a bundled generator; or name -> where it is: a predictor that sees
+            classes (the region of that name: a class or a group of classes), ``(predictor, classes)``, a box
+            ``(top, left, bottom, right)`` in fractions of the image, a mask [H, W] of 0 and 1, or None for a published
+            box.
+        size: S. margin: as a fraction of the image's side.
+
+    Raises:
+        UsageError: nothing says where a region is, or something else does.
+    """
+    from gantk.predictors.defaults import segmenter_for
+
+    if isinstance(given, Regions):
+        return given
+    border = margin_pixels(margin, size)
+    if given is None:
+        seer = segmenter_for(generator)
+        if seer is None:
+            raise UsageError("No region was given: name one, such as regions={'eyes': None} for a published box.")
+        labels = Labels(tuple(seer.class_names), seer)
+        return Regions(tuple(parse_region(name, labels) for name in WORLD), size, border, labels)
+    if not isinstance(given, Mapping):
+        raise UsageError(f"The regions are a {type(given).__name__}: give a table of name -> where it is.")
+    items: list[Region] = []
+    sight: Labels | None = None
+    for name, where in given.items():
+        seer, chosen = where if isinstance(where, tuple) and len(where) == 2 else (where, None)
+        if hasattr(seer, "class_names"):
+            if sight is not None and sight.segmenter is not seer:
+                raise UsageError(f"The region {name!r} has another segmenter than those before: use one for all.")
+            sight = Labels(tuple(seer.class_names), seer)
+            words = [chosen] if isinstance(chosen, (str, int)) else chosen
+            text = name if words is None else f"{name}={','.join(map(str, words))}"
+            items.append(parse_region(text, sight))
+        elif where is None:
+            items.append(parse_region(str(name), None))
+        elif isinstance(where, (tuple, list)) and len(where) == 4:
+            items.append(parse_box(f"{name}={','.join(map(str, where))}"))
+        else:
+            items.append(_mask_region(str(name), np.asarray(where), generator.spec.size, size))
+    return Regions(tuple(items), size, border, sight)
+
+
+def _mask_region(name: str, array: npt.NDArray[Any], canvas: tuple[int, int], size: int, text: str = "") -> Region:
+    """A mask [H, W] of the image's or the working size: 0 and 1, or grey values up to 255."""
+    if array.ndim == 3:
+        array = array.mean(2)
+    peak = 255.0 if array.dtype == np.uint8 or array.max(initial=0) > 1 else 1.0
+    if array.shape not in (canvas, (size, size)):
+        shape = " x ".join(str(side) for side in array.shape)
+        raise UsageError(
+            f"The mask {text or name} has {shape} pixels where the images have {canvas[0]} x {canvas[1]}"
+            + (f" (or {size} x {size}, the working size)" if canvas != (size, size) else "")
+            + ": draw it on one of them."
+        )
+    return Region(safe_name(name), mask=at_size((array >= peak / 2)[None], size)[0], text=text or name)
+
+
+def places_of(regions: Regions) -> tuple[RegionPlace, ...]:
+    """Where the regions are, as a result keeps it: what is the same in every image as a mask."""
+    maps = None if regions.labels is None else regions.labels.maps
+    places = []
+    for item in regions.items:
+        mask, classes = item.mask, item.classes
+        if item.box is not None:
+            mask = box_mask(item, regions.size)
+        elif classes is not None and maps is not None and maps.ndim == 2:
+            mask, classes = at_size(np.isin(maps, classes)[None], regions.size)[0], None
+        places.append(RegionPlace(name=item.name, text=item.text or item.name, mask=mask, classes=classes))
+    return tuple(places)
+
+
+def regions_again(facts: JacobianFacts, segmenter: Any) -> Regions:
+    """The regions of a result, for other samples of its generator.
+
+    Raises:
+        UsageError: they are classes, and nothing says where those are in other samples.
+    """
+    if facts.own_maps:
+        raise UsageError("The run's label maps are of its own samples, so nothing else can be measured: --held-out 0.")
+    labels = None if segmenter is None else Labels(tuple(segmenter.class_names), segmenter)
+    if labels is None and any(place.mask is None for place in facts.places):
+        raise UsageError(
+            f"The regions were seen by {facts.segmenter or 'a segmenter'}, which is not there: give --segmenter, or "
+            "--held-out 0."
+        )
+    items = tuple(Region(p.name, mask=p.mask, classes=p.classes, text=p.text) for p in facts.places)
+    return Regions(items, facts.size, margin_pixels(facts.margin, facts.size), labels)

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gantk.comparators.ganspace import ganspace
+from gantk.comparators.components import components
+from gantk.comparators.factorisation import factorise
 from gantk.comparators.lowrank import low_rank_directions
-from gantk.comparators.sefa import sefa
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.resefa.solve import rates
@@ -72,10 +72,10 @@ class Rivals:
     def _find(self, name: str) -> Array | None:
         try:
             if name == "sefa":
-                factors = sefa(self.generator, self.variable.layers)
+                factors = factorise(self.generator, self.variable.layers)
                 return self._steps(factors.vectors, factors.space)
-            components = ganspace(self.generator, self.samples, seed=self.seed)
-            return self._steps(components.vectors, components.space)
+            found = components(self.generator, self.samples, seed=self.seed)
+            return self._steps(found.vectors, found.space)
         except UsageError:
             return None
 

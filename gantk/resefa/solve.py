@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gantk.comparators.sefa import fixed_sign
+from gantk.comparators.factorisation import fixed_sign
 from gantk.errors import UsageError
 
 TAU = 1e-3
@@ -112,7 +112,8 @@ def oriented(vectors_Kd: Array, bright_d: Array | None) -> Array:
     return turned
 
 
-def alike(vectors_Kd: Array) -> Array:
-    """|cos| between every two directions, [K, K]: they are orthogonal in B, not in length."""
-    found: Array = np.abs(vectors_Kd @ vectors_Kd.T)
-    return found
+def nearest(vectors_Kd: Array) -> float:
+    """The largest |cos| between two of the directions, 0 for one alone: they are orthogonal in B, not in length."""
+    cosines = np.abs(vectors_Kd @ vectors_Kd.T)
+    np.fill_diagonal(cosines, 0.0)
+    return float(cosines.max())

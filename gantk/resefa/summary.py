@@ -1,35 +1,31 @@
-"""What the page of `gantk resefa jacobian` shows: how large the regions are and how well their quotients are posed."""
+"""How large the regions are, how they respond, and how well their quotients are posed."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from gantk.errors import UsageError
-from gantk.resefa.accumulate import read_accumulated
+from gantk.resefa.gram import RegionGrams
 from gantk.resefa.pictures import overlay_name
+from gantk.resefa.results import JacobianFacts, RegionResponse
 from gantk.resefa.solve import SINGULAR
-from gantk.runs.run import Run
+from gantk.runs.stores import Store
+from gantk.runs.structure import Image
 
 SHOWN = 24  # eigenvalues of a spectrum
 
 
-def summarize_jacobian(run: Run) -> None:
-    """Record `regions`: share of the image, root mean square change, spectra, pictures.
+def responses(grams: RegionGrams, facts: JacobianFacts, store: Store) -> tuple[RegionResponse, ...]:
+    """Share of the image, root mean square change, spectra and pictures of every region.
 
     Raises:
         UsageError: a region was empty in every sample, or covered every one.
     """
-    run.manifest["state"] = "complete"
-    run.save()
-    found = read_accumulated(run.directory)
-    names = list(run.manifest["arguments"]["names"])
-    regions = [_of_region(found.grams, place, name, run) for place, name in enumerate(names)]
-    run.record("regions", regions)
+    return tuple(_response(grams, place, facts, store) for place in range(len(facts.places)))
 
 
-def _of_region(grams: Any, place: int, name: str, run: Run) -> dict[str, Any]:
+def _response(grams: RegionGrams, place: int, facts: JacobianFacts, store: Store) -> RegionResponse:
+    name = facts.names[place]
     try:
         inside, outside = grams.pair(place)
     except UsageError:
@@ -38,19 +34,21 @@ def _of_region(grams: Any, place: int, name: str, run: Run) -> dict[str, Any]:
     spectrum = np.linalg.eigvalsh(outside)[::-1]
     inner = np.linalg.eigvalsh(inside)[::-1]
     low, high = float(spectrum[-1]), float(spectrum[0])
-    samples = int(run.manifest["arguments"]["num"])
-    pictures = [overlay_name(sample, name) for sample in range(samples)]
-    return {
-        "name": name,
-        "text": run.manifest["arguments"]["regions"][place],
-        "share": float(grams.rows[1 + place] / grams.rows[0]),
-        "inside": float(np.sqrt(np.trace(inside) / len(inside))),
-        "outside": float(np.sqrt(np.trace(outside) / len(outside))),
-        "rank": int((inner > 1e-10 * max(inner[0], 1e-300)).sum()),
-        "condition": high / low if low > SINGULAR * high else None,
-        "spectrum": {
-            "inside": np.sqrt(np.maximum(inner[:SHOWN], 0)),
-            "outside": np.sqrt(np.maximum(spectrum[:SHOWN], 0)),
-        },
-        "pictures": [picture for picture in pictures if run.path(picture).is_file()],
-    }
+    return RegionResponse(
+        name=name,
+        text=facts.places[place].text,
+        share=float(grams.rows[1 + place] / grams.rows[0]),
+        inside=float(np.sqrt(np.trace(inside) / len(inside))),
+        outside=float(np.sqrt(np.trace(outside) / len(outside))),
+        rank=int((inner > 1e-10 * max(inner[0], 1e-300)).sum()),
+        condition=high / low if low > SINGULAR * high else None,
+        spectrum_inside=np.sqrt(np.maximum(inner[:SHOWN], 0)),
+        spectrum_outside=np.sqrt(np.maximum(spectrum[:SHOWN], 0)),
+        pictures=overlays(name, facts, store),
+    )
+
+
+def overlays(name: str, facts: JacobianFacts, store: Store) -> tuple[Image, ...]:
+    """The pictures of a region in the first samples."""
+    names = [overlay_name(sample, name) for sample in range(min(facts.preview, facts.samples))]
+    return tuple(store.picture(each) for each in names if store.has_picture(each))

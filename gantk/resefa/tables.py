@@ -7,9 +7,8 @@ unaligned faces need one box each, and a segmenter finds them by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gantk.errors import UsageError, suggestion
+from gantk.pictures.shapes import Box
 
 UNIT = 256
 
@@ -52,16 +51,6 @@ CLASS_GROUPS: dict[str, tuple[str, ...]] = {
     "ground": ("ground",),
 }
 WORLD = tuple(CLASS_GROUPS)
-
-
-@dataclass(frozen=True)
-class Box:
-    """Edges as fractions of the image, from the top and from the left."""
-
-    top: float
-    left: float
-    bottom: float
-    right: float
 
 
 def published_box(name: str) -> Box:

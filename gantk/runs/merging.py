@@ -6,18 +6,22 @@ import contextlib
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gantk.errors import GantkError, UsageError
-from gantk.runs.run import MANIFEST_SUFFIX, VOLATILE, Run, file_stem, manifests
+from gantk.runs.run import MANIFEST_SUFFIX, Run, decisive, difference, file_stem, manifests
 from gantk.store.chunks import Ledger, Shard, parse_shard, shard_range
 from gantk.store.files import load_json, open_atomic
+from gantk.store.inside import inside, regular_file
+from gantk.store.own_code import ask_again
 from gantk.store.seals import is_sound
 
 Finish = Callable[[Run], None]
+CODE_ARGUMENTS = ("teacher", "judge")
+"""Arguments whose code joining needs, since it scores; what named code there is told again."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,10 @@ class ShardRun:
 
 
 def merge_runs(
-    directories: Sequence[str | Path], target: str | Path | None, finish_of: Callable[[str], Finish | None]
+    directories: Sequence[str | Path],
+    target: str | Path | None,
+    finish_of: Callable[[str], Finish | None],
+    own_code: Mapping[str, str | None] | None = None,
 ) -> dict[str, Path]:
     """Join the shards found in run directories into `target` (default: the first directory).
 
@@ -41,13 +48,14 @@ def merge_runs(
         directories: one that all shards shared, or one for each; every command with shards there is joined.
         target: the run directory of the whole.
         finish_of: command -> what turns its assembled arrays into results, or None.
+        own_code: argument -> what this invocation names for it; nothing that a manifest names is run.
 
     Returns:
         The manifest of the whole by command.
 
     Raises:
         GantkError: a shard is missing or not complete, or a chunk is.
-        UsageError: the shards are of different runs, or there are none.
+        UsageError: the shards are of different runs, there are none, or their code is not named again.
     """
     by_command: dict[str, list[ShardRun]] = {}
     for directory in dict.fromkeys(Path(directory) for directory in directories):
@@ -62,12 +70,16 @@ def merge_runs(
         names = ", ".join(str(directory) for directory in directories)
         raise UsageError(f"There are no shards in {names}: give the directories of runs made with --shard i/n.")
     done = {command: path for command, path in merged.items() if command not in by_command}
+    offered = dict.fromkeys(CODE_ARGUMENTS) | dict(own_code or {})
     for command, shards in by_command.items():
+        codes = ask_again(
+            shards[0].manifest, offered, f"The run of `gantk {command}` in {shards[0].directory}", CODE_ARGUMENTS
+        )
         if command in merged and all(run.directory.resolve() == whole.resolve() for run in shards):
-            _leave_whole(command, shards, merged[command], finish_of)
+            _leave_whole(command, shards, merged[command], finish_of, codes)
             done[command] = merged[command]
         else:
-            done[command] = _merge(command, _check(command, shards), whole, finish_of)
+            done[command] = _merge(command, _check(command, shards), whole, finish_of, codes)
     return done
 
 
@@ -83,17 +95,26 @@ def _merged(target: Path) -> dict[str, Path]:
 
 
 def _is_whole(directory: Path, manifest: dict[str, Any]) -> bool:
-    return all((directory / f"{name}.npy").exists() for name in manifest["arrays"])
+    return all(inside(directory, f"{name}.npy").exists() for name in manifest["arrays"])
 
 
-def _leave_whole(command: str, shards: list[ShardRun], path: Path, finish_of: Callable[[str], Finish | None]) -> None:
+def _leave_whole(
+    command: str,
+    shards: list[ShardRun],
+    path: Path,
+    finish_of: Callable[[str], Finish | None],
+    codes: dict[str, str],
+) -> None:
     """End a joining that was killed after its last array: the page once more, then the shards' manifests go."""
     manifest = load_json(path)
     for shard in shards:
         _refuse_different(command, shard, ShardRun(path.parent, path, manifest, Shard()))
     arguments = dict(manifest["arguments"])
-    with Run.begin(path.parent, command, arguments, manifest["seed"], manifest["device"]) as run:
+    identity = manifest.get("identity")
+    with Run.begin(path.parent, command, arguments, manifest["seed"], manifest["device"], identity=identity) as run:
         run.manifest["shards"], run.manifest["argv"] = manifest["shards"], manifest["argv"]
+        run.own_code = codes
+        run.manifest["facts"] = manifest.get("facts")
         finish = finish_of(command)
         if finish is not None:
             finish(run)
@@ -102,13 +123,16 @@ def _leave_whole(command: str, shards: list[ShardRun], path: Path, finish_of: Ca
 
 
 def _refuse_different(command: str, run: ShardRun, first: ShardRun) -> None:
-    ours, theirs = first.manifest["arguments"], run.manifest["arguments"]
-    for name in sorted((ours.keys() | theirs.keys()) - VOLATILE):
-        if ours.get(name) != theirs.get(name):
-            raise UsageError(
-                f"{run.path} was made with {name} = {theirs.get(name)!r} and {first.path} with {ours.get(name)!r}: "
-                f"they are shards of different runs of `gantk {command}`."
-            )
+    ours, theirs = decisive(first.manifest), decisive(run.manifest)
+    ours, theirs = ({k: v for k, v in each.items() if k != "shard"} for each in (ours, theirs))
+    name = difference(ours, theirs)
+    if name is not None:
+        raise UsageError(
+            f"{run.path} was made with {name} = {theirs.get(name)!r} and {first.path} with {ours.get(name)!r}: "
+            f"they are shards of different runs of `gantk {command}`."
+        )
+    if run.manifest.get("facts") != first.manifest.get("facts"):
+        raise UsageError(f"{run.path} and {first.path} disagree in what they found of their inputs: run one again.")
 
 
 def _check(command: str, found: list[ShardRun]) -> list[ShardRun]:
@@ -137,13 +161,23 @@ def _check(command: str, found: list[ShardRun]) -> list[ShardRun]:
     return [by_index[index] for index in range(count)]
 
 
-def _merge(command: str, shards: list[ShardRun], target: Path, finish_of: Callable[[str], Finish | None]) -> Path:
+def _merge(
+    command: str,
+    shards: list[ShardRun],
+    target: Path,
+    finish_of: Callable[[str], Finish | None],
+    codes: dict[str, str],
+) -> Path:
     first = shards[0].manifest
     arguments = {name: value for name, value in first["arguments"].items() if name != "shard"}
     arguments["output_dir"] = os.fspath(target)
-    with Run.begin(target, command, arguments, first["seed"], first["device"]) as run:
+    with Run.begin(target, command, arguments, first["seed"], first["device"], identity=first.get("identity")) as run:
+        run.manifest["facts"] = first.get("facts")
         run.manifest["shards"] = [_account(shard) for shard in shards]
         run.manifest["argv"] = _without_shard(str(first["argv"]))
+        run.own_code = codes
+        if "code" in first:
+            run.manifest["code"] = first["code"]
         for shard in shards:
             _gather_outputs(run, shard)
         for name, value in first["results"].items():
@@ -183,7 +217,7 @@ def _account(shard: ShardRun) -> dict[str, Any]:
 def _gather_chunk(ledger: Ledger, name: str, shards: list[ShardRun], index: int, command: str) -> None:
     owner = next(run for run in shards if index in shard_range(len(ledger.grid), run.shard))
     target = ledger.path(name, index)
-    source = owner.directory / "chunks" / file_stem(command) / target.name
+    source = inside(owner.directory, f"chunks/{file_stem(command)}/{target.name}")
     if not is_sound(source, ledger.mark):
         how = "damaged or of another run" if source.exists() else "missing"
         raise GantkError(
@@ -197,11 +231,12 @@ def _gather_chunk(ledger: Ledger, name: str, shards: list[ShardRun], index: int,
 def _gather_outputs(run: Run, shard: ShardRun) -> None:
     """Bring what a shard made besides its arrays (images, say) into the whole."""
     for name, about in shard.manifest["outputs"].items():
-        source = shard.directory / name
+        source = inside(shard.directory, name)
         if shard.directory.resolve() != run.directory.resolve() and source.exists():
-            files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
+            files = sorted(path for path in source.rglob("*") if not path.is_dir()) if source.is_dir() else [source]
             for file in files:
-                _link_or_copy(file, run.directory / file.relative_to(shard.directory))
+                relative = file.relative_to(shard.directory).as_posix()
+                _link_or_copy(inside(shard.directory, relative), inside(run.directory, relative))
         run.output(name, about)
 
 
@@ -212,5 +247,5 @@ def _link_or_copy(source: Path, target: Path) -> None:
     with contextlib.suppress(OSError):  # another file system, or one without links
         os.link(source, target)
         return
-    with open(source, "rb") as read, open_atomic(target) as write:
+    with open(regular_file(source), "rb") as read, open_atomic(target) as write:
         shutil.copyfileobj(read, write, 1 << 20)

@@ -9,44 +9,52 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import shutil
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gantk.errors import GantkError, UsageError
+from gantk.errors import GantkError
+from gantk.runs.manifest import (
+    MANIFEST_SUFFIX,
+    VOLATILE,
+    decisive,
+    difference,
+    earlier,
+    file_stem,
+    forget,
+    manifests,
+    new_manifest,
+    readable,
+    refuse_another,
+    shard_suffix,
+)
 from gantk.store import interruption
 from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger, LedgerWarning, Shard, parse_shard, shard_range
-from gantk.store.command_line import typed
-from gantk.store.files import (
-    load_json,
-    load_npy,
-    open_atomic,
-    remove_stale,
-    save_image,
-    save_json,
-    save_npy,
-    to_json,
-    write_atomic,
-)
+from gantk.store.files import load_json, load_npy, remove_stale, save_image, save_json, save_npy, to_json, write_atomic
+from gantk.store.inside import inside
 from gantk.store.locks import hold
+from gantk.store.own_code import ran
 from gantk.store.progress import progress
 
 __all__ = [
     "CONCATENATE",
+    "MANIFEST_SUFFIX",
     "SUM",
+    "VOLATILE",
     "Grid",
     "Ledger",
     "LedgerWarning",
     "Run",
     "Shard",
+    "decisive",
+    "difference",
+    "file_stem",
     "load_json",
     "load_npy",
     "manifests",
-    "open_atomic",
     "parse_shard",
     "progress",
     "save_image",
@@ -55,11 +63,6 @@ __all__ = [
     "shard_range",
     "write_atomic",
 ]
-
-MANIFEST_SUFFIX = ".run.json"
-FORMAT_VERSION = 1
-# Arguments that do not change what a run computes: a run may be continued with other values.
-VOLATILE = frozenset({"output_dir", "device", "shard", "config", "debug", "overwrite", "workers", "threads"})
 
 
 class Run:
@@ -72,7 +75,9 @@ class Run:
         self.manifest = manifest
         self.shard = shard
         self.resumed = resumed
-        self._afresh = afresh
+        self.afresh = afresh  # nothing that an earlier run kept counts
+        self.own_code: dict[str, str] = {}  # argument -> what this invocation names for it, of a run being merged
+        self.is_new = False  # whether no run of the command was there before
         self._began = time.monotonic()
         self._seconds_before = float(manifest["timings"].get("total", 0.0))
 
@@ -87,10 +92,12 @@ class Run:
         device: Any = None,
         shard: Shard | None = None,
         overwrite: bool = False,
+        identity: Mapping[str, Any] | None = None,
     ) -> Iterator[Run]:
-        """Enter a run directory: lock it, compare the arguments with an earlier run's, write the manifest.
+        """Enter a run directory: lock it, compare the identity with an earlier run's, write the manifest.
 
-        On leaving, the manifest's state becomes complete, or failed or interrupted when an exception passes through.
+        On leaving, the manifest's state becomes complete, or failed or interrupted when an exception passes through. A
+        run that is refused before anything was computed leaves nothing, not even a directory.
 
         Args:
             output_dir: made when absent.
@@ -100,6 +107,7 @@ class Run:
             shard: the part this process computes; each has its own manifest beside the whole's.
             overwrite: forget an earlier run of the command (its manifest and chunks) instead of continuing it; a
                 shard forgets its own part, and the others' where they are of a run with other arguments.
+            identity: all that decides the result, by name; default: the arguments but those in `VOLATILE`.
 
         Raises:
             GantkError: another process is running the command there.
@@ -107,26 +115,35 @@ class Run:
         """
         directory, shard = Path(output_dir), shard or Shard()
         stem = file_stem(command)
-        path = directory / (stem + _shard_suffix(shard) + MANIFEST_SUFFIX)
+        path = directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)
+        absent = [folder for folder in (directory, *directory.parents) if not folder.exists()]
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise GantkError(f"The output directory {directory} cannot be made: {error.strerror}.") from error
         with contextlib.ExitStack() as stack:
+            stack.callback(_remove_empty, absent)  # last of all, when the locks are gone
             stack.enter_context(hold(directory / f".{stem}.lock", shared=not shard.is_whole, what=str(directory)))
             if not shard.is_whole:
-                own = directory / f".{stem}{_shard_suffix(shard)}.lock"
+                own = directory / f".{stem}{shard_suffix(shard)}.lock"
                 stack.enter_context(hold(own, what=f"{directory} (shard {shard})"))
             remove_stale(directory)
             resolved = to_json({**arguments, "shard": str(shard)} if not shard.is_whole else dict(arguments))
+            same = to_json(dict(identity)) if identity is not None else decisive({"arguments": resolved})
             if overwrite:
-                _forget(directory, stem, shard, resolved)
-            before = _earlier(directory, stem, path)
+                forget(directory, stem, shard, same)
+            before = earlier(directory, stem, path)
             if before is not None:
-                _refuse_other_arguments(before, resolved, directory)
-            own_before = _readable(path)
-            new = _new_manifest(command, resolved, seed, device, own_before)
+                refuse_another(before, same, directory)
+            own_before = readable(path)
+            new = new_manifest(command, resolved, seed, device, own_before)
+            codes = ran(resolved)
+            if codes:  # whose source a later merge is asked for again
+                new["code"] = codes
+            if identity is not None:
+                new["identity"] = same
             run = cls(directory, new, shard, before is not None, overwrite)
+            run.is_new = own_before is None and not overwrite
             run.save()
             yield from run._watch()
 
@@ -138,10 +155,18 @@ class Run:
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 error.add_note(f"The same command continues in {self.directory}.")
                 self._end("interrupted", error)
+            elif isinstance(error, GantkError) and self.is_new and not self._left_anything():
+                self.manifest_path.unlink(missing_ok=True)
             else:
                 self._end("failed", error)
             raise
         self._end("complete", None)
+
+    def _left_anything(self) -> bool:
+        """Whether there are results, or parts of them."""
+        made = any(self.path(name).exists() for name in self.manifest["outputs"])
+        chunks = self.chunk_folder
+        return made or self.parts.is_dir() or (chunks.is_dir() and any(chunks.iterdir()))
 
     def _end(self, state: str, error: BaseException | None) -> None:
         self.manifest["state"] = state
@@ -161,6 +186,11 @@ class Run:
         self.manifest["timings"]["total"] = round(self._seconds_before + seconds, 3)
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        """The resolved arguments; those that name code only if this invocation does too."""
+        return {**self.manifest["arguments"], **self.own_code}
+
+    @property
     def command(self) -> str:
         """The command's name as typed."""
         return str(self.manifest["command"])
@@ -168,7 +198,7 @@ class Run:
     @property
     def manifest_path(self) -> Path:
         """Where the manifest is."""
-        return self.directory / (file_stem(self.command) + _shard_suffix(self.shard) + MANIFEST_SUFFIX)
+        return self.directory / (file_stem(self.command) + shard_suffix(self.shard) + MANIFEST_SUFFIX)
 
     @property
     def results(self) -> dict[str, Any]:
@@ -180,8 +210,12 @@ class Run:
         save_json(self.manifest_path, self.manifest)
 
     def path(self, name: str) -> Path:
-        """Return the path of a file of this run."""
-        return self.directory / name
+        """Return the path of a file of this run.
+
+        Raises:
+            GantkError: the name, or a link on the way, leaves the directory.
+        """
+        return inside(self.directory, name)
 
     def record(self, key: str, value: Any) -> None:
         """Keep a result (anything JSON can hold, arrays included) in the manifest for the page.
@@ -195,12 +229,13 @@ class Run:
         """Note that a file or folder of the run directory is a result; return its path."""
         path = Path(name)
         relative = path.relative_to(self.directory) if path.is_relative_to(self.directory) else path
+        target = inside(self.directory, relative.as_posix())
         self.manifest["outputs"][relative.as_posix()] = about
-        return self.directory / relative
+        return target
 
     def save_npy(self, name: str, array: Any, about: str = "") -> Path:
         """Write an array of the run and note it as an output."""
-        save_npy(self.directory / name, array)
+        save_npy(self.path(name), array)
         return self.output(name, about)
 
     @contextlib.contextmanager
@@ -219,25 +254,58 @@ class Run:
         `arrays` are names, or name -> ``concatenate`` | ``sum``. Final files that this run assembled count as done.
         """
         joins = dict(arrays) if isinstance(arrays, Mapping) else dict.fromkeys(arrays, CONCATENATE)
+        for name in joins:
+            self.path(f"{name}.npy")
         grid = Grid(total, chunk)
         for name, join in joins.items():
             self.manifest["arrays"][name] = {"total": total, "chunk": chunk, "join": join}
         self.save()
         finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
-        folder = self.directory / "chunks" / file_stem(self.command)
-        ledger = Ledger(folder, grid, joins, self.shard, finished, self.mark)
-        if self._afresh:
+        ledger = Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark)
+        if self.afresh:
             ledger.forget()
         return ledger
 
     @property
     def mark(self) -> str:
         """What tells the chunks of this run from another's: its command and the arguments that matter."""
-        arguments = {name: value for name, value in self.manifest["arguments"].items() if name not in VOLATILE}
-        return json.dumps([self.command, arguments], sort_keys=True)
+        return json.dumps([self.command, decisive(self.manifest)], sort_keys=True)
+
+    def keep_facts(self, facts: object) -> None:
+        """Note what concluding a joined run needs to know: a dataclass of plain values and small arrays."""
+        from gantk.runs.structure import Sink, to_plain
+
+        if facts is not None:
+            sink = Sink(self.directory, f"{file_stem(self.command)}.facts")
+            self.manifest["facts"] = to_plain(facts, sink)
+            for name in sink.names:
+                self.output(name)  # goes where the parts are joined
+        self.save()
+
+    @property
+    def chunk_folder(self) -> Path:
+        """The folder of what is kept until arrays are whole."""
+        return self.path(f"chunks/{file_stem(self.command)}")
+
+    @property
+    def parts(self) -> Path:
+        """The folder of parts of the result that are kept until it is whole."""
+        return self.directory / "parts" / file_stem(self.command)
+
+    def drop_parts(self) -> None:
+        """Remove the parts of a result that is whole."""
+        shutil.rmtree(self.parts, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.parts.parent.rmdir()
+
+    def complete(self) -> None:
+        """Write the manifest as it will be at the end, for the page that is about to be written."""
+        self.manifest["state"] = "complete"
+        self.clock()
+        self.save()
 
     def _is_assembled(self, name: str, join: str, total: int) -> bool:
-        path = self.directory / f"{name}.npy"
+        path = self.path(f"{name}.npy")
         if f"{name}.npy" not in self.manifest["outputs"] or not path.exists():
             return False
         return join == SUM or len(load_npy(path, mmap=True)) == total
@@ -251,7 +319,7 @@ class Run:
             return {}
         paths = {}
         for name in ledger.joins:
-            paths[name] = self.directory / f"{name}.npy"
+            paths[name] = self.path(f"{name}.npy")
             if name not in ledger.finished:
                 ledger.assemble(name, paths[name])
                 self.output(f"{name}.npy", (about or {}).get(name, ""))
@@ -261,130 +329,10 @@ class Run:
         return paths
 
 
-def file_stem(command: str) -> str:
-    """Return the stem of a command's files: "lse train" -> "lse-train"."""
-    return "-".join(command.split())
-
-
-def manifests(directory: str | Path) -> dict[Path, dict[str, Any]]:
-    """Return every manifest of a run directory, those of shards included, by path.
-
-    Raises:
-        GantkError: the directory does not exist or holds none.
-    """
-    folder = Path(directory)
-    found = {path: load_json(path) for path in sorted(folder.glob("*" + MANIFEST_SUFFIX))}
-    if not found:
-        what = "holds no *.run.json" if folder.is_dir() else "does not exist"
-        raise GantkError(f"The run directory {folder} {what}: give the --output-dir of an earlier command.")
-    return found
-
-
-def _shard_suffix(shard: Shard) -> str:
-    return "" if shard.is_whole else f".{shard.index}-of-{shard.count}"
-
-
-def _new_manifest(
-    command: str, arguments: dict[str, Any], seed: int | None, device: Any, before: dict[str, Any] | None
-) -> dict[str, Any]:
-    before = before or {}
-    return {
-        "format": FORMAT_VERSION,
-        "command": command,
-        "argv": typed(),
-        "arguments": arguments,
-        "seed": seed,
-        "device": None if device is None else str(device),
-        "versions": _versions(),
-        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
-        "ended": None,
-        "timings": before.get("timings", {}),
-        "attempts": int(before.get("attempts", 0)) + 1,
-        **_job(),
-        "state": "running",
-        "error": None,
-        "arrays": before.get("arrays", {}),
-        "outputs": before.get("outputs", {}),
-        "results": before.get("results", {}),
-    }
-
-
-def _job() -> dict[str, Any]:
-    """Which job of a cluster this is, for the page of a chain."""
-    names = {"id": "JOB_ID", "array": "ARRAY_JOB_ID", "task": "ARRAY_TASK_ID", "node": "JOB_NODELIST"}
-    found = {key: os.environ[f"SLURM_{name}"] for key, name in names.items() if f"SLURM_{name}" in os.environ}
-    return {"job": found} if "id" in found else {}
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib import metadata
-
-    import gantk
-
-    versions = {"gantk": gantk.__version__, "python": platform.python_version()}
-    for name in ("torch", "numpy", "scikit-learn"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
-
-
-def _earlier(directory: Path, stem: str, own: Path) -> dict[str, Any] | None:
-    """Return the manifest to compare with: one's own, or else the whole's or another shard's."""
-    for path in (own, *_manifest_paths(directory, stem)):
-        manifest = _readable(path)
-        if manifest is not None:
-            return manifest
-    return None
-
-
-def _manifest_paths(directory: Path, stem: str) -> list[Path]:
-    return [directory / (stem + MANIFEST_SUFFIX), *sorted(directory.glob(f"{stem}.*-of-*{MANIFEST_SUFFIX}"))]
-
-
-def _readable(path: Path) -> dict[str, Any] | None:
-    """A manifest, or None where there is none; a damaged one is set aside, and its chunks are known by their seals."""
-    if not path.exists():
-        return None
-    manifest: Any = None
-    with contextlib.suppress(GantkError):
-        manifest = load_json(path)
-    tables = ("arguments", "timings", "arrays", "outputs", "results")
-    if isinstance(manifest, dict) and all(isinstance(manifest.get(name), dict) for name in tables):
-        return manifest
-    aside = path.with_name(path.name + ".damaged")
-    with contextlib.suppress(OSError):  # another process may have done it
-        os.replace(path, aside)
-    warnings.warn(f"{path} is damaged and was renamed to {aside.name}: it is made again.", LedgerWarning, stacklevel=2)
-    return None
-
-
-def _refuse_other_arguments(before: dict[str, Any], arguments: dict[str, Any], directory: Path) -> None:
-    name = _difference(before, arguments)
-    if name is not None:
-        raise UsageError(
-            f"{directory} holds a run of `gantk {before.get('command')}` with {name} = "
-            f"{before['arguments'].get(name)!r}, and now it is {arguments.get(name)!r}: choose another --output-dir, "
-            "or give --overwrite to start afresh."
-        )
-
-
-def _difference(before: dict[str, Any], arguments: dict[str, Any]) -> str | None:
-    """The name of the first argument that is not what it was; None where the run may be continued."""
-    earlier = before["arguments"]
-    names = sorted((earlier.keys() | arguments.keys()) - VOLATILE)
-    return next((name for name in names if earlier.get(name) != arguments.get(name)), None)
-
-
-def _forget(directory: Path, stem: str, shard: Shard, arguments: dict[str, Any]) -> None:
-    """Forget an earlier run; for a shard only its own part, unless what is there is of another run altogether."""
-    manifests = {path: _readable(path) for path in _manifest_paths(directory, stem)}
-    foreign = any(manifest is not None and _difference(manifest, arguments) for manifest in manifests.values())
-    if not shard.is_whole and not foreign:
-        (directory / (stem + _shard_suffix(shard) + MANIFEST_SUFFIX)).unlink(missing_ok=True)
-        (directory / (stem + MANIFEST_SUFFIX)).unlink(missing_ok=True)  # of shards that were merged
-        return
-    for path in manifests:
-        path.unlink(missing_ok=True)
-    for path in (directory / "chunks" / stem).glob("*.npy"):
-        path.unlink(missing_ok=True)
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove the folders, innermost first, as far as they are empty."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return

@@ -10,6 +10,7 @@ scheduler said when it was last asked (`gantk slurm --status`).
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from gantk.reports.record import RunRecord, mapping, records
 from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Facts, Headline, Link, Links, Prose, Section, Table
 from gantk.runs.run import MANIFEST_SUFFIX, file_stem, load_json
 from gantk.store.chunks import Grid, parse_shard, shard_range
+from gantk.store.inside import inside
 
 BAD = ("FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
 MOST_BARS = 64
@@ -81,7 +83,7 @@ def stages_of(run: RunRecord) -> list[Stage]:
     stages: list[Stage] = []
     before: Mapping[str, Any] = {}
     for job in records(run.results.get("jobs")):
-        folder = run.directory / str(job.get("run", "."))
+        folder = _folder_of(run.directory, str(job.get("run", ".")))
         if job.get("command") == "merge":
             parts: tuple[Part, ...] = (_whole(folder, str(before.get("command", "")), joined=True),)
         else:
@@ -90,13 +92,18 @@ def stages_of(run: RunRecord) -> list[Stage]:
         queue = {str(state): int(count) for state, count in mapping(job.get("queue")).items()}
         name, about, number = (str(job.get(key) or "") for key in ("name", "about", "id"))
         if number:
-            logs = run.directory / "logs"
             ends = [f"_{index}" if job.get("array") else "" for index in range(len(parts))]
-            parts = tuple(
-                _with_log(part, logs / f"{name}-{number}{end}.log") for part, end in zip(parts, ends, strict=True)
-            )
+            logs = [inside(run.directory, f"logs/{name}-{number}{end}.log") for end in ends]
+            parts = tuple(_with_log(part, log) for part, log in zip(parts, logs, strict=True))
         stages.append(Stage(name, about, number, queue, parts))
     return stages
+
+
+def _folder_of(chain: Path, name: str) -> Path:
+    """The run directory of a job, in the folder around the chain's own; GantkError where it is elsewhere."""
+    around = chain.resolve().parent
+    beside = posixpath.normpath(posixpath.join(chain.resolve().name, name))
+    return around if beside == "." else inside(around, beside)
 
 
 def _with_log(part: Part, log: Path) -> Part:
@@ -110,10 +117,8 @@ def _with_log(part: Part, log: Path) -> Part:
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
     try:
-        return mapping(load_json(path))
+        return mapping(load_json(inside(path.parent, path.name))) if path.is_file() else {}
     except GantkError:
         return {"state": "failed", "error": f"{path.name} cannot be read"}
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from gantk.errors import GantkError
+from gantk.store.inside import regular_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,7 +117,7 @@ def load_npy(path: str | os.PathLike[str], mmap: bool = False) -> np.ndarray[Any
     import numpy as np
 
     try:
-        array: np.ndarray[Any, Any] = np.load(path, allow_pickle=False, mmap_mode="r" if mmap else None)
+        array: np.ndarray[Any, Any] = np.load(regular_file(path), allow_pickle=False, mmap_mode="r" if mmap else None)
     except FileNotFoundError:
         raise GantkError(f"The file {os.fspath(path)} does not exist.") from None
     except (OSError, ValueError, EOFError) as error:
@@ -143,7 +144,7 @@ def save_json(path: str | os.PathLike[str], value: Any) -> Path:
 def load_json(path: str | os.PathLike[str]) -> Any:
     """Read a JSON file; a missing or malformed one raises a GantkError that names it."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(regular_file(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise GantkError(f"The file {os.fspath(path)} does not exist.") from None
     except (OSError, ValueError) as error:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -27,3 +30,14 @@ def processes(device: str) -> Iterator[tuple[int, str]]:
         yield dist.get_rank(), device if on_gpu else "cpu"
     finally:
         dist.destroy_process_group()
+
+
+def of_first(value: T) -> T:
+    """What the first process has, in every process of a training; where there is one process, the value itself."""
+    import torch.distributed as dist
+
+    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+        return value
+    boxed = [value]
+    dist.broadcast_object_list(boxed, src=0)
+    return boxed[0]

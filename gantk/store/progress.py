@@ -2,11 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
 from typing import Any, TextIO
+
+_shown: contextvars.ContextVar[bool] = contextvars.ContextVar("progress_shown", default=True)
+
+
+@contextlib.contextmanager
+def shown(show: bool) -> Iterator[None]:
+    """Show progress within the block, or keep silent as a library does that nobody asked for it."""
+    token = _shown.set(show)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+class Silent:
+    """A counter that says nothing."""
+
+    def __init__(self, iterable: Iterable[Any] = ()) -> None:
+        self.iterable = iterable
+
+    def update(self, n: int = 1) -> None:
+        """Count `n` more."""
+
+    def set_postfix_str(self, text: str) -> None:
+        """Say this beside the count from now on, as tqdm does."""
+
+    def close(self) -> None:
+        """End."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.iterable)
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
 
 
 class Lines:
@@ -17,6 +56,11 @@ class Lines:
         self.n = 0
         self._tenth = 0
         self._began = time.monotonic()
+        self._said = ""
+
+    def set_postfix_str(self, text: str) -> None:
+        """Say this beside the count from now on."""
+        self._said = f", {text}" if text else ""
 
     def update(self, n: int = 1) -> None:
         """Count `n` more."""
@@ -28,7 +72,7 @@ class Lines:
             self._tenth = tenth
             seconds = time.monotonic() - self._began
             count = f"{self.n}/{self.total} {self.unit}"
-            print(f"{self.desc}: {tenth * 10} % ({count}), {seconds:.0f} s", file=self.file, flush=True)
+            print(f"{self.desc}: {tenth * 10} % ({count}), {seconds:.0f} s{self._said}", file=self.file, flush=True)
 
     def close(self) -> None:
         """Say the count where no total was known."""
@@ -63,6 +107,8 @@ def progress(work: Iterable[Any] | int, desc: str, *, unit: str = "it", total: i
         total = work
     elif total is None and isinstance(work, Sized):
         total = len(work)
+    if not _shown.get():
+        return Silent(iterable)
     if sys.stderr.isatty():
         from tqdm import tqdm
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from gantk.store.files import write_atomic
+from gantk.store.inside import regular_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +53,7 @@ def save_sealed(path: Path, array: np.ndarray[Any, Any], mark: str) -> Path:
 def is_sound(path: Path, mark: str) -> bool:
     """Whether a file bears a seal of that mark which fits its bytes; reads all of it, a block in memory at a time."""
     try:
-        with open(path, "rb") as file:
+        with open(regular_file(path), "rb") as file:
             length = os.fstat(file.fileno()).st_size - SEAL_BYTES
             if length < 0:
                 return False

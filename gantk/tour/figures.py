@@ -77,7 +77,7 @@ def centre(gain_L: Array) -> float:
     return float((np.arange(len(gain_L)) * gain_L).sum() / total) if total > 0 else float("nan")
 
 
-def where(names: Sequence[str], by_row: Array, results: dict[str, Any]) -> list[str]:
+def where(names: Sequence[str], by_row: Array, layer_names: Sequence[str]) -> list[str]:
     """A sentence about the rows that carry each group of factors."""
     parts = []
     for group in GROUPS:
@@ -87,7 +87,7 @@ def where(names: Sequence[str], by_row: Array, results: dict[str, Any]) -> list[
         if rows:
             share = np.mean(rows, axis=0)
             best = int(share.argmax())
-            parts.append(f"{group} around row {centre(share):.1f} (most in `{results['layer_names'][best]}`)")
+            parts.append(f"{group} around row {centre(share):.1f} (most in `{layer_names[best]}`)")
     return [f"Where it is stored: {'; '.join(parts)}."] if parts else []
 
 
@@ -100,8 +100,3 @@ def where_row(name: str, gain_L: Array, layer_names: Sequence[str], exact: bool)
 
         row.append(row_of_factor(name))
     return row
-
-
-def strongest(entry: dict[str, Any]) -> int:
-    """The row of wp in which a rescored boundary does most."""
-    return int(max(entry["layers"], key=lambda layer: layer["gain"])["index"])

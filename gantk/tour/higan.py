@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.codes.directions import Direction, load_direction
-from gantk.higan.gains import deviations, standardize
-from gantk.higan.rescore import BASE, EFFECT
+from gantk.higan.boundaries import TrainBoundaryResult
+from gantk.higan.manipulated import ManipulateResult
+from gantk.higan.rescored import RescoreResult
+from gantk.higan.samples import SynthesizeResult
+from gantk.runs.walk import Walk
 from gantk.store.files import load_npy
-from gantk.tour.figures import group_of, leaks, purity, strongest, test, typical_distance, where, where_row
+from gantk.tour.figures import group_of, leaks, purity, test, typical_distance, where, where_row
 from gantk.tour.tour import Chapter, Step, Tour
 from gantk.world.renderer import FACTOR_NAMES
 
@@ -58,17 +60,17 @@ def samples(tour: Tour) -> Chapter:
     tour.call([*words, "--preview", str(size.preview), "-o", str(tour.folder(SAMPLES))])
     words = ["synthesize", tour.model, "--num", str(size.fresh), "--seed", str(tour.seed + 1), *shared]
     tour.call([*words, "--preview", "0", "-o", str(tour.folder(FRESH))])
-    results = tour.results(SAMPLES, "synthesize")
-    tour.found["exact"] = results["predictor"] == "truth"
+    found = tour.result(SAMPLES, SynthesizeResult)
+    tour.found["exact"] = found.predictor == "truth"
     page = tour.found.setdefault("page", {})
-    page["images"] = [tour.relative(SAMPLES, name) for name in results["images"]]
+    page["images"] = [tour.relative(SAMPLES, image.name) for image in found.images]
     page["images_caption"] = (
         "What the renderer draws for these codes."
         if tour.found["exact"]
         else "What the generator draws: every one of these comes out of the network, none is a render."
     )
     page["truth"] = origin(tour)
-    who = "known exactly" if tour.found["exact"] else f"read from each image by the predictor `{results['predictor']}`"
+    who = "known exactly" if tour.found["exact"] else f"read from each image by the predictor `{found.predictor}`"
     return {
         "title": "What the samples show",
         "text": f"{size.samples} codes were drawn and the factors of each sample {who}.",
@@ -103,9 +105,8 @@ def boundaries(tour: Tour) -> Chapter:
     words = ["train-boundary", str(tour.folder(SAMPLES) / "w.npy"), str(tour.folder(SAMPLES) / "attribute.npy")]
     words += [*named, "--chosen-num-or-ratio", "0.25", "--resamples", str(size.resamples), "--model", tour.model]
     tour.call([*words, "--seed", str(tour.seed), "-o", str(tour.folder(BOUNDARIES))])
-    results = tour.results(BOUNDARIES, "train-boundary")
-    by_name = {entry["name"]: entry for entry in results["attributes"]}
-    found = {factor: load_boundary(tour, factor) for factor in factors}
+    trained = tour.result(BOUNDARIES, TrainBoundaryResult)
+    found = {factor: trained[factor].direction for factor in factors}
     tour.found["boundaries"] = found
     fresh_w = load_npy(tour.folder(FRESH) / "w.npy")
     fresh = load_npy(tour.folder(FRESH) / "attribute.npy")
@@ -113,9 +114,9 @@ def boundaries(tour: Tour) -> Chapter:
     rows = []
     tested = {}
     for factor in factors:
-        entry = by_name[factor]
-        tested[factor] = test(found[factor], fresh_w, fresh[factor], entry.get("threshold"))
-        row = [factor, group_of(factor), tested[factor].accuracy, tested[factor].auc, entry.get("stability")]
+        entry = trained[factor]
+        tested[factor] = test(found[factor], fresh_w, fresh[factor], entry.threshold)
+        row = [factor, group_of(factor), tested[factor].accuracy, tested[factor].auc, entry.figures.stability]
         if exact is not None:
             row.append(abs(float(exact[factor] @ found[factor].vectors[0])))
         rows.append(row)
@@ -159,18 +160,15 @@ def rescoring(tour: Tour) -> Chapter:
     words += ["--num", str(size.rescored), "--random", str(size.random), "--distance", f"{distance:.3g}"]
     words += ["--seed", str(tour.seed + 1), *tour.judged(), "--batch-size", "32", "-o", str(tour.folder(RESCORE))]
     tour.call(words)
-    results = tour.results(RESCORE, "rescore")
-    names = [entry["name"] for entry in results["boundaries"]]
-    base = load_npy(tour.folder(RESCORE) / f"{BASE}.npy")
-    effect = load_npy(tour.folder(RESCORE) / f"{EFFECT}.npy")
-    change_BPF = standardize(effect[0, 0] / len(base), deviations(base))
-    attributes = list(base.dtype.names or ())
+    rescored = tour.result(RESCORE, RescoreResult)
+    names = [each.name for each in rescored.boundaries]
+    change_BPF, attributes, layer_names = np.asarray(rescored.change), list(rescored.attributes), rescored.layer_names
     own = [attributes.index(name) for name in names]
     by_row = np.stack([np.maximum(change_BPF[b, 1:, own[b]], 0) for b in range(len(names))])
     page = tour.found["page"]
     page["layers"] = {
         "names": names,
-        "layers": results["layer_names"],
+        "layers": layer_names,
         "values": by_row,
         "caption": "Change of each factor, in its standard deviations, when one row of wp alone moves; coarse to fine.",
         "quantity": "standard deviations",
@@ -189,8 +187,7 @@ def rescoring(tour: Tour) -> Chapter:
     tour.found["headline"].append(
         {"value": f"{right} of {len(names)}", "name": "clean boundaries", "note": "move their own factor the most"}
     )
-    tour.found["findings"] += [leaks(names, attributes, change_BPF[:, 0], own), *where(names, by_row, results)]
-    layer_names = results["layer_names"]
+    tour.found["findings"] += [leaks(names, attributes, change_BPF[:, 0], own), *where(names, by_row, layer_names)]
     rows = [
         [*where_row(names[b], by_row[b], layer_names, tour.found["exact"]), float(clean[b])] for b in range(len(names))
     ]
@@ -217,12 +214,7 @@ def manipulation(tour: Tour) -> Chapter:
     files = [str(tour.folder(BOUNDARIES) / f"{factor}_boundary.safetensors") for factor in chosen]
     words = ["manipulate", tour.model, *files, "--num", "3", "--step", "9", "--seed", str(tour.seed)]
     tour.call([*words, "--animation", "webp", "--batch-size", "32", "-o", str(tour.folder(MANIPULATION))])
-    directions = tour.results(MANIPULATION, "manipulate")["directions"]
-    for direction in directions:
-        direction["frames"] = [[tour.relative(MANIPULATION, name) for name in strip] for strip in direction["frames"]]
-        found = direction.get("animation", {})
-        direction["animation"] = {form: tour.relative(MANIPULATION, name) for form, name in found.items()}
-    tour.found["page"]["sliders"] = directions
+    tour.found["page"]["sliders"] = [slider(tour, walk) for walk in tour.result(MANIPULATION, ManipulateResult).walks]
     return {
         "title": "Moving along the boundaries",
         "text": "The same boundaries applied to three samples: three standard deviations to either side.",
@@ -231,16 +223,30 @@ def manipulation(tour: Tour) -> Chapter:
     }
 
 
+def slider(tour: Tour, walk: Walk) -> dict[str, Any]:
+    """A walk as the tour's manifest keeps it, with the files where they are."""
+    return {
+        "name": walk.name,
+        "space": walk.space,
+        "layers": walk.rows,
+        "distances": walk.strips[0].values,
+        "frames": [[tour.relative(MANIPULATION, image.name) for image in strip.images] for strip in walk.strips],
+        "samples": [strip.label for strip in walk.strips],
+        "start": walk.strips[0].origin,
+        "animation": {form: tour.relative(MANIPULATION, name) for form, name in (walk.animations or {}).items()},
+    }
+
+
 def truth(tour: Tour) -> Chapter:
     """The comparison with the truth: of what was found here, and of the same search where everything is known."""
     if tour.found["exact"]:
         exact = {name: row[-1] for name, row in tour.found["alignments"].items()}
-        found = tour.results(RESCORE, "rescore")
+        found = tour.result(RESCORE, RescoreResult)
         pages = BOUNDARIES
     else:
         exact, found = search_oracle(tour)
         pages = f"{ORACLE}-{BOUNDARIES}"
-    rows_found = {entry["name"]: strongest(entry) for entry in found["boundaries"]}
+    rows_found = {each.name: each.strongest_row for each in found.boundaries}
     from gantk.world.oracle import row_of_factor
 
     names = list(tour.found["tested"])
@@ -285,7 +291,7 @@ def truth(tour: Tour) -> Chapter:
     }
 
 
-def search_oracle(tour: Tour) -> tuple[dict[str, float], dict[str, Any]]:
+def search_oracle(tour: Tour) -> tuple[dict[str, float], RescoreResult]:
     """The tour's search on the oracle, scored by its exact factors: cosines with the truth, results of rescoring."""
     from gantk.world.oracle import oracle_generator
 
@@ -301,16 +307,12 @@ def search_oracle(tour: Tour) -> tuple[dict[str, float], dict[str, Any]]:
     words = ["rescore", ORACLE_MODEL, str(tour.folder(folders[BOUNDARIES]) / "boundary_list.txt")]
     words += ["--layerwise-rescoring", "--num", str(size.rescored), "--random", "0", "--seed", str(tour.seed + 1)]
     tour.call([*words, "-o", str(tour.folder(folders[RESCORE]))])
-    cosines = {}
-    for factor in factors:
-        direction = load_direction(tour.folder(folders[BOUNDARIES]) / f"{factor}_boundary.safetensors")
-        cosines[factor] = float(oracle.factor_direction_w(factor).numpy() @ direction.vectors[0])
-    return cosines, tour.results(folders[RESCORE], "rescore")
-
-
-def load_boundary(tour: Tour, factor: str) -> Direction:
-    """A boundary that the tour trained."""
-    return load_direction(tour.folder(BOUNDARIES) / f"{factor}_boundary.safetensors")
+    trained = tour.result(folders[BOUNDARIES], TrainBoundaryResult)
+    cosines = {
+        factor: float(oracle.factor_direction_w(factor).numpy() @ trained[factor].direction.vectors[0])
+        for factor in factors
+    }
+    return cosines, tour.result(folders[RESCORE], RescoreResult)
 
 
 def exact_directions(tour: Tour) -> dict[str, Array] | None:

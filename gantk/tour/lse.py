@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
+from gantk.runs.results import load_result
 from gantk.tour.tour import Chapter, Step, Tour
+
+if TYPE_CHECKING:
+    from gantk.lse.image_results import EditResult, SampleResult
+    from gantk.lse.results import FewshotResult
 
 FEWSHOT, SAMPLED, EDITED = "fewshot", "sampled", "edited"
 SHOTS = 8
-STROKE = ("mountain", (4, 24, 30, 36))  # class and box, in pixels of 64
+STROKE = ("mountain", (24, 4, 36, 30))  # class and box (top, left, bottom, right), in pixels of 64
 
 
 def head_of(tour: Tour) -> str:
@@ -19,22 +26,24 @@ def fewshot(tour: Tour) -> Chapter:
     num = 1000 if tour.full else 48
     words = ["lse", "fewshot", tour.model, "--shots", str(SHOTS), "--num-eval", str(num), "--seed", str(tour.seed)]
     tour.call([*words, "-o", str(tour.folder(FEWSHOT))])
-    results = tour.results(FEWSHOT, "lse-fewshot")
-    row = results["shots"][0]
-    judge = "the true classes" if results["judge"] == "truth" else f"the segmenter `{results['judge']}`"
-    miou, seconds = row["paper_miou"], row["seconds"]
+    result = cast("FewshotResult", load_result(tour.folder(FEWSHOT)))
+    row = result.shots[0]
+    judge = "the true classes" if result.judge == "truth" else f"the segmenter `{result.judge}`"
+    assert row.scores is not None
+    miou = row.scores.paper_miou
+    time = "" if row.seconds is None else f" in {row.seconds:.1f} s"
     tour.found.setdefault("findings", []).append(
         f"{SHOTS} labelled images teach a linear head the classes of every pixel with a mIoU of **{miou:.3f}**."
     )
     return {
         "title": "Where each class is, from eight labelled images",
         "text": f"The generator's own maps know where things are: a linear head that reads them was fitted to {SHOTS} "
-        f"labelled images in {seconds:.1f} s and scored on {num} fresh ones against {judge}.",
+        f"labelled images{time} and scored on {num} fresh ones against {judge}.",
         "headline": [
             {"value": miou, "name": "mIoU", "note": f"from {SHOTS} labelled images"},
-            {"value": row["dataset_miou"], "name": "mIoU, all pixels", "note": "of the summed confusion matrix"},
+            {"value": row.scores.dataset_miou, "name": "mIoU, all pixels", "note": "of the summed confusion matrix"},
         ],
-        "images": [tour.relative(FEWSHOT, name) for name in results.get("sheet", [])[:4]],
+        "images": [tour.relative(FEWSHOT, image.name) for image in result.sheet[:4]],
         "alt": "Image, labels, and what the head sees",
         "caption": "From left to right: a fresh image, its labels, and what the head sees.",
         "page": tour.relative(FEWSHOT, "lse-fewshot.html"),
@@ -49,13 +58,13 @@ def sampling(tour: Tour) -> Chapter:
     words = ["lse", "sample", tour.model, head_of(tour), "--num-targets", targets, "--samples", samples]
     words += ["--bank", bank, "--steps", steps, "--seed", str(tour.seed), "-o", str(tour.folder(SAMPLED))]
     tour.call(words)
-    results = tour.results(SAMPLED, "lse-sample")
-    target = results["targets"][0]
+    result = cast("SampleResult", load_result(tour.folder(SAMPLED)))
+    target = result.targets[0]
     return {
         "title": "Images with a wanted label map",
         "text": "The head turns the question round: codes are moved until their images have the label map that was "
-        f"asked for. Looked at again, {results['accuracy']:.0%} of the pixels are as wanted.",
-        "images": [tour.relative(SAMPLED, name) for name in (target["target"], *target["samples"])],
+        f"asked for. Looked at again, {result.scores.accuracy:.0%} of the pixels are as wanted.",
+        "images": [tour.relative(SAMPLED, image.name) for image in (target.wanted, *target.samples)],
         "alt": "A wanted label map, or a sample beside its labels",
         "caption": "First the wanted labels, then samples beside the labels they have.",
         "page": tour.relative(SAMPLED, "lse-sample.html"),
@@ -70,15 +79,16 @@ def editing(tour: Tour) -> Chapter:
     words = ["lse", "edit", tour.model, head_of(tour), "--shape", f"{name}:{shape}", "--index", "5"]
     words += ["--seed", str(tour.seed), "--steps", "60" if tour.full else "30"]
     tour.call([*words, "-o", str(tour.folder(EDITED))])
-    results = tour.results(EDITED, "lse-edit")
-    before, after = results["followed"]
-    shown = [results["pictures"][name] for name in ("before", "stroke", "after", "change")]
+    result = cast("EditResult", load_result(tour.folder(EDITED)))
+    assert result.followed is not None
+    before, after = result.followed
+    shown = (result.before, result.stroke, result.after, result.change)
     return {
         "title": "An edit by a stroke",
         "text": f"A mountain was painted onto an image and its code changed accordingly: of the stroke's pixels "
-        f"{before:.0%} were mountain before and {after:.0%} are now, as the head sees them; the rest of the image is "
-        "held where it was.",
-        "images": [tour.relative(EDITED, name) for name in shown],
+        f"{before:.0%} were mountain before and {after:.0%} are now, as the head sees them; pixels outside the stroke "
+        f"changed by {result.changed:.2f} (RMS, of a range of 2).",
+        "images": [tour.relative(EDITED, image.name) for image in shown],
         "alt": "The image before, the stroke, the image after, and the change",
         "caption": "Before, the stroke, after, and where the image changed.",
         "page": tour.relative(EDITED, "lse-edit.html"),

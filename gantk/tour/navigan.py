@@ -5,11 +5,15 @@ Legend: N samples, F factors, D directions.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gantk.navigan.results import HessianResult
 from gantk.tour.tour import Chapter, Step, Tour
+
+if TYPE_CHECKING:
+    from gantk.navigan.directions import WeightDirections
 
 FOLDER = "navigan"
 
@@ -24,19 +28,20 @@ def weights(tour: Tour) -> Chapter:
     words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", str(count), "--num", str(samples)]
     words += ["--batch-size", "8", "--show", str(shown), "--seed", str(tour.seed), "--metric", "demo"]
     tour.call([*words, "-o", str(tour.folder(FOLDER))])
-    results = tour.results(FOLDER, "navigan-hessian")
-    rows = effects(tour, conv, 8)
+    found = tour.result(FOLDER, HessianResult)
+    rows = effects(tour, found.weights, 8)
     table = []
-    for index, (value, row) in enumerate(zip(results["eigenvalues"], rows, strict=False)):
-        table.append([index, value, row["scale"], row["first"], row["change"], row["second"], row["other"]])
-    captured = 100 * results["captured"]
+    for index, (value, row) in enumerate(zip(found.eigenvalues, rows, strict=True)):
+        table.append([index, float(value), row["scale"], row["first"], row["change"], row["second"], row["other"]])
+    share = None if found.spectrum.exact is None else found.spectrum.exact.captured
+    held = "They were" if share is None else f"They hold {share:.0%} of its trace; they were"
     return {
         "title": title,
         "text": (
             "Not the code but the network itself is edited here: "
             f"{count} directions in the weights of `{conv}` along which pictures change fastest, "
             "leading eigenvectors of a perceptual distance's Hessian. "
-            f"They hold {captured:.0f} % of its trace, found with {results['products']} products."
+            f"{held} found with {found.spectrum.products} products."
         ),
         "table": {
             "columns": ["direction", "eigenvalue", "strength", "moves most", "by", "then", "by "],
@@ -45,7 +50,7 @@ def weights(tour: Tour) -> Chapter:
             "strength, mean over samples.",
         },
         "page": tour.relative(FOLDER, "navigan-hessian.html"),
-        "image": tour.relative(FOLDER, results["directions"][0]["map"]),
+        "image": tour.relative(FOLDER, found.shown[0].where.name),
         "link": "Sliders, and where each direction acts",
     }
 
@@ -57,18 +62,15 @@ def convolution(generator: Any) -> str | None:
     return names[-1] if names else None
 
 
-def effects(tour: Tour, conv: str, num: int) -> list[dict[str, Any]]:
+def effects(tour: Tour, directions: WeightDirections, num: int) -> list[dict[str, Any]]:
     """For each direction, the two factors it moves most."""
     import torch
 
-    from gantk.navigan.files import load
-    from gantk.navigan.target import GeneratorTarget
     from gantk.predictors.load import load_predictor
 
     predictor = load_predictor("demo")
-    directions = load(tour.folder(FOLDER) / "eigenvectors.safetensors")
     generator = tour.generator
-    target = GeneratorTarget(generator, conv)
+    target = directions.target(generator)
     with torch.inference_mode():
         label = generator.sample_label(num, seed=tour.seed)
         w_ND = generator.map(generator.sample_z(num, seed=tour.seed), label)

@@ -11,7 +11,7 @@ Reads of `results`, all optional:
                       diagonal}}]
     images          [path]: a contact sheet to begin with
     images_caption  text below it
-    sliders         the `directions` of manipulate, shown at once
+    sliders         [{name, space, rows, distances, frames: [[path]], samples, start, animation: {format: path}}]
     entanglement    {boundaries: [B], attributes: [A], values: [B][A], standardized}
     layers          {names: [A], layers: [L], values: [A][L], caption}: what is stored where
 Runs found in the directory or one level below it are linked even when no chapter names them.
@@ -22,13 +22,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from gantk.higan.pages import manipulate
 from gantk.reports import index
 from gantk.reports.images import thumbnail
 from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, matrix, records, records_below, texts
 from gantk.reports.sections import CellValue, Facts, Headline, HeatMap, Link, Links, Prose, Section, Sheet, Table
+from gantk.reports.strips import walk_sections
+from gantk.runs.upgrade import walks
 
 
 def _headline(value: object, title: str = "") -> list[Section]:
@@ -118,8 +119,8 @@ def build(run: RunRecord) -> Page:
                 96,
             )
         )
-    for direction in records(results.get("sliders")):
-        sections += manipulate.direction_sections(run, direction)
+    for walk in walks(records(results.get("sliders")), run.directory):
+        sections += walk_sections(walk)
     layers = mapping(results.get("layers"))
     if layers:
         found = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from gantk.resefa.results import DirectionsResult, JacobianResult
 from gantk.tour.tour import Chapter, Step, Tour
 
 FOLDER, REGION = "region", "house"
@@ -16,16 +16,16 @@ def region(tour: Tour) -> Chapter:
     samples, held_out = ("32", "32") if tour.full else ("4", "6")
     rows = rows_of(tour)
     folder = str(tour.folder(FOLDER))
-    words = ["resefa", "jacobian", tour.model, "--region", REGION, "--space", "w", "--layers", rows]
+    words = ["resefa", "jacobian", tour.model, "--region", REGION, "--space", "w", "--rows", rows]
     words += ["--num", samples, "--seed", str(tour.seed), "--preview", "3", "-o", folder]
     tour.call(words)
     words = ["resefa", "directions", folder, "--held-out", held_out, "--shown", "2", "--samples", "2", "--step", "5"]
     tour.call([*words, "--against", "sefa,ganspace,random"])
-    found = tour.results(FOLDER, "resefa-directions")["regions"][0]
-    scores: dict[str, Any] = {score["method"]: score for score in found["scores"] if score["level"] == LEVEL}
-    own = scores["resefa"]["roir"]
-    rest = {name: score["roir"] for name, score in scores.items() if name != "resefa" and score["roir"] is not None}
-    lines = [[name, score["roir"], share(score["roir"])] for name, score in scores.items()]
+    found = tour.result(FOLDER, DirectionsResult)[REGION]
+    scores = {score.method: score.roir for score in found.scores if score.level == LEVEL}
+    own = scores["resefa"]
+    rest = {name: roir for name, roir in scores.items() if name != "resefa" and roir is not None}
+    lines = [[name, roir, share(roir)] for name, roir in scores.items()]
     if own is not None and rest:
         best = min(rest, key=lambda name: rest[name])
         tour.found.setdefault("findings", []).append(
@@ -44,7 +44,7 @@ def region(tour: Tour) -> Chapter:
             f"{LEVEL} (root mean square, on [0, 1]); smaller is more local.",
         },
         "images": [
-            tour.relative(FOLDER, name) for name in tour.results(FOLDER, "resefa-jacobian")["regions"][0]["pictures"]
+            tour.relative(FOLDER, image.name) for image in tour.result(FOLDER, JacobianResult).responses[0].pictures
         ],
         "alt": f"A sample and its {REGION}",
         "caption": f"The {REGION} in three of the samples.",

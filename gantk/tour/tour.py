@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from gantk.runs.results import Result, read_result
 from gantk.runs.run import Run
 from gantk.store.files import load_json
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
 Chapter = dict[str, Any]
+
+R = TypeVar("R", bound=Result)
 
 
 @dataclass
@@ -61,6 +64,10 @@ class Tour:
     def relative(self, name: str, path: str) -> str:
         """A file of a command's folder as the tour's page names it."""
         return f"{name}/{path}"
+
+    def result(self, name: str, kind: type[R]) -> R:
+        """What a command found."""
+        return read_result(kind, self.folder(name))
 
     def results(self, name: str, command: str) -> dict[str, Any]:
         """What a command recorded."""

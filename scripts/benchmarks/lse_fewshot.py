@@ -37,7 +37,7 @@ def problem(model: str, seed: int) -> Any:
     from gantk.predictors.heads import default_taps
 
     generator = load_generator(model)
-    teacher = load_teacher(None, generator, model)
+    teacher = load_teacher(None, generator)
     images = Images(CodeStream(generator, seed), default_taps(generator), generator.spec.resolution)
     with torch.inference_mode():
         wp = images.stream.wp(0, SHOTS)
@@ -58,7 +58,7 @@ def score(network: Any, images: Any, teacher: Any, num: int) -> float:
 
 
 def ours(model: str, seed: int) -> Callable[[], dict[str, Any]]:
-    from gantk.lse.fewshot import fit, shots_of
+    from gantk.lse.shots import fit, shots_of
 
     images, _, wp, label = problem(model, seed)
 

@@ -42,7 +42,7 @@ def problem(model: str, seed: int, held_out: int) -> Any:
     from gantk.predictors.heads import class_map, default_taps
 
     generator = load_generator(model)
-    teacher = load_teacher(None, generator, model)
+    teacher = load_teacher(None, generator)
     stream = CodeStream(generator, seed)
     images = Images(stream, default_taps(generator), generator.spec.resolution)
     held = [images.draw(teacher, first, first + 8) for first in range(900_000, 900_000 + held_out, 8)]

@@ -31,8 +31,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gantk.generators.stylegan2 import StyleGAN2, StyleGAN2Config
+from gantk.resefa.derivative import LocalJacobian, Output
 from gantk.resefa.gram import RegionGrams, region_grams
-from gantk.resefa.jacobian import LocalJacobian, Output
 from gantk.resefa.variables import CodeMap, choose
 
 WIDTHS: dict[str, tuple[int, ...]] = {

@@ -83,10 +83,10 @@ def baseline(num: int, images: bool) -> Callable[[], dict[str, Any]]:
 
 
 def ours(num: int, images: bool) -> Callable[[], dict[str, Any]]:
-    from gantk.codes.source import CodeSource
-    from gantk.higan.synthesize import SynthesisPlan, synthesize
+    from gantk.higan import synthesize
     from gantk.predictors.base import Predictor
     from gantk.runs.run import Run
+    from gantk.runs.stores import RunStore
     from gantk.store.files import load_npy
 
     class Means(Predictor):
@@ -100,10 +100,11 @@ def ours(num: int, images: bool) -> Callable[[], dict[str, Any]]:
 
     def measured() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as name:
-            source = CodeSource(generator, num, 0, generator.spec.truncation)
-            plan = SynthesisPlan(("z", "w", "wp"), None if images else 0, predict=True, batch_size=16, chunk=256)
             with Run.begin(name, "synthesize", {}) as run:
-                synthesize(run, source, plan, Means())
+                synthesize(
+                    generator, None, Means(), num=num, latents="z,w,wp", images=images, skip_image=not images,
+                    batch_size=16, chunk=256, store=RunStore(run),
+                )  # fmt: skip
             w = np.array(load_npy(Path(name) / "w.npy", mmap=True)[:64])
             table = load_npy(Path(name) / "attribute.npy", mmap=True)[:64]
             return {"w": w, "attribute": np.stack([table[column] for column in Means.attribute_names], 1)}

@@ -8,8 +8,6 @@ The rows of wp in which a boundary does its work are found by rescoring each row
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,22 +18,22 @@ from truths.world import WASSERSTEIN_BAR, measure
 from gantk.checkpoints.load import load_generator
 from gantk.checkpoints.names import bundled
 from gantk.higan.solvers import DEFAULT_SOLVER
+from gantk.predictors.load import load_predictor
 from gantk.tour.figures import GROUPS, centre, group_of
 from gantk.tour.figures import test as judge
 from gantk.world.renderer import FACTOR_NAMES
 
-PREDICTOR = "demo"
 
-
-def one(name: str, work: Path, sizes: argparse.Namespace) -> dict[str, Any]:
+def one(name: str, sizes: argparse.Namespace) -> dict[str, Any]:
     """The figures of one generator."""
     generator = load_generator(name)
-    codes = scored(work / "codes", name, PREDICTOR, sizes.num, SEED)
-    fresh = scored(work / "fresh", name, PREDICTOR, sizes.fresh, FRESH_SEED)
+    predictor = load_predictor("demo")
+    codes = scored(generator, predictor, sizes.num, SEED)
+    fresh = scored(generator, predictor, sizes.fresh, FRESH_SEED)
     found, threshold, _ = boundaries(codes, DEFAULT_SOLVER)
     tests = {factor: judge(found[factor], fresh[0], fresh[1][factor], threshold[factor]) for factor in FACTOR_NAMES}
     distance = spread(found, codes[0])
-    change_BPF, _ = effect(work / "moved", name, PREDICTOR, found, codes, distance, sizes.edits, layers=True)
+    change_BPF = effect(generator, predictor, found, codes, distance, sizes.edits, layers=True).change_BPF
     row_BL = [np.maximum(change_BPF[i, 1:, i], 0) for i in range(len(FACTOR_NAMES))]
     centres = {factor: centre(row_L) for factor, row_L in zip(FACTOR_NAMES, row_BL, strict=True)}
     return {
@@ -64,8 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     names = arguments.generator or [name for name, path in bundled().items() if path is not None]
-    with tempfile.TemporaryDirectory(prefix="gantk-truth-") as folder:
-        return {"families": [one(name, Path(folder) / name, arguments) for name in names]}
+    return {"families": [one(name, arguments) for name in names]}
 
 
 # --- as Markdown -----------------------------------------------------------------------------------------------------

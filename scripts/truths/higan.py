@@ -11,25 +11,24 @@ Legend: N samples, D width of a code, B boundaries, F factors, L rows of wp.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from truths._tables import table
 
 from gantk.checkpoints.load import load_generator
-from gantk.codes.directions import Direction, save_direction
-from gantk.higan.boundary import Settings, train_boundaries
-from gantk.higan.boundary_results import direction_of
+from gantk.codes.directions import Direction
+from gantk.codes.given import GivenCodes
+from gantk.generators.base import Generator
+from gantk.higan import rescore, sample, train_boundary
 from gantk.higan.evaluation import area_under_curve
-from gantk.higan.gains import deviations, standardize
+from gantk.higan.gains import deviations
 from gantk.higan.solvers import DEFAULT_SOLVER, SOLVERS
-from gantk.store.files import load_json, load_npy
+from gantk.predictors.base import Predictor
+from gantk.predictors.load import load_predictor
+from gantk.predictors.truth import ExactFactors
 from gantk.tour.figures import GROUPS, centre, group_of
 from gantk.tour.figures import test as judge
 from gantk.world.oracle import oracle_generator, row_of_factor
@@ -40,35 +39,36 @@ CHOSEN, RESAMPLES, DEVIATIONS = 0.25, 3, 2.0
 Codes = tuple[np.ndarray, np.ndarray]  # w_ND, structured scores [N]
 
 
-def gantk(*words: object) -> None:
-    """Run a command as it is typed; what it prints goes to stderr, where our JSON line does not."""
-    from gantk.cli.main import cli
+class Moved(NamedTuple):
+    """Changes [B, P, F] of every factor along every boundary, gains [B], and the layers that rows feed."""
 
-    with contextlib.redirect_stdout(sys.stderr):
-        cli.main(args=[str(word) for word in words], prog_name="gantk", standalone_mode=False)
-
-
-def classes(model: str) -> list[str]:
-    """The option by which a conditional generator draws every class."""
-    return ["--label", "random"] if load_generator(model).spec.label_required else []
+    change_BPF: np.ndarray
+    gain_B: np.ndarray
+    layer_names: tuple[str, ...]
 
 
-def scored(folder: Path, model: str, predictor: str, num: int, seed: int) -> Codes:
-    """Codes and their scores, by gantk synthesize."""
-    words = ["--num", num, "--seed", seed, "--predictor", predictor, "--latents", "w", "--preview", 0]
-    gantk("synthesize", model, *words, *classes(model), "--predict", "--batch-size", 32, "-o", folder)
-    return load_npy(folder / "w.npy"), load_npy(folder / "attribute.npy")
+def classes(generator: Generator) -> str | None:
+    """A conditional generator draws every class."""
+    return "random" if generator.spec.label_required else None
 
 
-def boundaries(codes: Codes, solver: str) -> tuple[dict[str, Direction], dict[str, float], float]:
+def scored(generator: Generator, predictor: Predictor, num: int, seed: int) -> Codes:
+    """Codes and their scores."""
+    options = {"latents": "w", "preview": 0, "batch_size": 32, "label": classes(generator)}
+    found = sample(generator, num, predictor, seed=seed, **options)
+    assert found.w is not None and found.attribute is not None
+    return found.w, found.attribute
+
+
+def boundaries(codes: Codes, solver: str) -> tuple[dict[str, Direction], dict[str, float | None], float]:
     """The boundary of every factor, the score that divides each, and the CPU seconds all took."""
     w_ND, table = codes
-    settings = Settings(solver=solver, chosen=CHOSEN, resamples=RESAMPLES)
+    scores = {name: table[name] for name in FACTOR_NAMES}
     began = time.process_time()
-    results = train_boundaries(w_ND, {name: table[name] for name in FACTOR_NAMES}, settings)
+    options = {"solver": solver, "chosen_num_or_ratio": CHOSEN, "resamples": RESAMPLES, "refit": True}
+    results = train_boundary(GivenCodes(w_ND, "w"), scores, **options)
     seconds = time.process_time() - began
-    found = {result.name: direction_of(result, "w", "", settings) for result in results}
-    return found, {result.name: result.threshold for result in results}, seconds
+    return {each.name: each.direction for each in results}, {each.name: each.threshold for each in results}, seconds
 
 
 def decoys(codes: Codes, solver: str) -> dict[str, Direction]:
@@ -98,35 +98,28 @@ def solver_figures(codes: Codes, fresh: Codes, exact: Mapping[str, np.ndarray] |
 
 
 def effect(
-    folder: Path,
-    model: str,
-    predictor: str,
+    generator: Generator,
+    predictor: Predictor,
     found: Mapping[str, Direction],
     codes: Codes,
     distance: float,
     num: int,
     layers: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean change [B, P, F] of every factor along every boundary in standard deviations of the scored codes, on all
-    rows of wp and on each alone, and HiGAN's gains [B], by gantk rescore.
+) -> Moved:
+    """Mean change of every factor along every boundary in standard deviations of the scored codes, on all rows of wp
+    and on each alone, and HiGAN's gains.
 
     Boundaries named `other:factor` are scored by that factor.
     """
-    names = list(found)
-    for name, direction in found.items():
-        save_direction(folder / f"{name.replace(':', '_')}.safetensors", direction.replace(name=name.replace(":", "_")))
-    words: list[object] = ["--num", num, "--seed", EDIT_SEED, "--predictor", predictor, "--random", 0]
-    for name in names:
-        if ":" in name:
-            words += ["--score", f"{name.replace(':', '_')}={name.partition(':')[2]}"]
-    files = [folder / f"{name.replace(':', '_')}.safetensors" for name in names]
-    words += ["--distance", f"{distance:.4g}", "--batch-size", 16, *(["--layerwise"] if layers else [])]
-    gantk("rescore", model, *files, *words, *classes(model), "-o", folder / "rescore")
-    base = load_npy(folder / "rescore" / "rescore_attribute.npy")
-    sums = load_npy(folder / "rescore" / "rescore_effect.npy")[0]  # [3, B, P, F]
-    own = [FACTOR_NAMES.index(name.rpartition(":")[2]) for name in names]
-    gain_B = sums[2, np.arange(len(names)), 0, own] / len(base)
-    return standardize(sums[0] / len(base), deviations(codes[1])), gain_B
+    about = [f"{name}={name.partition(':')[2]}" for name in found if ":" in name]
+    directions = [direction.replace(name=name) for name, direction in found.items()]
+    options = {"random": 0, "batch_size": 16, "label": classes(generator), "layerwise": layers, "score": about}
+    moved = rescore(
+        generator, directions, predictor, num=num, seed=EDIT_SEED, distance=float(f"{distance:.4g}"), **options
+    )
+    scale_F = moved.deviations / deviations(codes[1])  # of the moved samples, and of all that were scored
+    gain_B = np.array([each.whole.gain for each in moved.boundaries])
+    return Moved(moved.change * scale_F, gain_B, moved.layer_names)
 
 
 def spread(found: Mapping[str, Direction], w_ND: np.ndarray) -> float:
@@ -148,7 +141,7 @@ def entangled(change_BF: np.ndarray) -> dict[str, str]:
 
 
 def of_model(
-    work: Path, model: str, predictor: str, codes: Codes, sizes: argparse.Namespace, solvers: Sequence[str]
+    generator: Generator, predictor: Predictor, codes: Codes, sizes: argparse.Namespace, solvers: Sequence[str]
 ) -> dict[str, Any]:
     """Selectivity by solver; for the default one the entanglement, the rows, and how real boundaries rank above
     decoys."""
@@ -156,9 +149,9 @@ def of_model(
     for solver in solvers:
         found = boundaries(codes, solver)[0]
         distance = spread(found, codes[0])
-        folder = work / f"{Path(model).stem}-{solver}"
         default = solver == DEFAULT_SOLVER
-        change_BPF, gain_B = effect(folder, model, predictor, found, codes, distance, sizes.edits, layers=default)
+        moved = effect(generator, predictor, found, codes, distance, sizes.edits, layers=default)
+        change_BPF = moved.change_BPF
         result["selectivity_by_solver"][solver] = selectivity(change_BPF[:, 0])
         if not default:
             continue
@@ -171,24 +164,22 @@ def of_model(
             "rows": {name: np.round(row_BL[i], 3).tolist() for i, name in enumerate(FACTOR_NAMES)},
             "strongest_row": {name: int(row_BL[i].argmax()) for i, name in enumerate(FACTOR_NAMES)},
             "centre_row": {name: round(centre(row_BL[i]), 2) for i, name in enumerate(FACTOR_NAMES)},
-            "row_names": load_json(folder / "rescore" / "rescore.run.json")["results"]["layer_names"],
+            "row_names": list(moved.layer_names),
         }
         result["centre_by_group"] = {
             group: round(float(np.mean([result["centre_row"][n] for n in FACTOR_NAMES if group_of(n) == group])), 2)
             for group in GROUPS
         }
         false = {f"decoy:{name}": direction for name, direction in decoys(codes, solver).items()}
-        false_BPF, false_gain_B = effect(
-            work / f"{Path(model).stem}-decoys", model, predictor, false, codes, distance, sizes.edits, False
-        )
+        shuffled = effect(generator, predictor, false, codes, distance, sizes.edits, False)
         real = np.arange(2 * len(FACTOR_NAMES)) < len(FACTOR_NAMES)
         own = np.arange(len(FACTOR_NAMES))
-        moved = np.concatenate([change_BPF[own, 0, own], false_BPF[own, 0, own]])
+        size = np.concatenate([change_BPF[own, 0, own], shuffled.change_BPF[own, 0, own]])
         result["ranking"] = {
-            "gain_auc": round(area_under_curve(np.concatenate([gain_B, false_gain_B]), real), 4),
-            "standardized_auc": round(area_under_curve(moved, real), 4),
-            "weakest_real": round(float(moved[real].min()), 3),
-            "strongest_decoy": round(float(moved[~real].max()), 3),
+            "gain_auc": round(area_under_curve(np.concatenate([moved.gain_B, shuffled.gain_B]), real), 4),
+            "standardized_auc": round(area_under_curve(size, real), 4),
+            "weakest_real": round(float(size[real].min()), 3),
+            "strongest_decoy": round(float(size[~real].max()), 3),
         }
     return result
 
@@ -207,24 +198,24 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     result: dict[str, Any] = {
         "num": arguments.num, "fresh": arguments.fresh, "edits": arguments.edits, "default_solver": DEFAULT_SOLVER
     }  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="gantk-truth-") as name:
-        work = Path(name)
-        true = scored(work / "exact", "demo-oracle", "truth", arguments.num, SEED)
-        fresh = scored(work / "exact-fresh", "demo-oracle", "truth", 4 * arguments.fresh, FRESH_SEED)
-        read = scored(work / "read", "demo-oracle", "demo", arguments.num, SEED)
-        result["solvers"] = {
-            "exact": solver_figures(true, fresh, exact),
-            "read": solver_figures(read, fresh, exact),
-        }
-        result["oracle"] = of_model(work, "demo-oracle", "truth", true, arguments, SOLVERS)
-        right = {name: row_of_factor(name) for name in FACTOR_NAMES}
-        found = result["oracle"]["strongest_row"]
-        result["oracle"] |= {"true_row": right, "rows_right": sum(found[name] == right[name] for name in right)}
-        if not arguments.oracle_only:
-            codes = scored(work / "demo", arguments.generator, "demo", arguments.num, SEED)
-            unseen = scored(work / "demo-fresh", arguments.generator, "demo", arguments.fresh, FRESH_SEED)
-            result["solvers"]["demo"] = solver_figures(codes, unseen, None)
-            result["demo"] = of_model(work, arguments.generator, "demo", codes, arguments, SOLVERS)
+    truth, demo = ExactFactors(oracle), load_predictor("demo")
+    true = scored(oracle, truth, arguments.num, SEED)
+    fresh = scored(oracle, truth, 4 * arguments.fresh, FRESH_SEED)
+    read = scored(oracle, demo, arguments.num, SEED)
+    result["solvers"] = {
+        "exact": solver_figures(true, fresh, exact),
+        "read": solver_figures(read, fresh, exact),
+    }
+    result["oracle"] = of_model(oracle, truth, true, arguments, SOLVERS)
+    right = {name: row_of_factor(name) for name in FACTOR_NAMES}
+    found = result["oracle"]["strongest_row"]
+    result["oracle"] |= {"true_row": right, "rows_right": sum(found[name] == right[name] for name in right)}
+    if not arguments.oracle_only:
+        generator = load_generator(arguments.generator)
+        codes = scored(generator, demo, arguments.num, SEED)
+        unseen = scored(generator, demo, arguments.fresh, FRESH_SEED)
+        result["solvers"]["demo"] = solver_figures(codes, unseen, None)
+        result["demo"] = of_model(generator, demo, codes, arguments, SOLVERS)
     return result
 
 

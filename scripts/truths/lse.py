@@ -10,25 +10,17 @@ Legend: N images, K classes.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-import tempfile
+import dataclasses
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-from gantk.store.files import load_json
+import gantk
+from gantk import lse
+from gantk.lse.image_results import SampleResult
+from gantk.lse.results import EvaluateResult, FewshotResult, TrainResult
 
 CLAIM = 3.5  # per cent that LSE may lie behind NSE-1, the paper's claim
 SHARE = 0.85  # of the full head that 16 shots must reach
-
-
-def gantk(*words: object) -> None:
-    """Run a command as it is typed; what it prints goes to stderr, where our JSON line does not."""
-    from gantk.cli.main import cli
-
-    with contextlib.redirect_stdout(sys.stderr):
-        cli.main(args=[str(word) for word in words], prog_name="gantk", standalone_mode=False)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,58 +34,75 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        shared = ["--seed", arguments.seed, "--batch-size", 8]
-        oracle = folder / "oracle"
-        gantk("lse", "train", "demo-oracle", "--num", 32, "--held-out", 0, *shared, "-o", oracle)
-        demo = folder / "demo"
-        kinds = ("LSE", "NSE-1", "NSE-2") if arguments.ladder else ("LSE", "NSE-1")
-        heads = [word for kind in kinds for word in ("--head", kind)]
-        words = ["--num", arguments.num, "--held-out", 0, "--epochs", arguments.epochs]
-        gantk("lse", "train", arguments.model, *heads, *words, *shared, "-o", demo)
-        scores = folder / "scores"
-        also = f"demo-oracle={oracle}"
-        gantk("lse", "evaluate", arguments.model, demo, "--also", also, "--num", arguments.eval, *shared, "-o", scores)
-        few = folder / "few"
-        full = demo / "heads" / "LSE.safetensors"
-        words = ["--shots", "1,4,8,16", "--repeats", arguments.repeats, "--full", full, "--num-eval", arguments.eval]
-        gantk("lse", "fewshot", arguments.model, *words, *shared, "-o", few)
-        sampled = folder / "sampled"
-        gantk("lse", "sample", arguments.model, full, "--num-targets", 3, *shared, "-o", sampled)
-        found = load_json(scores / "lse-evaluate.run.json")["results"]
-        shots = load_json(few / "lse-fewshot.run.json")["results"]
-        wanted = load_json(sampled / "lse-sample.run.json")["results"]
-        trained = load_json(demo / "lse-train.run.json")["results"]
-    return summarize(arguments, found, shots, wanted, trained)
+    seed, batch = arguments.seed, 8
+    oracle, model = gantk.load_generator("demo-oracle"), gantk.load_generator(arguments.model)
+    known = lse.train(oracle, num=32, held_out=0, seed=seed, batch_size=batch)
+    kinds = ("LSE", "NSE-1", "NSE-2") if arguments.ladder else ("LSE", "NSE-1")
+    trained = lse.train(
+        model, head=kinds, num=arguments.num, held_out=0, epochs=arguments.epochs, seed=seed, batch_size=batch
+    )
+    scored = lse.evaluate(
+        model,
+        trained,
+        also=[lse.Rival("demo-oracle", oracle, known)],
+        num=arguments.eval,
+        seed=seed,
+        batch_size=batch,
+    )
+    few = lse.fewshot(
+        model,
+        full=trained,
+        shots="1,4,8,16",
+        repeats=arguments.repeats,
+        num_eval=arguments.eval,
+        seed=seed,
+        batch_size=batch,
+    )
+    sampled = lse.sample(model, trained, num_targets=3, seed=seed, batch_size=batch)
+    return summarize(arguments.model, scored, few, sampled, trained)
 
 
-def summarize(arguments: argparse.Namespace, found: Any, shots: Any, wanted: Any, trained: Any) -> dict[str, Any]:
-    rows = {(row["model"], row["head"]): row for row in found["scores"]}
-    passes = {head["name"]: head["passes"] for head in trained["heads"]}
-    heads = {}
-    for (model, head), row in rows.items():
-        keys = ("paper_miou", "dataset_miou", "accuracy", "relative", "parameters")
-        heads[f"{model} {head}"] = {key: row[key] for key in keys} | {
-            "interval": row["intervals"]["paper_miou"],
-            "passes": passes.get(head) if model == arguments.model else None,
+def summarize(
+    model: str, scored: EvaluateResult, few: FewshotResult, sampled: SampleResult, trained: TrainResult
+) -> dict[str, Any]:
+    passes = {each.name: each.passes for each in trained.trainings}
+    names = [model, "demo-oracle"]
+    rows = {(names[place], row.head): row for place in range(2) for row in scored.of(place)}
+    heads = {
+        f"{name} {head}": {
+            "paper_miou": row.scores.paper_miou,
+            "dataset_miou": row.scores.dataset_miou,
+            "accuracy": row.scores.accuracy,
+            "relative": row.relative,
+            "parameters": row.parameters,
+            "interval": row.intervals.paper_miou,
+            "passes": passes.get(head) if name == model else None,
         }
-    linear, curved = (rows[arguments.model, kind]["paper_miou"] for kind in ("LSE", "NSE-1"))
-    behind = 100 * (linear - curved) / curved
-    by_shots = {
-        str(row["shots"]): {key: row[key] for key in ("paper_miou", "deviation", "of_full", "seconds")}
-        for row in shots["shots"]
+        for (name, head), row in rows.items()
     }
-    curve = [row["paper_miou"] for row in shots["shots"]]
+    linear, curved = (rows[model, kind].scores.paper_miou for kind in ("LSE", "NSE-1"))
+    behind = 100 * (linear - curved) / curved
+    by_shots: dict[str, dict[str, Any]] = {}
+    for row in few.shots:
+        assert row.scores is not None
+        told = row.scores
+        by_shots[str(row.shots)] = {
+            "paper_miou": told.paper_miou,
+            "deviation": told.deviation,
+            "of_full": told.of_full,
+            "seconds": row.seconds,
+        }
+    curve = [each["paper_miou"] for each in by_shots.values()]
+    renders = scored.renders[0] if scored.renders else None
     return {
-        "model": arguments.model,
+        "model": model,
         "heads": heads,
-        "segmenter_on_renders": found["teachers"][0] if found["teachers"] else None,
-        "oracle_accuracy": rows["demo-oracle", "LSE"]["accuracy"],
+        "segmenter_on_renders": None if renders is None else dataclasses.asdict(renders),
+        "oracle_accuracy": rows["demo-oracle", "LSE"].scores.accuracy,
         "lse_to_nse1_percent": behind,
         "shots": by_shots,
-        "sampled_miou": wanted["paper_miou"],
-        "sampled_accuracy": wanted["accuracy"],
+        "sampled_miou": sampled.scores.paper_miou,
+        "sampled_accuracy": sampled.scores.accuracy,
         "bars": {
             f"LSE within {CLAIM} % of NSE-1": behind >= -CLAIM,
             "mIoU rises with shots": all(low < high for low, high in pairwise(curve)),

@@ -31,9 +31,9 @@ from gantk.generators.base import Generator
 from gantk.predictors.load import load_predictor
 from gantk.predictors.truth import ExactFactors
 from gantk.resefa.accumulate import JacobianPlan, sample_grams
+from gantk.resefa.derivative import Output
 from gantk.resefa.find import _direction, spread
 from gantk.resefa.gram import RegionGrams
-from gantk.resefa.jacobian import Output
 from gantk.resefa.measure import REACH, HeldOut, Score, score, step_grid, walk
 from gantk.resefa.reduce import Reduced, reduce_to
 from gantk.resefa.regions import DEFAULT_MARGIN, Labels, Regions, build_regions

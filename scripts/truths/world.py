@@ -185,7 +185,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     from gantk.predictors.load import load_predictor
 
-    predictor = load_predictor(arguments.predictor)
+    predictor = load_predictor(arguments.predictor, code=True)
     if not isinstance(predictor, DemoPredictor):
         raise SystemExit(f"{arguments.predictor} does not read the factors of the bundled world")
     result = {"predictor": judge(predictor, n=max(BATCH, int(arguments.num * 0.4)))}

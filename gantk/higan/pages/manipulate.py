@@ -1,41 +1,36 @@
-"""The page of `gantk manipulate`: sliders over edit strength.
-
-Reads of `results`, all optional but `directions`:
-    directions      [{name, space, row (of a direction file with several), layers (text or [index]), quantity
-                      ("distance"),
-                      distances: [K], frames: [[path per step] per sample], samples: [name per sample],
-                      animation: {gif | webp | mp4: path}, start (index of the frame that is no edit), note}]
-    files           [path]: arrays written (edited codes), offered as links
-    truncation      text, as it was applied
-    conditions      [name]: what the directions were made orthogonal to
-"""
+"""The page of `gantk manipulate`: sliders over edit strength."""
 
 from __future__ import annotations
 
+from gantk.higan.manipulated import ManipulateResult
 from gantk.reports.page import Page
-from gantk.reports.record import RunRecord, records, texts
-from gantk.reports.sections import Facts, Link, Links, Prose, Section
-from gantk.reports.strips import direction_sections
+from gantk.reports.sections import Link, Links, Prose, Section
+from gantk.reports.strips import walk_sections
 
 
-def build(run: RunRecord) -> Page:
-    results = run.results
-    directions = records(results.get("directions"))
+def page(result: ManipulateResult) -> Page:
+    """The page of moved samples."""
     sections: list[Section] = []
-    for direction in directions:
-        sections += direction_sections(run, direction, titled=len(directions) > 1)
-    if not directions and run.manifest.get("state", "complete") == "complete":
-        sections.append(Prose("This run moved codes along no direction.", tone="warning"))
-    files = [name for name in texts(results.get("files")) if run.path(name) is not None]
-    if files:
-        sections.append(
-            Links([Link(name, name) for name in files], "Files", "Arrays beside this page, readable with `numpy.load`.")
-        )
-    sections.append(Facts(run.settings(), "Settings"))
-    names = [str(direction.get("name", "")) for direction in directions]
-    title = " and ".join(names) if 0 < len(names) <= 3 else f"{len(names)} directions"
-    subtitle = "Move the slider to walk along the direction; 0 is the sample as it was drawn."
-    if run.subject:
-        subtitle = f"Edits of `{run.subject}`. " + subtitle
-    title = title.replace("_", " ")
-    return Page(title[:1].upper() + title[1:], subtitle, sections, run.command_line, run.manifest, run.command)
+    for walk in result.walks:
+        sections += walk_sections(walk, titled=len(result.walks) > 1)
+    if not sections:
+        sections.append(Prose("This run wrote moved codes and no images.", "Images"))
+    text = "Arrays beside this page, readable with `numpy.load`."
+    sections.append(Links([Link(name, name) for name in result.files], "Files", text))
+    names = [walk.name for walk in result.walks]
+    title = (" and ".join(names) if len(names) <= 3 else f"{len(names)} directions").replace("_", " ")
+    return Page(title[:1].upper() + title[1:], _subtitle(result), sections)
+
+
+def _subtitle(result: ManipulateResult) -> str:
+    strips = [strip for walk in result.walks for strip in walk.strips]
+    text = result.sentence()
+    if strips and all(strip.origin is not None for strip in strips):
+        text += " Move the slider to walk along the direction; 0 is the sample as it was drawn."
+    elif strips:
+        text += " Move the slider to walk along the direction."
+    if result.truncation != "none":
+        text += f" Truncation: {result.truncation}."
+    if result.conditions:
+        text += f" Made orthogonal to {', '.join(result.conditions)}."
+    return text

@@ -1,36 +1,21 @@
-"""The page of `gantk rescore`: which boundary moves its attribute, how surely, and in which layer.
+"""The page of `gantk rescore`: which boundary moves its attribute, how surely, and in which rows.
 
-Reads of `results`, all optional but `boundaries`:
-    boundaries      [{name, space, gain, gain_ci: [low, high], signed, signed_ci, standardized (gain over the
-                      attribute's
-                      standard deviation), null (gain of random directions), layers: [{index, name, gain, ci: [low,
-                      high]}]}]
-    cross_effect    {boundaries: [B], attributes: [A], values: [B][A]}: signed change of every attribute, in standard
-                    deviations where `standardized` is true in it
-    num             samples used
-    distance        how far codes were moved
-    predictor       name of what scored the images
-    findings        [text]: sentences to put first
-
-`gain` is HiGAN's score: the mean over samples of the rise of the attribute, falls counted as zero.
+Attributes have units of their own (a count beside a share), so that standard deviations decide order and colour; the
+gain in the attribute's unit, which is HiGAN's score, is a column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from gantk.reports.numbers import read_number, show_number
+from gantk.higan.rescored import Gain, Rescored, RescoreResult
+from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
-from gantk.reports.record import RunRecord, interval, mapping, matrix, numbers, records, texts
 from gantk.reports.sections import (
     BarPlot,
     Cell,
     CellValue,
     Column,
-    Facts,
     HeatMap,
     LinePlot,
     Panels,
@@ -40,193 +25,160 @@ from gantk.reports.sections import (
     Table,
 )
 
-
-def _number(entry: Mapping[str, Any], key: str) -> float:
-    value = read_number(entry.get(key))
-    return np.nan if value is None else value
-
-
-def _name(entry: Mapping[str, Any], several_spaces: bool) -> str:
-    name, space = str(entry.get("name", "")), str(entry.get("space") or "")
-    return f"{name} ({space})" if several_spaces and space else name
+MOST_BARS = 40
+MOST_PANELS = 12
+MOST_COLUMNS = 40  # attributes in the picture of what else moves; the strongest where there are more
+UNIT = "standard deviations"
 
 
-def ranking_table(entries: list[Mapping[str, Any]]) -> Table:
-    """Boundaries by decreasing gain, with a gauge beside the number and the interval as text."""
-    most = (
-        max((abs(_number(entry, "gain")) for entry in entries if np.isfinite(_number(entry, "gain"))), default=1.0)
-        or 1.0
-    )
-    extra = [
-        ("signed", "signed change", "Mean change of the attribute, rises and falls both counted"),
-        (
-            "standardized",
-            "in std",
-            "Gain divided by the attribute's standard deviation over the samples: comparable between attributes",
-        ),
-        ("null", "random", "Gain of random directions of the same length: what noise alone gives"),
-    ]
-    extra = [item for item in extra if any(np.isfinite(_number(entry, item[0])) for entry in entries)]
-    with_layer = any(records(entry.get("layers")) for entry in entries)
-    several = len({entry.get("space") for entry in entries}) > 1
+def page(result: RescoreResult) -> Page:
+    """The page of a rescoring."""
+    sections: list[Section] = [Prose("\n\n".join(result.findings()), tone="finding"), _ranking(result)]
+    sections += [*_bars(result), *_row_map(result), *_row_panels(result), *_responses(result), _entanglement(result)]
+    count = "One boundary" if len(result.boundaries) == 1 else f"{len(result.boundaries)} boundaries"
+    tried = f"{result.num} sample{'s' if result.num != 1 else ''}"
+    subtitle = f"{count}, tried on {tried} moved by {result.distance:g} and scored by {result.predictor}."
+    return Page("Which direction carries what, and where", subtitle, sections)
+
+
+def _name(each: Rescored, result: RescoreResult) -> str:
+    several = len({other.space for other in result.boundaries}) > 1
+    return f"{each.name} ({each.space})" if several else each.name
+
+
+def _ranking(result: RescoreResult) -> Table:
+    """Boundaries by decreasing gain in standard deviations, with a gauge beside the number."""
+    ranked = result.ranked()
+    most = max((each.standardized or 0.0 for each in ranked), default=0.0) or 1.0
+    several, by_row = len({each.space for each in ranked}) > 1, any(each.rows for each in ranked)
+    compared = any(len(each.random) for each in ranked)
     columns = [
         Column("rank", digits=0),
         Column("boundary"),
         *([Column("space")] if several else []),
-        Column("gain", "Mean rise of the attribute, falls counted as zero"),
+        Column("attribute"),
+        Column("in std", "Gain divided by the attribute's standard deviation over the samples: comparable"),
+        Column("gain", "Mean rise of the attribute in its own unit, falls counted as zero: HiGAN's score"),
+        Column("95 % interval", "Of the gain, over the samples"),
+        Column("signed change", "Mean change of the attribute, rises and falls both counted"),
+        *([Column("random", "Mean gain of random directions of the same length")] if compared else []),
+        *([Column("strongest row")] if by_row else []),
     ]
-    columns += [Column("95 % interval"), *(Column(name, help) for _, name, help in extra)]
-    if with_layer:
-        columns.append(Column("strongest layer"))
     rows: list[list[CellValue]] = []
-    for rank, entry in enumerate(entries, 1):
-        gain, ends = _number(entry, "gain"), interval(entry.get("gain_ci"))
-        row: list[CellValue] = [rank, str(entry.get("name", ""))]
-        if several:
-            row.append(str(entry.get("space") or ""))
-        row.append(Cell(gain, bar=gain / most) if np.isfinite(gain) else None)
-        row.append(Cell(ends[0], f"{show_number(ends[0])} \u2026 {show_number(ends[1])}") if ends else None)
-        row += [None if not np.isfinite(_number(entry, key)) else _number(entry, key) for key, _, _ in extra]
-        if with_layer:
-            layers = [layer for layer in records(entry.get("layers")) if np.isfinite(_number(layer, "gain"))]
-            best = max(layers, key=lambda layer: _number(layer, "gain"), default=None)
-            row.append(Cell(best.get("index"), _layer_name(best)) if best is not None else None)
+    for rank, each in enumerate(ranked, 1):
+        value, whole = each.standardized, each.whole
+        row: list[CellValue] = [rank, each.name, *([each.space] if several else []), each.attribute]
+        row.append(None if value is None else Cell(value, bar=value / most))
+        row += [whole.gain, Cell(whole.low, f"{show_number(whole.low)} \u2026 {show_number(whole.high)}"), whole.signed]
+        if compared:
+            row.append(float(each.random.mean()) if len(each.random) else None)
+        if by_row:
+            best = each.strongest_row
+            row.append(None if best is None else Cell(best, f"{best}: {result.layer_names[best]}"))
         rows.append(row)
-    caption = "Boundaries by how much they raise their own attribute. Click a heading to sort by it."
+    caption = (
+        "Boundaries by how much they raise their own attribute, in its standard deviations. Gains of different "
+        "attributes have different units; click a heading to sort by it."
+    )
     return Table(columns, rows, "Most relevant semantics", caption)
 
 
-def _layer_name(layer: Mapping[str, Any]) -> str:
-    index, name = layer.get("index"), str(layer.get("name") or "")
-    return f"{index}: {name}" if name and index is not None else name or str(index)
+def _known(result: RescoreResult) -> list[Rescored]:
+    """Those whose attribute varies, strongest first."""
+    return [each for each in result.ranked() if each.deviation > 0]
 
 
-def layer_map(entries: list[Mapping[str, Any]], several: bool) -> HeatMap | None:
-    """Layer x attribute: the gain when one layer alone is moved. A row per boundary, layers from coarse to fine."""
-    rows = [entry for entry in entries if records(entry.get("layers"))]
-    if not rows:
-        return None
-    indices = sorted(
-        {
-            int(layer["index"])
-            for entry in rows
-            for layer in records(entry["layers"])
-            if read_number(layer.get("index")) is not None
-        }
+def _bars(result: RescoreResult) -> list[Section]:
+    shown = _known(result)[:MOST_BARS]
+    if not shown:
+        return []
+    values, low, high = (
+        [getattr(each.whole, key) / each.deviation for each in shown] for key in ("gain", "low", "high")
     )
-    if not indices:
-        return None
-    place = {index: column for column, index in enumerate(indices)}
-    values = np.full((len(rows), len(indices)), np.nan)
-    notes = [[""] * len(indices) for _ in rows]
-    helps = [""] * len(indices)
-    for i, entry in enumerate(rows):
-        for layer in records(entry["layers"]):
-            if read_number(layer.get("index")) is None:
-                continue
-            j = place[int(layer["index"])]
-            values[i, j] = _number(layer, "gain")
-            helps[j] = helps[j] or str(layer.get("name") or "")
-            ends = interval(layer.get("ci"))
-            notes[i][j] = f"{_name(entry, several)}, layer {_layer_name(layer)}: {show_number(values[i, j])}"
-            notes[i][j] += f" [{show_number(ends[0])}, {show_number(ends[1])}]" if ends else ""
     caption = (
-        "Gain when only one layer is moved, from the coarsest (left) to the finest. The numbers at the top are rows "
-        "of `wp`."
+        "Mean rise of each boundary's own attribute in its standard deviations, with 95 % intervals over the samples."
     )
-    return HeatMap(
+    return [BarPlot([_name(each, result) for each in shown], values, low, high, caption=caption, quantity=UNIT)]
+
+
+def _row_map(result: RescoreResult) -> list[Section]:
+    """Boundary x row: the gain when one row alone is moved."""
+    shown = [each for each in _known(result) if each.rows]
+    if not shown:
+        return []
+    values = np.array([[row.gain / each.deviation for row in each.rows] for each in shown])
+    notes = [[_note(each, index, row, result) for index, row in enumerate(each.rows)] for each in shown]
+    caption = (
+        "Gain when one row of `wp` alone is moved, in standard deviations of the attribute, from the coarsest row "
+        "(left) to the finest. The numbers at the top are rows of `wp`."
+    )
+    chart = HeatMap(
         values,
-        [_name(entry, several) for entry in rows],
-        [str(index) for index in indices],
+        [_name(each, result) for each in shown],
+        [str(index) for index in range(values.shape[1])],
         title="Where each attribute is stored",
         caption=caption,
         row_name="boundary",
-        column_name="layer",
-        quantity="gain",
+        column_name="row",
+        quantity=UNIT,
         notes=notes,
-        column_help=helps,
+        column_help=list(result.layer_names),
     )
+    return [chart]
 
 
-def layer_panels(entries: list[Mapping[str, Any]], several: bool) -> Panels | None:
+def _note(each: Rescored, index: int, row: Gain, result: RescoreResult) -> str:
+    value, low, high = (show_number(number / each.deviation) for number in (row.gain, row.low, row.high))
+    return f"{_name(each, result)}, row {index} ({result.layer_names[index]}): {value} [{low}, {high}]"
+
+
+def _row_panels(result: RescoreResult) -> list[Section]:
     panels = []
-    for entry in entries[:12]:
-        layers = [layer for layer in records(entry.get("layers")) if read_number(layer.get("index")) is not None]
-        if len(layers) < 2:
-            continue
-        gain = numbers([layer.get("gain") for layer in layers])
-        ends = [interval(layer.get("ci")) for layer in layers]
-        low = high = None
-        if all(ends):
-            low, high = [pair[0] for pair in ends if pair], [pair[1] for pair in ends if pair]
-        index = numbers([layer.get("index") for layer in layers])
-        series = Series(_name(entry, several), index, gain, low, high)
-        panels.append(LinePlot([series], _name(entry, several), x_name="layer"))
+    shown = [each for each in _known(result) if len(each.rows) > 1]
+    for each in shown[:MOST_PANELS]:
+        gain, low, high = (
+            np.array([getattr(row, key) / each.deviation for row in each.rows]) for key in ("gain", "low", "high")
+        )
+        series = Series(_name(each, result), np.arange(len(gain)), gain, low, high)
+        panels.append(LinePlot([series], _name(each, result), x_name="row"))
     if not panels:
-        return None
-    return Panels(
-        panels, "Layer by layer", "The same numbers as curves, with 95 % intervals; the twelve strongest boundaries."
-    )
+        return []
+    few = f"; the {MOST_PANELS} strongest boundaries of {len(shown)}" if len(shown) > MOST_PANELS else ""
+    return [Panels(panels, "Row by row", f"The same numbers as curves, with 95 % intervals{few}.")]
 
 
-def build(run: RunRecord) -> Page:
-    results = run.results
-    entries = records(results.get("boundaries"))
-    entries.sort(key=lambda entry: -np.nan_to_num(_number(entry, "gain"), nan=-np.inf))
-    several = len({entry.get("space") for entry in entries}) > 1
-    sections: list[Section] = []
-    findings = texts(results.get("findings"))
-    if findings:
-        sections.append(Prose("\n\n".join(findings), tone="finding"))
-    if entries:
-        sections.append(ranking_table(entries))
-        intervals = [interval(entry.get("gain_ci")) for entry in entries]
-        low = high = None
-        if any(intervals):
-            low = [pair[0] if pair else np.nan for pair in intervals]
-            high = [pair[1] if pair else np.nan for pair in intervals]
-        gains = [_number(entry, "gain") for entry in entries]
-        names = [_name(entry, several) for entry in entries]
-        caption = "Mean rise of each boundary's own attribute, with 95 % intervals over the samples."
-        sections.append(
-            BarPlot(names[:40], gains[:40], low and low[:40], high and high[:40], caption=caption, quantity="gain")
-        )
-        chart = layer_map(entries, several)
-        if chart is not None:
-            sections.append(chart)
-        panels = layer_panels(entries, several)
-        if panels is not None:
-            sections.append(panels)
-    cross = mapping(results.get("cross_effect"))
-    rows, columns = texts(cross.get("boundaries")), texts(cross.get("attributes"))
-    values_BA = matrix(cross.get("values"), len(rows), len(columns))
-    if values_BA is not None and columns:
-        unit = "standard deviations" if cross.get("standardized") else "change"
-        caption = (
-            "What else moves: the change of every attribute (columns) along every boundary (rows). A clean boundary "
-            "has one dark cell."
-        )
-        chart = HeatMap(
-            values_BA,
-            rows,
-            columns,
-            "Entanglement",
-            caption,
-            "boundary",
-            "attribute",
-            "diverging",
-            quantity=unit,
-            diagonal=rows == columns,
-        )
-        sections.append(chart)
-    facts: list[tuple[str, object]] = [
-        (key, results[key]) for key in ("num", "distance", "predictor") if results.get(key) is not None
-    ]
-    known = {key for key, _ in run.settings()}
-    sections.append(Facts([item for item in facts if item[0] not in known] + run.settings(), "Settings"))
-    subtitle = f"{len(entries)} boundaries" + (f" of `{run.subject}`" if run.subject else "")
-    if results.get("num") is not None:
-        subtitle += f", each tried on {show_number(results['num'], 0)} samples"
-    return Page(
-        "Which direction carries what, and where", subtitle + ".", sections, run.command_line, run.manifest, run.command
+def _responses(result: RescoreResult) -> list[Section]:
+    """Mean change of the attribute by distance, where several were tried."""
+    shown = [each for each in _known(result) if len(each.responses) > 1][:MOST_PANELS]
+    panels = []
+    for each in shown:
+        distances, changes = zip(*each.responses, strict=True)
+        series = Series(_name(each, result), np.array(distances), np.array(changes) / each.deviation)
+        panels.append(LinePlot([series], _name(each, result), x_name="distance"))
+    caption = "Mean change of each boundary's own attribute in its standard deviations, by distance."
+    return [Panels(panels, "How the attribute answers", caption)] if panels else []
+
+
+def entangled_columns(result: RescoreResult) -> list[int]:
+    """The attributes of the picture: the boundaries' own first, then those that move most."""
+    own = [result.attributes.index(each.attribute) for each in result.boundaries]
+    first = list(dict.fromkeys(own))
+    rest = [column for column in range(len(result.attributes)) if column not in first]
+    if len(first) + len(rest) > MOST_COLUMNS:
+        strength = np.abs(result.change[:, 0]).max(axis=0)
+        rest = sorted(rest, key=lambda column: -strength[column])[: max(0, MOST_COLUMNS - len(first))]
+    return first + rest
+
+
+def _entanglement(result: RescoreResult) -> Section:
+    columns = entangled_columns(result)
+    rows = [each.name for each in result.boundaries]
+    names = [result.attributes[column] for column in columns]
+    caption = (
+        "What else moves: the mean change of every attribute (columns) along every boundary (rows), in standard "
+        "deviations of the attribute. A boundary that moves nothing else has one coloured cell."
     )
+    return HeatMap(
+        result.change[:, 0][:, columns], rows, names, "Entanglement", caption, "boundary", "attribute", "diverging",
+        quantity=UNIT, diagonal=rows == names,
+    )  # fmt: skip

@@ -1,39 +1,20 @@
-"""The page of `gantk train-boundary`: how well each boundary separates, and how much it can be trusted.
-
-Reads of `results`, all optional but `attributes`:
-    space           "z", "w" or "wp"
-    attributes      [{name, solver, C, intercept, num_positive, num_negative, num_train, num_val, num_remaining,
-                      accuracy_train, accuracy_val, accuracy_val_positive, accuracy_val_negative, accuracy_remaining,
-                      auc, stability, stability_ci: [low, high], truth, path (the artifact), seconds, score_histogram:
-                      {counts, edges}, threshold (the score that divides), projection_histogram: {edges, positive:
-                      [n], negative: [n]} (signed distance to the boundary), layers: [{index, name, accuracy_val,
-                      stability}] for per-layer boundaries}]
-    cosine          {names: [n], values: [n][n]}: cosine between the boundaries
-    solvers         [{name, solver, accuracy_val, accuracy_remaining, auc, truth, stability, seconds}]: a comparison
-                      of solvers
-    conditions      [name]: what the boundaries were made orthogonal to
-    notes           [text]
-
-`stability` is the mean cosine between boundaries fitted on resampled splits, `truth` the cosine with a known direction.
-"""
+"""The page of `gantk train-boundary`: how well each boundary separates, and how much it can be trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from gantk.reports.numbers import read_number, show_number
+from gantk.higan.boundaries import Boundary, TrainBoundaryResult
+from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
-from gantk.reports.record import RunRecord, interval, mapping, matrix, numbers, records, texts
 from gantk.reports.sections import (
     BarPlot,
     Bins,
     Cell,
     CellValue,
     Column,
-    Facts,
     Headline,
     HeatMap,
     Histogram,
@@ -47,173 +28,125 @@ from gantk.reports.sections import (
 
 MOST_PANELS = 24
 
-MEASURES = (
-    ("accuracy_val", "validation", "Accuracy on held-out samples of the two tails"),
-    ("accuracy_remaining", "remaining", "Accuracy on the samples between the tails, divided at the middle score"),
-    ("auc", "AUC", "Area under the ROC curve"),
-    ("stability", "stability", "Mean cosine between boundaries of resampled splits: 1 means the split does not matter"),
-    ("truth", "truth", "Cosine with the known direction"),
-    ("C", "C", "Inverse strength of the regularisation"),
-    ("intercept", "intercept", "Signed distance of the boundary from the origin"),
-    ("num_train", "train", "Samples the boundary was fitted on"),
-    ("num_val", "held out", "Samples of the validation"),
-    ("seconds", "seconds", "Time of the fit"),
+MEASURES: tuple[tuple[str, str, Callable[[Boundary], float | None]], ...] = (
+    ("validation", "Accuracy on held-out samples of the two ends", lambda each: each.figures.accuracy_val),
+    (
+        "remaining",
+        "Accuracy on the samples between the ends, divided at the middle score",
+        lambda each: each.figures.accuracy_remaining,
+    ),
+    ("AUC", "Area under the ROC curve", lambda each: each.figures.auc),
+    (
+        "stability",
+        "Mean cosine between boundaries of resampled splits: 1 means the split does not matter",
+        lambda each: each.figures.stability,
+    ),
+    ("C", "Inverse strength of the regularisation", lambda each: each.C),
+    ("intercept", "Signed distance of the origin from the boundary", lambda each: each.intercepts[0]),
+    ("train", "Samples the boundary was fitted on", lambda each: each.num_train),
+    ("held out", "Samples of the validation", lambda each: each.num_val),
+    ("seconds", "Time of the fit", lambda each: each.seconds),
 )
 
 
-def _present(entries: list[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    return [measure for measure in MEASURES if any(read_number(entry.get(measure[0])) is not None for entry in entries)]
-
-
-def _cell(entry: Mapping[str, Any], key: str) -> CellValue:
-    value = entry.get(key)
-    number = read_number(value)
-    if number is None:
-        return None
-    if key == "stability" and (ends := interval(entry.get("stability_ci"))) is not None:
-        return Cell(number, note=f"95 % interval {show_number(ends[0])} to {show_number(ends[1])}")
-    return value if isinstance(value, int) else number
-
-
-def summary_table(entries: list[Mapping[str, Any]], title: str, caption: str, run: RunRecord) -> Table:
-    measures = _present(entries)
-    with_solver = any(entry.get("solver") for entry in entries)
-    columns = [
-        Column("attribute"),
-        *([Column("solver")] if with_solver else []),
-        *(Column(name, help) for _, name, help in measures),
-    ]
-    rows: list[list[CellValue]] = []
-    for entry in entries:
-        name, path = str(entry.get("name", "")), entry.get("path")
-        href = str(path) if run.path(path) is not None else ""
-        first: list[CellValue] = [Cell(name, href=href)]
-        if with_solver:
-            first.append(str(entry.get("solver") or ""))
-        rows.append(first + [_cell(entry, key) for key, _, _ in measures])
-    return Table(columns, rows, title, caption)
-
-
-def projection_panel(entry: Mapping[str, Any]) -> Histogram | None:
-    """Where the positives and the negatives fall along the boundary's normal."""
-    found = mapping(entry.get("projection_histogram"))
-    edges = numbers(found.get("edges"))
-    series = []
-    for key in ("negative", "positive"):
-        counts = numbers(found.get(key))
-        if len(counts) and len(edges) == len(counts) + 1:
-            series.append(Bins(key, counts, edges))
-    if not series:
-        return None
-    accuracy = read_number(entry.get("accuracy_val"))
-    text = f"validation accuracy {show_number(accuracy)}" if accuracy is not None else ""
-    return Histogram(series, str(entry.get("name", "")), text, x_name="signed distance", rule=(0.0, ""))
-
-
-def build(run: RunRecord) -> Page:
-    results = run.results
-    entries = records(results.get("attributes"))
-    sections: list[Section] = [Prose(note, tone="warning") for note in texts(results.get("notes"))]
-    sections += _headline(entries)
-    if entries:
-        caption = (
-            "Each row is one boundary. Accuracy says how well it divides, stability how far it can be trusted as a "
-            "direction."
-        )
-        sections.append(summary_table(entries, "Boundaries", caption, run))
-    stable = [entry for entry in entries if read_number(entry.get("stability")) is not None]
-    if len(stable) > 1:
-        ranked = sorted(stable, key=lambda entry: -float(entry["stability"]))
-        intervals = [interval(entry.get("stability_ci")) for entry in ranked]
-        ends: dict[str, Any] = {}
-        if any(intervals):
-            ends = {
-                "low": [pair[0] if pair else np.nan for pair in intervals],
-                "high": [pair[1] if pair else np.nan for pair in intervals],
-            }
-        values = [float(entry["stability"]) for entry in ranked]
-        caption = (
-            "Mean cosine between boundaries fitted on resampled splits. A low bar says that another split gives "
-            "another direction."
-        )
-        names = [str(entry.get("name", "")) for entry in ranked]
-        sections.append(BarPlot(names, values, title="Stability", caption=caption, quantity="cosine", **ends))
-    panels = [panel for entry in entries if (panel := projection_panel(entry)) is not None]
+def page(result: TrainBoundaryResult) -> Page:
+    """The page of a boundary search."""
+    sections: list[Section] = [Prose(note, tone="warning") for note in result.notes()]
+    sections += [*_headline(result), _table(result), *_stability(result)]
+    panels = [_projections(each) for each in result.boundaries if each.projections is not None]
     if panels:
         caption = (
-            "Signed distance of the held-out samples from the boundary: the less the two colours overlap, the better "
-            "it divides."
+            "Signed distance of the held-out samples of both ends from the boundary: the less the two colours overlap, "
+            "the better it divides."
         )
         sections.append(Panels(panels[:MOST_PANELS], "Separation", caption))
-    scores = []
-    for entry in entries:
-        found = mapping(entry.get("score_histogram"))
-        counts, edges = numbers(found.get("counts")), numbers(found.get("edges"))
-        if len(counts) and len(edges) == len(counts) + 1:
-            threshold = read_number(entry.get("threshold"))
-            rule = (threshold, "threshold") if threshold is not None else None
-            scores.append(Histogram([Bins("", counts, edges)], str(entry.get("name", "")), rule=rule))
-    if scores:
-        every = all(entry.get("solver") == "ridge" for entry in entries)
-        taken = "all samples were regressed on" if every else "both tails were taken"
-        caption = f"Scores the boundaries were trained from; {taken}."
-        sections.append(Panels(scores[:MOST_PANELS], "Scores", caption))
-    sections += _per_layer(entries)
-    cosine = mapping(results.get("cosine"))
-    names = texts(cosine.get("names"))
-    values_NN = matrix(cosine.get("values"), len(names), len(names))
-    if values_NN is not None and len(names) > 1:
+    sections += [_scores(result), *_by_row(result)]
+    names = [each.name for each in result.boundaries]
+    if len(names) > 1:
         caption = "Cosine between boundaries: away from zero, moving along one also moves along the other."
         chart = HeatMap(
-            values_NN,
-            names,
-            names,
-            "Alignment of the boundaries",
-            caption,
-            "boundary",
-            "",
-            "diverging",
-            1.0,
-            2,
+            result.cosines, names, names, "Alignment of the boundaries", caption, "boundary", "", "diverging", 1.0, 2,
             "cosine",
-        )
+        )  # fmt: skip
         sections.append(chart)
-    solvers = records(results.get("solvers"))
-    if solvers:
-        sections.append(summary_table(solvers, "Solvers compared", "The same samples, divided by each solver.", run))
-    sections.append(Facts(run.settings(), "Settings"))
-    space = str(results.get("space") or "")
-    subject = f" in {space} space" if space else ""
-    count = "One boundary" if len(entries) == 1 else f"{len(entries)} boundaries"
-    subtitle = f"{count}{subject}" + (f" of `{run.subject}`" if run.subject else "") + "."
-    conditions = texts(results.get("conditions"))
+    count = "One boundary" if len(names) == 1 else f"{len(names)} boundaries"
+    subtitle = f"{count} in {result.space} space."
+    conditions = sorted({name for each in result.boundaries for name in each.conditions})
     if conditions:
         subtitle += f" Made orthogonal to {', '.join(conditions)}."
-    return Page("Boundaries from scores", subtitle, sections, run.command_line, run.manifest, run.command)
+    return Page("Boundaries from scores", subtitle, sections)
 
 
-def _headline(entries: list[Mapping[str, Any]]) -> list[Section]:
+def _headline(result: TrainBoundaryResult) -> list[Section]:
     """How well the boundaries divide, and which is the least certain."""
-    accuracy = [value for entry in entries if (value := read_number(entry.get("accuracy_val"))) is not None]
+    accuracy = [value for each in result.boundaries if (value := each.figures.accuracy_val) is not None]
     items: list[tuple[object, str, str]] = []
     if accuracy:
-        items.append((float(np.mean(accuracy)), "mean validation accuracy", f"lowest {show_number(min(accuracy))}"))
-    stable = [(value, entry) for entry in entries if (value := read_number(entry.get("stability"))) is not None]
+        note = f"on held-out samples of the two ends; lowest {show_number(min(accuracy))}"
+        items.append((float(np.mean(accuracy)), "mean validation accuracy", note))
+    stable = [(value, each.name) for each in result.boundaries if (value := each.figures.stability) is not None]
     if stable:
-        least = min(stable, key=lambda pair: pair[0])
-        items.append((least[0], "least stability", f"of {least[1].get('name', '')}; 1 is a direction no split changes"))
-    return [Headline(items)] if len(entries) > 1 and items else []
+        least = min(stable)
+        items.append((least[0], "least stability", f"of {least[1]}; 1 means that the split does not matter"))
+    return [Headline(items)] if len(result.boundaries) > 1 and items else []
 
 
-def _per_layer(entries: list[Mapping[str, Any]]) -> list[Section]:
+def _table(result: TrainBoundaryResult) -> Table:
+    present = [measure for measure in MEASURES if any(measure[2](each) is not None for each in result.boundaries)]
+    columns = [Column("attribute"), Column("solver"), *(Column(name, help) for name, help, _ in present)]
+    rows: list[list[CellValue]] = []
+    for each in result.boundaries:
+        values: list[CellValue] = [read(each) for _, _, read in present]
+        rows.append([Cell(each.name, href=f"{each.file}.safetensors"), each.solver, *values])
+    caption = (
+        "Each row is one boundary. Accuracy says how well it divides, stability how far it can be trusted as a "
+        "direction."
+    )
+    return Table(columns, rows, "Boundaries", caption)
+
+
+def _stability(result: TrainBoundaryResult) -> list[Section]:
+    found = [(value, each.name) for each in result.boundaries if (value := each.figures.stability) is not None]
+    if len(found) < 2:
+        return []
+    ranked = sorted(found, key=lambda pair: -pair[0])
+    caption = (
+        "Mean cosine between boundaries fitted on resampled splits. A low bar says that another split gives another "
+        "direction."
+    )
+    names, values = [name for _, name in ranked], [value for value, _ in ranked]
+    return [BarPlot(names, values, title="Stability", caption=caption, quantity="cosine")]
+
+
+def _projections(each: Boundary) -> Histogram:
+    """Where the positives and the negatives fall along the boundary's normal."""
+    found = each.projections
+    assert found is not None
+    series = [Bins("negative", found.negative, found.edges), Bins("positive", found.positive, found.edges)]
+    accuracy = each.figures.accuracy_val
+    text = f"validation accuracy {show_number(accuracy)}" if accuracy is not None else ""
+    return Histogram(series, each.name, text, x_name="signed distance", rule=(0.0, ""))
+
+
+def _scores(result: TrainBoundaryResult) -> Section:
+    panels = []
+    for each in result.boundaries:
+        rule = None if each.threshold is None else (each.threshold, "threshold")
+        panels.append(Histogram([Bins("", each.score_counts, each.score_edges)], each.name, rule=rule))
+    every = all(each.solver == "ridge" for each in result.boundaries)
+    taken = "all samples were regressed on" if every else "both ends were taken"
+    return Panels(panels[:MOST_PANELS], "Scores", f"Scores the boundaries were trained from; {taken}.")
+
+
+def _by_row(result: TrainBoundaryResult) -> list[Section]:
     series = []
-    for entry in entries:
-        layers = records(entry.get("layers"))
-        accuracy = numbers([layer.get("accuracy_val") for layer in layers])
-        if len(layers) > 1 and np.isfinite(accuracy).any():
-            index = numbers([layer.get("index", place) for place, layer in enumerate(layers)])
-            series.append(Series(str(entry.get("name", "")), index, accuracy))
+    for each in result.boundaries:
+        known = [(part.row, part.accuracy_val) for part in each.rows if part.accuracy_val is not None]
+        if len(known) > 1:
+            rows, values = zip(*known, strict=True)
+            series.append(Series(each.name, np.array(rows, float), np.array(values, float)))
     if not series:
         return []
-    caption = "Validation accuracy of the boundary of each layer."
-    return [LinePlot(series[:6], "Layer by layer", caption, "layer", "accuracy")]
+    few = "" if len(series) <= 6 else ", of the first six attributes"
+    caption = f"Validation accuracy of the boundary of each row of wp{few}."
+    return [LinePlot(series[:6], "Row by row", caption, "row", "accuracy")]

@@ -1,4 +1,4 @@
-"""What the pages of segmentation heads share: classes with their colours, rows of pictures, curves.
+"""What the pages of segmentation heads share: classes with their colours, rows of pictures.
 
 Shape legend: K classes.
 """
@@ -10,70 +10,53 @@ from typing import Any
 
 import numpy as np
 
-from gantk.reports.numbers import read_number
-from gantk.reports.record import RunRecord, numbers, texts
-from gantk.reports.sections import CellValue, Column, Picture, Section, Series, Sheet, Table
+from gantk.reports.sections import BarPlot, CellValue, Column, Picture, Section, Sheet, Table
+from gantk.runs.structure import Image
 
 METRIC = (
     "mIoU is the paper's: IoU of each class in each image where it is seen or predicted, averaged over those images, "
     "then over classes without the first"
 )
+Colour = tuple[int, int, int]
 
 
-def swatch(colour: object, name: str) -> Picture:
+def swatch(colour: Colour, name: str) -> Picture:
     """A bar in a class's colour, with an edge that shows on a page of the same colour."""
-    parts = numbers(colour)
-    rgb = parts.clip(0, 255) if parts.shape == (3,) else np.full(3, 128.0)
+    rgb = np.array(colour, np.float64)
     bar = np.full((12, 72, 3), 0.75 * rgb + 32, np.uint8)
     bar[1:-1, 1:-1] = rgb
     return Picture(bar, f"The colour of {name}", lossless=True)
 
 
 def class_table(
-    names: Sequence[str], colours: object, columns: Mapping[str, object], title: str, caption: str
+    names: Sequence[str], colours: Sequence[Colour], columns: Mapping[str, Sequence[float]], title: str, caption: str
 ) -> list[Section]:
     """A row per class: its colour, its name, and a score per column; -1 is "never seen" and stays empty."""
-    given = colours if isinstance(colours, list) else []
     rows: list[list[CellValue]] = []
-    values = {column: numbers(value) for column, value in columns.items()}
-    values = {column: value for column, value in values.items() if len(value) == len(names)}
-    for place, name in enumerate(names):
-        row: list[CellValue] = [swatch(given[place] if place < len(given) else None, name), name]
-        for value in values.values():
-            number = float(value[place])
-            row.append(number if np.isfinite(number) and number > -0.1 else None)
-        rows.append(row)
-    heads: list[Column | str] = [Column("colour"), Column("class"), *(Column(column) for column in values)]
+    for place, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        values = [float(column[place]) for column in columns.values()]
+        rows.append([swatch(colour, name), name, *(value if value > -0.1 else None for value in values)])
+    heads: list[Column | str] = [Column("colour"), Column("class"), *(Column(column) for column in columns)]
     return [Table(heads, rows, title, caption)] if rows else []
 
 
-def strips(run: RunRecord, files: object, columns: object, title: str, caption: str, size: int = 0) -> list[Section]:
+def strips(images: Sequence[Image], columns: Sequence[str], title: str, caption: str) -> list[Section]:
     """Pictures that are rows of tiles; the caption names the tiles from left to right."""
-    order = ", ".join(texts(columns))
-    found = [run.picture(name, f"Sample {place}: {order}") for place, name in enumerate(texts(files))]
-    shown = [picture for picture in found if picture is not None]
-    if not shown:
+    if not images:
         return []
-    said = f"From left to right: {order}. {caption}" if order else caption
-    return [Sheet(shown, title, said.strip(), size or 110 * max(1, len(texts(columns))))]
+    order = ", ".join(columns)
+    shown = [Picture(image.source, f"Sample {place}: {order}") for place, image in enumerate(images)]
+    return [Sheet(shown, title, f"From left to right: {order}. {caption}", 110 * len(columns))]
 
 
-def curve(name: str, x: object, y: object) -> list[Series]:
-    """One series, nothing where its numbers do not fit together."""
-    xs, ys = numbers(x), numbers(y)
-    return [Series(name, xs, ys)] if len(xs) == len(ys) and len(xs) > 1 else []
+def map_bars(taps: Sequence[str], shares: Sequence[float] | None, title: str, caption: str) -> list[Section]:
+    """How much each map adds to the logits; nothing where that is not known or there is one map."""
+    if shares is None or len(shares) != len(taps) or len(taps) < 2:
+        return []
+    values: Any = np.array(shares, np.float64)
+    return [BarPlot(list(taps), values, title=title, caption=caption, quantity="logits")]
 
 
-def text_number(value: object) -> float | None:
-    """A finite number or nothing."""
-    return read_number(value)
-
-
-def percent(value: object) -> str:
-    number = read_number(value)
-    return "" if number is None else f"{100 * number:.1f} %"
-
-
-def plain(entry: Mapping[str, Any], *keys: str) -> list[CellValue]:
-    """Cells of an entry, empty where there is no number."""
-    return [read_number(entry.get(key)) for key in keys]
+def percent(value: float | None) -> str:
+    """A share in percent; empty where there is none."""
+    return "" if value is None else f"{100 * value:.1f} %"

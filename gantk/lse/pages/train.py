@@ -1,114 +1,83 @@
-"""The page of `gantk lse train`: the heads, how they learned, which maps matter, and what they see.
-
-Reads of `results`, all optional:
-    heads           [{name, file, parameters, passes, paper_miou, dataset_miou, accuracy, classes: [K],
-                      curve: {passes, paper_miou}, losses: [[passes, loss]], contributions: [L]}]
-    class_names, class_colours, class_share, empty_classes, taps, teacher
-    sheet, sheet_columns    pictures of held-out images
-"""
+"""The page of `gantk lse train`: the heads, how they learned, which maps matter, and what they see."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gantk.lse.pages.parts import METRIC, class_table, curve, plain, strips
+from gantk.lse.pages.parts import METRIC, class_table, map_bars, strips
+from gantk.lse.results import Training, TrainResult
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
-from gantk.reports.record import RunRecord, mapping, matrix, numbers, records, texts
-from gantk.reports.sections import (
-    BarPlot,
-    Column,
-    Facts,
-    Headline,
-    LinePlot,
-    Link,
-    Links,
-    Prose,
-    Section,
-    Series,
-    Table,
-)
+from gantk.reports.sections import CellValue, Column, Headline, LinePlot, Link, Links, Prose, Section, Series, Table
 
 
-def build(run: RunRecord) -> Page:
-    results = run.results
-    heads = records(results.get("heads"))
-    names = texts(results.get("class_names"))
+def page(result: TrainResult) -> Page:
+    """The page of `gantk lse train`."""
     sections: list[Section] = []
-    best = max(heads, key=lambda head: numbers([head.get("paper_miou")])[0], default=None)
-    if best is not None and best.get("paper_miou") is not None:
-        items: list[tuple[object, str, str]] = [
-            (float(head["paper_miou"]), f"mIoU of {head['name']}", f"{show_number(head.get('passes'), 0)} image passes")
-            for head in heads
-            if head.get("paper_miou") is not None
-        ]
-        sections.append(Headline(items))
-    empty = texts(results.get("empty_classes"))
-    if empty:
+    scored = [each for each in result.trainings if each.scores is not None]
+    if scored:
         sections.append(
-            Prose(f"No pixel of any image is {' or '.join(empty)}, so no head has learned it.", tone="warning")
+            Headline(
+                [
+                    (each.scores.paper_miou, f"mIoU of {each.name}", f"{show_number(each.passes, 0)} image passes")
+                    for each in scored
+                    if each.scores is not None
+                ]
+            )
         )
+    if result.empty_classes:
+        text = f"No pixel of any image is {' or '.join(result.empty_classes)}, so no head has learned it."
+        sections.append(Prose(text, tone="warning"))
     caption = "Held-out images, which no head has learned from."
-    sections += strips(run, results.get("sheet"), results.get("sheet_columns"), "What the heads see", caption)
-    rows = [
-        [str(head.get("name")), *plain(head, "paper_miou", "dataset_miou", "accuracy", "parameters", "passes")]
-        for head in heads
+    sections += strips(result.sheet, result.sheet_columns, "What the heads see", caption)
+    sections.append(_table(result))
+    sections += _curves(result.trainings)
+    caption = "Standard deviation over pixels of what each map adds to the linear head's logits."
+    linear = next((each for each in result.trainings if each.contributions is not None), None)
+    sections += map_bars(result.taps, None if linear is None else linear.contributions, "Which maps matter", caption)
+    columns: Mapping[str, Sequence[float]] = {
+        "share of pixels": result.class_share.tolist(),
+        **{each.name: each.scores.paper_K.tolist() for each in scored if each.scores is not None},
+    }
+    caption = "The paper's IoU of each class; empty where it was never seen."
+    sections += class_table(result.class_names, result.class_colours, columns, "Classes", caption)
+    files = [f"heads/{each.info.name}.safetensors" for each in result.heads]
+    text = "Heads are predictors: `gantk.load_head(FILE, generator).segment(wp)`."
+    sections.append(Links([Link(name, name) for name in files], "Files", text))
+    return Page("Segmentation heads", "Where each class is, read from the generator's own maps.", sections)
+
+
+def _table(result: TrainResult) -> Table:
+    rows: list[list[CellValue]] = []
+    for each, head in zip(result.trainings, result.heads, strict=True):
+        told = each.scores
+        values = (None, None, None) if told is None else (told.paper_miou, told.dataset_miou, told.accuracy)
+        rows.append([each.name, *values, float(head.parameters), float(each.passes)])
+    columns = [
+        Column("head"), Column("mIoU", METRIC), Column("mIoU, all pixels", "Of the summed confusion matrix"),
+        Column("accuracy"), Column("weights", digits=0), Column("image passes", digits=0),
+    ]  # fmt: skip
+    return Table(columns, rows, "Heads", f"Agreement with the teacher `{result.teacher}` on held-out images. {METRIC}.")
+
+
+def _curves(trainings: Sequence[Training]) -> list[Section]:
+    found = [
+        Series(each.name, np.array(each.curve_passes, float), np.array(each.curve_miou))
+        for each in trainings
+        if len(each.curve_passes) > 1
     ]
-    if rows:
-        columns = [
-            Column("head"), Column("mIoU", METRIC), Column("mIoU, all pixels", "Of the summed confusion matrix"),
-            Column("accuracy"), Column("weights", digits=0), Column("image passes", digits=0),
-        ]  # fmt: skip
-        said = f"Agreement with the teacher `{results.get('teacher')}` on held-out images. {METRIC}."
-        sections.append(Table(columns, rows, "Heads", said))
-    sections += _curves(heads)
-    sections += _layers(run)
-    share = {"share of pixels": results.get("class_share")}
-    scores = {str(head.get("name")): head.get("classes") for head in heads if head.get("classes") is not None}
-    sections += class_table(
-        names, results.get("class_colours"), {**share, **scores}, "Classes", "The paper's IoU of each class; empty "
-        "where it was never seen.",
-    )  # fmt: skip
-    files = [str(head.get("file")) for head in heads if run.path(head.get("file")) is not None]
-    if files:
-        text = "Heads are predictors: `gantk.load_predictor(FILE, generator=generator).segment_codes(generator, wp)`."
-        sections.append(Links([Link(name, name) for name in files], "Files", text))
-    sections.append(Facts(run.settings(), "Settings"))
-    subtitle = "Where each class is, read from the generator's own maps" + (f": `{run.subject}`" if run.subject else "")
-    return Page("Segmentation heads", subtitle + ".", sections, run.command_line, run.manifest, run.command)
-
-
-def _curves(heads: list[Mapping[str, Any]]) -> list[Section]:
-    found: list[Series] = []
-    for head in heads:
-        told = mapping(head.get("curve"))
-        found += curve(str(head.get("name")), told.get("passes"), told.get("paper_miou"))
     sections: list[Section] = []
     if found:
         caption = (
             "mIoU on held-out images by how many images had been drawn to learn from, those of the Gram matrix too."
         )
         sections.append(LinePlot(found, "How they learned", caption, "image passes", "mIoU", (0.0, 1.0)))
-    losses = []
-    for head in heads:
-        pairs_told = head.get("losses")
-        pairs = matrix(pairs_told, len(pairs_told) if isinstance(pairs_told, list) else 0, 2)
-        if pairs is not None and len(pairs) > 1:
-            losses.append(Series(str(head.get("name")), pairs[:, 0], pairs[:, 1].clip(0, 1)))
+    losses = [
+        Series(each.name, each.losses[:, 0], each.losses[:, 1].clip(0, 1)) for each in trainings if len(each.losses) > 1
+    ]
     if losses:
         caption = "Cross entropy on the training images (values above 1 drawn at 1)."
         sections.append(LinePlot(losses, "Loss", caption, "image passes", "cross entropy", markers=False))
     return sections
-
-
-def _layers(run: RunRecord) -> list[Section]:
-    taps = texts(run.results.get("taps"))
-    for head in records(run.results.get("heads")):
-        told = numbers(head.get("contributions"))
-        if len(told) == len(taps) and np.isfinite(told).all() and len(taps) > 1:
-            caption = "Standard deviation over pixels of what each map adds to the linear head's logits."
-            return [BarPlot(taps, told, title="Which maps matter", caption=caption, quantity="logits")]
-    return []

@@ -1,0 +1,255 @@
+"""Same or different: moves are joined by what they do, not by their vectors, which have no common space.
+
+Similarity of two moves is the cosine of their effect vectors, averaged over both signs, in the orientation in which
+they are more alike. Groups are the clusters of average linkage, cut at a similarity. How similar moves come out that
+have nothing to do with each other is said by permutations: the effects are written in their principal components, and
+each component's coordinates are dealt to the moves anew, independently of the other components and with random signs
+(Horn's parallel analysis, 1965). What is left has the same spectrum, so that a few dominant components make unrelated
+moves as alike as they make them, and no two of them belong together.
+
+Legend: M moves, P numbers of an effect vector, G groups, Y systems, K components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.atlas.figures import named_regions
+from gantk.atlas.results import Effect, Group, Groups, Measured, Unrelated
+from gantk.errors import UsageError
+
+# On demo-oracle 0.70 and 0.75 agree best with the factors, equally well (scripts/truths/methods.py). The larger one was
+# taken with demo's figures known, where it does better: demo is no independent test of the choice between these two.
+CUT = 0.75
+PERMUTATIONS = 100
+PAIRS = 20_000  # similarities that are kept of a permutation
+SPAN = 0.05  # of a system's largest singular value: less is not a dimension of its span
+
+Array = npt.NDArray[Any]
+
+
+def find_groups(
+    measured: Sequence[Measured],
+    attributes: Sequence[str] = (),
+    regions: Sequence[str] = (),
+    cut: float = CUT,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> Groups:
+    """Join measured moves that do the same.
+
+    Args:
+        attributes, regions: names, for the names of groups.
+        cut: mean similarity at which clusters are no longer joined, in (0, 1).
+
+    Raises:
+        UsageError: nothing to group, or a cut that is none.
+    """
+    if not measured:
+        raise UsageError("There is no measured direction to group.")
+    if not 0 < cut < 1:
+        raise UsageError(f"A cut at a similarity of {cut} joins all or nothing: give a number between 0 and 1.")
+    stacked = stack([part.effect for part in measured])
+    similar_MM = similarity(stacked)
+    label_M = cluster(similar_MM, cut)
+    null = _Null(stacked, permutations, seed)
+    systems = tuple(dict.fromkeys(part.system for part in measured))
+    groups = []
+    for label in range(int(label_M.max()) + 1):
+        members = sorted(np.flatnonzero(label_M == label).tolist(), key=lambda m: _rank(measured[m]))
+        signs = tuple(int(np.sign(similar_MM[members[0], m]) or 1) for m in members)
+        inner = np.abs(similar_MM[np.ix_(members, members)])[np.triu_indices(len(members), 1)]
+        mean = float(inner.mean()) if len(inner) else 1.0
+        groups.append(
+            Group(
+                _name(measured[members[0]], attributes, regions),
+                tuple(members),
+                signs,
+                tuple(dict.fromkeys(measured[m].system for m in sorted(members))),
+                mean,
+                null.chance(len(members), mean) if len(members) > 1 else 1.0,
+            )
+        )
+    order = sorted(range(len(groups)), key=lambda g: _rank(measured[groups[g].members[0]]))
+    new = {old: place for place, old in enumerate(order)}
+    bare = [measured[groups[g].members[0]].what.attribute < 0 for g in order]
+    names = _numbered([groups[g].name for g in order], bare)
+    overlap_YY, dimension_Y = overlaps(stacked, [part.system for part in measured], systems)
+    return Groups(
+        tuple(replace(groups[g], name=name) for g, name in zip(order, names, strict=True)),
+        np.array([new[int(label)] for label in label_M], dtype=np.int64),
+        similar_MM,
+        cut,
+        null.unrelated(),
+        systems,
+        overlap_YY,
+        dimension_Y,
+    )
+
+
+def stack(effects: Sequence[Effect]) -> Array:
+    """Effects as unit vectors [2, M, P]: at +t and at -t; one of nought stays nought."""
+    both = np.stack([np.stack([e.plus_P for e in effects]), np.stack([e.minus_P for e in effects])])
+    found: Array = both / np.maximum(np.linalg.norm(both, axis=2, keepdims=True), 1e-12)
+    return found
+
+
+def similarity(unit_2MP: Array) -> npt.NDArray[np.float32]:
+    """Cosine averaged over both signs, [M, M]: of the orientation with the larger one, negative where that is turned
+    round."""
+    plus, minus = unit_2MP
+    straight = (plus @ plus.T + minus @ minus.T) / 2
+    turned = (plus @ minus.T + minus @ plus.T) / 2
+    found = np.where(straight >= turned, np.clip(straight, 0, 1), -np.clip(turned, 0, 1)).astype(np.float32)
+    np.fill_diagonal(found, 1.0)
+    return found
+
+
+def cluster(similar_MM: Array, cut: float) -> npt.NDArray[np.int64]:
+    """Label of each move, 0 .. G - 1 in order of the first member: average linkage of 1 - |similarity|."""
+    if len(similar_MM) == 1:
+        return np.zeros(1, dtype=np.int64)
+    tree = _tree(similar_MM)
+    from scipy.cluster.hierarchy import fcluster
+
+    found = fcluster(tree, 1 - cut, criterion="distance")
+    names: dict[int, int] = {}
+    return np.array([names.setdefault(int(label), len(names)) for label in found], dtype=np.int64)
+
+
+def _tree(similar_MM: Array) -> Array:
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    distance = np.clip(1 - np.abs(similar_MM.astype(np.float64)), 0, 1)
+    distance = (distance + distance.T) / 2
+    np.fill_diagonal(distance, 0)
+    found: Array = linkage(squareform(distance, checks=False), "average")
+    return found
+
+
+class Spectrum:
+    """Effects in their principal components, to be dealt anew.
+
+    The part that changes its sign with the move and the part that does not are dealt by themselves.
+    """
+
+    def __init__(self, unit_2MP: Array) -> None:
+        compact = _compact(unit_2MP)
+        self._parts = []
+        for values in ((compact[0] - compact[1]) / 2, (compact[0] + compact[1]) / 2):
+            left, size, _ = np.linalg.svd(values, full_matrices=False)
+            self._parts.append(left * size)
+
+    def permuted(self, random: np.random.Generator) -> Array:
+        """Unit vectors [2, M, K] with the same spectrum, of moves that have nothing to do with each other."""
+        dealt = []
+        for score_MK in self._parts:
+            order = random.random(score_MK.shape).argsort(0)
+            sign = random.integers(0, 2, score_MK.shape) * 2 - 1
+            dealt.append(np.take_along_axis(score_MK, order, 0) * sign)
+        odd, even = dealt
+        both = np.stack([np.concatenate([odd, even], 1), np.concatenate([-odd, even], 1)])
+        found: Array = both / np.maximum(np.linalg.norm(both, axis=2, keepdims=True), 1e-12)
+        return found
+
+
+class _Null:
+    """Similarities of unrelated moves, over permutations."""
+
+    def __init__(self, unit_2MP: Array, permutations: int, seed: int) -> None:
+        random = np.random.Generator(np.random.Philox(key=[seed, 4]))
+        self.permutations = permutations if unit_2MP.shape[1] > 2 else 0
+        self._merges: list[Array] = []
+        pairs, largest = [], []
+        spectrum = Spectrum(unit_2MP)
+        for _ in range(self.permutations):
+            similar = np.abs(similarity(spectrum.permuted(random)))
+            inner = similar[np.triu_indices(len(similar), 1)]
+            largest.append(float(inner.max()))
+            pairs.append(inner if len(inner) <= PAIRS else random.choice(inner, PAIRS, replace=False))
+            self._merges.append(_merges(similar))
+        self._pairs = np.concatenate(pairs) if pairs else np.zeros(1)
+        self._largest = float(np.mean(largest)) if largest else 0.0
+
+    def unrelated(self) -> Unrelated:
+        line95, line99 = np.quantile(self._pairs, [0.95, 0.99])
+        return Unrelated(float(self._pairs.mean()), float(line95), float(line99), self._largest, self.permutations)
+
+    def chance(self, size: int, mean: float) -> float:
+        """How often some group of at least this size is at least as similar in a permutation; never quite nought."""
+        hits = sum(bool(((found[:, 0] >= size) & (found[:, 1] >= mean)).any()) for found in self._merges)
+        return (hits + 1) / (self.permutations + 1)
+
+
+def _merges(similar_MM: Array) -> Array:
+    """Of every cluster of the tree, its size and the mean similarity at which it came about, [M - 1, 2]."""
+    tree = _tree(similar_MM)
+    return np.stack([tree[:, 3], 1 - tree[:, 2]], 1)
+
+
+def _compact(unit_2MP: Array) -> Array:
+    """Vectors [2, M, K] with the same products as [2, M, P]: coordinates in a basis of all of them."""
+    flat = unit_2MP.reshape(-1, unit_2MP.shape[2]).astype(np.float64)
+    values, vectors = np.linalg.eigh(flat @ flat.T)
+    kept = values > 1e-10 * max(float(values[-1]), 1e-30)
+    found: Array = (vectors[:, kept] * np.sqrt(values[kept])).reshape(2, unit_2MP.shape[1], -1)
+    return found
+
+
+def overlaps(unit_2MP: Array, of: Sequence[str], systems: Sequence[str]) -> tuple[Array, npt.NDArray[np.int64]]:
+    """How much of one system's span lies in another's, [Y, Y], and the dimension of each span, [Y].
+
+    The spans are of the parts of the effects that change sign with the move. The singular values of Q_a^T Q_b are the
+    cosines of the principal angles between them; their squares, summed over the dimension of a, are a's share in b.
+    """
+    odd_MP = (unit_2MP[0] - unit_2MP[1]) / 2
+    bases = []
+    for system in systems:
+        rows = odd_MP[[place for place, name in enumerate(of) if name == system]]
+        _, size, right = np.linalg.svd(rows.astype(np.float64), full_matrices=False)
+        bases.append(right[size > SPAN * max(float(size[0]), 1e-30)])
+    overlap = np.array([[np.square(a @ b.T).sum() / max(len(a), 1) for b in bases] for a in bases])
+    return np.clip(overlap, 0, 1), np.array([len(base) for base in bases], dtype=np.int64)
+
+
+def _rank(part: Measured) -> tuple[float, float]:
+    """Most selective first, then most local."""
+    where = part.where
+    return (-part.what.selectivity, -float(where.locality_R[where.region]) if where.region >= 0 else 0.0)
+
+
+def _name(part: Measured, attributes: Sequence[str], regions: Sequence[str]) -> str:
+    """Such as "season (tree, ground; rows 1-2)"; the most local region where no attribute changes."""
+    where = part.where
+    local = [regions[r] for r in named_regions(where.share_R, where.area_R, where.locality_R)]
+    rows = f"rows {_ranges(part.rows.least)}" if part.rows is not None and part.rows.least else ""
+    if part.what.attribute >= 0:
+        inside = "; ".join(words for words in (", ".join(local[:3]), rows) if words)
+        title = attributes[part.what.attribute]
+        return f"{title} ({inside})" if inside else title
+    return local[0] if local else "everywhere"
+
+
+def _ranges(rows: Sequence[int]) -> str:
+    texts, start = [], 0
+    for place in range(1, len(rows) + 1):
+        if place == len(rows) or rows[place] != rows[place - 1] + 1:
+            texts.append(f"{rows[start]}-{rows[place - 1]}" if place - start > 1 else f"{rows[start]}")
+            start = place
+    return ", ".join(texts)
+
+
+def _numbered(names: Sequence[str], counted: Sequence[bool]) -> list[str]:
+    """Names of their own: equal ones, and those that no attribute gave, are counted from 1."""
+    seen: dict[str, int] = {}
+    found = []
+    for name, always in zip(names, counted, strict=True):
+        seen[name] = seen.get(name, 0) + 1
+        found.append(f"{name} {seen[name]}" if always or names.count(name) > 1 else name)
+    return found

@@ -1,0 +1,105 @@
+"""Who looks at moved samples: attributes, regions, features and a perceptual distance, each from what is there.
+
+Legend: N samples, A attributes, R regions, F features, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from gantk.errors import UsageError
+from gantk.generators.base import Generator
+from gantk.predictors.base import Predictor
+
+ReadCodes = Callable[[Any], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """What the yardstick looks with.
+
+    Attributes:
+        metric: a predictor with feature maps, for the perceptual distance, the effect vectors and the steadiness.
+        attributes: a predictor with attributes; None without names.
+        exact: attributes [N, A] of codes (wp or styles), where a generator knows them; it comes before `attributes`.
+        attribute_names: [A].
+        segmenter: whose classes are the regions; None has none.
+        features: a predictor whose features a Frechet distance is taken in; None measures no range.
+    """
+
+    metric: Predictor
+    attributes: Predictor | None = None
+    exact: ReadCodes | None = None
+    attribute_names: tuple[str, ...] = ()
+    segmenter: Predictor | None = None
+    features: Predictor | None = None
+
+    @property
+    def region_names(self) -> tuple[str, ...]:
+        return () if self.segmenter is None else self.segmenter.class_names
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether the segmenter looks at images, so that it can look at any moved sample."""
+        return self.segmenter is not None and _has(self.segmenter, "segment")
+
+    def look(self, image_NCHW: Tensor, codes: Any = None) -> tuple[list[Tensor], Tensor]:
+        """Feature maps, and attributes [N, A] (none: [N, 0])."""
+        image = _coloured(image_NCHW)
+        if self.exact is not None and codes is not None:
+            return self.metric.feature_maps(image), self.exact(codes)
+        if self.attributes is None:
+            return self.metric.feature_maps(image), image.new_zeros(len(image), 0)
+        if self.attributes is self.metric:
+            return self.metric.maps_and_attributes(image)
+        return self.metric.feature_maps(image), self.attributes.attributes(image)
+
+    def classes(self, image_NCHW: Tensor) -> Tensor:
+        """The region of every pixel of images, [N, H, W]."""
+        assert self.segmenter is not None
+        return self.segmenter.segment(_coloured(image_NCHW)).argmax(1)
+
+
+def judge_of(
+    generator: Generator,
+    predictor: Predictor | None,
+    segmenter: Predictor | None = None,
+    exact: ReadCodes | None = None,
+    metric: Predictor | None = None,
+) -> Judge:
+    """A judge made of one predictor, as far as it goes, and others where it does not.
+
+    Args:
+        predictor: attributes, features, classes and feature maps, whichever it has.
+        segmenter: in place of the predictor's classes: a head, say.
+        exact: see `Judge`; the names are then the predictor's.
+        metric: in place of the predictor's feature maps; needed where it has none.
+
+    Raises:
+        UsageError: nothing has feature maps.
+    """
+    maps = metric or predictor
+    if maps is None or not _has(maps, "feature_maps"):
+        raise UsageError(
+            f"{'No predictor' if maps is None else f'The predictor {maps.name!r}'} has feature maps to measure changes "
+            "in: give a metric that has (demo, lpips-alex, lpips-vgg)."
+        )
+    names = () if predictor is None else predictor.attribute_names
+    reader = predictor if predictor is not None and names and _has(predictor, "attributes") else None
+    sees = segmenter or (predictor if predictor is not None and predictor.class_names else None)
+    features = next((p for p in (predictor, maps) if p is not None and _has(p, "features")), None)
+    return Judge(maps, reader, exact, tuple(names) if reader is not None or exact is not None else (), sees, features)
+
+
+def _has(predictor: Predictor, method: str) -> bool:
+    if getattr(type(predictor), method) is getattr(Predictor, method):
+        return False
+    return method != "segment" or not hasattr(predictor, "info")  # a head has the method only to refuse it
+
+
+def _coloured(image_NCHW: Tensor) -> Tensor:
+    return image_NCHW.expand(-1, 3, -1, -1) if image_NCHW.shape[1] == 1 else image_NCHW

@@ -1,0 +1,273 @@
+"""What the yardstick measures: a way to change samples by a strength, whatever it is made of.
+
+A direction of z, w, wp or s changes the codes, a direction of a weight the network; both answer `images`, so that they
+are measured alike. `unit` is a strength to begin a search from, `reach` one beyond which nothing is tried.
+
+Legend: N samples, L rows of wp, D width of a code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantk.codes.directions import Direction
+from gantk.errors import UsageError
+from gantk.generators.base import Generator, Truncation
+
+REACH = 4.0  # standard deviations of the codes along a direction: further out no code is met
+WEIGHT_UNIT, WEIGHT_REACH = 0.1, 1.0  # of the weight's own length
+SPREAD_CODES = 512
+
+Rows = Sequence[int] | None
+Codes = Any  # wp [N, L, D], or a tuple of styles
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Codes to try moves on, truncated as the user will; never those that a direction was found on.
+
+    Attributes:
+        z_ND: where it is known; directions of z need it.
+        wp_NLD: after truncation.
+        label: of a conditional network.
+        noise: as `synthesize` takes it.
+        batch_size: images at a time.
+    """
+
+    generator: Generator
+    wp_NLD: Tensor
+    z_ND: Tensor | None = None
+    truncation: Truncation | None = None
+    label: Tensor | None = None
+    noise: str = "const"
+    batch_size: int = 16
+
+    def __len__(self) -> int:
+        return len(self.wp_NLD)
+
+    def part(self, start: int, stop: int) -> Samples:
+        """Samples start .. stop - 1."""
+        cut = slice(start, stop)
+        z_ND, label = (None if value is None else value[cut] for value in (self.z_ND, self.label))
+        return replace(self, wp_NLD=self.wp_NLD[cut], z_ND=z_ND, label=label)
+
+    def images(self) -> Tensor:
+        """As they are, [N, C, H, W]."""
+        return self.generator.synthesize(self.wp_NLD, noise=self.noise)
+
+
+def draw_samples(
+    generator: Generator,
+    num: int,
+    seed: int = 0,
+    truncation: Truncation | None = None,
+    noise: str = "const",
+    batch_size: int = 16,
+    start: int = 0,
+) -> Samples:
+    """Samples start .. start + num - 1 of a seed, of seeded classes where the generator has them."""
+    with torch.no_grad():
+        z_ND = generator.sample_z(num, seed=seed, start=start)
+        label = generator.sample_label(num, seed=seed, start=start)
+        wp_NLD = generator.expand(generator.map(z_ND, label), truncation).contiguous()
+    return Samples(generator, wp_NLD, z_ND, truncation, label, noise, batch_size)
+
+
+class Move(Protocol):
+    """A way to change samples by a strength.
+
+    Attributes:
+        name: unique in an atlas.
+        system: that found it.
+        unit: a strength worth trying first.
+        reach: no strength beyond it is tried.
+        rows: of wp that it changes; a move that can be confined to some of them says so by `splits`.
+        splits: whether `images` takes `rows`.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def system(self) -> str: ...
+    @property
+    def unit(self) -> float: ...
+    @property
+    def reach(self) -> float: ...
+    @property
+    def rows(self) -> tuple[int, ...]: ...
+    @property
+    def splits(self) -> bool: ...
+
+    def codes(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Codes | None:
+        """The codes of the moved samples: wp or styles; None where the network is what moves."""
+
+    def images(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Tensor:
+        """The images [N, C, H, W] of samples moved by a strength each, on some rows of wp only if so asked."""
+
+
+@dataclass(frozen=True, eq=False)
+class DirectionMove:
+    """One vector of a direction of z, w, wp or s."""
+
+    name: str
+    system: str
+    direction: Direction
+    row: int
+    rows: tuple[int, ...]
+    unit: float
+    reach: float
+    splits: bool = True
+
+    def codes(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Codes:
+        generator, direction = samples.generator, self.direction
+        if direction.space == "s":
+            styles = generator.styles(samples.wp_NLD)
+            moved = direction.apply(styles, strength_N, row=self.row)
+            if rows is None:
+                return moved
+            styled = [layer for layer in generator.layers if layer.style_dim]
+            return tuple(
+                new if layer.row in rows else old for layer, old, new in zip(styled, styles, moved, strict=True)
+            )
+        wp_NLD: Tensor = self._moved_wp(samples, strength_N)
+        if rows is None:
+            return wp_NLD
+        kept = torch.zeros(wp_NLD.shape[1], 1, dtype=torch.bool, device=wp_NLD.device)
+        kept[list(rows)] = True
+        return torch.where(kept, wp_NLD, samples.wp_NLD)
+
+    def _moved_wp(self, samples: Samples, strength_N: Tensor) -> Tensor:
+        generator, direction = samples.generator, self.direction
+        if direction.space == "z":
+            if samples.z_ND is None:
+                raise UsageError(
+                    f"The direction {self.name!r} is one of z, and the samples' z is not known: draw them."
+                )
+            moved_ND = direction.apply(samples.z_ND, strength_N, row=self.row)
+            return generator.expand(generator.map(moved_ND, samples.label), samples.truncation)
+        if direction.space == "w" and generator.spec.wp_dim != generator.spec.w_dim:
+            step_ND = torch.from_numpy(direction.vectors[self.row]).to(samples.wp_NLD) * strength_N.reshape(-1, 1)
+            # `expand` is affine: what it makes of a step is the same at every code
+            return samples.wp_NLD + generator.expand(step_ND) - generator.expand(torch.zeros_like(step_ND))
+        found: Tensor = direction.apply(samples.wp_NLD, strength_N, truncation=samples.truncation, row=self.row)
+        return found
+
+    def images(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Tensor:
+        return samples.generator.synthesize(self.codes(samples, strength_N, rows), noise=samples.noise)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightMove:
+    """A direction of one convolution's weight [O, I, K, K]; the strength is the length of the change.
+
+    It changes one layer, so that there are no rows to choose among.
+    """
+
+    name: str
+    system: str
+    layer: str
+    delta_OIKK: Tensor
+    rows: tuple[int, ...]
+    unit: float
+    reach: float
+    splits: bool = False
+
+    def codes(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> None:
+        return None
+
+    def images(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Tensor:
+        deltas: dict[str | int, tuple[Tensor, Tensor | float]] = {self.layer: (self.delta_OIKK, strength_N)}
+        return samples.generator.synthesize(samples.wp_NLD, noise=samples.noise, weight_deltas=deltas)
+
+
+def moves_of(
+    generator: Generator, direction: Direction, system: str, name: str | None = None
+) -> Iterator[DirectionMove]:
+    """Every vector of a direction as a move; its unit is one standard deviation of the codes along it.
+
+    Raises:
+        GantkError: it belongs to another network.
+    """
+    from gantk.codes.directions import check_generator
+
+    check_generator(direction, generator)
+    spread_K = _spreads(generator, direction)
+    if direction.space == "s":
+        styled = [layer for layer in generator.layers if layer.style_dim]
+        cuts = np.cumsum([layer.style_dim for layer in styled])[:-1]
+    for row, spread in enumerate(spread_K):
+        title = name or direction.name
+        title = title if len(direction) == 1 else f"{title}:{row}"
+        if direction.space == "s":
+            touched = [part.any() for part in np.split(direction.vectors[row], cuts)]
+            chosen = range(len(styled)) if direction.layers is None else direction.layers
+            places = [place for place in chosen if touched[place]]
+            rows = tuple(sorted({number for place in places if (number := styled[place].row) is not None}))
+        elif direction.space == "z":
+            rows = tuple(range(generator.spec.num_layers))
+        else:
+            rows = tuple(direction.layers or range(generator.spec.num_layers))
+            if direction.space == "wp":
+                rows = tuple(part for part in rows if direction.vectors[row, part].any())
+        splits = len(rows) > 1
+        yield DirectionMove(title, system, direction, row, rows, float(spread), float(REACH * spread), splits)
+
+
+def weight_moves(
+    generator: Generator, layer: str, deltas: Sequence[Tensor], system: str, name: str
+) -> list[WeightMove]:
+    """Directions of a convolution's weight as moves, each brought to length one."""
+    part = generator.layer(layer)
+    if part.weight is None:
+        raise UsageError(f"The layer {part.name} has no convolution weight to move.")
+    length = float(generator.get_parameter(part.weight).norm())
+    rows = () if part.row is None else (part.row,)
+    return [
+        WeightMove(
+            f"{name}:{index}", system, part.name, delta / delta.norm(), rows, WEIGHT_UNIT * length,
+            WEIGHT_REACH * length,
+        )
+        for index, delta in enumerate(deltas)
+    ]  # fmt: skip
+
+
+def _spreads(generator: Generator, direction: Direction) -> np.ndarray[Any, Any]:
+    """Of each vector, the strength that moves codes by one standard deviation of theirs along it, [K].
+
+    Along v, codes x have the coordinate x.v / |v|^2 in units of v; of wp and s only what the direction moves counts.
+    """
+    vectors = direction.vectors.reshape(len(direction), -1).astype(np.float64)
+    with torch.no_grad():
+        z_ND = generator.sample_z(SPREAD_CODES, seed=0)
+        label = generator.sample_label(SPREAD_CODES, seed=0)
+        if direction.space == "z":
+            code_ND = z_ND
+        else:
+            code_ND = generator.map(z_ND, label)
+            if direction.space in ("wp", "s"):
+                wp_NLD = generator.expand(code_ND)
+                code_ND = wp_NLD.flatten(1)
+                if direction.space == "s":
+                    code_ND = torch.cat([style.flatten(1) for style in generator.styles(wp_NLD)], 1)
+    along_NK = code_ND.double().cpu().numpy() @ vectors.T / np.square(vectors).sum(1)
+    spread_K = along_NK.std(0)
+    whole = float(code_ND.double().std()) / np.maximum(np.linalg.norm(vectors, axis=1), 1e-30)
+    return np.where(spread_K > 1e-6 * whole, spread_K, whole)
+
+
+def random_moves(generator: Generator, count: int, seed: int = 0, system: str = "random") -> list[DirectionMove]:
+    """Random unit steps of w, or of z where w is hardly more: what found directions are compared with."""
+    from gantk.store.seeding import random_normal
+
+    space = "w" if generator.spec.can_truncate and "w" in generator.spec.spaces else "z"
+    width = generator.spec.w_dim if space == "w" else generator.spec.z_dim
+    vectors = random_normal(count, width, seed=seed, stream="atlas-random").astype(np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    direction = Direction("random", "direction", space, vectors.astype(np.float32))
+    return list(moves_of(generator, direction, system))

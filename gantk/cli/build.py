@@ -1,0 +1,195 @@
+"""The click command of a task, made from its classes of options. No callback names an option."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gantk.cli.commands import BESIDE_TASKS
+from gantk.cli.options import TYPED, examples
+from gantk.errors import UsageError
+from gantk.runs.options import Field, Options, check_single, fields_of, range_of
+from gantk.runs.table import GROUPS, TASKS, find_task
+from gantk.runs.task import Task
+from gantk.store.lazy import resolve
+
+
+def command_of(task: Task) -> click.Command:
+    """The command of a task: its inputs' arguments and options, the task's options, and those of its run."""
+    fields = _all_fields(task)
+    params: list[click.Parameter] = []
+    for field in fields:
+        params.append(_argument(field) if field.about.argument else _option(field, task))
+    for spelling in task.originals:
+        params.append(click.Option([spelling], expose_value=False, hidden=True))
+    for spelling in task.original_flags:
+        params.append(click.Option([spelling], is_flag=True, expose_value=False, hidden=True))
+    text = f"{task.summary}\n\n{task.description}".strip()
+    return click.Command(
+        task.name.split()[-1],
+        params=params,
+        callback=lambda **values: run(task, values),
+        help=text,
+        short_help=task.summary,
+        epilog=examples(*task.examples),
+    )
+
+
+def run(task: Task, values: dict[str, Any]) -> None:
+    """Make the options from what was typed, execute, print."""
+    from gantk.runs.runner import execute
+
+    inputs, options = task.inputs(**_own(task.inputs, values)), task.options(**_own(task.options, values))
+    done = execute(task, inputs, options, task.run(**_own(task.run, values)))
+    if not done.leads:
+        return
+    if done.note:
+        click.echo(done.note, err=True)
+    if done.result is not None:
+        for line in done.result.lines():
+            click.echo(line)
+    what = task.name.split()[-1].replace("-", " ").capitalize()
+    click.echo(f"{what}: {done.directory}" if done.shard is None else f"Shard {done.shard}: {done.directory}")
+
+
+def _own(kind: type[Options], values: dict[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields_of(kind)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _all_fields(task: Task) -> list[Field]:
+    """Arguments first, then the task's own options, then those that it shares with others."""
+    found: dict[str, Field] = {}
+    for kind in (task.options, task.inputs, task.run):
+        by_name = {field.name: field for field in fields_of(kind)}
+        order = [name for base in kind.__mro__ for name in vars(base).get("__annotations__", {}) if name in by_name]
+        for name in dict.fromkeys(order):
+            if name in found:
+                raise TypeError(f"the task {task.name!r} has the option {name!r} twice")
+            found[name] = by_name[name]
+    arguments = [field for field in fields_of(task.inputs) if field.about.argument]
+    return [*arguments, *(field for field in found.values() if not field.about.argument)]
+
+
+def _type(field: Field) -> Any:
+    if field.choices:
+        kind: Any = click.Choice([str(choice) for choice in field.choices])
+    elif field.kind in (int, float):
+        kind = Number(field)
+    else:
+        kind = TYPED if field.about.code else click.STRING
+    return tuple([kind] * field.pair) if field.pair > 1 else kind
+
+
+class Number(click.ParamType):
+    """A number in the range that its field says: never inf or nan, which pass every comparison of click's own."""
+
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        self.name = "integer" if field.kind is int else "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = (click.INT if self.field.kind is int else click.FLOAT).convert(value, param, ctx)
+        try:
+            check_single(self.field, number, value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return number
+
+
+class TaskOption(click.Option):
+    """An option whose spellings of the original programs are taken and not shown; a range is said in its help."""
+
+    def __init__(self, declarations: list[str], *, silent: tuple[str, ...] = (), **more: Any) -> None:
+        super().__init__(declarations, **more)
+        self.silent = silent
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        every = self.opts
+        self.opts = [spelling for spelling in every if spelling not in self.silent]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = every
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        return " / ".join(f"'{spelling}'" for spelling in self.opts if spelling not in self.silent)
+
+
+def _argument(field: Field) -> click.Argument:
+    return click.Argument(
+        [field.name],
+        type=_type(field),
+        metavar=field.about.metavar + ("..." if field.several else "") if field.about.metavar else None,
+        nargs=-1 if field.several else 1,
+        required=field.required,
+        **({} if field.required else {"default": field.default}),
+    )
+
+
+def _option(field: Field, task: Task) -> click.Option:
+    about, default = field.about, field.default
+    shared: dict[str, Any] = {
+        "help": _help(field, task), "hidden": about.hidden, "required": field.required, "silent": about.originals,
+    }  # fmt: skip
+    if field.kind is bool:
+        paired = default is True or about.off or field.optional
+        spelled = f"{field.dashed}/{about.off or '--no-' + field.dashed[2:]}" if paired else field.dashed
+        spellings = [spelled, *about.also, *about.originals, field.name]
+        return TaskOption(spellings, default=default, show_default=default is True, is_flag=True, **shared)
+    shown = not field.required and default is not None and default != () and not about.default_text
+    return TaskOption(
+        [field.dashed, *about.also, *about.originals, field.name],
+        type=_type(field),
+        multiple=field.several,
+        default=None if field.required else default,
+        show_default=shown,
+        metavar=about.metavar,
+        **shared,
+    )
+
+
+def _help(field: Field, task: Task) -> str:
+    about = field.about
+    if field.name == "output_dir":
+        model = any(each.name == "model" and each.about.argument for each in fields_of(task.inputs))
+        return f"Run directory; default: {'MODEL_' if model else ''}{task.made}."
+    text = about.help.rstrip(".")
+    if about.default_text:
+        text += f"; default: {about.default_text}"
+    ends = range_of(field)
+    return f"{text}.{'  [' + ends.removeprefix('of ') + ']' if ends else ''}"
+
+
+def tasks_of(group: str) -> dict[str, str]:
+    """The last word of every task of a group -> its name: "lse" -> {"train": "lse train", ...}."""
+    return {name.removeprefix(f"{group} "): name for name in TASKS if name.startswith(f"{group} ")}
+
+
+class TaskGroup(click.Group):
+    """A group whose commands are tasks, made when they are asked for; commands without a task may be added."""
+
+    def __init__(self, name: str, depth_name: str, **more: Any) -> None:
+        super().__init__(name, **more)
+        self.prefix = depth_name
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        words = dict.fromkeys(word.split()[0] for word in tasks_of(self.prefix))
+        return [*words, *(name for name in super().list_commands(ctx) if name not in words)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = f"{self.prefix} {cmd_name}"
+        if cmd_name not in self.commands and (name in TASKS or tasks_of(name)):
+            self.add_command(command_of(find_task(name)) if name in TASKS else group_of(name), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+def group_of(name: str) -> TaskGroup:
+    """The group of all tasks whose names begin with a word, such as "lse", and of the commands beside them."""
+    every = [find_task(task) for task in TASKS if task.startswith(f"{name} ")]
+    lines = examples(*(task.examples[0] for task in every))
+    group = TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name], epilog=lines)
+    for word, module in BESIDE_TASKS.get(name, {}).items():
+        group.add_command(resolve(f"gantk.cli.{module}:command"), word)
+    return group

@@ -1,0 +1,93 @@
+"""`gantk web`: the application in a browser."""
+
+from __future__ import annotations
+
+import click
+
+from gantk.cli.options import device_option, examples, precision_option
+
+
+@click.command(
+    epilog=examples(
+        "gantk web demo",
+        "gantk web demo --head runs/lse/heads/LSE.safetensors --directions runs/sefa",
+        "gantk web church.pkl --socket ~/gantk.sock",
+    )
+)
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.option("--head", "heads", metavar="FILE", multiple=True, help="A segmentation head to edit with; repeatable.")
+@click.option("--directions", metavar="PATH", multiple=True, help="A direction, or a folder of them; repeatable.")
+@click.option("--segmenter", metavar="NAME", default=None,
+              help="What labels images; default: the bundled one for bundled models.")  # fmt: skip
+@click.option("--encoder", metavar="FILE", default=None, help="For photos; default: the bundled one.")
+@click.option("--predictor", metavar="NAME", default=None, help="What reads attributes; default: the bundled one.")
+@click.option("--output-dir", "-o", default="runs/web", show_default=True, help="Where projects are kept.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@click.option("--socket", "path", metavar="PATH", default=None, help="A Unix socket that only you can open.")
+@click.option("--allow-host", "allowed", metavar="NAME", multiple=True, help="A further host name; repeatable.")
+@click.option("--public", is_flag=True, help="No token; each visitor has projects of their own.")
+@click.option("--cache", type=click.IntRange(0), default=512, show_default=True, help="MB of kept states per model.")
+@device_option()
+@precision_option()
+def command(
+    models: tuple[str, ...],
+    heads: tuple[str, ...],
+    directions: tuple[str, ...],
+    segmenter: str | None,
+    encoder: str | None,
+    predictor: str | None,
+    output_dir: str,
+    host: str,
+    port: int,
+    path: str | None,
+    allowed: tuple[str, ...],
+    public: bool,
+    cache: int,
+    device: str,
+    precision: str,
+) -> None:
+    """Look at a generator, paint on its images and train heads, in a browser.
+
+    The link that it prints works on this machine; through an ssh tunnel on yours.
+    """
+    import os
+    from pathlib import Path
+
+    from gantk.errors import UsageError
+
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+        import websockets  # noqa: F401
+    except ImportError:
+        raise UsageError("gantk web needs the extra packages: pip install 'gantk[web]'.") from None
+    from gantk.store.files import remove_stale
+    from gantk.store.locks import hold
+    from gantk.web.security import new_token
+    from gantk.web.serving import check_host, listen, run
+
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        check_host(host, allowed, public)
+    named = os.environ.get("SPACE_HOST")  # where a hosted Space says what it is called
+    if public and named:
+        allowed = (*allowed, named)
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    token = None if public else new_token()
+    with hold(folder / ".lock", what=output_dir), listen(host, port, path) as address:
+        click.echo(f"Open {address.link(allowed[0] if allowed else host, token)}")
+        click.echo(f"From another machine: {address.tunnel()}, then open the same link there.")
+        remove_stale(folder)
+        from gantk.generators.devices import resolve_device
+        from gantk.web.server import make_app
+        from gantk.web.workshop import Workshop
+
+        workshop = Workshop(folder, cache << 20)
+        for model in models:
+            workshop.add(
+                model, str(resolve_device(device)), precision, directions, heads, segmenter, encoder, predictor
+            )
+        app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
+        click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
+        run(app, address)

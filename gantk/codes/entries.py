@@ -1,0 +1,165 @@
+"""The directions of a task, from whatever names them (files, boundary lists, folders, shipped names) or is them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gantk.codes.direction_files import READABLE, direction_files
+from gantk.codes.directions import Direction, load_direction
+from gantk.errors import GantkError, UsageError
+from gantk.generators.base import Generator
+from gantk.generators.rows import parse_layers
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One direction of a file.
+
+    Attributes:
+        name: what it moves: the name a boundary list or the direction itself gives.
+        direction: where it comes from.
+        number: which of the file's K directions.
+        source: what the user wrote, for messages.
+    """
+
+    name: str
+    direction: Direction
+    number: int = 0
+    source: str = ""
+
+    @property
+    def space(self) -> str:
+        """The space it is a direction of."""
+        return self.direction.space
+
+    @property
+    def title(self) -> str:
+        """The name, with the number where the file has several directions."""
+        return self.name if len(self.direction) == 1 else f"{self.name}_{self.number:02d}"
+
+    @property
+    def prefix(self) -> str:
+        """HiGAN's prefix of files, `<name>_<space>`, safe as a file name."""
+        stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in self.title)
+        return f"{stem.lstrip('.') or 'direction'}_{self.space}"
+
+    def fingerprint(self) -> object:
+        """What moves codes, under the name it has here."""
+        return [self.title, self.alone().fingerprint()]
+
+    def alone(self) -> Direction:
+        """As a direction of its own."""
+        return self.direction.row(self.number, self.title)
+
+
+def gather(
+    words: Sequence[str],
+    generator: Generator,
+    force: bool = False,
+    space: str | None = None,
+    pick: str | None = None,
+) -> list[Entry]:
+    """Load every direction that the words name.
+
+    Args:
+        words: direction files (.safetensors, .npy), boundary lists in HiGAN's syntax, folders of direction files, or
+            names of shipped or pulled directions.
+        generator: what they must belong to.
+        force: take directions of another generator of equal widths.
+        space: the space of .npy files, which do not say it.
+        pick: of files with several directions, such as "0-3"; None is the first, "all" all.
+
+    Raises:
+        UsageError: nothing is named, a name is unknown, or two entries would write the same files.
+        GantkError: a file is missing, damaged or another generator's.
+    """
+    if not words:
+        raise UsageError("No direction is named: give a file, a boundary list, a folder or a name.")
+    entries: list[Entry] = []
+    for word in words:
+        for name, direction in _load(word, generator, force, space, pick is not None):
+            chosen = (0,) if pick is None else range(len(direction)) if pick == "all" else _picked(pick, direction)
+            entries += [Entry(name or direction.name, direction, number, word) for number in chosen]
+    return distinct(entries)
+
+
+def entries_of(directions: object) -> list[Entry]:
+    """The entries of whatever Python gives: entries, directions, results that carry one, or several of these.
+
+    Every direction of a `Direction` with several counts.
+
+    Raises:
+        UsageError: there is none, one is no direction, or two would write the same files.
+    """
+    if not isinstance(directions, (list, tuple)) and not _is_one(directions) and isinstance(directions, Iterable):
+        directions = list(directions)
+    found = directions if isinstance(directions, (list, tuple)) else [directions]
+    entries = [entry for one in found for entry in _entries(one)]
+    if not entries:
+        raise UsageError("No direction is given: give a Direction, a result that carries one, or several.")
+    return distinct(entries)
+
+
+def _is_one(value: object) -> bool:
+    return isinstance(value, (Entry, Direction, str)) or hasattr(value, "directions") or hasattr(value, "direction")
+
+
+def _entries(value: object) -> list[Entry]:
+    if isinstance(value, Entry):
+        return [value]
+    several = getattr(value, "directions", None)  # of a result with one for each attribute
+    if isinstance(several, tuple):
+        return [entry for each in several for entry in _entries(each)]
+    carried = value if isinstance(value, Direction) else getattr(value, "direction", None)
+    if isinstance(carried, Direction):
+        return [Entry(carried.name, carried, number, carried.name) for number in range(len(carried))]
+    raise UsageError(
+        f"{value!r} is no direction: give a Direction (gantk.load_direction reads files), or a result that carries one."
+    )
+
+
+def distinct(entries: list[Entry]) -> list[Entry]:
+    """The same entries.
+
+    Raises:
+        UsageError: two would write the same files.
+    """
+    seen: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.prefix in seen:
+            raise UsageError(
+                f"{entry.source} and {seen[entry.prefix].source} both name {entry.title!r} in {entry.space}: "
+                "leave one of them out."
+            )
+        seen[entry.prefix] = entry
+    return entries
+
+
+def _picked(pick: str, direction: Direction) -> tuple[int, ...]:
+    try:
+        return parse_layers(pick, len(direction))
+    except UsageError as error:
+        raise UsageError(
+            f"--pick {pick} does not fit {direction.name!r}, whose directions are 0 to {len(direction) - 1}: {error}"
+        ) from None
+
+
+def _load(
+    word: str, generator: Generator, force: bool, space: str | None, several: bool
+) -> Iterator[tuple[str | None, Direction]]:
+    path = Path(word)
+    if path.is_dir():
+        files = direction_files(path)
+        if not files:
+            raise GantkError(f"The folder {path} holds no direction file ({', '.join(READABLE)}).")
+        for file in files:
+            yield None, load_direction(file, generator, force, space, several)
+    elif path.suffix in READABLE or not (path.is_file() or path.suffix == ".txt"):
+        yield None, load_direction(word, generator, force, space, several)
+    else:
+        from gantk.codes.boundary_list import read_boundary_list
+
+        for item in read_boundary_list(path):
+            yield item.name, load_direction(item.path, generator, force, item.space)

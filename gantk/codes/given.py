@@ -1,0 +1,152 @@
+"""Codes that are given instead of drawn: an array and the space it is of, from a file, a result or plain Python.
+
+Legend: N samples, D the width of a code, L rows of wp.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import GantkError, UsageError
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
+
+SPACES = ("z", "w", "wp")
+
+
+@dataclass(frozen=True, eq=False)
+class GivenCodes:
+    """Codes of one space; a slice of them is `GivenCodes` too, and numpy takes them as an array.
+
+    Attributes:
+        array: [N, D] of z or of w before truncation, or [N, L, D] of wp after it; may be memory-mapped.
+        space: "z", "w" or "wp".
+        source: the file or result they come from, for messages.
+        names: of the codes, where the file has some.
+    """
+
+    array: npt.NDArray[Any]
+    space: str
+    source: str = "the codes"
+    names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.space not in SPACES:
+            raise UsageError(f"Codes of the space {self.space!r} were given: give codes of {', '.join(SPACES)}.")
+        object.__setattr__(self, "array", numbers_of(self.array))
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, which: slice | list[int] | npt.NDArray[Any] | int) -> GivenCodes:
+        part = [which] if isinstance(which, int) else which
+        return GivenCodes(self.array[part], self.space, self.source)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.array(self.array, dtype) if copy else np.asarray(self.array, dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+        return self.array.shape
+
+    def __repr__(self) -> str:
+        return f"GivenCodes: {len(self)} codes of {self.space}, each {' x '.join(map(str, self.shape[1:]))}"
+
+    def fingerprint(self) -> object:
+        """The space and the numbers, wherever they come from."""
+        from gantk.store.fingerprint import fingerprint
+
+        return fingerprint((self.space, self.array))
+
+    def check(self, generator: Generator) -> GivenCodes:
+        """These codes in the shape that a generator takes; one code alone counts as [1, ...].
+
+        Raises:
+            UsageError: the generator has no such space.
+            GantkError: the numbers are no codes of this generator.
+        """
+        spec = generator.spec
+        if self.space not in spec.spaces:
+            known = ", ".join(name for name in spec.spaces if name in SPACES)
+            raise UsageError(f"A {spec.family} takes no codes of {self.space!r}: give codes of {known}.")
+        shape = _shape(generator, self.space)
+        fits = self.array.shape == shape or (self.array.ndim >= 2 and self.array.shape[1:] == shape)
+        if self.array.dtype.kind not in "fiu" or not fits or self.array.size == 0:
+            form = f"[N, {', '.join(str(size) for size in shape)}]"
+            raise GantkError(
+                f"{self.source} holds {self.array.dtype} {self.array.shape}, and {self.space} of this generator is "
+                f"{form}: is it another network's, or another --latent-space-type?"
+            )
+        return self if self.array.shape != shape else GivenCodes(self.array[None], self.space, self.source, self.names)
+
+
+def _shape(generator: Generator, space: str) -> tuple[int, ...]:
+    spec = generator.spec
+    return {"z": (spec.z_dim,), "w": (spec.w_dim,), "wp": (spec.num_layers, spec.wp_dim)}[space]
+
+
+def numbers_of(value: object) -> npt.NDArray[Any]:
+    """A numpy array of an array or a torch tensor; a memory-mapped one stays so."""
+    if hasattr(value, "detach"):
+        tensor: Any = value
+        value = tensor.detach().float().cpu().numpy()
+    return value if isinstance(value, np.ndarray) else np.asarray(value)
+
+
+def codes_in(path: str | os.PathLike[str], generator: Generator, space: str | None = None) -> GivenCodes:
+    """The codes in a file of any kind that `gantk.codes.code_files` reads; memory-mapped where it is an .npy.
+
+    Args:
+        space: of the codes; None concludes it from the file's content.
+
+    Raises:
+        GantkError: the file is missing, or holds no codes of the generator.
+    """
+    from gantk.codes.code_files import read_codes
+
+    if not Path(path).exists():
+        raise GantkError(f"The codes file {path} does not exist: give a file of codes, or leave it out to draw some.")
+    found = read_codes(os.fspath(path), generator.spec, space)
+    return GivenCodes(found.codes, found.space, str(path), found.names)
+
+
+def given_codes(generator: Generator, codes: object) -> GivenCodes | None:
+    """Codes of whatever Python gives: None, `GivenCodes`, a result that carries codes, or an array or tensor.
+
+    An array [N, L, D] is wp. One of [N, D] must be told apart: where z and w of the generator are equally wide, it is
+    to be wrapped, as in ``gantk.GivenCodes(w, "w")``.
+
+    Raises:
+        UsageError: it cannot be told of which space an array is.
+        GantkError: they are no codes of this generator.
+    """
+    if codes is None:
+        return None
+    if not isinstance(codes, GivenCodes) and hasattr(codes, "codes"):
+        codes = codes.codes
+    if not isinstance(codes, GivenCodes):
+        if isinstance(codes, (str, os.PathLike)):
+            raise UsageError(f"The codes are {codes!r}: give an array, such as numpy.load of that file.")
+        codes = _untold(generator, numbers_of(codes))
+    return codes.check(generator)
+
+
+def _untold(generator: Generator, array: npt.NDArray[Any]) -> GivenCodes:
+    """The codes of a bare array, by its shape alone."""
+    spec = generator.spec
+    if array.ndim != 2:
+        return GivenCodes(array, "wp")
+    fitting = [space for space in ("z", "w") if space in spec.spaces and array.shape[1:] == _shape(generator, space)]
+    if len(fitting) == 2:
+        raise UsageError(
+            f"Codes of the shape {array.shape} may be of z or of w: say which with gantk.GivenCodes(codes, 'w')."
+        )
+    return GivenCodes(array, fitting[0] if fitting else "w")

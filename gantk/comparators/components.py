@@ -1,0 +1,121 @@
+"""GANSpace: principal components of sampled codes or features (Haerkoenen, Hertzmann, Lehtinen, Paris, NeurIPS 2020).
+
+Where a mapping network gives w its shape, the components of w itself are the directions. In other networks they are
+taken of the features of an early layer and brought back to z by least squares: U = argmin |P U - Z|, where P are the
+samples' coordinates along the components in units of their standard deviations; the directions are the rows of U.
+
+The authors sample 300 000 codes and grow the components step by step; here second moments are summed, which is exact
+and adds up over batches.
+
+Shape legend: N samples, D width of a code, F features, K components.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.comparators.factorisation import fixed_sign
+from gantk.errors import UsageError
+from gantk.generators.base import Generator
+
+FEATURE_SAMPLES = 2000  # at most, of features: their Gram matrix is N x N
+BATCH = 500
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Directions by decreasing variance.
+
+    Attributes:
+        space: "w" or "z".
+        vectors: float64 [K, D], unit length; the largest component of each is positive.
+        deviations: standard deviation of the samples along each component, [K]: the paper's unit of distance.
+        explained: each one's share of the variance, [K].
+        mean: of the codes, [D].
+        layer: name of the layer whose features they are of, or "w".
+    """
+
+    space: str
+    vectors: Array
+    deviations: Array
+    explained: Array
+    mean: Array
+    layer: str
+
+
+def components(
+    generator: Generator, num: int = 10_000, count: int | None = None, seed: int = 0, layer: str | None = None
+) -> Components:
+    """Sample and find the components.
+
+    Args:
+        num: codes to sample.
+        count: components; None is all that there can be.
+        layer: "w", or a layer whose features are decomposed; None is w where a mapping network makes it, else the first
+            layer that has a map.
+
+    Raises:
+        UsageError: too few samples, or no such layer.
+    """
+    if num < 2:
+        raise UsageError(f"{num} samples have no principal components: give --num of at least 2.")
+    if layer is None:
+        layer = "w" if generator.spec.can_truncate else next(part.name for part in generator.layers if part.has_map)
+    if layer == "w":
+        return _of_w(generator, num, count, seed)
+    return _of_features(generator, min(num, FEATURE_SAMPLES), count, seed, layer)
+
+
+def _of_w(generator: Generator, num: int, count: int | None, seed: int) -> Components:
+    dim = generator.spec.w_dim
+    first, second = np.zeros(dim), np.zeros((dim, dim))
+    for start in range(0, num, BATCH):
+        w_ND = _codes(generator, min(BATCH, num - start), seed, start)[1].double().cpu().numpy()
+        first += w_ND.sum(0)
+        second += w_ND.T @ w_ND
+    mean = first / num
+    values, vectors = np.linalg.eigh(second / num - np.outer(mean, mean))
+    most = min(num - 1, dim)  # beyond it the samples do not vary, and vectors are arbitrary
+    order = np.argsort(values)[::-1][: most if count is None else min(count, most)]
+    variance = np.maximum(values, 0.0)
+    explained = variance[order] / max(variance.sum(), 1e-300)
+    return Components("w", fixed_sign(vectors.T[order]), np.sqrt(variance[order]), explained, mean, "w")
+
+
+def _of_features(generator: Generator, num: int, count: int | None, seed: int, layer: str) -> Components:
+    tap = generator.layer(layer)
+    if not tap.has_map:
+        raise UsageError(f"The layer {tap.name} has no map of its own to decompose; its block's last layer has.")
+    z_parts, feature_parts = [], []
+    with torch.no_grad():
+        for start in range(0, num, BATCH // 10):
+            code_ND, w_ND = _codes(generator, min(BATCH // 10, num - start), seed, start)
+            maps = generator.trace(generator.expand(w_ND), [tap.name], image=False)[1]
+            z_parts.append(code_ND.double().cpu().numpy())
+            feature_parts.append(maps[tap.name].flatten(1).double().cpu().numpy())
+    z_ND, feature_NF = np.concatenate(z_parts), np.concatenate(feature_parts)
+    centred = feature_NF - feature_NF.mean(0)
+    values, left = np.linalg.eigh(centred @ centred.T)
+    most = min(num - 1, generator.spec.z_dim)
+    order = np.argsort(values)[::-1][: most if count is None else min(count, most)]
+    kept = values[order] > 1e-12 * max(values.max(), 1e-300)
+    order = order[kept]
+    coordinate_NK = left[:, order] * np.sqrt(num)  # along the components, in units of their standard deviations
+    direction_KD = np.linalg.lstsq(coordinate_NK, z_ND - z_ND.mean(0), rcond=None)[0]
+    length = np.linalg.norm(direction_KD, axis=1, keepdims=True)
+    explained = values[order] / max(values.clip(min=0).sum(), 1e-300)
+    vectors = fixed_sign(direction_KD / np.maximum(length, 1e-30))
+    return Components("z", vectors, length[:, 0], explained, z_ND.mean(0), tap.name)
+
+
+def _codes(generator: Generator, count: int, seed: int, start: int) -> tuple[Tensor, Tensor]:
+    with torch.no_grad():
+        z_ND = generator.sample_z(count, seed=seed, start=start)
+        return z_ND, generator.map(z_ND, generator.sample_label(count, seed=seed, start=start))

@@ -1,0 +1,108 @@
+"""What the command lines of HiGAN's tasks name, and how it is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gantk.runs.inputs import CodesInputs, DirectionInputs, PredictorInputs
+from gantk.runs.options import argument, option
+from gantk.runs.task import Inputs
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
+    from gantk.higan.options import ManipulateOptions, RescoreOptions, SynthesizeOptions, TrainBoundaryOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthesizeInputs(CodesInputs, PredictorInputs):
+    generate_prediction: bool = option(
+        False, "Score the images: attribute.npy, category.npy.", "--predict", identity=False
+    )
+
+    def load(self, options: SynthesizeOptions) -> dict[str, object]:
+        generator = self.generator()
+        scorer = self.scorer(generator) if self.generate_prediction else None
+        return {"generator": generator, "codes": self.codes(generator), "predictor": scorer}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainBoundaryInputs(Inputs):
+    latents: str = argument("LATENTS", "An .npy of codes.", identity=False)
+    scores: str = argument("SCORES", "An .npy, .npz or .csv with a score of each code.", identity=False)
+    latent_space_type: Literal["z", "w", "wp"] | None = option(
+        None, "The space of LATENTS.", default_text="by its name and shape", identity=False
+    )
+    condition: tuple[str, ...] = option(
+        (),
+        "Project this out of the boundaries: a score of this run, or a direction by file or name; may be repeated.",
+        metavar="NAME",
+        identity=False,
+    )
+    model: str | None = option(
+        None, "The generator the latents are of, noted in the boundaries.", metavar="MODEL", identity=False
+    )
+
+    def load(self, options: TrainBoundaryOptions) -> dict[str, object]:
+        from gantk.codes.directions import load_direction
+        from gantk.codes.given import GivenCodes
+        from gantk.higan.boundary_inputs import read_latents, space_of
+        from gantk.higan.scores import read_scores
+
+        codes = read_latents(self.latents)
+        space = space_of(codes, self.latents, self.latent_space_type)
+        names = [*options.score_name, *self.condition] if options.score_name else []
+        scores = read_scores(self.scores, names)
+        own = scores.columns
+        conditions = [name if name in own else load_direction(name, space=None) for name in self.condition]
+        return {
+            "samples": GivenCodes(codes, space, self.latents),
+            "scores": scores,
+            "conditions": conditions,
+            "generator": self._generator(options),
+        }
+
+    def _generator(self, options: TrainBoundaryOptions) -> Generator | None:
+        from gantk.checkpoints.load import load_generator
+        from gantk.generators.devices import resolve_device
+
+        return None if self.model is None else load_generator(self.model, device=resolve_device(options.device))
+
+    def stem(self) -> str:
+        """Of no model: HiGAN's program writes to `results`."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RescoreInputs(CodesInputs, PredictorInputs, DirectionInputs):
+    boundaries: tuple[str, ...] = argument(
+        "BOUNDARY", "A file, a boundary list, a folder of boundaries, or the name of a shipped one.", identity=False
+    )
+
+    def load(self, options: RescoreOptions) -> dict[str, object]:
+        generator = self.generator()
+        directions = self.entries(generator, self.boundaries)
+        return {
+            "generator": generator,
+            "directions": directions,
+            "predictor": self.scorer(generator),
+            "codes": self.codes(generator),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManipulateInputs(CodesInputs, DirectionInputs):
+    directions: tuple[str, ...] = argument(
+        "DIRECTION", "A file, a boundary list, a folder, or the name of a shipped one.", identity=False
+    )
+    condition: tuple[str, ...] = option(
+        (), "Keep this direction still; may be repeated.", metavar="DIRECTION", identity=False
+    )
+
+    def load(self, options: ManipulateOptions) -> dict[str, object]:
+        from gantk.codes.entries import gather
+
+        generator = self.generator()
+        still = gather(self.condition, generator, self.force, self.space) if self.condition else []
+        directions = self.entries(generator, self.directions)
+        return {"generator": generator, "directions": directions, "codes": self.codes(generator), "conditions": still}

@@ -1,0 +1,131 @@
+"""Result of `gantk manipulate`: samples moved along directions.
+
+Shape legend: N samples, T steps, L rows of wp, D the width of a code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy.typing as npt
+
+from gantk.codes.directions import Direction, save_direction
+from gantk.pictures.animation import GridStyle
+from gantk.runs.results import Export, Result, record
+from gantk.runs.walk import Walk
+
+Array = npt.NDArray[Any]
+
+
+@record
+class Animation:
+    """How the steps run as an animation.
+
+    Attributes:
+        formats: of gif, webp, mp4.
+        fps: steps per second.
+        once: one way instead of there and back.
+        grid: how the samples of a frame are put side by side.
+    """
+
+    formats: tuple[str, ...]
+    fps: float
+    once: bool
+    grid: GridStyle
+
+
+@record
+class Moved:
+    """One direction, and the samples moved along it.
+
+    Attributes:
+        direction: as it was used.
+        prefix: of its files.
+        distances: of the steps [T].
+        walk: the first samples as pictures; without strips where there are no images.
+        codes: moved, [N, T, D] or [N, T, L, D]; None for styles, which differ in width.
+    """
+
+    direction: Direction
+    prefix: str
+    distances: tuple[float, ...]
+    walk: Walk
+    codes: Array | None
+
+
+@record
+class ManipulateResult(Result):
+    """Samples moved along one or more directions.
+
+    Attributes:
+        num: N.
+        truncation: as it was applied.
+        conditions: names of what the directions were made orthogonal to.
+        unmoved: space -> the codes that were moved, z [N, D], w before truncation [N, D] or wp [N, L, D].
+        moved: one for each direction.
+        animation: None where none was asked for.
+    """
+
+    TASK: ClassVar[str] = "manipulate"
+    num: int
+    truncation: str
+    conditions: tuple[str, ...]
+    unmoved: dict[str, Array]
+    moved: tuple[Moved, ...]
+    animation: Animation | None
+
+    @property
+    def walks(self) -> tuple[Walk, ...]:
+        """The pictures, one walk for each direction."""
+        return tuple(each.walk for each in self.moved)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the arrays that a run of the command leaves."""
+        names = [f"manipulate_{space}" for space in self.unmoved]
+        names += [moved_name(each.prefix, each.walk.space) for each in self.moved if each.codes is not None]
+        return tuple(f"{name}.npy" for name in names) + tuple(f"{each.prefix}_boundary.npy" for each in self.moved)
+
+    def sentence(self) -> str:
+        names = ", ".join(each.walk.name for each in self.moved)
+        steps = len(self.moved[0].distances)
+        return (
+            f"{self.num} sample{'s' if self.num != 1 else ''} moved along {names} in {steps} "
+            f"step{'s' if steps != 1 else ''}."
+        )
+
+    def table(self) -> list[dict[str, object]]:
+        return [
+            {
+                "direction": each.walk.name,
+                "space": each.walk.space,
+                "rows": "all" if each.walk.rows is None else ",".join(map(str, each.walk.rows)),
+                "first": each.distances[0],
+                "last": each.distances[-1],
+                "steps": len(each.distances),
+            }
+            for each in self.moved
+        ]
+
+    def exports(self) -> Iterator[Export]:
+        from gantk.pictures.animation import animate_arrays
+
+        for each in self.moved:
+            save = lambda path, found=each.direction: save_direction(path, found)  # noqa: E731
+            yield Export(f"{each.prefix}_boundary.npy", save, "as it was used")
+            how = self.animation
+            for name in (each.walk.animations or {}).values():
+                assert how is not None
+
+                def write(path: Path, found: Walk = each.walk, how: Animation = how) -> Path:
+                    frames = [[image.array() for image in strip.images] for strip in found.strips]
+                    return animate_arrays(frames, path, how.fps, how.once, how.grid)
+
+                yield Export(name, write, "the steps as an animation")
+
+
+def moved_name(prefix: str, space: str) -> str:
+    """The array of moved codes: HiGAN's `<name>_<space>_manipulated_<space moved in>`."""
+    return f"{prefix}_manipulated_{space}"

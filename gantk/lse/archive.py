@@ -1,0 +1,51 @@
+"""A zip of an edited image for other programs: image.png, label.png (numbers, colours as palette), wp.npy,
+session.json.
+
+Shape legend: H x W image, S side of the labels, L rows of wp, D width.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.pictures.label_maps import Colours, label_png
+from gantk.store.files import to_json, write_atomic
+
+STAMP = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever it is written
+
+
+def write_session(
+    path: str | Path,
+    image_HWC: npt.NDArray[np.uint8],
+    label_SS: npt.NDArray[np.uint8],
+    names: Sequence[str],
+    colours: Colours,
+    wp_1LD: npt.NDArray[Any],
+    about: Mapping[str, object],
+    source: str,
+) -> Path:
+    """Write the archive; return its path."""
+    from gantk.pictures.images import encode
+
+    code = io.BytesIO()
+    np.save(code, np.asarray(wp_1LD))
+    told = {"about": about, "class_names": list(names), "generator": source}
+    files = {
+        "image.png": encode(image_HWC),
+        "label.png": label_png(label_SS, colours),
+        "wp.npy": code.getvalue(),
+        "session.json": json.dumps(to_json(told), indent=1).encode(),
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name, STAMP), data)
+    return write_atomic(path, buffer.getvalue())

@@ -1,0 +1,158 @@
+"""`gantk lse edit`: strokes of classes and colours on an image.
+
+Shape legend: L rows of wp, D width, S side of the labels, H x W image.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gantk.codes.given import GivenCodes, given_codes
+from gantk.codes.latents import parse_truncation
+from gantk.codes.source import CodeSource
+from gantk.errors import UsageError
+from gantk.generators.base import Generator
+from gantk.lse.editing import Edited, EditSettings, Stroke, image_of
+from gantk.lse.heads import one_head
+from gantk.lse.image_results import EditResult
+from gantk.lse.options import EditOptions
+from gantk.lse.scoring import keep_pictures
+from gantk.lse.session import EditSession
+from gantk.lse.strokes import stroke_of
+from gantk.lse.tables import side_by_side
+from gantk.pictures.images import to_rgb8
+from gantk.pictures.label_maps import colour_map
+from gantk.predictors.heads import Head
+from gantk.runs.stores import Store
+from gantk.runs.structure import Strip
+from gantk.runs.task import verb
+
+Labels = npt.NDArray[np.uint8]
+FRAMES = "frames"
+PICTURES = ("before", "stroke", "after", "labels-before", "labels-after", "change")
+
+
+@verb(EditOptions)
+def edit(
+    generator: Generator,
+    head: object,
+    code: object = None,
+    stroke: object = None,
+    *,
+    options: EditOptions,
+    store: Store,
+) -> EditResult:
+    """Edit an image by strokes: "a tree here", "this sky more orange" (Xu & Zheng 2021, section 3.5).
+
+    Args:
+        generator: that the head is of.
+        head: a head, or a result that carries one.
+        code: wp [L, D] or [1, L, D], or a result with one code, to edit instead of a sample of the seed.
+        stroke: a `Stroke`, or classes uint8 [S, S] of the head's size, 255 where nothing was painted; beside it the
+            shapes of the options.
+        options: `EditOptions`, or its fields as keywords.
+
+    Returns:
+        The image before and after, and the way between.
+
+    Raises:
+        UsageError: there is no stroke, or one that is not understood.
+        GantkError: a stroke of another size, or a code or head of another generator.
+    """
+    reader = one_head(head, generator)
+    label = None if stroke is None or isinstance(stroke, Stroke) else np.asarray(stroke, np.uint8)
+    wanted = stroke if isinstance(stroke, Stroke) else stroke_of(reader.info, options.shape, options.colour, label)
+    truncation = None if options.paper else parse_truncation(options.truncation, generator.spec)
+    procedure = "paper" if options.paper else "gantk"
+    settings = EditSettings(
+        options.steps, options.rate, options.schedule, preserve=options.preserve, procedure=procedure
+    )
+    session = EditSession(generator, reader, truncation)
+    given = given_codes(generator, code)
+    if given is None:
+        session.generate(options.seed, options.index)
+    else:
+        session.show(_one(generator, given))
+    with store.timed("edit"):
+        found = session.edit(wanted.label, wanted.colour, wanted.painted, settings)
+    return _result(store, generator, reader, wanted, found, session.view.image, options, given)
+
+
+def _one(generator: Generator, given: GivenCodes) -> torch.Tensor:
+    if len(given) != 1:
+        raise UsageError(f"{given.source} holds {len(given)} codes where one is edited: give one, such as codes[:1].")
+    return CodeSource(generator, codes=given).batch(0, 1).wp
+
+
+def _result(
+    store: Store,
+    generator: Generator,
+    head: Head,
+    stroke: Stroke,
+    found: Edited,
+    image: Labels,
+    options: EditOptions,
+    given: GivenCodes | None,
+) -> EditResult:
+    colours = head.class_colours
+    before, after = image_of(found, head.info.size)
+    drawn = (before, _painted(before, stroke, head), after, found.label_before, found.label_after,
+             _difference(before, after))  # fmt: skip
+    named = {f"{name}.png": side_by_side([x], colours) for name, x in zip(PICTURES, drawn, strict=True)}
+    pictures = keep_pictures(store, {**named, "image.png": image})
+    rows = (found.after - found.before).square().mean((0, 2)).sqrt()
+    return EditResult(
+        before=pictures[0],
+        stroke=pictures[1],
+        after=pictures[2],
+        labels_before=pictures[3],
+        labels_after=pictures[4],
+        change=pictures[5],
+        image=pictures[6],
+        strip=_strip(store, generator, found, options.frames),
+        losses=found.losses,
+        followed=None if stroke.label is None else found.followed,
+        changed=found.changed,
+        moved=rows.double().cpu().numpy(),
+        class_names=tuple(head.class_names),
+        class_colours=tuple(colours),
+        wp=torch.cat([found.before, found.after]).float().cpu().numpy(),
+        label=found.label_after,
+        seed=None if given is not None else options.seed,
+        index=None if given is not None else options.index,
+        source=generator.source,
+    )
+
+
+def _painted(before: Labels, stroke: Stroke, head: Head) -> Labels:
+    """The image with the strokes on it."""
+    painted = before.copy() if before.shape[2] == 3 else before.repeat(3, 2)
+    if stroke.label is not None:
+        mask = stroke.label != 255
+        painted[mask] = (0.35 * painted[mask] + 0.65 * colour_map(stroke.label, head.class_colours)[mask]).astype(
+            np.uint8
+        )
+    if stroke.colour is not None and stroke.painted is not None:
+        painted[stroke.painted] = stroke.colour[stroke.painted]
+    return painted
+
+
+def _difference(before: Labels, after: Labels) -> Labels:
+    """How much each pixel changed, white for most."""
+    change = np.abs(after.astype(np.float32) - before).mean(2)
+    scaled = (255 * change / max(float(change.max()), 1.0)).astype(np.uint8)
+    return np.repeat(scaled[..., None], 3, 2)
+
+
+@torch.inference_mode()
+def _strip(store: Store, generator: Generator, found: Edited, count: int) -> Strip:
+    """The way from the image to the edited one."""
+    shares = np.linspace(0, 1, count)
+    frames = {}
+    for place, share in enumerate(shares):
+        image = generator.synthesize(torch.lerp(found.before, found.after, float(share)))
+        frames[f"{FRAMES}/{place:02d}.png"] = side_by_side([to_rgb8(image)[0]], ())
+    images = keep_pictures(store, frames)
+    return Strip(label="the edit", values=tuple(shares.tolist()), images=images, quantity="share of the edit", origin=0)

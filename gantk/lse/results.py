@@ -1,0 +1,405 @@
+"""Results of `gantk lse train`, `fewshot` and `evaluate`.
+
+Shape legend: K classes, L maps or rows of wp, T steps, S side of the labels, n samples of a target, R repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.lse.metrics import ABSENT, Intervals, Scores
+from gantk.lse.tables import classes_latex, comparison_latex, scores_csv
+from gantk.predictors.head_info import LearnedHead
+from gantk.runs.results import Export, Result, record
+from gantk.runs.structure import Image
+from gantk.store.files import write_atomic
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
+    from gantk.predictors.heads import Head
+
+Array = npt.NDArray[Any]
+Colour = tuple[int, int, int]
+
+
+class HasHead:
+    """A result that carries heads: it segments, and stands wherever a head is wanted."""
+
+    heads: tuple[LearnedHead, ...]
+    _generator: ClassVar[Any] = None  # no field: a file cannot hold it
+
+    def bound(self, generator: Generator) -> None:
+        """Remember the generator that `segment` asks; a result from a file knows none until it is told."""
+        object.__setattr__(self, "_generator", generator)
+
+    def best(self) -> LearnedHead:
+        """The head that stands for the result."""
+        return self.heads[0]
+
+    @property
+    def head(self) -> Head:
+        """The head that stands for the result, as a predictor."""
+        return self.best().head(self._generator)
+
+    def segment(self, seen: Any, generator: Generator | None = None) -> Any:
+        """Class logits [N, K, S, S] of codes wp or of what `Generator.trace` returned; see `Head.segment`.
+
+        Args:
+            generator: needed where the result was read from a file.
+        """
+        head = self.head
+        return (head if generator is None else head.bind(generator)).segment(seen)
+
+    def labels_of(self, seen: Any, generator: Generator | None = None) -> npt.NDArray[np.uint8]:
+        """Class numbers uint8 [N, S, S]; see `segment`."""
+        head = self.head
+        return (head if generator is None else head.bind(generator)).labels(seen)
+
+
+def head_exports(heads: tuple[LearnedHead, ...], about: str = "a head") -> Iterator[Export]:
+    """The files of heads."""
+    for each in heads:
+        yield Export(f"heads/{each.info.name}.safetensors", each.save, about)
+
+
+def by_class(names: tuple[str, ...], scores_K: Array) -> dict[str, object]:
+    """IoU by class, None where it was never seen."""
+    return {name: None if value <= ABSENT / 10 else float(value) for name, value in zip(names, scores_K, strict=True)}
+
+
+# --- train -----------------------------------------------------------------------------------------------------------
+
+
+@record
+class Training:
+    """How one head came about.
+
+    Attributes:
+        name: of the head.
+        passes: how many images were drawn to find it.
+        scores: on held-out images; None where there are none.
+        curve_passes, curve_miou: the paper's mIoU on held-out images after so many image passes.
+        losses: image passes and cross entropy, [T, 2].
+        contributions: standard deviation of what each map adds to the logits of the linear head, [L].
+    """
+
+    name: str
+    passes: int
+    scores: Scores | None
+    curve_passes: tuple[int, ...]
+    curve_miou: tuple[float, ...]
+    losses: npt.NDArray[np.float64]
+    contributions: tuple[float, ...] | None
+
+
+@record
+class TrainResult(HasHead, Result):
+    """Heads of a training.
+
+    Attributes:
+        heads: in the order asked for. trainings: how each came about.
+        taps: names of the maps that they read.
+        teacher: what labelled the images.
+        class_share: of labelled pixels, [K]. empty_classes: those without a pixel.
+        sheet: held-out images beside their label maps; sheet_columns: what stands side by side.
+        z: codes of the images, [N, Z] (with --mixed [N, L, Z]). labels: uint8 [N, S, S].
+    """
+
+    TASK: ClassVar[str] = "lse train"
+    KEPT: ClassVar[tuple[str, ...]] = ("z", "labels")
+    heads: tuple[LearnedHead, ...]
+    trainings: tuple[Training, ...]
+    taps: tuple[str, ...]
+    teacher: str
+    class_names: tuple[str, ...]
+    class_colours: tuple[Colour, ...]
+    class_share: npt.NDArray[np.float64]
+    empty_classes: tuple[str, ...]
+    sheet: tuple[Image, ...]
+    sheet_columns: tuple[str, ...]
+    z: npt.NDArray[Any]
+    labels: npt.NDArray[np.uint8]
+
+    def sentence(self) -> str:
+        parts = [
+            f"{each.name} has a mIoU of {each.scores.paper_miou:.3f} on held-out images"
+            for each in self.trainings
+            if each.scores is not None
+        ]
+        names = ", ".join(each.name for each in self.trainings)
+        return ("; ".join(parts) or f"Trained {names} on the labels of {self.teacher}") + "."
+
+    def lines(self) -> tuple[str, ...]:
+        found = []
+        for each in self.trainings:
+            score = "" if each.scores is None else f"  mIoU {each.scores.paper_miou:.4f} on held-out images"
+            found.append(f"{each.name}: heads/{each.name}.safetensors, {each.passes} image passes{score}")
+        return tuple(found)
+
+    def table(self) -> list[dict[str, object]]:
+        rows = []
+        for each in self.trainings:
+            row: dict[str, object] = {"head": each.name, "passes": each.passes}
+            if each.scores is not None:
+                row |= {"paper_miou": each.scores.paper_miou, "dataset_miou": each.scores.dataset_miou}
+                row |= {"accuracy": each.scores.accuracy, **by_class(self.class_names, each.scores.paper_K)}
+            rows.append(row)
+        return rows
+
+    def exports(self) -> Iterator[Export]:
+        return head_exports(self.heads)
+
+
+# --- few shots -------------------------------------------------------------------------------------------------------
+
+
+@record
+class Fit:
+    """How one head of few images was found.
+
+    Attributes:
+        shots, repeat: which images it is of.
+        eps, steps: the shrinkage and number of steps that were chosen; 0 for the paper's procedure.
+        left_out: cross entropy of left-out images by shrinkage and step, [E, T]; None where nothing could be left out.
+        eps_tried: the shrinkages of its rows.
+    """
+
+    name: str
+    shots: int
+    repeat: int
+    eps: float
+    steps: int
+    left_out: npt.NDArray[np.float64] | None
+    eps_tried: tuple[float, ...]
+
+
+@record
+class ShotScores:
+    """Scores of the heads of one number of shots.
+
+    Attributes:
+        paper_miou: mean over repeats; deviation: the largest deviation of a repeat from it, the paper's "+-".
+        each: of every repeat, [R]; intervals: 95 % of each.
+        dataset_miou: mean over repeats. classes: the paper's IoU of each class, mean over repeats, [K].
+        of_full: share of the mIoU of the head of many images; None without one.
+    """
+
+    paper_miou: float
+    deviation: float
+    each: tuple[float, ...]
+    intervals: tuple[tuple[float, float], ...]
+    dataset_miou: float
+    classes: npt.NDArray[np.float64]
+    of_full: float | None
+
+
+@record
+class ShotRow:
+    """All heads of one number of shots.
+
+    Attributes:
+        heads: their names.
+        eps: the shrinkage of each.
+        seconds: of fitting one, on average; None where shards were joined.
+        scores: None where nothing was scored.
+    """
+
+    shots: int
+    heads: tuple[str, ...]
+    eps: tuple[float, ...]
+    seconds: float | None
+    scores: ShotScores | None
+
+
+@record
+class FewshotResult(HasHead, Result):
+    """Heads of a few labelled images.
+
+    Attributes:
+        heads: of every number of shots and repeat, called such as n8-r0. fits: how each was found.
+        shots: by number of shots.
+        full: scores of the head of many images; None without one.
+        teacher: what labelled; judge: what scored.
+        shot_images: the labelled images of the first repeat. sheet: fresh images beside label maps.
+    """
+
+    TASK: ClassVar[str] = "lse fewshot"
+    heads: tuple[LearnedHead, ...]
+    fits: tuple[Fit, ...]
+    shots: tuple[ShotRow, ...]
+    full: Scores | None
+    teacher: str
+    judge: str
+    class_names: tuple[str, ...]
+    class_colours: tuple[Colour, ...]
+    shot_images: tuple[Image, ...]
+    sheet: tuple[Image, ...]
+    sheet_columns: tuple[str, ...]
+
+    def best(self) -> LearnedHead:
+        """The head of the most shots, first repeat."""
+        name = self.shots[-1].heads[0]
+        return next(each for each in self.heads if each.info.name == name)
+
+    def sentence(self) -> str:
+        row = self.shots[-1]
+        if row.scores is None:
+            return f"A linear head of {row.shots} images labelled by {self.teacher}."
+        share = f", {row.scores.of_full:.0%} of the head of many images" if row.scores.of_full is not None else ""
+        return f"A linear head of {row.shots} labelled images has a mIoU of {row.scores.paper_miou:.3f}{share}."
+
+    def lines(self) -> tuple[str, ...]:
+        found = []
+        for row in self.shots:
+            time = "" if row.seconds is None else f"fitted in {row.seconds:.1f} s"
+            if row.scores is None:
+                files = ", ".join(f"heads/{name}.safetensors" for name in row.heads)
+                found.append(f"{row.shots} shots: {files}{', ' + time if time else ''}")
+                continue
+            share = row.scores.of_full
+            full = "" if share is None else f", {100 * share:.1f} % of the full head"
+            miou = f"{row.scores.paper_miou:.4f} +- {row.scores.deviation:.4f}"
+            found.append(f"{row.shots:>3} shots: mIoU {miou}{full}{f' ({time})' if time else ''}")
+        return tuple(found)
+
+    def table(self) -> list[dict[str, object]]:
+        rows = []
+        for row in self.shots:
+            cells: dict[str, object] = {"shots": row.shots}
+            if row.scores is not None:
+                cells |= {"paper_miou": row.scores.paper_miou, "deviation": row.scores.deviation}
+                cells |= {"dataset_miou": row.scores.dataset_miou, "of_full": row.scores.of_full}
+                cells |= by_class(self.class_names, row.scores.classes)
+            rows.append(cells)
+        return rows
+
+    def exports(self) -> Iterator[Export]:
+        return head_exports(self.heads, "a head of a few images")
+
+
+# --- evaluate --------------------------------------------------------------------------------------------------------
+
+
+@record
+class ScoredHead:
+    """One head of one generator.
+
+    Attributes:
+        relative: (mIoU - best) / best among the heads of the generator, in percent.
+        parameters: number of weights.
+        contributions: standard deviation of what each map adds to the logits, [L]; None where not known.
+    """
+
+    model: str
+    head: str
+    kind: str
+    scores: Scores
+    intervals: Intervals
+    relative: float
+    parameters: int
+    taps: tuple[str, ...]
+    contributions: tuple[float, ...] | None
+
+
+@record
+class OnRenders:
+    """Scores of the bundled segmenter itself, on renders, whose classes are known."""
+
+    teacher: str
+    num: int
+    paper_miou: float
+    dataset_miou: float
+    accuracy: float
+
+
+@record
+class Judged:
+    """One generator: its classes, what labelled its images, and some of them.
+
+    Attributes:
+        columns: what stands side by side in the pictures of `sheet`.
+    """
+
+    model: str
+    teacher: str
+    class_names: tuple[str, ...]
+    class_colours: tuple[Colour, ...]
+    columns: tuple[str, ...]
+    sheet: tuple[Image, ...]
+
+
+@record
+class EvaluateResult(Result):
+    """Scores of heads.
+
+    Attributes:
+        num: of fresh images.
+        scores: of every head of every generator. generators: the latter.
+        renders: of the bundled segmenter where it is a teacher.
+    """
+
+    TASK: ClassVar[str] = "lse evaluate"
+    num: int
+    scores: tuple[ScoredHead, ...]
+    generators: tuple[Judged, ...]
+    renders: tuple[OnRenders, ...]
+
+    def of(self, place: int) -> tuple[ScoredHead, ...]:
+        """The heads of a generator; those of one generator follow each other, in the order of `generators`."""
+        counts = [len(each.columns) - 2 for each in self.generators]
+        first = sum(counts[:place])
+        return self.scores[first : first + counts[place]]
+
+    def sentence(self) -> str:
+        best = max(self.scores, key=lambda each: each.scores.paper_miou)
+        low, high = best.intervals.paper_miou
+        return (
+            f"The best of {len(self.scores)} heads is {best.head} of {best.model}, with a mIoU of "
+            f"{best.scores.paper_miou:.3f} [{low:.3f}, {high:.3f}] on {self.num} images."
+        )
+
+    def lines(self) -> tuple[str, ...]:
+        found = []
+        for row in self.scores:
+            low, high = row.intervals.paper_miou
+            found.append(
+                f"{row.model} {row.head}: mIoU {row.scores.paper_miou:.4f} [{low:.4f}, {high:.4f}] "
+                f"({row.relative:+.1f} %), all pixels {row.scores.dataset_miou:.4f}, accuracy {row.scores.accuracy:.4f}"
+            )
+        for one in self.renders:
+            found.append(f"{one.teacher} on {one.num} renders, whose classes are known: mIoU {one.paper_miou:.4f}")
+        return tuple(found)
+
+    def table(self) -> list[dict[str, object]]:
+        rows = []
+        for place, generator in enumerate(self.generators):
+            for each in self.of(place):
+                told, ends = each.scores, each.intervals.paper_miou
+                row: dict[str, object] = {"model": each.model, "head": each.head, "paper_miou": told.paper_miou}
+                row |= {"dataset_miou": told.dataset_miou, "accuracy": told.accuracy}
+                row |= {"paper_miou_low": ends[0], "paper_miou_high": ends[1]}
+                rows.append(row | by_class(generator.class_names, told.paper_K))
+        return rows
+
+    def exports(self) -> Iterator[Export]:
+        every = list(dict.fromkeys(name for each in self.generators for name in each.class_names))
+        yield Export("scores.csv", lambda path: write_atomic(path, scores_csv(self.table(), every)), "all scores")
+        table: dict[str, dict[str, float]] = {}
+        for row in self.scores:
+            table.setdefault(row.model, {})[row.head] = row.scores.paper_miou
+        heads = list(dict.fromkeys(row.head for row in self.scores))
+        about = "mIoU of every generator and head"
+        yield Export("scores.tex", lambda path: write_atomic(path, comparison_latex(table, heads)), about)
+        for place, each in enumerate(self.generators):
+            scores = {row.head: row.scores.paper_K.tolist() for row in self.of(place)}
+            text = classes_latex(each.class_names, scores)
+
+            def write(path: Path, text: str = text) -> Path:
+                return write_atomic(path, text)
+
+            yield Export(f"classes-{place}.tex", write, f"IoU by class, {each.model}")

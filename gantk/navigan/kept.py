@@ -1,0 +1,151 @@
+"""Weight directions as results and files hold them: numpy arrays, so that a page needs no torch.
+
+Shape legend: K vectors, D directions, R vectors of the basis, O/I channels, X x Y the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import GantkError
+from gantk.runs.results import record
+
+if TYPE_CHECKING:
+    from gantk.navigan.directions import WeightDirections
+
+FORMAT, VERSION, TITLE = "gantk-weight-directions", 1, "a file of weight directions"
+Array = npt.NDArray[np.float32]
+
+
+@record
+class KeptWeights:
+    """`gantk.navigan.directions.WeightDirections` without torch.
+
+    Attributes:
+        vectors: [K, O, I, X, Y]; None for singular vectors, which are kept as factors.
+        u, vh, kernel: [X Y I, R], [R, O] and (X, Y) of singular vectors.
+        coefficients: [D, R] of combinations; None where each vector of the basis is a direction.
+        scales: a recommended strength for each direction; None where nobody measured one.
+        identity: the weight that they were found for, compared as a whole.
+        meta: how they came about, for cards.
+    """
+
+    name: str
+    kind: str
+    layer: str
+    vectors: Array | None = None
+    u: Array | None = None
+    vh: Array | None = None
+    kernel: tuple[int, int] | None = None
+    coefficients: Array | None = None
+    scales: tuple[float, ...] | None = None
+    identity: Mapping[str, Any]
+    meta: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        tensor = next(part for part in (self.coefficients, self.vectors, self.vh) if part is not None)
+        return len(tensor)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the weight, [O, I, X, Y]."""
+        if self.vectors is not None:
+            return tuple(self.vectors.shape[1:])
+        assert self.u is not None and self.vh is not None and self.kernel is not None
+        x, y = self.kernel
+        return (self.vh.shape[1], self.u.shape[0] // (x * y), x, y)
+
+    def live(self) -> WeightDirections:
+        """The directions as torch works with them."""
+        import torch
+
+        from gantk.navigan.bases import Basis, SvdBasis, VectorBasis
+        from gantk.navigan.directions import WeightDirections
+
+        def tensor(array: Array) -> torch.Tensor:
+            return torch.from_numpy(np.array(array, np.float32))
+
+        basis: Basis
+        if self.vectors is not None:
+            basis = VectorBasis(tensor(self.vectors))
+        else:
+            assert self.u is not None and self.vh is not None and self.kernel is not None
+            basis = SvdBasis(tensor(self.u), tensor(self.vh), self.kernel)
+        coefficients = None if self.coefficients is None else tensor(self.coefficients)
+        return WeightDirections(
+            self.name, self.kind, self.layer, basis, coefficients, self.scales, self.identity, self.meta
+        )
+
+
+def keep(directions: WeightDirections, vectors: Array | None = None) -> KeptWeights:
+    """Weight directions as a result holds them.
+
+    Args:
+        vectors: those of the basis, where they are an array of the run that need not be written again.
+    """
+    from gantk.store.files import to_json
+
+    parts = {name: part.detach().float().cpu().numpy() for name, part in directions.basis.tensors().items()}
+    combined = directions.coefficients
+    return KeptWeights(
+        name=directions.name,
+        kind=directions.kind,
+        layer=directions.layer,
+        vectors=parts.get("vectors") if vectors is None else vectors,
+        u=parts.get("u"),
+        vh=parts.get("vh"),
+        kernel=getattr(directions.basis, "kernel", None),
+        coefficients=None if combined is None else combined.detach().float().cpu().numpy(),
+        scales=directions.scales,
+        identity=to_json(dict(directions.identity)),
+        meta=to_json(dict(directions.meta)),
+    )
+
+
+def read_kept(path: Path) -> KeptWeights:
+    """Read gantk's own file of weight directions, without torch.
+
+    Raises:
+        GantkError: it is damaged, of another kind, or holds numbers that are not finite.
+    """
+    import json
+
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as opened:
+            header = json.loads((opened.metadata() or {})["gantk"])
+            if header["format"] != FORMAT or header["version"] != VERSION:
+                raise GantkError(
+                    f"{path} is {header['format']!r} of version {header['version']!r}, and {TITLE} of version "
+                    f"{VERSION} is expected."
+                )
+            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+        if "vectors" not in arrays and not {"u", "vh"} <= arrays.keys():
+            raise KeyError("vectors")
+        kernel, scales = header.get("kernel"), header["scales"]
+        found = KeptWeights(
+            name=str(header["name"]),
+            kind=str(header["kind"]),
+            layer=str(header["layer"]),
+            vectors=arrays.get("vectors"),
+            u=arrays.get("u"),
+            vh=arrays.get("vh"),
+            kernel=None if kernel is None else (int(kernel[0]), int(kernel[1])),
+            coefficients=arrays.get("coefficients"),
+            scales=None if scales is None else tuple(map(float, scales)),
+            identity=dict(header["identity"]),
+            meta=dict(header["meta"]),
+        )
+        if len(found.shape) != 4:  # factors without their kernel are damage, and raise
+            raise ValueError(f"a weight of shape {found.shape}")
+    except (SafetensorError, OSError, AssertionError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise GantkError(f"{path} is a damaged file of weight directions ({error}).") from error
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise GantkError(f"{path} holds numbers that are not finite.")
+    return found

@@ -1,0 +1,212 @@
+"""The one door for pictures: known by their content, opened with the decoder of that content alone, checked by header.
+
+Pillow asks every decoder it has, and hands PostScript to another program. Here the first bytes decide: PNG, JPEG, WebP,
+BMP, TIFF, PPM or GIF, each with its decoder named; anything else is refused before a decoder sees it.
+
+Shape legend: H x W pixels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import struct
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from gantk.errors import GantkError
+from gantk.store.inside import regular_file
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Source = str | os.PathLike[str] | bytes | IO[bytes]
+
+MAX_PIXELS = 64_000_000
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
+WHITE = (255, 255, 255)
+_MAGIC = (
+    (rb"\x89PNG\r\n\x1a\n", "PNG"),
+    (rb"\xff\xd8\xff", "JPEG"),
+    (rb"RIFF....WEBP", "WEBP"),
+    (rb"BM", "BMP"),
+    (rb"II[*+]\x00|MM\x00[*+]", "TIFF"),
+    (rb"P[1-6][\s#]", "PPM"),
+    (rb"GIF8[79]a", "GIF"),
+)
+_HEAD = 16
+_ORIENTATION = 0x0112
+_INVERSE = {6: 8, 8: 6}  # the other orientations undo themselves
+_EXACT_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
+# What Pillow's decoders raise for damaged files.
+_DAMAGED = (OSError, ValueError, SyntaxError, struct.error, IndexError, KeyError, TypeError, OverflowError, EOFError)
+
+
+def picture_format(head: bytes, formats: Sequence[str] = FORMATS) -> str | None:
+    """The format that the first bytes of a file (16 are enough) belong to, or None."""
+    found = (name for magic, name in _MAGIC if re.match(magic, head, re.DOTALL))
+    return next((name for name in found if name in formats), None)
+
+
+def open_picture(
+    source: Source,
+    *,
+    name: str = "",
+    max_pixels: int = MAX_PIXELS,
+    formats: Sequence[str] = FORMATS,
+    background: tuple[int, int, int] | None = WHITE,
+) -> Image:
+    """A picture for the eye: the first frame, turned as viewers turn it (EXIF), decoded, mode RGB.
+
+    16-bit grey is divided by 65535, floats are taken in [0, 1].
+
+    Args:
+        source: a path, the bytes of a file, or a file that can be sought in.
+        name: of the picture, for messages; default: the path.
+        max_pixels: more are refused by the header, before anything is decoded.
+        formats: of `FORMATS`, those that are taken.
+        background: what shows through; None keeps transparency, and the mode is RGBA where there is any.
+
+    Raises:
+        GantkError: absent, no regular file, no such picture, damaged, too large, or floats outside [0, 1].
+    """
+    called = _called(source, name)
+    with _opened(source, called, max_pixels, formats) as image:
+        image.load()
+        return _coloured(_turned(image, _orientation(image)), called, background)
+
+
+def open_values(source: Source, *, name: str = "", max_pixels: int = MAX_PIXELS) -> Image:
+    """A picture of numbers (a label map, a mask): just the values in the file, never turned, scaled or coloured.
+
+    The mode is one of 1, L, P (palette indices), I and I;16; other pictures come as RGB, without their transparency.
+
+    Raises:
+        GantkError: as of `open_picture`.
+    """
+    called = _called(source, name)
+    with _opened(source, called, max_pixels, FORMATS) as image:
+        turned = _orientation(image) if image.format == "TIFF" else 1  # which Pillow turns on loading: turn it back
+        exact: Image = image.copy() if image.mode in _EXACT_MODES else image.convert("RGB")
+    return _turned(exact, _INVERSE.get(turned, turned))
+
+
+def picture_sides(source: Source, *, name: str = "", max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height as `open_picture` would give them, from the header alone.
+
+    Raises:
+        GantkError: as of `open_picture`, as far as the header tells.
+    """
+    with _opened(source, _called(source, name), max_pixels, FORMATS) as image:
+        width, height = image.size
+        turned = image.format != "TIFF" and _orientation(image) >= 5  # Pillow turns TIFF itself
+    return (height, width) if turned else (width, height)
+
+
+def picture_frames(source: Source, *, name: str = "", max_pixels: int = MAX_PIXELS) -> int:
+    """How many frames a picture has; `open_picture` takes the first.
+
+    Raises:
+        GantkError: as of `open_picture`, as far as the header tells.
+    """
+    with _opened(source, _called(source, name), max_pixels, FORMATS) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
+def _called(source: Source, name: str) -> str:
+    return name or (os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the picture")
+
+
+@contextlib.contextmanager
+def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) -> Iterator[Image]:
+    """An image whose header was read, with the decoder of its content only."""
+    from PIL import Image
+
+    with contextlib.ExitStack() as stack:
+        try:
+            file: Any = source
+            if isinstance(source, bytes):
+                file = io.BytesIO(source)
+            elif isinstance(source, (str, os.PathLike)):
+                file = stack.enter_context(open(regular_file(Path(source)), "rb"))
+            head = file.read(_HEAD)
+            file.seek(0)
+            form = picture_format(head, formats)
+            if form is None:
+                what = "PostScript" if head.lstrip().startswith((b"%!", b"\xc5\xd0\xd3\xc6")) else "no image"
+                raise GantkError(f"The image {name} cannot be read: it is {what}, where {', '.join(formats)} are taken")
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")  # of damaged metadata, and of a size that is checked here
+            image = stack.enter_context(Image.open(file, formats=[form]))
+            pixels = image.width * image.height
+            if pixels > max_pixels:
+                raise GantkError(
+                    f"The image {name} is too large to be opened: {image.width} x {image.height} are more than "
+                    f"{max_pixels / 1e6:g} million pixels; make it smaller"
+                )
+            yield image
+        except FileNotFoundError:
+            raise GantkError(f"The image {name} does not exist") from None
+        except Image.DecompressionBombError as error:
+            raise GantkError(f"The image {name} is too large to be opened: {error}") from error
+        except _DAMAGED as error:
+            raise GantkError(f"The image {name} cannot be read: it is no image, or damaged ({error})") from error
+
+
+def _orientation(image: Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except _DAMAGED:
+        return 1
+
+
+def _turned(image: Image, orientation: int) -> Image:
+    """As a viewer shows a picture of this orientation."""
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    turn = turns.get(orientation)
+    return image.copy() if turn is None else image.transpose(turn)
+
+
+def _coloured(image: Image, name: str, background: tuple[int, int, int] | None) -> Image:
+    from PIL import Image
+
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = _eight_bits(image, name)
+    clear = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
+    if not clear:
+        return image.convert("RGB")
+    over = image.convert("RGBA")
+    if background is None:
+        return over
+    return Image.alpha_composite(Image.new("RGBA", over.size, (*background, 255)), over).convert("RGB")
+
+
+def _eight_bits(image: Image, name: str) -> Image:
+    """Grey of more bits, by its depth."""
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(image)
+    if values.dtype.kind == "f":
+        if not (np.isfinite(values).all() and values.min(initial=0) >= 0 and values.max(initial=0) <= 1):
+            raise GantkError(f"The image {name} has float values outside [0, 1]: scale it, or save it with 8 bits")
+        peak = 1.0
+    elif values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+        raise GantkError(f"The image {name} has integers of more than 16 bits: save it with 8 or 16 bits")
+    else:
+        peak = 65535.0
+    return Image.fromarray(np.floor(values.astype(np.float64) * (255.0 / peak) + 0.5).astype(np.uint8))

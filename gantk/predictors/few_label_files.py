@@ -1,0 +1,74 @@
+"""Files of predictors from few labels: safetensors with a JSON header; nothing in them is ever run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gantk.errors import GantkError
+from gantk.predictors.few_labels import FewLabels, FewLabelsInfo
+from gantk.predictors.linear_probe import AttributeCard
+from gantk.store.files import to_json, write_atomic
+
+FORMAT = "gantk-few-labels"
+VERSION = 1
+HEADER_KEY = "gantk"
+
+
+def save_few_labels(path: str | Path, predictor: FewLabels) -> Path:
+    """Write a predictor: its weights, what it reads, and its cards."""
+    from safetensors.torch import save
+
+    header = {"format": FORMAT, "version": VERSION, **asdict(predictor.info)}
+    text = json.dumps(to_json(header), sort_keys=True, allow_nan=False)
+    state = {name: getattr(predictor, name).detach().float().cpu().contiguous() for name in ("weight_AD", "bias_A")}
+    return write_atomic(path, save(state, {HEADER_KEY: text}))
+
+
+def is_few_labels(path: Path) -> bool:
+    """Whether a file is such a predictor, by its first bytes."""
+    try:
+        with open(path, "rb") as file:
+            return FORMAT.encode() in file.read(1 << 20)
+    except OSError:
+        return False
+
+
+def load_few_labels(path: str | Path, generator: Any = None, force: bool = False) -> FewLabels:
+    """A predictor from its file, bound to a generator where one is given and it reads that one's maps.
+
+    Raises:
+        GantkError: absent, damaged, or for another generator.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from gantk.checkpoints.native import read_header
+
+    source = Path(path)
+    header = read_header(source, FORMAT, "a predictor from few labels")
+    if header.get("version") != VERSION:
+        raise GantkError(f"{source} is of version {header.get('version')!r}, and this gantk reads version {VERSION}.")
+    try:
+        state = load(source.read_bytes())
+        cards = tuple(
+            AttributeCard(**{**card, "auc": float("nan") if card["auc"] is None else card["auc"]})
+            for card in header["cards"]
+        )
+        info = FewLabelsInfo(
+            tuple(map(str, header["attribute_names"])), str(header["kind"]), tuple(map(str, header["taps"])), cards,
+            str(header["name"]), header["probe"],
+        )  # fmt: skip
+        weight, bias = state["weight_AD"], state["bias_A"]
+        if weight.ndim != 2 or bias.shape != weight.shape[:1] or len(weight) != len(info.attribute_names):
+            raise ValueError(f"weights of shapes {tuple(weight.shape)} and {tuple(bias.shape)}")
+        if not (bool(torch.isfinite(weight).all()) and bool(torch.isfinite(bias).all())):
+            raise ValueError("weights that are not finite")
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise GantkError(f"{source} is damaged ({error!r}): train the predictor again.") from error
+    predictor = FewLabels(info, weight, bias)
+    return predictor if generator is None or info.kind == "imagenet" else predictor.bind(generator, force)

@@ -1,0 +1,157 @@
+"""Labels of images from a table (CSV) or from two folders, for predictors from few labels.
+
+Shape legend: N images, A attributes.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.errors import GantkError, UsageError, suggestion
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+YES, NO, OPEN = ("1", "yes", "true"), ("0", "no", "false"), ("", "?", "-")
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """Labels by image.
+
+    Attributes:
+        files: [N], those without any label last.
+        names: [A].
+        label_NA: NaN where there is none.
+    """
+
+    files: tuple[Path, ...]
+    names: tuple[str, ...]
+    label_NA: npt.NDArray[np.float64]
+
+    @property
+    def labels(self) -> dict[str, npt.NDArray[np.float64]]:
+        """By attribute, as training takes them."""
+        return {name: self.label_NA[:, i] for i, name in enumerate(self.names)}
+
+
+def read_labels(labels: str | Path, images: str | Path | None = None) -> LabelTable:
+    """Labels from a CSV file or from a folder of two folders.
+
+    Args:
+        labels: a CSV whose first line names the columns `image,ATTRIBUTE,...`, with 1 and 0 (yes and no, true and
+            false) or numbers, and nothing (or ?) where there is no label; or a folder with two folders in it, such as
+            `smile` and `no_smile`: the images of one have the attribute, those of the one called no_... or not_... do
+            not.
+        images: the folder of a CSV's images, by default the file's own; its other images come without a label.
+
+    Raises:
+        UsageError: no such file. GantkError: a value that is none, an image that is missing or named twice.
+    """
+    path = Path(labels)
+    if path.is_dir():
+        return _from_folders(path)
+    if not path.is_file():
+        raise UsageError(
+            f"There are no labels {path}: give a CSV file (image,attribute,...) or a folder of two folders."
+        )
+    return _from_csv(path, Path(images) if images is not None else path.parent)
+
+
+def _from_csv(path: Path, folder: Path) -> LabelTable:
+    if not folder.is_dir():
+        raise UsageError(f"The folder of images {folder} does not exist.")
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(map(str.strip, row))]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise GantkError(f"{path} is no readable CSV file ({error}).") from error
+    if not lines or len(lines[0][1]) < 2:
+        raise GantkError(f"The first line of {path} must name its columns: image,ATTRIBUTE,...")
+    names = tuple(name.strip() for name in lines[0][1][1:])
+    if "" in names or len(set(names)) != len(names):
+        raise GantkError(f"The columns of {path} are {', '.join(names)}: each needs a name of its own.")
+    there = _images(folder)
+    found: dict[Path, list[float]] = {}
+    for number, row in lines[1:]:
+        if len(row) != len(names) + 1:
+            raise GantkError(f"Line {number} of {path} has {len(row)} values where {len(names) + 1} were expected.")
+        image = _image(row[0].strip(), there, f"line {number} of {path}", folder)
+        if image in found:
+            raise GantkError(f"Line {number} of {path} names {row[0].strip()} again.")
+        found[image] = [_value(text, name, number, path) for name, text in zip(names, row[1:], strict=True)]
+    if not found:
+        raise GantkError(f"{path} has no labels below its first line.")
+    others = [image for image in there.values() if image not in found]
+    label_NA = np.full((len(found) + len(others), len(names)), np.nan)
+    label_NA[: len(found)] = list(found.values())
+    return LabelTable((*found, *others), names, label_NA)
+
+
+def _from_folders(path: Path) -> LabelTable:
+    folders = sorted(part for part in path.iterdir() if part.is_dir())
+    without = [part for part in folders if part.name.startswith(("no_", "not_", "no-", "not-"))]
+    if len(folders) != 2 or len(without) != 1:
+        names = ", ".join(part.name for part in folders[:4]) or "none"
+        raise GantkError(f"{path} must hold two folders, such as smile and no_smile; it has {names}.")
+    (no,) = without
+    (yes,) = [part for part in folders if part is not no]
+    files = [_images(part) for part in (yes, no)]
+    for part, images in zip((yes, no), files, strict=True):
+        if not images:
+            raise GantkError(f"The folder {part} has no images ({', '.join(SUFFIXES)}).")
+    label_NA = np.repeat([1.0, 0.0], [len(images) for images in files])[:, None]
+    return LabelTable((*files[0].values(), *files[1].values()), (yes.name,), label_NA)
+
+
+def _images(folder: Path) -> dict[str, Path]:
+    return {part.name: part for part in sorted(folder.iterdir()) if part.suffix.lower() in SUFFIXES}
+
+
+def _image(text: str, there: dict[str, Path], where: str, folder: Path) -> Path:
+    """The image of a name, with or without its suffix; a name is never a path out of the folder."""
+    matches = [image for name, image in there.items() if text in (name, Path(name).stem)]
+    if len(matches) != 1:
+        what = "is there with several suffixes" if matches else "is not there"
+        near = "" if matches else suggestion(text, there)
+        raise GantkError(f"The image {text!r} of {where} {what} in {folder}.{near}")
+    return matches[0]
+
+
+def _value(text: str, name: str, number: int, path: Path) -> float:
+    word = text.strip().lower()
+    if word in OPEN:
+        return math.nan
+    if word in YES or word in NO:
+        return float(word in YES)
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise GantkError(f"Line {number} of {path} says {name} is {text.strip()!r}: write 1, 0, a number, or nothing.")
+    return value
+
+
+def batches(files: tuple[Path, ...], side: int, size: int = 32) -> Iterator[Tensor]:
+    """Images [n, 3, side, side] in [-1, 1] of files of any size, in batches.
+
+    Raises:
+        GantkError: a file is no readable image.
+    """
+    from gantk.pictures.opening import open_picture
+    from gantk.predictors.resampling import resize
+
+    for start in range(0, len(files), size):
+        found = []
+        for file in files[start : start + size]:
+            image = torch.from_numpy(np.array(open_picture(file))).permute(2, 0, 1)[None].float() / 127.5 - 1
+            found.append(resize(image, side, side))
+        yield torch.cat(found)

@@ -1,0 +1,266 @@
+"""A linear probe for few labels and many features: ridge regression whose shrinkage is chosen by leave-one-out.
+
+Shape legend: N images, n labelled ones, D features, A attributes.
+
+Every feature is standardised over all images, labelled or not, and every block of features weighs the same. Solved in
+the space of images, so that D may be any size, and every shrinkage's leave-one-out scores come in closed form. What is
+wanted of them is that they go with the labels, not that they are near -1 and 1: the shrinkage with the highest
+correlation is far smaller than that of the least squares, and the direction it gives is better (docs/truth.md).
+
+The score of a class is a probability, calibrated on the scores of images left out (Platt 1999). A rare attribute's
+scores then differ where it may be there, and not among the many images that surely lack it: a boundary trained from
+them is nearer to that of true labels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import GantkError
+
+Array = npt.NDArray[np.float64]
+
+SHRINKAGES = 10.0 ** np.arange(-5, 1.1, 0.25)  # candidates, as shares of the labelled images' total variance
+LEAST_LABELS, LEAST_OF_A_CLASS = 4, 2
+SLOPE, SLOPE_DEVIATION = 2.0, 0.5  # prior of the calibration, per standard deviation of scores: few labels cannot tell
+CONFIDENT = 1.959964  # standard deviations of a 95 % interval
+
+
+@dataclass(frozen=True)
+class AttributeCard:
+    """How good the probe of one attribute is, on labels that it was not trained on (leave-one-out).
+
+    Attributes:
+        name: of the attribute.
+        labels, positives: how many; `positives` is -1 for an attribute of numbers.
+        accuracy, low, high: share of labels told right, and its 95 % interval (Wilson). For numbers: R2, whose
+            interval is that of the correlation (Fisher), squared.
+        balanced: mean of the shares of both classes told right, divided at the labels' share of positives and not at
+            1/2; for numbers the correlation.
+        auc: area under the ROC curve; NaN for numbers.
+        shrinkage: chosen, as a share of the labelled images' total variance.
+    """
+
+    name: str
+    labels: int
+    positives: int
+    accuracy: float
+    low: float
+    high: float
+    balanced: float
+    auc: float
+    shrinkage: float
+
+    @property
+    def is_class(self) -> bool:
+        return self.positives >= 0
+
+    def sentence(self) -> str:
+        """The card in one sentence."""
+        if not self.is_class:
+            return (
+                f"{self.name}: R2 {self.accuracy:.2f} (95 % interval {self.low:.2f} to {self.high:.2f}) by "
+                f"leave-one-out of {self.labels} labels."
+            )
+        return (
+            f"{self.name}: {self.accuracy:.0%} right (95 % interval {self.low:.0%} to {self.high:.0%}), balanced "
+            f"{self.balanced:.0%}, AUC {self.auc:.2f}, by leave-one-out of {self.labels} labels, {self.positives} of "
+            "them positive."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """features @ weight + bias are logits of classes, and numbers in their own units.
+
+    Attributes:
+        weight_AD, bias_A: for the features as they were given, all blocks side by side.
+        left_out_NA: the same of labelled images, each by a probe that did not have it; NaN elsewhere.
+        cards: one per attribute.
+    """
+
+    weight_AD: Array
+    bias_A: Array
+    left_out_NA: Array
+    cards: tuple[AttributeCard, ...]
+
+
+def fit_probe(blocks: Sequence[npt.NDArray[np.floating]], label_NA: Array, names: Sequence[str]) -> Probe:
+    """Fit every attribute.
+
+    Args:
+        blocks: features [N, D_b] of all images, labelled or not, one array per stage.
+        label_NA: NaN where there is no label; columns of 0 and 1 are classes, others are numbers to predict.
+        names: of the attributes.
+
+    Raises:
+        GantkError: too few labels, one class only, labels that never vary, or features that are not finite.
+    """
+    x_ND, mean_D, scale_D = _standardised(blocks)
+    weights, biases = [], []
+    left_out_NA = np.full(label_NA.shape, np.nan)
+    cards = []
+    for column, name in enumerate(names):
+        label_N = label_NA[:, column]
+        rows = np.flatnonzero(~np.isnan(label_N))
+        label_n = label_N[rows]
+        y_n, weight_n, is_class = _target(label_n, name)
+        x_nD = x_ND[rows]
+        dual_n, bias, left_out_n, shrinkage = _ridge(x_nD @ x_nD.T, y_n, weight_n)
+        slope, offset = _calibration(left_out_n, label_n) if is_class else (label_n.std(), label_n.mean())
+        weight_D = slope * (x_nD.T @ dual_n) / scale_D
+        weights.append(weight_D)
+        biases.append(slope * bias + offset - float(weight_D @ mean_D))
+        left_out_NA[rows, column] = slope * left_out_n + offset
+        cards.append(_card(name, label_n, left_out_NA[rows, column], is_class, shrinkage))
+    return Probe(np.stack(weights), np.array(biases), left_out_NA, tuple(cards))
+
+
+def _standardised(blocks: Sequence[npt.NDArray[np.floating]]) -> tuple[Array, Array, Array]:
+    """Features [N, D] of mean 0, each block of total variance 1 / B, and what undoes it."""
+    if not all(np.isfinite(block).all() for block in blocks):
+        raise GantkError("Some features of the images are not finite numbers: check the images.")
+    parts, means, scales = [], [], []
+    for block in blocks:
+        x = np.asarray(block, np.float64)
+        mean, deviation = x.mean(0), x.std(0)
+        # a feature that hardly varies is noise of rounding
+        deviation = np.where(deviation > 1e-3 * max(float(deviation.max()), 1e-30), deviation, np.inf)
+        scale = deviation * math.sqrt(x.shape[1] * len(blocks))
+        parts.append((x - mean) / scale)
+        means.append(mean)
+        scales.append(scale)
+    return np.concatenate(parts, 1), np.concatenate(means), np.concatenate(scales)
+
+
+def _target(label_n: Array, name: str) -> tuple[Array, Array, bool]:
+    """What is regressed on, the weight of each image (classes weigh the same), and whether it is a class."""
+    n = len(label_n)
+    if n < LEAST_LABELS:
+        raise GantkError(f"The attribute {name!r} has {n} labels: at least {LEAST_LABELS} are needed, better 50.")
+    values = np.unique(label_n)
+    if len(values) == 1:
+        raise GantkError(f"All {n} labels of {name!r} are {values[0]:g}: both classes are needed.")
+    if not np.isin(values, (0, 1)).all():
+        return (label_n - label_n.mean()) / label_n.std(), np.ones(n), False
+    positive = label_n == 1
+    few = min(int(positive.sum()), int((~positive).sum()))
+    if few < LEAST_OF_A_CLASS:
+        raise GantkError(
+            f"The attribute {name!r} has {few} label of one class: at least {LEAST_OF_A_CLASS} are needed."
+        )
+    weight_n = np.where(positive, n / (2 * positive.sum()), n / (2 * (~positive).sum()))
+    return np.where(positive, 1.0, -1.0), weight_n, True
+
+
+def _calibration(left_out_n: Array, label_n: Array) -> tuple[float, float]:
+    """Slope and offset that turn scores into logits: Platt's, with a prior on the slope.
+
+    Minimises the cross-entropy to (P + 1) / (P + 2) for the P positives and 1 / (Q + 2) for the Q others, plus
+    (slope - 2)^2 / (2 0.5^2) for scores of deviation 1.
+    """
+    from scipy.optimize import minimize
+
+    positive = label_n == 1
+    target_n = np.where(positive, (positive.sum() + 1) / (positive.sum() + 2), 1 / ((~positive).sum() + 2))
+    mean, deviation = float(left_out_n.mean()), max(float(left_out_n.std()), 1e-12)
+    unit_n = (left_out_n - mean) / deviation
+
+    def loss(parameters: Array) -> tuple[float, Array]:
+        logit_n = parameters[0] * unit_n + parameters[1]
+        error_n = 1 / (1 + np.exp(-logit_n)) - target_n
+        away = (parameters[0] - SLOPE) / SLOPE_DEVIATION
+        value = float((np.logaddexp(0, logit_n) - target_n * logit_n).sum() + away**2 / 2)
+        return value, np.array([error_n @ unit_n + away / SLOPE_DEVIATION, error_n.sum()])
+
+    slope, offset = minimize(loss, np.array([SLOPE, 0.0]), jac=True).x
+    return float(slope / deviation), float(offset - slope * mean / deviation)
+
+
+def _ridge(gram_nn: Array, y_n: Array, weight_n: Array) -> tuple[Array, float, Array, float]:
+    """Weighted kernel ridge with a free intercept; the shrinkage gives leave-one-out scores that go best with y.
+
+    Returns:
+        Dual coefficients, intercept, leave-one-out scores, the shrinkage as a share of the trace.
+    """
+    root_n = np.sqrt(weight_n)
+    unit_n = root_n / np.linalg.norm(root_n)
+    away_nn = np.eye(len(y_n)) - np.outer(unit_n, unit_n)  # of the intercept
+    values, vectors = np.linalg.eigh(away_nn @ (root_n[:, None] * gram_nn * root_n) @ away_nn)
+    values = values.clip(0)
+    target_n = away_nn @ (root_n * y_n)
+    coordinates = vectors.T @ target_n
+    trace = float(np.trace(gram_nn))
+    best: tuple[float, Array, Array, float] | None = None
+    for share in SHRINKAGES:
+        damping = values + share * trace
+        residual_n = target_n - vectors @ (values / damping * coordinates)
+        leverage_n = (vectors**2) @ (values / damping) + unit_n**2
+        error_n = residual_n / (1 - leverage_n).clip(1e-9)
+        left_out_n = y_n - error_n / root_n
+        fit = _correlation(left_out_n, y_n, weight_n)
+        if best is None or fit > best[0]:
+            best = (fit, root_n * (away_nn @ (vectors @ (coordinates / damping))), left_out_n, float(share))
+    assert best is not None
+    _, dual_n, left_out_n, share = best
+    bias = float(np.average(y_n - gram_nn @ dual_n, weights=weight_n))
+    return dual_n, bias, left_out_n, share
+
+
+def _correlation(a_n: Array, b_n: Array, weight_n: Array) -> float:
+    a_n, b_n = (x - np.average(x, weights=weight_n) for x in (a_n, b_n))
+    size = math.sqrt(float((weight_n * a_n**2).sum() * (weight_n * b_n**2).sum()))
+    return float((weight_n * a_n * b_n).sum()) / size if size > 0 else 0.0
+
+
+def _card(name: str, label_n: Array, score_n: Array, is_class: bool, shrinkage: float) -> AttributeCard:
+    n = len(label_n)
+    if not is_class:
+        r = float(np.corrcoef(score_n, label_n)[0, 1])
+        r2 = 1 - float(np.square(score_n - label_n).sum() / np.square(label_n - label_n.mean()).sum())
+        half = CONFIDENT / math.sqrt(max(n - 3, 1))
+        low, high = (math.tanh(math.atanh(max(min(r, 0.999999), -0.999999)) + sign * half) for sign in (-1, 1))
+        return AttributeCard(name, n, -1, r2, max(low, 0) ** 2, max(high, 0) ** 2, r, math.nan, shrinkage)
+    positive = label_n == 1
+    right = (score_n > 0) == positive
+    low, high = wilson(int(right.sum()), n)
+    share = math.log(positive.sum() / (~positive).sum())
+    balanced = float((score_n > share)[positive].mean() + (score_n <= share)[~positive].mean()) / 2
+    return AttributeCard(
+        name, n, int(positive.sum()), float(right.mean()), low, high, balanced, area(score_n, positive), shrinkage
+    )
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share."""
+    share, z2 = right / n, CONFIDENT**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = CONFIDENT / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def area(score_n: Array, positive_n: npt.NDArray[np.bool_]) -> float:
+    """Area under the ROC curve: how often a positive scores above a negative, ties counting half."""
+    from scipy.stats import rankdata
+
+    ranks, count = rankdata(score_n), int(positive_n.sum())
+    others = len(score_n) - count
+    return float((ranks[positive_n].sum() - count * (count + 1) / 2) / (count * others))
+
+
+def suggest(logit_N: npt.NDArray[np.floating], count: int, known: npt.NDArray[np.bool_] | None = None) -> list[int]:
+    """The images to label next: the `count` whose logit is nearest to nought, nearest first.
+
+    Args:
+        known: images that have their label already.
+    """
+    away_N = np.abs(np.asarray(logit_N, np.float64))
+    if known is not None:
+        away_N = np.where(known, np.inf, away_N)
+    order = np.argsort(away_N, kind="stable")
+    return [int(i) for i in order[:count] if np.isfinite(away_N[i])]

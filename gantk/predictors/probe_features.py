@@ -1,0 +1,66 @@
+"""What a probe looks at: features of several stages, of images (EfficientNet-Lite0) or of a generator's own maps.
+
+Shape legend: N samples, C channels, H x W places, D features of a block, L rows of wp.
+
+A map keeps where things are, pooled to 8 x 8 places at most: a smile is a matter of the mouth, and the mean over a
+whole picture hardly sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantk.errors import UsageError
+from gantk.generators.base import Generator
+from gantk.predictors.resampling import resize
+
+PLACES = 8
+SIDE = 128  # images are brought to this square
+STAGES = (1, 2, 3)  # of EfficientNet-Lite0: maps of 32, 16 and 8 places a side
+KINDS = ("imagenet", "maps", "both")
+BATCH = 32
+
+
+def pooled(map_NCHW: Tensor) -> Tensor:
+    """Means over at most 8 x 8 places, [N, D]."""
+    height, width = (min(PLACES, size) for size in map_NCHW.shape[-2:])
+    return resize(map_NCHW, height, width).flatten(1)
+
+
+def image_blocks(network: Any, image_NCHW: Tensor) -> list[Tensor]:
+    """Blocks [N, D] of images [N, 3, H, W] in [-1, 1]: three stages, and the mean of the last map.
+
+    Args:
+        network: an `ImageNet`.
+    """
+    reading = network.read(image_NCHW, SIDE)
+    return [*(pooled(reading.maps[stage]) for stage in STAGES), reading.head.mean((2, 3))]
+
+
+def default_maps(generator: Generator) -> tuple[str, ...]:
+    """The last map of each resolution up to 64 that is no picture and more than one pixel."""
+    mapped = [layer for layer in generator.layers if layer.has_map and not layer.is_rgb and layer.resolution > 1]
+    last = {layer.resolution: layer.name for layer in mapped}
+    names = tuple(name for resolution, name in last.items() if resolution <= 64)
+    if not names:
+        raise UsageError(f"This {generator.spec.family} has no maps to learn an attribute from: use images.")
+    return names
+
+
+def code_blocks(
+    generator: Generator, wp: Any, taps: Sequence[str], network: Any = None, **options: Any
+) -> list[Tensor]:
+    """Blocks [N, D] of what a generator makes of codes: its maps and, with a `network`, the image's blocks first."""
+    image, maps = generator.trace(wp, taps, image=network is not None, **options)
+    found = [] if network is None or image is None else image_blocks(network, image)
+    return [*found, *(pooled(maps[tap]) for tap in taps)]
+
+
+@torch.inference_mode()
+def all_blocks(parts: Sequence[Sequence[Tensor]]) -> list[Any]:
+    """Blocks of batches joined, as numpy arrays."""
+    return [torch.cat([part[i] for part in parts]).float().cpu().numpy() for i in range(len(parts[0]))]

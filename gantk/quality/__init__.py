@@ -1,0 +1,19 @@
+"""How near a set of samples is to a set of real images, by their features."""
+
+from __future__ import annotations
+
+from gantk.store.lazy import lazily
+
+_PUBLIC = {
+    "Measured": "gantk.quality.results",
+    "Quality": "gantk.quality.results",
+    "compare": "gantk.quality.comparison",
+    "kernel_distance": "gantk.quality.distances",
+    "manifold_shares": "gantk.quality.manifolds",
+    "nearest": "gantk.quality.manifolds",
+    "unreached": "gantk.quality.manifolds",
+}
+
+__all__ = sorted(_PUBLIC)
+
+__getattr__, __dir__ = lazily(__name__, _PUBLIC)

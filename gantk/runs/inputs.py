@@ -1,0 +1,128 @@
+"""Inputs that many tasks share: a model, how its codes are drawn or given, and directions by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gantk.runs.options import LabelOptions, SeedOptions, TruncationOptions, argument, option
+from gantk.runs.task import Inputs
+
+if TYPE_CHECKING:
+    from gantk.codes.entries import Entry
+    from gantk.codes.given import GivenCodes
+    from gantk.codes.source import CodeSource
+    from gantk.generators.base import Generator
+    from gantk.predictors.base import Predictor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInputs(Inputs):
+    """A generator, on a device, in a precision."""
+
+    model: str = argument(
+        "MODEL", "A zoo name, a checkpoint in any known format, or a gantk file.", identity=False, code=True
+    )
+    device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
+    precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
+
+    def generator(self) -> Generator:
+        """Load the generator."""
+        from gantk.checkpoints.load import load_generator
+        from gantk.generators.devices import resolve_device
+
+        return load_generator(self.model, device=resolve_device(self.device), precision=self.precision)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodesInputs(ModelInputs):
+    """A generator and, where there is one, a file of codes for it; goes with `SampleOptions`."""
+
+    latent_codes_path: str | None = option(
+        None, "Codes to use, not drawn ones.", "-i", "-c", metavar="FILE", identity=False
+    )
+    latent_space_type: Literal["z", "w", "wp"] | None = option(
+        None, "The space of the codes in FILE.", default_text="by its content", identity=False
+    )
+
+    def codes(self, generator: Generator) -> GivenCodes | None:
+        """Open the file of codes; None where none is named. The space is part of what it is, and of its fingerprint."""
+        from gantk.codes.given import codes_in
+
+        if self.latent_codes_path is None:
+            return None
+        return codes_in(self.latent_codes_path, generator, self.latent_space_type)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
+    """Which samples a task is about: the first `num` of a seed, or of the codes that are given."""
+
+    num: int | None = option(
+        None, "Number of samples; with a file of codes at most how many of them.", "-N", least=0, default_text="all"
+    )
+
+    def source(self, generator: Generator, codes: object = None, drawn: int | None = None) -> CodeSource:
+        """Where the codes of a verb come from.
+
+        Args:
+            codes: None draws; else `GivenCodes`, a result that carries codes, an array or a tensor: see
+                `gantk.codes.given.given_codes`.
+            drawn: how many are drawn where `num` does not say it.
+
+        Raises:
+            UsageError: nothing to draw, a truncation or a label that the generator cannot have, or a bare array of
+                which it cannot be told whether it is z or w.
+            GantkError: the codes are another generator's.
+        """
+        from gantk.codes.given import given_codes
+        from gantk.codes.latents import parse_truncation
+        from gantk.codes.source import CodeSource
+
+        given = given_codes(generator, codes)
+        truncation = parse_truncation(self.truncation, generator.spec)
+        num = self.num or (drawn if given is None else None)
+        return CodeSource(generator, num, self.seed, truncation, label=self.label, codes=given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictorInputs(Inputs):
+    """What scores images."""
+
+    predictor: str | None = option(
+        None,
+        "What scores the images: demo, places365 (scene), truth, file.py:function or a file.",
+        "--predictor-name",
+        metavar="NAME",
+        default_text="demo for the bundled models, truth for demo-oracle, else places365",
+        identity=False,
+        code=True,
+    )
+
+    def scorer(self, generator: Generator) -> Predictor:
+        """Load the predictor, or the default one of the generator."""
+        from gantk.predictors.defaults import predictor_for
+
+        return predictor_for(generator, self.predictor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectionInputs(Inputs):
+    """How directions that are named on a command line are read."""
+
+    pick: str | None = option(
+        None, "Which directions of files with several: 0-3 or all.", metavar="LIST", default_text="0", identity=False
+    )
+    space: Literal["z", "w", "wp"] | None = option(
+        None, "The space of directions whose files do not say it.", identity=False
+    )
+    force: bool = option(
+        False, "Take directions that another generator of the same widths was used to find.", identity=False
+    )
+
+    def entries(self, generator: Generator, words: Sequence[str]) -> list[Entry]:
+        """Load the directions that words name: files, boundary lists, folders, names of shipped ones."""
+        from gantk.codes.entries import gather
+
+        return gather(words, generator, self.force, self.space, self.pick)

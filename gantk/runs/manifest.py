@@ -1,0 +1,199 @@
+"""Manifests of runs: made, read, compared and forgotten. `gantk.runs.run` keeps one up to date.
+
+What decides the result of a run is its identity; runs made before there was one are compared by their arguments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gantk.errors import GantkError, UsageError
+from gantk.store.chunks import LedgerWarning, Shard
+from gantk.store.command_line import typed
+from gantk.store.files import load_json
+from gantk.store.inside import RunName, inside
+
+MANIFEST_SUFFIX = ".run.json"
+FORMAT_VERSION = 1
+_TABLES = ("arguments", "timings", "arrays", "outputs", "results")
+# Arguments that do not change what a run computes: a run may be continued with other values.
+VOLATILE = frozenset({"output_dir", "device", "shard", "config", "debug", "overwrite", "workers", "threads"})
+
+
+def file_stem(command: str) -> str:
+    """Return the stem of a command's files: "lse train" -> "lse-train".
+
+    Raises:
+        GantkError: it is no name of a command, which a manifest may say.
+    """
+    stem = "-".join(command.split())
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", stem):
+        raise GantkError(f"{command[:80]!r} is no command of gantk: do not trust the run that names it.")
+    return stem
+
+
+def manifests(directory: str | Path) -> dict[Path, dict[str, Any]]:
+    """Return every manifest of a run directory, those of shards included, by path.
+
+    Raises:
+        GantkError: the directory does not exist or holds none.
+    """
+    folder = Path(directory)
+    found = {path: _checked(path) for path in sorted(folder.glob("*" + MANIFEST_SUFFIX))}
+    if not found:
+        what = "holds no *.run.json" if folder.is_dir() else "does not exist"
+        raise GantkError(f"The run directory {folder} {what}: give the --output-dir of an earlier command.")
+    return found
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    """A manifest whose parts are of the kinds that a manifest has, and whose names stay in its directory.
+
+    Raises:
+        GantkError: it is damaged, or made to harm; the message names the file.
+    """
+    manifest = load_json(inside(path.parent, path.name))
+    if not isinstance(manifest, dict) or not all(isinstance(manifest.get(name), dict) for name in _TABLES):
+        raise GantkError(f"{path} is no run manifest: it lacks {', '.join(_TABLES)}.")
+    command = manifest.get("command")
+    file_stem(command if isinstance(command, str) else "")
+    for name in (*manifest["outputs"], *manifest["arrays"]):
+        RunName(name)
+    return manifest
+
+
+def shard_suffix(shard: Shard) -> str:
+    return "" if shard.is_whole else f".{shard.index}-of-{shard.count}"
+
+
+def new_manifest(
+    command: str, arguments: dict[str, Any], seed: int | None, device: Any, before: dict[str, Any] | None
+) -> dict[str, Any]:
+    before = before or {}
+    return {
+        "format": FORMAT_VERSION,
+        "command": command,
+        "argv": typed(),
+        "arguments": arguments,
+        "seed": seed,
+        "device": None if device is None else str(device),
+        "versions": _versions(),
+        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+        "ended": None,
+        "timings": before.get("timings", {}),
+        "attempts": int(before.get("attempts", 0)) + 1,
+        **_job(),
+        "state": "running",
+        "error": None,
+        "arrays": before.get("arrays", {}),
+        "outputs": before.get("outputs", {}),
+        "results": before.get("results", {}),
+    }
+
+
+def _job() -> dict[str, Any]:
+    """Which job of a cluster this is, for the page of a chain."""
+    names = {"id": "JOB_ID", "array": "ARRAY_JOB_ID", "task": "ARRAY_TASK_ID", "node": "JOB_NODELIST"}
+    found = {key: os.environ[f"SLURM_{name}"] for key, name in names.items() if f"SLURM_{name}" in os.environ}
+    return {"job": found} if "id" in found else {}
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib import metadata
+
+    import gantk
+
+    versions = {"gantk": gantk.__version__, "python": platform.python_version()}
+    for name in ("torch", "numpy", "scikit-learn"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def earlier(directory: Path, stem: str, own: Path) -> dict[str, Any] | None:
+    """Return the manifest to compare with: one's own, or else the whole's or another shard's."""
+    for path in (own, *_manifest_paths(directory, stem)):
+        manifest = readable(path)
+        if manifest is not None:
+            return manifest
+    return None
+
+
+def _manifest_paths(directory: Path, stem: str) -> list[Path]:
+    return [directory / (stem + MANIFEST_SUFFIX), *sorted(directory.glob(f"{stem}.*-of-*{MANIFEST_SUFFIX}"))]
+
+
+def readable(path: Path) -> dict[str, Any] | None:
+    """A manifest, or None where there is none; a damaged one is set aside, and its chunks are known by their seals."""
+    if not path.exists():
+        return None
+    manifest: Any = None
+    with contextlib.suppress(GantkError):
+        manifest = load_json(path)
+    if isinstance(manifest, dict) and all(isinstance(manifest.get(name), dict) for name in _TABLES):
+        return manifest
+    aside = path.with_name(path.name + ".damaged")
+    with contextlib.suppress(OSError):  # another process may have done it
+        os.replace(path, aside)
+    warnings.warn(f"{path} is damaged and was renamed to {aside.name}: it is made again.", LedgerWarning, stacklevel=2)
+    return None
+
+
+def _decisive(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in VOLATILE}
+
+
+def decisive(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the result of a run, by name."""
+    identity = manifest.get("identity")
+    return dict(identity) if isinstance(identity, dict) else _decisive(manifest["arguments"])
+
+
+def refuse_another(before: dict[str, Any], identity: dict[str, Any], directory: Path) -> None:
+    earlier = decisive(before)
+    name = difference(earlier, identity)
+    if name is None:
+        return
+    if "identity" not in before and "result version" in identity:
+        what = "made by an earlier gantk"
+    elif name.startswith("the "):
+        what = f"for which {name} had other contents than now"
+    else:
+        what = f"with {name} = {earlier.get(name)!r}, and now it is {identity.get(name)!r}"
+    raise UsageError(
+        f"{directory} holds a run of `gantk {before.get('command')}` {what}: choose another --output-dir, "
+        "or give --overwrite to start afresh."
+    )
+
+
+def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """The name of the first thing that is not what it was; None where the run may be continued."""
+    names = sorted(earlier.keys() | now.keys())
+    return next((name for name in names if earlier.get(name) != now.get(name)), None)
+
+
+def forget(directory: Path, stem: str, shard: Shard, identity: dict[str, Any]) -> None:
+    """Forget an earlier run; for a shard only its own part, unless what is there is of another run altogether."""
+    manifests = {path: readable(path) for path in _manifest_paths(directory, stem)}
+    foreign = any(found is not None and difference(decisive(found), identity) for found in manifests.values())
+    if not shard.is_whole and not foreign:
+        (directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)).unlink(missing_ok=True)
+        (directory / (stem + MANIFEST_SUFFIX)).unlink(missing_ok=True)  # of shards that were merged
+        if shard.index == 0:  # the first makes what all share
+            shutil.rmtree(inside(directory, f"parts/{stem}"), ignore_errors=True)
+        return
+    for path in manifests:
+        path.unlink(missing_ok=True)
+    for path in (directory / "chunks" / stem).glob("*.npy"):
+        path.unlink(missing_ok=True)
+    for folder in (f"parts/{stem}", f"chunks/{stem}/shared"):
+        shutil.rmtree(inside(directory, folder), ignore_errors=True)

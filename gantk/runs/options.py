@@ -1,0 +1,375 @@
+"""Options of a task: frozen dataclasses whose fields say everything that is ever asked about an option.
+
+    @dataclass(frozen=True, kw_only=True)
+    class SefaOptions(Options):
+        components: int = option(5, "Number of directions.", "-K", least=1)
+
+The click command, the keys of a settings file, the manifest's arguments, the identity of a run, a JSON schema and the
+keywords of the verb are derived from the class; no name of an option is typed twice. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeVar, Union
+
+from gantk.errors import UsageError, suggestion
+
+LARGEST_INT = 2**31 - 1  # of counts and sizes; a seed may be larger
+LARGEST_SEED = 2**63 - 1
+LARGEST_FLOAT = 1e12
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a field says of itself, beside its name, type and default.
+
+    Attributes:
+        help: one sentence, with the unit.
+        also: further spellings that ``--help`` shows, such as ``-N``.
+        originals: spellings of the original programs, taken silently.
+        identity: whether another value gives another result.
+        least, above, most, below: the range of a number; `above` and `below` are exclusive.
+        metavar: what stands for the value in ``--help``.
+        argument: a positional argument of the command line.
+        default_text: said in ``--help`` in place of a default that is computed.
+        off: the spelling that switches a flag off, where it is not ``--no-NAME``.
+        hidden: not shown in ``--help``.
+        file: the value may name a file: what the file holds decides, not what it is called.
+        code: the value may be ``module:object`` or ``file.py:object`` where it was typed for this invocation.
+    """
+
+    help: str
+    also: tuple[str, ...] = ()
+    originals: tuple[str, ...] = ()
+    identity: bool = True
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+    metavar: str | None = None
+    argument: bool = False
+    default_text: str | None = None
+    off: str | None = None
+    hidden: bool = False
+    file: bool = False
+    code: bool = False
+
+
+def option(default: Any, help: str, *also: str, **about: Any) -> Any:
+    """Declare an option: its default, its help line, further spellings, and the other fields of `About`."""
+    field = {"default_factory": lambda: default} if isinstance(default, list) else {"default": default}
+    return dataclasses.field(**field, metadata={"about": About(help=help, also=also, **about)})
+
+
+def argument(metavar: str, help: str, default: Any = dataclasses.MISSING, **about: Any) -> Any:
+    """Declare a positional argument; a field of type ``tuple[str, ...]`` takes several."""
+    said = About(help=help, metavar=metavar, argument=True, **about)
+    return dataclasses.field(default=default, metadata={"about": said})
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of an options class, resolved.
+
+    Attributes:
+        kind: the type of one value: bool, int, float, str, or a tuple of the choices of a Literal.
+        several: whether the option may be repeated (a tuple).
+        pair: how many values one use takes; 1 but for fields such as ``tuple[float, float]``.
+        optional: whether None is a value.
+    """
+
+    name: str
+    about: About
+    default: Any
+    kind: Any
+    several: bool
+    pair: int
+    optional: bool
+
+    @property
+    def required(self) -> bool:
+        return self.default is dataclasses.MISSING
+
+    @property
+    def dashed(self) -> str:
+        """The option's main spelling."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return self.kind if isinstance(self.kind, tuple) else ()
+
+
+def fields_of(options: type) -> tuple[Field, ...]:
+    """Every field of an options class, in the order of declaration, bases first."""
+    return _fields_of(options)
+
+
+@cache
+def _fields_of(options: Any) -> tuple[Field, ...]:
+    hints = typing.get_type_hints(options)
+    found = []
+    for field in dataclasses.fields(options):
+        about = field.metadata.get("about")
+        if not isinstance(about, About):
+            raise TypeError(f"{options.__name__}.{field.name} is declared without option() or argument()")
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        kind, several, pair, optional = _resolve(hints[field.name])
+        found.append(Field(field.name, about, default, kind, several, pair, optional))
+    return tuple(found)
+
+
+def _resolve(hint: Any) -> tuple[Any, bool, int, bool]:
+    """(kind, several, pair, optional) of a type: ``int | None``, ``Literal[...]``, ``tuple[str, ...]``."""
+    optional = False
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is Union:
+        parts = [part for part in typing.get_args(hint) if part is not type(None)]
+        optional = len(parts) < len(typing.get_args(hint))
+        texts = [part for part in parts if part is str]
+        hint = texts[0] if texts else parts[0]  # text stands for what Python may give as another type
+    if typing.get_origin(hint) is Literal:
+        return typing.get_args(hint), False, 1, optional
+    if typing.get_origin(hint) is tuple:
+        parts = list(typing.get_args(hint))
+        if len(parts) == 2 and parts[1] is Ellipsis:
+            kind, _, pair, _ = _resolve(parts[0])
+            return kind, True, pair, optional
+        return _resolve(parts[0])[0], False, len(parts), optional
+    return hint, False, 1, optional
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of all options: values are checked when they are made, on the command line and in Python alike."""
+
+    def __post_init__(self) -> None:
+        for field in fields_of(type(self)):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+            elif field.several and not isinstance(value, tuple):
+                object.__setattr__(self, field.name, (value,))
+            check_value(field, getattr(self, field.name))
+
+    def plain(self) -> dict[str, object]:
+        """Name -> value, for a manifest."""
+        return {field.name: getattr(self, field.name) for field in fields_of(type(self))}
+
+
+def check_value(field: Field, value: object) -> None:
+    """Refuse a value that is of another type, not finite, or out of the option's range.
+
+    Raises:
+        UsageError: the sentence names the option and the value.
+    """
+    if value is None:
+        if not field.optional and field.default is not None:
+            raise UsageError(f"{field.name} is None: give {_wanted(field)}.")
+        return
+    values = value if isinstance(value, tuple) and (field.several or field.pair > 1) else (value,)
+    for item in values:
+        for single in item if isinstance(item, tuple) and field.pair > 1 else (item,):
+            check_single(field, single)
+
+
+def check_single(field: Field, value: object, typed: object = None) -> None:
+    """Refuse one value of an option; see `check_value`. Messages show it as it was typed."""
+    shown = repr(value) if typed is None else str(typed)
+    about = field.about
+    if field.choices:
+        if value not in field.choices:
+            hint = suggestion(str(value), [str(choice) for choice in field.choices])
+            raise UsageError(f"{field.dashed} {value!r} does not exist.{hint}")
+        return
+    if field.kind is bool:
+        if not isinstance(value, bool):
+            raise UsageError(f"{field.dashed} is {shown}: give true or false.")
+        return
+    if field.kind not in (int, float):
+        return  # text, or an object that a verb takes from Python; the verb reads it
+    whole = isinstance(value, int) or (field.kind is int and hasattr(value, "__index__"))
+    if isinstance(value, bool) or not (whole or (field.kind is float and isinstance(value, (int, float)))):
+        raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
+    number: Any = value
+    if not math.isfinite(number):
+        raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
+    largest = about.most if about.most is not None else (LARGEST_INT if field.kind is int else LARGEST_FLOAT)
+    smallest = about.least if about.least is not None else -largest
+    beyond = (about.above is not None and number <= about.above) or (about.below is not None and number >= about.below)
+    if beyond or not smallest <= number <= largest:
+        raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
+
+
+def _wanted(field: Field) -> str:
+    """What a value must be, in words."""
+    if field.choices:
+        return "one of " + ", ".join(map(str, field.choices))
+    if field.kind is bool:
+        return "true or false"
+    if field.kind not in (int, float):
+        return "a text"
+    what = "a whole number" if field.kind is int else "a finite number"
+    ends = range_of(field)
+    if ends:
+        return f"{what} {ends}"
+    return what if field.kind is float else f"{what} of at most {LARGEST_INT}"
+
+
+def range_of(field: Field) -> str:
+    """The range of a number in words, such as "of at least 1"; empty where it has none of its own."""
+    about = field.about
+    parts = []
+    for words, value in (("above", about.above), ("of at least", about.least), ("below", about.below)):
+        if value is not None:
+            parts.append(f"{words} {value:g}")
+    if about.most is not None and about.most < LARGEST_INT:
+        parts.append(f"at most {about.most:g}")
+    return " and ".join(parts)
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+def changed(options: type[OptionsT], given: OptionsT | None, changes: Mapping[str, Any]) -> OptionsT:
+    """The options of a call: those given, or the defaults, with keywords that override single fields.
+
+    Raises:
+        UsageError: a keyword is no field (near matches are offered), or a value is out of its range.
+    """
+    if given is not None and not isinstance(given, options):
+        raise UsageError(f"The options are a {type(given).__name__}, and a {options.__name__} is expected.")
+    known = {field.name for field in fields_of(options)}
+    for name in changes:
+        if name not in known:
+            raise UsageError(f"{name!r} is no option here.{suggestion(name, known)}")
+    return dataclasses.replace(given, **changes) if given is not None else options(**changes)
+
+
+def from_plain(options: type[OptionsT], values: Mapping[str, Any]) -> OptionsT:
+    """Options from a manifest's arguments: lists become tuples; what the class does not know is left out.
+
+    Raises:
+        UsageError: a value is of the wrong type or out of range.
+    """
+    known = {field.name: field for field in fields_of(options)}
+    return options(**{name: _tuples(value) for name, value in values.items() if name in known})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
+
+
+def schema(options: type) -> dict[str, object]:
+    """The JSON schema of an options class: forms of the web application are made from it."""
+    names = {bool: "boolean", int: "integer", float: "number"}
+    properties: dict[str, object] = {}
+    for field in fields_of(options):
+        if field.choices:
+            one: dict[str, object] = {"type": "string", "enum": list(field.choices)}
+        else:
+            one = {"type": names.get(field.kind, "string")}
+        about = field.about
+        ends = {"minimum": about.least, "maximum": about.most}
+        ends |= {"exclusiveMinimum": about.above, "exclusiveMaximum": about.below}
+        one |= {key: value for key, value in ends.items() if value is not None}
+        if field.several or field.pair > 1:
+            one = {"type": "array", "items": one}
+        if field.optional:
+            one["type"] = [one["type"], "null"]
+        one["description"] = field.about.help
+        if not field.required:
+            one["default"] = list(field.default) if isinstance(field.default, tuple) else field.default
+        properties[field.name] = one
+    needed = [field.name for field in fields_of(options) if field.required]
+    return {"type": "object", "properties": properties, "required": needed, "additionalProperties": False}
+
+
+# --- shared groups ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(Options):
+    """Where a run is kept and which part of it this process does. No verb sees these."""
+
+    output_dir: str | None = option(None, "Run directory.", "-o", identity=False)
+    overwrite: bool = option(
+        False, "Forget an earlier run of this command in the directory instead of continuing it.", identity=False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardOptions(RunOptions):
+    """Of a task whose work can be divided."""
+
+    shard: str | None = option(
+        None, "Do part I (from 0) of N; auto reads slurm's or torchrun's variables.", metavar="I/N", identity=False
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedOptions(Options):
+    seed: int = option(0, "Seed of all draws.", least=0, most=LARGEST_SEED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions(Options):
+    batch_size: int = option(16, "Samples computed at once.", least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TruncationOptions(Options):
+    truncation: str | None = option(
+        None,
+        "Truncation: 0.7, 0.7:8 (psi:rows) or none.",
+        metavar="PSI[:ROWS]",
+        default_text="what the model's file recommends",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions(Options):
+    label: str | None = option(
+        None,
+        "Class of the samples of a conditional network: a number, a name, random, or an .npy of one for each sample.",
+        metavar="CLASS",
+        file=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityOptions(Options):
+    """How image files are written. In memory there are no files, and these do nothing."""
+
+    quality: int = option(95, "Quality of jpg and webp images.", least=1, most=100)
+    workers: int | None = option(
+        None, "Threads that write images.", least=1, identity=False, default_text="one per core"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions(QualityOptions):
+    """How pictures are written, in which format."""
+
+    image_format: Literal["png", "jpg", "webp"] = option("png", "Format of the images on disk.")
+
+
+def at_most(option: str, asked: int | None, most: int, what: str, default: int | None = None) -> int:
+    """A number that was asked for, or by default `default` (None: all) where there are as many.
+
+    Raises:
+        UsageError: more was asked for than there is.
+    """
+    if asked is None:
+        return most if default is None else min(default, most)
+    if asked > most:
+        raise UsageError(f"{option} {asked} asks for more {what} than there are: give at most {most}.")
+    return asked

@@ -1,0 +1,252 @@
+"""The runner: loads a task's inputs, compares identities, calls the verb, writes the result and its page. Written once.
+
+The identity of a run is the task, the version of its result, every option that decides the result, and the fingerprint
+of everything that the inputs loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gantk.errors import GantkError
+from gantk.runs.options import Field, Options, RunOptions, fields_of, from_plain
+from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of, write_result
+from gantk.runs.run import MANIFEST_SUFFIX, Run, parse_shard
+from gantk.runs.stores import Following, MemoryStore, OnlyAPart, RunStore
+from gantk.runs.structure import Source
+from gantk.runs.structure import from_plain as structured
+from gantk.runs.task import Inputs, Task
+from gantk.store.fingerprint import fingerprint
+from gantk.store.lazy import resolve
+
+if TYPE_CHECKING:
+    from gantk.reports.page import Page
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What an executed task left: its result (None for a shard, or another process of a training) and where.
+
+    `note` is what the user should know of it; `leads` is False for another process of a training than the first.
+    """
+
+    directory: Path
+    result: Result | None
+    shard: str | None = None
+    note: str = ""
+    leads: bool = True
+
+
+def execute(task: Task, inputs: Inputs, options: Options, where: RunOptions) -> Done:
+    """Run a task in a run directory: continue, or return what is there, where the identity is the same.
+
+    Raises:
+        UsageError: the directory holds another run of the command; the sentence names what differs.
+        GantkError: what the inputs or the verb raise.
+    """
+    if not task.together:
+        return _execute(task, inputs, options, where)
+    from gantk.store.parallel import processes
+
+    with processes(str(getattr(inputs, "device", "auto"))) as (rank, device):
+        return _execute(task, dataclasses.replace(inputs, **{"device": device}), options, where, leads=rank == 0)
+
+
+def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, leads: bool = True) -> Done:
+    """Run a task in this process; one that does not lead takes the same steps and keeps nothing."""
+    from gantk.store.progress import shown
+
+    shard = parse_shard(getattr(where, "shard", None))
+    with shown(True):
+        arguments = inputs.load(options)
+    identity = identity_of(task, inputs, options, arguments)
+    directory, note = Path(where.output_dir or default_directory(task, inputs)), ""
+    if not where.output_dir and not where.overwrite and not task.restarts:
+        directory, note = _free(task, directory, identity)
+    typed = {**inputs.plain(), **options.plain(), "output_dir": str(directory)}
+    seed, device = getattr(options, "seed", None), _device(arguments)
+    if not where.overwrite and shard.is_whole:
+        earlier = finished(task, directory, identity)
+        if earlier is not None and earlier.answers(options):
+            if leads:
+                _write_page(task, earlier, directory)
+            return Done(directory, earlier if leads else None, note=note, leads=leads)
+    if not leads:
+        with contextlib.suppress(OnlyAPart):
+            resolve(task.verb)(**arguments, options=options, store=Following(), progress=False)
+        return Done(directory, None, leads=False)
+    if task.restarts:
+        result = task.call(arguments, options, MemoryStore())  # nothing is touched before all was found good
+        with Run.begin(directory, task.name, typed, seed, device, overwrite=True, identity=identity) as run:
+            finish(task, run, result)
+        return Done(directory, result)
+    with Run.begin(directory, task.name, typed, seed, device, shard, where.overwrite, identity=identity) as run:
+        try:
+            result = task.call(arguments, options, RunStore(run))
+        except OnlyAPart:
+            return Done(directory, None, str(shard), note)
+        finish(task, run, result)
+    return Done(directory, result, note=note)
+
+
+def _manifests(task: Task, directory: Path) -> list[Path]:
+    """The manifests of a task's run, its shards' included."""
+    stem = stem_of(task.name)
+    return [*directory.glob(f"{stem}{MANIFEST_SUFFIX}"), *directory.glob(f"{stem}.*-of-*{MANIFEST_SUFFIX}")]
+
+
+def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[Path, str]:
+    """The default directory, or the first of NAME_2, NAME_3, ... that holds no other run of the task; and a word on it.
+
+    Nobody chose the directory, so that another run of the same command is no reason to refuse this one.
+    """
+    from gantk.runs.run import decisive
+    from gantk.store.files import load_json, to_json
+
+    same, number, found = to_json(dict(identity)), 1, directory
+
+    def other(path: Path) -> bool:
+        with contextlib.suppress(GantkError, KeyError, TypeError):
+            return decisive(load_json(path)) != same
+        return False  # damaged: `Run.begin` sets it aside
+
+    while any(other(path) for path in _manifests(task, found)):
+        number += 1
+        found = directory.with_name(f"{directory.name}_{number}")
+    if found == directory:
+        return directory, ""
+    return found, f"{directory} holds another run of `{task.spelled}`: this one goes to {found}."
+
+
+def default_directory(task: Task, inputs: Inputs) -> str:
+    """Where a run goes for which no directory was given."""
+    return inputs.directory(task.made)
+
+
+def identity_of(task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object]) -> dict[str, object]:
+    """All that decides the result, as plain values: name of an option or an input -> its value or fingerprint."""
+    said: dict[str, object] = {"result version": task.result_type.VERSION}
+    for part in (inputs, options):
+        for field in fields_of(type(part)):
+            if field.about.identity:
+                said[field.dashed] = fingerprint(_contents(field, getattr(part, field.name)))
+    for name, value in arguments.items():
+        said[f"the {name.replace('_', ' ')}"] = fingerprint(value)
+    return said
+
+
+def _contents(field: Field, value: object) -> object:
+    """The file that an option names, where it may name one: its contents decide."""
+    named = field.about.file and isinstance(value, str) and Path(value).is_file()
+    return Path(str(value)) if named else value
+
+
+def _device(arguments: Mapping[str, object]) -> object:
+    return next((value.device for value in arguments.values() if hasattr(value, "device")), None)
+
+
+def finished(task: Task, directory: Path, identity: Mapping[str, object]) -> Result | None:
+    """The result of a complete run with this identity; None where there is none, or its files are not whole."""
+    from gantk.store.files import load_json, to_json
+
+    path = directory / (stem_of(task.name) + MANIFEST_SUFFIX)
+    if not path.is_file() or not (directory / (stem_of(task.name) + RESULT_SUFFIX)).is_file():
+        return None
+    with contextlib.suppress(GantkError):
+        manifest = load_json(path)
+        if isinstance(manifest, dict) and manifest.get("state") == "complete":
+            same = manifest.get("identity") == to_json(dict(identity))
+            return read_result(task.result_type, directory) if same else None
+    return None
+
+
+def finish(task: Task, run: Run, result: Result) -> None:
+    """Write a result, its exports and its page."""
+    for name in write_result(result, run.directory):
+        run.output(name)
+    run.output(stem_of(task.name) + RESULT_SUFFIX, "the result")
+    for export in result.exports():
+        export.write(run.output(export.name, export.about))
+    run.complete()
+    run.drop_parts()
+    _write_page(task, result, run.directory)
+
+
+def _write_page(task: Task, result: Result, directory: Path) -> None:
+    page = page_of_run(task, result, directory)
+    page.write(directory / f"{stem_of(task.name)}.html")
+
+
+def page_of_run(task: Task, result: Result, directory: Path) -> Page:
+    """The page of a result with the run it came from: command line, settings, versions, times."""
+    from gantk.reports.record import RunRecord
+    from gantk.reports.sections import Facts
+
+    run = RunRecord.read(directory, task.name)
+    page = task.page_of(result)
+    settings = Facts(run.settings(), "Settings")
+    return dataclasses.replace(
+        page,
+        sections=[*page.sections, settings],
+        command_line=run.command_line,
+        manifest=run.manifest,
+        command=run.command,
+    )
+
+
+def read_run(task: Task, directory: Path) -> Result:
+    """The result of a run, whichever version of gantk made it.
+
+    Raises:
+        GantkError: the run is not complete, or damaged.
+    """
+    from gantk.reports.record import RunRecord
+
+    if (directory / (stem_of(task.name) + RESULT_SUFFIX)).is_file():
+        return read_result(task.result_type, directory)
+    run = RunRecord.read(directory, task.name)
+    if task.upgrade is None or "identity" in run.manifest:
+        state = str(run.manifest.get("state"))
+        raise GantkError(f"The run of `{task.spelled}` in {directory} has no result yet (it is {state}): run it again.")
+    try:
+        upgraded: Result = resolve(task.upgrade)(run.manifest, directory)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise GantkError(
+            f"The run of `{task.spelled}` in {directory} was made by an earlier gantk and cannot be read "
+            f"({type(error).__name__}: {error}): run it again."
+        ) from error
+    return upgraded
+
+
+def report(task: Task, directory: Path) -> Path:
+    """Write the page of a run from its files; return the page's path."""
+    path = directory / f"{stem_of(task.name)}.html"
+    return page_of_run(task, read_run(task, directory), directory).write(path)
+
+
+def conclude(task: Task, run: Run) -> None:
+    """Turn the arrays of a joined run into its result and page.
+
+    Raises:
+        GantkError: the task's work cannot be divided, or the manifest is damaged.
+    """
+    from gantk.store.files import load_npy, to_json
+
+    if task.conclude is None:
+        raise GantkError(f"The work of `{task.spelled}` is not divided: there is nothing to join.")
+    options = from_plain(task.options, run.manifest["arguments"])
+    plain = run.manifest.get("facts")
+    facts = None
+    if task.facts is not None:
+        facts = structured(resolve(task.facts), plain, Source(run.directory, f"the facts of {run.manifest_path}"))
+    arrays = {name: load_npy(run.directory / f"{name}.npy", mmap=True) for name in run.manifest["arrays"]}
+    again = from_plain(task.inputs, run.arguments).load_again(options)
+    for name, value in again.items():
+        if to_json(fingerprint(value)) != run.manifest["identity"].get(f"the {name}"):
+            raise GantkError(f"The {name} is not the one that the parts of {run.directory} were made with any more.")
+    result: Result = resolve(task.conclude)(arrays, facts, options, RunStore(run), **again)
+    finish(task, run, result)

@@ -1,0 +1,310 @@
+"""What a verb keeps while it works: chunks of arrays, pictures, states of a training.
+
+A verb asks its store, and never knows whether that is memory or a run directory. With `MemoryStore` nothing is written;
+with `RunStore` chunks, shards, continuation and whole files are the store's business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import GantkError
+from gantk.runs.exchange import Exchange, RunExchange
+from gantk.runs.structure import Image
+from gantk.store.chunks import CONCATENATE, SUM, Grid
+
+if TYPE_CHECKING:
+    from gantk.runs.run import Run
+
+Array = npt.NDArray[Any]
+
+T = TypeVar("T")
+
+
+class OnlyAPart(Exception):
+    """A shard has done its part: the rest of the verb is for the joined whole."""
+
+
+class Chunks(Protocol):
+    """The chunks of some arrays: which are still to be computed, and where they go."""
+
+    grid: Grid
+    joins: dict[str, str]
+
+    def missing(self) -> list[int]:
+        """Chunks that this process still has to compute, in order."""
+
+    def write(self, index: int, arrays: Mapping[str, Array]) -> None:
+        """Keep one chunk of every array."""
+
+
+class Pictures(Protocol):
+    """Takes pictures while the next ones are computed; a context manager."""
+
+    def write(self, names: Sequence[str], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Any]]:
+        """Keep pictures under their names; a name has a suffix: png, jpg or webp."""
+
+    def __enter__(self) -> Pictures: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+class Store:
+    """What every store can do. All names are those of files inside a run."""
+
+    whole: bool = True  # False for a shard, and for another process of a training than the first
+
+    def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
+        """Open the chunks of arrays over `total` samples; `arrays` are names, or name -> concatenate | sum."""
+        raise NotImplementedError
+
+    def assemble(self, chunks: Chunks, facts: object = None) -> dict[str, Array]:
+        """The arrays by name, whole. In a shard this ends the verb (`OnlyAPart`), after `facts` were kept.
+
+        Args:
+            facts: a dataclass with what `conclude` needs to know beside arrays and options, equal in all shards.
+        """
+        raise NotImplementedError
+
+    def pictures(self, quality: int = 95, workers: int | None = None) -> Pictures:
+        """Open a writer of pictures."""
+        raise NotImplementedError
+
+    def picture(self, name: str) -> Image:
+        """A picture that was kept."""
+        raise NotImplementedError
+
+    def has_picture(self, name: str) -> bool:
+        """Whether a picture was kept."""
+        raise NotImplementedError
+
+    def load_state(self, name: str) -> dict[str, Any] | None:
+        """The last state of a training, tensors and plain values; None where there is none of this very run."""
+        return None
+
+    def save_state(self, name: str, state: Mapping[str, Any], about: str = "") -> None:
+        """Keep the state of a training: all of it, or on a failure the one before."""
+
+    def drop_state(self, name: str) -> None:
+        """Remove a state that nothing goes on from any more."""
+
+    def keep(self, name: str, array: Array, about: str = "") -> Array:
+        """Keep an array as a file of its own now, ``name.npy``, because the verb may be killed before its end."""
+        return array
+
+    def kept(self, name: str) -> Array | None:
+        """An array that an earlier, killed run kept; None where there is none."""
+        return None
+
+    def exchange(self) -> Exchange:
+        """Arrays that are kept between steps, and that the shards of a run share."""
+        raise NotImplementedError
+
+    def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
+        """A part of the result that is made once: a run that was killed after it reads it again.
+
+        Args:
+            name: of the part, unique within the run.
+            kind: a `record`.
+            make: computes it; pictures and arrays in it are kept with it.
+        """
+        return make()
+
+    @contextlib.contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the seconds of a stage to the run's timings."""
+        yield
+
+
+class MemoryChunks:
+    """Chunks in memory."""
+
+    def __init__(self, grid: Grid, joins: dict[str, str]) -> None:
+        self.grid, self.joins = grid, joins
+        self.parts: dict[str, dict[int, Array]] = {name: {} for name in joins}
+
+    def missing(self) -> list[int]:
+        return [index for index in range(len(self.grid)) if any(index not in part for part in self.parts.values())]
+
+    def write(self, index: int, arrays: Mapping[str, Array]) -> None:
+        if arrays.keys() != self.joins.keys():
+            raise ValueError(f"chunk {index} has the arrays {sorted(arrays)} instead of {sorted(self.joins)}")
+        for name, array in arrays.items():
+            self.parts[name][index] = array
+
+
+class _MemoryPictures:
+    def __init__(self, kept: dict[str, npt.NDArray[np.uint8]]) -> None:
+        self._kept = kept
+
+    def write(self, names: Sequence[str], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Any]]:
+        self._kept.update(zip(names, images_NHWC, strict=True))
+        return []
+
+    def __enter__(self) -> _MemoryPictures:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+
+class MemoryStore(Store):
+    """Everything stays in memory; nothing is written."""
+
+    def __init__(self) -> None:
+        self._pictures: dict[str, npt.NDArray[np.uint8]] = {}
+
+    def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
+        joins = dict(arrays) if isinstance(arrays, Mapping) else dict.fromkeys(arrays, CONCATENATE)
+        return MemoryChunks(Grid(total, chunk), joins)
+
+    def assemble(self, chunks: Chunks, facts: object = None) -> dict[str, Array]:
+        assert isinstance(chunks, MemoryChunks)
+        whole = {}
+        for name, join in chunks.joins.items():
+            parts = [chunks.parts[name][index] for index in range(len(chunks.grid))]
+            whole[name] = np.sum(parts, axis=0) if join == SUM else np.concatenate(parts)
+        return whole
+
+    def pictures(self, quality: int = 95, workers: int | None = None) -> Pictures:
+        return _MemoryPictures(self._pictures)
+
+    def picture(self, name: str) -> Image:
+        return Image(name, self._pictures[name])
+
+    def has_picture(self, name: str) -> bool:
+        return name in self._pictures
+
+    def exchange(self) -> Exchange:
+        return Exchange()
+
+
+class Following(MemoryStore):
+    """Of a process that takes the same steps of a training as the first, which keeps what comes of them."""
+
+    whole = False
+
+
+class _RunPictures:
+    def __init__(self, run: Run, quality: int, workers: int | None) -> None:
+        from gantk.pictures.images import ImageWriter
+
+        self._run = run
+        self._writer = ImageWriter("png", quality, workers)
+
+    def write(self, names: Sequence[str], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Any]]:
+        for folder in dict.fromkeys(name.partition("/")[0] for name in names):
+            self._run.output(folder)  # for `gantk merge`, which gathers what the parts made
+        return self._writer.write([self._run.directory / name for name in names], images_NHWC)
+
+    def __enter__(self) -> _RunPictures:
+        self._writer.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._writer.__exit__(*error)
+
+
+class RunStore(Store):
+    """A run directory."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.whole = run.shard.is_whole
+
+    def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
+        return self.run.ledger(arrays if isinstance(arrays, Mapping) else list(arrays), total, chunk)
+
+    def assemble(self, chunks: Chunks, facts: object = None) -> dict[str, Array]:
+        from gantk.store.chunks import Ledger
+        from gantk.store.files import load_npy
+
+        assert isinstance(chunks, Ledger)
+        if not self.whole:
+            self.run.keep_facts(facts)
+        paths = self.run.assemble(chunks)
+        if not self.whole:
+            raise OnlyAPart
+        return {name: load_npy(path, mmap=True) for name, path in paths.items()}
+
+    def pictures(self, quality: int = 95, workers: int | None = None) -> Pictures:
+        return _RunPictures(self.run, quality, workers)
+
+    def picture(self, name: str) -> Image:
+        self.run.output(name)
+        return Image(name, None, self.run.directory / name)
+
+    def has_picture(self, name: str) -> bool:
+        return (self.run.directory / name).is_file()
+
+    def exchange(self) -> Exchange:
+        return RunExchange(self.run)
+
+    def load_state(self, name: str) -> dict[str, Any] | None:
+        import torch
+
+        path = self.run.directory / name
+        if self.run.afresh or not path.is_file():
+            return None
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            mark = state.pop("mark")
+        except Exception as error:  # torch.load raises what its parts raise
+            raise GantkError(f"The state in {path} cannot be read ({error}): run with --overwrite.") from error
+        return state if mark == self.run.mark else None
+
+    def save_state(self, name: str, state: Mapping[str, Any], about: str = "") -> None:
+        import torch
+
+        from gantk.store.files import write_atomic
+        from gantk.store.states import canonical
+
+        kept = canonical({**state, "mark": self.run.mark})
+        write_atomic(self.run.output(name, about), lambda file: torch.save(kept, file))
+
+    def drop_state(self, name: str) -> None:
+        (self.run.directory / name).unlink(missing_ok=True)
+        self.run.manifest["outputs"].pop(name, None)
+
+    def keep(self, name: str, array: Array, about: str = "") -> Array:
+        from gantk.store.seals import save_sealed
+
+        save_sealed(self.run.output(f"{name}.npy", about), array, self.run.mark)
+        return array
+
+    def kept(self, name: str) -> Array | None:
+        from gantk.store.files import load_npy
+        from gantk.store.seals import is_sound
+
+        path = self.run.directory / f"{name}.npy"
+        if self.run.afresh:
+            return None
+        return load_npy(path) if path.is_file() and is_sound(path, self.run.mark) else None
+
+    def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
+        from gantk.runs.structure import Sink, Source, from_plain, to_plain
+        from gantk.store.files import load_json, save_json
+
+        folder = self.run.parts
+        path = folder / f"{name}.json"
+        if path.is_file():
+            with contextlib.suppress(GantkError):  # damaged, or a file of it is gone: made again
+                plain = load_json(path)
+                if isinstance(plain, dict) and plain.get("mark") == self.run.mark:
+                    kept: T = from_plain(kind, plain.get("part"), Source(self.run.directory, str(path)))
+                    return kept
+        made = make()
+        sink = Sink(self.run.directory, f"{folder.relative_to(self.run.directory).as_posix()}/{name}")
+        save_json(path, {"mark": self.run.mark, "part": to_plain(made, sink)})
+        return made
+
+    @contextlib.contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        with self.run.timed(stage):
+            yield

@@ -1,0 +1,302 @@
+"""Typed dataclasses to JSON and files, and back: strict in both directions.
+
+Numbers, texts and small arrays stand in the JSON; larger arrays become `.npy` files, pictures image files. A field that
+is missing, unknown or of another type is an error that names it. The name of a file is made from the field's place in
+the result, or by the author of the result, and is checked when it is read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import GantkError, suggestion
+from gantk.store.files import load_npy, save_npy
+
+INLINE = 256  # elements up to which an array stands in the JSON itself
+
+T = TypeVar("T")
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One picture of a result: pixels uint8 [H, W, C], or the file of a run that holds them.
+
+    Attributes:
+        name: the file's name inside a run, such as ``season/000_+1.0.png``.
+        pixels: None where the picture is only a file.
+        file: None where it was never written.
+    """
+
+    name: str
+    pixels: npt.NDArray[np.uint8] | None = None
+    file: Path | None = None
+
+    @property
+    def source(self) -> Path | npt.NDArray[np.uint8]:
+        """What `gantk.reports.sections.Picture` takes."""
+        if self.file is not None:
+            return self.file
+        assert self.pixels is not None
+        return self.pixels
+
+    def array(self) -> npt.NDArray[np.uint8]:
+        """The pixels [H, W, C], read from the file where need be."""
+        if self.pixels is not None:
+            return self.pixels
+        from gantk.pictures.images import read_image
+
+        assert self.file is not None
+        return read_image(self.file)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Strip:
+    """One sample along one direction: a picture for each value, as a slider shows it.
+
+    Attributes:
+        label: of the sample.
+        values: of the quantity, ascending.
+        images: one for each value.
+        quantity: what `values` are.
+        origin: index of the picture that is the sample as it was drawn; None where there is none.
+    """
+
+    label: str
+    values: tuple[float, ...]
+    images: tuple[Image, ...]
+    quantity: str = "distance"
+    origin: int | None = None
+
+
+class Sink:
+    """Takes arrays and pictures out of a result while its JSON is made."""
+
+    def __init__(self, directory: Path, stem: str) -> None:
+        self.directory, self.stem = directory, stem
+        self.names: list[str] = []
+
+    def array(self, place: str, array: Array) -> str:
+        """Write an array, unless it is a file of the directory already; return the file's name."""
+        own = _file_of(array, self.directory)
+        if own is not None:
+            self.names.append(own)
+            return own
+        name = f"{self.stem}.{place}.npy"
+        save_npy(self.directory / name, np.asarray(array))
+        self.names.append(name)
+        return name
+
+    def image(self, image: Image) -> str:
+        """Write a picture, unless it is a file of the directory already; return the file's name."""
+        from gantk.pictures.images import encode
+        from gantk.store.files import write_atomic
+
+        target = self.directory / image.name
+        if image.file is None or image.file.resolve() != target.resolve():
+            data = (
+                image.file.read_bytes()
+                if image.pixels is None and image.file is not None
+                else encode(image.array(), Path(image.name).suffix.lstrip(".") or "png")
+            )
+            write_atomic(target, data)
+        self.names.append(image.name)
+        return image.name
+
+
+def _file_of(array: Array, directory: Path) -> str | None:
+    """The name of a memory-mapped array's file, where it is the whole of a file directly in the directory."""
+    if not isinstance(array, np.memmap) or array.filename is None:
+        return None
+    path = Path(os.fspath(array.filename)).resolve()
+    if path.parent != directory.resolve() or path.suffix != ".npy":
+        return None
+    return path.name if load_npy(path, mmap=True).shape == array.shape else None
+
+
+def to_plain(value: object, sink: Sink, place: str = "") -> Any:
+    """A value of a result as JSON; arrays and pictures go to the sink.
+
+    Raises:
+        ValueError: a number is not finite: a result says None where it has none.
+    """
+    if isinstance(value, Image):
+        return sink.image(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            f.name: to_plain(getattr(value, f.name), sink, f"{place}.{f.name}".lstrip("."))
+            for f in dataclasses.fields(value)
+        }
+    if isinstance(value, np.ndarray):
+        if value.size <= INLINE and value.dtype.kind in "biuf" and _file_of(value, sink.directory) is None:
+            return {"dtype": value.dtype.str, "shape": list(value.shape), "data": _numbers(value)}
+        return {"file": sink.array(place, value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(part, sink, f"{place}.{_safe(str(key))}") for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(part, sink, f"{place}.{index}") for index, part in enumerate(value)]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{place} is {value}: a result says None where it has no number")
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"{place} is a {type(value).__name__}, which no result can hold")
+
+
+def _safe(key: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in key)[:80]
+
+
+def _numbers(array: Array) -> list[Any]:
+    """The elements of an array, flat; those that are not finite as text, which JSON has no number for."""
+    flat: list[Any] = array.ravel().tolist()
+    return [part if not isinstance(part, float) or math.isfinite(part) else repr(part) for part in flat]
+
+
+class Source:
+    """Where a result's files are read from."""
+
+    def __init__(self, directory: Path, what: str) -> None:
+        self.directory, self.what = directory, what
+
+    def path(self, name: object, place: str) -> Path:
+        from gantk.store.inside import inside
+
+        if not isinstance(name, str):
+            raise self.error(place, name, "the name of a file")
+        return inside(self.directory, name)
+
+    def error(self, place: str, value: object, wanted: str) -> GantkError:
+        shown = repr(value)
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        return GantkError(f"In {self.what} {place or 'the whole'} is {shown}, and {wanted} is expected.")
+
+
+def from_plain(kind: Any, plain: Any, source: Source, place: str = "") -> Any:
+    """A value of a type from its JSON.
+
+    Raises:
+        GantkError: something is missing, unknown or of another type; the sentence says what and where.
+    """
+    if kind is Any:
+        return plain
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is Union:
+        return _one_of(typing.get_args(kind), plain, source, place)
+    origin = typing.get_origin(kind)
+    if origin is typing.Annotated:
+        return from_plain(typing.get_args(kind)[0], plain, source, place)
+    if origin is Literal:
+        if plain not in typing.get_args(kind):
+            raise source.error(place, plain, "one of " + ", ".join(map(repr, typing.get_args(kind))))
+        return plain
+    if kind is Image:
+        return Image(str(plain), None, source.path(plain, place))
+    if origin is np.ndarray or kind is np.ndarray:
+        return _array(plain, source, place)
+    if dataclasses.is_dataclass(kind):
+        return _record(kind, plain, source, place)
+    if origin is tuple:
+        return _tuple(typing.get_args(kind), plain, source, place)
+    if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, int]):
+        if not isinstance(plain, dict):
+            raise source.error(place, plain, "a table")
+        part = typing.get_args(kind)[1]
+        return {key: from_plain(part, value, source, f"{place}.{key}") for key, value in plain.items()}
+    return _scalar(kind, plain, source, place)
+
+
+def _one_of(kinds: tuple[Any, ...], plain: Any, source: Source, place: str) -> Any:
+    if plain is None and type(None) in kinds:
+        return None
+    wanted = [kind for kind in kinds if kind is not type(None)]
+    for kind in wanted[:-1]:
+        try:
+            return from_plain(kind, plain, source, place)
+        except GantkError:
+            continue
+    return from_plain(wanted[-1], plain, source, place)
+
+
+def _scalar(kind: Any, plain: Any, source: Source, place: str) -> Any:
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    if kind is float and isinstance(plain, int) and not isinstance(plain, bool):
+        return float(plain)
+    if type(plain) is not kind:
+        raise source.error(place, plain, names.get(kind, f"a {getattr(kind, '__name__', kind)}"))
+    return plain
+
+
+def _tuple(parts: tuple[Any, ...], plain: Any, source: Source, place: str) -> tuple[Any, ...]:
+    if not isinstance(plain, list):
+        raise source.error(place, plain, "a list")
+    if len(parts) == 2 and parts[1] is Ellipsis:
+        return tuple(from_plain(parts[0], value, source, f"{place}.{i}") for i, value in enumerate(plain))
+    if len(plain) != len(parts):
+        raise source.error(place, plain, f"a list of {len(parts)}")
+    pairs = enumerate(zip(parts, plain, strict=True))
+    return tuple(from_plain(part, value, source, f"{place}.{i}") for i, (part, value) in pairs)
+
+
+def _array(plain: Any, source: Source, place: str) -> Array:
+    if isinstance(plain, dict) and plain.keys() == {"file"}:
+        return load_npy(source.path(plain["file"], place), mmap=True)
+    if not (isinstance(plain, dict) and plain.keys() == {"dtype", "shape", "data"}):
+        raise source.error(place, plain, "an array")
+    try:
+        dtype = np.dtype(plain["dtype"])
+        if dtype.kind not in "biuf":
+            raise TypeError
+        data = [float(part) if isinstance(part, str) else part for part in plain["data"]]
+        return np.array(data, dtype=dtype).reshape([int(size) for size in plain["shape"]])
+    except (TypeError, ValueError, OverflowError):
+        raise source.error(place, plain, "an array") from None
+
+
+def _record(kind: Any, plain: Any, source: Source, place: str) -> Any:
+    if not isinstance(plain, dict):
+        raise source.error(place, plain, "a table")
+    hints = _hints(kind)
+    for name in plain:
+        if name not in hints:
+            raise GantkError(f"{source.what} has an unknown field {_dotted(place, name)}.{suggestion(name, hints)}")
+    for name in hints:
+        if name not in plain:
+            raise GantkError(f"{source.what} lacks the field {_dotted(place, name)}.")
+    values = {name: from_plain(hints[name], plain[name], source, _dotted(place, name)) for name in hints}
+    return kind(**values)
+
+
+def _dotted(place: str, name: str) -> str:
+    return f"{place}.{name}".lstrip(".")
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind)
+    return {f.name: hints[f.name] for f in dataclasses.fields(kind)}
+
+
+def images_of(value: object) -> Iterator[Image]:
+    """Every picture in a value, in order."""
+    if isinstance(value, Image):
+        yield value
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for f in dataclasses.fields(value):
+            yield from images_of(getattr(value, f.name))
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from images_of(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from images_of(part)

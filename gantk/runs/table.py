@@ -1,0 +1,80 @@
+"""The table of tasks: what the command line, pages, merging, slurm files and the documentation's checks look up.
+
+Only names stand here, so that reading the table imports nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gantk.errors import GantkError, suggestion
+
+if TYPE_CHECKING:
+    from gantk.runs.task import Task
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where a task is, and its summary for lists of commands."""
+
+    task: str
+    summary: str
+
+
+TASKS: dict[str, Row] = {
+    "resefa jacobian": Row(
+        "gantk.resefa.tasks:JACOBIAN", "Add up what moving each coordinate changes in every region."
+    ),
+    "resefa directions": Row(
+        "gantk.resefa.tasks:DIRECTIONS",
+        "Find the directions that change a region most for what they change outside it.",
+    ),
+    "synthesize": Row("gantk.higan.tasks:SYNTHESIZE", "Sample latents, images and predictions from a generator."),
+    "train-boundary": Row(
+        "gantk.higan.tasks:TRAIN_BOUNDARY", "Find the latent direction of an attribute from scored samples."
+    ),
+    "rescore": Row("gantk.higan.tasks:RESCORE", "Measure which attribute a direction moves, and in which rows."),
+    "manipulate": Row("gantk.higan.tasks:MANIPULATE", "Render images along one or more directions."),
+    "navigan hessian": Row(
+        "gantk.navigan.tasks:HESSIAN", "Find the weight directions that change what a picture shows the most."
+    ),
+    "navigan svd": Row("gantk.navigan.tasks:SVD", "Take the singular vectors of a convolution as weight directions."),
+    "navigan train": Row(
+        "gantk.navigan.tasks:TRAIN", "Learn combinations of a basis whose effects a network can tell apart."
+    ),
+    "navigan apply": Row("gantk.navigan.tasks:APPLY", "Render samples along weight directions."),
+    "lse train": Row("gantk.lse.tasks:TRAIN", "Train segmentation heads on a generator's maps."),
+    "lse fewshot": Row("gantk.lse.tasks:FEWSHOT", "Fit linear heads to a few labelled images and score them."),
+    "lse evaluate": Row("gantk.lse.tasks:EVALUATE", "Score heads against a teacher on fresh images."),
+    "lse sample": Row("gantk.lse.tasks:SAMPLE", "Find images that have a wanted label map."),
+    "lse edit": Row("gantk.lse.tasks:EDIT", "Edit an image by strokes of classes and colours."),
+    "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
+    "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
+}
+
+GROUPS: dict[str, str] = {
+    "resefa": "Directions that change one region: Jacobian, directions.",
+    "navigan": "Directions in weight space: what one convolution can be made to do, and edits with it.",
+    "lse": "Linear segmentation heads: train, few-shot, evaluate, sample, edit.",
+}
+
+
+def find_task(name: str) -> Task:
+    """The task of a name, as typed ("lse train") or as files are named ("lse-train").
+
+    Raises:
+        GantkError: there is no such task.
+    """
+    from gantk.store.lazy import resolve
+
+    found = TASKS.get(name) or next((row for key, row in TASKS.items() if "-".join(key.split()) == name), None)
+    if found is None:
+        raise GantkError(f"There is no task {name!r}.{suggestion(name, TASKS)}")
+    task: Task = resolve(found.task)
+    return task
+
+
+def is_task(name: str) -> bool:
+    """Whether a name, as typed or as files are named, is a task's."""
+    return name in TASKS or any("-".join(key.split()) == name for key in TASKS)

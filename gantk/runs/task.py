@@ -1,0 +1,172 @@
+"""A task: one analysis as options, verb, result and page. The table of all tasks is `gantk.runs.table`.
+
+    TASK = Task(
+        name="sefa", summary="Closed-form directions from a generator's weights (SeFa).",
+        inputs=SefaInputs, options=SefaOptions, result="gantk.comparators.results:SefaResult",
+        verb="gantk.comparators.sefa:sefa", page="gantk.comparators.page:page",
+        examples=("gantk sefa demo", "gantk sefa ffhq.pkl --rows 0-1 -K 10 -o runs/pose"),
+    )
+
+Result, verb and page are named by reference, so that ``--help`` of a task imports neither numpy nor torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gantk.runs.options import Options, RunOptions, changed
+from gantk.store.lazy import resolve
+
+if TYPE_CHECKING:
+    from gantk.reports.page import Page
+    from gantk.runs.results import Result
+    from gantk.runs.stores import Store
+
+R = TypeVar("R", bound="Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs(Options):
+    """What a command line names and a Python call gives as objects: models, codes, directions, predictors.
+
+    `load` turns names into the verb's arguments. It is the only place of a task that reads files; what it returns is
+    fingerprinted by the runner, so that another file under the same name is noticed.
+    """
+
+    def load(self, options: Any) -> dict[str, object]:
+        """The verb's arguments by name.
+
+        Args:
+            options: the task's options, already checked.
+
+        Raises:
+            GantkError: an input cannot be read.
+        """
+        raise NotImplementedError
+
+    def directory(self, made: str) -> str:
+        """Where a run goes for which no directory was given.
+
+        Args:
+            made: the task's `made`.
+        """
+        stem = self.stem()
+        return f"{stem}_{made}" if stem else made
+
+    def load_again(self, options: Any) -> dict[str, object]:
+        """What `conclude` takes beside arrays, facts, options and store: inputs by name that the work after the arrays
+        needs too. They are loaded from a manifest's names, so that none may be code.
+
+        Raises:
+            GantkError: an input cannot be read.
+        """
+        return {}
+
+    def stem(self) -> str:
+        """What a default run directory is called after: the model's name without folder and suffix."""
+        from pathlib import Path
+
+        model = getattr(self, "model", None)
+        return "" if not isinstance(model, str) else (Path(model).stem or model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One analysis.
+
+    Attributes:
+        name: as typed after `gantk`, such as "lse train".
+        summary: one line for lists of commands.
+        description: further paragraphs of ``--help``.
+        inputs, options, run: classes of options; `run` is `ShardOptions` where the work can be divided.
+        result: ``module:class``, what the verb returns.
+        verb: ``module:function``, decorated with `verb`.
+        page: ``module:function``, result -> `gantk.reports.page.Page`.
+        conclude: ``module:function``, (arrays, facts, options, store) -> result, where the work can be divided; it also
+            takes what the inputs' `load_again` gives.
+        facts: ``module:class`` of what `conclude` needs to know beside arrays and options.
+        upgrade: ``module:function``, (manifest, directory) -> result, for runs of the format before results were typed.
+        examples: command lines that can be pasted.
+        made: the default run directory is ``MODEL_made``; without a model it is `made`.
+        restarts: another call in the same directory begins anew instead of being refused, and leaves what is there; the
+            task is short and keeps nothing on its way. HiGAN's work calls `train-boundary` many times with one folder.
+        together: processes that torchrun starts do the task together; the first keeps the result.
+        originals: options of the original programs that need no action here: those with a value, then flags.
+    """
+
+    name: str
+    summary: str
+    inputs: type[Inputs]
+    options: type[Options]
+    result: str
+    verb: str
+    page: str
+    examples: tuple[str, ...]
+    made: str
+    description: str = ""
+    run: type[RunOptions] = RunOptions
+    conclude: str | None = None
+    facts: str | None = None
+    upgrade: str | None = None
+    restarts: bool = False
+    together: bool = False
+    originals: tuple[str, ...] = ()
+    original_flags: tuple[str, ...] = ()
+
+    @property
+    def result_type(self) -> type[Result]:
+        """The class of the result."""
+        found: type[Result] = resolve(self.result)
+        return found
+
+    def page_of(self, result: Result) -> Page:
+        """The page of a result."""
+        page: Page = resolve(self.page)(result)
+        return page
+
+    def call(self, arguments: Mapping[str, object], options: Options, store: Store) -> Result:
+        """Call the verb."""
+        result: Result = resolve(self.verb)(**arguments, options=options, store=store)
+        return result
+
+    @property
+    def spelled(self) -> str:
+        """The command, for messages."""
+        return f"gantk {self.name}"
+
+
+def verb(options: type[Options]) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Make a function that takes ``options`` and ``store`` as keywords the public verb of a task.
+
+    The verb takes ``options=None`` (the defaults), single fields as keywords, ``store=None`` (memory) and
+    ``progress=None``: silent; True shows bars on stderr.
+    """
+
+    def decorate(function: Callable[..., R]) -> Callable[..., R]:
+        names = [name for name in inspect.signature(function).parameters if name not in ("options", "store")]
+
+        @functools.wraps(function)
+        def call(
+            *arguments: object,
+            options: Options | None = None,
+            store: Store | None = None,
+            progress: bool | None = None,
+            **named: object,
+        ) -> R:
+            from gantk.runs.stores import MemoryStore
+            from gantk.store.progress import shown
+
+            given = {name: named.pop(name) for name in names if name in named}
+            chosen = changed(kind, options, named)
+            with shown(store is not None if progress is None else progress):
+                return function(*arguments, **given, options=chosen, store=store or MemoryStore())
+
+        call.OPTIONS = kind  # type: ignore[attr-defined]
+        return call
+
+    kind = options
+    return decorate

@@ -1,0 +1,103 @@
+"""Walks: a few samples rendered at several steps along a direction, the same for every system that finds directions.
+
+Shape legend: N samples, K directions, T steps, L rows of wp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantk.codes.directions import Direction
+from gantk.generators.base import Generator, Truncation
+from gantk.pictures.images import to_uint8
+from gantk.runs.stores import Store
+from gantk.runs.structure import Strip
+from gantk.runs.walk import Walk
+
+
+def rounded(value: float) -> float:
+    """Two significant digits: what a slider can show."""
+    return float(f"{value:.2g}") if abs(value) > 1e-12 else 0.0
+
+
+def symmetric_steps(scale: float, count: int) -> list[float]:
+    """`count` distances from -scale to scale, both ends included, nought exactly."""
+    ends = rounded(scale)
+    steps = np.linspace(-ends, ends, count)
+    return [float(f"{step:.6g}") if abs(step) > 1e-9 * max(ends, 1e-9) else 0.0 for step in steps]
+
+
+def moved_codes(
+    generator: Generator,
+    direction: Direction,
+    row: int,
+    distance: float,
+    z_ND: Tensor | None,
+    wp_NLD: Tensor,
+    truncation: Truncation | None,
+    label: Tensor | None,
+) -> Tensor:
+    """wp of samples after a step along a direction of z, w or wp.
+
+    Args:
+        z_ND: needed for directions of z, which go through the mapping network again.
+        wp_NLD: after `truncation`.
+    """
+    if direction.space == "z":
+        assert z_ND is not None
+        return generator.expand(generator.map(direction.apply(z_ND, distance, row=row), label), truncation)
+    if direction.space == "w" and generator.spec.wp_dim != generator.spec.w_dim:
+        step = torch.from_numpy(direction.vectors[row : row + 1]).to(wp_NLD) * distance
+        return wp_NLD + generator.expand(step) - generator.expand(torch.zeros_like(step))  # `expand` is affine
+    moved: Tensor = direction.apply(wp_NLD, distance, truncation=truncation, row=row)
+    return moved
+
+
+def draw_walks(
+    store: Store,
+    generator: Generator,
+    direction: Direction,
+    scales: Sequence[float],
+    truncation: Truncation | None,
+    seed: int,
+    samples: int,
+    count: int,
+    folder: str = "steps",
+) -> tuple[Walk, ...]:
+    """Render the first samples of a seed along the first directions of a file, each from -scale to scale.
+
+    Args:
+        scales: one for each direction that is drawn.
+        samples: N. count: T.
+    """
+    walks = []
+    with torch.inference_mode(), store.pictures() as pictures:
+        z_ND = generator.sample_z(samples, seed=seed)
+        label = generator.sample_label(samples, seed=seed)
+        wp_NLD = generator.expand(generator.map(z_ND, label), truncation)
+        for number, scale in enumerate(scales):
+            distances = symmetric_steps(scale, count)
+            names = [
+                [f"{folder}/{number:02d}_{sample}_{step:02d}.png" for step in range(count)] for sample in range(samples)
+            ]
+            for step, distance in enumerate(distances):
+                moved = moved_codes(generator, direction, number, distance, z_ND, wp_NLD, truncation, label)
+                for future in pictures.write([line[step] for line in names], to_uint8(generator.synthesize(moved))):
+                    future.result()
+            strips = tuple(
+                Strip(
+                    label=f"sample {sample}",
+                    values=tuple(distances),
+                    images=tuple(store.picture(name) for name in names[sample]),
+                    origin=distances.index(0.0) if 0.0 in distances else None,
+                )
+                for sample in range(samples)
+            )
+            walks.append(
+                Walk(name=direction.name, number=number, space=direction.space, rows=direction.layers, strips=strips)
+            )
+    return tuple(walks)

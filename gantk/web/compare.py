@@ -1,0 +1,181 @@
+"""Compare: a direction's card. What it looks like, what a predictor says it moves, and which directions are like it.
+
+The attributes are measured as `gantk rescore` measures them: codes of the base's seed on the sphere, images as saved,
+mean change with a bootstrap interval over the samples.
+
+Shape legend: N samples, A attributes, T frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.generators.rows import parse_layers
+from gantk.pictures.animation import GridStyle, fuse
+from gantk.pictures.images import as_saved, encode, to_uint8
+from gantk.web.catalogue import Entry
+from gantk.web.jobs import Desk, Run
+from gantk.web.projects import Project
+from gantk.web.queue import Ticket
+from gantk.web.terms import Base
+from gantk.web.wire import ApiError
+from gantk.web.workshop import Model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gantk.codes.source import Codes, CodeSource
+
+BATCH, FRAMES, SHOWN, SIDE = 8, 5, 3, 96
+MOST_SAMPLES, NEAREST = 256, 5
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CardArgs:
+    """`amount` None is half the direction's range; `rows` None its own rows; samples are those of the base's seed."""
+
+    direction: str
+    amount: float | None = None
+    rows: str | None = None
+    samples: int = 32
+
+
+def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> Run:
+    from gantk.codes.source import CodeSource
+
+    entry = model.easel.catalogue.get(args.direction)
+    generator = model.easel.generator
+    if not 2 <= args.samples <= MOST_SAMPLES:
+        raise ApiError(400, f"{args.samples} samples are not between 2 and {MOST_SAMPLES}.")
+    if args.rows is not None:
+        parse_layers(args.rows, generator.spec.num_layers)
+    base = project.state.at.base
+    label = "random" if generator.spec.label_dim and base.label is None else None
+    label = str(base.label) if base.label is not None else label
+    source = CodeSource(generator, args.samples, base.seed, model.easel.truncation(base), label=label)
+    amount = entry.scale / 2 if args.amount is None else args.amount
+
+    def run(ticket: Ticket) -> dict[str, Any]:
+        import torch
+
+        with torch.inference_mode():
+            attributes = _attributes(model, entry, source, amount, args.rows, base, ticket)
+            pictures = _pictures(model, entry, source, amount, args.rows, base, ticket)
+        if attributes:
+            model.easel.catalogue.rate(entry.id, abs(attributes[0]["change"]))
+            desk.workshop.changed(model.name)
+        return {
+            "direction": entry.id, "name": entry.name, "system": entry.system, "amount": amount,
+            "attributes": attributes, "strip": project.blobs.put(pictures), "frames": FRAMES, "shown": SHOWN,
+            "nearest": nearest(model, entry), "origin": _origin(entry),
+        }  # fmt: skip
+
+    return run
+
+
+def _moved(model: Model, entry: Entry, codes: Codes, amount: float, rows: str | None, base: Base, source: CodeSource,
+           first: int) -> Tensor:  # fmt: skip
+    """Images [N, C, H, W] after a move."""
+    generator, easel = model.easel.generator, model.easel
+    if entry.weights is not None and entry.layer is not None:
+        delta = entry.weights.delta(entry.row).to(generator.device, generator.dtype)
+        return generator.synthesize(codes.wp, noise=base.noise, weight_deltas={entry.layer: (delta, amount)})
+    assert entry.direction is not None
+    direction = entry.direction
+    if entry.space == "z":
+        moved: Any = source.from_z(direction.apply(codes.space("z"), amount, row=entry.row), first)
+    elif entry.space == "s":
+        moved = direction.apply(generator.styles(codes.wp), amount, row=entry.row)
+    else:
+        moved = direction.apply(codes.wp, amount, rows, easel.truncation(base), row=entry.row)
+    return generator.synthesize(moved, noise=base.noise)
+
+
+def _attributes(
+    model: Model, entry: Entry, source: CodeSource, amount: float, rows: str | None, base: Base, ticket: Ticket
+) -> list[dict[str, Any]] | None:
+    """Mean change of every attribute in standard deviations over the samples, with an interval; strongest first."""
+    from gantk.higan.gains import gains
+
+    predictor = model.predictor
+    if predictor is None or not predictor.attribute_names:
+        return None
+    before, after = [], []
+    for first in range(0, source.total, BATCH):
+        codes = source.batch(first, min(first + BATCH, source.total))
+        before.append(predictor.attributes(as_saved(model.easel.generator.synthesize(codes.wp, noise=base.noise))))
+        after.append(predictor.attributes(as_saved(_moved(model, entry, codes, amount, rows, base, source, first))))
+        ticket.check(first + len(codes.wp), source.total, "measuring")
+    was, now = (np.concatenate([part.float().cpu().numpy() for part in parts]) for parts in (before, after))
+    spread = was.astype(np.float64).std(0)
+    found = []
+    for place, name in enumerate(predictor.attribute_names):
+        (gain,) = gains(np.stack([was[:, place], now[:, place]], 1))
+        unit = spread[place] or 1.0
+        found.append(
+            {"name": name, "gain": gain.gain, "change": gain.signed / unit, "low": gain.signed_low / unit,
+             "high": gain.signed_high / unit}
+        )  # fmt: skip
+    return sorted(found, key=lambda item: -abs(item["change"]))
+
+
+def _pictures(
+    model: Model, entry: Entry, source: CodeSource, amount: float, rows: str | None, base: Base, ticket: Ticket
+) -> bytes:
+    """Samples below one another, frames from minus to plus the amount side by side: one PNG."""
+    from gantk.pictures.animation import resize
+
+    codes = source.batch(0, min(SHOWN, source.total))
+    frames = []
+    for place in range(FRAMES):
+        at = amount * (2 * place / (FRAMES - 1) - 1)
+        frames.append(to_uint8(_moved(model, entry, codes, at, rows, base, source, 0)))
+        ticket.check(note="rendering")
+    by_sample = np.stack(frames, 1).reshape(-1, *frames[0].shape[1:])
+    if by_sample.shape[1] > SIDE:
+        by_sample = np.stack([resize(image, SIDE) for image in by_sample])
+    return encode(fuse(by_sample, GridStyle(rows=len(frames[0]), columns=FRAMES)))
+
+
+def nearest(model: Model, entry: Entry) -> list[dict[str, Any]]:
+    """Directions of the same space by cosine, the most alike first; signs do not matter."""
+    mine = _vector(entry)
+    if mine is None:
+        return []
+    found = []
+    for other in model.easel.catalogue:
+        vector = _vector(other)
+        if other.id == entry.id or other.space != entry.space or not other.fits or vector is None:
+            continue
+        if vector.shape == mine.shape:
+            found.append({"id": other.id, "name": other.name, "system": other.system, "cosine": float(vector @ mine)})
+    return sorted(found, key=lambda item: -abs(item["cosine"]))[:NEAREST]
+
+
+def _vector(entry: Entry) -> Array | None:
+    if entry.weights is not None:
+        vector = entry.weights.delta(entry.row).double().numpy().ravel()
+    elif entry.direction is not None:
+        vector = entry.direction.vectors[entry.row].astype(np.float64).ravel()
+    else:
+        return None
+    unit: Array = vector / max(float(np.linalg.norm(vector)), 1e-30)
+    return unit
+
+
+def _origin(entry: Entry) -> str:
+    """The command that made a direction, or where it is from."""
+    meta = entry.weights.meta if entry.direction is None and entry.weights is not None else {}
+    meta = entry.direction.meta if entry.direction is not None else meta
+    commands = meta.get("commands")
+    last = commands[-1] if isinstance(commands, (list, tuple)) and commands else None
+    found = meta.get("command") or last
+    if found:
+        return str(found)[:300]
+    return f"the file {entry.source.rpartition('/')[2]}" if entry.source else "found by this server"

@@ -1,0 +1,326 @@
+"""Files to take away: strips, animations, directions, sessions, annotations; and what repeats a picture elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gantk import __version__
+from gantk.codes.directions import Direction, save_direction
+from gantk.errors import GantkError
+from gantk.pictures.images import encode
+from gantk.pictures.label_maps import label_png
+from gantk.web.jobs import Desk, Run, code_bytes, label_of
+from gantk.web.pictures import Image, animation, shown, strip
+from gantk.web.projects import Project
+from gantk.web.queue import Ticket
+from gantk.web.scene import direction_of
+from gantk.web.state import Node
+from gantk.web.terms import MOST_NAME, Move, Saved
+from gantk.web.wire import ApiError
+from gantk.web.workshop import Model
+
+if TYPE_CHECKING:
+    from gantk.predictors.heads import Head
+
+MOST_FRAMES, SIDE = 61, 512
+MIME = {
+    "png": "image/png", "gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4", "zip": "application/zip",
+    "npy": "application/octet-stream", "safetensors": "application/octet-stream",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AnimateArgs:
+    """Frames along one slider, from minus its range to its range, the other moves as they are."""
+
+    direction: str
+    form: str = "gif"
+    frames: int = 15
+
+
+@dataclass(frozen=True)
+class ExportArgs:
+    """`direction`: the latent moves at hand as an artifact; `strip`, `session`, `annotations`."""
+
+    what: str
+    name: str = ""
+    direction: str | None = None
+    frames: int = 7
+
+
+def file_result(project: Project, data: bytes, name: str) -> dict[str, Any]:
+    """What a page needs to fetch a file: its blob, its kind, and a name that the server chose."""
+    return {"blob": project.blobs.put(data), "type": MIME[name.rpartition(".")[2]], "name": name}
+
+
+def prepare_animation(desk: Desk, project: Project, model: Model, args: AnimateArgs) -> Run:
+    if args.form not in ("gif", "webp", "mp4"):
+        raise ApiError(400, f"An animation is gif, webp or mp4, not {args.form!r}.")
+    if args.form == "mp4":
+        from gantk.pictures.animation import require_mp4
+
+        require_mp4()
+    frames = _prepare_frames(desk, project, model, args.direction, args.frames)
+
+    def run(ticket: Ticket) -> dict[str, Any]:
+        return file_result(project, animation(frames(ticket), args.form), f"{model.name}-animation.{args.form}")
+
+    return run
+
+
+def _prepare_frames(desk: Desk, project: Project, model: Model, direction: str, count: int) -> Any:
+    if not 2 <= count <= MOST_FRAMES:
+        raise ApiError(400, f"{count} frames are not between 2 and {MOST_FRAMES}.")
+    entry = model.easel.catalogue.get(direction)
+    node = project.state.at
+
+    def frames(ticket: Ticket) -> list[Image]:
+        now = next((move for move in node.moves if move.direction == direction), Move(direction, 0.0))
+        others = [move for move in node.moves if move.direction != direction]
+        found: list[Image] = []
+        before = None
+        for place in range(count):
+            amount = entry.scale * (2 * place / (count - 1) - 1)
+            moves = [*others, replace(now, amount=amount, mute=False)]
+            scene = model.easel.scene(node.base, moves, project.blobs.get)
+            found.append(shown(model.easel.render(scene, before).image, SIDE))
+            before = scene
+            ticket.check(place + 1, count, "rendering")
+        return found
+
+    return frames
+
+
+def prepare_export(desk: Desk, project: Project, model: Model, args: ExportArgs) -> Run:
+    if len(args.name) > MOST_NAME:
+        raise ApiError(400, f"A name has at most {MOST_NAME} letters.")
+    if args.what == "direction":
+        return lambda ticket: _direction(desk, project, model, args.name or "moves")
+    if args.what == "strip":
+        if args.direction is None:
+            raise ApiError(422, "args lacks the field 'direction': a strip shows one slider.")
+        frames = _prepare_frames(desk, project, model, args.direction, args.frames)
+        return lambda ticket: file_result(project, strip(frames(ticket)), f"{model.name}-strip.png")
+    if args.what == "session":
+        return lambda ticket: file_result(project, session_zip(desk, project, model), f"{model.name}-session.zip")
+    if args.what == "annotations":
+        if not project.state.annotations:
+            raise ApiError(400, "Nothing is labelled yet, so there are no annotations to export.")
+        return lambda ticket: file_result(project, annotations_zip(project, model), f"{model.name}-annotations.zip")
+    raise ApiError(400, f"{args.what[:40]!r} cannot be exported: direction, strip, session and annotations can.")
+
+
+# --- directions ------------------------------------------------------------------------------------------------------
+
+
+def sum_of_moves(model: Model, node: Node) -> Direction:
+    """The latent moves of one space as one direction, whose distance 1 is what the sliders show.
+
+    Raises:
+        GantkError: there are none, or they are of several spaces.
+    """
+    catalogue = model.easel.catalogue
+    active = [(move, catalogue.get(move.direction)) for move in node.moves if not move.mute]
+    held = [(move, entry) for move, entry in active if move.hold]
+    moving = [(move, entry) for move, entry in active if move.amount and entry.direction is not None]
+    spaces = {entry.space for _, entry in moving}
+    if len(spaces) != 1:
+        kinds = "none" if not spaces else f"moves of {', '.join(sorted(spaces))}"
+        raise GantkError(f"A direction is the sum of latent moves of one space, and there are {kinds}.")
+    space = spaces.pop()
+    parts = [(move, direction_of(move, entry, held)) for move, entry in moving]
+    rows = {tuple(_rows(model, move, part)) for move, part in parts}
+    from gantk.generators.probe import probe_of
+
+    common: dict[str, Any] = {
+        "kind": "direction", "scale": 2.0, "probe": probe_of(model.easel.generator),
+        "meta": {"command": f"gantk web {model.name}", "sum_of": [part.name for _, part in parts]},
+    }  # fmt: skip
+    if space in ("z", "s") or (space == "w" and len(rows) == 1):
+        vector = np.sum([move.amount * part.vectors[0].astype(np.float64) for move, part in parts], 0)
+        layers = None if space in ("z", "s") else rows.pop()
+        return Direction("moves", space=space, vectors=vector[None].astype(np.float32), layers=layers, **common)
+    spec = model.easel.generator.spec
+    truncation = model.easel.truncation(node.base)
+    total = np.zeros((spec.num_layers, spec.wp_dim))
+    for move, part in parts:
+        psi = truncation.strengths(spec.num_layers) if part.space == "w" and truncation else [1.0] * spec.num_layers
+        vector = np.broadcast_to(part.vectors[0], total.shape)
+        for row in _rows(model, move, part):
+            total[row] += move.amount * psi[row] * vector[row]
+    return Direction("moves", space="wp", vectors=total[None].astype(np.float32), **common)
+
+
+def _rows(model: Model, move: Move, direction: Direction) -> tuple[int, ...]:
+    from gantk.generators.rows import parse_layers
+
+    chosen = direction.layers if move.rows is None else move.rows
+    return parse_layers(chosen, model.easel.generator.spec.num_layers)
+
+
+def _direction(desk: Desk, project: Project, model: Model, name: str) -> dict[str, Any]:
+    found = sum_of_moves(model, project.state.at).replace(name=name)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "direction.safetensors"
+        save_direction(path, found)
+        data = path.read_bytes()
+    result = file_result(project, data, "direction.safetensors")
+    project.record(Saved("saved", "direction", name, result["blob"]))
+    (entry,) = model.easel.catalogue.made_here(found)
+    desk.workshop.changed(model.name)
+    return {**result, "direction": entry.id, "rev": project.rev}
+
+
+# --- archives --------------------------------------------------------------------------------------------------------
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    """A zip whose bytes depend on nothing but its content."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, data in files.items():
+            target.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+    return buffer.getvalue()
+
+
+def trail(project: Project) -> list[Node]:
+    """The pictures from the sample to the one at hand."""
+    nodes, at = project.state.nodes, project.state.at
+    found = [at]
+    while at.parent is not None:
+        at = nodes[at.parent]
+        found.append(at)
+    return found[::-1]
+
+
+def session_zip(desk: Desk, project: Project, model: Model) -> bytes:
+    """The edits that led to the picture at hand, schema 2: base, every setting, strokes, the results."""
+    import torch
+
+    from gantk.codes.source import weights_checksum
+
+    easel, nodes = model.easel, trail(project)
+    generator = easel.generator
+    files: dict[str, bytes] = {}
+    first = nodes[0].base
+    head = None
+    steps: list[dict[str, Any]] = []
+    colours: list[tuple[int, int, int]] = []
+    for number, node in enumerate(nodes[1:], 1):
+        step: dict[str, Any] = {"made": node.made, "name": node.name}
+        if node.made == "edit" and node.strokes is not None and node.head is not None:
+            head = desk.workshop.head(project, node.head)
+            colours = list(head.class_colours)
+            step |= {"settings": json.loads(node.settings or "{}"), "head": head.info.name}
+            if node.strokes.label is not None:
+                step["label"] = f"strokes/{number:03d}-label.png"
+                files[step["label"]] = label_png(label_of(project, node.strokes.label, head.info.size), colours)
+            if node.strokes.colour is not None:
+                step["colour"] = f"strokes/{number:03d}-colour.png"
+                rgba = np.frombuffer(project.blobs.get(node.strokes.colour), np.uint8)
+                files[step["colour"]] = encode(rgba.reshape(head.info.size, head.info.size, 4))
+        else:
+            step["moves"] = [_named(model, move) for move in nodes[number - 1].moves if not move.mute and move.amount]
+        # what the step began with, for moves lie between two edits
+        files[f"codes/{number:03d}-before.npy"] = code_bytes(
+            easel.latent(nodes[number - 1].base, nodes[number - 1].moves, project.blobs.get)
+        )
+        steps.append(step)
+    at = project.state.at
+    wp = easel.latent(at.base, at.moves, project.blobs.get)
+    image = easel.draw(wp, at.base.noise)
+    files = {"wp.npy": code_bytes(wp), "image.png": encode(shown(image, 1 << 14)), **files}
+    if head is not None:
+        from gantk.web.jobs import labels
+
+        files["label.png"] = label_png(labels(model, wp, head), colours)
+    about = {
+        "schema": 2,
+        "gantk": __version__,
+        "model": model.name,
+        "base": {key: value for key, value in asdict(first).items() if key != "code"},
+        "edits": steps,
+        "checksums": {"generator": weights_checksum(generator), "head": None if head is None else _checksum(head)},
+        "device": generator.device.type,
+        "precision": str(generator.half_dtype or generator.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    if first.code is not None:
+        files["base.npy"] = project.blobs.get(first.code)
+    return archive({"session.json": json.dumps(about, indent=1, sort_keys=True).encode(), **files})
+
+
+def _checksum(head: Head) -> str:
+    """SHA-256 over the names and values of a head's weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(head.state_dict().items()):
+        digest.update(name.encode() + tensor.float().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _named(model: Model, move: Move) -> dict[str, Any]:
+    return {**asdict(move), "direction": model.easel.catalogue.get(move.direction).name}
+
+
+def annotations_zip(project: Project, model: Model) -> bytes:
+    """What `gantk lse fewshot --teacher FOLDER` reads: index PNGs, class names, and the codes."""
+    state = project.state
+    colours = [item.colour for item in state.classes]
+    files = {"classes.txt": "".join(f"{item.name}\n" for item in state.classes).encode()}
+    codes = []
+    for number, item in enumerate(state.annotations):
+        files[f"{number:06d}.png"] = label_png(label_of(project, item.label), colours)
+        codes.append(model.easel.latent(item.base, (), project.blobs.get).cpu().numpy())
+    buffer = io.BytesIO()
+    np.save(buffer, np.concatenate(codes).astype(np.float32), allow_pickle=False)
+    return archive({**files, "wp.npy": buffer.getvalue()})
+
+
+# --- what repeats a picture ------------------------------------------------------------------------------------------
+
+
+def command(project: Project, model: Model) -> str:
+    """Python that draws the picture at hand."""
+    at = project.state.at
+    base, catalogue = at.base, model.easel.catalogue
+    active = sorted((m for m in at.moves if not m.mute), key=lambda move: move.direction)
+    lines = ["import gantk", f"generator = gantk.load_generator({model.source!r})"]
+    truncation = "None"
+    if base.psi is not None:
+        truncation = f"gantk.Truncation({base.psi!r}, {base.rows!r})"
+    lines.append(f"truncation = {truncation}")
+    if base.code is not None:
+        lines += ["import numpy, torch", "wp = torch.from_numpy(numpy.load('wp.npy'))  # Export, codes"]
+        return "\n".join([*lines, f"image = generator.synthesize(wp, noise={base.noise!r})"])
+    label = "None"
+    if model.easel.generator.spec.label_dim:
+        drawn = f"generator.sample_label(1, seed={base.seed}, start={base.index})"
+        label = drawn if base.label is None else f"torch.tensor([{base.label}])"
+        lines.append("import torch")
+    moving = [(move, catalogue.get(move.direction)) for move in active if move.amount]
+    if any(entry.direction is None or not entry.source or entry.space not in ("w", "wp") for _, entry in moving) or any(
+        move.hold for move in active
+    ):
+        # not every slider has a name elsewhere: its code has
+        lines += ["import numpy, torch", "wp = torch.from_numpy(numpy.load('wp.npy'))  # Export, codes"]
+    else:
+        lines += [
+            f"z = generator.sample_z(1, seed={base.seed}, start={base.index})",
+            f"wp = generator.expand(generator.map(z, {label}), truncation)",
+        ]
+        for move, entry in moving:
+            lines += [
+                f"direction = gantk.load_direction({entry.source!r}, generator)",
+                f"wp = direction.apply(wp, {move.amount!r}, {move.rows!r}, truncation, row={entry.row})",
+            ]
+    return "\n".join([*lines, f"image = generator.synthesize(wp, noise={base.noise!r})"])

@@ -1,0 +1,248 @@
+"""The socket: frames out as sliders move, progress of jobs, word of changes in other windows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from gantk.web import wire
+from gantk.web.pictures import packed, shown
+from gantk.web.projects import Project
+from gantk.web.queue import Job
+from gantk.web.scene import Scene
+from gantk.web.security import same_token
+from gantk.web.terms import Base, Move
+from gantk.web.wire import ApiError, as_api_error, parse_json, structure
+from gantk.web.workshop import Workshop
+
+TOKEN_SECONDS = 2.0
+SOCKETS = 8  # of one client
+OUTBOX = 128  # messages that a slow reader may be behind
+MOST_BAD = 100  # messages that make no sense, before the socket is closed
+PANES, JOB_PANE = 32, 255
+
+
+@dataclass(frozen=True)
+class Hello:
+    token: str
+
+
+@dataclass(frozen=True)
+class RenderMessage:
+    """A picture is wanted: sample `offset` beside the base, with moves. Panes 16 to 31 show what was before."""
+
+    t: str
+    seq: int
+    pane: int
+    project: str
+    base: Base
+    moves: tuple[Move, ...] = ()
+    offset: int = 0
+    size: int = 512
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class WatchMessage:
+    """The socket wants word of a project's jobs and changes."""
+
+    t: str
+    project: str
+
+
+class Session:
+    """One open socket: what it watches, what each of its panes showed last."""
+
+    def __init__(self, socket: WebSocket, loop: asyncio.AbstractEventLoop) -> None:
+        self.id = secrets.token_hex(8)
+        self.socket, self.loop = socket, loop
+        self.outbox: asyncio.Queue[bytes | str] = asyncio.Queue(OUTBOX)
+        self.shown: dict[int, tuple[str, Scene]] = {}  # by pane: model and scene; the compute thread's
+        self.project: str | None = None
+        self.open = True
+
+    def post(self, message: bytes | str) -> None:
+        """Send from any thread; a reader that is too far behind loses the message."""
+        self.loop.call_soon_threadsafe(self._put, message)
+
+    def _put(self, message: bytes | str) -> None:
+        if self.open and not self.outbox.full():
+            self.outbox.put_nowait(message)
+
+    async def write(self) -> None:
+        while True:
+            message = await self.outbox.get()
+            if isinstance(message, bytes):
+                await self.socket.send_bytes(message)
+            else:
+                await self.socket.send_text(message)
+
+
+class Hub:
+    """All open sockets."""
+
+    def __init__(self, workshop: Workshop, token: str | None) -> None:
+        self.workshop, self.token = workshop, token
+        self.sessions: dict[str, Session] = {}
+        self._per_client: dict[str, int] = {}
+        workshop.engine.listen = self.job_changed
+        workshop.changed = lambda model: self.tell(None, {"type": "directions", "model": model})
+
+    # --- word to pages -----------------------------------------------------------------------------------------
+
+    def tell(self, project: str | None, message: dict[str, Any]) -> None:
+        text = json.dumps(message)
+        for session in list(self.sessions.values()):
+            if project is None or session.project == project:
+                session.post(text)
+
+    def job_changed(self, job: Job) -> None:
+        self.tell(job.project, {"type": "job", **job.view(), "place": self.workshop.engine.place(job)})
+        if job.finished:
+            self.project_changed(job.project)
+
+    def project_changed(self, project: str) -> None:
+        try:
+            rev = self.workshop.projects.get(project).rev
+        except ApiError:
+            return
+        self.tell(project, {"type": "rev", "project": project, "rev": rev})
+
+    def preview(self, job_id: str, image: Any) -> None:
+        """A picture of a running job; called in the compute thread."""
+        job = self.workshop.engine.job(job_id)
+        form, data = packed(shown(image, 512), final=False)
+        message = wire.frame(form, wire.JOB, JOB_PANE, job.done, (0, 0), 0, 0, data)
+        for session in list(self.sessions.values()):
+            if session.project == job.project:
+                session.post(message)
+
+    # --- one socket --------------------------------------------------------------------------------------------
+
+    async def serve(self, socket: WebSocket) -> None:
+        client = socket.client.host if socket.client else "local"
+        if self._per_client.get(client, 0) >= SOCKETS:
+            await socket.close(1013)
+            return
+        self._per_client[client] = self._per_client.get(client, 0) + 1
+        session = Session(socket, asyncio.get_running_loop())
+        writer: asyncio.Task[None] | None = None
+        try:
+            await socket.accept()
+            if not await self._greet(socket):
+                await socket.close(1008)
+                return
+            self.sessions[session.id] = session
+            session.post(json.dumps({"type": "ready"}))
+            writer = asyncio.create_task(session.write())
+            await self._read(session)
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # it left, perhaps while something was being sent
+        finally:
+            session.open = False
+            self.sessions.pop(session.id, None)
+            self.workshop.engine.leave(session.id)
+            self._per_client[client] -= 1
+            if not self._per_client[client]:
+                del self._per_client[client]
+            if writer is not None:
+                writer.cancel()
+
+    async def _greet(self, socket: WebSocket) -> bool:
+        try:
+            text = await asyncio.wait_for(self._text(socket), TOKEN_SECONDS)
+            hello = structure(Hello, parse_json(text), "the first message")
+        except (TimeoutError, ApiError):
+            return False
+        return self.token is None or same_token(hello.token, self.token)
+
+    async def _text(self, socket: WebSocket) -> str:
+        message = await socket.receive()
+        if message["type"] != "websocket.receive":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        text = message.get("text")
+        if text is None:
+            raise ApiError(400, "Messages are JSON text.")
+        return str(text)
+
+    async def _read(self, session: Session) -> None:
+        bad = 0
+        while session.socket.client_state == WebSocketState.CONNECTED:
+            seq = pane = None
+            try:
+                value = parse_json(await self._text(session.socket))
+                if not isinstance(value, dict):
+                    raise ApiError(400, "A message is an object.")
+                seq, pane = value.get("seq"), value.get("pane")
+                if value.get("t") == "render":
+                    await self._render(session, structure(RenderMessage, value, "the message"))
+                elif value.get("t") == "watch":
+                    watched = structure(WatchMessage, value, "the message").project
+                    session.project = (await asyncio.to_thread(self.workshop.projects.get, watched)).id
+                else:
+                    raise ApiError(400, "A message has t: render or watch.")
+            except ApiError as error:
+                bad += 1
+                if bad > MOST_BAD:
+                    await session.socket.close(1008)
+                    return
+                session.post(_failure(error, seq, pane))
+
+    async def _render(self, session: Session, message: RenderMessage) -> None:
+        if not 0 <= message.pane < PANES or not 0 <= message.seq < 1 << 32 or not 0 <= message.offset < 16:
+            raise ApiError(400, f"Panes go from 0 to {PANES - 1}, offsets to 15, sequence numbers to 2^32.")
+        if not 16 <= message.size <= 4096:
+            raise ApiError(400, f"A size of {message.size} pixels is not between 16 and 4096.")
+        project = await asyncio.to_thread(self.workshop.projects.get, message.project)
+        model = self.workshop.of(project)
+        self.workshop.check_base(model, message.base)
+        self.workshop.engine.frame(session.id, message.pane, self._work(session, project, message))
+
+    def _work(self, session: Session, project: Project, message: RenderMessage) -> Callable[[], None]:
+        workshop = self.workshop
+        model = workshop.of(project)
+
+        def render() -> bytes:
+            begun = time.perf_counter()
+            easel = model.easel
+            base = easel.neighbour(message.base, message.offset)
+            scene = easel.scene(base, message.moves, project.blobs.get)
+            name, before = session.shown.get(message.pane, ("", None))
+            found = easel.render(scene, before if name == model.name else None)
+            session.shown[message.pane] = (model.name, scene)
+            picture = shown(found.image, 1 << 14 if message.final else message.size)
+            form, data = packed(picture, message.final)
+            size = (picture.shape[1], picture.shape[0])
+            flags = wire.FINAL if message.final else 0
+            spent = (time.perf_counter() - begun) * 1000
+            return wire.frame(form, flags, message.pane, message.seq, size, spent, found.first, data)
+
+        def work() -> None:
+            try:
+                session.post(workshop.sparing(model, render))
+            except Exception as error:
+                told = as_api_error(error)
+                if told.status == 500:
+                    _report(error)
+                session.post(_failure(told, message.seq, message.pane))
+
+        return work
+
+
+def _failure(error: ApiError, seq: Any, pane: Any) -> str:
+    whole = {name: value for name, value in (("seq", seq), ("pane", pane)) if type(value) is int}
+    return json.dumps({"type": "error", **whole, **error.body()})
+
+
+def _report(error: BaseException) -> None:
+    import sys
+    import traceback
+
+    traceback.print_exception(error, file=sys.stderr)

@@ -1,0 +1,148 @@
+"""Photo: an uploaded picture becomes a code, with its distance from the generator's world said honestly.
+
+Shape legend: N = 1 image, L rows of wp, D width, K seeded codes.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gantk.errors import GantkError
+from gantk.pictures.images import encode, to_uint8
+from gantk.web.jobs import PREVIEW_SECONDS, Desk, Run, code_bytes
+from gantk.web.projects import Project
+from gantk.web.queue import Ticket
+from gantk.web.terms import Applied, Base, check_sha
+from gantk.web.wire import ApiError
+from gantk.web.workshop import Model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WAYS = ("encoder", "optimise", "both")
+MOST_STEPS, SAMPLES = 2000, 256
+
+
+@dataclass(frozen=True)
+class InvertArgs:
+    """`photo` is the blob of an upload, cut square in the middle where it is none; `way` one of WAYS."""
+
+    photo: str
+    way: str = "both"
+    space: str = "wp"
+    steps: int = 120
+
+    def __post_init__(self) -> None:
+        check_sha(self.photo)
+        if self.way not in WAYS:
+            raise ApiError(400, f"A photo is inverted by {', '.join(WAYS)}, not by {self.way!r}.")
+        if self.space not in ("w", "wp"):
+            raise ApiError(400, f"A photo's code is of w or wp, not of {self.space!r}.")
+        if not 1 <= self.steps <= MOST_STEPS:
+            raise ApiError(400, f"{self.steps} steps are not between 1 and {MOST_STEPS}.")
+
+
+def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs) -> Run:
+    spec = model.easel.generator.spec
+    if "w" not in spec.spaces:
+        raise ApiError(400, f"A {spec.family} has no w to find a photo's code in.")
+    if args.way != "optimise" and model.encoder is None:
+        raise ApiError(400, "There is no encoder for this model: start the server with --encoder, or optimise alone.")
+    target = _target(project.blobs.get(args.photo), spec.image_channels)
+
+    def run(ticket: Ticket) -> dict[str, Any]:
+        from gantk.ghfeat.projection import ProjectionPlan
+        from gantk.ghfeat.projection import project as search
+
+        easel = model.easel
+        start = None if args.way == "optimise" else _encoded(model, target, args.space)
+        steps = 0 if args.way == "encoder" else args.steps
+        rate = 0.1 if start is None else 0.02
+        plan = ProjectionPlan(args.space, steps, rate, prior=0.02, frames=0)
+        last = [0.0]
+
+        def watch(number: int, image: Tensor) -> bool:
+            now = time.monotonic()
+            if now - last[0] > PREVIEW_SECONDS:
+                desk.preview(ticket.job.id, image)
+                last[0] = now
+            return ticket.breathe(number, steps)
+
+        found = search(easel.generator, target, plan, model.perception, start, watch=watch)
+        ticket.job.stopped = ticket.job.asked_to_stop
+        assert not isinstance(found.codes, tuple)
+        wp = found.codes if args.space == "wp" else easel.generator.expand(found.codes)
+        blobs = project.blobs
+        picture = encode(to_uint8(easel.draw(wp))[0])
+        base = Base(project.state.at.base.seed, project.state.at.base.index, code=blobs.put(code_bytes(wp)))
+        project.record(Applied("applied", "photo", base, blobs.put(picture), photo=args.photo))
+        return {
+            "rev": project.rev, "node": project.state.cursor, "picture": blobs.put(picture),
+            "losses": [float(value) for value in found.losses[:, 0]], **_distances(model, target, found.image_NCHW, wp),
+        }  # fmt: skip
+
+    return run
+
+
+def _target(data: bytes, channels: int) -> Tensor:
+    """The photo [1, C, H, H] in [-1, 1], cut square."""
+    import torch
+
+    from gantk.pictures.opening import open_picture
+
+    try:
+        picture = open_picture(data, name="the blob", formats=("PNG",)).convert("L" if channels == 1 else "RGB")
+    except GantkError as error:
+        raise ApiError(400, "The blob is no picture: upload a photo first.") from error
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    array = np.array(picture.crop((left, top, left + side, top + side)))
+    return torch.from_numpy(array.reshape(side, side, -1)).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def _encoded(model: Model, target: Tensor, space: str) -> Tensor:
+    """What the encoder says, as the nearest code."""
+    import torch
+
+    from gantk.ghfeat.bridge import styles_to_wp
+    from gantk.ghfeat.metrics import at_size
+
+    if model.encoder is None:
+        raise GantkError("There is no encoder for this model.")
+    network, generator = model.encoder.encoder, model.easel.generator
+    with torch.no_grad():
+        styles = network(at_size(target.to(generator.device), network.config.resolution))
+        wp_1LD, _ = styles_to_wp(generator, styles)
+    return wp_1LD if space == "wp" else wp_1LD.mean(1)
+
+
+def _distances(model: Model, target: Tensor, image: Tensor, wp_1LD: Tensor) -> dict[str, float | None]:
+    """How near the picture is, and how far the code from those the generator was trained on.
+
+    `away` is the root mean square of the code's deviation per number, in units of the samples' own, so that a sample
+    has about 1; `beyond` the share of 256 samples that are nearer to the mean.
+    """
+    import torch
+
+    from gantk.ghfeat.losses import structural_similarity
+    from gantk.ghfeat.metrics import at_size
+
+    generator = model.easel.generator
+    with torch.no_grad():
+        wanted = at_size(target.to(image), image.shape[-1])
+        w_KD = generator.map(generator.sample_z(SAMPLES, seed=0), generator.sample_label(SAMPLES, seed=0))
+        mean, spread = w_KD.mean(0), w_KD.std(0).clamp_min(1e-6)
+        away_K = ((w_KD - mean) / spread).square().mean(1).sqrt()
+        away = float(((wp_1LD - mean) / spread).square().mean().sqrt())
+        perceptual = None if model.perception is None else float(model.perception(image, wanted)[0])
+        return {
+            "mse": float((image - wanted).square().mean()),
+            "similarity": float(structural_similarity(image, wanted)[0]),
+            "perceptual": perceptual,
+            "away": away,
+            "beyond": float((away_K < away).float().mean()),
+        }

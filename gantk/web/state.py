@@ -1,0 +1,190 @@
+"""A project's state: what its journal's events, applied one after another, amount to. Pure; no file is touched.
+
+The history is a tree of pictures. A sample is a root, an edit or a kept move a child of what it was made from; undo
+moves the cursor to the parent, another edit from there is a branch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from gantk.web.terms import (
+    MOST_CLASSES,
+    MOST_MOVES,
+    MOST_NAME,
+    AnnotationEvent,
+    Applied,
+    Base,
+    BaseEvent,
+    Class,
+    ClassesEvent,
+    Created,
+    CursorEvent,
+    Draft,
+    DraftEvent,
+    Event,
+    Move,
+    MovesEvent,
+    NameEvent,
+    Saved,
+)
+from gantk.web.wire import ApiError
+
+
+@dataclass(frozen=True)
+class Node:
+    """One picture of the history, with the moves and strokes that lie on it."""
+
+    id: int
+    parent: int | None
+    base: Base
+    moves: tuple[Move, ...] = ()
+    draft: Draft = field(default_factory=Draft)
+    made: str = "sample"
+    name: str = ""
+    picture: str | None = None
+    strokes: Draft | None = None
+    head: str | None = None
+    settings: str | None = None
+    followed: tuple[float, float] | None = None
+    changed: float | None = None
+    photo: str | None = None
+
+
+@dataclass(frozen=True)
+class Annotation:
+    base: Base
+    label: str
+
+
+@dataclass(frozen=True)
+class ProjectState:
+    model: str
+    nodes: tuple[Node, ...]
+    cursor: int
+    name: str = ""
+    classes: tuple[Class, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    saved: tuple[Saved, ...] = ()
+
+    @property
+    def at(self) -> Node:
+        return self.nodes[self.cursor]
+
+    def blobs(self) -> set[str]:
+        """Every blob that the state names."""
+        found: set[str | None] = {*(item.sha for item in self.saved), *(item.label for item in self.annotations)}
+        for node in self.nodes:
+            found |= {node.base.code, node.picture, node.photo, node.draft.label, node.draft.colour}
+            if node.strokes is not None:
+                found |= {node.strokes.label, node.strokes.colour}
+        return {sha for sha in found if sha is not None}
+
+    def to_json(self) -> dict[str, object]:
+        return dataclasses.asdict(self)
+
+
+def apply(state: ProjectState | None, event: Event) -> ProjectState:
+    """The state after an event.
+
+    Raises:
+        ApiError: the event makes no sense there; the state is as it was.
+    """
+    if isinstance(event, Created):
+        return ProjectState(event.model, (Node(0, None, event.base),), 0, classes=event.classes)
+    if state is None:
+        raise ApiError(400, "The journal does not begin with the making of the project.")
+    handler: Callable[[ProjectState, Event], ProjectState] = _HANDLERS[type(event)]
+    return handler(state, event)
+
+
+def _base(state: ProjectState, event: BaseEvent) -> ProjectState:
+    if event.base is None:
+        raise ApiError(422, "the event lacks the field 'base'.")
+    at = state.at
+    children = any(node.parent == at.id for node in state.nodes)
+    if at.made == "sample" and not children:  # looking through samples leaves no trail
+        draft = at.draft if at.base == event.base else Draft()
+        return _with(state, replace(at, base=event.base, draft=draft))
+    fresh = Node(len(state.nodes), None, event.base, at.moves)
+    return replace(state, nodes=(*state.nodes, fresh), cursor=fresh.id)
+
+
+def _moves(state: ProjectState, event: MovesEvent) -> ProjectState:
+    if len(event.moves) > MOST_MOVES:
+        raise ApiError(400, f"{len(event.moves)} moves at once are more than {MOST_MOVES}.")
+    names = [move.direction for move in event.moves]
+    if len(set(names)) != len(names):
+        raise ApiError(400, "A direction is there twice: moves are a set, one for each direction.")
+    return _with(state, replace(state.at, moves=event.moves))
+
+
+def _draft(state: ProjectState, event: DraftEvent) -> ProjectState:
+    return _with(state, replace(state.at, draft=event.draft))
+
+
+def _cursor(state: ProjectState, event: CursorEvent) -> ProjectState:
+    if not 0 <= event.node < len(state.nodes):
+        raise ApiError(404, f"There is no picture {event.node} in this history of {len(state.nodes)}.")
+    return replace(state, cursor=event.node)
+
+
+def _name(state: ProjectState, event: NameEvent) -> ProjectState:
+    if len(event.name) > MOST_NAME:
+        raise ApiError(400, f"A name has at most {MOST_NAME} letters.")
+    if event.node is None:
+        return replace(state, name=event.name)
+    if not 0 <= event.node < len(state.nodes):
+        raise ApiError(404, f"There is no picture {event.node} in this history of {len(state.nodes)}.")
+    return _with(state, replace(state.nodes[event.node], name=event.name))
+
+
+def _annotation(state: ProjectState, event: AnnotationEvent) -> ProjectState:
+    others = tuple(item for item in state.annotations if item.base != event.base)
+    if event.label is None:
+        return replace(state, annotations=others)
+    return replace(state, annotations=(*others, Annotation(event.base, event.label)))
+
+
+def _classes(state: ProjectState, event: ClassesEvent) -> ProjectState:
+    names = [item.name for item in event.classes]
+    if len(names) > MOST_CLASSES or len(set(names)) != len(names):
+        raise ApiError(400, f"Classes have different names, and there are at most {MOST_CLASSES}.")
+    return replace(state, classes=event.classes)
+
+
+def _applied(state: ProjectState, event: Applied) -> ProjectState:
+    parent = None if event.made == "photo" else state.cursor
+    node = Node(
+        len(state.nodes), parent, event.base, (), Draft(), event.made, "", event.picture, event.draft, event.head,
+        event.settings, event.followed, event.changed, event.photo,
+    )  # fmt: skip
+    # the strokes went into the step that used them, so they no longer lie on the picture before
+    before = state.at if event.made != "edit" else replace(state.at, draft=Draft())
+    cleared = _with(state, before)
+    return replace(cleared, nodes=(*cleared.nodes, node), cursor=node.id)
+
+
+def _saved(state: ProjectState, event: Saved) -> ProjectState:
+    return replace(state, saved=(*state.saved, event))
+
+
+def _with(state: ProjectState, node: Node) -> ProjectState:
+    nodes = list(state.nodes)
+    nodes[node.id] = node
+    return replace(state, nodes=tuple(nodes))
+
+
+_HANDLERS: dict[type, Callable[..., ProjectState]] = {
+    BaseEvent: _base,
+    MovesEvent: _moves,
+    DraftEvent: _draft,
+    CursorEvent: _cursor,
+    NameEvent: _name,
+    AnnotationEvent: _annotation,
+    ClassesEvent: _classes,
+    Applied: _applied,
+    Saved: _saved,
+}

@@ -1,0 +1,286 @@
+"""What one server holds: models, their directions and heads, the compute thread, the projects."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gantk.errors import GantkError
+from gantk.web.cache import Cache
+from gantk.web.catalogue import Catalogue
+from gantk.web.projects import Project, Projects
+from gantk.web.queue import Engine
+from gantk.web.scene import Easel
+from gantk.web.terms import Base, Class
+from gantk.web.wire import ApiError, is_out_of_memory
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gantk.ghfeat.files import EncoderFile
+    from gantk.ghfeat.losses import Perception
+    from gantk.lse.teachers import Teacher
+    from gantk.predictors.base import Predictor
+    from gantk.predictors.heads import Head
+
+CACHE = 512 << 20
+JACOBIANS = 256 << 20  # bytes of kept derivatives per model: 100 MB for 512 coordinates at 128 pixels
+GROW_AFTER = 3.0  # seconds; the first picture comes first
+
+
+@dataclass(eq=False)
+class Model:
+    """One model: its easel, and what reads its pictures. `name` is for people, `source` for command lines."""
+
+    name: str
+    source: str
+    easel: Easel
+    heads: dict[str, Head] = field(default_factory=dict)
+    head_sources: dict[str, str] = field(default_factory=dict)
+    teacher: Teacher | None = None
+    encoder: EncoderFile | None = None
+    predictor: Predictor | None = None  # of attributes
+    perception: Perception | None = None  # beside the squared error of an inversion
+    jacobians: Cache[Tensor] = field(default_factory=lambda: Cache(JACOBIANS))
+    loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
+    features: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of annotated images
+
+    def view(self) -> dict[str, Any]:
+        spec = self.easel.generator.spec
+        truncation = spec.truncation
+        return {
+            "name": self.name,
+            "source": self.source,
+            "family": spec.family,
+            "resolution": spec.resolution,
+            "rows": spec.num_layers,
+            "classes": spec.label_dim,
+            "label_required": spec.label_required,
+            "can_truncate": spec.can_truncate,
+            "truncation": None if truncation is None else [truncation.psi, truncation.layers],
+            "has_noise": spec.has_noise,
+            "layers": [{"name": layer.name, "row": layer.row} for layer in self.easel.generator.layers],
+            "heads": [head_view(id, head) for id, head in self.heads.items()],
+            "encoder": self.encoder is not None,
+            "teacher": None if self.teacher is None else teacher_view(self.teacher),
+        }
+
+
+def head_view(id: str, head: Head) -> dict[str, Any]:
+    info = head.info
+    return {
+        "id": id, "name": info.name, "kind": info.kind, "size": info.size,
+        "classes": [{"name": n, "colour": list(c)} for n, c in zip(info.class_names, info.class_colours, strict=True)],
+    }  # fmt: skip
+
+
+def teacher_view(teacher: Teacher) -> dict[str, Any]:
+    return {
+        "name": teacher.name,
+        "classes": [
+            {"name": n, "colour": list(c)} for n, c in zip(teacher.class_names, teacher.class_colours, strict=True)
+        ],
+    }
+
+
+class Workshop:
+    """Models stay as long as the server; `changed` is called with a model's name when its directions grew."""
+
+    def __init__(self, root: Path, cache: int = CACHE) -> None:
+        self.root, self.cache = root, cache
+        self.models: dict[str, Model] = {}
+        self.projects = Projects(root)
+        self.engine = Engine()
+        self.changed: Callable[[str], None] = lambda name: None
+
+    def add(
+        self, source: str, device: str = "cpu", precision: str = "float32", directions: Sequence[str] = (),
+        heads: Sequence[str] = (), segmenter: str | None = None, encoder: str | None = None,
+        predictor: str | None = None,
+    ) -> Model:  # fmt: skip
+        """Load a model with all that the command line names for it.
+
+        Raises:
+            GantkError: a file is missing, damaged, or another model's.
+        """
+        from gantk.checkpoints.load import load_generator
+        from gantk.checkpoints.names import is_bundled
+        from gantk.predictors.head_files import load_head
+        from gantk.predictors.load import load_predictor
+
+        generator = load_generator(source, device=device, precision=precision).requires_grad_(False)
+        name = Path(source).stem if Path(source).suffix else Path(source).name
+        if name in self.models:
+            raise GantkError(f"Two models are called {name!r}: rename one of the files.")
+        catalogue = Catalogue(generator)
+        catalogue.add_shipped()
+        for path in directions:
+            catalogue.add_path(Path(path))
+        model = Model(name, source, Easel(name, generator, catalogue, self.cache))
+        for file in heads:
+            head = load_head(file, generator).bind(generator)
+            id = "h" + hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+            model.heads[id], model.head_sources[id] = head, file
+        model.teacher = self._teacher(model, segmenter)
+        model.encoder, model.perception = self._seers(model, encoder)
+        if predictor is not None or is_bundled(source):
+            model.predictor = load_predictor(predictor or "demo", generator.device, generator).eval()
+        self.models[name] = model
+        return model
+
+    def _seers(self, model: Model, encoder: str | None) -> tuple[EncoderFile | None, Perception | None]:
+        """What inverts photos: an encoder, where there is one, and a perceptual distance for the bundled models."""
+        from gantk.checkpoints.names import is_bundled
+        from gantk.ghfeat.files import check_encoder, load_encoder, shipped_encoders
+        from gantk.ghfeat.losses import load_perception
+
+        generator = model.easel.generator
+        bundled = is_bundled(model.source)
+        perception = load_perception("demo", generator.device) if bundled else None
+        if encoder is not None:
+            loaded = load_encoder(encoder)
+            check_encoder(loaded, generator)
+            return loaded, perception
+        for path in shipped_encoders().values() if bundled else ():
+            try:
+                loaded = load_encoder(path)
+                check_encoder(loaded, generator)
+            except GantkError:
+                continue  # of another of the bundled models
+            return loaded, perception
+        return None, perception
+
+    def _teacher(self, model: Model, segmenter: str | None) -> Teacher | None:
+        from gantk.lse.teachers import load_teacher
+
+        generator = model.easel.generator
+        if segmenter is None and not generator.bundled:
+            return None
+        return load_teacher(segmenter, generator, option="--segmenter")
+
+    def start(self) -> None:
+        """Begin computing; directions in closed form follow once the first pictures had their turn."""
+        self.engine.start()
+        threading.Thread(target=self._grow, name="gantk-grow", daemon=True).start()
+
+    def _grow(self) -> None:
+        from gantk.generators.forward_mode import load_decompositions
+
+        time.sleep(GROW_AFTER)
+        load_decompositions()  # seconds of imports, which the compute thread shall not spend
+        for model in list(self.models.values()):
+            try:
+                self.engine.call(model.easel.catalogue.add_closed_forms).result()
+            except (GantkError, RuntimeError, CancelledError):
+                continue  # the family has none, or the server ends
+            self.changed(model.name)
+
+    def model(self, name: str) -> Model:
+        if name not in self.models:
+            raise ApiError(404, f"This server has no model {name[:40]!r}: it has {', '.join(self.models)}.")
+        return self.models[name]
+
+    def of(self, project: Project) -> Model:
+        return self.model(project.state.model)
+
+    def new_project(self, model: str, base: Base) -> Project:
+        found = self.model(model)
+        self.check_base(found, base)
+        classes: Iterable[Class] = ()
+        readers = [*found.heads.values()]
+        if readers:
+            info = readers[0].info
+            classes = [Class(n, c) for n, c in zip(info.class_names, info.class_colours, strict=True)]
+        elif found.teacher is not None:
+            pairs = zip(found.teacher.class_names, found.teacher.class_colours, strict=True)
+            classes = [Class(n, c) for n, c in pairs]
+        return self.projects.create(model, base, classes)
+
+    def check_base(self, model: Model, base: Base) -> None:
+        """
+        Raises:
+            ApiError: the model has no such class, no truncation, or no noise to seed.
+        """
+        spec = model.easel.generator.spec
+        if base.label is not None and base.label >= spec.label_dim:
+            has = f"has classes 0 to {spec.label_dim - 1}" if spec.label_dim else "takes no class"
+            raise ApiError(400, f"There is no class {base.label}: this {spec.family} {has}.")
+        if base.psi is not None and not spec.can_truncate:
+            raise ApiError(400, f"A {spec.family} has no mean code to pull to: leave psi out.")
+        if isinstance(base.noise, int) and not spec.has_noise:
+            raise ApiError(400, f"A {spec.family} has no noise inputs to seed: use const or none.")
+
+    def head(self, project: Project, id: str) -> Head:
+        """A head by id: of the command line, or saved in the project.
+
+        Raises:
+            ApiError: 404 where there is none.
+        """
+        model = self.of(project)
+        if id in model.heads:
+            return model.heads[id]
+        for saved in project.state.saved:
+            if saved.kind == "head" and "h" + saved.sha[:12] == id:
+                return self._load_saved(project, model, saved.sha)
+        raise ApiError(404, "There is no such head: fit one in Train, or start the server with --head.")
+
+    def _load_saved(self, project: Project, model: Model, sha: str) -> Head:
+        from tempfile import TemporaryDirectory
+
+        from gantk.predictors.head_files import load_head
+
+        cached = model.loaded
+        if sha not in cached:
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / "head.safetensors"
+                path.write_bytes(project.blobs.get(sha))
+                cached[sha] = load_head(path, model.easel.generator).bind(model.easel.generator)
+            while len(cached) > 8:
+                del cached[next(iter(cached))]
+        return cached[sha]
+
+    def heads_of(self, project: Project) -> list[dict[str, Any]]:
+        """Every head of a project as the page sees it; the newest last."""
+        import json
+
+        model = self.of(project)
+        found = [head_view(id, head) for id, head in model.heads.items()]
+        for saved in project.state.saved:
+            if saved.kind == "head":
+                found.append(
+                    {"id": "h" + saved.sha[:12], "name": saved.name, "sha": saved.sha, **json.loads(saved.about)}
+                )
+        return found
+
+    def learn_directions(self, project: Project) -> None:
+        """Directions that were saved in a project are known again after a restart."""
+        from tempfile import TemporaryDirectory
+
+        catalogue = self.of(project).easel.catalogue
+        for saved in project.state.saved:
+            if saved.kind == "direction":
+                from gantk.codes.directions import load_direction
+
+                with TemporaryDirectory() as folder:
+                    path = Path(folder) / "direction.safetensors"
+                    path.write_bytes(project.blobs.get(saved.sha))
+                    catalogue.made_here(load_direction(path))
+
+    def sparing(self, model: Model, work: Callable[[], Any]) -> Any:
+        """Work that is tried once more with empty caches when memory runs out; the server lives on."""
+        try:
+            return work()
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        for other in self.models.values():
+            other.easel.forget()
+            other.jacobians.clear()
+            other.features.clear()
+        return work()

@@ -1,0 +1,192 @@
+"""How each method of the table of methods finds its directions: equal numbers of them, from the same scored samples.
+
+Legend: N samples, K directions, D width of w, F factors.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from gantk.comparators.ganspace import ganspace
+from gantk.comparators.sefa import sefa
+from gantk.resefa.jacobian import Output
+from torch import Tensor
+
+from gantk import stylespace
+from gantk.atlas.judges import Judge
+from gantk.atlas.moves import Samples, moves_of, random_moves
+from gantk.atlas.results import Cost
+from gantk.atlas.yardstick import Settings, Yardstick
+from gantk.codes.directions import Direction
+from gantk.codes.source import CodeSource
+from gantk.generators.base import Generator
+from gantk.higan.boundary import Settings as BoundarySettings
+from gantk.higan.boundary import train_boundaries
+from gantk.predictors.base import Predictor
+from gantk.resefa.accumulate import JacobianPlan, sample_grams
+from gantk.resefa.regions import DEFAULT_MARGIN, Labels, build_regions
+from gantk.resefa.solve import TAU, solve
+from gantk.resefa.tables import WORLD
+from gantk.resefa.variables import choose
+from gantk.world.oracle import DemoOracle
+from gantk.world.renderer import FACTOR_NAMES
+
+COUNT = len(FACTOR_NAMES)
+TAILS = 0.25  # of the samples, at each end, that a boundary divides
+COMPONENTS_OF = 10_000  # codes, for principal components; they pass the mapping network only
+JACOBIANS = 4  # samples
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Directions of one method and what they took."""
+
+    directions: tuple[Direction, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Samples that directions are found on, and what the predictor reads from their pictures."""
+
+    generator: Generator
+    predictor: Predictor
+    samples: Samples
+    w_ND: np.ndarray
+    score_NF: np.ndarray
+    seconds: float
+    seed: int
+
+
+def scored(generator: Generator, predictor: Predictor, samples: Samples, seed: int) -> Scored:
+    began, parts = time.process_time(), []
+    with torch.inference_mode():
+        assert samples.z_ND is not None
+        w_ND: Tensor = generator.map(samples.z_ND, samples.label)
+        for start in range(0, len(samples), 50):
+            parts.append(predictor.attributes(samples.part(start, start + 50).images()).numpy())
+    seconds = time.process_time() - began
+    return Scored(generator, predictor, samples, w_ND.numpy(), np.concatenate(parts), seconds, seed)
+
+
+def random(data: Scored) -> tuple[Direction, ...]:
+    return tuple(
+        Direction(f"random:{i}", "direction", "w", move.direction.vectors[i : i + 1])
+        for i, move in enumerate(random_moves(data.generator, COUNT, seed=data.seed))
+    )
+
+
+def true(data: Scored) -> tuple[Direction, ...]:
+    oracle = data.generator
+    assert isinstance(oracle, DemoOracle)
+    return tuple(
+        Direction(name, "direction", "w", oracle.factor_direction_w(name)[None].numpy()) for name in FACTOR_NAMES
+    )
+
+
+def boundaries(data: Scored) -> tuple[Direction, ...]:
+    settings = BoundarySettings(chosen=TAILS, resamples=0, seed=data.seed)
+    columns = {name: data.score_NF[:, i] for i, name in enumerate(FACTOR_NAMES)}
+    results = train_boundaries(data.w_ND, columns, settings)
+    return tuple(Direction(part.name, "boundary", "w", part.vectors, part.intercept) for part in results)
+
+
+def on_rows(data: Scored, directions: tuple[Direction, ...]) -> tuple[tuple[Direction, ...], int]:
+    """The same boundaries on the rows of wp that keep most of their effect on the finding samples, and the passes."""
+    few = data.samples.part(0, 12)
+    judge = Judge(data.predictor, data.predictor, attribute_names=data.predictor.attribute_names)
+    yardstick = Yardstick(few, judge, Settings(search=12, rows=12, others=0))
+    before = yardstick.passes
+    found = []
+    for direction in directions:
+        rows = yardstick.measure(next(moves_of(data.generator, direction, "higan"))).rows
+        assert rows is not None
+        found.append(direction.replace(layers=rows.least))
+    return tuple(found), yardstick.passes - before
+
+
+def principal(data: Scored) -> tuple[Direction, ...]:
+    found = ganspace(data.generator, COMPONENTS_OF, COUNT, data.seed)
+    return _each(found.vectors, found.space, "ganspace")
+
+
+def factorised(data: Scored) -> tuple[Direction, ...]:
+    found = sefa(data.generator, count=COUNT)
+    return _each(found.vectors, found.space, "sefa")
+
+
+def regional(data: Scored, segmenter: Predictor) -> tuple[tuple[Direction, ...], int]:
+    """The leading directions of every region of the bundled world in turn, and the passes."""
+    generator = data.generator
+    size = generator.spec.resolution
+    regions = build_regions(WORLD, [], [], Labels(tuple(segmenter.class_names), segmenter), size, size, DEFAULT_MARGIN)
+    source = CodeSource(generator, JACOBIANS, data.seed, data.samples.truncation)
+    plan = JacobianPlan(choose(generator, "w"), Output(size))
+    grams = None
+    for sample in range(JACOBIANS):
+        part = sample_grams(source, sample, regions, plan)[0]
+        grams = part if grams is None else grams + part
+    assert grams is not None
+    solutions = [solve(*grams.pair(place), TAU, COUNT).vectors for place in range(len(WORLD))]
+    vectors = [solutions[i % len(WORLD)][i // len(WORLD)] for i in range(COUNT)]
+    passes = JACOBIANS * int(1.5 * plan.variable.dim)  # two blocks of columns are held in turn
+    return _each(np.stack(vectors), "w", "resefa"), passes
+
+
+def channels(data: Scored) -> tuple[Direction, ...]:
+    """Of every attribute the channel of space s whose mean stands farthest apart in the highest scored samples."""
+    found = stylespace.attribute_channels(data.generator, data.samples.wp_NLD, data.score_NF, FACTOR_NAMES)
+    rgb = isinstance(data.generator, DemoOracle)  # whose last row only writes colours, and carries two factors
+    directions = []
+    for name in FACTOR_NAMES:
+        channel, distance = found.of(name, 1, rgb)[0]
+        directions.append(stylespace.channel_direction(channel, found.statistics, name, distance))
+    return tuple(directions)
+
+
+def _each(vectors_KD: np.ndarray, space: str, name: str) -> tuple[Direction, ...]:
+    return tuple(
+        Direction(f"{name}:{i}", "direction", space, vector[None].astype(np.float32))
+        for i, vector in enumerate(vectors_KD)
+    )
+
+
+def find(method: str, data: Scored, segmenter: Predictor) -> Found:
+    """The directions of a method; readings of the samples count for the methods that need them."""
+    began = time.process_time()
+    simple: dict[str, Callable[[Scored], tuple[Direction, ...]]] = {
+        "random": random, "true": true, "sefa": factorised, "ganspace": principal,
+    }  # fmt: skip
+    if method in simple:
+        return Found(simple[method](data), Cost(0, time.process_time() - began))
+    if method == "resefa":
+        directions, passes = regional(data, segmenter)
+        return Found(directions, Cost(passes, time.process_time() - began))
+    read = Cost(len(data.samples), data.seconds)
+    if method == "stylespace":
+        directions = channels(data)
+    else:
+        directions = boundaries(data)
+        if method == "higan rows":
+            directions, passes = on_rows(data, directions)
+            read = replace(read, passes=read.passes + passes)
+    return Found(directions, replace(read, seconds=read.seconds + time.process_time() - began))
+
+
+def coordinates(generator: Generator, directions: tuple[Direction, ...], samples: Samples) -> Any:
+    """Codes of samples along directions, [N, K]: what DCI scores."""
+    with torch.inference_mode():
+        assert samples.z_ND is not None
+        flat = {"z": samples.z_ND, "w": generator.map(samples.z_ND, samples.label), "wp": samples.wp_NLD.flatten(1)}
+        if any(direction.space == "s" for direction in directions):
+            flat["s"] = torch.cat([style.flatten(1) for style in generator.styles(samples.wp_NLD)], 1)
+    columns = []
+    for direction in directions:
+        vector = direction.vectors[0].ravel().astype(np.float64)
+        columns.append(flat[direction.space].double().numpy() @ (vector / np.linalg.norm(vector)))
+    return np.stack(columns, 1)

@@ -1,0 +1,95 @@
+"""A GPU that is not there: tensors that have a device and a shape and no numbers.
+
+Inside `fake_cuda()` every tensor on "cuda" is fake, and an operation that mixes devices fails as it would on a GPU.
+What leaves the device (`.cpu().numpy()`, `float(x)`, `if x:`) would need numbers: zeros are given, `int(x)` is one, so
+that whole verbs run. Gradients are zeros too, because the engine that computes them asks for a driver.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch._subclasses import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.overrides import TorchFunctionMode
+
+KINDS = (torch.float16, torch.float32, torch.float64, torch.uint8, torch.int32, torch.int64, torch.bool)
+DTYPES = {kind: torch.empty(0, dtype=kind).numpy().dtype for kind in KINDS}
+
+
+class Readouts(TorchFunctionMode):
+    """Gives zeros for what fake tensors cannot tell; a tensor that is read must be on the CPU, as numpy demands."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        given = args[0] if args else None
+        if func is Tensor.to and isinstance(given, Tensor):
+            away = _elsewhere(given, [*args[1:], *(kwargs or {}).values()])
+            if away is not None:
+                return away
+        if func is Tensor.backward:  # the engine asks for a driver; what was built forward was checked
+            return None
+        if func is torch.autograd.grad:
+            return tuple(torch.zeros_like(x) for x in ([args[1]] if isinstance(args[1], Tensor) else args[1]))
+        if isinstance(given, FakeTensor):
+            index = args[1] if func is Tensor.__getitem__ else None
+            if isinstance(index, Tensor) and index.dtype == torch.bool:  # how many are true nobody knows: all
+                assert index.device == given.device, f"a mask on {index.device} chooses from {given.device}"
+                return given.reshape(index.numel(), *given.shape[index.ndim :])
+            if func is Tensor.numpy:
+                assert given.device.type == "cpu", "numpy() of a tensor on a GPU: call cpu() first"
+                return np.zeros(tuple(given.shape), DTYPES[given.dtype])
+            if func is Tensor.data_ptr:
+                return id(given)
+            if func is Tensor.tolist:
+                return np.zeros(tuple(given.shape)).tolist()
+            if func in (Tensor.item, Tensor.__float__):
+                return 0.0
+            if func in (Tensor.__int__, Tensor.__index__):
+                return 1
+            if func is Tensor.__bool__:
+                return False
+        return func(*args, **(kwargs or {}))
+
+
+def _elsewhere(given: Tensor, said: Sequence[Any]) -> Tensor | None:
+    """What `to` makes on another device: constants would be copied to a GPU that is not there."""
+    like = next((part for part in said if isinstance(part, Tensor)), given)
+    device = next((torch.device(part) for part in said if isinstance(part, (str, torch.device))), like.device)
+    dtype = next((part for part in said if isinstance(part, torch.dtype)), like.dtype)
+    if device.type == given.device.type:
+        return None
+    return torch.empty(given.shape, dtype=dtype, device=device)
+
+
+@contextlib.contextmanager
+def fake_cuda() -> Iterator[torch.device]:
+    """A device that fake tensors are on; tensors made from numpy arrays are on the CPU and must be moved."""
+    with (
+        FakeTensorMode(allow_non_fake_inputs=True),
+        Readouts(),
+        mock.patch.object(torch.nn.Module, "to", moved),  # torch swaps the tensors of a module, which fakes refuse
+    ):
+        yield torch.device("cuda")
+
+
+def moved(module: Any, device: torch.device | str) -> Any:
+    """The module, its weights and buffers fake and on the device."""
+    for part in module.modules():
+        for table in (part._parameters, part._buffers):
+            for name, tensor in table.items():
+                if tensor is not None:
+                    fake = torch.empty(tensor.shape, dtype=tensor.dtype, device=device)
+                    table[name] = (
+                        torch.nn.Parameter(fake, tensor.requires_grad)
+                        if isinstance(tensor, torch.nn.Parameter)
+                        else fake
+                    )
+    return module

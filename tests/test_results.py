@@ -1,0 +1,145 @@
+"""Results of every task: what earlier versions left opens, no field is renamed unseen, pages need no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gantk.errors import GantkError
+from gantk.runs.results import Result, load_result, read_result, stem_of, write_result
+from gantk.runs.runner import read_run, report
+from gantk.runs.table import TASKS, find_task
+
+RUNS = Path(__file__).with_name("runs_v1")  # of version 0.1.0: one small run of every task
+
+every_task = pytest.mark.parametrize("name", list(TASKS))
+
+
+def old_run(name: str, folder: Path) -> Path:
+    """A copy of the run that the released version left."""
+    return Path(shutil.copytree(RUNS / stem_of(name), folder / "run"))
+
+
+@every_task
+def test_a_run_of_the_released_version_opens(name: str, tmp_path: Path) -> None:
+    page = report(find_task(name), old_run(name, tmp_path))
+    assert page.stat().st_size > 3000
+
+
+@every_task
+def test_a_result_survives_the_disk(name: str, tmp_path: Path) -> None:
+    task = find_task(name)
+    result = read_run(task, old_run(name, tmp_path))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    write_result(result, tmp_path / "a")
+    again = read_result(task.result_type, tmp_path / "a")
+    write_result(again, tmp_path / "b")
+    first, second = ((tmp_path / x / f"{stem_of(name)}.result.json").read_bytes() for x in "ab")
+    assert first == second
+    assert again.sentence() == result.sentence() and again.sentence().endswith(".")
+    assert task.page_of(again).text() == task.page_of(result).text()
+
+
+def places(plain: Any, trail: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every named field of a result's JSON, of the first of each list only."""
+    if isinstance(plain, dict):
+        for key, value in plain.items():
+            yield (*trail, key)
+            yield from places(value, (*trail, key))
+    elif isinstance(plain, list) and plain:
+        yield from places(plain[0], (*trail, 0))
+
+
+@every_task
+def test_every_renamed_field_is_seen(name: str, tmp_path: Path) -> None:
+    """Any field of a record under another name: reading refuses it, whichever it is."""
+    task = find_task(name)
+    write_result(read_run(task, old_run(name, tmp_path)), tmp_path)
+    path = tmp_path / f"{stem_of(name)}.result.json"
+    plain = json.loads(path.read_text())
+    tried = 0
+    for trail in places(plain["fields"]):
+        changed = json.loads(json.dumps(plain))
+        holder = changed["fields"]
+        for step in trail[:-1]:
+            holder = holder[step]
+        if not isinstance(holder, dict):
+            continue
+        holder[f"{trail[-1]}_renamed"] = holder.pop(trail[-1])
+        path.write_text(json.dumps(changed))
+        if free(task.result_type, trail):
+            continue  # a table whose keys are names of data, not fields
+        with pytest.raises(GantkError):
+            load_result(path)
+        tried += 1
+    assert tried >= len(dataclasses.fields(task.result_type))  # type: ignore[arg-type]
+
+
+def free(kind: Any, trail: tuple[Any, ...]) -> bool:
+    """Whether a place is a key of a mapping, which is data and no field."""
+    import types
+    import typing
+
+    for step in trail[:-1]:
+        options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+        kind = next((k for k in options if k is not type(None)), kind)
+        if dataclasses.is_dataclass(kind):
+            kind = typing.get_type_hints(kind)[step]
+        elif typing.get_origin(kind) is tuple:
+            kind = typing.get_args(kind)[0]
+        elif typing.get_args(kind):
+            kind = typing.get_args(kind)[-1]
+    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    kind = next((k for k in options if k is not type(None)), kind)
+    named = typing.get_origin(kind) is dict
+    return named or (not dataclasses.is_dataclass(kind) and "ndarray" not in str(kind))
+
+
+@every_task
+def test_every_field_is_read_by_something(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field that neither page, sentence, table nor export reads would be written for nobody."""
+    task = find_task(name)
+    result = read_run(task, old_run(name, tmp_path))
+    seen: set[str] = set()
+
+    def get(self: Result, attribute: str) -> Any:
+        if self is result:
+            seen.add(attribute)
+        return object.__getattribute__(self, attribute)
+
+    monkeypatch.setattr(task.result_type, "__getattribute__", get)
+    result.sentence()
+    result.lines()
+    result.table()
+    for export in result.exports():
+        export.write(tmp_path / export.name.replace("/", "_"))
+    task.page_of(result)
+    unread = {field.name for field in dataclasses.fields(task.result_type)} - seen  # type: ignore[arg-type]
+    kept = set(getattr(task.result_type, "KEPT", ()))  # for Python only: say so in the class
+    assert unread <= kept, f"nothing reads {sorted(unread - kept)} of {task.result_type.__name__}"
+
+
+def test_pages_need_no_torch(tmp_path: Path) -> None:
+    """`gantk report` of every kind of run where torch cannot be imported."""
+    runs = [str(old_run(name, tmp_path / stem_of(name))) for name in TASKS]
+    script = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, *more):\n"
+        "        if name.partition('.')[0] in ('torch', 'torchvision', 'sklearn'):\n"
+        "            raise ImportError('absent: ' + name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "from gantk.cli.main import run\n"
+        f"sys.exit(sum(run(['report', path]) != 0 for path in {runs!r}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
