@@ -14,7 +14,6 @@ import numpy.typing as npt
 from gantk.errors import GantkError
 
 BACKGROUND = 255  # white, on which alpha is composed where a format has none
-MOST_CHANNELS = 16  # more are taken for rows: an array [N, H, W, C] given for [N, C, H, W]
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, by which picture programs make RGB grey
 
 
@@ -63,6 +62,7 @@ def colours(image_NCHW: Any) -> Any:
             f"Images of shape {tuple(image_NCHW.shape)} and type {image_NCHW.dtype} cannot be judged: "
             "give floats of shape [N, C, H, W] in [-1, 1]."
         )
+    channels = image_NCHW.shape[1]
     if channels == 3:
         return image_NCHW
     if channels < 3:
