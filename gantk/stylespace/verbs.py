@@ -6,9 +6,11 @@ Legend: N samples, S channels, A attributes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -33,6 +35,55 @@ from gantk.stylespace.styles import channel_direction, channels, style_statistic
 SEGMENTED = 128  # samples that segments without labels are found in, at most
 
 
+Chosen = Mapping[str, Sequence[tuple[Channel, float]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What was found in some samples.
+
+    Attributes:
+        named: None without scores.
+        local: by region.
+        attributes, regions: name -> the best channels with their signs.
+        directions: see `StylespaceResult`.
+    """
+
+    named: AttributeChannels | None
+    local: RegionChannels
+    attributes: Chosen
+    regions: Chosen
+    directions: tuple[Direction, ...]
+
+
+def search(
+    generator: Generator,
+    wp_NLD: Tensor,
+    score_NA: npt.NDArray[np.float32] | None,
+    names: Sequence[str],
+    seer: Predictor,
+    options: StylespaceOptions,
+) -> Search:
+    """Find the channels in samples that are there already.
+
+    Args:
+        wp_NLD: codes after truncation.
+        score_NA: of the same samples, one column for each of `names`; None looks for no attribute.
+        seer: whose classes are the regions.
+    """
+    statistics = style_statistics(generator, wp_NLD)
+    named = None
+    if score_NA is not None:
+        named = attribute_channels(generator, wp_NLD, score_NA, names, max(options.chosen, 2 / len(wp_NLD)))
+    local = region_channels(generator, seer, wp_NLD[: options.looked], seed=options.seed)
+    attributes, regions = _attributes(named, options), _regions(local, options)
+    directions = (
+        *_directions(generator, statistics, attributes, ""),
+        *_directions(generator, statistics, regions, "region_"),
+    )
+    return Search(named, local, attributes, regions, directions)
+
+
 @verb(StylespaceOptions)
 def find(
     generator: Generator,
@@ -53,24 +104,18 @@ def find(
     Raises:
         UsageError: the family has no space s, or too few samples are highest scored.
     """
-    every = channels(generator)
+    channels(generator)
     truncation = parse_truncation(options.truncation, generator.spec)
     wp_NLD = _codes(generator, options.num, options.seed, truncation)
-    statistics = style_statistics(generator, wp_NLD)
-    named = (
-        _by_attribute(generator, wp_NLD, predictor, options)
-        if predictor is not None and predictor.attribute_names
-        else None
-    )
+    names = predictor.attribute_names if predictor is not None else ()
+    score_NA = None
+    if predictor is not None and names:
+        score_NA = attributes_at(generator, predictor, wp_NLD, batch_size=options.batch_size)
     seer = segmenter or (predictor if predictor is not None and predictor.class_names else None)
     if seer is None:
         seer = find_segments(generator, wp_NLD[:SEGMENTED], seed=options.seed).head
-    local = region_channels(generator, seer, wp_NLD[: options.looked], seed=options.seed)
-    attributes, regions = _attributes(named, options), _regions(local, options)
-    directions = [
-        *_directions(generator, statistics, attributes, ""),
-        *_directions(generator, statistics, regions, "region_"),
-    ]
+    found = search(generator, wp_NLD, score_NA, names, seer, options)
+    named, local, directions = found.named, found.local, found.directions
     if not directions:
         raise UsageError("No channel belongs to a region, and there is no attribute to look for: give --predictor.")
     walks = tuple(
@@ -82,37 +127,25 @@ def find(
         )
     )  # fmt: skip
     return StylespaceResult(
-        channels=len(every),
+        channels=len(local.channels),
         samples=options.num if named else 0,
         chosen=named.chosen if named else 0,
         looked=local.samples,
         seer=seer.name,
-        by_attribute=tuple(_of_attribute(named, *found) for found in _flat(attributes)) if named else (),
-        by_region=tuple(_of_region(local, *found) for found in _flat(regions)),
+        by_attribute=tuple(_of_attribute(named, *part) for part in _flat(found.attributes)) if named else (),
+        by_region=tuple(_of_region(local, *part) for part in _flat(found.regions)),
         regions=local.regions,
         belonging=tuple(int((local.region_S == place).sum()) for place in range(len(local.regions))),
-        directions=tuple(directions),
+        directions=directions,
         walks=walks,
         passes=local.passes + (options.num if named else 0),
     )
-
-
-Chosen = Mapping[str, Sequence[tuple[Channel, float]]]
 
 
 def _codes(generator: Generator, num: int, seed: int, truncation: Truncation | None) -> Tensor:
     with torch.no_grad():
         label = generator.sample_label(num, seed=seed)
         return generator.expand(generator.map(generator.sample_z(num, seed=seed), label), truncation).contiguous()
-
-
-def _by_attribute(
-    generator: Generator, wp_NLD: Tensor, predictor: Predictor, options: StylespaceOptions
-) -> AttributeChannels:
-    score_NA = attributes_at(generator, predictor, wp_NLD, batch_size=options.batch_size)
-    return attribute_channels(
-        generator, wp_NLD, score_NA, predictor.attribute_names, max(options.chosen, 2 / options.num)
-    )
 
 
 def _attributes(found: AttributeChannels | None, options: StylespaceOptions) -> Chosen:
