@@ -63,9 +63,8 @@ def _headline(result: AtlasResult) -> Headline:
         (several, "found twice or more", "by different systems"),
     ]
     if result.attributes:
-        items.append(
-            (f"{len(result.found())} of {len(result.attributes)}", "attributes", f"with a selectivity of {SELECTIVE:g} or more")
-        )  # fmt: skip
+        count = f"{len(result.found())} of {len(result.attributes)}"
+        items.append((count, "attributes", f"with a selectivity of {SELECTIVE:g} or more"))
     return Headline(items)
 
 
@@ -165,7 +164,9 @@ def _matrices(result: AtlasResult) -> list[Section]:
         caption = f"Change of each attribute in standard deviations, at the matched distance. {grey}."
         values = result.matrix("attributes")
         sections.append(
-            HeatMap(values, names, result.attributes, "Groups and attributes", caption, "group", "attribute", "diverging")
+            HeatMap(
+                values, names, result.attributes, "Groups and attributes", caption, "group", "attribute", "diverging"
+            )
         )  # fmt: skip
     if result.regions:
         caption = f"Share of the squared change in each region; {result.seer} tells regions apart. First their areas."
@@ -198,9 +199,8 @@ def _group(result: AtlasResult, group: Drawn, drawn: bool) -> list[Section]:
             Picture(image.source, f"The first sample moved along {result.charted[m].name}", result.charted[m].name)
             for image, m in zip(group.beside, group.members[1:], strict=False)
         ]
-        sections.append(
-            Sheet(pictures, "", f"Members of {group.name} at equal change: the first sample, moved as far as at the right end above.")
-        )  # fmt: skip
+        caption = f"Others of {group.name}: the first sample, changed as much as at the right end of the slider."
+        sections.append(Sheet(pictures, "", caption))
     return sections
 
 
@@ -220,11 +220,11 @@ def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, o
             ("attribute", f"{name}, by {change:.2f} ± {error:.2f} deviations, at twice the distance {twice:.2f}")
         )
     if head.locality is not None:
-        share = head.share_R[head.region]
+        share, area = head.share_R[head.region], result.area_R[head.region]
         card.append(
             (
                 "region",
-                f"{result.regions[head.region]}, {share:.0%} of the change on {result.area_R[head.region]:.0%} of the image",
+                f"{result.regions[head.region]}, {share:.0%} of the change on {area:.0%} of the image",
             )
         )
     card.append(
@@ -245,8 +245,8 @@ def _sources(result: AtlasResult) -> Table:
     ]
     unrelated = result.unrelated
     caption = (
-        f"Directions are joined from a similarity of {result.cut:.2f} on. Unrelated ones are {unrelated.mean:.2f} alike "
-        f"in the mean, 95 of 100 pairs below {unrelated.line95:.2f}, 99 below {unrelated.line99:.2f} "
+        f"Directions are joined from a similarity of {result.cut:.2f} on. Unrelated ones are {unrelated.mean:.2f} "
+        f"alike in the mean, 95 of 100 pairs below {unrelated.line95:.2f}, 99 below {unrelated.line99:.2f} "
         f"({unrelated.permutations} permutations)."
     )
     columns = ["system", "directions", Column("passes", "Of the generator, to find them", 0), "why there are none"]

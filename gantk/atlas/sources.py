@@ -143,7 +143,8 @@ def _resefa(ground: Ground) -> Found:
 
     if ground.seer is None:
         raise GantkError("Nothing tells regions apart, so there are no directions of regions: give --head.")
-    few = ground.samples.part(0, min(FEW, len(ground.samples)))
+    num = 3 if ground.quick else 6
+    few = ground.samples.part(0, num)  # those that are differentiated at: the first of the seed
     with torch.no_grad():
         label = ground.seer.segment_codes(ground.generator, few.wp_NLD).argmax(1)
     area_R = np.bincount(label.flatten().cpu().numpy(), minlength=len(ground.seer.class_names)) / label.numel()
@@ -154,12 +155,9 @@ def _resefa(ground: Ground) -> Found:
     }
     if not regions:
         raise GantkError("Every image is one region, so there are no directions of regions.")
-    num = 2 if ground.quick else 6
-    gram = jacobian(
-        ground.generator, regions, options=JacobianOptions(
-            num=num, seed=ground.seed, truncation=ground.truncation, preview=0, space=cast(Any, code_space(ground.generator)),
-        ),
-    )  # fmt: skip
+    space = cast(Any, code_space(ground.generator))
+    asked = JacobianOptions(num=num, seed=ground.seed, truncation=ground.truncation, preview=0, space=space)
+    gram = jacobian(ground.generator, regions, options=asked)
     solved = directions(
         ground.generator, gram, segmenter=ground.seer,
         options=DirectionsOptions(held_out=0, num_directions=ground.count, shown=1, against="none"),
