@@ -25,6 +25,7 @@ RUNS = Path(__file__).with_name("runs_v1")  # of version 0.1.0: one small run of
 
 # Of tasks that the released version did not have: a small run by the command itself.
 FRESH: dict[str, list[str]] = {
+    "atlas": ["demo", "--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "1"],
     "stylespace": ["demo", "-N", "40", "--looked", "1", "-K", "1", "--samples", "1", "--step", "3"],
 }
 

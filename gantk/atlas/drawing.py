@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.atlas.found import FACTORS
 from gantk.atlas.moves import DirectionMove, Samples
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
@@ -16,7 +17,6 @@ from gantk.runs.structure import Image, Strip
 from gantk.runs.walk import Walk
 from gantk.runs.walks import symmetric_steps
 
-FACTORS = 2.0  # of the strength: where sliders end
 STEPS = 5
 BESIDE = 6  # members that are drawn beside the representative
 

@@ -18,6 +18,7 @@ from gantk.runs.structure import Image
 from gantk.runs.walk import Walk
 from gantk.store.files import save_json
 
+FACTORS = 2.0  # of the strength: where sliders end
 SELECTIVE = 2.0  # from here on a direction counts as one of its attribute
 
 Array = npt.NDArray[Any]

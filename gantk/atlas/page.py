@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gantk.atlas.found import SELECTIVE, AtlasResult, Charted, Drawn
+from gantk.atlas.found import FACTORS, SELECTIVE, AtlasResult, Charted, Drawn
+from gantk.reports.numbers import show_step, telling
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     Cell,
@@ -21,6 +22,8 @@ from gantk.reports.sections import (
     Prose,
     Section,
     Sheet,
+    SliderGrid,
+    SliderStrip,
     Table,
 )
 from gantk.reports.strips import walk_sections
@@ -39,17 +42,15 @@ NAMES = {
 
 def page(result: AtlasResult) -> Page:
     """The page of `gantk atlas`."""
-    best = [group for group in result.groups if group.walk is not None][:BEST]
     sections: list[Section] = [_headline(result), Prose(result.sentence(), tone="finding")]
+    sections += _best(result)
     sections.append(Prose(_carries(result)))
-    for group in best:
-        sections += _strip(group)
     sections.append(_table(result))
     sections += _missing(result)
     sections += _matrices(result)
     for group in result.groups:
         if group.walk is not None:
-            sections += _group(result, group, drawn=group not in best)
+            sections += _group(result, group)
     sections.append(_sources(result))
     sections.append(_files(result))
     return Page("Atlas", f"Measured on {result.samples} samples that no direction was found on.", sections)
@@ -86,9 +87,32 @@ def _carries(result: AtlasResult) -> str:
     return text + "\n" + "\n".join(lines)
 
 
-def _strip(group: Drawn) -> list[Section]:
-    assert group.walk is not None
-    return walk_sections(group.walk)
+def _best(result: AtlasResult) -> list[Section]:
+    """The clearest directions of different attributes side by side on one sample, by multiples of equal change."""
+    chosen: dict[object, Drawn] = {}
+    for group in result.groups:
+        attribute = result.head(group).attribute
+        if group.walk is not None:
+            chosen.setdefault(attribute if attribute >= 0 else group.name, group)
+    strips = []
+    for group in list(chosen.values())[:BEST]:
+        assert group.walk is not None
+        strip = group.walk.strips[0]
+        factors = [float(value) for value in np.linspace(-FACTORS, FACTORS, len(strip.images))]
+        pictures = [
+            Picture(image.source, f"{group.name} at {show_step(factor)} times the change", show_step(factor))
+            for image, factor in zip(strip.images, factors, strict=True)
+        ]
+        strips.append(
+            SliderStrip(pictures, factors, group.name, quantity="change", start=strip.origin, first=telling(factors))
+        )
+    if not strips:
+        return []
+    caption = (
+        "The clearest directions on one sample. At 1 the image changes by a tenth of what lies between two samples; "
+        "arrow keys move the sliders, the key 0 takes them to the sample as it is."
+    )
+    return [SliderGrid(strips, "", caption, "change")]
 
 
 def _table(result: AtlasResult) -> Table:
@@ -188,12 +212,10 @@ def _matrices(result: AtlasResult) -> list[Section]:
     return sections
 
 
-def _group(result: AtlasResult, group: Drawn, drawn: bool) -> list[Section]:
+def _group(result: AtlasResult, group: Drawn) -> list[Section]:
+    assert group.walk is not None
     head = result.head(group)
-    sections: list[Section] = []
-    if drawn:
-        sections += _strip(group)
-    sections.append(Facts(_card(result, group, head), "" if drawn else group.name))
+    sections: list[Section] = [*walk_sections(group.walk), Facts(_card(result, group, head))]
     if group.beside:
         pictures = [
             Picture(image.source, f"The first sample moved along {result.charted[m].name}", result.charted[m].name)
@@ -249,7 +271,12 @@ def _sources(result: AtlasResult) -> Table:
         f"alike in the mean, 95 of 100 pairs below {unrelated.line95:.2f}, 99 below {unrelated.line99:.2f} "
         f"({unrelated.permutations} permutations)."
     )
-    columns = ["system", "directions", Column("passes", "Of the generator, to find them", 0), "why there are none"]
+    columns: list[Column | str] = [
+        "system",
+        "directions",
+        Column("passes", "Of the generator, to find them", 0),
+        "why there are none",
+    ]
     return Table(columns, rows, "Sources", caption)
 
 
