@@ -51,6 +51,12 @@ TASKS: dict[str, Row] = {
     "lse edit": Row("gantk.lse.tasks:EDIT", "Edit an image by strokes of classes and colours."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
+    "atlas": Row(
+        "gantk.atlas.tasks:CHART", "Chart what a generator knows: directions of all systems, measured alike and joined."
+    ),
+    "stylespace": Row(
+        "gantk.stylespace.tasks:FIND", "Single style channels that carry an attribute or change one region."
+    ),
 }
 
 GROUPS: dict[str, str] = {
