@@ -339,7 +339,8 @@ class TruncationOptions(Options):
 class LabelOptions(Options):
     label: str | None = option(
         None,
-        "Class of the samples of a conditional network: a number, a name, random, or an .npy of one for each sample.",
+        "Class of the samples of a conditional network: a number, a name, shares (day:0.5,night:0.5), random, or an "
+        ".npy of one for each sample.",
         metavar="CLASS",
         file=True,
     )
