@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from gantk.cli.main import run
 from gantk.errors import GantkError
 from gantk.runs.results import Result, load_result, read_result, stem_of, write_result
 from gantk.runs.runner import read_run, report
@@ -27,6 +28,8 @@ RUNS = Path(__file__).with_name("runs_v1")  # of version 0.1.0: one small run of
 FRESH: dict[str, list[str]] = {
     "atlas": ["demo", "--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "1"],
     "stylespace": ["demo", "-N", "40", "--looked", "1", "-K", "1", "--samples", "1", "--step", "3"],
+    "mix": ["demo", "--left", "0-1", "--top", "2", "--rows", "0-3", "--rows", "4"],
+    "walk": ["demo", "--seeds", "0,85", "--frames", "2", "--strip", "2"],
 }
 
 every_task = pytest.mark.parametrize("name", list(TASKS))
@@ -42,7 +45,6 @@ def old_run(name: str, folder: Path) -> Path:
 @functools.cache
 def fresh_run(name: str) -> Path:
     """A run of a task, made once."""
-    from gantk.cli.main import run
 
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -150,9 +152,10 @@ def test_every_field_is_read_by_something(name: str, tmp_path: Path, monkeypatch
     assert unread <= kept, f"nothing reads {sorted(unread - kept)} of {task.result_type.__name__}"
 
 
-def test_pages_need_no_torch(tmp_path: Path) -> None:
+def test_pages_need_no_torch(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """`gantk report` of every kind of run where torch cannot be imported."""
     runs = [str(old_run(name, tmp_path / stem_of(name))) for name in TASKS]
+    capfd.readouterr()
     script = (
         "import sys\n"
         "class Absent:\n"

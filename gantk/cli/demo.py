@@ -52,7 +52,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    conditional = load_generator(model).spec.label_required
+    conditional = load_generator(model).spec.label_dim > 0
     arguments = {"model": model, "predictor": predictor, "full": full, "seed": seed}
     with Run.begin(directory, "demo", arguments, seed, overwrite=overwrite) as run:
         tour = Tour(directory, model, predictor, full, seed, call, say)

@@ -87,7 +87,7 @@ def command(
     from gantk.cli.options import load_model
     from gantk.cli.originals import model_stem
     from gantk.errors import UsageError
-    from gantk.generators.imagenet import parse_label
+    from gantk.generators.labels import ask_for_label, one_class
     from gantk.ghfeat.invert import default_space
     from gantk.ghfeat.invert import invert as run_invert
     from gantk.ghfeat.losses import VGG, VGG_WEIGHT, load_perception
@@ -110,7 +110,10 @@ def command(
         )
     if steps == 0 and loaded is None:
         raise UsageError("Without an encoder there is nothing to do in 0 steps: give --steps, or an --encoder.")
-    class_1 = None if label is None else torch.tensor([parse_label(label, generator.spec)])
+    if label is None and generator.spec.label_dim and chosen == "z":
+        raise ask_for_label(generator.spec)
+    one = one_class(label, generator.spec)
+    class_1 = None if one is None else torch.tensor([one])
     name = perception or ("demo" if is_bundled(model) else "none")
     feature = load_perception(name, generator.device)
     weight = perceptual if perceptual is not None else VGG_WEIGHT if name == VGG else 0.1

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError
 
 BACKGROUND = 255  # white, on which alpha is composed where a format has none
+MOST_CHANNELS = 16  # more are no picture's: [N, H, W, C] given for [N, C, H, W], mostly
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, by which picture programs make RGB grey
 
 
