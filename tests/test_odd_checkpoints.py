@@ -19,7 +19,7 @@ from gantk.checkpoints.export import export_state
 from gantk.checkpoints.load import build_generator, find_model, load_generator, read_checkpoint
 from gantk.checkpoints.native import write_checkpoint
 from gantk.errors import GantkError, UsageError
-from gantk.generators.imagenet import parse_label
+from gantk.generators.labels import parse_label
 
 CASES = REFERENCE.parent / "cases" / "checkpoints"
 needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason=f"the cases are not there ({CASES})")
