@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
     from gantk.generators.wrapped import wrap as wrap
+    from gantk.ghfeat.files import load_encoder as load_encoder
+    from gantk.ghfeat.inversion import invert as invert
     from gantk.higan.synthesis import sample as sample
     from gantk.navigan.files import load_weights as load_weights
     from gantk.predictors.few_labels import train_predictor as train_predictor
@@ -53,7 +55,9 @@ _PUBLIC = {
     "ganspace": "comparators.verbs",
     "ghfeat": "",
     "higan": "",
+    "invert": "ghfeat.inversion",
     "load_direction": "codes.directions",
+    "load_encoder": "ghfeat.files",
     "load_generator": "checkpoints.load",
     "load_head": "predictors.head_files",
     "load_predictor": "predictors.load",

@@ -53,7 +53,7 @@ def mix(
     count = generator.spec.num_layers
     if count < 2:
         raise UsageError(
-            f"This {generator.spec.family} has one row of wp, so that nothing can be mixed: give a network with several."
+            f"This {generator.spec.family} has one row of wp, so nothing can be mixed: give a network with several."
         )
     by_name = {layer.name: layer.row for layer in generator.layers}
     chosen = options.rows or (f"0-{max(1, round(COARSE * count)) - 1}",)

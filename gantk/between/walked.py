@@ -54,7 +54,8 @@ class WalkResult(Result):
     def sentence(self) -> str:
         back = " and back" if self.loop else ""
         seconds = len(self.frames) / self.fps
-        return f"{len(self.frames)} frames ({seconds:.3g} s) through {len(self.keys)} codes{back}, {self.path} in {self.space}."
+        keys = f"{len(self.keys)} codes{back}"
+        return f"{len(self.frames)} frames ({seconds:.3g} s) through {keys}, {self.path} in {self.space}."
 
     def exports(self) -> Iterator[Export]:
         def strip(path: Path) -> Path:

@@ -6,25 +6,30 @@ Legend: N images, E styled layers of widths C_l, S their sum, L rows, M the larg
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.generators.base import Generator
-from gantk.generators.probe import Probe, mismatch, probe_of
-from gantk.ghfeat.calibration import style_layout
 from gantk.store.files import load_npy, write_atomic
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gantk.codes.given import GivenCodes
+    from gantk.generators.base import Generator
+
 FORMAT = "gantk-codes"
+CODE_FILES = (".safetensors", ".npy")
 VERSION = 1
 Array = npt.NDArray[np.float32]
+Probe = dict[str, Any]  # as gantk.generators.probe makes it
+RowList = str | Sequence[int] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,9 @@ class Codes:
     def __len__(self) -> int:
         return len(self.styles[0])
 
+    def __repr__(self) -> str:
+        return f"Codes: styles of {len(self)} images, {sum(self.widths)} numbers each in {len(self.widths)} layers"
+
     @property
     def widths(self) -> tuple[int, ...]:
         return tuple(style.shape[1] for style in self.styles)
@@ -57,8 +65,16 @@ class Codes:
         """[N, S]."""
         return np.concatenate(self.styles, 1)
 
+    def fingerprint(self) -> object:
+        """The styles, whose they are and what they are called; not how they came about."""
+        from gantk.store.fingerprint import fingerprint
+
+        return fingerprint([list(self.names), list(self.rows), list(self.styles)])
+
     def tensors(self, device: Any = "cpu", pick: Sequence[int] | None = None) -> tuple[Tensor, ...]:
         """The styles as `Generator.synthesize` takes them; of some images only."""
+        import torch
+
         chosen = slice(None) if pick is None else list(pick)
         return tuple(torch.from_numpy(np.ascontiguousarray(style[chosen])).to(device) for style in self.styles)
 
@@ -108,11 +124,14 @@ def load_codes(path: str | Path, generator: Generator, force: bool = False) -> C
     Raises:
         GantkError: damaged, no codes, or of another generator.
     """
+    from gantk.generators.probe import mismatch, probe_of
+    from gantk.ghfeat.calibration import style_layout
+
     path = Path(path)
     widths, rows = style_layout(generator)
     if path.suffix == ".npy":
         return Codes(_styles_of(load_npy(path), path, widths, generator), rows)
-    header, arrays = _read(path)
+    header, arrays = read_codes(path)
     styles = tuple(arrays[key] for key in sorted(arrays))
     if tuple(style.shape[-1] for style in styles) != widths:
         raise GantkError(
@@ -127,7 +146,12 @@ def load_codes(path: str | Path, generator: Generator, force: bool = False) -> C
     return Codes(styles, rows, tuple(map(str, header.get("names", ()))), theirs, header.get("meta", {}))
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+def read_codes(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Header and arrays of a file of codes, whosever they are.
+
+    Raises:
+        GantkError: damaged, or no codes.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -152,6 +176,8 @@ def _styles_of(array: Any, path: Path, widths: Sequence[int], generator: Generat
     if array.ndim == 3 and array.shape[1:] == (len(widths), max(widths)):
         return untile(array, widths)
     if array.ndim == 3 and array.shape[1:] == (spec.num_layers, spec.wp_dim):
+        import torch
+
         with torch.no_grad():
             styles = generator.styles(torch.from_numpy(array).to(generator.device))
         return tuple(style.cpu().numpy() for style in styles)
@@ -164,7 +190,7 @@ def _styles_of(array: Any, path: Path, widths: Sequence[int], generator: Generat
 # --- levels ----------------------------------------------------------------------------------------------------------
 
 
-def levels_to_rows(levels: str, num_rows: int) -> list[int]:
+def levels_to_rows(levels: RowList, num_rows: int) -> list[int]:
     """Rows of wp from GH-Feat's levels, which count from the image side: level = L - 1 - row. `0-1,4` as for layers.
 
     Raises:
@@ -182,19 +208,19 @@ def levels_to_rows(levels: str, num_rows: int) -> list[int]:
     return sorted(num_rows - 1 - level for level in found)
 
 
-def choose_rows(layers: str | None, levels: str | None, num_rows: int) -> tuple[list[int], str]:
-    """Rows from --layers or --levels (only one may be given), and a sentence that says both; default: all.
+def choose_rows(rows: RowList, levels: RowList, num_rows: int) -> tuple[list[int], str]:
+    """Rows from --rows or --levels (only one may be given), and words that say both; default: all.
 
     Raises:
         UsageError: both were given, or one cannot be understood.
     """
     from gantk.generators.rows import parse_layers
 
-    if layers is not None and levels is not None:
-        raise UsageError("--layers counts from the coarsest row and --levels from the finest: give one of them.")
-    rows = levels_to_rows(levels, num_rows) if levels is not None else list(parse_layers(layers, num_rows))
-    named = [num_rows - 1 - row for row in reversed(rows)]
-    return rows, f"layers {_ranges(rows)} (levels {_ranges(named)} of GH-Feat)"
+    if rows is not None and levels is not None:
+        raise UsageError("--rows counts from the coarsest row and --levels from the finest: give one of them.")
+    chosen = levels_to_rows(levels, num_rows) if levels is not None else list(parse_layers(rows, num_rows))
+    named = [num_rows - 1 - row for row in reversed(chosen)]
+    return chosen, f"rows {_ranges(chosen)} (levels {_ranges(named)} of GH-Feat)"
 
 
 def _ranges(values: Sequence[int]) -> str:
@@ -210,3 +236,60 @@ def _ranges(values: Sequence[int]) -> str:
 def entries_of(rows: Sequence[int], row_of: Sequence[int]) -> list[int]:
     """The styled layers that rows feed."""
     return [entry for entry, row in enumerate(row_of) if row in set(rows)]
+
+
+def codes_of(generator: Generator, given: object) -> Codes | None:
+    """Codes of whatever carries some; None where it is something else, such as an image.
+
+    Args:
+        given: `Codes`, a result with `.codes`, `gantk.GivenCodes`, an array wp [N, L, D], or the file of any of these.
+
+    Raises:
+        GantkError: they are no codes of this generator.
+    """
+    from gantk.codes.given import GivenCodes
+
+    if isinstance(given, (list, tuple)) and len(given) == 1:
+        given = given[0]
+    if isinstance(given, (str, os.PathLike)):
+        return load_codes(Path(given), generator) if Path(given).suffix in CODE_FILES else None
+    if not isinstance(given, (Codes, GivenCodes)) and hasattr(given, "codes"):
+        given = given.codes
+    if isinstance(given, Codes):
+        return _fitting(given, generator)
+    if isinstance(given, GivenCodes):
+        return _of_given(given.check(generator), generator)
+    spec = generator.spec
+    floats = getattr(given, "dtype", None) is not None and "float" in str(given.dtype)  # type: ignore[attr-defined]
+    if floats and tuple(given.shape[1:]) == (spec.num_layers, spec.wp_dim):  # type: ignore[attr-defined]
+        return _of_given(GivenCodes(given, "wp"), generator)  # type: ignore[arg-type]
+    return None
+
+
+def _fitting(codes: Codes, generator: Generator) -> Codes:
+    from gantk.ghfeat.calibration import style_layout
+
+    widths, _ = style_layout(generator)
+    if codes.widths != widths:
+        raise GantkError(
+            f"Codes of {sum(codes.widths)} numbers were given, and the styles of this generator have {sum(widths)}: "
+            "they belong to another."
+        )
+    return codes
+
+
+def _of_given(given: GivenCodes, generator: Generator) -> Codes:
+    """Styles of codes of z, w or wp, without truncation."""
+    import torch
+
+    from gantk.ghfeat.calibration import style_layout
+
+    with torch.no_grad():
+        code = torch.from_numpy(np.ascontiguousarray(given.array, np.float32)).to(generator.device, generator.dtype)
+        if given.space == "z":
+            code = generator.map(code, generator.sample_label(len(code)))
+        wp_NLD = code if given.space == "wp" else generator.expand(code)
+        styles = generator.styles(wp_NLD)
+    _, rows = style_layout(generator)
+    names = tuple(f"code {index}" for index in range(len(given)))
+    return Codes(tuple(style.float().cpu().numpy() for style in styles), rows, names)

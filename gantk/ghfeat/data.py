@@ -8,11 +8,12 @@ Shape legend: N samples, C channels, H x W pixels.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -24,6 +25,10 @@ from gantk.ghfeat.pictures import Folder, Zip, find_images, fit, to_float
 from gantk.ghfeat.tfrecord import TFRecords
 from gantk.predictors.resampling import resize
 from gantk.store.channels import in_channels
+from gantk.store.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from gantk.ghfeat.photos import Photos
 
 RENDERER, GENERATOR = "renderer", "generator"
 HELD_OUT = 0.05  # of a finite source, when no other images are given to validate on
@@ -114,41 +119,95 @@ class Files:
         return Batch(in_channels(torch.from_numpy(to_float(np.stack(pictures))), self.channels))
 
 
-def open_source(name: str, generator: Generator, resolution: int, seed: int, how: str, part: str = "all") -> Source:
-    """A source by name: `renderer`, `generator`, a folder, an image list, a zip, or TFRecords.
+class Data:
+    """What an encoder learns from, opened: the bundled renderer, the generator itself, or images.
 
     Args:
-        part: `all`, or of a finite source `train` (all but the last 5 %) or `held-out` (those); the endless ones draw
-            held-out images from another seed.
+        name: `renderer`, `generator`, or what the images are called.
+        images: by number; None for the two that never end.
+        contents: what decides the images, for the fingerprint.
+    """
+
+    def __init__(self, name: str, images: Any = None, contents: Sequence[object] = ()) -> None:
+        self.name, self.images, self._contents = name, images, tuple(contents)
+
+    def fingerprint(self) -> object:
+        """Of the contents of all images; their names do not count."""
+        return fingerprint([self.name if self.images is None else len(self.images), list(self._contents)])
+
+    def source(self, generator: Generator, resolution: int, seed: int, how: str, part: str = "all") -> Source:
+        """Images at a resolution.
+
+        Args:
+            how: of images that are not square, see `pictures.fit`.
+            part: `all`, or of images `train` (all but the last 5 %) or `held-out` (those); the endless ones draw
+                held-out images from another seed.
+
+        Raises:
+            UsageError: too few images to hold any out.
+        """
+        other_seed = seed + (1 << 32) if part == "held-out" else seed
+        if self.images is None:
+            if self.name == RENDERER:
+                return Renders(resolution, other_seed, generator.spec.image_channels)
+            return Samples(generator, resolution, other_seed)
+        count, held_out = len(self.images), 0
+        if part != "all":
+            held_out = min(MOST_HELD_OUT, max(1, round(HELD_OUT * count)))
+            if count <= held_out:
+                raise UsageError(f"{self.name} has {count} image, too few to train and to validate: give --validation")
+        numbers = range(count - held_out, count) if part == "held-out" else range(count - held_out)
+        return Files(self.images, self.name, resolution, how, numbers, generator.spec.image_channels)
+
+
+def open_data(given: object) -> Data:
+    """Data by name (`renderer`, `generator`, a folder, an image list, a zip, TFRecords), or in an array.
+
+    Args:
+        given: a name or path, `Data`, or images as `gantk.ghfeat.photos_of` takes them.
 
     Raises:
-        UsageError: there is nothing of that name, or too few images to hold any out.
-        GantkError: the files cannot be read.
+        UsageError: there is nothing of that name. GantkError: the files cannot be read.
     """
-    other_seed = seed + (1 << 32) if part == "held-out" else seed
-    if name == RENDERER:
-        return Renders(resolution, other_seed, generator.spec.image_channels)
-    if name == GENERATOR:
-        return Samples(generator, resolution, other_seed)
+    if isinstance(given, Data):
+        return given
+    if not isinstance(given, (str, os.PathLike)):
+        from gantk.ghfeat.photos import photos_of
+
+        photos = photos_of(given)
+        return Data("the images", _Pixels(photos), [photos])
+    name = os.fspath(given)
+    if name in (RENDERER, GENERATOR):
+        return Data(name)
     path = Path(name)
     if not path.exists():
         raise UsageError(
             f"There is no data {name!r}: give {RENDERER}, {GENERATOR}, a folder of images, a list, a .zip or .tfrecords"
         )
-    images: Any
     if path.suffix.lower() == ".zip":
-        images = Zip(path)
-    elif path.suffix.lower() in (".tfrecords", ".tfrecord"):
-        images = TFRecords(path)
-    else:
-        images = Folder(find_images([name]))
-    count, held_out = len(images), 0
-    if part != "all":
-        held_out = min(MOST_HELD_OUT, max(1, round(HELD_OUT * len(images))))
-        if count <= held_out:
-            raise UsageError(f"{name} has {count} image, too few to train and to validate: give --validation")
-    numbers = range(count - held_out, count) if part == "held-out" else range(count - held_out)
-    return Files(images, name, resolution, how, numbers, generator.spec.image_channels)
+        return Data(name, Zip(path), [path])
+    if path.suffix.lower() in (".tfrecords", ".tfrecord"):
+        return Data(name, TFRecords(path), [path])
+    files = find_images([name])
+    return Data(name, Folder(files), files)
+
+
+class _Pixels:
+    """Photos by number, as they are."""
+
+    def __init__(self, photos: Photos) -> None:
+        self.photos = photos
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.photos.items[index].read(1)
+
+
+def open_source(name: str, generator: Generator, resolution: int, seed: int, how: str, part: str = "all") -> Source:
+    """A source by name; see `open_data` and `Data.source`."""
+    return open_data(name).source(generator, resolution, seed, how, part)
 
 
 class Stream:

@@ -1,214 +1,214 @@
-"""The editing commands as runs: pictures and numbers in a run directory, for their pages.
+"""`gantk ghfeat edit`: real images moved along a direction, or with a region of another image.
 
-Shape legend: N images, K steps of a slider, H x W pixels.
+Shape legend: N images, K steps of a slider, C channels, H x W pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gantk.errors import GantkError, UsageError
+from gantk.codes.directions import Direction
+from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.ghfeat.bridge import move
-from gantk.ghfeat.codes import Codes, save_codes
-from gantk.ghfeat.files import EncoderFile
-from gantk.ghfeat.local import edit_locally
-from gantk.ghfeat.metrics import at_size, decode, encode
-from gantk.ghfeat.mixing import harmonize, mix, pairs_of_rows
-from gantk.pictures.images import to_uint8
-from gantk.runs.run import Run
-from gantk.store.files import save_image
+from gantk.ghfeat.bridge import move, principal_steps, push_forward
+from gantk.ghfeat.codes import choose_rows, codes_of
+from gantk.ghfeat.defaults import predictor_for
+from gantk.ghfeat.local import LocalEdit, edit_locally, editable_layers
+from gantk.ghfeat.metrics import decode
+from gantk.ghfeat.options import EditOptions
+from gantk.ghfeat.picture_results import EditResult, Exchanged, Moved
+from gantk.ghfeat.subject import Subject, keep_images, keep_subject, pairs_of, region_of, subject_of
+from gantk.predictors.base import Predictor
+from gantk.runs.stores import Store
+from gantk.runs.structure import Image, Strip
+from gantk.runs.task import verb
+from gantk.runs.walk import Walk
 
-MOST = 64  # images of one command; these commands make pictures to look at, not data sets
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Real images with their styles and reconstructions, [N, 3, H, W] each."""
-
-    names: tuple[str, ...]
-    image_NCHW: Tensor
-    styles: tuple[Tensor, ...]
-    made_NCHW: Tensor
-
-    @classmethod
-    def of(cls, names: Sequence[str], image_NCHW: Tensor, loaded: EncoderFile, generator: Generator) -> Subject:
-        """Encode and decode images [N, 3, H, W]."""
-        if len(image_NCHW) > MOST:
-            raise UsageError(
-                f"{len(image_NCHW)} images are more than this command shows: give at most {MOST}, or use "
-                "`gantk ghfeat extract`, which takes any number."
-            )
-        image_NCHW = image_NCHW.to(generator.device)
-        styles = encode(loaded.encoder, image_NCHW)
-        return cls(tuple(names), image_NCHW, styles, decode(generator, styles))
-
-    @property
-    def rows(self) -> int:
-        return len(self.names)
+AXIS_SCALE = 3.0  # a principal axis is looked at to three deviations
+SPACE = "styles (dy = A dw)"
 
 
-def save_pictures(run: Run, images_NCHW: Tensor, stem: str) -> list[str]:
-    """Write images as `images/STEM_000.png`, ...; their names."""
-    names = [f"images/{stem}_{index:03d}.png" for index in range(len(images_NCHW))]
-    for name, picture in zip(names, to_uint8(images_NCHW), strict=True):
-        save_image(run.path(name), picture)
-    run.output("images", "pictures of the page")
-    return names
-
-
-def mixtures(
-    run: Run,
+@verb(EditOptions)
+def edit(
     generator: Generator,
-    content: Subject,
-    style: Subject,
-    row_sets: Sequence[tuple[str, Sequence[int]]],
-    row_of: Sequence[int],
-) -> None:
-    """A grid of contents by styles for each set of rows that is taken from the styles."""
-    grids = []
-    for number, (title, rows) in enumerate(row_sets):
-        cells = []
-        for s in range(style.rows):
-            one = [layer[s : s + 1].expand(content.rows, -1) for layer in style.styles]
-            made = decode(generator, mix(content.styles, one, rows, row_of))
-            cells.append(save_pictures(run, made, f"mix_{number}_{s}"))
-        grids.append({"title": title, "rows": list(rows), "cells": cells})
-    run.record("grids", grids)
-    for name, subject in (("content", content), ("style", style)):
-        run.record(name, {
-            "names": list(subject.names),
-            "original": save_pictures(run, subject.image_NCHW, f"{name}_original"),
-            "reconstruction": save_pictures(run, subject.made_NCHW, f"{name}_reconstruction"),
-        })  # fmt: skip
+    images: object,
+    direction: object = None,
+    reference: object = None,
+    of: object = None,
+    mask: object = None,
+    encoder: object = None,
+    predictor: object = None,
+    *,
+    options: EditOptions,
+    store: Store,
+) -> EditResult:
+    """Edit real images: along a direction, or by a region of another image (Xu et al. 2021, sections 4.2 and 4.3).
+
+    A direction of w or wp is pushed forward into styles, dy = A dw, so that what any system found moves images that
+    the generator never made. An edit of a region changes nothing beyond its reach, to the bit.
+
+    Args:
+        generator: any family with styles.
+        images: paths, arrays (see `gantk.ghfeat.photos_of`), or codes: a result of `extract` or `invert`, wp [N, L, D].
+        direction: a `Direction`, or a result with `.direction`.
+        reference: the image or code whose region is taken, one for all or one for each; needs a box or a mask.
+        of: codes whose principal axis `component` is the direction.
+        mask: the region as an image (white), or an array [H, W].
+        encoder: `gantk.load_encoder`; default: the bundled one of a bundled generator.
+        predictor: reads attributes along the way; default: the bundled one for a bundled generator.
+        options: `EditOptions`, or its fields as keywords.
+
+    Returns:
+        Pictures at every distance, or of the exchanged region; `.edited` are those at the end.
+
+    Raises:
+        UsageError: no way to edit or several, a z-direction, a row that does not exist, no encoder, an empty region.
+        GantkError: an image cannot be read, or a direction, a code or the encoder is another generator's.
+    """
+    given = {"a direction": direction is not None, "a component": options.component is not None,
+             "a reference": reference is not None}  # fmt: skip
+    if sum(given.values()) != 1:
+        raise UsageError("Say how to edit: give one of --direction, --component and --reference.")
+    if reference is not None:
+        return _exchanged(generator, images, reference, mask, encoder, options, store)
+    if options.box is not None or mask is not None:
+        raise UsageError("A region is of an edit by --reference: leave --box and --mask out.")
+    step, walk, scale = _step(generator, direction, of, options)
+    distances = distances_of(options, scale)
+    subject = subject_of(generator, images, encoder, options)
+    return _moved(generator, subject, step, walk, distances, predictor_for(generator, predictor), store)
 
 
-def default_rows(num_rows: int) -> list[tuple[str, list[int]]]:
-    """The paper's sets: levels two by two."""
-    return [
-        (f"levels {num_rows - 1 - rows[-1]}-{num_rows - 1 - rows[0]}, layers {rows[0]}-{rows[-1]}", rows)
-        for rows in pairs_of_rows(num_rows)
-    ]
+def distances_of(options: EditOptions, scale: float) -> tuple[float, ...]:
+    """The distances of the pictures, [K].
+
+    Raises:
+        UsageError: a distance beside its ends.
+    """
+    if options.distance is not None:
+        if options.start_distance is not None or options.end_distance is not None:
+            raise UsageError("--distance leads from the image itself: leave --start-distance and --end-distance out.")
+        low, high = 0.0, options.distance
+    else:
+        low = -scale if options.start_distance is None else options.start_distance
+        high = scale if options.end_distance is None else options.end_distance
+    count = options.step - 1
+    return tuple(round(low + (high - low) * k / count, 9) + 0.0 for k in range(options.step))  # no -0.0
 
 
-def global_edit(
-    run: Run,
+def _step(
+    generator: Generator, direction: object, of: object, options: EditOptions
+) -> tuple[tuple[Tensor, ...], Walk, float]:
+    """The change of styles for a step of one, its walk without pictures, and how far is worth looking."""
+    rows, title = choose_rows(options.rows, options.levels, generator.spec.num_layers)
+    asked = options.rows is not None or options.levels is not None
+    if options.component is not None:
+        codes = codes_of(generator, of)
+        if codes is None:
+            raise UsageError("--component needs the codes whose axes are meant: give --of codes.safetensors.")
+        steps = principal_steps(codes.tensors(generator.device), rows, codes.rows, options.component + 1)
+        name = f"axis {options.component} of {title}"
+        return steps[options.component], Walk(name=name, space=SPACE, rows=tuple(rows), strips=()), AXIS_SCALE
+    found = direction if isinstance(direction, Direction) else getattr(direction, "direction", None)
+    if not isinstance(found, Direction):
+        raise UsageError(f"The direction is a {type(direction).__name__}: give a Direction, or a result that has one.")
+    if options.pick >= len(found):
+        raise UsageError(f"--pick {options.pick} is not among the {len(found)} directions of {found.name}.")
+    if found.space == "s" and asked:
+        raise UsageError("An s-direction brings its own layers: leave --rows and --levels out.")
+    chosen = tuple(rows) if asked else found.layers
+    step = push_forward(generator, found, rows if asked else None, options.pick)
+    walk = Walk(
+        name=found.name,
+        number=options.pick if len(found) > 1 else None,
+        space=SPACE,
+        rows=tuple(chosen) if chosen is not None else None,
+        strips=(),
+    )
+    return step, walk, found.scale
+
+
+def _moved(
     generator: Generator,
     subject: Subject,
     step: Sequence[Tensor],
+    walk: Walk,
     distances: Sequence[float],
-    about: dict[str, Any],
-    predictor: Any = None,
-) -> None:
-    """Slider frames of every image along one change of its styles, and how what a predictor reads changes."""
-    frames: list[list[str]] = [[] for _ in range(subject.rows)]
+    judge: Predictor | None,
+    store: Store,
+) -> EditResult:
+    """Pictures of every image at every distance, and how what a predictor reads changes."""
+    frames: list[tuple[Image, ...]] = []
     read = []
     for k, distance in enumerate(distances):
         made = decode(generator, move(subject.styles, step, distance))
-        for n, name in enumerate(save_pictures(run, made, f"edit_{k:03d}")):
-            frames[n].append(name)
-        if predictor is not None:
+        frames.append(keep_images(store, made, f"edit_{k:03d}"))
+        if judge is not None and judge.attribute_names:
             with torch.inference_mode():
-                read.append(predictor.attributes(made).cpu())
+                read.append(judge.attributes(made).cpu())
     start = int(np.argmin(np.abs(np.asarray(distances))))
-    run.record("directions", [{
-        **about, "space": "styles (dy = A dw)", "quantity": "distance", "distances": list(map(float, distances)),
-        "frames": frames, "samples": list(subject.names), "start": start,
-    }])  # fmt: skip
-    if read:
-        scores = torch.stack(read)  # [K, N, A]
-        run.record("attributes", list(predictor.attribute_names))
-        run.record("curves", scores.mean(1).t().tolist())
-    run.record("distances", list(map(float, distances)))
-    record_subject(run, subject)
+    strips = tuple(
+        Strip(label=name, values=tuple(distances), images=tuple(images), origin=start)
+        for name, images in zip(subject.names, zip(*frames, strict=True), strict=True)
+    )
+    moved = Moved(
+        walk=Walk(name=walk.name, number=walk.number, space=walk.space, rows=walk.rows, strips=strips),
+        attributes=tuple(judge.attribute_names) if read and judge is not None else (),
+        scores=torch.stack(read).mean(1).t().double().numpy() if read else None,
+    )
+    return EditResult(pairs=keep_subject(store, subject), mse=subject.mse(), moved=moved, exchanged=None)
 
 
-def record_subject(run: Run, subject: Subject) -> None:
-    """Originals and reconstructions, side by side on the page."""
-    originals = save_pictures(run, subject.image_NCHW, "original")
-    made = save_pictures(run, subject.made_NCHW, "reconstruction")
-    run.record("pairs", [[n, a, b] for n, a, b in zip(subject.names, originals, made, strict=True)])
-    small = at_size(subject.made_NCHW, subject.image_NCHW.shape[-1])
-    run.record("mse", (small - subject.image_NCHW).square().mean().item())
-
-
-def local_edit(
-    run: Run,
+def _exchanged(
     generator: Generator,
-    base: Subject,
-    reference: Subject,
-    mask_HW: Tensor,
-    rows: Sequence[int],
-    way: str,
-) -> dict[str, float]:
-    """Every base with the region of the reference (one for all, or one each); returns the changes, see LocalEdit."""
-    if reference.rows not in (1, base.rows):
-        raise UsageError(f"{reference.rows} references do not fit {base.rows} images: give one, or one for each.")
-    other = [layer.expand(base.rows, -1) if reference.rows == 1 else layer for layer in reference.styles]
-    result = edit_locally(generator, base.styles, other, mask_HW, rows, way)
-    changes = result.changes()
-    difference = (result.edited_NCHW - result.base_NCHW).abs().mean(1, keepdim=True)
+    images: object,
+    reference: object,
+    mask: object,
+    encoder: object,
+    options: EditOptions,
+    store: Store,
+) -> EditResult:
+    """Every image with the region of the reference, one for all or one each."""
+    spec = generator.spec
+    asked = options.rows is not None or options.levels is not None
+    middle = f"{spec.num_layers // 3}-{spec.num_layers // 2}"
+    rows, title = choose_rows(options.rows if asked else middle, options.levels, spec.num_layers)
+    names = [layer.name for layer in editable_layers(generator, rows)]
+    region = region_of(options.box, mask, spec.resolution)
+    base = subject_of(generator, images, encoder, options)
+    other = subject_of(generator, reference, encoder, options)
+    if len(other) not in (1, len(base)):
+        raise UsageError(f"{len(other)} references do not fit {len(base)} images: give one, or one for each.")
+    theirs = [layer.expand(len(base), -1) if len(other) == 1 else layer for layer in other.styles]
+    found = edit_locally(generator, base.styles, theirs, region, rows, options.way)
+    changes = found.changes()
+    heat, reach = _drawn(found)
+    channels = found.edited_NCHW.shape[1]
+    originals = None if base.image_NCHW is None else keep_images(store, base.image_NCHW, "original")
+    coded = keep_images(store, found.base_NCHW, "reconstruction")
+    exchanged = Exchanged(
+        where=f"{title}: {', '.join(names)}",
+        way=options.way,
+        coded=coded,
+        reference=keep_images(store, other.made_NCHW.expand(len(base), channels, -1, -1), "reference"),
+        edited=keep_images(store, found.edited_NCHW, "edited"),
+        change=keep_images(store, heat, "change"),
+        reach=keep_images(store, reach, "reach"),
+        inside=changes["inside"],
+        outside=changes["outside"],
+        beyond_reach=changes["beyond_reach"],
+        share=changes["reach"],
+    )
+    return EditResult(pairs=pairs_of(base.names, originals, coded), mse=base.mse(), moved=None, exchanged=exchanged)
+
+
+def _drawn(found: LocalEdit) -> tuple[Tensor, Tensor]:
+    """The change, white for the largest, and the region (white) with its reach (grey), [N, 3, H, W]."""
+    difference = (found.edited_NCHW - found.base_NCHW).abs().mean(1, keepdim=True)
     heat = (difference / difference.amax().clamp(min=1e-6)).expand(-1, 3, -1, -1) * 2 - 1
-    reach = torch.where(result.mask_N1HW > 0, 1.0, torch.where(result.reach_N1HW, 0.0, -1.0)).expand(-1, 3, -1, -1)
-    references = reference.made_NCHW.expand(base.rows, -1, -1, -1)
-    run.record("cells", {
-        "names": list(base.names),
-        "original": save_pictures(run, base.image_NCHW, "original"),
-        "reconstruction": save_pictures(run, result.base_NCHW, "reconstruction"),
-        "reference": save_pictures(run, references, "reference"),
-        "edited": save_pictures(run, result.edited_NCHW, "edited"),
-        "change": save_pictures(run, heat, "change"),
-        "reach": save_pictures(run, reach, "reach"),
-    })  # fmt: skip
-    run.record("changes", changes)
-    return changes
-
-
-def harmonized(
-    run: Run,
-    generator: Generator,
-    loaded: EncoderFile,
-    base: Subject,
-    patch_NCHW: Tensor,
-    mask_HW: Tensor,
-    keep_rows: Sequence[int],
-    blend_back: bool,
-) -> None:
-    """Every base with a patch of another image pasted in, and what its code makes of that."""
-    if len(patch_NCHW) not in (1, base.rows):
-        raise UsageError(f"{len(patch_NCHW)} patches do not fit {base.rows} images: give one, or one for each.")
-    if generator.spec.resolution != base.image_NCHW.shape[-1] and blend_back:
-        raise GantkError(
-            f"--blend-back needs images as large as the generator's {generator.spec.resolution} pixels, and the "
-            f"encoder reads {base.image_NCHW.shape[-1]}: leave it out"
-        )
-    size = base.image_NCHW.shape[-1]
-    pasted, made = harmonize(
-        base.image_NCHW, patch_NCHW.to(base.image_NCHW), mask_HW, lambda image: encode(loaded.encoder, image),
-        lambda styles: at_size(decode(generator, styles), size), loaded.encoder.config.rows, keep_rows, blend_back,
-    )  # fmt: skip
-    outside = (1 - mask_HW).to(made)
-    change = ((made - base.image_NCHW).abs().mean(1) * outside).sum() / outside.sum().clamp(min=1) / len(made)
-    run.record("cells", {
-        "names": list(base.names),
-        "original": save_pictures(run, base.image_NCHW, "original"),
-        "pasted": save_pictures(run, pasted, "pasted"),
-        "harmonized": save_pictures(run, made, "harmonized"),
-    })  # fmt: skip
-    run.record("outside", change.item())
-    run.record("against_paste", (made - pasted).square().mean().item())
-
-
-def save_edited(
-    run: Run, subject: Subject, styles: Sequence[Tensor], rows: Sequence[int], meta: dict[str, Any]
-) -> None:
-    """The codes of the subject, so that other commands can go on from them."""
-    codes = Codes(tuple(s.cpu().numpy() for s in styles), tuple(rows), subject.names, None, meta)
-    save_codes(run.path("codes.safetensors"), codes)
-    run.output("codes.safetensors", "styles of the images")
+    reach = torch.where(found.mask_N1HW > 0, 1.0, torch.where(found.reach_N1HW, 0.0, -1.0)).expand(-1, 3, -1, -1)
+    return heat, reach

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from gantk.checkpoints import native
@@ -25,15 +29,27 @@ from gantk.generators.probe import Probe, mismatch, probe, probe_of
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
 from gantk.store.files import write_atomic
+from gantk.store.fingerprint import of_module
 
 FORMAT = "gantk-encoder"
 VERSION = 1
 ENDING = "-encoder.safetensors"
 
 
+class HasFile(Protocol):
+    """What carries the bytes of an encoder's file: the result of a training."""
+
+    @property
+    def file(self) -> npt.NDArray[np.uint8]: ...
+
+
 @dataclass(frozen=True)
 class EncoderFile:
-    """An encoder, ready for use, and what its file says about it."""
+    """An encoder, ready for use, and what its file says about it.
+
+    Attributes:
+        sha256: of the file; empty where there is none.
+    """
 
     encoder: Encoder
     name: str
@@ -42,11 +58,22 @@ class EncoderFile:
     meta: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
 
+    def fingerprint(self) -> object:
+        """The contents of the file, or the weights."""
+        return self.sha256 or of_module(self.encoder)
+
 
 def save_encoder(
     path: Path, encoder: Encoder, generator: Generator, meta: Mapping[str, Any], half: bool = False
 ) -> str:
-    """Write an encoder with the probe of its generator; returns its sha256.
+    """Write an encoder with the probe of its generator; returns its sha256; see `encoder_bytes`."""
+    data = encoder_bytes(encoder, generator, meta, half)
+    write_atomic(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def encoder_bytes(encoder: Encoder, generator: Generator, meta: Mapping[str, Any], half: bool = False) -> bytes:
+    """The file of an encoder with the probe of its generator.
 
     Args:
         half: store matrices and kernels in float16.
@@ -64,9 +91,7 @@ def save_encoder(
         name: tensor.detach().cpu().to(torch.float16 if half and tensor.ndim > 1 else tensor.dtype).contiguous()
         for name, tensor in encoder.state_dict().items()
     }
-    data = save(tensors, {"gantk": json.dumps(header)})
-    write_atomic(path, data)
-    return hashlib.sha256(data).hexdigest()
+    return save(tensors, {"gantk": json.dumps(header)})
 
 
 def shipped_encoders() -> dict[str, Path]:
@@ -75,18 +100,25 @@ def shipped_encoders() -> dict[str, Path]:
 
 
 def load_encoder(
-    name: str | Path, generator: Generator | None = None, force: bool = False, device: str = "cpu"
+    name: str | Path | HasFile, generator: Generator | None = None, force: bool = False, device: str | None = None
 ) -> EncoderFile:
     """An encoder by file (gantk's, or a GH-Feat pickle), or by the name of the bundled generator it belongs to.
 
     Args:
+        name: the file or the generator's name; or the result of `gantk.ghfeat.train`, which carries a file.
         generator: what its codes are for; compared by widths, and by the probe where there is one.
         force: take it although it was made for another generator (the widths must fit all the same).
+        device: default: the generator's, or the CPU.
 
     Raises:
         UsageError: there is no such file or name.
         GantkError: damaged, no encoder, or of another generator.
     """
+    if not isinstance(name, (str, os.PathLike)):
+        with tempfile.TemporaryDirectory() as folder:
+            own = Path(folder) / "encoder.safetensors"
+            own.write_bytes(name.file.tobytes())
+            return load_encoder(own, generator, force, device)
     path = Path(name)
     if not path.is_file():
         shipped = shipped_encoders()
@@ -103,6 +135,7 @@ def load_encoder(
     loaded = _from_pickle(path) if is_pickle else _from_native(path)
     if generator is not None:
         check_encoder(loaded, generator, force)
+    device = device or ("cpu" if generator is None else str(generator.device))
     return EncoderFile(
         loaded.encoder.to(device).to(memory_format=torch.channels_last), str(name), loaded.source, loaded.probe,
         loaded.meta, hashlib.sha256(data).hexdigest(),

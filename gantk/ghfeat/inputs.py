@@ -1,184 +1,376 @@
-"""Images for a command: read ahead by threads, fitted to the encoder, the unreadable ones named or skipped.
-
-Shape legend: N images, C channels, H x W pixels.
-"""
+"""What the command lines of `gantk ghfeat` and `gantk invert` name: images, encoders, directions, codes, data."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
+from gantk.errors import UsageError
+from gantk.ghfeat.options import (
+    EditOptions,
+    EvaluateOptions,
+    ExtractOptions,
+    HarmonizeOptions,
+    InvertOptions,
+    MixOptions,
+    PhotoOptions,
+    TrainOptions,
+)
+from gantk.runs.inputs import ModelInputs
+from gantk.runs.options import argument, option
+from gantk.runs.task import Inputs
 
-from gantk.errors import GantkError, UsageError
-from gantk.ghfeat.pictures import Size, Zip, check_sides, decode, find_images, fit, sides, sides_of, to_float
-from gantk.ghfeat.tfrecord import TFRecords
-from gantk.store.channels import in_channels
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
+    from gantk.ghfeat.codes import Codes
+    from gantk.ghfeat.encoder import EncoderConfig
+    from gantk.ghfeat.files import EncoderFile
+    from gantk.ghfeat.photos import Photos
 
-AHEAD = 4  # batches read while one is encoded
-RENDER = "render:"  # `render:12` is scene 12 of seed 0 of the bundled world, `render:5/12` of seed 5
-HINT = "give --skip-unreadable to go on without such images"
-
-# How an image is read, how its width and height are (None: by whom it was opened), and what both take.
-Item = tuple[Callable[[Any], npt.NDArray[np.uint8]], Callable[[Any], tuple[int, int]] | None, Any]
-
-
-@dataclass(frozen=True)
-class Read:
-    """A batch: uint8 [N, H, W, C], and for each whether it could be read."""
-
-    images_NHWC: npt.NDArray[np.uint8]
-    good: tuple[bool, ...]
-    errors: tuple[str, ...] = ()
-    channels: int = 3
-
-    def floats(self) -> Tensor:
-        """[N, C, H, W] in [-1, 1], in the channels that were asked for."""
-        image: Tensor = in_channels(torch.from_numpy(to_float(self.images_NHWC)), self.channels)
-        return image
+NO_ENCODER = "none"
+IMAGES = "Files, folders, text files with one path per line, .zip, .tfrecords, or render:I of the bundled world."
 
 
-class Images:
-    """The images that arguments name, by number: files, folders, lists, zips, TFRecords, `render:I`.
+@dataclass(frozen=True, kw_only=True)
+class EncoderInputs(ModelInputs):
+    """A generator and an encoder of images into its styles."""
 
-    Args:
-        size: pixels they are fitted to, of a square or (height, width).
-        how: of images of another shape, see `pictures.fit`.
-        channels: of the network that reads them.
-        skip: whether an unreadable image is left out (its pixels are then grey) instead of ending the command.
-    """
+    encoder: str | None = option(
+        None,
+        "An encoder's file or GH-Feat pickle.",
+        metavar="FILE",
+        default_text="the one in MODEL's pickle, or the one that ships",
+        identity=False,
+    )
+    force: bool = option(False, "Take an encoder that was trained for another generator.", identity=False)
 
-    def __init__(
-        self, arguments: Sequence[str], size: Size, how: str = "exact", skip: bool = False, channels: int = 3
-    ) -> None:
-        self.size, self.how, self.skip, self.channels = size, how, skip, channels
-        self._items: list[Item] = []
-        self.names: tuple[str, ...] = ()
-        names: list[str] = []
-        for argument in arguments:
-            found, called = self._open(argument)
-            self._items += found
-            names += called
-        if not self._items:
-            raise UsageError("no image was named: give image files, folders, a .zip, .tfrecords, or a list of paths")
-        self.names = tuple(names)
-
-    def _open(self, argument: str) -> tuple[list[Item], list[str]]:
-        if argument.startswith(RENDER):
-            seed, _, last = argument.removeprefix(RENDER).rpartition("/")
-            if not last.isdecimal() or not (seed or "0").isdecimal():
-                raise UsageError(f"{argument!r} names no render: write render:12, or render:5/12 for another seed")
-            return [(self._render, None, (int(seed or 0), int(last)))], [argument]
-        path = Path(argument)
-        if path.is_file() and path.suffix.lower() == ".zip":
-            archive = Zip(path)
-            return [(archive.__getitem__, archive.sides, i) for i in range(len(archive))], archive.names
-        if path.is_file() and path.suffix.lower() in (".tfrecords", ".tfrecord"):
-            records = TFRecords(path)
-            count = range(len(records))
-            return [(records.__getitem__, None, i) for i in count], [f"record {i}" for i in count]
-        files = find_images([argument])
-        return [(self._file, self._sides, file) for file in files], [str(file) for file in files]
-
-    @staticmethod
-    def _file(path: Path) -> npt.NDArray[np.uint8]:
-        return decode(path, str(path))
-
-    @staticmethod
-    def _sides(path: Path) -> tuple[int, int]:
-        return sides(path, str(path))
-
-    def _render(self, place: tuple[int, int]) -> npt.NDArray[np.uint8]:
-        from gantk.pictures.images import to_uint8
-        from gantk.world.renderer import render, sample_scene
-
-        return to_uint8(render(*sample_scene(1, place[0], place[1]), max(sides_of(self.size))).image_NCHW)[0]
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def check(self) -> None:
-        """Look at the beginning of every image, so that bad ones end a command before it has written anything.
+    def encoder_of(self, generator: Generator) -> EncoderFile:
+        """Load the encoder that is meant.
 
         Raises:
-            GantkError: one is no image, or not square; where such are skipped: all are.
+            UsageError: none was given and none ships for the generator.
+            GantkError: it cannot be read or belongs to another generator.
         """
-        for (_, look, argument), name in zip(self._items, self.names, strict=True):
-            try:
-                if look is not None:
-                    check_sides(*look(argument), self.how, name, self.size)
-            except GantkError as error:
-                if not self.skip:
-                    raise GantkError(f"{error}; {HINT}") from error
-            else:
-                if self.skip:
-                    return
-        if self.skip:
-            raise GantkError("none of the images can be read")
+        from gantk.ghfeat.defaults import encoder_for, own_encoder
+        from gantk.ghfeat.files import load_encoder
 
-    def one(self, index: int) -> npt.NDArray[np.uint8]:
-        """One image, fitted.
+        if self.encoder is not None:
+            return load_encoder(self.encoder, generator, self.force)
+        if generator.bundled is None and Path(self.model).is_file():
+            return own_encoder(self.model, generator, self.force)
+        return encoder_for(generator)
 
-        Raises:
-            GantkError: unreadable, or not square.
-        """
-        read, _, argument = self._items[index]
-        return fit(read(argument), self.size, self.how, self.names[index])
 
-    def _read(self, start: int, stop: int) -> Read:
-        pictures, good, errors = [], [], []
-        for index in range(start, stop):
-            try:
-                pictures.append(self.one(index))
-                good.append(True)
-            except GantkError as error:
-                if not self.skip:
-                    raise GantkError(f"{error}; {HINT}") from error
-                pictures.append(np.full((*sides_of(self.size), 3), 128, np.uint8))
-                good.append(False)
-                errors.append(str(error))
-        return Read(np.stack(pictures), tuple(good), tuple(errors), self.channels)
+@dataclass(frozen=True, kw_only=True)
+class PerceptionInputs(Inputs):
+    """A distance of features beside that of pixels."""
 
-    def one_or_grey(self, index: int) -> npt.NDArray[np.uint8]:
-        """One image, or a grey one in place of one that is skipped."""
-        return self._read(index, index + 1).images_NHWC[0]
+    perception: str | None = option(
+        None,
+        "Feature distance beside pixels: a predictor (demo), vgg16 or none.",
+        metavar="NAME",
+        default_text="demo for the bundled models",
+        identity=False,
+        code=True,
+    )
 
-    def batches(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Read]:
-        """Batches of given ranges, in order; the next ones are read meanwhile."""
-        with ThreadPoolExecutor(2, thread_name_prefix="gantk-read") as pool:
-            pending = [pool.submit(self._read, *r) for r in ranges[:AHEAD]]
-            for number in range(len(ranges)):
-                result = pending.pop(0).result()
-                if number + AHEAD < len(ranges):
-                    pending.append(pool.submit(self._read, *ranges[number + AHEAD]))
-                yield result
+    def distance(self, generator: Generator) -> object:
+        """Load the distance; "none" where there is none."""
+        from gantk.ghfeat.defaults import NONE, perception_for
 
-    def all(self) -> Tensor:
-        """Every image at once, [N, 3, H, W]; for commands on a few."""
-        return self.readable()[1]
+        return perception_for(generator, self.perception) or NONE
 
-    def readable(self) -> tuple[tuple[str, ...], Tensor]:
-        """Names and pixels of those that can be read.
 
-        Raises:
-            GantkError: none can, or one cannot and none is to be skipped.
-        """
-        read = self._read(0, len(self))
-        for error in read.errors:
-            warnings.warn(f"Skipped: {error}", stacklevel=2)
-        kept = [index for index, good in enumerate(read.good) if good]
-        if not kept:
-            raise GantkError("none of the images can be read")
-        return tuple(self.names[index] for index in kept), read.floats()[kept]
+@dataclass(frozen=True, kw_only=True)
+class ReaderInputs(Inputs):
+    """What reads attributes of images."""
 
-    def stems(self) -> list[str]:
-        """A name for each image's files: its own where that is unique, or else with its number."""
-        stems = [Path(name).stem.replace(":", "-").replace(" ", "-") or "image" for name in self.names]
-        return [stem if stems.count(stem) == 1 else f"{stem}_{index:05d}" for index, stem in enumerate(stems)]
+    predictor: str | None = option(
+        None,
+        "Reads attributes of the images.",
+        metavar="NAME",
+        default_text="demo for the bundled models",
+        identity=False,
+        code=True,
+    )
+
+    def reader(self, generator: Generator) -> object:
+        """Load the predictor; None where there is none."""
+        from gantk.ghfeat.defaults import predictor_for
+
+        return predictor_for(generator, self.predictor)
+
+
+def photos_for(words: tuple[str, ...], size: Any, channels: int, options: PhotoOptions) -> Photos:
+    """The photos that words name, found to be images before anything is computed."""
+    from gantk.ghfeat.photos import Images
+
+    if not words:
+        raise UsageError("No image was named: give files, folders, a list, an archive, or render:I.")
+    return Images(list(words), size, options.fit, options.skip_unreadable, channels).check().photos
+
+
+def fitting(words: tuple[str, ...], config: EncoderConfig, options: PhotoOptions) -> Photos:
+    """`photos_for` of an encoder."""
+    return photos_for(words, config.resolution, config.image_channels, options)
+
+
+def codes_file(words: tuple[str, ...], generator: Generator) -> Codes | None:
+    """The codes where one file of codes is named in place of images."""
+    from gantk.ghfeat.codes import codes_of
+
+    return codes_of(generator, list(words)) if len(words) == 1 else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectInputs(EncoderInputs):
+    """Images or codes that are edited."""
+
+    def subjects(self, options: PhotoOptions, **named: tuple[str, ...]) -> dict[str, object]:
+        """The generator, images or codes by name, and the encoder where there are images."""
+        generator = self.generator()
+        found: dict[str, object] = {"generator": generator}
+        found |= {name: codes_file(words, generator) for name, words in named.items() if words}
+        missing = [name for name, codes in found.items() if codes is None]
+        if missing:
+            encoder = self.encoder_of(generator)
+            found |= {name: fitting(named[name], encoder.encoder.config, options) for name in missing}
+            found["encoder"] = encoder
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractInputs(PerceptionInputs, EncoderInputs):
+    """Of `gantk ghfeat extract`."""
+
+    images: tuple[str, ...] = argument("IMAGE", IMAGES, identity=False)
+
+    def load(self, options: ExtractOptions) -> dict[str, object]:
+        generator = self.generator()
+        encoder = self.encoder_of(generator)
+        return {
+            "generator": generator,
+            "images": fitting(self.images, encoder.encoder.config, options),
+            "encoder": encoder,
+            "perception": self.distance(generator),
+        }
+
+    def load_again(self, options: ExtractOptions) -> dict[str, object]:
+        """The nearest codes of the generator's own mapping are found on the joined styles."""
+        return {"generator": self.generator()} if options.wp else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvertInputs(PerceptionInputs, EncoderInputs):
+    """Of `gantk invert`."""
+
+    images: tuple[str, ...] = argument("IMAGE", IMAGES, identity=False)
+    encoder: str | None = option(
+        None,
+        "An encoder's file or GH-Feat pickle that gives the start, or none.",
+        metavar="FILE",
+        default_text="the one in MODEL's pickle, or the one that ships, where there is one",
+        identity=False,
+    )
+
+    def load(self, options: InvertOptions) -> dict[str, object]:
+        generator = self.generator()
+        return {
+            "generator": generator,
+            "images": photos_for(self.images, generator.spec.size, generator.spec.image_channels, options),
+            "encoder": self._start(generator, options) or NO_ENCODER,
+            "perception": self.distance(generator),
+        }
+
+    def _start(self, generator: Generator, options: InvertOptions) -> EncoderFile | None:
+        """The encoder that was named; else the model's own, where there is one and z is not asked for."""
+        if self.encoder == NO_ENCODER or (self.encoder is None and options.space == "z"):
+            return None
+        try:
+            return self.encoder_of(generator)
+        except UsageError:
+            if self.encoder is not None:
+                raise
+            return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixInputs(SubjectInputs):
+    """Of `gantk ghfeat mix`."""
+
+    content: tuple[str, ...] = option(
+        MISSING, "Image that gives what is not taken; repeated.", metavar="IMAGE", identity=False
+    )
+    style: tuple[str, ...] = option(MISSING, "Image whose rows are taken; repeated.", metavar="IMAGE", identity=False)
+
+    def load(self, options: MixOptions) -> dict[str, object]:
+        return self.subjects(options, content=self.content, style=self.style)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskInputs(Inputs):
+    """A region in an image."""
+
+    mask: str | None = option(None, "The region as an image: white is inside.", metavar="FILE", identity=False)
+
+    def region(self) -> Photos | None:
+        """The image."""
+        from gantk.ghfeat.photos import Images
+
+        return None if self.mask is None else Images(self.mask, 1).check().photos
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
+    """Of `gantk ghfeat edit`."""
+
+    images: tuple[str, ...] = argument("IMAGE", IMAGES.removesuffix(".") + "; or one file of codes.", identity=False)
+    direction: str | None = option(
+        None, "A boundary or direction: a shipped name, or a file.", metavar="NAME", identity=False
+    )
+    of: str | None = option(
+        None, "Codes whose principal axes are meant, for --component.", metavar="CODES", identity=False
+    )
+    reference: tuple[str, ...] = option(
+        (), "Edit a region: the image whose region is taken; one, or one for each.", metavar="IMAGE", identity=False
+    )
+
+    def load(self, options: EditOptions) -> dict[str, object]:
+        from gantk.codes.directions import load_direction
+        from gantk.ghfeat.codes import load_codes
+
+        if not self.images:
+            raise UsageError("No image was named: give files, folders, a list, an archive, or render:I.")
+        found = self.subjects(options, images=self.images, reference=self.reference)
+        generator: Any = found["generator"]
+        if self.direction is not None:
+            found["direction"] = load_direction(self.direction, generator, self.force)
+        if self.of is not None:
+            found["of"] = load_codes(self.of, generator, self.force)
+        return {**found, "mask": self.region(), "predictor": self.reader(generator)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmonizeInputs(MaskInputs, EncoderInputs):
+    """Of `gantk ghfeat harmonize`."""
+
+    images: tuple[str, ...] = argument("IMAGE", IMAGES, identity=False)
+    patch: tuple[str, ...] = option(
+        MISSING, "What is pasted; one image, or one for each.", metavar="IMAGE", identity=False
+    )
+
+    def load(self, options: HarmonizeOptions) -> dict[str, object]:
+        generator = self.generator()
+        encoder = self.encoder_of(generator)
+        config = encoder.encoder.config
+        return {
+            "generator": generator,
+            "images": fitting(self.images, config, options),
+            "patch": fitting(self.patch, config, options),
+            "mask": self.region(),
+            "encoder": encoder,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateInputs(ReaderInputs, EncoderInputs):
+    """Of `gantk ghfeat evaluate`."""
+
+    images: tuple[str, ...] = argument(
+        "IMAGE", f"{IMAGES} None: scenes of the bundled world.", default=(), identity=False
+    )
+    labels: str | None = option(
+        None, "What is known about the images, a column each.", metavar="FILE.csv", identity=False
+    )
+    pairs: str | None = option(None, "Lines of two images and 1 (the same thing) or 0.", metavar="FILE", identity=False)
+
+    def load(self, options: EvaluateOptions) -> dict[str, object]:
+        from gantk.ghfeat.evaluation import checked_labels
+
+        generator = self.generator()
+        encoder = self.encoder_of(generator)
+        config = encoder.encoder.config
+        images = fitting(self.images, config, options) if self.images else None
+        known = checked_labels(images, self.labels, self.pairs, config, options)
+        return {
+            "generator": generator,
+            "images": images,
+            "labels": known.table,
+            "pairs": known.pairs,
+            "encoder": encoder,
+            "predictor": self.reader(generator),
+        }
+
+    def load_again(self, options: EvaluateOptions) -> dict[str, object]:
+        """Labels are matched with the images that could be read, and some images are drawn, on the joined arrays."""
+        from gantk.ghfeat.labels import label_table, pair_list
+        from gantk.ghfeat.photos import photos_of
+
+        return {
+            "images": photos_of(self.images) if self.images else None,
+            "labels": None if self.labels is None else label_table(self.labels),
+            "pairs": None if self.pairs is None else pair_list(self.pairs),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainInputs(ReaderInputs, ModelInputs):
+    """Of `gantk ghfeat train`."""
+
+    data: tuple[str, ...] = option(
+        MISSING,
+        "A folder, a list of images, a .zip, .tfrecords, renderer, or generator (its samples, of which the codes are "
+        "known); several take turns.",
+        metavar="DATA",
+        identity=False,
+    )
+    validation: str | None = option(
+        None, "Held-out images.", metavar="DATA", default_text="part of the first --data", identity=False
+    )
+    perception: str | None = option(
+        None,
+        "Feature distance: vgg16, a predictor with feature maps (demo), or none.",
+        metavar="NAME",
+        default_text="demo for the bundled models, else vgg16",
+        identity=False,
+        code=True,
+    )
+    discriminator: str | None = option(
+        None,
+        "A pickle with a discriminator, a bundled generator's name, or new.",
+        metavar="FILE",
+        default_text="the model's",
+        identity=False,
+    )
+
+    def load(self, options: TrainOptions) -> dict[str, object]:
+        import dataclasses
+
+        from gantk.ghfeat.data import open_data
+        from gantk.ghfeat.defaults import NONE, discriminator_for, perception_for
+        from gantk.ghfeat.losses import VGG
+        from gantk.ghfeat.train_run import config_of
+
+        if not self.data:
+            raise UsageError("No data was named: give a folder, a list, an archive, renderer or generator.")
+        # weights stay in float32: half precision is that of the steps
+        generator = dataclasses.replace(self, precision="float32").generator()
+        config = config_of(generator, options)
+        data = tuple(open_data(name) for name in self.data)
+        held = None if self.validation is None else open_data(self.validation)
+        for each, part in ((data[0], "held-out" if held is None else "all"), (held, "all")):
+            if each is not None:  # the first image, so that data that cannot be used end the command here
+                each.source(generator, config.resolution, options.seed, options.fit, part).batch([0])
+        weighed = options.perceptual is None or options.perceptual > 0
+        distance = perception_for(generator, self.perception, otherwise=VGG) if weighed else None
+        judge = discriminator_for(generator, self.discriminator, self.model) if options.adversarial else None
+        return {
+            "generator": generator,
+            "data": data,
+            "validation": held,
+            "discriminator": judge,
+            "perception": distance or NONE,
+            "predictor": self.reader(generator),
+            "precision": self.precision,
+        }

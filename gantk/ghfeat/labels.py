@@ -10,9 +10,11 @@ Legend: N samples, T targets, P points or pairs.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,28 +42,41 @@ class Labels:
         return np.stack(list(self.numbers.values()), 1)
 
 
-def read_labels(path: str | Path, names: Sequence[str]) -> Labels:
-    """The table of labels of images of these names, in their order.
+@dataclass(frozen=True)
+class LabelTable:
+    """Rows of a table of labels, each column -> cell; and its file, for messages."""
 
-    Raises:
-        GantkError: unreadable, ragged, or an image has no row.
-        UsageError: a table without a column that could be learnt.
-    """
-    try:
-        with open(regular_file(path), encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise GantkError(f"the labels {path} cannot be read: {error}") from error
-    if not rows or any(None in row or None in row.values() for row in rows):
-        raise GantkError(f"the labels {path} are no table: every row needs as many cells as the header")
-    if "image" in rows[0]:
-        by_name = {row["image"]: row for row in rows} | {Path(row["image"]).name: row for row in rows}
-        missing = [name for name in names if name not in by_name and Path(name).name not in by_name]
-        if missing:
-            raise GantkError(f"the labels {path} have no row for {missing[0]} (and {len(missing) - 1} more)")
-        rows = [by_name.get(name) or by_name[Path(name).name] for name in names]
-    elif len(rows) != len(names):
-        raise GantkError(f"the labels {path} have {len(rows)} rows for {len(names)} images")
+    rows: tuple[dict[str, str], ...]
+    source: str = "the labels"
+
+    def fingerprint(self) -> object:
+        """The cells, wherever they were read from."""
+        from gantk.store.fingerprint import fingerprint
+
+        return fingerprint([dict(row) for row in self.rows])
+
+    def of(self, names: Sequence[str]) -> Labels:
+        """The labels of images of these names, in their order.
+
+        Raises:
+            GantkError: an image has no row. UsageError: there is no column that could be learnt.
+        """
+        rows: list[dict[str, str]] = list(self.rows)
+        if "image" in rows[0]:
+            by_name = {row["image"]: row for row in rows} | {Path(row["image"]).name: row for row in rows}
+            missing = [name for name in names if name not in by_name and Path(name).name not in by_name]
+            if missing:
+                more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+                raise GantkError(f"{self.source} has no row for {missing[0]}{more}: give every image a row.")
+            rows = [by_name.get(name) or by_name[Path(name).name] for name in names]
+        elif len(rows) != len(names):
+            raise GantkError(
+                f"{self.source} has {len(rows)} rows for {len(names)} images: give a row for each, or a column image."
+            )
+        return _labels_of(rows, self.source)
+
+
+def _labels_of(rows: Sequence[dict[str, str]], source: str) -> Labels:
     numbers: dict[str, Array] = {}
     classes: dict[str, npt.NDArray[np.int64]] = {}
     for column in rows[0]:
@@ -79,8 +94,41 @@ def read_labels(path: str | Path, names: Sequence[str]) -> Labels:
     if stems:
         points = np.stack([np.stack([numbers.pop(f"{s}_x"), numbers.pop(f"{s}_y")], 1) for s in stems], 1)
     if not numbers and not classes and points is None:
-        raise UsageError(f"the labels {path} have no column beside the image's name")
+        raise UsageError(f"{source} has no column beside the image's name: give something that could be learnt.")
     return Labels(numbers, classes, points, tuple(stems))
+
+
+def label_table(labels: object) -> LabelTable:
+    """A table of labels, from its file or from Python.
+
+    Args:
+        labels: a CSV file, a `LabelTable`, or column -> a value for each image.
+
+    Raises:
+        GantkError: unreadable or ragged. UsageError: something else.
+    """
+    if isinstance(labels, LabelTable):
+        return labels
+    if isinstance(labels, Mapping):
+        columns = {str(name): [str(cell) for cell in values] for name, values in labels.items()}
+        if not columns or len({len(cells) for cells in columns.values()}) != 1:
+            raise UsageError("Labels are columns of equal lengths: give a value for each image.")
+        rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+        return _whole(rows, "the labels")
+    if not isinstance(labels, (str, os.PathLike)):
+        raise UsageError(f"The labels are a {type(labels).__name__}: give a CSV file, or columns by name.")
+    try:
+        with open(regular_file(labels), encoding="utf-8", newline="") as file:
+            read = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise GantkError(f"the labels {labels} cannot be read: {error}") from error
+    return _whole(read, f"the table {os.fspath(labels)}")
+
+
+def _whole(rows: Sequence[Any], source: str) -> LabelTable:
+    if not rows or any(None in row or None in row.values() for row in rows):
+        raise GantkError(f"{source} is no table: every row needs as many cells as the header")
+    return LabelTable(tuple(rows), source)
 
 
 def _numbers(cells: Sequence[str]) -> Array | None:
@@ -91,30 +139,65 @@ def _numbers(cells: Sequence[str]) -> Array | None:
     return values if np.isfinite(values).all() else None
 
 
-def read_pairs(path: str | Path, names: Sequence[str]) -> Pairs:
-    """Pairs of images: lines of two names (or numbers from 0) and 1 for the same thing, 0 for another.
+@dataclass(frozen=True)
+class PairList:
+    """Pairs of images: two names (or numbers from 0), and whether they show the same thing."""
+
+    lines: tuple[tuple[str, str, bool], ...]
+    source: str = "the pairs"
+
+    def fingerprint(self) -> object:
+        """The pairs, wherever they were read from."""
+        return [list(line) for line in self.lines]
+
+    def of(self, names: Sequence[str]) -> Pairs:
+        """The pairs among images of these names.
+
+        Raises:
+            GantkError: a line names no such image.
+        """
+        index = {name: i for i, name in enumerate(names)} | {Path(name).name: i for i, name in enumerate(names)}
+        index |= {str(i): i for i in range(len(names)) if str(i) not in index}
+        for number, line in enumerate(self.lines, 1):
+            for name in line[:2]:
+                if name not in index:
+                    raise GantkError(f"pair {number} of {self.source} names no known image: {name[:80]!r}")
+        couples = [(index[a], index[b]) for a, b, _ in self.lines]
+        return np.array(couples), np.array([same for *_, same in self.lines])
+
+
+def pair_list(pairs: object) -> PairList:
+    """Pairs from their file, lines of two images and 1 for the same thing or 0 for another; or from Python.
+
+    Args:
+        pairs: a file, a `PairList`, or tuples (image, image, same).
 
     Raises:
-        GantkError: unreadable, or a line that names no such image.
+        GantkError: unreadable, or a line that is no pair. UsageError: something else.
     """
-    index = {name: i for i, name in enumerate(names)} | {Path(name).name: i for i, name in enumerate(names)}
-    index |= {str(i): i for i in range(len(names)) if str(i) not in index}
-    couples, same = [], []
+    if isinstance(pairs, PairList):
+        return pairs
+    if isinstance(pairs, (list, tuple)):
+        if not pairs or any(len(each) != 3 for each in pairs):
+            raise UsageError("Pairs are tuples of two images and whether they show the same thing: give some.")
+        return PairList(tuple((str(a), str(b), bool(same)) for a, b, same in pairs))
+    if not isinstance(pairs, (str, os.PathLike)):
+        raise UsageError(f"The pairs are a {type(pairs).__name__}: give a file, or tuples of two images and a truth.")
     try:
-        lines = regular_file(path).read_text(encoding="utf-8").splitlines()
+        lines = regular_file(pairs).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise GantkError(f"the pairs {path} cannot be read: {error}") from error
+        raise GantkError(f"the pairs {pairs} cannot be read: {error}") from error
+    found = []
     for number, line in enumerate(lines, 1):
         words = line.split()
         if not words or line.startswith("#"):
             continue
-        if len(words) != 3 or words[0] not in index or words[1] not in index or words[2] not in ("0", "1"):
-            raise GantkError(f"line {number} of {path} is no pair of known images and 0 or 1: {line.strip()[:80]!r}")
-        couples.append((index[words[0]], index[words[1]]))
-        same.append(words[2] == "1")
-    if not couples:
-        raise GantkError(f"{path} has no pairs in it")
-    return np.array(couples), np.array(same)
+        if len(words) != 3 or words[2] not in ("0", "1"):
+            raise GantkError(f"line {number} of {pairs} is no pair of images and 0 or 1: {line.strip()[:80]!r}")
+        found.append((words[0], words[1], words[2] == "1"))
+    if not found:
+        raise GantkError(f"{pairs} has no pairs in it")
+    return PairList(tuple(found), os.fspath(pairs))
 
 
 # --- the bundled world -----------------------------------------------------------------------------------------------

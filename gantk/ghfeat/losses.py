@@ -5,7 +5,6 @@ Shape legend: N samples, C channels, H x W pixels.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 from gantk.predictors.distance import distance_of_maps, perceptual_distance
 from gantk.store.channels import colours
+from gantk.store.fingerprint import fingerprint
 
 VGG = "vgg16"
 VGG_FILE = (
@@ -47,6 +47,10 @@ class PredictorDistance:
 
     def __init__(self, predictor: Predictor, recognition: float = 0.0) -> None:
         self.predictor, self.name, self.recognition = predictor, predictor.name, recognition
+
+    def fingerprint(self) -> object:
+        """The predictor's, and the weight."""
+        return [fingerprint(self.predictor), self.recognition]
 
     def __call__(self, a_NCHW: Tensor, b_NCHW: Tensor) -> Tensor:
         if not self.recognition:
@@ -150,11 +154,6 @@ def structural_similarity(a_NCHW: Tensor, b_NCHW: Tensor, window: int = 11, sigm
     both = blur(a_NCHW * b_NCHW) - mean_a * mean_b
     ratio = (2 * mean_a * mean_b + low) * (2 * both + high)
     return (ratio / ((mean_a.square() + mean_b.square() + low) * (var_a + var_b + high))).mean((1, 2, 3))
-
-
-def psnr(mse: float) -> float:
-    """Peak signal-to-noise ratio in dB of a mean squared error between images in [-1, 1]."""
-    return 10 * math.log10(4 / max(mse, 1e-12))
 
 
 def style_loss(styles: Sequence[Tensor], wanted: Sequence[Tensor], spread: Sequence[float]) -> Tensor:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from gantk.generators.base import Generator
 from gantk.ghfeat.encoder import Encoder
-from gantk.ghfeat.losses import Perception, psnr, structural_similarity
+from gantk.ghfeat.figures import Figures, psnr
+from gantk.ghfeat.losses import Perception, structural_similarity
 from gantk.predictors.base import Predictor
 
 
@@ -33,15 +34,16 @@ class Closeness:
     perceptual: Tensor | None = None
     recovery: dict[str, float] = field(default_factory=dict)
 
-    def summary(self) -> dict[str, Any]:
-        """Means, as the page and the tables have them."""
+    def summary(self) -> Figures:
+        """Means over the images."""
         mse = self.mse.mean().item()
-        result: dict[str, Any] = {"mse": mse, "psnr": psnr(mse), "ssim": self.ssim.mean().item()}
-        if self.perceptual is not None:
-            result["perceptual"] = self.perceptual.mean().item()
-        if self.recovery:
-            result["recovery"] = self.recovery
-        return result
+        return Figures(
+            mse=mse,
+            psnr=psnr(mse),
+            ssim=self.ssim.mean().item(),
+            perceptual=None if self.perceptual is None else self.perceptual.mean().item(),
+            recovery=self.recovery,
+        )
 
 
 @torch.no_grad()

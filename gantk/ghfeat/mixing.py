@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.ghfeat.codes import entries_of
+from gantk.pictures.shapes import BOX, parse_box, parse_numbers
 
 Styles = tuple[Tensor, ...]
 
@@ -34,25 +35,21 @@ def pairs_of_rows(num_rows: int) -> list[list[int]]:
 
 
 def box_mask(box: str, size: int) -> Tensor:
-    """[H, W] of ones inside `x0,y0,x1,y1`, in pixels, or in shares of the image where all are at most 1.
+    """[H, W] of ones inside TOP,LEFT,BOTTOM,RIGHT, in pixels, or in shares of the image where all are at most 1.
 
     Raises:
         UsageError: four numbers are expected, in order and inside the image.
     """
-    try:
-        values = [float(part) for part in box.split(",")]
-    except ValueError:
-        values = []
-    if len(values) != 4:
-        raise UsageError(
-            f"The box {box!r} is not understood: give x0,y0,x1,y1 such as 16,16,48,48 or 0.25,0.25,0.75,0.75."
-        )
-    scale = size if max(values) <= 1 else 1
-    x0, y0, x1, y1 = (round(value * scale) for value in values)
-    if not (0 <= x0 < x1 <= size and 0 <= y0 < y1 <= size):
-        raise UsageError(f"The box {box!r} is empty or not inside an image of {size} x {size} pixels.")
+    numbers = parse_numbers(box)
+    shares = bool(numbers) and max(numbers) <= 1
+    form = f"--box {BOX} such as 16,16,48,48 or 0.25,0.25,0.75,0.75"
+    edges = parse_box(box, f"The box {box!r}", form, 1 if shares else size)
+    scale = size if shares else 1
+    top, left, bottom, right = (round(edge * scale) for edge in (edges.top, edges.left, edges.bottom, edges.right))
+    if top == bottom or left == right:
+        raise UsageError(f"The box {box!r} covers no pixel of an image of {size} x {size} pixels.")
     mask = torch.zeros(size, size)
-    mask[y0:y1, x0:x1] = 1
+    mask[top:bottom, left:right] = 1
     return mask
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, Self
 
 from gantk.errors import UsageError
 
@@ -63,10 +61,3 @@ class TrainSettings:
     def rate(self, images: int) -> float:
         """The learning rate after so many images: lr 0.8^(8 k / total)."""
         return float(self.learning_rate * self.decay ** (8 * images / self.images))
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        return cls(**values)

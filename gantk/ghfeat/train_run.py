@@ -1,14 +1,15 @@
-"""A training as a run: checkpoints, validation, curves and reconstructions for its page, and the encoder's file.
+"""`gantk ghfeat train`: an encoder for a generator, with states, validation, curves and reconstructions.
 
 Shape legend: N samples, C channels, H x W pixels.
 """
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,27 +17,34 @@ from torch import Tensor
 
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
-from gantk.ghfeat.data import Source
-from gantk.ghfeat.files import save_encoder
-from gantk.ghfeat.losses import Perception
+from gantk.ghfeat.calibration import encoder_config
+from gantk.ghfeat.data import Data, Source, open_data
+from gantk.ghfeat.defaults import discriminator_for, perception_for, perceptual_weight, predictor_for
+from gantk.ghfeat.encoder import EncoderConfig
+from gantk.ghfeat.figures import Figures
+from gantk.ghfeat.files import encoder_bytes
+from gantk.ghfeat.losses import VGG, Perception, PredictorDistance
 from gantk.ghfeat.metrics import at_size, closeness, decode, encode
-from gantk.ghfeat.training import Training
-from gantk.pictures.images import to_uint8
+from gantk.ghfeat.options import TrainOptions
+from gantk.ghfeat.results import Point, TrainResult, Validation
+from gantk.ghfeat.settings import TrainSettings
+from gantk.ghfeat.subject import keep_images, pairs_of
+from gantk.ghfeat.training import Paint, Training
 from gantk.predictors.base import Predictor
-from gantk.runs.run import Run
-from gantk.store.files import save_image, write_atomic
-from gantk.store.inside import regular_file
+from gantk.runs.stores import OnlyAPart, Store
+from gantk.runs.task import verb
+from gantk.store.parallel import of_first
 from gantk.store.progress import progress
 
-CHECKPOINT = "checkpoint.pt"
-ENCODER = "encoder.safetensors"
+STATE = "checkpoint.pt"
 SHOWN = 12  # reconstructions on the page
 VALIDATIONS = 12  # points of the validation curve
+LOSSES = ("style", "pixel", "perceptual", "adversarial", "judge_real", "judge_fake", "r1")
 
 
 @dataclass(frozen=True)
-class Validation:
-    """Held-out images [N, 3, H, W], and what compares reconstructions with them."""
+class HeldOut:
+    """Held-out images [N, C, H, W], and what compares reconstructions with them."""
 
     image_NCHW: Tensor
     perception: Perception | None
@@ -45,14 +53,14 @@ class Validation:
     @classmethod
     def of(
         cls, source: Source, count: int, perception: Perception | None, predictor: Predictor | None, device: Any
-    ) -> Validation:
+    ) -> HeldOut:
         """The first `count` images of a source of held-out ones."""
         count = min(count, source.length or count)
         parts = [source.batch(range(i, min(i + 32, count))).image_NCHW for i in range(0, count, 32)]
         return cls(torch.cat(parts).to(device), perception, predictor)
 
-    def judge(self, training: Training) -> tuple[dict[str, Any], Tensor]:
-        """Figures of the averaged encoder, and the reconstructions [N, 3, H, W]."""
+    def judge(self, training: Training) -> tuple[Figures, Tensor]:
+        """Figures of the averaged encoder, and the reconstructions [N, C, H, W]."""
         made = decode(training.generator, encode(training.average, self.image_NCHW))
         made = at_size(made, self.image_NCHW.shape[-1])
         return closeness(self.image_NCHW, made, self.perception, self.predictor).summary(), made
@@ -60,37 +68,127 @@ class Validation:
 
 def mean_code_mse(generator: Generator, image_NCHW: Tensor) -> float:
     """The error of the picture of the mean code as a reconstruction of everything: what an encoder has to beat."""
+    return (mean_code_image(generator, image_NCHW.shape[-1]) - image_NCHW).square().mean().item()
+
+
+def mean_code_image(generator: Generator, size: int) -> Tensor:
+    """The picture of the mean code, [1, C, size, size]."""
     with torch.no_grad():
-        mean = generator.synthesize(generator.expand(generator.average_w()[None])).float()
-    return (at_size(mean, image_NCHW.shape[-1]) - image_NCHW).square().mean().item()
+        return at_size(generator.synthesize(generator.expand(generator.average_w()[None])).float(), size)
 
 
+@verb(TrainOptions)
 def train(
-    training: Training,
-    validation: Validation,
-    run: Run | None,
-    save_every: float = 240.0,
-    minutes: float | None = None,
-    half: bool = False,
-    meta: dict[str, Any] | None = None,
-) -> bool:
-    """Train to the end, or for so many minutes; returns whether the end was reached.
+    generator: Generator,
+    data: object,
+    validation: object = None,
+    discriminator: object = None,
+    perception: object = None,
+    predictor: object = None,
+    precision: Literal["float32", "float16", "bfloat16"] = "float32",
+    *,
+    options: TrainOptions,
+    store: Store,
+) -> TrainResult:
+    """Train an encoder of real images into the styles of a generator (Xu et al. 2021, section 3).
+
+    The defaults are the paper's. In a run the state is kept every `save_every` seconds; the same call goes on from it
+    and takes the same steps as an uninterrupted one. Under torchrun the batch is split over the processes.
 
     Args:
-        run: where checkpoints and results go; None in the processes beside the first.
-        save_every: seconds between checkpoints.
-        minutes: stop, with a checkpoint, after this long.
-        half: store the encoder's matrices in float16.
-        meta: what its file says about the training.
+        generator: any family with styles; frozen, and as it was afterwards.
+        data: `renderer`, `generator` (its samples, of which the codes are known), a folder, a list, an archive, or
+            images as `gantk.ghfeat.photos_of` takes them; a tuple of several of these takes turns.
+        validation: held-out images; default: part of the first data.
+        discriminator: that it is trained against, a module, a file's name or `new`; default: the bundled one of a
+            bundled generator. What is given stays as it is.
+        perception: the feature distance: a predictor with feature maps, `vgg16` or `none`; default: `demo` for a
+            bundled generator, else `vgg16`.
+        predictor: reads attributes of reconstructions; default: the bundled one for a bundled generator.
+        precision: of the networks; the heads and the losses stay in float32.
+        options: `TrainOptions`, or its fields as keywords.
+
+    Returns:
+        The encoder, for `gantk.load_encoder(result, generator)`, with the average of its weights.
+
+    Raises:
+        UsageError: no such data, too few images, no discriminator, or a batch that does not divide.
+        GantkError: the losses are no longer finite.
+    """
+    sets = tuple(open_data(each) for each in (data if isinstance(data, tuple) else (data,)))
+    held = None if validation is None else open_data(validation)
+    before = generator.half_dtype
+    try:
+        training, check = _prepared(generator, sets, held, discriminator, perception, predictor, precision, options)
+        with store.timed("training"):
+            _steps(training, check, store, options)
+        if not store.whole:
+            raise OnlyAPart
+        return _result(training, check, store, options, sets)
+    finally:
+        generator.half_dtype = before
+
+
+def settings_of(options: TrainOptions, perceptual: float, precision: str) -> TrainSettings:
+    """The numbers of a training."""
+    names = {field.name for field in dataclasses.fields(TrainSettings)} & set(vars(options))
+    chosen = {name: getattr(options, name) for name in names}
+    return TrainSettings(**{**chosen, "batch": options.batch_size, "perceptual": perceptual, "precision": precision})
+
+
+def config_of(generator: Generator, options: TrainOptions) -> EncoderConfig:
+    """The network of a training."""
+    choices: dict[str, Any] = {"rank": options.rank, "head_norm": options.head_norm}
+    if options.stem is not None:
+        choices["stem"] = int(options.stem)
+    if options.pyramid is not None:
+        choices |= {"pyramid": options.pyramid, "aligned": options.pyramid}
+    return encoder_config(generator, depth=int(options.depth), width=options.width, resolution=options.size, **choices)
+
+
+def _prepared(
+    generator: Generator,
+    sets: tuple[Data, ...],
+    held: Data | None,
+    discriminator: object,
+    perception: object,
+    predictor: object,
+    precision: str,
+    options: TrainOptions,
+) -> tuple[Training, HeldOut]:
+    """The training before its first step, and what it is judged by."""
+    config = config_of(generator, options)
+    wanted = options.perceptual is None or options.perceptual > 0
+    feature = perception_for(generator, perception, otherwise=VGG) if wanted else None
+    settings = settings_of(options, perceptual_weight(feature, options.perceptual), precision)
+    taught = feature
+    if options.recognition and isinstance(feature, PredictorDistance):
+        taught = PredictorDistance(feature.predictor, options.recognition)
+    size, seed, how = config.resolution, options.seed, options.fit
+    sources = [each.source(generator, size, seed, how, "train" if held is None else "all") for each in sets]
+    judged = (held or sets[0]).source(generator, size, seed, how, "held-out" if held is None else "all")
+    judge = copy.deepcopy(discriminator_for(generator, discriminator)) if options.adversarial else None
+    training = Training(settings, config, generator, sources, judge, taught, _painter(generator, options.compile))
+    reader = predictor_for(generator, predictor)
+    return training, HeldOut.of(judged, options.validation_images, feature, reader, generator.device)
+
+
+def _painter(generator: Generator, compiled: bool) -> Paint | None:
+    if not compiled:
+        return None
+    paint: Paint = torch.compile(lambda styles: generator.synthesize(styles))
+    return paint
+
+
+def _steps(training: Training, check: HeldOut, store: Store, options: TrainOptions) -> None:
+    """Train to the end, or for so many minutes; every process takes the same steps from the state of the first.
 
     Raises:
         GantkError: the losses are no longer finite.
     """
-    path = None if run is None else run.path(CHECKPOINT)
-    if run is not None and path is not None and path.exists():
-        training.load(path)
-    if training.world > 1:
-        _agree(training, path)
+    state = of_first(store.load_state(STATE))
+    if state is not None:
+        training.load(state)
     began = saved = time.monotonic()
     s = training.settings
     with progress(s.images, "training the encoder", unit="img") as bar:
@@ -103,73 +201,52 @@ def train(
                     f"the losses are no longer finite after {training.images} images: give a smaller --learning-rate"
                 )
             point = training.images * VALIDATIONS // s.images
-            if run is not None and point > (training.images - s.batch) * VALIDATIONS // s.images:
-                figures, _ = validation.judge(training)
-                training.validations.append({"images": training.images, **figures})
-            over = minutes is not None and _any(training, time.monotonic() - began > 60 * minutes)
-            if run is not None and path is not None and (over or time.monotonic() - saved > save_every):
-                _save(training, run, path)
+            if store.whole and point > (training.images - s.batch) * VALIDATIONS // s.images:
+                training.validations.append(Validation(images=training.images, figures=check.judge(training)[0]))
+            # all processes stop at the same step: where the first says so
+            over = options.minutes is not None and of_first(time.monotonic() - began > 60 * options.minutes)
+            if store.whole and (over or time.monotonic() - saved > options.save_every):
+                _save(training, store)
                 saved = time.monotonic()
             if over:
                 break
-    if run is not None and path is not None:
-        _save(training, run, path)
-        _finish(training, validation, run, half, meta or {})
-    return training.finished
+    if store.whole:
+        _save(training, store)
 
 
-def _save(training: Training, run: Run, path: Path) -> None:
-    write_atomic(path, training.state())
-    run.record("curve", training.curve)
-    run.record("validations", training.validations)
-    run.save()
+def _save(training: Training, store: Store) -> None:
+    store.save_state(STATE, training.state(), "everything that a continued training needs")
 
 
-def _finish(training: Training, validation: Validation, run: Run, half: bool, meta: dict[str, Any]) -> None:
-    figures, made = validation.judge(training)
-    figures["mean_code_mse"] = mean_code_mse(training.generator, validation.image_NCHW)
-    figures["images"] = len(validation.image_NCHW)
-    run.record("reached", training.images)
-    run.record("skipped", training.skipped)
-    run.record("final", figures)
-    about = {**meta, "images": training.images, "validation": figures}
-    digest = save_encoder(run.path(ENCODER), training.average, training.generator, about, half)
-    run.record("encoder", {
-        "file": ENCODER, "sha256": digest, "bytes": run.path(ENCODER).stat().st_size,
-        "parameters": sum(p.numel() for p in training.average.parameters()),
-        "config": training.average.config.to_dict(),
-    })  # fmt: skip
-    run.output(ENCODER, "the encoder, with the average of its weights")
-    run.output(CHECKPOINT, "everything that a continued training needs")
-    pairs = []
-    for name, images in (("original", validation.image_NCHW), ("reconstruction", made)):
-        for index, image in enumerate(to_uint8(images[:SHOWN])):
-            file = f"images/{name}_{index:03d}.png"
-            save_image(run.path(file), image)
-            pairs.append(file)
-        run.output("images", "held-out images and their reconstructions")
-    count = len(pairs) // 2
-    run.record("pairs", [[pairs[i], pairs[count + i]] for i in range(count)])
+def _result(
+    training: Training, check: HeldOut, store: Store, options: TrainOptions, sets: tuple[Data, ...]
+) -> TrainResult:
+    figures, made = check.judge(training)
+    mean = mean_code_mse(training.generator, check.image_NCHW)
+    about = {
+        "data": [each.name for each in sets],
+        "settings": dataclasses.asdict(training.settings),
+        "perception": "none" if check.perception is None else check.perception.name,
+        "images": training.images,
+        "validation": {**dataclasses.asdict(figures), "mean_code_mse": mean, "images": len(check.image_NCHW)},
+    }
+    data = encoder_bytes(training.average, training.generator, about, options.half)
+    names = [f"{index}" for index in range(min(SHOWN, len(made)))]
+    originals = keep_images(store, check.image_NCHW[:SHOWN], "original")
+    return TrainResult(
+        file=np.frombuffer(data, np.uint8),
+        parameters=sum(p.numel() for p in training.average.parameters()),
+        images=options.images,
+        reached=training.images,
+        skipped=training.skipped,
+        curve=tuple(_point(point) for point in training.curve),
+        validations=tuple(training.validations),
+        final=figures,
+        mean_code_mse=mean,
+        held_out=len(check.image_NCHW),
+        pairs=pairs_of(names, originals, keep_images(store, made[:SHOWN], "reconstruction")),
+    )
 
 
-def _agree(training: Training, path: Path | None) -> None:
-    """All processes continue from what the first one read, so that a file that only it can see is enough."""
-    import io
-
-    import torch.distributed as dist
-
-    boxed: list[bytes | None] = [regular_file(path).read_bytes() if path is not None and path.exists() else None]
-    dist.broadcast_object_list(boxed, src=0)
-    if boxed[0] is not None and training.rank:
-        training.load(io.BytesIO(boxed[0]))
-
-
-def _any(training: Training, mine: bool) -> bool:
-    """The first process' answer, in all of them: they must stop at the same step."""
-    if training.world == 1:
-        return mine
-    import torch.distributed as dist
-
-    answer = torch.tensor([mine], device=training.device)  # as NCCL takes it
-    dist.broadcast(answer, 0)
-    return bool(answer.item())
+def _point(point: dict[str, float]) -> Point:
+    return Point(images=int(point["images"]), rate=point["rate"], **{name: point.get(name) for name in LOSSES})

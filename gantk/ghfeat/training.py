@@ -10,11 +10,9 @@ Shape legend: N samples, C channels, H x W pixels.
 from __future__ import annotations
 
 import copy
-import io
+import dataclasses
 import itertools
-import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,8 +25,10 @@ from gantk.generators.base import Generator
 from gantk.ghfeat.calibration import calibrate, sample_styles
 from gantk.ghfeat.data import Batch, Samples, Source, Stream
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
+from gantk.ghfeat.figures import Figures
 from gantk.ghfeat.losses import Perception, style_loss
 from gantk.ghfeat.norm import Norm
+from gantk.ghfeat.results import Validation
 from gantk.ghfeat.settings import TrainSettings
 from gantk.predictors.resampling import resize
 from gantk.store.seeding import random_uniform
@@ -91,7 +91,7 @@ class Training:
         self.images = 0
         self.skipped = 0  # updates left out because a gradient was not finite
         self.curve: list[dict[str, float]] = []
-        self.validations: list[dict[str, Any]] = []  # kept here so that a checkpoint has them
+        self.validations: list[Validation] = []  # kept here so that a state has them
         self._sums: dict[str, float] = {}
         self._count = 0
 
@@ -256,53 +256,38 @@ class Training:
             self.curve.append({"images": float(self.images), **means})
             self._sums, self._count = {}, 0
 
-    # --- files -------------------------------------------------------------------------------------------------
+    # --- state -------------------------------------------------------------------------------------------------
 
-    def state(self) -> bytes:
-        """Everything a continued training needs, as the bytes of torch.save; read with weights_only."""
-        content = {
-            "settings": json.dumps(self.settings.to_dict()),
-            "config": json.dumps(self.encoder.config.to_dict()),
+    def state(self) -> dict[str, Any]:
+        """Everything a continued training needs, tensors and plain values."""
+        state: dict[str, Any] = {
             "images": self.images,
             "skipped": self.skipped,
-            "curve": json.dumps(self.curve),
-            "validations": json.dumps(self.validations),
-            "sums": json.dumps([self._sums, self._count]),
+            "curve": self.curve,
+            "validations": [dataclasses.asdict(at) for at in self.validations],
+            "sums": self._sums,
+            "count": self._count,
             "encoder": self.encoder.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
         if self.discriminator is not None and self.judge_optimizer is not None:
-            content["discriminator"] = self.discriminator.state_dict()
-            content["judge_optimizer"] = self.judge_optimizer.state_dict()
-        buffer = io.BytesIO()
-        torch.save(content, buffer)
-        return buffer.getvalue()
+            state["discriminator"] = self.discriminator.state_dict()
+            state["judge_optimizer"] = self.judge_optimizer.state_dict()
+        return state
 
-    def load(self, path: Path | io.BytesIO) -> None:
-        """Continue from a checkpoint, a file or its bytes.
-
-        Raises:
-            GantkError: damaged, or of a training with other settings.
-        """
-        try:
-            content = torch.load(path, map_location=self.device, weights_only=True)
-            settings, config = json.loads(content["settings"]), json.loads(content["config"])
-        except Exception as error:
-            raise GantkError(f"{path} is no checkpoint of a training, or it is damaged ({error})") from error
-        now = {**self.settings.to_dict(), **self.encoder.config.to_dict()}
-        for key, value in {**settings, **config}.items():
-            mine = list(now[key]) if isinstance(now.get(key), tuple) else now.get(key)
-            if mine != value:
-                raise GantkError(f"{path} is of a training with {key} = {value!r}, and now it is {mine!r}")
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state`."""
         for name in ("encoder", "average", "optimizer", "discriminator", "judge_optimizer"):
             part = getattr(self, name)
             if part is not None:
-                part.load_state_dict(content[name])
-        self.images, self.skipped = content["images"], content["skipped"]
-        self.curve = json.loads(content["curve"])
-        self.validations = json.loads(content.get("validations", "[]"))
-        self._sums, self._count = json.loads(content["sums"])
+                part.load_state_dict(state[name])
+        self.images, self.skipped = int(state["images"]), int(state["skipped"])
+        self.curve = [dict(point) for point in state["curve"]]
+        self.validations = [
+            Validation(images=int(at["images"]), figures=Figures(**at["figures"])) for at in state["validations"]
+        ]
+        self._sums, self._count = dict(state["sums"]), int(state["count"])
 
 
 def _distributed() -> bool:

@@ -14,13 +14,6 @@ from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, commands_of
 
 BUILDERS = {
-    "ghfeat-train": "gantk.ghfeat.pages.train:build",
-    "ghfeat-extract": "gantk.ghfeat.pages.extract:build",
-    "ghfeat-mix": "gantk.ghfeat.pages.edit:build_mix",
-    "ghfeat-edit": "gantk.ghfeat.pages.edit:build_edit",
-    "ghfeat-harmonize": "gantk.ghfeat.pages.edit:build_harmonize",
-    "ghfeat-evaluate": "gantk.ghfeat.pages.evaluate:build",
-    "invert": "gantk.ghfeat.pages.invert:build",
     "demo": "gantk.tour.page:build",
     "slurm": "gantk.slurm.page:build",
 }

@@ -51,6 +51,21 @@ TASKS: dict[str, Row] = {
     "lse edit": Row("gantk.lse.tasks:EDIT", "Edit an image by strokes of classes and colours."),
     "mix": Row("gantk.between.tasks:MIX", "Style-mixing grid of two lists of codes, by rows of wp."),
     "walk": Row("gantk.between.tasks:WALK", "Video, frames and strip of a walk through seeds or saved codes."),
+    "ghfeat train": Row("gantk.ghfeat.tasks:TRAIN", "Train an encoder of real images into a generator's styles."),
+    "ghfeat extract": Row(
+        "gantk.ghfeat.tasks:EXTRACT", "Encode images into a generator's styles: codes, reconstructions, figures."
+    ),
+    "ghfeat mix": Row("gantk.ghfeat.tasks:MIX", "Mix images by level: some rows of one in another."),
+    "ghfeat edit": Row(
+        "gantk.ghfeat.tasks:EDIT", "Edit real images along a direction, or in a region by another image."
+    ),
+    "ghfeat harmonize": Row(
+        "gantk.ghfeat.tasks:HARMONIZE", "Paste a region of another image and make one picture of it."
+    ),
+    "ghfeat evaluate": Row(
+        "gantk.ghfeat.tasks:EVALUATE", "Probe frozen features level by level, and measure reconstruction."
+    ),
+    "invert": Row("gantk.ghfeat.tasks:INVERT", "Find codes of real images, by an encoder, by optimisation, or both."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
     "atlas": Row(
@@ -62,6 +77,7 @@ TASKS: dict[str, Row] = {
 }
 
 GROUPS: dict[str, str] = {
+    "ghfeat": "Hierarchical features of real images: train, extract, mix, edit, harmonize, evaluate.",
     "resefa": "Directions that change one region: Jacobian, directions.",
     "navigan": "Directions in weight space: what one convolution can be made to do, and edits with it.",
     "lse": "Linear segmentation heads: train, few-shot, evaluate, sample, edit.",

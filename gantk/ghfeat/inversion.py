@@ -1,0 +1,227 @@
+"""`gantk invert`: codes of real images by an encoder, by optimisation, or by both, for any family.
+
+Legend: N images, K frames of a slider, T steps, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.errors import UsageError
+from gantk.generators.base import Generator
+from gantk.generators.probe import probe_of
+from gantk.ghfeat.bridge import styles_to_wp
+from gantk.ghfeat.calibration import style_layout
+from gantk.ghfeat.defaults import NONE, encoder_for, has_encoder, perception_for, perceptual_weight
+from gantk.ghfeat.files import EncoderFile
+from gantk.ghfeat.losses import structural_similarity
+from gantk.ghfeat.metrics import at_size
+from gantk.ghfeat.options import InvertOptions
+from gantk.ghfeat.photos import Images, Read
+from gantk.ghfeat.projection import Projection, ProjectionPlan, project
+from gantk.ghfeat.results import Course, InvertResult
+from gantk.pictures.images import to_uint8
+from gantk.predictors.resampling import resize
+from gantk.runs.results import record
+from gantk.runs.stores import Store
+from gantk.runs.task import verb
+from gantk.store.progress import progress
+
+CODES, LOSSES = "codes", "losses"
+SHOWN = 16
+Array = npt.NDArray[Any]
+
+
+@record
+class InvertFacts:
+    """What `conclude` needs beside the arrays; see `InvertResult`."""
+
+    names: tuple[str, ...]
+    space: str
+    shape: tuple[int, ...]
+    widths: tuple[int, ...]
+    rows: tuple[int, ...]
+    probe: dict[str, Any]
+    encoder: str
+    kept_steps: tuple[int, ...]
+
+
+def default_space(generator: Generator, encoded: bool) -> str:
+    """Where codes are free: the styles an encoder writes; else one code per row, or z where there is no w."""
+    spaces = generator.spec.spaces
+    if encoded:
+        return "s"
+    return "wp" if "wp" in spaces and "w" in spaces else "z"
+
+
+@verb(InvertOptions)
+def invert(
+    generator: Generator,
+    images: object,
+    encoder: object = None,
+    perception: object = None,
+    *,
+    options: InvertOptions,
+    store: Store,
+) -> InvertResult:
+    """Find codes of real images, by an encoder, by optimisation, or by both, for any family.
+
+    The optimisation starts from what the encoder says, or from the nearest of 64 samples.
+
+    Args:
+        generator: any family.
+        images: paths, folders, archives or arrays, see `gantk.ghfeat.photos_of`.
+        encoder: `gantk.load_encoder`, or `none`; default: the bundled one of a bundled generator.
+        perception: feature distance beside pixels: a predictor with feature maps, `vgg16` or `none`; default: `demo`
+            for a bundled generator.
+        options: `InvertOptions`, or its fields as keywords.
+
+    Raises:
+        UsageError: an encoder for codes z, nothing to do in 0 steps, or a space or label the generator does not have.
+        GantkError: an image cannot be read, or the encoder is another generator's.
+    """
+    from gantk.generators.labels import parse_label
+
+    spec = generator.spec
+    loaded = _encoder(generator, encoder, options)
+    plan, distance = _plan(generator, loaded, perception, options)
+    label = None if options.label is None else torch.tensor([parse_label(options.label, spec)])
+    given = Images(images, spec.size, options.fit, options.skip_unreadable, spec.image_channels).check()
+    chunks = store.chunks([CODES, LOSSES], len(given), options.batch_size)
+    missing = [(index, *chunks.grid.bounds(index)) for index in chunks.missing()]
+    with store.timed("inversion"), progress(sum(b - a for _, a, b in missing), "invert", unit="img") as bar:
+        reads = given.batches([(a, b) for _, a, b in missing])
+        for (index, start, stop), read in zip(missing, reads, strict=True):
+            target = read.floats().to(generator.device)
+            found = project(
+                generator, target, plan, distance, _start(generator, loaded, target, plan.space),
+                None if label is None else label.expand(len(target), *label.shape[1:]), options.seed,
+            )  # fmt: skip
+            codes = found.codes if isinstance(found.codes, tuple) else (found.codes,)
+            packed = torch.cat([code.flatten(1) for code in codes], 1).float().cpu().numpy()
+            packed[~np.asarray(read.good)] = np.nan
+            _draw(store, read, found, start, _kept(plan))
+            figures = np.concatenate([_figures(target, found), found.losses.t().float().cpu().numpy()], 1)
+            chunks.write(index, {CODES: packed, LOSSES: figures})
+            for error in read.errors:
+                warnings.warn(f"Skipped: {error}", stacklevel=2)
+            bar.update(stop - start)
+    widths, rows = style_layout(generator) if plan.space == "s" else ((), ())
+    facts = InvertFacts(
+        names=given.names,
+        space=plan.space,
+        shape={"z": (spec.z_dim,), "w": (spec.w_dim,), "wp": (spec.num_layers, spec.wp_dim), "s": ()}[plan.space],
+        widths=widths,
+        rows=rows,
+        probe=probe_of(generator),
+        encoder=NONE if loaded is None else loaded.name,
+        kept_steps=tuple(_kept(plan)),
+    )
+    return conclude(store.assemble(chunks, facts), facts, options, store)
+
+
+def _encoder(generator: Generator, encoder: object, options: InvertOptions) -> EncoderFile | None:
+    """The encoder that gives the start, or none."""
+    if encoder is None and has_encoder(generator) and options.space != "z":
+        encoder = encoder_for(generator)
+    loaded = None if encoder is None or encoder == NONE else encoder_for(generator, encoder)
+    if options.space == "z" and loaded is not None:
+        raise UsageError(
+            "An encoder writes styles, which no z need have: leave --encoder out, or give another --space."
+        )
+    if options.steps == 0 and loaded is None:
+        raise UsageError("Without an encoder there is nothing to do in 0 steps: give --steps, or an --encoder.")
+    return loaded
+
+
+def _plan(
+    generator: Generator, loaded: EncoderFile | None, perception: object, options: InvertOptions
+) -> tuple[ProjectionPlan, Any]:
+    distance = perception_for(generator, perception)
+    space = options.space or default_space(generator, loaded is not None)
+    rate = options.rate if options.rate is not None else 0.02 if loaded is not None else 0.1
+    weight = perceptual_weight(distance, options.perceptual)
+    return ProjectionPlan(space, options.steps, rate, weight, options.prior), distance
+
+
+def _kept(plan: ProjectionPlan) -> list[int]:
+    return sorted({round(k * plan.steps / max(1, plan.frames - 1)) for k in range(plan.frames)})
+
+
+def _start(generator: Generator, encoder: EncoderFile | None, target: Tensor, space: str) -> Any:
+    """What the encoder says, in the space of the optimisation; None without an encoder."""
+    if encoder is None:
+        return None
+    with torch.no_grad():
+        size = encoder.encoder.config.resolution
+        styles = encoder.encoder(at_size(target, size).contiguous(memory_format=torch.channels_last))
+        if space == "s":
+            return list(styles)
+        wp_NLD, _ = styles_to_wp(generator, styles)
+        return wp_NLD if space == "wp" else wp_NLD.mean(1)
+
+
+def _figures(target: Tensor, found: Projection) -> Array:
+    """MSE and SSIM of each image, [N, 2]."""
+    made = resize(found.image_NCHW, *target.shape[-2:])
+    columns = [(made - target).square().mean((1, 2, 3)), structural_similarity(made, target)]
+    return np.asarray(torch.stack(columns, 1).float().cpu().numpy())
+
+
+def _original(number: int) -> str:
+    return f"images/original_{number:03d}.png"
+
+
+def _frame(number: int, step: int) -> str:
+    return f"images/{number:03d}_{step:05d}.png"
+
+
+def _draw(store: Store, read: Read, found: Projection, start: int, steps: list[int]) -> None:
+    """Pictures of the first images of the run, and of their codes on the way."""
+    count = min(len(read.good), SHOWN - start)
+    if count <= 0:
+        return
+    numbers = range(start, start + count)
+    with store.pictures() as pictures:
+        done = pictures.write([_original(n) for n in numbers], to_uint8(read.floats()[:count]))
+        for step, frame in zip(steps, found.frames or (found.image_NCHW,), strict=True):
+            done += pictures.write([_frame(n, step) for n in numbers], to_uint8(frame[:count]))
+        for future in done:
+            future.result()
+
+
+def conclude(arrays: Mapping[str, Array], facts: InvertFacts, options: InvertOptions, store: Store) -> InvertResult:
+    """The result of whole arrays."""
+    packed = arrays[CODES]
+    kept = np.flatnonzero(np.isfinite(packed).all(1))
+    sequences = tuple(
+        Course(
+            name=facts.names[i],
+            original=store.picture(_original(i)),
+            frames=tuple(store.picture(_frame(i, step)) for step in facts.kept_steps),
+        )
+        for i in kept.tolist()
+        if i < SHOWN
+    )
+    return InvertResult(
+        names=facts.names,
+        kept=kept,
+        space=facts.space,
+        packed=packed,
+        shape=facts.shape,
+        widths=facts.widths,
+        rows=facts.rows,
+        probe=facts.probe,
+        encoder=facts.encoder,
+        steps=options.steps,
+        losses=arrays[LOSSES],
+        kept_steps=facts.kept_steps,
+        sequences=sequences,
+    )

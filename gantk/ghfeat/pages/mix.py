@@ -1,0 +1,35 @@
+"""The page of `gantk ghfeat mix`."""
+
+from __future__ import annotations
+
+from gantk.ghfeat.figures import short
+from gantk.ghfeat.pages.shared import picture
+from gantk.ghfeat.picture_results import Grid, MixResult
+from gantk.reports.page import Page
+from gantk.reports.sections import CellValue, Prose, Section, Table
+
+ABOUT = (
+    "Columns are the contents, rows the styles. Each cell is the content's code with the named rows of wp taken from "
+    "the style's. Levels count from the image, as GH-Feat's do: low ones are fine. Rows count from the coarsest, as "
+    "everywhere else in gantk."
+)
+
+
+def page(result: MixResult) -> Page:
+    """The page of mixtures."""
+    sections: list[Section] = [Prose(ABOUT), *(_grid(result, grid) for grid in result.grids)]
+    return Page("Style mixing", "Codes of images in a generator's styles, put together.", sections)
+
+
+def _grid(result: MixResult, grid: Grid) -> Table:
+    names = [short(pair.name) for pair in result.content]
+    head: list[CellValue] = ["as it is"]
+    head += [picture(pair.reconstruction, f"content {short(pair.name)}") for pair in result.content]
+    rows: list[list[CellValue]] = [head]
+    for pair, cells in zip(result.style, grid.cells, strict=True):
+        of = short(pair.name)
+        made: list[CellValue] = [
+            picture(cell, f"content {name} with {grid.title} of {of}") for cell, name in zip(cells, names, strict=True)
+        ]
+        rows.append([picture(pair.reconstruction, f"style {of}"), *made])
+    return Table(["style", *names], rows, grid.title, "Above, the contents as they are.", sortable=False)

@@ -1,0 +1,74 @@
+"""What the pages of GH-Feat have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gantk.ghfeat.figures import Figures, Pair, short
+from gantk.reports.sections import BarPlot, Picture, Prose, Section, Sheet
+from gantk.runs.structure import Image
+
+
+def small(value: float) -> str:
+    """An error as a headline has it: to four places, since two would be nought."""
+    return f"{value:.4f}"
+
+
+def picture(image: Image, alt: str, caption: str = "") -> Picture:
+    """An image of a result, for a page."""
+    return Picture(image.source, alt, caption)
+
+
+def pairs_sheet(pairs: Sequence[Pair], title: str) -> list[Section]:
+    """Originals with their reconstructions."""
+    pictures: list[Picture] = []
+    for pair in pairs:
+        name = short(pair.name)
+        for image, what in ((pair.original, "original"), (pair.reconstruction, "reconstruction")):
+            if image is not None:
+                pictures.append(picture(image, f"{what} of image {name}", f"{name}, {what}"))
+    if not pictures:
+        return []
+    coded = all(pair.original is None for pair in pairs)
+    caption = "What the generator makes of the codes." if coded else (
+        "Each original is followed by what the generator makes of its code."
+    )  # fmt: skip
+    return [Sheet(pictures, title, caption, 96)]
+
+
+def recovery_plot(figures: Figures, title: str) -> list[Section]:
+    """How much of what a predictor reads is kept."""
+    if not figures.recovery:
+        return []
+    caption = (
+        "R2 between what the predictor reads from a reconstruction and what it reads from the original: 1 means that "
+        "the generator shows the same thing, 0 that it might as well show the average."
+    )
+    names = [name.replace("_", " ") for name in figures.recovery]
+    return [BarPlot(names, list(figures.recovery.values()), title=title, caption=caption, quantity="R2", digits=2)]
+
+
+def skipped_note(skipped: Sequence[str]) -> list[Section]:
+    """Which images could not be read."""
+    if not skipped:
+        return []
+    listed = ", ".join(skipped[:8]) + (f" and {len(skipped) - 8} more" if len(skipped) > 8 else "")
+    text = f"{len(skipped)} image{'s' * (len(skipped) > 1)} could not be read and were left out: {listed}."
+    return [Prose(text, tone="warning")]
+
+
+def closeness_items(figures: Figures, about: str, mean_code: float | None = None) -> list[tuple[object, str, str]]:
+    """The headline of reconstructions.
+
+    Args:
+        mean_code: the error of the mean code's picture.
+    """
+    items: list[tuple[object, str, str]] = [(small(figures.mse), "mean squared error", about)]
+    if mean_code is not None and figures.mse > 0:
+        items.append((mean_code / figures.mse, "times better than one code", "the mean code for every image"))
+    if mean_code is None:
+        items.append((figures.psnr, "dB", "signal to noise"))
+    items.append((figures.ssim, "structural similarity", "1 is equal"))
+    if figures.perceptual is not None:
+        items.append((figures.perceptual, "feature distance", "0 is equal"))
+    return items

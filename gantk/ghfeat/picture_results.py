@@ -1,0 +1,189 @@
+"""Results of `gantk ghfeat mix`, `edit` and `harmonize`.
+
+Shape legend: N images, K steps of a slider, A attributes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.ghfeat.figures import Pair
+from gantk.runs.results import Result, record
+from gantk.runs.structure import Image
+from gantk.runs.walk import Walk
+
+
+def _counted(count: int, what: str = "image") -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+# --- mix -------------------------------------------------------------------------------------------------------------
+
+
+@record
+class Grid:
+    """Contents by styles for one set of rows.
+
+    Attributes:
+        title: the rows in words.
+        rows: of wp that are taken from the styles.
+        cells: for each style a picture of each content.
+    """
+
+    title: str
+    rows: tuple[int, ...]
+    cells: tuple[tuple[Image, ...], ...]
+
+
+@record
+class MixResult(Result):
+    """Mixtures: some rows of each style in each content."""
+
+    TASK: ClassVar[str] = "ghfeat mix"
+    content: tuple[Pair, ...]
+    style: tuple[Pair, ...]
+    grids: tuple[Grid, ...]
+
+    def sentence(self) -> str:
+        grids, contents = _counted(len(self.grids), "grid"), _counted(len(self.content), "content")
+        return f"{grids} of {contents} by {_counted(len(self.style), 'style')}."
+
+    def table(self) -> list[dict[str, object]]:
+        return [{"title": grid.title, "rows": list(grid.rows)} for grid in self.grids]
+
+
+# --- edit ------------------------------------------------------------------------------------------------------------
+
+
+@record
+class Moved:
+    """Images moved along one direction of the styles.
+
+    Attributes:
+        walk: a picture of each image at each distance.
+        attributes: what a predictor reads, by name. scores: its readings, means over the images, [A, K]; None without.
+    """
+
+    walk: Walk
+    attributes: tuple[str, ...]
+    scores: npt.NDArray[np.float64] | None
+
+    @property
+    def distances(self) -> tuple[float, ...]:
+        """Of the steps, [K]."""
+        return self.walk.strips[0].values
+
+    def changes(self) -> npt.NDArray[np.float64] | None:
+        """The readings less those nearest to the start, [A, K]."""
+        if self.scores is None:
+            return None
+        start = int(np.argmin(np.abs(np.asarray(self.distances))))
+        return np.asarray(self.scores - self.scores[:, start : start + 1])
+
+
+@record
+class Exchanged:
+    """A region of each image exchanged for another image's.
+
+    Attributes:
+        where: rows and layers in words. way: features or styles.
+        coded, reference, edited: pictures of the coded image, of the coded reference, and of the edited image.
+        change: how much each pixel changed, white is the most. reach: the region white, what it can reach grey.
+        inside, outside: mean absolute change of pixels in [-1, 1] in the region and outside it.
+        beyond_reach: the largest change beyond its reach; 0 is exactly none.
+        share: of the image that is in reach, the region included.
+    """
+
+    where: str
+    way: str
+    coded: tuple[Image, ...]
+    reference: tuple[Image, ...]
+    edited: tuple[Image, ...]
+    change: tuple[Image, ...]
+    reach: tuple[Image, ...]
+    inside: float
+    outside: float
+    beyond_reach: float
+    share: float
+
+
+@record
+class EditResult(Result):
+    """Edited images.
+
+    Attributes:
+        pairs: each image with what the generator makes of its code. mse: of those; None where the codes were given.
+        moved: of an edit along a direction. exchanged: of an edit of a region; one of both is None.
+    """
+
+    TASK: ClassVar[str] = "ghfeat edit"
+    pairs: tuple[Pair, ...]
+    mse: float | None
+    moved: Moved | None
+    exchanged: Exchanged | None
+
+    @property
+    def edited(self) -> tuple[Image, ...]:
+        """The edited images: those at the last distance, or with the exchanged region."""
+        if self.exchanged is not None:
+            return self.exchanged.edited
+        assert self.moved is not None
+        return tuple(strip.images[-1] for strip in self.moved.walk.strips)
+
+    def sentence(self) -> str:
+        count = _counted(len(self.pairs))
+        if self.exchanged is not None:
+            found = self.exchanged
+            return (
+                f"{count} edited; mean change {found.inside:.4f} inside the region, {found.outside:.4f} outside it, "
+                f"at most {found.beyond_reach:g} beyond its reach."
+            )
+        assert self.moved is not None
+        low, high = self.moved.distances[0], self.moved.distances[-1]
+        return f"{count} moved along {self.moved.walk.name}, distance {low:g} to {high:g}."
+
+    def table(self) -> list[dict[str, object]]:
+        if self.moved is None or self.moved.scores is None:
+            return []
+        steps: Any = zip(self.moved.distances, self.moved.scores.T, strict=True)
+        return [{"distance": d, **dict(zip(self.moved.attributes, map(float, s), strict=True))} for d, s in steps]
+
+
+# --- harmonize -------------------------------------------------------------------------------------------------------
+
+
+@record
+class Harmony:
+    """One image with a patch, and what the generator makes of it."""
+
+    name: str
+    original: Image
+    pasted: Image
+    harmonized: Image
+
+
+@record
+class HarmonizeResult(Result):
+    """Pasted and harmonised images.
+
+    Attributes:
+        outside: mean absolute change of pixels in [-1, 1] outside the pasted region.
+        against_paste: mean squared error against the pasted picture.
+    """
+
+    TASK: ClassVar[str] = "ghfeat harmonize"
+    images: tuple[Harmony, ...]
+    outside: float
+    against_paste: float
+
+    def sentence(self) -> str:
+        return (
+            f"{_counted(len(self.images))} harmonized; mean change {self.outside:.4f} outside the region, mean squared "
+            f"error {self.against_paste:.4f} against the paste."
+        )
+
+    def table(self) -> list[dict[str, object]]:
+        return [{"outside": self.outside, "against_paste": self.against_paste}]
