@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,11 @@ from ghfeat_cases import write_pictures, write_tfrecord, write_world
 from gantk.codes.directions import Direction, save_direction
 from gantk.generators.base import Generator
 from gantk.ghfeat.codes import load_codes
-from gantk.store.files import load_json, load_npy
+from gantk.ghfeat.picture_results import EditResult, MixResult
+from gantk.ghfeat.probe_results import EvaluateResult
+from gantk.ghfeat.results import ExtractResult, InvertResult
+from gantk.runs.results import read_result
+from gantk.store.files import load_npy
 
 Gantk = Callable[..., tuple[int, str, str]]
 ENCODER = ("--encoder", "E.safetensors")
@@ -57,8 +62,9 @@ def test_extract_leaves_codes_in_every_layout(gantk: Gantk, world: tuple[Path, G
     codes = load_codes(tmp_path / "a" / "codes.safetensors", generator)
     assert len(codes) == 5 and codes.names[0].endswith("000.png")
     assert load_npy(tmp_path / "a" / "wp.npy").shape == (5, 6, 5)
-    results = load_json(tmp_path / "a" / "ghfeat-extract.run.json")["results"]
-    assert len(results["figures"]) == 5 and len(results["pairs"]) == 5 and len(results["off_manifold"]) == 6
+    result = read_result(ExtractResult, tmp_path / "a")
+    assert result.figures is not None and result.off_manifold is not None
+    assert len(result.figures) == 5 and len(result.pairs) == 5 and len(result.off_manifold) == 6
     page = (tmp_path / "a" / "ghfeat-extract.html").read_text()
     assert "5 encoded images" in page and "Off the manifold" in page
     before = (tmp_path / "a" / "codes.safetensors").read_bytes()
@@ -67,13 +73,46 @@ def test_extract_leaves_codes_in_every_layout(gantk: Gantk, world: tuple[Path, G
 
 
 def test_shards_of_an_extraction_join_to_the_same_codes(gantk: Gantk, tmp_path: Path) -> None:
-    words = ["ghfeat", "extract", "G.safetensors", "p", *ENCODER, "--chunk", "2", "--batch-size", "2"]
-    ok(gantk(*words, "-o", tmp_path / "whole"))
+    words = ["ghfeat", "extract", "G.safetensors", "p", *ENCODER, "--wp", "--chunk", "2", "--batch-size", "2"]
+    halves(gantk, words, tmp_path)
+    for name in ("codes.safetensors", "wp.npy", "ghfeat-extract.result.json"):
+        whole, parts = ((tmp_path / n / name).read_bytes() for n in ("whole", "parts"))
+        assert whole == parts
+
+
+def halves(gantk: Gantk, words: list[Any], folder: Path) -> None:
+    """A command at once, and in two shards that are joined."""
+    ok(gantk(*words, "-o", folder / "whole"))
     for shard in ("0/2", "1/2"):
-        ok(gantk(*words, "--shard", shard, "-o", tmp_path / "parts"))
-    ok(gantk("merge", tmp_path / "parts"))
-    whole, parts = ((tmp_path / n / "codes.safetensors").read_bytes() for n in ("whole", "parts"))
-    assert whole == parts
+        ok(gantk(*words, "--shard", shard, "-o", folder / "parts"))
+    ok(gantk("merge", folder / "parts"))
+
+
+def test_shards_of_an_evaluation_and_an_inversion_join(gantk: Gantk, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "p", 24)
+    (tmp_path / "l.csv").write_text("red\n" + "".join(f"{i * 0.1}\n" for i in range(24)))
+    words = ["ghfeat", "evaluate", "G.safetensors", tmp_path / "p", "--labels", tmp_path / "l.csv", *ENCODER]
+    cases = {
+        "ghfeat-evaluate": [*words, "--no-baselines", "--chunk", "8"],
+        "invert": ["invert", "G.safetensors", "p", "--steps", "2", "--batch-size", "2", *ENCODER],
+    }
+    for name, case in cases.items():
+        halves(gantk, case, tmp_path / name)
+        files = [(tmp_path / name / n / f"{name}.result.json").read_bytes() for n in ("whole", "parts")]
+        assert files[0] == files[1]
+
+
+def test_contents_of_photos_and_the_seed_decide(gantk: Gantk, tmp_path: Path) -> None:
+    [file] = write_pictures(tmp_path / "q", 1)
+    extract = ["ghfeat", "extract", "G.safetensors", file, *ENCODER, "-o", tmp_path / "a"]
+    invert = ["invert", "G.safetensors", file, "--steps", "1", "-o", tmp_path / "b"]
+    for words in (extract, invert):
+        ok(gantk(*words))
+        ok(gantk(*words))
+    refused(gantk(*invert, "--seed", "1"), 2, "--seed")
+    file.write_bytes(write_pictures(tmp_path / "r", 2)[1].read_bytes())
+    for words in (extract, invert):
+        refused(gantk(*words), 2, "images")
 
 
 def test_a_refined_code_is_nearer(gantk: Gantk, tmp_path: Path) -> None:
@@ -99,35 +138,40 @@ def test_unreadable_images_are_named_and_skipped_only_with_the_flag(gantk: Gantk
         warnings.simplefilter("default")
         code, out, err = gantk(*words, "--skip-unreadable", "-o", tmp_path / "b")
     assert code == 0 and "3 images encoded" in out and "002.png" in err and "absent.png" in err
-    results = load_json(tmp_path / "b" / "ghfeat-extract.run.json")["results"]
-    assert results["kept"] == [0, 1, 3] and len(results["skipped"]) == 2
+    result = read_result(ExtractResult, tmp_path / "b")
+    assert result.kept.tolist() == [0, 1, 3] and len(result.skipped) == 2
     assert "could not be read" in (tmp_path / "b" / "ghfeat-extract.html").read_text()
 
 
 def test_mix(gantk: Gantk, tmp_path: Path) -> None:
     words = ["ghfeat", "mix", "G.safetensors", "--content", "p/000.png", "--style", "p/001.png", *ENCODER]
     ok(gantk(*words, "-o", tmp_path / "a"))
-    grids = load_json(tmp_path / "a" / "ghfeat-mix.run.json")["results"]["grids"]
-    assert [grid["rows"] for grid in grids] == [[4, 5], [2, 3], [0, 1]]
+    grids = read_result(MixResult, tmp_path / "a").grids
+    assert [grid.rows for grid in grids] == [(4, 5), (2, 3), (0, 1)]
     ok(gantk(*words, "--levels", "0-1", "-o", tmp_path / "b"))
-    [grid] = load_json(tmp_path / "b" / "ghfeat-mix.run.json")["results"]["grids"]
-    assert grid["rows"] == [4, 5] and "levels 0-1" in grid["title"]
+    [grid] = read_result(MixResult, tmp_path / "b").grids
+    assert grid.rows == (4, 5) and "levels 0-1" in grid.title
     assert "Style mixing" in (tmp_path / "b" / "ghfeat-mix.html").read_text()
-    refused(gantk(*words, "--levels", "0", "--layers", "0", "-o", tmp_path / "c"), 2, "--layers", "--levels")
+    refused(gantk(*words, "--levels", "0", "--layers", "0", "-o", tmp_path / "c"), 2, "--rows", "--levels")
     refused(gantk(*words, "--levels", "9", "-o", tmp_path / "c"), 2, "9")
 
 
 def test_global_edits(gantk: Gantk, world: tuple[Path, Generator], tmp_path: Path) -> None:
     words = ["ghfeat", "edit", "G.safetensors", "p/000.png", "p/001.png", *ENCODER]
     ok(gantk(*words, "--direction", "d.safetensors", "--step", "5", "-o", tmp_path / "a"))
-    results = load_json(tmp_path / "a" / "ghfeat-edit.run.json")["results"]
-    assert results["distances"] == [-2, -1, 0, 1, 2] and len(results["directions"][0]["frames"]) == 2
+    result = read_result(EditResult, tmp_path / "a")
+    assert result.moved is not None
+    assert result.moved.distances == (-2, -1, 0, 1, 2) and len(result.moved.walk.strips) == 2
     assert "Tilt" in (tmp_path / "a" / "ghfeat-edit.html").read_text()
-    middle = tmp_path / "a" / results["directions"][0]["frames"][0][2]
-    assert middle.read_bytes() == (tmp_path / "a" / results["pairs"][0][2]).read_bytes()  # nought is the reconstruction
+    middle = result.moved.walk.strips[0].images[2]
+    assert (middle.array() == result.pairs[0].reconstruction.array()).all()  # nought is the reconstruction
     ok(gantk("ghfeat", "extract", "G.safetensors", "p", *ENCODER, "-o", tmp_path / "codes"))
     of = tmp_path / "codes" / "codes.safetensors"
     ok(gantk(*words, "--component", "1", "--of", of, "--levels", "0-1", "-o", tmp_path / "b"))
+    ok(gantk("ghfeat", "edit", "G.safetensors", of, "--direction", "d.safetensors", "-o", tmp_path / "d"))  # codes
+    assert read_result(EditResult, tmp_path / "d").pairs[4].original is None
+    refused(gantk(*words, "--direction", "d.safetensors", "--pick", "3", "-o", tmp_path / "c"), 2, "--pick 3")
+    refused(gantk(*words, "--direction", "d.safetensors", "--box", "0,0,4,4", "-o", tmp_path / "c"), 2, "--box")
     refused(gantk(*words, "--direction", "z.safetensors", "-o", tmp_path / "c"), 2, "z-direction")
     refused(gantk(*words, "-o", tmp_path / "c"), 2, "--direction", "--reference")
     refused(gantk(*words, "--component", "0", "-o", tmp_path / "c"), 2, "--of")
@@ -138,9 +182,10 @@ def test_global_edits(gantk: Gantk, world: tuple[Path, Generator], tmp_path: Pat
 def test_local_edits_and_harmony(gantk: Gantk, tmp_path: Path) -> None:
     words = ["ghfeat", "edit", "G.safetensors", "p/000.png", "p/001.png", "--reference", "p/002.png", *ENCODER]
     for way in ("features", "styles"):
-        out = ok(gantk(*words, "--box", "0,0,4,4", "--layers", "4", "--way", way, "-o", tmp_path / way))
-        changes = load_json(tmp_path / way / "ghfeat-edit.run.json")["results"]["changes"]
-        assert changes["beyond_reach"] == 0 and changes["inside"] > 0 and "at most 0 beyond its reach" in out
+        out = ok(gantk(*words, "--box", "0,0,4,6", "--rows", "4", "--way", way, "-o", tmp_path / way))
+        found = read_result(EditResult, tmp_path / way).exchanged
+        assert found is not None and found.way == way
+        assert found.beyond_reach == 0 and found.inside > 0 and "at most 0 beyond its reach" in out
         assert "Local edit" in (tmp_path / way / "ghfeat-edit.html").read_text()
     refused(gantk(*words, "-o", tmp_path / "c"), 2, "--box", "--mask")
     refused(gantk(*words, "--box", "4,4,2,2", "-o", tmp_path / "c"), 2, "4,4,2,2")
@@ -155,12 +200,13 @@ def test_evaluate_the_bundled_world_and_labelled_images(gantk: Gantk, tmp_path: 
     (tmp_path / "l.csv").write_text("red,class:odd\n" + "".join(f"{i * 0.1},{i % 2}\n" for i in range(24)))
     words = ["ghfeat", "evaluate", "G.safetensors", *ENCODER, "--no-baselines", "--folds", "3"]
     ok(gantk(*words, "--num", "40", "-o", tmp_path / "a"))
-    found = load_json(tmp_path / "a" / "ghfeat-evaluate.run.json")["results"]["probes"]
-    assert len(found["features"]) == 7 and len(found["regression"]["columns"]) == 11
+    found = read_result(EvaluateResult, tmp_path / "a").probes
+    assert found.regression is not None and len(found.features) == 7 and len(found.regression.columns) == 11
     assert "Factors by level" in (tmp_path / "a" / "ghfeat-evaluate.html").read_text()
     ok(gantk(*words, tmp_path / "p", "--labels", tmp_path / "l.csv", "-o", tmp_path / "b"))
-    found = load_json(tmp_path / "b" / "ghfeat-evaluate.run.json")["results"]["probes"]
-    assert found["regression"]["columns"] == ["red"] and found["classification"]["columns"] == ["odd"]
+    found = read_result(EvaluateResult, tmp_path / "b").probes
+    assert found.regression is not None and found.regression.columns == ("red",)
+    assert found.classification is not None and found.classification.columns == ("odd",)
     refused(gantk(*words, tmp_path / "p", "-o", tmp_path / "c"), 2, "--labels")
     assert not (tmp_path / "c").exists()
 
@@ -175,12 +221,12 @@ def test_invert_with_and_without_an_encoder(gantk: Gantk, world: tuple[Path, Gen
     assert load_npy(tmp_path / "b" / "wp.npy").shape == (2, 6, 5)
     ok(gantk(*words, "--space", "z", "-o", tmp_path / "c"))
     assert load_npy(tmp_path / "c" / "z.npy").shape == (2, 6)
-    losses = load_json(tmp_path / "b" / "invert.run.json")["results"]["losses"]
-    assert losses[-1] < losses[0]
+    loss = read_result(InvertResult, tmp_path / "b").loss
+    assert loss[-1] < loss[0]
     refused(gantk(*words, "--space", "z", *ENCODER, "-o", tmp_path / "d"), 2, "z")
     refused(gantk(*words[:-1], "0", "--encoder", "none", "-o", tmp_path / "d"), 2, "--steps")
     refused(gantk(*words, "--label", "3", "-o", tmp_path / "d"), 2, "is not conditional")
-    refused(gantk(*words, "--rate", "0", "-o", tmp_path / "d"), 2, "rate of 0")
+    refused(gantk(*words, "--rate", "0", "-o", tmp_path / "d"), 2, "--rate")
     assert not (tmp_path / "d").exists()
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from generator_cases import refuse, tiny
 from ghfeat_cases import pictures, write_pictures, write_tfrecord
 from PIL import Image
 
 from gantk.errors import GantkError, UsageError
-from gantk.ghfeat.data import open_source
-from gantk.ghfeat.inputs import Images
+from gantk.ghfeat.data import open_data, open_source
+from gantk.ghfeat.photos import Images, photos_of
 from gantk.ghfeat.pictures import Zip, decode, find_images, fit, to_float
 from gantk.ghfeat.tfrecord import TFRecords, crc32c
 
@@ -115,7 +116,12 @@ def test_lists_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     refuse(lambda: find_images([]))
     (tmp_path / "empty").mkdir()
     refuse(lambda: find_images([str(tmp_path / "empty")]))
-    assert Images([str(tmp_path / "p"), str(files[0])], 16).stems()[:4] == ["000_00000", "001", "002", "000_00003"]
+    assert Images([str(tmp_path / "p"), str(files[0])], 16).photos.stems()[:4] == [
+        "000_00000",
+        "001",
+        "002",
+        "000_00003",
+    ]
 
 
 def test_fitting() -> None:
@@ -171,3 +177,53 @@ def test_a_picture_larger_than_is_safe(tmp_path: Path, monkeypatch: pytest.Monke
 def test_too_few_images_to_hold_any_out(tmp_path: Path) -> None:
     write_pictures(tmp_path / "p", 1)
     refuse(lambda: open_source(str(tmp_path / "p"), tiny("stylegan2-skip"), 16, 0, "exact", "train"), UsageError)
+
+
+# --- photos in Python ------------------------------------------------------------------------------------------------
+
+
+def test_photos_are_paths_or_arrays(tmp_path: Path) -> None:
+    files = write_pictures(tmp_path / "p", 2)
+    wanted = Images([str(tmp_path / "p")], 16).all()
+    given = (
+        files,
+        str(tmp_path / "p"),
+        pictures(2),
+        list(pictures(2)),
+        [Image.fromarray(picture) for picture in pictures(2)],
+        torch.from_numpy(to_float(pictures(2))),
+        list(to_float(pictures(2))),
+    )
+    for photos in given:
+        assert torch.equal(Images(photos, 16).all(), wanted)
+    grey = pictures(1)[0][..., 0]
+    assert torch.equal(Images(grey, 16).all()[0, 0], Images(grey, 16).all()[0, 2])
+    clear = np.concatenate([pictures(1)[0], np.zeros((16, 16, 1), np.uint8)], 2)
+    assert Images(clear, 16).all().min() == 1.0  # what shows through is white
+    for channels in (1, 2, 3, 4):
+        assert Images(pictures(2), 16, channels=channels).all().shape == (2, channels, 16, 16)
+    for bad in (np.zeros((4, 4, 5), np.uint8), np.zeros(3, np.float32), np.full((3, 4, 4), np.nan), [], 5):
+        refuse(lambda bad=bad: photos_of(bad), UsageError)
+
+
+def test_photos_count_by_their_contents(tmp_path: Path) -> None:
+    files = write_pictures(tmp_path / "p", 2)
+    before = photos_of(files).fingerprint()
+    assert before == photos_of([str(file) for file in files]).fingerprint()
+    Image.fromarray(pictures(3)[2]).save(files[1])
+    assert photos_of(files).fingerprint() != before
+    assert photos_of(pictures(2)).fingerprint() == photos_of(pictures(2)).fingerprint()
+    assert photos_of(pictures(2)).fingerprint() != photos_of(pictures(2, seed=1)).fingerprint()
+    assert photos_of(["render:1"]).fingerprint() != photos_of(["render:2"]).fingerprint()
+    absent = photos_of([tmp_path / "absent.png"]).fingerprint()  # may be skipped, so that it is no error yet
+    assert absent == photos_of([tmp_path / "absent.png"]).fingerprint()
+
+
+def test_data_count_by_their_contents(tmp_path: Path) -> None:
+    files = write_pictures(tmp_path / "p", 2)
+    before = open_data(tmp_path / "p").fingerprint()
+    Image.fromarray(pictures(3)[2]).save(files[1])
+    assert open_data(tmp_path / "p").fingerprint() != before
+    assert open_data("renderer").fingerprint() != open_data("generator").fingerprint()
+    batch = open_data(pictures(3)).source(tiny("stylegan2-skip"), 16, 0, "exact").batch([1])
+    assert torch.equal(batch.image_NCHW[0], torch.from_numpy(to_float(pictures(3)))[1])

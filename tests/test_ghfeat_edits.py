@@ -90,7 +90,7 @@ def test_all_rows_are_the_style_and_none_the_content() -> None:
 
 def test_levels_count_from_the_image() -> None:
     assert pairs_of_rows(14)[0] == [12, 13] and pairs_of_rows(14)[-1] == [0, 1]
-    assert choose_rows(None, "0-1,13", 14) == ([0, 12, 13], "layers 0,12-13 (levels 0-1,13 of GH-Feat)")
+    assert choose_rows(None, "0-1,13", 14) == ([0, 12, 13], "rows 0,12-13 (levels 0-1,13 of GH-Feat)")
     assert choose_rows("0-1", None, 14)[0] == [0, 1]
     refuse(lambda: choose_rows("1", "1", 14))
     refuse(lambda: choose_rows(None, "14", 14))
@@ -99,6 +99,7 @@ def test_levels_count_from_the_image() -> None:
 def test_boxes_and_soft_edges() -> None:
     assert box_mask("0.25,0.5,0.75,1", 8).sum() == 4 * 4
     assert torch.equal(box_mask("2,4,6,8", 8), box_mask("0.25,0.5,0.75,1", 8))
+    assert box_mask("2,4,6,8", 8)[2:6, 4:8].all()  # top, left, bottom, right
     for bad in ("1,2,3", "a,b,c,d", "5,5,5,9", "0,0,9,9", "-1,0,4,4"):
         refuse(lambda box=bad: box_mask(box, 8))
     soft = feather(box_mask("2,2,6,6", 8), 1.0)

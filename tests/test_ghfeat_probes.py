@@ -11,8 +11,8 @@ from generator_cases import refuse
 
 from gantk.errors import GantkError, UsageError
 from gantk.ghfeat import probes
-from gantk.ghfeat.evaluate import FeatureSet, level_features, probe_all
-from gantk.ghfeat.labels import Labels, read_labels, read_pairs, world
+from gantk.ghfeat.features import FeatureSet, level_features, probe_all
+from gantk.ghfeat.labels import Labels, Pairs, label_table, pair_list, world
 
 
 def slow_ridge(x: np.ndarray, y: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -100,7 +100,7 @@ def test_retrieval_by_hand() -> None:
 def test_features_by_level() -> None:
     styles = [np.full((4, 2), 1.0), np.full((4, 3), 2.0), np.full((4, 2), 3.0)]
     sets = level_features(styles, (0, 1, 1))
-    assert [s.name for s in sets] == ["layer 0 (level 1)", "layer 1 (level 0)", "all levels"]
+    assert [s.name for s in sets] == ["row 0 (level 1)", "row 1 (level 0)", "all levels"]
     assert [s.values.shape[1] for s in sets] == [2, 5, 7]
 
 
@@ -112,12 +112,20 @@ def test_every_table_of_the_world() -> None:
     sets = [FeatureSet("pixels", "level", image.flatten(1).double().numpy())]
     sets.append(FeatureSet("all", "all", scenes.factors_NF.astype(np.float64)))
     found = probe_all(sets, scenes.labels, 3, 0)
-    assert {"regression", "classification", "retrieval", "landmarks", "verification"} <= found.keys()
-    assert np.array(found["regression"]["values"])[1].min() > 0.9  # the factors tell themselves
-    assert found["landmarks"]["values"][1][0] < 0.01
+    assert found.classification is not None and found.retrieval is not None and len(found.verification) == 2
+    assert found.regression is not None and found.regression.values[1].min() > 0.9  # the factors tell themselves
+    assert found.landmarks is not None and found.landmarks.values[1][0] < 0.01
     couples, same = scenes.labels.pairs  # type: ignore[misc]
     house = scenes.factors_NF[:, [0, 1, 2, 3, 9]]
     assert np.array_equal((house[couples[:, 0]] == house[couples[:, 1]]).all(1), same)
+
+
+def read_labels(path: Path, names: list[str]) -> Labels:
+    return label_table(path).of(names)
+
+
+def read_pairs(path: Path, names: list[str]) -> Pairs:
+    return pair_list(str(path)).of(names)
 
 
 def test_tables_of_labels(tmp_path: Path) -> None:
@@ -142,3 +150,6 @@ def test_tables_of_labels(tmp_path: Path) -> None:
         path.write_text(bad)
         refuse(lambda: read_pairs(path, ["x/a.png", "x/b.png"]), GantkError)
     assert Labels().pairs is None
+    given = label_table({"age": [1, 2], "class:kind": ["cat", "dog"]}).of(["x", "y"])
+    assert given.numbers["age"].tolist() == [1, 2] and given.classes["kind"].tolist() == [0, 1]
+    assert pair_list([("x", "y", True)]).of(["x", "y"])[0].tolist() == [[0, 1]]

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
 from gantk.store.files import load_npy, write_atomic
+from gantk.store.inside import regular_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -152,16 +153,19 @@ def read_codes(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     Raises:
         GantkError: damaged, or no codes.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, safe_open
 
-    from gantk.checkpoints.native import read_header
-
-    header = read_header(path, FORMAT, "codes of images")
+    regular_file(path)
     try:
-        arrays = load_file(str(path))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise GantkError(f"{path} is damaged: {error}") from error
+        with safe_open(str(path), framework="numpy") as file:
+            header = json.loads((file.metadata() or {}).get("gantk", "{}"))
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
+        raise GantkError(f"{path} holds no codes of images, or is damaged: {error}") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise GantkError(f"{path} holds no codes of images: give what `gantk ghfeat extract` or `gantk invert` wrote.")
+    if not isinstance(header.get("version"), int) or header["version"] > VERSION:
+        raise GantkError(f"{path} has format version {header.get('version')!r}, newer than this gantk: update gantk.")
     shapes = {len(array) for array in arrays.values() if array.ndim == 2}
     if len(shapes) != 1 or any(array.ndim != 2 for array in arrays.values()):
         raise GantkError(f"{path} is damaged: its arrays do not have one row per image")

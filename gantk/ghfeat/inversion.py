@@ -117,7 +117,9 @@ def invert(
     facts = InvertFacts(
         names=given.names,
         space=plan.space,
-        shape={"z": (spec.z_dim,), "w": (spec.w_dim,), "wp": (spec.num_layers, spec.wp_dim), "s": ()}[plan.space],
+        shape={"z": (spec.z_dim,), "w": (spec.w_dim,), "wp": (spec.num_layers, spec.wp_dim), "s": (sum(widths),)}[
+            plan.space
+        ],
         widths=widths,
         rows=rows,
         probe=probe_of(generator),

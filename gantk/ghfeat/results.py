@@ -240,7 +240,7 @@ class InvertResult(Result):
 
     Attributes:
         names: of all images that were given, N. kept: numbers of those that could be read, K.
-        space: the codes are of. packed: the codes, flat, [N, ...]. shape: of one code; empty in the space s.
+        space: the codes are of. packed: the codes, flat, [N, ...]. shape: of one code; (S,) in the space s.
         widths, rows: of each styled layer, in the space s. probe: of the generator.
         encoder: that gave the start; none. steps: of Adam.
         losses: [N, 2 + T + 1]: MSE, SSIM, then the loss of the start and after every step.
@@ -266,9 +266,9 @@ class InvertResult(Result):
     @property
     def codes(self) -> Codes | GivenCodes:
         """The codes of the images that could be read: styles, or an array of z, w or wp."""
-        chosen = np.asarray(self.packed)[self.kept]
+        chosen = np.asarray(self.packed)[self.kept].reshape(len(self.kept), *self.shape)
         if self.space != "s":
-            return GivenCodes(chosen.reshape(len(chosen), *self.shape), self.space, "the result of `gantk invert`")
+            return GivenCodes(chosen, self.space, "the result of `gantk invert`")
         meta = {"command": "invert", "encoder": self.encoder, "steps": self.steps, "space": self.space}
         styles = tuple(np.split(chosen, np.cumsum(self.widths)[:-1], 1))
         return Codes(styles, self.rows, tuple(self.names[i] for i in self.kept), self.probe, meta)

@@ -78,12 +78,13 @@ def invert(manifest: Mapping[str, Any], directory: Path) -> InvertResult:
     results, arguments = manifest["results"], manifest["arguments"]
     space, codes = str(arguments["space"]), inside(directory, CODES)
     header, arrays = read_codes(codes) if space == "s" else ({}, {})
-    shape = () if space == "s" else load_npy(inside(directory, f"{space}.npy"), mmap=True).shape[1:]
+    packed = load_npy(inside(directory, "codes.npy"), mmap=True)
+    shape = packed.shape[1:] if space == "s" else load_npy(inside(directory, f"{space}.npy"), mmap=True).shape[1:]
     return InvertResult(
         names=tuple(map(str, results["names"])),
         kept=np.asarray(results["kept"], np.int64),
         space=space,
-        packed=load_npy(inside(directory, "codes.npy"), mmap=True),
+        packed=packed,
         shape=tuple(shape),
         widths=tuple(arrays[key].shape[1] for key in sorted(arrays)),
         rows=tuple(map(int, header.get("rows", ()))),
