@@ -13,6 +13,7 @@ import gantk
 from gantk.cli.main import run
 from gantk.codes.numbering import numbered_z, parse_seeds, show_seeds
 from gantk.errors import UsageError
+from gantk.higan.samples import SynthesizeResult
 from gantk.runs.inputs import SampleOptions
 
 
@@ -69,6 +70,7 @@ def test_a_run_says_whose_numbering(
     assert run(["synthesize", "demo", "--seeds", "0-1,85", "-o", "a"]) == 0
     assert "3 samples, seeds 0-1,85 in NVIDIA's numbering" in capsys.readouterr().out
     result = gantk.load_result("a/synthesize.result.json")
+    assert isinstance(result, SynthesizeResult)
     assert result.seeds == "0-1,85" and result.seed is None
     assert "Generated sample 2" in (page := Path("a/synthesize.html").read_text()) and ">85<" in page
     assert run(["synthesize", "demo", "--seeds", "0-1", "--num", "9", "-o", "b"]) == 2

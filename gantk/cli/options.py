@@ -148,7 +148,7 @@ def run_options(default_dir: str | None = None, made: str = "") -> Decorator:
 
 
 def label_option(text: str = "a class (number or ImageNet name), random, or an .npy.") -> Decorator:
-    """``--label`` -> `label`, for `gantk.codes.source.CodeSource`; with another text for `generators.labels.one_class`."""
+    """``--label`` -> `label`, for `gantk.codes.source.CodeSource`; or as text for `labels.one_class`."""
     text = f"Of a conditional network: {text}"
     return click.option("--label", default=None, metavar="CLASS", help=text)
 

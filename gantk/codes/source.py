@@ -151,10 +151,7 @@ class CodeSource:
             return self.generator.sample_label(stop - start, seed=self.seed, start=start)
         assert self._labels is not None
         labels = self._labels
-        if self._shared:
-            ids = np.repeat(labels[None], stop - start, 0)
-        else:
-            ids = np.array(labels[start:stop])
+        ids = np.repeat(labels[None], stop - start, 0) if self._shared else np.array(labels[start:stop])
         return torch.from_numpy(ids).to(self.generator.device)
 
     def _read_labels(self, label: Label) -> npt.NDArray[Any] | None:

@@ -20,7 +20,8 @@ from gantk.lse.options import StreamOptions
 
 @dataclass(frozen=True, eq=False)
 class CodeStream:
-    """Codes of seed `seed`; `mixed` draws a z per row; `label` is a class for all, or shares of some; None a seeded class each.
+    """Codes of seed `seed`; `mixed` draws a z per row; `label` is a class for all, or shares of some; None a
+    seeded class each.
 
     `offset` is the number of the stream's first sample: images that no other stream of the seed has.
     """

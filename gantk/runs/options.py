@@ -300,7 +300,7 @@ def schema(options: type) -> dict[str, object]:
 class RunOptions(Options):
     """Where a run is kept and which part of it this process does. No verb sees these."""
 
-    output_dir: str | None = option(None, "Run directory.", "-o", identity=False)
+    output_dir: str | None = option(None, "Run directory.", "-o", originals=("--outdir",), identity=False)
     overwrite: bool = option(
         False, "Forget an earlier run of this command in the directory instead of continuing it.", identity=False
     )
@@ -330,6 +330,7 @@ class TruncationOptions(Options):
     truncation: str | None = option(
         None,
         "Truncation: 0.7, 0.7:8 (psi:rows) or none.",
+        originals=("--trunc",),
         metavar="PSI[:ROWS]",
         default_text="what the model's file recommends",
     )
@@ -341,6 +342,7 @@ class LabelOptions(Options):
         None,
         "Class of the samples of a conditional network: a number, a name, shares (day:0.5,night:0.5), random, or an "
         ".npy of one for each sample.",
+        originals=("--class",),
         metavar="CLASS",
         file=True,
     )

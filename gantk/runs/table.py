@@ -49,6 +49,8 @@ TASKS: dict[str, Row] = {
     "lse evaluate": Row("gantk.lse.tasks:EVALUATE", "Score heads against a teacher on fresh images."),
     "lse sample": Row("gantk.lse.tasks:SAMPLE", "Find images that have a wanted label map."),
     "lse edit": Row("gantk.lse.tasks:EDIT", "Edit an image by strokes of classes and colours."),
+    "mix": Row("gantk.between.tasks:MIX", "Style-mixing grid of two lists of codes, by rows of wp."),
+    "walk": Row("gantk.between.tasks:WALK", "Video, frames and strip of a walk through seeds or saved codes."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
 }
