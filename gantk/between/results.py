@@ -62,10 +62,9 @@ class MixResult(Result):
 
     def sentence(self) -> str:
         rows = " and ".join(grid.spelled for grid in self.grids)
-        size = f"{len(self.left)} by {len(self.top)}"
-        return (
-            f"Rows {rows} of wp from the {len(self.top)} codes at the top, the others from the left: {size} mixtures."
-        )
+        count = len(self.top)
+        tops = "code" if count == 1 else f"{count} codes"
+        return f"Rows {rows} of wp from the {tops} at the top, the others from the left: {len(self.left)} by {count}."
 
     def picture(self, grid: MixGrid) -> Array:
         """The grid as papers print it, uint8 [H', W', 3]: sources along the left and the top, the corner white."""
