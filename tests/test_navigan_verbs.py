@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.native import write_checkpoint
 from gantk.errors import GantkError, UsageError
 from gantk.navigan import Metric
+from gantk.navigan.files import save
 from gantk.navigan.results import HessianResult, TrainResult
 from gantk.navigan.training import Trainer
 from gantk.runs.results import load_result
@@ -121,6 +123,44 @@ def test_results_are_the_same_from_the_disk(weights: HessianResult, tmp_path: Pa
     assert isinstance(again, HessianResult) and again.sentence() == weights.sentence()
     assert again.weights.delta(0).equal(weights.weights.delta(0)) and again.table() == weights.table()
     assert again.weights.meta["eigenvalues"] == weights.eigenvalues.tolist()
+
+
+def test_contents_decide_and_not_names(tmp_path: Path, gantk_command: Call, weights: HessianResult) -> None:
+    """Other directions, other codes or another metric under the same name is another run."""
+    model, codes, script = write(tmp_path / "tiny.safetensors"), tmp_path / "wp.npy", tmp_path / "own.py"
+    file = tmp_path / "eigenvectors.safetensors"
+    made = tiny("stylegan2-skip")
+    wp_NLD = made.expand(made.map(made.sample_z(2))).detach().numpy()
+    text = (
+        "from gantk.predictors.base import Predictor\n"
+        "class Own(Predictor):\n"
+        "    name = 'own'\n"
+        "    def feature_maps(self, image):\n"
+        "        return [image * 1.0]\n"
+    )
+    words = ["navigan", "apply", model, file, "-i", codes, "--latent-space-type", "wp", "--metric", f"{script}:Own"]
+    words += ["--step", 1, "-o", tmp_path / "run"]
+
+    def write_all(scale: float = 1.0, added: float = 0.0, code: str = text) -> None:
+        directions = weights.weights
+        assert directions.scales is not None
+        save(file, directions.replace(scales=tuple(scale * value for value in directions.scales)))
+        np.save(codes, wp_NLD + added)
+        script.write_text(code)
+
+    write_all()
+    assert gantk_command(*words)[0] == 0
+    other: list[tuple[dict[str, Any], str]] = [
+        ({"scale": 2.0}, "the weights"),
+        ({"added": 0.5}, "the codes"),
+        ({"code": text.replace("1.0", "2.0")}, "the metric"),
+    ]
+    for changed, named in other:
+        write_all(**changed)
+        code, _, err = gantk_command(*words)
+        assert code == 2 and named in err and "other contents" in err, (changed, err)
+    write_all()
+    assert gantk_command(*words)[0] == 0
 
 
 # --- training --------------------------------------------------------------------------------------------------------

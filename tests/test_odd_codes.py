@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import REFERENCE
-from gantk.higan.entries import gather
 
 from gantk.codes.arrays import read_arrays
 from gantk.codes.code_files import read_codes
 from gantk.codes.directions import load_direction, save_direction
+from gantk.codes.entries import gather
 from gantk.codes.source import CodeSource
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Truncation
@@ -186,7 +186,7 @@ def test_one_direction_of_wp_without_its_first_dimension(generator: StyleGAN2, t
         for found in (plain, load_direction(tmp_path / f"{name}.pt", generator)):
             assert (found.space, found.vectors.shape) == ("wp", (1, L, D))
             assert torch.equal(moved(found, generator), moved(whole, generator))
-        assert [entry.title for entry in gather([str(tmp_path / f"{name}.npy")], generator, rows="all")] == [name]
+        assert [entry.title for entry in gather([str(tmp_path / f"{name}.npy")], generator, pick="all")] == [name]
 
 
 def test_rows_that_could_be_either_are_asked_about(generator: StyleGAN2, tmp_path: Path) -> None:
@@ -212,8 +212,8 @@ def test_tensors_and_bases_and_components(generator: StyleGAN2, tmp_path: Path) 
     basis = load_direction(tmp_path / "pca.pt", generator)
     assert (basis.space, basis.vectors.shape, basis.scales) == ("w", (3, D), (3.0, 2.0, 0.5))
     np.testing.assert_array_equal(basis.vectors, comp[:, 0])
-    entries = gather([str(tmp_path / "pca.pt")], generator, rows="all")
-    assert [entry.direction.scale_of(entry.row) for entry in entries] == [3.0, 2.0, 0.5]
+    entries = gather([str(tmp_path / "pca.pt")], generator, pick="all")
+    assert [entry.direction.scale_of(entry.number) for entry in entries] == [3.0, 2.0, 0.5]
     assert entries[1].alone().scale == 2.0 and entries[1].alone().scales is None
     again = load_direction(save_direction(tmp_path / "own.safetensors", basis), generator)
     assert again.scales == basis.scales

@@ -57,3 +57,16 @@ def test_two_processes_write_what_one_writes(
             ours, theirs = (np.load(tmp_path / folder / file) for folder in ("parts", "whole"))
             np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=0)
     assert parts == whole  # sums too: they are joined chunk by chunk, whoever computed them
+
+
+def test_a_training_of_two_processes_continues_to_the_same_bytes(tmp_path: Path, root: Path) -> None:
+    """Both take every step from the first one's state, and more steps continue it."""
+    write_world(tmp_path)
+    line = "navigan train tiny.safetensors svd --conv 16x16/conv1 --metric pixels -N 2 --show 1 --directions 2"
+    line += " --predictor lenet --predictor-size 32 --batch-size 4 --save-every 3"
+    torchrun(tmp_path, root, "gantk", *line.split(), "--steps", "3", "-o", "twice")
+    torchrun(tmp_path, root, "gantk", *line.split(), "--steps", "6", "-o", "twice")
+    torchrun(tmp_path, root, "gantk", *line.split(), "--steps", "6", "-o", "once")
+    for name in ("training.pt", "directions.safetensors"):
+        assert (tmp_path / "twice" / name).read_bytes() == (tmp_path / "once" / name).read_bytes(), name
+    assert len(list((tmp_path / "once").glob("*.run.json"))) == 1

@@ -295,7 +295,7 @@ def _networks(model: str, device: str, encoder: str | None, force: bool) -> tupl
 def _open(images: tuple[str, ...], loaded: EncoderFile, fit: str, skip: bool) -> Any:
     from gantk.cli.ghfeat_options import open_images
 
-    return open_images(images, loaded.encoder.config.resolution, fit, skip)
+    return open_images(images, loaded.encoder.config.resolution, fit, skip, loaded.encoder.config.image_channels)
 
 
 def _subject(images: tuple[str, ...], generator: Generator, loaded: EncoderFile, fit: str, skip: bool) -> Subject:

@@ -94,7 +94,7 @@ def evaluate(
     size = loaded.encoder.config.resolution
     names: Any = ()
     if images:
-        names, pixels = open_images(images, size, fit, skip_unreadable).readable()
+        names, pixels = open_images(images, size, fit, skip_unreadable, loaded.encoder.config.image_channels).readable()
     else:
         pixels, known = _scenes(num, seed, size)
     if images:

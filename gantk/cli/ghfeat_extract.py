@@ -75,7 +75,9 @@ def extract(
     part = parse_shard(shard)
     generator = load_model(model, device)
     loaded = open_encoder(model, encoder, generator, force)
-    given = open_images(images, loaded.encoder.config.resolution, fit, skip_unreadable)
+    given = open_images(
+        images, loaded.encoder.config.resolution, fit, skip_unreadable, loaded.encoder.config.image_channels
+    )
     given.check()
     name = perception or ("demo" if is_bundled(model) else "none")
     feature = load_perception(name, generator.device)

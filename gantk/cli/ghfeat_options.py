@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator
     from gantk.ghfeat.files import EncoderFile
     from gantk.ghfeat.inputs import Images
+    from gantk.ghfeat.pictures import Size
     from gantk.runs.run import Run
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -74,11 +75,11 @@ def open_encoder(model: str, encoder: str | None, generator: Generator, force: b
     return load_encoder(encoder or model, generator, force, str(generator.device))
 
 
-def open_images(images: Sequence[str], size: int, fit: str, skip: bool = False) -> Images:
+def open_images(images: Sequence[str], size: Size, fit: str, skip: bool = False, channels: int = 3) -> Images:
     """The images that arguments name; a few extra checks are done when they are read."""
     from gantk.ghfeat.inputs import Images
 
-    return Images(list(images), size, fit, skip)
+    return Images(list(images), size, fit, skip, channels)
 
 
 def encoder_arguments(loaded: EncoderFile) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def command(
     feature = load_perception(name, generator.device)
     weight = perceptual if perceptual is not None else VGG_WEIGHT if name == VGG else 0.1
     plan = ProjectionPlan(chosen, steps, rate if rate is not None else 0.02 if loaded else 0.1, weight, prior)
-    given = open_images(images, generator.spec.resolution, fit, skip_unreadable)
+    given = open_images(images, generator.spec.size, fit, skip_unreadable, generator.spec.image_channels)
     given.check()
     arguments = {
         "model": model, "images": list(images), "space": chosen, "steps": steps, "rate": plan.rate,

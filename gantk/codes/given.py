@@ -29,11 +29,13 @@ class GivenCodes:
         array: [N, D] of z or of w before truncation, or [N, L, D] of wp after it; may be memory-mapped.
         space: "z", "w" or "wp".
         source: the file or result they come from, for messages.
+        names: of the codes, where the file has some.
     """
 
     array: npt.NDArray[Any]
     space: str
     source: str = "the codes"
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:
@@ -83,7 +85,7 @@ class GivenCodes:
                 f"{self.source} holds {self.array.dtype} {self.array.shape}, and {self.space} of this generator is "
                 f"{form}: is it another network's, or another --latent-space-type?"
             )
-        return self if self.array.shape != shape else GivenCodes(self.array[None], self.space, self.source)
+        return self if self.array.shape != shape else GivenCodes(self.array[None], self.space, self.source, self.names)
 
 
 def _shape(generator: Generator, space: str) -> tuple[int, ...]:
@@ -113,7 +115,7 @@ def codes_in(path: str | os.PathLike[str], generator: Generator, space: str | No
     if not Path(path).exists():
         raise GantkError(f"The codes file {path} does not exist: give a file of codes, or leave it out to draw some.")
     found = read_codes(os.fspath(path), generator.spec, space)
-    return GivenCodes(found.codes, found.space, str(path))
+    return GivenCodes(found.codes, found.space, str(path), found.names)
 
 
 def given_codes(generator: Generator, codes: object) -> GivenCodes | None:

@@ -85,6 +85,7 @@ class CodeSource:
         codes = None if codes is None else codes.check(generator)
         self.origin = "" if codes is None else codes.source
         self.first_space = "z" if codes is None else codes.space
+        self.names = None if codes is None else codes.names
         if truncation is not None and not generator.spec.can_truncate:
             raise UsageError(
                 f"A {generator.spec.family} has no mean code to pull to, so --truncation cannot apply: leave it out."

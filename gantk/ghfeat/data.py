@@ -22,6 +22,8 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.ghfeat.pictures import Folder, Zip, find_images, fit, to_float
 from gantk.ghfeat.tfrecord import TFRecords
+from gantk.predictors.resampling import resize
+from gantk.store.channels import in_channels
 
 RENDERER, GENERATOR = "renderer", "generator"
 HELD_OUT = 0.05  # of a finite source, when no other images are given to validate on
@@ -30,7 +32,7 @@ MOST_HELD_OUT = 500
 
 @dataclass(frozen=True)
 class Batch:
-    """Images [N, 3, H, W] in [-1, 1]; the styles that made them where the generator did."""
+    """Images [N, C, H, W] in [-1, 1]; the styles that made them where the generator did."""
 
     image_NCHW: Tensor
     styles: tuple[Tensor, ...] | None = None
@@ -50,8 +52,8 @@ class Renders:
 
     length: int | None = None
 
-    def __init__(self, resolution: int, seed: int) -> None:
-        self.resolution, self.seed, self.name = resolution, seed, RENDERER
+    def __init__(self, resolution: int, seed: int, channels: int = 3) -> None:
+        self.resolution, self.seed, self.channels, self.name = resolution, seed, channels, RENDERER
 
     def scenes(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Factors [N, F] and nuisance [N, M]."""
@@ -65,7 +67,7 @@ class Renders:
     def batch(self, indices: Sequence[int]) -> Batch:
         from gantk.world.renderer import render
 
-        return Batch(render(*self.scenes(indices), self.resolution).image_NCHW)
+        return Batch(in_channels(render(*self.scenes(indices), self.resolution).image_NCHW, self.channels))
 
 
 class Samples:
@@ -92,17 +94,15 @@ class Samples:
         own = torch.arange(rows, device=pairs.device)[None] < torch.from_numpy(cut).to(pairs.device)[:, None]
         styles = g.styles(torch.where(own[:, :, None], pairs[:, 0], pairs[:, 1]))
         image_NCHW = g.synthesize(styles).float().clamp(-1, 1)
-        if image_NCHW.shape[-1] != self.resolution:
-            from gantk.predictors.resampling import resize
-
-            image_NCHW = resize(image_NCHW, self.resolution, self.resolution)
+        image_NCHW = resize(image_NCHW, self.resolution, self.resolution)
         return Batch(image_NCHW, tuple(style.float() for style in styles))
 
 
 class Files:
     """Part of the images of a folder, a zip or TFRecords, fitted to the encoder's size."""
 
-    def __init__(self, images: Any, name: str, resolution: int, how: str, numbers: range) -> None:
+    def __init__(self, images: Any, name: str, resolution: int, how: str, numbers: range, channels: int = 3) -> None:
+        self.channels = channels
         self.images, self.name, self.resolution, self.how, self.numbers = images, name, resolution, how, numbers
         self.length: int | None = len(numbers)
 
@@ -111,7 +111,7 @@ class Files:
         pictures = [
             fit(self.images[number], self.resolution, self.how, f"image {number} of {self.name}") for number in numbers
         ]
-        return Batch(torch.from_numpy(to_float(np.stack(pictures))))
+        return Batch(in_channels(torch.from_numpy(to_float(np.stack(pictures))), self.channels))
 
 
 def open_source(name: str, generator: Generator, resolution: int, seed: int, how: str, part: str = "all") -> Source:
@@ -127,7 +127,7 @@ def open_source(name: str, generator: Generator, resolution: int, seed: int, how
     """
     other_seed = seed + (1 << 32) if part == "held-out" else seed
     if name == RENDERER:
-        return Renders(resolution, other_seed)
+        return Renders(resolution, other_seed, generator.spec.image_channels)
     if name == GENERATOR:
         return Samples(generator, resolution, other_seed)
     path = Path(name)
@@ -148,7 +148,7 @@ def open_source(name: str, generator: Generator, resolution: int, seed: int, how
         if count <= held_out:
             raise UsageError(f"{name} has {count} image, too few to train and to validate: give --validation")
     numbers = range(count - held_out, count) if part == "held-out" else range(count - held_out)
-    return Files(images, name, resolution, how, numbers)
+    return Files(images, name, resolution, how, numbers, generator.spec.image_channels)
 
 
 class Stream:

@@ -20,6 +20,7 @@ from gantk.ghfeat import probes
 from gantk.ghfeat.codes import entries_of
 from gantk.ghfeat.labels import Labels
 from gantk.ghfeat.metrics import at_size
+from gantk.store.channels import colours
 
 Array = npt.NDArray[np.float64]
 PIXELS = 16  # side of the picture whose pixels are a baseline
@@ -80,7 +81,10 @@ def backbone_features(image_NCHW: Tensor, backbone: str = "resnet18") -> tuple[s
     mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     size = max(image_NCHW.shape[-1], 128)
     with torch.inference_mode():
-        parts = [network((at_size(x.cpu().float(), size) * 0.5 + 0.5 - mean) / deviation) for x in image_NCHW.split(32)]
+        parts = [
+            network((colours(at_size(x.cpu().float(), size)) * 0.5 + 0.5 - mean) / deviation)
+            for x in image_NCHW.split(32)
+        ]
     return name, torch.cat(parts).double().numpy()
 
 

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.ghfeat.pictures import Zip, check_sides, decode, find_images, fit, sides, to_float
+from gantk.ghfeat.pictures import Size, Zip, check_sides, decode, find_images, fit, sides, sides_of, to_float
 from gantk.ghfeat.tfrecord import TFRecords
+from gantk.store.channels import in_channels
 
 AHEAD = 4  # batches read while one is encoded
 RENDER = "render:"  # `render:12` is scene 12 of seed 0 of the bundled world, `render:5/12` of seed 5
@@ -36,23 +37,28 @@ class Read:
     images_NHWC: npt.NDArray[np.uint8]
     good: tuple[bool, ...]
     errors: tuple[str, ...] = ()
+    channels: int = 3
 
     def floats(self) -> Tensor:
-        """[N, 3, H, W] in [-1, 1]."""
-        return torch.from_numpy(to_float(self.images_NHWC))
+        """[N, C, H, W] in [-1, 1], in the channels that were asked for."""
+        image: Tensor = in_channels(torch.from_numpy(to_float(self.images_NHWC)), self.channels)
+        return image
 
 
 class Images:
     """The images that arguments name, by number: files, folders, lists, zips, TFRecords, `render:I`.
 
     Args:
-        size: pixels they are fitted to.
-        how: of images that are not square, see `pictures.fit`.
+        size: pixels they are fitted to, of a square or (height, width).
+        how: of images of another shape, see `pictures.fit`.
+        channels: of the network that reads them.
         skip: whether an unreadable image is left out (its pixels are then grey) instead of ending the command.
     """
 
-    def __init__(self, arguments: Sequence[str], size: int, how: str = "exact", skip: bool = False) -> None:
-        self.size, self.how, self.skip = size, how, skip
+    def __init__(
+        self, arguments: Sequence[str], size: Size, how: str = "exact", skip: bool = False, channels: int = 3
+    ) -> None:
+        self.size, self.how, self.skip, self.channels = size, how, skip, channels
         self._items: list[Item] = []
         self.names: tuple[str, ...] = ()
         names: list[str] = []
@@ -93,7 +99,7 @@ class Images:
         from gantk.pictures.images import to_uint8
         from gantk.world.renderer import render, sample_scene
 
-        return to_uint8(render(*sample_scene(1, place[0], place[1]), self.size).image_NCHW)[0]
+        return to_uint8(render(*sample_scene(1, place[0], place[1]), max(sides_of(self.size))).image_NCHW)[0]
 
     def __len__(self) -> int:
         return len(self._items)
@@ -107,7 +113,7 @@ class Images:
         for (_, look, argument), name in zip(self._items, self.names, strict=True):
             try:
                 if look is not None:
-                    check_sides(*look(argument), self.how, name)
+                    check_sides(*look(argument), self.how, name, self.size)
             except GantkError as error:
                 if not self.skip:
                     raise GantkError(f"{error}; {HINT}") from error
@@ -135,10 +141,10 @@ class Images:
             except GantkError as error:
                 if not self.skip:
                     raise GantkError(f"{error}; {HINT}") from error
-                pictures.append(np.full((self.size, self.size, 3), 128, np.uint8))
+                pictures.append(np.full((*sides_of(self.size), 3), 128, np.uint8))
                 good.append(False)
                 errors.append(str(error))
-        return Read(np.stack(pictures), tuple(good), tuple(errors))
+        return Read(np.stack(pictures), tuple(good), tuple(errors), self.channels)
 
     def one_or_grey(self, index: int) -> npt.NDArray[np.uint8]:
         """One image, or a grey one in place of one that is skipped."""

@@ -23,6 +23,7 @@ from gantk.ghfeat.losses import Perception, psnr, structural_similarity
 from gantk.ghfeat.metrics import at_size
 from gantk.ghfeat.projection import Projection, ProjectionPlan, project
 from gantk.pictures.images import to_uint8
+from gantk.predictors.resampling import resize
 from gantk.runs.run import Run
 from gantk.store.files import save_image
 from gantk.store.progress import progress
@@ -105,7 +106,7 @@ def _start(generator: Generator, encoder: EncoderFile | None, target: Tensor, sp
 
 def _figures(target: Tensor, found: Projection) -> Any:
     """MSE and SSIM of each image, [N, 2]."""
-    made = at_size(found.image_NCHW, target.shape[-1])
+    made = resize(found.image_NCHW, *target.shape[-2:])
     return (
         torch.stack([(made - target).square().mean((1, 2, 3)), structural_similarity(made, target)], 1)
         .float().cpu().numpy()

@@ -90,7 +90,9 @@ def _new(generator: Generator) -> nn.Module:
     size = generator.spec.resolution
     channels: list[int] = []
     while len(channels) < size.bit_length() - 2:
-        channels.append(max(layer.channels for layer in generator.layers if layer.resolution == 4 << len(channels)))
+        least = min(layer.resolution for layer in generator.layers)
+        side = max(4 << len(channels), least)
+        channels.append(max(layer.channels for layer in generator.layers if layer.resolution == side))
     return StyleGAN2Discriminator(
         StyleGAN2DiscriminatorConfig(size, tuple(channels), generator.spec.image_channels, group=4)
     )

@@ -88,8 +88,8 @@ def decode(generator: Generator, styles: Sequence[Tensor], batch: int = 32, **op
     return torch.cat(images)
 
 
-def at_size(image_NCHW: Tensor, size: int) -> Tensor:
-    """Images resized to `size`, where they have another."""
+def at_size(image_NCHW: Tensor, size: int | tuple[int, int]) -> Tensor:
+    """Images resized to a side, or to height and width, where they have another."""
     from gantk.predictors.resampling import resize
 
-    return resize(image_NCHW, size, size)
+    return resize(image_NCHW, *((size, size) if isinstance(size, int) else size))

@@ -23,42 +23,54 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 FITS = ("exact", "crop", "squash")
 
 
-def check_sides(width: int, height: int, how: str, name: str) -> None:
+Size = int | tuple[int, int]  # a square's side, or height and width
+
+
+def sides_of(size: Size) -> tuple[int, int]:
+    """Height and width."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def check_sides(width: int, height: int, how: str, name: str, size: Size = 1) -> None:
     """Refuse what `fit` could not fit.
 
     Raises:
-        GantkError: not square, and `how` is exact.
+        GantkError: of another shape than `size` (not square, usually), and `how` is exact.
     """
-    if height != width and how == "exact":
+    rows, columns = sides_of(size)
+    if height * columns != width * rows and how == "exact":
+        shape = "not square" if rows == columns else f"not of the shape of {columns} x {rows}"
         raise GantkError(
-            f"{name} is {width} x {height} pixels and not square: give --fit crop to keep its middle, or "
+            f"{name} is {width} x {height} pixels and {shape}: give --fit crop to keep its middle, or "
             "--fit squash to keep all of it"
         )
 
 
-def fit(image_HWC: npt.NDArray[np.uint8], size: int, how: str, name: str) -> npt.NDArray[np.uint8]:
-    """A picture as `size` x `size` RGB, resized with antialiasing.
+def fit(image_HWC: npt.NDArray[np.uint8], size: Size, how: str, name: str) -> npt.NDArray[np.uint8]:
+    """A picture as RGB of a size, resized with antialiasing.
 
     Args:
-        how: of a picture that is not square: `exact` refuses it, `crop` keeps the middle, `squash` the whole.
+        how: of a picture of another shape: `exact` refuses it, `crop` keeps the middle, `squash` the whole.
 
     Raises:
-        GantkError: not square, and `how` is exact.
+        GantkError: of another shape, and `how` is exact.
     """
     from PIL import Image
 
     height, width = image_HWC.shape[:2]
-    check_sides(width, height, how, name)
-    if height != width and how == "crop":
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        image_HWC = image_HWC[top : top + side, left : left + side]
+    rows, columns = sides_of(size)
+    check_sides(width, height, how, name, size)
+    if height * columns != width * rows and how == "crop":
+        high = min(height, max(1, round(width * rows / columns)))
+        wide = min(width, max(1, round(height * columns / rows)))
+        top, left = (height - high) // 2, (width - wide) // 2
+        image_HWC = image_HWC[top : top + high, left : left + wide]
     if image_HWC.ndim == 2 or image_HWC.shape[-1] == 1:
         image_HWC = np.repeat(image_HWC.reshape(*image_HWC.shape[:2], 1), 3, 2)
-    if image_HWC.shape[:2] == (size, size):
+    if image_HWC.shape[:2] == (rows, columns):
         return np.ascontiguousarray(image_HWC)
     picture = Image.fromarray(np.ascontiguousarray(image_HWC))
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+    return np.asarray(picture.resize((columns, rows), Image.Resampling.BILINEAR))
 
 
 def decode(data: bytes | Path, name: str) -> npt.NDArray[np.uint8]:

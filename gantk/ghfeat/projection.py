@@ -172,8 +172,7 @@ class _Problem:
         seed: int,
     ) -> None:
         self.generator, self.plan, self.perception = generator, plan, perception
-        size = generator.spec.resolution
-        self.target = resize(target.to(generator.device), size, size)
+        self.target = resize(target.to(generator.device), *generator.spec.size)
         self.n = len(target)
         self.label = label if label is not None else generator.sample_label(self.n, seed)
         with torch.no_grad():

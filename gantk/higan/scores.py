@@ -191,8 +191,9 @@ def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:
     for index, name in enumerate(header):
         asked = name in wanted or not wanted & set(header)
         numbers = [_number(row[index]) for _, row in rows] if asked else [None]
-        if all(number is None for number in numbers) and (len(header) > 1 and name not in wanted):
-            continue  # text, or not asked for
+        text = all(number is None for number in numbers) and any(row[index].strip() for _, row in rows)
+        if (text or not asked) and len(header) > 1 and name not in wanted:
+            continue  # names of files, say, or not asked for
         for (line, row), number in zip(rows, numbers, strict=True):
             if number is None:
                 raise GantkError(f"{source}, row {line}: {row[index]!r} in column {name!r} is no number.")

@@ -27,6 +27,7 @@ from gantk.lse.gram import IGNORE
 from gantk.pictures.label_maps import check_ids
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Head, class_map
+from gantk.store.channels import in_channels
 
 Labels = npt.NDArray[np.uint8]
 
@@ -175,13 +176,13 @@ class _Problem:
         if settings.margin:
             grown = F.max_pool2d(grown, 2 * settings.margin + 1, 1, settings.margin)
         self.outside = 1 - grown[0, 0]
-        self.outside_image = _nearest(1 - grown, self.image.shape[-1])
+        self.outside_image = _nearest(1 - grown, self.image)
         self.colour = self.painted = None
         if stroke.colour is not None and stroke.painted is not None:
             colour = torch.from_numpy(stroke.colour).to(wp).permute(2, 0, 1)[None] / 127.5 - 1
             painted = torch.from_numpy(stroke.painted).to(wp)[None, None]
-            self.colour = _nearest(colour, self.image.shape[-1])
-            self.painted = _nearest(painted, self.image.shape[-1])
+            self.colour = in_channels(_nearest(colour, self.image), self.image.shape[1])
+            self.painted = _nearest(painted, self.image)
 
     def loss(self, wp: Tensor) -> Tensor:
         s = self.settings
@@ -225,8 +226,9 @@ def class_weights(label: Labels) -> npt.NDArray[np.float32]:
     return weight
 
 
-def _nearest(x_1CSS: Tensor, side: int) -> Tensor:
-    return x_1CSS if x_1CSS.shape[-1] == side else F.interpolate(x_1CSS, (side, side), mode="nearest")
+def _nearest(x_1CSS: Tensor, like_1CHW: Tensor) -> Tensor:
+    size = tuple(like_1CHW.shape[-2:])
+    return x_1CSS if x_1CSS.shape[-2:] == size else F.interpolate(x_1CSS, size, mode="nearest")
 
 
 def _as_published(
@@ -260,8 +262,8 @@ def _as_published(
 
 def image_of(edited: Edited, size: int) -> tuple[Labels, Labels]:
     """Before and after as uint8 [size, size, C]."""
-    from gantk.pictures.images import to_uint8
+    from gantk.pictures.images import to_rgb8
 
     pair = torch.cat([edited.image_before, edited.image_after]).float()
-    pictures = to_uint8(resize_grid(pair, size) if pair.shape[-1] != size else pair)
+    pictures = to_rgb8(resize_grid(pair, size))
     return pictures[0], pictures[1]

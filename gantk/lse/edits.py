@@ -22,7 +22,7 @@ from gantk.lse.scoring import keep_pictures
 from gantk.lse.session import EditSession
 from gantk.lse.strokes import stroke_of
 from gantk.lse.tables import side_by_side
-from gantk.pictures.images import to_uint8
+from gantk.pictures.images import to_rgb8
 from gantk.pictures.label_maps import colour_map
 from gantk.predictors.heads import Head
 from gantk.runs.stores import Store
@@ -153,6 +153,6 @@ def _strip(store: Store, generator: Generator, found: Edited, count: int) -> Str
     frames = {}
     for place, share in enumerate(shares):
         image = generator.synthesize(torch.lerp(found.before, found.after, float(share)))
-        frames[f"{FRAMES}/{place:02d}.png"] = side_by_side([to_uint8(image)[0]], ())
+        frames[f"{FRAMES}/{place:02d}.png"] = side_by_side([to_rgb8(image)[0]], ())
     images = keep_pictures(store, frames)
     return Strip(label="the edit", values=tuple(shares.tolist()), images=images, quantity="share of the edit", origin=0)

@@ -18,6 +18,7 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.lse.codes import CodeStream
 from gantk.lse.teachers import Teacher
+from gantk.predictors.grids import squared
 from gantk.predictors.heads import taps_of
 
 
@@ -53,7 +54,7 @@ class Images:
 
     def trace(self, wp_NLD: Tensor, image: bool = True, noise: Any = "const") -> tuple[Tensor | None, list[Tensor]]:
         picture, found = self.generator.trace(wp_NLD, self.taps, image=image, noise=noise)
-        return picture, [found[tap].to(torch.float32) for tap in self.taps]
+        return picture, [squared(found[tap].to(torch.float32)) for tap in self.taps]
 
     def batches(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         for first in range(start, stop, self.batch):

@@ -27,7 +27,7 @@ from gantk.lse.search import Search, best_starts, diversity, label_codes, matche
 from gantk.lse.tables import side_by_side
 from gantk.lse.targets import drawn_targets, given_targets
 from gantk.lse.teachers import Teacher, teacher_of
-from gantk.pictures.images import to_uint8
+from gantk.pictures.images import to_rgb8
 from gantk.pictures.label_maps import draw
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Head
@@ -244,7 +244,7 @@ def _chunk(
     with torch.inference_mode():
         image = generator.synthesize(found.wp)
         judged = work.judge.label(generator, found.wp, image, work.size).cpu().numpy()
-        drawn = to_uint8(resize_grid(image.float(), work.size))
+        drawn = to_rgb8(resize_grid(image.float(), work.size))
     spread = [
         list(diversity(found.wp[t * n : t * n + n], judged[t * n : t * n + n], image[t * n : t * n + n]).values())
         for t in range(count)

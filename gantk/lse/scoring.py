@@ -22,7 +22,7 @@ from gantk.lse.metrics import confusion, scores
 from gantk.lse.results import OnRenders
 from gantk.lse.tables import side_by_side
 from gantk.lse.teachers import Teacher
-from gantk.pictures.images import to_uint8
+from gantk.pictures.images import to_rgb8
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Head, class_map
 from gantk.runs.stores import Chunks, Store
@@ -134,7 +134,7 @@ def sheet(store: Store, subject: Subject, num: int, start: int = 0, folder: str 
     assert image is not None
     target = subject.teacher.label(generator, wp, image, subject.size, start).cpu().numpy()
     said = [class_map(head.read(maps, subject.size)).cpu().numpy() for head in subject.heads.values()]
-    drawn = to_uint8(resize_grid(image.float(), subject.size))
+    drawn = to_rgb8(resize_grid(image.float(), subject.size))
     rows = {
         f"{folder}/{n:02d}.png": side_by_side(
             [drawn[n], target[n], *(label[n] for label in said)], subject.teacher.class_colours

@@ -26,7 +26,7 @@ from gantk.lse.images import Images
 from gantk.lse.shots import check_labels, fit, shots_of
 from gantk.lse.studies import linear_head
 from gantk.lse.teachers import NamedTeacher
-from gantk.pictures.images import to_uint8
+from gantk.pictures.images import to_rgb8
 from gantk.predictors.heads import Head, class_map, default_taps, palette
 
 Labels = npt.NDArray[np.uint8]
@@ -87,7 +87,7 @@ class EditSession:
             else:
                 image, logits = self.head.draw(self.generator, wp)
                 label = class_map(logits)[0].cpu().numpy()
-        return self._push(View(to_uint8(image)[0], label, wp.detach(), z, about or {}))
+        return self._push(View(to_rgb8(image)[0], label, wp.detach(), z, about or {}))
 
     def edit(
         self,
@@ -106,7 +106,7 @@ class EditSession:
         found = edit(self.generator, self.head, at.wp, stroke, settings, at.z, self.truncation, watch=watch)
         edits = [*at.about.get("edits", []), {"followed": found.followed, "changed": found.changed}]
         self._push(
-            View(to_uint8(found.image_after)[0], found.label_after, found.after, found.z, {**at.about, "edits": edits})
+            View(to_rgb8(found.image_after)[0], found.label_after, found.after, found.z, {**at.about, "edits": edits})
         )
         return found
 

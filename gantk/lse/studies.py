@@ -31,7 +31,7 @@ from gantk.lse.shots import Labels, check_labels, shots_of
 from gantk.lse.tables import side_by_side
 from gantk.lse.teachers import FolderTeacher, Teacher, teacher_of
 from gantk.lse.training import images_of
-from gantk.pictures.images import to_uint8
+from gantk.pictures.images import to_rgb8
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.head_info import HeadInfo, LearnedHead
 from gantk.predictors.head_networks import LinearNetwork
@@ -300,7 +300,7 @@ class _Study:
     def show(self, store: Store) -> tuple[Image, ...]:
         """The labelled images of the first repeat beside their labels."""
         wp, label = self.labelled(0)
-        drawn = to_uint8(resize_grid(self.images.generator.synthesize(wp[:16]).float(), self.images.size))
+        drawn = to_rgb8(resize_grid(self.images.generator.synthesize(wp[:16]).float(), self.images.size))
         return keep_pictures(
             store,
             {

@@ -22,7 +22,7 @@ def export(
     path: str | Path,
     form: Form | None = None,
     *,
-    pick: str | tuple[int, ...] | None = None,
+    pick: str | int | tuple[int, ...] | None = None,
     strength: float | None = None,
     generator: Generator | None = None,
     force: bool = False,
@@ -44,8 +44,9 @@ def export(
         UsageError: things that do not go together, or a direction that does not exist.
     """
     directions = weights_of(weights)
+    numbers = parse_layers(pick, len(directions))
     if pick is not None:
-        directions = directions.select(parse_layers(pick, len(directions)))
+        directions = directions.select(numbers)
     if form is None:
         one = pick is not None and len(directions) == 1
         form = "gantk" if Path(path).suffix != ".pt" else "deformation" if one else "eigenvectors"
@@ -57,8 +58,7 @@ def export(
             save_deformation(path, directions, 0, length)
         else:
             _bake(generator, directions, length, path, force)
-        which = "its direction" if pick is None else f"direction {pick}"
-        return f"{form} of {directions.layer}, {which} at {length:g}"
+        return f"{form} of {directions.layer}, direction {numbers[0]} at {length:g}"
     if strength is not None:
         raise UsageError(f"--strength is for a deformation or a generator, not for {form}.")
     if form == "checkpoint":

@@ -191,10 +191,10 @@ def steps(trainer: Trainer, options: TrainOptions, store: Store) -> tuple[LogLin
     return tuple(log)
 
 
-def _plain(line: LogLine) -> dict[str, Any]:
+def _plain(line: LogLine) -> dict[str, float | None]:
     """A line as a state holds it."""
     return {name: getattr(line, name) for name in ("step", *MEANS, "held_out")}
 
 
-def _line(plain: dict[str, Any]) -> LogLine:
+def _line(plain: dict[str, Any]) -> LogLine:  # as the state has it
     return LogLine(**plain)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
+from gantk.store.channels import colours, viewable
 from gantk.store.files import write_atomic
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def to_uint8(image_NCHW: Tensor) -> npt.NDArray[np.uint8]:
     return array
 
 
+def to_rgb8(image_NCHW: Tensor) -> npt.NDArray[np.uint8]:
+    """Images of any number of channels as uint8 [N, H, W, 3], for sheets that lie beside other colour pictures."""
+    return to_uint8(colours(image_NCHW))
+
+
 def as_saved(image_NCHW: Tensor) -> Tensor:
     """Images in [-1, 1] as they are after a way through uint8: what a predictor sees of an image file."""
     return image_NCHW.float().add(1.0).mul(127.5).add(0.5).clamp(0, 255).floor().div(127.5).sub(1.0)
@@ -50,7 +56,7 @@ def encode(image_HWC: npt.NDArray[np.uint8], form: str = "png", quality: int = 9
 
     if form not in FORMATS:
         raise UsageError(f"The image format {form!r} is unknown: use {', '.join(FORMATS)}.")
-    image = image_HWC[..., 0] if image_HWC.shape[-1] == 1 else image_HWC
+    image = viewable(image_HWC, alpha=form != "jpg")
     buffer = io.BytesIO()
     if form == "png":
         Image.fromarray(image).save(buffer, "PNG")

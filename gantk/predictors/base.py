@@ -77,12 +77,3 @@ class Predictor(nn.Module):
 
     def _lacks(self, what: str) -> GantkError:
         return GantkError(f"The predictor {self.name!r} has no {what.removeprefix('a ')}; use one that has.")
-
-
-def check_images(image_NCHW: Tensor) -> None:
-    """Raise GantkError unless this is a batch of colour images."""
-    if image_NCHW.ndim != 4 or image_NCHW.shape[1] != 3 or not image_NCHW.is_floating_point():
-        raise GantkError(
-            f"Images of shape {tuple(image_NCHW.shape)} and type {image_NCHW.dtype} cannot be judged: "
-            "give floats of shape [N, 3, H, W] in [-1, 1]."
-        )

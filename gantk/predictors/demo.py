@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError
-from gantk.predictors.base import Predictor, check_images
+from gantk.predictors.base import Predictor
 from gantk.predictors.networks import RESOLUTION, AttributeNetwork, Reading, Segmenter
 from gantk.predictors.resampling import resize
 from gantk.predictors.weights import WeightFile, read_bundled, read_weights
+from gantk.store.channels import colours
 
 
 class DemoPredictor(Predictor):
@@ -82,14 +83,14 @@ class DemoPredictor(Predictor):
         return [_unit_vectors(x) for x in reading.maps], self.low_A + self.span_A * reading.output_NA
 
     def segment(self, image_NCHW: Tensor) -> Tensor:
-        check_images(image_NCHW)
+        image_NCHW = colours(image_NCHW)
         if self.segmenter is None:
             raise self._lacks("a segmentation")
         logit_NKHW = self.segmenter(resize(image_NCHW, RESOLUTION, RESOLUTION))
         return resize(logit_NKHW, *image_NCHW.shape[-2:])
 
     def _read(self, image_NCHW: Tensor, what: str) -> Reading:
-        check_images(image_NCHW)
+        image_NCHW = colours(image_NCHW)
         if self.attribute_network is None:
             raise self._lacks(what)
         return self.attribute_network(resize(image_NCHW, RESOLUTION, RESOLUTION))

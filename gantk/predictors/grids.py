@@ -44,6 +44,11 @@ def resize_grid(x_NCHW: Tensor, size: int, align_corners: bool = True) -> Tensor
     return down @ x_NCHW @ across.transpose(0, 1)
 
 
+def squared(x_NCHW: Tensor) -> Tensor:
+    """Maps [N, C, h, w] on the square of the longer side, which heads read; square maps are themselves."""
+    return resize_grid(x_NCHW, max(x_NCHW.shape[-2:]))
+
+
 def resize_back(g_NCSS: Tensor, side: int, align_corners: bool = True) -> Tensor:
     """The adjoint of `resize_grid` from `side`: gradients [N, C, S, S] to [N, C, side, side]."""
     if g_NCSS.shape[-1] == side:

@@ -19,6 +19,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.predictors.base import Predictor
+from gantk.predictors.grids import squared
 from gantk.predictors.head_info import PALETTE, Colour, HeadInfo, LearnedHead, Weight, palette
 from gantk.predictors.head_networks import NETWORKS, HeadNetwork
 
@@ -118,7 +119,7 @@ class Head(Predictor):
     def read(self, maps: Mapping[str, Tensor] | Sequence[Tensor], size: int | None = None) -> Tensor:
         """Logits [N, K, S, S] of maps, by name as `trace` returns them or in the head's order."""
         ordered = [maps[tap] for tap in self.info.taps] if isinstance(maps, Mapping) else maps
-        logits: Tensor = self.network(ordered, size or self.info.size)
+        logits: Tensor = self.network([squared(x) for x in ordered], size or self.info.size)
         return logits
 
     def _taps(self, generator: Generator) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.predictors.base import Predictor, check_images
+from gantk.predictors.base import Predictor
 from gantk.predictors.resampling import resize
+from gantk.store.channels import colours
 from gantk.store.own_code import checksum_of, find_object, names_code
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class FunctionPredictor(Predictor):
             self.attribute_names = names or tuple(f"score_{i}" for i in range(width))
 
     def segment(self, image_NCHW: Tensor) -> Tensor:
-        check_images(image_NCHW)
+        image_NCHW = colours(image_NCHW)
         if not self.class_names:
             raise self._lacks("a segmentation")
         logit_NKHW: Tensor = self.function(image_NCHW)
@@ -152,7 +153,7 @@ class FunctionPredictor(Predictor):
         return resize(logit_NKHW, *image_NCHW.shape[-2:])
 
     def attributes(self, image_NCHW: Tensor) -> Tensor:
-        check_images(image_NCHW)
+        image_NCHW = colours(image_NCHW)
         if self.class_names:
             raise self._lacks("attributes")
         score_NA = self._matrix(self.function(image_NCHW), len(image_NCHW))

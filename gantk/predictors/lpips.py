@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
-from gantk.predictors.base import Predictor, check_images
+from gantk.predictors.base import Predictor
+from gantk.store.channels import colours
 from gantk.store.shipped import home
 
 # name: (torchvision's builder, its file, the layers after which maps are taken, their channels)
@@ -78,7 +79,7 @@ class Lpips(Predictor):
             raise GantkError(f"{backbone} and {heads} are not the files of LPIPS ({net}).") from error
 
     def feature_maps(self, image_NCHW: Tensor) -> list[Tensor]:
-        check_images(image_NCHW)
+        image_NCHW = colours(image_NCHW)
         x = (image_NCHW - self.shift) / self.scale
         maps: list[Tensor] = []
         for index, layer in enumerate(self.layers):

@@ -23,8 +23,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
-from gantk.predictors.base import Predictor, check_images
+from gantk.predictors.base import Predictor
 from gantk.predictors.places365_labels import SCENE_ATTRIBUTES
+from gantk.store.channels import colours
 from gantk.store.shipped import home
 
 NETWORK_FILE = "wideresnet18_places365.pth.tar"
@@ -121,7 +122,7 @@ def preprocess(image_NCHW: Tensor) -> Tensor:
     As the original does it, by way of 8-bit pixels and Pillow's antialiased bilinear filter, which has no derivative;
     where one is asked for, the same filter runs on floats (within about 1 of 255 levels).
     """
-    check_images(image_NCHW)
+    image_NCHW = colours(image_NCHW)
     size = (RESOLUTION, RESOLUTION)
     if image_NCHW.requires_grad and torch.is_grad_enabled():
         unit_NCHW = F.interpolate((image_NCHW + 1) / 2, size, mode="bilinear", antialias=True)

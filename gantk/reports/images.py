@@ -17,6 +17,7 @@ from PIL import Image
 from gantk.errors import GantkError
 from gantk.pictures.opening import open_picture, picture_format, picture_sides
 from gantk.reports.sections import Picture
+from gantk.store.channels import viewable
 from gantk.store.inside import regular_file
 
 PAGE_LIMIT = 10_000_000
@@ -64,10 +65,7 @@ def encode(picture: Picture) -> Encoded:
     byte."""
     try:
         if isinstance(picture.source, np.ndarray):
-            array = (
-                picture.source[..., 0] if picture.source.ndim == 3 and picture.source.shape[2] == 1 else picture.source
-            )
-            image = Image.fromarray(array)
+            image = Image.fromarray(viewable(picture.source))
         else:
             suffix = picture.source.suffix.lower()
             data = regular_file(picture.source).read_bytes()
@@ -98,7 +96,7 @@ def _save(image: Image.Image, form: str, **options: object) -> bytes:
 def thumbnail(picture: Picture, side: int = 320) -> Picture:
     """A smaller copy for cards, no side longer than `side`; small pictures come back unchanged."""
     if isinstance(picture.source, np.ndarray):
-        image = Image.fromarray(picture.source)
+        image = Image.fromarray(viewable(picture.source))
     else:
         try:
             image = open_picture(picture.source, max_pixels=LARGEST)

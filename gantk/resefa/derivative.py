@@ -48,7 +48,11 @@ class Output:
     decimate: bool = False
 
     def check(self, resolution: int) -> None:
-        """Refuse a size that the image cannot be brought to."""
+        """Refuse a size that the image, whose larger side this is, cannot be brought to.
+
+        An image that is not square is brought to a square too: regions are in fractions of its sides, and every pixel
+        of the square stands for an equal share of the image.
+        """
         if self.channels not in CHANNELS:
             raise UsageError(f"The output {self.channels!r} is none of {', '.join(CHANNELS)}.")
         if not 1 <= self.size <= resolution:
@@ -59,16 +63,16 @@ class Output:
     def __call__(self, image_NCHW: Tensor) -> Tensor:
         """Images, or differences or tangents of images, to [N, O, S, S]."""
         if self.decimate:
-            step = image_NCHW.shape[-1] // self.size
-            image_NCHW = image_NCHW[..., ::step, ::step]
+            down, across = (max(1, side // self.size) for side in image_NCHW.shape[-2:])
+            image_NCHW = image_NCHW[..., ::down, ::across]
         else:
             image_NCHW = resize(image_NCHW, self.size, self.size)
         return image_NCHW.sum(1, keepdim=True) if self.channels == "sum" else image_NCHW
 
-    def transpose(self, cotangent_NOSS: Tensor, channels: int, resolution: int) -> Tensor:
+    def transpose(self, cotangent_NOSS: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
         """The transpose: gradients of the output to gradients of the image, [N, C, H, W]."""
         n = cotangent_NOSS.shape[0]
-        like = cotangent_NOSS.new_zeros(n, channels, resolution, resolution)
+        like = cotangent_NOSS.new_zeros(n, channels, *size)
         gradient: Tensor = vjp(self, like)[1](cotangent_NOSS)[0]
         return gradient
 
@@ -184,7 +188,7 @@ class LocalJacobian:
 
     def _pull(self, cotangent_cOSS: Tensor) -> Tensor:
         spec, entry = self.generator.spec, self._every
-        gradient_cCHW = self.output.transpose(cotangent_cOSS, spec.image_channels, spec.resolution)
+        gradient_cCHW = self.output.transpose(cotangent_cOSS, spec.image_channels, spec.size)
         transposed = vjp(entry.image, *entry.moving)[1]
         back = vmap(lambda u: tuple(part[0] for part in transposed(u[None])))(gradient_cCHW)
         return self.code_map.pull(entry.cotangents(back))

@@ -25,22 +25,22 @@ Mask = npt.NDArray[np.bool_]
 
 
 def enlarged(picture_HWC: Pixels, least: int = LEAST_SIDE) -> Pixels:
-    """Every pixel repeated until the sides are long enough to look at."""
-    factor = max(1, -(-least // picture_HWC.shape[0]))
+    """Every pixel repeated until the shorter side is long enough to look at."""
+    factor = max(1, -(-least // min(picture_HWC.shape[:2])))
     return picture_HWC.repeat(factor, 0).repeat(factor, 1)
 
 
 def colours(picture_HWC: Pixels) -> Pixels:
-    """Grey pictures as colour ones."""
-    return np.repeat(picture_HWC, 3, 2) if picture_HWC.shape[2] == 1 else picture_HWC
+    """Pictures of any number of channels as colour ones, of the same size."""
+    channels = picture_HWC.shape[2]
+    return np.repeat(picture_HWC[..., :1], 3, 2) if channels < 3 else picture_HWC[..., :3]
 
 
 def outlined(picture_HWC: Pixels, mask_SS: Mask) -> Pixels:
     """A picture with its region tinted and outlined, at least LEAST_SIDE pixels wide."""
     big = enlarged(colours(picture_HWC)).astype(np.float32)
-    side = big.shape[0]
-    place = np.arange(side) * mask_SS.shape[0] // side
-    mask = mask_SS[place][:, place]
+    rows, columns = (np.arange(side) * of // side for side, of in zip(big.shape[:2], mask_SS.shape, strict=True))
+    mask = mask_SS[rows][:, columns]
     padded = np.pad(mask, 1, mode="edge")
     edge = mask & ~(padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:])
     big[mask] = 0.72 * big[mask] + 0.28 * np.array(INSIDE_TINT)

@@ -202,7 +202,7 @@ def parse_box(text: str) -> Region:
     return Region(safe_name(name) if equals else "box", box, text=text)
 
 
-def read_mask(text: str, resolution: int, size: int) -> Region:
+def read_mask(text: str, canvas: tuple[int, int], size: int) -> Region:
     """``NAME=FILE`` or a file: an image whose bright pixels are the region, or an .npy [H, W] of 0 and 1.
 
     Raises:
@@ -211,10 +211,10 @@ def read_mask(text: str, resolution: int, size: int) -> Region:
     """
     name, equals, file = text.partition("=")
     path = Path(file if equals else text)
-    return _mask_region(name if equals else path.stem, _read_image(path), resolution, size, str(path))
+    return _mask_region(name if equals else path.stem, _read_image(path), canvas, size, str(path))
 
 
-def read_label_map(path: Path, resolution: int) -> npt.NDArray[np.int64]:
+def read_label_map(path: Path, canvas: tuple[int, int]) -> npt.NDArray[np.int64]:
     """A label map [H, W], or one for each sample [N, H, W]: an .npy of integers or an image of grey values.
 
     Raises:
@@ -224,9 +224,9 @@ def read_label_map(path: Path, resolution: int) -> npt.NDArray[np.int64]:
     array = read_numbers(path)
     if array.ndim not in (2, 3):
         raise GantkError(f"{path} holds {array.dtype} {array.shape}, where integer labels [H, W] were expected.")
-    if array.shape[-2:] != (resolution, resolution):
+    if array.shape[-2:] != canvas:
         shape = " x ".join(str(side) for side in array.shape[-2:])
-        raise UsageError(f"The label map {path} has {shape} pixels where the images have {resolution} x {resolution}.")
+        raise UsageError(f"The label map {path} has {shape} pixels where the images have {canvas[0]} x {canvas[1]}.")
     return array.astype(np.int64)
 
 
@@ -296,14 +296,19 @@ def build_regions(
     boxes: Sequence[str],
     masks: Sequence[str],
     labels: Labels | None,
-    resolution: int,
+    canvas: int | tuple[int, int],
     size: int,
     margin: float,
 ) -> Regions:
-    """Every region that a command line names, in the order region, box, mask."""
+    """Every region that a command line names, in the order region, box, mask.
+
+    Args:
+        canvas: height and width of the images, or the side of square ones.
+    """
+    canvas = (canvas, canvas) if isinstance(canvas, int) else canvas
     items = [parse_region(text, labels) for text in texts]
     items += [parse_box(text) for text in boxes]
-    items += [read_mask(text, resolution, size) for text in masks]
+    items += [read_mask(text, canvas, size) for text in masks]
     return Regions(tuple(items), size, margin_pixels(margin, size), labels)
 
 
@@ -349,20 +354,20 @@ def regions_from(generator: Generator, given: object, size: int, margin: float) 
         elif isinstance(where, (tuple, list)) and len(where) == 4:
             items.append(parse_box(f"{name}={','.join(map(str, where))}"))
         else:
-            items.append(_mask_region(str(name), np.asarray(where), generator.spec.resolution, size))
+            items.append(_mask_region(str(name), np.asarray(where), generator.spec.size, size))
     return Regions(tuple(items), size, border, sight)
 
 
-def _mask_region(name: str, array: npt.NDArray[Any], resolution: int, size: int, text: str = "") -> Region:
+def _mask_region(name: str, array: npt.NDArray[Any], canvas: tuple[int, int], size: int, text: str = "") -> Region:
     """A mask [H, W] of the image's or the working size: 0 and 1, or grey values up to 255."""
     if array.ndim == 3:
         array = array.mean(2)
     peak = 255.0 if array.dtype == np.uint8 or array.max(initial=0) > 1 else 1.0
-    if array.shape not in ((resolution, resolution), (size, size)):
+    if array.shape not in (canvas, (size, size)):
         shape = " x ".join(str(side) for side in array.shape)
         raise UsageError(
-            f"The mask {text or name} has {shape} pixels where the images have {resolution} x {resolution}"
-            + (f" (or {size} x {size}, the working size)" if size != resolution else "")
+            f"The mask {text or name} has {shape} pixels where the images have {canvas[0]} x {canvas[1]}"
+            + (f" (or {size} x {size}, the working size)" if canvas != (size, size) else "")
             + ": draw it on one of them."
         )
     return Region(safe_name(name), mask=at_size((array >= peak / 2)[None], size)[0], text=text or name)

@@ -50,13 +50,15 @@ class JacobianInputs(CodesInputs):
             raise UsageError("--segmenter and --label-map both say where the classes are: give one of them.")
         labels = None
         if self.label_map is not None:
-            labels = Labels(maps=read_label_map(Path(self.label_map), resolution))
+            labels = Labels(maps=read_label_map(Path(self.label_map), generator.spec.size))
         elif (seer := segmenter_for(generator, self.segmenter)) is not None:
             labels = Labels(tuple(seer.class_names), seer)
         names = self.region
         if not (self.region or self.box or self.mask) and generator.bundled:
             names = WORLD
-        regions = build_regions(names, self.box, self.mask, labels, resolution, output.size, margin_of(options))
+        regions = build_regions(
+            names, self.box, self.mask, labels, generator.spec.size, output.size, margin_of(options)
+        )
         return {"generator": generator, "regions": regions, "codes": self.codes(generator)}
 
 

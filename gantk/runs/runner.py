@@ -76,8 +76,8 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
                 _write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
-        with contextlib.suppress(OnlyAPart), shown(False):
-            task.call(arguments, options, Following())
+        with contextlib.suppress(OnlyAPart):
+            resolve(task.verb)(**arguments, options=options, store=Following(), progress=False)
         return Done(directory, None, leads=False)
     if task.restarts:
         result = task.call(arguments, options, MemoryStore())  # nothing is touched before all was found good

@@ -56,9 +56,13 @@ def decode(data: bytes) -> bytes:
         if picture_frames(data, name=called, max_pixels=MOST_PIXELS) != 1:
             raise ApiError(415, "The picture moves: send one with a single frame.")
         upright = open_picture(data, name=called, max_pixels=MOST_PIXELS, formats=FORMATS)
+    except ApiError:
+        raise
     except MemoryError:
         raise ApiError(413, "The picture needs more memory than decoding may use: send a smaller one.") from None
-    except GantkError:
+    except GantkError as error:
+        if "too large" in str(error):  # Pillow's own limit, which it applies on opening
+            raise ApiError(413, "The picture has more than 40 million pixels: send a smaller one.") from None
         raise ApiError(400, "The picture cannot be read: it is damaged.") from None
     upright.thumbnail((MOST_SIDE, MOST_SIDE))
     plain = Image.frombytes("RGB", upright.size, upright.tobytes())  # pixels alone, nothing else of the file

@@ -1,0 +1,93 @@
+"""Pictures of any number of channels: as a person can look at them, as a predictor takes them, as a network draws them.
+
+Shape legend: N images, C channels, H x W pixels. One channel is grey, three are RGB, four RGB and alpha. Other numbers
+have no colours of their own: two are shown as two greys side by side, of more than four the first three as RGB.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.errors import GantkError
+
+BACKGROUND = 255  # white, on which alpha is composed where a format has none
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, by which picture programs make RGB grey
+
+
+def viewable(image_HWC: npt.NDArray[Any], alpha: bool = True) -> npt.NDArray[Any]:
+    """One picture as [H, W] grey, [H, W, 3] RGB or (with `alpha`) [H, W, 4]; two channels give [H, 2 W].
+
+    Args:
+        alpha: whether what shows it knows alpha; otherwise it is composed on white.
+    """
+    if image_HWC.ndim == 2:
+        return image_HWC
+    channels = image_HWC.shape[-1]
+    if channels == 1:
+        return image_HWC[..., 0]
+    if channels == 2:
+        return np.concatenate([image_HWC[..., 0], image_HWC[..., 1]], axis=1)
+    if channels == 4:
+        return image_HWC if alpha else _composed(image_HWC)
+    return np.ascontiguousarray(image_HWC[..., :3])
+
+
+def _composed(image_HWC: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    weight = image_HWC[..., 3:].astype(np.float32) / 255
+    mixed = image_HWC[..., :3].astype(np.float32) * weight + BACKGROUND * (1 - weight)
+    return np.asarray(np.round(mixed), dtype=image_HWC.dtype)
+
+
+def described(channels: int) -> str:
+    """How pictures of so many channels are shown, for a note; empty for the usual three."""
+    words = {1: "grey", 2: "two channels, shown as two greys side by side", 3: "", 4: "RGB with alpha"}
+    return words.get(channels, f"{channels} channels, of which the first three are shown as RGB")
+
+
+def colours(image_NCHW: Any) -> Any:
+    """Images in [-1, 1], a tensor, as [N, 3, H, W] for whoever looks at colours.
+
+    One channel is repeated, of two the mean is; alpha is left out, as the colours under it are what the network drew;
+    of more than four channels the first three are taken.
+
+    Raises:
+        GantkError: no batch of floating-point images.
+    """
+    turned = image_NCHW.ndim == 4 and image_NCHW.shape[1] > 16 and image_NCHW.shape[3] in (1, 3, 4)  # [N, H, W, C]
+    if image_NCHW.ndim != 4 or not image_NCHW.is_floating_point() or image_NCHW.shape[1] == 0 or turned:
+        raise GantkError(
+            f"Images of shape {tuple(image_NCHW.shape)} and type {image_NCHW.dtype} cannot be judged: "
+            "give floats of shape [N, C, H, W] in [-1, 1]."
+        )
+    channels = image_NCHW.shape[1]
+    if channels == 3:
+        return image_NCHW
+    if channels < 3:
+        return image_NCHW.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    return image_NCHW[:, :3]
+
+
+def in_channels(image_N3HW: Any, channels: int) -> Any:
+    """RGB images in [-1, 1], a tensor, as targets for a network of so many channels.
+
+    One and two channels are grey (twice), four are opaque, six and more repeat the colours.
+    """
+    if channels == 3:
+        return image_N3HW
+    if channels < 3:
+        weight = image_N3HW.new_tensor(LUMA)[:, None, None]
+        return (image_N3HW * weight).sum(1, keepdim=True).expand(-1, channels, -1, -1).contiguous()
+    if channels == 4:
+        opaque = image_N3HW.new_ones(image_N3HW.shape[0], 1, *image_N3HW.shape[2:])
+        return _joined(image_N3HW, opaque)
+    repeats = -(-channels // 3)
+    return image_N3HW.repeat(1, repeats, 1, 1)[:, :channels]
+
+
+def _joined(image_N3HW: Any, opaque_N1HW: Any) -> Any:
+    import torch
+
+    return torch.cat([image_N3HW, opaque_N1HW], 1)
