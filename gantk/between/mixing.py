@@ -52,9 +52,7 @@ def mix(
     """
     count = generator.spec.num_layers
     if count < 2:
-        raise UsageError(
-            f"This {generator.spec.family} has one row of wp, so nothing can be mixed: give a network with several."
-        )
+        raise UsageError(f"This {generator.spec.family} has one row of wp, so nothing can be mixed: see `gantk walk`.")
     by_name = {layer.name: layer.row for layer in generator.layers}
     chosen = options.rows or (f"0-{max(1, round(COARSE * count)) - 1}",)
     choices = tuple(dict.fromkeys(parse_layers(text, count, by_name) for text in chosen))

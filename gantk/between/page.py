@@ -14,7 +14,6 @@ from gantk.reports.sections import (
     Prose,
     Section,
     Sheet,
-    SliderGrid,
     SliderStrip,
     Table,
 )
@@ -70,14 +69,13 @@ def walk_page(result: WalkResult) -> Page:
     some = "Every frame" if len(pictures) == count else f"{len(pictures)} of {count} frames"
     keys = ", ".join(f"{place}: {name}" for place, name in enumerate(result.keys))
     caption = f"{some}; the slider counts keys ({keys}). Truncation: {result.truncation}. Arrow keys move it."
-    strip = SliderStrip(pictures, steps, "", quantity="key", start=0)
     shown = [
         Picture(result.frames[place].source, f"Frame {place}", f"{float(result.times[place]):.2f}", f"strip_{place}")
         for place in result.shown
     ]
     links = [*downloads, Link(STRIP, STRIP), Link("frames/", "frames/", "every frame as a PNG")]
     sections: list[Section] = [
-        SliderGrid([strip], "The walk", caption, "key", downloads),
+        SliderStrip(pictures, steps, "The walk", caption, "key", start=0, downloads=downloads),
         Sheet(shown, "Strip", "Evenly spaced frames, numbered in keys."),
         Links(links, "Files"),
     ]

@@ -16,6 +16,7 @@ from gantk.pictures.animation import GridStyle, fuse
 from gantk.pictures.images import encode
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
+from gantk.store.channels import viewable
 from gantk.store.files import write_atomic
 
 Array = npt.NDArray[Any]
@@ -62,18 +63,17 @@ class MixResult(Result):
 
     def sentence(self) -> str:
         rows = " and ".join(grid.spelled for grid in self.grids)
-        size = f"{len(self.left)} by {len(self.top)}"
-        return (
-            f"Rows {rows} of wp from the {len(self.top)} codes at the top, the others from the left: {size} mixtures."
-        )
+        count = len(self.top)
+        tops = "code" if count == 1 else f"{count} codes"
+        return f"Rows {rows} of wp from the {tops} at the top, the others from the left: {len(self.left)} by {count}."
 
     def picture(self, grid: MixGrid) -> Array:
         """The grid as papers print it, uint8 [H', W', 3]: sources along the left and the top, the corner white."""
-        left, top = ([_colour(image) for image in images] for images in (self.left_images, self.top_images))
+        left, top = ([in_colour(image) for image in images] for images in (self.left_images, self.top_images))
         cells = [np.full_like(left[0], 255), *top]
         for line, source in enumerate(left):
             mixed = grid.images[line * len(top) : (line + 1) * len(top)]
-            cells += [source, *(_colour(image) for image in mixed)]
+            cells += [source, *(in_colour(image) for image in mixed)]
         style = GridStyle(rows=len(left) + 1, columns=len(top) + 1, row_spacing=GAP, column_spacing=GAP, white=True)
         return fuse(np.stack(cells), style)
 
@@ -91,6 +91,7 @@ def grid_name(grid: MixGrid) -> str:
     return f"mix_rows_{grid.spelled.replace(',', '_')}.png"
 
 
-def _colour(image: Image) -> Array:
-    pixels = image.array()
-    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]
+def in_colour(image: Image) -> Array:
+    """A picture of any number of channels as RGB [H, W, 3], to stand beside others; alpha is composed on white."""
+    pixels = viewable(image.array(), alpha=False)
+    return np.repeat(pixels[..., None], 3, axis=-1) if pixels.ndim == 2 else pixels

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from gantk.between.results import in_colour
 from gantk.pictures.animation import GridStyle, fuse, write_animation
 from gantk.pictures.images import encode
 from gantk.runs.results import Export, Result, record
@@ -53,19 +54,19 @@ class WalkResult(Result):
 
     def sentence(self) -> str:
         back = " and back" if self.loop else ""
-        seconds = len(self.frames) / self.fps
-        keys = f"{len(self.keys)} codes{back}"
-        return f"{len(self.frames)} frames ({seconds:.3g} s) through {keys}, {self.path} in {self.space}."
+        count, seconds = len(self.frames), len(self.frames) / self.fps
+        path = f"{self.path} in {self.space}"
+        return f"{count} frames ({seconds:.3g} s) through {len(self.keys)} codes{back}, {path}."
 
     def exports(self) -> Iterator[Export]:
         def strip(path: Path) -> Path:
-            images = np.stack([self.frames[place].array() for place in self.shown])
+            images = np.stack([in_colour(self.frames[place]) for place in self.shown])
             return write_atomic(path, encode(fuse(images, GridStyle(rows=1, columns=len(images)))))
 
         yield Export(STRIP, strip, "some frames side by side")
         for form in self.formats:
 
             def moving(path: Path) -> Path:
-                return write_animation(path, [image.array() for image in self.frames], self.fps)
+                return write_animation(path, [in_colour(image) for image in self.frames], self.fps)
 
             yield Export(f"walk.{form}", moving, "the walk as an animation")

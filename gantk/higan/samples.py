@@ -101,7 +101,7 @@ class SynthesizeResult(Result):
     def sentence(self) -> str:
         kept = ", ".join(self.spaces)
         scored = f", {len(self.summaries)} attributes scored by {self.predictor}" if self.summaries else ""
-        which = "" if self.seeds is None else f", seeds {self.seeds} in NVIDIA's numbering"
+        which = "" if self.seeds is None else f", seed{'s' if self.num != 1 else ''} {self.seeds} in NVIDIA's numbering"
         return f"{self.num} sample{'s' if self.num != 1 else ''}{which}; latents kept in {kept}{scored}."
 
     def table(self) -> list[dict[str, object]]:
