@@ -73,11 +73,11 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: p
         calls.append(1)
         if len(calls) == 6:
             raise KeyboardInterrupt
-        return measure(self, *arguments)  # type: ignore[arg-type]
+        return measure(self, *arguments)
 
     def counted(self: Yardstick, *arguments: object) -> Measured:
         after.append(1)
-        return measure(self, *arguments)  # type: ignore[arg-type]
+        return measure(self, *arguments)
 
     def refuse(name: str, ground: object) -> None:
         raise AssertionError(f"{name} was searched again")
