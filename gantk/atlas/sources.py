@@ -156,9 +156,9 @@ def _resefa(ground: Ground) -> Found:
     if not regions:
         raise GantkError("Every image is one region, so there are no directions of regions.")
     space = cast(Any, code_space(ground.generator))
-    label = "random" if ground.generator.spec.label_required else None
+    drawn = "random" if ground.generator.spec.label_required else None
     asked = JacobianOptions(
-        num=num, seed=ground.seed, truncation=ground.truncation, label=label, preview=0, space=space
+        num=num, seed=ground.seed, truncation=ground.truncation, label=drawn, preview=0, space=space
     )
     gram = jacobian(ground.generator, regions, options=asked)
     solved = directions(
