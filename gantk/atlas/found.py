@@ -90,6 +90,11 @@ class Charted:
     symmetry: float
 
     @property
+    def turn(self) -> int:
+        """-1 where the attribute that names it falls along it: files and sliders are turned so that it grows."""
+        return -1 if self.attribute >= 0 and self.change_A[self.attribute] < 0 else 1
+
+    @property
     def locality(self) -> float | None:
         """In the region that names it."""
         return float(self.locality_R[self.region]) if self.region >= 0 else None
@@ -218,10 +223,10 @@ class AtlasResult(Result):
             )
 
     def matrix(self, of: str) -> npt.NDArray[np.float64]:
-        """Of every group's representative: |change| of "attributes" [G, A], or share of "regions" [G, R]."""
+        """Of every representative: change of "attributes" [G, A], its own growing, or share of "regions" [G, R]."""
         heads = [self.head(group) for group in self.groups]
         if of == "attributes":
-            return np.stack([np.asarray(head.change_A, dtype=np.float64) for head in heads])
+            return np.stack([head.turn * np.asarray(head.change_A, dtype=np.float64) for head in heads])
         return np.stack([np.asarray(head.share_R, dtype=np.float64) for head in heads])
 
     def emblem(self) -> npt.NDArray[np.float64] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,9 +49,9 @@ def page(result: AtlasResult) -> Page:
     sections.append(_table(result))
     sections += _missing(result)
     sections += _matrices(result)
-    for group in result.groups:
+    for number, group in enumerate(result.groups):
         if group.walk is not None:
-            sections += _group(result, group)
+            sections += _group(result, group, number)
     sections.append(_sources(result))
     sections.append(_files(result))
     return Page("Atlas", f"Measured on {result.samples} samples that no direction was found on.", sections)
@@ -117,15 +118,13 @@ def _best(result: AtlasResult) -> list[Section]:
 
 def _table(result: AtlasResult) -> Table:
     rows: list[list[CellValue]] = []
-    for group in result.groups:
+    for group, title in zip(result.groups, _titles(result), strict=True):
         head = result.head(group)
         rows.append(
             [
                 Picture(group.heat.source, f"Where {group.name} changes the image", name=group.file),
-                Cell(group.name, href=f"directions/{group.file}.safetensors"),
+                Cell(title, note=group.name, href=f"directions/{group.file}.safetensors"),
                 ", ".join(group.systems),
-                len(group.members),
-                _attribute(result, head),
                 head.selectivity if head.attribute >= 0 else None,
                 result.regions[head.region] if head.region >= 0 else None,
                 head.locality,
@@ -136,10 +135,8 @@ def _table(result: AtlasResult) -> Table:
         )  # fmt: skip
     columns: Sequence[Column | str] = [
         Column("where", "Mean change of each pixel; white: most"),
-        Column("name", "Attribute, regions and rows of the representative; the link is its file"),
+        Column("name", "Attribute that random directions change less, or region; the link is its file"),
         Column("systems", "That found it"),
-        Column("members", "Directions that do the same"),
-        Column("attribute", "That changes most, where random directions change it less"),
         Column("selectivity", "Change of the attribute over the largest other", 2),
         Column("region", "Where the change is, beyond its share of the image"),
         Column("locality", "Change per pixel inside the region over outside", 2),
@@ -154,8 +151,9 @@ def _table(result: AtlasResult) -> Table:
     return Table(columns, rows, "Everything that was found", caption)
 
 
-def _attribute(result: AtlasResult, head: Charted) -> str | None:
-    return result.attributes[head.attribute] if head.attribute >= 0 else None
+def _titles(result: AtlasResult) -> list[str]:
+    """Number and attribute or region of every group: what tables have room for."""
+    return [f"{number}. {group.name.split(' (')[0]}" for number, group in enumerate(result.groups, 1)]
 
 
 def _range(head: Charted) -> CellValue:
@@ -179,7 +177,7 @@ def _missing(result: AtlasResult) -> list[Section]:
 
 
 def _matrices(result: AtlasResult) -> list[Section]:
-    names = [group.name for group in result.groups]
+    names = _titles(result)
     sections: list[Section] = []
     if result.attributes:
         grey = "Below the floor of random directions a change is none: " + ", ".join(
@@ -212,10 +210,11 @@ def _matrices(result: AtlasResult) -> list[Section]:
     return sections
 
 
-def _group(result: AtlasResult, group: Drawn) -> list[Section]:
+def _group(result: AtlasResult, group: Drawn, number: int) -> list[Section]:
     assert group.walk is not None
     head = result.head(group)
-    sections: list[Section] = [*walk_sections(group.walk), Facts(_card(result, group, head))]
+    walk = dataclasses.replace(group.walk, name=f"{number + 1}. {group.name}")
+    sections: list[Section] = [*walk_sections(walk), Facts(_card(result, group, head))]
     if group.beside:
         pictures = [
             Picture(image.source, f"The first sample moved along {result.charted[m].name}", result.charted[m].name)
@@ -249,12 +248,10 @@ def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, o
                 f"{result.regions[head.region]}, {share:.0%} of the change on {area:.0%} of the image",
             )
         )
-    card.append(
-        (
-            "distance",
-            f"{head.strength:.3g} in {head.space}" + ("" if head.matched else "; a full match was not reached"),
-        )
-    )
+    equal = "changes the image by a tenth of what lies between two samples"
+    if not head.matched:
+        equal = "is the closest to an equal change that was tried"
+    card.append(("distance", f"{head.strength:.3g} in {head.space} {equal}"))
     card.append(("steady", f"{head.cosine:.2f}; bend {head.curvature:.2f}; opposite to both sides {head.symmetry:.2f}"))
     card.append(("command", f"gantk manipulate MODEL {file}"))
     card.append(("Python", f'gantk.load_direction("{file}", generator)'))

@@ -156,7 +156,10 @@ def _resefa(ground: Ground) -> Found:
     if not regions:
         raise GantkError("Every image is one region, so there are no directions of regions.")
     space = cast(Any, code_space(ground.generator))
-    asked = JacobianOptions(num=num, seed=ground.seed, truncation=ground.truncation, preview=0, space=space)
+    drawn = "random" if ground.generator.spec.label_required else None
+    asked = JacobianOptions(
+        num=num, seed=ground.seed, truncation=ground.truncation, label=drawn, preview=0, space=space
+    )
     gram = jacobian(ground.generator, regions, options=asked)
     solved = directions(
         ground.generator, gram, segmenter=ground.seer,

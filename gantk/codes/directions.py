@@ -95,7 +95,8 @@ class Direction:
             )
         if self.scales is not None and len(self.scales) != len(vectors):
             raise UsageError(f"The direction {self.name!r} has {len(self.scales)} scales for {len(vectors)} vectors.")
-        object.__setattr__(self, "vectors", np.ascontiguousarray(vectors, dtype=np.float32))
+        # a copy where they are those of a file that is only read: torch takes no such array
+        object.__setattr__(self, "vectors", np.require(vectors, np.float32, ["C", "W"]))
 
     def __len__(self) -> int:
         return len(self.vectors)
