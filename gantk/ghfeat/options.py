@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gantk.pictures.shapes import BOX
+from gantk.pictures.forms import BOX
 from gantk.runs.options import BatchOptions, Options, SeedOptions, option
 
 BATCH = 32  # images that the commands on a few images, and the evaluation, encode and decode at once
