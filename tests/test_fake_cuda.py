@@ -66,7 +66,7 @@ def test_lse_train(family: str, solver: str) -> None:
         generator, teacher = on(device, family)
         found = lse.train(
             generator, teacher, head=heads, solver=solver, num=3, held_out=2, steps=2, epochs=1, epoch_images=2, size=8,
-            batch_size=2,
+            batch_size=2, label="random" if generator.spec.label_dim else None,
         )  # fmt: skip
         assert [head.info.name for head in found.heads] == list(heads) and found.labels.shape == (5, 8, 8)
 

@@ -74,12 +74,13 @@ def _has_option(words: Sequence[str], option: str) -> bool:
 
 
 def finish(run: object) -> None:
-    """Write the tour's page, which is also the index."""
-    from gantk.cli.originals import write_page
+    """Write the tour's page, which is also the index: the manifest is saved as it will be, then rendered."""
+    from gantk.reports import render
     from gantk.runs.run import Run
 
     assert isinstance(run, Run)
-    write_page(run)
+    run.complete()
+    render(run.directory, run.command)
 
 
 def call_command(words: Sequence[str]) -> None:
