@@ -1,6 +1,7 @@
 # make demo       install what is needed and open the tour of the bundled generator
 # make web        install what is needed and open the bundled generator in a browser; MODEL=FILE another one
 # make test       install what is needed and run the test suite
+# make docs       install what is needed and build the reference of the Python interface
 # make artifacts  make everything that ships and is computed again
 #
 # PYTHON is the interpreter the environment is made with, VENV where it is made. ARGS go to the command that is run.
@@ -17,7 +18,7 @@ THREADS ?= 1
 ONE_THREAD = OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) OPENBLAS_NUM_THREADS=$(THREADS)
 BIN = $(VENV)/bin
 
-.PHONY: help demo web test lint artifacts clean
+.PHONY: help demo web test lint docs artifacts clean
 .DELETE_ON_ERROR:
 
 help:
@@ -41,6 +42,10 @@ $(VENV)/.installed-web: pyproject.toml $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --editable '.[web]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: pyproject.toml $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@ $(VENV)/.installed
+
 web: $(VENV)/.installed-web
 	@$(BIN)/gantk web $(MODEL) $(ARGS)
 
@@ -55,6 +60,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy gantk
+
+# Warnings are errors: a docstring that Sphinx cannot read, a name that is not there.
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs/api build/docs
+	@echo "Open $(abspath build/docs)/index.html in a browser."
 
 artifacts: $(VENV)/.installed
 	$(BIN)/python scripts/artifacts.py $(ARGS)

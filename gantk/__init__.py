@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 from gantk.store.lazy import lazily
 
 if TYPE_CHECKING:
+    from gantk import atlas as atlas
     from gantk import comparators as comparators
+    from gantk import disentanglement as disentanglement
     from gantk import ghfeat as ghfeat
     from gantk import higan as higan
     from gantk import lse as lse
     from gantk import navigan as navigan
+    from gantk import quality as quality
     from gantk import resefa as resefa
+    from gantk import stylespace as stylespace
     from gantk.checkpoints.load import load_generator as load_generator
     from gantk.codes.directions import Direction as Direction
     from gantk.codes.directions import load_direction as load_direction
@@ -45,7 +49,9 @@ _PUBLIC = {
     "Generator": "generators.base",
     "Truncation": "generators.base",
     "UsageError": "errors",
+    "atlas": "",
     "comparators": "",
+    "disentanglement": "",
     "ganspace": "comparators.verbs",
     "ghfeat": "",
     "higan": "",
@@ -59,9 +65,11 @@ _PUBLIC = {
     "load_weights": "navigan.files",
     "lse": "",
     "navigan": "",
+    "quality": "",
     "resefa": "",
     "sample": "higan.synthesis",
     "sefa": "comparators.verbs",
+    "stylespace": "",
     "train_predictor": "predictors.few_labels",
     "wrap": "generators.wrapped",
 }

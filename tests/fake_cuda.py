@@ -34,6 +34,10 @@ class Readouts(TorchFunctionMode):
             away = _elsewhere(given, [*args[1:], *(kwargs or {}).values()])
             if away is not None:
                 return away
+        if func in (torch.tensor, torch.as_tensor, Tensor.new_tensor):
+            there = _constant(func, *args, **(kwargs or {}))
+            if there is not None:
+                return there
         if func is Tensor.backward:  # the engine asks for a driver; what was built forward was checked
             return None
         if func is torch.autograd.grad:
@@ -43,6 +47,8 @@ class Readouts(TorchFunctionMode):
             if isinstance(index, Tensor) and index.dtype == torch.bool:  # how many are true nobody knows: all
                 assert index.device == given.device, f"a mask on {index.device} chooses from {given.device}"
                 return given.reshape(index.numel(), *given.shape[index.ndim :])
+            if func is Tensor.nonzero:  # likewise
+                return torch.zeros(given.numel(), given.ndim, dtype=torch.int64, device=given.device)
             if func is Tensor.numpy:
                 assert given.device.type == "cpu", "numpy() of a tensor on a GPU: call cpu() first"
                 return np.zeros(tuple(given.shape), DTYPES[given.dtype])
@@ -74,12 +80,27 @@ def _elsewhere(given: Tensor, said: Sequence[Any]) -> Tensor | None:
     return torch.empty(given.shape, dtype=dtype, device=device)
 
 
+def _constant(func: Callable[..., Any], *args: Any, dtype: Any = None, device: Any = None, **_: Any) -> Tensor | None:
+    """What is made of numbers, an array or a tensor on the GPU that is not there; None where it is made on the CPU."""
+    like, data = (args[0], args[1]) if func is Tensor.new_tensor else (None, args[0])
+    device = torch.device(device or (like.device if like is not None else getattr(data, "device", "cpu")))
+    if device.type == "cpu":
+        return None
+    if not isinstance(data, Tensor):
+        data = torch.as_tensor(np.asarray(data))
+    if dtype is None:
+        floating = torch.get_default_dtype() if data.is_floating_point() else data.dtype
+        dtype = like.dtype if like is not None else floating
+    return torch.zeros(data.shape, dtype=dtype, device=device)
+
+
 @contextlib.contextmanager
 def fake_cuda() -> Iterator[torch.device]:
     """A device that fake tensors are on; tensors made from numpy arrays are on the CPU and must be moved."""
     with (
         FakeTensorMode(allow_non_fake_inputs=True),
         Readouts(),
+        mock.patch.object(torch.cuda, "mem_get_info", lambda *_: (8 << 30, 8 << 30)),
         mock.patch.object(torch.nn.Module, "to", moved),  # torch swaps the tensors of a module, which fakes refuse
         mock.patch("torch.optim.adam._get_value", lambda steps: 1),  # Adam divides by a function of its steps
     ):

@@ -76,6 +76,7 @@ def synthesis(directory: Path, images: int = 24, **fields: Any) -> SynthesizeRes
     given: dict[str, Any] = {
         "num": 1000,
         "seed": 0,
+        "seeds": None,
         "truncation": "0.7:8",
         "predictor": "demo",
         "z": np.zeros((1000, 8), np.float32),

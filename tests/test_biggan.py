@@ -24,7 +24,8 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Truncation
 from gantk.generators.biggan import BigGAN, BigGANConfig
 from gantk.generators.biggan_blocks import Attention, NormConv, stored_row
-from gantk.generators.imagenet import class_names, parse_label
+from gantk.generators.imagenet import class_names
+from gantk.generators.labels import parse_label
 
 # --- parts against their definitions --------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ def test_codes_are_on_the_sphere_before_and_after_truncation(generator: Generato
 def test_every_family_can_be_synthesized(case: str, tmp_path: Path) -> None:
     family, config = TINY[case]
     network = build(family, config).eval()
-    label = "1" if network.spec.label_required else None
+    label = "1" if network.spec.label_dim else None
     latents = CodeSource(network, 3, label=label).spaces
     with begin(tmp_path) as run:
         synthesize(

@@ -254,6 +254,14 @@ def test_the_most_that_a_pickle_can_ask_for(opcode, tmp_path):
     refused(b"\x80\x04" + opcode * 2_000_000, tmp_path, "take more than 500000 steps")
 
 
+def test_keys_that_share_one_hash(tmp_path):
+    """Python's hash of a number is its remainder modulo 2^61 - 1, so that n such keys cost n^2 comparisons."""
+    for key in (lambda n: n * ((1 << 61) - 1), lambda n: -n * ((1 << 61) - 1), lambda n: float(1 << 60) * n):
+        refused(pickle.dumps({key(n + 1): None for n in range(50)}, protocol=4), tmp_path, "is no key for a dictionary")
+        refused(pickle.dumps({key(n + 1) for n in range(50)}, protocol=4), tmp_path, "is no key for a dictionary")
+    refused(pickle.dumps({(n, n): None for n in range(1200)}, protocol=4), tmp_path, "more than 1000 tuples as keys")
+
+
 def test_pickles_that_ask_for_time(tmp_path):
     doubling = b"\x80\x02)q\x00" + b"h\x00h\x00\x86q\x00" * 200  # a tuple of 2^200 leaves
     refused(doubling + b"}h\x00Ns.", tmp_path, "tuple is no key")

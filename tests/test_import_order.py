@@ -23,7 +23,7 @@ RANKS: dict[str, int] = {
     "predictors": 5,
     **dict.fromkeys(("codes", "quality"), 6),
     **dict.fromkeys(("runs", "reports"), 7),
-    **dict.fromkeys((*SYSTEMS, "comparators", "disentanglement", "quality", "stylespace"), 9),
+    **dict.fromkeys((*SYSTEMS, "between", "comparators", "disentanglement", "stylespace"), 9),
     **dict.fromkeys(("tour", "slurm", "atlas"), 10),
     **dict.fromkeys(("cli", "web", "__main__"), 11),
 }

@@ -60,6 +60,13 @@ def test_a_clamp_that_is_reached_is_refused_unless_forced(tmp_path):
     assert load_generator(tmp_path / "out.pt").config.conv_clamp is None
 
 
+def test_widths_that_rosinality_has_one_of_are_said(tmp_path):
+    checkpoint = foreign.small_checkpoint()
+    complete = Checkpoint("stylegan2", build_generator(checkpoint).config.to_dict(), checkpoint.state, "test")
+    assert "z_dim 8, w_dim 7, mapping_width 9" in export(tmp_path / "out.pt", complete, "rosinality")[0]
+    assert export(tmp_path / "square.pt", quiet(), "rosinality") == ()
+
+
 def test_a_clamp_reached_within_a_tenth_counts(tmp_path):
     """The largest activation is found by halving; a clamp just above it is too near, one a fifth above is not."""
     low, high = 0.0, 1e6

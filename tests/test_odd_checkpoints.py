@@ -19,6 +19,7 @@ from gantk.checkpoints.export import export_state
 from gantk.checkpoints.load import build_generator, find_model, load_generator, read_checkpoint
 from gantk.checkpoints.native import write_checkpoint
 from gantk.errors import GantkError, UsageError
+from gantk.generators.labels import parse_label
 
 CASES = REFERENCE.parent / "cases" / "checkpoints"
 needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason=f"the cases are not there ({CASES})")
@@ -85,6 +86,15 @@ def test_an_average_wins_over_the_trained_copy_among_prefixes(tmp_path):
     state = {f"G.{name}": tensor + 1 for name, tensor in file["g_ema"].items()}
     state |= {f"G_ema.{name}": tensor for name, tensor in file["g_ema"].items()}
     same_images(tmp_path, {"state_dict": state, "epoch": 3})
+
+
+def test_networks_side_by_side(tmp_path):
+    file = rosinality()
+    other = {name: tensor + 1 for name, tensor in file["g_ema"].items()}
+    notes = same_images(tmp_path, [other, {"0.weight": torch.ones(2)}, file["g_ema"]])
+    assert "of which number 3 is used" in notes[0]
+    notes = same_images(tmp_path, (file["g_ema"], {"0.weight": torch.ones(2)}))
+    assert "of which number 1 is used" in notes[0]
 
 
 # --- network objects -------------------------------------------------------------------------------------------------
@@ -213,6 +223,19 @@ def test_state_dicts_of_the_reference_networks(name, tmp_path, reference_dir):
     assert torch.allclose(bare.synthesize(bare.wp), whole.synthesize(whole.wp), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "entries, message",
+    [
+        ({"mapping.embed_proj.weight": torch.ones(2, 2)}, "class embedding of a StyleGAN-XL .* pretrained classifier"),
+        ({"mapping.mlp.0.weight": torch.ones(2, 2), "synthesis.b": torch.ones(1)}, "StyleGAN-T .* text encoder"),
+    ],
+)
+def test_networks_that_are_refused_by_name(entries, message, tmp_path):
+    more = {"synthesis.input.freqs": torch.ones(2, 2), "synthesis.input.affine.weight": torch.ones(4, 2)}
+    with pytest.raises(GantkError, match=message):
+        load_generator(written(tmp_path, {**entries, **more}))
+
+
 # --- mean codes, canvases, channels ----------------------------------------------------------------------------------
 
 
@@ -332,6 +355,9 @@ def test_facts_of_a_conditional_pggan(fused, tmp_path):
         assert torch.allclose(told.synthesize(told.expand(told.map(z, label))), wanted, atol=1e-5)
     named = load_generator(path, label_dim=3, class_names="day,dusk,night")
     assert named.spec.class_names == ("day", "dusk", "night")
+    assert [parse_label(text, named.spec) for text in ("dusk", "Night", "0")] == [1, 2, 0]
+    with pytest.raises(UsageError, match="'duks' is no class of this network. Did you mean 'dusk'"):
+        parse_label("duks", named.spec)
     checkpoint = read_checkpoint(path, {"label_dim": 3, "class_names": "day,dusk,night", "fused": fused})
     write_checkpoint(tmp_path / "own.safetensors", checkpoint)
     again = load_generator(tmp_path / "own.safetensors")

@@ -140,3 +140,42 @@ def test_every_file_of_the_package_has_one_purpose_and_a_size_to_match() -> None
     assert not long, f"split these: {long}"
     vague = {"utils", "misc", "helpers", "common", "tools"}
     assert not [path for path in (ROOT / "gantk").rglob("*.py") if path.stem in vague]
+
+
+# --- documents that describe the tree --------------------------------------------------------------------------------
+
+
+def test_the_readme_links_every_document() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    every = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "examples").iterdir()]
+    missing = [path.name for path in every if f"]({path.relative_to(ROOT).as_posix()}" not in text]
+    assert not missing, f"README.md links these nowhere: {missing}"
+
+
+def test_the_architecture_has_every_room_on_its_floor() -> None:
+    from test_import_order import RANKS
+
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    floors = [re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| \d+ \| (.*) \|$", text, re.MULTILINE)]
+    ranks = sorted({rank for rank in RANKS.values()})
+    assert [set(floor) for floor in floors] == [
+        {room for room in RANKS if RANKS[room] == rank and not room.startswith("_")} for rank in ranks
+    ]
+    for room in (path.name for path in (ROOT / "gantk").iterdir() if (path / "__init__.py").is_file()):
+        assert f"**{room}.**" in text or f"- `{room}`" in text, f"docs/architecture.md has no paragraph on {room}"
+
+
+@pytest.mark.parametrize("name", ["architecture.md", "CONTRIBUTING.md", "glossary.md"])
+def test_files_and_options_that_documents_name_exist(name: str) -> None:
+    from gantk.cli.build import command_of
+    from gantk.runs.table import TASKS, find_task
+
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for path in re.findall(r"\b((?:gantk|tests|scripts)/[\w/.]*\w)", text):
+        assert (ROOT / path).exists(), f"{name} names {path}"
+    names = {path.name for path in (ROOT / "gantk").rglob("*.py")} | {"bedroom.pt"}
+    for file in re.findall(r"`(\w+\.py)`", text):
+        assert file in names, f"{name} names {file}"
+    spelled = {word for task in TASKS for each in command_of(find_task(task)).params for word in each.opts}
+    for option in re.findall(r"`(--[a-z-]+)", text):
+        assert option in spelled | {"--help", "--config", "--json"}, f"{name} names {option}"

@@ -33,15 +33,17 @@ batch-size = 2
 chunk = 4
 images = true
 generate-prediction = true
-predictor = "pred.py:score"
 """
+
+CODE = ("--own-code", "predictor=pred.py:score")
 
 FAILING = """
 import os
-from pred import score as sound
+
+{sound}
 
 def score(image):
-    if os.environ.get("SLURM_ARRAY_TASK_ID") == "1":
+    if os.environ.get("SLURM_ARRAY_TASK_ID") == "1" and os.path.exists("broken"):
         raise RuntimeError("the image is too red")
     return sound(image)
 """
@@ -65,6 +67,8 @@ def site(tmp_path: Path, root: Path, slurm: Cluster, monkeypatch: pytest.MonkeyP
     gantk.write_text(f'#!/bin/sh\nPYTHONPATH="{root}" exec "{sys.executable}" -m gantk "$@"\n')
     gantk.chmod(0o755)
     (tmp_path / "church.toml").write_text(SETTINGS)
+    own = tmp_path / "pred.py"
+    own.write_text(FAILING.format(sound=own.read_text().replace("score(", "sound(")))
     monkeypatch.chdir(tmp_path)
     for name in ("PATH", "SLURM_CONF"):
         monkeypatch.setenv(name, slurm.environment[name])
@@ -74,7 +78,9 @@ def site(tmp_path: Path, root: Path, slurm: Cluster, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def expected(site: Path, gantk_command: Call) -> dict[str, bytes]:
     """The bytes of the run without shards."""
-    code, _, err = gantk_command("--config", "church.toml", "synthesize", "tiny.safetensors", "-o", "runs/whole")
+    code, _, err = gantk_command(
+        "--config", "church.toml", "synthesize", "tiny.safetensors", "--predictor", "pred.py:score", "-o", "runs/whole"
+    )
     assert code == 0, err
     found = contents(site / "runs" / "whole")
     assert len(found) == 46 + 3
@@ -82,7 +88,7 @@ def expected(site: Path, gantk_command: Call) -> dict[str, bytes]:
 
 
 def submit(gantk_command: Call, *more: str) -> list[str]:
-    code, out, err = gantk_command("slurm", "synthesize", "--config", "church.toml", "--submit", *more)
+    code, out, err = gantk_command("slurm", "synthesize", "--config", "church.toml", *CODE, "--submit", *more)
     assert code == 0, err
     return [line.rpartition(" ")[2] for line in out.splitlines() if ": job " in line]
 
@@ -97,7 +103,7 @@ def ended(slurm: Cluster, jobs: list[str]) -> Callable[[], bool]:
 
 
 def page(gantk_command: Call) -> str:
-    code, out, err = gantk_command("slurm", "synthesize", "--config", "church.toml", "--status")
+    code, out, err = gantk_command("slurm", "synthesize", "--config", "church.toml", *CODE, "--status")
     assert code == 0, err
     return Path(out.strip()).read_text()
 
@@ -110,7 +116,7 @@ def test_an_array_and_its_merge_give_the_bytes_of_one_run_though_a_task_is_signa
     chain = site / "runs" / "chain"
     chunks = chain / "chunks" / "synthesize"
     slurm.wait("a chunk of shard 1", lambda: list(chunks.glob("attribute.000004.npy")), 90)
-    code, _, err = gantk_command("slurm", "synthesize", "--config", "church.toml", "--submit")
+    code, _, err = gantk_command("slurm", "synthesize", "--config", "church.toml", *CODE, "--submit")
     assert code == 2 and f"is in the queue (job {array}, synthesize, is " in err and err.count("\n") == 1
     slurm.run("scancel", "--batch", "--signal=USR1", f"{array}_1")
     slurm.wait("shard 1 to be queued again", lambda: slurm.states(array)[f"{array}_1"] != "RUNNING")
@@ -135,8 +141,7 @@ def test_an_array_and_its_merge_give_the_bytes_of_one_run_though_a_task_is_signa
 def test_a_failed_task_stops_the_chain_which_continues_when_submitted_again(
     site: Path, slurm: Cluster, gantk_command: Call, expected: dict[str, Any]
 ) -> None:
-    sound = (site / "pred.py").read_text()
-    (site / "pred.py").write_text(FAILING.replace("from pred import score as sound", sound.replace("score(", "sound(")))
+    (site / "broken").touch()
     array, merge = submit(gantk_command)
     slurm.wait("the chain to stop", ended(slurm, [array, merge]), 120)
     states = slurm.states(array)
@@ -146,7 +151,7 @@ def test_a_failed_task_stops_the_chain_which_continues_when_submitted_again(
     assert "Shard 1/3 of <strong>synthesize</strong> failed: " in shown and "the image is too red" in shown
     assert "The jobs after it do not start" in shown and "1 cancelled" in shown
     kept = {path: path.stat().st_mtime_ns for path in (site / "runs/chain/chunks/synthesize").iterdir()}
-    (site / "pred.py").write_text(sound)
+    (site / "broken").unlink()
     array, merge = submit(gantk_command)
     assert kept and os.path.exists(next(iter(kept)))
     slurm.wait("the chain", ended(slurm, [array, merge]), 120)

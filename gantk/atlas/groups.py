@@ -228,7 +228,8 @@ def _name(part: Measured, attributes: Sequence[str], regions: Sequence[str]) -> 
     """Such as "season (tree, ground; rows 1-2)"; the most local region where no attribute changes."""
     where = part.where
     local = [regions[r] for r in named_regions(where.share_R, where.area_R, where.locality_R)]
-    rows = f"rows {_ranges(part.rows.least)}" if part.rows is not None and part.rows.least else ""
+    least = part.rows.least if part.rows is not None else ()
+    rows = f"row{'s' if len(least) > 1 else ''} {_ranges(least)}" if least else ""
     if part.what.attribute >= 0:
         inside = "; ".join(words for words in (", ".join(local[:3]), rows) if words)
         title = attributes[part.what.attribute]

@@ -328,6 +328,10 @@ def export(path: str | Path, checkpoint: Checkpoint, program: str, force: bool =
     if program in ("hammer", "nvidia") and checkpoint.family == "stylegan2" and not follows_rule(checkpoint.config):
         channels = ", ".join(map(str, checkpoint.config["channels"]))
         notes.append(f"no rule of {program}'s constructor gives the channels {channels}: set them in its code")
+    widths = {key: checkpoint.config.get(key) for key in ("z_dim", "w_dim", "mapping_width")}
+    if program == "rosinality" and len(set(widths.values())) > 1:
+        said = ", ".join(f"{key} {value}" for key, value in widths.items())
+        notes.append(f"rosinality's constructor has one width for all of {said}: set them in its code")
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_atomic(path, buffer.getvalue())

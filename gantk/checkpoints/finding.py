@@ -71,6 +71,12 @@ def _networks(
     if isinstance(value, Record | Inert):
         yield _module(path, container, value, wrapper, extra, notes)
         return
+    if isinstance(value, list | tuple) and len(value) <= 8 and depth == 0:  # networks side by side, the average last
+        for place, item in reversed(list(enumerate(value))):
+            if isinstance(item, Mapping | Record | Inert):
+                said = (*notes, f"the file holds {len(value)} objects, of which number {place + 1} is used")
+                yield from _networks(path, container, item, "flat", extra, said, depth + 1)
+        return
     if not isinstance(value, Mapping) or depth > _DEEPEST:
         return
     beside = {**extra, **{str(key): item for key, item in value.items() if key not in _OTHERS}}

@@ -74,11 +74,12 @@ def read(path: str | Path) -> Checkpoint:
     """A checkpoint from a gantk file; its tensors are float32 and lie in memory."""
     import torch
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load, load_file
 
     header = read_header(path)
     try:
-        state = load_file(str(path))
+        # the library opens no path that is not UTF-8
+        state = load_file(str(path)) if _is_utf8(path) else load(Path(path).read_bytes())
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise Source(str(path), 0).damaged(clipped(error)) from error
     family, config, notes = header.get("family"), header.get("config"), header.get("notes", [])
@@ -89,6 +90,14 @@ def read(path: str | Path) -> Checkpoint:
     assumed = tuple(map(str, assumed)) if isinstance(assumed, list) else ()
     source = str(header.get("source", "gantk"))
     return Checkpoint(family, config, state, source, tuple(map(str, notes)), header, assumed)
+
+
+def _is_utf8(path: str | Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = False, **header: Any) -> str:

@@ -19,6 +19,8 @@ from gantk.errors import GantkError
 
 LONGEST_NAME = 300  # characters of "module.name"; real ones have fewer than 60
 LONGEST_INTEGER = 64  # bytes
+LARGEST_KEY = 1 << 60  # Python's hash of numbers is that of their remainder modulo 2^61 - 1
+MOST_TUPLE_KEYS = 1_000  # their hash is no secret of the process, so that many can be made to share one
 MOST_STEPS = 500_000  # opcodes in one file; public checkpoints have some 10^4, and a step makes at most 300 bytes
 
 # What a file may cause beyond its own length: views of one storage by several tensors, containers copied by a
@@ -35,6 +37,7 @@ class Source:
     size: int
     spent: int = 0
     steps: int = 0
+    tuples: int = 0
     inert: set[str] = field(default_factory=set)  # names that were met and stayed without effect
 
     def spend(self, amount: int) -> None:
@@ -321,9 +324,14 @@ def described(value: Any) -> str:
 
 def checked_key(source: Source, key: Any) -> Any:
     """A dictionary key or set member, only when its hash costs no more than its own size."""
+    if isinstance(key, int | float) and abs(key) >= LARGEST_KEY:  # beyond it numbers can be made to share one hash
+        raise source.damaged(f"{clipped(key)} is no key for a dictionary or set of a checkpoint")
     if isinstance(key, (*_ATOMS, Inert, Global)):  # those two hash by identity or by their name
         return key
     if type(key) is tuple and all(isinstance(part, _ATOMS) for part in key):
+        source.tuples += 1
+        if source.tuples > MOST_TUPLE_KEYS:
+            raise source.damaged(f"it has more than {MOST_TUPLE_KEYS} tuples as keys, as no real checkpoint has")
         return key
     raise source.damaged(f"a {type(key).__name__} is no key for a dictionary or set")
 

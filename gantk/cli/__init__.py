@@ -1,1 +1,1 @@
-"""One thin module per command, named like the command."""
+"""The command line: built from the table of tasks; a module for each command that is none."""

@@ -52,7 +52,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    conditional = load_generator(model).spec.label_required
+    conditional = load_generator(model).spec.label_dim > 0
     arguments = {"model": model, "predictor": predictor, "full": full, "seed": seed}
     with Run.begin(directory, "demo", arguments, seed, overwrite=overwrite) as run:
         tour = Tour(directory, model, predictor, full, seed, call, say)
@@ -74,12 +74,13 @@ def _has_option(words: Sequence[str], option: str) -> bool:
 
 
 def finish(run: object) -> None:
-    """Write the tour's page, which is also the index."""
-    from gantk.cli.originals import write_page
+    """Write the tour's page, which is also the index: the manifest is saved as it will be, then rendered."""
+    from gantk.reports import render
     from gantk.runs.run import Run
 
     assert isinstance(run, Run)
-    write_page(run)
+    run.complete()
+    render(run.directory, run.command)
 
 
 def call_command(words: Sequence[str]) -> None:

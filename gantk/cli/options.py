@@ -70,13 +70,6 @@ def seed_option(default: int = 0) -> Decorator:
     return click.option("--seed", type=click.IntRange(0), default=default, show_default=True, help="Seed of all draws.")
 
 
-def batch_size_option(default: int = 16) -> Decorator:
-    """``--batch-size`` -> `batch_size`."""
-    return click.option(
-        "--batch-size", type=click.IntRange(1), default=default, show_default=True, help="Samples computed at once."
-    )
-
-
 def device_option() -> Decorator:
     """``--device`` -> `device`: auto, cpu, cuda, cuda:1; resolve it with `resolve_device`."""
     return click.option(
@@ -90,31 +83,6 @@ def precision_option() -> Decorator:
     return click.option("--precision", type=kinds, default="float32", show_default=True, help="Of the generator.")
 
 
-def truncation_option() -> Decorator:
-    """``--truncation`` -> `truncation`, text for `gantk.codes.latents.parse_truncation`."""
-    return click.option(
-        "--truncation",
-        metavar="PSI[:LAYERS]",
-        default=None,
-        help="0.7, 0.7:8 or none; default: what the model's file recommends.",
-    )
-
-
-def layers_option(help: str = "Rows of wp, such as 0-3,7 or layer names; default: all.") -> Decorator:
-    """``--layers`` -> `layers`, text for `gantk.generators.rows.parse_layers`."""
-    return click.option("--layers", metavar="LIST", default=None, help=help)
-
-
-def shard_option() -> Decorator:
-    """``--shard`` -> `shard`, text for `gantk.runs.run.parse_shard`."""
-    return click.option(
-        "--shard",
-        metavar="I/N",
-        default=None,
-        help="Do part I (from 0) of N; auto reads slurm's or torchrun's variables.",
-    )
-
-
 def overwrite_option() -> Decorator:
     """``--overwrite`` -> `overwrite`."""
     return click.option(
@@ -124,59 +92,7 @@ def overwrite_option() -> Decorator:
     )
 
 
-def generator_options(batch_size: int = 16) -> Decorator:
-    """What every command with a MODEL takes: ``--device --precision --batch-size --seed``."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        function = seed_option()(function)
-        function = batch_size_option(batch_size)(function)
-        function = precision_option()(function)
-        return device_option()(function)
-
-    return decorate
-
-
-def run_options(default_dir: str | None = None, made: str = "") -> Decorator:
-    """What every command with a run directory takes: ``--output-dir --shard --overwrite``."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        function = overwrite_option()(function)
-        function = shard_option()(function)
-        return output_dir_option(default_dir, made=made)(function)
-
-    return decorate
-
-
-def label_option(text: str = "a class (number or ImageNet name), random, or an .npy.") -> Decorator:
-    """``--label`` -> `label`, for `gantk.codes.source.CodeSource`; with another text for `imagenet.one_class`."""
-    text = f"Of a conditional network: {text}"
-    return click.option("--label", default=None, metavar="CLASS", help=text)
-
-
-def codes_options(help: str = "Codes to use, not drawn ones.") -> Decorator:
-    """``--latent-codes-path --latent-space-type``: a file of codes and its space."""
-    path = click.option("--latent-codes-path", "-i", "-c", metavar="FILE.npy", default=None, help=help)
-    kinds = click.Choice(["z", "w", "wp"])
-    space = click.option(
-        "--latent-space-type", type=kinds, default=None, help="The space of FILE; default: by its content."
-    )
-    return lambda function: path(space(function))
-
-
 # --- what the values mean ------------------------------------------------------------------------------------------
-
-
-def at_most(option: str, asked: int | None, most: int, what: str, default: int | None = None) -> int:
-    """A number that was asked for, or by default `default` (None: all) where there are as many.
-
-    Raises:
-        UsageError: more was asked for than there is.
-    """
-    if asked is None:
-        return most if default is None else min(default, most)
-    if asked > most:
-        raise UsageError(f"{option} {asked} asks for more {what} than there are: give at most {most}.")
-    return asked
 
 
 def load_model(model: str, device: str = "auto", precision: str = "float32") -> Generator:

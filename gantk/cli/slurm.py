@@ -22,9 +22,16 @@ from gantk.slurm.pipelines import PIPELINES
     required=True,
     help="Settings: the site, the model and the folder in [slurm], the commands' options in their own tables.",
 )
+@click.option(
+    "--own-code",
+    multiple=True,
+    metavar="OPTION=FILE.py:NAME",
+    help="Own code for an option of the jobs' commands, such as predictor=mine.py:score, which no settings file may "
+    "name; may be repeated.",
+)
 @click.option("--submit", is_flag=True, help="Also hand them to sbatch, each job after the one before.")
 @click.option("--status", is_flag=True, help="Write nothing new; ask the scheduler and make the chain's page again.")
-def command(pipeline: str, config: str, submit: bool, status: bool) -> None:
+def command(pipeline: str, config: str, own_code: tuple[str, ...], submit: bool, status: bool) -> None:
     """Write the batch files of a PIPELINE for a cluster with slurm.
 
     They are plain text in OUTPUT-DIR/slurm: arrays whose tasks are shards, each job after the one before, queued again
@@ -41,6 +48,10 @@ def command(pipeline: str, config: str, submit: bool, status: bool) -> None:
     from gantk.store.command_line import typed
     from gantk.store.shipped import find_shipped
 
+    code = dict(text.partition("=")[::2] for text in own_code)
+    for name, value in code.items():
+        if not name or not value:
+            raise UsageError(f"--own-code {name or value} is not understood: write OPTION=FILE.py:NAME.")
     if submit and status:
         raise UsageError("--submit and --status exclude each other: submit first, then ask.")
     settings = read_config(config)
@@ -50,14 +61,14 @@ def command(pipeline: str, config: str, submit: bool, status: bool) -> None:
         raise UsageError(f"There is no chain in {folder}: write it with `gantk slurm {pipeline} --config {config}`.")
     if submit:
         refuse_if_queued(folder)
-    arguments = {"pipeline": pipeline, "config": config, "settings": settings}
+    arguments = {"pipeline": pipeline, "config": config, "settings": settings, "own_code": list(own_code)}
     with Run.begin(folder, COMMAND, arguments, overwrite=not status) as run:
         if status:
             run.record("jobs", ask_queue(run.results["jobs"]))
         else:
             path = Path(config)
             source = path if path.is_file() else find_shipped("configs", config, (".toml",))
-            files = batch_files(pipeline, chain, typed().replace(" --submit", ""))
+            files = batch_files(pipeline, chain, typed().replace(" --submit", ""), code)
             write_chain(run, chain, files, submit_script(pipeline, chain, files), source.read_bytes())
             for file in files:
                 click.echo(str(run.path(file.name)))

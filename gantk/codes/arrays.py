@@ -166,8 +166,8 @@ def _safetensors(path: Path) -> Found:
 # What a gantk file is, and where it goes.
 WAYS = {
     "gantk-codes": (
-        "it holds styles (space s), which `gantk ghfeat edit`, `mix` and `harmonize` take; `gantk invert` writes the "
-        "same codes as wp.npy for commands that expect z, w or wp"
+        "it holds styles (space s), which `gantk ghfeat edit`, `mix` and `harmonize` take; for a command that takes z, "
+        "w or wp find codes with `gantk invert --space wp`"
     ),
     "gantk-direction": "it holds a direction, not codes; give it as DIRECTION",
     "gantk-checkpoint": "it holds a network, not codes; give it as MODEL",

@@ -246,7 +246,7 @@ def _principal(found: Found) -> Content:
     )
 
 
-def interpreted(content: Content, space: str | None, rows: int | None) -> Content:
+def interpreted(content: Content, space: str | None, rows: int | None, several: bool = False) -> Content:
     """A bare array's first dimension as directions or as rows of wp.
 
     An array [K, D] is K directions, or one wp direction where K is the generator's L. Which it is shows where all rows
@@ -255,6 +255,7 @@ def interpreted(content: Content, space: str | None, rows: int | None) -> Conten
     Args:
         space: what the user says it is of.
         rows: L of the generator, None where none is known.
+        several: whether the user expects several directions, so that rows of any length are no surprise.
 
     Raises:
         UsageError: it could be either.
@@ -262,7 +263,7 @@ def interpreted(content: Content, space: str | None, rows: int | None) -> Conten
     vectors = content.vectors
     if not content.plain:
         return content
-    if space is None and not content.fields.get("space"):
+    if space is None and not several and not content.fields.get("space"):
         _ask_about_codes(content, rows)
     if vectors.ndim == 3 and vectors.shape[1] == 1 and (rows or 0) != 1 and space != "wp":
         return _with(content, vectors[:, 0])  # [K, 1, D]

@@ -95,7 +95,8 @@ class Direction:
             )
         if self.scales is not None and len(self.scales) != len(vectors):
             raise UsageError(f"The direction {self.name!r} has {len(self.scales)} scales for {len(vectors)} vectors.")
-        object.__setattr__(self, "vectors", np.ascontiguousarray(vectors, dtype=np.float32))
+        # a copy where they are those of a file that is only read: torch takes no such array
+        object.__setattr__(self, "vectors", np.require(vectors, np.float32, ["C", "W"]))
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -287,6 +288,7 @@ def load_direction(
     generator: Generator | None = None,
     force: bool = False,
     space: str | None = None,
+    several: bool = False,
 ) -> Direction:
     """Load a direction by file, or by the name of a shipped or pulled one ("time_of_day", "stylegan_bedroom/wood").
 
@@ -296,6 +298,7 @@ def load_direction(
             several files bear means the one that belongs to it.
         force: take it although it was made for another generator (widths must fit all the same).
         space: the space of a bare array, which says nothing about it; otherwise it is concluded from its content.
+        several: whether several directions are expected in it: codes by mistake are then not asked about.
 
     Raises:
         GantkError: the file is damaged, no direction, or belongs to another generator.
@@ -303,7 +306,7 @@ def load_direction(
     """
     path = Path(name_or_path)
     if path.suffix in READABLE or path.is_file():
-        direction = _from_content(read_content(path), space, generator)
+        direction = _from_content(read_content(path), space, generator, several)
         if generator is not None:
             check_generator(direction, generator, force)
         return direction
@@ -356,9 +359,9 @@ def _published(name: str) -> list[str]:
     return [full for full in directions if full.endswith("/" + wanted)]
 
 
-def _from_content(content: Content, space: str | None, generator: Generator | None) -> Direction:
+def _from_content(content: Content, space: str | None, generator: Generator | None, several: bool) -> Direction:
     rows = None if generator is None or "wp" not in generator.spec.spaces else generator.spec.num_layers
-    content = interpreted(content, space, rows)
+    content = interpreted(content, space, rows, several)
     fields = dict(content.fields)
     assumed = fields.pop("space", None)
     if space is None and assumed is None:

@@ -79,7 +79,7 @@ def gather(
         raise UsageError("No direction is named: give a file, a boundary list, a folder or a name.")
     entries: list[Entry] = []
     for word in words:
-        for name, direction in _load(word, generator, force, space):
+        for name, direction in _load(word, generator, force, space, pick is not None):
             chosen = (0,) if pick is None else range(len(direction)) if pick == "all" else _picked(pick, direction)
             entries += [Entry(name or direction.name, direction, number, word) for number in chosen]
     return distinct(entries)
@@ -146,16 +146,18 @@ def _picked(pick: str, direction: Direction) -> tuple[int, ...]:
         ) from None
 
 
-def _load(word: str, generator: Generator, force: bool, space: str | None) -> Iterator[tuple[str | None, Direction]]:
+def _load(
+    word: str, generator: Generator, force: bool, space: str | None, several: bool
+) -> Iterator[tuple[str | None, Direction]]:
     path = Path(word)
     if path.is_dir():
         files = direction_files(path)
         if not files:
             raise GantkError(f"The folder {path} holds no direction file ({', '.join(READABLE)}).")
         for file in files:
-            yield None, load_direction(file, generator, force, space)
+            yield None, load_direction(file, generator, force, space, several)
     elif path.suffix in READABLE or not (path.is_file() or path.suffix == ".txt"):
-        yield None, load_direction(word, generator, force, space)
+        yield None, load_direction(word, generator, force, space, several)
     else:
         from gantk.codes.boundary_list import read_boundary_list
 

@@ -19,6 +19,7 @@ from gantk.codes.given import GivenCodes, codes_in, numbers_of
 from gantk.codes.latents import normalize_sphere
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
+from gantk.generators.labels import ask_for_label, parse_label
 from gantk.store.files import load_npy
 
 SPACES = ("z", "w", "wp")
@@ -55,8 +56,8 @@ class CodeSource:
         num: how many to draw; with a file at most how many of its codes to take (None: all of them).
         path: a file of codes, see `gantk.codes.given.codes_in`; None draws z from `seed`.
         space: the space of the file's codes; None concludes it.
-        label: None, a class for all samples, "random" for a seeded class each, or ids [N] or rows [N, C] as an array
-            or a .npy of one.
+        label: None, a class for all samples or shares of some, see `gantk.generators.labels.parse_label`, "random" for
+            a seeded class each, or ids [N] or rows [N, C] as an array or a .npy of one.
         codes: the codes themselves, instead of a file of them.
 
     Raises:
@@ -95,11 +96,9 @@ class CodeSource:
         if not num or num < 1:
             raise UsageError("There is nothing to draw: give --num with the number of samples, or codes in a file.")
         self.total = num
-        if label is None and generator.spec.label_required and self.first_space == "z":
-            raise UsageError(
-                f"A {generator.spec.family} draws a class: give --label with one of 0 to "
-                f"{generator.spec.label_dim - 1}, random, or an .npy of one for each sample."
-            )
+        if label is None and generator.spec.label_dim and self.first_space == "z":
+            raise ask_for_label(generator.spec)
+        self._shared = False  # whether `_labels` is that of every sample: an id, or a row [C]
         self._label, self._labels = label, self._read_labels(label)
 
     @property
@@ -152,12 +151,11 @@ class CodeSource:
         if isinstance(self._label, str) and self._label == "random":
             return self.generator.sample_label(stop - start, seed=self.seed, start=start)
         assert self._labels is not None
-        ids = np.full(stop - start, self._labels) if self._labels.ndim == 0 else np.array(self._labels[start:stop])
+        labels = self._labels
+        ids = np.repeat(labels[None], stop - start, 0) if self._shared else np.array(labels[start:stop])
         return torch.from_numpy(ids).to(self.generator.device)
 
     def _read_labels(self, label: Label) -> npt.NDArray[Any] | None:
-        from gantk.generators.imagenet import parse_label
-
         classes = self.generator.spec.label_dim
         if label is None:
             return None
@@ -169,7 +167,9 @@ class CodeSource:
             if text == "random":
                 return None
             if not text.endswith(".npy"):
-                return np.array(parse_label(text, self.generator.spec), dtype=np.int64)
+                one = parse_label(text, self.generator.spec)
+                self._shared = True
+                return np.array(one, dtype=np.int64 if isinstance(one, int) else np.float32)
         name = label if isinstance(label, str) else "--label"
         labels = load_npy(label) if isinstance(label, str) else numbers_of(label)
         if labels.ndim == 0 or len(labels) != self.total:

@@ -217,7 +217,7 @@ class Generator(nn.Module):
             noise, start: as `synthesize` takes them.
 
         Returns:
-            A function of the moving codes' steps, [c, *code] each, to steps of the image [c, C, H, W].
+            A function of the moving codes' steps, [c, ...] each, to steps of the image [c, C, H, W].
         """
         options = self._options(noise, None, None, None, None)
         own = self._tangent_map(codes, moving, options, start)

@@ -278,7 +278,7 @@ class EvaluateInputs(ReaderInputs, EncoderInputs):
     """Of `gantk ghfeat evaluate`."""
 
     images: tuple[str, ...] = argument(
-        "IMAGE", f"{IMAGES} None: scenes of the bundled world.", default=(), identity=False
+        "IMAGE", f"{IMAGES.removesuffix('.')}; default: scenes of the bundled world.", default=(), identity=False
     )
     labels: str | None = option(
         None, "What is known about the images, a column each.", metavar="FILE.csv", identity=False

@@ -87,12 +87,15 @@ def invert(
         UsageError: an encoder for codes z, nothing to do in 0 steps, or a space or label the generator does not have.
         GantkError: an image cannot be read, or the encoder is another generator's.
     """
-    from gantk.generators.imagenet import parse_label
+    from gantk.generators.labels import ask_for_label, one_class
 
     spec = generator.spec
     loaded = _encoder(generator, encoder, options)
     plan, distance = _plan(generator, loaded, perception, options)
-    label = None if options.label is None else torch.tensor([parse_label(options.label, spec)])
+    if options.label is None and spec.label_dim and plan.space == "z":
+        raise ask_for_label(spec)
+    one = one_class(options.label, spec)
+    label = None if one is None else torch.tensor([one])
     given = Images(images, spec.size, options.fit, options.skip_unreadable, spec.image_channels).check()
     chunks = store.chunks([CODES, LOSSES], len(given), options.batch_size)
     missing = [(index, *chunks.grid.bounds(index)) for index in chunks.missing()]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 from gantk.predictors.distance import distance_of_maps, perceptual_distance
+from gantk.store.channels import colours
 from gantk.store.fingerprint import fingerprint
 
 VGG = "vgg16"
@@ -94,7 +95,8 @@ class VGGDistance(nn.Module):
         return (self._features(a_NCHW) - self._features(b_NCHW)).square().mean((1, 2, 3))
 
     def _features(self, image_NCHW: Tensor) -> Tensor:
-        if image_NCHW.shape[-1] != 256:
+        image_NCHW = colours(image_NCHW)
+        if image_NCHW.shape[-2:] != (256, 256):
             image_NCHW = F.interpolate(image_NCHW, size=(256, 256), mode="nearest")
         maps: Tensor = self.features((image_NCHW + 1) * 127.5 - self.mean_C)
         return maps

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from gantk.pictures.forms import BOX
 from gantk.runs.options import BatchOptions, Options, SeedOptions, option
 
 BATCH = 32  # images that the commands on a few images, and the evaluation, encode and decode at once
@@ -43,7 +44,7 @@ class BoxOptions(Options):
     box: str | tuple[float, ...] | None = option(
         None,
         "The region: its top, left, bottom and right, in pixels or shares of the image.",
-        metavar="TOP,LEFT,BOTTOM,RIGHT",
+        metavar=BOX,
     )
 
 

@@ -30,6 +30,7 @@ from gantk.ghfeat.losses import Perception, style_loss
 from gantk.ghfeat.norm import Norm
 from gantk.ghfeat.results import Validation
 from gantk.ghfeat.settings import TrainSettings
+from gantk.predictors.resampling import resize
 from gantk.store.seeding import random_uniform
 
 CURVE_POINTS = 400
@@ -132,7 +133,7 @@ class Training:
             terms["style"] = error.item()
         if warm:
             return total, terms
-        made = self.paint(styles).float()
+        made = resize(self.paint(styles).float(), *image_NCHW.shape[-2:])
         pixel = (made - image_NCHW).square().mean()
         total = total + s.pixel * pixel
         terms["pixel"] = pixel.item()
@@ -151,7 +152,7 @@ class Training:
         assert self.discriminator is not None and self.judge_optimizer is not None
         real = torch.cat([batch.image_NCHW for batch in batches])
         with torch.no_grad():
-            fake = self.paint(self.encode(real)).float()
+            fake = resize(self.paint(self.encode(real)).float(), *real.shape[-2:])
         real = real.detach().requires_grad_()
         score_real, score_fake = self.discriminator(real), self.discriminator(fake)
         on_fake, on_real = F.softplus(score_fake).mean(), F.softplus(-score_real).mean()

@@ -284,7 +284,7 @@ def conclude(
         drawn = 0.0 in each.distances and not options.absolute
         strips = tuple(
             Strip(
-                label=f"sample {sample}",
+                label=options.name_of(sample),
                 values=each.distances,
                 images=tuple(
                     store.picture(image_name(each.prefix, sample, step, facts.form))

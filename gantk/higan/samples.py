@@ -36,7 +36,8 @@ class SynthesizeResult(Result):
 
     Attributes:
         num: N.
-        seed: that the codes were drawn with; None where they were given.
+        seed: that the codes were drawn with; None where they were given or have a seed each.
+        seeds: of each sample in NVIDIA's numbering, such as "0-31,85"; None where they were drawn otherwise.
         truncation: as it was applied, such as "0.7:8" or "none".
         predictor: what scored the images; None where nothing did.
         z: as the network takes it [N, D]; w: before truncation [N, D]; wp: after it [N, L, D]. None: not kept.
@@ -53,6 +54,7 @@ class SynthesizeResult(Result):
     KEPT: ClassVar[tuple[str, ...]] = ("probe",)
     num: int
     seed: int | None
+    seeds: str | None
     truncation: str
     predictor: str | None
     z: Array | None
@@ -99,7 +101,8 @@ class SynthesizeResult(Result):
     def sentence(self) -> str:
         kept = ", ".join(self.spaces)
         scored = f", {len(self.summaries)} attributes scored by {self.predictor}" if self.summaries else ""
-        return f"{self.num} sample{'s' if self.num != 1 else ''}; latents kept in {kept}{scored}."
+        which = "" if self.seeds is None else f", seed{'s' if self.num != 1 else ''} {self.seeds} in NVIDIA's numbering"
+        return f"{self.num} sample{'s' if self.num != 1 else ''}{which}; latents kept in {kept}{scored}."
 
     def table(self) -> list[dict[str, object]]:
         return [

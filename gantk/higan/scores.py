@@ -191,9 +191,9 @@ def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:
     for index, name in enumerate(header):
         asked = name in wanted or not wanted & set(header)
         numbers = [_number(row[index]) for _, row in rows] if asked else [None]
-        text = all(number is None for number in numbers) and any(row[index].strip() for _, row in rows)
-        if (text or not asked) and len(header) > 1 and name not in wanted:
-            continue  # names of files, say, or not asked for
+        words = any(row[index] for _, row in rows) and all(number is None for number in numbers)
+        if not asked or (words and len(header) > 1 and name not in wanted):
+            continue  # not asked for, or text
         for (line, row), number in zip(rows, numbers, strict=True):
             if number is None:
                 raise GantkError(f"{source}, row {line}: {row[index]!r} in column {name!r} is no number.")

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.codes.numbering import parse_seeds, show_seeds
 from gantk.codes.source import Codes, CodeSource, show_truncation
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Layer
@@ -331,6 +332,7 @@ def conclude(
     return SynthesizeResult(
         num=facts.num,
         seed=facts.seed,
+        seeds=None if options.seeds is None else show_seeds(parse_seeds(options.seeds)),
         truncation=facts.truncation,
         predictor=facts.predictor,
         z=arrays.get("z"),

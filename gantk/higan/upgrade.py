@@ -39,6 +39,7 @@ def synthesize(manifest: Mapping[str, Any], directory: Path) -> SynthesizeResult
     return SynthesizeResult(
         num=int(results["num"]),
         seed=None if "codes" in manifest["arguments"] else manifest["seed"],
+        seeds=None,
         truncation=str(results["truncation"]),
         predictor=results.get("predictor"),
         styles={name: array for name, array in arrays.items() if name not in OWN},

@@ -14,13 +14,14 @@ from torch import Tensor
 from gantk.codes.latents import parse_truncation
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation
-from gantk.generators.imagenet import one_class
+from gantk.generators.labels import Class, ask_for_label, one_class
 from gantk.lse.options import StreamOptions
 
 
 @dataclass(frozen=True, eq=False)
 class CodeStream:
-    """Codes of seed `seed`; `mixed` draws a z per row; `label` is a class for all, None a seeded class each.
+    """Codes of seed `seed`; `mixed` draws a z per row; `label` is a class for all, or shares of some; None a
+    seeded class each.
 
     `offset` is the number of the stream's first sample: images that no other stream of the seed has.
     """
@@ -29,12 +30,12 @@ class CodeStream:
     seed: int = 0
     truncation: Truncation | None = None
     mixed: bool = False
-    label: int | None = None
+    label: Class | None = None
     offset: int = 0
 
     def __post_init__(self) -> None:
         spec = self.generator.spec
-        if self.label is not None and not 0 <= self.label < spec.label_dim:
+        if isinstance(self.label, int) and not 0 <= self.label < spec.label_dim:
             what = f"has classes 0 to {spec.label_dim - 1}" if spec.label_dim else "takes no class"
             raise UsageError(f"--label {self.label} does not exist: this {spec.family} {what}.")
         if self.truncation is not None and not spec.can_truncate:
@@ -47,10 +48,11 @@ class CodeStream:
         return z.unflatten(0, (stop - start, rows)) if self.mixed else z
 
     def labels(self, start: int, stop: int) -> Tensor | None:
-        """Classes [N] of a conditional network."""
+        """Classes [N] or shares [N, C] of a conditional network."""
         if self.label is None:
             return self.generator.sample_label(stop - start, seed=self.seed, start=self.offset + start)
-        return torch.full((stop - start,), self.label, dtype=torch.int64, device=self.generator.device)
+        label = torch.tensor(self.label, device=self.generator.device)  # [], or shares [C]
+        return label.expand(stop - start, *label.shape)
 
     def wp(self, start: int, stop: int) -> Tensor:
         """wp [N, L, D] of samples start .. stop - 1."""
@@ -68,6 +70,8 @@ def stream_of(generator: Generator, options: StreamOptions, offset: int = 0) -> 
         UsageError: a truncation or a class that the generator cannot have.
     """
     truncation = parse_truncation(options.truncation, generator.spec)
+    if options.label is None and generator.spec.label_dim:
+        raise ask_for_label(generator.spec)
     label = one_class(options.label, generator.spec)
     return CodeStream(generator, options.seed, truncation, options.mixed, label, offset)
 

@@ -28,9 +28,8 @@ class StreamOptions(SeedOptions, TruncationOptions):
     mixed: bool = option(False, "Draw an independent z for every row of wp (the paper's mixwp).")
     label: str | None = option(
         None,
-        "Class of the images of a conditional network: a number, or a name of ImageNet.",
+        "Class of the images of a conditional network: a number, a name, shares (day:0.5,night:0.5) or random.",
         metavar="CLASS",
-        default_text="random, a seeded one each",
     )
 
 

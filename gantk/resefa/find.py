@@ -290,7 +290,7 @@ def spread(generator: Generator, variable: Variable, seed: int) -> float:
 
 def fresh_labels(generator: Generator, count: int, seed: int, given: str | None) -> torch.Tensor | None:
     """Labels for fresh codes of a run with ``--label``: the same class; random ones where it read them from a file."""
-    label = "random" if given is not None and given.endswith(".npy") else given
+    label = "random" if generator.spec.label_dim and (given is None or given.endswith(".npy")) else given
     return CodeSource(generator, count, seed, label=label).labels(0, count)
 
 

@@ -144,6 +144,7 @@ JACOBIAN = Task(
         "--cfg",
         "--randomize-noise",
         "--b",
+        "--batch-size",
     ),
     original_flags=("--save-jpg", "--stylegan2", "--stylegan3"),
 )

@@ -56,7 +56,8 @@ def jacobian(
         raise UsageError(
             "--leading solves as it goes, so it takes neither --compat nor --shard: leave one of them out."
         )
-    drawn = compat_codes(options.num or 5, spec.z_dim, options.seed) if options.compat and codes is None else None
+    own = options.compat and codes is None and options.seeds is None
+    drawn = compat_codes(options.num or 5, spec.z_dim, options.seed) if own else None
     if drawn is not None:
         codes = GivenCodes(drawn, "z", "compat_z.npy")
     source = _source(generator, codes, options)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gantk.runs.options import LabelOptions, SeedOptions, TruncationOptions, argument, option
+from gantk.errors import UsageError
+from gantk.runs.options import LabelOptions, SeedOptions, TruncationOptions, argument, fields_of, option
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
@@ -57,10 +58,13 @@ class CodesInputs(ModelInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
-    """Which samples a task is about: the first `num` of a seed, or of the codes that are given."""
+    """Which samples a task is about: the first `num` of a seed, those of a list of seeds, or the codes given."""
 
     num: int | None = option(
         None, "Number of samples; with a file of codes at most how many of them.", "-N", least=0, default_text="all"
+    )
+    seeds: str | tuple[int, ...] | None = option(
+        None, "Samples by NVIDIA's numbering, one random state per seed: 0-31,85.", metavar="LIST"
     )
 
     def source(self, generator: Generator, codes: object = None, drawn: int | None = None) -> CodeSource:
@@ -81,9 +85,38 @@ class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
         from gantk.codes.source import CodeSource
 
         given = given_codes(generator, codes)
+        if self.seeds is not None:
+            given = self._numbered(generator, codes)
         truncation = parse_truncation(self.truncation, generator.spec)
         num = self.num or (drawn if given is None else None)
         return CodeSource(generator, num, self.seed, truncation, label=self.label, codes=given)
+
+    def _numbered(self, generator: Generator, codes: object) -> GivenCodes:
+        """z of the seeds of a list."""
+        from gantk.codes.given import GivenCodes
+        from gantk.codes.numbering import numbered_z, parse_seeds, show_seeds
+
+        assert self.seeds is not None
+        seeds = parse_seeds(self.seeds)
+        shown = f"--seeds {show_seeds(seeds)}"
+        if codes is not None:
+            raise UsageError(f"{shown} draws codes, and codes were given: leave one of the two out.")
+        usual = next(field.default for field in fields_of(type(self)) if field.name == "num")
+        if self.num not in (usual, len(seeds)):
+            raise UsageError(f"{shown} are {len(seeds)} samples, and --num is {self.num}: leave one of the two out.")
+        if generator.spec.z_distribution != "normal":
+            raise UsageError(
+                f"{shown} numbers codes of a normal distribution, and this {generator.spec.family} draws them from "
+                "another: give --seed and --num."
+            )
+        z_ND = numbered_z(seeds, generator.spec.z_dim)
+        return GivenCodes(z_ND, "z", f"seeds {show_seeds(seeds)} in NVIDIA's numbering")
+
+    def name_of(self, sample: int) -> str:
+        """What sample i is called below its picture: its seed where seeds were listed."""
+        from gantk.codes.numbering import parse_seeds
+
+        return f"sample {sample}" if self.seeds is None else f"seed {parse_seeds(self.seeds)[sample]}"
 
 
 @dataclass(frozen=True, kw_only=True)

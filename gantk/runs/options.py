@@ -281,10 +281,14 @@ def schema(options: type) -> dict[str, object]:
         ends = {"minimum": about.least, "maximum": about.most}
         ends |= {"exclusiveMinimum": about.above, "exclusiveMaximum": about.below}
         one |= {key: value for key, value in ends.items() if value is not None}
-        if field.several or field.pair > 1:
+        if field.pair > 1:
+            one = {"type": "array", "items": one, "minItems": field.pair, "maxItems": field.pair}
+        if field.several:
             one = {"type": "array", "items": one}
         if field.optional:
             one["type"] = [one["type"], "null"]
+            if "enum" in one:
+                one["enum"] = [*field.choices, None]  # what is not among them is not allowed, whatever the type says
         one["description"] = field.about.help
         if not field.required:
             one["default"] = list(field.default) if isinstance(field.default, tuple) else field.default
@@ -300,7 +304,7 @@ def schema(options: type) -> dict[str, object]:
 class RunOptions(Options):
     """Where a run is kept and which part of it this process does. No verb sees these."""
 
-    output_dir: str | None = option(None, "Run directory.", "-o", identity=False)
+    output_dir: str | None = option(None, "Run directory.", "-o", originals=("--outdir",), identity=False)
     overwrite: bool = option(
         False, "Forget an earlier run of this command in the directory instead of continuing it.", identity=False
     )
@@ -330,6 +334,7 @@ class TruncationOptions(Options):
     truncation: str | None = option(
         None,
         "Truncation: 0.7, 0.7:8 (psi:rows) or none.",
+        originals=("--trunc",),
         metavar="PSI[:ROWS]",
         default_text="what the model's file recommends",
     )
@@ -339,7 +344,9 @@ class TruncationOptions(Options):
 class LabelOptions(Options):
     label: str | None = option(
         None,
-        "Class of the samples of a conditional network: a number, a name, random, or an .npy of one for each sample.",
+        "Class of the samples of a conditional network: a number, a name, shares (day:0.5,night:0.5), random, or an "
+        ".npy of one for each sample.",
+        originals=("--class",),
         metavar="CLASS",
         file=True,
     )

@@ -49,6 +49,8 @@ TASKS: dict[str, Row] = {
     "lse evaluate": Row("gantk.lse.tasks:EVALUATE", "Score heads against a teacher on fresh images."),
     "lse sample": Row("gantk.lse.tasks:SAMPLE", "Find images that have a wanted label map."),
     "lse edit": Row("gantk.lse.tasks:EDIT", "Edit an image by strokes of classes and colours."),
+    "mix": Row("gantk.between.tasks:MIX", "Style-mixing grid of two lists of codes, by rows of wp."),
+    "walk": Row("gantk.between.tasks:WALK", "Video, frames and strip of a walk through seeds or saved codes."),
     "ghfeat train": Row("gantk.ghfeat.tasks:TRAIN", "Train an encoder of real images into a generator's styles."),
     "ghfeat extract": Row(
         "gantk.ghfeat.tasks:EXTRACT", "Encode images into a generator's styles: codes, reconstructions, figures."
@@ -66,6 +68,12 @@ TASKS: dict[str, Row] = {
     "invert": Row("gantk.ghfeat.tasks:INVERT", "Find codes of real images, by an encoder, by optimisation, or both."),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
+    "atlas": Row(
+        "gantk.atlas.tasks:CHART", "Chart what a generator knows: directions of all systems, measured alike and joined."
+    ),
+    "stylespace": Row(
+        "gantk.stylespace.tasks:FIND", "Single style channels that carry an attribute or change one region."
+    ),
 }
 
 GROUPS: dict[str, str] = {

@@ -70,8 +70,10 @@ class Inputs(Options):
         """What a default run directory is called after: the model's name without folder and suffix."""
         from pathlib import Path
 
+        from gantk.checkpoints.facts import split_model
+
         model = getattr(self, "model", None)
-        return "" if not isinstance(model, str) else (Path(model).stem or model)
+        return "" if not isinstance(model, str) else (Path(split_model(model)[0]).stem or model)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ Shape legend: N samples, K directions, T steps, L rows of wp.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,8 +41,8 @@ def moved_codes(
     wp_NLD: Tensor,
     truncation: Truncation | None,
     label: Tensor | None,
-) -> Tensor:
-    """wp of samples after a step along a direction of z, w or wp.
+) -> Any:
+    """wp of samples after a step along a direction of z, w or wp; styles after one of s.
 
     Args:
         z_ND: needed for directions of z, which go through the mapping network again.
@@ -50,6 +51,9 @@ def moved_codes(
     if direction.space == "z":
         assert z_ND is not None
         return generator.expand(generator.map(direction.apply(z_ND, distance, row=row), label), truncation)
+    if direction.space == "s":
+        styles: tuple[Tensor, ...] = direction.apply(generator.styles(wp_NLD), distance, row=row)
+        return styles
     if direction.space == "w" and generator.spec.wp_dim != generator.spec.w_dim:
         step = torch.from_numpy(direction.vectors[row : row + 1]).to(wp_NLD) * distance
         return wp_NLD + generator.expand(step) - generator.expand(torch.zeros_like(step))  # `expand` is affine

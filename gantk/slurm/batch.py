@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from gantk.runs.options import fields_of
+from gantk.runs.table import find_task, is_task
 from gantk.slurm.pipelines import PIPELINES, Job
 from gantk.slurm.settings import ChainSettings, JobSettings
 
@@ -42,17 +45,21 @@ def folder_of(chain: ChainSettings) -> str:
     return (PurePosixPath(chain.output_dir) / "slurm").as_posix()
 
 
-def batch_files(pipeline: str, chain: ChainSettings, typed: str = "") -> list[BatchFile]:
+def batch_files(
+    pipeline: str, chain: ChainSettings, typed: str = "", code: Mapping[str, str] | None = None
+) -> list[BatchFile]:
     """Return the batch files of a pipeline in the order in which they run.
 
     Args:
         typed: the command line that wrote them, for a comment.
+        code: option -> own code, which goes onto the command line of every job that has the option: a settings file
+            may not name code.
     """
     jobs = PIPELINES[pipeline].jobs
     files = []
     for number, job in enumerate(jobs, 1):
         name = f"{number}-{job.name}.sbatch"
-        files.append(BatchFile(name, _text(pipeline, chain, job, f"{number} of {len(jobs)}", typed), job))
+        files.append(BatchFile(name, _text(pipeline, chain, job, f"{number} of {len(jobs)}", typed, code or {}), job))
     return files
 
 
@@ -73,7 +80,7 @@ def submit_script(pipeline: str, chain: ChainSettings, files: list[BatchFile]) -
     return "\n".join(lines) + "\n"
 
 
-def _text(pipeline: str, chain: ChainSettings, job: Job, place: str, typed: str) -> str:
+def _text(pipeline: str, chain: ChainSettings, job: Job, place: str, typed: str, code: Mapping[str, str]) -> str:
     settings = chain.jobs[job.name]
     what = job.about
     if job.split or job.together:
@@ -95,11 +102,21 @@ def _text(pipeline: str, chain: ChainSettings, job: Job, place: str, typed: str)
         lines.append("# --shard auto is SLURM_ARRAY_TASK_ID of SLURM_ARRAY_TASK_COUNT.")
     if job.together:
         lines.append("# --shard auto is SLURM_PROCID of SLURM_NTASKS.")
-    lines += [f"{_wrapped(_command(job, settings))} &", "worker=$!", 'wait "$worker"', ""]
+    lines += [f"{_wrapped(_command(job, settings) + _own_code(job, code))} &", "worker=$!", 'wait "$worker"', ""]
     text = "\n".join(lines)
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text
+
+
+def _own_code(job: Job, code: Mapping[str, str]) -> str:
+    """The options of a job's command that name own code."""
+    if not code or not is_task(job.command):
+        return ""
+    task = find_task(job.command)
+    fields = {field.name for kind in (task.inputs, task.options) for field in fields_of(kind) if field.about.code}
+    chosen = {name: value for name, value in code.items() if name.replace("-", "_") in fields}
+    return "".join(f" --{name} {shlex.quote(value)}" for name, value in chosen.items())
 
 
 def _options(chain: ChainSettings, job: Job, settings: JobSettings) -> list[str]:

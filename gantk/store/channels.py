@@ -14,6 +14,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError
 
 BACKGROUND = 255  # white, on which alpha is composed where a format has none
+MOST_CHANNELS = 16  # more are no picture's: [N, H, W, C] given for [N, C, H, W], mostly
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, by which picture programs make RGB grey
 
 
@@ -56,8 +57,8 @@ def colours(image_NCHW: Any) -> Any:
     Raises:
         GantkError: no batch of floating-point images.
     """
-    turned = image_NCHW.ndim == 4 and image_NCHW.shape[1] > 16 and image_NCHW.shape[3] in (1, 3, 4)  # [N, H, W, C]
-    if image_NCHW.ndim != 4 or not image_NCHW.is_floating_point() or image_NCHW.shape[1] == 0 or turned:
+    channels = image_NCHW.shape[1] if image_NCHW.ndim == 4 else 0
+    if not image_NCHW.is_floating_point() or not 1 <= channels <= MOST_CHANNELS:
         raise GantkError(
             f"Images of shape {tuple(image_NCHW.shape)} and type {image_NCHW.dtype} cannot be judged: "
             "give floats of shape [N, C, H, W] in [-1, 1]."

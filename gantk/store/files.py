@@ -96,7 +96,8 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str | Callable[[IO[
         if callable(data):
             data(file)
         else:
-            file.write(data.encode() if isinstance(data, str) else data)
+            # a path that is no UTF-8 holds characters that cannot be written; in a text they are shown as ?
+            file.write(data.encode(errors="replace") if isinstance(data, str) else data)
     return Path(path)
 
 
@@ -134,7 +135,10 @@ def _without_advice(error: Exception) -> str:
 
 def save_json(path: str | os.PathLike[str], value: Any) -> Path:
     """Write JSON; numpy scalars and arrays, paths, tuples and dataclasses are taken, NaN becomes null."""
-    return write_atomic(path, json.dumps(to_json(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(to_json(value), indent=2, ensure_ascii=False, allow_nan=False)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # a path that is no UTF-8: escaped, it comes back whole
+        text = json.dumps(to_json(value), indent=2, allow_nan=False)
+    return write_atomic(path, text + "\n")
 
 
 def load_json(path: str | os.PathLike[str]) -> Any:

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.stylespace.channels import BATCH, channels, flat_styles, style_statistics
 from gantk.stylespace.results import AttributeChannels
+from gantk.stylespace.styles import BATCH, channels, flat_styles, style_statistics
 
 CHOSEN = 0.05  # of the samples
 

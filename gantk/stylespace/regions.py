@@ -29,8 +29,8 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.forward_mode import load_decompositions
 from gantk.predictors.base import Predictor
-from gantk.stylespace.channels import channels, style_statistics
 from gantk.stylespace.results import RegionChannels
+from gantk.stylespace.styles import channels, style_statistics
 
 LEAST = 0.5  # of the samples that have a region
 SMALLEST = 0.002  # of the pixels: less of a region in a sample, and the sample does not have it

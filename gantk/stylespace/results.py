@@ -98,7 +98,8 @@ class AttributeChannels:
     Attributes:
         channels, attributes: S and A names.
         distance_AS: of the mean style of the highest scored samples from that of all, in standard deviations of all.
-        relevance_AS: |distance| over the standard deviation of those samples, in the same units (the paper's ratio).
+        relevance_AS: absolute distance over the standard deviation of those samples, in the same units (the paper's
+            ratio).
         statistics: of all samples.
         samples, chosen: how many there were, and how many of them count as the highest scored.
     """
@@ -112,7 +113,7 @@ class AttributeChannels:
     chosen: int
 
     def of(self, attribute: str, count: int | None = None, rgb: bool = False) -> list[tuple[Channel, float]]:
-        """Channels by decreasing |distance|, each with its signed distance."""
+        """Channels by decreasing absolute distance, each with its signed distance."""
         row = self.distance_AS[self.attributes.index(attribute)]
         found = [(self.channels[s], float(row[s])) for s in np.argsort(-np.abs(row), kind="stable")]
         return [pair for pair in found if rgb or not pair[0].is_rgb][:count]

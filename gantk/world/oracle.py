@@ -171,16 +171,18 @@ class DemoOracle(Generator):
 
     # --- the truth ---------------------------------------------------------------------------------------------
 
-    def factors(self, wp: Tensor) -> Tensor:
-        """The exact factors [N, F] of codes wp [N, L, D] (or w [N, D]), each in its own range; counts are continuous.
+    def factors(self, wp: Tensor | Styles) -> Tensor:
+        """The exact factors [N, F] of codes wp [N, L, D] (or w [N, D], or styles), each in its own range; counts are
+        continuous.
 
         The columns are FACTOR_NAMES; differentiable.
         """
         return self.scene(wp)[0]
 
-    def scene(self, wp: Tensor) -> tuple[Tensor, Tensor]:
+    def scene(self, wp: Tensor | Styles) -> tuple[Tensor, Tensor]:
         """Factors [N, F] and nuisance [N, M], as `render` takes them."""
-        return self._scene(torch.cat(self.styles(self._rows(wp)), 1))
+        styles = self.styles(self._rows(wp)) if isinstance(wp, Tensor) else wp
+        return self._scene(torch.cat(styles, 1))
 
     def true_masks(self, wp: Tensor) -> Tensor:
         """The share of each pixel that each class covers, [N, K, H, W], sum 1; the columns are CLASSES."""

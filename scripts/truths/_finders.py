@@ -12,9 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from gantk.comparators.ganspace import ganspace
-from gantk.comparators.sefa import sefa
-from gantk.resefa.jacobian import Output
 from torch import Tensor
 
 from gantk import stylespace
@@ -24,11 +21,14 @@ from gantk.atlas.results import Cost
 from gantk.atlas.yardstick import Settings, Yardstick
 from gantk.codes.directions import Direction
 from gantk.codes.source import CodeSource
+from gantk.comparators.components import components
+from gantk.comparators.factorisation import factorise
 from gantk.generators.base import Generator
 from gantk.higan.boundary import Settings as BoundarySettings
 from gantk.higan.boundary import train_boundaries
 from gantk.predictors.base import Predictor
 from gantk.resefa.accumulate import JacobianPlan, sample_grams
+from gantk.resefa.derivative import Output
 from gantk.resefa.regions import DEFAULT_MARGIN, Labels, build_regions
 from gantk.resefa.solve import TAU, solve
 from gantk.resefa.tables import WORLD
@@ -111,12 +111,12 @@ def on_rows(data: Scored, directions: tuple[Direction, ...]) -> tuple[tuple[Dire
 
 
 def principal(data: Scored) -> tuple[Direction, ...]:
-    found = ganspace(data.generator, COMPONENTS_OF, COUNT, data.seed)
+    found = components(data.generator, COMPONENTS_OF, COUNT, data.seed)
     return _each(found.vectors, found.space, "ganspace")
 
 
 def factorised(data: Scored) -> tuple[Direction, ...]:
-    found = sefa(data.generator, count=COUNT)
+    found = factorise(data.generator, count=COUNT)
     return _each(found.vectors, found.space, "sefa")
 
 

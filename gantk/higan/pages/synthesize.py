@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.codes.numbering import parse_seeds
 from gantk.higan.samples import SynthesizeResult
 from gantk.reports.page import Page
 from gantk.reports.sections import (
@@ -50,13 +51,16 @@ def _sheet(result: SynthesizeResult) -> Section:
         if result.image is not None:
             return Prose("The images are one array, `image.npy`.", "Samples")
         return Prose("This run wrote no images; give `--images` to see what the codes look like.", "Samples")
+    numbers = None if result.seeds is None else parse_seeds(result.seeds)
     pictures = [
-        Picture(image.source, f"Generated sample {place}", str(place)) for place, image in enumerate(result.images)
+        Picture(image.source, f"Generated sample {place}", str(place if numbers is None else numbers[place]))
+        for place, image in enumerate(result.images)
     ]
     whole = len(pictures) == result.num
     caption = f"All {_count(result.num)}" if whole else f"{len(pictures)} of {_count(result.num)}"
     where = f"the seed's sequence (seed {result.seed})" if result.seed is not None else "the codes that were given"
-    caption += f", numbered by their place in {where}."
+    placed = f", numbered by their place in {where}."
+    caption += placed if numbers is None else ", numbered by their seeds as NVIDIA's `--seeds` numbers them."
     if result.truncation != "none":
         caption += f" Truncation: {result.truncation}."
     return Sheet(pictures, "Samples", caption)

@@ -44,8 +44,8 @@ export class Edit {
       this.settings[name] = el("input", { type: "number", min: 0, step, value, title: note });
       return field(title, this.settings[name]);
     });
-    this.rows = el("select", {}, ["even", "coarse", "shape", "colour"].map((value) => el("option", { value }, value)));
-    return el("details", { class: "more" }, el("summary", {}, "More settings"), el("div", { class: "fields shapes" }, field("Rows", this.rows), fields));
+    this.schedule = el("select", {}, ["even", "coarse", "shape", "colour"].map((value) => el("option", { value }, value)));
+    return el("details", { class: "more" }, el("summary", {}, "More settings"), el("div", { class: "fields shapes" }, field("How fast rows move", this.schedule), fields));
   }
 
   noHead() {
@@ -218,7 +218,7 @@ export class Edit {
     quiet(this.result);
     await this.app.explore.settle();
     if (this.dirty) await this.saveDraft();
-    const settings = { rows: this.rows.value };
+    const settings = { schedule: this.schedule.value };
     for (const [name, , , step] of SETTINGS) {
       const value = this.settings[name].valueAsNumber;
       settings[name] = step === 1 && name !== "preserve" ? Math.round(value) : value;

@@ -1,0 +1,88 @@
+"""Sphinx: the reference of gantk's Python interface, from its docstrings. `make docs` builds it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import gantk
+from gantk.runs.options import Field, Options, fields_of, range_of
+from gantk.runs.table import TASKS, find_task
+
+project = "gantk"
+author = "gantk contributors"
+copyright = "gantk contributors"
+version = release = gantk.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "alabaster"
+html_theme_options = {"description": "What a trained GAN knows, where it is stored, and how to move it"}
+html_show_sourcelink = False
+html_copy_source = False
+
+default_role = "code"  # `name` in a docstring is code
+add_module_names = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+napoleon_use_ivar = True
+suppress_warnings = ["ref.python"]  # types of attributes called `name` or `shape` are looked up, and several have one
+napoleon_preprocess_types = False
+
+
+def said_of(field: Field) -> str:
+    """One option as a line: what it does, its range, its default."""
+    about = field.about
+    parts = [about.help.rstrip(".")]
+    if ends := range_of(field):
+        parts.append(ends)
+    if field.choices:
+        parts.append("one of " + ", ".join(map(str, field.choices)))
+    if about.default_text:
+        parts.append(f"default: {about.default_text}")
+    elif not field.required and field.default is not None and field.default != ():
+        several = isinstance(field.default, tuple)
+        parts.append("default: " + (", ".join(map(str, field.default)) if several else str(field.default)))
+    return f"- ``{field.name}``: {'; '.join(parts)}.".replace("*", "\\*").replace("|", "\\|")
+
+
+def fields_said(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Give a class of options the list of its fields, which its declarations say and its docstring does not."""
+    if what == "class" and inspect.isclass(obj) and issubclass(obj, Options):
+        if lines and lines[0].startswith(f"{obj.__name__}("):
+            lines.clear()  # what dataclasses write where a class has no docstring
+        shown = [field for field in fields_of(obj) if not field.about.hidden]
+        lines += ["", *map(said_of, shown), ""]
+
+
+def signature_said(app: Any, what: str, name: str, obj: Any, options: Any, signature: Any, returns: Any) -> Any:
+    """The fields of options are listed below the class; their declarations would say everything twice."""
+    if what == "class" and inspect.isclass(obj) and issubclass(obj, Options):
+        return "(**fields)", None
+    return signature, returns
+
+
+def tasks_said(app: Any, page: str, source: list[str]) -> None:
+    """The page of results has the class of every task in the table, the page of a system the options of its tasks."""
+    if find_spec("gantk." + page) and find_spec(f"gantk.{page}.options"):
+        lines = ["", "```{eval-rst}", f".. automodule:: gantk.{page}.options", "   :members:", "```", ""]
+        source[0] += "\n".join(lines)
+    if page == "results":
+        for name in TASKS:
+            lines = [
+                f".. autoclass:: {find_task(name).result.replace(':', '.')}",
+                "   :members:",
+                "   :show-inheritance:",
+            ]
+            source[0] += "\n".join(["", f"## gantk {name}", "", "```{eval-rst}", *lines, "```", ""])
+
+
+def setup(app: Any) -> None:
+    app.connect("source-read", tasks_said)
+    app.connect("autodoc-process-docstring", fields_said, priority=100)
+    app.connect("autodoc-process-signature", signature_said)

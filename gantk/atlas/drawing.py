@@ -1,0 +1,75 @@
+"""Pictures of an atlas: where a direction changes the image, what it does to samples, members beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.atlas.found import FACTORS
+from gantk.atlas.moves import DirectionMove, Samples
+from gantk.pictures.images import to_uint8
+from gantk.runs.stores import Store
+from gantk.runs.structure import Image, Strip
+from gantk.runs.walk import Walk
+from gantk.runs.walks import symmetric_steps
+
+STEPS = 5
+BESIDE = 6  # members that are drawn beside the representative
+
+
+class Drawer:
+    """Draws moves on a few samples into a store."""
+
+    def __init__(self, store: Store, samples: Samples) -> None:
+        self.store, self.samples = store, samples
+
+    def heat(self, file: str, heat_HW: npt.NDArray[np.float64]) -> Image:
+        """The root of the mean squared change, the largest white."""
+        root_HW = np.sqrt(np.maximum(heat_HW, 0))
+        level = np.round(255 * root_HW / max(float(root_HW.max()), 1e-30)).astype(np.uint8)
+        return self._keep([f"heat/{file}.png"], np.repeat(level[None, :, :, None], 3, 3))[0]
+
+    def walk(self, name: str, file: str, move: DirectionMove, strength: float) -> Walk:
+        """Samples from -2 to 2 strengths; a negative strength turns the move round."""
+        distances = symmetric_steps(abs(strength) * FACTORS, STEPS)
+        count = len(self.samples)
+        images: list[list[Image]] = [[] for _ in range(count)]
+        for step, distance in enumerate(distances):
+            names = [f"steps/{file}_{sample}_{step}.png" for sample in range(count)]
+            turned = distance if strength >= 0 else -distance
+            for line, image in zip(images, self._keep(names, self._moved(move, self.samples, turned)), strict=True):
+                line.append(image)
+        strips = tuple(
+            Strip(
+                label=f"sample {sample}",
+                values=tuple(distances),
+                images=tuple(line),
+                origin=distances.index(0.0) if 0.0 in distances else None,
+            )
+            for sample, line in enumerate(images)
+        )
+        return Walk(name=name, space=move.direction.space, rows=move.rows or None, strips=strips)
+
+    def beside(self, file: str, members: Sequence[tuple[DirectionMove, float]]) -> tuple[Image, ...]:
+        """The first sample moved by other members, as far as changes it as much."""
+        first = self.samples.part(0, 1)
+        found: list[Image] = []
+        for number, (move, strength) in enumerate(members[:BESIDE]):
+            found += self._keep([f"members/{file}_{number}.png"], self._moved(move, first, FACTORS * strength))
+        return tuple(found)
+
+    def _moved(self, move: DirectionMove, samples: Samples, strength: float) -> npt.NDArray[np.uint8]:
+        with torch.inference_mode():
+            strength_N = torch.full((len(samples),), float(strength)).to(samples.wp_NLD)
+            image_NCHW: Tensor = move.images(samples, strength_N)
+        return to_uint8(image_NCHW)
+
+    def _keep(self, names: list[str], image_NHWC: npt.NDArray[np.uint8]) -> list[Image]:
+        with self.store.pictures() as pictures:
+            for future in pictures.write(names, image_NHWC):
+                future.result()
+        return [self.store.picture(name) for name in names]

@@ -1,0 +1,233 @@
+"""Result of `gantk atlas`; without torch.
+
+Legend: A attributes, R regions, L rows of wp, M directions, G groups, Y systems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gantk.atlas.results import Unrelated
+from gantk.codes.directions import Direction, save_direction
+from gantk.runs.results import Export, Result, record
+from gantk.runs.structure import Image
+from gantk.runs.walk import Walk
+from gantk.store.files import save_json
+
+FACTORS = 2.0  # of the strength: where sliders end
+SELECTIVE = 2.0  # from here on a direction counts as one of its attribute
+
+Array = npt.NDArray[Any]
+
+
+@record
+class SourceFound:
+    """The directions of one system.
+
+    Attributes:
+        passes: of the generator, or what costs as much, that finding them took.
+        note: why there are none; empty where there are.
+    """
+
+    system: str
+    directions: tuple[Direction, ...]
+    passes: int
+    note: str
+
+
+@record
+class Source:
+    """A system in the result: how many directions it gave, at what cost, or why none."""
+
+    system: str
+    directions: int
+    passes: int
+    note: str
+
+
+@record
+class Charted:
+    """One direction, measured on held-out samples.
+
+    Attributes:
+        name, system, space: of the direction.
+        strength: at which the median perceptual change is a tenth of the distance between two samples.
+        matched: whether there is one; otherwise it is the closest that was tried.
+        attribute, region: that name it; -1 for none.
+        selectivity: change of the attribute over the largest other.
+        change_A, error_A, twice_A: of attributes in deviations at the strength, half the 95 % interval, at twice it.
+        share_R, locality_R: of the squared change in each region; change per pixel inside over outside.
+        effect_L: share of the main effect when one row moves alone; None where no rows were tried.
+        least: rows that keep nine tenths of it.
+        limit: strength at which samples leave the distribution; None where it was not measured.
+        reached: whether they do so within what was tried.
+        cosine, curvature, symmetry: how steady it is, see `gantk.atlas.results.Steadiness`.
+    """
+
+    name: str
+    system: str
+    space: str
+    strength: float
+    matched: bool
+    attribute: int
+    region: int
+    selectivity: float
+    change_A: Array
+    error_A: Array
+    twice_A: Array
+    share_R: Array
+    locality_R: Array
+    effect_L: Array | None
+    least: tuple[int, ...]
+    limit: float | None
+    reached: bool
+    cosine: float
+    curvature: float
+    symmetry: float
+
+    @property
+    def turn(self) -> int:
+        """-1 where the attribute that names it falls along it: files and sliders are turned so that it grows."""
+        return -1 if self.attribute >= 0 and self.change_A[self.attribute] < 0 else 1
+
+    @property
+    def locality(self) -> float | None:
+        """In the region that names it."""
+        return float(self.locality_R[self.region]) if self.region >= 0 else None
+
+
+@record
+class Drawn:
+    """Directions that do the same.
+
+    Attributes:
+        name: made of attribute, regions and rows; `file` is the stem of its direction file.
+        members: places among the directions, the representative first; `signs` turn them the same way.
+        systems: that found it.
+        similarity: mean of two members. chance: how often unrelated directions are joined as closely.
+        heat: where the image changes, the lighter the more.
+        walk: the representative on some samples; None where it was not drawn.
+        beside: of members, the first sample moved as far as the representative moves it.
+    """
+
+    name: str
+    file: str
+    members: tuple[int, ...]
+    signs: tuple[int, ...]
+    systems: tuple[str, ...]
+    similarity: float
+    chance: float
+    heat: Image
+    walk: Walk | None
+    beside: tuple[Image, ...]
+
+
+@record
+class AtlasResult(Result):
+    """What one generator knows, as far as the systems find it.
+
+    Attributes:
+        sources: every system, also those that gave nothing.
+        charted: M directions. groups: G, the most selective first.
+        attributes, regions, rows: names of columns; a row is named by its third of the rows.
+        area_R: of the pixels that each region has.
+        floor_A: change of attributes that random directions stay below in 95 of 100 cases.
+        systems, overlap_YY: how much of a row's system lies in the span of a column's.
+        cut, unrelated: similarity from which directions are joined, and how similar unrelated ones come out.
+        similarity_MM: of the directions.
+        samples: that were measured on. seer: what tells regions apart; empty where nothing does.
+        directions: the representative of every group with its card.
+    """
+
+    TASK: ClassVar[str] = "atlas"
+    KEPT: ClassVar[tuple[str, ...]] = ("similarity_MM",)
+    sources: tuple[Source, ...]
+    charted: tuple[Charted, ...]
+    groups: tuple[Drawn, ...]
+    attributes: tuple[str, ...]
+    regions: tuple[str, ...]
+    rows: tuple[str, ...]
+    area_R: Array
+    floor_A: Array
+    systems: tuple[str, ...]
+    overlap_YY: Array
+    cut: float
+    unrelated: Unrelated
+    similarity_MM: Array
+    samples: int
+    seer: str
+    directions: tuple[Direction, ...]
+
+    def head(self, group: Drawn) -> Charted:
+        """The representative of a group."""
+        return self.charted[group.members[0]]
+
+    def found(self) -> dict[str, Drawn]:
+        """Attribute -> the group that changes it most selectively, for those with a selectivity of 2 or more."""
+        best: dict[str, Drawn] = {}
+        for group in self.groups:
+            head = self.head(group)
+            if head.attribute >= 0 and head.selectivity >= SELECTIVE:
+                best.setdefault(self.attributes[head.attribute], group)
+        return best
+
+    def missing(self) -> tuple[str, ...]:
+        """Attributes that no direction changes selectively."""
+        return tuple(name for name in self.attributes if name not in self.found())
+
+    def sentence(self) -> str:
+        shared = sum(len(group.systems) > 1 for group in self.groups)
+        count = f"{len(self.charted)} directions of {len(self.systems)} systems do {len(self.groups)} different things"
+        both = f"; {shared} of them {'was' if shared == 1 else 'were'} found by more than one system"
+        if not self.attributes:
+            return f"{count}{both}."
+        return (
+            f"{count}{both}, and {len(self.found())} of {len(self.attributes)} attributes have a direction that "
+            f"changes them at least {SELECTIVE:g} times as much as any other."
+        )
+
+    def table(self) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = []
+        for group in self.groups:
+            head = self.head(group)
+            rows.append(
+                {
+                    "name": group.name,
+                    "file": f"directions/{group.file}.safetensors",
+                    "systems": list(group.systems),
+                    "members": [self.charted[m].name for m in group.members],
+                    "attribute": self.attributes[head.attribute] if head.attribute >= 0 else None,
+                    "selectivity": head.selectivity,
+                    "region": self.regions[head.region] if head.region >= 0 else None,
+                    "locality": head.locality,
+                    "rows": list(head.least),
+                    "strength": head.strength,
+                    "limit": head.limit,
+                    "steadiness": head.cosine,
+                    "chance": group.chance,
+                }
+            )
+        return rows
+
+    def exports(self) -> Iterator[Export]:
+        yield Export("atlas.json", lambda path: save_json(path, self.table()), "the groups as a table")
+        for direction, group in zip(self.directions, self.groups, strict=True):
+            yield Export(
+                f"directions/{group.file}.safetensors",
+                lambda path, direction=direction: save_direction(path, direction),  # type: ignore[misc]
+                "a group's representative with its card",
+            )
+
+    def matrix(self, of: str) -> npt.NDArray[np.float64]:
+        """Of every representative: change of "attributes" [G, A], its own growing, or share of "regions" [G, R]."""
+        heads = [self.head(group) for group in self.groups]
+        if of == "attributes":
+            return np.stack([head.turn * np.asarray(head.change_A, dtype=np.float64) for head in heads])
+        return np.stack([np.asarray(head.share_R, dtype=np.float64) for head in heads])
+
+    def emblem(self) -> npt.NDArray[np.float64] | None:
+        return np.abs(self.matrix("attributes" if self.attributes else "regions"))

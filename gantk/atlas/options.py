@@ -1,0 +1,59 @@
+"""Options of `gantk atlas`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gantk.runs.options import BatchOptions, SeedOptions, TruncationOptions, option
+from gantk.stylespace.options import JudgedInputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtlasInputs(JudgedInputs):
+    """A generator, what looks at its images, and directions that are known already."""
+
+    directions: tuple[str, ...] = option(
+        (), "Further direction, file or folder of directions; may be repeated.", metavar="PATH", identity=False
+    )
+    metric: str | None = option(
+        None, "Perceptual distance: demo, imagenet, lpips-vgg or lpips-alex.", metavar="NAME",
+        default_text="demo for bundled models, else what is installed", identity=False,
+    )  # fmt: skip
+    force: bool = option(
+        False, "Take directions that another generator of the same widths was used to find.", identity=False
+    )
+
+    def load(self, options: object) -> dict[str, object]:
+        from gantk.codes.entries import gather
+        from gantk.predictors.defaults import metric_name
+        from gantk.predictors.load import load_predictor
+
+        generator = self.generator()
+        metric = load_predictor(self.metric or metric_name(generator), generator.device, generator).eval()
+        given = gather(self.directions, generator, self.force, None, "all") if self.directions else []
+        return {
+            "generator": generator, "predictor": self.named(generator), "segmenter": self.segmenter(generator),
+            "metric": metric, "directions": given,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
+    quick: bool = option(False, "Fewer samples and fewer directions of each source: a first look.")
+    num: int | None = option(
+        None, "Number of scored samples that directions are found on.", "-N", least=40, default_text="2000, quick: 300"
+    )
+    components: int | None = option(
+        None, "Number of directions of a source for each third of the rows, region or attribute.", "-K", least=1,
+        default_text="2, quick: 1",
+    )  # fmt: skip
+    measured: int | None = option(
+        None, "Number of held-out samples that directions are measured on.", least=2, default_text="24, quick: 8"
+    )
+    random: int | None = option(
+        None, "Number of random directions that say which changes are none.", least=1, default_text="24, quick: 6"
+    )
+    shown: int | None = option(
+        None, "Number of groups that are drawn with sliders.", least=0, default_text="24, quick: 12"
+    )
+    cut: float = option(0.75, "Similarity from which directions are joined.", above=0, below=1)

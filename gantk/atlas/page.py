@@ -1,0 +1,282 @@
+"""The page of `gantk atlas`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from gantk.atlas.found import FACTORS, SELECTIVE, AtlasResult, Charted, Drawn
+from gantk.reports.numbers import show_step, telling
+from gantk.reports.page import Page
+from gantk.reports.sections import (
+    Cell,
+    CellValue,
+    Column,
+    Facts,
+    Headline,
+    HeatMap,
+    Link,
+    Links,
+    Picture,
+    Prose,
+    Section,
+    Sheet,
+    SliderGrid,
+    SliderStrip,
+    Table,
+)
+from gantk.reports.strips import walk_sections
+
+BEST = 3
+
+NAMES = {
+    "higan": "HiGAN boundaries",
+    "sefa": "SeFa",
+    "ganspace": "GANSpace",
+    "resefa": "ReSeFa",
+    "stylespace": "style channels",
+    "given": "given directions",
+}
+
+
+def page(result: AtlasResult) -> Page:
+    """The page of `gantk atlas`."""
+    sections: list[Section] = [_headline(result), Prose(result.sentence(), tone="finding")]
+    sections += _best(result)
+    sections.append(Prose(_carries(result)))
+    sections.append(_table(result))
+    sections += _missing(result)
+    sections += _matrices(result)
+    for number, group in enumerate(result.groups):
+        if group.walk is not None:
+            sections += _group(result, group, number)
+    sections.append(_sources(result))
+    sections.append(_files(result))
+    return Page("Atlas", f"Measured on {result.samples} samples that no direction was found on.", sections)
+
+
+def _headline(result: AtlasResult) -> Headline:
+    several = sum(len(group.systems) > 1 for group in result.groups)
+    items: list[tuple[object, str, str]] = [
+        (len(result.groups), "different things", f"that {len(result.charted)} directions do"),
+        (len(result.systems), "systems", "that found a direction"),
+        (several, "found twice or more", "by different systems"),
+    ]
+    if result.attributes:
+        count = f"{len(result.found())} of {len(result.attributes)}"
+        items.append((count, "attributes", f"with a selectivity of {SELECTIVE:g} or more"))
+    return Headline(items)
+
+
+def _carries(result: AtlasResult) -> str:
+    """What each third of the rows carries, by the row that does most of each group."""
+    lines = []
+    for third in dict.fromkeys(result.rows):
+        names = []
+        for group in result.groups:
+            effect = result.head(group).effect_L
+            if effect is None or not np.isfinite(effect).any():
+                continue
+            if result.rows[int(np.nanargmax(effect))] == third:
+                names.append(group.name.split(" (")[0])
+        shown = ", ".join(list(dict.fromkeys(names))[:6]) or "nothing that was found"
+        rows = [str(row) for row, name in enumerate(result.rows) if name == third]
+        lines.append(f"- **{third}** rows ({rows[0]} to {rows[-1]}): {shown}")
+    text = "What each part of the rows of wp carries, by the row that does most of each direction, the clearest first:"
+    return text + "\n" + "\n".join(lines)
+
+
+def _best(result: AtlasResult) -> list[Section]:
+    """The clearest directions of different attributes side by side on one sample, by multiples of equal change."""
+    chosen: dict[object, Drawn] = {}
+    for group in result.groups:
+        attribute = result.head(group).attribute
+        if group.walk is not None:
+            chosen.setdefault(attribute if attribute >= 0 else group.name, group)
+    strips = []
+    for group in list(chosen.values())[:BEST]:
+        assert group.walk is not None
+        strip = group.walk.strips[0]
+        factors = [float(value) for value in np.linspace(-FACTORS, FACTORS, len(strip.images))]
+        pictures = [
+            Picture(image.source, f"{group.name} at {show_step(factor)} times the change", show_step(factor))
+            for image, factor in zip(strip.images, factors, strict=True)
+        ]
+        strips.append(
+            SliderStrip(pictures, factors, group.name, quantity="change", start=strip.origin, first=telling(factors))
+        )
+    if not strips:
+        return []
+    caption = (
+        "The clearest directions on one sample. At 1 the image changes by a tenth of what lies between two samples; "
+        "arrow keys move the sliders, the key 0 takes them to the sample as it is."
+    )
+    return [SliderGrid(strips, "", caption, "change")]
+
+
+def _table(result: AtlasResult) -> Table:
+    rows: list[list[CellValue]] = []
+    for group, title in zip(result.groups, _titles(result), strict=True):
+        head = result.head(group)
+        rows.append(
+            [
+                Picture(group.heat.source, f"Where {group.name} changes the image", name=group.file),
+                Cell(title, note=group.name, href=f"directions/{group.file}.safetensors"),
+                ", ".join(group.systems),
+                head.selectivity if head.attribute >= 0 else None,
+                result.regions[head.region] if head.region >= 0 else None,
+                head.locality,
+                ", ".join(map(str, head.least)) or None,
+                head.cosine,
+                _range(head),
+            ]
+        )  # fmt: skip
+    columns: Sequence[Column | str] = [
+        Column("where", "Mean change of each pixel; white: most"),
+        Column("name", "Attribute that random directions change less, or region; the link is its file"),
+        Column("systems", "That found it"),
+        Column("selectivity", "Change of the attribute over the largest other", 2),
+        Column("region", "Where the change is, beyond its share of the image"),
+        Column("locality", "Change per pixel inside the region over outside", 2),
+        Column("rows", "Of wp, that keep nine tenths of the effect"),
+        Column("steadiness", "Cosine between the changes of different samples: 1 is the same everywhere", 2),
+        Column("range", "Distance at which samples leave the distribution, or twice the matched one", 2),
+    ]
+    caption = (
+        "One line for each group of directions that do the same; a click on a heading sorts. All figures at the "
+        "distance where the image changes by a tenth of what lies between two samples."
+    )
+    return Table(columns, rows, "Everything that was found", caption)
+
+
+def _titles(result: AtlasResult) -> list[str]:
+    """Number and attribute or region of every group: what tables have room for."""
+    return [f"{number}. {group.name.split(' (')[0]}" for number, group in enumerate(result.groups, 1)]
+
+
+def _range(head: Charted) -> CellValue:
+    if head.limit is None:
+        return Cell(
+            2 * head.strength, f"± {2 * head.strength:.2g}", "twice the matched distance; no range was measured"
+        )
+    sign = "" if head.reached else "at least "
+    return Cell(head.limit, f"{sign}± {head.limit:.2g}")
+
+
+def _missing(result: AtlasResult) -> list[Section]:
+    if not result.attributes:
+        text = "There is no predictor of attributes: directions are named by regions only, and no boundary was trained."
+        return [Prose(text, "What was not found", "warning")]
+    names = result.missing()
+    if not names:
+        return [Prose("Every attribute has a selective direction.", "What was not found")]
+    text = f"No direction changes these at least {SELECTIVE:g} times as much as any other: {', '.join(names)}."
+    return [Prose(text, "What was not found", "warning")]
+
+
+def _matrices(result: AtlasResult) -> list[Section]:
+    names = _titles(result)
+    sections: list[Section] = []
+    if result.attributes:
+        grey = "Below the floor of random directions a change is none: " + ", ".join(
+            f"{name} {floor:.2f}" for name, floor in zip(result.attributes, result.floor_A, strict=True)
+        )
+        caption = f"Change of each attribute in standard deviations, at the matched distance. {grey}."
+        values = result.matrix("attributes")
+        sections.append(
+            HeatMap(
+                values, names, result.attributes, "Groups and attributes", caption, "group", "attribute", "diverging"
+            )
+        )  # fmt: skip
+    if result.regions:
+        caption = f"Share of the squared change in each region; {result.seer} tells regions apart. First their areas."
+        values = np.concatenate([np.asarray(result.area_R)[None], result.matrix("regions")])
+        sections.append(
+            HeatMap(values, ["(area)", *names], result.regions, "Groups and regions", caption, "group", "region")
+        )  # fmt: skip
+    if len(result.systems) > 1:
+        caption = (
+            "How much of what a row's system does lies in what a column's can do: mean squared cosine of the principal "
+            "angles between the spans of their effects."
+        )
+        sections.append(
+            HeatMap(
+                np.asarray(result.overlap_YY), result.systems, result.systems, "Systems and systems", caption, "system",
+                "system", limit=1.0,
+            )
+        )  # fmt: skip
+    return sections
+
+
+def _group(result: AtlasResult, group: Drawn, number: int) -> list[Section]:
+    assert group.walk is not None
+    head = result.head(group)
+    walk = dataclasses.replace(group.walk, name=f"{number + 1}. {group.name}")
+    sections: list[Section] = [*walk_sections(walk), Facts(_card(result, group, head))]
+    if group.beside:
+        pictures = [
+            Picture(image.source, f"The first sample moved along {result.charted[m].name}", result.charted[m].name)
+            for image, m in zip(group.beside, group.members[1:], strict=False)
+        ]
+        caption = f"Others of {group.name}: the first sample, changed as much as at the right end of the slider."
+        sections.append(Sheet(pictures, "", caption))
+    return sections
+
+
+def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, object]]:
+    file = f"directions/{group.file}.safetensors"
+    members = ", ".join(result.charted[m].name for m in group.members)
+    card: list[tuple[str, object]] = [("found as", members)]
+    if len(group.members) > 1:
+        card.append(
+            ("alike", f"{group.similarity:.2f}; unrelated directions are joined so in {group.chance:.0%} of cases")
+        )
+    if head.attribute >= 0:
+        change, error = abs(head.change_A[head.attribute]), head.error_A[head.attribute]
+        twice = abs(head.twice_A[head.attribute])
+        name = result.attributes[head.attribute]
+        card.append(
+            ("attribute", f"{name}, by {change:.2f} ± {error:.2f} deviations, at twice the distance {twice:.2f}")
+        )
+    if head.locality is not None:
+        share, area = head.share_R[head.region], result.area_R[head.region]
+        card.append(
+            (
+                "region",
+                f"{result.regions[head.region]}, {share:.0%} of the change on {area:.0%} of the image",
+            )
+        )
+    equal = "changes the image by a tenth of what lies between two samples"
+    if not head.matched:
+        equal = "is the closest to an equal change that was tried"
+    card.append(("distance", f"{head.strength:.3g} in {head.space} {equal}"))
+    card.append(("steady", f"{head.cosine:.2f}; bend {head.curvature:.2f}; opposite to both sides {head.symmetry:.2f}"))
+    card.append(("command", f"gantk manipulate MODEL {file}"))
+    card.append(("Python", f'gantk.load_direction("{file}", generator)'))
+    return card
+
+
+def _sources(result: AtlasResult) -> Table:
+    rows: list[list[CellValue]] = [
+        [NAMES.get(part.system, part.system), part.directions, part.passes, part.note] for part in result.sources
+    ]
+    unrelated = result.unrelated
+    caption = (
+        f"Directions are joined from a similarity of {result.cut:.2f} on. Unrelated ones are {unrelated.mean:.2f} "
+        f"alike in the mean, 95 of 100 pairs below {unrelated.line95:.2f}, 99 below {unrelated.line99:.2f} "
+        f"({unrelated.permutations} permutations)."
+    )
+    columns: list[Column | str] = [
+        "system",
+        "directions",
+        Column("passes", "Of the generator, to find them", 0),
+        "why there are none",
+    ]
+    return Table(columns, rows, "Sources", caption)
+
+
+def _files(result: AtlasResult) -> Links:
+    text = "`atlas.json` is the table above; `directions/` holds one file for each group, its card inside."
+    return Links([Link("atlas.json", "atlas.json")], "Files", text)

@@ -1,0 +1,24 @@
+"""The task of the atlas."""
+
+from __future__ import annotations
+
+from gantk.atlas.options import AtlasInputs, AtlasOptions
+from gantk.runs.task import Task
+
+CHART = Task(
+    name="atlas",
+    summary="Chart what a generator knows: directions of all systems, measured alike, joined and named.",
+    description="Finds directions by HiGAN's boundaries, SeFa, GANSpace, ReSeFa and style channels, takes those that "
+    "are given, measures all on held-out samples at equal perceptual change, and joins those that do the same. A "
+    "command that was stopped continues where it was.",
+    inputs=AtlasInputs,
+    options=AtlasOptions,
+    result="gantk.atlas.found:AtlasResult",
+    verb="gantk.atlas.verbs:chart",
+    page="gantk.atlas.page:page",
+    made="atlas",
+    examples=(
+        "gantk atlas demo --quick",
+        "gantk atlas ffhq.pkl --head heads/LSE.safetensors --directions runs/pose -o runs/atlas",
+    ),
+)

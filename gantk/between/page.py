@@ -1,0 +1,82 @@
+"""The pages of `gantk mix` and `gantk walk`."""
+
+from __future__ import annotations
+
+from gantk.between.results import MixGrid, MixResult, grid_name
+from gantk.between.walked import STRIP, WalkResult
+from gantk.reports.page import Page
+from gantk.reports.sections import (
+    CellValue,
+    Column,
+    Link,
+    Links,
+    Picture,
+    Prose,
+    Section,
+    Sheet,
+    SliderStrip,
+    Table,
+)
+from gantk.reports.strips import FORMATS
+
+ABOUT = (
+    "Every picture takes the named rows of wp from the code above it and all others from the code at its left. What "
+    "follows the column is stored in those rows."
+)
+
+
+def mix_page(result: MixResult) -> Page:
+    """The page of a grid, or of several."""
+    sections: list[Section] = [Prose(ABOUT)]
+    sections += [_grid(result, grid) for grid in result.grids]
+    links = [Link(grid_name(grid), grid_name(grid)) for grid in result.grids]
+    sections.append(Links(links, "Files", "Each grid as one picture, sources along the left and the top."))
+    return Page("Style mixing", result.sentence(), sections)
+
+
+def _grid(result: MixResult, grid: MixGrid) -> Section:
+    tops: list[CellValue] = [
+        Picture(image.source, f"{name}, unmixed", "", f"top_{place}")
+        for place, (name, image) in enumerate(zip(result.top, result.top_images, strict=True))
+    ]
+    rows: list[list[CellValue]] = [["", "", *tops]]
+    for line, (name, image) in enumerate(zip(result.left, result.left_images, strict=True)):
+        mixed = grid.images[line * len(result.top) : (line + 1) * len(result.top)]
+        cells: list[CellValue] = [
+            Picture(each.source, f"rows {grid.spelled} of {above}, the others of {name}", "")
+            for above, each in zip(result.top, mixed, strict=True)
+        ]
+        rows.append([name, Picture(image.source, f"{name}, unmixed", "", f"left_{line}"), *cells])
+    columns = [Column("left"), Column("unmixed"), *(Column(name) for name in result.top)]
+    caption = f"Rows {grid.spelled} of wp from the top, the others from the left. Truncation: {result.truncation}."
+    return Table(columns, rows, f"Rows {grid.spelled}", caption, sortable=False)
+
+
+MOST_STEPS = 48
+
+
+def walk_page(result: WalkResult) -> Page:
+    """The page of a walk: a slider over its frames, its strip, the files."""
+    count = len(result.frames)
+    chosen = range(count) if count <= MOST_STEPS else [place * count // MOST_STEPS for place in range(MOST_STEPS)]
+    steps = [float(result.times[place]) for place in chosen]
+    pictures = [
+        Picture(result.frames[place].source, f"Frame {place}, at key {step:.2f}", f"{step:.2f}")
+        for place, step in zip(chosen, steps, strict=True)
+    ]
+    files = [(f"walk.{form}", FORMATS[form]) for form in result.formats]
+    downloads = [Link(name, title) for name, title in files]
+    some = "Every frame" if len(pictures) == count else f"{len(pictures)} of {count} frames"
+    keys = ", ".join(f"{place}: {name}" for place, name in enumerate(result.keys))
+    caption = f"{some}; the slider counts keys ({keys}). Truncation: {result.truncation}. Arrow keys move it."
+    shown = [
+        Picture(result.frames[place].source, f"Frame {place}", f"{float(result.times[place]):.2f}", f"strip_{place}")
+        for place in result.shown
+    ]
+    links = [*downloads, Link(STRIP, STRIP), Link("frames/", "frames/", "every frame as a PNG")]
+    sections: list[Section] = [
+        SliderStrip(pictures, steps, "The walk", caption, "key", start=0, downloads=downloads),
+        Sheet(shown, "Strip", "Evenly spaced frames, numbered in keys."),
+        Links(links, "Files"),
+    ]
+    return Page("A walk through codes", result.sentence(), sections)

@@ -1,0 +1,37 @@
+"""Attributes of samples, whether a predictor reads them from images or a generator knows them of its codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.generators.base import Generator
+from gantk.predictors.base import Predictor
+
+BATCH = 16
+
+
+def attributes_at(
+    generator: Generator, predictor: Predictor, wp_NLD: Tensor, noise: str = "const", batch_size: int = BATCH
+) -> npt.NDArray[np.float32]:
+    """Attributes [N, A] of codes wp [N, L, D] after truncation."""
+    parts = []
+    with torch.inference_mode():
+        for part_NLD in wp_NLD.split(batch_size):
+            parts.append(_read(generator, predictor, part_NLD, noise).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def _read(generator: Generator, predictor: Any, wp_NLD: Tensor, noise: str) -> Tensor:
+    if hasattr(predictor, "attributes_of_codes"):
+        exact: Tensor = predictor.attributes_of_codes(wp_NLD)
+        return exact
+    image_NCHW = generator.synthesize(wp_NLD, noise=noise)
+    if image_NCHW.shape[1] == 1:
+        image_NCHW = image_NCHW.expand(-1, 3, -1, -1)
+    read: Tensor = predictor.attributes(image_NCHW)
+    return read

@@ -1,0 +1,64 @@
+"""The page of `gantk stylespace`."""
+
+from __future__ import annotations
+
+from gantk.reports.page import Page
+from gantk.reports.sections import BarPlot, CellValue, Link, Links, Prose, Section, Table
+from gantk.reports.strips import walk_sections
+from gantk.stylespace.found import StylespaceResult
+
+ABOUT = (
+    "Single numbers of the styles, the channels of space s, by what they change (StyleSpace). A channel belongs to a "
+    "region where, in at least half of the samples that have it, it changes that region most of all, per pixel. For an "
+    "attribute the channels come first whose mean over the highest scored samples is farthest from that of all."
+)
+
+
+def page(result: StylespaceResult) -> Page:
+    """The page of `gantk stylespace`."""
+    sections: list[Section] = [Prose(ABOUT), Prose(result.sentence(), tone="finding")]
+    sections.append(
+        BarPlot(
+            result.regions,
+            [float(count) for count in result.belonging],
+            title="Channels by region",
+            caption=f"Of {result.channels} channels, in {result.looked} samples; {result.seer} tells regions apart. "
+            f"Finding them took as much as {result.passes} passes through the generator.",
+            quantity="channels",
+            digits=0,
+        )
+    )
+    if result.by_attribute:
+        sections.append(_attributes(result))
+    if result.by_region:
+        sections.append(_regions(result))
+    for walk in result.walks:
+        sections += walk_sections(walk)
+    text = "For `gantk manipulate` and `gantk atlas`; `--pick` chooses among the channels of a file."
+    files = [Link(f"directions/{part.name}.safetensors", part.name) for part in result.directions]
+    sections.append(Links(files, "Files", text))
+    return Page("Style channels", f"{result.channels} channels of space s.", sections)
+
+
+def _attributes(result: StylespaceResult) -> Table:
+    rows: list[list[CellValue]] = [
+        [part.attribute, part.channel, part.row, part.distance, part.relevance] for part in result.by_attribute
+    ]
+    caption = (
+        f"The {result.chosen} highest scored of {result.samples} samples beside all: distance of the mean in "
+        "deviations, and that over the deviation within the highest scored."
+    )
+    return Table(["attribute", "channel", "row of wp", "distance", "relevance"], rows, "By attribute", caption)
+
+
+def _regions(result: StylespaceResult) -> Table:
+    rows: list[list[CellValue]] = [
+        [part.region, part.channel, part.row, part.wins, part.share, part.area, part.locality, part.change]
+        for part in result.by_region
+    ]
+    caption = (
+        "wins: share of the samples in which the channel changes the region most; share of its squared change and of "
+        "the pixels inside; locality: change per pixel inside over outside; change of the image by one deviation."
+    )
+    names = ["region", "channel", "row of wp", "wins", "share", "area", "locality", "change"]
+    return Table(names, rows, "By region", caption)

@@ -1,0 +1,111 @@
+"""`gantk.atlas.chart`: sources, continuation, what the files say; `gantk.stylespace.find`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gantk
+from gantk.atlas import Settings, Yardstick, judge_of, sources, verbs
+from gantk.atlas.found import AtlasResult
+from gantk.atlas.moves import draw_samples, moves_of
+from gantk.atlas.results import Measured
+from gantk.cli.main import run
+from gantk.predictors.defaults import predictor_for
+
+SMALL = {"quick": True, "num": 40, "measured": 2, "random": 1, "shown": 1}
+WORDS = ["--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "1"]
+
+
+@pytest.fixture(scope="module")
+def chart() -> AtlasResult:
+    generator = gantk.load_generator("demo")
+    given = gantk.Direction("mine", "direction", "w", np.eye(64, dtype=np.float32)[:1])
+    found: AtlasResult = gantk.atlas.chart(generator, predictor_for(generator), directions=given, **SMALL)
+    return found
+
+
+def test_every_system_has_its_directions(chart: AtlasResult) -> None:
+    count = {source.system: source.directions for source in chart.sources}
+    assert count["higan"] == 11 and count["sefa"] == count["ganspace"] == 3 and count["given"] == 1
+    assert count["resefa"] >= 4 and count["stylespace"] >= 11
+    assert sum(count.values()) == len(chart.charted)
+    assert not any(source.note for source in chart.sources)
+    members = sorted(m for group in chart.groups for m in group.members)
+    assert members == list(range(len(chart.charted)))
+
+
+def test_files_move_towards_their_attribute(chart: AtlasResult) -> None:
+    """A file, measured again from scratch on other samples, makes the attribute that names it grow."""
+    generator = gantk.load_generator("demo")
+    judge = judge_of(generator, predictor_for(generator))
+    yardstick = Yardstick(draw_samples(generator, 4, seed=77), judge, Settings(search=4, rows=0, others=0))
+    pairs = list(zip(chart.groups, chart.directions, strict=True))
+    named = [(chart.head(group), direction) for group, direction in pairs if chart.head(group).selectivity > 4]
+    chosen = [next(pair for pair in named if pair[0].turn == turn) for turn in (1, -1)]
+    for head, direction in chosen:
+        measured = yardstick.measure(next(moves_of(generator, direction, "again")))
+        assert measured.what.change_A[head.attribute] > 0.1
+    changes = chart.matrix("attributes")
+    for row, group in enumerate(chart.groups):
+        head = chart.head(group)
+        assert head.attribute < 0 or changes[row, head.attribute] > 0
+
+
+def test_a_family_without_styles_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verbs, "SYSTEMS", ("higan", "stylespace"))
+    found = gantk.atlas.chart(gantk.load_generator("demo-pggan"), **SMALL)
+    notes = {source.system: source.note for source in found.sources}
+    assert "no space s" in notes["stylespace"] and not notes["higan"]
+    assert notes["stylespace"] in found.page().text()
+
+
+def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, other = tmp_path / "whole", tmp_path / "killed"
+    monkeypatch.setattr(verbs, "SYSTEMS", ("sefa", "stylespace"))
+    assert run(["atlas", "demo", *WORDS, "-o", str(whole)]) == 0
+    measure, calls, after = Yardstick.measure, [], []
+
+    def killed(self: Yardstick, *arguments: object) -> Measured:
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return measure(self, *arguments)
+
+    def counted(self: Yardstick, *arguments: object) -> Measured:
+        after.append(1)
+        return measure(self, *arguments)
+
+    def refuse(name: str, ground: object) -> None:
+        raise AssertionError(f"{name} was searched again")
+
+    monkeypatch.setattr(Yardstick, "measure", killed)
+    assert run(["atlas", "demo", *WORDS, "-o", str(other)]) != 0
+    monkeypatch.setattr(Yardstick, "measure", counted)
+    monkeypatch.setattr(verbs, "find_source", refuse)
+    assert run(["atlas", "demo", *WORDS, "-o", str(other)]) == 0
+    names = {path.relative_to(whole) for path in whole.rglob("*") if path.is_file()}
+    assert names == {path.relative_to(other) for path in other.rglob("*") if path.is_file()}
+    differ = {str(name) for name in names if (whole / name).read_bytes() != (other / name).read_bytes()}
+    assert differ <= {"atlas.run.json", "atlas.html"}  # which say when and how long
+    table = json.loads((whole / "atlas.json").read_text())
+    assert len(after) == sum(len(row["members"]) for row in table) - 4  # one of the five kept ones was random
+    for row in table:
+        assert gantk.load_direction(whole / row["file"]).meta["group"] == row["name"]
+
+
+def test_thirds_hold_every_row_once() -> None:
+    for count in (1, 2, 3, 10, 18):
+        assert [row for part in sources.thirds(count).values() for row in part] == list(range(count))
+
+
+def test_channels_without_a_predictor_have_regions_without_labels() -> None:
+    generator = gantk.load_generator("demo")
+    found = gantk.stylespace.find(generator, num=24, looked=1, components=1, samples=1, step=3)
+    assert not found.by_attribute and found.by_region and sum(found.belonging) > 0
+    assert all(direction.space == "s" for direction in found.directions)
+    with pytest.raises(gantk.UsageError, match="no space s"):
+        gantk.stylespace.find(gantk.load_generator("demo-pggan"))

@@ -1,0 +1,98 @@
+"""Classes as they are typed: numbers, names, shares, and what is said where none is given."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import gantk
+from gantk.cli.main import run
+from gantk.codes.source import CodeSource
+from gantk.errors import UsageError
+from gantk.generators.labels import parse_label
+from gantk.lse.codes import CodeStream
+
+NAMED = "demo-biggan?class_names=day,blue hour,night"
+
+
+@pytest.fixture(scope="module")
+def generator() -> gantk.Generator:
+    return gantk.load_generator(NAMED)
+
+
+def test_names_numbers_and_shares(generator: gantk.Generator) -> None:
+    spec = generator.spec
+    assert parse_label("2", spec) == 2 == parse_label(" Night", spec)
+    assert parse_label("blue_hour", spec) == 1 == parse_label("Blue-Hour", spec)
+    assert parse_label("day:0.25,blue hour:0.75", spec) == (0.25, 0.75, 0.0)
+    assert parse_label("0:1.5,night:-0.5", spec) == (1.5, 0.0, -0.5)
+    thousand = dataclasses.replace(spec, label_dim=1000, class_names=())
+    assert parse_label("goldfish", thousand) == 1
+    assert parse_label("goldfish:1", thousand)[1] == 1.0  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nigth", "no class of this network. Did you mean 'night'"),
+        ("hour", "Did you mean 'blue hour'"),
+        ("3", "classes 0 to 2"),
+        ("day:0.5,nigth:0.5", "Did you mean 'night'"),
+        ("day:0.5,night", "write CLASS:SHARE"),
+        ("day:nan", "write CLASS:SHARE"),
+        ("day:1,night:1", "sum to 2: give shares that sum to 1"),
+        (":1", "write CLASS:SHARE"),
+    ],
+)
+def test_a_misspelt_class_is_offered_its_neighbours(text: str, said: str, generator: gantk.Generator) -> None:
+    with pytest.raises(UsageError, match=said.replace("(", r"\(")):
+        parse_label(text, generator.spec)
+
+
+def test_classes_without_names_say_how_to_give_them(generator: gantk.Generator) -> None:
+    with pytest.raises(UsageError, match=r"MODEL\?class_names="):
+        parse_label("day", dataclasses.replace(generator.spec, class_names=()))
+
+
+def test_shares_are_soft_rows_of_every_sample(generator: gantk.Generator) -> None:
+    with torch.no_grad():
+        source = CodeSource(generator, 3, 5, label="day:0.5,night:0.5")
+        z = generator.sample_z(3, seed=5)
+        right = generator.map(z, torch.tensor([[0.5, 0.0, 0.5]]).expand(3, 3))
+        torch.testing.assert_close(source.batch(1, 3).w, right[1:])
+        stream = CodeStream(generator, 5, label=(0.5, 0.0, 0.5))
+        torch.testing.assert_close(stream.wp(1, 3), generator.expand(right)[1:])
+        mixed = CodeStream(generator, 5, mixed=True, label=(0.5, 0.0, 0.5)).wp(0, 2)
+    assert mixed.shape == (2, generator.spec.num_layers, generator.spec.wp_dim)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("synthesize", NAMED, "--num", "2"),
+        ("manipulate", NAMED, "x.npy", "--space", "z"),
+        ("lse", "train", NAMED),
+        ("navigan", "svd", NAMED, "--conv", "1"),
+        ("invert", NAMED, "render:1/0", "--space", "z"),
+    ],
+)
+def test_no_class_is_one_question_everywhere(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.ones((1, gantk.load_generator("demo-biggan").spec.z_dim), np.float32))
+    assert run([*words, "-o", "made"]) == 2
+    said = capsys.readouterr().err
+    assert "give --label with one of 0 to 2 (day, blue hour, night), random, or an .npy" in said
+    assert not (tmp_path / "made").exists() or not list((tmp_path / "made").glob("*.result.json"))
+
+
+def test_a_conditional_network_that_can_do_without_asks_too(generator: gantk.Generator) -> None:
+    relaxed = gantk.load_generator("demo-biggan")
+    relaxed.spec = dataclasses.replace(relaxed.spec, label_required=False)
+    with pytest.raises(UsageError, match="with 3 classes draws a class"):
+        CodeSource(relaxed, 2)

@@ -1,0 +1,80 @@
+"""Samples by the numbers people know them under: NVIDIA's seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from higan_cases import tiny
+
+import gantk
+from gantk.cli.main import run
+from gantk.codes.numbering import numbered_z, parse_seeds, show_seeds
+from gantk.errors import UsageError
+from gantk.higan.samples import SynthesizeResult
+from gantk.runs.inputs import SampleOptions
+
+
+def test_lists_of_seeds() -> None:
+    assert parse_seeds("0-3,85") == (0, 1, 2, 3, 85) == parse_seeds([0, 1, 2, 3, 85])
+    assert parse_seeds(85) == (85,) and parse_seeds("7, 3 - 4,3") == (7, 3, 4, 3)
+    assert show_seeds((0, 1, 2, 3, 85)) == "0-3,85" and show_seeds((5, 4)) == "5,4"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "are not understood"),
+        ("3-1", "run backwards: write 1-3"),
+        ("a", "write 0-31,85"),
+        ("-1", "are not understood"),
+        ("1,,2", "are not understood"),
+        ("4294967296", "at most 4294967295"),
+        ("0-99999999", "are more than 1000000"),
+    ],
+)
+def test_what_is_no_list_of_seeds(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse_seeds(text)
+
+
+def test_a_seed_is_nvidias_picture() -> None:
+    """Seed 0 begins with the numbers that everybody's RandomState(0) does, whatever seeds stand before it."""
+    z = numbered_z((85, 0), 3)
+    np.testing.assert_allclose(z[1], [1.76405235, 0.40015721, 0.97873798], rtol=1e-6)
+    generator = tiny()
+    dim = generator.spec.z_dim
+    given = torch.from_numpy(np.random.RandomState(85).randn(1, dim).astype(np.float32))
+    with torch.no_grad():
+        right = generator.expand(generator.map(given), generator.spec.truncation)
+        wp = SampleOptions(seeds="0-2,85").source(generator).batch(3, 4).wp
+    torch.testing.assert_close(wp, right, rtol=1e-5, atol=1e-6)
+
+
+def test_seeds_and_what_contradicts_them() -> None:
+    generator = tiny()
+    assert SampleOptions(seeds=(4, 5)).source(generator, drawn=9).total == 2
+    assert SampleOptions(seeds="4-5").name_of(1) == "seed 5" and SampleOptions().name_of(1) == "sample 1"
+    with pytest.raises(UsageError, match=r"--seeds 4-5 are 2 samples, and --num is 3"):
+        SampleOptions(seeds="4-5", num=3).source(generator)
+    with pytest.raises(UsageError, match=r"codes were given: leave one"):
+        SampleOptions(seeds="4-5").source(generator, np.zeros((2, generator.spec.num_layers, generator.spec.wp_dim)))
+
+
+def test_a_run_says_whose_numbering(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["synthesize", "demo", "--seeds", "0-1,85", "-o", "a"]) == 0
+    assert "3 samples, seeds 0-1,85 in NVIDIA's numbering" in capsys.readouterr().out
+    result = gantk.load_result("a/synthesize.result.json")
+    assert isinstance(result, SynthesizeResult)
+    assert result.seeds == "0-1,85" and result.seed is None
+    assert "Generated sample 2" in (page := Path("a/synthesize.html").read_text()) and ">85<" in page
+    assert run(["synthesize", "demo", "--seeds", "0-1", "--num", "9", "-o", "b"]) == 2
+    assert run(["synthesize", "demo", "--seeds", "0-1", "-i", "a/w.npy", "-o", "b"]) == 2
+    assert not Path("b").exists()
+    assert run(["manipulate", "demo", "season", "--seeds", "85", "--step", "2", "-o", "c"]) == 0
+    assert "seed 85" in Path("c/manipulate.html").read_text()
