@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from foreign_files import small_checkpoint
 from generator_cases import tiny
 from ghfeat_cases import small_encoder, write_pictures
 from PIL import Image
 
 import gantk
+from gantk.checkpoints.load import build_generator
 from gantk.codes.directions import Direction
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
@@ -49,7 +51,7 @@ def test_the_example_of_the_design_on_demo(tmp_path: Path, monkeypatch: pytest.M
     Image.fromarray(Images("render:7/3", 64).one(0)).save("photo.png")
     g = gantk.load_generator("demo")
     season = gantk.load_direction("season", g)
-    result = gantk.ghfeat.edit(g, "photo.png", season, distance=2)
+    result: Any = gantk.ghfeat.edit(g, "photo.png", season, distance=2)
     assert result.moved.distances[0] == 0 and result.moved.distances[-1] == 2
     before, after = result.table()[0], result.table()[-1]
     change = {name: abs(after[name] - before[name]) for name in ("season", "horizon")}
@@ -176,6 +178,52 @@ def test_what_cannot_be_done_is_said(world: tuple[Generator, EncoderFile], tmp_p
     ):
         with pytest.raises((UsageError, GantkError), match=message):
             call()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 6])
+def test_networks_of_any_number_of_channels(channels: int, tmp_path: Path) -> None:
+    every_verb(build_generator(small_checkpoint(image_channels=channels)), tmp_path)
+
+
+def test_a_canvas_that_is_not_square(tmp_path: Path) -> None:
+    generator = build_generator(small_checkpoint(base=(4, 8), resolution=32))
+    assert generator.spec.size == (16, 32)
+    edited = every_verb(generator, tmp_path)
+    assert edited.edited[0].array().shape == (16, 32, 3)
+
+
+def every_verb(g: Generator, folder: Path) -> Any:
+    """Every verb on a generator; the results, shown, and the images moved along a direction."""
+    encoder = EncoderFile(small_encoder(g), "small", "constructed")
+    size = encoder.encoder.config.resolution
+    a, b = write_pictures(folder / "p", 2, size)
+    height, width = g.spec.size
+    region: dict[str, Any] = {"reference": b, "rows": "1-2", "encoder": encoder}
+    by_box = gantk.ghfeat.edit(g, a, box=(0, 0, height // 2, width // 2), **region)
+    mask = np.zeros((height, width), bool)
+    mask[: height // 2, : width // 2] = True
+    by_mask = gantk.ghfeat.edit(g, a, mask=mask, **region)
+    assert by_box.exchanged is not None and by_box.exchanged.beyond_reach == 0
+    assert (by_box.edited[0].array() == by_mask.edited[0].array()).all()
+    moved = gantk.ghfeat.edit(g, [a, b], tilt(g), encoder=encoder, step=2)
+    trained = gantk.ghfeat.train(
+        g, ("generator", "renderer"), perception="none", discriminator="new", depth="18", width=2, pyramid=4, rank=2,
+        head_norm="none", images=4, batch_size=4, validation_images=2,
+    )  # fmt: skip
+    for number, result in enumerate(
+        (
+            by_box,
+            moved,
+            trained,
+            gantk.ghfeat.extract(g, [a, b], encoder, refine=1, wp=True),
+            gantk.ghfeat.mix(g, a, b, encoder),
+            gantk.ghfeat.harmonize(g, a, b, encoder=encoder, box=(0, 0, size // 2, size // 2)),
+            gantk.ghfeat.evaluate(g, encoder=encoder, num=20, folds=2),
+            gantk.ghfeat.invert(g, [a, b], encoder, steps=1, fit="squash"),
+        )
+    ):
+        round_trip(result, folder / str(number))
+    return moved
 
 
 @pytest.mark.parametrize(("folder", "name"), [("ghfeat-edit-region", "ghfeat edit"), ("invert-w", "invert")])
