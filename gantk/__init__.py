@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from gantk import stylespace as stylespace
     from gantk.checkpoints.load import load_generator as load_generator
     from gantk.codes.directions import Direction as Direction
-    from gantk.codes.directions import load_direction as load_direction
     from gantk.codes.given import GivenCodes as GivenCodes
+    from gantk.codes.kept_directions import load_direction as load_direction
     from gantk.comparators.verbs import ganspace as ganspace
     from gantk.comparators.verbs import sefa as sefa
     from gantk.errors import GantkError as GantkError
@@ -56,7 +56,7 @@ _PUBLIC = {
     "ghfeat": "",
     "higan": "",
     "invert": "ghfeat.inversion",
-    "load_direction": "codes.directions",
+    "load_direction": "codes.kept_directions",
     "load_encoder": "ghfeat.files",
     "load_generator": "checkpoints.load",
     "load_head": "predictors.head_files",

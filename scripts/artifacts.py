@@ -112,7 +112,7 @@ def typical(trained: Path) -> str:
     """Two standard deviations of the samples along a boundary, the median over boundaries: their scale is three."""
     import numpy as np
 
-    from gantk.codes.directions import load_direction
+    from gantk.codes.kept_directions import load_direction
 
     scales = [load_direction(path).scale for path in sorted(trained.glob("*_boundary.safetensors"))]
     return f"{2 / 3 * float(np.median(scales)):.3g}"
@@ -169,7 +169,7 @@ def shortest_range(effect_L: Any, share: float) -> tuple[int, ...]:
 
 def ship(name: str, trained: Path, folder: Path, lines: Sequence[str], effect: dict[str, Any]) -> None:
     """One boundary with its rows, and its card."""
-    from gantk.codes.directions import load_direction, save_direction
+    from gantk.codes.kept_directions import load_direction, save_direction
 
     direction = load_direction(trained / f"{name}_boundary.safetensors")
     meta = {**direction.meta, "commands": list(lines), "layers_hold": SHARE}
@@ -260,7 +260,7 @@ def weights() -> None:
 
 def regions() -> None:
     """One Jacobian of every row of wp by itself; of each region the directions on its rows, and a card."""
-    from gantk.codes.directions import load_direction, save_direction
+    from gantk.codes.kept_directions import load_direction, save_direction
     from gantk.resefa.results import DirectionsResult
     from gantk.runs.results import read_result
 

@@ -74,7 +74,7 @@ def own_files() -> dict[str, bytes]:
         write_checkpoint(Path(folder) / "x.safetensors", checkpoint)
         made["small gantk file"] = (Path(folder) / "x.safetensors").read_bytes()
     file = io.BytesIO()
-    np.save(file, {"boundary": np.ones((1, 8)), "meta_data": {"type": "attribute"}}, allow_pickle=True)
+    np.save(file, {"boundary": np.ones((1, 8)), "meta_data": {"type": "attribute"}})  # numpy pickles it
     made["pickled .npy"] = file.getvalue()
     return made
 

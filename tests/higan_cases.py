@@ -9,7 +9,8 @@ import torch
 
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.native import write_checkpoint
-from gantk.codes.directions import Direction, save_direction
+from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import save_direction
 from gantk.generators.base import Generator
 from gantk.generators.registry import build
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from ghfeat_cases import write_pictures, write_tfrecord, write_world
 
-from gantk.codes.directions import Direction, save_direction
+from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import save_direction
 from gantk.generators.base import Generator
 from gantk.ghfeat.codes import load_codes
 from gantk.ghfeat.picture_results import EditResult, MixResult

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from higan_cases import LAYERS, contents, direction, save_tiny, tiny, write_world
 
-from gantk.codes.directions import save_direction
+from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.generators.probe import probe
 from gantk.higan.manipulated import ManipulateResult, Moved

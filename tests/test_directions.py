@@ -15,7 +15,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gantk.codes.directions import Direction, check_generator, load_direction, project, save_direction
+from gantk.codes.directions import Direction, project
+from gantk.codes.kept_directions import check_generator, load_direction, save_direction
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import GeneratorSpec, Truncation
 

@@ -128,7 +128,7 @@ def test_jpeg_label_maps_are_refused_with_the_reason(tmp_path: Path) -> None:
 
 def test_one_reader_of_label_maps(tmp_path: Path) -> None:
     """The region systems read stacks and arrays through the same door."""
-    from gantk.resefa.regions import read_label_map as of_regions
+    from gantk.resefa.given_regions import read_label_map as of_regions
 
     stack = np.arange(2 * 4 * 4).reshape(2, 4, 4) % 3
     np.save(tmp_path / "stack.npy", stack)

@@ -14,8 +14,8 @@ from conftest import REFERENCE
 
 from gantk.codes.arrays import read_arrays
 from gantk.codes.code_files import read_codes
-from gantk.codes.directions import load_direction, save_direction
 from gantk.codes.entries import gather
+from gantk.codes.kept_directions import load_direction, save_direction
 from gantk.codes.source import CodeSource
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Truncation

@@ -14,14 +14,15 @@ from generator_cases import tiny
 from higan_cases import LAYERS, WIDTH, save_tiny
 from PIL import Image
 
-from gantk.codes.directions import load_direction
+from gantk.codes.kept_directions import load_direction
 from gantk.codes.source import CodeSource
 from gantk.comparators.components import components
 from gantk.comparators.results import ClosedForm
 from gantk.errors import GantkError, UsageError
 from gantk.resefa.accumulate import check_regions, samples_of, summed
+from gantk.resefa.given_regions import build_regions, parse_region
 from gantk.resefa.options import JacobianOptions
-from gantk.resefa.regions import Labels, Regions, build_regions, parse_region
+from gantk.resefa.regions import Labels, Regions
 from gantk.resefa.results import DirectionsResult, JacobianResult
 from gantk.resefa.tables import published_box, table_names
 from gantk.runs.results import Result, load_result, read_result
@@ -230,9 +231,9 @@ def test_an_interrupted_run_continues_with_the_region_it_was_at(
     gantk_command: Call, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     """Regions that were finished are kept; what is left is that of a run that nothing happened to."""
-    from gantk.resefa import find
+    from gantk.resefa import find, matrix_free
 
-    holder, name = (find.Finder, "held_out") if command == "directions" else (find, "leading_directions")
+    holder, name = (find.Finder, "held_out") if command == "directions" else (matrix_free, "leading_directions")
     calls: list[Any] = []
     work, stops = getattr(holder, name), [2]
 

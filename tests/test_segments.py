@@ -15,7 +15,8 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.predictors.heads import Head
 from gantk.predictors.segments import choose_number, find_segments, middle_layer, spherical_kmeans
-from gantk.resefa.regions import Labels, Regions, parse_region
+from gantk.resefa.given_regions import parse_region
+from gantk.resefa.regions import Labels, Regions
 from gantk.world.oracle import oracle_generator
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from gantk.cli.main import run
 from gantk.codes.boundary_list import read_boundary_list
-from gantk.codes.directions import Direction, load_direction, save_direction
+from gantk.codes.directions import Direction
 from gantk.codes.given import GivenCodes
+from gantk.codes.kept_directions import load_direction, save_direction
 from gantk.errors import UsageError
 from gantk.higan import train_boundary
 from gantk.higan.boundaries import TrainBoundaryResult

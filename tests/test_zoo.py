@@ -13,7 +13,7 @@ import pytest
 
 from gantk.checkpoints import pull
 from gantk.checkpoints.names import bundled
-from gantk.codes.directions import load_direction
+from gantk.codes.kept_directions import load_direction
 from gantk.generators.registry import FAMILIES
 from gantk.generators.zoo import entries
 from gantk.store.shipped import home

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.atlas.results import Unrelated
-from gantk.codes.directions import Direction, save_direction
+from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import save_direction
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.runs.walk import Walk

@@ -194,7 +194,7 @@ def moves_of(
     Raises:
         GantkError: it belongs to another network.
     """
-    from gantk.codes.directions import check_generator
+    from gantk.codes.kept_directions import check_generator
 
     check_generator(direction, generator)
     spread_K = _spreads(generator, direction)

@@ -9,6 +9,7 @@ file.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -71,18 +72,18 @@ def checked_shape(source: Source, shape: Any) -> tuple[int, ...]:
     return sizes
 
 
-class Stored(StandIn):
+class Stored(StandIn, ABC):
     """An array or tensor that still lies in the file."""
 
     shape: tuple[int, ...]
 
+    @abstractmethod
     def array(self) -> np.ndarray:
         """A copy as a numpy array."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tensor(self) -> Tensor:
         """A copy as a contiguous CPU tensor."""
-        raise NotImplementedError
 
 
 # --- torch -----------------------------------------------------------------------------------------------------------

@@ -10,35 +10,23 @@ Legend: N samples, K directions in a file, L rows of wp, D the width of a code, 
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gantk.codes.direction_files import (
-    READABLE,
-    SUFFIXES,
-    Content,
-    interpreted,
-    read_content,
-    write_legacy,
-    write_native,
-)
 from gantk.codes.projection import project
-from gantk.errors import GantkError, UsageError, suggestion
+from gantk.errors import UsageError
 from gantk.generators.rows import LayerList, parse_layers
-from gantk.store.shipped import matching, shipped_files
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gantk.generators.base import Generator, Truncation
+    from gantk.generators.base import Truncation
 
-__all__ = ["Direction", "check_generator", "load_direction", "project", "save_direction"]
+__all__ = ["Direction", "project"]
 
 KINDS = ("boundary", "direction")
 SPACES = ("z", "w", "wp", "s")
@@ -155,7 +143,7 @@ class Direction:
                 of range, or an absolute distance has no meaning there.
         """
         if not 0 <= row < len(self):
-            raise UsageError(f"{self._title} has {_count(len(self), 'row')}, so row {row} does not exist.")
+            raise UsageError(f"{self.title} has {_count(len(self), 'row')}, so row {row} does not exist.")
         if self.space == "s":
             return self._apply_styles(codes, distance, layers, row, absolute)
         self._check_codes(codes)
@@ -201,14 +189,14 @@ class Direction:
     def _apply_styles(self, codes: Any, distance: Any, layers: LayerList, row: int, absolute: bool) -> Any:
         if not isinstance(codes, Sequence):
             raise UsageError(
-                f"{self._title} is one of styles: apply it to `generator.styles(wp)`, then synthesize those."
+                f"{self.title} is one of styles: apply it to `generator.styles(wp)`, then synthesize those."
             )
         if absolute:
-            raise UsageError(f"{self._title} is one of styles, which have no absolute distance: give a relative one.")
+            raise UsageError(f"{self.title} is one of styles, which have no absolute distance: give a relative one.")
         widths = [style.shape[-1] for style in codes]
         if sum(widths) != self.width:
             raise UsageError(
-                f"{self._title} is {self.width} wide and these styles {sum(widths)}: it is another network's."
+                f"{self.title} is {self.width} wide and these styles {sum(widths)}: it is another network's."
             )
         chosen = parse_layers(self.layers if layers is None else layers, len(widths))
         parts = np.split(self.vectors[row], np.cumsum(widths)[:-1])
@@ -218,7 +206,8 @@ class Direction:
         )
 
     @property
-    def _title(self) -> str:
+    def title(self) -> str:
+        """What messages call it."""
         return f"The {self.space}-{'boundary' if self.kind == 'boundary' else 'direction'} {self.name!r}"
 
     def _check_codes(self, codes: Any) -> None:
@@ -229,14 +218,14 @@ class Direction:
             "wp": "apply it to wp [N, L, D], which `expand` makes of w",
         }
         if len(shape) not in {"z": (2,), "w": (2, 3), "wp": (3,)}[self.space]:
-            raise UsageError(f"{self._title} does not apply to codes of shape {shape}: {ways[self.space]}.")
+            raise UsageError(f"{self.title} does not apply to codes of shape {shape}: {ways[self.space]}.")
         if shape[-1] != self.width:
             raise UsageError(
-                f"{self._title} is {self.width} wide and the codes {shape[-1]}: it belongs to another network."
+                f"{self.title} is {self.width} wide and the codes {shape[-1]}: it belongs to another network."
             )
         if self.space == "wp" and shape[1] != self.vectors.shape[1]:
             raise UsageError(
-                f"{self._title} has {self.vectors.shape[1]} layers and the codes {shape[1]}: "
+                f"{self.title} has {self.vectors.shape[1]} layers and the codes {shape[1]}: "
                 "it belongs to another network."
             )
 
@@ -267,135 +256,3 @@ def _like(array: npt.NDArray[np.float32], codes: Any) -> Any:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
-
-
-# --- files ---------------------------------------------------------------------------------------------------------
-
-
-def save_direction(path: str | os.PathLike[str], direction: Direction) -> Path:
-    """Write a direction: safetensors with a JSON header, or for the original programs a plain .npy (vectors only)."""
-    target = Path(path)
-    if target.suffix == ".npy":
-        return write_legacy(target, direction.vectors)
-    fields = {f.name: getattr(direction, f.name) for f in dataclasses.fields(direction) if f.name != "vectors"}
-    if direction.scales is None:
-        del fields["scales"]
-    return write_native(target, direction.vectors, fields)
-
-
-def load_direction(
-    name_or_path: str | os.PathLike[str],
-    generator: Generator | None = None,
-    force: bool = False,
-    space: str | None = None,
-    several: bool = False,
-) -> Direction:
-    """Load a direction by file, or by the name of a shipped or pulled one ("time_of_day", "stylegan_bedroom/wood").
-
-    Args:
-        name_or_path: a gantk file, another program's (direction_files.py has their kinds), or a name.
-        generator: what it will be applied to: widths are compared, and its probe where the file has one. A name that
-            several files bear means the one that belongs to it.
-        force: take it although it was made for another generator (widths must fit all the same).
-        space: the space of a bare array, which says nothing about it; otherwise it is concluded from its content.
-        several: whether several directions are expected in it: codes by mistake are then not asked about.
-
-    Raises:
-        GantkError: the file is damaged, no direction, or belongs to another generator.
-        UsageError: there is no such name, or several files bear it.
-    """
-    path = Path(name_or_path)
-    if path.suffix in READABLE or path.is_file():
-        direction = _from_content(read_content(path), space, generator, several)
-        if generator is not None:
-            check_generator(direction, generator, force)
-        return direction
-    return _load_by_name(os.fspath(name_or_path), generator, force, space)
-
-
-def _load_by_name(name: str, generator: Generator | None, force: bool, space: str | None) -> Direction:
-    found = {**matching("directions", name, SUFFIXES), **matching("boundaries", name, SUFFIXES)}
-    if name in found:
-        found = {name: found[name]}
-    if not found:
-        known = [
-            key.rpartition("/")[2].removesuffix("_boundary")
-            for kind in ("boundaries", "directions")
-            for key in shipped_files(kind, SUFFIXES)
-        ]
-        public = _published(name)
-        if public:
-            raise UsageError(
-                f"The published direction {name!r} is not here yet: fetch it with `gantk models pull {public[0]}`"
-                + (f" (or {', '.join(public[1:])})." if public[1:] else ".")
-            )
-        raise UsageError(f"There is no file and no shipped direction {name!r}.{suggestion(name, known)}")
-    if generator is None or len(found) == 1:
-        if len(found) > 1:
-            raise UsageError(
-                f"The name {name!r} stands for several directions: give one of {', '.join(sorted(found))}."
-            )
-        return load_direction(next(iter(found.values())), generator, force, space)
-    refused = {}
-    for key, path in sorted(found.items()):
-        try:
-            return load_direction(path, generator, force, space)
-        except GantkError as error:
-            refused[key] = error
-    raise UsageError(
-        f"None of the directions named {name!r} ({', '.join(refused)}) belongs to this generator: "
-        "find one for it, or name one and force it."
-    )
-
-
-def _published(name: str) -> list[str]:
-    """Names of the zoo's directions that `name` stands for: its own, or the last part of it."""
-    from gantk.generators.zoo import entries
-
-    wanted = name.removesuffix("_boundary")
-    directions = [entry.name for entry in entries().values() if entry.kind in ("boundary", "direction")]
-    if wanted in directions:
-        return [wanted]
-    return [full for full in directions if full.endswith("/" + wanted)]
-
-
-def _from_content(content: Content, space: str | None, generator: Generator | None, several: bool) -> Direction:
-    rows = None if generator is None or "wp" not in generator.spec.spaces else generator.spec.num_layers
-    content = interpreted(content, space, rows, several)
-    fields = dict(content.fields)
-    assumed = fields.pop("space", None)
-    if space is None and assumed is None:
-        only_z = generator is not None and "w" not in generator.spec.spaces
-        space = "wp" if content.vectors.ndim == 3 else "z" if only_z else "w"
-    return Direction(vectors=content.vectors, space=space or assumed, **fields)
-
-
-def check_generator(direction: Direction, generator: Generator, force: bool = False) -> None:
-    """Refuse a direction of another generator.
-
-    Raises:
-        GantkError: the widths differ, or (unless forced) the probe does.
-    """
-    spec = generator.spec
-    expected = {"z": (spec.z_dim,), "w": (spec.w_dim,), "wp": (spec.num_layers, spec.wp_dim)}.get(direction.space)
-    if direction.space not in spec.spaces:
-        raise GantkError(f"{direction._title} does not apply: a {spec.family} has no {direction.space}.")
-    if expected is not None and direction.vectors.shape[1:] != expected:
-        raise GantkError(
-            f"{direction._title} has the shape {direction.vectors.shape[1:]} where this generator takes {expected}: "
-            "it belongs to another network."
-        )
-    if direction.layers and direction.space != "s" and max(direction.layers) >= spec.num_layers:
-        raise GantkError(
-            f"{direction._title} is for layer {max(direction.layers)}, and this generator has layers "
-            f"0 to {spec.num_layers - 1}: it belongs to another network."
-        )
-    if direction.probe is None or force:
-        return
-    from gantk.generators.probe import mismatch, probe_of
-
-    difference = mismatch(dict(direction.probe), probe_of(generator))
-    if difference is not None:
-        raise GantkError(
-            f"{direction._title} was made for another generator ({difference}): use that one, or force it to try."
-        )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantk.codes.direction_files import READABLE, direction_files
-from gantk.codes.directions import Direction, load_direction
+from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import load_direction
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.generators.rows import parse_layers

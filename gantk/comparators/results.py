@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gantk.codes.directions import Direction, save_direction
+from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import save_direction
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
 

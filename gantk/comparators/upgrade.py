@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gantk.codes.directions import Direction, load_direction
+from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import load_direction
 from gantk.comparators.results import GanspaceResult, SefaResult
 from gantk.runs.upgrade import walks
 

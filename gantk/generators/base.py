@@ -6,6 +6,7 @@ Shape legend: N samples, Z latent width, D width of w, L rows of `wp`, C channel
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar
@@ -32,7 +33,7 @@ PRECISIONS = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloa
 AVERAGE_SAMPLES = 4096  # codes behind a w_avg that the file did not bring
 
 
-class Generator(nn.Module):
+class Generator(nn.Module, ABC):
     """Base of every family. A family fills `spec`, `layers`, `map`, `styles` and `_run`; the rest is shared.
 
     A family without space s leaves `styles` out and gets `(wp_NLD,)` as the codes of `_run`.
@@ -80,9 +81,9 @@ class Generator(nn.Module):
             return None
         return torch.from_numpy(random_integers(n, self.spec.label_dim, seed=seed, start=start)).to(self.device)
 
+    @abstractmethod
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         """z [N, Z] and label (int64 [N] or float [N, C]) to w [N, D], before truncation and repetition."""
-        raise NotImplementedError
 
     def expand(self, w_ND: Tensor, truncation: Truncation | None = None) -> Tensor:
         """w [N, D] to wp [N, L, D]: repeated, the first rows pulled towards `w_avg` when a truncation is given."""
@@ -266,11 +267,11 @@ class Generator(nn.Module):
 
     # --- for the families --------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _run(
         self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None
     ) -> tuple[Tensor | None, dict[str, Tensor], State]:
         """Run the layers from `start` to before `stop`; return the image (None if stopped), the maps, the state."""
-        raise NotImplementedError
 
     def _tangent_map(
         self, codes: Styles, moving: Sequence[int], options: Options, start: State | None

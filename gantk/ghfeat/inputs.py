@@ -237,7 +237,7 @@ class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
     )
 
     def load(self, options: EditOptions) -> dict[str, object]:
-        from gantk.codes.directions import load_direction
+        from gantk.codes.kept_directions import load_direction
         from gantk.ghfeat.codes import load_codes
 
         if not self.images:

@@ -44,8 +44,8 @@ class TrainBoundaryInputs(Inputs):
     )
 
     def load(self, options: TrainBoundaryOptions) -> dict[str, object]:
-        from gantk.codes.directions import load_direction
         from gantk.codes.given import GivenCodes
+        from gantk.codes.kept_directions import load_direction
         from gantk.higan.boundary_inputs import read_latents, space_of
         from gantk.higan.scores import read_scores
 

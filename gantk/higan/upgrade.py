@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gantk.codes.directions import Direction, load_direction
+from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import load_direction
 from gantk.higan.boundaries import Boundary, Figures, Histograms, RowFigures, TrainBoundaryResult
 from gantk.higan.gains import RescoreFacts, Subject, concluded
 from gantk.higan.manipulated import Animation, ManipulateResult, Moved, moved_name

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from gantk.generators.base import Generator
 from gantk.lse.codes import stream_of
+from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
 from gantk.lse.heads import several_heads
 from gantk.lse.metrics import Intervals, Scores, bootstrap, scores
 from gantk.lse.options import EvaluateOptions
-from gantk.lse.results import EvaluateResult, Judged, OnRenders, ScoredHead
 from gantk.lse.scoring import Rival, Subject, confusions, segmenter_on_renders, sheet
 from gantk.lse.teachers import PredictorTeacher, teacher_of
 from gantk.runs.results import record

@@ -18,8 +18,8 @@ import torch
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.lse.codes import CodeStream
+from gantk.lse.evaluated import OnRenders
 from gantk.lse.metrics import confusion, scores
-from gantk.lse.results import OnRenders
 from gantk.lse.tables import side_by_side
 from gantk.lse.teachers import Teacher
 from gantk.pictures.images import to_rgb8

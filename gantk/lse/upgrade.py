@@ -9,20 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
 from gantk.lse.image_results import EditResult, SampleResult, Spread, Target
 from gantk.lse.metrics import Intervals, Scores, scores
-from gantk.lse.results import (
-    EvaluateResult,
-    FewshotResult,
-    Fit,
-    Judged,
-    OnRenders,
-    ScoredHead,
-    ShotRow,
-    ShotScores,
-    Training,
-    TrainResult,
-)
+from gantk.lse.results import FewshotResult, Fit, ShotRow, ShotScores, Training, TrainResult
 from gantk.predictors.head_info import LearnedHead, Weight, info_of
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import load_npy

@@ -14,7 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk.errors import UsageError
+from gantk.resefa.accumulate import samples_of
 from gantk.resefa.derivative import Output
+from gantk.resefa.options import DirectionsOptions
+from gantk.resefa.results import CompatDirections, Grams, JacobianFacts
 
 LARGEST = 256
 
@@ -56,3 +60,30 @@ def compat_directions(inside: Array, outside: Array, full_rank: bool = False, ta
 def compat_name(sample: int, region: str, name: str = "resefa") -> str:
     """Their file of a sample's directions."""
     return f"image_{sample:02d}_region_{region}_name_{name}.npy"
+
+
+def compat_of(grams: Grams, facts: JacobianFacts, options: DirectionsOptions) -> tuple[CompatDirections, ...]:
+    """Each sample's directions as the released script finds them, under its file names."""
+    found = []
+    for region in options.region or facts.names:
+        place = facts.names.index(region)
+        for sample, each in enumerate(samples_of(grams)):
+            try:
+                pair = each.pair(place)
+            except UsageError as error:
+                raise UsageError(f"Region {region!r} of sample {sample}: {error}") from None
+            try:
+                vectors, values = compat_directions(*pair, options.full_rank, options.tau)
+            except np.linalg.LinAlgError:
+                raise UsageError(
+                    f"The background's Gram matrix of sample {sample} is singular, and the released script inverts it: "
+                    "give --full-rank."
+                ) from None
+            name = compat_name(sample, region, options.name)
+            found.append(
+                CompatDirections(
+                    name=region, sample=sample, file=name, vectors=vectors[: options.num_directions],
+                    eigenvalues=values[:32],
+                )
+            )  # fmt: skip
+    return tuple(found)

@@ -22,29 +22,22 @@ from gantk.generators.base import Generator
 from gantk.generators.probe import probe
 from gantk.generators.rows import LayerList, parse_layers
 from gantk.pictures.images import to_uint8
-from gantk.resefa.accumulate import JacobianPlan, Source, sample_jacobian, samples_of
-from gantk.resefa.compat import compat_directions, compat_name
 from gantk.resefa.derivative import Output
 from gantk.resefa.gram import RegionGrams
-from gantk.resefa.leading import Products, leading_directions
-from gantk.resefa.measure import LEVELS, REACH, HeldOut, Score, Walk, score, step_grid, walk
+from gantk.resefa.measure import LEVELS, HeldOut, Score, Walk, score, step_grid, walk
 from gantk.resefa.options import DirectionsOptions
-from gantk.resefa.pictures import enlarged, heat, outlined, rms_change, write_one, write_overlays
+from gantk.resefa.pictures import enlarged, heat, outlined, rms_change, write_one
 from gantk.resefa.reduce import Reduced, reduce_to
 from gantk.resefa.regions import Regions
 from gantk.resefa.results import (
-    CompatDirections,
     DrawnDirection,
-    Grams,
     JacobianFacts,
-    LeadingDirections,
     Reached,
     RegionDirections,
     ScoreAt,
 )
 from gantk.resefa.rivals import Rivals
-from gantk.resefa.solve import SIGN_RULE, TAU, Solution, nearest, oriented, rates, solve
-from gantk.resefa.summary import overlays
+from gantk.resefa.solve import SIGN_RULE, Solution, nearest, oriented, rates, solve
 from gantk.resefa.variables import Variable, choose
 from gantk.runs.stores import Pictures, Store
 from gantk.runs.structure import Image, Strip
@@ -115,7 +108,7 @@ class Finder:
             raise UsageError(f"Region {name!r}: {error}") from None
         scales = [min(step_grid(rate, self.reach, (SHOWN_CHANGE,))[3], self.reach) for rate in solution.change]
         card, own_probe = self._card(place, solution, scales), probe(self.generator)
-        direction = _direction(name, solution.vectors, reduced.variable, scales, own_probe, card, self.generator)
+        direction = direction_of(name, solution.vectors, reduced.variable, scales, own_probe, card, self.generator)
         measured = _Measured()
         if options.held_out and self.regions is not None:
             held = self.held_out(place)
@@ -152,9 +145,9 @@ class Finder:
             "region_text": facts.places[place].text,
             "tau": options.tau,
             "method": "lowrankgan" if options.low_rank else "resefa",
-            "eigenvalues": _plain(solution.eigenvalues),
-            "quotients": _plain(solution.quotients),
-            "change": _plain(solution.change),
+            "eigenvalues": plain(solution.eigenvalues),
+            "quotients": plain(solution.quotients),
+            "change": plain(solution.change),
             "scales": scales,
             "condition": solution.condition if math.isfinite(solution.condition) else None,
             "sign": SIGN_RULE,
@@ -257,7 +250,7 @@ def _solve(inside: Array, outside: Array, bright: Array, tau: float, count: int,
     return Solution(vectors, above / ridge, above / np.maximum(below, 1e-300), np.sqrt(above), solution.condition)
 
 
-def _direction(
+def direction_of(
     name: str,
     vectors_Kd: Array,
     variable: Variable,
@@ -304,7 +297,7 @@ def _measure(
     with progress(total, "measure", unit="direction") as bar:
         for method, steps_Kd in methods.items():
             walks = []
-            direction = _direction(method, steps_Kd, variable, [], None, {}, generator)
+            direction = direction_of(method, steps_Kd, variable, [], None, {}, generator)
             for number, rate in enumerate(np.sqrt(rates(steps_Kd, inside))):
                 walks.append(walk(held, direction, number, step_grid(float(rate), reach)))
                 bar.update(1)
@@ -326,83 +319,10 @@ def _reached(at: tuple[float, float, float]) -> Reached:
     return Reached(distance=distance, outside=outside, roir=roir)
 
 
-def _plain(values: Array) -> list[float | None]:
+def plain(values: Array) -> list[float | None]:
     """Numbers for a card; None where there is none."""
     return [_finite(float(value)) for value in values]
 
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def leading_of(
-    store: Store, source: Source, regions: Regions, plan: JacobianPlan, facts: JacobianFacts, count: int
-) -> tuple[LeadingDirections, ...]:
-    """The leading directions of every region without its Gram matrices: for codes of thousands of coordinates."""
-    generator, total = source.generator, source.total
-    reach = REACH * spread(generator, plan.variable, facts.seed)
-    jacobians, inside, outside = [], [], []
-    with store.pictures() as pictures:
-        for sample in range(total):
-            jacobian, wp_1LD = sample_jacobian(source, sample, plan)
-            mask_1RSS, ring_1RSS = regions.sides(regions.masks(generator, wp_1LD, sample))
-            jacobians.append(jacobian)
-            inside.append(mask_1RSS[0])
-            outside.append(~mask_1RSS[0] & ~ring_1RSS[0])
-            if sample < plan.preview:
-                write_overlays(pictures, generator, wp_1LD, mask_1RSS[0], regions.names, sample)
-    own_probe = probe(generator)
-
-    def find(place: int, name: str) -> LeadingDirections:
-        products = Products(jacobians, [mask[place] for mask in inside], [mask[place] for mask in outside])
-        found = leading_directions(products, min(count, plan.variable.dim))
-        scales = [min(step_grid(rate, reach, (SHOWN_CHANGE,))[3], reach) for rate in found.change]
-        about = {"region": name, "method": "resefa, matrix-free", "eigenvalues": _plain(found.eigenvalues), "tau": TAU}
-        about |= {"quotients": _plain(found.quotients), "change": _plain(found.change), "scales": scales}
-        direction = _direction(
-            name, found.vectors, plan.variable, scales, own_probe, {**about, "samples": total}, generator
-        )
-        return LeadingDirections(
-            name=name,
-            text=facts.places[place].text,
-            share=float(np.mean([mask[place].mean() for mask in inside])),
-            passes=products.passes,
-            direction=direction,
-            eigenvalues=found.eigenvalues,
-            quotients=found.quotients,
-            scales=np.array(scales),
-            pictures=overlays(name, facts, store),
-        )
-
-    names = progress(regions.names, "leading", unit="region")
-    return tuple(
-        store.part(f"leading-{name}", LeadingDirections, lambda place=place, name=name: find(place, name))  # type: ignore[misc]
-        for place, name in enumerate(names)
-    )
-
-
-def compat_of(grams: Grams, facts: JacobianFacts, options: DirectionsOptions) -> tuple[CompatDirections, ...]:
-    """Each sample's directions as the released script finds them, under its file names."""
-    found = []
-    for region in options.region or facts.names:
-        place = facts.names.index(region)
-        for sample, each in enumerate(samples_of(grams)):
-            try:
-                pair = each.pair(place)
-            except UsageError as error:
-                raise UsageError(f"Region {region!r} of sample {sample}: {error}") from None
-            try:
-                vectors, values = compat_directions(*pair, options.full_rank, options.tau)
-            except np.linalg.LinAlgError:
-                raise UsageError(
-                    f"The background's Gram matrix of sample {sample} is singular, and the released script inverts it: "
-                    "give --full-rank."
-                ) from None
-            name = compat_name(sample, region, options.name)
-            found.append(
-                CompatDirections(
-                    name=region, sample=sample, file=name, vectors=vectors[: options.num_directions],
-                    eigenvalues=values[:32],
-                )
-            )  # fmt: skip
-    return tuple(found)

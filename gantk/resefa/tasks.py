@@ -39,7 +39,8 @@ class JacobianInputs(CodesInputs):
     def load(self, options: Any) -> dict[str, object]:
         from gantk.errors import UsageError
         from gantk.predictors.defaults import segmenter_for
-        from gantk.resefa.regions import Labels, build_regions, read_label_map
+        from gantk.resefa.given_regions import build_regions, read_label_map
+        from gantk.resefa.regions import Labels
         from gantk.resefa.tables import WORLD
         from gantk.resefa.verbs import margin_of, output_of
 

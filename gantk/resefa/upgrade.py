@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gantk.codes.directions import load_direction
+from gantk.codes.kept_directions import load_direction
 from gantk.resefa.results import (
     CompatDirections,
     DirectionsResult,

@@ -13,12 +13,14 @@ from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
 from gantk.generators.rows import parse_layers
 from gantk.resefa.accumulate import JacobianPlan, accumulate, check_regions, grams_of, samples_of, summed
-from gantk.resefa.compat import compat_codes, compat_output
+from gantk.resefa.compat import compat_codes, compat_of, compat_output
 from gantk.resefa.derivative import Output
-from gantk.resefa.find import Finder, compat_of, leading_of, reduced_of, spread
+from gantk.resefa.find import Finder, reduced_of, spread
+from gantk.resefa.given_regions import regions_from
+from gantk.resefa.matrix_free import leading_of
 from gantk.resefa.measure import LEVELS, REACH
 from gantk.resefa.options import DEFAULT_NUM, LARGEST, DirectionsOptions, JacobianOptions
-from gantk.resefa.regions import DEFAULT_MARGIN, Regions, places_of, regions_again, regions_from
+from gantk.resefa.regions import DEFAULT_MARGIN, Regions, places_of, regions_again
 from gantk.resefa.results import DirectionsResult, JacobianFacts, JacobianResult, RegionDirections
 from gantk.resefa.rivals import Rivals, available
 from gantk.resefa.summary import responses
@@ -44,7 +46,8 @@ def jacobian(
 
     Args:
         generator: any family.
-        regions: name -> where it is, see `gantk.resefa.regions.regions_from`; None for the groups of the bundled world.
+        regions: name -> where it is, see `gantk.resefa.given_regions.regions_from`; None for the groups of the bundled
+            world.
         codes: to differentiate at, see `gantk.codes.given.given_codes`; None draws them.
         options: `JacobianOptions`, or its fields as keywords.
 

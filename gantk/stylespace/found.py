@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from gantk.codes.directions import Direction, save_direction
+from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import save_direction
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gantk.codes.direction_files import SUFFIXES
-from gantk.codes.directions import Direction, check_generator, load_direction
+from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import check_generator, load_direction
 from gantk.errors import GantkError
 from gantk.store.shipped import shipped_files
 from gantk.web.wire import ApiError

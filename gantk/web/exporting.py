@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gantk import __version__
-from gantk.codes.directions import Direction, save_direction
+from gantk.codes.directions import Direction
+from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.pictures.images import encode
 from gantk.pictures.label_maps import label_png

@@ -254,7 +254,7 @@ class Workshop:
         catalogue = self.of(project).easel.catalogue
         for saved in project.state.saved:
             if saved.kind == "direction":
-                from gantk.codes.directions import load_direction
+                from gantk.codes.kept_directions import load_direction
 
                 with TemporaryDirectory() as folder:
                     path = Path(folder) / "direction.safetensors"

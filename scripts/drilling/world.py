@@ -35,7 +35,8 @@ def write_world(folder: Path) -> Path:
 
     from gantk.checkpoints.checkpoint import Checkpoint
     from gantk.checkpoints.native import write_checkpoint
-    from gantk.codes.directions import Direction, save_direction
+    from gantk.codes.directions import Direction
+    from gantk.codes.kept_directions import save_direction
     from gantk.generators.registry import build
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,8 @@ from gantk.higan.boundary import train_boundaries
 from gantk.predictors.base import Predictor
 from gantk.resefa.accumulate import JacobianPlan, sample_grams
 from gantk.resefa.derivative import Output
-from gantk.resefa.regions import DEFAULT_MARGIN, Labels, build_regions
+from gantk.resefa.given_regions import build_regions
+from gantk.resefa.regions import DEFAULT_MARGIN, Labels
 from gantk.resefa.solve import TAU, solve
 from gantk.resefa.tables import WORLD
 from gantk.resefa.variables import choose

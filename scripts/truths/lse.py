@@ -16,8 +16,9 @@ from typing import Any
 
 import gantk
 from gantk import lse
+from gantk.lse.evaluated import EvaluateResult
 from gantk.lse.image_results import SampleResult
-from gantk.lse.results import EvaluateResult, FewshotResult, TrainResult
+from gantk.lse.results import FewshotResult, TrainResult
 
 CLAIM = 3.5  # per cent that LSE may lie behind NSE-1, the paper's claim
 SHARE = 0.85  # of the full head that 16 shots must reach

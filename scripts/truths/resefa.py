@@ -32,11 +32,12 @@ from gantk.predictors.load import load_predictor
 from gantk.predictors.truth import ExactFactors
 from gantk.resefa.accumulate import JacobianPlan, sample_grams
 from gantk.resefa.derivative import Output
-from gantk.resefa.find import _direction, spread
+from gantk.resefa.find import direction_of, spread
+from gantk.resefa.given_regions import build_regions
 from gantk.resefa.gram import RegionGrams
 from gantk.resefa.measure import REACH, HeldOut, Score, score, step_grid, walk
 from gantk.resefa.reduce import Reduced, reduce_to
-from gantk.resefa.regions import DEFAULT_MARGIN, Labels, Regions, build_regions
+from gantk.resefa.regions import DEFAULT_MARGIN, Labels, Regions
 from gantk.resefa.rivals import METHODS, Rivals
 from gantk.resefa.solve import TAU, rates, solve
 from gantk.resefa.tables import WORLD
@@ -152,12 +153,12 @@ def of_model(name: str, generator: Generator, seer: Any, judge: Any, arguments: 
                         methods[method] = steps
             reach = REACH * spread(generator, reduced.variable, FRESH_SEED)
             for method, steps_Kd in methods.items():
-                direction = _direction(method, steps_Kd, reduced.variable, [], None, {}, generator)
+                direction = direction_of(method, steps_Kd, reduced.variable, [], None, {}, generator)
                 speed = np.sqrt(rates(steps_Kd, a))
                 walks = [
                     walk(held, direction, row, step_grid(float(speed[row]), reach)) for row in range(len(steps_Kd))
                 ]
-                entry["methods"][method] = [_plain(part) for part in score(method, walks)]
+                entry["methods"][method] = [plain(part) for part in score(method, walks)]
                 if way == "resefa" == method:
                     entry["leading"] = []
                     for row, walked in enumerate(walks[:3]):
@@ -174,7 +175,7 @@ def of_model(name: str, generator: Generator, seer: Any, judge: Any, arguments: 
     return result
 
 
-def _plain(part: Score) -> dict[str, Any]:
+def plain(part: Score) -> dict[str, Any]:
     clean = lambda value: round(float(value), 4) if np.isfinite(value) else None  # noqa: E731
     return {
         "level": part.level, "roir": clean(part.roir), "best": clean(part.best),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.lse.evaluated import EvaluateResult, Judged, ScoredHead
 from gantk.lse.pages.parts import METRIC, class_table, map_bars, strips
-from gantk.lse.results import EvaluateResult, Judged, ScoredHead
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import Cell, CellValue, Column, HeatMap, Link, Links, Prose, Section, Table
