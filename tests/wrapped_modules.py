@@ -126,4 +126,14 @@ def wrapped(name: str) -> Generator:
     return gantk.wrap(seeded({"chain": Chain, "branching": Branching}[name]))
 
 
+def chain() -> nn.Module:
+    """What a command line names: a module, not wrapped yet."""
+    return seeded(Chain)
+
+
+def wrapped_chain() -> Generator:
+    """What a command line names: a generator."""
+    return wrapped("chain")
+
+
 NAMES = ("chain", "wide", "styled", "branching")
