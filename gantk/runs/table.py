@@ -34,6 +34,7 @@ TASKS: dict[str, Row] = {
     "train-boundary": Row(
         "gantk.higan.tasks:TRAIN_BOUNDARY", "Find the latent direction of an attribute from scored samples."
     ),
+    "train-predictor": Row("gantk.fewlabels.tasks:TRAIN_PREDICTOR", "Learn attributes from 20 to 500 labelled images."),
     "rescore": Row("gantk.higan.tasks:RESCORE", "Measure which attribute a direction moves, and in which rows."),
     "manipulate": Row("gantk.higan.tasks:MANIPULATE", "Render images along one or more directions."),
     "navigan hessian": Row(
