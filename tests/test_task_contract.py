@@ -216,3 +216,9 @@ def test_analyses_take_a_store_and_no_run(root: Path) -> None:
     found = json.loads(done.stdout)
     assert found["total"]["lines"] > 10_000 and found["total"][": Any"] >= found["rooms"]["runs"][": Any"] > 0
     assert found["systems_taking_a_run"] == []
+
+
+def test_an_option_that_is_needed_is_asked_for(gantk_command: Call, tmp_path: Path) -> None:
+    code, _, err = gantk_command("navigan", "svd", "demo", "-o", tmp_path / "none")
+    assert code == 2 and "--conv" in err and "Missing option" in err and err.count("\n") == 1
+    assert not (tmp_path / "none").exists()

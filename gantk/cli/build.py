@@ -143,7 +143,7 @@ def _option(field: Field, task: Task) -> click.Option:
         [field.dashed, *about.also, *about.originals, field.name],
         type=_type(field),
         multiple=field.several,
-        default=None if field.required else default,
+        **({} if field.required else {"default": default}),  # a default of None would count as given
         show_default=shown,
         metavar=about.metavar,
         **shared,

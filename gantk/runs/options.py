@@ -173,7 +173,7 @@ def check_value(field: Field, value: object) -> None:
     """
     if value is None:
         if not field.optional and field.default is not None:
-            raise UsageError(f"{field.name} is None: give {_wanted(field)}.")
+            raise UsageError(f"{field.dashed} is missing: give {_wanted(field)}.")
         return
     values = value if isinstance(value, tuple) and (field.several or field.pair > 1) else (value,)
     for item in values:
