@@ -40,8 +40,8 @@ def page(result: TrainedPredictor) -> Page:
         links.append(Link(SUGGESTED, SUGGESTED, "A table of the images to label next, to fill in."))
     sections.append(Links(links, "Files"))
     subtitle = (
-        f"{result.name}: {len(result.attributes)} attributes from {result.labelled} labelled images; {result.unlabelled} "
-        "images have no label."
+        f"{result.name}: {len(result.attributes)} attributes from {result.labelled} labelled images; "
+        f"{result.unlabelled} images have no label."
     )
     return Page("Predictor from few labels", subtitle, sections)
 
