@@ -34,6 +34,7 @@ FRESH: dict[str, list[str]] = {
     "stylespace": ["demo", "-N", "40", "--looked", "1", "-K", "1", "--samples", "1", "--step", "3"],
     "mix": ["demo", "--left", "0-1", "--top", "2", "--rows", "0-3", "--rows", "4"],
     "walk": ["demo", "--seeds", "0,85", "--frames", "2", "--strip", "2"],
+    "quality": ["demo", "PICTURES", "--truncation", "0.5", "--shown", "1", "--neighbours", "3", "--subsets", "2"],
     "train-predictor": ["PICTURES", "LABELS", "--suggest", "2"],
 }
 

@@ -136,4 +136,9 @@ def wrapped_chain() -> Generator:
     return wrapped("chain")
 
 
+def scores(image: Tensor) -> Tensor:
+    """A predictor that a command line names: how bright an image is."""
+    return image.mean((1, 2, 3))
+
+
 NAMES = ("chain", "wide", "styled", "branching")

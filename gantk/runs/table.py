@@ -67,6 +67,9 @@ TASKS: dict[str, Row] = {
         "gantk.ghfeat.tasks:EVALUATE", "Probe frozen features level by level, and measure reconstruction."
     ),
     "invert": Row("gantk.ghfeat.tasks:INVERT", "Find codes of real images, by an encoder, by optimisation, or both."),
+    "quality": Row(
+        "gantk.quality.tasks:QUALITY", "How near samples are to real images: distances, precision, recall, coverage."
+    ),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
     "atlas": Row(
