@@ -65,6 +65,7 @@ def synthesis(directory: Path, images: int = 24, **fields: Any) -> SynthesizeRes
         values = np.clip(random.normal(0.3 + 0.05 * place, 0.15, 1000), 0, 1)
         counts, edges = np.histogram(values, 24, (0.0, 1.0))
         summaries[name] = ScoreSummary(
+            missing=0,
             mean=float(values.mean()),
             std=float(values.std()),
             min=float(values.min()),

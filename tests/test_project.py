@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -179,3 +180,21 @@ def test_files_and_options_that_documents_name_exist(name: str) -> None:
     spelled = {word for task in TASKS for each in command_of(find_task(task)).params for word in each.opts}
     for option in re.findall(r"`(--[a-z-]+)", text):
         assert option in spelled | {"--help", "--config", "--json"}, f"{name} names {option}"
+
+
+def test_scripts_import_what_there_is() -> None:
+    """Imports inside functions too, which nothing else would see before the script is run."""
+    import importlib
+
+    for path in (*(ROOT / "scripts").rglob("*.py"), *(ROOT / "docs").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "gantk":
+                module = importlib.import_module(str(node.module))
+                absent = [alias.name for alias in node.names if not _has(module, alias.name)]
+                assert not absent, f"{path.relative_to(ROOT)}:{node.lineno} takes {absent} from {node.module}"
+
+
+def _has(module: Any, name: str) -> bool:
+    import importlib.util
+
+    return hasattr(module, name) or importlib.util.find_spec(f"{module.__name__}.{name}") is not None

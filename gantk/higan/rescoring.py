@@ -26,7 +26,7 @@ from gantk.codes.directions import Direction
 from gantk.codes.entries import Entry, entries_of
 from gantk.codes.latents import random_normal
 from gantk.codes.source import Codes, CodeSource
-from gantk.errors import UsageError, suggestion
+from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator, State
 from gantk.higan.gains import BASE, EFFECT, NULL, RescoreFacts, Subject, conclude
 from gantk.higan.options import RescoreOptions
@@ -256,6 +256,12 @@ class _Rescoring:
         else:
             image_NCHW = self.generator.synthesize(wp_NLD, start=start)
             score_NA = array_of(self.predictor.attributes(as_saved(image_NCHW)))
+        absent = int((~np.isfinite(score_NA)).any(axis=1).sum())
+        if absent:
+            raise GantkError(
+                f"The predictor {self.predictor.name} gave no number for {absent} of {len(score_NA)} images, and a "
+                "gain needs one before and after each edit: choose another --predictor, or one that always answers."
+            )
         bar.update(len(score_NA))
         return score_NA
 

@@ -20,8 +20,13 @@ Array = npt.NDArray[Any]
 
 @record
 class ScoreSummary:
-    """How one attribute is distributed over the samples, in the attribute's own unit."""
+    """How one attribute is distributed over the samples that have a score of it, in the attribute's own unit.
 
+    Attributes:
+        missing: samples for which the predictor gave no number.
+    """
+
+    missing: int
     mean: float
     std: float
     min: float

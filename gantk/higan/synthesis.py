@@ -350,14 +350,23 @@ def conclude(
 
 
 def score_summaries(table: Array) -> dict[str, ScoreSummary]:
-    """Mean, deviation, range and histogram of every field of a structured array."""
+    """Mean, deviation, range and histogram of every field of a structured array; one without any number is left out."""
     summaries = {}
     for name in table.dtype.names or ():
-        score_N = np.asarray(table[name], dtype=np.float64)
+        every = np.asarray(table[name], dtype=np.float64)
+        score_N = every[np.isfinite(every)]
+        if not len(score_N):
+            continue
         low, high = float(score_N.min()), float(score_N.max())
         counts, edges = np.histogram(score_N, BINS, (low, high if high > low else low + 1.0))
         summaries[name] = ScoreSummary(
-            mean=float(score_N.mean()), std=float(score_N.std()), min=low, max=high, counts=counts, edges=edges
+            missing=len(every) - len(score_N),
+            mean=float(score_N.mean()),
+            std=float(score_N.std()),
+            min=low,
+            max=high,
+            counts=counts,
+            edges=edges,
         )
     return summaries
 

@@ -30,6 +30,7 @@ def synthesize(manifest: Mapping[str, Any], directory: Path) -> SynthesizeResult
     arrays = {Path(name).stem: load_npy(inside(directory, name), mmap=True) for name in results["files"]}
     summaries = {
         name: ScoreSummary(
+            missing=0,
             **{key: float(found[key]) for key in ("mean", "std", "min", "max")},
             counts=np.asarray(found["histogram"]["counts"], np.int64),
             edges=np.asarray(found["histogram"]["edges"], np.float64),

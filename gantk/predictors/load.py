@@ -102,8 +102,15 @@ def _adopt(found: Any, text: str) -> Predictor:
         return found
     if not callable(found):
         raise UsageError(f"The predictor {text!r} is a {type(found).__name__}, which cannot be called.")
+    if isinstance(found, torch.nn.Module):  # an instance takes images, whatever its signature says
+        return FunctionPredictor(found, text)
     if not _needs_arguments(found):
-        made = found()
+        try:
+            made = found()
+        except GantkError:
+            raise
+        except Exception as error:  # foreign code may raise anything
+            raise _raised(text, error) from error
         if isinstance(made, Predictor):
             return made
         if not callable(made):
@@ -122,6 +129,11 @@ def _needs_arguments(function: Callable[..., Any]) -> bool:
     return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
 
 
+def _raised(name: str, error: Exception) -> GantkError:
+    first = (str(error).strip().splitlines() or [""])[0][:160]
+    return GantkError(f"The predictor {name!r} raised {type(error).__name__}: {first}.")
+
+
 class FunctionPredictor(Predictor):
     """A function of image_NCHW behind the contract; it is called once on a grey image to learn its columns."""
 
@@ -132,7 +144,7 @@ class FunctionPredictor(Predictor):
         if isinstance(function, torch.nn.Module):
             function.eval()
         with torch.no_grad():
-            scores = function(torch.zeros(1, 3, 64, 64, device=self.device))
+            scores = self._called(torch.zeros(1, 3, 64, 64, device=self.device))
         if isinstance(scores, Mapping):
             self.attribute_names = tuple(map(str, scores))
         elif isinstance(scores, Tensor) and scores.ndim == 4:
@@ -153,7 +165,7 @@ class FunctionPredictor(Predictor):
         image_NCHW = colours(image_NCHW)
         if not self.class_names:
             raise self._lacks("a segmentation")
-        logit_NKHW: Tensor = self.function(image_NCHW)
+        logit_NKHW: Tensor = self._called(image_NCHW)
         if logit_NKHW.shape[:2] != (len(image_NCHW), len(self.class_names)):
             raise GantkError(f"The predictor {self.name!r} returned logits of shape {tuple(logit_NKHW.shape)}.")
         return resize(logit_NKHW, *image_NCHW.shape[-2:])
@@ -162,12 +174,38 @@ class FunctionPredictor(Predictor):
         image_NCHW = colours(image_NCHW)
         if self.class_names:
             raise self._lacks("attributes")
-        score_NA = self._matrix(self.function(image_NCHW), len(image_NCHW))
+        score_NA = self._matrix(self._called(image_NCHW), len(image_NCHW))
         if score_NA.shape[1] != len(self.attribute_names):
             raise GantkError(
                 f"The predictor {self.name!r} gave {score_NA.shape[1]} scores, and {len(self.attribute_names)} before."
             )
         return score_NA
+
+    def _called(self, image_NCHW: Tensor) -> Any:
+        """What the function says; the logits where they stand under "out", as torchvision's segmentation models answer.
+
+        Raises:
+            GantkError: it raised, said nothing, or gave class numbers, which do not tell how sure it was.
+        """
+        try:
+            found = self.function(image_NCHW)
+        except GantkError:
+            raise
+        except Exception as error:  # foreign code may raise anything
+            raise _raised(self.name, error) from error
+        if isinstance(found, Mapping) and isinstance(found.get("out"), Tensor) and found["out"].ndim == 4:
+            found = found["out"]
+        if found is None:
+            raise GantkError(
+                f"The predictor {self.name!r} returned nothing: return scores [N, A], [N] or a dictionary of [N], or "
+                "logits of classes [N, K, H, W]."
+            )
+        if isinstance(found, Tensor) and found.ndim == 3 and not found.is_floating_point():
+            raise GantkError(
+                f"The predictor {self.name!r} returned class numbers {tuple(found.shape)}: return logits of the "
+                "classes [N, K, H, W] instead."
+            )
+        return found
 
     def _matrix(self, scores: Any, n: int) -> Tensor:
         if isinstance(scores, Mapping):

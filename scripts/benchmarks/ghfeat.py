@@ -90,10 +90,10 @@ def extraction(depth: int, count: int, batch: int, device: str, folder: str) -> 
     """`gantk ghfeat extract` without reconstructions, on PNG files, from the images to the codes' file."""
     from gantk.generators.probe import probe_of
     from gantk.generators.registry import build
-    from gantk.ghfeat.extract import ExtractPlan, extract, finish
+    from gantk.ghfeat import extract
     from gantk.ghfeat.files import EncoderFile
-    from gantk.ghfeat.inputs import Images
     from gantk.runs.run import Run
+    from gantk.runs.stores import RunStore
 
     config = {"resolution": SIZE, "channels": (512, 512, 512, 512, 256, 128, 64), "mapping_layers": 1}
     generator = build("stylegan", config).eval().requires_grad_(False).to(device)
@@ -102,12 +102,11 @@ def extraction(depth: int, count: int, batch: int, device: str, folder: str) -> 
     work = tempfile.mkdtemp(dir=folder)
 
     def measured() -> dict[str, Any]:
-        images = Images([folder], SIZE)
-        plan = ExtractPlan(batch, batch * 4, 0, reconstruct=False)
+        few = {"batch_size": batch, "chunk": batch * 4, "reconstruct": False}
         with Run.begin(Path(work), "ghfeat extract", {"model": ""}) as run:
-            extract(run, images, loaded, generator, plan)
-            finish(run, generator)
-        return {"images": len(images)}
+            found = extract(generator, folder, loaded, "none", store=RunStore(run), **few)
+            found.save(Path(work))
+        return {"images": count}
 
     return measured
 

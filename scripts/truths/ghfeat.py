@@ -10,6 +10,7 @@ it finds on demo-oracle, whose every code is known.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,7 +89,7 @@ def reconstruction(generator: Any, encoder: Any, predictor: Any, count: int) -> 
 
 def probing(encoder: Any, count: int) -> dict[str, Any]:
     """R2 of every factor from every level; and what the paper probes besides."""
-    from gantk.ghfeat.evaluate import baselines, level_features, probe_all
+    from gantk.ghfeat.features import baselines, level_features, probe_all
     from gantk.ghfeat.labels import world
     from gantk.ghfeat.metrics import encode
 
@@ -97,7 +98,7 @@ def probing(encoder: Any, count: int) -> dict[str, Any]:
     image = torch.cat([render(f, n).image_NCHW for f, n in zip(factors.split(100), nuisance.split(100), strict=True)])
     styles = [style.numpy() for style in encode(encoder, image)]
     sets = level_features(styles, encoder.config.rows) + baselines(image)
-    found = probe_all(sets, scenes.labels, 5, 0, levels=False)
+    found = dataclasses.asdict(probe_all(sets, scenes.labels, 5, 0, levels=False))
     values = np.maximum(np.array(found["regression"]["values"])[: encoder.config.num_rows], 0)
     centre = {}
     for group in GROUPS:

@@ -80,7 +80,10 @@ def _scores(result: SynthesizeResult) -> list[Section]:
         [name, found.mean, found.std, found.min, found.max] for name, found in result.summaries.items()
     ]
     columns = [Column("attribute"), *(Column(key) for key in keys)]
+    missing = {name: found.missing for name, found in result.summaries.items() if found.missing}
+    absent = ", ".join(f"{name} of {count}" for name, count in missing.items())
+    left_out = f" The predictor gave no number for some samples, which are left out: {absent}." if missing else ""
     return [
         Panels(panels[:MOST_PANELS], "Scores", f"How the scores of the samples are distributed{who}.{more}"),
-        Table(columns, rows, "", f"Statistics of each attribute{who}."),
+        Table(columns, rows, "", f"Statistics of each attribute{who}.{left_out}"),
     ]

@@ -1,0 +1,76 @@
+"""Predictors as people write them: what they answer is used, or said in one sentence that names the predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gantk.runs.results import load_result
+
+Call = Callable[..., tuple[int, str, str]]
+
+CODE = """
+import torch
+
+class Net(torch.nn.Module):
+    def forward(self, x):
+        return torch.nn.functional.adaptive_avg_pool2d(x, 1).flatten(1)
+
+net = Net()
+
+def some_nan(x):
+    scores = x.flatten(1).mean(1, keepdim=True).clone()
+    scores[0] = float("nan")
+    return scores
+
+def none(x):
+    return None
+
+def raises(x):
+    raise RuntimeError("no face found in image 0")
+
+def output_dictionary(x):
+    mean = x.mean(1, keepdim=True)
+    return {"out": torch.cat([-mean, -mean.abs() + 0.3, mean], 1)}
+
+def argmax(x):
+    return output_dictionary(x)["out"].argmax(1)
+"""
+
+
+@pytest.fixture
+def call(gantk_command: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    (tmp_path / "mine.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+    words = ("synthesize", "demo", "-N", "4", "--generate-prediction", "--batch-size", "2", "-o", "run")
+    return lambda name: gantk_command(*words, "--predictor", f"mine.py:{name}")
+
+
+def test_a_module_is_called_on_images(call: Call, tmp_path: Path) -> None:
+    code, _, err = call("net")
+    assert code == 0, err
+    assert set(load_result(tmp_path / "run").summaries) == {"score_0", "score_1", "score_2"}
+
+
+def test_an_image_without_a_score_is_left_out_and_counted(call: Call, tmp_path: Path) -> None:
+    code, _, err = call("some_nan")
+    assert code == 0, err
+    assert load_result(tmp_path / "run").summaries["score_0"].missing == 2
+    assert "score_0 of 2" in (tmp_path / "run" / "synthesize.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("none", "returned nothing"),
+        ("raises", "raised RuntimeError: no face found in image 0"),
+        ("argmax", "returned class numbers (1, 64, 64): return logits"),
+        ("output_dictionary", "scores neither attributes nor categories"),
+    ],
+)
+def test_what_cannot_be_used_is_said(name: str, words: str, call: Call, tmp_path: Path) -> None:
+    code, _, err = call(name)
+    assert code in (1, 2) and f"mine.py:{name}" in err and words in err and err.count("\n") == 1, err
+    assert not (tmp_path / "run").exists()
