@@ -58,7 +58,8 @@ def train_predictor(
         read = read_labels(images) if labels is None else read_labels(labels, images)
         table = read.first(options.unlabelled)
     labelled = table.labelled
-    at_most("--suggest", options.suggest, len(table.files) - labelled, "images without a label", SUGGESTED)
+    unlabelled = int(np.isnan(table.label_NA).sum(0).max())
+    at_most("--suggest", options.suggest, unlabelled, "images without a label", SUGGESTED)
     network = ImageNet.from_file() if network is None else network
     with torch.inference_mode(), store.timed("features"):
         parts = [image_blocks(network, batch.to(network.device)) for batch in batches(table.files, SIDE)]
