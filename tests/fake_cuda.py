@@ -52,6 +52,11 @@ class Readouts(TorchFunctionMode):
             if func is Tensor.numpy:
                 assert given.device.type == "cpu", "numpy() of a tensor on a GPU: call cpu() first"
                 return np.zeros(tuple(given.shape), DTYPES[given.dtype])
+            if func is Tensor.__deepcopy__:
+                copied = given.detach().clone()
+                return (
+                    torch.nn.Parameter(copied, given.requires_grad) if isinstance(given, torch.nn.Parameter) else copied
+                )
             if func is Tensor.data_ptr:
                 return id(given)
             if func is Tensor.tolist:
@@ -97,12 +102,15 @@ def fake_cuda() -> Iterator[torch.device]:
         Readouts(),
         mock.patch.object(torch.cuda, "mem_get_info", lambda *_: (8 << 30, 8 << 30)),
         mock.patch.object(torch.nn.Module, "to", moved),  # torch swaps the tensors of a module, which fakes refuse
+        mock.patch("torch.optim.adam._get_value", lambda steps: 1),  # Adam divides by a function of its steps
     ):
         yield torch.device("cuda")
 
 
-def moved(module: Any, device: torch.device | str) -> Any:
-    """The module, its weights and buffers fake and on the device."""
+def moved(module: Any, device: torch.device | str | None = None, **form: Any) -> Any:
+    """The module, its weights and buffers fake and on the device; a memory format is no matter of devices."""
+    if device is None:
+        return module
     for part in module.modules():
         for table in (part._parameters, part._buffers):
             for name, tensor in table.items():

@@ -16,7 +16,7 @@ from gantk.checkpoints.native import write_checkpoint
 from gantk.generators.base import Generator
 from gantk.ghfeat.calibration import calibrate, encoder_config
 from gantk.ghfeat.encoder import Encoder
-from gantk.ghfeat.files import save_encoder
+from gantk.ghfeat.files import encoder_bytes
 from gantk.ghfeat.settings import TrainSettings
 from gantk.ghfeat.tfrecord import crc32c, masked
 
@@ -47,7 +47,7 @@ def write_world(folder: Path, name: str = "stylegan2-skip") -> tuple[Path, Path,
     write_checkpoint(
         folder / "G.safetensors", Checkpoint(generator.spec.family, generator.config.to_dict(), state, "x")
     )
-    save_encoder(folder / "E.safetensors", small_encoder(generator), generator, {})
+    (folder / "E.safetensors").write_bytes(encoder_bytes(small_encoder(generator), generator, {}))
     return folder / "G.safetensors", folder / "E.safetensors", generator
 
 

@@ -9,11 +9,13 @@ import pytest
 import torch
 from fake_cuda import fake_cuda, moved
 from generator_cases import tiny
+from ghfeat_cases import SMALL
 from torch import Tensor
 
-from gantk import comparators, higan, lse, resefa
+from gantk import comparators, ghfeat, higan, lse, resefa
 from gantk.codes.directions import Direction
 from gantk.errors import UsageError
+from gantk.ghfeat.calibration import encoder_config
 from gantk.predictors.base import Predictor
 
 FAMILIES = ("stylegan2-skip", "biggan-deep")
@@ -156,3 +158,102 @@ def test_resefa_jacobian(family: str) -> None:
         assert summed.facts.names == ("corner",)
         with pytest.raises(UsageError, match="'bright' is empty"):  # the maps that the judge gives here are zeros
             resefa.jacobian(generator, {"bright": judge}, num=1, rows="2", space="w", size=8, **LABELS[family])
+
+
+# --- ghfeat ----------------------------------------------------------------------------------------------------------
+
+
+class Hues(Predictor):
+    """Attributes and maps of an image, from its means and a weight."""
+
+    name = "hues"
+    attribute_names = ("red", "green", "blue")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(3), False)
+
+    def attributes(self, image_NCHW: Tensor) -> Tensor:
+        return image_NCHW.mean((2, 3)) * self.weight
+
+    def feature_maps(self, image_NCHW: Tensor) -> list[Tensor]:
+        return [image_NCHW * self.weight[:, None, None]]
+
+
+def photographed(device: torch.device, family: str) -> tuple[Any, Any, Any]:
+    """A generator, an encoder and a predictor on a device."""
+    from gantk.ghfeat.encoder import Encoder
+    from gantk.ghfeat.files import EncoderFile
+
+    generator = tiny(family)
+    encoder = Encoder(encoder_config(generator, **SMALL)).eval().requires_grad_(False)
+    loaded = EncoderFile(moved(encoder, device), "small", "constructed")
+    return moved(generator, device), loaded, moved(Hues(), device)
+
+
+PHOTOS = np.zeros((3, 16, 16, 3), np.uint8)
+
+
+@pytest.mark.parametrize("family", ["stylegan2-skip", "stylegan"])
+def test_ghfeat_extract_edit(family: str) -> None:
+    with fake_cuda() as device:
+        generator, encoder, hues = photographed(device, family)
+        found = ghfeat.extract(generator, PHOTOS, encoder, hues, refine=2, wp=True, batch_size=2)
+        assert found.figures is not None and found.figures.shape == (3, 3) and found.wp is not None
+        vector = np.ones((1, generator.spec.w_dim), np.float32)
+        direction = Direction("tilt", "direction", "w", vector)
+        for images in (PHOTOS, found):
+            edited = ghfeat.edit(generator, images, direction, encoder=encoder, predictor=hues, step=3)
+            assert edited.moved is not None and edited.moved.attributes == hues.attribute_names
+        axis = ghfeat.edit(generator, PHOTOS, of=found, component=0, encoder=encoder, step=2)
+        assert len(axis.edited) == 3
+
+
+@pytest.mark.parametrize("way", ["features", "styles"])
+@pytest.mark.parametrize("family", ["stylegan2-skip", "stylegan"])
+def test_ghfeat_regions(family: str, way: str) -> None:
+    with fake_cuda() as device:
+        generator, encoder, _ = photographed(device, family)
+        region = ghfeat.edit(generator, PHOTOS, reference=PHOTOS[:1], box=(0, 0, 4, 4), way=way, encoder=encoder)
+        assert region.exchanged is not None
+        made = ghfeat.harmonize(generator, PHOTOS, PHOTOS[:1], encoder=encoder, box=(0, 0, 4, 4), feather=1.0,
+                                keep_fine=1, blend_back=True)  # fmt: skip
+        assert len(made.images) == 3
+        assert len(ghfeat.mix(generator, PHOTOS, PHOTOS[:1], encoder).grids) >= 3
+
+
+@pytest.mark.parametrize("space", ["z", "w", "wp", "s"])
+def test_ghfeat_invert(space: str) -> None:
+    with fake_cuda() as device:
+        generator, encoder, hues = photographed(device, "stylegan2-skip")
+        start = "none" if space == "z" else encoder
+        for given in (start, "none"):
+            found = ghfeat.invert(generator, PHOTOS, given, hues, space=space, steps=2)
+            assert found.space == space and found.losses.shape == (3, 5)
+
+
+def test_ghfeat_evaluate_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gantk.ghfeat import train_run
+    from gantk.ghfeat.training import Training
+
+    update = Training._update
+
+    def with_gradients(self: Training, optimizer: torch.optim.Adam, module: torch.nn.Module) -> None:
+        for parameter in module.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        update(self, optimizer, module)
+
+    monkeypatch.setattr(Training, "_update", with_gradients)
+    monkeypatch.setattr(train_run, "encoder_bytes", lambda *more: b"a file")  # which reads memory that is not there
+    with fake_cuda() as device:
+        generator, encoder, hues = photographed(device, "stylegan2-skip")
+        labels = {"red": range(20)}
+        photos = np.zeros((20, 16, 16, 3), np.uint8)
+        probed = ghfeat.evaluate(generator, photos, labels, encoder=encoder, predictor=hues, folds=2, baselines=False)
+        assert probed.probes.regression is not None
+        found = ghfeat.train(
+            generator, ("generator", photos), perception=hues, predictor=hues, discriminator="new", depth="18", width=4,
+            pyramid=8, rank=4, images=8, batch_size=4, warm_up=4, style=0.1, mirror=0.5, recognition=1.0,
+            validation_images=2,
+        )  # fmt: skip
+        assert found.done and found.held_out == 2

@@ -14,7 +14,7 @@ from ghfeat_cases import pictures, write_pictures, write_tfrecord
 from PIL import Image
 
 from gantk.errors import GantkError, UsageError
-from gantk.ghfeat.data import open_data, open_source
+from gantk.ghfeat.data import open_data
 from gantk.ghfeat.photos import Images, photos_of
 from gantk.ghfeat.pictures import Zip, decode, find_images, fit, to_float
 from gantk.ghfeat.tfrecord import TFRecords, crc32c
@@ -46,7 +46,7 @@ def test_tfrecords_give_the_images_back(tmp_path: Path) -> None:
     records = TFRecords(tmp_path / "x.tfrecords")
     assert len(records) == 5
     assert all(np.array_equal(records[i], images[i]) for i in (4, 0, 2, 1, 3))
-    batch = open_source(str(tmp_path / "x.tfrecords"), tiny("stylegan2-skip"), 64, 0, "exact").batch([3])
+    batch = open_data(str(tmp_path / "x.tfrecords")).source(tiny("stylegan2-skip"), 64, 0, "exact").batch([3])
     assert np.array_equal(batch.image_NCHW.numpy(), to_float(images[3:4]))
 
 
@@ -176,7 +176,7 @@ def test_a_picture_larger_than_is_safe(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_too_few_images_to_hold_any_out(tmp_path: Path) -> None:
     write_pictures(tmp_path / "p", 1)
-    refuse(lambda: open_source(str(tmp_path / "p"), tiny("stylegan2-skip"), 16, 0, "exact", "train"), UsageError)
+    refuse(lambda: open_data(str(tmp_path / "p")).source(tiny("stylegan2-skip"), 16, 0, "exact", "train"), UsageError)
 
 
 # --- photos in Python ------------------------------------------------------------------------------------------------

@@ -100,6 +100,9 @@ def test_boxes_and_soft_edges() -> None:
     assert box_mask("0.25,0.5,0.75,1", 8).sum() == 4 * 4
     assert torch.equal(box_mask("2,4,6,8", 8), box_mask("0.25,0.5,0.75,1", 8))
     assert box_mask("2,4,6,8", 8)[2:6, 4:8].all()  # top, left, bottom, right
+    wide = box_mask("0,0.5,0.5,1", (4, 8))
+    assert wide.shape == (4, 8) and torch.equal(wide, box_mask("0,4,2,8", (4, 8))) and wide.sum() == 8
+    refuse(lambda: box_mask("0,0,5,2", (4, 8)))
     for bad in ("1,2,3", "a,b,c,d", "5,5,5,9", "0,0,9,9", "-1,0,4,4"):
         refuse(lambda box=bad: box_mask(box, 8))
     soft = feather(box_mask("2,2,6,6", 8), 1.0)

@@ -16,7 +16,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.ghfeat.calibration import encoder_config, sample_styles
 from gantk.ghfeat.codes import tile, untile
 from gantk.ghfeat.encoder import Encoder, EncoderConfig, trunk_channels
-from gantk.ghfeat.files import load_encoder, save_encoder
+from gantk.ghfeat.files import encoder_bytes, load_encoder
 from gantk.ghfeat.norm import Norm
 
 PAPER_WIDTHS = (1024,) * 8 + (512,) * 2 + (256,) * 2 + (128,) * 2
@@ -175,7 +175,7 @@ def test_images_of_another_size_are_refused() -> None:
 def test_a_file_brings_back_the_same_encoder(tmp_path: Path) -> None:
     generator = tiny("stylegan2-skip")
     encoder = small_encoder(generator)
-    save_encoder(tmp_path / "e.safetensors", encoder, generator, {"images": 3})
+    (tmp_path / "e.safetensors").write_bytes(encoder_bytes(encoder, generator, {"images": 3}))
     loaded = load_encoder(tmp_path / "e.safetensors", generator)
     assert loaded.meta == {"images": 3} and loaded.encoder.config == encoder.config
     image = images(generator)
@@ -186,7 +186,7 @@ def test_a_file_brings_back_the_same_encoder(tmp_path: Path) -> None:
 def test_an_encoder_of_another_generator_is_refused_unless_forced(tmp_path: Path) -> None:
     generator, other = tiny("stylegan2-skip"), tiny("stylegan2-skip")
     other.mapping.dense0.weight.mul_(-1)
-    save_encoder(tmp_path / "e.safetensors", small_encoder(generator), generator, {})
+    (tmp_path / "e.safetensors").write_bytes(encoder_bytes(small_encoder(generator), generator, {}))
     refuse(lambda: load_encoder(tmp_path / "e.safetensors", other), GantkError)
     assert load_encoder(tmp_path / "e.safetensors", other, force=True).name
     refuse(lambda: load_encoder(tmp_path / "e.safetensors", tiny("stylegan"), force=True), GantkError)
@@ -195,7 +195,7 @@ def test_an_encoder_of_another_generator_is_refused_unless_forced(tmp_path: Path
 def test_damaged_files_and_unknown_names(tmp_path: Path) -> None:
     generator = tiny("stylegan2-skip")
     path = tmp_path / "e.safetensors"
-    save_encoder(path, small_encoder(generator), generator, {})
+    path.write_bytes(encoder_bytes(small_encoder(generator), generator, {}))
     data = path.read_bytes()
     for bad in (data[: len(data) // 2], data[:8] + b"x" * 40, b"", data.replace(b'"depth', b'"dupth')):
         path.write_bytes(bad)

@@ -18,7 +18,7 @@ from ghfeat_cases import SMALL, settings, small_encoder, write_pictures, write_w
 
 from gantk.errors import GantkError, UsageError
 from gantk.ghfeat.calibration import encoder_config, sample_styles
-from gantk.ghfeat.data import Renders, Samples, Stream, open_source
+from gantk.ghfeat.data import Renders, Samples, Stream, open_data
 from gantk.ghfeat.figures import psnr
 from gantk.ghfeat.files import load_encoder
 from gantk.ghfeat.judges import load_discriminator
@@ -150,7 +150,7 @@ def test_samples_come_with_the_styles_that_made_them() -> None:
 
 def test_a_stream_visits_every_image_once_an_epoch_and_is_the_same_from_anywhere(tmp_path: Path) -> None:
     write_pictures(tmp_path / "p", 10)
-    source = open_source(str(tmp_path / "p"), tiny("stylegan2-skip"), 16, 0, "exact")
+    source = open_data(str(tmp_path / "p")).source(tiny("stylegan2-skip"), 16, 0, "exact")
     stream = Stream([source], seed=5)
     whole = stream.batches(0, 20)[0].image_NCHW
     epochs = [{x.numpy().tobytes() for x in part} for part in whole.split(10)]
@@ -168,11 +168,13 @@ def test_sources_take_turns() -> None:
 
 def test_held_out_images_are_no_training_images(tmp_path: Path) -> None:
     write_pictures(tmp_path / "p", 40)
-    parts = [open_source(str(tmp_path / "p"), tiny("stylegan2-skip"), 16, 0, "exact", p) for p in ("train", "held-out")]
+    parts = [
+        open_data(str(tmp_path / "p")).source(tiny("stylegan2-skip"), 16, 0, "exact", p) for p in ("train", "held-out")
+    ]
     assert [p.length for p in parts] == [38, 2]
     sets = [{x.numpy().tobytes() for x in p.batch(range(p.length or 0)).image_NCHW} for p in parts]
     assert not sets[0] & sets[1]
-    refuse(lambda: open_source("nothing", tiny("stylegan2-skip"), 16, 0, "exact"))
+    refuse(lambda: open_data("nothing").source(tiny("stylegan2-skip"), 16, 0, "exact"))
 
 
 # --- losses ----------------------------------------------------------------------------------------------------------

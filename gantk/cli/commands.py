@@ -11,7 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rescore": ("rescore", "Measure which attribute a direction moves, and in which layer."),
     "manipulate": ("manipulate", "Render images along one or more directions."),
     "lse": ("lse", "Linear segmentation heads: train, few-shot, evaluate, sample, edit."),
-    "ghfeat": ("ghfeat", "Hierarchical features of real images: train, extract, mix, edit, harmonize."),
+    "ghfeat": ("ghfeat", "Hierarchical features of real images: train, extract, mix, edit, harmonize, evaluate."),
     "navigan": ("navigan", "Directions in weight space: Hessian, SVD, training, apply."),
     "resefa": ("resefa", "Directions that change one region: Jacobian, directions."),
     "sefa": ("sefa", "Closed-form directions from a generator's weights (SeFa)."),

@@ -115,5 +115,5 @@ def _principal(style_NS: Tensor, rank: int) -> Tensor:
     floor = 0.01 * deviation[0].clamp(min=1e-6)
     noise = torch.randn(axes_KS.shape, generator=torch.Generator().manual_seed(0), dtype=axes_KS.dtype)
     unused = axes_KS.norm(dim=1, keepdim=True) < floor
-    axes_KS = torch.where(unused, noise / axes_KS.shape[1] ** 0.5 * floor, axes_KS)
+    axes_KS = torch.where(unused, noise.to(axes_KS) / axes_KS.shape[1] ** 0.5 * floor, axes_KS)
     return axes_KS.float()

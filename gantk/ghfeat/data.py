@@ -205,11 +205,6 @@ class _Pixels:
         return self.photos.items[index].read(1)
 
 
-def open_source(name: str, generator: Generator, resolution: int, seed: int, how: str, part: str = "all") -> Source:
-    """A source by name; see `open_data` and `Data.source`."""
-    return open_data(name).source(generator, resolution, seed, how, part)
-
-
 class Stream:
     """Batches of one or several sources by position: image `p` of the stream is from source `p % len(sources)`."""
 

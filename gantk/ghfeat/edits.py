@@ -178,7 +178,7 @@ def _exchanged(
     middle = f"{spec.num_layers // 3}-{spec.num_layers // 2}"
     rows, title = choose_rows(options.rows if asked else middle, options.levels, spec.num_layers)
     names = [layer.name for layer in editable_layers(generator, rows)]
-    region = region_of(options.box, mask, spec.resolution)
+    region = region_of(options.box, mask, spec.size)
     base = subject_of(generator, images, encoder, options)
     other = subject_of(generator, reference, encoder, options)
     if len(other) not in (1, len(base)):

@@ -28,7 +28,6 @@ from gantk.generators.base import Generator
 from gantk.generators.probe import Probe, mismatch, probe, probe_of
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
-from gantk.store.files import write_atomic
 from gantk.store.fingerprint import of_module
 
 FORMAT = "gantk-encoder"
@@ -61,15 +60,6 @@ class EncoderFile:
     def fingerprint(self) -> object:
         """The contents of the file, or the weights."""
         return self.sha256 or of_module(self.encoder)
-
-
-def save_encoder(
-    path: Path, encoder: Encoder, generator: Generator, meta: Mapping[str, Any], half: bool = False
-) -> str:
-    """Write an encoder with the probe of its generator; returns its sha256; see `encoder_bytes`."""
-    data = encoder_bytes(encoder, generator, meta, half)
-    write_atomic(path, data)
-    return hashlib.sha256(data).hexdigest()
 
 
 def encoder_bytes(encoder: Encoder, generator: Generator, meta: Mapping[str, Any], half: bool = False) -> bytes:

@@ -218,7 +218,7 @@ class MaskInputs(Inputs):
         """The image."""
         from gantk.ghfeat.photos import Images
 
-        return None if self.mask is None else Images(self.mask, 1).check().photos
+        return None if self.mask is None else Images(self.mask, 1, "squash").check().photos
 
 
 @dataclass(frozen=True, kw_only=True)

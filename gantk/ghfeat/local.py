@@ -84,11 +84,11 @@ def edit_locally(
     """
     if way not in WAYS:
         raise UsageError(f"a local edit is by {' or '.join(WAYS)}, not by {way!r}")
-    size = generator.spec.resolution
+    size = generator.spec.size
     n = base[0].shape[0]
-    if mask_NHW.shape[-2:] != (size, size) or mask_NHW.ndim not in (2, 3):
-        raise UsageError(f"a mask of shape {list(mask_NHW.shape)} does not fit: [{size}, {size}] is expected")
-    mask = mask_NHW.to(base[0]).clamp(0, 1).expand(n, size, size).unsqueeze(1)
+    if mask_NHW.shape[-2:] != size or mask_NHW.ndim not in (2, 3):
+        raise UsageError(f"a mask of shape {list(mask_NHW.shape)} does not fit: {list(size)} is expected")
+    mask = mask_NHW.to(base[0]).clamp(0, 1).expand(n, *size).unsqueeze(1)
     layers = editable_layers(generator, rows)
     last = len(generator.layers) - 1
     recorded = generator.cache(base, before=last).statistics

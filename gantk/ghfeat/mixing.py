@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.ghfeat.codes import entries_of
+from gantk.ghfeat.pictures import Size, sides_of
 from gantk.pictures.shapes import BOX, parse_box, parse_numbers
 
 Styles = tuple[Tensor, ...]
@@ -34,21 +35,28 @@ def pairs_of_rows(num_rows: int) -> list[list[int]]:
     ]
 
 
-def box_mask(box: str, size: int) -> Tensor:
+def box_mask(box: str, size: Size) -> Tensor:
     """[H, W] of ones inside TOP,LEFT,BOTTOM,RIGHT, in pixels, or in shares of the image where all are at most 1.
+
+    Args:
+        size: of the image: of a square, or (height, width).
 
     Raises:
         UsageError: four numbers are expected, in order and inside the image.
     """
+    height, width = sides_of(size)
     numbers = parse_numbers(box)
     shares = bool(numbers) and max(numbers) <= 1
     form = f"--box {BOX} such as 16,16,48,48 or 0.25,0.25,0.75,0.75"
-    edges = parse_box(box, f"The box {box!r}", form, 1 if shares else size)
-    scale = size if shares else 1
-    top, left, bottom, right = (round(edge * scale) for edge in (edges.top, edges.left, edges.bottom, edges.right))
+    edges = parse_box(box, f"The box {box!r}", form, 1 if shares else max(height, width))
+    down, across = (height, width) if shares else (1, 1)
+    top, bottom = round(edges.top * down), round(edges.bottom * down)
+    left, right = round(edges.left * across), round(edges.right * across)
     if top == bottom or left == right:
-        raise UsageError(f"The box {box!r} covers no pixel of an image of {size} x {size} pixels.")
-    mask = torch.zeros(size, size)
+        raise UsageError(f"The box {box!r} covers no pixel of an image of {width} x {height} pixels.")
+    if bottom > height or right > width:
+        raise UsageError(f"The box {box!r} reaches beyond an image of {width} x {height} pixels.")
+    mask = torch.zeros(height, width)
     mask[top:bottom, left:right] = 1
     return mask
 

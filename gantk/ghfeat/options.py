@@ -42,7 +42,9 @@ class BoxOptions(Options):
     """A region."""
 
     box: str | tuple[float, ...] | None = option(
-        None, "The region: its top, left, bottom and right, in pixels or shares of the image.", metavar=BOX
+        None,
+        "The region: its top, left, bottom and right, in pixels or shares of the image.",
+        metavar=BOX,
     )
 
 

@@ -10,15 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gantk.ghfeat.figures import Pair
+from gantk.ghfeat.figures import Pair, counted
 from gantk.runs.results import Result, record
 from gantk.runs.structure import Image
 from gantk.runs.walk import Walk
-
-
-def _counted(count: int, what: str = "image") -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
-
 
 # --- mix -------------------------------------------------------------------------------------------------------------
 
@@ -48,8 +43,8 @@ class MixResult(Result):
     grids: tuple[Grid, ...]
 
     def sentence(self) -> str:
-        grids, contents = _counted(len(self.grids), "grid"), _counted(len(self.content), "content")
-        return f"{grids} of {contents} by {_counted(len(self.style), 'style')}."
+        grids, contents = counted(len(self.grids), "grid"), counted(len(self.content), "content")
+        return f"{grids} of {contents} by {counted(len(self.style), 'style')}."
 
     def table(self) -> list[dict[str, object]]:
         return [{"title": grid.title, "rows": list(grid.rows)} for grid in self.grids]
@@ -134,7 +129,7 @@ class EditResult(Result):
         return tuple(strip.images[-1] for strip in self.moved.walk.strips)
 
     def sentence(self) -> str:
-        count = _counted(len(self.pairs))
+        count = counted(len(self.pairs))
         if self.exchanged is not None:
             found = self.exchanged
             return (
@@ -181,7 +176,7 @@ class HarmonizeResult(Result):
 
     def sentence(self) -> str:
         return (
-            f"{_counted(len(self.images))} harmonized; mean change {self.outside:.4f} outside the region, mean squared "
+            f"{counted(len(self.images))} harmonized; mean change {self.outside:.4f} outside the region, mean squared "
             f"error {self.against_paste:.4f} against the paste."
         )
 

@@ -20,7 +20,6 @@ from gantk.pictures.opening import open_picture, picture_sides
 from gantk.store.inside import regular_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-FITS = ("exact", "crop", "squash")
 
 
 Size = int | tuple[int, int]  # a square's side, or height and width

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gantk.codes.given import GivenCodes
 from gantk.ghfeat.codes import Codes, save_codes, tile
-from gantk.ghfeat.figures import Figures, Pair, psnr
+from gantk.ghfeat.figures import Figures, Pair, counted, psnr
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.store.files import save_npy, write_atomic
@@ -112,7 +112,7 @@ class TrainResult(Result):
         return self.done
 
     def sentence(self) -> str:
-        state = "trained" if self.done else f"stopped after {self.reached} images (the same command continues)"
+        state = "trained" if self.done else f"stopped after {counted(self.reached)} (the same command continues)"
         return (
             f"Encoder {state}; held-out MSE {self.final.mse:.4f}, SSIM {self.final.ssim:.3f}, the mean code's MSE "
             f"{self.mean_code_mse:.4f}."
@@ -189,7 +189,7 @@ class ExtractResult(Result):
         return None if self.figures is None else np.asarray(self.figures)[self.kept]
 
     def sentence(self) -> str:
-        text = f"{len(self.kept)} images encoded"
+        text = f"{counted(len(self.kept))} encoded"
         figures = self.kept_figures
         return f"{text}." if figures is None else f"{text}, mean squared error {float(figures[:, 0].mean()):.4f}."
 
@@ -292,7 +292,7 @@ class InvertResult(Result):
         return Figures(mse=mse, psnr=psnr(mse), ssim=float(table[:, 1].mean()), perceptual=None, recovery={})
 
     def sentence(self) -> str:
-        return f"{len(self.kept)} images inverted, mean squared error {self.means.mse:.4f}."
+        return f"{counted(len(self.kept))} inverted, mean squared error {self.means.mse:.4f}."
 
     def table(self) -> list[dict[str, object]]:
         table = np.asarray(self.losses)

@@ -20,6 +20,7 @@ from gantk.ghfeat.files import EncoderFile
 from gantk.ghfeat.metrics import at_size, decode, encode
 from gantk.ghfeat.options import PhotoOptions
 from gantk.ghfeat.photos import Images
+from gantk.ghfeat.pictures import Size
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
 from gantk.runs.structure import Image
@@ -131,16 +132,17 @@ def keep_subject(store: Store, subject: Subject, stem: str = "") -> tuple[Pair, 
 
 
 @torch.no_grad()
-def region_of(box: str | Sequence[float] | None, mask: object, size: int) -> Tensor:
-    """A region [H, W] in [0, 1] of a square of `size` pixels.
+def region_of(box: str | Sequence[float] | None, mask: object, size: Size) -> Tensor:
+    """A region [H, W] in [0, 1] of an image.
 
     Args:
         box: TOP,LEFT,BOTTOM,RIGHT, in pixels, or in shares of the image where all are at most 1.
         mask: an image, of which white is the region, or an array [H, W] of truths or of floats from 0 to 1.
+        size: of a square, or (height, width).
 
     Raises:
         UsageError: neither or both are given, or a box is empty or beyond the image.
-        GantkError: a mask is not square.
+        GantkError: a mask is not of the image's shape.
     """
     from gantk.ghfeat.mixing import box_mask
 
@@ -151,7 +153,7 @@ def region_of(box: str | Sequence[float] | None, mask: object, size: int) -> Ten
     return _masked(mask, size)
 
 
-def _masked(mask: object, size: int) -> Tensor:
+def _masked(mask: object, size: Size) -> Tensor:
     import numpy as np
 
     array = np.asarray(mask.detach().cpu()) if hasattr(mask, "detach") else mask

@@ -160,7 +160,8 @@ def _prepared(
     config = config_of(generator, options)
     wanted = options.perceptual is None or options.perceptual > 0
     feature = perception_for(generator, perception, otherwise=VGG) if wanted else None
-    settings = settings_of(options, perceptual_weight(feature, options.perceptual), precision)
+    weight = 0.0 if feature is None else perceptual_weight(feature, options.perceptual)
+    settings = settings_of(options, weight, precision)
     taught = feature
     if options.recognition and isinstance(feature, PredictorDistance):
         taught = PredictorDistance(feature.predictor, options.recognition)

@@ -133,7 +133,7 @@ def metric_for(
     """The metric that a command line names or Python gives, or the default one of a network, on the network's device.
 
     Args:
-        given: a metric, a predictor, a name; "none" is no metric; None is `demo` for a bundled generator, else LPIPS.
+        given: a metric, a predictor, a name; "none" is no metric; None is `metric_name`'s choice.
         options: kind and size, where `given` is no metric yet.
         needed: whether the work needs one; where it does not and the default's files are not there, there is none.
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, suggestion
+from gantk.store.channels import viewable
 from gantk.store.files import load_npy, save_npy
 
 INLINE = 256  # elements up to which an array stands in the JSON itself
@@ -45,11 +46,11 @@ class Image:
 
     @property
     def source(self) -> Path | npt.NDArray[np.uint8]:
-        """What `gantk.reports.sections.Picture` takes."""
+        """What `gantk.reports.sections.Picture` takes, as it is looked at whatever its channels."""
         if self.file is not None:
             return self.file
         assert self.pixels is not None
-        return self.pixels
+        return viewable(self.pixels)
 
     def array(self) -> npt.NDArray[np.uint8]:
         """The pixels [H, W, C], read from the file where need be."""

@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 
 from gantk.ghfeat.files import shipped_encoders
+from gantk.ghfeat.picture_results import EditResult
+from gantk.ghfeat.probe_results import EvaluateResult
+from gantk.ghfeat.results import ExtractResult
+from gantk.runs.structure import images_of
 from gantk.tour.tour import Chapter, Step, Tour
 from gantk.world.renderer import FACTORS
 
 CODES, EDIT, REGION, LEVELS = "encoded", "encoded-edit", "encoded-region", "encoded-levels"
 IMAGES = tuple(f"render:77/{index}" for index in range(6))  # scenes that no training has seen
 FACTOR = "season"
-BOX, ROWS = "0.28,0.4,0.72,0.86", "4-5"
+BOX, ROWS = "0.4,0.28,0.86,0.72", "4-5"
 
 
 def has_encoder(tour: Tour) -> bool:
@@ -29,22 +33,23 @@ def encoded(tour: Tour) -> Chapter:
     if not has_encoder(tour):
         return _none(tour, title)
     tour.call(["ghfeat", "extract", tour.model, *IMAGES, "-o", str(tour.folder(CODES))])
-    results = tour.results(CODES, "ghfeat-extract")
-    means, pairs = results["means"], results["pairs"]
+    codes = tour.result(CODES, ExtractResult)
+    mse = float(np.mean([row["mse"] for row in codes.table()]))
     words = ["ghfeat", "edit", tour.model, *IMAGES[:4], "--direction", FACTOR, "--step", "7"]
     tour.call([*words, "-o", str(tour.folder(EDIT))])
-    words = ["ghfeat", "edit", tour.model, *IMAGES[:3], "--reference", IMAGES[5], "--box", BOX, "--layers", ROWS]
+    words = ["ghfeat", "edit", tour.model, *IMAGES[:3], "--reference", IMAGES[5], "--box", BOX, "--rows", ROWS]
     tour.call([*words, "-o", str(tour.folder(REGION))])
-    changes = tour.results(REGION, "ghfeat-edit")["changes"]
+    region = tour.result(REGION, EditResult).exchanged
+    assert region is not None
     return {
         "title": title,
         "text": (
             f"{len(IMAGES)} renders, which the generator did not make, were encoded into its styles and made again "
-            f"with a mean squared error of {means['mse']:.4f}. The boundary of {FACTOR} then moves them, pushed "
+            f"with a mean squared error of {mse:.4f}. The boundary of {FACTOR} then moves them, pushed "
             "forward from w to styles, and a region of one is put into the others: inside it pixels change by "
-            f"{changes['inside']:.3f} on average, and beyond its reach by {changes['beyond_reach']:g}."
+            f"{region.inside:.3f} on average, and beyond its reach by {region.beyond_reach:g}."
         ),
-        "images": [tour.relative(CODES, path) for pair in pairs for path in pair[1:]],
+        "images": [tour.relative(CODES, image.name) for image in images_of(codes.pairs)],
         "alt": "Original, then reconstruction:",
         "caption": "Each original is followed by what the generator makes of its code.",
         "page": tour.relative(CODES, "ghfeat-extract.html"),
@@ -67,14 +72,14 @@ def levels(tour: Tour) -> Chapter:
         *([] if tour.full else ["--no-baselines", "--no-level-classes"]),
     ]
     tour.call([*words, *tour.judged(), "-o", str(tour.folder(LEVELS))])
-    probes = tour.results(LEVELS, "ghfeat-evaluate")["probes"]
-    table, features = probes["regression"], probes["features"]
-    values = np.maximum(np.array(table["values"]), 0)
+    probes = tour.result(LEVELS, EvaluateResult).probes
+    assert probes.regression is not None
+    features, values = probes.features, np.maximum(probes.regression.values, 0)
     rows: list[list[Any]] = []
     for index, factor in enumerate(FACTORS):
         best = int(values[: len(features) - 1, index].argmax())
-        everything = next(i for i, entry in enumerate(features) if entry["kind"] == "all")
-        rows.append([factor.name, factor.group, features[best]["name"], values[best, index], values[everything, index]])
+        everything = next(i for i, entry in enumerate(features) if entry.kind == "all")
+        rows.append([factor.name, factor.group, features[best].name, values[best, index], values[everything, index]])
     return {
         "title": title,
         "text": (

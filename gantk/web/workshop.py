@@ -136,25 +136,14 @@ class Workshop:
 
     def _seers(self, model: Model, encoder: str | None) -> tuple[EncoderFile | None, Perception | None]:
         """What inverts photos: an encoder, where there is one, and a perceptual distance for the bundled models."""
-        from gantk.checkpoints.names import is_bundled
-        from gantk.ghfeat.files import check_encoder, load_encoder, shipped_encoders
-        from gantk.ghfeat.losses import load_perception
+        from gantk.ghfeat.defaults import encoder_for, has_encoder, perception_for
+        from gantk.ghfeat.files import load_encoder
 
         generator = model.easel.generator
-        bundled = is_bundled(model.source)
-        perception = load_perception("demo", generator.device) if bundled else None
+        perception = perception_for(generator)
         if encoder is not None:
-            loaded = load_encoder(encoder)
-            check_encoder(loaded, generator)
-            return loaded, perception
-        for path in shipped_encoders().values() if bundled else ():
-            try:
-                loaded = load_encoder(path)
-                check_encoder(loaded, generator)
-            except GantkError:
-                continue  # of another of the bundled models
-            return loaded, perception
-        return None, perception
+            return load_encoder(encoder, generator), perception
+        return (encoder_for(generator) if has_encoder(generator) else None), perception
 
     def _teacher(self, model: Model, segmenter: str | None) -> Teacher | None:
         from gantk.lse.teachers import load_teacher

@@ -92,6 +92,7 @@ def extraction(depth: int, count: int, batch: int, device: str, folder: str) -> 
     from gantk.generators.registry import build
     from gantk.ghfeat import extract
     from gantk.ghfeat.files import EncoderFile
+    from gantk.runs.results import write_result
     from gantk.runs.run import Run
     from gantk.runs.stores import RunStore
 
@@ -102,11 +103,15 @@ def extraction(depth: int, count: int, batch: int, device: str, folder: str) -> 
     work = tempfile.mkdtemp(dir=folder)
 
     def measured() -> dict[str, Any]:
-        few = {"batch_size": batch, "chunk": batch * 4, "reconstruct": False}
         with Run.begin(Path(work), "ghfeat extract", {"model": ""}) as run:
-            found = extract(generator, folder, loaded, "none", store=RunStore(run), **few)
-            found.save(Path(work))
-        return {"images": count}
+            result = extract(
+                generator, folder, loaded, "none", batch_size=batch, chunk=batch * 4, reconstruct=False,
+                store=RunStore(run), progress=False,
+            )  # fmt: skip
+            write_result(result, run.directory)
+            for export in result.exports():
+                export.write(run.directory / export.name)
+        return {"images": len(result.names)}
 
     return measured
 

@@ -79,9 +79,9 @@ def reconstruction(generator: Any, encoder: Any, predictor: Any, count: int) -> 
         read = [torch.cat([predictor.attributes(x) for x in images.split(100)]) for images in (image, made)]
     mean = mean_code_mse(generator, image)
     return {
-        **figures,
+        **dataclasses.asdict(figures),
         "mean_code_mse": mean,
-        "ratio": mean / figures["mse"],
+        "ratio": mean / figures.mse,
         "truth_of_original": {n: r2(truth[:, i], read[0][:, i]) for i, n in enumerate(FACTOR_NAMES)},
         "truth_of_reconstruction": {n: r2(truth[:, i], read[1][:, i]) for i, n in enumerate(FACTOR_NAMES)},
     }
@@ -98,8 +98,9 @@ def probing(encoder: Any, count: int) -> dict[str, Any]:
     image = torch.cat([render(f, n).image_NCHW for f, n in zip(factors.split(100), nuisance.split(100), strict=True)])
     styles = [style.numpy() for style in encode(encoder, image)]
     sets = level_features(styles, encoder.config.rows) + baselines(image)
-    found = dataclasses.asdict(probe_all(sets, scenes.labels, 5, 0, levels=False))
-    values = np.maximum(np.array(found["regression"]["values"])[: encoder.config.num_rows], 0)
+    found = probe_all(sets, scenes.labels, 5, 0, levels=False)
+    assert found.regression is not None
+    values = np.maximum(found.regression.values[: encoder.config.num_rows], 0)
     centre = {}
     for group in GROUPS:
         columns = [i for i, factor in enumerate(FACTORS) if factor.group == group]
@@ -107,7 +108,18 @@ def probing(encoder: Any, count: int) -> dict[str, Any]:
         # against the row's mean over all factors: which levels know more of this group than of the others
         share = weight / np.maximum(values.mean(1), 1e-9)
         centre[group] = {"best_row": int(weight.argmax()), "share": share.tolist()}
-    return {**found, "groups": centre}
+    return {**plain(found), "groups": centre}
+
+
+def plain(value: Any) -> Any:
+    """A part of a result as JSON has it; nan is null."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def style_error(generator: Any, encoder: Any, count: int) -> list[float]:
@@ -133,7 +145,7 @@ def local_edits(generator: Any, encoder: Any, count: int) -> list[dict[str, Any]
     _, image = renders(2 * count, RENDER_SEED + 1)
     styles = encode(encoder, image)
     base, other = [s[:count] for s in styles], [s[count:] for s in styles]
-    box = box_mask("0.3,0.45,0.7,0.85", generator.spec.resolution)
+    box = box_mask("0.45,0.3,0.85,0.7", generator.spec.resolution)
     result = []
     for rows in EDIT_ROWS:
         names = [layer.name for layer in editable_layers(generator, rows)]
@@ -228,17 +240,17 @@ def _kept(r: dict[str, Any]) -> str:
 
 
 def _probes(found: dict[str, Any]) -> str:
-    table = found["regression"]
+    scores = found["regression"]
     rows = [
         [entry["name"], *(f"{max(value, 0):.2f}" for value in values)]
-        for entry, values in zip(found["features"], table["values"], strict=True)
+        for entry, values in zip(found["features"], scores["values"], strict=True)
     ]
-    best = ", ".join(f"{group} layer {found['groups'][group]['best_row']}" for group in GROUPS)
+    best = ", ".join(f"{group} row {found['groups'][group]['best_row']}" for group in GROUPS)
     text = (
         "*What each level knows*: R2 of every factor from the codes of one level alone, cross-validated; below them "
         f"all levels, and the baselines. Each group is read best from: {best}."
     )
-    return f"{text}\n\n{table(['features', *table['columns']], rows)}"
+    return f"{text}\n\n{table(['features', *scores['columns']], rows)}"
 
 
 def _others(found: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gantk.ghfeat.figures import counted
 from gantk.ghfeat.pages.shared import closeness_items, picture, recovery_plot
 from gantk.ghfeat.probe_results import EvaluateResult, Verified
 from gantk.ghfeat.probe_results import Table as Scores
@@ -28,7 +29,7 @@ def page(result: EvaluateResult) -> Page:
     """The page of an evaluation."""
     probes = result.probes
     names = [features.name for features in probes.features]
-    about = f"of {result.count} reconstructions, in [-1, 1]"
+    about = f"of {counted(result.count, 'reconstruction')}, in [-1, 1]"
     sections: list[Section] = [Headline(closeness_items(result.reconstruction, about, result.mean_code_mse))]
     sections += recovery_plot(result.reconstruction, "What reconstructions keep")
     truth = "the factors the scenes were drawn from, which are known exactly" if result.exact else "the labels given"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gantk.ghfeat.figures import Figures, psnr, short
+from gantk.ghfeat.figures import Figures, counted, psnr, short
 from gantk.ghfeat.pages.shared import closeness_items, pairs_sheet, picture, skipped_note
 from gantk.ghfeat.results import ExtractResult, mean_of
 from gantk.reports.page import Page
@@ -22,7 +22,7 @@ def page(result: ExtractResult) -> Page:
         means = Figures(
             mse=mse, psnr=psnr(mse), ssim=float(figures[:, 1].mean()), perceptual=mean_of(figures[:, 2]), recovery={}
         )
-        sections.append(Headline(closeness_items(means, f"over {len(figures)} images in [-1, 1]")))
+        sections.append(Headline(closeness_items(means, f"over {counted(len(figures))} in [-1, 1]")))
     sections += skipped_note(result.skipped)
     sections += pairs_sheet(result.pairs, "Images and their reconstructions")
     if figures is not None:
@@ -36,7 +36,7 @@ def page(result: ExtractResult) -> Page:
         off = np.asarray(result.off_manifold)
         sections.append(BarPlot(labels, off, title="Off the manifold", caption=caption, quantity="share", digits=2))
     sections.append(Links([Link(each.name, each.name, each.about) for each in result.exports()], "Files"))
-    title = f"{len(result.kept)} encoded image{'s' * (len(result.kept) != 1)}"
+    title = counted(len(result.kept), "encoded image")
     refined = f", refined by {result.refine} steps of optimisation" if result.refine else ""
     return Page(title, f"Encoded into a generator's styles by `{short(result.encoder)}`{refined}.", sections)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from gantk.ghfeat.figures import Figures, Pair, short
+from gantk.ghfeat.figures import Figures, Pair, counted, short
 from gantk.reports.sections import BarPlot, Picture, Prose, Section, Sheet
 from gantk.runs.structure import Image
 
@@ -16,7 +17,7 @@ def small(value: float) -> str:
 
 def picture(image: Image, alt: str, caption: str = "") -> Picture:
     """An image of a result, for a page."""
-    return Picture(image.source, alt, caption)
+    return Picture(image.source, alt, caption, Path(image.name).stem)
 
 
 def pairs_sheet(pairs: Sequence[Pair], title: str) -> list[Section]:
@@ -53,7 +54,7 @@ def skipped_note(skipped: Sequence[str]) -> list[Section]:
     if not skipped:
         return []
     listed = ", ".join(skipped[:8]) + (f" and {len(skipped) - 8} more" if len(skipped) > 8 else "")
-    text = f"{len(skipped)} image{'s' * (len(skipped) > 1)} could not be read and were left out: {listed}."
+    text = f"{counted(len(skipped))} could not be read and {'was' if len(skipped) == 1 else 'were'} left out: {listed}."
     return [Prose(text, tone="warning")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gantk.ghfeat.figures import counted
 from gantk.ghfeat.pages.shared import closeness_items, pairs_sheet, recovery_plot
 from gantk.ghfeat.results import ENCODER, TrainResult
 from gantk.reports.page import Page
@@ -21,7 +22,7 @@ LOWEST = -0.2  # R2 is drawn down to here
 
 def page(result: TrainResult) -> Page:
     """The page of a training."""
-    about = f"on {result.held_out} held-out images"
+    about = f"on {counted(result.held_out, 'held-out image')}"
     sections: list[Section] = [Headline(closeness_items(result.final, about, result.mean_code_mse))]
     sections += recovery_plot(result.final, "What is kept")
     sections += pairs_sheet(result.pairs, "Held-out images and their reconstructions")
@@ -30,7 +31,7 @@ def page(result: TrainResult) -> Page:
         text = f"Stopped after {result.reached:,} of {result.images:,} images; the same command goes on."
         sections.append(Prose(text, tone="warning"))
     if result.skipped:
-        text = f"{result.skipped} updates were left out because a gradient was not finite."
+        text = f"{counted(result.skipped, 'update')} left out because a gradient was not finite."
         sections.append(Prose(text, tone="warning"))
     size = f"{result.file.size / 1e6:.1f} MB, {result.parameters:,} parameters, sha256 {result.sha256[:16]}..."
     sections.append(Links([Link(ENCODER, ENCODER, size)], "The encoder", "Give it as `--encoder`."))
