@@ -82,3 +82,50 @@ def test_the_labels_of_the_example_are_read(root: Path, tmp_path: Path) -> None:
     table = read_labels(root / "docs" / "examples" / "faces_labels.csv", tmp_path)
     assert table.names == ("glasses", "smile", "hat") and len(table.files) == 120
     assert (np.nansum(table.label_NA, 0) >= 9).all()
+
+
+REFUSED = (
+    "models convert faces.py:generator x.safetensors",
+    "synthesize faces.py:generator -N 2 --truncation 0.7 -o x",
+    "mix faces.py:generator --left 0 --top 1 --rows 0 -o x",
+    "stylespace faces.py:generator -o x",
+    "ghfeat extract faces.py:generator photos/000.png -o x",
+    "ghfeat train faces.py:generator --data photos -o x",
+)
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_what_is_refused_is_refused_in_the_documents_words(
+    place: Path, root: Path, gantk_command: Call, line: str
+) -> None:
+    text = (root / "docs" / "your-own.md").read_text(encoding="utf-8")
+    code, _, err = gantk_command(*line.split())
+    assert code == 2
+    assert f'"{err.removeprefix("Error: ").strip()}"' in text, err
+    assert not (place / "x").exists() and not (place / "x.safetensors").exists()
+
+
+def test_a_run_of_own_code_is_not_gone_on_with_unasked(place: Path, gantk_command: Call) -> None:
+    words = ("resefa", "jacobian", "faces.py:generator", "--box", "0.2,0.2,0.8,0.8", "--num", 2, "-o", "run")
+    code, _, err = gantk_command(*words)
+    assert code == 0, err
+    code, _, err = gantk_command("resefa", "directions", "run")
+    assert code == 2 and "--model faces.py:generator on this command line" in err
+
+
+def test_another_model_of_a_table_may_be_own_code(place: Path, gantk_command: Call) -> None:
+    (place / "seg.py").write_text(
+        "import torch\n"
+        "def segment(image):\n"
+        "    m = image.mean(1, keepdim=True)\n"
+        "    return torch.cat([-m, m], 1)\n"
+        "segment.class_names = ('dark', 'bright')\n"
+    )
+    common = ("--teacher", "seg.py:segment", "--size", 16)
+    code, _, err = gantk_command("lse", "train", "faces.py:generator", *common, "--num", 8, "-o", "heads")
+    assert code == 0, err
+    also = ("--also", "faces.py:generator=heads")
+    code, _, err = gantk_command(
+        "lse", "evaluate", "faces.py:generator", "heads", *common[:2], *also, "-N", 4, "-o", "e"
+    )
+    assert code == 0, err
