@@ -349,7 +349,11 @@ def test_09_a_photo_that_is_chosen_becomes_the_base(server: Running, page: Page,
     page.wait("gantk.store.at.made === 'photo' && !gantk.photo.job")
     assert "of 256 samples" in page.run("document.querySelector('#photo .result').textContent")
     open_view(page, "explore")
-    settled(page)
+    for _ in range(50):  # the page may not have asked for the new base's picture yet
+        settled(page)
+        if np.array_equal(drawn(page), exported(server, fresh)):
+            break
+        time.sleep(0.1)
     assert np.array_equal(drawn(page), exported(server, fresh)) and page.complaints() == []
 
 
