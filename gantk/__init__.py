@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gantk.comparators.verbs import sefa as sefa
     from gantk.errors import GantkError as GantkError
     from gantk.errors import UsageError as UsageError
+    from gantk.fewlabels.verbs import train_predictor as train_predictor
     from gantk.generators.base import Generator as Generator
     from gantk.generators.base import Truncation as Truncation
     from gantk.generators.wrapped import wrap as wrap
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from gantk.ghfeat.inversion import invert as invert
     from gantk.higan.synthesis import sample as sample
     from gantk.navigan.files import load_weights as load_weights
-    from gantk.predictors.few_labels import train_predictor as train_predictor
     from gantk.predictors.head_files import load_head as load_head
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
@@ -70,7 +70,7 @@ _PUBLIC = {
     "sample": "higan.synthesis",
     "sefa": "comparators.verbs",
     "stylespace": "",
-    "train_predictor": "predictors.few_labels",
+    "train_predictor": "fewlabels.verbs",
     "wrap": "generators.wrapped",
 }
 

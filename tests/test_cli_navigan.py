@@ -267,6 +267,22 @@ def test_an_image_to_image_network_from_a_module(tmp_path: Path, gantk_command: 
     assert not (tmp_path / "x").exists()
 
 
+def test_own_code_that_draws_from_codes_is_wrapped(tmp_path: Path, gantk_command: Call) -> None:
+    module = f"{Path(__file__).parent / 'wrapped_modules.py'}:chain"
+    words = ("navigan", "hessian", module, "--conv", "main.3", "-k", "2", *COMMON)
+    code, _, err = gantk_command(*words, "-o", tmp_path / "run")
+    assert code == 0, err
+    file = tmp_path / "run" / "eigenvectors.safetensors"
+    assert load(file).layer == "main.3"
+    code, _, err = gantk_command(
+        "navigan", "apply", module, file, "--steps", "3", *COMMON[:-2], "-o", tmp_path / "edits"
+    )
+    assert code == 0, err
+    np.save(tmp_path / "z.npy", np.zeros((2, 6), np.float32))
+    made = f"{Path(__file__).parent / 'wrapped_modules.py'}:wrapped_chain"
+    refused(gantk_command(*words[:2], made, *words[3:], "--inputs", tmp_path / "z.npy"), 2, "is a generator", "-i")
+
+
 def test_bad_input_is_one_sentence(found: Path, model: Path, tmp_path: Path, gantk_command: Call) -> None:
     out = ("-o", tmp_path / "x")
     base = ("navigan", "hessian", model, *COMMON, *out)
@@ -279,7 +295,9 @@ def test_bad_input_is_one_sentence(found: Path, model: Path, tmp_path: Path, gan
     refused(gantk_command(*base, "--conv", CONV, "-k", "2", "--show", "3"), 2, f"--show 3 {shown} 2")
     few = ("--conv", CONV, "--directions", "3", "--show", "4")
     refused(gantk_command("navigan", "train", model, "svd", *few, *out), 2, f"--show 4 {shown} 3")
-    refused(gantk_command(*base, "--conv", CONV, "--inputs", "x.npy"), 2, "--inputs is for a module")
+    refused(
+        gantk_command(*base, "--conv", CONV, "--inputs", "x.npy"), 2, "--inputs is for a network that takes no codes"
+    )
     refused(gantk_command(*base, "--conv", CONV, "--metric", "pixls"), 2, "pixls")
     file, table = found / "eigenvectors.safetensors", tmp_path / "each.npy"
     np.save(table, np.array([[0, 1.5]]))

@@ -17,7 +17,7 @@ from test_imagenet import published_state
 from gantk.errors import GantkError, UsageError
 from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.predictors.few_label_files import save_few_labels
-from gantk.predictors.few_labels import FewLabels, train_on_codes, train_on_images, train_predictor
+from gantk.predictors.few_labels import FewLabels, train_on_codes, train_on_images
 from gantk.predictors.label_files import read_labels
 from gantk.predictors.linear_probe import SHRINKAGES, area, fit_probe, suggest, wilson
 from gantk.predictors.load import load_predictor
@@ -243,15 +243,8 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_predictor_from_files(pictures: Path, network: ImageNet) -> None:
-    rows = "\n".join(f"{i:02d}.png,{i % 2},{i * 0.1}" for i in range(8))
-    made = train_predictor(pictures, written(pictures, f"image,square,size\n{rows}\n"), network=network)
-    assert made.attribute_names == ("square", "size")
-    assert [card.labels for card in made.cards] == [8, 8]
-
-
 def test_tables_are_read(pictures: Path) -> None:
-    table = read_labels(written(pictures, "image,smile, hat\n00,yes,1\n01.png,No,\n\n07.png,?,0\n"), pictures)
+    table = read_labels(written(pictures, "image,smile, hat\n05,?,\n00,yes,1\n01.png,No,\n\n07.png,?,0\n"), pictures)
     assert table.names == ("smile", "hat")
     assert [file.name for file in table.files[:3]] == ["00.png", "01.png", "07.png"] and len(table.files) == 10
     assert np.array_equal(table.label_NA[:3], [[1, 1], [0, np.nan], [np.nan, 0]], equal_nan=True)
@@ -286,15 +279,13 @@ def test_two_folders(pictures: Path) -> None:
             (pictures / f"{i:02d}.png").rename(root / name / f"{i:02d}.png")
     table = read_labels(root)
     assert table.names == ("smile",) and table.label_NA[:, 0].tolist() == [1, 1, 1, 0, 0]
+    table = read_labels(root, pictures)
+    assert len(table.files) == 10 and table.labelled == 5 and np.isnan(table.label_NA[5:]).all()
+    (root / "no_smile" / "00.png").write_bytes((root / "smile" / "00.png").read_bytes())
+    with pytest.raises(GantkError, match=r"00\.png is in both"):
+        read_labels(root)
     (root / "third").mkdir()
     with pytest.raises(GantkError, match="two folders"):
         read_labels(root)
     with pytest.raises(UsageError, match="no labels"):
         read_labels(root / "absent.csv")
-
-
-def test_an_unreadable_image_is_named(pictures: Path, network: ImageNet) -> None:
-    (pictures / "00.png").write_bytes(b"no image")
-    rows = "\n".join(f"{i:02d}.png,{i % 2}" for i in range(8))
-    with pytest.raises(GantkError, match=r"00\.png"):
-        train_predictor(pictures, written(pictures, f"image,a\n{rows}\n"), network=network)

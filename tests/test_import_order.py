@@ -21,9 +21,9 @@ RANKS: dict[str, int] = {
     "checkpoints": 3,
     "world": 4,
     "predictors": 5,
-    **dict.fromkeys(("codes", "quality"), 6),
+    "codes": 6,
     **dict.fromkeys(("runs", "reports"), 7),
-    **dict.fromkeys((*SYSTEMS, "between", "comparators", "disentanglement", "stylespace"), 9),
+    **dict.fromkeys((*SYSTEMS, "between", "comparators", "disentanglement", "fewlabels", "quality", "stylespace"), 9),
     **dict.fromkeys(("tour", "slurm", "atlas"), 10),
     **dict.fromkeys(("cli", "web", "__main__"), 11),
 }

@@ -247,6 +247,16 @@ def test_frechet_distance_of_known_gaussians() -> None:
     assert frechet_distance(a, a + 3) == pytest.approx(6 * 9, rel=1e-9)
 
 
+def test_frechet_distance_of_fewer_images_than_features_is_the_same() -> None:
+    draw = np.random.default_rng(3)
+    a, b = draw.standard_normal((9, 12)), 2 * draw.standard_normal((14, 12)) + 0.5
+    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    root = scipy.linalg.sqrtm(cov_a @ cov_b + 1e-14 * np.eye(12)).real
+    slow = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(cov_a + cov_b - 2 * root)
+    assert frechet_distance(a, b) == pytest.approx(slow, rel=1e-4)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+
+
 def test_frechet_distance_with_dead_features_and_few_samples() -> None:
     a = np.random.default_rng(0).normal(size=(8, 40))
     a[:, :5] = 0

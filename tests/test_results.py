@@ -14,10 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+from test_imagenet import published_state
 
 from gantk.cli.main import run
 from gantk.errors import GantkError
+from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.runs.results import Result, load_result, read_result, stem_of, write_result
 from gantk.runs.runner import read_run, report
 from gantk.runs.table import TASKS, find_task
@@ -30,6 +34,8 @@ FRESH: dict[str, list[str]] = {
     "stylespace": ["demo", "-N", "40", "--looked", "1", "-K", "1", "--samples", "1", "--step", "3"],
     "mix": ["demo", "--left", "0-1", "--top", "2", "--rows", "0-3", "--rows", "4"],
     "walk": ["demo", "--seeds", "0,85", "--frames", "2", "--strip", "2"],
+    "quality": ["demo", "PICTURES", "--truncation", "0.5", "--shown", "1", "--neighbours", "3", "--subsets", "2"],
+    "train-predictor": ["PICTURES", "LABELS", "--suggest", "2"],
 }
 
 every_task = pytest.mark.parametrize("name", list(TASKS))
@@ -48,8 +54,29 @@ def fresh_run(name: str) -> Path:
 
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    assert run([*name.split(), *FRESH[name], "-o", str(folder)]) == 0
-    return folder
+    given = {"PICTURES": str(folder / "pictures"), "LABELS": str(folder / "labels.csv")}
+    words = [given.get(word, word) for word in FRESH[name]]
+    if words != FRESH[name]:
+        labelled_pictures(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ImageNet, "from_file", random_features)  # where its weights are not installed
+        assert run([*name.split(), *words, "-o", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+def labelled_pictures(folder: Path) -> None:
+    """Twelve pictures, eight of them with a class and a number."""
+    (folder / "pictures").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (12, 20, 24, 3), dtype=np.uint8)
+    for i, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(folder / "pictures" / f"{i}.png")
+    lines = [f"{i}.png,{i % 2},{i / 4}\n" for i in range(8)]
+    (folder / "labels.csv").write_text("image,odd,place\n" + "".join(lines))
+
+
+@functools.cache
+def random_features() -> ImageNet:
+    return ImageNet(published_state())
 
 
 @every_task

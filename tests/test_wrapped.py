@@ -233,7 +233,7 @@ def factories(tmp_path: Path) -> str:
 def test_a_generator_from_own_code(factories: str) -> None:
     for name in ("Net", "wrapped"):
         made = gantk.load_generator(f"{factories}:{name}", code=True)
-        assert made.spec.family == "wrapped" and made.bundled is None
+        assert made.spec.family == "wrapped network" and made.bundled is None
         assert made.synthesize(made.expand(made.map(made.sample_z(2)))).shape == (2, 3, 4, 4)
 
 

@@ -126,4 +126,19 @@ def wrapped(name: str) -> Generator:
     return gantk.wrap(seeded({"chain": Chain, "branching": Branching}[name]))
 
 
+def chain() -> nn.Module:
+    """What a command line names: a module, not wrapped yet."""
+    return seeded(Chain)
+
+
+def wrapped_chain() -> Generator:
+    """What a command line names: a generator."""
+    return wrapped("chain")
+
+
+def scores(image: Tensor) -> Tensor:
+    """A predictor that a command line names: how bright an image is."""
+    return image.mean((1, 2, 3))
+
+
 NAMES = ("chain", "wide", "styled", "branching")

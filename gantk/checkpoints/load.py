@@ -340,7 +340,9 @@ def find_model(name_or_path: str | Path, facts: Mapping[str, Any] | None = None)
     Raises:
         UsageError: neither a file nor a known name, or a fact that is given twice.
     """
+    from gantk.checkpoints.hub import is_hub
     from gantk.checkpoints.names import is_known, locate
+    from gantk.store.own_code import names_code
 
     name, told = (name_or_path, {}) if isinstance(name_or_path, Path) else split_model(name_or_path)
     for key, value in (facts or {}).items():
@@ -348,6 +350,8 @@ def find_model(name_or_path: str | Path, facts: Mapping[str, Any] | None = None)
             raise UsageError(f"The fact {key} is set twice, to {told[key]!r} and to {value!r}: give it once.")
     told = {**told, **(facts or {})}
     path = Path(name)
+    if isinstance(name, str) and names_code(name) and not is_hub(name):
+        raise UsageError(f"The model {name!r} is code and no file, and a file is needed here: name a checkpoint.")
     if path.exists() and (isinstance(name, Path) or not is_known(name)):
         return path, told
     return locate(str(name)), told

@@ -36,7 +36,8 @@ class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name, (module, _) in COMMANDS.items() if name in TASKS or name in GROUPS or _exists(module)]
+        known = [name for name, (module, _) in COMMANDS.items() if name in TASKS or name in GROUPS or _exists(module)]
+        return [*known, *(name for name in TASKS if " " not in name and name not in COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = normalize_token(cmd_name)
@@ -62,10 +63,14 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [(name, COMMANDS[name][1]) for name in self.list_commands(ctx)]
+        rows = [(name, _summary(name)) for name in self.list_commands(ctx)]
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+
+def _summary(name: str) -> str:
+    return COMMANDS[name][1] if name in COMMANDS else TASKS[name].summary
 
 
 def _exists(module: str) -> bool:

@@ -111,8 +111,9 @@ def info(file: str, facts: tuple[str, ...], force: bool, auditing: bool) -> None
 
     from gantk.checkpoints.facts import split_facts
     from gantk.checkpoints.load import build_generator, find_model, load_generator, read_checkpoint
+    from gantk.store.own_code import names_code
 
-    found, told = find_model(file, split_facts(facts))
+    found, told = (None, {}) if names_code(file) else find_model(file, split_facts(facts))
     checkpoint = read_checkpoint(found, told, force) if isinstance(found, Path) else None
     generator = build_generator(checkpoint) if checkpoint is not None else load_generator(file, **told)
     spec = generator.spec

@@ -69,7 +69,7 @@ class Wrapped(Generator):
         if next(self.network.parameters(), next(self.network.buffers(), None)) is None:
             self.register_buffer("place", torch.zeros(1), persistent=False)  # where a module without weights runs
         self.spec = GeneratorSpec(
-            family="wrapped",
+            family="wrapped network",
             resolution=max(height, width),
             image_channels=channels,
             z_dim=config.z_dim,

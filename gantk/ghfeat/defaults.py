@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
+from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder
 from gantk.ghfeat.files import EncoderFile, check_encoder, load_encoder, shipped_encoders
 from gantk.ghfeat.losses import VGG, VGG_WEIGHT, Perception, PredictorDistance, load_perception
@@ -35,6 +36,7 @@ def encoder_for(generator: Generator, encoder: object = None, force: bool = Fals
     """
     if encoder is None:
         if generator.bundled not in shipped_encoders():
+            style_layout(generator)  # a generator without styles has no encoder at all, and that is what to say
             raise UsageError(
                 "No encoder ships for this generator: give one (--encoder; in Python encoder=gantk.load_encoder(file, "
                 "generator)), such as `gantk ghfeat train` makes."

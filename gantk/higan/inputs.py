@@ -40,7 +40,7 @@ class TrainBoundaryInputs(Inputs):
         identity=False,
     )
     model: str | None = option(
-        None, "The generator the latents are of, noted in the boundaries.", metavar="MODEL", identity=False
+        None, "The generator the latents are of, noted in the boundaries.", metavar="MODEL", identity=False, code=True
     )
 
     def load(self, options: TrainBoundaryOptions) -> dict[str, object]:

@@ -103,7 +103,11 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
 
     heads: tuple[str, ...] = argument("HEAD", "Files of heads, or folders of them.", identity=False)
     also: tuple[str, ...] = option(
-        (), "Another generator and its heads, for one table; repeated.", metavar="MODEL=HEAD,...", identity=False
+        (),
+        "Another generator and its heads, for one table; repeated.",
+        metavar="MODEL=HEAD,...",
+        identity=False,
+        code=True,
     )
 
     def load(self, options: EvaluateOptions) -> dict[str, object]:
@@ -111,6 +115,7 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
         from gantk.generators.devices import resolve_device
         from gantk.lse.heads import find_heads
         from gantk.lse.scoring import Rival
+        from gantk.store.own_code import OwnCode
 
         if not self.heads:
             raise UsageError("No head was given: name files, or the directory of `gantk lse train`.")
@@ -125,6 +130,7 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
             model, equals, heads = text.partition("=")
             if not equals or not model or not heads:
                 raise UsageError(f"--also {text!r} is not understood: write MODEL=HEAD,HEAD.")
+            model = OwnCode(model) if isinstance(text, OwnCode) else model  # a part of what was typed was typed
             other = load_generator(model, device=resolve_device(self.device), precision=self.precision)
             found = find_heads(heads.split(","), other, self.force)
             rivals.append(Rival(model, other, found, self.labeller(other, options.classes)))

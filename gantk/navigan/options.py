@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from gantk.codes.given import GivenCodes
+    from gantk.generators.base import Generator
     from gantk.navigan.directions import WeightDirections
     from gantk.navigan.metrics import Metric
 
@@ -28,37 +29,47 @@ Form = Literal["gif", "webp", "mp4"]
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInputs(CodesInputs):
-    """A generator with codes, or any network that is named as code, with its inputs."""
+    """A generator with codes, one's own too, or any other network that is named as code, with its inputs."""
 
     inputs: str | None = option(
         None,
-        "Inputs [N, ...] of a network that is named as code, such as label maps.",
+        "Inputs [N, ...], such as label maps, of a network that is named as code and takes no codes.",
         metavar="FILE.npy",
         identity=False,
     )
 
     def network(self, num: int | None) -> tuple[nn.Module, GivenCodes | Tensor | None]:
-        """The network and what it is given: codes, or the inputs of a module.
+        """The network and what it is given: codes of a generator, or the inputs of any other module.
 
         Raises:
-            UsageError: inputs for a generator, codes for a module, or a module without inputs.
+            UsageError: inputs for a generator, or codes for another module.
         """
+        from gantk.generators.base import Generator
+        from gantk.generators.devices import resolve_device
         from gantk.navigan.modules import is_module, load_inputs, load_module
 
-        if not is_module(self.model):
-            if self.inputs is not None:
-                raise UsageError(
-                    f"--inputs is for a module:callable; {self.model} is a generator: give -i FILE with codes."
-                )
-            generator = self.generator()
-            return generator, self.codes(generator)
         if self.inputs is None:
-            raise UsageError(f"The network {self.model} is a module: give its inputs with --inputs FILE.npy.")
+            generator = self._generator_or_hint()
+            return generator, self.codes(generator)
+        module = load_module(self.model, resolve_device(self.device)) if is_module(self.model) else None
+        if module is None or isinstance(module, Generator):
+            raise UsageError(
+                f"--inputs is for a network that takes no codes; {self.model} is a generator: give -i FILE with codes."
+            )
         if self.latent_codes_path is not None or self.precision != "float32":
             raise UsageError("A module takes --inputs: leave out -i, --seeds, --label, --truncation and --precision.")
-        from gantk.generators.devices import resolve_device
+        return module, load_inputs(self.inputs, num)
 
-        return load_module(self.model, resolve_device(self.device)), load_inputs(self.inputs, num)
+    def _generator_or_hint(self) -> Generator:
+        from gantk.navigan.modules import is_module
+
+        try:
+            return self.generator()
+        except UsageError as error:
+            if not is_module(self.model):
+                raise
+            reason = str(error).rstrip(".")
+            raise UsageError(f"{reason}; a network that takes no codes needs --inputs FILE.npy.") from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,11 +55,16 @@ def frechet_distance(features_a: Tensor | npt.NDArray[Any], features_b: Tensor |
         )
     if not (np.isfinite(a_NF).all() and np.isfinite(b_MF).all()):
         raise GantkError("Some features are not finite numbers, so there is no Frechet distance.")
+    shift = float(np.square(a_NF.mean(0) - b_MF.mean(0)).sum())
+    if min(len(a_NF), len(b_MF)) < a_NF.shape[1]:
+        # the root's trace is the nuclear norm of A B^T for centred A and B with S = A^T A: images, not features, count
+        a, b = ((x - x.mean(0)) / np.sqrt(len(x) - 1) for x in (a_NF, b_MF))
+        root = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+        return max(shift + float(np.square(a).sum() + np.square(b).sum() - 2 * root), 0.0)
     cov_a, cov_b = np.atleast_2d(np.cov(a_NF, rowvar=False)), np.atleast_2d(np.cov(b_MF, rowvar=False))
     values, vectors = np.linalg.eigh(cov_a)
     root_a = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
     root_trace = np.sqrt(np.linalg.eigvalsh(root_a @ cov_b @ root_a).clip(min=0)).sum()
-    shift = np.square(a_NF.mean(0) - b_MF.mean(0)).sum()
     return max(float(shift + np.trace(cov_a) + np.trace(cov_b) - 2 * root_trace), 0.0)
 
 

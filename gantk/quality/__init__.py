@@ -8,8 +8,10 @@ _PUBLIC = {
     "Measured": "gantk.quality.results",
     "Quality": "gantk.quality.results",
     "compare": "gantk.quality.comparison",
+    "QualityResult": "gantk.quality.results",
     "kernel_distance": "gantk.quality.distances",
     "manifold_shares": "gantk.quality.manifolds",
+    "measure": "gantk.quality.verbs",
     "nearest": "gantk.quality.manifolds",
     "unreached": "gantk.quality.manifolds",
 }

@@ -16,6 +16,11 @@ from gantk.quality.manifolds import distances_between, nearest_of, shares_of, un
 from gantk.quality.results import Measured, Quality
 
 NEIGHBOURS, SHOWN, SUBSETS = 5, 5, 20
+INFINITE = float("inf")
+ENDS = {  # what each figure can be: an interval says nothing beyond
+    "frechet": (0.0, INFINITE), "kernel": (-INFINITE, INFINITE), "precision": (0.0, 1.0), "recall": (0.0, 1.0),
+    "density": (0.0, INFINITE), "coverage": (0.0, 1.0),
+}  # fmt: skip
 CONFIDENT = 1.959964  # standard deviations of a 95 % interval
 
 
@@ -57,7 +62,8 @@ def compare(
     measured = {}
     for name, value in whole.items():
         half = CONFIDENT * float(np.std([part[name] for part in drawn], ddof=1)) if subsets > 1 else float("inf")
-        measured[name] = Measured(value, value - half, value + half)
+        low, high = ENDS[name]
+        measured[name] = Measured(value, max(value - half, low), min(value + half, high))
     index_NK, distance_NK = nearest_of(between.across, shown)
     return Quality(
         features=features,

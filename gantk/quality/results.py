@@ -5,10 +5,20 @@ Legend: N samples, M real images, K neighbours.
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from gantk.runs.results import Export, Result, record
+from gantk.runs.structure import Image
+
+FILE = "quality.csv"
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,14 @@ class Measured:
 
     def __str__(self) -> str:
         return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
+
+
+class Figure(NamedTuple):
+    """A figure with the name it may have, and what it says."""
+
+    name: str
+    measured: Measured
+    about: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +72,85 @@ class Quality:
     nearest_distance_NK: npt.NDArray[np.float64]
     unreached: npt.NDArray[np.int64]
 
-    def sentence(self) -> str:
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All six; FID and KID are the names of distances between Inception's features only."""
+        inception = self.features == "inception"
+        k = self.neighbours
         return (
-            f"{self.samples} samples against {self.reals} real images by {self.features}: Frechet distance "
-            f"{self.frechet}, kernel distance {self.kernel}, precision {self.precision}, recall {self.recall}, density "
-            f"{self.density}, coverage {self.coverage}."
+            Figure("FID" if inception else "Frechet distance", self.frechet, "Of Gaussians; nought for equal sets"),
+            Figure("KID" if inception else "kernel distance", self.kernel, "Unbiased: about nought for equal sets"),
+            Figure("precision", self.precision, f"Share of samples in a real image's neighbourhood of {k}"),
+            Figure("recall", self.recall, f"Share of real images in a sample's neighbourhood of {k}"),
+            Figure("density", self.density, f"Real neighbourhoods that a sample lies in, over {k}; 1 for equal sets"),
+            Figure("coverage", self.coverage, "Share of real neighbourhoods that have a sample"),
         )
+
+    def sentence(self) -> str:
+        said = ", ".join(f"{figure.name} {figure.measured}" for figure in self.figures)
+        return f"{self.samples} samples against {self.reals} real images by {self.features}: {said}."
+
+
+@record
+class Shown:
+    """One image under its name."""
+
+    name: str
+    image: Image
+
+
+@record
+class Matched:
+    """A sample and the real images nearest to it, nearest first, with their distances."""
+
+    sample: Shown
+    nearest: tuple[Shown, ...]
+    distances: tuple[float, ...]
+
+
+@record
+class QualityResult(Result):
+    """Two sets of images compared.
+
+    Attributes:
+        samples, reals: what they are.
+        truncation: of the samples; None where they are images.
+        found: all figures, and the nearest real images of every sample.
+        closest, furthest: the samples that are nearest to a real image, and furthest from all.
+        missed: the real images that no sample is near, the most remote first, as many as are shown.
+    """
+
+    TASK: ClassVar[str] = "quality"
+    samples: str
+    reals: str
+    truncation: str | None
+    found: Quality
+    closest: tuple[Matched, ...]
+    furthest: tuple[Matched, ...]
+    missed: tuple[Shown, ...]
+
+    def sentence(self) -> str:
+        return self.found.sentence()
+
+    def lines(self) -> tuple[str, ...]:
+        lines = [f"{figure.name}: {figure.measured}" for figure in self.found.figures]
+        count = len(self.found.unreached)
+        return (*lines, f"{count} of {self.found.reals} real images have no sample near")
+
+    def table(self) -> list[dict[str, object]]:
+        return [
+            {"figure": name, "value": measured.value, "low": measured.low, "high": measured.high}
+            for name, measured, _ in self.found.figures
+        ]
+
+    def exports(self) -> Iterator[Export]:
+        yield Export(FILE, self._save, "the figures with their intervals")
+
+    def _save(self, path: Path) -> Path:
+        from gantk.store.files import write_atomic
+
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["figure", "value", "low", "high"])
+        writer.writerows(list(row.values()) for row in self.table())
+        return write_atomic(path, text.getvalue().encode())

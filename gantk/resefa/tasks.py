@@ -105,6 +105,7 @@ class DirectionsInputs(Inputs):
             )
         jacobian = read_run(JACOBIAN, folder)
         assert isinstance(jacobian, JacobianResult)
+        ask_again(record.manifest, {"model": self.model}, str(folder), {"model"})
         model, precision = self.model or str(record.arguments["model"]), str(record.arguments.get("precision"))
         generator = load_generator(model, device=resolve_device(self.device), precision=precision)
         segmenter = None

@@ -34,6 +34,7 @@ TASKS: dict[str, Row] = {
     "train-boundary": Row(
         "gantk.higan.tasks:TRAIN_BOUNDARY", "Find the latent direction of an attribute from scored samples."
     ),
+    "train-predictor": Row("gantk.fewlabels.tasks:TRAIN_PREDICTOR", "Learn attributes from 20 to 500 labelled images."),
     "rescore": Row("gantk.higan.tasks:RESCORE", "Measure which attribute a direction moves, and in which rows."),
     "manipulate": Row("gantk.higan.tasks:MANIPULATE", "Render images along one or more directions."),
     "navigan hessian": Row(
@@ -66,6 +67,9 @@ TASKS: dict[str, Row] = {
         "gantk.ghfeat.tasks:EVALUATE", "Probe frozen features level by level, and measure reconstruction."
     ),
     "invert": Row("gantk.ghfeat.tasks:INVERT", "Find codes of real images, by an encoder, by optimisation, or both."),
+    "quality": Row(
+        "gantk.quality.tasks:QUALITY", "How near samples are to real images: distances, precision, recall, coverage."
+    ),
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
     "atlas": Row(

@@ -28,8 +28,8 @@ def channels(generator: Generator) -> tuple[Channel, ...]:
     """
     if "s" not in generator.spec.spaces:
         raise UsageError(
-            f"A {generator.spec.family} has no space s, so it has no style channels: use "
-            f"{' or '.join(generator.spec.spaces)}."
+            f"A {generator.spec.family} has no space s, so it has no style channels: `gantk sefa`, `gantk ganspace` "
+            "and `gantk train-boundary` find directions of every generator."
         )
     found: list[Channel] = []
     styled = [layer for layer in generator.layers if layer.style_dim]

@@ -18,9 +18,9 @@ from torch import Tensor
 from truths._tables import table
 
 from gantk.errors import GantkError
+from gantk.fewlabels.options import UNLABELLED
 from gantk.higan.boundary import Settings, train_boundaries
 from gantk.predictors.efficientnet_lite import ImageNet, located
-from gantk.predictors.few_labels import MOST_UNLABELLED
 from gantk.predictors.linear_probe import area, fit_probe
 from gantk.predictors.probe_features import all_blocks, default_maps, image_blocks, pooled
 from gantk.world.oracle import oracle_generator
@@ -72,7 +72,7 @@ def figures(
             has, new_has = (x["factors"][:, column] >= threshold for x in (seen, fresh))
         for repeat in range(repeats):
             chosen = np.random.default_rng([SEED, count, repeat]).permutation(len(has))[:count]
-            unlabelled = np.setdiff1d(np.arange(min(len(has), MOST_UNLABELLED)), chosen)
+            unlabelled = np.setdiff1d(np.arange(min(len(has), UNLABELLED)), chosen)
             used = np.concatenate([chosen, unlabelled])
             label = np.full((len(used), 1), np.nan)
             label[:count, 0] = has[chosen]

@@ -1,0 +1,72 @@
+"""Options and inputs of `gantk quality`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gantk.runs.options import BatchOptions, LabelOptions, SeedOptions, TruncationOptions, argument, option
+from gantk.runs.task import Inputs
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
+    from gantk.quality.sources import Pictures
+
+MOST, DRAWN = 5000, 2000  # images of a folder, and samples where both sides are generators
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityInputs(Inputs):
+    """Two sets of images, and what they are compared by."""
+
+    model: str = argument("MODEL", "A generator, or a folder of images.", identity=False, code=True)
+    images: str = argument(
+        "IMAGES", "What it is compared with: a folder of images, or another generator.", identity=False, code=True
+    )
+    features: str | None = option(
+        None,
+        "What images are compared by: imagenet, inception, demo, or a predictor that gives features.",
+        metavar="NAME",
+        default_text="demo for the bundled models, else imagenet",
+        identity=False,
+        code=True,
+    )
+    device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
+    precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
+
+    def load(self, options: CompareOptions) -> dict[str, object]:
+        from gantk.quality.sources import reader_for
+
+        samples, reals = self._side(self.model), self._side(self.images)
+        return {"samples": samples, "reals": reals, "reader": reader_for(samples, reals, self.features, self.device)}
+
+    def _side(self, name: str) -> Generator | Pictures:
+        from gantk.checkpoints.load import load_generator
+        from gantk.generators.devices import resolve_device
+        from gantk.quality.sources import is_folder_of_images, read_folder
+
+        if is_folder_of_images(name):
+            return read_folder(name)
+        return load_generator(name, device=resolve_device(self.device), precision=self.precision)
+
+    def stem(self) -> str:
+        return Path(self.model).stem or self.model
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(SeedOptions, TruncationOptions, LabelOptions, BatchOptions):
+    num: int | None = option(
+        None,
+        "Number of images on each side, at most.",
+        "-N",
+        least=4,
+        default_text=f"all of a folder, at most {MOST}, and as many samples; {DRAWN} where both are generators",
+    )
+    neighbours: int = option(
+        5, "Which nearest neighbour a neighbourhood reaches to, of the four shares.", "-k", least=1
+    )
+    subsets: int = option(20, "Number of random halves that the intervals are of.", least=2)
+    shown: int = option(8, "Number of samples that are shown with their nearest real images, of each end.", least=0)
+    nearest: int = option(5, "Number of nearest real images shown for each.", least=1)
+    unreached: int = option(24, "Number of real images shown that no sample is near.", least=0)
