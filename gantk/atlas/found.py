@@ -14,13 +14,13 @@ import numpy.typing as npt
 from gantk.atlas.results import Unrelated
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
+from gantk.predictors.selectivity import SELECTIVE
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.runs.walk import Walk
 from gantk.store.files import save_json
 
 FACTORS = 2.0  # of the strength: where sliders end
-SELECTIVE = 2.0  # from here on a direction counts as one of its attribute
 
 Array = npt.NDArray[Any]
 

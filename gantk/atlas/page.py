@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gantk.atlas.found import FACTORS, SELECTIVE, AtlasResult, Charted, Drawn
+from gantk.atlas.found import FACTORS, AtlasResult, Charted, Drawn
+from gantk.predictors.selectivity import SELECTIVE
 from gantk.reports.numbers import show_step, telling
 from gantk.reports.page import Page
 from gantk.reports.sections import (

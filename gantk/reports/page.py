@@ -95,6 +95,12 @@ def _panels(section: Panels, images: ImageStore) -> dict[str, Any]:
     return {"legend": shared, "parts": parts}
 
 
+def _sheet(section: Sheet, images: ImageStore) -> dict[str, Any]:
+    shown = [images.show(picture) for picture in section.pictures]
+    groups = [shown[place : place + section.group] for place in range(0, len(shown), section.group)]
+    return {"groups": groups, "size": section.size, "group": section.group}
+
+
 def _plot(section: LinePlot | BarPlot | ScatterPlot | Histogram, images: ImageStore) -> dict[str, Any]:
     return {"svg": plots.draw(section), "legend": plots.legend_of(section)}
 
@@ -104,7 +110,7 @@ _VIEWS: dict[type, tuple[str, str, Callable[[Any, ImageStore], Any]]] = {
     Prose: ("prose", "", lambda section, images: (section.tone, paragraphs(section.text))),
     Facts: ("facts", "", _facts),
     Headline: ("headline", "", _headline),
-    Sheet: ("sheet", "Figure", lambda section, images: ([images.show(p) for p in section.pictures], section.size)),
+    Sheet: ("sheet", "Figure", lambda section, images: _sheet(section, images)),
     SliderStrip: ("strip", "Figure", figures.show_strip),
     SliderGrid: ("grid", "Figure", figures.show_grid),
     Table: ("table", "Table", tables.show_table),
