@@ -35,7 +35,9 @@ SEFA: Claims[SefaResult] = (
     Claim(
         "found",
         lambda r: not (len(r.direction) > 1 and r.eigenvalues.sum() > 0),
-        lambda r: f"{counted(len(r.direction), 'direction')} of {r.direction.space} from the weights of the chosen rows.",
+        lambda r: (
+            f"{counted(len(r.direction), 'direction')} of {r.direction.space} from the weights of the chosen rows."
+        ),
     ),
     Claim(
         "doubt",

@@ -13,6 +13,7 @@ from gantk.runs.claims import counted, percent
 
 LONGEST = 128
 
+
 def sefa_page(result: SefaResult) -> Page:
     """The page of `gantk sefa`."""
     caption = "Squared change of the styles of a unit step along each direction."

@@ -21,7 +21,9 @@ STABLE = 0.8
 
 
 def _drawn(result: SynthesizeResult) -> str:
-    which = "" if result.seeds is None else f", seed{'s' if result.num != 1 else ''} {result.seeds} in NVIDIA's numbering"
+    which = (
+        "" if result.seeds is None else f", seed{'s' if result.num != 1 else ''} {result.seeds} in NVIDIA's numbering"
+    )
     attributes = counted(len(result.summaries), "attribute")
     scored = f", {attributes} scored by {result.predictor}" if result.summaries else ""
     return f"{counted(result.num, 'sample')}{which}; latents kept in {', '.join(result.spaces)}{scored}."
@@ -50,7 +52,9 @@ SYNTHESIZE: Claims[SynthesizeResult] = (
     Claim(
         "next",
         lambda r: not r.summaries,
-        lambda r: "Nothing scored these samples. `--generate-prediction` scores them, which `gantk train-boundary` needs.",
+        lambda r: (
+            "Nothing scored these samples. `--generate-prediction` scores them, which `gantk train-boundary` needs."
+        ),
     ),
 )
 
@@ -85,7 +89,9 @@ def _shaky(result: TrainBoundaryResult) -> str:
 
 
 def _stable(result: TrainBoundaryResult) -> list[str]:
-    return [each.name for each in result.boundaries if (value := each.figures.stability) is not None and value >= STABLE]
+    return [
+        each.name for each in result.boundaries if (value := each.figures.stability) is not None and value >= STABLE
+    ]
 
 
 TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
@@ -95,7 +101,8 @@ TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
         "doubt",
         lambda r: not all(each.converged for each in r.boundaries),
         lambda r: (
-            f"The solver did not converge for {listed([each.name for each in r.boundaries if not each.converged])}: try "
+            "The solver did not converge for "
+            f"{listed([each.name for each in r.boundaries if not each.converged])}: try "
             "--solver newton."
         ),
     ),
@@ -103,7 +110,8 @@ TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
         "doubt",
         lambda r: any(each.tied for each in r.boundaries),
         lambda r: (
-            f"Both ends of {listed([each.name for each in r.boundaries if each.tied])} contain samples of the same score, "
+            f"Both ends of {listed([each.name for each in r.boundaries if each.tied])} contain samples of the "
+            "same score, "
             "so that chance put some of them in one class: choose fewer samples, or mark what was not scored with "
             "--invalid-value."
         ),
@@ -191,9 +199,7 @@ RESCORE: Claims[RescoreResult] = (
         lambda r: f"No boundary raises its attribute over {counted(r.num, 'sample')}.",
     ),
     Claim("found", _raises, _strongest),
-    Claim(
-        "found", lambda r: _raises(r) and len(_tried(r)) == len(r.boundaries) and not _noise(r), _beyond
-    ),
+    Claim("found", lambda r: _raises(r) and len(_tried(r)) == len(r.boundaries) and not _noise(r), _beyond),
     Claim("found", lambda r: len(r.attributes) > 1 and _raises(r), _selectivity),
     Claim("doubt", lambda r: bool(_noise(r)), _within),
     Claim(
@@ -204,7 +210,9 @@ RESCORE: Claims[RescoreResult] = (
     Claim(
         "next",
         lambda r: _raises(r) and _best(r).name not in _noise(r),
-        lambda r: f"`gantk manipulate MODEL {_best(r).prefix}_boundary.npy` shows samples moved along `{_best(r).name}`.",
+        lambda r: (
+            f"`gantk manipulate MODEL {_best(r).prefix}_boundary.npy` shows samples moved along `{_best(r).name}`."
+        ),
     ),
     Claim(
         "next",

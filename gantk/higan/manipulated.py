@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
-from gantk.pictures.animation import GridStyle
 from gantk.higan.claims import MANIPULATE
+from gantk.pictures.animation import GridStyle
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk

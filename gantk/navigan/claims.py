@@ -29,7 +29,8 @@ SHARED: Claims[WeightResult] = (
         "doubt",
         lambda r: _unreached(r) > 0,
         lambda r: (
-            f"{counted(_unreached(r), 'direction')} never moved the pictures as far as was asked, whatever the strength: "
+            f"{counted(_unreached(r), 'direction')} never moved the pictures as far as was asked, whatever "
+            "the strength: "
             "their recommended strength is the strongest that was tried."
         ),
     ),
@@ -118,7 +119,8 @@ SVD: Claims[SvdResult] = (
         "doubt",
         lambda r: True,
         lambda r: (
-            "Singular vectors are found from the weight alone and no picture is looked at: on the bundled generator they "
+            "Singular vectors are found from the weight alone and no picture is looked at: on the bundled "
+            "generator they "
             "moved factors less than random directions at the same perceptual distance (docs/truth.md)."
         ),
     ),
@@ -140,7 +142,8 @@ def beyond_chance(share: float, count: int, tries: int | None) -> bool:
 def _named(result: TrainResult) -> str:
     return (
         f"{counted(len(result), 'direction')} of {result.directions.layer}, learned in "
-        f"{counted(result.steps, 'step')}: a network names the right one of {len(result)} in {percent(result.held_out)} "
+        f"{counted(result.steps, 'step')}: a network names the right one of {len(result)} in "
+        f"{percent(result.held_out)} "
         f"of held-out edits; chance is {percent(1 / len(result))}."
     )
 
@@ -156,7 +159,8 @@ TRAIN: Claims[TrainResult] = (
         "doubt",
         lambda r: len(r) > 1 and not beyond_chance(r.held_out, len(r), None),
         lambda r: (
-            "The directions are not told apart better than by chance: take more --steps before using them (the paper takes "
+            "The directions are not told apart better than by chance: take more --steps before using them "
+            "(the paper takes "
             "100 000)."
         ),
     ),

@@ -19,8 +19,8 @@ from gantk.navigan.results import (
     TrainResult,
     WeightResult,
 )
-from gantk.reports.numbers import show_number, show_step
 from gantk.reports.answer import answer, film
+from gantk.reports.numbers import show_number, show_step
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     CellValue,
@@ -95,7 +95,9 @@ def apply_page(result: ApplyResult) -> Page:
         caption = "Every sample with a direction and a strength of its own."
         sections.append(Sheet(pictures, "Samples, each with its own edit", caption, 112))
     about = f"{result.name}, {result.count} direction{'s' if result.count != 1 else ''}"
-    return Page("Edits of the weights", f"What do these directions of layer {result.layer} change? From {about}.", sections)
+    return Page(
+        "Edits of the weights", f"What do these directions of layer {result.layer} change? From {about}.", sections
+    )
 
 
 def _page(
@@ -113,7 +115,8 @@ def _page(
     sections.append(Links([Link(result.FILE, result.FILE)], "Files", text))
     shape = " x ".join(map(str, result.directions.shape))
     subtitle = (
-        f"{asked} {counted(len(result), 'direction')} of layer {result.directions.layer}, a weight of {shape} and length "
+        f"{asked} {counted(len(result), 'direction')} of layer {result.directions.layer}, a weight of "
+        f"{shape} and length "
         f"{show_number(result.weight_length)}."
     )
     return Page(title, subtitle, sections)
@@ -217,7 +220,10 @@ def _overview(shown: Sequence[Shown], value_name: str) -> Section:
         if valued:
             row.append(each.value)
         rows.append([*row, each.scale, each.change, each.change_most])
-    caption = "The lighter, the more a pixel changes: black not at all, white the most of its map (the column `largest change`)."
+    caption = (
+        "The lighter, the more a pixel changes: black not at all, white the most of its map (the column "
+        "`largest change`)."
+    )
     return Table(columns, rows, "Where each direction acts", caption)
 
 
@@ -230,7 +236,15 @@ def _curves(result: WeightResult) -> list[Section]:
         f"Mean distance from the originals, by {result.metric}. The recommended strength moves pictures by "
         f"{result.share:g} of the mean distance between samples."
     )
-    return [LinePlot(series, "Distance of pictures by strength", caption, "strength, in units of the weights", f"distance by {result.metric}")]
+    return [
+        LinePlot(
+            series,
+            "Distance of pictures by strength",
+            caption,
+            "strength, in units of the weights",
+            f"distance by {result.metric}",
+        )
+    ]
 
 
 def _direction(shown: Shown) -> list[Section]:
@@ -244,7 +258,8 @@ def _direction(shown: Shown) -> list[Section]:
             Picture(pair.change.source, f"Where {name} changes sample {sample}", "difference"),
         ]
     caption = (
-        "Original, edited, and where they differ (mean of both signs of the strength): black is no difference, white the "
+        "Original, edited, and where they differ (mean of both signs of the strength): black is no "
+        "difference, white the "
         f"largest of these samples, {show_number(shown.change_most)} of the range [-1, 1]."
     )
     return [*walk_sections(shown.walk), Sheet(pictures, "", caption, 112, 3)]

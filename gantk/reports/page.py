@@ -98,7 +98,8 @@ def _panels(section: Panels, images: ImageStore) -> dict[str, Any]:
 def _sheet(section: Sheet, images: ImageStore) -> dict[str, Any]:
     shown = [images.show(picture) for picture in section.pictures]
     groups = [shown[place : place + section.group] for place in range(0, len(shown), section.group)]
-    return {"groups": groups, "size": section.size, "group": section.group}
+    legend = [("#{:02x}{:02x}{:02x}".format(*colour), name) for colour, name in section.legend]
+    return {"groups": groups, "size": section.size, "group": section.group, "legend": legend}
 
 
 def _plot(section: LinePlot | BarPlot | ScatterPlot | Histogram, images: ImageStore) -> dict[str, Any]:

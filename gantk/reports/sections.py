@@ -85,7 +85,8 @@ class Sheet:
     """A contact sheet. `size` is the width of one image on a desktop screen, in pixels.
 
     Above 240 they are pictures to look into (rows of tiles, say), which a phone shows below each other. Of each
-    `group` pictures (an original and its edit, say) none goes to another line without the others.
+    `group` pictures (an original and its edit, say) none goes to another line without the others. `legend` names the
+    colours of label maps: (red, green, blue) in [0, 255] and a name each.
     """
 
     pictures: Sequence[Picture]
@@ -93,6 +94,7 @@ class Sheet:
     caption: str = ""
     size: int = 112
     group: int = 1
+    legend: Sequence[tuple[tuple[int, int, int], str]] = ()
 
     def __post_init__(self) -> None:
         if self.group < 1 or len(self.pictures) % self.group:

@@ -34,7 +34,8 @@ JACOBIAN: Claims[JacobianResult] = (
         "found",
         lambda r: any(each.outside > 0 and each.inside > each.outside for each in r.responses),
         lambda r: (
-            f"A random unit step changes {_most(r).name} {_most(r).inside / _most(r).outside:.1f} times as much as the rest "
+            f"A random unit step changes {_most(r).name} {_most(r).inside / _most(r).outside:.1f} times as "
+            "much as the rest "
             "of the image, per pixel."
         ),
     ),
@@ -42,7 +43,8 @@ JACOBIAN: Claims[JacobianResult] = (
         "doubt",
         lambda r: any(each.share <= 0 for each in r.responses),
         lambda r: (
-            f"No pixel of any sample is {listed([each.name for each in r.responses if each.share <= 0])}: directions of it "
+            f"No pixel of any sample is {listed([each.name for each in r.responses if each.share <= 0])}: "
+            "directions of it "
             "would mean nothing."
         ),
     ),
@@ -50,7 +52,8 @@ JACOBIAN: Claims[JacobianResult] = (
         "next",
         lambda r: r.grams is not None,
         lambda r: (
-            "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any subset of the rows "
+            "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any "
+            "subset of the rows "
             "can be chosen there."
         ),
     ),
@@ -123,7 +126,8 @@ def _why_random(result: DirectionsResult) -> str:
     behind = behind_random(result)
     methods = listed([name for name in GLOBAL if any(name in names for _, names in behind)])
     return (
-        f"Random directions are more local than {methods} for {listed([name for name, _ in behind])}. SeFa and GANSpace "
+        f"Random directions are more local than {methods} for {listed([name for name, _ in behind])}. "
+        "SeFa and GANSpace "
         "look for what changes the whole image most and are not given a region, so that theirs change much outside it."
     )
 
@@ -141,7 +145,8 @@ DIRECTIONS: Claims[DirectionsResult] = (
         "doubt",
         lambda r: any(each.scores and "resefa" not in at_middle(each, r.middle) for each in r.regions),
         lambda r: (
-            f"No direction of {listed([e.name for e in r.regions if e.scores and 'resefa' not in at_middle(e, r.middle)])} "
+            "No direction of "
+            f"{listed([e.name for e in r.regions if e.scores and 'resefa' not in at_middle(e, r.middle)])} "
             f"changes it by {r.middle:g} within the reach of the codes: raise `--tau`, or choose other rows."
         ),
     ),
@@ -149,7 +154,8 @@ DIRECTIONS: Claims[DirectionsResult] = (
         "next",
         lambda r: bool(r.regions),
         lambda r: (
-            f"`gantk manipulate MODEL {r.regions[0].name}.safetensors --pick 0` moves samples along the first direction; "
+            f"`gantk manipulate MODEL {r.regions[0].name}.safetensors --pick 0` moves samples along the first "
+            "direction; "
             "`gantk rescore` measures which attributes it changes."
         ),
     ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gantk.reports.numbers import show_number
 from gantk.reports.answer import answer, film
+from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     Cell,
@@ -71,8 +71,10 @@ def jacobian_page(result: JacobianResult) -> Page:
         files = [Link(f"{each.name}.safetensors", f"{each.name}.safetensors") for each in result.leading]
         sections.append(Links(files, "Files", "For `gantk manipulate` and `gantk rescore`."))
     subtitle = (
-        f"What changes inside a region, and what outside it? What moving each of {show_number(result.facts.dim, 0)} coordinates changes inside every region and "
-        f"outside it, to first order, added up over {show_number(result.facts.samples, 0)} samples. The coordinates are those "
+        "What changes inside a region, and what outside it? What moving each of "
+        f"{show_number(result.facts.dim, 0)} coordinates changes inside every region and "
+        f"outside it, to first order, added up over {show_number(result.facts.samples, 0)} samples. The "
+        "coordinates are those "
         f"of {result.facts.space} on rows {', '.join(map(str, result.facts.rows))} of wp."
     )
     return Page("Regions and their Jacobian", subtitle, sections)
@@ -117,7 +119,11 @@ def _spectra(regions: tuple[RegionResponse, ...]) -> list[Section]:
             values = region.spectrum_inside if side == "inside" else region.spectrum_outside
             series.append(Series(region.name, np.arange(1, len(values) + 1), values))
         caption = f"Root mean square change {side} the region along each principal direction, strongest first."
-        found.append(LinePlot(series, f"Change {side} by principal direction", caption, "principal direction", "change of a unit step"))
+        found.append(
+            LinePlot(
+                series, f"Change {side} by principal direction", caption, "principal direction", "change of a unit step"
+            )
+        )
     return found
 
 
@@ -218,7 +224,9 @@ def _scores_table(region: RegionDirections, levels: tuple[float, ...]) -> Table:
         row: list[CellValue] = [Cell(method, note=ABOUT.get(method, ""))]
         for level in levels:
             roir = at[level].roir
-            row.append(Cell(None, "not reached") if roir is None else Cell(roir, bar=roir / worst if worst > 0 else 0.0))
+            row.append(
+                Cell(None, "not reached") if roir is None else Cell(roir, bar=roir / worst if worst > 0 else 0.0)
+            )
         for level in levels:
             outside = at[level].outside
             row.append(Cell(None, "not reached") if outside is None else 1000 * outside)
@@ -259,7 +267,10 @@ def _directions_table(
             for place in range(len(levels)):
                 at = found[place] if found else None
                 missing = Cell(None, "not measured" if at is None else "not reached")
-                line += [missing if at is None or value is None else value for value in ((None, None) if at is None else (at.distance, at.roir))]
+                line += [
+                    missing if at is None or value is None else value
+                    for value in ((None, None) if at is None else (at.distance, at.roir))
+                ]
         rows.append(line)
     return Table(columns, rows, caption=f"The first of {len(eigenvalues)} directions. {note}".strip())
 

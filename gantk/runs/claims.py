@@ -56,12 +56,12 @@ def plain(text: str) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """"1 sample", "3 samples", "2 boundaries"."""
+    """ "1 sample", "3 samples", "2 boundaries"."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
-    """"a, b and c", or "a, b and 7 more"."""
+    """Names in a sentence: a, b and c, or a, b and 7 more."""
     shown = list(names[:most])
     rest = len(names) - len(shown)
     if rest:
@@ -76,7 +76,7 @@ def decimals(low: float, high: float, least: int = 0, most: int = 6) -> int:
 
 
 def measured(value: float, low: float, high: float) -> str:
-    """"0.912 (95 % interval 0.907 to 0.917)", with as many decimals as the interval deserves."""
+    """A number with its interval, such as 0.912 (95 % interval 0.907 to 0.917), with the decimals that it deserves."""
     digits = decimals(low, high)
     return f"{value:.{digits}f} (95 % interval {low:.{digits}f} to {high:.{digits}f})"
 

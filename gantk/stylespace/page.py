@@ -39,7 +39,11 @@ def page(result: StylespaceResult) -> Page:
     text = "For `gantk manipulate` and `gantk atlas`; `--pick` chooses among the channels of a file."
     files = [Link(f"directions/{part.name}.safetensors", part.name) for part in result.directions]
     sections.append(Links(files, "Files", text))
-    return Page("Channels of the styles", "Which single numbers of the styles carry an attribute, or change one region?", sections)
+    return Page(
+        "Channels of the styles",
+        "Which single numbers of the styles carry an attribute, or change one region?",
+        sections,
+    )
 
 
 def _attributes(result: StylespaceResult) -> Table:

@@ -10,8 +10,8 @@ import numpy as np
 
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
 from gantk.predictors.selectivity import SELECTIVE
-from gantk.reports.numbers import show_number
 from gantk.reports.answer import answer
+from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     BarPlot,
@@ -62,7 +62,9 @@ def _numbers(result: RescoreResult) -> list[tuple[object, str, str]]:
          f"{counted(result.num, 'sample')}")
     ]  # fmt: skip
     if len(best.random):
-        least, most = (show_number(float(value) / best.deviation, digits) for value in (best.random.min(), best.random.max()))
+        least, most = (
+            show_number(float(value) / best.deviation, digits) for value in (best.random.min(), best.random.max())
+        )
         mean = show_number(float(best.random.mean()) / best.deviation, digits)
         items.append((mean, "by random directions", f"mean of {len(best.random)}, {least} to {most}"))
     if len(result.attributes) > 1:
@@ -90,7 +92,11 @@ def _ranking(result: RescoreResult) -> Table:
         Column("gain", "Mean rise of the attribute in its own unit, falls counted as zero: HiGAN's score"),
         Column("95 % interval", "Of the gain, over the samples"),
         Column("signed change", "Mean change of the attribute, rises and falls both counted"),
-        Column("selectivity", f"Change of its own attribute over the largest of another; selective from {SELECTIVE:g} on", 1),
+        Column(
+            "selectivity",
+            f"Change of its own attribute over the largest of another; selective from {SELECTIVE:g} on",
+            1,
+        ),
         *([Column("random", "Mean gain of random directions of the same length")] if compared else []),
         *([Column("strongest row")] if by_row else []),
     ]
@@ -106,7 +112,9 @@ def _ranking(result: RescoreResult) -> Table:
             row.append(float(each.random.mean()) if len(each.random) else Cell(None, "not tried"))
         if by_row:
             best = each.strongest_row
-            row.append(Cell(None, "no row gains") if best is None else Cell(best, f"{best}: {result.layer_names[best]}"))
+            row.append(
+                Cell(None, "no row gains") if best is None else Cell(best, f"{best}: {result.layer_names[best]}")
+            )
         rows.append(row)
     caption = (
         "Boundaries by how much they raise their own attribute, in its standard deviations. Gains of different "
@@ -209,10 +217,10 @@ def _entanglement(result: RescoreResult) -> Section:
     names = [result.attributes[column] for column in columns]
     caption = (
         "What else moves: the mean change of every attribute (columns) along every boundary (rows), in standard "
-        f"deviations of the attribute. A boundary is selective where its own cell is at least {SELECTIVE:g} times as large as "
-        "any other of its row."
+        "deviations of the attribute. A boundary is selective where its own cell is at least "
+        f"{SELECTIVE:g} times as large as any other of its row."
     )
     return HeatMap(
-        result.change[:, 0][:, columns], rows, names, "Change of every attribute along every boundary", caption, "boundary", "attribute", "diverging",
-        quantity=UNIT, diagonal=rows == names,
+        result.change[:, 0][:, columns], rows, names, "Change of every attribute along every boundary", caption,
+        "boundary", "attribute", "diverging", quantity=UNIT, diagonal=rows == names,
     )  # fmt: skip

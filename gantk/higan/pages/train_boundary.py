@@ -8,8 +8,8 @@ import numpy as np
 
 from gantk.higan.boundaries import Boundary, TrainBoundaryResult
 from gantk.higan.claims import STABLE
-from gantk.reports.numbers import show_number
 from gantk.reports.answer import answer
+from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     BarPlot,
