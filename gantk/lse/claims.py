@@ -27,7 +27,7 @@ def worst_class(scores_K: Sequence[float], names: Sequence[str]) -> tuple[str, f
 
 
 def with_worst(scores: Scores, names: Sequence[str]) -> str:
-    """ "mIoU 0.72 (lowest: sun, 0.27)"."""
+    """The mIoU with the class that is lowest, such as: mIoU 0.720 (lowest: sun, 0.27)."""
     found = worst_class(scores.paper_K.tolist(), names)
     low = "" if found is None else f" (lowest: {found[0]}, {found[1]:.2f})"
     return f"mIoU {scores.paper_miou:.3f}{low}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from gantk.reports.numbers import show_step, step_digits
 from gantk.reports.sections import Headline, Picture, Prose, Section, Sheet
+from gantk.reports.strips import title_of
 from gantk.runs.results import Result
 from gantk.runs.walk import Walk
 
@@ -43,7 +44,7 @@ def film(walk: Walk, caption: str = "") -> list[Section]:
     pictures."""
     pictures = []
     shown = [strip for strip in walk.strips if len(strip.images) > 1][:MOST_SAMPLES]
-    name = walk.name if walk.number is None else f"{walk.name}, direction {walk.number}"
+    name = title_of(walk)
     for strip in shown:
         values = list(strip.values)
         digits = step_digits(values)

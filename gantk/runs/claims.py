@@ -56,7 +56,7 @@ def plain(text: str) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """ "1 sample", "3 samples", "2 boundaries"."""
+    """A number of things in words: 1 sample, 3 samples, 2 boundaries."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
