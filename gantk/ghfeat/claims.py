@@ -152,7 +152,7 @@ def _moved(result: EditResult) -> Moved:
     return result.moved
 
 
-def _reach(found: Exchanged) -> str:
+def reach_of(found: Exchanged) -> str:
     """What lies beyond the reach, and how large the reach is: a change of 0 beyond it says little where it is wide."""
     rest = percent(max(1 - found.share, 0.0))
     if found.share >= 1:
@@ -174,7 +174,7 @@ EDIT: Claims[EditResult] = (
             f"{_exchanged(r).outside:.4f} outside it (pixels in [-1, 1])."
         ),
     ),
-    Claim("found", lambda r: r.exchanged is not None, lambda r: _reach(_exchanged(r))),
+    Claim("found", lambda r: r.exchanged is not None, lambda r: reach_of(_exchanged(r))),
     Claim(
         "found",
         lambda r: r.moved is not None,

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-R = TypeVar("R")
+R = TypeVar("R", contravariant=True)
+S = TypeVar("S")
 
 Part = Literal["found", "doubt", "next"]
 """What came out; what a reader must know before believing it; what to do with it."""
@@ -40,7 +41,7 @@ class Claim(Generic[R]):
 Claims = tuple[Claim[R], ...]
 
 
-def said(claims: Sequence[Claim[R]], result: R, part: Part) -> tuple[str, ...]:
+def said(claims: Sequence[Claim[S]], result: S, part: Part) -> tuple[str, ...]:
     """The sentences of a part that are true of a result, in order."""
     return tuple(claim.text(result) for claim in claims if claim.part == part and claim.holds(result))
 
