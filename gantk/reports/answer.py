@@ -47,10 +47,11 @@ def film(walk: Walk, caption: str = "") -> list[Section]:
     name = title_of(walk)
     for strip in shown:
         values = list(strip.values)
-        digits = step_digits(values)
         start = strip.origin if strip.origin is not None else min(range(len(values)), key=lambda i: abs(values[i]))
         end = len(values) - 1 if start < len(values) - 1 else 0
-        for place in dict.fromkeys((start, (start + end + 1) // 2, end)):
+        places = dict.fromkeys((start, (start + end + 1) // 2, end))
+        digits = step_digits([values[place] for place in places])
+        for place in places:
             step = show_step(values[place], digits)
             zero = place == start and strip.origin is not None
             label = "original" if zero else f"{strip.quantity} {step}"
@@ -60,4 +61,4 @@ def film(walk: Walk, caption: str = "") -> list[Section]:
     group = len(pictures) // len(shown)
     if group * len(shown) != len(pictures):
         return []
-    return [Sheet(pictures, "", caption or f"From the original to the end of the slider along {name}.", 200, group)]
+    return [Sheet(pictures, "", caption or f"From the original to the end of the slider along {name}.", 144, group)]

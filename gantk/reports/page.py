@@ -38,7 +38,7 @@ from gantk.reports.sections import (
     SliderStrip,
     Table,
 )
-from gantk.reports.text import Anchors, inline, paragraphs
+from gantk.reports.text import Anchors, inline, minus, paragraphs
 from gantk.store.files import write_atomic
 from gantk.store.inside import inside
 
@@ -80,7 +80,7 @@ def _plain(value: object) -> str:
 def _headline(section: Headline, images: ImageStore) -> list[tuple[str, str, str]]:
     shown = []
     for value, name, note in section.items:
-        shown.append((value if isinstance(value, str) else show_number(value, 2), name, note))
+        shown.append((minus(value) if isinstance(value, str) else show_number(value), minus(name), minus(note)))
     return shown
 
 

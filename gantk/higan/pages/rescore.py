@@ -144,7 +144,7 @@ def _bars(result: RescoreResult) -> list[Section]:
 
 def _row_map(result: RescoreResult) -> list[Section]:
     """Boundary x row: the gain when one row alone is moved."""
-    shown = [each for each in _known(result) if each.rows]
+    shown = [each for each in _known(result) if each.rows][:MOST_BARS]
     if not shown:
         return []
     values = np.array([[row.gain / each.deviation for row in each.rows] for each in shown])
@@ -213,7 +213,11 @@ def entangled_columns(result: RescoreResult) -> list[int]:
 
 def _entanglement(result: RescoreResult) -> Section:
     columns = entangled_columns(result)
-    rows = [each.name for each in result.boundaries]
+    order = {id(each): place for place, each in enumerate(result.boundaries)}
+    chosen = [order[id(each)] for each in result.ranked()[:MOST_BARS]]
+    if len(result.boundaries) <= MOST_BARS:
+        chosen = list(range(len(result.boundaries)))
+    rows = [result.boundaries[place].name for place in chosen]
     names = [result.attributes[column] for column in columns]
     caption = (
         "What else moves: the mean change of every attribute (columns) along every boundary (rows), in standard "
@@ -221,6 +225,6 @@ def _entanglement(result: RescoreResult) -> Section:
         f"{SELECTIVE:g} times as large as any other of its row."
     )
     return HeatMap(
-        result.change[:, 0][:, columns], rows, names, "Change of every attribute along every boundary", caption,
+        result.change[chosen, 0][:, columns], rows, names, "Change of every attribute along every boundary", caption,
         "boundary", "attribute", "diverging", quantity=UNIT, diagonal=rows == names,
     )  # fmt: skip

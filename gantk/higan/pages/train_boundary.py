@@ -57,15 +57,17 @@ def page(result: TrainBoundaryResult) -> Page:
     if _stability(result):
         sections += _separation(result)
     sections += [_scores(result), *_by_row(result)]
-    names = [each.name for each in result.boundaries]
+    names = [each.name for each in result.boundaries][:MOST_BARS]
     if len(names) > 1:
         caption = "Cosine between boundaries: away from zero, moving along one also moves along the other."
+        if len(result) > MOST_BARS:
+            caption += f" The first {MOST_BARS} of {len(result)}."
         chart = HeatMap(
-            result.cosines, names, names, "Alignment of the boundaries", caption, "boundary", "", "diverging", 1.0, 2,
-            "cosine",
+            result.cosines[:MOST_BARS, :MOST_BARS], names, names, "Cosines between the boundaries", caption, "boundary",
+            "boundary", "diverging", 1.0, 2, "cosine",
         )  # fmt: skip
         sections.append(chart)
-    count = "One boundary" if len(names) == 1 else f"{len(names)} boundaries"
+    count = "One boundary" if len(result) == 1 else f"{len(result)} boundaries"
     subtitle = f"Which direction of {result.space} does each attribute grow along? {count}."
     conditions = sorted({name for each in result.boundaries for name in each.conditions})
     if conditions:
