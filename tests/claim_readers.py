@@ -615,9 +615,7 @@ def _sized(result: Any, count: int) -> Any:
         )
         if task == "rescore":
             return dataclasses.replace(result, boundaries=parts, change=_times(result.change, count), num=1)
-        return dataclasses.replace(
-            result, boundaries=parts, cosines=np.ones((count, count))
-        )
+        return dataclasses.replace(result, boundaries=parts, cosines=np.ones((count, count)))
     if task in ("sefa", "ganspace"):
         vectors = _times(result.direction.vectors, count)
         scales = None if result.direction.scales is None else tuple(_times(result.direction.scales, count).tolist())
