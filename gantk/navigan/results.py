@@ -102,7 +102,7 @@ class Exactness:
         residuals: [K], |H v - lambda v|.
         ritz: [M], those beyond K are lower bounds of further eigenvalues.
         trace: of the Hessian, and how far two estimates of it are apart.
-        captured: share of the trace in the eigenvectors; None where the trace is nought.
+        captured: share of the trace in the eigenvectors; None where the trace is zero.
         agreement: share of the leading directions of one half of the samples in those of the other; None with one
             chunk.
         tolerance: of the residuals that was asked for.

@@ -92,8 +92,8 @@ def origin(tour: Tour) -> str:
     told = ""
     if ALIASES.get(tour.model, tour.model) == ALIASES["demo"]:
         told = (
-            "This generator was trained against a discriminator. The discriminator was given the factors of "
-            "the pictures; "
+            "This generator was trained against a discriminator and a critic. The critic was given the factors of "
+            "pictures; "
             "the generator itself was given none. "
         )
     elif is_bundled(tour.model):
