@@ -61,4 +61,4 @@ def film(walk: Walk, caption: str = "") -> list[Section]:
     group = len(pictures) // len(shown)
     if group * len(shown) != len(pictures):
         return []
-    return [Sheet(pictures, "", caption or f"From the original to the end of the slider along {name}.", 144, group)]
+    return [Sheet(pictures, "", caption or f"From the original to the end of the slider along {name}.", 136, group)]

@@ -83,7 +83,7 @@ def _table(found: Mapping[str, Any], title: str = "") -> list[Section]:
 
 
 SAMPLES = 24  # of the contact sheet
-PANEL = 140  # width of a picture, in pixels
+PANEL = 136  # width of a picture, in pixels
 
 
 def _edits(run: RunRecord) -> list[Section]:
