@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any, ClassVar
+from typing import ClassVar, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from torch.func import jvp, vmap
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.forward_mode import load_decompositions
+from gantk.generators.noise import Noise as Noise
 from gantk.generators.noise import noise_seeds
 from gantk.generators.noise import seeded_noise as seeded_noise
 from gantk.generators.spec import Config as Config
@@ -28,6 +29,18 @@ from gantk.generators.spec import Truncation as Truncation
 
 Styles = tuple[Tensor, ...]
 Deltas = Mapping["str | int", tuple[Tensor, "Tensor | float"]]
+
+
+class Drawing(TypedDict, total=False):
+    """The keywords that `Generator.synthesize`, `trace` and `cache` share; see `synthesize`."""
+
+    start: State | None
+    noise: Noise
+    bn_truncation: float | None
+    weight_deltas: Deltas | None
+    lod: float | None
+    transform: Tensor | None
+
 
 PRECISIONS = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}
 AVERAGE_SAMPLES = 4096  # codes behind a w_avg that the file did not bring
@@ -41,7 +54,7 @@ class Generator(nn.Module, ABC):
 
     spec: GeneratorSpec
     layers: tuple[Layer, ...]
-    config: Any  # an instance of config_class
+    config: Config  # an instance of config_class; a family says of which
     config_class: ClassVar[type[Config]]
     w_avg: Tensor | None
     source: str = "constructed"
@@ -132,7 +145,7 @@ class Generator(nn.Module, ABC):
         self,
         wp: Tensor | Sequence[Tensor],
         *,
-        noise: Any = "const",
+        noise: Noise = "const",
         bn_truncation: float | None = None,
         start: State | None = None,
         weight_deltas: Deltas | None = None,
@@ -155,7 +168,7 @@ class Generator(nn.Module, ABC):
             raise GantkError("the network ended without an image")  # pragma: no cover - a family's own mistake
         return image
 
-    def forward(self, wp: Tensor | Sequence[Tensor], **options: Any) -> Tensor:
+    def forward(self, wp: Tensor | Sequence[Tensor], **options: Unpack[Drawing]) -> Tensor:
         """`synthesize`, under the name that `torch.func.functional_call` and module wrappers call."""
         return self.synthesize(wp, **options)
 
@@ -166,12 +179,12 @@ class Generator(nn.Module, ABC):
         *,
         image: bool = True,
         start: State | None = None,
-        noise: Any = "const",
+        noise: Noise = "const",
         bn_truncation: float | None = None,
         weight_deltas: Deltas | None = None,
         lod: float | None = None,
         transform: Tensor | None = None,
-        **family: Any,
+        **family: bool,
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
         """Like `synthesize`, and the maps of the layers named in `taps`; stops early with `image=False`."""
         options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
@@ -193,7 +206,7 @@ class Generator(nn.Module, ABC):
         before: str | int,
         *,
         start: State | None = None,
-        noise: Any = "const",
+        noise: Noise = "const",
         bn_truncation: float | None = None,
         weight_deltas: Deltas | None = None,
         lod: float | None = None,
@@ -208,7 +221,7 @@ class Generator(nn.Module, ABC):
         return state
 
     def tangent_map(
-        self, codes: Styles, moving: Sequence[int], *, noise: Any = "const", start: State | None = None
+        self, codes: Styles, moving: Sequence[int], *, noise: Noise = "const", start: State | None = None
     ) -> Callable[[Sequence[Tensor]], Tensor]:
         """The derivative of the image of one sample in some of its codes, for many steps at once.
 
@@ -314,7 +327,12 @@ class Generator(nn.Module, ABC):
         return codes
 
     def _options(
-        self, noise: Any, bn_truncation: float | None, deltas: Deltas | None, lod: float | None, transform: Any
+        self,
+        noise: Noise,
+        bn_truncation: float | None,
+        deltas: Deltas | None,
+        lod: float | None,
+        transform: Tensor | None,
     ) -> Options:
         spec = self.spec
         if not isinstance(noise, str):
@@ -383,5 +401,5 @@ class Generator(nn.Module, ABC):
             raise UsageError(f"{name} of shape {list(code.shape)} does not fit: [N, {width}] is expected")
 
 
-def _listed(values: list[Any], limit: int = 6) -> str:
+def _listed(values: Sequence[object], limit: int = 6) -> str:
     return f"{values}" if len(values) <= limit else f"{values[:limit]} and {len(values) - limit} more"

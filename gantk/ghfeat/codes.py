@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.probed import Probe
 from gantk.store.files import load_npy, write_atomic
 from gantk.store.inside import regular_file
 
@@ -29,7 +30,6 @@ FORMAT = "gantk-codes"
 CODE_FILES = (".safetensors", ".npy")
 VERSION = 1
 Array = npt.NDArray[np.float32]
-Probe = dict[str, Any]  # as gantk.generators.probe makes it
 RowList = str | Sequence[int] | None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gantk.generators.probed import read_probe
 from gantk.ghfeat.codes import read_codes
 from gantk.ghfeat.figures import Figures, Pair
 from gantk.ghfeat.picture_results import EditResult, Exchanged, Grid, HarmonizeResult, Harmony, MixResult, Moved
@@ -61,7 +62,7 @@ def extract(manifest: Mapping[str, Any], directory: Path) -> ExtractResult:
         styles=load_npy(inside(directory, "styles.npy"), mmap=True),
         widths=tuple(arrays[key].shape[1] for key in sorted(arrays)),
         rows=tuple(map(int, header["rows"])),
-        probe=dict(header["probe"]),
+        probe=read_probe(header["probe"], str(codes)),
         encoder=str(arguments["encoder"]),
         encoder_sha256=str(arguments["encoder_sha256"]),
         refine=int(arguments["refine"]),
@@ -88,7 +89,7 @@ def invert(manifest: Mapping[str, Any], directory: Path) -> InvertResult:
         shape=tuple(shape),
         widths=tuple(arrays[key].shape[1] for key in sorted(arrays)),
         rows=tuple(map(int, header.get("rows", ()))),
-        probe=dict(header.get("probe") or {}),
+        probe=read_probe(header["probe"], str(codes)) if header.get("probe") else None,
         encoder=str(arguments["encoder"]),
         steps=int(arguments["steps"]),
         losses=load_npy(inside(directory, "losses.npy"), mmap=True),
