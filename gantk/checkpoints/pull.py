@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from gantk.checkpoints import hub
 from gantk.checkpoints.download import Cut, Expected, LinkError, download, part_of, sha256_of
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.zoo import LOADABLE, Entry, PublicFile, entries
 from gantk.store.files import load_json, save_json
+from gantk.store.json_values import Json
 from gantk.store.locks import hold
 from gantk.store.shipped import home
 
@@ -222,12 +223,13 @@ def _ledger() -> dict[str, LedgerRow]:
     if not path.is_file():
         return {}
     found = load_json(path)
-    if not isinstance(found, dict) or not all(_is_row(row) for row in found.values()):
+    rows = {key: row for key, row in found.items() if _is_row(row)} if isinstance(found, dict) else {}
+    if not isinstance(found, dict) or len(rows) != len(found):
         raise GantkError(f"{path} is no table of pulled files: remove it, and hashes are recorded anew.")
-    return found
+    return cast(dict[str, LedgerRow], rows)
 
 
-def _is_row(row: object) -> bool:
+def _is_row(row: Json) -> bool:
     if not isinstance(row, dict):
         return False
     texts = all(isinstance(row.get(key, ""), str) for key in ("path", "sha256", "url", "pulled"))
