@@ -38,7 +38,7 @@ def command_of(task: Task) -> click.Command:
     )
 
 
-def run(task: Task, values: dict[str, Any]) -> None:
+def run(task: Task, values: Mapping[str, Any]) -> None:
     """Make the options from what was typed, execute, print."""
     from gantk.runs.runner import execute
 

@@ -28,13 +28,13 @@ from gantk.generators.spec import State as State
 from gantk.generators.spec import Truncation as Truncation
 
 Styles = tuple[Tensor, ...]
+WpOrStyles = Tensor | Sequence[Tensor]  # what `synthesize` draws: wp [N, L, D], or one [N, C_l] for each styled layer
 Deltas = Mapping["str | int", tuple[Tensor, "Tensor | float"]]
 
 
 class Drawing(TypedDict, total=False):
-    """The keywords that `Generator.synthesize`, `trace` and `cache` share; see `synthesize`."""
+    """The keywords that `Generator.synthesize`, `trace` and `cache` share beside `start`; see `synthesize`."""
 
-    start: State | None
     noise: Noise
     bn_truncation: float | None
     weight_deltas: Deltas | None
@@ -143,7 +143,7 @@ class Generator(nn.Module, ABC):
 
     def synthesize(
         self,
-        wp: Tensor | Sequence[Tensor],
+        wp: WpOrStyles,
         *,
         noise: Noise = "const",
         bn_truncation: float | None = None,
@@ -168,13 +168,13 @@ class Generator(nn.Module, ABC):
             raise GantkError("the network ended without an image")  # pragma: no cover - a family's own mistake
         return image
 
-    def forward(self, wp: Tensor | Sequence[Tensor], **options: Unpack[Drawing]) -> Tensor:
+    def forward(self, wp: WpOrStyles, *, start: State | None = None, **options: Unpack[Drawing]) -> Tensor:
         """`synthesize`, under the name that `torch.func.functional_call` and module wrappers call."""
-        return self.synthesize(wp, **options)
+        return self.synthesize(wp, start=start, **options)
 
     def trace(
         self,
-        wp: Tensor | Sequence[Tensor],
+        wp: WpOrStyles,
         taps: Iterable[str | int],
         *,
         image: bool = True,
@@ -202,7 +202,7 @@ class Generator(nn.Module, ABC):
 
     def cache(
         self,
-        wp: Tensor | Sequence[Tensor],
+        wp: WpOrStyles,
         before: str | int,
         *,
         start: State | None = None,
@@ -295,7 +295,7 @@ class Generator(nn.Module, ABC):
     def _spaces(self) -> str:
         return " or ".join(self.spec.spaces)
 
-    def _codes(self, wp: Tensor | Sequence[Tensor], options: Options, start: State | None) -> Styles:
+    def _codes(self, wp: WpOrStyles, options: Options, start: State | None) -> Styles:
         """What `_run` computes with: the styles (or wp itself in a family without them), of one batch size."""
         spec = self.spec
         if isinstance(wp, Tensor):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from gantk.errors import GantkError
+from gantk.generators.base import Generator
 from gantk.generators.probed import read_probe
 from gantk.predictors.few_labels import FewLabels, FewLabelsInfo
 from gantk.predictors.linear_probe import read_card
@@ -51,7 +51,7 @@ def is_few_labels(path: Path) -> bool:
         return False
 
 
-def load_few_labels(path: str | Path, generator: Any = None, force: bool = False) -> FewLabels:
+def load_few_labels(path: str | Path, generator: Generator | None = None, force: bool = False) -> FewLabels:
     """A predictor from its file, bound to a generator where one is given and it reads that one's maps.
 
     Raises:

@@ -87,6 +87,7 @@ class Store:
         """Whether a picture was kept."""
         raise NotImplementedError
 
+    # Any: tensors, numbers, texts, lists and tables of them, as the training that saved them nests them
     def load_state(self, name: str) -> dict[str, Any] | None:
         """The last state of a training, tensors and plain values; None where there is none of this very run."""
         return None
@@ -251,6 +252,7 @@ class RunStore(Store):
     def exchange(self) -> Exchange:
         return RunExchange(self.run)
 
+    # Any: tensors, numbers, texts, lists and tables of them, as the training that saved them nests them
     def load_state(self, name: str) -> dict[str, Any] | None:
         import torch
 

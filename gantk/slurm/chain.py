@@ -96,7 +96,7 @@ def write_chain(run: Run, chain: ChainSettings, files: Sequence[BatchFile], subm
                 "run": place,
                 "id": None,
                 "queue": None,
-            }  # fmt: skip
+            }
         )
     run.record("jobs", jobs)
 
