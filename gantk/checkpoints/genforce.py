@@ -27,7 +27,10 @@ from gantk.checkpoints.stylegan2 import (
 from gantk.store.json_values import JsonView
 
 
-def _spelling(dense: str, style: str, kernel: Change, up: Change, bias: Change, average: str, **more: Any) -> Spelling:
+def _spelling(
+    dense: str, style: str, kernel: Change, up: Change, bias: Change, average: str,
+    embeddings: tuple[tuple[str, str, Change, str | None], ...],
+) -> Spelling:  # fmt: skip
     affine = {"affine.weight": (f".style{style}.weight", same), "affine.bias": (".style.bias", bias)}
     layer = {"weight": (".weight", kernel), "bias": (".bias", same), **affine}
     return Spelling(
@@ -43,7 +46,7 @@ def _spelling(dense: str, style: str, kernel: Change, up: Change, bias: Change, 
         strength=(".noise_strength", same),
         const=("synthesis.early_layer.const", first),
         average=average,
-        **more,
+        embeddings=embeddings,
     )
 
 

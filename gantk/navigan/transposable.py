@@ -75,6 +75,7 @@ class _Fixed(torch.autograd.Function):
             return F.conv_transpose2d(x, weight, bias, stride, padding, extra, groups, dilation)
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
+    # Any: as above
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         gradient = gradients[0]

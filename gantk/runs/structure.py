@@ -270,6 +270,7 @@ def _array(plain: object, source: Source, place: str) -> Array:
         raise source.error(place, plain, "an array") from None
 
 
+# Any: a dataclass, of which Python has no type either
 def _record(kind: Any, plain: object, source: Source, place: str) -> Any:
     return kind(**_entries(_hints(kind), plain, source, place))
 
