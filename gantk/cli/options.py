@@ -7,7 +7,6 @@ A command is `@click.command(...)` with these decorators; `--config` and `--debu
 from __future__ import annotations
 
 import inspect
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,6 +145,8 @@ def read_config(name: str) -> JsonTable:
     Raises:
         UsageError: there is no such file, or it is no TOML (the message has the line).
     """
+    import tomllib
+
     from gantk.store.shipped import find_shipped
 
     path = Path(name)

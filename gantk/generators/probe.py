@@ -85,6 +85,20 @@ def mismatch(mine: Mapping[str, object], other: Mapping[str, object], tolerance:
         raise GantkError(f"the probe of a generator is damaged ({error!r}); make the artifact again") from error
 
 
+def refuse_another(probe: Mapping[str, object] | None, generator: Generator, what: str, force: bool = False) -> None:
+    """Refuse what belongs to another network; nothing is compared where there is no probe, or it is forced.
+
+    Args:
+        what: the sentence's beginning, such as "The head 'sky' was trained on another generator".
+
+    Raises:
+        GantkError: the probes differ, or one is damaged.
+    """
+    difference = None if probe is None or force else mismatch(probe, probe_of(generator))
+    if difference is not None:
+        raise GantkError(f"{what} ({difference}): use that one, or force it to try.")
+
+
 def _mismatch(mine: Mapping[str, object], other: Mapping[str, object], tolerance: float) -> str | None:
     numbers, others = _numbers(mine), _numbers(other)
     pixels, other_pixels = _pixels(mine), _pixels(other)

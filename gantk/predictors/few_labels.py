@@ -93,14 +93,11 @@ class FewLabels(Predictor):
                 raise GantkError(
                     f"The predictor {self.name!r} reads a map {missing[0]}, which this {generator.spec.family} lacks."
                 )
-            if self.info.probe is not None and not force:
-                from gantk.generators.probe import mismatch, probe_of
+            from gantk.generators.probe import refuse_another
 
-                difference = mismatch(dict(self.info.probe), probe_of(generator))
-                if difference is not None:
-                    raise GantkError(
-                        f"The predictor {self.name!r} was trained on another generator ({difference}): use that one."
-                    )
+            refuse_another(
+                self.info.probe, generator, f"The predictor {self.name!r} was trained on another generator", force
+            )
         self.generator = (generator,)
         return self.to(generator.device)
 

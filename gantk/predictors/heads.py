@@ -154,15 +154,9 @@ def check_head(info: HeadInfo, generator: Generator, force: bool = False) -> Non
                 f"The head {info.name!r} reads a map {tap} of {width} channels and this {generator.spec.family} has "
                 f"{there}: it belongs to another generator."
             )
-    if info.probe is None or force:
-        return
-    from gantk.generators.probe import mismatch, probe_of
+    from gantk.generators.probe import refuse_another
 
-    difference = mismatch(dict(info.probe), probe_of(generator))
-    if difference is not None:
-        raise GantkError(
-            f"The head {info.name!r} was trained on another generator ({difference}): use that one, or force it to try."
-        )
+    refuse_another(info.probe, generator, f"The head {info.name!r} was trained on another generator", force)
 
 
 def default_taps(generator: Generator, which: str = "all") -> tuple[str, ...]:

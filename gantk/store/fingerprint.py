@@ -62,11 +62,6 @@ def _short(digest: bytes) -> str:
     return digest.hex()[:32]
 
 
-def of_bytes(data: bytes) -> str:
-    """The fingerprint of bytes."""
-    return _short(hashlib.sha256(data).digest())
-
-
 def of_path(path: Path) -> str:
     """The fingerprint of a file's bytes, or of all files of a folder with their names."""
     digest = hashlib.sha256()
