@@ -22,7 +22,7 @@ from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
 from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.errors import GantkError, UsageError
 from gantk.generators.rows import LayerList, parse_layers
-from gantk.store.files import save_npy, to_table, write_atomic
+from gantk.store.files import save_npy, to_json, to_table, write_atomic
 from gantk.store.inside import regular_file
 
 SUFFIXES = (".safetensors", ".npy")
@@ -210,7 +210,7 @@ def _higan(found: Found) -> Content:
     layers = None
     if described.get("manipulate_layers"):
         layers = parse_layers(described["manipulate_layers"], _ANY_LAYER)
-    meta = {str(key): to_table(item) for key, item in described.items()}
+    meta = {str(key): to_json(item) for key, item in described.items()}
     fields = _named(found.path, vectors, layers, meta)
     if _INTERFACEGAN.match(str(fields["name"])) and vectors.ndim == 2:
         fields["space"] = "w" if str(fields["name"]).endswith("_w") else "z"
@@ -225,7 +225,7 @@ def _component(found: Found) -> Content:
     layers = None
     if isinstance(first, int) and isinstance(last, int) and 0 <= first <= last < _ANY_LAYER:
         layers = tuple(range(first, last + 1))
-    meta = {key: to_table(item) for key, item in found.extra.items() if key in ("component_index", "sigma_range")}
+    meta = {key: to_json(item) for key, item in found.extra.items() if key in ("component_index", "sigma_range")}
     fields = _named(found.path, vectors, layers, meta)
     fields |= {"kind": "direction", "space": "w", "scale": float(np.asarray(stdev).reshape(-1)[0])}
     if isinstance(found.extra.get("name"), str) and found.extra["name"].strip():

@@ -58,7 +58,7 @@ def encoder_config(
     pyramid = choices.get("pyramid", 8 * width)
     return EncoderConfig(
         resolution, widths, rows, trunk_channels(depth, width, count_stages(resolution, stem)), depth,
-        pyramid=pyramid, aligned=choices.get("aligned", pyramid), stem=stem,
+        pyramid=pyramid, aligned=choices.get("aligned", pyramid), stem=choices.get("stem", stem),
         padding=choices.get("padding", EncoderConfig.padding), rank=choices.get("rank", EncoderConfig.rank),
         head_norm=choices.get("head_norm", EncoderConfig.head_norm), image_channels=generator.spec.image_channels,
     )  # fmt: skip

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from gantk.errors import UsageError
 from gantk.lse.options import EvaluateOptions, FewshotOptions, SamplingOptions, TrainOptions
-from gantk.predictors.heads import Head
 from gantk.runs.inputs import ModelInputs
 from gantk.runs.options import argument, option
 from gantk.runs.task import Inputs
@@ -15,6 +14,7 @@ from gantk.runs.task import Inputs
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
     from gantk.lse.teachers import Teacher
+    from gantk.predictors.heads import Head
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from gantk.errors import GantkError, UsageError
 from gantk.runs.manifest import Manifest, ShardAccount, read_manifest, shard_of
@@ -209,14 +210,10 @@ def _without_shard(argv: str) -> str:
 
 def _account(shard: ShardRun) -> ShardAccount:
     """What the whole keeps of a shard: when, where and how long it ran."""
-    said = shard.manifest
-    kept: ShardAccount = {
-        "shard": str(shard.shard), "state": said["state"], "started": said["started"], "ended": said["ended"],
-        "timings": said["timings"], "attempts": said["attempts"], "device": said["device"],
-    }  # fmt: skip
-    if "job" in said:
-        kept["job"] = said["job"]
-    return kept
+    keys = ("started", "ended", "timings", "attempts", "job", "device")
+    kept = {key: value for key, value in shard.manifest.items() if key in keys}
+    # its keys are those of a ShardAccount, which mypy cannot tell of names in a tuple
+    return cast(ShardAccount, {"shard": str(shard.shard), "state": shard.manifest["state"], **kept})
 
 
 def _gather_chunk(ledger: Ledger, name: str, shards: list[ShardRun], index: int, command: str) -> None:

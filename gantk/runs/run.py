@@ -14,9 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from gantk.errors import GantkError
 from gantk.runs.manifest import (
@@ -53,6 +51,9 @@ from gantk.store.json_values import JsonTable
 from gantk.store.locks import hold
 from gantk.store.own_code import ran
 from gantk.store.progress import progress
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "CONCATENATE",
