@@ -24,6 +24,7 @@ class _Frugal(TorchFunctionMode):
         self.limit = limit
         self.left = limit
 
+    # Any: what torch's functions take and give
     def __torch_function__(
         self,
         func: Callable[..., Any],

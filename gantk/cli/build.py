@@ -38,6 +38,7 @@ def command_of(task: Task) -> click.Command:
     )
 
 
+# Any: what click read; the options class checks each
 def run(task: Task, values: Mapping[str, Any]) -> None:
     """Make the options from what was typed, execute, print."""
     from gantk.runs.runner import execute

@@ -30,6 +30,7 @@ def family_class(family: str) -> type[Generator]:
     return cls
 
 
+# Any: the keywords of the family's `Config`, whose constructor checks them
 def build(family: str, config: Mapping[str, Any]) -> Generator:
     """A generator with random weights from a family name and the plain dictionary of its configuration."""
     cls = family_class(family)

@@ -181,6 +181,7 @@ def _from_native(path: Path) -> EncoderFile:
     return EncoderFile(_build(path, config, state), str(path), "gantk", read_probe(theirs, str(path)), meta)
 
 
+# Any: the keywords of `EncoderConfig`, whose constructor checks them
 def _build(path: Path, config: Mapping[str, Any], state: dict[str, torch.Tensor]) -> Encoder:
     if max((v for values in config.values() for v in (values if isinstance(values, list | tuple) else [values])
             if isinstance(v, int)), default=0) > 1 << 16:  # fmt: skip

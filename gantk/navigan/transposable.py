@@ -24,6 +24,7 @@ Pair = tuple[int, int]
 class FixedConvolutions(TorchFunctionMode):
     """While it is entered, convolutions whose weight has no gradient get such a pullback; values do not change."""
 
+    # Any: what torch's functions take and give
     def __torch_function__(
         self,
         func: Callable[..., Any],

@@ -275,6 +275,7 @@ def _record(kind: Any, plain: object, source: Source, place: str) -> Any:
     return kind(**_entries(_hints(kind), plain, source, place))
 
 
+# Any: annotations, see `from_plain`
 def _entries(hints: Mapping[str, Any], plain: object, source: Source, place: str) -> dict[str, object]:
     """The entries of a table, each of the type that is declared for its name: no more and no less of them."""
     if not isinstance(plain, dict):
