@@ -9,7 +9,7 @@ names are those of a known format.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,15 +152,15 @@ def _with_prefixes(raw: Raw, depth: int) -> Iterator[Raw]:
 
 def tensorflow_networks(value: object) -> list[Record]:
     """The networks of a TensorFlow pickle, whether it is a tuple of them, a dictionary, or one alone."""
-    items = (
-        list(value.values())
-        if isinstance(value, Mapping)
-        else list(value)
-        if isinstance(value, tuple | list)
-        else [value]
-    )
-    networks = [item for item in items if isinstance(item, Record) and item.class_name in TF_CLASSES]
-    return networks if isinstance(value, Mapping) or len(networks) == len(items) <= 8 else []
+    if isinstance(value, Mapping):
+        return _of_tensorflow(list(value.values()))
+    items = list(value) if isinstance(value, tuple | list) else [value]
+    networks = _of_tensorflow(items)
+    return networks if len(networks) == len(items) <= 8 else []
+
+
+def _of_tensorflow(items: Sequence[object]) -> list[Record]:
+    return [item for item in items if isinstance(item, Record) and item.class_name in TF_CLASSES]
 
 
 def is_tuple(value: object) -> bool:
