@@ -147,7 +147,7 @@ class AtlasResult(Result):
     """
 
     TASK: ClassVar[str] = "atlas"
-    CLAIMS: ClassVar[Claims[Any]] = ATLAS
+    CLAIMS: ClassVar[Claims[AtlasResult]] = ATLAS
     KEPT: ClassVar[tuple[str, ...]] = ("similarity_MM",)
     sources: tuple[Source, ...]
     charted: tuple[Charted, ...]

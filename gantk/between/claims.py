@@ -23,8 +23,7 @@ def _frames(result: WalkResult) -> str:
     count, seconds = len(result.frames), len(result.frames) / result.fps
     return (
         f"{counted(count, 'frame')} ({seconds:.3g} s) through {counted(len(result.keys), 'code')}{back}, "
-        f"{result.path} in "
-        f"{result.space}."
+        f"{result.path} in {result.space}."
     )
 
 

@@ -53,7 +53,7 @@ class MixResult(Result):
     """
 
     TASK: ClassVar[str] = "mix"
-    CLAIMS: ClassVar[Claims[Any]] = MIX
+    CLAIMS: ClassVar[Claims[MixResult]] = MIX
     KEPT: ClassVar[tuple[str, ...]] = ("left_wp", "top_wp")
     left: tuple[str, ...]
     top: tuple[str, ...]

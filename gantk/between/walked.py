@@ -41,7 +41,7 @@ class WalkResult(Result):
     """
 
     TASK: ClassVar[str] = "walk"
-    CLAIMS: ClassVar[Claims[Any]] = WALK
+    CLAIMS: ClassVar[Claims[WalkResult]] = WALK
     KEPT: ClassVar[tuple[str, ...]] = ("codes",)
     keys: tuple[str, ...]
     space: str

@@ -6,7 +6,7 @@ Shape legend: K directions, D width of a code.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,7 @@ class SefaResult(ClosedForm):
     """
 
     TASK: ClassVar[str] = "sefa"
-    CLAIMS: ClassVar[Claims[Any]] = SEFA
+    CLAIMS: ClassVar[Claims[SefaResult]] = SEFA
     eigenvalues: npt.NDArray[np.float64]
 
     def table(self) -> list[dict[str, object]]:
@@ -66,11 +66,11 @@ class GanspaceResult(ClosedForm):
     """
 
     TASK: ClassVar[str] = "ganspace"
-    CLAIMS: ClassVar[Claims[Any]] = GANSPACE
+    CLAIMS: ClassVar[Claims[GanspaceResult]] = GANSPACE
     deviations: npt.NDArray[np.float64]
     explained: npt.NDArray[np.float64]
     layer: str
 
     def table(self) -> list[dict[str, object]]:
-        rows: Any = enumerate(zip(self.deviations, self.explained, strict=True))
+        rows = enumerate(zip(self.deviations, self.explained, strict=True))
         return [{"direction": k, "deviation": float(d), "explained": float(e)} for k, (d, e) in rows]

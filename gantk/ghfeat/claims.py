@@ -42,9 +42,7 @@ TRAIN: Claims[TrainResult] = (
         lambda r: True,
         lambda r: (
             f"Encoder {_state(r)}; on {counted(r.held_out, 'held-out image')} MSE {r.final.mse:.4f}, SSIM "
-            f"{r.final.ssim:.3f}, the "
-            "mean code's MSE "
-            f"{r.mean_code_mse:.4f}."
+            f"{r.final.ssim:.3f}, the mean code's MSE {r.mean_code_mse:.4f}."
         ),
     ),
     Claim(
@@ -188,8 +186,7 @@ EDIT: Claims[EditResult] = (
         lambda r: r.mse is not None,
         lambda r: (
             f"Edits start from the reconstruction, whose mean squared error is {r.mse:.4f}: details that the "
-            "encoder lost are "
-            "missing from every edit."
+            "encoder lost are missing from every edit."
         ),
     ),
     Claim(
@@ -208,8 +205,7 @@ HARMONIZE: Claims[HarmonizeResult] = (
         lambda r: True,
         lambda r: (
             f"{counted(len(r.images))} harmonized; mean change {r.outside:.4f} outside the region (pixels in "
-            "[-1, 1]), mean "
-            f"squared error {r.against_paste:.4f} against the paste."
+            f"[-1, 1]), mean squared error {r.against_paste:.4f} against the paste."
         ),
     ),
     Claim(
@@ -248,8 +244,7 @@ EVALUATE: Claims[EvaluateResult] = (
         lambda r: len(_read(r)) > 1,
         lambda r: (
             f"A linear model reads {_read(r)[-1][0].replace('_', ' ')} best from all levels (R2 "
-            f"{_read(r)[-1][1]:.2f}) and "
-            f"{_read(r)[0][0].replace('_', ' ')} worst ({_read(r)[0][1]:.2f})."
+            f"{_read(r)[-1][1]:.2f}) and {_read(r)[0][0].replace('_', ' ')} worst ({_read(r)[0][1]:.2f})."
         ),
     ),
     Claim(

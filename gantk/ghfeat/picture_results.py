@@ -5,7 +5,7 @@ Shape legend: N images, K steps of a slider, A attributes.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,7 @@ class MixResult(Result):
     """Mixtures: some rows of each style in each content."""
 
     TASK: ClassVar[str] = "ghfeat mix"
-    CLAIMS: ClassVar[Claims[Any]] = MIX
+    CLAIMS: ClassVar[Claims[MixResult]] = MIX
     content: tuple[Pair, ...]
     style: tuple[Pair, ...]
     grids: tuple[Grid, ...]
@@ -114,7 +114,7 @@ class EditResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat edit"
-    CLAIMS: ClassVar[Claims[Any]] = EDIT
+    CLAIMS: ClassVar[Claims[EditResult]] = EDIT
     pairs: tuple[Pair, ...]
     mse: float | None
     moved: Moved | None
@@ -131,7 +131,7 @@ class EditResult(Result):
     def table(self) -> list[dict[str, object]]:
         if self.moved is None or self.moved.scores is None:
             return []
-        steps: Any = zip(self.moved.distances, self.moved.scores.T, strict=True)
+        steps = zip(self.moved.distances, self.moved.scores.T, strict=True)
         return [{"distance": d, **dict(zip(self.moved.attributes, map(float, s), strict=True))} for d, s in steps]
 
 
@@ -158,7 +158,7 @@ class HarmonizeResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat harmonize"
-    CLAIMS: ClassVar[Claims[Any]] = HARMONIZE
+    CLAIMS: ClassVar[Claims[HarmonizeResult]] = HARMONIZE
     images: tuple[Harmony, ...]
     outside: float
     against_paste: float

@@ -5,7 +5,7 @@ Shape legend: F sets of features, T targets (or classes, or the points), N image
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +88,7 @@ class EvaluateResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat evaluate"
-    CLAIMS: ClassVar[Claims[Any]] = EVALUATE
+    CLAIMS: ClassVar[Claims[EvaluateResult]] = EVALUATE
     count: int
     exact: bool
     reconstruction: Figures

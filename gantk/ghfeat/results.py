@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.given import GivenCodes
+from gantk.generators.probed import Probe
 from gantk.ghfeat.claims import EXTRACT, INVERT, TRAIN
 from gantk.ghfeat.codes import Codes, save_codes, tile
 from gantk.ghfeat.figures import Figures, Pair, psnr
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from gantk.ghfeat.options import TrainOptions
 
 Array = npt.NDArray[Any]
-Probe = dict[str, Any]  # of a generator, as its JSON has it
 
 CODES = "codes.safetensors"
 ENCODER = "encoder.safetensors"
@@ -87,7 +87,7 @@ class TrainResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat train"
-    CLAIMS: ClassVar[Claims[Any]] = TRAIN
+    CLAIMS: ClassVar[Claims[TrainResult]] = TRAIN
     file: npt.NDArray[np.uint8]
     parameters: int
     images: int
@@ -145,7 +145,7 @@ class ExtractResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat extract"
-    CLAIMS: ClassVar[Claims[Any]] = EXTRACT
+    CLAIMS: ClassVar[Claims[ExtractResult]] = EXTRACT
     names: tuple[str, ...]
     kept: npt.NDArray[np.int64]
     styles: npt.NDArray[np.float32]
@@ -241,7 +241,7 @@ class InvertResult(Result):
     """
 
     TASK: ClassVar[str] = "invert"
-    CLAIMS: ClassVar[Claims[Any]] = INVERT
+    CLAIMS: ClassVar[Claims[InvertResult]] = INVERT
     names: tuple[str, ...]
     kept: npt.NDArray[np.int64]
     space: str
@@ -249,7 +249,7 @@ class InvertResult(Result):
     shape: tuple[int, ...]
     widths: tuple[int, ...]
     rows: tuple[int, ...]
-    probe: Probe
+    probe: Probe | None
     encoder: str
     steps: int
     losses: npt.NDArray[np.float32]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -131,7 +131,7 @@ class TrainBoundaryResult(Result):
     """
 
     TASK: ClassVar[str] = "train-boundary"
-    CLAIMS: ClassVar[Claims[Any]] = TRAIN_BOUNDARY
+    CLAIMS: ClassVar[Claims[TrainBoundaryResult]] = TRAIN_BOUNDARY
     space: str
     boundaries: tuple[Boundary, ...]
     cosines: npt.NDArray[np.float64]

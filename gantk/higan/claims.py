@@ -102,8 +102,7 @@ TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
         lambda r: not all(each.converged for each in r.boundaries),
         lambda r: (
             "The solver did not converge for "
-            f"{listed([each.name for each in r.boundaries if not each.converged])}: try "
-            "--solver newton."
+            f"{listed([each.name for each in r.boundaries if not each.converged])}: try --solver newton."
         ),
     ),
     Claim(

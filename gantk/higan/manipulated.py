@@ -72,7 +72,7 @@ class ManipulateResult(Result):
     """
 
     TASK: ClassVar[str] = "manipulate"
-    CLAIMS: ClassVar[Claims[Any]] = MANIPULATE
+    CLAIMS: ClassVar[Claims[ManipulateResult]] = MANIPULATE
     num: int
     truncation: str
     conditions: tuple[str, ...]

@@ -104,7 +104,7 @@ class RescoreResult(Result):
     """
 
     TASK: ClassVar[str] = "rescore"
-    CLAIMS: ClassVar[Claims[Any]] = RESCORE
+    CLAIMS: ClassVar[Claims[RescoreResult]] = RESCORE
     KEPT: ClassVar[tuple[str, ...]] = ("attribute", "deviations")
     num: int
     distance: float

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from gantk.codes.given import GivenCodes
 from gantk.errors import UsageError
+from gantk.generators.probed import Probe
 from gantk.higan.claims import SYNTHESIZE
 from gantk.runs.claims import Claims
 from gantk.runs.results import Result, record
@@ -58,7 +59,7 @@ class SynthesizeResult(Result):
     """
 
     TASK: ClassVar[str] = "synthesize"
-    CLAIMS: ClassVar[Claims[Any]] = SYNTHESIZE
+    CLAIMS: ClassVar[Claims[SynthesizeResult]] = SYNTHESIZE
     KEPT: ClassVar[tuple[str, ...]] = ("probe",)
     num: int
     seed: int | None
@@ -75,7 +76,7 @@ class SynthesizeResult(Result):
     summaries: dict[str, ScoreSummary]
     classes: dict[str, int]
     images: tuple[Image, ...]
-    probe: dict[str, Any] | None  # the generator's own description of itself, compared as a whole
+    probe: Probe | None  # the generator's own description of itself, compared as a whole
 
     @property
     def spaces(self) -> tuple[str, ...]:

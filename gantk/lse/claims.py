@@ -67,8 +67,7 @@ TRAIN: Claims[TrainResult] = (
         lambda r: True,
         lambda r: (
             "`gantk lse evaluate` scores heads on fresh images; `gantk lse edit MODEL "
-            f"heads/{r.trainings[0].name}.safetensors` "
-            "edits by strokes."
+            f"heads/{r.trainings[0].name}.safetensors` edits by strokes."
         ),
     ),
 )
@@ -116,8 +115,7 @@ FEWSHOT: Claims[FewshotResult] = (
         lambda r: True,
         lambda r: (
             f"`gantk lse edit MODEL heads/{r.shots[-1].heads[0]}.safetensors` edits images by strokes; `gantk "
-            "lse sample` "
-            "finds images with a wanted label map."
+            "lse sample` finds images with a wanted label map."
         ),
     ),
 )
@@ -176,8 +174,7 @@ SAMPLE: Claims[SampleResult] = (
         lambda r: True,
         lambda r: (
             f"{percent(r.scores.accuracy)} of the wanted pixels of {counted(len(r.targets), 'label map')} are "
-            "as wanted, as "
-            f"{r.judge} labels the samples; {with_worst(r.scores, r.class_names)}."
+            f"as wanted, as {r.judge} labels the samples; {with_worst(r.scores, r.class_names)}."
         ),
     ),
     Claim(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from gantk.lse.claims import EVALUATE
 from gantk.lse.metrics import Intervals, Scores
@@ -78,7 +78,7 @@ class EvaluateResult(Result):
     """
 
     TASK: ClassVar[str] = "lse evaluate"
-    CLAIMS: ClassVar[Claims[Any]] = EVALUATE
+    CLAIMS: ClassVar[Claims[EvaluateResult]] = EVALUATE
     num: int
     scores: tuple[ScoredHead, ...]
     generators: tuple[Judged, ...]

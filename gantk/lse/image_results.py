@@ -71,7 +71,7 @@ class SampleResult(Result):
     """
 
     TASK: ClassVar[str] = "lse sample"
-    CLAIMS: ClassVar[Claims[Any]] = SAMPLE
+    CLAIMS: ClassVar[Claims[SampleResult]] = SAMPLE
     KEPT: ClassVar[tuple[str, ...]] = ("wp",)
     targets: tuple[Target, ...]
     scores: Scores
@@ -119,7 +119,7 @@ class EditResult(Result):
     """
 
     TASK: ClassVar[str] = "lse edit"
-    CLAIMS: ClassVar[Claims[Any]] = EDIT
+    CLAIMS: ClassVar[Claims[EditResult]] = EDIT
     before: Image
     stroke: Image
     after: Image

@@ -19,6 +19,8 @@ from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gantk.generators.base import Generator
     from gantk.predictors.heads import Head
 
@@ -45,7 +47,7 @@ class HasHead:
         """The head that stands for the result, as a predictor."""
         return self.best().head(self._generator)
 
-    def segment(self, seen: Any, generator: Generator | None = None) -> Any:
+    def segment(self, seen: object, generator: Generator | None = None) -> Tensor:
         """Class logits [N, K, S, S] of codes wp or of what `Generator.trace` returned; see `Head.segment`.
 
         Args:
@@ -54,7 +56,7 @@ class HasHead:
         head = self.head
         return (head if generator is None else head.bind(generator)).segment(seen)
 
-    def labels_of(self, seen: Any, generator: Generator | None = None) -> npt.NDArray[np.uint8]:
+    def labels_of(self, seen: object, generator: Generator | None = None) -> npt.NDArray[np.uint8]:
         """Class numbers uint8 [N, S, S]; see `segment`."""
         head = self.head
         return (head if generator is None else head.bind(generator)).labels(seen)
@@ -110,7 +112,7 @@ class TrainResult(HasHead, Result):
     """
 
     TASK: ClassVar[str] = "lse train"
-    CLAIMS: ClassVar[Claims[Any]] = TRAIN
+    CLAIMS: ClassVar[Claims[TrainResult]] = TRAIN
     KEPT: ClassVar[tuple[str, ...]] = ("z", "labels")
     heads: tuple[LearnedHead, ...]
     trainings: tuple[Training, ...]
@@ -220,7 +222,7 @@ class FewshotResult(HasHead, Result):
     """
 
     TASK: ClassVar[str] = "lse fewshot"
-    CLAIMS: ClassVar[Claims[Any]] = FEWSHOT
+    CLAIMS: ClassVar[Claims[FewshotResult]] = FEWSHOT
     heads: tuple[LearnedHead, ...]
     fits: tuple[Fit, ...]
     shots: tuple[ShotRow, ...]

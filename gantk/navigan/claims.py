@@ -30,8 +30,7 @@ SHARED: Claims[WeightResult] = (
         lambda r: _unreached(r) > 0,
         lambda r: (
             f"{counted(_unreached(r), 'direction')} never moved the pictures as far as was asked, whatever "
-            "the strength: "
-            "their recommended strength is the strongest that was tried."
+            "the strength: their recommended strength is the strongest that was tried."
         ),
     ),
     UNMEASURED,
@@ -120,8 +119,7 @@ SVD: Claims[SvdResult] = (
         lambda r: True,
         lambda r: (
             "Singular vectors are found from the weight alone and no picture is looked at: on the bundled "
-            "generator they "
-            "moved factors less than random directions at the same perceptual distance (docs/truth.md)."
+            "generator they moved factors less than random directions at the same perceptual distance (docs/truth.md)."
         ),
     ),
     *SHARED,
@@ -143,8 +141,7 @@ def _named(result: TrainResult) -> str:
     return (
         f"{counted(len(result), 'direction')} of {result.directions.layer}, learned in "
         f"{counted(result.steps, 'step')}: a network names the right one of {len(result)} in "
-        f"{percent(result.held_out)} "
-        f"of held-out edits; chance is {percent(1 / len(result))}."
+        f"{percent(result.held_out)} of held-out edits; chance is {percent(1 / len(result))}."
     )
 
 
@@ -160,8 +157,7 @@ TRAIN: Claims[TrainResult] = (
         lambda r: len(r) > 1 and not beyond_chance(r.held_out, len(r), None),
         lambda r: (
             "The directions are not told apart better than by chance: take more --steps before using them "
-            "(the paper takes "
-            "100 000)."
+            "(the paper takes 100 000)."
         ),
     ),
     *SHARED,

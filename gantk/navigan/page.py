@@ -116,8 +116,7 @@ def _page(
     shape = " x ".join(map(str, result.directions.shape))
     subtitle = (
         f"{asked} {counted(len(result), 'direction')} of layer {result.directions.layer}, a weight of "
-        f"{shape} and length "
-        f"{show_number(result.weight_length)}."
+        f"{shape} and length {show_number(result.weight_length)}."
     )
     return Page(title, subtitle, sections)
 
@@ -259,7 +258,6 @@ def _direction(shown: Shown) -> list[Section]:
         ]
     caption = (
         "Original, edited, and where they differ (mean of both signs of the strength): black is no "
-        "difference, white the "
-        f"largest of these samples, {show_number(shown.change_most)} of the range [-1, 1]."
+        f"difference, white the largest of these samples, {show_number(shown.change_most)} of the range [-1, 1]."
     )
     return [*walk_sections(shown.walk), Sheet(pictures, "", caption, 112, 3)]

@@ -6,7 +6,7 @@ Shape legend: K directions, T strengths, N samples, P numbers of the weight, R s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from gantk.runs.walk import Walk
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gantk.generators.base import Generator
     from gantk.navigan.directions import WeightDirections
     from gantk.runs.options import Options
 
@@ -181,7 +182,7 @@ class WeightResult(Result):
         return self.directions.live()
 
     def render(
-        self, generator: object, codes: object, row: int = 0, strength: float | None = None,
+        self, generator: Generator, codes: object, row: int = 0, strength: float | None = None,
         truncation: str | None = None,
     ) -> Tensor:  # fmt: skip
         """Images [N, C, H, W] of codes moved along direction `row`; see `WeightDirections.render`."""
@@ -222,7 +223,7 @@ class HessianResult(WeightResult):
     """Leading eigenvectors of the perceptual distance's Hessian."""
 
     TASK: ClassVar[str] = "navigan hessian"
-    CLAIMS: ClassVar[Claims[Any]] = HESSIAN
+    CLAIMS: ClassVar[Claims[HessianResult]] = HESSIAN
     FILE: ClassVar[str] = "eigenvectors.safetensors"
     spectrum: Spectrum
 
@@ -258,7 +259,7 @@ class SvdResult(WeightResult):
     """
 
     TASK: ClassVar[str] = "navigan svd"
-    CLAIMS: ClassVar[Claims[Any]] = SVD
+    CLAIMS: ClassVar[Claims[SvdResult]] = SVD
     singular_values: Numbers
 
     def table(self) -> list[dict[str, object]]:
@@ -279,7 +280,7 @@ class TrainResult(WeightResult):
     """
 
     TASK: ClassVar[str] = "navigan train"
-    CLAIMS: ClassVar[Claims[Any]] = TRAIN
+    CLAIMS: ClassVar[Claims[TrainResult]] = TRAIN
     basis: str
     steps: int
     log: tuple[LogLine, ...]
@@ -334,7 +335,7 @@ class ApplyResult(Result):
     """
 
     TASK: ClassVar[str] = "navigan apply"
-    CLAIMS: ClassVar[Claims[Any]] = APPLY
+    CLAIMS: ClassVar[Claims[ApplyResult]] = APPLY
     name: str
     layer: str
     count: int

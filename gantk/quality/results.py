@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -123,7 +123,7 @@ class QualityResult(Result):
     """
 
     TASK: ClassVar[str] = "quality"
-    CLAIMS: ClassVar[Claims[Any]] = QUALITY
+    CLAIMS: ClassVar[Claims[QualityResult]] = QUALITY
     samples: str
     reals: str
     truncation: str | None

@@ -56,7 +56,7 @@ class Shown:
     anchor: str
     caption: str
     number: str
-    view: Any
+    view: object
 
 
 def _facts(section: Facts, images: ImageStore) -> list[tuple[str, str]]:
@@ -84,7 +84,7 @@ def _headline(section: Headline, images: ImageStore) -> list[tuple[str, str, str
     return shown
 
 
-def _panels(section: Panels, images: ImageStore) -> dict[str, Any]:
+def _panels(section: Panels, images: ImageStore) -> Mapping[str, object]:
     """A legend that all panels share stands once, above them."""
     legends = [plots.legend_of(part) for part in section.sections]
     shared = legends[0] if legends and all(legend == legends[0] for legend in legends) else []
@@ -95,14 +95,14 @@ def _panels(section: Panels, images: ImageStore) -> dict[str, Any]:
     return {"legend": shared, "parts": parts}
 
 
-def _sheet(section: Sheet, images: ImageStore) -> dict[str, Any]:
+def _sheet(section: Sheet, images: ImageStore) -> Mapping[str, object]:
     shown = [images.show(picture) for picture in section.pictures]
     groups = [shown[place : place + section.group] for place in range(0, len(shown), section.group)]
     legend = [("#{:02x}{:02x}{:02x}".format(*colour), name) for colour, name in section.legend]
     return {"groups": groups, "size": section.size, "group": section.group, "legend": legend}
 
 
-def _plot(section: LinePlot | BarPlot | ScatterPlot | Histogram, images: ImageStore) -> dict[str, Any]:
+def _plot(section: LinePlot | BarPlot | ScatterPlot | Histogram, images: ImageStore) -> Mapping[str, object]:
     return {"svg": plots.draw(section), "legend": plots.legend_of(section)}
 
 

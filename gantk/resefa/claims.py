@@ -35,8 +35,7 @@ JACOBIAN: Claims[JacobianResult] = (
         lambda r: any(each.outside > 0 and each.inside > each.outside for each in r.responses),
         lambda r: (
             f"A random unit step changes {_most(r).name} {_most(r).inside / _most(r).outside:.1f} times as "
-            "much as the rest "
-            "of the image, per pixel."
+            "much as the rest of the image, per pixel."
         ),
     ),
     Claim(
@@ -44,8 +43,7 @@ JACOBIAN: Claims[JacobianResult] = (
         lambda r: any(each.share <= 0 for each in r.responses),
         lambda r: (
             f"No pixel of any sample is {listed([each.name for each in r.responses if each.share <= 0])}: "
-            "directions of it "
-            "would mean nothing."
+            "directions of it would mean nothing."
         ),
     ),
     Claim(
@@ -53,8 +51,7 @@ JACOBIAN: Claims[JacobianResult] = (
         lambda r: r.grams is not None,
         lambda r: (
             "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any "
-            "subset of the rows "
-            "can be chosen there."
+            "subset of the rows can be chosen there."
         ),
     ),
     Claim(
@@ -155,8 +152,7 @@ DIRECTIONS: Claims[DirectionsResult] = (
         lambda r: bool(r.regions),
         lambda r: (
             f"`gantk manipulate MODEL {r.regions[0].name}.safetensors --pick 0` moves samples along the first "
-            "direction; "
-            "`gantk rescore` measures which attributes it changes."
+            "direction; `gantk rescore` measures which attributes it changes."
         ),
     ),
 )

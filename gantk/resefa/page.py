@@ -74,8 +74,7 @@ def jacobian_page(result: JacobianResult) -> Page:
         "What changes inside a region, and what outside it? What moving each of "
         f"{show_number(result.facts.dim, 0)} coordinates changes inside every region and "
         f"outside it, to first order, added up over {show_number(result.facts.samples, 0)} samples. The "
-        "coordinates are those "
-        f"of {result.facts.space} on rows {', '.join(map(str, result.facts.rows))} of wp."
+        f"coordinates are those of {result.facts.space} on rows {', '.join(map(str, result.facts.rows))} of wp."
     )
     return Page("Regions and their Jacobian", subtitle, sections)
 

@@ -167,7 +167,7 @@ class JacobianResult(Result):
     """
 
     TASK: ClassVar[str] = "resefa jacobian"
-    CLAIMS: ClassVar[Claims[Any]] = JACOBIAN
+    CLAIMS: ClassVar[Claims[JacobianResult]] = JACOBIAN
     KEPT: ClassVar[tuple[str, ...]] = ("grams",)  # for `gantk.resefa.directions`, not for the page
     facts: JacobianFacts
     grams: Grams | None
@@ -293,7 +293,7 @@ class DirectionsResult(Result):
     """
 
     TASK: ClassVar[str] = "resefa directions"
-    CLAIMS: ClassVar[Claims[Any]] = DIRECTIONS
+    CLAIMS: ClassVar[Claims[DirectionsResult]] = DIRECTIONS
     levels: tuple[float, ...]
     regions: tuple[RegionDirections, ...]
     compat: tuple[CompatDirections, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
@@ -69,7 +69,7 @@ class StylespaceResult(Result):
     """
 
     TASK: ClassVar[str] = "stylespace"
-    CLAIMS: ClassVar[Claims[Any]] = STYLESPACE
+    CLAIMS: ClassVar[Claims[StylespaceResult]] = STYLESPACE
     channels: int
     samples: int
     chosen: int

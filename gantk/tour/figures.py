@@ -73,8 +73,7 @@ def selective(names: Sequence[str], change_BF: Array, own: Sequence[int]) -> str
     count = int((selectivity(change_BF, own) >= SELECTIVE).sum())
     return (
         f"**{count} of {len(names)}** boundaries {'is' if count == 1 else 'are'} selective: along them "
-        "their own factor "
-        f"changes at least {SELECTIVE:g} times as much as any other, in standard deviations."
+        f"their own factor changes at least {SELECTIVE:g} times as much as any other, in standard deviations."
     )
 
 
@@ -87,8 +86,7 @@ def divides(found: dict[str, Test]) -> list[str]:
     low = "" if len(known) == 1 else f"; the lowest is that of `{hardest}` ({known[hardest]:.3f})"
     return [
         f"{counted(len(known), 'boundary', 'boundaries')} in w, one for each factor, divide samples that "
-        "the search never "
-        f"saw with a mean AUC of **{float(np.mean(list(known.values()))):.3f}**{low}."
+        f"the search never saw with a mean AUC of **{float(np.mean(list(known.values()))):.3f}**{low}."
     ]
 
 

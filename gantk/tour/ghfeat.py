@@ -45,10 +45,8 @@ def encoded(tour: Tour) -> Chapter:
         "text": (
             f"{len(IMAGES)} renders, which the generator did not make, were encoded into its styles and made again "
             f"with a mean squared error of {mse:.4f}. The boundary of {FACTOR} moves them, and a region of "
-            "one is put into "
-            f"the others: inside it pixels change by {region.inside:.3f} on average, outside it by "
-            f"{region.outside:.3f}. "
-            f"{reach_of(region)}"
+            f"one is put into the others: inside it pixels change by {region.inside:.3f} on average, outside it by "
+            f"{region.outside:.3f}. {reach_of(region)}"
         ),
         "images": [tour.relative(CODES, image.name) for image in images_of(codes.pairs)],
         "alt": "Original, then reconstruction:",
@@ -80,8 +78,7 @@ def levels(tour: Tour) -> Chapter:
         "title": title,
         "text": (
             f"A linear model reads the exact factors of {count} renders from the codes, cross-validated. From "
-            "all levels "
-            f"together `{ranked[-1][1]}` is read best (R2 {ranked[-1][0]:.2f}) and `{ranked[0][1]}` worst "
+            f"all levels together `{ranked[-1][1]}` is read best (R2 {ranked[-1][0]:.2f}) and `{ranked[0][1]}` worst "
             f"({ranked[0][0]:.2f})."
         ),
         "page": tour.relative(LEVELS, "ghfeat-evaluate.html"),

@@ -20,7 +20,7 @@ from gantk.predictors.selectivity import SELECTIVE, selectivity
 from gantk.runs.walk import Walk
 from gantk.store.files import load_npy
 from gantk.tour.figures import divides, group_of, leaks, selective, test, typical_distance, where
-from gantk.tour.tour import Chapter, Step, Tour
+from gantk.tour.tour import Chapter, PageParts, Slider, Step, Table, Tour
 from gantk.world.renderer import FACTOR_NAMES
 
 Array = npt.NDArray[Any]
@@ -64,7 +64,7 @@ def samples(tour: Tour) -> Chapter:
     tour.call([*words, "--preview", "0", "-o", str(tour.folder(FRESH))])
     found = tour.result(SAMPLES, SynthesizeResult)
     tour.found["exact"] = found.predictor == "truth"
-    page = tour.found.setdefault("page", {})
+    page = tour.found.setdefault("page", PageParts())
     page["images"] = [tour.relative(SAMPLES, image.name) for image in found.images]
     page["images_caption"] = (
         "What the renderer draws for these codes."
@@ -93,14 +93,12 @@ def origin(tour: Tour) -> str:
     if ALIASES.get(tour.model, tour.model) == ALIASES["demo"]:
         told = (
             "This generator was trained against a discriminator and a critic. The critic was given the factors of "
-            "pictures; "
-            "the generator itself was given none. "
+            "pictures; the generator itself was given none. "
         )
     elif is_bundled(tour.model):
         told = (
             "This generator was first taught to draw what `demo-oracle` draws for a code, so that the "
-            "meaning of its codes "
-            "was given to it; what each of its layers does was not. "
+            "meaning of its codes was given to it; what each of its layers does was not. "
         )
     return (
         f"{told}What its images show is the **estimate** of a predictor that was trained on renders with known factors."
@@ -134,8 +132,7 @@ def boundaries(tour: Tour) -> Chapter:
     return {
         "title": "A boundary for each factor",
         "text": f"{len(factors)} planes in w divide samples with much of a factor from those with little of it; "
-        "the normal "
-        "of each is the direction in which the factor grows.",
+        "the normal of each is the direction in which the factor grows.",
         "page": tour.relative(BOUNDARIES, "train-boundary.html"),
     }
 
@@ -201,7 +198,7 @@ def manipulation(tour: Tour) -> Chapter:
     }
 
 
-def slider(tour: Tour, walk: Walk) -> dict[str, Any]:
+def slider(tour: Tour, walk: Walk) -> Slider:
     """A walk as the tour's manifest keeps it, with the files where they are."""
     return {
         "name": walk.name,
@@ -233,8 +230,7 @@ def truth(tour: Tour) -> Chapter:
     search = "this search" if tour.found["exact"] else f"the same search on `{ORACLE_MODEL}`"
     tour.found["findings"].append(
         f"Where every factor is known exactly, {search} finds directions with a mean cosine of "
-        f"**{mean:.3f}** with the true "
-        f"ones, and the true row of {right} of {len(names)} factors."
+        f"**{mean:.3f}** with the true ones, and the true row of {right} of {len(names)} factors."
     )
     page = tour.found["page"]
     page["findings"] = tour.found["findings"]
@@ -243,21 +239,19 @@ def truth(tour: Tour) -> Chapter:
         "columns": ["factor", "cosine", "row found", "true row"],
         "rows": [[name, exact[name], rows_found[name], row_of_factor(name)] for name in names],
         "caption": f"Of `{ORACLE_MODEL}`, whose directions and rows are known exactly: cosine of the boundary with "
-        "the true "
-        "direction, and the row of wp whose move alone changes the factor most.",
+        "the true direction, and the row of wp whose move alone changes the factor most.",
     }
     return {
         "title": "The same search where the truth is known",
         "text": f"`{ORACLE_MODEL}` is the renderer as a generator: its directions and rows are exact, so that "
-        "errors of the "
-        "search can be told from properties of a network.",
+        "errors of the search can be told from properties of a network.",
         "page": tour.relative(pages, "train-boundary.html"),
     }
 
 
-def factors_table(tour: Tour, names: Sequence[str]) -> dict[str, Any]:
+def factors_table(tour: Tour, names: Sequence[str]) -> Table:
     """What was found of every factor of the tour's own generator: exact where it knows them, else the predictor's."""
-    rows = []
+    rows: list[list[str | float | None]] = []
     for name in names:
         change_F, own = tour.found["change"][name]
         beside = int(np.abs(np.where(np.arange(len(change_F)) == own, 0, change_F)).argmax())
@@ -272,8 +266,7 @@ def factors_table(tour: Tour, names: Sequence[str]) -> dict[str, Any]:
         "rows": rows,
         "caption": f"Accuracy on fresh samples against the {whose}; stability is the mean cosine between boundaries of "
         "resampled splits; changes are in standard deviations, after the same distance along each "
-        "boundary; selectivity is "
-        f"the first over the second, selective from {SELECTIVE:g} on.",
+        f"boundary; selectivity is the first over the second, selective from {SELECTIVE:g} on.",
     }
 
 

@@ -37,8 +37,7 @@ def fewshot(tour: Tour) -> Chapter:
     low, high = row.scores.intervals[0]
     tour.found.setdefault("findings", []).append(
         f"A linear head fitted to {SHOTS} labelled images has a mIoU of **{measured(miou, low, high)}** "
-        f"on {num} fresh ones, "
-        f"against {judge}."
+        f"on {num} fresh ones, against {judge}."
     )
     return {
         "title": f"Segmentation from {SHOTS} labelled images",

@@ -57,8 +57,7 @@ def beside_random(scores: Mapping[str, float | None]) -> str:
         return ""
     return (
         f" Random directions keep more inside than {' and '.join(behind)}, which look for what changes "
-        "the whole image most "
-        "and are not given a region."
+        "the whole image most and are not given a region."
     )
 
 

@@ -46,8 +46,7 @@ def _target(result: SampleResult, target: Target) -> Sheet:
     told = ", ".join("not defined" if value is None else show_number(value) for value in target.miou)
     caption = (
         f"Each sample stands beside the label map that {result.judge} gives it; grey in a target means "
-        "that anything may be "
-        f"there. mIoU of the samples: {told}."
+        f"that anything may be there. mIoU of the samples: {told}."
     )
     return Sheet(
         pictures, f"Target {target.name}", caption, 260, legend=legend_of(result.class_names, result.class_colours)
