@@ -158,13 +158,6 @@ def rescoring(tour: Tour) -> Chapter:
         "caption": "Change of each factor, in its standard deviations, when one row of wp alone moves; coarse to fine.",
         "quantity": "standard deviations",
     }
-    columns = [*own, *(column for column in range(len(attributes)) if column not in own)]
-    page["entanglement"] = {
-        "boundaries": names,
-        "attributes": [attributes[column] for column in columns],
-        "values": change_BPF[:, 0][:, columns],
-        "standardized": True,
-    }
     tour.found["change"] = {name: (change_BPF[b, 0], own[b]) for b, name in enumerate(names)}
     tour.found["attributes"] = attributes
     tour.found["selectivity"] = dict(zip(names, selectivity(change_BPF[:, 0], own).tolist(), strict=True))
