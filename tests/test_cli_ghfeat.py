@@ -67,7 +67,7 @@ def test_extract_leaves_codes_in_every_layout(gantk: Gantk, world: tuple[Path, G
     assert result.figures is not None and result.off_manifold is not None
     assert len(result.figures) == 5 and len(result.pairs) == 5 and len(result.off_manifold) == 6
     page = (tmp_path / "a" / "ghfeat-extract.html").read_text()
-    assert "5 encoded images" in page and "Off the manifold" in page
+    assert "5 encoded images" in page and "Distance of the styles" in page
     before = (tmp_path / "a" / "codes.safetensors").read_bytes()
     ok(gantk(*words, "-o", tmp_path / "a"))  # the same again is done already
     assert (tmp_path / "a" / "codes.safetensors").read_bytes() == before

@@ -169,7 +169,7 @@ def test_rescore_leaves_scores_tables_and_a_page(gantk: Gantk, tmp_path: Path) -
     gain = np.maximum(scores[:, 1] - scores[:, 0], 0).mean()
     assert result.boundaries[0].name == "red" and result.boundaries[0].whole.gain == pytest.approx(gain, rel=1e-5)
     page = (tmp_path / "rescore.html").read_text()
-    assert "Where each attribute is stored" in page and "Entanglement" in page
+    assert "Gain of each row of wp alone" in page and "Change of every attribute" in page
 
 
 def described(folder: Path) -> Moved:
@@ -190,7 +190,7 @@ def test_manipulate_leaves_codes_images_animation_and_a_page(gantk: Gantk, tmp_p
     moved = described(tmp_path)
     assert moved.walk.rows == (1, 2) and moved.distances == pytest.approx((-2, -2 / 3, 2 / 3, 2))
     assert moved.walk.animations == {"gif": "red_w.gif", "webp": "red_w.webp"}
-    assert moved.walk.strips[0].origin is None and "0 is the sample as it was drawn" not in page_of(tmp_path)
+    assert moved.walk.strips[0].origin is None and "the sample as it was drawn, which is at 0" not in page_of(tmp_path)
     assert "red_w.gif" in (tmp_path / "manipulate.html").read_text()
 
 
@@ -199,7 +199,7 @@ def test_a_direction_brings_its_layers_and_range(gantk: Gantk, world: Path, tmp_
     ok(gantk("manipulate", "tiny.safetensors", tmp_path / "glow.safetensors", "-N", 1, "-S", 3, "-o", tmp_path / "own"))
     moved = described(tmp_path / "own")
     assert moved.walk.rows == (2, 3) and moved.distances == (-1.5, 0.0, 1.5) and moved.walk.strips[0].origin == 1
-    assert "0 is the sample as it was drawn" in page_of(tmp_path / "own")
+    assert "the sample as it was drawn, which is at 0" in page_of(tmp_path / "own")
     ok(gantk("manipulate", "tiny.safetensors", tmp_path / "glow.safetensors", "-N", 1, "-S", 3, "--layers", "0",
              "-o", tmp_path / "told"))  # fmt: skip
     assert described(tmp_path / "told").walk.rows == (0,)

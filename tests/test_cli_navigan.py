@@ -78,7 +78,7 @@ def test_hessian_leaves_eigenvectors_and_a_page(found: Path, model: Path) -> Non
     assert kept.weights.delta(1).equal(directions.delta(1)) and kept.weights.scales == directions.scales
     assert (found / "direction_0.gif").read_bytes()[:3] == b"GIF"
     page = (found / "navigan-hessian.html").read_text()
-    assert "Spectrum" in page and "direction 0" in page and "difference" in page
+    assert "Eigenvalues by direction" in page and "direction 0" in page and "difference" in page
     assert not (found / "chunks").exists() and not (found / "parts").exists()
 
 

@@ -141,7 +141,7 @@ def test_a_training_that_was_stopped_goes_on(gantk_command: Any, tmp_path: Path)
     words += ["--validation-images", "2", "--head-norm", "none", "--pyramid", "4", "-o", str(tmp_path / "run")]
     code, out, err = gantk_command(*words, "--minutes", "0.00001")
     assert code == 0 and "stopped after 4 images" in out, err
-    assert "Stopped after 4 of 8 images" in (tmp_path / "run" / "ghfeat-train.html").read_text()
+    assert "stopped after 4 images of 8" in (tmp_path / "run" / "ghfeat-train.html").read_text()
     code, out, err = gantk_command(*words)
     assert code == 0 and "trained" in out, err
     result = gantk.load_result(tmp_path / "run")

@@ -57,7 +57,7 @@ def test_the_documented_lines_run(
     assert len(samples.codes) == 60 and samples.codes.space == "w" and len(samples.codes[:4]) == 4
     assert season.direction.space == "w" and season.direction.probe == samples.probe
     page = Path(opened[0].removeprefix("file://")).read_text(encoding="utf-8")
-    assert "Where each attribute is stored" in page
+    assert "Gain of each row of wp alone" in page
     assert not list(tmp_path.glob("*.npy")), "nothing is written in memory"
 
 

@@ -155,7 +155,7 @@ def test_evaluate(gantk_command: Gantk, trained: Path, head: str, tmp_path: Path
     assert load_npy(tmp_path / "confusion-0.npy").shape == (20, 1, 10, 10)
     assert (tmp_path / "scores.csv").read_text().count("\n") == 3 and "toprule" in (tmp_path / "scores.tex").read_text()
     page = (tmp_path / "lse-evaluate.html").read_text()
-    assert "known exactly" in page and "What is taken for what" in page
+    assert "known exactly" in page and "Classes of the teacher and of the head" in page
     for shard in ("0/2", "1/2"):
         assert gantk_command(*words, "--batch-size", 4, "--shard", shard, "-o", tmp_path / "parts")[0] == 0
     assert gantk_command("merge", tmp_path / "parts")[0] == 0
@@ -173,7 +173,7 @@ def test_fewshot_rises_with_shots(gantk_command: Gantk, head: str, tmp_path: Pat
     one, eight = found.shots
     assert one.scores.paper_miou < eight.scores.paper_miou and eight.scores.of_full > 0.85
     assert "of the full head" in out and found.best().info.name == "n8-r0" and eight.seconds > 0
-    assert "How the shrinkage was chosen" in (tmp_path / "lse-fewshot.html").read_text()
+    assert "Cross entropy of left-out images" in (tmp_path / "lse-fewshot.html").read_text()
     before = (tmp_path / "heads" / "n8-r0.safetensors").stat().st_mtime_ns
     assert gantk_command("lse", "fewshot", "demo-oracle", *words, "-o", tmp_path)[0] == 0
     assert (tmp_path / "heads" / "n8-r0.safetensors").stat().st_mtime_ns == before
@@ -271,7 +271,7 @@ def test_sample_command(gantk_command: Gantk, head: str, tmp_path: Path) -> None
     assert len(found.targets) == len(found.table()) // 2 == 3 and found.codes.shape == (6, 8, 31)
     assert load_npy(tmp_path / "whole" / "wp.npy").shape == (3, 2, 8, 31)
     assert (tmp_path / "whole" / "samples" / "002-01.png").is_file()
-    assert "Sampling by labels" in (tmp_path / "whole" / "lse-sample.html").read_text()
+    assert "Samples by label map" in (tmp_path / "whole" / "lse-sample.html").read_text()
     for shard in ("0/2", "1/2"):
         code, _, err = gantk_command(*words, "--shard", shard, "-o", tmp_path / "parts")
         assert code == 0, err
@@ -395,7 +395,7 @@ def test_edit_command(gantk_command: Gantk, head: str, tmp_path: Path) -> None:
     code, out, err = gantk_command(*words, "--shape", "sun:5,24,2.5", "--colour", "#204080:0,0,4,32", "-o", tmp_path)
     assert code == 0, err
     assert "of its pixels before" in out and load_npy(tmp_path / "wp.npy").shape == (2, 8, 31)
-    assert "Editing by strokes" in (tmp_path / "lse-edit.html").read_text()
+    assert "An edit by strokes" in (tmp_path / "lse-edit.html").read_text()
     np.save(tmp_path / "one.npy", load_npy(tmp_path / "wp.npy")[0])
     code, _, err = gantk_command(
         *words, "--shape", "sun:5,24,2.5", "--code", tmp_path / "one.npy", "-o", tmp_path / "b"

@@ -71,7 +71,7 @@ def test_every_system(model: str, resolution: int, opened: list[str], request: p
     name = "season" if model == "demo" else "time_of_day"
     samples, season, head, weights, house = (found[key] for key in ("samples", "season", "head", "weights", "house"))
     assert len(samples.codes) == 40 and name in repr(season) and season.direction.probe == samples.probe
-    assert found["rescored"].table() and "Where each attribute is stored" in Path(opened[0][7:]).read_text()
+    assert found["rescored"].table() and "Gain of each row of wp alone" in Path(opened[0][7:]).read_text()
     assert len(found["edits"].walks[0].strips) == 4 and len(found["edits"].walks[0].strips[0].images) == 5
     assert found["logits"].shape == (4, 10, 16, 16) and "2 images" in repr(head)
     assert found["image_NCHW"].shape == (4, 3, resolution, resolution) and "2 eigenvectors" in repr(weights)

@@ -55,7 +55,8 @@ def film(walk: Walk, caption: str = "") -> list[Section]:
             step = show_step(values[place], digits)
             zero = place == start and strip.origin is not None
             label = "original" if zero else f"{strip.quantity} {step}"
-            pictures.append(Picture(strip.images[place].source, f"{strip.label}, {name}, {label}", label))
+            saved = f"{walk.name}_{strip.label.replace(' ', '_')}_{values[place]:+.{digits}f}"
+            pictures.append(Picture(strip.images[place].source, f"{strip.label}, {name}, {label}", label, saved))
     if not pictures:
         return []
     group = len(pictures) // len(shown)
