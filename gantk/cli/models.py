@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.options import device_option, examples, model_argument, output_dir_option
+from gantk.cli.options import TYPED, device_option, examples, model_argument, output_dir_option
 
 if TYPE_CHECKING:
     from gantk.checkpoints.audit import Audit
@@ -177,7 +177,7 @@ def _show_audit(file: str, report: Audit) -> None:
         "gantk models convert network.pkl network.safetensors", "gantk models convert G_ema.pth G.safetensors"
     )
 )
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", type=TYPED)
 @click.argument("out", metavar="OUT.safetensors")
 @click.option(
     "--layout",

@@ -23,7 +23,10 @@ class ModelInputs(Inputs):
     """A generator, on a device, in a precision."""
 
     model: str = argument(
-        "MODEL", "A zoo name, a checkpoint in any known format, or a gantk file.", identity=False, code=True
+        "MODEL",
+        "A zoo name, a checkpoint in any known format or its https address, or a gantk file.",
+        identity=False,
+        code=True,
     )
     device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
     precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
