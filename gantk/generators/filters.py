@@ -113,7 +113,7 @@ def filtered_leaky(
     """
     samples, channels = x_NCHW.shape[:2]
     step_n, step_c, step_rows = samples, channels, plan.out_size
-    if x_NCHW.device.type == "cpu":
+    if x_NCHW.device.type == "cpu" and not torch.compiler.is_exporting():  # a graph has one operation, not blocks
         pixels = plan.fine(plan.out_size) ** 2
         step_c = _blocks(channels, BLOCK_VALUES // (samples * pixels))
         step_n = max(1, min(samples, BLOCK_VALUES // (step_c * pixels)))
