@@ -141,7 +141,9 @@ def write_onnx(generator: Generator, out: str | Path, facts: Mapping[str, str] |
         for path, graph, output in zip(
             paths, (MappingGraph(generator), SynthesisGraph(generator)), ("wp", "image"), strict=True
         ):
-            data = _graph(graph.eval(), _inputs(generator, graph.names, 2, 0), output, {**_facts(generator), **(facts or {})})
+            data = _graph(
+                graph.eval(), _inputs(generator, graph.names, 2, 0), output, {**_facts(generator), **(facts or {})}
+            )
             made.append((path, data, *_compare(graph, data, generator, path)))
     for path, data, _, _ in made:
         write_atomic(path, data)
@@ -213,7 +215,9 @@ def _graph(module: nn.Module, inputs: dict[str, Tensor], output: str, facts: Map
             model = onnx.load(str(path))
     except Exception as error:  # the exporter raises many kinds
         reason = clipped(" ".join(str(error).split()), 160)
-        raise GantkError(f"PyTorch's exporter does not write this network's graph ({type(error).__name__}: {reason}).") from error
+        raise GantkError(
+            f"PyTorch's exporter does not write this network's graph ({type(error).__name__}: {reason})."
+        ) from error
     onnx.helper.set_model_props(model, dict(facts))
     model.producer_name = "gantk"
     if model.ByteSize() > LARGEST:
@@ -245,7 +249,9 @@ def _compare(module: Any, data: bytes, generator: Generator, path: Path) -> tupl
         raise
     except Exception as error:  # onnxruntime has no common base class
         reason = clipped(" ".join(str(error).split()), 160)
-        raise GantkError(f"onnxruntime does not run {path.name} ({type(error).__name__}: {reason}); nothing was written.") from error
+        raise GantkError(
+            f"onnxruntime does not run {path.name} ({type(error).__name__}: {reason}); nothing was written."
+        ) from error
     if worst > limit:
         raise GantkError(
             f"{path.name} in onnxruntime differs by {worst:.2g} from gantk, more than {limit:.2g}: nothing was written."

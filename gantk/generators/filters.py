@@ -113,7 +113,11 @@ def filtered_leaky(
     """
     samples, channels = x_NCHW.shape[:2]
     step_n, step_c, step_rows = samples, channels, plan.out_size
-    if x_NCHW.device.type == "cpu" and not torch.compiler.is_exporting():  # a graph has one operation, not blocks
+    if torch.compiler.is_exporting():  # a graph for any number of samples has one operation, not blocks
+        whole = torch.addcmul(bias_C[:, None, None], x_NCHW, factor_NC[:, :, None, None])
+        whole = F.pad(whole, plan.pad + plan.pad) if any(plan.pad) else whole
+        return _band(whole, up_K, down, plan, clamp, 0, plan.out_size)
+    if x_NCHW.device.type == "cpu":
         pixels = plan.fine(plan.out_size) ** 2
         step_c = _blocks(channels, BLOCK_VALUES // (samples * pixels))
         step_n = max(1, min(samples, BLOCK_VALUES // (step_c * pixels)))
