@@ -62,6 +62,8 @@ class Written:
 class MappingGraph(nn.Module):
     """z (and label, truncation) to wp."""
 
+    names: tuple[str, ...]
+
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
@@ -84,11 +86,11 @@ class MappingGraph(nn.Module):
 class SynthesisGraph(nn.Module):
     """wp to the image."""
 
-    names = ("wp",)
+    names: tuple[str, ...]
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        self.generator = generator
+        self.generator, self.names = generator, ("wp",)
 
     def forward(self, wp_NLD: Tensor) -> Tensor:
         return self.generator.synthesize(wp_NLD)
@@ -102,7 +104,7 @@ def require_onnx() -> None:
     """
     try:
         import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
+        import onnxruntime  # type: ignore[import-untyped]  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError:
         raise UsageError("The layout onnx needs extra packages: pip install 'gantk[onnx]'.") from None
@@ -137,13 +139,11 @@ def write_onnx(generator: Generator, out: str | Path, facts: Mapping[str, str] |
     if generator.device.type != "cpu" or generator.half_dtype is not None:
         raise GantkError("A network is written as ONNX from the CPU in float32, and this one is elsewhere.")
     made = []
+    graphs: tuple[MappingGraph | SynthesisGraph, ...] = (MappingGraph(generator), SynthesisGraph(generator))
     with torch.no_grad():
-        for path, graph, output in zip(
-            paths, (MappingGraph(generator), SynthesisGraph(generator)), ("wp", "image"), strict=True
-        ):
-            data = _graph(
-                graph.eval(), _inputs(generator, graph.names, 2, 0), output, {**_facts(generator), **(facts or {})}
-            )
+        for path, graph, output in zip(paths, graphs, ("wp", "image"), strict=True):
+            graph.eval()
+            data = _graph(graph, _inputs(generator, graph.names, 2, 0), output, {**_facts(generator), **(facts or {})})
             made.append((path, data, *_compare(graph, data, generator, path)))
     for path, data, _, _ in made:
         write_atomic(path, data)
@@ -241,8 +241,10 @@ def _compare(module: Any, data: bytes, generator: Generator, path: Path) -> tupl
             inputs = _inputs(generator, module.names, n, seed=n)
             want = module(*inputs.values()).numpy()
             [got] = session.run(None, {name: value.numpy() for name, value in inputs.items()})
-            if got.shape != want.shape or not np.isfinite(got).all():
+            if got.shape != want.shape:
                 raise GantkError(f"onnxruntime gives {got.shape} for {path.name} where {want.shape} was expected.")
+            if not np.isfinite(got).all():
+                raise GantkError(f"onnxruntime gives numbers for {path.name} that are not finite: nothing was written.")
             limit = max(limit, TOLERANCE * max(1.0, float(np.abs(want).max())))
             worst = max(worst, float(np.abs(got - want).max()))
     except GantkError:

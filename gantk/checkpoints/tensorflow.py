@@ -182,7 +182,7 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
         raise raw.refuse(f"resample_kernel={clipped(kernel)}", "and only a list of taps is known")
     dead = [name for name in ("lod", "synthesis/lod") if name in raw.entries]
     spelling: Spelling = SPELLING
-    growing: dict[str, Any] = {}
+    growing: dict[str, Any] = {"conv_clamp": clamp and float(clamp), "num_half_resolutions": half} if ada else {}
     if "synthesis/ToRGB_lod0/weight" in raw.entries:  # configurations b to d
         top = count_while(lambda level: f"{_conv(level, 'conv1')}/weight" in raw.entries) - 1
         spelling = dataclasses.replace(SPELLING, rgb=lambda level: f"synthesis/ToRGB_lod{top - level}")
@@ -202,7 +202,6 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
         truncation_psi=None if psi is None or psi == 1 else float(psi),
         truncation_layers=None if cutoff is None else int(cutoff),
         resample_filter=tuple(tap / sum(kernel) for tap in kernel),
-        **({"conv_clamp": clamp and float(clamp), "num_half_resolutions": half} if ada else {}),
         **growing,
     )
 
