@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +26,6 @@ from gantk.codes.boundary_list import parse_boundary_list
 from gantk.codes.kept_directions import load_direction
 from gantk.errors import GantkError, UsageError
 from gantk.slurm.settings import read_settings
-from gantk.store.files import load_json
 from gantk.store.own_code import OwnCode
 from gantk.store.shipped import home
 
@@ -136,6 +137,11 @@ def kept() -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
 
 
+def recorded(path: Path) -> Any:
+    """A JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def test_fetched_once_and_said(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
     digest = sha256(served.body).hexdigest()
     path = file_at(OwnCode(served.url))
@@ -146,7 +152,7 @@ def test_fetched_once_and_said(served: Served, capsys: pytest.CaptureFixture[str
     assert "nobody said what it should be" in said.err
     served.body = b"another file by now"
     assert file_at(f"{served.url}#sha256={digest}") == path  # in the cache: not even typed
-    fetched = load_json(path.parent / ".address.json")["fetched"]
+    fetched = recorded(path.parent / ".address.json")["fetched"]
     assert f"file.pkl: from the cache, fetched {fetched}, sha256 {digest}" in capsys.readouterr().err
     assert len(served.asked) == 1
 
@@ -280,7 +286,7 @@ def test_directions_by_address_and_what_reads_the_run(
     assert run_command(words) == 0, capsys.readouterr().err
     assert "smile.npy: fetched from https://" in capsys.readouterr().err
     assert len(served.asked) == 1
-    manifest = load_json(tmp_path / "out" / "manipulate.run.json")
+    manifest = recorded(tmp_path / "out" / "manipulate.run.json")
     assert manifest["arguments"]["directions"] == [url]
     served.status = 404
     shutil.rmtree(home() / "addresses")

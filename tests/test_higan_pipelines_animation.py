@@ -102,7 +102,24 @@ def test_an_mp4_has_every_frame_in_order(tmp_path: Path, channels: int) -> None:
 
 def test_everything_that_moves_is_exported_under_names_that_sort(tmp_path: Path) -> None:
     pytest.importorskip("imageio_ffmpeg", reason="mp4 needs the extra video")
-    words = "manipulate demo season time_of_day -N 2 --step 3 --animation mp4 --animation gif --fps 8 -o out".split()
+    words = [
+        "manipulate",
+        "demo",
+        "season",
+        "time_of_day",
+        "-N",
+        "2",
+        "--step",
+        "3",
+        "--animation",
+        "mp4",
+        "--animation",
+        "gif",
+        "--fps",
+        "8",
+        "-o",
+        "out",
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         assert run_command(words) == 0

@@ -1,4 +1,4 @@
-"""StyleGAN2-ADA's TensorFlow pickles: read as the published formulas say, beside plain StyleGAN2 of the same weights."""
+"""StyleGAN2-ADA's TensorFlow pickles: read by the published formulas, beside StyleGAN2 of the same weights."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def normalised(x: Tensor) -> Tensor:
 
 
 def test_labels_enter_by_the_published_formula(tmp_path: Path) -> None:
-    """concat(norm(z), norm(labels @ W / sqrt(L) + b)), then the dense layers of StyleGAN2, written out from the pickle."""
+    """concat(norm(z), norm(labels @ W / sqrt(L) + b)), then StyleGAN2's dense layers, written out."""
     data = foreign.tensorflow_file(ADA, version=5, **LABELS)
     network = built(tmp_path, data)
     weights = foreign.source_state(foreign.tensorflow.SPELLING, foreign.small_checkpoint(**LABELS), "separate")

@@ -12,10 +12,9 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gantk.checkpoints.download import Cut, Expected, LinkError, download, part_of, sha256_of
@@ -61,6 +60,16 @@ class Address:
     @property
     def path(self) -> Path:
         return self.folder / self.name
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is recorded of a file in the cache; `fetched` is the time in words."""
+
+    url: str
+    sha256: str
+    size: int
+    fetched: str
 
 
 def is_address(name: object) -> bool:
@@ -127,13 +136,13 @@ def file_at(name: str, fetch: bool = False) -> Path:
         )
     if kept is not None:
         _check_kept(address, kept)
-        _say(f"{address.name}: from the cache, fetched {kept['fetched']}, sha256 {kept['sha256']} ({address.path})")
+        _say(f"{address.name}: from the cache, fetched {kept.fetched}, sha256 {kept.sha256} ({address.path})")
         return address.path
     _make(address.folder)
     with hold(address.folder / ".lock", what=f"{address.folder} on {address.name}"):
         kept = _fetch(address)
     _say(
-        f"{address.name}: fetched from {address.url}, {kept['size']:,} bytes, sha256 {kept['sha256']} "
+        f"{address.name}: fetched from {address.url}, {kept.size:,} bytes, sha256 {kept.sha256} "
         f"({'as given' if address.sha256 else 'nobody said what it should be'}; kept as {address.path})"
     )
     return address.path
@@ -144,7 +153,7 @@ def stem_of(name: str) -> str:
     return Path(parse_address(name).name).stem
 
 
-def _fetch(address: Address) -> dict[str, Any]:
+def _fetch(address: Address) -> Kept:
     expected = Expected(sha256=address.sha256, by="the address", most=LARGEST)
     try:
         digest = download(address.url, address.path, expected, address.name)
@@ -153,39 +162,33 @@ def _fetch(address: Address) -> dict[str, Any]:
         if isinstance(error, Cut) and part_of(address.path).is_file():
             raise GantkError(f"Not all was fetched: {sentence}; the same command continues, {how}.") from error
         raise GantkError(f"Nothing was fetched: {sentence}; run the same command again, {how}.") from error
-    record = {
-        "url": address.url,
-        "sha256": digest,
-        "size": address.path.stat().st_size,
-        "fetched": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    }
-    save_json(address.folder / RECORD, record)
+    fetched = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    record = Kept(address.url, digest, address.path.stat().st_size, fetched)
+    save_json(address.folder / RECORD, asdict(record))
     return record
 
 
-def _kept(address: Address) -> dict[str, Any] | None:
+def _kept(address: Address) -> Kept | None:
     """The record of an earlier fetch; None where there is none, or it never came to its end."""
     path = address.folder / RECORD
     if not path.is_file() or not address.path.is_file():
         return None
     record = load_json(path)
-    kinds = {"url": str, "sha256": str, "size": int, "fetched": str}
-    fits = isinstance(record, dict) and all(isinstance(record.get(key), kind) for key, kind in kinds.items())
-    if not fits or record["url"] != address.url:
-        raise GantkError(f"{path} is no record of {address.url}: remove the folder {address.folder} to fetch it again.")
-    found: dict[str, Any] = record
-    return found
+    match record:
+        case {"url": address.url, "sha256": str(sha256), "size": int(size), "fetched": str(fetched)}:
+            return Kept(address.url, sha256, size, fetched)
+    raise GantkError(f"{path} is no record of {address.url}: remove the folder {address.folder} to fetch it again.")
 
 
-def _check_kept(address: Address, kept: dict[str, Any]) -> None:
+def _check_kept(address: Address, kept: Kept) -> None:
     again = f"remove the folder {address.folder} to fetch it again"
-    if address.sha256 is not None and kept["sha256"] != address.sha256:
+    if address.sha256 is not None and kept.sha256 != address.sha256:
         raise GantkError(
-            f"{address.path}, fetched {kept['fetched']}, is not the file that was asked for: its sha256 is "
-            f"{kept['sha256']} and should be {address.sha256}; {again}."
+            f"{address.path}, fetched {kept.fetched}, is not the file that was asked for: its sha256 is "
+            f"{kept.sha256} and should be {address.sha256}; {again}."
         )
-    if address.path.stat().st_size != kept["size"] or sha256_of(address.path) != kept["sha256"]:
-        raise GantkError(f"{address.path} was changed since it was fetched {kept['fetched']}: {again}.")
+    if address.path.stat().st_size != kept.size or sha256_of(address.path) != kept.sha256:
+        raise GantkError(f"{address.path} was changed since it was fetched {kept.fetched}: {again}.")
 
 
 def _make(folder: Path) -> None:

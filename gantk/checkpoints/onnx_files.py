@@ -104,7 +104,7 @@ def require_onnx() -> None:
     """
     try:
         import onnx  # noqa: F401
-        import onnxruntime  # type: ignore[import-untyped]  # noqa: F401
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError:
         raise UsageError("The layout onnx needs extra packages: pip install 'gantk[onnx]'.") from None
