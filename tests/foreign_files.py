@@ -67,7 +67,7 @@ class _Modules:
     """Make classes importable under foreign names while pickling."""
 
     def __init__(self, **classes: Any) -> None:
-        self.made = {}
+        self.made: dict[str, types.ModuleType] = {}
         for path, thing in classes.items():
             module, _, name = path.replace("__", ".").rpartition(".")
             thing.__module__, thing.__qualname__, thing.__name__ = module, name, name
