@@ -5,7 +5,7 @@ Shape legend: N images, K steps of a slider, A attributes.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
