@@ -46,6 +46,7 @@ class Generator(nn.Module, ABC):
     w_avg: Tensor | None
     source: str = "constructed"
     bundled: str | None = None  # the name under which the network comes with gantk: it draws the bundled world
+    tuned_from: Mapping[str, Any] | None = None  # the probe of the network whose weights were tuned to make this one
     half_dtype: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it
     _estimate: Tensor | None = None
 

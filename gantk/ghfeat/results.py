@@ -7,7 +7,7 @@ T steps.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,9 +20,11 @@ from gantk.ghfeat.codes import Codes, save_codes, tile
 from gantk.ghfeat.figures import Figures, Pair, counted, psnr
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
+from gantk.runs.walk import Walk
 from gantk.store.files import save_npy, write_atomic
 
 if TYPE_CHECKING:
+    from gantk.checkpoints.tuned import TunedWeights
     from gantk.ghfeat.options import TrainOptions
 
 Array = npt.NDArray[Any]
@@ -30,6 +32,8 @@ Probe = dict[str, Any]  # of a generator, as its JSON has it
 
 CODES = "codes.safetensors"
 ENCODER = "encoder.safetensors"
+TUNED = "tuned.safetensors"
+GIVEN = "codes that were given"  # in the place of an encoder
 
 
 def mean_of(values_K: Array) -> float | None:
@@ -235,6 +239,49 @@ class Course:
 
 
 @record
+class TunedCourse:
+    """One image, what its code makes, and what it makes with tuned weights."""
+
+    name: str
+    original: Image
+    inversion: Image
+    tuned: Image
+
+
+@record
+class Tuning:
+    """Weights that were tuned to the images around their codes.
+
+    Attributes:
+        weights: names of the changed ones. shapes: of each. scales: the largest change of each.
+        values: the changes in units of the scales, one weight after the other, float16 [P].
+        facts: how they were tuned.
+        curve: the loss of the images and of other codes' pictures at every step, [T, 2].
+        before, after: MSE, SSIM and feature distance (-1: none was given) of each image by its code, [K, 3].
+        images: of the first.
+        direction: along which `plain` (before) and `tuned` (after) move the images; None where none was given.
+    """
+
+    weights: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    scales: tuple[float, ...]
+    values: npt.NDArray[np.float16]
+    facts: Mapping[str, Any]
+    curve: npt.NDArray[np.float64]
+    before: npt.NDArray[np.float64]
+    after: npt.NDArray[np.float64]
+    images: tuple[TunedCourse, ...]
+    direction: str | None
+    plain: Walk | None
+    tuned: Walk | None
+
+    @property
+    def size_mb(self) -> float:
+        """Of the file, in megabytes."""
+        return float(np.asarray(self.values).nbytes / 1e6)
+
+
+@record
 class InvertResult(Result):
     """Codes of images, found by an encoder, by optimisation, or by both.
 
@@ -246,6 +293,7 @@ class InvertResult(Result):
         losses: [N, 2 + T + 1]: MSE, SSIM, then the loss of the start and after every step.
         kept_steps: whose pictures are in `sequences`.
         sequences: of the first images.
+        tuning: of the weights, where it was asked for.
     """
 
     TASK: ClassVar[str] = "invert"
@@ -262,6 +310,17 @@ class InvertResult(Result):
     losses: npt.NDArray[np.float32]
     kept_steps: tuple[int, ...]
     sequences: tuple[Course, ...]
+    tuning: Tuning | None = None
+
+    @property
+    def tuned_weights(self) -> TunedWeights | None:
+        """What `gantk.load_generator(MODEL, tuned=...)` adds to the weights; None without a tuning."""
+        from gantk.checkpoints.tuned import TunedWeights
+
+        of = self.tuning
+        if of is None:
+            return None
+        return TunedWeights(of.weights, of.shapes, of.scales, np.asarray(of.values), self.probe, of.facts)
 
     @property
     def codes(self) -> Codes | GivenCodes:
@@ -292,7 +351,10 @@ class InvertResult(Result):
         return Figures(mse=mse, psnr=psnr(mse), ssim=float(table[:, 1].mean()), perceptual=None, recovery={})
 
     def sentence(self) -> str:
-        return f"{counted(len(self.kept))} inverted, mean squared error {self.means.mse:.4f}."
+        said = f"{counted(len(self.kept))} inverted, mean squared error {self.means.mse:.4f}"
+        if self.tuning is None:
+            return f"{said}."
+        return f"{said}, {float(np.asarray(self.tuning.after)[:, 0].mean()):.4f} with tuned weights."
 
     def table(self) -> list[dict[str, object]]:
         table = np.asarray(self.losses)
@@ -305,3 +367,8 @@ class InvertResult(Result):
         else:
             about = f"codes {self.space}, for `gantk manipulate -i` and the like"
             yield Export(f"{self.space}.npy", partial(save_npy, array=codes.array), about)
+        if self.tuned_weights is not None:
+            from gantk.checkpoints.tuned import save_tuned
+
+            about = "changes of the generator's weights, for --tuned of every command"
+            yield Export(TUNED, partial(save_tuned, tuned=self.tuned_weights), about)
