@@ -28,8 +28,8 @@ def synthesize_frugally(generator: Generator, codes: Tensor | Sequence[Tensor], 
     """`Generator.synthesize`, [N, C, H, W]: the same image and the same derivatives.
 
     From 512 pixels on the layers run resolution by resolution, and the backward pass makes the maps of each again, so
-    that those of one are held at a time: a third more arithmetic (Chen et al. 2016). Without gradients, and for families
-    without styles, nothing is different.
+    that those of one are held at a time: a third more arithmetic (Chen et al. 2016). Without gradients, and for
+    families without styles, nothing is different.
     """
     spec = generator.spec
     if spec.resolution < LARGE or "s" not in spec.spaces or not torch.is_grad_enabled():

@@ -142,7 +142,7 @@ def invert(
         encoder=GIVEN if begun is not None else NONE if loaded is None else loaded.name,
         kept_steps=tuple(_kept(plan)),
     )
-    again = {"generator": generator, "images": images, "perception": perception, "direction": direction}
+    again: dict[str, Any] = {"generator": generator, "images": images, "perception": perception, "direction": direction}
     return conclude(store.assemble(chunks, facts), facts, options, store, **(again if options.tune else {}))
 
 

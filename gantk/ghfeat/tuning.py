@@ -173,7 +173,7 @@ def _fit(
         some = turn[start : start + at_once]
         image = image_of(tuned, tuple(code[some] for code in fixed))
         loss = _distance(image, target[some], plan, perception).sum() / len(turn)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         total += float(loss.detach())
     return total
 
@@ -184,7 +184,7 @@ def _hold(
     with torch.no_grad():
         before = image_of(generator, near)
     loss = plan.locality * _distance(image_of(tuned, near), before, plan, perception).mean()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     return float(loss.detach())
 
 

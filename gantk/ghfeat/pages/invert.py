@@ -11,7 +11,6 @@ from gantk.ghfeat.pages.shared import closeness_items, picture, skipped_note, sm
 from gantk.ghfeat.results import GIVEN, InvertResult, Tuning
 from gantk.reports.page import Page
 from gantk.reports.sections import (
-    Heading,
     Headline,
     LinePlot,
     Link,
@@ -68,7 +67,7 @@ def tuning_sections(tuning: Tuning) -> list[Section]:
     if before[2] >= 0:
         items.append((small(float(after[2])), "feature distance", f"{small(float(before[2]))} before"))
     items.append((tuning.size_mb, "MB of weights", f"{len(tuning.weights)} weights, float16"))
-    sections: list[Section] = [Heading("Tuned weights"), Headline(items)]
+    sections: list[Section] = [Headline(items)]
     pictures = []
     for each in tuning.images:
         name = short(each.name)
@@ -77,7 +76,14 @@ def tuning_sections(tuning: Tuning) -> list[Section]:
             picture(each.inversion, f"{name} by its code", "by its code"),
             picture(each.tuned, f"{name} with tuned weights", "with tuned weights"),
         ]
-    sections.append(Sheet(pictures, "Before and after", "Each image, what its code makes, what it makes now.", 112))
+    sections.append(
+        Sheet(
+            pictures,
+            "With tuned weights",
+            "Each image, what its code makes, and what it makes with tuned weights.",
+            112,
+        )
+    )
     for walk, title in ((tuning.plain, "before"), (tuning.tuned, "with tuned weights")):
         if walk is not None:
             found = walk_sections(replace(walk, name=f"{walk.name}, {title}"))
