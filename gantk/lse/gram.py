@@ -2,8 +2,9 @@
 
 With x_i = U_i f_i the map i upsampled to the labels' grid and U_i = u_i (x) u_i separable, block (i, j) of X^T X is
 F_i^T (U_i^T U_j) F_j: the finer map is brought to the coarser grid with the small matrix u_i^T u_j on both axes, and
-one product follows there. That matrix is narrow: a coarse point meets only the fine points beside it. X^T Y and the sums
-of X are F_i^T (U_i^T Y) and F_i^T (U_i^T 1). All of it is exact, and it adds up over images, chunks, shards and machines.
+one product follows there. That matrix is narrow: a coarse point meets only the fine points beside it. X^T Y and the
+sums of X are F_i^T (U_i^T Y) and F_i^T (U_i^T 1). All of it is exact, and it adds up over images, chunks, shards and
+machines.
 
 Shape legend: N images, C_i channels and r_i side of map i, D the sum of C_i, K classes, S side of the labels.
 """
