@@ -231,7 +231,7 @@ class InvertInputs(PerceptionInputs, EncoderInputs):
     def _direction(self, generator: Generator) -> Direction | None:
         from gantk.codes.kept_directions import load_direction
 
-        if self.direction is None and generator.bundled != "demo":
+        if self.direction is None and generator.bundled != "demo-stylegan2":
             return None
         return load_direction(self.direction or "season", generator, self.force)
 
