@@ -115,9 +115,12 @@ def invert(
         reads = given.batches([(a, b) for _, a, b in missing])
         for (index, first, last), read in zip(missing, reads, strict=True):
             target = read.floats().to(generator.device)
-            told = None if begun is None else begun.of(first, last, label)
+            if begun is None:
+                told = _start(generator, loaded, target, plan.space)
+            else:
+                told = begun.of(first, last, label)
             found = project_all(
-                generator, target, plan, distance, told or _start(generator, loaded, target, plan.space),
+                generator, target, plan, distance, told,
                 None if label is None else label.expand(len(target), *label.shape[1:]), options.seed, options.at_once,
             )  # fmt: skip
             codes = found.codes if isinstance(found.codes, tuple) else (found.codes,)
