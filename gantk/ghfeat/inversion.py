@@ -115,10 +115,7 @@ def invert(
         reads = given.batches([(a, b) for _, a, b in missing])
         for (index, first, last), read in zip(missing, reads, strict=True):
             target = read.floats().to(generator.device)
-            if begun is None:
-                told = _start(generator, loaded, target, plan.space)
-            else:
-                told = begun.of(first, last, label)
+            told = _start(generator, loaded, target, plan.space) if begun is None else begun.of(first, last, label)
             found = project_all(
                 generator, target, plan, distance, told,
                 None if label is None else label.expand(len(target), *label.shape[1:]), options.seed, options.at_once,

@@ -1,12 +1,13 @@
 """Memory and time of work on a random StyleGAN2 of 1024 x 1024, at the size people have: what a run would meet.
 
     gram     the moments of an LSE head, in forwards of the network: at most 1
-    fewshot  8 labelled images with 2 noise draws: peak memory, at most 4 GB (one descent of one step each way)
-    invert   8 photos, 2 steps of optimisation in wp: peak memory, at most 4 GB
-    tune     1 photo, 2 steps of pivotal tuning: peak memory and seconds of a step
+    fewshot  --num labelled images with 2 noise draws: peak memory, at most 4 GB
+    invert   --num photos, --steps of optimisation in wp: peak memory, at most 4 GB
+    tune     1 photo, --steps of pivotal tuning: peak memory, and seconds of a step
 
-`baseline` is, for the Gram matrix, one forward pass; for the others there is none, and the figures say peak memory above
-what the process had before the network was built. One part at a time: each takes from half a minute to some minutes.
+`baseline` is, for the Gram matrix, one forward pass; for the others there is none, and the figures say peak memory
+above what the process had before the network was built. One part at a time: each takes from half a minute to some
+minutes. Images come after each other, so that two of them meet the memory of eight.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ CLASSES, LIMIT_MB = 10, 4096
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", choices=("gram", "fewshot", "invert", "tune"), default="gram")
     parser.add_argument("--turns", type=int, default=3, help="of the Gram matrix and of the forward pass, by turns")
+    parser.add_argument("--num", type=int, default=8, help="labelled images, or photos")
     parser.add_argument("--steps", type=int, default=2, help="of an optimisation")
     parser.add_argument("--small", action="store_true", help="64 x 64, to try the benchmark itself")
 
@@ -72,7 +74,7 @@ def gram(small: bool) -> Callable[[], dict[str, Any]]:
     return measured
 
 
-def fewshot(small: bool, steps: int) -> Callable[[], dict[str, Any]]:
+def fewshot(small: bool, steps: int, num: int) -> Callable[[], dict[str, Any]]:
     def measured() -> dict[str, Any]:
         from gantk.lse.codes import CodeStream
         from gantk.lse.images import Images
@@ -82,32 +84,32 @@ def fewshot(small: bool, steps: int) -> Callable[[], dict[str, Any]]:
         g = network(small)
         size = min(512, g.spec.resolution)
         images = Images(CodeStream(g), default_taps(g), size)
-        label = np.random.default_rng(0).integers(0, CLASSES, (8, size, size), dtype=np.uint8)
+        label = np.random.default_rng(0).integers(0, CLASSES, (num, size, size), dtype=np.uint8)
         with torch.inference_mode():
             for layer in g.modules():  # a random network has no noise, and a trained one has
                 if hasattr(layer, "noise_strength"):
                     layer.noise_strength.fill_(0.1)
-            shots = shots_of(images, images.stream.wp(0, 8), label)
+            shots = shots_of(images, images.stream.wp(0, num), label)
         fit(shots, CLASSES, most_steps=steps)
         return {"draws": len(shots.maps[0][0])}
 
     return measured
 
 
-def invert(small: bool, steps: int) -> Callable[[], dict[str, Any]]:
+def invert(small: bool, steps: int, num: int) -> Callable[[], dict[str, Any]]:
     def measured() -> dict[str, Any]:
         from gantk.ghfeat.projection import ProjectionPlan, project_all
 
         g = network(small)
-        target = torch.zeros(8, 3, *g.spec.size)
-        start = g.expand(g.map(g.sample_z(8)))
+        target = torch.zeros(num, 3, *g.spec.size)
+        start = g.expand(g.map(g.sample_z(num)))
         project_all(g, target, ProjectionPlan("wp", steps, frames=2), None, start)
         return {}
 
     return measured
 
 
-def tune(small: bool, steps: int) -> Callable[[], dict[str, Any]]:
+def tune(small: bool, steps: int, num: int) -> Callable[[], dict[str, Any]]:
     def measured() -> dict[str, Any]:
         from gantk.ghfeat.tuning import TuningPlan, fixed_codes
         from gantk.ghfeat.tuning import tune as tuned
@@ -132,12 +134,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         return {"device": "cpu", "part": part, **found, "error": 0.0, "forwards": round(ratio, 3),
                 "bars": {"1 forward": ratio <= 1}}  # fmt: skip
     work = {"fewshot": fewshot, "invert": invert, "tune": tune}[part]
-    child = in_child(partial(work, small, arguments.steps), threads)
+    child = in_child(partial(work, small, arguments.steps, arguments.num), threads)
     peak = round(child["peak_mb"], 1)
     return {
         "device": "cpu", "part": part, "baseline_cpu_s": None, "ours_cpu_s": round(child["cpu_s"], 2), "speedup": None,
         "wall_speedup": None, "baseline_peak_mb": None, "ours_peak_mb": peak, "error": 0.0, **child["result"],
-        "steps": arguments.steps, "bars": {"4 GB": peak <= LIMIT_MB},
+        "steps": arguments.steps, "num": arguments.num, "bars": {"4 GB": peak <= LIMIT_MB},
     }  # fmt: skip
 
 
@@ -145,7 +147,7 @@ def show(result: dict[str, Any]) -> str:
     r = result
     if r["part"] == "gram":
         return (
-            f"full-size gram: {r['ours_cpu_s']:.2f} s of CPU, {r['forwards']:.2f} of a forward pass "
+            f"memory gram: {r['ours_cpu_s']:.2f} s of CPU, {r['forwards']:.2f} of a forward pass "
             f"({r['baseline_cpu_s']:.2f} s); peak {r['ours_peak_mb']} MB above the maps"
         )
-    return f"full-size {r['part']}: peak {r['ours_peak_mb']} MB, {r['ours_cpu_s']:.1f} s of CPU for {r['steps']} steps"
+    return f"memory {r['part']}: peak {r['ours_peak_mb']} MB, {r['ours_cpu_s']:.1f} s of CPU for {r['steps']} steps"
