@@ -102,7 +102,7 @@ def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners:
     if sorted(given) != given:
         raise GantkError(f"Maps of sides {given} are not in the order of their resolutions: list the taps in order.")
     # a map finer than the labels is only ever seen on their grid: it is brought there once
-    maps = [x if x.shape[-1] <= size else _through(x, _Line(x.shape[-1], size, None, align_corners)) for x in maps]
+    maps = [x if x.shape[-1] <= size else _shrunk(x, size, align_corners) for x in maps]
     sides = [x.shape[-1] for x in maps]
     starts = np.cumsum([0, *(len(x) for x in maps)])
     y_KSS = one_hot(label_1SS, classes, maps[0].dtype)[0]
@@ -115,8 +115,12 @@ def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners:
         one, few = (_back(part, side, align_corners).flatten(1) for part in (ones, y_KSS))
         sums.append(coarse @ one[0])
         cross.append(coarse @ few.t())
-        brought = [_through(x, _Line(x.shape[-1], side, size, align_corners)).flatten(1) for x in maps[first:]]
-        block = (coarse @ torch.cat(brought).t()).double().cpu().numpy()  # one long product is the fastest
+        if side < size:
+            lines = [_Line(x.shape[-1], side, size, align_corners) for x in maps[first:]]
+            finer = torch.cat([_through(x, line).flatten(1) for x, line in zip(maps[first:], lines, strict=True)])
+        else:
+            finer = coarse
+        block = (coarse @ finer.t()).double().cpu().numpy()  # one long product is the fastest
         here, onwards = slice(starts[first], starts[last]), slice(starts[first], starts[-1])
         gram[here, onwards] = block
         gram[onwards, here] = block.T
@@ -134,25 +138,20 @@ def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners:
 
 @dataclass(frozen=True)
 class _Line:
-    """The matrix of one axis from `old` to `new` points: u of both grids where `over` is None, else u_new^T u_old with
-    both u to a grid of `over` points."""
+    """u_new^T u_old of one axis, with both u to a grid of `over` points."""
 
     old: int
     new: int
-    over: int | None
+    over: int
     align_corners: bool
 
 
 @lru_cache(maxsize=128)
 def _bands(line: _Line) -> tuple[tuple[slice, Array], ...]:
     """The matrix [new, old] in runs of rows, each with the columns that are not zero in it."""
-    if line.over is None:
-        matrix = line_weights(line.old, line.new, line.align_corners)
-    else:
-        fine, coarse = (line_weights(side, line.over, line.align_corners) for side in (line.old, line.new))
-        matrix = coarse.T @ fine
+    fine, coarse = (line_weights(side, line.over, line.align_corners) for side in (line.old, line.new))
     found = []
-    for rows in np.split(matrix, range(RUN, line.new, RUN)):
+    for rows in np.split(coarse.T @ fine, range(RUN, line.new, RUN)):
         used = np.flatnonzero(rows.any(0))
         columns = slice(int(used[0]), int(used[-1]) + 1)
         found.append((columns, np.ascontiguousarray(rows[:, columns])))
@@ -165,11 +164,15 @@ def _through(x_Coo: Tensor, line: _Line) -> Tensor:
     A point of a grid is a mean of few neighbours, so that almost all of the matrix is zero: it is applied in runs of
     rows, each to the lines it reads.
     """
-    if line.old == line.new and line.over in (None, line.new):
-        return x_Coo
     bands = [(columns, torch.from_numpy(part).to(x_Coo)) for columns, part in _bands(line)]
     down = torch.cat([part @ x_Coo[:, columns] for columns, part in bands], 1)
     return torch.cat([down[:, :, columns] @ part.t() for columns, part in bands], 2)
+
+
+def _shrunk(x_Crr: Tensor, size: int, align_corners: bool) -> Tensor:
+    """A map [C, r, r] on the coarser grid of the labels: looking up neighbours beats a product."""
+    found = F.interpolate(x_Crr[None], (size, size), mode="bilinear", align_corners=align_corners)
+    return found[0]
 
 
 def _back(g_CSS: Tensor, side: int, align_corners: bool) -> Tensor:

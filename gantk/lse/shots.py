@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,7 @@ class Spilled(Sequence["tuple[Tensor, ...]"]):
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="gantk-")  # noqa: SIM115 - it lives as long as the object
+        weakref.finalize(self, self._file.close)
         self._places: list[tuple[int, tuple[tuple[int, ...], ...], torch.device]] = []
 
     def append(self, maps: Sequence[Tensor]) -> None:
@@ -92,7 +94,7 @@ class Spilled(Sequence["tuple[Tensor, ...]"]):
         start = self._file.seek(0, os.SEEK_END)
         self._places.append((start, tuple(tuple(x.shape) for x in maps), maps[0].device))
         for x in maps:
-            self._file.write(memoryview(x.contiguous().cpu().numpy()).cast("B"))
+            self._file.write(x.contiguous().cpu().numpy().data.cast("B"))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -103,7 +105,7 @@ class Spilled(Sequence["tuple[Tensor, ...]"]):
         found = []
         for shape in shapes:
             array = np.empty(shape, np.float32)
-            self._file.readinto(memoryview(array).cast("B"))
+            self._file.readinto(array.data.cast("B"))
             found.append(torch.from_numpy(array).to(device))
         return tuple(found)
 
