@@ -15,12 +15,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.probed import Probe, read_probe
+from gantk.store.json_values import Json, items, number, table, text, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,11 +49,11 @@ class TunedWeights:
     shapes: tuple[tuple[int, ...], ...]
     scales: tuple[float, ...]
     values: npt.NDArray[np.float16]
-    probe: Mapping[str, Any]
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    probe: Probe
+    meta: Mapping[str, Json] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, deltas: Mapping[str, Tensor], probe: Mapping[str, Any], meta: Mapping[str, Any]) -> TunedWeights:
+    def of(cls, deltas: Mapping[str, Tensor], probe: Probe, meta: Mapping[str, Json]) -> TunedWeights:
         """Round changes to what a file holds."""
         arrays = {name: delta.detach().float().cpu().numpy() for name, delta in deltas.items()}
         scales = {name: float(np.abs(array).max(initial=0.0)) or 1.0 for name, array in arrays.items()}
@@ -80,7 +82,7 @@ class TunedWeights:
 
         from gantk.generators.probe import mismatch, probe_of
 
-        difference = None if force else mismatch(dict(self.probe), probe_of(generator))
+        difference = None if force else mismatch(self.probe, probe_of(generator))
         own = dict(generator.named_parameters())
         wrong = [n for n, s in zip(self.names, self.shapes, strict=True) if n not in own or tuple(own[n].shape) != s]
         if difference is not None or wrong:
@@ -89,7 +91,7 @@ class TunedWeights:
                 f"The tuned weights belong to another generator ({reason}): give the one they were tuned of."
             )
         found = copy.deepcopy(generator)
-        found.tuned_from = dict(self.probe)
+        found.tuned_from = self.probe
         with torch.no_grad():
             for name, delta in self.deltas().items():
                 weight = found.get_parameter(name)
@@ -109,7 +111,7 @@ def save_tuned(path: str | Path, tuned: TunedWeights) -> Path:
         "names": list(tuned.names),
         "shapes": [list(shape) for shape in tuned.shapes],
         "scales": list(tuned.scales),
-        "probe": dict(tuned.probe),
+        "probe": tuned.probe,
         "meta": dict(tuned.meta),
     }
     text = json.dumps(to_json(header), sort_keys=True, allow_nan=False)
@@ -134,16 +136,20 @@ def load_tuned(path: str | Path) -> TunedWeights:
     header = read_header(file, FORMAT, TITLE)
     try:
         values = load(file.read_bytes())["values"]
-        names = tuple(map(str, header["names"]))
-        shapes = tuple(tuple(int(side) for side in shape) for shape in header["shapes"])
-        scales = tuple(float(scale) for scale in header["scales"])
+        names = tuple(text(name, "a name") for name in items(header["names"], "names"))
+        shapes = tuple(
+            tuple(whole(side, "a side") for side in items(shape, "a shape"))
+            for shape in items(header["shapes"], "shapes")
+        )
+        scales = tuple(number(scale, "a scale") for scale in items(header["scales"], "scales"))
+        meta = table(header.get("meta", {}), "meta")
         fits = len(names) == len(shapes) == len(scales) and values.dtype == np.float16
         if not fits or values.shape != (sum(math.prod(shape) for shape in shapes),):
             raise ValueError("its numbers do not fit its header")
         if not (np.isfinite(values).all() and np.isfinite(scales).all()):
             raise ValueError("some numbers are not finite")
-        return TunedWeights(names, shapes, scales, values, dict(header["probe"]), dict(header.get("meta", {})))
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        return TunedWeights(names, shapes, scales, values, read_probe(header["probe"], str(file)), meta)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, GantkError) as error:
         raise GantkError(f"The file of tuned weights {file} is damaged ({error}): make it again.") from error
 
 

@@ -7,7 +7,7 @@ T steps.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,8 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.given import GivenCodes
+from gantk.generators.probed import Probe
+from gantk.ghfeat.claims import EXTRACT, INVERT, TRAIN
 from gantk.ghfeat.codes import Codes, save_codes, tile
-from gantk.ghfeat.figures import Figures, Pair, counted, psnr
+from gantk.ghfeat.figures import Figures, Pair, psnr
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.runs.walk import Walk
@@ -26,9 +29,9 @@ from gantk.store.files import save_npy, write_atomic
 if TYPE_CHECKING:
     from gantk.checkpoints.tuned import TunedWeights
     from gantk.ghfeat.options import TrainOptions
+    from gantk.store.json_values import Json
 
 Array = npt.NDArray[Any]
-Probe = dict[str, Any]  # of a generator, as its JSON has it
 
 CODES = "codes.safetensors"
 ENCODER = "encoder.safetensors"
@@ -89,6 +92,7 @@ class TrainResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat train"
+    CLAIMS: ClassVar[Claims[Any]] = TRAIN
     file: npt.NDArray[np.uint8]
     parameters: int
     images: int
@@ -114,13 +118,6 @@ class TrainResult(Result):
     def answers(self, options: TrainOptions) -> bool:  # type: ignore[override]
         """Where --minutes stopped it, the same command goes on."""
         return self.done
-
-    def sentence(self) -> str:
-        state = "trained" if self.done else f"stopped after {counted(self.reached)} (the same command continues)"
-        return (
-            f"Encoder {state}; held-out MSE {self.final.mse:.4f}, SSIM {self.final.ssim:.3f}, the mean code's MSE "
-            f"{self.mean_code_mse:.4f}."
-        )
 
     def table(self) -> list[dict[str, object]]:
         return [
@@ -153,6 +150,7 @@ class ExtractResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat extract"
+    CLAIMS: ClassVar[Claims[Any]] = EXTRACT
     names: tuple[str, ...]
     kept: npt.NDArray[np.int64]
     styles: npt.NDArray[np.float32]
@@ -191,11 +189,6 @@ class ExtractResult(Result):
     def kept_figures(self) -> Array | None:
         """MSE, SSIM and feature distance of the images that could be read, [K, 3]."""
         return None if self.figures is None else np.asarray(self.figures)[self.kept]
-
-    def sentence(self) -> str:
-        text = f"{counted(len(self.kept))} encoded"
-        figures = self.kept_figures
-        return f"{text}." if figures is None else f"{text}, mean squared error {float(figures[:, 0].mean()):.4f}."
 
     def table(self) -> list[dict[str, object]]:
         figures = self.kept_figures
@@ -266,7 +259,7 @@ class Tuning:
     shapes: tuple[tuple[int, ...], ...]
     scales: tuple[float, ...]
     values: npt.NDArray[np.float16]
-    facts: Mapping[str, Any]
+    facts: dict[str, str | float]
     curve: npt.NDArray[np.float64]
     before: npt.NDArray[np.float64]
     after: npt.NDArray[np.float64]
@@ -297,6 +290,7 @@ class InvertResult(Result):
     """
 
     TASK: ClassVar[str] = "invert"
+    CLAIMS: ClassVar[Claims[Any]] = INVERT
     names: tuple[str, ...]
     kept: npt.NDArray[np.int64]
     space: str
@@ -304,7 +298,7 @@ class InvertResult(Result):
     shape: tuple[int, ...]
     widths: tuple[int, ...]
     rows: tuple[int, ...]
-    probe: Probe
+    probe: Probe | None
     encoder: str
     steps: int
     losses: npt.NDArray[np.float32]
@@ -318,9 +312,10 @@ class InvertResult(Result):
         from gantk.checkpoints.tuned import TunedWeights
 
         of = self.tuning
-        if of is None:
+        if of is None or self.probe is None:
             return None
-        return TunedWeights(of.weights, of.shapes, of.scales, np.asarray(of.values), self.probe, of.facts)
+        meta: dict[str, Json] = {**of.facts, "photos": [self.names[i] for i in self.kept.tolist()]}
+        return TunedWeights(of.weights, of.shapes, of.scales, np.asarray(of.values), self.probe, meta)
 
     @property
     def codes(self) -> Codes | GivenCodes:
@@ -349,12 +344,6 @@ class InvertResult(Result):
         table = np.asarray(self.losses)[self.kept]
         mse = float(table[:, 0].mean())
         return Figures(mse=mse, psnr=psnr(mse), ssim=float(table[:, 1].mean()), perceptual=None, recovery={})
-
-    def sentence(self) -> str:
-        said = f"{counted(len(self.kept))} inverted, mean squared error {self.means.mse:.4f}"
-        if self.tuning is None:
-            return f"{said}."
-        return f"{said}, {float(np.asarray(self.tuning.after)[:, 0].mean()):.4f} with tuned weights."
 
     def table(self) -> list[dict[str, object]]:
         table = np.asarray(self.losses)

@@ -72,7 +72,7 @@ def tuning(
     with store.timed("tuning"):
         deltas, curve = tune(generator, target, fixed, wp_NLD, plan, distance, store, label)
     names = [found.names[i] for i in found.kept.tolist()]
-    weights = TunedWeights.of(deltas, probe_of(generator), plan_facts(plan, distance, names))
+    weights = TunedWeights.of(deltas, probe_of(generator), dict(plan_facts(plan, distance)))
     after = weights.apply(generator, force=True)
     figures = [_figures(network, fixed, target, distance) for network in (generator, after)]
     shown = tuple(code[:SHOWN] for code in fixed)
@@ -85,7 +85,7 @@ def tuning(
         shapes=weights.shapes,
         scales=weights.scales,
         values=weights.values,
-        facts=dict(weights.meta),
+        facts=plan_facts(plan, distance),
         curve=curve,
         before=figures[0],
         after=figures[1],

@@ -14,9 +14,8 @@ Legend: N photos, C_l width of a style, L rows of wp, D width of w, T steps.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -218,12 +217,11 @@ class _Neighbours:
         return tuple(p + share * (r - p) for p, r in zip(pivot, random, strict=True))
 
 
-def plan_facts(plan: TuningPlan, perception: Perception | None, names: Sequence[str]) -> Mapping[str, Any]:
+def plan_facts(plan: TuningPlan, perception: Perception | None) -> dict[str, str | float]:
     """What a file of tuned weights says of itself."""
     return {
         "command": "invert --tune",
-        "photos": list(names),
-        "steps": plan.steps,
+        "steps": float(plan.steps),
         "rate": plan.rate,
         "perceptual": plan.perceptual,
         "pixel": plan.pixel,
