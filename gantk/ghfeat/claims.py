@@ -98,11 +98,10 @@ EXTRACT: Claims[ExtractResult] = (
 # --- invert ----------------------------------------------------------------------------------------------------------
 
 
-def tuned_sentence(result: InvertResult) -> str:
-    """What tuned weights did for the images."""
-    assert result.tuning is not None
-    after = float(result.tuning.after[:, 0].mean())
-    return f"With weights tuned to the images the error is {after:.4f}."
+def with_tuned(result: InvertResult) -> str:
+    """The error with tuned weights, where they were."""
+    of = result.tuning
+    return "" if of is None else f", {float(of.after[:, 0].mean()):.4f} with tuned weights"
 
 
 INVERT: Claims[InvertResult] = (
@@ -111,10 +110,9 @@ INVERT: Claims[InvertResult] = (
         lambda r: True,
         lambda r: (
             f"{counted(len(r.kept))} inverted, mean squared error {r.means.mse:.4f} (pixels in [-1, 1]) after "
-            f"{counted(r.steps, 'step')}."
+            f"{counted(r.steps, 'step')}{with_tuned(r)}."
         ),
     ),
-    Claim("found", lambda r: r.tuning is not None, lambda r: tuned_sentence(r)),
     Claim("doubt", lambda r: bool(r.skipped), lambda r: unread(r.skipped)),
     Claim(
         "doubt",
