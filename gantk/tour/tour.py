@@ -103,7 +103,6 @@ class Found(TypedDict, total=False):
         stability: of each boundary, the mean cosine between boundaries of resampled splits.
         selectivity: of each boundary, the change of its own factor over the largest other one.
         change: of each boundary, the change of every attribute [F] and which of them is its own.
-        stability, selectivity: of each factor's boundary.
     """
 
     exact: bool
@@ -115,8 +114,6 @@ class Found(TypedDict, total=False):
     selectivity: dict[str, float]
     change: dict[str, tuple[npt.NDArray[np.float64], int]]
     attributes: list[str]
-    stability: dict[str, float | None]
-    selectivity: dict[str, float]
     headline: list[Headline]
     findings: list[str]
 
