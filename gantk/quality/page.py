@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from gantk.quality.results import FILE, Matched, QualityResult
 from gantk.reports.page import Page
-from gantk.reports.sections import CellValue, Column, Link, Links, Picture, Prose, Section, Sheet, Table
+from gantk.reports.sections import Cell, CellValue, Column, Link, Links, Picture, Prose, Section, Sheet, Table
 
 COLUMNS = (
     Column("figure"),
     Column("value", "", 4),
     Column("from", "Lower end of the 95 % interval, by random halves of both sets", 4),
     Column("to", "Upper end of it", 4),
-    Column("what it says"),
+)
+COPIES = (
+    "{copies} of {samples} samples are real images to the last feature. Distances and intervals are of two sets that were "
+    "drawn apart: of sets that share images the kernel distance comes out below nought, and its interval need not hold "
+    "it."
 )
 NOT_FID = (
     "The features are those of {features}, so that these are no FID and no KID: they compare with figures made by "
@@ -25,13 +29,17 @@ def page(result: QualityResult) -> Page:
     """Figures, the samples nearest to a real image and furthest from all, and real images that no sample is near."""
     found = result.found
     rows: list[list[CellValue]] = [
-        [figure.name, figure.measured.value, figure.measured.low, figure.measured.high, figure.about]
+        [Cell(figure.name, note=figure.about), figure.measured.value, figure.measured.low, figure.measured.high]
         for figure in found.figures
     ]
     sections: list[Section] = [Prose(result.sentence(), tone="finding")]
+    if found.copies:
+        sections.append(Prose(COPIES.format(copies=found.copies, samples=found.samples), tone="warning"))
     if found.features != "inception":
         sections.append(Prose(NOT_FID.format(features=found.features)))
-    caption = "The Frechet distance falls with more images: compare sets of one size."
+    caption = "The Frechet distance falls with more images: compare sets of one size. " + " ".join(
+        f"{figure.name}: {figure.about[0].lower()}{figure.about[1:]}." for figure in found.figures
+    )
     sections.append(Table(COLUMNS, rows, "Figures", caption, sortable=False))
     sections += _matches(
         result.closest, "Nearest to a real image", "Is it a copy? Each sample, and the real images nearest to it."
@@ -43,7 +51,7 @@ def page(result: QualityResult) -> Page:
     sections.append(
         Links([Link(FILE, FILE)], "Files", "The features of both sides are sample_features and real_features.")
     )
-    pulled = "" if result.truncation is None else f", truncation {result.truncation}"
+    pulled = "" if result.truncation in (None, "none") else f", truncation {result.truncation},"
     return Page("Quality", f"{result.samples}{pulled} against {result.reals}.", sections)
 
 
