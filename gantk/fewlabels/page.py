@@ -14,6 +14,7 @@ ABOUT = (
 )
 LEFT_OUT = "Each attribute, told of labels that the probe did not have."
 NUMBERS = "For numbers R2 stands in place of the accuracy, and the correlation in place of the balanced accuracy."
+CELL = 104  # pixels: eight fit side by side, as many as are shown
 COLUMNS = (
     Column("attribute"),
     Column("labels", "Number of labelled images", 0),
@@ -63,7 +64,7 @@ def _attribute(each: Learned) -> list[Section]:
         (each.most, f"{name}: most", "Images without a label that score highest."),
         (each.least, f"{name}: least", "Images without a label that score lowest."),
     )  # fmt: skip
-    return [Sheet(_pictures(seen, name, unit), title, text) for seen, title, text in sheets if seen]
+    return [Sheet(_pictures(seen, name, unit), title, text, CELL) for seen, title, text in sheets if seen]
 
 
 def _pictures(seen: Sequence[Seen], name: str, unit: str) -> list[Picture]:
