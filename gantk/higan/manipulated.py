@@ -14,6 +14,7 @@ import numpy.typing as npt
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.pictures.animation import GridStyle
+from gantk.predictors.departure import Departure, told
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
 
@@ -47,6 +48,7 @@ class Moved:
         distances: of the steps [T].
         walk: the first samples as pictures; without strips where there are no images.
         codes: moved, [N, T, D] or [N, T, L, D]; None for styles, which differ in width.
+        departures: how far other samples went from unedited ones at each step; empty where that was not asked for.
     """
 
     direction: Direction
@@ -54,6 +56,7 @@ class Moved:
     distances: tuple[float, ...]
     walk: Walk
     codes: Array | None
+    departures: tuple[Departure, ...]
 
 
 @record
@@ -96,6 +99,13 @@ class ManipulateResult(Result):
             f"{self.num} sample{'s' if self.num != 1 else ''} moved along {names} in {steps} "
             f"step{'s' if steps != 1 else ''}."
         )
+
+    def findings(self) -> tuple[str, ...]:
+        """How far each direction may go, where that was measured."""
+        return tuple(told(each.walk.name, each.departures) for each in self.moved if each.departures)
+
+    def lines(self) -> tuple[str, ...]:
+        return (self.sentence(), *self.findings())
 
     def table(self) -> list[dict[str, object]]:
         return [

@@ -45,7 +45,10 @@ class Departure:
 
 
 def departures(
-    unedited_NF: npt.NDArray[Any], other_NF: npt.NDArray[Any], edited: Sequence[tuple[float, npt.NDArray[Any]]], seed: int = 0
+    unedited_NF: npt.NDArray[Any],
+    other_NF: npt.NDArray[Any],
+    edited: Sequence[tuple[float, npt.NDArray[Any]]],
+    seed: int = 0,
 ) -> tuple[Departure, ...]:
     """Where edited samples are, step by step.
 
@@ -79,17 +82,30 @@ def departures(
     return tuple(found)
 
 
-def furthest(found: Sequence[Departure]) -> float:
-    """The largest distance, on both sides of nought, up to which samples stay near what the generator draws.
+def reach(found: Sequence[Departure]) -> tuple[float, float]:
+    """The lowest and the highest distance up to which samples stay near what the generator draws; 0 for none."""
+    ends = []
+    for sign in (-1, 1):
+        limit = 0.0
+        for step in sorted((step for step in found if step.distance * sign > 0), key=lambda step: abs(step.distance)):
+            if step.near < KEPT:
+                break
+            limit = step.distance
+        ends.append(limit)
+    return ends[0], ends[1]
 
-    It is nought where not even the smallest step does.
-    """
-    limit = 0.0
-    for step in sorted(found, key=lambda step: abs(step.distance)):
-        if step.near < KEPT:
-            break
-        limit = abs(step.distance)
-    return limit
+
+def told(name: str, found: Sequence[Departure]) -> str:
+    """How far an edit may go, in one sentence."""
+    low, high = reach(found)
+    nearest = f"at least {KEPT:.0%} as many samples as of unedited ones are near what the generator draws"
+    tried = [step.distance for step in found if step.distance]
+    if not tried:
+        return f"{name}: nothing was moved."
+    if not low and not high:
+        return f"{name}: at none of the distances tried, {min(tried):g} to {max(tried):g}, are {nearest}."
+    whole = " That is all that was tried." if low == min([0.0, *tried]) and high == max([0.0, *tried]) else ""
+    return f"{name}: from {low:g} to {high:g} {nearest}.{whole}"
 
 
 def _share_near(sample_NF: Features, reference_NF: Features, reach_N: npt.NDArray[np.float32]) -> float:
