@@ -14,6 +14,7 @@ from test_imagenet import published_state
 
 from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.predictors.label_files import read_labels
+from gantk.runs.table import TASKS
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -132,3 +133,14 @@ def test_another_model_of_a_table_may_be_own_code(place: Path, gantk_command: Ca
         "lse", "evaluate", "faces.py:generator", "heads", *common[:2], *also, "-N", 4, "-o", "e"
     )
     assert code == 0, err
+
+
+def test_the_table_of_verbs_names_every_task(root: Path) -> None:
+    text = (root / "docs" / "your-own.md").read_text(encoding="utf-8").partition("## What works")[2]
+    named = set()
+    for line in text.splitlines():
+        if line.startswith("| `"):
+            first, *others = re.findall(r"`([^`]+)`", line.split("|")[1])
+            group = f"{first.split()[0]} " if " " in first else ""
+            named |= {first, *(f"{group}{other}" for other in others), *others}
+    assert set(TASKS) <= named
