@@ -6,7 +6,8 @@
     python scripts/truth.py world --help           the options of this one
 
 Each name is a module in scripts/truths/ with `add_options(parser)`, `run(arguments) -> dict` and `show(result) -> str`
-(Markdown). docs/truth.md, or the file that the module names as its DOCUMENT, says what each figure means and what it was, between `<!-- NAME -->` and `<!-- /NAME -->`.
+(Markdown). docs/truth.md, or the document that the module names (DOCUMENT), says what each figure means and what it
+was, between `<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def main() -> None:
     result["cpu_seconds"] = round(time.process_time() - began_cpu, 1)
     shown = module.show(result)
     if arguments.docs:
-        write(DOCUMENTS / getattr(module, "DOCUMENT", "truth.md"), arguments.name, f"{shown}\n\n{circumstances(result)}")
+        write(
+            DOCUMENTS / getattr(module, "DOCUMENT", "truth.md"), arguments.name, f"{shown}\n\n{circumstances(result)}"
+        )
     print(json.dumps(result) if arguments.json else shown)
 
 

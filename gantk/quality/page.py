@@ -15,9 +15,8 @@ COLUMNS = (
     Column("to", "Upper end of it", 4),
 )
 COPIES = (
-    "{copies} of {samples} samples are real images to the last feature. Distances and intervals are of two sets that were "
-    "drawn apart: of sets that share images the kernel distance comes out below nought, and its interval need not hold "
-    "it."
+    "{copies} of {samples} samples are real images to the last feature. Distances and intervals are of two sets that "
+    "were drawn apart: of sets that share images the kernel distance comes out below nought, interval and all."
 )
 NOT_FID = (
     "The features are those of {features}, so that these are no FID and no KID: they compare with figures made by "

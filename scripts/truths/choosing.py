@@ -17,8 +17,8 @@ from truths._tables import table
 
 from gantk.checkpoints.load import load_generator
 from gantk.higan.boundary import Settings, train_boundaries
-from gantk.predictors.load import load_predictor
 from gantk.predictors.departure import departures
+from gantk.predictors.load import load_predictor
 from gantk.world.oracle import oracle_generator
 from gantk.world.renderer import FACTOR_NAMES
 
@@ -50,7 +50,7 @@ def searches(num: int) -> list[dict[str, Any]]:
             scores = {name: (factor_NF + noise_NF)[:count, i] for i, name in enumerate(FACTOR_NAMES)}
             found = train_boundaries(w[:count], scores, Settings(solver=solver, middle=False))
             cosines = [float(part.vectors[0] @ true[part.name]) for part in found]
-            stable = [float(part.rows[0].stability) for part in found]
+            stable = [part.rows[0].stability or 0.0 for part in found]
             rows.append({"samples": count, "solver": solver, "cosine": float(np.mean(cosines)),
                          "worst": min(cosines), "stability": float(np.mean(stable))})  # fmt: skip
     return rows
@@ -60,7 +60,9 @@ def moved(num: int) -> dict[str, Any]:
     """What boundaries of demo do step by step, and on which rows, as the predictor sees it."""
     generator, predictor = load_generator("demo"), load_predictor("demo")
     with torch.inference_mode():
-        w_ND = torch.cat([generator.map(generator.sample_z(BATCH, seed=SEED, start=i * BATCH)) for i in range(SCORED // BATCH)])
+        w_ND = torch.cat(
+            [generator.map(generator.sample_z(BATCH, seed=SEED, start=i * BATCH)) for i in range(SCORED // BATCH)]
+        )
         seen = [read(generator, predictor, generator.expand(part))[0] for part in w_ND.split(BATCH)]
         score_NF = np.concatenate(seen)
         spread_F = score_NF.std(0)
@@ -150,6 +152,7 @@ def show(result: dict[str, Any]) -> str:
     )  # fmt: skip
     return (
         f"*Boundaries of demo-oracle from noisy scores*, means over {len(FACTOR_NAMES)} factors.\n\n{searched}\n\n"
-        f"*Steps along boundaries of demo*, means over {len(MOVED)} factors; changes in standard deviations.\n\n{steps}\n\n"
+        f"*Steps along boundaries of demo*, means over {len(MOVED)} factors; changes in standard deviations.\n\n"
+        f"{steps}\n\n"
         f"*Rows of demo*, a step of 2.\n\n{rows}"
     )
