@@ -38,7 +38,7 @@ def test_wrong_sets_are_refused() -> None:
 @pytest.mark.parametrize(
     ("near", "ends", "words"),
     [
-        ((0.5, 0.95, 1.0, 0.95, 0.5), (-1, 1), "from -1 to 1 at least 90%"),
+        ((0.5, 0.95, 1.0, 0.95, 0.5), (-1, 1), "from -1 to 1 at least 90 %"),
         ((0.5, 0.5, 1.0, 1.0, 1.0), (0, 2), "from 0 to 2"),
         ((1.0, 1.0, 1.0, 1.0, 1.0), (-2, 2), "all that was tried"),
         ((0.1, 0.1, 1.0, 0.1, 0.1), (0, 0), "at none of the distances tried"),
@@ -59,7 +59,9 @@ def test_manipulate_says_how_far(gantk_command: Call, tmp_path: Path) -> None:
     assert isinstance(result, ManipulateResult)
     unmoved, _, far = result.moved[0].departures
     assert unmoved.near == 1.0 and far.near < 0.9  # sixty units from the mean there is no scene
-    assert result.findings()[0] in (tmp_path / "run" / "manipulate.html").read_text(encoding="utf-8")
+    assert told("season", result.moved[0].departures).replace("&", "&amp;") in (
+        tmp_path / "run" / "manipulate.html"
+    ).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", [("--realism", "5"), ("--realism", "20", "--absolute"), ("--realism", "-1")])

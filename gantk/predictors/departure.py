@@ -98,7 +98,7 @@ def reach(found: Sequence[Departure]) -> tuple[float, float]:
 def told(name: str, found: Sequence[Departure]) -> str:
     """How far an edit may go, in one sentence."""
     low, high = reach(found)
-    nearest = f"at least {KEPT:.0%} as many samples as of unedited ones are near what the generator draws"
+    nearest = f"at least {KEPT * 100:.0f} % as many samples as of unedited ones are near what the generator draws"
     tried = [step.distance for step in found if step.distance]
     if not tried:
         return f"{name}: nothing was moved."

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gantk.quality.claims import QUALITY
 from gantk.quality.results import FILE, Matched, QualityResult
 from gantk.reports.page import Page
 from gantk.reports.sections import Cell, CellValue, Column, Link, Links, Picture, Prose, Section, Sheet, Table
+from gantk.runs.claims import said
 
 COLUMNS = (
     Column("figure"),
     Column("value", "", 4),
     Column("from", "Lower end of the 95 % interval, by random halves of both sets", 4),
     Column("to", "Upper end of it", 4),
-)
-COPIES = (
-    "{copies} of {samples} samples are real images to the last feature. Distances and intervals are of two sets that "
-    "were drawn apart: of sets that share images the kernel distance comes out below nought, interval and all."
 )
 NOT_FID = (
     "The features are those of {features}, so that these are no FID and no KID: they compare with figures made by "
@@ -32,8 +30,7 @@ def page(result: QualityResult) -> Page:
         for figure in found.figures
     ]
     sections: list[Section] = [Prose(result.sentence(), tone="finding")]
-    if found.copies:
-        sections.append(Prose(COPIES.format(copies=found.copies, samples=found.samples), tone="warning"))
+    sections += [Prose(text, tone="warning") for text in said(QUALITY, result, "doubt")]
     if found.features != "inception":
         sections.append(Prose(NOT_FID.format(features=found.features)))
     caption = "The Frechet distance falls with more images: compare sets of one size. " + " ".join(
