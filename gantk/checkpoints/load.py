@@ -302,6 +302,7 @@ def load_generator(
     *,
     fetch: bool = False,
     force: bool = False,
+    tuned: object = None,
     **facts: Fact,
 ) -> Generator:
     """A generator by bundled or zoo name (such as `demo`), or from a checkpoint in any known format, or of own code.
@@ -320,6 +321,8 @@ def load_generator(
         fetch: whether an address may be fetched, as one typed on this command line may; one that was fetched before is
             read in any case. Never say so of one that was read from a file.
         force: load a file although some of its weights are not finite.
+        tuned: what `gantk invert --tune` found, its file or its result: added to the weights. `MODEL?tuned=FILE` is the
+            same.
         facts: what the file does not say and you know: `label_dim`, `z_dim`, `fused`, `resample_kernel`, `conv_clamp`,
             `epsilon`, `mapping_lr`, `output_scale`, `class_names`; see facts.py.
 
@@ -330,12 +333,34 @@ def load_generator(
     """
     import torch
 
+    name_or_path, tuned = _tuning(name_or_path, tuned)
     generator = _construct(name_or_path, facts, force, code, fetch)
+    if tuned is not None:
+        from gantk.checkpoints.tuned import tuned_of
+
+        generator = tuned_of(tuned).apply(generator)
     try:
         generator = generator.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"device {device!r} cannot be used: {clipped(error, 120)}") from error
     return generator.set_precision(precision)
+
+
+def _tuning(name_or_path: str | Path, tuned: object) -> tuple[str | Path, object]:
+    """The model without `tuned=FILE`, and the tuned weights that are meant."""
+    from gantk.checkpoints.addresses import is_address
+    from gantk.checkpoints.tuned import KEY
+
+    if isinstance(name_or_path, Path) or is_address(name_or_path):
+        return name_or_path, tuned
+    name, told = split_model(name_or_path)
+    if KEY not in told:
+        return name_or_path, tuned
+    file = told.pop(KEY)
+    if tuned is not None and str(tuned) != file:
+        raise UsageError(f"The tuned weights are named twice, {file} and {tuned}: give them once.")
+    query = "&".join(f"{key}={value}" for key, value in told.items())
+    return f"{name}?{query}" if query else name, file
 
 
 def find_model(

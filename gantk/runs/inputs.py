@@ -30,13 +30,18 @@ class ModelInputs(Inputs):
     )
     device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
     precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
+    tuned: str | None = option(
+        None, "Weights tuned to photos, which `gantk invert --tune` wrote.", metavar="FILE", identity=False
+    )
 
     def generator(self) -> Generator:
         """Load the generator."""
         from gantk.checkpoints.load import load_generator
         from gantk.generators.devices import resolve_device
 
-        return load_generator(self.model, device=resolve_device(self.device), precision=self.precision)
+        return load_generator(
+            self.model, device=resolve_device(self.device), precision=self.precision, tuned=self.tuned
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

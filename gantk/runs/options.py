@@ -79,6 +79,7 @@ class AboutKeywords(TypedDict, total=False):
     hidden: bool
     file: bool
     code: bool
+    address: bool
 
 
 # Any: the default of any option, and a field that dataclasses make of it, whose type is that of the annotation
