@@ -199,3 +199,12 @@ def test_inception_gives_its_last_features(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / FILE).write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(GantkError, match="does not hold"):
         Inception.from_files()
+
+
+def test_a_run_may_be_called_as_its_folder_of_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gantk_command: Call
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = gantk_command("synthesize", "demo", "-N", 2, "--images", "-o", "images")
+    assert code == 0, err
+    assert (tmp_path / "images" / "images" / "000000.png").is_file()
