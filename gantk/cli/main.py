@@ -18,7 +18,7 @@ from typing import NoReturn
 
 import click
 
-from gantk.cli.commands import ALIASES, COMMANDS
+from gantk.cli.commands import ALIASES, COMMANDS, ORDER
 from gantk.cli.options import add_common_options, config_option, normalize_token
 from gantk.errors import GantkError, suggestion
 from gantk.runs.table import GROUPS, TASKS, find_task
@@ -36,8 +36,9 @@ class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        known = [name for name, (module, _) in COMMANDS.items() if name in TASKS or name in GROUPS or _exists(module)]
-        return [*known, *(name for name in TASKS if " " not in name and name not in COMMANDS)]
+        known = [name for name, (module, _) in COMMANDS.items() if _exists(module)]
+        known += [*GROUPS, *(name for name in TASKS if " " not in name)]
+        return sorted(known, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = normalize_token(cmd_name)
@@ -70,7 +71,9 @@ class LazyGroup(click.Group):
 
 
 def _summary(name: str) -> str:
-    return COMMANDS[name][1] if name in COMMANDS else TASKS[name].summary
+    if name in COMMANDS:
+        return COMMANDS[name][1]
+    return GROUPS[name] if name in GROUPS else TASKS[name].summary
 
 
 def _exists(module: str) -> bool:

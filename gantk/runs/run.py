@@ -240,9 +240,13 @@ class Run:
         self.manifest["results"][key] = to_json(value)
 
     def output(self, name: str | Path, about: str = "") -> Path:
-        """Note that a file or folder of the run directory is a result; return its path."""
+        """Note that a file or folder of the run directory is a result; return its path.
+
+        A text is a name inside the directory, which may be called as the directory is; a `Path` may be the whole path.
+        """
         path = Path(name)
-        relative = path.relative_to(self.directory) if path.is_relative_to(self.directory) else path
+        whole = isinstance(name, Path) and path.is_relative_to(self.directory)
+        relative = path.relative_to(self.directory) if whole else path
         target = inside(self.directory, relative.as_posix())
         self.manifest["outputs"][relative.as_posix()] = about
         return target
