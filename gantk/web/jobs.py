@@ -173,7 +173,7 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
             raise GantkError("The picture was changed while the edit ran, so its result was not applied: do it again.")
         event = Applied(
             "applied", "edit", base, picture, args.draft, args.head, json.dumps(asdict(args.settings)),
-            found.followed, found.changed,
+            found.followed, found.changed, evaluations=len(found.losses),
         )  # fmt: skip
         rev = project.record(event)
         label = blobs.put(found.label_after.tobytes())

@@ -51,6 +51,7 @@ class Node:
     followed: tuple[float, float] | None = None
     changed: float | None = None
     photo: str | None = None
+    evaluations: int | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _applied(state: ProjectState, event: Applied) -> ProjectState:
     parent = None if event.made == "photo" else state.cursor
     node = Node(
         len(state.nodes), parent, event.base, (), Draft(), event.made, "", event.picture, event.draft, event.head,
-        event.settings, event.followed, event.changed, event.photo,
+        event.settings, event.followed, event.changed, event.photo, event.evaluations,
     )  # fmt: skip
     # the strokes went into the step that used them, so they no longer lie on the picture before
     before = state.at if event.made != "edit" else replace(state.at, draft=Draft())

@@ -163,6 +163,7 @@ class Applied:
     followed: tuple[float, float] | None = None
     changed: float | None = None
     photo: str | None = None  # the uploaded picture
+    evaluations: int | None = None  # of an edit: fewer than its steps where it was stopped
 
 
 @dataclass(frozen=True)
