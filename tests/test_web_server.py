@@ -785,16 +785,30 @@ def test_structure_reads_what_dataclasses_say() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_nothing_a_client_sends_is_a_defect(server: Running, seed: int) -> None:
-    """A short run of scripts/fuzz_web.py."""
-    import sys
-
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+def test_nothing_a_client_sends_is_a_defect(server: Running, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short run of scripts/fuzz_web.py over the network."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parent.parent / "scripts"))
     from fuzz_web import Fuzzer
+    from fuzzing.wires import HttpWire
 
-    fuzzer = Fuzzer(server.port, server.token, random.Random(seed))
-    report = fuzzer.run(requests=120, frames=120)
+    report = Fuzzer(HttpWire(server.port, server.token), random.Random(seed)).run(requests=120, frames=120)
     assert report.bad == [] and report.requests == 120 and report.frames == 120
+
+
+def test_nothing_is_a_defect_in_process_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And without a parser of HTTP in between, which would refuse some of it."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parent.parent / "scripts"))
+    from fuzz_web import Fuzzer
+    from fuzzing.wires import InProcess
+
+    wire = InProcess(tmp_path)
+    report = Fuzzer(wire, random.Random(2)).run(requests=400, frames=120)
+    assert report.bad == [] and wire.outside() == [] and report.requests == 400
+    for length in ("\xb2", "9" * 5000, "-1", "1e3"):
+        wire = InProcess(tmp_path)
+        status, data = wire.send("POST", "/api/v1/projects", b"{}", {"Content-Length": length})
+        wire.close()
+        assert status == 413, (length, data)
 
 
 def test_nothing_is_written_outside_the_projects(server: Running) -> None:

@@ -72,6 +72,10 @@ class Desk:
             "export": (ExportArgs, prepare_export),
         }
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(self._kinds)
+
     def prepare(self, project: Project, kind: str, args: Any) -> Run:
         """The job's function, its arguments checked.
 
@@ -179,7 +183,8 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
         label = blobs.put(found.label_after.tobytes())
         return {
             "rev": rev, "node": project.state.cursor, "followed": list(found.followed), "changed": found.changed,
-            "losses": list(found.losses), "label": label, "evaluations": len(found.losses),
+            "losses": list(found.losses), "label": label, "evaluations": len(found.losses), "head": args.head,
+            "picture": picture,
         }  # fmt: skip
 
     return run

@@ -41,6 +41,7 @@ class Model:
     name: str
     source: str
     easel: Easel
+    given: dict[str, Any] = field(default_factory=dict)  # what the command line named for it, beside the model
     heads: dict[str, Head] = field(default_factory=dict)
     head_sources: dict[str, str] = field(default_factory=dict)
     teacher: Teacher | None = None
@@ -122,7 +123,13 @@ class Workshop:
         catalogue.add_shipped()
         for path in directions:
             catalogue.add_path(Path(path))
-        model = Model(name, source, Easel(name, generator, catalogue, self.cache))
+        named: dict[str, Any] = {
+            "directions": list(directions), "heads": list(heads), "segmenter": segmenter, "encoder": encoder,
+            "predictor": predictor, "device": None if device == "cpu" else device,
+            "precision": None if precision == "float32" else precision,
+        }  # fmt: skip
+        given = {key: value for key, value in named.items() if value}
+        model = Model(name, source, Easel(name, generator, catalogue, self.cache), given)
         for file in heads:
             head = load_head(file, generator).bind(generator)
             id = "h" + hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
