@@ -40,6 +40,8 @@ def project(server: Running) -> str:
         base = {"seed": 1, "index": index}
         label = server.job(found, "predict", {"base": base})["result"]["label"]
         server.event(found, {"type": "annotation", "base": base, "label": label})
+    marks = [{"base": {"seed": 1, "index": index}, "value": index % 2 == 0} for index in range(6)]
+    server.event(found, {"type": "marks", "attribute": "bright", "marks": marks})
     server.job(found, "fit", {"teach": 3})
     directions = server.directions()
     moves = [{"direction": directions["season"]["id"], "amount": 1.0}]
@@ -77,8 +79,10 @@ ARGS: dict[str, Callable[[Running, str], dict[str, Any]]] = {
     "export": lambda s, p: {"what": "strip", "direction": season(s), "frames": 3},
     "edit": lambda s, p: {"head": head(s, p), "draft": {"label": mask(s, p)}, "settings": {"steps": 4}},
     "invert": lambda s, p: {"photo": photo(s, p), "steps": 4},
+    "superpixels": lambda s, p: {"base": {"seed": 1}, "side": 64},
+    "sort": lambda s, p: {"attribute": "bright", "base": {"seed": 1}, "pool": 16, "count": 3, "keep": True},
 }  # fmt: skip
-EXPORTS = ("direction", "annotations", "session")
+EXPORTS = ("direction", "annotations", "session", "labels")
 
 
 def lines(server: Running, job: str) -> str:

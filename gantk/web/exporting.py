@@ -50,7 +50,7 @@ class AnimateArgs:
 
 @dataclass(frozen=True)
 class ExportArgs:
-    """`direction`: the latent moves at hand as an artifact; `strip`, `session`, `annotations`."""
+    """`direction`: the latent moves at hand as an artifact; `strip`, `session`, `annotations`, `labels`."""
 
     what: str
     name: str = ""
@@ -117,7 +117,11 @@ def prepare_export(desk: Desk, project: Project, model: Model, args: ExportArgs)
         if not project.state.annotations:
             raise ApiError(400, "Nothing is labelled yet, so there are no annotations to export.")
         return lambda ticket: file_result(project, annotations_zip(project, model), f"{model.name}-annotations.zip")
-    raise ApiError(400, f"{args.what[:40]!r} cannot be exported: direction, strip, session and annotations can.")
+    if args.what == "labels":
+        from gantk.web.sorting import labels_zip
+
+        return lambda ticket: file_result(project, labels_zip(project, model, ticket), f"{model.name}-labels.zip")
+    raise ApiError(400, f"{args.what[:40]!r} cannot be exported: direction, strip, session, annotations, labels can.")
 
 
 # --- directions ------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ TOKEN_SECONDS = 2.0
 SOCKETS = 8  # of one client
 OUTBOX = 128  # messages that a slow reader may be behind
 MOST_BAD = 100  # messages that make no sense, before the socket is closed
-PANES, JOB_PANE = 32, 255
+PANES, JOB_PANE = 64, 255
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Hello:
 
 @dataclass(frozen=True)
 class RenderMessage:
-    """A picture is wanted: sample `offset` beside the base, with moves. Panes 16 to 31 show what was before."""
+    """A picture is wanted: sample `offset` beside the base, with moves. Panes 16 to 31 show what was before, those from 32
+    on samples of a grid."""
 
     t: str
     seq: int

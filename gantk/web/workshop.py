@@ -51,6 +51,7 @@ class Model:
     jacobians: Cache[Tensor] = field(default_factory=lambda: Cache(JACOBIANS))
     loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
     features: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of annotated images
+    sorted: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of sorted samples, by base and number
 
     def view(self) -> dict[str, Any]:
         spec = self.easel.generator.spec
@@ -279,4 +280,5 @@ class Workshop:
             other.easel.forget()
             other.jacobians.clear()
             other.features.clear()
+            other.sorted.clear()
         return work()
