@@ -17,13 +17,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from web_page import Page
 from web_server import Running, serve
 
+import gantk
+
 pytestmark = pytest.mark.browser
 
-VIEWS = ("explore", "edit", "train", "photo", "regions", "compare")
+VIEWS = ("explore", "edit", "train", "photo", "regions", "compare", "sort")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +86,8 @@ def exported(server: Running, project: str) -> np.ndarray[Any, Any]:
 
 
 def settled(page: Page) -> None:
-    page.wait("gantk.live.idle && gantk.stage.heads[0].final && !gantk.store.pending")
+    """The pictures are those of the state at hand, and the server has it."""
+    page.wait("gantk.stage.grid.getAttribute('aria-busy') === 'false' && !gantk.store.pending")
 
 
 def open_view(page: Page, view: str) -> None:
@@ -139,6 +143,20 @@ def test_02_a_slider_follows_and_ends_with_the_servers_picture(server: Running, 
     assert latencies[len(latencies) // 2] < 400
     page.reload()
     assert np.array_equal(drawn(page), exported(server, fresh))
+
+
+def test_a_slider_that_is_not_sent_yet_outlives_word_from_the_server(server: Running, page: Page, fresh: str) -> None:
+    season = server.directions()["season"]["id"]
+    page.run(f"gantk.explore.change('{season}', {{amount: 2}}); gantk.store.catchUp()")
+    assert page.run("gantk.store.at.moves.length") == 1 and page.run("gantk.explore.dirty")
+    settled(page)
+    page.wait("!gantk.explore.dirty && !gantk.store.pending")
+    assert server.state(fresh)["nodes"][0]["moves"][0]["amount"] == 2
+    page.run("gantk.explore.psi.value = 0.5; gantk.explore.live({psi: 0.5}, {timeStamp: 0}); gantk.store.catchUp()")
+    assert page.run("gantk.store.at.base.psi") == 0.5
+    page.run("gantk.explore.base({psi: 0.5})")
+    settled(page)
+    assert server.state(fresh)["nodes"][0]["base"]["psi"] == 0.5
 
 
 def test_before_is_shown_while_it_is_held(server: Running, page: Page, fresh: str) -> None:
@@ -349,11 +367,7 @@ def test_09_a_photo_that_is_chosen_becomes_the_base(server: Running, page: Page,
     page.wait("gantk.store.at.made === 'photo' && !gantk.photo.job")
     assert "of 256 samples" in page.run("document.querySelector('#photo .result').textContent")
     open_view(page, "explore")
-    for _ in range(50):  # the page may not have asked for the new base's picture yet
-        settled(page)
-        if np.array_equal(drawn(page), exported(server, fresh)):
-            break
-        time.sleep(0.1)
+    settled(page)
     assert np.array_equal(drawn(page), exported(server, fresh)) and page.complaints() == []
 
 
@@ -376,6 +390,80 @@ def test_10_a_painted_region_becomes_sliders(server: Running, page: Page, fresh:
     page.wait("document.querySelector('#regions .problem')")
     assert "out of range" in page.run("document.querySelector('#regions .problem').textContent")
     page.wait("!gantk.regions.find.disabled")
+
+
+def test_sorted_samples_become_a_slider_within_a_minute(server: Running, page: Page, fresh: str) -> None:
+    from gantk.predictors.load import load_predictor
+
+    generator, judge = gantk.load_generator("demo"), load_predictor("demo")
+    column = judge.attribute_names.index("season")
+
+    def scores(indices: list[int]) -> list[float]:
+        with torch.inference_mode():
+            z = torch.cat([generator.sample_z(1, seed=0, start=index) for index in indices])
+            images = generator.synthesize(generator.expand(generator.map(z)))
+            return [float(value) for value in judge.attributes(images)[:, column]]
+
+    middle = float(np.median(scores(list(range(80)))))
+    begun = time.monotonic()
+    open_view(page, "sort")
+    page.click(".sample:nth-child(1)")
+    page.wait("document.querySelector('#sort .problem')")  # of what?
+    page.run("document.getElementById('attribute').focus()")
+    page.type("winter")
+    for turn in range(2):
+        indices = page.run("gantk.sort.indices")
+        assert len(indices) == 24
+        for place, score in enumerate(scores(indices), 1):
+            if score > middle:
+                page.click(f".sample:nth-child({place})")
+                page.wait(f"document.querySelector('.sample:nth-child({place})').dataset.value === 'true'")
+        page.click("#rest")
+        page.wait(f"gantk.store.state.marks.length === {24 * (turn + 1)} && !gantk.sort.job && gantk.sort.found")
+        page.wait("gantk.sort.indices.every(index => !gantk.sort.marks.has(index))")
+    page.click("#slider")
+    page.wait("document.querySelector('#sort .result input[type=range]')")
+    assert time.monotonic() - begun < 60
+    marks = server.state(fresh)["marks"]
+    assert len(marks) == 48 and {mark["attribute"] for mark in marks} == {"winter"}
+    assert "%" in page.run("document.querySelector('#sort .facts').textContent")
+    saved = server.state(fresh)["saved"][-1]
+    assert saved["kind"] == "direction" and saved["name"] == "winter"
+    # the slider moves the picture at hand
+    before = exported(server, fresh)
+    page.run("gantk.explore.change(gantk.sort.found.direction, {amount: 2})")
+    page.wait("!gantk.explore.dirty")
+    settled(page)
+    assert not np.array_equal(exported(server, fresh), before)
+    # undo takes back one act; a reload keeps the rest
+    page.press("z")
+    page.wait("gantk.store.state.marks.length < 48")
+    left = page.run("gantk.store.state.marks.length")
+    page.reload()
+    open_view(page, "sort")
+    page.wait(f"gantk.store.state.marks.length === {left} && gantk.sort.name.value === 'winter'")
+    assert page.complaints() == []
+
+
+def test_superpixels_are_painted_whole(server: Running, page: Page, fresh: str, head: None) -> None:
+    page.reload()
+    open_view(page, "edit")
+    page.press("s")
+    assert page.run("gantk.edit.painter.tool") == "piece"
+    page.wait("gantk.edit.painter.pieces !== null")
+    page.run("gantk.edit.painter.klass = 7")
+    paint(page, (0.3, 0.3))
+    label = np.array(page.run("[...gantk.edit.painter.layers.label]"), np.uint8).reshape(64, 64)
+    pieces = np.array(page.run("[...gantk.edit.painter.pieces]")).reshape(64, 64)
+    assert set(np.unique(label)) == {7, 255}
+    assert len(set(pieces[label == 7])) == 1 and label[19, 19] == 7
+    assert len(np.unique(pieces)) > 40
+    page.run("document.querySelector('#edit fieldset input[data-key=large]').click()")
+    page.wait("gantk.edit.painter.pieces && new Set(gantk.edit.painter.pieces).size <= 64")
+    open_view(page, "train")
+    page.press("s")
+    page.wait("gantk.train.painter.pieces !== null")
+    assert page.complaints() == []
 
 
 def test_14_a_failure_leaves_a_sentence_and_unlocked_controls(

@@ -82,7 +82,7 @@ export class Compare {
           this.note.textContent = `${entry.name}: ${told.note || "waiting"} ${told.total ? `${told.done} of ${told.total}` : ""}…`;
         });
         if (!job.result) return;
-        const card = await this.card(job.result);
+        const card = await this.card(job.result, job.id);
         if (this.cards.has(id)) this.cards.get(id).replaceWith(card);
         else this.board.append(card);
         this.cards.set(id, card);
@@ -94,7 +94,7 @@ export class Compare {
     }
   }
 
-  async card(found) {
+  async card(found, id) {
     const { store } = this.app;
     const bitmap = await createImageBitmap(new Blob([await api.bytes(store.id, found.strip)], { type: "image/png" }));
     const strip = el("canvas", { width: bitmap.width, height: bitmap.height, role: "img", "aria-label": `${found.shown} samples from ${(-found.amount).toFixed(2)} to ${found.amount.toFixed(2)} along ${found.name}` });
@@ -112,7 +112,7 @@ export class Compare {
     const like = found.nearest.slice(0, 3).map((other) => `${other.name} (${other.system}) ${other.cosine.toFixed(2)}`).join(", ");
     return el("article", { class: "card" }, el("h2", {}, found.name, el("span", { class: "quiet" }, ` ${found.system} · ±${found.amount.toFixed(2)}`)), strip,
       found.attributes ? el("div", {}, bars) : el("p", { class: "quiet" }, "No predictor of attributes is known for this model: start the server with --predictor."),
-      like && el("p", { class: "quiet" }, `Most alike (cosine): ${like}.`), el("p", { class: "quiet origin" }, found.origin));
+      like && el("p", { class: "quiet" }, `Most alike (cosine): ${like}.`), el("p", { class: "quiet origin" }, found.origin), this.app.commandOf(id));
   }
 
   stop() {

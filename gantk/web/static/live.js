@@ -102,8 +102,10 @@ export class Live {
     const pane = this.panes.get(number) || { flying: null, waiting: null, shown: 0 };
     this.panes.set(number, pane);
     pane.waiting = { ...message, t: "render", pane: number, seq: ++this.seq, since };
+    const { seq } = pane.waiting;
     this.most = Math.max(this.most, 1 + (pane.flying ? 1 : 0));
     if (!pane.flying) this.next(number);
+    return seq;
   }
 
   next(number) {
