@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import http.client
 import io
 import json
@@ -323,7 +324,9 @@ def test_weights_cannot_be_kept_and_the_sentence_says_so(server: Running) -> Non
 
 
 @pytest.mark.slow
-def test_08_a_head_of_eight_images_is_good_and_the_command_line_reads_it(server: Running, tmp_path: Path) -> None:
+def test_08_a_head_of_eight_images_is_good_and_the_command_line_reads_it(
+    server: Running, gantk_command: Any, tmp_path: Path
+) -> None:
     from gantk.predictors.head_files import load_head
     from gantk.predictors.load import load_predictor
 
@@ -332,8 +335,9 @@ def test_08_a_head_of_eight_images_is_good_and_the_command_line_reads_it(server:
         base = {"seed": 5, "index": index}
         label = server.job(project, "predict", {"base": base})["result"]["label"]
         assert server.event(project, {"type": "annotation", "base": base, "label": label}).status == 200
+    begun = time.process_time()
     first = server.job(project, "fit", {})["result"]
-    assert first["shots"] == 8 and first["seconds"] < 60  # 10 s on a core of its own
+    assert first["shots"] == 8 and time.process_time() - begun < 10
     # one label corrected: its maps are known already
     label = np.frombuffer(server.ask("GET", f"projects/{project}/blobs/{label}").data, np.uint8).copy()
     label[:64] = 255
@@ -354,6 +358,8 @@ def test_08_a_head_of_eight_images_is_good_and_the_command_line_reads_it(server:
         both[k] = ((mine == k) & (theirs == k)).sum()
         union[k] = ((mine == k) | (theirs == k)).sum()
     assert (both / union).mean() > 0.80
+    code, said, error = gantk_command("lse", "evaluate", "demo", path, "--num", 4, "-o", tmp_path / "evaluated")
+    assert code == 0 and "mIoU" in said, error
     result = server.job(project, "export", {"what": "annotations"})["result"]
     assert result["name"].endswith(".zip")
 
@@ -425,6 +431,19 @@ def test_a_full_disk_is_an_error_and_nothing_is_lost(tmp_path: Path, monkeypatch
     assert project.journal.path.read_bytes().startswith(before)
     assert Projects(tmp_path).get(project.id).state.name == "kept"
     assert [path.name for path in (project.folder).iterdir() if "tmp" in path.name] == []
+
+
+def test_results_that_no_event_names_are_gone_after_a_day(tmp_path: Path) -> None:
+    import os
+
+    project = Projects(tmp_path).create("demo", Base(), [])
+    named, old, new = (project.blobs.put(data) for data in (b"\xff" * 16, b"old", b"new"))
+    project.record(terms.DraftEvent("draft", Draft(named)))
+    project.record(terms.DraftEvent("draft", Draft()))  # undo may bring it back: the journal names it still
+    for sha in (named, old):
+        os.utime(project.blobs.folder / sha, (0, 0))
+    again = Projects(tmp_path).get(project.id)
+    assert named in again.blobs and new in again.blobs and old not in again.blobs
 
 
 def test_history_is_a_tree(tmp_path: Path) -> None:
@@ -536,14 +555,19 @@ def test_14_a_failed_job_is_a_sentence_and_the_engine_lives_on(capsys: pytest.Ca
     def memory(_ticket: Ticket) -> dict[str, Any]:
         raise MemoryError
 
-    jobs = [engine.submit("p", "edit", name, run) for name, run in (("a", wrong), ("b", defect), ("c", memory))]
+    def disk(_ticket: Ticket) -> dict[str, Any]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    runs = (("a", wrong), ("b", defect), ("c", memory), ("d", disk))
+    jobs = [engine.submit("p", "edit", name, run) for name, run in runs]
     engine.call(lambda: None).result(10)
     until = time.monotonic() + 10
     while not all(job.finished for job in jobs):
         assert time.monotonic() < until
     engine.close()
     codes = [(job.error or {})["code"] for job in jobs]
-    assert codes == ["bad_value", "defect", "memory"] and "secret" not in str(jobs[1].error)
+    assert "disk is full" in (jobs[3].error or {})["message"]
+    assert codes == ["bad_value", "defect", "memory", "memory"] and "secret" not in str(jobs[1].error)
     assert "KeyError" in capsys.readouterr().err
 
 
@@ -813,7 +837,7 @@ def test_nothing_is_a_defect_in_process_either(tmp_path: Path, monkeypatch: pyte
 
 def test_nothing_is_written_outside_the_projects(server: Running) -> None:
     root = server.workshop.root
-    assert {path.name for path in root.iterdir()} <= {"projects", ".lock"}
+    assert {path.name for path in root.iterdir()} <= {"projects", ".lock", ".scratch"}
     for folder in (root / "projects").iterdir():
         assert {path.name for path in folder.iterdir()} <= {"journal.jsonl", "blobs"}
         for blob in (folder / "blobs").glob("*"):

@@ -52,6 +52,8 @@ def command(
     The link that it prints works on this machine; through an ssh tunnel on yours.
     """
     import os
+    import shutil
+    import tempfile
     from pathlib import Path
 
     from gantk.errors import UsageError
@@ -79,6 +81,10 @@ def command(
         click.echo(f"Open {address.link(allowed[0] if allowed else host, token)}")
         click.echo(f"From another machine: {address.tunnel()}, then open the same link there.")
         remove_stale(folder)
+        scratch = folder / ".scratch"  # emptied here: a server that was killed leaves what it was writing
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        tempfile.tempdir = str(scratch.absolute())
         from gantk.generators.devices import resolve_device
         from gantk.web.server import make_app
         from gantk.web.workshop import Workshop

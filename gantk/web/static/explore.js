@@ -332,12 +332,12 @@ export function stageBar(app) {
     return el("div", {}, el("p", { class: "quiet" }, "The sum of the moves of one space, as a file that every gantk command reads."), field("Name", name), go);
   });
   const exports = app.dialog("Export", (done) => {
-    const item = (text, note, work) => {
+    const item = (text, note, work, id) => {
       const one = button(text, () => attempt(one, async () => {
         await app.explore.settle();
         await work();
         done();
-      }), { class: "plain" });
+      }), { class: "plain", id });
       return el("div", { class: "item" }, one, el("span", { class: "quiet" }, note));
     };
     const direct = (what) => async () => {
@@ -347,7 +347,7 @@ export function stageBar(app) {
     return el("div", { class: "items" },
       item("PNG", "the picture at full size", direct("png")),
       item("Codes", "wp [1, L, D] as .npy", direct("npy")),
-      item("Session", "every edit, its strokes and the result, as a zip", () => app.takeFile("export", { what: "session" })),
+      item("Session", "every edit, its strokes and the result, as a zip", () => app.takeFile("export", { what: "session" }), "export-session"),
       el("p", { class: "quiet" }, "Strips and GIFs along one slider are in its ⋯."));
   });
   const repeat = app.dialog("Command", () => {
@@ -357,6 +357,6 @@ export function stageBar(app) {
     return el("div", {}, el("p", { class: "quiet" }, "Python that draws this picture."), text, copy, app.lastFile && button("The last file's", () => app.showCommand(app.lastFile), { class: "plain" }));
   });
   const bar = el("div", { class: "bar" }, before, modes, el("span", { class: "gap" }), keep,
-    button("Save direction", () => saver(), {}), button("Export", () => exports(), {}), button("Command", () => repeat(), { class: "plain" }));
+    button("Save direction", () => saver(), {}), button("Export", () => exports(), { id: "export" }), button("Command", () => repeat(), { class: "plain" }));
   return bar;
 }
