@@ -33,10 +33,11 @@ QUIET = 8.0  # seconds after the last action, for jobs that still run
 
 
 class Server:
-    """`gantk web demo` on one port, started again after each kill."""
+    """`gantk web` on one port, started again after each kill; `cache` in MB, the default where it is None."""
 
-    def __init__(self, folder: Path, shared: Shared) -> None:
-        self.folder, self.shared = folder, shared
+    def __init__(self, folder: Path, shared: Shared, model: str = "demo", cache: int | None = 32) -> None:
+        self.folder, self.shared, self.model = folder, shared, model
+        self.more = [] if cache is None else ["--cache", str(cache)]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -44,8 +45,8 @@ class Server:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "gantk", "web", "demo", "-o", str(self.folder / "web"), "--port",
-                   str(self.port), "--cache", "32"]  # fmt: skip
+        command = [sys.executable, "-m", "gantk", "web", self.model, "-o", str(self.folder / "web"), "--port",
+                   str(self.port), *self.more]  # fmt: skip
         inherited = {**os.environ, "TMPDIR": str(self.folder / "tmp"), "PYTHONPATH": str(ROOT)}
         log = open(self.folder / "stderr.txt", "a", encoding="utf-8")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=inherited)

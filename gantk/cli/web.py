@@ -96,4 +96,7 @@ def command(
             )
         app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
         click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
-        run(app, address)
+        try:
+            run(app, address)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)

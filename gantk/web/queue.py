@@ -132,6 +132,11 @@ class Engine:
             self._changed.notify()
             return replaced
 
+    def superseded(self, client: str, pane: int) -> bool:
+        """Whether a newer frame of a pane waits."""
+        with self._changed:
+            return client in self._clients and pane in self._clients[client].waiting
+
     def leave(self, client: str) -> None:
         with self._changed:
             self._clients.pop(client, None)

@@ -51,7 +51,7 @@ class Client(threading.Thread):
         super().__init__(name=f"client-{number}", daemon=True)
         self.shared, self.number, self.random = shared, number, draw
         self.address = f"127.0.0.{number + 2}"
-        self.project = ""
+        self.project, self.model = "", "demo"
         self.rev = 0
         self.head = ""
         self.socket: Any = None
@@ -63,7 +63,7 @@ class Client(threading.Thread):
         self.directions: list[str] = []
 
     def run(self) -> None:
-        acts = [self.look] * 30 + [self.event] * 12 + [self.paint] * 2 + [self.job] * 2 + [self.export, self.reload]
+        acts = [self.look] * 20 + [self.event] * 12 + [self.paint] * 2 + [self.job] * 3 + [self.export, self.reload]
         while not self.shared.stop.is_set():
             if not self.shared.up.wait(1):
                 continue
@@ -102,7 +102,7 @@ class Client(threading.Thread):
         return found
 
     def begin(self) -> None:
-        status, data = self.ask("POST", "projects", {"model": "demo", "seed": self.number})
+        status, data = self.ask("POST", "projects", {"model": self.model, "seed": self.number})
         if status == 201:
             self.project = json.loads(data)["id"]
             self.reload()
@@ -116,7 +116,7 @@ class Client(threading.Thread):
         self.rev = state["rev"]
         heads = state["heads"]
         self.head = heads[-1]["id"] if heads else ""
-        _, data = self.ask("GET", "directions?model=demo")
+        _, data = self.ask("GET", f"directions?model={self.model}")
         self.directions = [item["id"] for item in json.loads(data) if item["space"] == "w"][:6]
 
     def drop(self) -> None:
@@ -157,10 +157,10 @@ class Client(threading.Thread):
             found.append(time.monotonic() - begun)
         return found
 
-    def answer(self) -> None:
+    def answer(self, patience: float = 60) -> None:
         """Wait for the frame asked for last; previews of jobs and word of other changes pass by."""
         while True:
-            message = self.socket.recv(60)
+            message = self.socket.recv(patience)
             if isinstance(message, bytes):
                 if int.from_bytes(message[4:8], "little") == self.seq and message[3] == 0:
                     return
@@ -262,6 +262,11 @@ def frames_alone(shared: Shared, seconds: float) -> list[float]:
     """Latencies of one client with the server to itself, the first ones left out."""
     client = Client(shared, 60, random.Random(1))
     client.begin()
+    limit = time.monotonic() + 60
+    while not any(item["system"] == "GANSpace" for item in json.loads(client.ask("GET", "directions?model=demo")[1])):
+        if time.monotonic() > limit:  # which the server works out soon after its start
+            break
+        time.sleep(0.2)
     found: list[float] = []
     until = time.monotonic() + seconds
     while time.monotonic() < until:
