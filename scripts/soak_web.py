@@ -48,8 +48,8 @@ class Server:
         command = [sys.executable, "-m", "gantk", "web", self.model, "-o", str(self.folder / "web"), "--port",
                    str(self.port), *self.more]  # fmt: skip
         inherited = {**os.environ, "TMPDIR": str(self.folder / "tmp"), "PYTHONPATH": str(ROOT)}
-        log = open(self.folder / "stderr.txt", "a", encoding="utf-8")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=inherited)
+        with open(self.folder / "stderr.txt", "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=inherited)
         assert self.process.stdout is not None
         link = re.search(r"#token=(\S+)", self.process.stdout.readline())
         assert link is not None, "no link was printed"
@@ -139,8 +139,10 @@ def soak(folder: Path, minutes: float, count: int, kills: int, seed: int, mounte
     server.kill(signal.SIGINT)
     latencies = [value for client in clients for value in client.latencies]
     one, many = percentile(alone, 95), percentile(latencies, 95)
-    print(f"frames: {len(alone)} of one client alone, 95 % within {1000 * one:.0f} ms; {len(latencies)} of {count}, 95 % "
-          f"within {1000 * many:.0f} ms, {many / one / count:.2f} of a share")  # fmt: skip
+    print(
+        f"frames: {len(alone)} of one client alone, 95 % within {1000 * one:.0f} ms; {len(latencies)} of {count} clients, "
+        f"95 % within {1000 * many:.0f} ms, {many / one / count:.2f} of a share"
+    )
     if many > 2 * count * one:
         bad.append(f"frames took {1000 * many:.0f} ms, more than twice a share of {1000 * count * one:.0f}")
     bad += [line for client in clients for line in client.bad]

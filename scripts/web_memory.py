@@ -108,7 +108,10 @@ def views(probe: Probe, seconds: float) -> list[tuple[str, float, str]]:
     label = bytearray(b"\0" * 128 * 256 + b"\1" * 128 * 256)
     for index in range(2):
         event = {"type": "annotation", "base": {"index": index}, "label": probe.upload(bytes(label))}
-        classes = {"type": "classes", "classes": [{"name": "a", "colour": [9, 9, 9]}, {"name": "b", "colour": [99, 9, 9]}]}
+        classes = {
+            "type": "classes",
+            "classes": [{"name": "a", "colour": [9, 9, 9]}, {"name": "b", "colour": [99, 9, 9]}],
+        }
         for one in (classes, event):
             probe.rev = probe.state()["rev"]
             probe.record(one)

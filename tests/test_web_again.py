@@ -144,7 +144,7 @@ def test_11_the_line_of_a_card_is_run(server: Running, gantk_command: Any, tmp_p
     server.event(other, {"type": "base", "base": {"seed": 6, "psi": 0.8}})
     done = server.job(other, "card", {"direction": season(server), "amount": 1.5, "samples": 12, "rows": "0-9"})
     (line,) = (line for line in lines(server, done["id"]).splitlines() if line.startswith("gantk "))
-    code, said, error = _in(tmp_path, gantk_command, line)
+    code, _, error = _in(tmp_path, gantk_command, line)
     assert code == 0, error
     import gantk
 

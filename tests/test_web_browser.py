@@ -534,14 +534,17 @@ def test_14_every_job_that_fails_leaves_a_sentence_and_the_earlier_state(
         open_view(page, view)
         page.run(f"gantk.{view}.palette.picked(0); gantk.{view}.palette.use('brush')")
         paint(page, (0.3, 0.3), (0.6, 0.4))
-    page.wait("gantk.store.state.annotations.length === 1 && !gantk.edit.dirty && !gantk.train.dirty && !gantk.store.pending")
+    page.wait(
+        "gantk.store.state.annotations.length === 1 && !gantk.edit.dirty && !gantk.train.dirty && !gantk.store.pending"
+    )
     page.run(f"gantk.compare.add('{season}'); gantk.explore.lines.get('{season}').unfold()")
     page.run(
         "new Promise((done) => gantk.stage.canvases[0].toBlob((blob) => "
         "gantk.photo.take(new File([blob], 'a.png', {type: 'image/png'})).then(done)))"
     )
-    page.run("globalThis.BUTTON_OF = (text) => [...gantk.explore.lines.get('" + season + "').node.querySelectorAll"
-             "('button')].find(b => b.textContent === text); globalThis.BUTTON = (text) => BUTTON_OF(text).click()")  # fmt: skip
+    line = f"gantk.explore.lines.get('{season}').node"
+    page.run(f"globalThis.BUTTON_OF = (t) => [...{line}.querySelectorAll('button')].find(b => b.textContent === t)")
+    page.run("globalThis.BUTTON = (text) => BUTTON_OF(text).click()")
     real, failed = server.workshop.engine.submit, []
 
     def submit(project: str, kind: str, key: str, run: Any, *more: Any) -> Any:

@@ -277,9 +277,9 @@ def replay(generator: Generator, head: Head, read: Read) -> Replayed:
     if not session.edits:
         raise GantkError("The session has no edit in it, so there is nothing to make again.")
     wanted = (1, generator.spec.num_layers, generator.spec.wp_dim)
-    for code in (session.wp, *(step.before for step in session.steps)):
-        if code.shape != wanted:
-            raise GantkError(f"The session has codes {code.shape}, and this generator's are {wanted}: name its own.")
+    for given in (session.wp, *(step.before for step in session.steps)):
+        if given.shape != wanted:
+            raise GantkError(f"The session has codes {given.shape}, and this generator's are {wanted}: name its own.")
     code = _first(generator, session)
     steps: list[Step] = []
     last: tuple[Edited, Stroke] | None = None

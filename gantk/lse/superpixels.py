@@ -60,7 +60,9 @@ def _numbers(generator: Generator, wp: Tensor, side: int, cells: int) -> Tensor:
 
 def _maps(generator: Generator, side: int) -> list[str]:
     """The last map of each of the two largest resolutions that the label maps can show."""
-    fitting = [layer for layer in generator.layers if layer.has_map and not layer.is_rgb and 4 < layer.resolution <= side]
+    fitting = [
+        layer for layer in generator.layers if layer.has_map and not layer.is_rgb and 4 < layer.resolution <= side
+    ]
     last = {layer.resolution: layer.name for layer in fitting}
     return [last[resolution] for resolution in sorted(last)[-2:]]
 
@@ -80,7 +82,7 @@ def _unit(x_PC: Tensor) -> Tensor:
 
 def _components(x_PC: Tensor) -> Tensor:
     """The leading principal components, together of one deviation."""
-    values, vectors = torch.linalg.eigh((x_PC.T @ x_PC).double())
+    _, vectors = torch.linalg.eigh((x_PC.T @ x_PC).double())
     found = x_PC @ vectors[:, -MAPS:].to(x_PC.dtype)
     return found / found.square().sum(1).mean().sqrt().clamp_min(1e-6)
 
@@ -103,5 +105,7 @@ def kmeans(x_PD: Tensor, seeds_K: Tensor) -> Tensor:
         nearest = found
         sums = torch.zeros_like(centre_KD).index_add_(0, nearest, x_PD)
         counts = torch.bincount(nearest, minlength=len(centre_KD)).clamp_min(1)[:, None]
-        centre_KD = torch.where((torch.bincount(nearest, minlength=len(centre_KD)) > 0)[:, None], sums / counts, centre_KD)
+        centre_KD = torch.where(
+            (torch.bincount(nearest, minlength=len(centre_KD)) > 0)[:, None], sums / counts, centre_KD
+        )
     return nearest

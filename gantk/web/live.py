@@ -36,8 +36,10 @@ class Hello:
 
 @dataclass(frozen=True)
 class RenderMessage:
-    """A picture is wanted: sample `offset` beside the base, with moves. Panes 16 to 31 show what was before, those from 32
-    on samples of a grid."""
+    """A picture is wanted: sample `offset` beside the base, with moves.
+
+    Panes 16 to 31 show what was before, those from 32 on samples of a grid.
+    """
 
     t: str
     seq: int
@@ -231,7 +233,9 @@ class Hub:
             scene = easel.scene(base, message.moves, project.blobs.get)
             name, before = session.shown.get(message.pane, ("", None))
             earlier = before if name == model.name else None
-            found = easel.render_in_steps(scene, earlier, enough) if message.final else easel.render(scene, earlier, True)
+            found = (
+                easel.render_in_steps(scene, earlier, enough) if message.final else easel.render(scene, earlier, True)
+            )
             if found is None:
                 return None
             session.shown[message.pane] = (model.name, scene)

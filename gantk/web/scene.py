@@ -212,7 +212,7 @@ class Easel:
             return Rendered(self._finish(scene, start), computed)
 
     def render_in_steps(self, scene: Scene, before: Scene | None, pause: Callable[[], bool]) -> Rendered | None:
-        """`render`, with a pause before each resolution of a large network; None once `pause` says that it is enough."""
+        """`render`, with a pause before each resolution of a large network; None once `pause` says so."""
         with torch.inference_mode():
             start, computed = self._begin(scene, before)
             for index in self._pauses:
@@ -276,7 +276,7 @@ class Easel:
 
 
 def _stops(generator: Generator) -> tuple[int | None, tuple[int, ...]]:
-    """Where a network that takes seconds is interrupted: the layer that ends a sketch, and the first of each resolution.
+    """Where a network that takes seconds is interrupted: the layer that ends a sketch, the first of each resolution.
 
     Only networks that add their image up can be sketched, and only those that take long: on a CPU, over 256 pixels.
     """

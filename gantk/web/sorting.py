@@ -76,9 +76,11 @@ def prepare_sort(desk: Desk, project: Project, model: Model, args: SortArgs) -> 
         taps = default_maps(generator)
         blocks, order = _features(model, args.base, order, len(labels), taps, ticket)
         label_N = np.array([labels.get(index, np.nan) for index in order])
-        made, probe = fitted(blocks, {args.attribute: label_N}, args.attribute, "maps", taps, None, generator)
+        made, _ = fitted(blocks, {args.attribute: label_N}, args.attribute, "maps", taps, None, generator)
         with torch.inference_mode():
-            score_N = made.scores([torch.from_numpy(block).to(generator.device) for block in blocks])[:, 0].double().cpu()
+            score_N = (
+                made.scores([torch.from_numpy(block).to(generator.device) for block in blocks])[:, 0].double().cpu()
+            )
         ticket.check(note="solving")
         chosen = suggest(score_N.logit().numpy(), args.count, ~np.isnan(label_N))
         card = made.cards[0]

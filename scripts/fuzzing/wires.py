@@ -168,9 +168,11 @@ class InProcess:
     def _scope(self, kind: str, path: str, headers: dict[str, str], **more: Any) -> dict[str, Any]:
         plain, _, query = path.partition("?")
         return {
-            "type": kind, "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http" if kind == "http" else "ws",
+            "type": kind, "asgi": {"version": "3.0"}, "http_version": "1.1",
+            "scheme": "http" if kind == "http" else "ws",
             "path": unquote(plain, errors="replace"), "raw_path": plain.encode("latin-1", "replace"), "root_path": "",
-            "query_string": query.encode("latin-1", "replace"), "client": ("127.0.0.1", 1), "server": ("localhost", PORT),
+            "query_string": query.encode("latin-1", "replace"),
+            "client": ("127.0.0.1", 1), "server": ("localhost", PORT),
             "headers": [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()],
             **more,
         }  # fmt: skip
@@ -206,8 +208,12 @@ class InProcess:
         """Files written elsewhere; python's own caches, and what a temporary folder of gantk held, are none."""
         inside = os.path.realpath(self.root) + os.sep
         temporary = os.path.realpath(tempfile.gettempdir()) + os.sep
-        found = [f"{path} was written" for path in sorted(self.written) if not path.startswith(inside)
-                 and not path.startswith(temporary + "tmp") and "__pycache__" not in path and path != os.devnull]  # fmt: skip
+        fine = (inside, temporary + "tmp", os.devnull)
+        found = [
+            f"{path} was written"
+            for path in sorted(self.written)
+            if not path.startswith(fine) and "__pycache__" not in path
+        ]
         for path in self.root.rglob("*"):
             name, parts = path.name, path.relative_to(self.root).parts
             depth_names = {1: name == "projects", 2: name.isalnum() and len(name) == 32,

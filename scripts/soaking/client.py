@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import random
@@ -86,7 +87,9 @@ class Client(threading.Thread):
     # --- asking ------------------------------------------------------------------------------------------------
 
     def ask(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.shared.port, timeout=60, source_address=(self.address, 0))
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.shared.port, timeout=60, source_address=(self.address, 0)
+        )
         sent = {"Host": f"localhost:{self.shared.port}", "Authorization": f"Bearer {self.shared.token}",
                 "Content-Type": kind}  # fmt: skip
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -121,10 +124,8 @@ class Client(threading.Thread):
 
     def drop(self) -> None:
         if self.socket is not None:
-            try:
+            with contextlib.suppress(Exception):
                 self.socket.close()
-            except Exception:
-                pass
         self.socket = None
         if self.project and self.shared.up.is_set() and not self.shared.stop.is_set():
             try:
