@@ -140,7 +140,7 @@ def soak(folder: Path, minutes: float, count: int, kills: int, seed: int, mounte
     latencies = [value for client in clients for value in client.latencies]
     one, many = percentile(alone, 95), percentile(latencies, 95)
     print(
-        f"frames: {len(alone)} of one client alone, 95 % within {1000 * one:.0f} ms; {len(latencies)} of {count} clients, "
+        f"frames: {len(alone)} of one client alone, 95 % within {1000 * one:.0f} ms; {len(latencies)} of {count}, "
         f"95 % within {1000 * many:.0f} ms, {many / one / count:.2f} of a share"
     )
     if many > 2 * count * one:

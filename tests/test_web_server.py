@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import http.client
@@ -639,6 +640,45 @@ def test_12_the_socket_asks_for_the_same(server: Running) -> None:
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(10)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 1009
+
+
+def test_12_the_socket_refuses_foreign_hosts_and_a_ninth_of_one_client(server: Running) -> None:
+    import socket as sockets
+
+    def greeting(host: str, origin: str) -> bytes:
+        with sockets.create_connection(("127.0.0.1", server.port), 10) as raw:
+            raw.sendall(
+                f"GET /api/v1/live HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+            )
+            return raw.recv(100)
+
+    here = f"localhost:{server.port}"
+    assert greeting(here, f"http://{here}").startswith(b"HTTP/1.1 101")
+    for host in ("evil.example", f"evil.example:{server.port}", "localhost.evil.example", ""):
+        assert greeting(host, f"http://{host}").startswith((b"HTTP/1.1 403", b"HTTP/1.1 400")), host
+    with contextlib.ExitStack() as stack:
+        until = time.monotonic() + 10
+        while True:  # those of the lines above are still being closed
+            try:
+                for _ in range(8):
+                    stack.enter_context(server.socket())
+                break
+            except (InvalidStatus, ConnectionClosed):
+                stack.close()
+                assert time.monotonic() < until
+                time.sleep(0.1)
+        with pytest.raises((InvalidStatus, ConnectionClosed)):
+            stack.enter_context(server.socket())
+    project = server.project()
+    with server.socket() as socket:
+        bad = {"t": "render", "seq": 3, "pane": 1, "project": project, "base": {}}
+        for more, code in (({"x": 1}, "fields"), ({"pane": 64}, "bad_value"), ({"size": 10**6}, "bad_value"),
+                           ({"base": {"seed": -1}}, "bad_value"), ({"t": "x"}, "bad_value")):  # fmt: skip
+            socket.send(json.dumps({**bad, **more}))
+            answer = json.loads(socket.recv(10))
+            assert answer["code"] == code and answer["seq"] == 3, (more, answer)
 
 
 def test_12_names_never_become_paths(server: Running, project: str) -> None:
