@@ -408,6 +408,35 @@ def test_10_a_painted_region_becomes_sliders(server: Running, page: Page, fresh:
     page.wait("!gantk.regions.find.disabled")
 
 
+def test_11_cards_are_compared_where_they_change_a_region_alike(server: Running, page: Page, fresh: str) -> None:
+    directions = server.directions()
+    open_view(page, "regions")
+    page.run("gantk.regions.palette.use('box')")
+    paint(page, (0.02, 0.02), (0.98, 0.4))
+    open_view(page, "compare")
+    for name in ("season", "time of day"):
+        page.run(f"gantk.compare.add('{directions[name]['id']}')")
+    page.run("gantk.compare.samples.value = 4; gantk.compare.each.checked = true; gantk.compare.by = 'alike'")
+    page.click("#rescore")  # no region yet
+    page.wait("document.querySelector('#compare .problem')")
+    assert "needs a region" in page.run("document.querySelector('#compare .problem').textContent")
+    page.run("gantk.compare.region.value = 'painted'")
+    page.click("#rescore")
+    page.wait("document.querySelectorAll('.board .card').length === 2 && !gantk.compare.job")
+    texts = page.run("[...document.querySelectorAll('.board .card')].map(card => card.textContent)")
+    for text, name in zip(texts, ("season", "time of day"), strict=True):
+        assert text.startswith(name) and "Changes 5.0 % inside the region" in text and " by row: 0:" in text
+    # the numbers are those of the job
+    jobs = [job for job in server.state(fresh)["jobs"] if job["kind"] == "card" and job["state"] == "done"]
+    first = jobs[0]["result"]["attributes"][0]
+    sign = "+" if first["change"] >= 0 else "−"
+    assert f"{sign}{abs(first['change']):.2f}" in texts[0]
+    page.run("document.querySelector('.card button').click()")
+    page.wait("document.querySelector('dialog pre')?.textContent.includes('gantk.web.again')")
+    page.run("document.querySelector('dialog').close()")
+    assert page.complaints() == []
+
+
 def test_sorted_samples_become_a_slider_within_a_minute(server: Running, page: Page, fresh: str) -> None:
     from gantk.predictors.load import load_predictor
 

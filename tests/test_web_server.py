@@ -1036,3 +1036,30 @@ def test_11_a_cards_numbers_are_those_of_rescoring(server: Running, project: str
     weight = next(item for item in directions.values() if item["space"] == "weights")
     other = server.job(project, "card", {"direction": weight["id"], "samples": 3})["result"]
     assert all(item["system"] == "NaviGAN" for item in other["nearest"]) and other["attributes"]
+
+
+def test_11_cards_at_equal_change_inside_a_region_and_row_by_row(server: Running, project: str) -> None:
+    directions = server.directions()
+    label = np.full((64, 64), 255, np.uint8)
+    label[:28] = 0  # the sky
+    mask = server.upload(project, label.tobytes())
+    generator = gantk.load_generator("demo")
+    wp = generator.expand(generator.map(generator.sample_z(8, seed=0)))
+    for name in ("time of day", "season"):
+        args = {"direction": directions[name]["id"], "samples": 8, "mask": mask, "inside": 0.05, "each_row": True}
+        card = server.job(project, "card", args)["result"]
+        assert card["inside"] == pytest.approx(0.05, abs=2e-3)
+        direction = gantk.load_direction(name.replace(" ", "_"), generator)
+        with torch.inference_mode():
+            moved = generator.synthesize(direction.apply(wp, card["amount"]))
+            change = (moved - generator.synthesize(wp)).square().mean(1).numpy() / 4
+        assert card["inside"] == pytest.approx(float(np.sqrt(change[:, :28].mean())), rel=1e-3)
+        assert card["outside"] == pytest.approx(float(np.sqrt(change[:, 28:].mean())), rel=1e-3)
+        assert [item["row"] for item in card["by_row"]] == list(range(10))
+        assert {item["name"] for item in card["by_row"]} == {card["attributes"][0]["name"]}
+    body = {"kind": "card", "key": "r", "args": {"direction": directions["season"]["id"], "inside": 0.05}}
+    refused = server.ask("POST", f"projects/{project}/jobs", body)
+    assert refused.status == 400 and "needs a region" in refused.json["message"]
+    far = server.job(project, "card", {"direction": directions["window light"]["id"], "samples": 4, "mask": mask,
+                                       "inside": 0.5})  # fmt: skip
+    assert far["state"] == "failed" and "ask for less" in far["error"]["message"]
