@@ -15,6 +15,7 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,16 +96,14 @@ class Probe(Client):
         return f"{found['state']}{error} after {done} of {found['total']}; stop took {stopped:.1f} s{looks}"
 
 
-def views(probe: Probe, seconds: float) -> list[tuple[str, float, str]]:
+def views(probe: Probe, seconds: float) -> Iterator[tuple[str, float, str]]:
     """Name of each view, its peak in MB, and what happened."""
-    found: list[tuple[str, float, str]] = []
-    started = probe.peak()
-    found.append(("start", started, "the model is there"))
+    yield "start", probe.peak(), "the model is there"
     probe.begin()
     probe.directions = ["-"]
     probe.frames(0)
     times = [probe.frame(), probe.frame(), probe.frame(final=True)]
-    found.append(("explore", probe.peak(), f"frames {times[0]:.1f}, {times[1]:.1f} s, at full size {times[2]:.1f} s"))
+    yield "explore", probe.peak(), f"frames {times[0]:.1f}, {times[1]:.1f} s, at full size {times[2]:.1f} s"
     label = bytearray(b"\0" * 128 * 256 + b"\1" * 128 * 256)
     for index in range(2):
         event = {"type": "annotation", "base": {"index": index}, "label": probe.upload(bytes(label))}
@@ -116,33 +115,32 @@ def views(probe: Probe, seconds: float) -> list[tuple[str, float, str]]:
             probe.rev = probe.state()["rev"]
             probe.record(one)
     said = probe.work("fit", {}, 20 * seconds)
-    found.append(("train", probe.peak(), said))
+    yield "train", probe.peak(), said
     heads = probe.state()["heads"]
     if heads:
         stroke = bytes(label[: 96 * 256]) + b"\xff" * (160 * 256)
         args = {"head": heads[-1]["id"], "draft": {"label": probe.upload(stroke)}}
         said = probe.work("edit", args, seconds)
-        found.append(("edit", probe.peak(), said))
+        yield "edit", probe.peak(), said
     from gantk.pictures.images import encode
 
     photo = probe.upload(encode(noise()), "image/png")
     said = probe.work("invert", {"photo": photo, "way": "optimise"}, seconds)
-    found.append(("photo", probe.peak(), said))
+    yield "photo", probe.peak(), said
     mask = bytearray(b"\xff" * 128 * 128)
     for row in range(40, 80):
         mask[row * 128 + 40 : row * 128 + 80] = bytes(40)
     said = probe.work("region", {"mask": probe.upload(bytes(mask))}, seconds)
-    found.append(("regions", probe.peak(), said))
+    yield "regions", probe.peak(), said
     directions = [item["id"] for item in json.loads(probe.ask("GET", f"directions?model={probe.model}")[1])]
     if directions:
         said = probe.work("card", {"direction": directions[0]}, seconds)
-        found.append(("compare", probe.peak(), said))
+        yield "compare", probe.peak(), said
     marks = [{"base": {"index": i, "psi": None}, "value": i % 2 == 0} for i in range(6)]
     probe.rev = probe.state()["rev"]
     probe.record({"type": "marks", "attribute": "it", "marks": marks})
     said = probe.work("sort", {"attribute": "it", "base": {}}, seconds)
-    found.append(("sort", probe.peak(), said))
-    return found
+    yield "sort", probe.peak(), said
 
 
 def noise() -> Any:

@@ -434,7 +434,7 @@ def test_11_cards_are_compared_where_they_change_a_region_alike(server: Running,
     page.run("document.querySelector('.card button').click()")
     page.wait("document.querySelector('dialog pre')?.textContent.includes('gantk.web.again')")
     page.run("document.querySelector('dialog').close()")
-    assert page.complaints() == []
+    assert [line for line in page.complaints() if "status of 400" not in line] == []  # which was refused above
 
 
 def test_sorted_samples_become_a_slider_within_a_minute(server: Running, page: Page, fresh: str) -> None:

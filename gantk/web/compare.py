@@ -94,7 +94,9 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
         with torch.inference_mode():
             if region is not None and args.inside is not None:
                 amount = _amount_for(model, entry, source, args, base, region, ticket)
-            changes = None if region is None else _changes(model, entry, source, amount, args.rows, base, region, ticket)
+            changes = (
+                None if region is None else _changes(model, entry, source, amount, args.rows, base, region, ticket)
+            )
             attributes = _attributes(model, entry, source, amount, args.rows, base, ticket)
             pictures = _pictures(model, entry, source, amount, args.rows, base, ticket)
             rows = []
@@ -211,7 +213,7 @@ def _amount_for(
     most = _changes(model, entry, source, high, args.rows, base, region, ticket)[0]
     if most < args.inside:
         raise GantkError(
-            f"{entry.name!r} changes the region by {most:.3f} at twice its range, and {args.inside:g} is asked for: ask "
+            f"{entry.name!r} changes the region by {most:.3f} at twice its range, where {args.inside:g} is wanted: ask "
             "for less, or leave it out."
         )
     for _ in range(BISECTIONS):
