@@ -103,6 +103,8 @@ class Fuzzer:
 
     def job(self) -> Any:
         draw = self.random
+        if draw.random() < 0.3:
+            return self.sound_job()
         kinds = "edit fit predict uncertain animate export invert region card superpixels sort x"
         args: Any = self.value()
         if draw.random() < 0.5:
@@ -115,6 +117,27 @@ class Fuzzer:
             share = draw.random()
             args = {key: item for key, item in args.items() if draw.random() < share}
         return {"kind": draw.choice(kinds.split()), "key": str(draw.randrange(10**9)), "args": args}
+
+    def sound_job(self) -> Any:
+        """A small job that is begun, or one field away from such a one."""
+        draw = self.random
+        direction, sha = (draw.choice([name for name in self.known if len(name) == size] or ["x"]) for size in (13, 64))
+        base: dict[str, Any] = {"seed": draw.randrange(3), "index": draw.randrange(3)}
+        kinds: dict[str, dict[str, Any]] = {
+            "predict": {"base": base}, "superpixels": {"base": base, "side": draw.choice([16, 64])},
+            "card": {"direction": direction, "samples": 2, "mask": sha},
+            "animate": {"direction": direction, "frames": 2},
+            "export": {"what": draw.choice(["session", "direction", "annotations", "labels"])}, "fit": {"teach": 1},
+            "sort": {"attribute": "it", "base": {"seed": 0}, "pool": 8},
+            "region": {"mask": sha, "count": 1, "rows": "9"}, "invert": {"photo": sha, "steps": 1},
+            "uncertain": {"base": base, "head": draw.choice(self.known), "count": 1},
+            "edit": {"head": draw.choice(self.known), "draft": {"label": sha}, "settings": {"steps": 1}},
+        }  # fmt: skip
+        kind = draw.choice(list(kinds))
+        args = kinds[kind]
+        if draw.random() < 0.5:
+            args[draw.choice([*args, "x"])] = self.value()
+        return {"kind": kind, "key": str(draw.randrange(10**9)), "args": args}
 
     # --- requests ----------------------------------------------------------------------------------------------
 

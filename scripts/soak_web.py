@@ -84,11 +84,13 @@ def fill(folder: Path) -> Path:
     """Use up what the file system has left."""
     path = folder / "filler"
     with open(path, "wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(1 << 16))
-        except OSError:
-            return path
+        for size in (1 << 16, 1 << 10):
+            try:
+                while file.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                continue
+    return path
 
 
 def soak(folder: Path, minutes: float, count: int, kills: int, seed: int, mounted: bool) -> list[str]:
@@ -116,7 +118,7 @@ def soak(folder: Path, minutes: float, count: int, kills: int, seed: int, mounte
             full_at = float("inf")
             filler = fill(folder)
             before = shared.refused
-            time.sleep(min(10.0, 0.1 * length))
+            time.sleep(min(30.0, 0.1 * length))
             filler.unlink()
             print(f"{now:.0f} s: the disk was full; {shared.refused - before} answers said so", flush=True)
             if shared.refused == before:

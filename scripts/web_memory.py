@@ -83,7 +83,7 @@ class Probe(Client):
             found = json.loads(self.ask("GET", f"jobs/{job}")[1])
             if found["state"] not in ("waiting", "running"):
                 break
-            if kind != "fit":
+            if not frames:
                 frames.append(self.frame())
             time.sleep(0.2)
         done, asked = found["done"], time.monotonic()
@@ -104,24 +104,6 @@ def views(probe: Probe, seconds: float) -> Iterator[tuple[str, float, str]]:
     probe.frames(0)
     times = [probe.frame(), probe.frame(), probe.frame(final=True)]
     yield "explore", probe.peak(), f"frames {times[0]:.1f}, {times[1]:.1f} s, at full size {times[2]:.1f} s"
-    label = bytearray(b"\0" * 128 * 256 + b"\1" * 128 * 256)
-    for index in range(2):
-        event = {"type": "annotation", "base": {"index": index}, "label": probe.upload(bytes(label))}
-        classes = {
-            "type": "classes",
-            "classes": [{"name": "a", "colour": [9, 9, 9]}, {"name": "b", "colour": [99, 9, 9]}],
-        }
-        for one in (classes, event):
-            probe.rev = probe.state()["rev"]
-            probe.record(one)
-    said = probe.work("fit", {}, 20 * seconds)
-    yield "train", probe.peak(), said
-    heads = probe.state()["heads"]
-    if heads:
-        stroke = bytes(label[: 96 * 256]) + b"\xff" * (160 * 256)
-        args = {"head": heads[-1]["id"], "draft": {"label": probe.upload(stroke)}}
-        said = probe.work("edit", args, seconds)
-        yield "edit", probe.peak(), said
     from gantk.pictures.images import encode
 
     photo = probe.upload(encode(noise()), "image/png")
@@ -141,6 +123,24 @@ def views(probe: Probe, seconds: float) -> Iterator[tuple[str, float, str]]:
     probe.record({"type": "marks", "attribute": "it", "marks": marks})
     said = probe.work("sort", {"attribute": "it", "base": {}}, seconds)
     yield "sort", probe.peak(), said
+    label = bytearray(b"\0" * 128 * 256 + b"\1" * 128 * 256)
+    for index in range(2):
+        event = {"type": "annotation", "base": {"index": index}, "label": probe.upload(bytes(label))}
+        classes = {
+            "type": "classes",
+            "classes": [{"name": "a", "colour": [9, 9, 9]}, {"name": "b", "colour": [99, 9, 9]}],
+        }
+        for one in (classes, event):
+            probe.rev = probe.state()["rev"]
+            probe.record(one)
+    said = probe.work("fit", {}, 20 * seconds)
+    yield "train", probe.peak(), said
+    heads = probe.state()["heads"]
+    if heads:
+        stroke = bytes(label[: 96 * 256]) + b"\xff" * (160 * 256)
+        args = {"head": heads[-1]["id"], "draft": {"label": probe.upload(stroke)}}
+        said = probe.work("edit", args, seconds)
+        yield "edit", probe.peak(), said
 
 
 def noise() -> Any:
