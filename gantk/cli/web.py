@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 import click
 
 from gantk.cli.options import device_option, examples, precision_option
+
+
+class Beside(TypedDict):
+    """What is offered to every model; see `gantk.web.workshop.Workshop.add`."""
+
+    heads: tuple[str, ...]
+    directions: tuple[str, ...]
+    segmenter: str | None
+    encoder: str | None
+    predictor: str | None
 
 
 @click.command(
@@ -32,11 +44,6 @@ from gantk.cli.options import device_option, examples, precision_option
 @precision_option()
 def command(
     models: tuple[str, ...],
-    heads: tuple[str, ...],
-    directions: tuple[str, ...],
-    segmenter: str | None,
-    encoder: str | None,
-    predictor: str | None,
     output_dir: str,
     host: str,
     port: int,
@@ -46,14 +53,13 @@ def command(
     cache: int,
     device: str,
     precision: str,
+    **beside: Unpack[Beside],
 ) -> None:
     """Look at a generator, paint on its images and train heads, in a browser.
 
     The link that it prints works on this machine; through an ssh tunnel on yours.
     """
     import os
-    import shutil
-    import tempfile
     from pathlib import Path
 
     from gantk.errors import UsageError
@@ -67,7 +73,7 @@ def command(
     from gantk.store.files import remove_stale
     from gantk.store.locks import hold
     from gantk.web.security import new_token
-    from gantk.web.serving import check_host, listen, run
+    from gantk.web.serving import check_host, listen, run, scratch_in
 
     if host not in ("127.0.0.1", "localhost", "::1"):
         check_host(host, allowed, public)
@@ -81,22 +87,14 @@ def command(
         click.echo(f"Open {address.link(allowed[0] if allowed else host, token)}")
         click.echo(f"From another machine: {address.tunnel()}, then open the same link there.")
         remove_stale(folder)
-        scratch = folder / ".scratch"  # emptied here: a server that was killed leaves what it was writing
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        tempfile.tempdir = str(scratch.absolute())
-        from gantk.generators.devices import resolve_device
-        from gantk.web.server import make_app
-        from gantk.web.workshop import Workshop
+        with scratch_in(folder):
+            from gantk.generators.devices import resolve_device
+            from gantk.web.server import make_app
+            from gantk.web.workshop import Workshop
 
-        workshop = Workshop(folder, cache << 20)
-        for model in models:
-            workshop.add(
-                model, str(resolve_device(device)), precision, directions, heads, segmenter, encoder, predictor
-            )
-        app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
-        click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
-        try:
+            workshop = Workshop(folder, cache << 20)
+            for model in models:
+                workshop.add(model, str(resolve_device(device)), precision, **beside)
+            app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
+            click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
             run(app, address)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)

@@ -20,6 +20,7 @@ import numpy as np
 from gantk.errors import GantkError
 from gantk.lse.archive import zipped
 from gantk.pictures.images import encode
+from gantk.store.json_values import JsonView
 from gantk.web.jobs import Desk, Run
 from gantk.web.pictures import shown
 from gantk.web.projects import Project
@@ -63,7 +64,7 @@ def prepare_sort(desk: Desk, project: Project, model: Model, args: SortArgs) -> 
     if not marks:
         raise ApiError(400, f"Nothing is marked for {args.attribute!r} yet: click the samples that have it.")
 
-    def run(ticket: Ticket) -> dict[str, Any]:
+    def run(ticket: Ticket) -> dict[str, JsonView]:
         import torch
 
         from gantk.predictors.few_labels import fitted
@@ -85,7 +86,7 @@ def prepare_sort(desk: Desk, project: Project, model: Model, args: SortArgs) -> 
         chosen = suggest(score_N.logit().numpy(), args.count, ~np.isnan(label_N))
         card = made.cards[0]
         direction = _boundary(model, args, order, score_N.numpy())
-        found = {
+        found: dict[str, JsonView] = {
             "sentence": card.sentence(), "labels": card.labels, "positives": card.positives, "accuracy": card.accuracy,
             "low": card.low, "high": card.high, "balanced": card.balanced, "auc": card.auc, "pool": len(order),
             "next": [order[place] for place in chosen], "scores": [float(score_N[place]) for place in chosen],
@@ -149,7 +150,7 @@ def _boundary(model: Model, args: SortArgs, order: Sequence[int], score_N: Any) 
     return direction.replace(name=args.attribute, scale=float(3 * spread), meta=meta)
 
 
-def _kept(desk: Desk, project: Project, model: Model, direction: Direction) -> dict[str, Any]:
+def _kept(desk: Desk, project: Project, model: Model, direction: Direction) -> dict[str, JsonView]:
     from gantk.codes.kept_directions import save_direction
 
     with TemporaryDirectory() as folder:
