@@ -20,6 +20,7 @@ from gantk.generators.forward_mode import load_decompositions
 from gantk.generators.noise import Noise as Noise
 from gantk.generators.noise import noise_seeds
 from gantk.generators.noise import seeded_noise as seeded_noise
+from gantk.generators.probed import Probe
 from gantk.generators.spec import Config as Config
 from gantk.generators.spec import GeneratorSpec as GeneratorSpec
 from gantk.generators.spec import Layer as Layer
@@ -59,6 +60,7 @@ class Generator(nn.Module, ABC):
     w_avg: Tensor | None
     source: str = "constructed"
     bundled: str | None = None  # the name under which the network comes with gantk: it draws the bundled world
+    tuned_from: Probe | None = None  # the probe of the network whose weights were tuned to make this one
     half_dtype: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it
     _estimate: Tensor | None = None
 

@@ -59,7 +59,12 @@ _known: weakref.WeakKeyDictionary[Generator, tuple[tuple[tuple[int, int], ...], 
 
 
 def probe_of(generator: Generator) -> Probe:
-    """`probe`, remembered until one of the network's weights is written to: it costs a few renders."""
+    """`probe`, remembered until one of the network's weights is written to: it costs a few renders.
+
+    A network that was tuned to photos has the probe of the one it was tuned from, whose directions it follows.
+    """
+    if generator.tuned_from is not None:
+        return generator.tuned_from
     weights = generator.state_dict(keep_vars=True).values()
     state = tuple((tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in weights)
     known = _known.get(generator)

@@ -97,13 +97,20 @@ EXTRACT: Claims[ExtractResult] = (
 
 # --- invert ----------------------------------------------------------------------------------------------------------
 
+
+def with_tuned(result: InvertResult) -> str:
+    """The error with tuned weights, where they were."""
+    of = result.tuning
+    return "" if of is None else f", {float(of.after[:, 0].mean()):.4f} with tuned weights"
+
+
 INVERT: Claims[InvertResult] = (
     Claim(
         "found",
         lambda r: True,
         lambda r: (
             f"{counted(len(r.kept))} inverted, mean squared error {r.means.mse:.4f} (pixels in [-1, 1]) after "
-            f"{counted(r.steps, 'step')}."
+            f"{counted(r.steps, 'step')}{with_tuned(r)}."
         ),
     ),
     Claim("doubt", lambda r: bool(r.skipped), lambda r: unread(r.skipped)),

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gantk.codes.given import GivenCodes, given_codes
+from gantk.codes.given import GivenCodes, given_codes, numbered_codes
 from gantk.codes.latents import parse_truncation
+from gantk.codes.numbering import parse_seeds
 from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, Truncation
 from gantk.lse.editing import Edited, EditSettings, Stroke, image_of
 from gantk.lse.heads import one_head
 from gantk.lse.image_results import EditResult
@@ -66,7 +67,7 @@ def edit(
     """
     reader = one_head(head, generator)
     if session is not None:
-        if code is not None or stroke is not None or options.shape or options.colour or options.paper:
+        if code is not None or stroke is not None or options.shape or options.colour or options.paper or options.seeds:
             raise UsageError("--session has its own code, strokes and settings: give it alone.")
         with store.timed("edit"):
             again = replay(generator, reader, session)
@@ -83,10 +84,15 @@ def edit(
     )
     editing = EditSession(generator, reader, truncation)
     given = given_codes(generator, code)
+    if options.seeds is not None:
+        if given is not None:
+            raise UsageError(f"--seeds {options.seeds} draws a code, and {given.source} was given: leave one out.")
+        given = numbered_codes(generator, parse_seeds(options.seeds))
     if given is None:
         editing.generate(options.seed, options.index)
     else:
-        editing.show(_one(generator, given))
+        drawn = options.seeds is not None
+        editing.show(_one(generator, given, truncation if drawn else None))
     with store.timed("edit"):
         found = editing.edit(wanted.label, wanted.colour, wanted.painted, settings)
     sample = (options.seed, options.index) if given is None else (None, None)
@@ -98,10 +104,10 @@ def _base(read: Read) -> tuple[int | None, int | None]:
     return int(base["seed"]), int(base["index"])
 
 
-def _one(generator: Generator, given: GivenCodes) -> torch.Tensor:
+def _one(generator: Generator, given: GivenCodes, truncation: Truncation | None) -> torch.Tensor:
     if len(given) != 1:
         raise UsageError(f"{given.source} holds {len(given)} codes where one is edited: give one, such as codes[:1].")
-    return CodeSource(generator, codes=given).batch(0, 1).wp
+    return CodeSource(generator, truncation=truncation, codes=given).batch(0, 1).wp
 
 
 def _result(

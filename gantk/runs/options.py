@@ -44,6 +44,7 @@ class About:
         hidden: not shown in ``--help``.
         file: the value may name a file: what the file holds decides, not what it is called.
         code: the value may be ``module:object`` or ``file.py:object`` where it was typed for this invocation.
+        address: the value may be an https address where it was typed for this invocation.
     """
 
     help: str
@@ -61,6 +62,7 @@ class About:
     hidden: bool = False
     file: bool = False
     code: bool = False
+    address: bool = False
 
 
 class AboutKeywords(TypedDict, total=False):
@@ -77,6 +79,7 @@ class AboutKeywords(TypedDict, total=False):
     hidden: bool
     file: bool
     code: bool
+    address: bool
 
 
 # Any: the default of any option, and a field that dataclasses make of it, whose type is that of the annotation

@@ -112,6 +112,7 @@ class Workshop:
         Raises:
             GantkError: a file is missing, damaged, or another model's.
         """
+        from gantk.checkpoints.addresses import file_at, is_address, stem_of
         from gantk.checkpoints.load import load_generator
         from gantk.checkpoints.names import is_bundled
         from gantk.predictors.head_files import load_head
@@ -119,12 +120,14 @@ class Workshop:
 
         generator = load_generator(source, device=device, precision=precision).requires_grad_(False)
         name = Path(source).stem if Path(source).suffix else Path(source).name
+        if is_address(source):
+            name = stem_of(source)
         if name in self.models:
             raise GantkError(f"Two models are called {name!r}: rename one of the files.")
         catalogue = Catalogue(generator)
         catalogue.add_shipped()
         for path in directions:
-            catalogue.add_path(Path(path))
+            catalogue.add_path(file_at(path) if is_address(path) else Path(path))
         named: dict[str, Any] = {
             "directions": list(directions), "heads": list(heads), "segmenter": segmenter, "encoder": encoder,
             "predictor": predictor, "device": None if device == "cpu" else device,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gantk.ghfeat.figures import counted, short
 from gantk.ghfeat.pages.shared import closeness_items, picture
-from gantk.ghfeat.results import InvertResult
+from gantk.ghfeat.pages.tuning import tuning_sections
+from gantk.ghfeat.results import GIVEN, InvertResult
 from gantk.reports.answer import answer
 from gantk.reports.page import Page
 from gantk.reports.sections import LinePlot, Link, Links, Section, Series, Sheet, SliderGrid, SliderStrip
@@ -34,7 +35,11 @@ def page(result: InvertResult) -> Page:
         series = Series("loss", list(range(len(losses))), losses)
         caption = "Squared error, feature distance and prior together, averaged over the images."
         sections.append(LinePlot([series], "Loss by step", caption, "step", "loss", markers=False))
+    if result.tuning is not None:
+        sections += tuning_sections(result.tuning)
     sections.append(Links([Link(each.name, each.name, each.about) for each in result.exports()], "Files"))
-    began = "the nearest of some samples" if result.encoder == "none" else f"what `{short(result.encoder)}` says"
+    began = {"none": "the nearest of some samples", GIVEN: GIVEN}.get(
+        result.encoder, f"what `{short(result.encoder)}` says"
+    )
     subtitle = f"Which codes make these images? Codes in the space `{result.space}`: {result.steps} steps from {began}."
     return Page("Inversion", subtitle, sections)
