@@ -9,7 +9,7 @@ import click
 from gantk.cli.commands import BESIDE_TASKS
 from gantk.cli.options import TYPED, examples
 from gantk.errors import UsageError
-from gantk.runs.options import Field, Options, check_single, fields_of, range_of
+from gantk.runs.options import AUTO, AUTOMATIC, Field, Options, check_single, fields_of, range_of
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.runs.task import Task
 from gantk.store.lazy import resolve
@@ -90,6 +90,8 @@ class Number(click.ParamType):
         self.name = "integer" if field.kind is int else "float"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if self.field.about.auto is not None and value in (AUTO, AUTOMATIC):
+            return AUTOMATIC
         number = (click.INT if self.field.kind is int else click.FLOAT).convert(value, param, ctx)
         try:
             check_single(self.field, number, value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gantk.pictures.forms import BOX
-from gantk.runs.options import BatchOptions, Options, SeedOptions, option
+from gantk.runs.options import BatchOptions, Options, SeedOptions, batch, option
 
 BATCH = 32  # images that the commands on a few images, and the evaluation, encode and decode at once
 
@@ -136,7 +136,7 @@ class InvertOptions(PhotoOptions, SeedOptions, BatchOptions):
     label: str | None = option(
         None, "Class of the images of a conditional network: a number, or a name of ImageNet.", metavar="CLASS"
     )
-    batch_size: int = option(8, "Images computed at once.", least=1)
+    batch_size: int = batch(8, gradients=True)
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from gantk.store.inside import RunName, inside
 
 MANIFEST_SUFFIX = ".run.json"
 FORMAT_VERSION = 1
+HALVED = "halved"  # how often the batch size was halved because memory ran out
 _TABLES = ("arguments", "timings", "arrays", "outputs", "results")
 # Arguments that do not change what a run computes: a run may be continued with other values.
 VOLATILE = frozenset({"output_dir", "device", "shard", "config", "debug", "overwrite", "workers", "threads"})
@@ -96,6 +97,7 @@ def new_manifest(
         "arrays": before.get("arrays", {}),
         "outputs": before.get("outputs", {}),
         "results": before.get("results", {}),
+        **({HALVED: before[HALVED]} if isinstance(before.get(HALVED), int) else {}),
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError
+from gantk.runs.batches import batch_field, is_open, settled, with_size
 from gantk.runs.options import Field, Options, RunOptions, fields_of, from_plain
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of, write_result
 from gantk.runs.run import MANIFEST_SUFFIX, Run, parse_shard
@@ -20,6 +21,7 @@ from gantk.runs.stores import Following, MemoryStore, OnlyAPart, RunStore
 from gantk.runs.structure import Source
 from gantk.runs.structure import from_plain as structured
 from gantk.runs.task import Inputs, Task
+from gantk.store.files import load_json, to_json
 from gantk.store.fingerprint import fingerprint
 from gantk.store.lazy import resolve
 
@@ -63,8 +65,9 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
     shard = parse_shard(getattr(where, "shard", None))
     with shown(True):
         arguments = inputs.load(options)
-    identity = identity_of(task, inputs, options, arguments)
     directory, note = Path(where.output_dir or default_directory(task, inputs)), ""
+    options = _with_batch(task, inputs, options, arguments, directory, where)
+    identity = identity_of(task, inputs, options, arguments)
     if not where.output_dir and not where.overwrite and not task.restarts:
         directory, note = _free(task, directory, identity)
     typed = {**inputs.plain(), **options.plain(), "output_dir": str(directory)}
@@ -93,6 +96,41 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
     return Done(directory, result, note=note)
 
 
+def _with_batch(
+    task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object], directory: Path, where: RunOptions
+) -> Options:
+    """The options with the batch size chosen, where it is to be chosen by itself.
+
+    It is that of the run that is there, where all else is as it was: memory may be scarcer now, or on this machine.
+    """
+    field = batch_field(options)
+    if field is None or not is_open(options):
+        return options
+    chosen = settled(options, arguments)
+    if where.overwrite and parse_shard(getattr(where, "shard", None)).is_whole:
+        return chosen
+    ours, number, folder = to_json(identity_of(task, inputs, chosen, arguments)), 1, directory
+    while found := [identity for path in _manifests(task, folder) if (identity := _identity(path))]:
+        for theirs in found:
+            size = theirs.get(field.dashed)
+            if isinstance(size, int) and size > 0 and {**ours, field.dashed: size} == theirs:
+                return with_size(options, size)
+        if where.output_dir:
+            break
+        number += 1
+        folder = directory.with_name(f"{directory.name}_{number}")
+    return chosen
+
+
+def _identity(path: Path) -> dict[str, object]:
+    """The identity that a manifest holds; nothing where it is damaged, which `Run.begin` says."""
+    with contextlib.suppress(GantkError):
+        manifest = load_json(path)
+        identity = manifest.get("identity") if isinstance(manifest, dict) else None
+        return identity if isinstance(identity, dict) else {}
+    return {}
+
+
 def _manifests(task: Task, directory: Path) -> list[Path]:
     """The manifests of a task's run, its shards' included."""
     stem = stem_of(task.name)
@@ -105,8 +143,6 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
     Nobody chose the directory, so that another run of the same command is no reason to refuse this one.
     """
     from gantk.runs.run import decisive
-    from gantk.store.files import load_json, to_json
-
     same, number, found = to_json(dict(identity)), 1, directory
 
     def other(path: Path) -> bool:
@@ -151,8 +187,6 @@ def _device(arguments: Mapping[str, object]) -> object:
 
 def finished(task: Task, directory: Path, identity: Mapping[str, object]) -> Result | None:
     """The result of a complete run with this identity; None where there is none, or its files are not whole."""
-    from gantk.store.files import load_json, to_json
-
     path = directory / (stem_of(task.name) + MANIFEST_SUFFIX)
     if not path.is_file() or not (directory / (stem_of(task.name) + RESULT_SUFFIX)).is_file():
         return None
@@ -234,7 +268,7 @@ def conclude(task: Task, run: Run) -> None:
     Raises:
         GantkError: the task's work cannot be divided, or the manifest is damaged.
     """
-    from gantk.store.files import load_npy, to_json
+    from gantk.store.files import load_npy
 
     if task.conclude is None:
         raise GantkError(f"The work of `{task.spelled}` is not divided: there is nothing to join.")

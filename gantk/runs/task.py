@@ -159,13 +159,19 @@ def verb(options: type[Options]) -> Callable[[Callable[..., R]], Callable[..., R
             progress: bool | None = None,
             **named: object,
         ) -> R:
+            from gantk.runs.batches import halving, settled
             from gantk.runs.stores import MemoryStore
             from gantk.store.progress import shown
 
             given = {name: named.pop(name) for name in names if name in named}
             chosen = changed(kind, options, named)
+            inputs = {str(place): value for place, value in enumerate(arguments)} | given
+            kept = store or MemoryStore()
             with shown(store is not None if progress is None else progress):
-                return function(*arguments, **given, options=chosen, store=store or MemoryStore())
+                return halving(
+                    lambda changed: function(*arguments, **given, options=changed, store=kept),
+                    settled(chosen, inputs), kept,
+                )  # fmt: skip
 
         call.OPTIONS = kind  # type: ignore[attr-defined]
         return call
