@@ -23,9 +23,10 @@ from gantk.higan.manipulated import Animation, ManipulateResult, Moved
 from gantk.higan.moving import Edit, check_edits, condition, motion, move, plan_edit, steps
 from gantk.higan.options import ManipulateOptions
 from gantk.higan.restart import first_layer, repeat, rows_of
-from gantk.higan.synthesis import CommitsBehind, array_of
+from gantk.higan.synthesis import array_of
 from gantk.pictures.animation import GridStyle, require_mp4
 from gantk.pictures.images import to_uint8
+from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
 from gantk.runs.stores import Pictures, Store
 from gantk.runs.structure import Strip

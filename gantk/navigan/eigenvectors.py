@@ -68,7 +68,7 @@ class Searched:
     facts: HessianFacts
 
 
-@verb(HessianOptions)
+@verb(HessianOptions, halves=False)
 @without_gradients
 def hessian(
     generator: nn.Module,

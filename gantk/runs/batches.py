@@ -113,7 +113,7 @@ def budget(device: Any) -> int:
     return ON_CPU if free_here is None else min(ON_CPU, free_here // SHARE_OF_FREE)
 
 
-def halving(call: Callable[[OptionsT], T], options: OptionsT, store: Store) -> T:
+def halving(call: Callable[[OptionsT], T], options: OptionsT, store: Store, halves: bool = True) -> T:
     """Call a verb; where memory runs out, again with half as many samples at once, and what was kept is kept.
 
     The chunks of a run stay as they are, so that shards still fit together; the store notes how often the size was
@@ -131,7 +131,7 @@ def halving(call: Callable[[OptionsT], T], options: OptionsT, store: Store) -> T
         except Exception as error:  # torch's on the CPU is a plain RuntimeError
             if not is_out_of_memory(error):
                 raise
-            if now == 1 or not store.can_halve:
+            if now == 1 or not halves:
                 raise GantkError(no_memory(options, now)) from error
         free_memory()
         store.halve()

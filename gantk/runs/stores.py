@@ -61,7 +61,6 @@ class Store:
 
     whole: bool = True  # False for a shard, and for another process of a training than the first
     halved: int = 0  # how often memory ran out: by so many powers of two fewer samples are computed at once
-    can_halve: bool = True
 
     def halve(self) -> None:
         """Note that memory ran out."""

@@ -6,6 +6,7 @@ Shape legend: N samples, K directions, T steps, L rows of wp.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
 from gantk.runs.structure import Strip
 from gantk.runs.walk import Walk
+from gantk.store.chunks import parts
+from gantk.store.progress import progress
 
 
 def rounded(value: float) -> float:
@@ -71,15 +74,23 @@ def draw_walks(
     samples: int,
     count: int,
     folder: str = "steps",
+    batch: int = 16,
 ) -> tuple[Walk, ...]:
     """Render the first samples of a seed along the first directions of a file, each from -scale to scale.
 
     Args:
         scales: one for each direction that is drawn.
         samples: N. count: T.
+        batch: images at once.
     """
     walks = []
-    with torch.inference_mode(), store.pictures() as pictures:
+    total = samples * count * len(scales)
+    written: list[Future[Any]] = []
+    with (
+        torch.inference_mode(),
+        store.pictures() as pictures,
+        progress(total, "draw", unit="img") as bar,
+    ):
         z_ND = generator.sample_z(samples, seed=seed)
         label = generator.sample_label(samples, seed=seed)
         wp_NLD = generator.expand(generator.map(z_ND, label), truncation)
@@ -90,8 +101,14 @@ def draw_walks(
             ]
             for step, distance in enumerate(distances):
                 moved = moved_codes(generator, direction, number, distance, z_ND, wp_NLD, truncation, label)
-                for future in pictures.write([line[step] for line in names], to_uint8(generator.synthesize(moved))):
-                    future.result()
+                for first, last in parts(0, samples, batch):
+                    some = tuple(s[first:last] for s in moved) if isinstance(moved, tuple) else moved[first:last]
+                    images = to_uint8(generator.synthesize(some))
+                    written += pictures.write([line[step] for line in names[first:last]], images)
+                    bar.update(last - first)
+            for future in written:  # a full disk shows here
+                future.result()
+            written.clear()
             strips = tuple(
                 Strip(
                     label=f"sample {sample}",
