@@ -13,6 +13,8 @@ from gantk.runs.options import AUTO, AUTOMATIC, Field, Options, check_single, fi
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.runs.task import Task
 from gantk.store.lazy import resolve
+from gantk.store.memory import peak, peak_of_gpus, shown
+from gantk.store.progress import alive
 
 
 def command_of(task: Task) -> click.Command:
@@ -41,7 +43,8 @@ def run(task: Task, values: dict[str, Any]) -> None:
     from gantk.runs.runner import execute
 
     inputs, options = task.inputs(**_own(task.inputs, values)), task.options(**_own(task.options, values))
-    done = execute(task, inputs, options, task.run(**_own(task.run, values)))
+    with alive(task.name):
+        done = execute(task, inputs, options, task.run(**_own(task.run, values)))
     if not done.leads:
         return
     if done.note:
@@ -51,6 +54,14 @@ def run(task: Task, values: dict[str, Any]) -> None:
             click.echo(line)
     what = task.name.split()[-1].replace("-", " ").capitalize()
     click.echo(f"{what}: {done.directory}" if done.shard is None else f"Shard {done.shard}: {done.directory}")
+    click.echo(needed(), err=True)
+
+
+def needed() -> str:
+    """The memory that this process needed at most, on the GPU too where one was used."""
+    on_gpu = peak_of_gpus()
+    also = "" if on_gpu is None else f", {shown(on_gpu)} on the GPU"
+    return f"Peak memory: {shown(peak())}{also}."
 
 
 def _own(kind: type[Options], values: dict[str, Any]) -> dict[str, Any]:

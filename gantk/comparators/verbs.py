@@ -65,10 +65,12 @@ def ganspace(generator: Generator, *, options: GanspaceOptions, store: Store) ->
     Raises:
         UsageError: a layer or row that does not exist, or more directions than there are.
     """
-    from gantk.comparators.components import components
+    from gantk.comparators.components import components, most_components
 
     rows = _rows(generator, options)
-    found = components(generator, options.num, None, options.seed, options.layer)
+    most, space = most_components(generator, options.num, options.layer)
+    at_most("--components", options.components, most, f"directions of {space}")
+    found = components(generator, options.num, options.components, options.seed, options.layer)
     count = at_most("--components", options.components, len(found.vectors), f"directions of {found.space}")
     scales = [float(2 * value) for value in found.deviations[:count]]
     deviations, explained = found.deviations[:count], found.explained[:count]
@@ -116,7 +118,14 @@ def _drawn(
     shown = at_most("--shown", options.shown, len(vectors_KD), "directions", SHOWN)
     truncation = parse_truncation(options.truncation, generator.spec)
     walks = draw_walks(
-        store, generator, direction, scales[:shown], truncation, options.seed, options.samples, options.step,
+        store,
+        generator,
+        direction,
+        scales[:shown],
+        truncation,
+        options.seed,
+        options.samples,
+        options.step,
         batch=options.batch_size,
     )
     return direction, walks

@@ -14,13 +14,16 @@ KEPT = 5  # of every map, for a pass back
 NUMBER = 4  # bytes of a float32; half precision is not counted on, because few layers have it
 
 
-def sample_bytes(generator: Generator, gradients: bool = False) -> int:
+def sample_bytes(generator: Generator, gradients: bool = False, until: int | None = None) -> int:
     """Bytes that a sample adds to a pass.
 
     Args:
         gradients: whether a pass back follows.
+        until: index of the layer that the pass ends with; None is the image.
     """
     spec = generator.spec
-    maps = [layer.height * layer.width * layer.channels for layer in generator.layers if layer.has_map]
-    maps.append(spec.height * spec.width * spec.image_channels)
+    layers = [layer for layer in generator.layers if layer.has_map and (until is None or layer.index <= until)]
+    maps = [layer.height * layer.width * layer.channels for layer in layers]
+    if until is None or not maps:
+        maps.append(spec.height * spec.width * spec.image_channels)
     return NUMBER * (KEPT * sum(maps) if gradients else AT_ONCE * max(maps))

@@ -106,6 +106,7 @@ class SamplingOptions(ClassOptions, StreamOptions, BatchOptions):
         None, "Number of label maps of fresh samples that are targets.", least=1, default_text="4 without other targets"
     )
     samples: int = option(4, "Number of images for each target.", least=1)
+    batch_size: int = batch(16, gradients=True)
     space: Literal["z", "mixed", "w"] = option("w", "What is moved; mixed is an own z for every row of wp.")
     bank: int = option(512, "Number of codes among which starts are looked for.", least=1)
     steps: int = option(50, "Largest number of steps of Adam.", least=0)

@@ -113,7 +113,7 @@ def hessian(
     chunks = store.chunks(ARRAYS, options.k, 1)
     missing = chunks.missing()
     if missing:
-        measuring = Measuring(about, judge, directions, options.share, show, FOLDER, 1.0)
+        measuring = Measuring(about, judge, directions, options.share, show, FOLDER, 1.0, options.batch_size)
         with store.timed("strengths and pictures"), store.pictures() as pictures:
             for number in progress(missing, "directions"):
                 found = measuring.one(number, pictures)

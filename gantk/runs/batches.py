@@ -33,8 +33,6 @@ LOWERS = {
     "block": "a smaller --block",
     "taps": "fewer --taps",
     "shots": "fewer --shots",
-    "chunk": "a smaller --chunk",
-    "num": "a smaller --num",
 }
 """What needs less memory once there is no smaller batch: field of the options -> what to give."""
 
@@ -154,6 +152,5 @@ def no_memory(options: Options, size: int) -> str:
     names = [field.name for field in fields_of(type(options))]
     ways = [f"a --batch-size below {size}"] if "batch_size" in names and size > 1 else []
     ways += [text for name, text in LOWERS.items() if name in names][:2]
-    if "batch_size" in names and not ways:
-        return "There is not enough memory for one sample at once: use a device with more."
-    return f"There is not enough memory: {'give ' + ' or '.join(ways) if ways else 'use a device with more'}."
+    what = " for one sample at once" if "batch_size" in names and size == 1 else ""
+    return f"There is not enough memory{what}: {'give ' + ' or '.join(ways) if ways else 'use a device with more'}."

@@ -143,6 +143,7 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
     Nobody chose the directory, so that another run of the same command is no reason to refuse this one.
     """
     from gantk.runs.run import decisive
+
     same, number, found = to_json(dict(identity)), 1, directory
 
     def other(path: Path) -> bool:

@@ -52,7 +52,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out: Python's, numpy's, torch's on a GPU or on the CPU."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    text = str(error)
+    text = str(error).lower()
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, RuntimeError) and any(word in text for word in words)
 
