@@ -60,7 +60,7 @@ def test_bundled_networks_have_the_sizes_that_were_theirs() -> None:
     for name in ("demo", "demo-stylegan3", "demo-pggan", "demo-biggan"):
         generator = gantk.load_generator(name)
         for options, size in ((SynthesizeOptions(), 16), (HessianOptions(), 8)):
-            assert batches.settled(options, {"generator": generator}).batch_size == size, name  # type: ignore[type-var]
+            assert batches.settled(options, {"generator": generator}).batch_size == size, name
 
 
 def test_what_is_differentiated_needs_more() -> None:
@@ -194,11 +194,12 @@ class Small:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
         from gantk.generators.stylegan2 import StyleGAN2
 
-        self.most, self.sizes = most, []
+        self.most = most
+        self.sizes: list[int] = []
         synthesize = StyleGAN2.synthesize
 
         def limited(generator: StyleGAN2, wp: Tensor, **options: Any) -> Tensor:
-            self.sizes.append(len(wp))  # type: ignore[attr-defined]
+            self.sizes.append(len(wp))
             if len(wp) > self.most:
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes.")
             return synthesize(generator, wp, **options)
@@ -296,7 +297,7 @@ def test_every_command_says_its_peak_memory(gantk_command: Call, world: Path, tm
     assert code == 0
     last = error.splitlines()[-1]
     assert last.startswith("Peak memory: ") and last.endswith("B.")
-    assert 50e6 < memory.peak() < 60e9 and memory.shown(2_540_000_000) == "2.5 GB" and memory.shown(81e6) == "81 MB"  # type: ignore[arg-type]
+    assert 50e6 < memory.peak() < 60e9 and memory.shown(2_540_000_000) == "2.5 GB" and memory.shown(81e6) == "81 MB"
 
 
 def test_help_says_auto(gantk_command: Call) -> None:

@@ -8,8 +8,8 @@ import torch
 from generator_cases import tiny
 
 from gantk.comparators.components import components
-from gantk.comparators.incremental import IncrementalComponents
 from gantk.comparators.factorisation import affine_weights, factorise
+from gantk.comparators.incremental import IncrementalComponents
 from gantk.comparators.lowrank import low_rank_directions, robust_pca
 from gantk.errors import UsageError
 from gantk.resefa.compat import compat_codes, compat_directions, compat_output

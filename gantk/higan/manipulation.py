@@ -22,7 +22,7 @@ from gantk.generators.base import Generator, State
 from gantk.higan.manipulated import Animation, ManipulateResult, Moved
 from gantk.higan.moving import Edit, check_edits, condition, motion, move, plan_edit, steps
 from gantk.higan.options import ManipulateOptions
-from gantk.higan.restart import first_layer, repeat, rows_of
+from gantk.higan.restart import first_layer, repeated
 from gantk.higan.synthesis import array_of
 from gantk.pictures.animation import GridStyle, require_mp4
 from gantk.pictures.images import to_uint8
@@ -249,12 +249,11 @@ class _Moving:
         else:
             flat = source.expand(moved.flatten(0, 1)) if edit.space == "w" else moved.flatten(0, 1)
         state = _restart(source.generator, codes.wp, edit, options)
-        repeated = None if state is None else repeat(state, count)
         total, size = len(codes.wp) * count, self.options.batch_size
         for start in range(0, total, size):
             stop = min(start + size, total)
             part = tuple(style[start:stop] for style in flat) if edit.space == "s" else flat[start:stop]
-            begin = None if repeated is None else rows_of(repeated, start, stop)
+            begin = None if state is None else repeated(state, count, start, stop)
             yield source.generator.synthesize(part, start=begin, **options)
 
 

@@ -71,7 +71,7 @@ def with_size(options: OptionsT, size: int) -> OptionsT:
     """The options with this batch size."""
     field = batch_field(options)
     assert field is not None
-    return dataclasses.replace(options, **{field.name: size})  # type: ignore[arg-type]  # a field of this very class
+    return dataclasses.replace(options, **{field.name: size})
 
 
 def size_for(values: Any, field: Field) -> int:
@@ -96,8 +96,8 @@ def _generators(values: Any) -> Iterator[Any]:
             yield value
         elif isinstance(value, (list, tuple)):
             yield from _generators(value)
-        elif dataclasses.is_dataclass(value) and isinstance(getattr(value, "generator", None), Generator):
-            yield value.generator
+        else:  # of `gantk.lse.Rival`, say
+            yield from (each for each in [getattr(value, "generator", None)] if isinstance(each, Generator))
 
 
 def budget(device: Any) -> int:

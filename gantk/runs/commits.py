@@ -1,4 +1,4 @@
-"""Chunks of arrays that count only once their pictures are on the disk, while the network goes on with the next ones."""
+"""Chunks of arrays that count once their pictures are on the disk; meanwhile the network goes on with the next ones."""
 
 from __future__ import annotations
 

@@ -25,7 +25,10 @@ def available(root: Path = SYSTEM) -> int | None:
 
 
 def peak() -> int:
-    """Bytes that this process had resident at most."""
+    """Bytes that this process had resident at most; what started it does not count."""
+    own = _field(SYSTEM / "proc/self/status", "VmHWM")
+    if own is not None:
+        return own
     with contextlib.suppress(ImportError):  # not on every system
         import resource
 
