@@ -22,6 +22,7 @@ from gantk.navigan.options import HessianOptions, TrainOptions
 from gantk.runs import batches
 from gantk.runs.options import AUTOMATIC, fields_of
 from gantk.store import memory
+from gantk.store import progress as progressing
 from gantk.store.files import load_json
 
 Call = Callable[..., tuple[int, str, str]]
@@ -304,3 +305,27 @@ def test_help_says_auto(gantk_command: Call) -> None:
     said = " ".join(gantk_command("synthesize", "--help")[1].split())
     assert "Samples computed at once; auto is what memory allows, at most 16; default: auto." in said
     assert [field.name for field in fields_of(SynthesizeOptions) if field.about.auto] == ["batch_size"]
+
+
+# --- plans -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_says_how_long_it_takes_and_writes_nothing(
+    gantk_command: Call, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gantk.runs.runner.planning", lambda: progressing.planning(0.05))
+    code, said, _ = gantk_command("synthesize", world / "tiny.safetensors", "-N", 2_000_000, "--images", "--plan")
+    first, second = said.splitlines()
+    assert code == 0 and first.startswith("synthesize: 2000000 img, ") and ", ready " in first
+    assert second.startswith("Memory until now: ") and second.endswith("--batch-size 16.")
+    monkeypatch.setattr("gantk.runs.runner.planning", lambda: progressing.planning(60))
+    code, said, _ = gantk_command("sefa", world / "tiny.safetensors", "-K", 1, "--plan")
+    assert code == 0 and said.startswith("All of it takes")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_measured_is_multiplied() -> None:
+    planned = progressing.Planned("draw", "img", 1000, 10, 5.0)
+    assert planned.each == 0.5 and planned.sentence().startswith("draw: 1000 img, 2 img/s here: 8 min, ready ")
+    assert progressing.Planned("draw", "img", 10, 1, 5.0).sentence() == "draw: 10 img, 5 s/img here: 50 s."

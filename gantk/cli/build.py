@@ -40,11 +40,16 @@ def command_of(task: Task) -> click.Command:
 
 def run(task: Task, values: dict[str, Any]) -> None:
     """Make the options from what was typed, execute, print."""
-    from gantk.runs.runner import execute
+    from gantk.runs.runner import execute, plan
 
     inputs, options = task.inputs(**_own(task.inputs, values)), task.options(**_own(task.options, values))
+    where = task.run(**_own(task.run, values))
     with alive(task.name):
-        done = execute(task, inputs, options, task.run(**_own(task.run, values)))
+        if where.plan:
+            for line in plan(task, inputs, options).lines():
+                click.echo(line)
+            return
+        done = execute(task, inputs, options, where)
     if not done.leads:
         return
     if done.note:

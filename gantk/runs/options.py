@@ -323,6 +323,10 @@ class RunOptions(Options):
     """Where a run is kept and which part of it this process does. No verb sees these."""
 
     output_dir: str | None = option(None, "Run directory.", "-o", originals=("--outdir",), identity=False)
+    plan: bool = option(
+        False, "Work for a few seconds, say how long all of it takes and what memory it needs, write nothing.",
+        identity=False,
+    )  # fmt: skip
     overwrite: bool = option(
         False, "Forget an earlier run of this command in the directory instead of continuing it.", identity=False
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ from gantk.runs.task import Inputs, Task
 from gantk.store.files import load_json, to_json
 from gantk.store.fingerprint import fingerprint
 from gantk.store.lazy import resolve
+from gantk.store.memory import peak, peak_of_gpus
+from gantk.store.memory import shown as in_words
+from gantk.store.progress import Planned, duration, planning, shown
 
 if TYPE_CHECKING:
     from gantk.reports.page import Page
@@ -58,10 +62,51 @@ def execute(task: Task, inputs: Inputs, options: Options, where: RunOptions) -> 
         return _execute(task, dataclasses.replace(inputs, **{"device": device}), options, where, leads=rank == 0)
 
 
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a task would take.
+
+    Attributes:
+        batch_size: of the run, where the task has one.
+        planned: the first stage that takes a while, measured; None where all was done in `seconds`.
+        memory: bytes that this process had at most meanwhile.
+    """
+
+    batch_size: int | None
+    planned: Planned | None
+    seconds: float
+    memory: int
+
+    def lines(self) -> list[str]:
+        """What is said of it."""
+        first = f"All of it takes {duration(self.seconds)}." if self.planned is None else self.planned.sentence()
+        size = "" if self.batch_size is None else f", --batch-size {self.batch_size}"
+        return [first, f"Memory until now: {in_words(self.memory)}{size}."]
+
+
+def plan(task: Task, inputs: Inputs, options: Options) -> Plan:
+    """Do a task in memory for a few seconds, and say how long all of it takes. Nothing is written.
+
+    Raises:
+        GantkError: what the inputs or the verb raise.
+    """
+    with shown(True):
+        arguments = inputs.load(options)
+    options = settled(options, arguments)
+    field = batch_field(options)
+    size = None if field is None else int(getattr(options, field.name))
+    began, found = time.monotonic(), None
+    try:
+        with planning():
+            task.call(arguments, options, MemoryStore())
+    except Planned as planned:
+        found = planned
+    on_gpu = peak_of_gpus()
+    return Plan(size, found, time.monotonic() - began, peak() if on_gpu is None else on_gpu)
+
+
 def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, leads: bool = True) -> Done:
     """Run a task in this process; one that does not lead takes the same steps and keeps nothing."""
-    from gantk.store.progress import shown
-
     shard = parse_shard(getattr(where, "shard", None))
     with shown(True):
         arguments = inputs.load(options)

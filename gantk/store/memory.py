@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 SYSTEM = Path("/")
@@ -129,3 +130,21 @@ def _address_space(root: Path) -> int | None:
         if soft != resource.RLIM_INFINITY and used is not None:
             return int(soft) - used
     return None
+
+
+@contextlib.contextmanager
+def resident_peak(process: Path) -> Iterator[list[int | None]]:
+    """Bytes that became resident at most within the block; None where the system does not tell.
+
+    Args:
+        process: the folder of this process in /proc.
+    """
+    found: list[int | None] = [None]
+    before = _field(process / "status", "VmRSS")
+    with contextlib.suppress(OSError):
+        (process / "clear_refs").write_text("5")  # the peak begins anew
+        yield found
+        most = _field(process / "status", "VmHWM")
+        found[0] = None if most is None or before is None else max(0, most - before)
+        return
+    yield found
