@@ -20,7 +20,9 @@ def page(speed: Speed) -> Page:
         "What the device reaches",
     )
     columns = ["work", "at once", "precision", "per second", "memory, MB", "% of product", "% of copy"]
-    rates = Table(columns, [_row(rate) for rate in speed.rates], "Rates", "Images; of tangents columns of the Jacobian.")
+    rates = Table(
+        columns, [_row(rate) for rate in speed.rates], "Rates", "Images; of tangents columns of the Jacobian."
+    )
     sections: list[Section] = [Prose(ABOUT), rates, limits]
     subtitle = f"{speed.family} of {speed.resolution} pixels, {speed.flop / 1e9:.3g} GFLOP an image, on {speed.device}."
     return Page(f"Speed of {speed.model}", subtitle, sections)

@@ -158,9 +158,7 @@ class Planned(BaseException):
 class Planning(Silent):
     """Counts until enough is known of a stage, then ends the work with `Planned`."""
 
-    def __init__(
-        self, enough: float, total: int | None, desc: str, unit: str, iterable: Iterable[Any] = ()
-    ) -> None:
+    def __init__(self, enough: float, total: int | None, desc: str, unit: str, iterable: Iterable[Any] = ()) -> None:
         super().__init__(iterable)
         self.enough, self.total, self.desc, self.unit, self.n = enough, total, desc, unit, 0
         self._began = time.monotonic()
