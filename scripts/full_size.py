@@ -5,8 +5,8 @@
     python scripts/full_size.py --docs                   write the table into docs/full-size.md
     python scripts/full_size.py --small --only sefa      the same lines on small networks: a dry run
 
-Each command runs in a process of its own, one after the other. A figure is kept in the folder of results as soon as it is
-there (--folder), so that a second call goes on; --again measures anew.
+Each command runs in a process of its own, one after the other. A figure is kept in the folder of results (--folder) as
+soon as it is there, so that a second call goes on; --again measures anew.
 """
 
 from __future__ import annotations
@@ -79,9 +79,8 @@ def table(results: dict[str, Any], lines: Any) -> str:
         if found is not None and "peak_mb" in found:
             said = (f"{found['peak_mb'] / 1000:.1f} GB", f"{found['cpu_s']:.0f} s")
         words = " ".join(word.replace("WORLD/", "") for word in line.words)
-        rows.append(
-            f"| {line.name}: `gantk {words}` | {line.network} | {said[0]} | {line.most} GB | {said[1]} | `{line.lower}` |"
-        )
+        cells = [f"{line.name}: `gantk {words}`", line.network, said[0], f"{line.most} GB", said[1], f"`{line.lower}`"]
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 

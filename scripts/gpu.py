@@ -5,8 +5,8 @@
     python scripts/gpu.py --docs                write what was measured into docs/performance.md
     python scripts/gpu.py --list                the steps, in order
 
-Figures go to --out, a JSON file that is whole after every step; a second call goes on with the steps that are not there.
-A step that fails says why in the file, and the next one begins. When the time is over (--seconds) no step is begun.
+Figures go to --out, a JSON file that is whole after every step; a second call goes on with what is not there. A step
+that fails says why in the file, and the next one begins. When the time is over (--seconds) no step is begun.
 """
 
 from __future__ import annotations

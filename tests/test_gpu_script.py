@@ -65,6 +65,7 @@ def test_what_was_kept_is_whole_and_not_done_again(tmp_path: Path) -> None:
 def test_full_size_networks_are_the_published_ones() -> None:
     import torch
     from full_sizes.networks import configs
+
     from gantk.generators.registry import build
 
     millions = {"stylegan2": 30, "stylegan2-256": 30, "stylegan3-t": 23, "biggan-deep": 50, "pggan": 23}

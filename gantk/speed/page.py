@@ -7,8 +7,8 @@ from gantk.reports.sections import Prose, Section, Table
 from gantk.speed.measuring import Rate, Speed
 
 ABOUT = (
-    "Rates on this device, beside what a product of matrices and a copy reach on it at the same time. The larger of the "
-    "two shares says what bounds a forward pass: its arithmetic, or the memory it moves."
+    "Rates on this device, beside what a product of matrices and a copy reach on it at the same time. The larger of "
+    "the two shares says what bounds a forward pass: its arithmetic, or the memory it moves."
 )
 
 
