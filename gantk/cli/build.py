@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,10 @@ from gantk.runs.task import Task
 from gantk.store.lazy import resolve
 from gantk.store.memory import peak, peak_of_gpus, shown
 from gantk.store.progress import alive
+
+
+if TYPE_CHECKING:
+    from gantk.runs.runner import Plan
 
 
 def command_of(task: Task) -> click.Command:
@@ -38,20 +42,21 @@ def command_of(task: Task) -> click.Command:
     )
 
 
-def run(task: Task, values: dict[str, Any]) -> None:
-    """Make the options from what was typed, execute, print."""
+def run(task: Task, values: dict[str, Any]) -> Plan | None:
+    """Make the options from what was typed, execute, print; returns the plan where one was asked for."""
     from gantk.runs.runner import execute, plan
 
     inputs, options = task.inputs(**_own(task.inputs, values)), task.options(**_own(task.options, values))
     where = task.run(**_own(task.run, values))
     with alive(task.name):
         if where.plan:
-            for line in plan(task, inputs, options).lines():
+            found = plan(task, inputs, options)
+            for line in found.lines():
                 click.echo(line)
-            return
+            return found
         done = execute(task, inputs, options, where)
     if not done.leads:
-        return
+        return None
     if done.note:
         click.echo(done.note, err=True)
     if done.result is not None:
@@ -60,6 +65,7 @@ def run(task: Task, values: dict[str, Any]) -> None:
     what = task.name.split()[-1].replace("-", " ").capitalize()
     click.echo(f"{what}: {done.directory}" if done.shard is None else f"Shard {done.shard}: {done.directory}")
     click.echo(needed(), err=True)
+    return None
 
 
 def needed() -> str:
