@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +29,7 @@ from gantk.codes.latents import parse_truncation
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe
+from gantk.generators.spec import Truncation
 from gantk.predictors.base import Predictor
 from gantk.predictors.reading import attributes_at
 from gantk.predictors.segments import find_segments
@@ -195,9 +195,10 @@ def _judge(
     from gantk.predictors.defaults import metric_name
     from gantk.predictors.load import load_predictor
 
-    reader: Any = predictor or _bundled(generator)
-    if hasattr(reader, "attributes_of_codes"):
-        return judge_of(generator, _of_images(generator), seer, exact=reader.attributes_of_codes)
+    reader = predictor or _bundled(generator)
+    exact = getattr(reader, "attributes_of_codes", None)
+    if exact is not None:
+        return judge_of(generator, _of_images(generator), seer, exact=exact)
     if metric is None and (reader is None or type(reader).feature_maps is Predictor.feature_maps):
         metric = load_predictor(metric_name(generator), generator.device, generator).eval()
     if reader is not None and metric is not None and reader.name == metric.name:
@@ -215,7 +216,7 @@ def _scores(samples: Samples, reader: Predictor) -> Scores:
 
 
 def _yardstick(
-    store: Store, held_out: Samples, judge: Judge, sizes: Sizes, options: AtlasOptions, truncation: Any
+    store: Store, held_out: Samples, judge: Judge, sizes: Sizes, options: AtlasOptions, truncation: Truncation | None
 ) -> Yardstick:
     generator = held_out.generator
     others = None
@@ -372,7 +373,7 @@ def _carded(
     move, part = moves[head], measured[head]
     one = move.direction.row(move.row)
     turn = _turn(part)
-    card: dict[str, Any] = {
+    card: dict[str, object] = {
         "group": group.name,
         "systems": list(group.systems),
         "found as": [moves[m].name for m in group.members],

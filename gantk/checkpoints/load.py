@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from gantk.checkpoints import native
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, check_finite, listed
-from gantk.checkpoints.facts import Facts, parse_facts, settle, split_model
+from gantk.checkpoints.facts import Fact, Facts, parse_facts, settle, split_model
 from gantk.checkpoints.finding import candidates, is_tuple, tensorflow_raw
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.unpickle import container_kind, decode, open_bytes
@@ -301,7 +301,7 @@ def load_generator(
     code: bool = False,
     *,
     force: bool = False,
-    **facts: Any,
+    **facts: Fact,
 ) -> Generator:
     """A generator by bundled or zoo name (such as `demo`), or from a checkpoint in any known format, or of own code.
 
@@ -334,7 +334,7 @@ def load_generator(
     return generator.set_precision(precision)
 
 
-def find_model(name_or_path: str | Path, facts: Mapping[str, Any] | None = None) -> tuple[Path | Generator, Facts]:
+def find_model(name_or_path: str | Path, facts: Facts | None = None) -> tuple[Path | Generator, Facts]:
     """The file that MODEL stands for (or the network, where it has no file), and the facts given with it.
 
     Raises:
@@ -348,16 +348,16 @@ def find_model(name_or_path: str | Path, facts: Mapping[str, Any] | None = None)
     for key, value in (facts or {}).items():
         if key in told and str(value) != told[key]:
             raise UsageError(f"The fact {key} is set twice, to {told[key]!r} and to {value!r}: give it once.")
-    told = {**told, **(facts or {})}
+    given: Facts = {**told, **(facts or {})}
     path = Path(name)
     if isinstance(name, str) and names_code(name) and not is_hub(name):
         raise UsageError(f"The model {name!r} is code and no file, and a file is needed here: name a checkpoint.")
     if path.exists() and (isinstance(name, Path) or not is_known(name)):
-        return path, told
-    return locate(str(name)), told
+        return path, given
+    return locate(str(name)), given
 
 
-def _construct(name_or_path: str | Path, facts: Mapping[str, Any], force: bool, code: bool) -> Generator:
+def _construct(name_or_path: str | Path, facts: Facts, force: bool, code: bool) -> Generator:
     from gantk.checkpoints.hub import is_hub
     from gantk.checkpoints.names import ALIASES, is_bundled
     from gantk.checkpoints.own_generator import own_generator

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from torch import Tensor
 
@@ -19,14 +19,14 @@ from gantk.checkpoints.stand_ins import Record, Stored
 from gantk.checkpoints.stylegan2 import Spelling, first, hwio, hwio_flipped, index, plus_one, scalar, square, transposed
 
 
-def flatten(source: Source, network: Record) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def flatten(source: Source, network: Record) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
     """Variables by name (`mapping/Dense0/weight`; a network's own without prefix), and static_kwargs by component.
 
     The second dictionary maps "" and each component's name to its static_kwargs joined with `build_func_name`,
     `version` and `class_name`.
     """
-    entries: dict[str, Any] = {}
-    settings: dict[str, dict[str, Any]] = {}
+    entries: dict[str, object] = {}
+    settings: dict[str, dict[str, object]] = {}
     components = network.state.get("components", {})
     parts = [("", network), *(components.items() if isinstance(components, Mapping) else ())]
     for name, part in parts:
@@ -128,9 +128,9 @@ _READ = frozenset(
 )
 
 
-def check_flags(raw: Raw, flags: Mapping[str, tuple[Any, ...]], free: frozenset[str]) -> dict[str, Any]:
+def check_flags(raw: Raw, flags: Mapping[str, tuple[object, ...]], free: frozenset[str]) -> dict[str, object]:
     """All static_kwargs of a network and its components in one dictionary; unsupported ones are refused by name."""
-    merged: dict[str, Any] = {}
+    merged: dict[str, object] = {}
     for own in raw.records.values():
         for name, value in own.items():
             if name not in free and (name not in flags or value not in flags[name]):
@@ -140,11 +140,26 @@ def check_flags(raw: Raw, flags: Mapping[str, tuple[Any, ...]], free: frozenset[
     return merged
 
 
-def number(raw: Raw, settings: Mapping[str, Any], name: str, default: Any) -> Any:
+def number(raw: Raw, settings: Mapping[str, object], name: str, default: float | None) -> float | None:
     """A number or None from static_kwargs."""
     value = settings.get(name, default)
     if value is not None and not isinstance(value, int | float):
         raise raw.source.damaged(f"{name}={clipped(value)} is no number")
+    return value
+
+
+class _Growing(TypedDict, total=False):
+    """What configurations b to d have beside the others."""
+
+    architecture: str
+    lod: float
+
+
+def figure(raw: Raw, settings: Mapping[str, object], name: str, default: float) -> float:
+    """A number from static_kwargs, where None is none."""
+    value = number(raw, settings, name, default)
+    if value is None:
+        raise raw.source.damaged(f"{name}=None is no number")
     return value
 
 
@@ -163,7 +178,7 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
         raise raw.refuse(f"resample_kernel={clipped(kernel)}", "and only a list of taps is known")
     dead = [name for name in ("lod", "synthesis/lod") if name in raw.entries]
     spelling: Spelling = SPELLING
-    growing: dict[str, Any] = {}
+    growing: _Growing = {}
     if "synthesis/ToRGB_lod0/weight" in raw.entries:  # configurations b to d
         top = count_while(lambda level: f"{_conv(level, 'conv1')}/weight" in raw.entries) - 1
         spelling = dataclasses.replace(SPELLING, rgb=lambda level: f"synthesis/ToRGB_lod{top - level}")
@@ -176,7 +191,7 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
         spelling,
         "tensorflow-stylegan2",
         dead=dead,
-        mapping_lr=float(number(raw, settings, "mapping_lrmul", 0.01)),
+        mapping_lr=float(figure(raw, settings, "mapping_lrmul", 0.01)),
         normalize_z=bool(normalize),
         truncation_psi=None if psi is None or psi == 1 else float(psi),
         truncation_layers=None if cutoff is None else int(cutoff),
@@ -228,7 +243,7 @@ def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:
         "label_dim": int(number(raw, settings, "label_size", 0) or 0),
         "architecture": "revised" if revised else architecture,
         "lod": float(raw.tensor("lod")) if dead else 0.0,
-        "group": int(number(raw, settings, "mbstd_group_size", 4)),
+        "group": int(figure(raw, settings, "mbstd_group_size", 4)),
     }
     return Checkpoint("stylegan2-discriminator", config, state, "tensorflow-stylegan2-discriminator")
 

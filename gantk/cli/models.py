@@ -113,9 +113,10 @@ def info(file: str, facts: tuple[str, ...], force: bool, auditing: bool) -> None
     from gantk.checkpoints.load import build_generator, find_model, load_generator, read_checkpoint
     from gantk.store.own_code import names_code
 
-    found, told = (None, {}) if names_code(file) else find_model(file, split_facts(facts))
+    found, told = (None, None) if names_code(file) else find_model(file, split_facts(facts))
     checkpoint = read_checkpoint(found, told, force) if isinstance(found, Path) else None
-    generator = build_generator(checkpoint) if checkpoint is not None else load_generator(file, **told)
+    # facts have names of their own, which the types of the other keywords cannot say
+    generator = build_generator(checkpoint) if checkpoint else load_generator(file, **(told or {}))  # type: ignore[arg-type]
     spec = generator.spec
     truncation = spec.truncation
     rows = {

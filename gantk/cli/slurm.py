@@ -42,9 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option("--submit", is_flag=True, help="Also hand them to sbatch, each job after the one before.")
 @click.option("--status", is_flag=True, help="Write nothing new; ask the scheduler and make the chain's page again.")
-def command(
-    pipeline: str, config: str, own_code: tuple[str, ...], estimate: bool, submit: bool, status: bool
-) -> None:
+def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: bool, submit: bool, status: bool) -> None:
     """Write the batch files of a PIPELINE for a cluster with slurm.
 
     They are plain text in OUTPUT-DIR/slurm: arrays whose tasks are shards, each job after the one before, queued again
@@ -56,7 +54,15 @@ def command(
     from gantk.reports import render
     from gantk.runs.run import Run
     from gantk.slurm.batch import batch_files, folder_of, submit_script
-    from gantk.slurm.chain import COMMAND, ask_queue, recorded_jobs, refuse_if_queued, submit_chain, write_chain
+    from gantk.slurm.chain import (
+        COMMAND,
+        ask_queue,
+        read_jobs,
+        recorded_jobs,
+        refuse_if_queued,
+        submit_chain,
+        write_chain,
+    )
     from gantk.slurm.settings import read_settings
     from gantk.store.command_line import typed
     from gantk.store.shipped import find_shipped
@@ -81,7 +87,7 @@ def command(
     arguments = {"pipeline": pipeline, "config": config, "settings": settings, "own_code": list(own_code)}
     with Run.begin(folder, COMMAND, arguments, overwrite=not status) as run:
         if status:
-            run.record("jobs", ask_queue(run.results["jobs"]))
+            run.record("jobs", ask_queue(read_jobs(run.results, str(folder))))
         else:
             path = Path(config)
             source = path if path.is_file() else find_shipped("configs", config, (".toml",))

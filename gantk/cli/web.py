@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 import click
 
 from gantk.cli.options import device_option, examples, precision_option
+
+
+class Beside(TypedDict):
+    """What is offered to every model; see `gantk.web.workshop.Workshop.add`."""
+
+    heads: tuple[str, ...]
+    directions: tuple[str, ...]
+    segmenter: str | None
+    encoder: str | None
+    predictor: str | None
 
 
 @click.command(
@@ -32,11 +44,6 @@ from gantk.cli.options import device_option, examples, precision_option
 @precision_option()
 def command(
     models: tuple[str, ...],
-    heads: tuple[str, ...],
-    directions: tuple[str, ...],
-    segmenter: str | None,
-    encoder: str | None,
-    predictor: str | None,
     output_dir: str,
     host: str,
     port: int,
@@ -46,6 +53,7 @@ def command(
     cache: int,
     device: str,
     precision: str,
+    **beside: Unpack[Beside],
 ) -> None:
     """Look at a generator, paint on its images and train heads, in a browser.
 
@@ -85,9 +93,7 @@ def command(
 
         workshop = Workshop(folder, cache << 20)
         for model in models:
-            workshop.add(
-                model, str(resolve_device(device)), precision, directions, heads, segmenter, encoder, predictor
-            )
+            workshop.add(model, str(resolve_device(device)), precision, **beside)
         app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
         click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
         run(app, address)

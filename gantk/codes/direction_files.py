@@ -21,8 +21,8 @@ import numpy.typing as npt
 from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
 from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.errors import GantkError, UsageError
-from gantk.generators.rows import parse_layers
-from gantk.store.files import save_npy, to_json, write_atomic
+from gantk.generators.rows import LayerList, parse_layers
+from gantk.store.files import save_npy, to_json, to_table, write_atomic
 from gantk.store.inside import regular_file
 
 SUFFIXES = (".safetensors", ".npy")
@@ -74,9 +74,7 @@ def write_native(path: Path, vectors: npt.NDArray[np.float32], fields: Mapping[s
     """Write vectors and fields as safetensors; the same direction always gives the same bytes."""
     from safetensors.numpy import save
 
-    header = json.dumps(
-        {"format": FORMAT, "version": VERSION, **to_json(dict(fields))}, sort_keys=True, allow_nan=False
-    )
+    header = json.dumps({"format": FORMAT, "version": VERSION, **to_table(fields)}, sort_keys=True, allow_nan=False)
     return write_atomic(path, save({"vectors": np.ascontiguousarray(vectors)}, metadata={HEADER_KEY: header}))
 
 
@@ -171,7 +169,9 @@ def read_foreign(path: Path) -> Content:
     )
 
 
-def _named(path: Path, vectors: Array, layers: Any = None, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _named(
+    path: Path, vectors: Array, layers: LayerList = None, meta: Mapping[str, object] | None = None
+) -> dict[str, object]:
     return {
         "name": path.stem.removesuffix("_boundary"),
         "kind": "boundary" if len(vectors) == 1 else "direction",
@@ -180,7 +180,7 @@ def _named(path: Path, vectors: Array, layers: Any = None, meta: Mapping[str, An
     }
 
 
-def _published(path: Path, vectors: Array) -> dict[str, Any]:
+def _published(path: Path, vectors: Array) -> dict[str, object]:
     """What is known of a published file that carries nothing but its numbers."""
     stem = path.stem.removesuffix("_boundary")
     if _INTERFACEGAN.match(stem):

@@ -49,7 +49,7 @@ class GivenCodes:
         part = [which] if isinstance(which, int) else which
         return GivenCodes(self.array[part], self.space, self.source)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.array(self.array, dtype) if copy else np.asarray(self.array, dtype)
 
     @property
@@ -96,8 +96,7 @@ def _shape(generator: Generator, space: str) -> tuple[int, ...]:
 def numbers_of(value: object) -> npt.NDArray[Any]:
     """A numpy array of an array or a torch tensor; a memory-mapped one stays so."""
     if hasattr(value, "detach"):
-        tensor: Any = value
-        value = tensor.detach().float().cpu().numpy()
+        value = value.detach().float().cpu().numpy()
     return value if isinstance(value, np.ndarray) else np.asarray(value)
 
 

@@ -145,12 +145,6 @@ def check_generator(direction: Direction, generator: Generator, force: bool = Fa
             f"{direction.title} is for layer {max(direction.layers)}, and this generator has layers "
             f"0 to {spec.num_layers - 1}: it belongs to another network."
         )
-    if direction.probe is None or force:
-        return
-    from gantk.generators.probe import mismatch, probe_of
+    from gantk.generators.probe import refuse_another
 
-    difference = mismatch(dict(direction.probe), probe_of(generator))
-    if difference is not None:
-        raise GantkError(
-            f"{direction.title} was made for another generator ({difference}): use that one, or force it to try."
-        )
+    refuse_another(direction.probe, generator, f"{direction.title} was made for another generator", force)

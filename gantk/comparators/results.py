@@ -6,7 +6,7 @@ Shape legend: K directions, D width of a code.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -81,5 +81,5 @@ class GanspaceResult(ClosedForm):
         )
 
     def table(self) -> list[dict[str, object]]:
-        rows: Any = enumerate(zip(self.deviations, self.explained, strict=True))
+        rows = enumerate(zip(self.deviations, self.explained, strict=True))
         return [{"direction": k, "deviation": float(d), "explained": float(e)} for k, (d, e) in rows]

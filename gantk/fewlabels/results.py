@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 
 if TYPE_CHECKING:
+    from gantk.predictors.efficientnet_lite import ImageNet
     from gantk.predictors.few_labels import FewLabels
 
 FILE, SUGGESTED = "predictor.safetensors", "label-next.csv"
@@ -102,7 +103,7 @@ class TrainedPredictor(Result):
         if any(each.suggested for each in self.attributes):
             yield Export(SUGGESTED, self._suggest, "images to label next: fill in, and append to the labels")
 
-    def predictor(self, network: Any = None) -> FewLabels:
+    def predictor(self, network: ImageNet | None = None) -> FewLabels:
         """The predictor itself; every verb takes it.
 
         Args:

@@ -18,6 +18,7 @@ from torch import Tensor
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe_of
+from gantk.generators.probed import Probe
 from gantk.ghfeat.bridge import styles_to_wp
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.codes import Codes, tile
@@ -49,7 +50,7 @@ class ExtractFacts:
     stems: tuple[str, ...]
     widths: tuple[int, ...]
     rows: tuple[int, ...]
-    probe: dict[str, Any]
+    probe: Probe
     encoder: str
     encoder_sha256: str
 

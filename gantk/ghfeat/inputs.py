@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gantk.errors import UsageError
 from gantk.ghfeat.options import (
@@ -102,7 +102,7 @@ class ReaderInputs(Inputs):
         return predictor_for(generator, self.predictor)
 
 
-def photos_for(words: tuple[str, ...], size: Any, channels: int, options: PhotoOptions) -> Photos:
+def photos_for(words: tuple[str, ...], size: int | tuple[int, int], channels: int, options: PhotoOptions) -> Photos:
     """The photos that words name, found to be images before anything is computed."""
     from gantk.ghfeat.photos import Images
 
@@ -243,7 +243,8 @@ class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
         if not self.images:
             raise UsageError("No image was named: give files, folders, a list, an archive, or render:I.")
         found = self.subjects(options, images=self.images, reference=self.reference)
-        generator: Any = found["generator"]
+        generator = found["generator"]
+        assert isinstance(generator, Generator)
         if self.direction is not None:
             found["direction"] = load_direction(self.direction, generator, self.force)
         if self.of is not None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe_of
+from gantk.generators.probed import Probe
 from gantk.ghfeat.bridge import styles_to_wp
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.defaults import NONE, encoder_for, has_encoder, perception_for, perceptual_weight
@@ -48,7 +49,7 @@ class InvertFacts:
     shape: tuple[int, ...]
     widths: tuple[int, ...]
     rows: tuple[int, ...]
-    probe: dict[str, Any]
+    probe: Probe
     encoder: str
     kept_steps: tuple[int, ...]
 

@@ -5,7 +5,7 @@ Shape legend: N images, K steps of a slider, A attributes.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -143,7 +143,7 @@ class EditResult(Result):
     def table(self) -> list[dict[str, object]]:
         if self.moved is None or self.moved.scores is None:
             return []
-        steps: Any = zip(self.moved.distances, self.moved.scores.T, strict=True)
+        steps = zip(self.moved.distances, self.moved.scores.T, strict=True)
         return [{"distance": d, **dict(zip(self.moved.attributes, map(float, s), strict=True))} for d, s in steps]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.given import GivenCodes
+from gantk.generators.probed import Probe
 from gantk.ghfeat.codes import Codes, save_codes, tile
 from gantk.ghfeat.figures import Figures, Pair, counted, psnr
 from gantk.runs.results import Export, Result, record
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from gantk.ghfeat.options import TrainOptions
 
 Array = npt.NDArray[Any]
-Probe = dict[str, Any]  # of a generator, as its JSON has it
 
 CODES = "codes.safetensors"
 ENCODER = "encoder.safetensors"
@@ -256,7 +256,7 @@ class InvertResult(Result):
     shape: tuple[int, ...]
     widths: tuple[int, ...]
     rows: tuple[int, ...]
-    probe: Probe
+    probe: Probe | None
     encoder: str
     steps: int
     losses: npt.NDArray[np.float32]

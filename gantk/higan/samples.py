@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from gantk.codes.given import GivenCodes
 from gantk.errors import UsageError
+from gantk.generators.probed import Probe
 from gantk.runs.results import Result, record
 from gantk.runs.structure import Image
 
@@ -72,7 +73,7 @@ class SynthesizeResult(Result):
     summaries: dict[str, ScoreSummary]
     classes: dict[str, int]
     images: tuple[Image, ...]
-    probe: dict[str, Any] | None  # the generator's own description of itself, compared as a whole
+    probe: Probe | None  # the generator's own description of itself, compared as a whole
 
     @property
     def spaces(self) -> tuple[str, ...]:

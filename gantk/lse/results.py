@@ -17,6 +17,8 @@ from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gantk.generators.base import Generator
     from gantk.predictors.heads import Head
 
@@ -43,7 +45,7 @@ class HasHead:
         """The head that stands for the result, as a predictor."""
         return self.best().head(self._generator)
 
-    def segment(self, seen: Any, generator: Generator | None = None) -> Any:
+    def segment(self, seen: object, generator: Generator | None = None) -> Tensor:
         """Class logits [N, K, S, S] of codes wp or of what `Generator.trace` returned; see `Head.segment`.
 
         Args:
@@ -52,7 +54,7 @@ class HasHead:
         head = self.head
         return (head if generator is None else head.bind(generator)).segment(seen)
 
-    def labels_of(self, seen: Any, generator: Generator | None = None) -> npt.NDArray[np.uint8]:
+    def labels_of(self, seen: object, generator: Generator | None = None) -> npt.NDArray[np.uint8]:
         """Class numbers uint8 [N, S, S]; see `segment`."""
         head = self.head
         return (head if generator is None else head.bind(generator)).labels(seen)

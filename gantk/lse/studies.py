@@ -281,7 +281,7 @@ class _Study:
             drawn = shots_of(images, wp, label, options.noise_draws, options.seed)
             found = shots.fit(drawn, classes, penalty=options.penalty)
         seconds = time.perf_counter() - began
-        meta: dict[str, Any] = {"shots": count, "eps": found.eps, "steps": found.steps}
+        meta: dict[str, object] = {"shots": count, "eps": found.eps, "steps": found.steps}
         if found.left_out is not None:
             meta["left_out"] = found.left_out.tolist()
         told = Fit(

@@ -19,6 +19,7 @@ from gantk.runs.walk import Walk
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gantk.generators.base import Generator
     from gantk.navigan.directions import WeightDirections
     from gantk.runs.options import Options
 
@@ -179,7 +180,7 @@ class WeightResult(Result):
         return self.directions.live()
 
     def render(
-        self, generator: object, codes: object, row: int = 0, strength: float | None = None,
+        self, generator: Generator, codes: object, row: int = 0, strength: float | None = None,
         truncation: str | None = None,
     ) -> Tensor:  # fmt: skip
         """Images [N, C, H, W] of codes moved along direction `row`; see `WeightDirections.render`."""

@@ -10,8 +10,8 @@ import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -108,12 +108,12 @@ def write_animation(path: Path, frames_THWC: Sequence[Image], fps: float = 24.0)
     from PIL import Image as Pillow
 
     pictures = [Pillow.fromarray(frame) for frame in frames]
-    options: dict[str, Any] = {"save_all": True, "append_images": pictures[1:], "duration": 1000.0 / fps, "loop": 0}
     buffer = io.BytesIO()
+    save = partial(pictures[0].save, buffer, form.upper(), save_all=True, append_images=pictures[1:], loop=0)
     if form == "gif":
-        pictures[0].save(buffer, "GIF", optimize=False, **{**options, "duration": max(20, round(1000 / fps))})
+        save(optimize=False, duration=max(20, round(1000 / fps)))
     else:
-        pictures[0].save(buffer, "WEBP", quality=90, method=4, **{**options, "duration": max(1, round(1000 / fps))})
+        save(quality=90, method=4, duration=max(1, round(1000 / fps)))
     return write_atomic(path, buffer.getvalue())
 
 

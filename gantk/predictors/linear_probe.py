@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonTable, number, text, whole
 
 Array = npt.NDArray[np.float64]
 
@@ -72,6 +73,26 @@ class AttributeCard:
             f"{self.balanced:.0%}, AUC {self.auc:.2f}, by leave-one-out of {self.labels} labels, {self.positives} of "
             "them positive."
         )
+
+
+def read_card(told: JsonTable) -> AttributeCard:
+    """A card from a file's header.
+
+    Raises:
+        KeyError, GantkError: a part is missing, or of another type.
+    """
+    auc = told["auc"]
+    return AttributeCard(
+        text(told["name"], "name"),
+        whole(told["labels"], "labels"),
+        whole(told["positives"], "positives"),
+        number(told["accuracy"], "accuracy"),
+        number(told["low"], "low"),
+        number(told["high"], "high"),
+        number(told["balanced"], "balanced"),
+        None if auc is None else number(auc, "auc"),
+        number(told["shrinkage"], "shrinkage"),
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,7 +56,7 @@ class Shown:
     anchor: str
     caption: str
     number: str
-    view: Any
+    view: object
 
 
 def _facts(section: Facts, images: ImageStore) -> list[tuple[str, str]]:
@@ -84,7 +84,7 @@ def _headline(section: Headline, images: ImageStore) -> list[tuple[str, str, str
     return shown
 
 
-def _panels(section: Panels, images: ImageStore) -> dict[str, Any]:
+def _panels(section: Panels, images: ImageStore) -> Mapping[str, object]:
     """A legend that all panels share stands once, above them."""
     legends = [plots.legend_of(part) for part in section.sections]
     shared = legends[0] if legends and all(legend == legends[0] for legend in legends) else []
@@ -95,7 +95,7 @@ def _panels(section: Panels, images: ImageStore) -> dict[str, Any]:
     return {"legend": shared, "parts": parts}
 
 
-def _plot(section: LinePlot | BarPlot | ScatterPlot | Histogram, images: ImageStore) -> dict[str, Any]:
+def _plot(section: LinePlot | BarPlot | ScatterPlot | Histogram, images: ImageStore) -> Mapping[str, object]:
     return {"svg": plots.draw(section), "legend": plots.legend_of(section)}
 
 

@@ -10,7 +10,7 @@ Shapes: R rows, C columns, K frames of a strip, n points of a curve.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -369,15 +369,6 @@ Section = (
     | Panels
     | Links
 )
-
-
-@dataclass(frozen=True)
-class Heading:
-    """What the table of contents and the anchors are made from."""
-
-    title: str
-    anchor: str
-    number: str = field(default="")
 
 
 def bins_of(

@@ -169,10 +169,10 @@ def _with_batch(
 
 def _identity(path: Path) -> dict[str, object]:
     """The identity that a manifest holds; nothing where it is damaged, which `Run.begin` says."""
+    from gantk.runs.manifest import read_manifest
+
     with contextlib.suppress(GantkError):
-        manifest = load_json(path)
-        identity = manifest.get("identity") if isinstance(manifest, dict) else None
-        return identity if isinstance(identity, dict) else {}
+        return dict(read_manifest(path).get("identity", {}))
     return {}
 
 
@@ -187,13 +187,13 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
 
     Nobody chose the directory, so that another run of the same command is no reason to refuse this one.
     """
-    from gantk.runs.run import decisive
+    from gantk.runs.manifest import decisive, read_manifest
 
     same, number, found = to_json(dict(identity)), 1, directory
 
     def other(path: Path) -> bool:
         with contextlib.suppress(GantkError, KeyError, TypeError):
-            return decisive(load_json(path)) != same
+            return decisive(read_manifest(path)) != same
         return False  # damaged: `Run.begin` sets it aside
 
     while any(other(path) for path in _manifests(task, found)):

@@ -163,7 +163,7 @@ def _needs(pipeline: Pipeline) -> str:
     return f"{', '.join(first)} and {last}"
 
 
-def _text(key: str, value: Any, source: str) -> str:
+def _text(key: str, value: object, source: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise UsageError(f"[slurm] of {source} has {key} = {value!r}: a text was expected.")
     text = str(value)
@@ -172,7 +172,8 @@ def _text(key: str, value: Any, source: str) -> str:
     return text
 
 
-def _value(field: dataclasses.Field[Any], value: Any, source: str) -> Any:
+# Any: of the type of the field
+def _value(field: dataclasses.Field[Any], value: object, source: str) -> Any:
     key = _key(field.name)
     if isinstance(field.default, tuple):
         lines = [value] if isinstance(value, str) else value

@@ -6,7 +6,6 @@ line gives `OwnCode`, a text that remembers where it came from and forgets it on
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import os
@@ -91,6 +90,8 @@ def refuse_untyped(name: str, what: str) -> None:
 
 def _checksum(file: str | None) -> str:
     try:
+        import hashlib
+
         return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
     except OSError:
         return ""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 FIRST_SIGN = 1.5  # seconds until something is said at the latest
 ENOUGH = 4.0  # seconds of work after which it is said how long the rest takes
@@ -28,6 +28,12 @@ def shown(show: bool) -> Iterator[None]:
         yield
     finally:
         _shown.reset(token)
+
+
+class Bar(Protocol):
+    """What counts: tqdm's bar, or one of those below."""
+
+    def update(self, n: int = 1) -> object: ...
 
 
 class Silent:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -190,7 +189,7 @@ def _of_region(found: RegionChannels, name: str, channel: Channel, sign: float) 
 
 def _directions(generator: Generator, statistics: StyleStatistics, chosen: Chosen, prefix: str) -> list[Direction]:
     """One direction file for each name, with a vector for each channel that varies."""
-    made: Any = probe(generator)
+    made = probe(generator)
     found = []
     for name, parts in chosen.items():
         single = [

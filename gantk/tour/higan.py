@@ -18,7 +18,7 @@ from gantk.higan.samples import SynthesizeResult
 from gantk.runs.walk import Walk
 from gantk.store.files import load_npy
 from gantk.tour.figures import group_of, leaks, purity, test, typical_distance, where, where_row
-from gantk.tour.tour import Chapter, Step, Tour
+from gantk.tour.tour import Chapter, Headline, PageParts, Slider, Step, Tour
 from gantk.world.renderer import FACTOR_NAMES
 
 Array = npt.NDArray[Any]
@@ -62,7 +62,7 @@ def samples(tour: Tour) -> Chapter:
     tour.call([*words, "--preview", "0", "-o", str(tour.folder(FRESH))])
     found = tour.result(SAMPLES, SynthesizeResult)
     tour.found["exact"] = found.predictor == "truth"
-    page = tour.found.setdefault("page", {})
+    page = tour.found.setdefault("page", PageParts())
     page["images"] = [tour.relative(SAMPLES, image.name) for image in found.images]
     page["images_caption"] = (
         "What the renderer draws for these codes."
@@ -111,14 +111,22 @@ def boundaries(tour: Tour) -> Chapter:
     fresh_w = load_npy(tour.folder(FRESH) / "w.npy")
     fresh = load_npy(tour.folder(FRESH) / "attribute.npy")
     exact = exact_directions(tour)
-    rows = []
+    rows: list[list[str | float | None]] = []
     tested = {}
+    cosines: dict[str, float] = {}
     for factor in factors:
         entry = trained[factor]
         tested[factor] = test(found[factor], fresh_w, fresh[factor], entry.threshold)
-        row = [factor, group_of(factor), tested[factor].accuracy, tested[factor].auc, entry.figures.stability]
+        row: list[str | float | None] = [
+            factor,
+            group_of(factor),
+            tested[factor].accuracy,
+            tested[factor].auc,
+            entry.figures.stability,
+        ]
         if exact is not None:
-            row.append(abs(float(exact[factor] @ found[factor].vectors[0])))
+            cosines[factor] = abs(float(exact[factor] @ found[factor].vectors[0]))
+            row.append(cosines[factor])
         rows.append(row)
     columns = ["factor", "group", "accuracy", "AUC", "stability"]
     if exact is not None:
@@ -129,15 +137,17 @@ def boundaries(tour: Tour) -> Chapter:
         "boundaries of resampled splits."
     )
     mean = float(np.mean([part.auc for part in tested.values()]))
-    headline = [{"value": mean, "name": "mean AUC", "note": f"{len(factors)} boundaries on fresh samples"}]
+    headline: list[Headline] = [
+        {"value": mean, "name": "mean AUC", "note": f"{len(factors)} boundaries on fresh samples"}
+    ]
     if exact is not None:
-        alignment = float(np.mean([row[-1] for row in rows]))
+        alignment = float(np.mean(list(cosines.values())))
         headline.append({"value": alignment, "name": "mean alignment", "note": "cosine with the exact directions"})
     tour.found["headline"] = headline
     hardest = min(tested, key=lambda factor: tested[factor].auc)
     tour.found["tested"] = tested
     if exact is not None:
-        tour.found["alignments"] = {row[0]: row for row in rows}
+        tour.found["alignments"] = cosines
     tour.found["findings"] = [
         f"A plane in w tells each of {len(factors)} factors apart with a mean AUC of **{mean:.3f}** on samples it "
         f"never saw; the hardest is `{hardest}` ({tested[hardest].auc:.3f})."
@@ -223,7 +233,7 @@ def manipulation(tour: Tour) -> Chapter:
     }
 
 
-def slider(tour: Tour, walk: Walk) -> dict[str, Any]:
+def slider(tour: Tour, walk: Walk) -> Slider:
     """A walk as the tour's manifest keeps it, with the files where they are."""
     return {
         "name": walk.name,
@@ -240,7 +250,7 @@ def slider(tour: Tour, walk: Walk) -> dict[str, Any]:
 def truth(tour: Tour) -> Chapter:
     """The comparison with the truth: of what was found here, and of the same search where everything is known."""
     if tour.found["exact"]:
-        exact = {name: row[-1] for name, row in tour.found["alignments"].items()}
+        exact = tour.found["alignments"]
         found = tour.result(RESCORE, RescoreResult)
         pages = BOUNDARIES
     else:
@@ -251,7 +261,7 @@ def truth(tour: Tour) -> Chapter:
 
     names = list(tour.found["tested"])
     right = sum(rows_found[name] == row_of_factor(name) for name in names)
-    rows = []
+    rows: list[list[str | float | None]] = []
     for name in names:
         change_F, own = tour.found["change"][name]
         beside = int(np.abs(np.where(np.arange(len(change_F)) == own, 0, change_F)).argmax())

@@ -5,15 +5,18 @@ Legend: N samples, F factors, D directions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from gantk.navigan.results import HessianResult
 from gantk.tour.tour import Chapter, Step, Tour
 
 if TYPE_CHECKING:
+    from gantk.generators.base import Generator
     from gantk.navigan.directions import WeightDirections
+    from gantk.predictors.demo import DemoPredictor
 
 FOLDER = "navigan"
 
@@ -30,7 +33,7 @@ def weights(tour: Tour) -> Chapter:
     tour.call([*words, "-o", str(tour.folder(FOLDER))])
     found = tour.result(FOLDER, HessianResult)
     rows = effects(tour, found.weights, 8)
-    table = []
+    table: list[list[str | float]] = []
     for index, (value, row) in enumerate(zip(found.eigenvalues, rows, strict=True)):
         table.append([index, float(value), row["scale"], row["first"], row["change"], row["second"], row["other"]])
     share = None if found.spectrum.exact is None else found.spectrum.exact.captured
@@ -55,20 +58,32 @@ def weights(tour: Tour) -> Chapter:
     }
 
 
-def convolution(generator: Any) -> str | None:
+def convolution(generator: Generator) -> str | None:
     """The last convolution at half the image's resolution: what is drawn there is neither layout nor texture."""
     half = generator.spec.resolution // 2
     names = [layer.name for layer in generator.layers if layer.weight and layer.resolution == half and not layer.is_rgb]
     return names[-1] if names else None
 
 
-def effects(tour: Tour, directions: WeightDirections, num: int) -> list[dict[str, Any]]:
+class Effect(TypedDict):
+    """The two factors that a direction moves most, in their standard deviations."""
+
+    scale: float
+    first: str
+    change: float
+    second: str
+    other: float
+
+
+def effects(tour: Tour, directions: WeightDirections, num: int) -> list[Effect]:
     """For each direction, the two factors it moves most."""
     import torch
 
+    from gantk.predictors.demo import DemoPredictor
     from gantk.predictors.load import load_predictor
 
     predictor = load_predictor("demo")
+    assert isinstance(predictor, DemoPredictor)
     generator = tour.generator
     target = directions.target(generator)
     with torch.inference_mode():
@@ -77,7 +92,7 @@ def effects(tour: Tour, directions: WeightDirections, num: int) -> list[dict[str
         prefix = target.prefix(generator.expand(w_ND))
         before_NF = predictor.attributes(target.images(prefix))
         deviation_F = spread(predictor)
-        found = []
+        found: list[Effect] = []
         for row in range(len(directions)):
             after_NF = predictor.attributes(target.moved(prefix, directions.delta(row), directions.scale(row)))
             change_F = ((after_NF - before_NF).mean(0).double().numpy()) / deviation_F
@@ -95,7 +110,7 @@ def effects(tour: Tour, directions: WeightDirections, num: int) -> list[dict[str
     return found
 
 
-def spread(predictor: Any) -> Any:
+def spread(predictor: DemoPredictor) -> npt.NDArray[np.float64]:
     """Standard deviation of each factor in the world, where all are uniform."""
     return predictor.span_A.double().numpy() / np.sqrt(12)
 

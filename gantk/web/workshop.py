@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonView
 from gantk.web.cache import Cache
 from gantk.web.catalogue import Catalogue
 from gantk.web.projects import Project, Projects
@@ -51,7 +52,7 @@ class Model:
     loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
     features: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of annotated images
 
-    def view(self) -> dict[str, Any]:
+    def view(self) -> dict[str, JsonView]:
         spec = self.easel.generator.spec
         truncation = spec.truncation
         return {
@@ -72,7 +73,7 @@ class Model:
         }
 
 
-def head_view(id: str, head: Head) -> dict[str, Any]:
+def head_view(id: str, head: Head) -> dict[str, JsonView]:
     info = head.info
     return {
         "id": id, "name": info.name, "kind": info.kind, "size": info.size,
@@ -80,7 +81,7 @@ def head_view(id: str, head: Head) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def teacher_view(teacher: Teacher) -> dict[str, Any]:
+def teacher_view(teacher: Teacher) -> dict[str, JsonView]:
     return {
         "name": teacher.name,
         "classes": [
@@ -234,7 +235,7 @@ class Workshop:
                 del cached[next(iter(cached))]
         return cached[sha]
 
-    def heads_of(self, project: Project) -> list[dict[str, Any]]:
+    def heads_of(self, project: Project) -> list[dict[str, JsonView]]:
         """Every head of a project as the page sees it; the newest last."""
         import json
 

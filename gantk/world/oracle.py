@@ -96,6 +96,7 @@ def _rotation(seed: int) -> Tensor:
 class DemoOracle(Generator):
     """The generator. It has no weights, no noise, no labels; it is differentiable in its codes, twice, in any mode."""
 
+    config: DemoOracleConfig
     config_class = DemoOracleConfig
 
     def __init__(self, config: DemoOracleConfig):

@@ -6,7 +6,6 @@ Shape legend: K classes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -53,7 +52,7 @@ def map_bars(taps: Sequence[str], shares: Sequence[float] | None, title: str, ca
     """How much each map adds to the logits; nothing where that is not known or there is one map."""
     if shares is None or len(shares) != len(taps) or len(taps) < 2:
         return []
-    values: Any = np.array(shares, np.float64)
+    values = np.array(shares, np.float64)
     return [BarPlot(list(taps), values, title=title, caption=caption, quantity="logits")]
 
 
