@@ -93,7 +93,7 @@ def find_groups(
 
 
 def stack(effects: Sequence[Effect]) -> Array:
-    """Effects as unit vectors [2, M, P]: at +t and at -t; one of nought stays nought."""
+    """Effects as unit vectors [2, M, P]: at +t and at -t; one of zero stays zero."""
     both = np.stack([np.stack([e.plus_P for e in effects]), np.stack([e.minus_P for e in effects])])
     found: Array = both / np.maximum(np.linalg.norm(both, axis=2, keepdims=True), 1e-12)
     return found
@@ -182,7 +182,7 @@ class _Null:
         return Unrelated(float(self._pairs.mean()), float(line95), float(line99), self._largest, self.permutations)
 
     def chance(self, size: int, mean: float) -> float:
-        """How often some group of at least this size is at least as similar in a permutation; never quite nought."""
+        """How often some group of at least this size is at least as similar in a permutation; never quite zero."""
         hits = sum(bool(((found[:, 0] >= size) & (found[:, 1] >= mean)).any()) for found in self._merges)
         return (hits + 1) / (self.permutations + 1)
 

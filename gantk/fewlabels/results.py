@@ -8,12 +8,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from gantk.fewlabels.claims import TRAIN_PREDICTOR
 from gantk.predictors.linear_probe import AttributeCard
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 
@@ -70,15 +72,13 @@ class TrainedPredictor(Result):
     """
 
     TASK: ClassVar[str] = "train-predictor"
+    CLAIMS: ClassVar[Claims[Any]] = TRAIN_PREDICTOR
     name: str
     attributes: tuple[Learned, ...]
     labelled: int
     unlabelled: int
     weight_AD: npt.NDArray[np.float32]
     bias_A: npt.NDArray[np.float32]
-
-    def sentence(self) -> str:
-        return " ".join(each.card.sentence() for each in self.attributes)
 
     def lines(self) -> tuple[str, ...]:
         found = [each.card.sentence() for each in self.attributes]

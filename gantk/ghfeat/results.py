@@ -17,8 +17,10 @@ import numpy.typing as npt
 
 from gantk.codes.given import GivenCodes
 from gantk.generators.probed import Probe
+from gantk.ghfeat.claims import EXTRACT, INVERT, TRAIN
 from gantk.ghfeat.codes import Codes, save_codes, tile
-from gantk.ghfeat.figures import Figures, Pair, counted, psnr
+from gantk.ghfeat.figures import Figures, Pair, psnr
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.store.files import save_npy, write_atomic
@@ -85,6 +87,7 @@ class TrainResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat train"
+    CLAIMS: ClassVar[Claims[Any]] = TRAIN
     file: npt.NDArray[np.uint8]
     parameters: int
     images: int
@@ -110,13 +113,6 @@ class TrainResult(Result):
     def answers(self, options: TrainOptions) -> bool:  # type: ignore[override]
         """Where --minutes stopped it, the same command goes on."""
         return self.done
-
-    def sentence(self) -> str:
-        state = "trained" if self.done else f"stopped after {counted(self.reached)} (the same command continues)"
-        return (
-            f"Encoder {state}; held-out MSE {self.final.mse:.4f}, SSIM {self.final.ssim:.3f}, the mean code's MSE "
-            f"{self.mean_code_mse:.4f}."
-        )
 
     def table(self) -> list[dict[str, object]]:
         return [
@@ -149,6 +145,7 @@ class ExtractResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat extract"
+    CLAIMS: ClassVar[Claims[Any]] = EXTRACT
     names: tuple[str, ...]
     kept: npt.NDArray[np.int64]
     styles: npt.NDArray[np.float32]
@@ -187,11 +184,6 @@ class ExtractResult(Result):
     def kept_figures(self) -> Array | None:
         """MSE, SSIM and feature distance of the images that could be read, [K, 3]."""
         return None if self.figures is None else np.asarray(self.figures)[self.kept]
-
-    def sentence(self) -> str:
-        text = f"{counted(len(self.kept))} encoded"
-        figures = self.kept_figures
-        return f"{text}." if figures is None else f"{text}, mean squared error {float(figures[:, 0].mean()):.4f}."
 
     def table(self) -> list[dict[str, object]]:
         figures = self.kept_figures
@@ -249,6 +241,7 @@ class InvertResult(Result):
     """
 
     TASK: ClassVar[str] = "invert"
+    CLAIMS: ClassVar[Claims[Any]] = INVERT
     names: tuple[str, ...]
     kept: npt.NDArray[np.int64]
     space: str
@@ -290,9 +283,6 @@ class InvertResult(Result):
         table = np.asarray(self.losses)[self.kept]
         mse = float(table[:, 0].mean())
         return Figures(mse=mse, psnr=psnr(mse), ssim=float(table[:, 1].mean()), perceptual=None, recovery={})
-
-    def sentence(self) -> str:
-        return f"{counted(len(self.kept))} inverted, mean squared error {self.means.mse:.4f}."
 
     def table(self) -> list[dict[str, object]]:
         table = np.asarray(self.losses)

@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
+from gantk.higan.claims import MANIPULATE
 from gantk.pictures.animation import GridStyle
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
 
@@ -70,6 +72,7 @@ class ManipulateResult(Result):
     """
 
     TASK: ClassVar[str] = "manipulate"
+    CLAIMS: ClassVar[Claims[Any]] = MANIPULATE
     num: int
     truncation: str
     conditions: tuple[str, ...]
@@ -88,14 +91,6 @@ class ManipulateResult(Result):
         names = [f"manipulate_{space}" for space in self.unmoved]
         names += [moved_name(each.prefix, each.walk.space) for each in self.moved if each.codes is not None]
         return tuple(f"{name}.npy" for name in names) + tuple(f"{each.prefix}_boundary.npy" for each in self.moved)
-
-    def sentence(self) -> str:
-        names = ", ".join(each.walk.name for each in self.moved)
-        steps = len(self.moved[0].distances)
-        return (
-            f"{self.num} sample{'s' if self.num != 1 else ''} moved along {names} in {steps} "
-            f"step{'s' if steps != 1 else ''}."
-        )
 
     def table(self) -> list[dict[str, object]]:
         return [

@@ -1,6 +1,6 @@
 """A linear head from a handful of labelled images, in seconds: the convex problem with shrinkage chosen on itself.
 
-With so few images the whitening must be shrunk or the head learns the pictures by heart. How much, and how many steps,
+With so few images the whitening must be shrunk or the head overfits. How much, and how many steps,
 is what predicts a left-out image best (cross entropy, leave-one-image-out). Each image is drawn under several noise
 inputs, the labels staying: noise moves texture and not classes, which is augmentation for nothing.
 

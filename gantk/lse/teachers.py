@@ -65,7 +65,7 @@ class PredictorTeacher(Teacher):
     """A predictor's segmentation, resized as logits.
 
     Attributes:
-        channels: those of the predictor that are classes 1 and up, class 0 getting a logit of nought; None: all.
+        channels: those of the predictor that are classes 1 and up, class 0 getting a logit of zero; None: all.
         side: images are resized to it first; None: as they are.
     """
 

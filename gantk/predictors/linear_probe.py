@@ -275,7 +275,7 @@ def area(score_n: Array, positive_n: npt.NDArray[np.bool_]) -> float:
 
 
 def suggest(logit_N: npt.NDArray[np.floating], count: int, known: npt.NDArray[np.bool_] | None = None) -> list[int]:
-    """The images to label next: the `count` whose logit is nearest to nought, nearest first.
+    """The images to label next: the `count` whose logit is nearest to zero, nearest first.
 
     Args:
         known: images that have their label already.

@@ -29,7 +29,7 @@ def rounded(value: float) -> float:
 
 
 def symmetric_steps(scale: float, count: int) -> list[float]:
-    """`count` distances from -scale to scale, both ends included, nought exactly."""
+    """`count` distances from -scale to scale, both ends included, zero exactly."""
     ends = rounded(scale)
     steps = np.linspace(-ends, ends, count)
     return [float(f"{step:.6g}") if abs(step) > 1e-9 * max(ends, 1e-9) else 0.0 for step in steps]

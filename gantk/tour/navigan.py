@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.navigan.results import HessianResult
+from gantk.runs.claims import percent
 from gantk.tour.tour import Chapter, Step, Tour
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ FOLDER = "navigan"
 
 def weights(tour: Tour) -> Chapter:
     """Leading eigenvectors of one convolution, and which factors each moves."""
-    title, conv = "What a weight can be made to do", convolution(tour.generator)
+    title, conv = "Edits of the weights of one convolution", convolution(tour.generator)
     if conv is None:
-        text = f"NaviGAN edits the weights of a convolution, and `{tour.model}` has none: nothing to find here."
+        text = f"NaviGAN edits the weights of a convolution, and `{tour.model}` has none."
         return {"title": title, "text": text}
     count, samples, shown = (16, 64, 8) if tour.full else (4, 8, 2)
     words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", str(count), "--num", str(samples)]
@@ -37,14 +38,15 @@ def weights(tour: Tour) -> Chapter:
     for index, (value, row) in enumerate(zip(found.eigenvalues, rows, strict=True)):
         table.append([index, float(value), row["scale"], row["first"], row["change"], row["second"], row["other"]])
     share = None if found.spectrum.exact is None else found.spectrum.exact.captured
-    held = "They were" if share is None else f"They hold {share:.0%} of its trace; they were"
+    held = "" if share is None else f" They have {percent(share)} of its trace."
+    first = rows[0]
+    moves = f" Direction 0 moves {first['first']} most, by {first['change']:+.2f} standard deviations."
     return {
         "title": title,
         "text": (
-            "Not the code but the network itself is edited here: "
-            f"{count} directions in the weights of `{conv}` along which pictures change fastest, "
-            "leading eigenvectors of a perceptual distance's Hessian. "
-            f"{held} found with {found.spectrum.products} products."
+            f"{count} directions in the weights of `{conv}`: the leading eigenvectors of a perceptual "
+            "distance's Hessian, "
+            f"along which pictures change fastest.{held}{moves}"
         ),
         "table": {
             "columns": ["direction", "eigenvalue", "strength", "moves most", "by", "then", "by "],
@@ -54,7 +56,6 @@ def weights(tour: Tour) -> Chapter:
         },
         "page": tour.relative(FOLDER, "navigan-hessian.html"),
         "image": tour.relative(FOLDER, found.shown[0].where.name),
-        "link": "Sliders, and where each direction acts",
     }
 
 

@@ -97,7 +97,8 @@ class PageParts(TypedDict, total=False):
     images: list[str]
     images_caption: str
     truth: str
-    comparison: Table
+    factors: Table
+    oracle: Table
     headline: list[Headline]
     findings: list[str]
     sliders: list[Slider]
@@ -112,6 +113,8 @@ class Found(TypedDict, total=False):
         exact: whether the factors of the samples are known and not estimated.
         tested: each factor's boundary on fresh samples.
         alignments: of each factor's boundary, the absolute cosine with the true direction.
+        stability: of each boundary, the mean cosine between boundaries of resampled splits.
+        selectivity: of each boundary, the change of its own factor over the largest other one.
         change: of each boundary, the change of every attribute [F] and which of them is its own.
     """
 
@@ -120,6 +123,8 @@ class Found(TypedDict, total=False):
     boundaries: dict[str, Direction]
     tested: dict[str, Test]
     alignments: dict[str, float]
+    stability: dict[str, float | None]
+    selectivity: dict[str, float]
     change: dict[str, tuple[npt.NDArray[np.float64], int]]
     attributes: list[str]
     headline: list[Headline]

@@ -103,7 +103,7 @@ class DemoOracle(Generator):
         super().__init__()
         self.config = config
         self.register_buffer("rotation", _rotation(config.seed).float())
-        self.register_buffer("w_avg", torch.zeros(CODE_DIM))  # exact: the codes are normal around nought
+        self.register_buffer("w_avg", torch.zeros(CODE_DIM))  # exact: the codes are normal around zero
         self.rotation: Tensor
         size = config.resolution
         self.layers = tuple(
