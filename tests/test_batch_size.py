@@ -20,10 +20,10 @@ from gantk.higan.options import SynthesizeOptions
 from gantk.lse.options import SamplingOptions
 from gantk.navigan.options import HessianOptions, TrainOptions
 from gantk.runs import batches
+from gantk.runs.manifest import read_manifest
 from gantk.runs.options import AUTOMATIC, fields_of
 from gantk.store import memory
 from gantk.store import progress as progressing
-from gantk.store.files import load_json
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -144,7 +144,7 @@ def test_an_error_of_memory_is_told_from_others(error: Exception, said: bool) ->
 
 
 def identity(run: Path, name: str = "synthesize.run.json") -> Any:
-    return load_json(run / name)["identity"]["--batch-size"]
+    return read_manifest(run / name)["identity"]["--batch-size"]
 
 
 def test_the_size_is_part_of_a_run_and_a_run_that_is_continued_keeps_it(
@@ -219,14 +219,14 @@ def test_out_of_memory_halves_the_size_says_so_once_and_a_killed_run_ends_the_sa
         code, _, error = gantk_command(*words, "-o", tmp_path / "a")
         assert code == 0 and error.count("was not enough memory for") == 2  # 8, then 4
         assert "the work goes on with 2" in error
-    manifest = load_json(tmp_path / "a" / "synthesize.run.json")
+    manifest = read_manifest(tmp_path / "a" / "synthesize.run.json")
     assert (manifest["halved"], manifest["identity"]["--batch-size"]) == (2, 8)
 
     with monkeypatch.context() as patch:
         small = Small(patch, 2)
         _kill_after(patch, small, 7)
         assert gantk_command(*words, "-o", tmp_path / "b")[0] == 130
-    assert load_json(tmp_path / "b" / "synthesize.run.json")["halved"] == 2
+    assert read_manifest(tmp_path / "b" / "synthesize.run.json")["halved"] == 2
     small = Small(monkeypatch, 8)  # there is memory again, and the run stays as it was begun
     assert gantk_command(*words, "-o", tmp_path / "b")[0] == 0
     assert max(small.sizes) == 2
@@ -298,7 +298,7 @@ def test_every_command_says_its_peak_memory(gantk_command: Call, world: Path, tm
     assert code == 0
     last = error.splitlines()[-1]
     assert last.startswith("Peak memory: ") and last.endswith("B.")
-    assert 50e6 < memory.peak() < 60e9 and memory.shown(2_540_000_000) == "2.5 GB" and memory.shown(81e6) == "81 MB"
+    assert 50e6 < memory.peak() < 60e9 and memory.shown(2_540_000_000) == "2.5 GB" and memory.shown(81_000_000) == "81 MB"
 
 
 def test_help_says_auto(gantk_command: Call) -> None:

@@ -116,7 +116,8 @@ def _of_features(generator: Generator, num: int, count: int | None, seed: int, l
     whole = 8 * num * features <= MOST_BYTES
     at_once = max(1, min(BATCH // 10, MOST_BYTES // sample_bytes(generator, until=tap.index)))
     asked = most if count is None else min(count, most)
-    found = IncrementalComponents(max(1, min(num, SPARE * max(asked, LEAST), MOST_BYTES // (4 * features))))
+    room = min(SPARE * max(asked, LEAST), MOST_BYTES // (8 * features))  # the rows of a step are twice as many
+    found = IncrementalComponents(min(num, max(count or 1, room)))
     z_parts, held = [], []
     with torch.no_grad(), progress(num, "ganspace", unit="img") as bar:
         for start in range(0, num, at_once):

@@ -77,6 +77,7 @@ class IncrementalComponents:
         rows_RF = np.empty((known + b + (self._mean is not None), sample_bF.shape[1]), np.float32)
         if self._vectors is not None:
             np.multiply(self._vectors, self.values[:, None], out=rows_RF[:known], casting="same_kind")
+            self._vectors = None  # they are in the rows
         np.subtract(sample_bF, mean_F, out=rows_RF[known : known + b])
         if self._mean is not None:
             length = np.float32((self.seen * b / (self.seen + b)) ** 0.5)

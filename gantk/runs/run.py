@@ -285,9 +285,9 @@ class Run:
         """The chunks that these arrays have already, where memory ran out since: only the batch size was halved."""
         if not self.manifest.get(HALVED):
             return None
-        known = [self.manifest["arrays"].get(name, {}) for name in joins]
-        chunks = {about.get("chunk") for about in known if about.get("total") == total}
-        return int(chunks.pop()) if len(chunks) == 1 and None not in chunks else None
+        known = [self.manifest["arrays"][name] for name in joins if name in self.manifest["arrays"]]
+        chunks = {about["chunk"] for about in known if about["total"] == total}
+        return chunks.pop() if len(chunks) == 1 and len(known) == len(joins) else None
 
     @property
     def mark(self) -> str:

@@ -154,7 +154,8 @@ def _with_batch(
     chosen = settled(options, arguments)
     if where.overwrite and parse_shard(getattr(where, "shard", None)).is_whole:
         return chosen
-    ours, number, folder = to_json(identity_of(task, inputs, chosen, arguments)), 1, directory
+    number, folder = 1, directory
+    ours = {name: to_json(value) for name, value in identity_of(task, inputs, chosen, arguments).items()}
     while found := [identity for path in _manifests(task, folder) if (identity := _identity(path))]:
         for theirs in found:
             size = theirs.get(field.dashed)

@@ -269,7 +269,7 @@ def frame(machine: Machine) -> Figures:
 
     found: Figures = {}
     for name, generator in (
-        ("demo", load_generator("demo", device=machine.device)),
+        ("demo", load_generator("demo", device=str(machine.device))),
         ("stylegan2", machine.network("stylegan2")),
     ):
         wp_1LD = wp_of(generator, 1)
