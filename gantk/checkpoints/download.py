@@ -54,11 +54,12 @@ class Cut(LinkError):
 
 @dataclass(frozen=True)
 class Expected:
-    """What the file must be: size and sha256 (or its first digits) where known, and who says so."""
+    """What the file must be: size and sha256 (or its first digits) where known, and who says so; `most` bytes."""
 
     size: int | None = None
     sha256: str | None = None
     by: str = "its authors"
+    most: int | None = None
 
 
 def download(url: str, target: Path, expected: Expected | None = None, name: str = "") -> str:
@@ -188,10 +189,17 @@ def _write(
         raise LinkError(f"{url} answers {response.status} where {name} was expected")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise LinkError(f"{url} sends {name} compressed although that was not asked for")
+    most = LARGEST if expected.most is None else expected.most
     if total:
         _check_size(part, total, expected, url, name)
-    limit = total or expected.size or LARGEST
-    _check_space(part, limit - have if limit != LARGEST else 0, name)
+        if total > most:
+            _discard(part)
+            raise GantkError(
+                f"{url} announces {total:,} bytes for {name}, more than the {most:,} that are fetched: download it "
+                "yourself and give its path."
+            )
+    limit = total or expected.size or most
+    _check_space(part, limit - have if limit != most else 0, name)
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         save_json(_state_of(part), {"url": url, "version": found or (version if have else "")})

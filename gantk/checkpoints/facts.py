@@ -120,7 +120,10 @@ def split_facts(pairs: tuple[str, ...] | list[str]) -> dict[str, str]:
 
 
 def split_model(model: str) -> tuple[str, dict[str, str]]:
-    """`MODEL?label_dim=4&fused=true` as the model and the facts; a file that really has such a name stays whole."""
+    """`MODEL?label_dim=4&fused=true` as the model and the facts; a file that really has such a name stays whole.
+
+    The ? of an https address is the address's own; its facts stand behind #, see addresses.py.
+    """
     name, sign, query = model.partition("?")
     if not sign or "=" not in query or Path(model).exists() or "://" in model:
         return model, {}

@@ -102,7 +102,7 @@ def _type(field: Field) -> Any:
     elif field.kind in (int, float):
         kind = Number(field)
     else:
-        kind = TYPED if field.about.code else click.STRING
+        kind = TYPED if field.about.code or field.about.address else click.STRING
     return tuple([kind] * field.pair) if field.pair > 1 else kind
 
 

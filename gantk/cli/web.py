@@ -6,7 +6,7 @@ from typing import TypedDict, Unpack
 
 import click
 
-from gantk.cli.options import device_option, examples, precision_option
+from gantk.cli.options import TYPED, device_option, examples, precision_option
 
 
 class Beside(TypedDict):
@@ -26,9 +26,10 @@ class Beside(TypedDict):
         "gantk web church.pkl --socket ~/gantk.sock",
     )
 )
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=TYPED)
 @click.option("--head", "heads", metavar="FILE", multiple=True, help="A segmentation head to edit with; repeatable.")
-@click.option("--directions", metavar="PATH", multiple=True, help="A direction, or a folder of them; repeatable.")
+@click.option("--directions", metavar="PATH", multiple=True, type=TYPED,
+              help="A direction, or a folder of them; repeatable.")  # fmt: skip
 @click.option("--segmenter", metavar="NAME", default=None,
               help="What labels images; default: the bundled one for bundled models.")  # fmt: skip
 @click.option("--encoder", metavar="FILE", default=None, help="For photos; default: the bundled one.")

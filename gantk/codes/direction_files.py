@@ -48,6 +48,7 @@ _LOWRANK_ROWS, _LOWRANK_SCALE = (4, 5, 6, 7), 4.0
 _BOUNDARY_KEY = "boundary"
 _DIRECTION_KEYS = ("direction", "directions", "vector", "vectors", "delta", "edit", "arr_0")
 _COMPONENT = ("lat_comp", "lat_stdev")  # GANSpace's saved component
+_FACTOR = "eigvec"  # rosinality's closed_form_factorization: eigenvectors as columns
 _PRINCIPAL = ("comp", "std")  # principal components: {mean [1, D], std [K], comp [K, 1, D]}
 
 
@@ -145,6 +146,8 @@ def read_foreign(path: Path) -> Content:
         return _component(found)
     if set(_PRINCIPAL) <= set(arrays):
         return _principal(found)
+    if _FACTOR in arrays:
+        return _factor(found)
     if extra and not arrays.keys() - {""}:
         raise GantkError(f"{path} holds a dictionary without a 'boundary': {', '.join(extra)}.")
     key, array = next(iter(arrays.items()))
@@ -244,6 +247,15 @@ def _principal(found: Found) -> Content:
     return Content(
         vectors, {**fields, "kind": "direction", "space": "w", "scale": max(scales), "scales": scales}, found.path
     )
+
+
+def _factor(found: Found) -> Content:
+    """A closed-form factorisation: eigenvectors of the styles' weights, one in each column, as directions of w."""
+    columns = np.asarray(found.arrays[_FACTOR])
+    if columns.ndim != 2:
+        raise GantkError(f"{found.path} holds an eigvec of shape {list(columns.shape)}, where [D, K] was expected.")
+    vectors = np.ascontiguousarray(columns.T).astype(np.float32)
+    return Content(vectors, {**_named(found.path, vectors), "kind": "direction", "space": "w"}, found.path)
 
 
 def interpreted(content: Content, space: str | None, rows: int | None, several: bool = False) -> Content:

@@ -227,7 +227,7 @@ class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
 
     images: tuple[str, ...] = argument("IMAGE", IMAGES.removesuffix(".") + "; or one file of codes.", identity=False)
     direction: str | None = option(
-        None, "A boundary or direction: a shipped name, or a file.", metavar="NAME", identity=False
+        None, "A boundary or direction: a shipped name, or a file.", metavar="NAME", identity=False, address=True
     )
     of: str | None = option(
         None, "Codes whose principal axes are meant, for --component.", metavar="CODES", identity=False

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.directions import Direction
@@ -20,6 +21,7 @@ from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
 
 Array = npt.NDArray[Any]
+STRIP_LINES, STRIP_SIDE = 12, 256  # samples of a strip, and the longer side its images are reduced to, at most twice
 
 
 @record
@@ -111,6 +113,9 @@ class ManipulateResult(Result):
         for each in self.moved:
             save = lambda path, found=each.direction: save_direction(path, found)  # noqa: E731
             yield Export(f"{each.prefix}_boundary.npy", save, "as it was used")
+            if each.walk.strips:
+                strip = lambda path, found=each.walk: _write_strip(path, found)  # noqa: E731
+                yield Export(f"{each.prefix}_strip.png", strip, "samples below each other, their steps side by side")
             how = self.animation
             for name in (each.walk.animations or {}).values():
                 assert how is not None
@@ -120,6 +125,24 @@ class ManipulateResult(Result):
                     return animate_arrays(frames, path, how.fps, how.once, how.grid)
 
                 yield Export(name, write, "the steps as an animation")
+
+
+def _write_strip(path: Path, walk: Walk) -> Path:
+    """The first samples of a walk as one picture, a sample in each line; large images are reduced by whole factors."""
+    from PIL import Image as Pillow
+
+    from gantk.pictures.animation import fuse
+    from gantk.pictures.images import encode
+    from gantk.store.files import write_atomic
+
+    lines = walk.strips[:STRIP_LINES]
+    images = []
+    for array in (image.array() for strip in lines for image in strip.images):
+        factor = max(1, max(array.shape[:2]) // STRIP_SIDE)
+        picture = Pillow.fromarray(array[..., 0] if array.shape[-1] == 1 else array).reduce(factor)
+        images.append(np.asarray(picture).reshape(picture.height, picture.width, -1))
+    style = GridStyle(rows=len(lines), columns=len(lines[0].images))
+    return write_atomic(path, encode(fuse(np.stack(images), style)))
 
 
 def moved_name(prefix: str, space: str) -> str:

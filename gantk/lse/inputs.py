@@ -128,7 +128,7 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
         }
         rivals = []
         for text in self.also:
-            model, equals, heads = text.partition("=")
+            model, equals, heads = text.rpartition("=")
             if not equals or not model or not heads:
                 raise UsageError(f"--also {text!r} is not understood: write MODEL=HEAD,HEAD.")
             model = OwnCode(model) if isinstance(text, OwnCode) else model  # a part of what was typed was typed

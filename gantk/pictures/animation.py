@@ -102,7 +102,7 @@ def write_animation(path: Path, frames_THWC: Sequence[Image], fps: float = 24.0)
         raise UsageError(
             f"{len(frames_THWC)} frames at {fps:g} per second make no animation: give 1 to 240 per second."
         )
-    frames = [np.repeat(frame, 3, axis=-1) if frame.shape[-1] == 1 else frame for frame in frames_THWC]
+    frames = [_in_colour(frame) for frame in frames_THWC]
     if form == "mp4":
         return _write_mp4(path, frames, fps)
     from PIL import Image as Pillow
@@ -115,6 +115,17 @@ def write_animation(path: Path, frames_THWC: Sequence[Image], fps: float = 24.0)
     else:
         save(quality=90, method=4, duration=max(1, round(1000 / fps)))
     return write_atomic(path, buffer.getvalue())
+
+
+def _in_colour(frame_HWC: Image) -> Image:
+    """A frame as RGB: grey is repeated, alpha lies on white."""
+    channels = frame_HWC.shape[-1]
+    if channels == 1:
+        return np.repeat(frame_HWC, 3, axis=-1)
+    if channels != 4:
+        return frame_HWC
+    alpha = frame_HWC[..., 3:].astype(np.float32) / 255
+    return np.round(255 - (255 - frame_HWC[..., :3]) * alpha).astype(np.uint8)
 
 
 def require_mp4() -> None:

@@ -48,6 +48,7 @@ class About:
         code: the value may be ``module:object`` or ``file.py:object`` where it was typed for this invocation.
         auto: of a number that ``auto`` leaves to the runner (`gantk.runs.batches`): the largest that it chooses.
         gradients: whether what is computed at once is differentiated, which needs more memory.
+        address: the value may be an https address where it was typed for this invocation.
     """
 
     help: str
@@ -67,6 +68,7 @@ class About:
     code: bool = False
     auto: int | None = None
     gradients: bool = False
+    address: bool = False
 
 
 class AboutKeywords(TypedDict, total=False):

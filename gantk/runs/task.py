@@ -72,9 +72,12 @@ class Inputs(Options):
         """What a default run directory is called after: the model's name without folder and suffix."""
         from pathlib import Path
 
+        from gantk.checkpoints.addresses import is_address, stem_of
         from gantk.checkpoints.facts import split_model
 
         model = getattr(self, "model", None)
+        if is_address(model):
+            return stem_of(str(model))
         return "" if not isinstance(model, str) else (Path(split_model(model)[0]).stem or model)
 
 

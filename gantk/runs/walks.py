@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gantk.codes.directions import Direction
+from gantk.codes.given import GivenCodes
 from gantk.generators.base import Generator, Truncation
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
@@ -74,6 +75,7 @@ def draw_walks(
     samples: int,
     count: int,
     folder: str = "steps",
+    codes: GivenCodes | None = None,
     batch: int = 16,
 ) -> tuple[Walk, ...]:
     """Render the first samples of a seed along the first directions of a file, each from -scale to scale.
@@ -81,17 +83,23 @@ def draw_walks(
     Args:
         scales: one for each direction that is drawn.
         samples: N. count: T.
+        codes: z to draw instead of those of the seed, with their names.
         batch: images at once.
     """
     walks = []
-    total = samples * count * len(scales)
+    titles = [f"sample {sample}" for sample in range(samples)]
+    if codes is not None:
+        samples, titles = len(codes), list(codes.names or (f"code {sample}" for sample in range(len(codes))))
     written: list[Future[Any]] = []
     with (
         torch.inference_mode(),
         store.pictures() as pictures,
-        progress(total, "draw", unit="img") as bar,
+        progress(samples * count * len(scales), "draw", unit="img") as bar,
     ):
-        z_ND = generator.sample_z(samples, seed=seed)
+        if codes is not None:
+            z_ND = torch.from_numpy(np.array(codes.array)).to(generator.device, generator.dtype)
+        else:
+            z_ND = generator.sample_z(samples, seed=seed)
         label = generator.sample_label(samples, seed=seed)
         wp_NLD = generator.expand(generator.map(z_ND, label), truncation)
         for number, scale in enumerate(scales):
@@ -111,7 +119,7 @@ def draw_walks(
             written.clear()
             strips = tuple(
                 Strip(
-                    label=f"sample {sample}",
+                    label=titles[sample],
                     values=tuple(distances),
                     images=tuple(store.picture(name) for name in names[sample]),
                     origin=distances.index(0.0) if 0.0 in distances else None,

@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gantk.checkpoints.addresses import is_address
 from gantk.errors import UsageError, suggestion
 from gantk.slurm.pipelines import PIPELINES, Pipeline, input_names, job_names
 
@@ -130,6 +131,12 @@ def read_settings(pipeline_name: str, settings: Mapping[str, Any], source: str) 
     for key in (*pipeline.inputs, "output-dir"):
         if not given.get(key):
             raise UsageError(f"[slurm] of {source} says no {key}: the pipeline needs {_needs(pipeline)}.")
+    for key, value in given.items():
+        if is_address(value):
+            raise UsageError(
+                f"[slurm] of {source} has the address {value[:100]!r} as {key}: fetch it first, "
+                "as with `gantk models info ADDRESS`, and name the file that this says."
+            )
     jobs = {}
     for job in pipeline.jobs:
         own = table.get(job.name, {})

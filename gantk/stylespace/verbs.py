@@ -117,12 +117,13 @@ def find(
     named, local, directions = found.named, found.local, found.directions
     if not directions:
         raise UsageError("No channel belongs to a region, and there is no attribute to look for: give --predictor.")
+    shown = options.shown_codes(generator)
     walks = tuple(
         walk
         for direction in directions
         for walk in draw_walks(
             store, generator, direction, [options.distance], truncation, options.seed + 1, options.samples,
-            options.step, f"steps_{direction.name}", options.batch_size,
+            options.step, f"steps_{direction.name}", shown, options.batch_size,
         )
     )  # fmt: skip
     return StylespaceResult(

@@ -110,6 +110,7 @@ class Workshop:
         Raises:
             GantkError: a file is missing, damaged, or another model's.
         """
+        from gantk.checkpoints.addresses import file_at, is_address, stem_of
         from gantk.checkpoints.load import load_generator
         from gantk.checkpoints.names import is_bundled
         from gantk.predictors.head_files import load_head
@@ -117,12 +118,14 @@ class Workshop:
 
         generator = load_generator(source, device=device, precision=precision).requires_grad_(False)
         name = Path(source).stem if Path(source).suffix else Path(source).name
+        if is_address(source):
+            name = stem_of(source)
         if name in self.models:
             raise GantkError(f"Two models are called {name!r}: rename one of the files.")
         catalogue = Catalogue(generator)
         catalogue.add_shipped()
         for path in directions:
-            catalogue.add_path(Path(path))
+            catalogue.add_path(file_at(path) if is_address(path) else Path(path))
         model = Model(name, source, Easel(name, generator, catalogue, self.cache))
         for file in heads:
             head = load_head(file, generator).bind(generator)
