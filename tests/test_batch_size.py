@@ -298,7 +298,8 @@ def test_every_command_says_its_peak_memory(gantk_command: Call, world: Path, tm
     assert code == 0
     last = error.splitlines()[-1]
     assert last.startswith("Peak memory: ") and last.endswith("B.")
-    assert 50e6 < memory.peak() < 60e9 and memory.shown(2_540_000_000) == "2.5 GB" and memory.shown(81_000_000) == "81 MB"
+    assert 50e6 < memory.peak() < 60e9
+    assert (memory.shown(2_540_000_000), memory.shown(81_000_000)) == ("2.5 GB", "81 MB")
 
 
 def test_help_says_auto(gantk_command: Call) -> None:
