@@ -308,7 +308,7 @@ def failing(error: BaseException) -> click.Command:
         (click.ClickException("It failed"), 1, "Error: It failed."),
         (ValueError("odd\nsecond line"), 1, "Error: Gantk failed unexpectedly (ValueError: odd); run it again with"),
         (FileNotFoundError(2, "No such file or directory", "x.npy"), 1, "Error: x.npy: No such file or directory."),
-        (MemoryError(), 1, "Error: There is not enough memory: try a smaller --batch-size."),
+        (MemoryError(), 1, "Error: There is not enough memory: close other programs, or use a machine with more."),
         (KeyboardInterrupt(), 130, "Interrupted."),
         (SystemExit(3), 3, ""),
     ],

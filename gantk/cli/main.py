@@ -24,6 +24,7 @@ from gantk.errors import GantkError, suggestion
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.store import interruption
 from gantk.store.command_line import command_line
+from gantk.store.memory import is_out_of_memory
 
 EPILOG = """\b
 Examples:
@@ -205,8 +206,8 @@ def describe(error: BaseException) -> tuple[str, int]:
         return f"{_sentence(error.format_message())} Try `{path} --help`.", 2
     if isinstance(error, click.ClickException):
         return _sentence(error.format_message()), error.exit_code
-    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
-        return "There is not enough memory: try a smaller --batch-size.", 1
+    if is_out_of_memory(error):  # of a command that has no options of a task; those say what needs less
+        return "There is not enough memory: close other programs, or use a machine with more.", 1
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}.", 1

@@ -48,8 +48,7 @@ def encoder_for(generator: Generator, encoder: object = None, force: bool = Fals
         return load_encoder(encoder, generator, force)
     if not isinstance(encoder, EncoderFile):
         raise UsageError(f"The encoder is a {type(encoder).__name__}: give what gantk.load_encoder returns.")
-    check_encoder(encoder, generator, force)
-    return encoder
+    return check_encoder(encoder, generator, force)
 
 
 def has_encoder(generator: Generator) -> bool:
@@ -144,4 +143,4 @@ def own_encoder(path: str, generator: Generator, force: bool = False) -> Encoder
         inside = False
     if not inside:
         raise UsageError(f"{path} has no encoder in it: give one with --encoder, or train one for it.")
-    return load_encoder(path, generator, force)
+    return load_encoder(path, generator, force, own=True)

@@ -23,12 +23,13 @@ from gantk.higan.manipulated import Animation, ManipulateResult, Moved
 from gantk.higan.moving import Edit, check_edits, condition, motion, move, plan_edit, steps
 from gantk.higan.options import ManipulateOptions
 from gantk.higan.realism import check_number, measured
-from gantk.higan.restart import first_layer, repeat, rows_of
-from gantk.higan.synthesis import CommitsBehind, array_of
+from gantk.higan.restart import first_layer, repeated
+from gantk.higan.synthesis import array_of
 from gantk.pictures.animation import GridStyle, require_mp4
 from gantk.pictures.images import to_uint8
 from gantk.predictors.base import Predictor
 from gantk.predictors.departure import Departure
+from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
 from gantk.runs.stores import Pictures, Store
 from gantk.runs.structure import Strip
@@ -271,12 +272,11 @@ class _Moving:
         else:
             flat = source.expand(moved.flatten(0, 1)) if edit.space == "w" else moved.flatten(0, 1)
         state = _restart(source.generator, codes.wp, edit, options)
-        repeated = None if state is None else repeat(state, count)
         total, size = len(codes.wp) * count, self.options.batch_size
         for start in range(0, total, size):
             stop = min(start + size, total)
             part = flat[start:stop] if isinstance(flat, Tensor) else tuple(style[start:stop] for style in flat)
-            begin = None if repeated is None else rows_of(repeated, start, stop)
+            begin = None if state is None else repeated(state, count, start, stop)
             yield source.generator.synthesize(part, start=begin, **options)
 
 

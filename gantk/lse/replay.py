@@ -245,12 +245,13 @@ def _step(told: Mapping[str, Any], number: int, files: Mapping[str, bytes]) -> S
 def _settings(told: Mapping[str, Any]) -> EditSettings:
     known = {field.name: field.default for field in dataclasses.fields(EditSettings)}
     for name, value in told.items():
-        wanted = type(known[name])  # an unknown name is a KeyError
+        wanted = int if name == "margin" and value is not None else type(known[name])  # an unknown name is a KeyError
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not (number if wanted is float else type(value) is wanted):
             raise ValueError(f"{name} is {value!r}")
     settings = EditSettings(**told)
-    if not 1 <= settings.steps <= MOST_STEPS or not 0 <= settings.margin <= 1024 or settings.procedure != "gantk":
+    margin_fits = settings.margin is None or 0 <= settings.margin <= 1024
+    if not 1 <= settings.steps <= MOST_STEPS or not margin_fits or settings.procedure != "gantk":
         raise ValueError(f"an edit of {settings.steps} steps, margin {settings.margin}, by {settings.procedure}")
     return settings
 

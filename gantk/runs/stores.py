@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError
 from gantk.runs.exchange import Exchange, RunExchange
+from gantk.runs.manifest import HALVED
 from gantk.runs.structure import Image
 from gantk.store.chunks import CONCATENATE, SUM, Grid
 
@@ -62,6 +63,11 @@ class Store:
     """What every store can do. All names are those of files inside a run."""
 
     whole: bool = True  # False for a shard, and for another process of a training than the first
+    halved: int = 0  # how often memory ran out: by so many powers of two fewer samples are computed at once
+
+    def halve(self) -> None:
+        """Note that memory ran out."""
+        self.halved += 1
 
     def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
         """Open the chunks of arrays over `total` samples; `arrays` are names, or name -> concatenate | sum."""
@@ -223,6 +229,12 @@ class RunStore(Store):
     def __init__(self, run: Run) -> None:
         self.run = run
         self.whole = run.shard.is_whole
+        self.halved = int(run.manifest.get(HALVED, 0))
+
+    def halve(self) -> None:
+        super().halve()
+        self.run.manifest[HALVED] = self.halved  # said again where the run is continued
+        self.run.save()
 
     def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
         return self.run.ledger(arrays if isinstance(arrays, Mapping) else list(arrays), total, chunk)

@@ -123,7 +123,7 @@ def find(
         for direction in directions
         for walk in draw_walks(
             store, generator, direction, [options.distance], truncation, options.seed + 1, options.samples,
-            options.step, f"steps_{direction.name}", shown,
+            options.step, f"steps_{direction.name}", shown, options.batch_size,
         )
     )  # fmt: skip
     return StylespaceResult(
