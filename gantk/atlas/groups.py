@@ -7,6 +7,9 @@ each component's coordinates are dealt to the moves anew, independently of the o
 (Horn's parallel analysis, 1965). What is left has the same spectrum, so that a few dominant components make unrelated
 moves as alike as they make them, and no two of them belong together.
 
+The tree is cut where that says: at the similarity that the nearest other of an unrelated move reaches in one of twenty
+cases. The more moves there are, the nearer the nearest is by chance, and the higher the cut.
+
 Legend: M moves, P numbers of an effect vector, G groups, Y systems, K components.
 """
 
@@ -23,9 +26,9 @@ from gantk.atlas.figures import named_regions
 from gantk.atlas.results import Effect, Group, Groups, Measured, Unrelated
 from gantk.errors import UsageError
 
-# On demo-oracle 0.70 and 0.75 agree best with the factors, equally well (scripts/truths/methods.py). The larger one was
-# taken with demo's figures known, where it does better: demo is no independent test of the choice between these two.
-CUT = 0.75
+ALONE = 0.8  # the cut of fewer than three moves, which cannot be permuted
+RULE = 0.95  # of unrelated moves' nearest others lie below the cut; chosen on demo-oracle (scripts/truths/methods.py)
+BINS = 40  # of the similarities that a page shows
 PERMUTATIONS = 100
 PAIRS = 20_000  # similarities that are kept of a permutation
 SPAN = 0.05  # of a system's largest singular value: less is not a dimension of its span
@@ -37,7 +40,7 @@ def find_groups(
     measured: Sequence[Measured],
     attributes: Sequence[str] = (),
     regions: Sequence[str] = (),
-    cut: float = CUT,
+    cut: float | None = None,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> Groups:
@@ -45,19 +48,22 @@ def find_groups(
 
     Args:
         attributes, regions: names, for the names of groups.
-        cut: mean similarity at which clusters are no longer joined, in (0, 1).
+        cut: mean similarity at which clusters are no longer joined, in (0, 1); None is where permutations say that
+            unrelated moves end.
 
     Raises:
         UsageError: nothing to group, or a cut that is none.
     """
     if not measured:
         raise UsageError("There is no measured direction to group.")
-    if not 0 < cut < 1:
+    if cut is not None and not 0 < cut < 1:
         raise UsageError(f"A cut at a similarity of {cut} joins all or nothing: give a number between 0 and 1.")
     stacked = stack([part.effect for part in measured])
     similar_MM = similarity(stacked)
-    label_M = cluster(similar_MM, cut)
     null = _Null(stacked, permutations, seed)
+    if cut is None:
+        cut = null.nearest if null.permutations else ALONE
+    label_M = cluster(similar_MM, cut)
     systems = tuple(dict.fromkeys(part.system for part in measured))
     groups = []
     for label in range(int(label_M.max()) + 1):
@@ -85,7 +91,7 @@ def find_groups(
         np.array([new[int(label)] for label in label_M], dtype=np.int64),
         similar_MM,
         cut,
-        null.unrelated(),
+        null.unrelated(similar_MM),
         systems,
         overlap_YY,
         dimension_Y,
@@ -166,25 +172,37 @@ class _Null:
         random = np.random.Generator(np.random.Philox(key=[seed, 4]))
         self.permutations = permutations if unit_2MP.shape[1] > 2 else 0
         self._merges: list[Array] = []
-        pairs, largest = [], []
+        pairs, nearest = [], []
         spectrum = Spectrum(unit_2MP)
         for _ in range(self.permutations):
             similar = np.abs(similarity(spectrum.permuted(random)))
             inner = similar[np.triu_indices(len(similar), 1)]
-            largest.append(float(inner.max()))
             pairs.append(inner if len(inner) <= PAIRS else random.choice(inner, PAIRS, replace=False))
             self._merges.append(_merges(similar))
+            np.fill_diagonal(similar, 0)
+            nearest.append(similar.max(1))
         self._pairs = np.concatenate(pairs) if pairs else np.zeros(1)
-        self._largest = float(np.mean(largest)) if largest else 0.0
+        self.nearest = float(np.quantile(np.concatenate(nearest), RULE)) if nearest else 0.0
 
-    def unrelated(self) -> Unrelated:
+    def unrelated(self, similar_MM: Array) -> Unrelated:
+        """What permutations say, beside the similarities that were found."""
         line95, line99 = np.quantile(self._pairs, [0.95, 0.99])
-        return Unrelated(float(self._pairs.mean()), float(line95), float(line99), self._largest, self.permutations)
+        found = np.abs(similar_MM[np.triu_indices(len(similar_MM), 1)])
+        edges = np.linspace(0, 1, BINS + 1)
+        return Unrelated(
+            float(self._pairs.mean()), float(line95), float(line99), self.nearest, self.permutations,
+            _shares(found, edges), _shares(self._pairs, edges), edges,
+        )  # fmt: skip
 
     def chance(self, size: int, mean: float) -> float:
         """How often some group of at least this size is at least as similar in a permutation; never quite nought."""
         hits = sum(bool(((found[:, 0] >= size) & (found[:, 1] >= mean)).any()) for found in self._merges)
         return (hits + 1) / (self.permutations + 1)
+
+
+def _shares(values: Array, edges: Array) -> Array:
+    found: Array = np.histogram(values, edges)[0] / max(len(values), 1)
+    return found
 
 
 def _merges(similar_MM: Array) -> Array:

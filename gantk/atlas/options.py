@@ -56,4 +56,7 @@ class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
     shown: int | None = option(
         None, "Number of groups that are drawn with sliders.", least=0, default_text="24, quick: 12"
     )
-    cut: float = option(0.75, "Similarity from which directions are joined.", above=0, below=1)
+    cut: float | None = option(
+        None, "Similarity from which directions are joined, in (0, 1).", above=0, below=1,
+        default_text="what the nearest of unrelated directions reach in one of 20 cases, by permutation",
+    )  # fmt: skip
