@@ -5,7 +5,8 @@ Legend: A attributes, R regions, L rows of wp, M directions, G groups, Y systems
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from gantk.atlas.results import Unrelated
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
+from gantk.navigan.kept import KeptWeights
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.runs.walk import Walk
@@ -30,12 +32,14 @@ class SourceFound:
     """The directions of one system.
 
     Attributes:
+        weights: directions of convolutions' weights.
         passes: of the generator, or what costs as much, that finding them took.
         note: why there are none; empty where there are.
     """
 
     system: str
     directions: tuple[Direction, ...]
+    weights: tuple[KeptWeights, ...]
     passes: int
     note: str
 
@@ -141,7 +145,7 @@ class AtlasResult(Result):
         cut, unrelated: similarity from which directions are joined, and how similar unrelated ones come out.
         similarity_MM: of the directions.
         samples: that were measured on. seer: what tells regions apart; empty where nothing does.
-        directions: the representative of every group with its card.
+        directions, weights: the representative of every group with its card: one of codes, or of a weight.
     """
 
     TASK: ClassVar[str] = "atlas"
@@ -161,7 +165,8 @@ class AtlasResult(Result):
     similarity_MM: Array
     samples: int
     seer: str
-    directions: tuple[Direction, ...]
+    directions: tuple[Direction | None, ...]
+    weights: tuple[KeptWeights | None, ...]
 
     def head(self, group: Drawn) -> Charted:
         """The representative of a group."""
@@ -198,7 +203,7 @@ class AtlasResult(Result):
             rows.append(
                 {
                     "name": group.name,
-                    "file": f"directions/{group.file}.safetensors",
+                    "file": self.file(group),
                     "systems": list(group.systems),
                     "members": [self.charted[m].name for m in group.members],
                     "attribute": self.attributes[head.attribute] if head.attribute >= 0 else None,
@@ -216,12 +221,14 @@ class AtlasResult(Result):
 
     def exports(self) -> Iterator[Export]:
         yield Export("atlas.json", lambda path: save_json(path, self.table()), "the groups as a table")
-        for direction, group in zip(self.directions, self.groups, strict=True):
-            yield Export(
-                f"directions/{group.file}.safetensors",
-                lambda path, direction=direction: save_direction(path, direction),  # type: ignore[misc]
-                "a group's representative with its card",
-            )
+        for direction, weights, group in zip(self.directions, self.weights, self.groups, strict=True):
+            write = _write_direction(direction) if direction is not None else _write_weights(weights)
+            yield Export(self.file(group), write, "a group's representative with its card")
+
+    def file(self, group: Drawn) -> str:
+        """Where the representative of a group is kept."""
+        folder = "weights" if self.head(group).space == "weights" else "directions"
+        return f"{folder}/{group.file}.safetensors"
 
     def matrix(self, of: str) -> npt.NDArray[np.float64]:
         """Of every representative: change of "attributes" [G, A], its own growing, or share of "regions" [G, R]."""
@@ -232,3 +239,17 @@ class AtlasResult(Result):
 
     def emblem(self) -> npt.NDArray[np.float64] | None:
         return np.abs(self.matrix("attributes" if self.attributes else "regions"))
+
+
+def _write_direction(direction: Direction) -> Callable[[Path], object]:
+    return lambda path: save_direction(path, direction)
+
+
+def _write_weights(weights: KeptWeights | None) -> Callable[[Path], object]:
+    def write(path: Path) -> object:
+        from gantk.navigan.files import save
+
+        assert weights is not None
+        return save(path, weights.live())
+
+    return write

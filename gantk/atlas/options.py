@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gantk.runs.options import BatchOptions, SeedOptions, TruncationOptions, option
 from gantk.stylespace.options import JudgedInputs
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
+    from gantk.ghfeat.files import EncoderFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +23,10 @@ class AtlasInputs(JudgedInputs):
     metric: str | None = option(
         None, "Perceptual distance: demo, imagenet, lpips-vgg or lpips-alex.", metavar="NAME",
         default_text="demo for bundled models, else what is installed", identity=False,
+    )  # fmt: skip
+    encoder: str | None = option(
+        None, "Encoder of images into the generator's styles, in which boundaries are found too.", metavar="FILE",
+        default_text="the one that ships with the generator, if any", identity=False,
     )  # fmt: skip
     force: bool = option(
         False, "Take directions that another generator of the same widths was used to find.", identity=False
@@ -33,8 +42,16 @@ class AtlasInputs(JudgedInputs):
         given = gather(self.directions, generator, self.force, None, "all") if self.directions else []
         return {
             "generator": generator, "predictor": self.named(generator), "segmenter": self.segmenter(generator),
-            "metric": metric, "directions": given,
+            "metric": metric, "directions": given, "encoder": self._encoder(generator),
         }  # fmt: skip
+
+    def load_again(self, options: object) -> dict[str, object]:
+        return {"generator": self.generator()}
+
+    def _encoder(self, generator: Generator) -> EncoderFile | None:
+        from gantk.ghfeat.files import load_encoder
+
+        return None if self.encoder is None else load_encoder(self.encoder, generator, self.force)
 
 
 @dataclass(frozen=True, kw_only=True)

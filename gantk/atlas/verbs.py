@@ -1,28 +1,34 @@
 """The verb of the atlas: find directions by every system, measure all alike, join those that do the same, draw them.
 
-Every source, and every measured direction, is a part of the run: one that was killed continues behind the last part.
+Every source is a run of its own, and every measured direction a chunk: a command that was killed goes on behind the
+last one. Shards divide the directions.
 
 Legend: N samples, A attributes, R regions, L rows of wp, M directions, G groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from gantk.atlas.drawing import Drawer
 from gantk.atlas.figures import floor_of, named_regions
 from gantk.atlas.found import AtlasResult, Charted, Drawn, Source, SourceFound
 from gantk.atlas.groups import find_groups
 from gantk.atlas.judges import Judge, judge_of
-from gantk.atlas.moves import DirectionMove, Samples, draw_samples, moves_of, random_moves
+from gantk.atlas.kept import ARRAYS, EFFECT, to_arrays
+from gantk.atlas.kept import Sizes as RowSizes
+from gantk.atlas.kept import from_arrays as measured_of
+from gantk.atlas.moves import DirectionMove, Move, Samples, draw_samples, moves_of, random_moves, weight_moves
 from gantk.atlas.options import AtlasOptions
 from gantk.atlas.results import Group, Measured
-from gantk.atlas.sources import SYSTEMS, Ground, find_source, given_source, thirds
+from gantk.atlas.rows import thirds
+from gantk.atlas.sources import SYSTEMS, Ground, code_space, find_source, given_source
 from gantk.atlas.yardstick import Settings, Yardstick
 from gantk.codes.directions import Direction
 from gantk.codes.entries import entries_of
@@ -30,8 +36,10 @@ from gantk.codes.latents import parse_truncation
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe
+from gantk.ghfeat.files import EncoderFile
+from gantk.higan.options import SynthesizeOptions
+from gantk.navigan.kept import KeptWeights, keep
 from gantk.predictors.base import Predictor
-from gantk.predictors.reading import attributes_at
 from gantk.predictors.segments import find_segments
 from gantk.runs.options import LARGEST_SEED
 from gantk.runs.results import record
@@ -67,17 +75,22 @@ def sizes_of(options: AtlasOptions) -> Sizes:
 
 
 @record
-class Scores:
-    """Attributes of the samples that directions are found on, [N, A]."""
-
-    score_NA: npt.NDArray[np.float32]
-
-
-@record
 class Floor:
     """What random directions change of each attribute, [A]."""
 
     floor_A: npt.NDArray[np.float64]
+
+
+@record
+class AtlasFacts:
+    """What concluding needs to know beside the arrays; see `AtlasResult`."""
+
+    sources: tuple[SourceFound, ...]
+    attributes: tuple[str, ...]
+    regions: tuple[str, ...]
+    floor_A: npt.NDArray[np.float64]
+    samples: int
+    seer: str
 
 
 @verb(AtlasOptions)
@@ -87,6 +100,7 @@ def chart(
     segmenter: Predictor | None = None,
     metric: Predictor | None = None,
     directions: object = None,
+    encoder: EncoderFile | None = None,
     *,
     options: AtlasOptions,
     store: Store,
@@ -100,65 +114,144 @@ def chart(
         segmenter: whose classes are the regions; None takes the predictor's, or finds segments without labels.
         metric: the perceptual distance that all are matched by; None takes what is there.
         directions: further ones to measure, see `gantk.codes.entries.entries_of`.
+        encoder: of images into the generator's styles, `gantk.load_encoder`; None takes the one that ships, if any.
         options: `AtlasOptions`, or its fields as keywords.
 
     Raises:
         GantkError: no source has a direction, or there is no perceptual distance.
     """
     sizes, truncation = sizes_of(options), parse_truncation(options.truncation, generator.spec)
-    samples = draw_samples(generator, sizes.num, options.seed, truncation, batch_size=options.batch_size)
-    seer = segmenter or _segmenter(generator, predictor, samples, options.seed)
-    judge = _judge(generator, predictor, seer, metric)
-    names = judge.attribute_names
-    score_NA = None
-    if names and (reader := predictor or _bundled(generator)) is not None:
-        with store.timed("scores"):
-            score_NA = store.part("scores", Scores, lambda: _scores(samples, reader)).score_NA
-    ground = Ground(
-        samples, judge, names, score_NA, seer, sizes.components, options.quick, options.seed, options.truncation
-    )
+    reader = predictor or _bundled(generator)
+    ground = _ground(generator, reader, segmenter, metric, encoder, options, store)
     sources = []
     for name in SYSTEMS:
         with store.timed(name):
-            sources.append(store.part(f"source-{name}", SourceFound, lambda name=name: find_source(name, ground)))  # type: ignore[misc]
+            make = lambda name=name: find_source(name, ground)  # noqa: E731
+            sources.append(store.part(f"source-{name}", SourceFound, make) if store.whole else make())
     if directions:
         sources.append(given_source(entries_of(directions)))
-    found = [(source.system, direction) for source in sources for direction in source.directions]
-    if not found:
+    moves = list(_moves(generator, sources))
+    if not moves:
         notes = " ".join(source.note for source in sources)
         raise GantkError(f"No system found a direction of this generator. {notes}")
-    held_out = draw_samples(
-        generator, sizes.measured, (options.seed + HELD_OUT) % LARGEST_SEED, truncation, batch_size=options.batch_size
-    )
+    judge = ground.judge
+    held_out = _held_out(generator, options, truncation, sizes.measured)
     with store.timed("measuring"):
         yardstick = _yardstick(store, held_out, judge, sizes, options, truncation)
-        moves, measured = _measured(store, yardstick, list(_moves(generator, found)))
-    groups = find_groups(measured, names, judge.region_names, options.cut, seed=options.seed)
+        arrays_of = RowSizes(len(judge.attribute_names), len(judge.region_names), generator.spec.num_layers)
+        chunks = store.chunks(ARRAYS, len(moves), 1)
+        for number in progress(chunks.missing(), "atlas"):
+            chunks.write(number, to_arrays(yardstick.measure(moves[number]), arrays_of))
+    facts = AtlasFacts(
+        sources=tuple(sources),
+        attributes=judge.attribute_names,
+        regions=judge.region_names,
+        floor_A=np.asarray(yardstick.floor_A, dtype=np.float64),
+        samples=len(held_out),
+        seer="" if ground.seer is None else ground.seer.name,
+    )
+    return conclude(store.assemble(chunks, facts), facts, options, store, generator)
+
+
+def conclude(
+    arrays: Mapping[str, npt.NDArray[Any]],
+    facts: AtlasFacts,
+    options: AtlasOptions,
+    store: Store,
+    generator: Generator,
+) -> AtlasResult:
+    """Join the measured directions into groups and draw them."""
+    every = list(_moves(generator, facts.sources))
+    rows = RowSizes(len(facts.attributes), len(facts.regions), generator.spec.num_layers)
+    kept = [
+        (move, measured_of(arrays, number, rows, move.name, move.system))
+        for number, move in enumerate(every)
+        if np.abs(arrays[EFFECT][number, 0]).max() > 0
+    ]
+    kept = [(move, part) for move, part in kept if part.strength > 0]
+    if not kept:
+        raise GantkError("None of the directions changes the samples: there is nothing to chart.")
+    moves, measured = [move for move, _ in kept], [part for _, part in kept]
+    groups = find_groups(measured, facts.attributes, facts.regions, options.cut, seed=options.seed)
+    truncation = parse_truncation(options.truncation, generator.spec)
     with store.timed("drawing"):
-        drawn = _drawn(store, held_out.part(0, DRAWN_SAMPLES), moves, measured, groups.groups, sizes.shown)
+        drawn = _drawn(
+            store, _held_out(generator, options, truncation, DRAWN_SAMPLES), moves, measured, groups.groups,
+            sizes_of(options).shown,
+        )  # fmt: skip
+    artifacts = [_carded(generator, moves, measured, group, facts.attributes) for group in drawn]
     return AtlasResult(
         sources=tuple(
-            Source(system=part.system, directions=len(part.directions), passes=part.passes, note=part.note)
-            for part in sources
+            Source(
+                system=part.system, directions=sum(move.system == part.system for move in every), passes=part.passes,
+                note=part.note,
+            )
+            for part in facts.sources
         ),
         charted=tuple(_charted(move, part) for move, part in zip(moves, measured, strict=True)),
         groups=drawn,
-        attributes=names,
-        regions=judge.region_names,
+        attributes=facts.attributes,
+        regions=facts.regions,
         rows=_row_names(generator),
         area_R=measured[0].where.area_R,
-        floor_A=yardstick.floor_A,
+        floor_A=facts.floor_A,
         systems=groups.systems,
         overlap_YY=groups.overlap_YY,
         cut=groups.cut,
         unrelated=groups.unrelated,
         similarity_MM=groups.similarity_MM,
-        samples=len(held_out),
-        seer="" if seer is None else seer.name,
-        directions=tuple(
-            _carded(generator, moves, measured, group, names) for group in drawn
-        ),
+        samples=facts.samples,
+        seer=facts.seer,
+        directions=tuple(part if isinstance(part, Direction) else None for part in artifacts),
+        weights=tuple(part if isinstance(part, KeptWeights) else None for part in artifacts),
     )  # fmt: skip
+
+
+def _ground(
+    generator: Generator,
+    reader: Predictor | None,
+    segmenter: Predictor | None,
+    metric: Predictor | None,
+    encoder: EncoderFile | None,
+    options: AtlasOptions,
+    store: Store,
+) -> Ground:
+    """Scored samples, and who looks at them."""
+    sizes, truncation = sizes_of(options), parse_truncation(options.truncation, generator.spec)
+    named = reader if reader is not None and reader.attribute_names else None
+    asked = SynthesizeOptions(
+        num=sizes.num, seed=options.seed, truncation=options.truncation, latents="z,w,wp", skip_image=True, preview=0,
+        batch_size=options.batch_size, label="random" if generator.spec.label_dim else None,
+    )  # fmt: skip
+    with store.timed("samples"):
+        drawn = store.task("samples", "synthesize", {"generator": generator, "codes": None, "predictor": named}, asked)
+    wp_NLD = torch.from_numpy(np.array(drawn.wp, np.float32)).to(generator.device, generator.dtype)
+    samples = Samples(generator, wp_NLD, truncation=truncation, batch_size=options.batch_size)
+    score_NA = None
+    if named is not None:
+        columns = drawn.scores
+        score_NA = np.stack([np.asarray(columns[name], np.float32) for name in named.attribute_names], 1)
+    seer = segmenter or _segmenter(generator, reader, samples, options.seed)
+    return Ground(
+        samples=samples,
+        code_ND=np.asarray(drawn.z if code_space(generator) == "z" else drawn.w, np.float32),
+        judge=_judge(generator, reader, seer, metric),
+        names=tuple(named.attribute_names) if named is not None else (),
+        reader=named,
+        score_NA=score_NA,
+        seer=seer,
+        encoder=encoder,
+        count=sizes.components,
+        quick=options.quick,
+        seed=options.seed,
+        truncation=options.truncation,
+        store=store,
+    )
+
+
+def _held_out(generator: Generator, options: AtlasOptions, truncation: Any, num: int, start: int = 0) -> Samples:
+    seed = (options.seed + HELD_OUT) % LARGEST_SEED
+    return draw_samples(generator, num, seed, truncation, start=start, batch_size=options.batch_size)
 
 
 # --- who looks -------------------------------------------------------------------------------------------------------
@@ -172,7 +265,7 @@ def _bundled(generator: Generator) -> Predictor | None:
 
 def _segmenter(generator: Generator, predictor: Predictor | None, samples: Samples, seed: int) -> Predictor | None:
     """The predictor's classes, or segments without labels; None where there is no map to divide."""
-    seer = predictor or _bundled(generator)
+    seer = predictor
     if seer is not None and seer.class_names:
         if hasattr(seer, "attributes_of_codes"):
             return _of_images(generator)  # the exact masks are of wp, and style channels leave it
@@ -195,7 +288,7 @@ def _judge(
     from gantk.predictors.defaults import metric_name
     from gantk.predictors.load import load_predictor
 
-    reader: Any = predictor or _bundled(generator)
+    reader: Any = predictor
     if hasattr(reader, "attributes_of_codes"):
         return judge_of(generator, _of_images(generator), seer, exact=reader.attributes_of_codes)
     if metric is None and (reader is None or type(reader).feature_maps is Predictor.feature_maps):
@@ -203,12 +296,6 @@ def _judge(
     if reader is not None and metric is not None and reader.name == metric.name:
         metric = None  # one network looks once
     return judge_of(generator, reader, seer, metric=metric)
-
-
-def _scores(samples: Samples, reader: Predictor) -> Scores:
-    return Scores(
-        score_NA=attributes_at(samples.generator, reader, samples.wp_NLD, samples.noise, samples.batch_size)
-    )  # fmt: skip
 
 
 # --- measuring -------------------------------------------------------------------------------------------------------
@@ -220,61 +307,47 @@ def _yardstick(
     generator = held_out.generator
     others = None
     if sizes.others and judge.features is not None:
-        others = draw_samples(
-            generator, sizes.others, (options.seed + HELD_OUT) % LARGEST_SEED, truncation, start=len(held_out),
-            batch_size=options.batch_size,
-        )  # fmt: skip
+        others = _held_out(generator, options, truncation, sizes.others, len(held_out))
     settings = Settings(
         search=min(16 if not options.quick else 8, sizes.measured), rows=sizes.rows, others=sizes.others
     )
     yardstick = Yardstick(held_out, judge, settings, others)
     if judge.attribute_names:
-        yardstick.floor_A = store.part(
-            "floor", Floor, lambda: _floor(held_out, judge, settings, sizes, options)
-        ).floor_A
+        yardstick.floor_A = store.part("floor", Floor, lambda: _floor(yardstick, sizes, options)).floor_A
     return yardstick
 
 
-def _floor(held_out: Samples, judge: Judge, settings: Settings, sizes: Sizes, options: AtlasOptions) -> Floor:
-    plain = Yardstick(held_out, judge, Settings(search=settings.search, rows=0, others=0))
-    measured = [plain.measure(move) for move in random_moves(held_out.generator, sizes.random, options.seed)]
-    return Floor(floor_A=floor_of([part.what.change_A for part in measured]).astype(np.float64))
+def _floor(yardstick: Yardstick, sizes: Sizes, options: AtlasOptions) -> Floor:
+    moves = random_moves(yardstick.samples.generator, sizes.random, options.seed)
+    settings = yardstick.settings
+    yardstick.settings = replace(settings, rows=0)
+    changes = [yardstick.change(move) for move in moves]
+    yardstick.settings = settings
+    return Floor(floor_A=floor_of(changes).astype(np.float64))
 
 
-def _moves(generator: Generator, found: Sequence[tuple[str, Direction]]) -> Iterator[DirectionMove]:
+def _moves(generator: Generator, sources: Sequence[SourceFound]) -> Iterator[Move]:
+    """Every direction of every source as a move with a name of its own."""
     taken: dict[str, int] = {}
-    for system, direction in found:
-        for move in moves_of(generator, direction, system):
+    for source in sources:
+        every: list[Move] = [
+            move for direction in source.directions for move in moves_of(generator, direction, source.system)
+        ]
+        for part in source.weights:
+            live = part.live()
+            deltas = [live.delta(index).to(generator.device, generator.dtype) for index in range(len(live))]
+            every += weight_moves(generator, part.layer, deltas, source.system, f"{source.system} {part.layer}")
+        for move in every:
             taken[move.name] = taken.get(move.name, 0) + 1
-            name = move.name if taken[move.name] == 1 else f"{move.name} ({taken[move.name]})"
-            yield DirectionMove(
-                name, system, move.direction, move.row, move.rows, move.unit, move.reach, move.splits
-            )  # fmt: skip
+            yield move if taken[move.name] == 1 else replace(move, name=f"{move.name} ({taken[move.name]})")  # type: ignore[type-var]
 
 
-def _measured(
-    store: Store, yardstick: Yardstick, moves: list[DirectionMove]
-) -> tuple[list[DirectionMove], list[Measured]]:
-    """Every move that changes something, with its figures."""
-    kept, measured = [], []
-    with progress(len(moves), "atlas", unit="direction") as bar:
-        for number, move in enumerate(moves):
-            part = store.part(f"direction-{number:04d}", Measured, lambda move=move: yardstick.measure(move))  # type: ignore[misc]
-            if part.strength > 0 and float(np.abs(part.effect.plus_P).max()) > 0:
-                kept.append(move)
-                measured.append(part)
-            bar.update(1)
-    if not measured:
-        raise GantkError("None of the directions changes the samples: there is nothing to chart.")
-    return kept, measured
-
-
-def _charted(move: DirectionMove, part: Measured) -> Charted:
+def _charted(move: Move, part: Measured) -> Charted:
     what, where, rows, far = part.what, part.where, part.rows, part.far
     return Charted(
         name=move.name,
         system=part.system,
-        space=move.direction.space,
+        space=move.space,
         strength=part.strength,
         matched=part.matched,
         attribute=what.attribute,
@@ -306,7 +379,7 @@ def _row_names(generator: Generator) -> tuple[str, ...]:
 def _drawn(
     store: Store,
     samples: Samples,
-    moves: Sequence[DirectionMove],
+    moves: Sequence[Move],
     measured: Sequence[Measured],
     groups: Sequence[Group],
     shown: int,
@@ -362,15 +435,14 @@ def _files(names: Sequence[str]) -> list[str]:
 
 def _carded(
     generator: Generator,
-    moves: Sequence[DirectionMove],
+    moves: Sequence[Move],
     measured: Sequence[Measured],
     group: Drawn,
     names: Sequence[str],
-) -> Direction:
+) -> Direction | KeptWeights:
     """The representative of a group, turned so that its attribute grows, as an artifact with its card."""
     head = group.members[0]
     move, part = moves[head], measured[head]
-    one = move.direction.row(move.row)
     turn = _turn(part)
     card: dict[str, Any] = {
         "group": group.name,
@@ -382,6 +454,9 @@ def _carded(
         "limit": None if part.far is None else float(part.far.limit),
         "regions": len(named_regions(part.where.share_R, part.where.area_R, part.where.locality_R)),
     }
+    if not isinstance(move, DirectionMove):
+        return _weights(move, group, part.strength, turn, card)
+    one = move.direction.row(move.row)
     intercept = one.intercept
     if turn < 0 and intercept is not None:
         intercept = -intercept if isinstance(intercept, float) else tuple(-value for value in intercept)
@@ -389,3 +464,19 @@ def _carded(
         name=group.file, vectors=one.vectors * np.float32(turn), intercept=intercept, scale=2 * part.strength,
         scales=None, probe=probe(generator), meta=card,
     )  # fmt: skip
+
+
+def _weights(move: Move, group: Drawn, strength: float, turn: int, card: dict[str, Any]) -> KeptWeights:
+    """A direction of a convolution's weight as an artifact."""
+    from gantk.atlas.moves import WeightMove
+    from gantk.navigan.bases import VectorBasis
+    from gantk.navigan.directions import WeightDirections
+    from gantk.navigan.eigenvectors import plain
+    from gantk.navigan.target import GeneratorTarget
+
+    assert isinstance(move, WeightMove)
+    identity = plain(GeneratorTarget(move.generator, move.layer).identity())
+    basis = VectorBasis(turn * move.delta_OIKK.detach().float().cpu()[None])
+    return keep(
+        WeightDirections(group.file, "fixed", move.layer, basis, scales=(2 * strength,), identity=identity, meta=card)
+    )

@@ -129,6 +129,21 @@ class Yardstick:
         self.floor_A = floor_of([part.what.change_A for part in measured])
         return measured
 
+    def change(self, move: Move) -> Array:
+        """Change of every attribute alone [A], in deviations, as `measure` finds it."""
+        with torch.inference_mode():
+            strength = self._match(move).strength
+            both = []
+            for sign in (1, -1):
+                parts = []
+                for _, part in _parts(self.samples):
+                    strength_N = torch.full((len(part),), sign * strength).to(part.wp_NLD)
+                    codes = move.codes(part, strength_N) if self._needs_codes else None
+                    parts.append(_numpy(self.judge.look(move.images(part, strength_N), codes)[1]))
+                both.append(np.concatenate(parts))
+            self.passes += 2 * len(self.samples)
+        return what_of(both, self.deviation_A, self.floor_A).change_A
+
     def _match(self, move: Move) -> Match:
         samples = self._search
         sign_N = _alternating(len(samples), samples.wp_NLD)

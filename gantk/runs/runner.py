@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from gantk.reports.page import Page
 
 
+BELOW = "sources"  # of a run: the runs that it needed
+
+
 @dataclasses.dataclass(frozen=True)
 class Done:
     """What an executed task left: its result (None for a shard, or another process of a training) and where.
@@ -93,6 +96,29 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
     return Done(directory, result, note=note)
 
 
+def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, object], options: Options) -> Result:
+    """Run a task whose result another one needs, in `sources/NAME` of that one's directory, as its own command would.
+
+    It is continued, or read where it is complete; what the other one was told to forget is forgotten here too.
+    """
+    identity = {"result version": task.result_type.VERSION, **_of_arguments(arguments), **_of_options(options)}
+    directory = run.path(f"{BELOW}/{name}")
+    afresh = run.afresh and name not in run.below
+    run.below.add(name)
+    earlier = None if afresh else finished(task, directory, identity)
+    if earlier is None:
+        seed = getattr(options, "seed", None)
+        begun = Run.begin(
+            directory, task.name, options.plain(), seed, _device(arguments), overwrite=afresh or task.restarts,
+            identity=identity,
+        )  # fmt: skip
+        with begun as inner:
+            earlier = task.call(arguments, options, RunStore(inner))
+            finish(task, inner, earlier)
+    run.output(BELOW, "what was needed, each in a run directory of its own")
+    return earlier
+
+
 def _manifests(task: Task, directory: Path) -> list[Path]:
     """The manifests of a task's run, its shards' included."""
     stem = stem_of(task.name)
@@ -130,13 +156,19 @@ def default_directory(task: Task, inputs: Inputs) -> str:
 def identity_of(task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object]) -> dict[str, object]:
     """All that decides the result, as plain values: name of an option or an input -> its value or fingerprint."""
     said: dict[str, object] = {"result version": task.result_type.VERSION}
-    for part in (inputs, options):
-        for field in fields_of(type(part)):
-            if field.about.identity:
-                said[field.dashed] = fingerprint(_contents(field, getattr(part, field.name)))
-    for name, value in arguments.items():
-        said[f"the {name.replace('_', ' ')}"] = fingerprint(value)
-    return said
+    return {**said, **_of_options(inputs), **_of_options(options), **_of_arguments(arguments)}
+
+
+def _of_options(options: Options) -> dict[str, object]:
+    return {
+        field.dashed: fingerprint(_contents(field, getattr(options, field.name)))
+        for field in fields_of(type(options))
+        if field.about.identity
+    }
+
+
+def _of_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
+    return {f"the {name.replace('_', ' ')}": fingerprint(value) for name, value in arguments.items()}
 
 
 def _contents(field: Field, value: object) -> object:
