@@ -5,7 +5,7 @@ Legend: A attributes, R regions, L rows of wp, M directions, G groups, Y systems
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +24,20 @@ from gantk.store.files import save_json
 FACTORS = 2.0  # of the strength: where sliders end
 SELECTIVE = 2.0  # from here on a direction counts as one of its attribute
 
+LUCK = 0.01  # that as many directions are steadier than every random one although none really is
+
 Array = npt.NDArray[Any]
+
+
+def is_steady(cosines: Sequence[float], random: Sequence[float]) -> bool:
+    """Whether more directions are steadier than every random one than luck explains.
+
+    A direction that is one of the random ones' kind is the steadiest of them all in one of len(random) + 1 cases.
+    """
+    from scipy.stats import binom
+
+    above = sum(cosine > max(random) for cosine in cosines)
+    return bool(binom.sf(above - 1, len(cosines), 1 / (len(random) + 1)) < LUCK)
 
 
 @record
@@ -141,6 +154,7 @@ class AtlasResult(Result):
         attributes, regions, rows: names of columns; a row is named by its third of the rows.
         area_R: of the pixels that each region has.
         floor_A: change of attributes that random directions stay below in 95 of 100 cases.
+        random_steady: how steady random directions are, each.
         systems, overlap_YY: how much of a row's system lies in the span of a column's.
         cut, unrelated: similarity from which directions are joined, and how similar unrelated ones come out.
         similarity_MM: of the directions.
@@ -158,6 +172,7 @@ class AtlasResult(Result):
     rows: tuple[str, ...]
     area_R: Array
     floor_A: Array
+    random_steady: tuple[float, ...]
     systems: tuple[str, ...]
     overlap_YY: Array
     cut: float
@@ -172,9 +187,16 @@ class AtlasResult(Result):
         """The representative of a group."""
         return self.charted[group.members[0]]
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether some directions do the same in every sample, more than random ones do."""
+        return is_steady([self.head(group).cosine for group in self.groups], self.random_steady)
+
     def found(self) -> dict[str, Drawn]:
         """Attribute -> the group that changes it most selectively, for those with a selectivity of 2 or more."""
         best: dict[str, Drawn] = {}
+        if not self.is_steady:
+            return best
         for group in self.groups:
             head = self.head(group)
             if head.attribute >= 0 and head.selectivity >= SELECTIVE:
@@ -186,6 +208,12 @@ class AtlasResult(Result):
         return tuple(name for name in self.attributes if name not in self.found())
 
     def sentence(self) -> str:
+        if not self.is_steady:
+            return (
+                f"Nothing here is steady: what one of {len(self.charted)} directions of {len(self.systems)} systems "
+                "does to one sample it does not do to another, no more than random directions do, so that none has a "
+                "name."
+            )
         shared = sum(len(group.systems) > 1 for group in self.groups)
         count = f"{len(self.charted)} directions of {len(self.systems)} systems do {len(self.groups)} different things"
         both = f"; {shared} of them {'was' if shared == 1 else 'were'} found by more than one system"
@@ -206,7 +234,7 @@ class AtlasResult(Result):
                     "file": self.file(group),
                     "systems": list(group.systems),
                     "members": [self.charted[m].name for m in group.members],
-                    "attribute": self.attributes[head.attribute] if head.attribute >= 0 else None,
+                    "attribute": self.attributes[head.attribute] if head.attribute >= 0 and self.is_steady else None,
                     "selectivity": head.selectivity,
                     "region": self.regions[head.region] if head.region >= 0 else None,
                     "locality": head.locality,

@@ -10,7 +10,7 @@ moves as alike as they make them, and no two of them belong together.
 The tree is cut where that says: at the similarity that the nearest other of an unrelated move reaches in one of twenty
 cases. The more moves there are, the nearer the nearest is by chance, and the higher the cut.
 
-Legend: M moves, P numbers of an effect vector, G groups, Y systems, K components.
+Legend: M moves, P numbers of an effect vector, K of its coordinates, G groups, Y systems.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ ALONE = 0.8  # the cut of fewer than three moves, which cannot be permuted
 RULE = 0.95  # of unrelated moves' nearest others lie below the cut; chosen on demo-oracle (scripts/truths/methods.py)
 BINS = 40  # of the similarities that a page shows
 PERMUTATIONS = 100
+DEALT = 20_000  # moves in all permutations together, at most: many moves need few permutations
 PAIRS = 20_000  # similarities that are kept of a permutation
+COLUMNS = 1024  # of effects that are held at once
 SPAN = 0.05  # of a system's largest singular value: less is not a dimension of its span
 
 Array = npt.NDArray[Any]
@@ -99,16 +101,29 @@ def find_groups(
 
 
 def stack(effects: Sequence[Effect]) -> Array:
-    """Effects as unit vectors [2, M, P]: at +t and at -t; one of nought stays nought."""
-    both = np.stack([np.stack([e.plus_P for e in effects]), np.stack([e.minus_P for e in effects])])
-    found: Array = both / np.maximum(np.linalg.norm(both, axis=2, keepdims=True), 1e-12)
+    """Effects as unit vectors [2, M, K], at +t and at -t, K at most 2 M; one of nought stays nought.
+
+    Only their products matter: they are added up a few columns at a time, whatever P is, and the vectors returned are
+    coordinates with the same products.
+    """
+    parts = [effect.plus_P for effect in effects] + [effect.minus_P for effect in effects]
+    gram = np.zeros((len(parts), len(parts)))
+    width = len(parts[0])
+    for start in range(0, width, COLUMNS):
+        block = np.stack([part[start : start + COLUMNS] for part in parts]).astype(np.float64)
+        gram += block @ block.T
+    length = np.sqrt(np.diag(gram))
+    scale = np.where(length > 0, 1 / np.maximum(length, 1e-300), 0)
+    values, vectors = np.linalg.eigh(gram * scale[:, None] * scale)
+    kept = values > 1e-10 * max(float(values[-1]), 1e-30)
+    found: Array = (vectors[:, kept] * np.sqrt(values[kept])).reshape(2, len(effects), -1)
     return found
 
 
-def similarity(unit_2MP: Array) -> npt.NDArray[np.float32]:
+def similarity(unit_2MK: Array) -> npt.NDArray[np.float32]:
     """Cosine averaged over both signs, [M, M]: of the orientation with the larger one, negative where that is turned
     round."""
-    plus, minus = unit_2MP
+    plus, minus = unit_2MK
     straight = (plus @ plus.T + minus @ minus.T) / 2
     turned = (plus @ minus.T + minus @ plus.T) / 2
     found = np.where(straight >= turned, np.clip(straight, 0, 1), -np.clip(turned, 0, 1)).astype(np.float32)
@@ -145,10 +160,9 @@ class Spectrum:
     The part that changes its sign with the move and the part that does not are dealt by themselves.
     """
 
-    def __init__(self, unit_2MP: Array) -> None:
-        compact = _compact(unit_2MP)
+    def __init__(self, unit_2MK: Array) -> None:
         self._parts = []
-        for values in ((compact[0] - compact[1]) / 2, (compact[0] + compact[1]) / 2):
+        for values in ((unit_2MK[0] - unit_2MK[1]) / 2, (unit_2MK[0] + unit_2MK[1]) / 2):
             left, size, _ = np.linalg.svd(values, full_matrices=False)
             self._parts.append(left * size)
 
@@ -168,12 +182,13 @@ class Spectrum:
 class _Null:
     """Similarities of unrelated moves, over permutations."""
 
-    def __init__(self, unit_2MP: Array, permutations: int, seed: int) -> None:
+    def __init__(self, unit_2MK: Array, permutations: int, seed: int) -> None:
         random = np.random.Generator(np.random.Philox(key=[seed, 4]))
-        self.permutations = permutations if unit_2MP.shape[1] > 2 else 0
+        count = unit_2MK.shape[1]
+        self.permutations = min(permutations, max(DEALT // count, 2)) if count > 2 else 0
         self._merges: list[Array] = []
         pairs, nearest = [], []
-        spectrum = Spectrum(unit_2MP)
+        spectrum = Spectrum(unit_2MK)
         for _ in range(self.permutations):
             similar = np.abs(similarity(spectrum.permuted(random)))
             inner = similar[np.triu_indices(len(similar), 1)]
@@ -211,22 +226,13 @@ def _merges(similar_MM: Array) -> Array:
     return np.stack([tree[:, 3], 1 - tree[:, 2]], 1)
 
 
-def _compact(unit_2MP: Array) -> Array:
-    """Vectors [2, M, K] with the same products as [2, M, P]: coordinates in a basis of all of them."""
-    flat = unit_2MP.reshape(-1, unit_2MP.shape[2]).astype(np.float64)
-    values, vectors = np.linalg.eigh(flat @ flat.T)
-    kept = values > 1e-10 * max(float(values[-1]), 1e-30)
-    found: Array = (vectors[:, kept] * np.sqrt(values[kept])).reshape(2, unit_2MP.shape[1], -1)
-    return found
-
-
-def overlaps(unit_2MP: Array, of: Sequence[str], systems: Sequence[str]) -> tuple[Array, npt.NDArray[np.int64]]:
+def overlaps(unit_2MK: Array, of: Sequence[str], systems: Sequence[str]) -> tuple[Array, npt.NDArray[np.int64]]:
     """How much of one system's span lies in another's, [Y, Y], and the dimension of each span, [Y].
 
     The spans are of the parts of the effects that change sign with the move. The singular values of Q_a^T Q_b are the
     cosines of the principal angles between them; their squares, summed over the dimension of a, are a's share in b.
     """
-    odd_MP = (unit_2MP[0] - unit_2MP[1]) / 2
+    odd_MP = (unit_2MK[0] - unit_2MK[1]) / 2
     bases = []
     for system in systems:
         rows = odd_MP[[place for place, name in enumerate(of) if name == system]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -11,12 +12,14 @@ from gantk.atlas.found import FACTORS, SELECTIVE, AtlasResult, Charted, Drawn
 from gantk.reports.numbers import show_step, telling
 from gantk.reports.page import Page
 from gantk.reports.sections import (
+    Bins,
     Cell,
     CellValue,
     Column,
     Facts,
     Headline,
     HeatMap,
+    Histogram,
     Link,
     Links,
     Picture,
@@ -30,6 +33,8 @@ from gantk.reports.sections import (
 from gantk.reports.strips import walk_sections
 
 BEST = 3
+LISTED = 60  # groups in matrices: more lines than that nobody reads
+LIMIT = 1_500_000  # bytes of the page; beyond it pictures lie beside it and are loaded when they are seen
 
 NAMES = {
     "higan": "HiGAN boundaries",
@@ -37,13 +42,16 @@ NAMES = {
     "ganspace": "GANSpace",
     "resefa": "ReSeFa",
     "stylespace": "style channels",
+    "navigan": "NaviGAN's weights",
+    "encoder": "encoder's styles",
     "given": "given directions",
 }
 
 
 def page(result: AtlasResult) -> Page:
     """The page of `gantk atlas`."""
-    sections: list[Section] = [_headline(result), Prose(result.sentence(), tone="finding")]
+    tone: Literal["finding", "warning"] = "finding" if result.is_steady else "warning"
+    sections: list[Section] = [_headline(result), Prose(result.sentence(), tone=tone)]
     sections += _best(result)
     sections.append(Prose(_carries(result)))
     sections.append(_table(result))
@@ -52,9 +60,11 @@ def page(result: AtlasResult) -> Page:
     for number, group in enumerate(result.groups):
         if group.walk is not None:
             sections += _group(result, group, number)
+    sections += _unrelated(result)
     sections.append(_sources(result))
     sections.append(_files(result))
-    return Page("Atlas", f"Measured on {result.samples} samples that no direction was found on.", sections)
+    subtitle = f"Measured on {result.samples} samples that no direction was found on."
+    return Page("Atlas", subtitle, sections, limit=LIMIT)
 
 
 def _headline(result: AtlasResult) -> Headline:
@@ -123,8 +133,9 @@ def _table(result: AtlasResult) -> Table:
         rows.append(
             [
                 Picture(group.heat.source, f"Where {group.name} changes the image", name=group.file),
-                Cell(title, note=group.name, href=f"directions/{group.file}.safetensors"),
+                Cell(title, note=group.name, href=result.file(group)),
                 ", ".join(group.systems),
+                result.attributes[head.attribute] if head.attribute >= 0 and result.is_steady else None,
                 head.selectivity if head.attribute >= 0 else None,
                 result.regions[head.region] if head.region >= 0 else None,
                 head.locality,
@@ -137,6 +148,7 @@ def _table(result: AtlasResult) -> Table:
         Column("where", "Mean change of each pixel; white: most"),
         Column("name", "Attribute that random directions change less, or region; the link is its file"),
         Column("systems", "That found it"),
+        Column("attribute", "That changes most, and more than along random directions"),
         Column("selectivity", "Change of the attribute over the largest other", 2),
         Column("region", "Where the change is, beyond its share of the image"),
         Column("locality", "Change per pixel inside the region over outside", 2),
@@ -145,10 +157,13 @@ def _table(result: AtlasResult) -> Table:
         Column("range", "Distance at which samples leave the distribution, or twice the matched one", 2),
     ]
     caption = (
-        "One line for each group of directions that do the same; a click on a heading sorts. All figures at the "
+        "One line for each group of directions that do the same; a click on a heading sorts, the lists above choose. "
+        "All figures at the "
         "distance where the image changes by a tenth of what lies between two samples."
     )
-    return Table(columns, rows, "Everything that was found", caption)
+    return Table(
+        columns, rows, "Everything that was found", caption, filters=("systems", "attribute", "region", "rows")
+    )
 
 
 def _titles(result: AtlasResult) -> list[str]:
@@ -177,22 +192,26 @@ def _missing(result: AtlasResult) -> list[Section]:
 
 
 def _matrices(result: AtlasResult) -> list[Section]:
-    names = _titles(result)
+    names = _titles(result)[:LISTED]
+    clearest = "" if len(result.groups) <= LISTED else f" The {LISTED} clearest groups; all are in `atlas.json`."
     sections: list[Section] = []
     if result.attributes:
         grey = "Below the floor of random directions a change is none: " + ", ".join(
             f"{name} {floor:.2f}" for name, floor in zip(result.attributes, result.floor_A, strict=True)
         )
-        caption = f"Change of each attribute in standard deviations, at the matched distance. {grey}."
-        values = result.matrix("attributes")
+        caption = f"Change of each attribute in standard deviations, at the matched distance. {grey}.{clearest}"
+        values = result.matrix("attributes")[:LISTED]
         sections.append(
             HeatMap(
                 values, names, result.attributes, "Groups and attributes", caption, "group", "attribute", "diverging"
             )
         )  # fmt: skip
     if result.regions:
-        caption = f"Share of the squared change in each region; {result.seer} tells regions apart. First their areas."
-        values = np.concatenate([np.asarray(result.area_R)[None], result.matrix("regions")])
+        caption = (
+            f"Share of the squared change in each region; {result.seer} tells regions apart. First their areas."
+            f"{clearest}"
+        )
+        values = np.concatenate([np.asarray(result.area_R)[None], result.matrix("regions")[:LISTED]])
         sections.append(
             HeatMap(values, ["(area)", *names], result.regions, "Groups and regions", caption, "group", "region")
         )  # fmt: skip
@@ -226,7 +245,7 @@ def _group(result: AtlasResult, group: Drawn, number: int) -> list[Section]:
 
 
 def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, object]]:
-    file = f"directions/{group.file}.safetensors"
+    file = result.file(group)
     members = ", ".join(result.charted[m].name for m in group.members)
     card: list[tuple[str, object]] = [("found as", members)]
     if len(group.members) > 1:
@@ -253,8 +272,12 @@ def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, o
         equal = "is the closest to an equal change that was tried"
     card.append(("distance", f"{head.strength:.3g} in {head.space} {equal}"))
     card.append(("steady", f"{head.cosine:.2f}; bend {head.curvature:.2f}; opposite to both sides {head.symmetry:.2f}"))
-    card.append(("command", f"gantk manipulate MODEL {file}"))
-    card.append(("Python", f'gantk.load_direction("{file}", generator)'))
+    if head.space == "weights":
+        card.append(("command", f"gantk navigan apply MODEL {file}"))
+        card.append(("Python", f'gantk.navigan.load_weights("{file}").render(generator, codes)'))
+    else:
+        card.append(("command", f"gantk manipulate MODEL {file}"))
+        card.append(("Python", f'gantk.load_direction("{file}", generator)'))
     return card
 
 
@@ -262,12 +285,7 @@ def _sources(result: AtlasResult) -> Table:
     rows: list[list[CellValue]] = [
         [NAMES.get(part.system, part.system), part.directions, part.passes, part.note] for part in result.sources
     ]
-    unrelated = result.unrelated
-    caption = (
-        f"Directions are joined from a similarity of {result.cut:.2f} on. Unrelated ones are {unrelated.mean:.2f} "
-        f"alike in the mean, 95 of 100 pairs below {unrelated.line95:.2f}, 99 below {unrelated.line99:.2f} "
-        f"({unrelated.permutations} permutations)."
-    )
+    caption = "Each is a run of its own in `sources/`, with its own page."
     columns: list[Column | str] = [
         "system",
         "directions",
@@ -277,6 +295,25 @@ def _sources(result: AtlasResult) -> Table:
     return Table(columns, rows, "Sources", caption)
 
 
+def _unrelated(result: AtlasResult) -> list[Section]:
+    """How similar directions are, how similar unrelated ones would be, and where the line between them is."""
+    unrelated = result.unrelated
+    if not unrelated.permutations:
+        return []
+    caption = (
+        f"Similarity of any two directions, and of two that have nothing to do with each other "
+        f"({unrelated.permutations} permutations: {unrelated.mean:.2f} in the mean, 95 of 100 pairs below "
+        f"{unrelated.line95:.2f}, 99 below {unrelated.line99:.2f}). The nearest other of an unrelated direction stays "
+        f"below {unrelated.nearest:.2f} in 95 of 100 cases."
+    )
+    series = [Bins("found", unrelated.found, unrelated.edges), Bins("unrelated", unrelated.permuted, unrelated.edges)]
+    rule = (result.cut, f"joined from {result.cut:.2f} on")
+    return [Histogram(series, "Which directions are the same", caption, "similarity", rule)]
+
+
 def _files(result: AtlasResult) -> Links:
-    text = "`atlas.json` is the table above; `directions/` holds one file for each group, its card inside."
+    text = (
+        "`atlas.json` is the table above; `directions/` holds one file for each group, its card inside, and `weights/` "
+        "those that move the network."
+    )
     return Links([Link("atlas.json", "atlas.json")], "Files", text)

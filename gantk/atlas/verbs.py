@@ -18,7 +18,7 @@ import torch
 
 from gantk.atlas.drawing import Drawer
 from gantk.atlas.figures import floor_of, named_regions
-from gantk.atlas.found import AtlasResult, Charted, Drawn, Source, SourceFound
+from gantk.atlas.found import AtlasResult, Charted, Drawn, Source, SourceFound, is_steady
 from gantk.atlas.groups import find_groups
 from gantk.atlas.judges import Judge, judge_of
 from gantk.atlas.kept import ARRAYS, EFFECT, to_arrays
@@ -76,9 +76,10 @@ def sizes_of(options: AtlasOptions) -> Sizes:
 
 @record
 class Floor:
-    """What random directions change of each attribute, [A]."""
+    """What random directions change of each attribute [A], and how steady they are, each."""
 
     floor_A: npt.NDArray[np.float64]
+    steady: tuple[float, ...]
 
 
 @record
@@ -88,7 +89,7 @@ class AtlasFacts:
     sources: tuple[SourceFound, ...]
     attributes: tuple[str, ...]
     regions: tuple[str, ...]
-    floor_A: npt.NDArray[np.float64]
+    floor: Floor
     samples: int
     seer: str
 
@@ -137,7 +138,7 @@ def chart(
     judge = ground.judge
     held_out = _held_out(generator, options, truncation, sizes.measured)
     with store.timed("measuring"):
-        yardstick = _yardstick(store, held_out, judge, sizes, options, truncation)
+        yardstick, floor = _yardstick(store, held_out, judge, sizes, options, truncation)
         arrays_of = RowSizes(len(judge.attribute_names), len(judge.region_names), generator.spec.num_layers)
         chunks = store.chunks(ARRAYS, len(moves), 1)
         for number in progress(chunks.missing(), "atlas"):
@@ -146,7 +147,7 @@ def chart(
         sources=tuple(sources),
         attributes=judge.attribute_names,
         regions=judge.region_names,
-        floor_A=np.asarray(yardstick.floor_A, dtype=np.float64),
+        floor=floor,
         samples=len(held_out),
         seer="" if ground.seer is None else ground.seer.name,
     )
@@ -173,6 +174,10 @@ def conclude(
         raise GantkError("None of the directions changes the samples: there is nothing to chart.")
     moves, measured = [move for move, _ in kept], [part for _, part in kept]
     groups = find_groups(measured, facts.attributes, facts.regions, options.cut, seed=options.seed)
+    heads = [measured[group.members[0]].steadiness.cosine for group in groups.groups]
+    if not is_steady(heads, facts.floor.steady):  # what is the same nowhere has no name
+        numbered = (replace(group, name=f"direction {place}") for place, group in enumerate(groups.groups, 1))
+        groups = replace(groups, groups=tuple(numbered))
     truncation = parse_truncation(options.truncation, generator.spec)
     with store.timed("drawing"):
         drawn = _drawn(
@@ -194,7 +199,8 @@ def conclude(
         regions=facts.regions,
         rows=_row_names(generator),
         area_R=measured[0].where.area_R,
-        floor_A=facts.floor_A,
+        floor_A=facts.floor.floor_A,
+        random_steady=facts.floor.steady,
         systems=groups.systems,
         overlap_YY=groups.overlap_YY,
         cut=groups.cut,
@@ -303,7 +309,7 @@ def _judge(
 
 def _yardstick(
     store: Store, held_out: Samples, judge: Judge, sizes: Sizes, options: AtlasOptions, truncation: Any
-) -> Yardstick:
+) -> tuple[Yardstick, Floor]:
     generator = held_out.generator
     others = None
     if sizes.others and judge.features is not None:
@@ -312,18 +318,18 @@ def _yardstick(
         search=min(16 if not options.quick else 8, sizes.measured), rows=sizes.rows, others=sizes.others
     )
     yardstick = Yardstick(held_out, judge, settings, others)
-    if judge.attribute_names:
-        yardstick.floor_A = store.part("floor", Floor, lambda: _floor(yardstick, sizes, options)).floor_A
-    return yardstick
+    floor = store.part("floor", Floor, lambda: _floor(yardstick, sizes, options))
+    yardstick.floor_A = floor.floor_A
+    return yardstick, floor
 
 
 def _floor(yardstick: Yardstick, sizes: Sizes, options: AtlasOptions) -> Floor:
     moves = random_moves(yardstick.samples.generator, sizes.random, options.seed)
-    settings = yardstick.settings
-    yardstick.settings = replace(settings, rows=0)
-    changes = [yardstick.change(move) for move in moves]
-    yardstick.settings = settings
-    return Floor(floor_A=floor_of(changes).astype(np.float64))
+    found = [yardstick.change(move) for move in moves]
+    return Floor(
+        floor_A=floor_of([change_A for change_A, _ in found]).astype(np.float64),
+        steady=tuple(cosine for _, cosine in found),
+    )
 
 
 def _moves(generator: Generator, sources: Sequence[SourceFound]) -> Iterator[Move]:
