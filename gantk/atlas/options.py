@@ -57,6 +57,9 @@ class AtlasInputs(JudgedInputs):
 @dataclass(frozen=True, kw_only=True)
 class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
     quick: bool = option(False, "Fewer samples and fewer directions of each source: a first look.")
+    prepare: bool = option(
+        False, "Find the directions of every source and stop: what is left can be divided by --shard.", identity=False
+    )
     num: int | None = option(
         None, "Number of scored samples that directions are found on.", "-N", least=40, default_text="2000, quick: 300"
     )

@@ -43,7 +43,7 @@ from gantk.predictors.base import Predictor
 from gantk.predictors.segments import find_segments
 from gantk.runs.options import LARGEST_SEED
 from gantk.runs.results import record
-from gantk.runs.stores import Store
+from gantk.runs.stores import OnlyAPart, Store
 from gantk.runs.task import verb
 from gantk.store.progress import progress
 
@@ -128,13 +128,15 @@ def chart(
     for name in SYSTEMS:
         with store.timed(name):
             make = lambda name=name: find_source(name, ground)  # noqa: E731
-            sources.append(store.part(f"source-{name}", SourceFound, make) if store.whole else make())
+            sources.append(store.part(f"source-{name}", SourceFound, make))
     if directions:
         sources.append(given_source(entries_of(directions)))
     moves = list(_moves(generator, sources))
     if not moves:
         notes = " ".join(source.note for source in sources)
         raise GantkError(f"No system found a direction of this generator. {notes}")
+    if options.prepare:
+        raise OnlyAPart
     judge = ground.judge
     held_out = _held_out(generator, options, truncation, sizes.measured)
     with store.timed("measuring"):

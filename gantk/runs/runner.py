@@ -91,7 +91,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         try:
             result = task.call(arguments, options, RunStore(run))
         except OnlyAPart:
-            return Done(directory, None, str(shard), note)
+            return Done(directory, None, None if shard.is_whole else str(shard), note)
         finish(task, run, result)
     return Done(directory, result, note=note)
 
