@@ -22,6 +22,7 @@ from gantk.runs.structure import from_plain as structured
 from gantk.runs.task import Inputs, Task
 from gantk.store.fingerprint import fingerprint
 from gantk.store.lazy import resolve
+from gantk.store.locks import hold
 
 if TYPE_CHECKING:
     from gantk.reports.page import Page
@@ -106,6 +107,10 @@ def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, objec
     afresh = run.afresh and name not in run.below
     run.below.add(name)
     earlier = None if afresh else finished(task, directory, identity)
+    lock = directory / f".{stem_of(task.name)}.lock"
+    if earlier is not None and lock.exists():  # left by a run that was killed at its very end
+        with contextlib.suppress(GantkError), hold(lock):
+            pass
     if earlier is None:
         seed = getattr(options, "seed", None)
         begun = Run.begin(
