@@ -1,6 +1,7 @@
 """The page of `gantk demo`: the tour, its findings, and a card for every page it made.
 
 Reads of `results`, all optional:
+    first           {headline: as below, text}: the first screen, on which the first chapter follows
     headline        [{value, name, note}]: figures to remember
     findings        [text]: sentences, most important first
     truth           text: whether the figures are known exactly or estimated, and by what
@@ -100,7 +101,12 @@ def build(run: RunRecord) -> Page:
     sections: list[Section] = []
     findings = texts(results.get("findings"))
     truth = str(results.get("truth") or "")
-    sections += _headline(results.get("headline"))
+    first = mapping(results.get("first"))
+    sections += _headline(first.get("headline"), str(first.get("title") or ""))
+    if first.get("text"):
+        sections.append(Prose(str(first["text"])))
+    sections += [part for chapter in records(results.get("chapters"))[:1] if first for part in _chapter(run, chapter)]
+    sections += _headline(results.get("headline"), "The tour" if first else "")
     if findings:
         sections.append(Prose("\n\n".join(findings), "What was found", "finding"))
     if truth:
@@ -149,7 +155,7 @@ def build(run: RunRecord) -> Page:
         sections += heat_map_of(
             {**found, **entanglement, "row_name": "boundary", "column_name": "factor"}, "Entanglement"
         )
-    for chapter in records(results.get("chapters")):
+    for chapter in records(results.get("chapters"))[1 if first else 0 :]:
         sections += _chapter(run, chapter)
     linked = [other for other in records_below(run.directory) if other.command != "demo"]
     links = index.cards(
