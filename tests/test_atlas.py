@@ -120,9 +120,10 @@ def test_shards_end_with_the_bytes_of_the_whole(tmp_path: Path, monkeypatch: pyt
 
 
 def test_where_nothing_is_steady_nothing_is_named() -> None:
-    assert is_steady([0.5] * 10, [0.1, 0.2, 0.3])
-    assert not is_steady([0.25] * 10, [0.1, 0.2, 0.3])
-    assert not is_steady([0.5] * 3 + [0.1] * 9, [0.1, 0.2, 0.3]), "one of four random ones is the steadiest too"
+    assert is_steady([("w", 0.5)] * 10, [0.1, 0.2, 0.3])
+    assert not is_steady([("w", 0.25)] * 10, [0.1, 0.2, 0.3])
+    assert not is_steady([("w", 0.5)] * 3 + [("z", 0.1)] * 9, [0.1, 0.2, 0.3]), "one of four random ones is it too"
+    assert not is_steady([("w", 0.1)] * 10 + [("s", 0.9), ("weights", 0.9)] * 10, [0.1, 0.2, 0.3])
 
 
 def test_thirds_hold_every_row_once() -> None:

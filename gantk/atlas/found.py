@@ -24,20 +24,30 @@ from gantk.store.files import save_json
 FACTORS = 2.0  # of the strength: where sliders end
 SELECTIVE = 2.0  # from here on a direction counts as one of its attribute
 
+CODES = ("z", "w", "wp")
 LUCK = 0.01  # that as many directions are steadier than every random one although none really is
 
 Array = npt.NDArray[Any]
 
 
-def is_steady(cosines: Sequence[float], random: Sequence[float]) -> bool:
+def is_steady(heads: Sequence[tuple[str, float]], random: Sequence[float]) -> bool:
     """Whether more directions are steadier than every random one than luck explains.
 
-    A direction that is one of the random ones' kind is the steadiest of them all in one of len(random) + 1 cases.
+    A direction that is no better than a random one is steadier than all of them in one of len(random) + 1 cases. Only
+    directions of codes count: random ones are of codes, and a channel or a weight reaches less of the image and is
+    steadier for that alone.
+
+    Args:
+        heads: space and steadiness of each.
+        random: steadiness of random directions of codes.
     """
     from scipy.stats import binom
 
-    above = sum(cosine > max(random) for cosine in cosines)
-    return bool(binom.sf(above - 1, len(cosines), 1 / (len(random) + 1)) < LUCK)
+    counted = [cosine for space, cosine in heads if space in CODES]
+    if not counted:
+        return True
+    above = sum(cosine > max(random) for cosine in counted)
+    return bool(binom.sf(above - 1, len(counted), 1 / (len(random) + 1)) < LUCK)
 
 
 @record
@@ -190,7 +200,8 @@ class AtlasResult(Result):
     @property
     def is_steady(self) -> bool:
         """Whether some directions do the same in every sample, more than random ones do."""
-        return is_steady([self.head(group).cosine for group in self.groups], self.random_steady)
+        heads = [(self.head(group).space, self.head(group).cosine) for group in self.groups]
+        return is_steady(heads, self.random_steady)
 
     def found(self) -> dict[str, Drawn]:
         """Attribute -> the group that changes it most selectively, for those with a selectivity of 2 or more."""

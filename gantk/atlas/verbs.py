@@ -26,6 +26,7 @@ from gantk.atlas.kept import Sizes as RowSizes
 from gantk.atlas.kept import from_arrays as measured_of
 from gantk.atlas.moves import DirectionMove, Move, Samples, draw_samples, moves_of, random_moves, weight_moves
 from gantk.atlas.options import AtlasOptions
+from gantk.atlas.pace import passes_of, seconds_of_pass, told
 from gantk.atlas.results import Group, Measured
 from gantk.atlas.rows import thirds
 from gantk.atlas.sources import SYSTEMS, Ground, code_space, find_source, given_source
@@ -45,7 +46,7 @@ from gantk.runs.options import LARGEST_SEED
 from gantk.runs.results import record
 from gantk.runs.stores import OnlyAPart, Store
 from gantk.runs.task import verb
-from gantk.store.progress import progress
+from gantk.store.progress import progress, tell
 
 HELD_OUT = 1_000_003  # added to the seed: codes that no direction was found on
 SEGMENTED = 128  # samples that segments without labels are found in, at most
@@ -123,6 +124,7 @@ def chart(
     """
     sizes, truncation = sizes_of(options), parse_truncation(options.truncation, generator.spec)
     reader = predictor or _bundled(generator)
+    _tell_pace(generator, reader, metric, sizes, options)
     ground = _ground(generator, reader, segmenter, metric, encoder, options, store)
     sources = []
     for name in SYSTEMS:
@@ -176,7 +178,8 @@ def conclude(
         raise GantkError("None of the directions changes the samples: there is nothing to chart.")
     moves, measured = [move for move, _ in kept], [part for _, part in kept]
     groups = find_groups(measured, facts.attributes, facts.regions, options.cut, seed=options.seed)
-    heads = [measured[group.members[0]].steadiness.cosine for group in groups.groups]
+    first = [group.members[0] for group in groups.groups]
+    heads = [(moves[m].space, float(measured[m].steadiness.cosine)) for m in first]
     if not is_steady(heads, facts.floor.steady):  # what is the same nowhere has no name
         numbered = (replace(group, name=f"direction {place}") for place, group in enumerate(groups.groups, 1))
         groups = replace(groups, groups=tuple(numbered))
@@ -213,6 +216,20 @@ def conclude(
         directions=tuple(part if isinstance(part, Direction) else None for part in artifacts),
         weights=tuple(part if isinstance(part, KeptWeights) else None for part in artifacts),
     )  # fmt: skip
+
+
+def _tell_pace(
+    generator: Generator, reader: Predictor | None, metric: Predictor | None, sizes: Sizes, options: AtlasOptions
+) -> None:
+    """Say how long this will take."""
+    looks = metric or reader
+    if looks is None or type(looks).feature_maps is Predictor.feature_maps:
+        return
+    names = 0 if reader is None else len(reader.attribute_names)
+    passes = passes_of(
+        generator, names, sizes.components, sizes.num, sizes.measured, sizes.rows, sizes.others, options.quick
+    )
+    tell(told(passes, seconds_of_pass(generator, looks, options.batch_size)))
 
 
 def _ground(

@@ -93,6 +93,12 @@ class Lines:
             self.close()
 
 
+def tell(text: str) -> None:
+    """Say a sentence on stderr, where progress is shown."""
+    if _shown.get():
+        print(text, file=sys.stderr, flush=True)
+
+
 def progress(work: Iterable[Any] | int, desc: str, *, unit: str = "it", total: int | None = None) -> Any:
     """Wrap an iterable, or open a counter over `work` steps (``with progress(n, "rendering") as bar: bar.update(4)``).
 
