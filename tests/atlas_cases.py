@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from gantk.atlas.concluding import conclude
 from gantk.atlas.found import AtlasResult, SourceFound
 from gantk.atlas.kept import EFFECT, FIGURES, HEAT, Sizes
 from gantk.atlas.options import AtlasOptions
-from gantk.atlas.verbs import AtlasFacts, Floor, conclude
+from gantk.atlas.plan import AtlasFacts, Floor
 from gantk.codes.directions import Direction
 from gantk.generators.base import Generator
 from gantk.runs.stores import Store
