@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 import gantk
 from gantk.atlas import Settings, Yardstick, judge_of, rows, verbs
-from gantk.atlas.found import AtlasResult, is_steady
+from gantk.atlas.found import AtlasResult, Charted, is_steady
 from gantk.atlas.moves import draw_samples, moves_of
 from gantk.atlas.results import Measured
 from gantk.cli.main import run
@@ -119,11 +120,31 @@ def test_shards_end_with_the_bytes_of_the_whole(tmp_path: Path, monkeypatch: pyt
     assert moved.render(generator, generator.sample_z(1)) is not None
 
 
-def test_where_nothing_is_steady_nothing_is_named() -> None:
-    assert is_steady([("w", 0.5)] * 10, [0.1, 0.2, 0.3])
-    assert not is_steady([("w", 0.25)] * 10, [0.1, 0.2, 0.3])
-    assert not is_steady([("w", 0.5)] * 3 + [("z", 0.1)] * 9, [0.1, 0.2, 0.3]), "one of four random ones is it too"
-    assert not is_steady([("w", 0.1)] * 10 + [("s", 0.9), ("weights", 0.9)] * 10, [0.1, 0.2, 0.3])
+def test_where_nothing_is_steady_nothing_is_named(chart: AtlasResult) -> None:
+    def heads(cosines: list[float], space: str = "w", attribute: int = -1) -> list[Charted]:
+        base = chart.charted[0]
+        change, error = np.zeros_like(base.change_A), np.full_like(base.error_A, 0.2)
+        change[0] = 0.3 if attribute == 0 else 0.1
+        return [
+            dataclasses.replace(
+                base, space=space, cosine=cosine, attribute=attribute and min(attribute, 0), change_A=change,
+                error_A=error,
+            )
+            for cosine in cosines
+        ]  # fmt: skip
+
+    random = [0.1, 0.2, 0.3]
+    assert is_steady(heads([0.5] * 10), random)
+    assert not is_steady(heads([0.25] * 10), random)
+    assert not is_steady(heads([0.5] * 3 + [0.1] * 9), random)
+    assert not is_steady(heads([0.1] * 10) + heads([0.9] * 10, "s"), random), "a channel is no match for random codes"
+    assert is_steady(heads([0.0] * 4, attribute=0), random), "an attribute changes beyond its interval"
+    unsteady = [dataclasses.replace(head, attribute=1) for head in heads([0.9] * 4)]
+    assert not is_steady(unsteady, random), "an attribute changes here and there"
+    groups = chart.groups[:3]
+    found = dataclasses.replace(chart, groups=groups, charted=tuple(unsteady) * 40)
+    assert found.sentence().startswith("Nothing here is steady") and not found.found()
+    assert "Nothing here is steady" in found.page().text()
 
 
 def test_thirds_hold_every_row_once() -> None:

@@ -56,9 +56,10 @@ def conclude(
         raise GantkError("None of the directions changes the samples: there is nothing to chart.")
     moves, measured = [move for move, _ in kept], [part for _, part in kept]
     groups = find_groups(measured, facts.attributes, facts.regions, options.cut, seed=options.seed)
-    first = [group.members[0] for group in groups.groups]
-    heads = [(moves[m].space, float(measured[m].steadiness.cosine)) for m in first]
-    if not is_steady(heads, facts.floor.steady):  # what is the same nowhere has no name
+    charted = tuple(_charted(move, part) for move, part in zip(moves, measured, strict=True))
+    if not is_steady(
+        [charted[group.members[0]] for group in groups.groups], facts.floor.steady
+    ):  # what is the same nowhere has no name
         numbered = (replace(group, name=f"direction {place}") for place, group in enumerate(groups.groups, 1))
         groups = replace(groups, groups=tuple(numbered))
     truncation = parse_truncation(options.truncation, generator.spec)
@@ -76,7 +77,7 @@ def conclude(
             )
             for part in facts.sources
         ),
-        charted=tuple(_charted(move, part) for move, part in zip(moves, measured, strict=True)),
+        charted=charted,
         groups=drawn,
         attributes=facts.attributes,
         regions=facts.regions,

@@ -25,29 +25,30 @@ FACTORS = 2.0  # of the strength: where sliders end
 SELECTIVE = 2.0  # from here on a direction counts as one of its attribute
 
 CODES = ("z", "w", "wp")
-LUCK = 0.01  # that as many directions are steadier than every random one although none really is
+LUCK = 0.05  # that directions rank as far above random ones although they are no steadier
 
 Array = npt.NDArray[Any]
 
 
-def is_steady(heads: Sequence[tuple[str, float]], random: Sequence[float]) -> bool:
-    """Whether more directions are steadier than every random one than luck explains.
+def is_steady(heads: Sequence[Charted], random: Sequence[float]) -> bool:
+    """Whether directions do the same in different samples.
 
-    A direction that is no better than a random one is steadier than all of them in one of len(random) + 1 cases. Only
-    directions of codes count: random ones are of codes, and a channel or a weight reaches less of the image and is
-    steadier for that alone.
+    Where attributes name them: whether most of those changes are beyond the interval of their mean over samples. Where
+    nothing does: whether directions of codes are steadier in feature space than random ones (Mann and Whitney's test).
+    Channels and weights are left out there: they reach less of the image, and are steadier for that alone.
 
     Args:
-        heads: space and steadiness of each.
+        heads: the representatives of the groups.
         random: steadiness of random directions of codes.
     """
-    from scipy.stats import binom
+    from scipy.stats import mannwhitneyu
 
-    counted = [cosine for space, cosine in heads if space in CODES]
-    if not counted:
-        return True
-    above = sum(cosine > max(random) for cosine in counted)
-    return bool(binom.sf(above - 1, len(counted), 1 / (len(random) + 1)) < LUCK)
+    named = [head for head in heads if head.attribute >= 0]
+    if named:
+        beyond = [abs(head.change_A[head.attribute]) > head.error_A[head.attribute] for head in named]
+        return 2 * sum(map(bool, beyond)) >= len(named)
+    counted = [head.cosine for head in heads if head.space in CODES]
+    return not counted or float(mannwhitneyu(counted, random, alternative="greater").pvalue) < LUCK
 
 
 @record
@@ -200,8 +201,7 @@ class AtlasResult(Result):
     @property
     def is_steady(self) -> bool:
         """Whether some directions do the same in every sample, more than random ones do."""
-        heads = [(self.head(group).space, self.head(group).cosine) for group in self.groups]
-        return is_steady(heads, self.random_steady)
+        return is_steady([self.head(group) for group in self.groups], self.random_steady)
 
     def found(self) -> dict[str, Drawn]:
         """Attribute -> the group that changes it most selectively, for those with a selectivity of 2 or more."""
