@@ -147,6 +147,11 @@ def test_where_nothing_is_steady_nothing_is_named(chart: AtlasResult) -> None:
     assert "Nothing here is steady" in found.page().text()
 
 
+def test_a_source_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(["atlas", "demo", "--systems", "sefa,sofa", "-o", str(tmp_path / "a")]) == 2
+    assert "--systems names 'sofa'" in capsys.readouterr().err
+
+
 def test_thirds_hold_every_row_once() -> None:
     for count in (1, 2, 3, 10, 18):
         assert [row for part in rows.thirds(count).values() for row in part] == list(range(count))

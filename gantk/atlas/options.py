@@ -57,6 +57,10 @@ class AtlasInputs(JudgedInputs):
 @dataclass(frozen=True, kw_only=True)
 class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
     quick: bool = option(False, "Fewer samples and fewer directions of each source: a first look.")
+    systems: str | None = option(
+        None, "Sources to take, such as higan,sefa,resefa; the others are left out.", metavar="LIST",
+        default_text="higan,sefa,ganspace,resefa,stylespace,navigan,encoder",
+    )  # fmt: skip
     prepare: bool = option(
         False, "Find the directions of every source and stop: what is left can be divided by --shard.", identity=False
     )

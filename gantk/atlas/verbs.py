@@ -27,7 +27,7 @@ from gantk.atlas.sources import SYSTEMS, Ground, code_space, find_source, given_
 from gantk.atlas.yardstick import Settings, Yardstick
 from gantk.codes.entries import entries_of
 from gantk.codes.latents import parse_truncation
-from gantk.errors import GantkError
+from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.ghfeat.files import EncoderFile
 from gantk.higan.options import SynthesizeOptions
@@ -67,12 +67,13 @@ def chart(
     Raises:
         GantkError: no source has a direction, or there is no perceptual distance.
     """
+    _systems(options)  # a name that is none is said before anything is computed
     sizes, truncation = sizes_of(options), parse_truncation(options.truncation, generator.spec)
     reader = predictor or _bundled(generator)
     _tell_pace(generator, reader, metric, sizes, options)
     ground = _ground(generator, reader, segmenter, metric, encoder, options, store)
     sources = []
-    for name in SYSTEMS:
+    for name in _systems(options):
         with store.timed(name):
             make = lambda name=name: find_source(name, ground)  # noqa: E731
             sources.append(store.part(f"source-{name}", SourceFound, make))
@@ -101,6 +102,21 @@ def chart(
         seer="" if ground.seer is None else ground.seer.name,
     )
     return conclude(store.assemble(chunks, facts), facts, options, store, generator)
+
+
+def _systems(options: AtlasOptions) -> tuple[str, ...]:
+    """The sources that were asked for, in their order.
+
+    Raises:
+        UsageError: one is none.
+    """
+    if options.systems is None:
+        return SYSTEMS
+    asked = [name.strip() for name in options.systems.split(",")]
+    for name in asked:
+        if name not in SYSTEMS:
+            raise UsageError(f"--systems names {name!r}, which is no source: choose among {', '.join(SYSTEMS)}.")
+    return tuple(name for name in SYSTEMS if name in asked)
 
 
 def _tell_pace(
