@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 BODY = bytes(range(256)) * 1000 + b"end"
@@ -51,8 +53,8 @@ class Served:
         return [request["path"] for request in self.asked]
 
 
-def start(served: Served) -> ThreadingHTTPServer:
-    """Serve in a thread; `served.url` becomes the address of the file."""
+def start(served: Served, certificate: Path | None = None) -> ThreadingHTTPServer:
+    """Serve in a thread; `served.url` becomes the address of the file, https where a certificate (and key) is given."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -93,7 +95,9 @@ def start(served: Served) -> ThreadingHTTPServer:
             self.end_headers()
             if served.cuts and status in (200, 206):
                 body = body[: served.cuts.pop(0)]
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the other side has seen enough
+            with contextlib.suppress(
+                BrokenPipeError, ConnectionResetError, ssl.SSLError
+            ):  # the other side has seen enough
                 self.send_chunks(body) if served.chunked else self.send(body)
 
         def send(self, body: bytes) -> None:
@@ -112,6 +116,11 @@ def start(served: Served) -> ThreadingHTTPServer:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    served.url = f"http://127.0.0.1:{server.server_address[1]}/file.pkl"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if certificate is None else "https"
+    served.url = f"{scheme}://127.0.0.1:{server.server_address[1]}/file.pkl"
     threading.Thread(target=lambda: server.serve_forever(0.02), daemon=True).start()
     return server

@@ -67,7 +67,7 @@ class _Modules:
     """Make classes importable under foreign names while pickling."""
 
     def __init__(self, **classes: Any) -> None:
-        self.made = {}
+        self.made: dict[str, types.ModuleType] = {}
         for path, thing in classes.items():
             module, _, name = path.replace("__", ".").rpartition(".")
             thing.__module__, thing.__qualname__, thing.__name__ = module, name, name
@@ -89,15 +89,17 @@ class _Modules:
                 sys.modules[name] = module
 
 
-def tensorflow_file(kwargs: dict[str, Any] | None = None, extra: dict[str, Any] | None = None, **changes: Any) -> bytes:
-    """(G, D, Gs) of NVIDIA's StyleGAN2 in TensorFlow."""
+def tensorflow_file(
+    kwargs: dict[str, Any] | None = None, extra: dict[str, Any] | None = None, version: int = 4, **changes: Any
+) -> bytes:
+    """(G, D, Gs) of NVIDIA's StyleGAN2 in TensorFlow; version 5 is stylegan2-ada's."""
     checkpoint = small_checkpoint(**changes)
     rule = checkpoint.config["label_rule"]
     everything = {
         name: np.float32(tensor) if tensor.ndim == 0 else tensor.numpy()
         for name, tensor in source_state(tensorflow.SPELLING, checkpoint, rule).items()
     }
-    everything |= {"lod": np.float32(0)} | (extra or {})
+    everything |= ({"lod": np.float32(0)} if version == 4 else {}) | (extra or {})
 
     class Network:
         pass
@@ -107,7 +109,7 @@ def tensorflow_file(kwargs: dict[str, Any] | None = None, extra: dict[str, Any] 
         inside = [(name, value) for name, value in everything.items() if name.startswith(prefix)]
         own = [item for item in inside if prefix or "/" not in item[0]]
         made.__dict__.update(
-            version=4,
+            version=version,
             name=function,
             static_kwargs={"resolution": 16, "label_size": checkpoint.config["label_dim"], **(kwargs or {})},
             components=components,
@@ -119,7 +121,7 @@ def tensorflow_file(kwargs: dict[str, Any] | None = None, extra: dict[str, Any] 
 
     with _Modules(dnnlib__tflib__network__Network=Network):
         parts = {
-            "synthesis": network("synthesis/", "G_synthesis_stylegan2", {}),
+            "synthesis": network("synthesis/", "G_synthesis_stylegan2" if version == 4 else "G_synthesis", {}),
             "mapping": network("mapping/", "G_mapping", {}),
         }
         networks = [network("", "G_main", parts) for _ in range(3)]

@@ -255,9 +255,12 @@ def demo(directory: Path) -> Path:
         "findings": ["Time of day is stored in **layers 6 to 9**."],
         "truth": "Factors are estimates of the bundled predictor (R2 0.97 on held-out renders).",
         "images": [f"samples/images/{i:06d}.png" for i in range(16)],
-        "entanglement": {"boundaries": list(NAMES), "attributes": list(NAMES), "values": cross.tolist()},
+        "layers": {"names": list(NAMES), "layers": list(NAMES), "values": cross.tolist()},
+        "factors": {"columns": ["factor", "accuracy"], "rows": [["season", 0.9]], "caption": "On fresh samples."},
         "chapters": [
+            {"title": "Samples", "text": "Sixteen samples.", "page": "samples/synthesize.html"},
             {"title": "Boundaries", "text": "One boundary per factor.", "page": "boundaries/train-boundary.html"},
+            {"title": "Layers", "text": "What each changes.", "page": "layers/rescore.html"},
             {
                 "title": "Edits",
                 "text": "Sliders.",

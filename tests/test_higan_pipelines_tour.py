@@ -13,14 +13,17 @@ import torch
 from gantk.checkpoints.names import ALIASES, bundled
 from gantk.codes.directions import Direction
 from gantk.errors import GantkError, UsageError
+from gantk.predictors.selectivity import selectivity
 from gantk.predictors.truth import ExactFactors
 from gantk.resefa.results import DirectionsResult
 from gantk.runs.results import read_result
 from gantk.store.files import load_json
 from gantk.tour import higan as tour_higan
-from gantk.tour.figures import GROUPS, centre, group_of, leaks, purity
+from gantk.tour.figures import GROUPS, centre, divides, group_of, leaks, selective, where
+from gantk.tour.figures import Test as Judged
 from gantk.tour.figures import test as judge
 from gantk.tour.itinerary import STEPS
+from gantk.tour.resefa import beside_random
 from gantk.world.oracle import oracle_generator, row_of_factor
 
 Gantk = Callable[..., tuple[int, str, str]]
@@ -40,11 +43,11 @@ def test_the_tour_finds_the_truth_of_the_oracle(
     for name, values in zip(layers["names"], layers["values"], strict=True):
         assert int(np.argmax(values)) == row_of_factor(name)
         assert max(values) > 20 * sorted(values)[-2]
-    table = next(chapter["table"] for chapter in results["chapters"] if "each factor" in chapter["title"])
-    alignment = [row[table["columns"].index("alignment with the truth")] for row in table["rows"]]
-    assert min(alignment) > 0.95
-    values = np.array(results["entanglement"]["values"])
-    assert (np.abs(values).argmax(axis=1) == np.arange(len(values))).all()
+    table = results["oracle"]
+    assert min(row[table["columns"].index("cosine")] for row in table["rows"]) > 0.95
+    assert all(row[-2] == row[-1] for row in table["rows"])  # the row found is the true one
+    selectivity = [row[-1] for row in results["factors"]["rows"]]
+    assert min(selectivity) > 2 and f"**{len(selectivity)} of {len(selectivity)}** boundaries" in results["findings"][1]
     page = (tmp_path / "tour" / "index.html").read_text()
     links = set(re.findall(r'href="([a-z]+/[a-z-]+\.html)"', page))
     wanted = {"samples/synthesize.html", "boundaries/train-boundary.html", "rescore/rescore.html"}
@@ -67,7 +70,7 @@ def test_the_tour_goes_through_every_family(
     code, _, err = gantk_command("demo", "--model", name, "-o", tmp_path / "tour")
     assert code == 0, err
     results = load_json(tmp_path / "tour" / "demo.run.json")["results"]
-    assert len(results["chapters"]) == len(STEPS) and "began as a pupil" in results["truth"]
+    assert len(results["chapters"]) == len(STEPS) and "first taught to draw" in results["truth"]
     weights = next(chapter for chapter in results["chapters"] if "weight" in chapter["title"])
     assert len(weights["table"]["rows"]) == 4
     region = read_result(DirectionsResult, tmp_path / "tour" / "region")[0]
@@ -110,8 +113,47 @@ def test_figures_of_a_boundary() -> None:
 
 def test_figures_of_effects() -> None:
     change = np.array([[2.0, 0.0, -1.0], [0.1, 0.9, 0.0]])
-    assert purity(change, [0, 1]) == pytest.approx([2 / 3, 0.9])
+    assert selectivity(change, [0, 1]) == pytest.approx([2, 9])
+    assert selectivity([[0.0, 1.0], [2.0, 0.0]], [0, 0]) == pytest.approx(
+        [0, 1000]
+    )  # at most, where nothing else moves
     assert "along `a`, `c` changes by -1.00" in leaks(["a", "b"], ["a", "b", "c"], change, [0, 1])
+    assert "No boundary changes any factor but its own" in leaks(["a"], ["a", "b"], np.array([[1.0, 0.0]]), [0])
+
+
+@pytest.mark.parametrize(
+    ("change", "own", "says"),
+    [
+        ([[2.0, 1.0], [0.0, 1.0]], [0, 1], "**2 of 2** boundaries are selective"),
+        ([[1.9, 1.0], [0.0, 1.0]], [0, 1], "**1 of 2** boundaries is selective"),
+        ([[1.0, 1.0]], [0], "**0 of 1** boundaries are selective"),  # a tie is not selective
+    ],
+)
+def test_the_tour_counts_selective_boundaries(change: list[list[float]], own: list[int], says: str) -> None:
+    assert says in selective(["a", "b"][: len(change)], np.array(change), own)
+
+
+def test_the_tour_says_whether_the_order_is_the_papers() -> None:
+    names = ["horizon", "trees", "season"]
+    assert "before attributes, is found here" in where(names, np.eye(3))[0]
+    assert "is not found here" in where(names, np.eye(3)[::-1])[0]
+    assert "is not found here" in where(names, np.ones((3, 3)))[0]  # all alike
+    assert "HiGAN's order" not in where(names[:2], np.eye(3)[:2])[0] and where(names, np.zeros((3, 3))) == []
+
+
+def test_the_tour_states_no_accuracy_that_was_not_counted() -> None:
+    assert divides({"a": Judged(float("nan"), float("nan"))}) == []
+    assert "lowest" not in divides({"a": Judged(1.0, 1.0)})[0]
+    assert "**0.750**; the lowest is that of `b` (0.500)" in divides({"a": Judged(1.0, 1.0), "b": Judged(0.5, 0.5)})[0]
+
+
+def test_random_directions_are_explained_only_where_they_come_first() -> None:
+    assert "sefa and ganspace" in beside_random({"random": 0.5, "sefa": 0.9, "ganspace": 0.8})
+    assert "ganspace" not in beside_random({"random": 0.5, "sefa": 0.9, "ganspace": 0.2})
+    assert beside_random({"random": 0.9, "sefa": 0.9}) == "" and beside_random({"sefa": 0.9}) == ""
+
+
+def test_rows_of_the_tour() -> None:
     assert centre(np.array([0.0, 1.0, 3.0])) == pytest.approx(1.75)
     assert np.isnan(centre(np.zeros(3)))
     assert {group_of(name) for name in tour_higan.FEW} == set(GROUPS)

@@ -78,6 +78,23 @@ def test_the_streamed_gram_is_the_dense_one(align: bool) -> None:
     assert found.pixels == len(x) and found.count_K.sum() == (label != 255).sum()
 
 
+@pytest.mark.parametrize("align", [True, False])
+def test_maps_finer_than_the_labels_are_read_on_their_grid(align: bool) -> None:
+    """Also where a grid has more rows than are applied at once."""
+    random = torch.Generator().manual_seed(3)
+    maps = [
+        torch.randn(1, c, r, r, generator=random, dtype=torch.float64)
+        for c, r in ((3, 5), (4, 20), (2, 37), (2, 50), (3, 80))
+    ]
+    label = torch.randint(0, K, (1, 40, 40), generator=random).to(torch.uint8)
+    found = moments(maps, label, K, align)
+    x = torch.cat([resize_grid(one, 40, align) for one in maps], 1).permute(0, 2, 3, 1).flatten(0, 2)
+    y = one_hot(label, K, torch.float64).permute(0, 2, 3, 1).flatten(0, 2)
+    np.testing.assert_allclose(found.gram_DD, (x.T @ x).numpy(), atol=1e-9)
+    np.testing.assert_allclose(found.cross_DK, (x.T @ y).numpy(), atol=1e-9)
+    np.testing.assert_allclose(found.sum_D, x.sum(0).numpy(), atol=1e-9)
+
+
 def test_moments_add_up_and_pack() -> None:
     maps, label = some_maps(3), some_labels(3)
     parts = [moments([x[n : n + 1] for x in maps], label[n : n + 1], K) for n in range(3)]
@@ -210,6 +227,39 @@ def test_planted_labels_are_recovered() -> None:
         )
         few.append(miou(fit(shots, K).network))
     assert few[0] < few[1] < few[2]
+
+
+def test_shots_read_from_a_file_give_the_same_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One image in memory at a time, maps finer than the labels on their grid: weights to 1e-3 of their deviation."""
+    from gantk.lse import shots as module
+    from gantk.lse.images import Images
+    from gantk.predictors.heads import default_taps
+
+    generator = make("stylegan2-skip")
+    images = Images(CodeStream(generator), default_taps(generator), 8)
+    label = np.random.default_rng(0).integers(0, 3, (4, 8, 8), dtype=np.uint8)
+    found = []
+    for limit in (1 << 30, 0):
+        monkeypatch.setattr(module, "IN_MEMORY", limit)
+        drawn = module.shots_of(images, images.stream.wp(0, 4), label)
+        assert isinstance(drawn.maps, module.Spilled) == (limit == 0) and len(drawn.maps) == 4
+        assert max(x.shape[-1] for x in drawn.maps[0]) == 8
+        found.append((fit(drawn, 3, most_steps=4), drawn))
+    for a, b in zip(found[0][1].maps, found[1][1].maps, strict=True):
+        for x, y in zip(a, b, strict=True):
+            assert torch.equal(x, y)
+    one, other = (each[0] for each in found)
+    assert (one.eps, one.steps) == (other.eps, other.steps)
+    a, b = one.network.weight_KD, other.network.weight_KD
+    assert (a - b).abs().max() <= 1e-3 * a.std()
+    whole = [
+        torch.cat(parts) for parts in zip(*(images.trace(images.stream.wp(n, n + 1))[1] for n in range(4)), strict=True)
+    ]
+    plain = moments(whole, torch.from_numpy(label), 3)  # from the maps as they are
+    kept = [x[:1] for x in found[1][1].maps[0]]
+    first = moments([x[:1] for x in whole], torch.from_numpy(label[:1]), 3)
+    read = moments(kept, torch.from_numpy(label[:1]), 3)
+    np.testing.assert_allclose(read.gram_DD, first.gram_DD, rtol=1e-4, atol=1e-3 * float(np.abs(plain.gram_DD).max()))
 
 
 def test_unlabelled_images_teach_nothing() -> None:

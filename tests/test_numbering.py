@@ -14,6 +14,7 @@ from gantk.cli.main import run
 from gantk.codes.numbering import numbered_z, parse_seeds, show_seeds
 from gantk.errors import UsageError
 from gantk.higan.samples import SynthesizeResult
+from gantk.pictures.images import to_uint8
 from gantk.runs.inputs import SampleOptions
 
 
@@ -78,3 +79,41 @@ def test_a_run_says_whose_numbering(
     assert not Path("b").exists()
     assert run(["manipulate", "demo", "season", "--seeds", "85", "--step", "2", "-o", "c"]) == 0
     assert "seed 85" in Path("c/manipulate.html").read_text()
+
+
+@pytest.mark.parametrize("command", ["sefa", "ganspace"])
+def test_sliders_show_the_seeds_that_are_listed(command: str) -> None:
+    """What is found is the same; the pictures in the middle are those that people know by their numbers."""
+    generator = gantk.load_generator("demo")
+    about = {"num": 64} if command != "sefa" else {}
+    find = gantk.sefa if command == "sefa" else gantk.ganspace
+    few = {"components": 1, "step": 3, "truncation": "none", **about}
+    found, other = find(generator, seeds="0,85", **few), find(generator, samples=1, **few)
+    strips = found.walks[0].strips
+    assert [strip.label for strip in strips] == ["seed 0", "seed 85"]
+    assert [strip.label for strip in other.walks[0].strips] == ["sample 0"]
+    z_ND = torch.from_numpy(numbered_z((0, 85), generator.spec.z_dim))
+    with torch.inference_mode():
+        images = to_uint8(generator.synthesize(generator.expand(generator.map(z_ND))))
+    for strip, image in zip(strips, images, strict=True):
+        assert strip.origin is not None
+        assert np.abs(strip.images[strip.origin].array().astype(int) - image).max() <= 1
+    assert np.array_equal(found.direction.vectors, other.direction.vectors)
+    with pytest.raises(UsageError, match=r"--seeds 0,85 are 2 samples, and --samples is 5: leave one of the two out"):
+        find(generator, seeds="0,85", samples=5, **few)
+
+
+def test_the_edited_sample_by_its_seed() -> None:
+    generator = gantk.load_generator("demo")
+    head = gantk.lse.fewshot(generator, teacher=gantk.load_predictor("demo"), shots=2, size=32, num_eval=0)
+    words = {"shape": ("sun:5,24,2.5",), "steps": 1, "frames": 2, "truncation": "none"}
+    edited = gantk.lse.edit(generator, head, seeds="85", **words)
+    z_ND = torch.from_numpy(numbered_z((85,), generator.spec.z_dim))
+    with torch.inference_mode():
+        wp_NLD = generator.expand(generator.map(z_ND))
+    np.testing.assert_allclose(edited.wp[:1], wp_NLD, atol=1e-5)
+    assert edited.seed is None
+    with pytest.raises(UsageError, match="holds 2 codes where one is edited"):
+        gantk.lse.edit(generator, head, seeds="85,86", **words)
+    with pytest.raises(UsageError, match="--seeds 85 draws a code, and the codes was given: leave one out"):
+        gantk.lse.edit(generator, head, code=wp_NLD, seeds="85", **words)

@@ -97,7 +97,7 @@ def test_a_line_goes_through_its_points() -> None:
     path = re.search(r'<path d="M([^"]+)" class="curve s0 d0"', svg)
     assert path is not None
     (x0, y0), (x1, y1), (x2, y2) = (tuple(map(float, part.split())) for part in path[1].split("L"))
-    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.02) and y0 == y2 and y1 == 12.0 and y0 == 150.0
+    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.02) and y0 == y2 and y1 == 24.0 and y0 == 136.0
 
 
 def test_gaps_in_a_curve_are_gaps() -> None:

@@ -113,7 +113,15 @@ def train(directory: Path) -> TrainResult:
 
 def test_the_page_says_what_was_found_and_how_sure(tmp_path: Path) -> None:
     page = hessian(tmp_path).page().text()
-    for text in ("31 %", "93 %", "1.2°", "Spectrum", "Convergence", "How far to go", "direction 2", "difference"):
+    for text in (
+        "31 %",
+        "93 %",
+        "1.2°",
+        "Eigenvalues by direction",
+        "Convergence",
+        "Distance of pictures",
+        "direction 2",
+    ):
         assert text in page, text
     assert "other samples would give other ones" not in page and "stopped before" not in page
     assert "two estimates differ" not in page
@@ -126,7 +134,7 @@ def test_the_page_warns(tmp_path: Path) -> None:
     exact = dataclasses.replace(EXACT, agreement=0.4, converged=False)
     found = hessian(tmp_path, exact, curves=(curve,))
     page = found.page().text()
-    assert "only 40 %" in page and "Give more products" in page and "1 direction never moved" in page
+    assert "only 40 %" in page and "Give more --max-products" in page and "1 direction never moved" in page
     assert any("0.002 of the last eigenvalue, not below 0.003" in line for line in found.lines())
 
 

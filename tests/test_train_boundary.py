@@ -252,7 +252,7 @@ def test_advice_is_not_the_solver_that_was_used(samples: Path) -> None:
     noise = {"noise": random.standard_normal(60)}
     codes = GivenCodes(random.standard_normal((60, 30)).astype(np.float32), "w")
     for solver in ("ridge", "newton"):
-        notes = train_boundary(codes, noise, solver=solver, chosen_num_or_ratio=0.3).notes()
+        notes = train_boundary(codes, noise, solver=solver, chosen_num_or_ratio=0.3).said("doubt")
         advice = [note for note in notes if "depends on the split" in note]
         assert len(advice) == 1 and ("--solver ridge" in advice[0]) == (solver != "ridge")
 

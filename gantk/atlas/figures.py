@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from gantk.atlas.results import HowFar, Steadiness, What, Where
 from gantk.predictors.distance import frechet_distance
+from gantk.predictors.selectivity import selectivity
 
 SHARE, LIFT = 0.1, 1.5  # of the change, and locality: less, and a region is not named
-SELECTIVE = 1000.0  # no selectivity is told beyond it
 COMPONENTS = 4  # samples per dimension in which a Frechet distance is taken
 
 Array = npt.NDArray[Any]
@@ -33,10 +33,7 @@ def what_of(both: Sequence[Array], deviation_A: Array, floor_A: Array) -> What:
     if not len(size_A) or not (above & (size_A > 0)).any():
         return What(change_A, error_A, floor_A, -1, 0.0)
     own = int(np.where(above, size_A, -1).argmax())
-    others = np.delete(size_A, own)
-    largest = float(others.max()) if len(others) else 0.0
-    selectivity = min(float(size_A[own]) / max(largest, 1e-12), SELECTIVE)
-    return What(change_A, error_A, floor_A, own, selectivity)
+    return What(change_A, error_A, floor_A, own, float(selectivity(size_A[None], [own])[0]))
 
 
 def floor_of(changes: Sequence[Array]) -> Array:

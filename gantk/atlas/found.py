@@ -12,17 +12,19 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from gantk.atlas.claims import ATLAS
 from gantk.atlas.results import Unrelated
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.navigan.kept import KeptWeights
+from gantk.predictors.selectivity import SELECTIVE
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.runs.walk import Walk
 from gantk.store.files import save_json
 
 FACTORS = 2.0  # of the strength: where sliders end
-SELECTIVE = 2.0  # from here on a direction counts as one of its attribute
 
 CODES = ("z", "w", "wp")
 LUCK = 0.05  # that directions rank as far above random ones although they are no steadier
@@ -174,6 +176,7 @@ class AtlasResult(Result):
     """
 
     TASK: ClassVar[str] = "atlas"
+    CLAIMS: ClassVar[Claims[Any]] = ATLAS
     KEPT: ClassVar[tuple[str, ...]] = ("similarity_MM",)
     sources: tuple[Source, ...]
     charted: tuple[Charted, ...]
@@ -217,23 +220,6 @@ class AtlasResult(Result):
     def missing(self) -> tuple[str, ...]:
         """Attributes that no direction changes selectively."""
         return tuple(name for name in self.attributes if name not in self.found())
-
-    def sentence(self) -> str:
-        if not self.is_steady:
-            return (
-                f"Nothing here is steady: what one of {len(self.charted)} directions of {len(self.systems)} systems "
-                "does to one sample it does not do to another, no more than random directions do, so that none has a "
-                "name."
-            )
-        shared = sum(len(group.systems) > 1 for group in self.groups)
-        count = f"{len(self.charted)} directions of {len(self.systems)} systems do {len(self.groups)} different things"
-        both = f"; {shared} of them {'was' if shared == 1 else 'were'} found by more than one system"
-        if not self.attributes:
-            return f"{count}{both}."
-        return (
-            f"{count}{both}, and {len(self.found())} of {len(self.attributes)} attributes have a direction that "
-            f"changes them at least {SELECTIVE:g} times as much as any other."
-        )
 
     def table(self) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []

@@ -210,7 +210,7 @@ class _Null:
         )  # fmt: skip
 
     def chance(self, size: int, mean: float) -> float:
-        """How often some group of at least this size is at least as similar in a permutation; never quite nought."""
+        """How often some group of at least this size is at least as similar in a permutation; never quite zero."""
         hits = sum(bool(((found[:, 0] >= size) & (found[:, 1] >= mean)).any()) for found in self._merges)
         return (hits + 1) / (self.permutations + 1)
 

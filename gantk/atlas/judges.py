@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, WpOrStyles
 from gantk.predictors.base import Predictor
 
 ReadCodes = Callable[[Any], Tensor]
@@ -47,7 +47,7 @@ class Judge:
         """Whether the segmenter looks at images, so that it can look at any moved sample."""
         return self.segmenter is not None and _has(self.segmenter, "segment")
 
-    def look(self, image_NCHW: Tensor, codes: Any = None) -> tuple[list[Tensor], Tensor]:
+    def look(self, image_NCHW: Tensor, codes: WpOrStyles | None = None) -> tuple[list[Tensor], Tensor]:
         """Feature maps, and attributes [N, A] (none: [N, 0])."""
         image = _coloured(image_NCHW)
         if self.exact is not None and codes is not None:

@@ -25,7 +25,7 @@ class Match:
 def match_strength(
     change: Callable[[float], float], level: float, unit: float, reach: float, steps: int = STEPS
 ) -> Match:
-    """Find where a change that grows from nought reaches the level.
+    """Find where a change that grows from zero reaches the level.
 
     Args:
         change: of a strength; not quite monotone is well enough.
@@ -59,7 +59,7 @@ def _next(tried: dict[float, float], level: float, reach: float) -> float:
     last = max(below) if below else min(above)
     if not math.isfinite(tried[last]):
         return last / 4
-    power = 2.0  # a squared distance, near nought
+    power = 2.0  # a squared distance, near zero
     side = sorted(below)[-2:] if below else sorted(above)[:2]
     if len(side) == 2 and tried[side[0]] > 0 and math.isfinite(tried[side[1]]):
         power = max(math.log(tried[side[1]] / tried[side[0]]) / math.log(side[1] / side[0]), 0.25)

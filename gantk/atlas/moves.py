@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gantk.codes.directions import Direction
 from gantk.errors import UsageError
-from gantk.generators.base import Generator, Truncation
+from gantk.generators.base import Generator, Truncation, WpOrStyles
 
 REACH = 4.0  # standard deviations of the codes along a direction: further out no code is met
 WEIGHT_UNIT, WEIGHT_REACH = 0.1, 1.0  # of the weight's own length
@@ -26,7 +26,7 @@ SPREAD_CODES = 512
 WEIGHTS = "weights"  # the space of a direction that moves the network
 
 Rows = Sequence[int] | None
-Codes = Any  # wp [N, L, D], or a tuple of styles
+Codes = WpOrStyles
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,11 @@ class AtlasInputs(JudgedInputs):
     """A generator, what looks at its images, and directions that are known already."""
 
     directions: tuple[str, ...] = option(
-        (), "Further direction, file or folder of directions; may be repeated.", metavar="PATH", identity=False
+        (),
+        "Further direction, file or folder of directions; may be repeated.",
+        metavar="PATH",
+        identity=False,
+        address=True,
     )
     metric: str | None = option(
         None, "Perceptual distance: demo, imagenet, lpips-vgg or lpips-alex.", metavar="NAME",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
-from gantk.atlas.found import FACTORS, SELECTIVE, AtlasResult, Charted, Drawn
-from gantk.reports.numbers import show_step, telling
+from gantk.atlas.found import FACTORS, AtlasResult, Charted, Drawn
+from gantk.predictors.selectivity import SELECTIVE
+from gantk.reports.answer import answer
+from gantk.reports.numbers import show_step
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     Bins,
@@ -17,7 +18,6 @@ from gantk.reports.sections import (
     CellValue,
     Column,
     Facts,
-    Headline,
     HeatMap,
     Histogram,
     Link,
@@ -31,6 +31,7 @@ from gantk.reports.sections import (
     Table,
 )
 from gantk.reports.strips import walk_sections
+from gantk.runs.claims import counted
 
 BEST = 3
 LISTED = 60  # groups in matrices: more lines than that nobody reads
@@ -50,12 +51,9 @@ NAMES = {
 
 def page(result: AtlasResult) -> Page:
     """The page of `gantk atlas`."""
-    tone: Literal["finding", "warning"] = "finding" if result.is_steady else "warning"
-    sections: list[Section] = [_headline(result), Prose(result.sentence(), tone=tone)]
-    sections += _best(result)
-    sections.append(Prose(_carries(result)))
+    sections: list[Section] = answer(result, _best(result), _numbers(result))
     sections.append(_table(result))
-    sections += _missing(result)
+    sections.append(Prose(_carries(result), "What each part of the rows carries"))
     sections += _matrices(result)
     for number, group in enumerate(result.groups):
         if group.walk is not None:
@@ -63,21 +61,24 @@ def page(result: AtlasResult) -> Page:
     sections += _unrelated(result)
     sections.append(_sources(result))
     sections.append(_files(result))
-    subtitle = f"Measured on {result.samples} samples that no direction was found on."
+    subtitle = (
+        "What does this generator know? Every direction was measured on "
+        f"{counted(result.samples, 'sample')} that it was "
+        "not found on."
+    )
     return Page("Atlas", subtitle, sections, limit=LIMIT)
 
 
-def _headline(result: AtlasResult) -> Headline:
+def _numbers(result: AtlasResult) -> list[tuple[object, str, str]]:
     several = sum(len(group.systems) > 1 for group in result.groups)
     items: list[tuple[object, str, str]] = [
-        (len(result.groups), "different things", f"that {len(result.charted)} directions do"),
-        (len(result.systems), "systems", "that found a direction"),
-        (several, "found twice or more", "by different systems"),
+        (len(result.groups), "groups of equal effect", f"of {counted(len(result.charted), 'direction')}"),
+        (several, "found by several systems", f"of {len(result.systems)}"),
     ]
     if result.attributes:
         count = f"{len(result.found())} of {len(result.attributes)}"
-        items.append((count, "attributes", f"with a selectivity of {SELECTIVE:g} or more"))
-    return Headline(items)
+        items.append((count, "attributes", f"have a direction with a selectivity of {SELECTIVE:g} or more"))
+    return items
 
 
 def _carries(result: AtlasResult) -> str:
@@ -111,12 +112,12 @@ def _best(result: AtlasResult) -> list[Section]:
         strip = group.walk.strips[0]
         factors = [float(value) for value in np.linspace(-FACTORS, FACTORS, len(strip.images))]
         pictures = [
-            Picture(image.source, f"{group.name} at {show_step(factor)} times the change", show_step(factor))
+            Picture(
+                image.source, f"{strip.label}, {group.name}, at {show_step(factor)} times the change", show_step(factor)
+            )
             for image, factor in zip(strip.images, factors, strict=True)
         ]
-        strips.append(
-            SliderStrip(pictures, factors, group.name, quantity="change", start=strip.origin, first=telling(factors))
-        )
+        strips.append(SliderStrip(pictures, factors, group.name, quantity="change", start=strip.origin))
     if not strips:
         return []
     caption = (
@@ -161,9 +162,7 @@ def _table(result: AtlasResult) -> Table:
         "All figures at the "
         "distance where the image changes by a tenth of what lies between two samples."
     )
-    return Table(
-        columns, rows, "Everything that was found", caption, filters=("systems", "attribute", "region", "rows")
-    )
+    return Table(columns, rows, "All groups of directions", caption, filters=("systems", "attribute", "region", "rows"))
 
 
 def _titles(result: AtlasResult) -> list[str]:
@@ -180,30 +179,20 @@ def _range(head: Charted) -> CellValue:
     return Cell(head.limit, f"{sign}± {head.limit:.2g}")
 
 
-def _missing(result: AtlasResult) -> list[Section]:
-    if not result.attributes:
-        text = "There is no predictor of attributes: directions are named by regions only, and no boundary was trained."
-        return [Prose(text, "What was not found", "warning")]
-    names = result.missing()
-    if not names:
-        return [Prose("Every attribute has a selective direction.", "What was not found")]
-    text = f"No direction changes these at least {SELECTIVE:g} times as much as any other: {', '.join(names)}."
-    return [Prose(text, "What was not found", "warning")]
-
-
 def _matrices(result: AtlasResult) -> list[Section]:
     names = _titles(result)[:LISTED]
     clearest = "" if len(result.groups) <= LISTED else f" The {LISTED} clearest groups; all are in `atlas.json`."
     sections: list[Section] = []
     if result.attributes:
-        grey = "Below the floor of random directions a change is none: " + ", ".join(
+        grey = "95 % of random directions change less than: " + ", ".join(
             f"{name} {floor:.2f}" for name, floor in zip(result.attributes, result.floor_A, strict=True)
         )
         caption = f"Change of each attribute in standard deviations, at the matched distance. {grey}.{clearest}"
         values = result.matrix("attributes")[:LISTED]
         sections.append(
             HeatMap(
-                values, names, result.attributes, "Groups and attributes", caption, "group", "attribute", "diverging"
+                values, names, result.attributes, "Change of every attribute by group", caption, "group", "attribute",
+                "diverging", quantity="standard deviations",
             )
         )  # fmt: skip
     if result.regions:
@@ -213,7 +202,10 @@ def _matrices(result: AtlasResult) -> list[Section]:
         )
         values = np.concatenate([np.asarray(result.area_R)[None], result.matrix("regions")[:LISTED]])
         sections.append(
-            HeatMap(values, ["(area)", *names], result.regions, "Groups and regions", caption, "group", "region")
+            HeatMap(
+                values, ["(area)", *names], result.regions, "Share of the change in every region by group", caption,
+                "group", "region", quantity="share",
+            )
         )  # fmt: skip
     if len(result.systems) > 1:
         caption = (
@@ -222,8 +214,8 @@ def _matrices(result: AtlasResult) -> list[Section]:
         )
         sections.append(
             HeatMap(
-                np.asarray(result.overlap_YY), result.systems, result.systems, "Systems and systems", caption, "system",
-                "system", limit=1.0,
+                np.asarray(result.overlap_YY), result.systems, result.systems, "Overlap of the systems", caption,
+                "system", "system", limit=1.0, quantity="mean squared cosine",
             )
         )  # fmt: skip
     return sections
@@ -292,7 +284,7 @@ def _sources(result: AtlasResult) -> Table:
         Column("passes", "Of the generator, to find them", 0),
         "why there are none",
     ]
-    return Table(columns, rows, "Sources", caption)
+    return Table(columns, rows, "Directions of each system", caption)
 
 
 def _unrelated(result: AtlasResult) -> list[Section]:

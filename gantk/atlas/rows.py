@@ -88,7 +88,8 @@ def strongest(change_L: npt.NDArray[np.float64]) -> tuple[int, ...]:
 def _moved(move: DirectionMove, samples: Samples, sign_N: npt.NDArray[np.float64], row: int) -> torch.Tensor:
     strength_N = torch.from_numpy(SPREADS * move.unit * sign_N).to(samples.wp_NLD)
     with torch.no_grad():
-        found: torch.Tensor = move.codes(samples, strength_N, (row,))
+        found = move.codes(samples, strength_N, (row,))
+    assert isinstance(found, torch.Tensor)  # a boundary of w moves wp
     return found
 
 

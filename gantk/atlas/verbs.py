@@ -209,9 +209,10 @@ def _judge(
     from gantk.predictors.defaults import metric_name
     from gantk.predictors.load import load_predictor
 
-    reader: Any = predictor
-    if hasattr(reader, "attributes_of_codes"):
-        return judge_of(generator, _of_images(generator), seer, exact=reader.attributes_of_codes)
+    reader = predictor
+    exact = getattr(reader, "attributes_of_codes", None)
+    if exact is not None:
+        return judge_of(generator, _of_images(generator), seer, exact=exact)
     if metric is None and (reader is None or type(reader).feature_maps is Predictor.feature_maps):
         metric = load_predictor(metric_name(generator), generator.device, generator).eval()
     if reader is not None and metric is not None and reader.name == metric.name:

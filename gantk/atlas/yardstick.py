@@ -29,6 +29,7 @@ from gantk.atlas.matching import Match, match_strength
 from gantk.atlas.moves import Move, Samples
 from gantk.atlas.results import Cost, Effect, HowFar, Measured, Rows, Where
 from gantk.errors import GantkError
+from gantk.generators.base import Generator, WpOrStyles
 from gantk.predictors.distance import distance_of_maps
 from gantk.predictors.resampling import resize
 
@@ -197,7 +198,7 @@ class Yardstick:
 
         def moved(rows: Sequence[int] | None) -> Array:
             """The mean signed change: of the attribute, or of pooled features."""
-            total: Any = 0.0
+            total: Array | float = 0.0
             for start, part in _parts(samples):
                 strength_N = strength * sign_N[start : start + len(part)]
                 image = move.images(part, strength_N, rows)
@@ -322,7 +323,7 @@ class _Places:
     def __init__(self, yardstick: Yardstick) -> None:
         self.judge = yardstick.judge
         self.size = min(yardstick.settings.heat, yardstick.samples.generator.spec.resolution)
-        self.heat: Any = 0.0
+        self.heat: Array = np.zeros((self.size, self.size))
         self.count = 0
         regions = len(self.judge.region_names)
         self.inside_R, self.area_R, self.pixels = np.zeros(regions), np.zeros(regions), 0
@@ -340,7 +341,7 @@ class _Places:
             return
         after = self._before
         if self.judge.sees_images:
-            after = self._classes(image, part.generator, None, part.noise)
+            after = self.judge.classes(image)
         elif (codes := move.codes(part, strength_N)) is not None:
             after = self._classes(image, part.generator, codes, part.noise)
         for seen in (self._before, after):
@@ -350,7 +351,7 @@ class _Places:
             self.area_R += torch.bincount(flat, minlength=len(self.area_R)).double().numpy() / 2
         self.pixels += self._before.numel()
 
-    def _classes(self, image: Tensor, generator: Any, codes: Any, noise: str) -> Tensor:
+    def _classes(self, image: Tensor, generator: Generator, codes: WpOrStyles, noise: str) -> Tensor:
         assert self.judge.segmenter is not None
         if self.judge.sees_images:
             return self.judge.classes(image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gantk.between.results import MixGrid, MixResult, grid_name
 from gantk.between.walked import STRIP, WalkResult
+from gantk.reports.answer import answer
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     CellValue,
@@ -27,11 +28,11 @@ ABOUT = (
 
 def mix_page(result: MixResult) -> Page:
     """The page of a grid, or of several."""
-    sections: list[Section] = [Prose(ABOUT)]
-    sections += [_grid(result, grid) for grid in result.grids]
+    grids = [_grid(result, grid) for grid in result.grids]
+    sections: list[Section] = [*answer(result, grids[:1]), *grids[1:], Prose(ABOUT, "How to read the grids")]
     links = [Link(grid_name(grid), grid_name(grid)) for grid in result.grids]
     sections.append(Links(links, "Files", "Each grid as one picture, sources along the left and the top."))
-    return Page("Style mixing", result.sentence(), sections)
+    return Page("Style mixing", "Which rows of wp carry what?", sections)
 
 
 def _grid(result: MixResult, grid: MixGrid) -> Section:
@@ -49,7 +50,7 @@ def _grid(result: MixResult, grid: MixGrid) -> Section:
         rows.append([name, Picture(image.source, f"{name}, unmixed", "", f"left_{line}"), *cells])
     columns = [Column("left"), Column("unmixed"), *(Column(name) for name in result.top)]
     caption = f"Rows {grid.spelled} of wp from the top, the others from the left. Truncation: {result.truncation}."
-    return Table(columns, rows, f"Rows {grid.spelled}", caption, sortable=False)
+    return Table(columns, rows, f"Rows {grid.spelled} from the top", caption, sortable=False)
 
 
 MOST_STEPS = 48
@@ -70,13 +71,19 @@ def walk_page(result: WalkResult) -> Page:
     keys = ", ".join(f"{place}: {name}" for place, name in enumerate(result.keys))
     caption = f"{some}; the slider counts keys ({keys}). Truncation: {result.truncation}. Arrow keys move it."
     shown = [
-        Picture(result.frames[place].source, f"Frame {place}", f"{float(result.times[place]):.2f}", f"strip_{place}")
+        Picture(
+            result.frames[place].source,
+            f"Frame {place}, at key {float(result.times[place]):.2f}",
+            f"{float(result.times[place]):.2f}",
+            f"strip_{place}",
+        )
         for place in result.shown
     ]
     links = [*downloads, Link(STRIP, STRIP), Link("frames/", "frames/", "every frame as a PNG")]
+    strip = Sheet(shown, "", "Evenly spaced frames, numbered in keys.", 128)
     sections: list[Section] = [
-        SliderStrip(pictures, steps, "The walk", caption, "key", start=0, downloads=downloads),
-        Sheet(shown, "Strip", "Evenly spaced frames, numbered in keys."),
+        *answer(result, [strip]),
+        SliderStrip(pictures, steps, "Frames of the walk", caption, "key", start=0, downloads=downloads),
         Links(links, "Files"),
     ]
-    return Page("A walk through codes", result.sentence(), sections)
+    return Page("A walk through codes", "What lies between these codes?", sections)

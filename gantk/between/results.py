@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from gantk.between.claims import MIX
 from gantk.pictures.animation import GridStyle, fuse
 from gantk.pictures.images import encode
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.store.channels import viewable
@@ -51,6 +53,7 @@ class MixResult(Result):
     """
 
     TASK: ClassVar[str] = "mix"
+    CLAIMS: ClassVar[Claims[Any]] = MIX
     KEPT: ClassVar[tuple[str, ...]] = ("left_wp", "top_wp")
     left: tuple[str, ...]
     top: tuple[str, ...]
@@ -60,12 +63,6 @@ class MixResult(Result):
     top_wp: Array
     grids: tuple[MixGrid, ...]
     truncation: str
-
-    def sentence(self) -> str:
-        rows = " and ".join(grid.spelled for grid in self.grids)
-        count = len(self.top)
-        tops = "code" if count == 1 else f"{count} codes"
-        return f"Rows {rows} of wp from the {tops} at the top, the others from the left: {len(self.left)} by {count}."
 
     def picture(self, grid: MixGrid) -> Array:
         """The grid as papers print it, uint8 [H', W', 3]: sources along the left and the top, the corner white."""

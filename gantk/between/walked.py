@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from gantk.between.claims import WALK
 from gantk.between.results import in_colour
 from gantk.pictures.animation import GridStyle, fuse, write_animation
 from gantk.pictures.images import encode
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.store.files import write_atomic
@@ -39,6 +41,7 @@ class WalkResult(Result):
     """
 
     TASK: ClassVar[str] = "walk"
+    CLAIMS: ClassVar[Claims[Any]] = WALK
     KEPT: ClassVar[tuple[str, ...]] = ("codes",)
     keys: tuple[str, ...]
     space: str
@@ -51,12 +54,6 @@ class WalkResult(Result):
     formats: tuple[str, ...]
     fps: float
     truncation: str
-
-    def sentence(self) -> str:
-        back = " and back" if self.loop else ""
-        count, seconds = len(self.frames), len(self.frames) / self.fps
-        path = f"{self.path} in {self.space}"
-        return f"{count} frames ({seconds:.3g} s) through {len(self.keys)} codes{back}, {path}."
 
     def exports(self) -> Iterator[Export]:
         def strip(path: Path) -> Path:

@@ -96,7 +96,7 @@ def _array(tensor: Tensor) -> np.ndarray:
 
 
 def _centre(source: CodeSource, space: str) -> np.ndarray | float:
-    """What codes turn about: nought in z, the mean code in w and wp, or nought where there is none."""
+    """What codes turn about: zero in z, the mean code in w and wp, or zero where there is none."""
     if space == "z" or not source.generator.spec.can_truncate:
         return 0.0
     average = source.generator.average_w()

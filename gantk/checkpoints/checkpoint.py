@@ -15,9 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gantk.checkpoints.facts import Fact
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.stand_ins import Stored
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonTable
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,11 @@ class Checkpoint:
     """
 
     family: str
-    config: dict[str, Any]
+    config: dict[str, Any]  # Any: the keywords of the family's own `Config`, which its constructor checks
     state: dict[str, Tensor]
     source: str
     notes: tuple[str, ...] = ()
-    header: dict[str, Any] = field(default_factory=dict)
+    header: JsonTable = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
 
 
@@ -61,11 +63,11 @@ class Raw:
     source: Source
     container: str
     wrapper: str
-    entries: Mapping[str, Any]
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    entries: Mapping[str, object]
+    extra: Mapping[str, object] = field(default_factory=dict)
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
     force: bool = False
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -81,17 +83,25 @@ class Raw:
         return GantkError(f"{self.source.name} has {clipped(flag)}, {reason}")
 
 
-def shape_of(source: Source, name: str, value: Any) -> tuple[int, ...]:
+def shape_of(source: Source, name: str, value: object) -> tuple[int, ...]:
     if isinstance(value, Stored):
         return value.shape
     if isinstance(value, int | float):
         return ()
-    raise GantkError(f"{source.name} has no tensor {clipped(name)}, which a network of its kind needs")
+    raise _lacks(source, name)
 
 
-def as_tensor(source: Source, name: str, value: Any) -> Tensor:
-    shape_of(source, name, value)
-    tensor = value.tensor() if isinstance(value, Stored) else torch.tensor(float(value))
+def _lacks(source: Source, name: str) -> GantkError:
+    return GantkError(f"{source.name} has no tensor {clipped(name)}, which a network of its kind needs")
+
+
+def as_tensor(source: Source, name: str, value: object) -> Tensor:
+    if isinstance(value, Stored):
+        tensor = value.tensor()
+    elif isinstance(value, int | float):
+        tensor = torch.tensor(float(value))
+    else:
+        raise _lacks(source, name)
     return tensor.to(torch.float32) if tensor.dtype is not torch.float32 else tensor
 
 

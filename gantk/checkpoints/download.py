@@ -18,13 +18,15 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPMessage
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 from urllib.parse import urlsplit
 
 from gantk.checkpoints.drive import confirmed_address, title
 from gantk.errors import GantkError, UsageError
 from gantk.store.files import load_json, save_json
+from gantk.store.json_values import Json
 from gantk.store.progress import progress
 
 TIMEOUT = 30.0  # seconds without a byte
@@ -52,11 +54,12 @@ class Cut(LinkError):
 
 @dataclass(frozen=True)
 class Expected:
-    """What the file must be: size and sha256 (or its first digits) where known, and who says so."""
+    """What the file must be: size and sha256 (or its first digits) where known, and who says so; `most` bytes."""
 
     size: int | None = None
     sha256: str | None = None
     by: str = "its authors"
+    most: int | None = None
 
 
 def download(url: str, target: Path, expected: Expected | None = None, name: str = "") -> str:
@@ -156,8 +159,21 @@ def _receive(url: str, part: Path, expected: Expected, name: str) -> None:
     _receive(url, part, expected, name)
 
 
+class Response(Protocol):
+    """What `urllib` answers with."""
+
+    status: int
+
+    @property
+    def headers(self) -> HTTPMessage: ...
+
+    def read(self, amount: int = ..., /) -> bytes: ...
+
+    def geturl(self) -> str: ...
+
+
 def _write(
-    response: Any, head: bytes, url: str, part: Path, have: int, version: str, expected: Expected, name: str
+    response: Response, head: bytes, url: str, part: Path, have: int, version: str, expected: Expected, name: str
 ) -> bool:
     """Append an answer's body to `part`; False when it is no continuation of what is there."""
     total = _whole(response.headers.get("Content-Length"))
@@ -173,10 +189,17 @@ def _write(
         raise LinkError(f"{url} answers {response.status} where {name} was expected")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise LinkError(f"{url} sends {name} compressed although that was not asked for")
+    most = LARGEST if expected.most is None else expected.most
     if total:
         _check_size(part, total, expected, url, name)
-    limit = total or expected.size or LARGEST
-    _check_space(part, limit - have if limit != LARGEST else 0, name)
+        if total > most:
+            _discard(part)
+            raise GantkError(
+                f"{url} announces {total:,} bytes for {name}, more than the {most:,} that are fetched: download it "
+                "yourself and give its path."
+            )
+    limit = total or expected.size or most
+    _check_space(part, limit - have if limit != most else 0, name)
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         save_json(_state_of(part), {"url": url, "version": found or (version if have else "")})
@@ -221,7 +244,7 @@ def _counter(total: int | None, have: int, name: str) -> Any:
         yield show
 
 
-def _read(response: Any, size: int) -> bytes:
+def _read(response: Response, size: int) -> bytes:
     try:
         data: bytes = response.read(size)
         return data
@@ -231,12 +254,12 @@ def _read(response: Any, size: int) -> bytes:
         raise Cut(sentence, rest) from error
 
 
-def _is_page(response: Any, head: bytes) -> bool:
+def _is_page(response: Response, head: bytes) -> bool:
     kind = response.headers.get_content_type() if "Content-Type" in response.headers else ""
     return kind in ("text/html", "application/xhtml+xml") or head.lstrip().lower().startswith(_PAGE_STARTS)
 
 
-def _version(response: Any) -> str:
+def _version(response: Response) -> str:
     """What `If-Range` can name: a strong ETag, or a date; empty when there is neither."""
     tag: str = response.headers.get("ETag", "").strip()
     date: str = response.headers.get("Last-Modified", "").strip()
@@ -249,7 +272,7 @@ def _version(response: Any) -> str:
 def _begun(part: Path, url: str) -> tuple[int, str]:
     """How many bytes of this address's file are there and of which version; 0 when they cannot be continued."""
     have = _length(part)
-    state: Any = None
+    state: Json = None
     if have and _state_of(part).is_file():
         with contextlib.suppress(GantkError):
             state = load_json(_state_of(part))
@@ -303,7 +326,9 @@ def _whole(text: str | None) -> int | None:
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows to http and https only, and never from https back to http."""
 
-    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
+    ) -> Response | None:
         place = headers.get("Location") or headers.get("URI")
         if place:
             _check_address(urllib.parse.urljoin(req.full_url, place), req.full_url)
@@ -366,7 +391,7 @@ def _check_address(address: str, origin: str) -> None:
         raise LinkError(f"{origin} leads from https to {address[:100]!r}, which is not protected and not followed")
 
 
-def _reason(error: Any) -> str:
+def _reason(error: BaseException | str) -> str:
     """A few words of a network error."""
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT:g} s"

@@ -6,15 +6,13 @@ the file and 2^200 leaves to whoever walks them.
 
 from __future__ import annotations
 
-from typing import Any
-
 from gantk.checkpoints.pickle_machine import Inert, Source
 from gantk.checkpoints.stand_ins import Record, StoredArray
 
 DEEPEST = 200  # levels; NVIDIA's modules have about thirty
 
 
-def children(value: Any) -> list[Any]:
+def children(value: object) -> list[object]:
     """What a container holds; empty for numbers, strings, tensors."""
     if isinstance(value, dict):
         return list(value.values())
@@ -27,7 +25,7 @@ def children(value: Any) -> list[Any]:
     return []
 
 
-def check_expansion(source: Source, root: Any) -> None:
+def check_expansion(source: Source, root: object) -> None:
     """Refuse a tree that contains itself, is deeper than 200 levels, or unfolds far beyond the size of its file.
 
     Each container is visited once; its unfolded size is one more than the sum of its children's.
@@ -35,7 +33,7 @@ def check_expansion(source: Source, root: Any) -> None:
     sizes: dict[int, int] = {}  # unfolded size of finished containers by identity
     depths: dict[int, int] = {}
     open_: set[int] = set()
-    waiting: list[tuple[Any, bool]] = [(root, False)]
+    waiting: list[tuple[object, bool]] = [(root, False)]
     while waiting:
         value, finished = waiting.pop()
         key = id(value)

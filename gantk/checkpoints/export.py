@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, Union
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from gantk.checkpoints import stylegan2 as parts
 from gantk.checkpoints.checkpoint import Change, Checkpoint, same
 from gantk.checkpoints.stylegan2 import Spelling
 from gantk.errors import GantkError, UsageError
+from gantk.store.json_values import JsonView
 
 PROBE_SAMPLES, PROBE_BATCH = 64, 8
 MARGIN = 0.9  # of the clamp: what the probe must stay below
@@ -35,6 +36,10 @@ INVERSE: dict[Change, Change] = {
 }
 
 
+Exported: TypeAlias = Mapping[str, Union[Tensor, JsonView, "Exported"]]
+"""What `torch.save` writes: tensors by name, and settings beside them."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """A program's StyleGAN2: its names, its stored filters, what wraps the state dict, and what it can express."""
@@ -43,7 +48,7 @@ class Layout:
     filter_names: Callable[[int], list[str]]  # number of levels -> names
     filter_gain: float
     filter_dimensions: int
-    wrap: Callable[[dict[str, Tensor], Mapping[str, Any]], dict[str, Any]]
+    wrap: Callable[[dict[str, Tensor], Mapping[str, Any]], Exported]
     label_rules: tuple[str, ...] = ()
     keeps_clamp: bool = False
     architectures: tuple[str, ...] = ("skip",)
@@ -51,7 +56,7 @@ class Layout:
     keeps_rate: bool = False
 
 
-def _rosinality(state: dict[str, Tensor], config: Mapping[str, Any]) -> dict[str, Any]:
+def _rosinality(state: dict[str, Tensor], config: Mapping[str, Any]) -> Exported:
     average = state.pop("latent_avg", None)
     return {"g_ema": state} | ({} if average is None else {"latent_avg": average})
 
@@ -60,7 +65,7 @@ def _genforce_filters(levels: int, suffix: str, top: str) -> list[str]:
     return [f"synthesis.layer{2 * level - 1}.{suffix}" for level in range(1, levels)] + [top]
 
 
-def _hammer(state: dict[str, Tensor], config: Mapping[str, Any]) -> dict[str, Any]:
+def _hammer(state: dict[str, Tensor], config: Mapping[str, Any]) -> Exported:
     """A runner's file: the weights, and what its generator was constructed with."""
     base, most = channel_rule(config)
     arguments = {
@@ -160,7 +165,7 @@ LAYOUTS = {
 }
 
 
-def export_state(checkpoint: Checkpoint, program: str, unclamped: bool = False) -> dict[str, Any]:
+def export_state(checkpoint: Checkpoint, program: str, unclamped: bool = False) -> Exported:
     """What `torch.save` should write so that `program` can load a StyleGAN2 (for `nvidia` also a StyleGAN3).
 
     Args:
@@ -206,7 +211,7 @@ def export_state(checkpoint: Checkpoint, program: str, unclamped: bool = False) 
     return layout.wrap(state, config)
 
 
-def _stylegan3(checkpoint: Checkpoint) -> dict[str, Any]:
+def _stylegan3(checkpoint: Checkpoint) -> Exported:
     """NVIDIA's names of a StyleGAN3, whose layers carry their size and channels."""
     steps = checkpoint.config["steps"]
     names = {}
@@ -224,7 +229,7 @@ def _stylegan3(checkpoint: Checkpoint) -> dict[str, Any]:
     return state
 
 
-def _rows(layout: Layout, config: dict[str, Any]) -> list[parts.Row]:
+def _rows(layout: Layout, config: Mapping[str, Any]) -> list[parts.Row]:
     """The table of a network with this configuration, in the direction in which it is read."""
     levels, depth, rule = len(config["channels"]), config["mapping_layers"], config.get("label_rule", "none")
     architecture = config.get("architecture", "skip")
@@ -262,7 +267,7 @@ def reaches_clamp(checkpoint: Checkpoint, samples: int = PROBE_SAMPLES) -> bool:
     return False
 
 
-def constructor(checkpoint: Checkpoint) -> dict[str, Any]:
+def constructor(checkpoint: Checkpoint) -> Mapping[str, JsonView]:
     """What NVIDIA's Generator is constructed with, as JSON: its own pickles hold the program's source instead.
 
     The keys are the keyword arguments of `training.networks.Generator` (stylegan2-ada-pytorch), or of

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gantk.errors import UsageError, suggestion
 
 if TYPE_CHECKING:
     from gantk.checkpoints.checkpoint import Checkpoint
 
-Facts = Mapping[str, Any]
+Fact: TypeAlias = bool | int | float | str | Sequence[float] | Sequence[str] | None
+Facts = Mapping[str, Fact]
 
 
 def _whole(text: str) -> int:
@@ -60,7 +61,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 # key -> how it is read from text, and what it must be
-KEYS: dict[str, tuple[Callable[[str], Any], str]] = {
+KEYS: dict[str, tuple[Callable[[str], Fact], str]] = {
     "label_dim": (_whole, "how many of the inputs are classes, such as 4"),
     "z_dim": (_whole, "how many of the inputs are the code, such as 512"),
     "fused": (_flag, "whether up-convolutions are fused, true or false"),
@@ -82,13 +83,13 @@ FAMILIES = {
 _CONFIG = {"stylegan2": {"resample_kernel": "resample_filter"}, "stylegan": {"resample_kernel": "blur_filter"}}
 
 
-def parse_facts(given: Mapping[str, Any]) -> dict[str, Any]:
+def parse_facts(given: Mapping[str, object]) -> dict[str, Fact]:
     """Facts as text or as values, checked and typed.
 
     Raises:
         UsageError: an unknown key, or a value that is none of its kind.
     """
-    facts = {}
+    facts: dict[str, Fact] = {}
     for key, value in given.items():
         if key not in KEYS:
             raise UsageError(f"{key!r} is no fact that can be set.{suggestion(key, KEYS, limit=len(KEYS))}")
@@ -119,7 +120,10 @@ def split_facts(pairs: tuple[str, ...] | list[str]) -> dict[str, str]:
 
 
 def split_model(model: str) -> tuple[str, dict[str, str]]:
-    """`MODEL?label_dim=4&fused=true` as the model and the facts; a file that really has such a name stays whole."""
+    """`MODEL?label_dim=4&fused=true` as the model and the facts; a file that really has such a name stays whole.
+
+    The ? of an https address is the address's own; its facts stand behind #, see addresses.py.
+    """
     name, sign, query = model.partition("?")
     if not sign or "=" not in query or Path(model).exists() or "://" in model:
         return model, {}
@@ -142,10 +146,10 @@ def settle(checkpoint: Checkpoint, facts: Facts) -> Checkpoint:
             known = ", ".join(applying) or "none"
             raise UsageError(f"The fact {key} does not apply to a {checkpoint.family}: those that do are {known}.")
         if key == "class_names":
-            classes = config.get("label_dim", 0)
-            if len(value) != classes:
-                raise UsageError(f"{len(value)} class names were given for {classes} classes: give one for each.")
-            header["class_names"] = list(value)
+            names, classes = list(map(str, value)) if isinstance(value, Sequence) else [], config.get("label_dim", 0)
+            if len(names) != classes:
+                raise UsageError(f"{len(names)} class names were given for {classes} classes: give one for each.")
+            header["class_names"] = [*names]
             continue
         place = _CONFIG.get(checkpoint.family, {}).get(key, key)
         if key in checkpoint.assumed:
@@ -181,20 +185,20 @@ def _known(config: Mapping[str, Any], family: str, place: str, key: str) -> Any:
     return config.get(place, _DEFAULTS.get(key, _UNSEEN))
 
 
-def _part(step: Any, name: str) -> Any:
+def _part(step: object, name: str) -> Any:
     return step[name] if isinstance(step, Mapping) else getattr(step, name)
 
 
-def _place(config: dict[str, Any], family: str, place: str, value: Any) -> None:
+def _place(config: MutableMapping[str, Any], family: str, place: str, value: Fact) -> None:
     if family == "stylegan3" and place == "conv_clamp":
         config["steps"] = [{**step, "conv_clamp": value} for step in config["steps"]]
     elif place == "epsilon" and family == "biggan":
-        config |= {"epsilon": value, "rgb_epsilon": value}
+        config.update(epsilon=value, rgb_epsilon=value)
     elif place != "fused":  # that one is in how the reader turned the kernels
         config[place] = value
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: object) -> bool:
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
     if isinstance(one, int | float) and isinstance(other, int | float):
@@ -202,7 +206,7 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(_shown, value))
     return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)

@@ -9,7 +9,7 @@ names are those of a known format.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def candidates(path: Path, container: Container) -> Iterator[Raw]:
 def _networks(
     path: Path,
     container: Container,
-    value: Any,
+    value: object,
     wrapper: str,
     extra: Mapping[str, Any],
     notes: tuple[str, ...],
@@ -118,7 +118,7 @@ def _module(
         )
     if isinstance(root, Inert):
         return Raw(path, source, container.kind, wrapper, entries, extra, notes=notes)
-    kept: dict[str, dict[str, Any]] = {}
+    kept: dict[str, dict[str, object]] = {}
     for module, own in records.items():
         for value in own.values():
             if isinstance(value, Inert) and not is_value(value.class_name):
@@ -150,17 +150,20 @@ def _with_prefixes(raw: Raw, depth: int) -> Iterator[Raw]:
 # --- TensorFlow ------------------------------------------------------------------------------------------------------
 
 
-def tensorflow_networks(value: Any) -> list[Record]:
+def tensorflow_networks(value: object) -> list[Record]:
     """The networks of a TensorFlow pickle, whether it is a tuple of them, a dictionary, or one alone."""
     if isinstance(value, Mapping):
-        items = [item for item in value.values() if isinstance(item, Record) and item.class_name in TF_CLASSES]
-        return items
+        return _of_tensorflow(list(value.values()))
     items = list(value) if isinstance(value, tuple | list) else [value]
-    fits = 1 <= len(items) <= 8 and all(isinstance(item, Record) and item.class_name in TF_CLASSES for item in items)
-    return items if fits else []
+    networks = _of_tensorflow(items)
+    return networks if len(networks) == len(items) <= 8 else []
 
 
-def is_tuple(value: Any) -> bool:
+def _of_tensorflow(items: Sequence[object]) -> list[Record]:
+    return [item for item in items if isinstance(item, Record) and item.class_name in TF_CLASSES]
+
+
+def is_tuple(value: object) -> bool:
     """Whether a file is a tuple as NVIDIA's programs write it: (G, D, Gs), or GH-Feat's (E, G, D, Gs)."""
     return isinstance(value, tuple | list) and len(value) in (3, 4) and bool(tensorflow_networks(value))
 

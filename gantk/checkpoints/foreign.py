@@ -12,7 +12,8 @@ function (`torch.load`), as against the making of an object.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import NoReturn
 
 from gantk.checkpoints.pickle_machine import Global, Inert, Source
 
@@ -52,7 +53,7 @@ def inert(module: str, name: str) -> Global | None:
     elif not (_is_class(name) or name.startswith("_") or path in _CONSTRUCTORS):
         return Global(path, call=_refused(path), new=_refused(path))
 
-    def make(source: Source, *_: Any) -> Inert:
+    def make(source: Source, *_: object) -> Inert:
         return Inert(path)
 
     return Global(path, call=make, new=make)
@@ -63,8 +64,8 @@ def _is_class(name: str) -> bool:
     return name.lstrip("_")[:1].isupper()
 
 
-def _refused(path: str) -> Any:
-    def refuse(source: Source, *_: Any) -> Any:
+def _refused(path: str) -> Callable[..., NoReturn]:
+    def refuse(source: Source, *_: object) -> NoReturn:
         raise source.forbidden(path)
 
     return refuse

@@ -24,9 +24,13 @@ from gantk.checkpoints.stylegan2 import (
     square,
     transposed,
 )
+from gantk.store.json_values import JsonView
 
 
-def _spelling(dense: str, style: str, kernel: Change, up: Change, bias: Change, average: str, **more: Any) -> Spelling:
+def _spelling(
+    dense: str, style: str, kernel: Change, up: Change, bias: Change, average: str,
+    embeddings: tuple[tuple[str, str, Change, str | None], ...],
+) -> Spelling:  # fmt: skip
     affine = {"affine.weight": (f".style{style}.weight", same), "affine.bias": (".style.bias", bias)}
     layer = {"weight": (".weight", kernel), "bias": (".bias", same), **affine}
     return Spelling(
@@ -42,7 +46,7 @@ def _spelling(dense: str, style: str, kernel: Change, up: Change, bias: Change, 
         strength=(".noise_strength", same),
         const=("synthesis.early_layer.const", first),
         average=average,
-        **more,
+        embeddings=embeddings,
     )
 
 
@@ -138,7 +142,7 @@ def read_hammer_stylegan2(raw: Raw) -> Checkpoint:
     return _read(raw, HAMMER, "hammer-stylegan2", total=1, conv_clamp=clamp, mapping_lr=float(rate))
 
 
-def _read(raw: Raw, spelling: Spelling, source: str, total: float, **settings: Any) -> Checkpoint:
+def _read(raw: Raw, spelling: Spelling, source: str, total: float, **settings: JsonView) -> Checkpoint:
     filters = [name for name in raw.entries if name.endswith((".kernel", ".filter"))]
     taps = check_filters(raw, filters, total)
     assumed = ["conv_clamp", "mapping_lr"] if not hammer_settings(raw) else []

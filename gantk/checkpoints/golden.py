@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ import torch
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
 from gantk.pictures.opening import open_picture
+from gantk.store.json_values import Json, JsonView, number, table, text, whole
 
 SAMPLES = 4
 LARGEST_SIDE = 64
@@ -34,7 +35,7 @@ class Golden:
     statistics: dict[str, float]
     seed: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Mapping[str, JsonView]:
         """For a JSON header; the sheet as a PNG in base64."""
         from PIL import Image
 
@@ -44,13 +45,15 @@ class Golden:
         return {"seed": self.seed, "statistics": self.statistics, "png": png}
 
     @classmethod
-    def from_dict(cls, values: Any) -> Golden:
+    def from_dict(cls, values: Json) -> Golden:
         """From a JSON header; GantkError when it makes no sense."""
+        what = "the golden image"
         try:
-            data = base64.b64decode(values["png"], validate=True)
+            said = table(values, what)
+            data = base64.b64decode(text(said["png"], what), validate=True)
             sheet = np.asarray(open_picture(data, name="of the header", max_pixels=1 << 20, formats=("PNG",)))
-            statistics = {str(name): float(value) for name, value in values["statistics"].items()}
-            return cls(sheet, statistics, int(values["seed"]))
+            statistics = {name: number(value, what) for name, value in table(said["statistics"], what).items()}
+            return cls(sheet, statistics, whole(said["seed"], what))
         except (KeyError, TypeError, ValueError, AttributeError, GantkError) as error:
             raise GantkError(
                 "the golden image in the file's header cannot be read; convert the checkpoint again"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from gantk.errors import GantkError, UsageError
 
@@ -56,7 +55,7 @@ def fetch(name: str, folder: Path, force: bool = False) -> Path:
     parent, slash, _ = file.rpartition("/")
     config = f"{parent}{slash}{_CONFIG}"
     wanted = [*([config] if config in listed else []), file]
-    path: Any = None
+    path = ""
     try:
         for part in wanted:
             path = package.hf_hub_download(repository, part, cache_dir=str(folder), force_download=force)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from gantk.checkpoints import native
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, check_finite, listed
-from gantk.checkpoints.facts import Facts, parse_facts, settle, split_model
+from gantk.checkpoints.facts import Fact, Facts, parse_facts, settle, split_model
 from gantk.checkpoints.finding import candidates, is_tuple, tensorflow_raw
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.unpickle import container_kind, decode, open_bytes
@@ -300,8 +300,10 @@ def load_generator(
     precision: str = "float32",
     code: bool = False,
     *,
+    fetch: bool = False,
     force: bool = False,
-    **facts: Any,
+    tuned: object = None,
+    **facts: Fact,
 ) -> Generator:
     """A generator by bundled or zoo name (such as `demo`), or from a checkpoint in any known format, or of own code.
 
@@ -310,12 +312,17 @@ def load_generator(
     Args:
         name_or_path: a name or a path; `PATH?label_dim=4&fused=true` gives facts with it. Also ``file.py:factory`` or
             ``module:factory``: a function without arguments that returns a Generator (see `gantk.wrap`) or a torch
-            module with an attribute `z_dim`, or one of these. This runs that code.
+            module with an attribute `z_dim`, or one of these. This runs that code. Also an https address, with
+            ``#sha256=HEX`` behind it where it is to be checked; see addresses.py.
         device: `cpu`, `cuda`, `cuda:1`, ...
         precision: `float32`, or `float16` / `bfloat16` where the family's original allowed half precision.
         code: whether the name may name code, as a name typed on this command line may (`OwnCode`); never say so of one
             that was read from a file.
+        fetch: whether an address may be fetched, as one typed on this command line may; one that was fetched before is
+            read in any case. Never say so of one that was read from a file.
         force: load a file although some of its weights are not finite.
+        tuned: what `gantk invert --tune` found, its file or its result: added to the weights. `MODEL?tuned=FILE` is the
+            same.
         facts: what the file does not say and you know: `label_dim`, `z_dim`, `fused`, `resample_kernel`, `conv_clamp`,
             `epsilon`, `mapping_lr`, `output_scale`, `class_names`; see facts.py.
 
@@ -326,7 +333,12 @@ def load_generator(
     """
     import torch
 
-    generator = _construct(name_or_path, facts, force, code)
+    name_or_path, tuned = _tuning(name_or_path, tuned)
+    generator = _construct(name_or_path, facts, force, code, fetch)
+    if tuned is not None:
+        from gantk.checkpoints.tuned import tuned_of
+
+        generator = tuned_of(tuned).apply(generator)
     try:
         generator = generator.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
@@ -334,30 +346,56 @@ def load_generator(
     return generator.set_precision(precision)
 
 
-def find_model(name_or_path: str | Path, facts: Mapping[str, Any] | None = None) -> tuple[Path | Generator, Facts]:
+def _tuning(name_or_path: str | Path, tuned: object) -> tuple[str | Path, object]:
+    """The model without `tuned=FILE`, and the tuned weights that are meant."""
+    from gantk.checkpoints.addresses import is_address
+    from gantk.checkpoints.tuned import KEY
+
+    if isinstance(name_or_path, Path) or is_address(name_or_path):
+        return name_or_path, tuned
+    name, told = split_model(name_or_path)
+    if KEY not in told:
+        return name_or_path, tuned
+    file = told.pop(KEY)
+    if tuned is not None and str(tuned) != file:
+        raise UsageError(f"The tuned weights are named twice, {file} and {tuned}: give them once.")
+    query = "&".join(f"{key}={value}" for key, value in told.items())
+    return f"{name}?{query}" if query else name, file
+
+
+def find_model(
+    name_or_path: str | Path, facts: Facts | None = None, fetch: bool = False
+) -> tuple[Path | Generator, Facts]:
     """The file that MODEL stands for (or the network, where it has no file), and the facts given with it.
 
     Raises:
-        UsageError: neither a file nor a known name, or a fact that is given twice.
+        UsageError: neither a file nor a known name, a fact that is given twice, or an address that may not be fetched.
+        GantkError: an address does not give its file.
     """
+    from gantk.checkpoints.addresses import file_at, is_address, parse_address
     from gantk.checkpoints.hub import is_hub
     from gantk.checkpoints.names import is_known, locate
     from gantk.store.own_code import names_code
 
     name, told = (name_or_path, {}) if isinstance(name_or_path, Path) else split_model(name_or_path)
+    if isinstance(name, str) and is_address(name):
+        told = parse_address(name).facts
     for key, value in (facts or {}).items():
         if key in told and str(value) != told[key]:
             raise UsageError(f"The fact {key} is set twice, to {told[key]!r} and to {value!r}: give it once.")
-    told = {**told, **(facts or {})}
+    given: Facts = {**told, **(facts or {})}
+    if isinstance(name, str) and is_address(name):
+        parse_facts(given)  # a wrong word is said before anything is fetched
+        return file_at(name, fetch), given
     path = Path(name)
     if isinstance(name, str) and names_code(name) and not is_hub(name):
         raise UsageError(f"The model {name!r} is code and no file, and a file is needed here: name a checkpoint.")
     if path.exists() and (isinstance(name, Path) or not is_known(name)):
-        return path, told
-    return locate(str(name)), told
+        return path, given
+    return locate(str(name)), given
 
 
-def _construct(name_or_path: str | Path, facts: Mapping[str, Any], force: bool, code: bool) -> Generator:
+def _construct(name_or_path: str | Path, facts: Facts, force: bool, code: bool, fetch: bool) -> Generator:
     from gantk.checkpoints.hub import is_hub
     from gantk.checkpoints.names import ALIASES, is_bundled
     from gantk.checkpoints.own_generator import own_generator
@@ -366,7 +404,7 @@ def _construct(name_or_path: str | Path, facts: Mapping[str, Any], force: bool, 
     if isinstance(name_or_path, str) and names_code(name_or_path) and not is_hub(name_or_path):
         return own_generator(name_or_path, code)
 
-    found, told = find_model(name_or_path, facts)
+    found, told = find_model(name_or_path, facts, fetch)
     if isinstance(found, Path):
         generator = build_generator(read_checkpoint(found, told, force))
     elif told:

@@ -11,12 +11,12 @@ import hashlib
 import json
 import struct
 from pathlib import Path
-from typing import Any
 
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.unpickle import open_bytes
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonTable, JsonView
 
 FORMAT = "gantk-checkpoint"
 VERSION = 1
@@ -32,7 +32,7 @@ def is_native(data: memoryview) -> bool:
     return 2 <= length <= len(data) - 8 and data[8] == 0x7B
 
 
-def read_header(path: str | Path, kind: str = FORMAT, title: str = "a checkpoint of a generator") -> dict[str, Any]:
+def read_header(path: str | Path, kind: str = FORMAT, title: str = "a checkpoint of a generator") -> JsonTable:
     """The JSON header of a gantk file, without its tensors.
 
     Args:
@@ -86,8 +86,8 @@ def read(path: str | Path) -> Checkpoint:
     if not isinstance(family, str) or not isinstance(config, dict) or not isinstance(notes, list):
         raise Source(str(path), 0).damaged("its header has no family and configuration")
     state = {name: tensor.to(torch.float32) for name, tensor in state.items()}
-    assumed = header.get("assumed", [])
-    assumed = tuple(map(str, assumed)) if isinstance(assumed, list) else ()
+    said = header.get("assumed", [])
+    assumed = tuple(map(str, said)) if isinstance(said, list) else ()
     source = str(header.get("source", "gantk"))
     return Checkpoint(family, config, state, source, tuple(map(str, notes)), header, assumed)
 
@@ -100,7 +100,7 @@ def _is_utf8(path: str | Path) -> bool:
     return True
 
 
-def write_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = False, **header: Any) -> str:
+def write_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = False, **header: JsonView) -> str:
     """Write a gantk file, whole or not at all; returns its sha256.
 
     Args:

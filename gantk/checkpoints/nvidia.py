@@ -10,6 +10,7 @@ from typing import Any
 
 from gantk.checkpoints import stylegan2
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, listed, same
+from gantk.checkpoints.facts import Fact
 from gantk.checkpoints.pickle_machine import Inert, Source, clipped
 from gantk.checkpoints.stand_ins import Record
 from gantk.checkpoints.stylegan2 import Part, Spelling, check_filters
@@ -33,14 +34,14 @@ SPELLING = Spelling(
 )
 
 
-def flatten(source: Source, record: Record | Inert) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def flatten(source: Source, record: Record | Inert) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
     """A network's tensors by dotted name, and every module's attributes by dotted path ("" is the network).
 
     Modules of other libraries are looked into only where the network itself is one, and then for their tensors alone.
     """
     kinds = Record if isinstance(record, Record) else Record | Inert
-    entries: dict[str, Any] = {}
-    attributes: dict[str, dict[str, Any]] = {}
+    entries: dict[str, object] = {}
+    attributes: dict[str, dict[str, object]] = {}
     waiting = [("", record)]
     while waiting:
         path, module = waiting.pop()
@@ -119,7 +120,7 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
 CONSTRUCTOR = "gantk-nvidia-constructor"
 
 
-def beside(raw: Raw) -> dict[str, Any]:
+def beside(raw: Raw) -> dict[str, Fact]:
     """The constructor's arguments that `models convert --layout nvidia` wrote beside a state dict, as facts."""
     path = raw.path.with_suffix(".json")
     try:
@@ -156,5 +157,5 @@ def read_stylegan2_state(raw: Raw) -> Checkpoint:
     return dataclasses.replace(checkpoint, notes=(*checkpoint.notes, note))
 
 
-def _near(value: Any, wanted: float) -> bool:
+def _near(value: object, wanted: float) -> bool:
     return isinstance(value, int | float) and abs(value - wanted) < 1e-6

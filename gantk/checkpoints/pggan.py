@@ -22,6 +22,7 @@ from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stylegan2 import flipped, hwio, hwio_flipped
 from gantk.checkpoints.tensorflow import SIZES, check_flags, number, resolution_name
 from gantk.errors import UsageError
+from gantk.store.json_values import JsonView
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def read(
     label_dim: int = 0,
     unscaled: bool = False,
     assumed: tuple[str, ...] = (),
-    **settings: Any,
+    **settings: JsonView,
 ) -> Checkpoint:
     """Convert a PGGAN whose parts `spelling` names.
 
@@ -303,7 +304,9 @@ def read_genforce(raw: Raw) -> Checkpoint:
     if not settings:
         inputs = raw.shape("layer0.weight")[1:2]
         fused = bool(raw.facts.get("fused", False))
-        labels = int(raw.facts.get("label_dim", inputs[0] - raw.facts["z_dim"] if "z_dim" in raw.facts else 0))
+        z_dim = raw.facts.get("z_dim")
+        told = raw.facts.get("label_dim", inputs[0] - z_dim if isinstance(z_dim, int) else 0)
+        labels = told if isinstance(told, int) else 0  # facts.py took nothing else
         if inputs and not 0 <= labels < inputs[0]:
             raise UsageError(
                 f"label_dim={labels} does not fit {raw.source.name}: its network has {inputs[0]} inputs, codes and "

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pickletools
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,7 +74,7 @@ def clipped(text: object, length: int = 80) -> str:
 class StandIn:
     """Base of the objects that take the place of foreign ones; `build` receives what the file gives as their state."""
 
-    def build(self, source: Source, state: Any) -> None:
+    def build(self, source: Source, state: object) -> None:
         raise source.damaged(f"it sets the state of a {type(self).__name__.lower()}, which has none")
 
 
@@ -83,9 +83,9 @@ class Inert(StandIn):
 
     def __init__(self, class_name: str) -> None:
         self.class_name = class_name
-        self.state: dict[str, Any] = {}
+        self.state: dict[object, object] = {}
 
-    def build(self, source: Source, state: Any) -> None:
+    def build(self, source: Source, state: object) -> None:
         if isinstance(state, tuple) and len(state) == 2:  # (attributes, slots)
             state = state[0]
         self.state = state if isinstance(state, dict) else {}
@@ -183,7 +183,7 @@ class PickleMachine:
 
     # values
 
-    def push(self, value: Any) -> None:
+    def push(self, value: object) -> None:
         self.stack.append(value)
 
     def push_long(self, width: int) -> None:
@@ -318,11 +318,11 @@ class PickleMachine:
         self.push(self.persistent(self.stack.pop()))
 
 
-def described(value: Any) -> str:
+def described(value: object) -> str:
     return clipped(value.name) if isinstance(value, Global) else f"a {type(value).__name__}"
 
 
-def checked_key(source: Source, key: Any) -> Any:
+def checked_key(source: Source, key: object) -> Hashable:
     """A dictionary key or set member, only when its hash costs no more than its own size."""
     if isinstance(key, int | float) and abs(key) >= LARGEST_KEY:  # beyond it numbers can be made to share one hash
         raise source.damaged(f"{clipped(key)} is no key for a dictionary or set of a checkpoint")

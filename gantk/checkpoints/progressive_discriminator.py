@@ -10,7 +10,7 @@ from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_wh
 from gantk.checkpoints.pggan import level_of_detail
 from gantk.checkpoints.stylegan import blur_taps
 from gantk.checkpoints.stylegan2 import hwio
-from gantk.checkpoints.tensorflow import SIZES, check_flags, number, resolution_name
+from gantk.checkpoints.tensorflow import SIZES, check_flags, figure, number, resolution_name
 
 _FLAGS: dict[str, tuple[Any, ...]] = {
     "use_wscale": (True,),
@@ -66,7 +66,7 @@ def read(raw: Raw) -> Checkpoint:
         "label_rule": "product" if basic else "auxiliary",
         "blur_filter": blur_taps(raw, flags.get("blur_filter", [1, 2, 1])) if basic else None,
         "averages_last": levels > 1 and not fused,
-        "group": int(number(raw, flags, "mbstd_group_size", 4)),
+        "group": int(figure(raw, flags, "mbstd_group_size", 4)),
         "lod": lod,
     }
     return Checkpoint("progressive-discriminator", config, state, "tensorflow-progressive-discriminator")

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from gantk.checkpoints import hub
 from gantk.checkpoints.download import Cut, Expected, LinkError, download, part_of, sha256_of
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.zoo import LOADABLE, Entry, PublicFile, entries
 from gantk.store.files import load_json, save_json
+from gantk.store.json_values import Json
 from gantk.store.locks import hold
 from gantk.store.shipped import home
 
@@ -108,7 +109,7 @@ def locate(name: str) -> Path:
                 f"{name!r} was not pulled yet: run `gantk models pull {name}`, or fetch it from {entry.page} and save "
                 f"it as {path}."
             )
-        size = file.size or _ledger().get(_key(entry, file), {}).get("size")
+        size = file.size or _ledger().get(_key(entry, file), LedgerRow()).get("size")
         if size and path.stat().st_size != size:
             raise GantkError(
                 f"{path} has {path.stat().st_size:,} bytes and should have {size:,}: run "
@@ -137,7 +138,7 @@ def pulled_size(entry: Entry) -> int | None:
 
 def _pull_file(entry: Entry, file: PublicFile, target: Path, force: bool) -> Pulled:
     with _alone(target, entry.name):
-        recorded = _ledger().get(_key(entry, file), {})
+        recorded = _ledger().get(_key(entry, file), LedgerRow())
         expected = Expected(file.size, file.sha256)
         if not file.sha256 and recorded and not force:
             expected = Expected(recorded.get("size"), recorded.get("sha256"), "an earlier pull")
@@ -203,23 +204,41 @@ def _place(entry: Entry, file: PublicFile, output_dir: str | os.PathLike[str] | 
 # --- the ledger ------------------------------------------------------------------------------------------------------
 
 
+class LedgerRow(TypedDict, total=False):
+    """What is written down of a pulled file."""
+
+    path: str
+    sha256: str
+    size: int
+    url: str
+    pulled: str
+
+
 def _key(entry: Entry, file: PublicFile) -> str:
     return f"{entry.folder}/{file.path}"
 
 
-def _ledger() -> dict[str, Any]:
+def _ledger() -> dict[str, LedgerRow]:
     path = home() / LEDGER
     if not path.is_file():
         return {}
-    table = load_json(path)
-    if not isinstance(table, dict) or not all(isinstance(row, dict) for row in table.values()):
+    found = load_json(path)
+    rows = {key: row for key, row in found.items() if _is_row(row)} if isinstance(found, dict) else {}
+    if not isinstance(found, dict) or len(rows) != len(found):
         raise GantkError(f"{path} is no table of pulled files: remove it, and hashes are recorded anew.")
-    return table
+    return cast(dict[str, LedgerRow], rows)
+
+
+def _is_row(row: Json) -> bool:
+    if not isinstance(row, dict):
+        return False
+    texts = all(isinstance(row.get(key, ""), str) for key in ("path", "sha256", "url", "pulled"))
+    return texts and isinstance(row.get("size", 0), int)
 
 
 def _record(key: str, path: Path, digest: str, url: str) -> None:
     """Write a file's hash down; pulls of other files may do the same at the same time."""
-    row = {
+    row: LedgerRow = {
         "path": str(path.absolute()),
         "sha256": digest,
         "size": path.stat().st_size,
@@ -244,7 +263,7 @@ def _record(key: str, path: Path, digest: str, url: str) -> None:
 
 
 def _pull_hub(name: str, output_dir: str | os.PathLike[str] | None, force: bool) -> Pulled:
-    recorded = _ledger().get(name, {})
+    recorded = _ledger().get(name, LedgerRow())
     path = hub.fetch(name, Path(output_dir) if output_dir is not None else home() / "hub", force)
     digest = sha256_of(path)
     wanted = recorded.get("sha256") if not force else None

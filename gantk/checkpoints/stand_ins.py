@@ -37,11 +37,12 @@ MOST_DIMENSIONS = 16
 class Record(StandIn):
     """An object of a class that gantk does not import: the class's name and the state the file gives it."""
 
+    # Any: what a file says of a foreign object; each reader checks what it takes from it
     def __init__(self, class_name: str, state: dict[str, Any] | None = None) -> None:
         self.class_name = class_name
-        self.state: dict[str, Any] = state or {}
+        self.state = state or {}
 
-    def build(self, source: Source, state: Any) -> None:
+    def build(self, source: Source, state: object) -> None:
         if not isinstance(state, dict):
             raise source.damaged(f"the state of a {clipped(self.class_name)} is a {type(state).__name__}")
         self.state = state
@@ -50,21 +51,21 @@ class Record(StandIn):
 class OrderedItems(dict[Any, Any], StandIn):
     """collections.OrderedDict; the attribute that state dicts carry (`_metadata`) is dropped."""
 
-    def build(self, source: Source, state: Any) -> None:
+    def build(self, source: Source, state: object) -> None:
         pass
 
 
 class Attributes(dict[Any, Any], StandIn):
     """EasyDict or argparse.Namespace: a dictionary whose state holds the same entries once more, or the only ones."""
 
-    def build(self, source: Source, state: Any) -> None:
+    def build(self, source: Source, state: object) -> None:
         if not isinstance(state, dict):
             raise source.damaged(f"the attributes of an object are a {type(state).__name__}")
         source.spend(len(state))
         self.update(state)
 
 
-def checked_shape(source: Source, shape: Any) -> tuple[int, ...]:
+def checked_shape(source: Source, shape: object) -> tuple[int, ...]:
     """A shape as a tuple of non-negative integers."""
     sizes = tuple(shape) if isinstance(shape, list | tuple) else (None,)
     if len(sizes) > MOST_DIMENSIONS or not all(type(size) is int and 0 <= size < 1 << 48 for size in sizes):
@@ -140,7 +141,9 @@ class StoredTensor(Stored):
         return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
 
 
-def rebuild_tensor(source: Source, storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> StoredTensor:
+def rebuild_tensor(
+    source: Source, storage: object, offset: object, shape: object, stride: object, *_: object
+) -> StoredTensor:
     """torch._utils._rebuild_tensor(_v2): gradient flags, hooks and metadata are not data and are dropped."""
     shape, stride = checked_shape(source, shape), checked_shape(source, stride)
     if not isinstance(storage, Storage) or type(offset) is not int or offset < 0 or len(shape) != len(stride):
@@ -148,11 +151,11 @@ def rebuild_tensor(source: Source, storage: Any, offset: Any, shape: Any, stride
     return StoredTensor(storage, offset, shape, stride)
 
 
-def _parameter(source: Source, data: Any, *_: Any) -> Any:
+def _parameter(source: Source, data: object, *_: object) -> object:
     return data
 
 
-def _from_type(source: Source, function: Any, kind: Any, arguments: Any, state: Any = None) -> Any:
+def _from_type(source: Source, function: object, kind: object, arguments: object, state: object = None) -> object:
     """torch._tensor._rebuild_from_type_v2: a tensor of a subclass, or one that carries attributes; both are dropped."""
     if not isinstance(function, Global) or not function.name.startswith("torch._utils._rebuild") or not function.call:
         raise source.damaged("a tensor is rebuilt by something that rebuilds none")
@@ -165,7 +168,7 @@ def _from_type(source: Source, function: Any, kind: Any, arguments: Any, state: 
 class DType(StandIn):
     """numpy.dtype: a number type (kinds f, i, u, b) or the object type, which only old .npy dictionaries may hold."""
 
-    def __init__(self, source: Source, code: Any, *_: Any) -> None:
+    def __init__(self, source: Source, code: object, *_: object) -> None:
         if not isinstance(code, str) or code[:1] not in ("f", "i", "u", "b", "O") or not code[1:].isdigit():
             raise source.forbidden(f"a numpy array of type {clipped(code)}")
         self.is_object = code[0] == "O"
@@ -174,7 +177,7 @@ class DType(StandIn):
         except TypeError as error:
             raise source.forbidden(f"a numpy array of type {clipped(code)}") from error
 
-    def build(self, source: Source, state: Any) -> None:
+    def build(self, source: Source, state: object) -> None:
         if not (isinstance(state, tuple) and len(state) >= 5 and state[1] in ("<", ">", "|", "=")):
             raise source.damaged("a numpy type has a state that is not one of a number")
         if any(part is not None for part in state[2:5]):
@@ -192,15 +195,15 @@ class StoredArray(Stored):
         self.dtype = np.dtype(np.float32)
         self.order = "C"
         self.data: memoryview = memoryview(b"")
-        self.items: list[Any] | None = None
+        self.items: list[object] | None = None
 
-    def build(self, source: Source, state: Any) -> None:
+    def build(self, source: Source, state: object) -> None:
         if not isinstance(state, tuple) or len(state) not in (4, 5):
             raise source.damaged("an array has a state that is not one")
         shape, dtype, fortran, data = state[-4:]
         self.fill(source, shape, dtype, "F" if fortran else "C", data)
 
-    def fill(self, source: Source, shape: Any, dtype: Any, order: str, data: Any) -> None:
+    def fill(self, source: Source, shape: object, dtype: object, order: str, data: object) -> None:
         self.shape = checked_shape(source, shape)
         if not isinstance(dtype, DType):
             raise source.damaged(f"the type of an array is {clipped(dtype)}")
@@ -230,19 +233,19 @@ class StoredArray(Stored):
         return torch.from_numpy(self.array())
 
 
-def _reconstruct(source: Source, kind: Any, *_: Any) -> StoredArray:
+def _reconstruct(source: Source, kind: object, *_: object) -> StoredArray:
     if not isinstance(kind, Global) or kind.name != "numpy.ndarray":
         raise source.damaged("it makes an array of something that is none")
     return StoredArray(source)
 
 
-def _from_buffer(source: Source, data: Any, dtype: Any, shape: Any, order: Any = "C") -> StoredArray:
+def _from_buffer(source: Source, data: object, dtype: object, shape: object, order: object = "C") -> StoredArray:
     array = StoredArray(source)
     array.fill(source, shape, dtype, "F" if order == "F" else "C", data)
     return array
 
 
-def _scalar(source: Source, dtype: Any, data: Any = None) -> Any:
+def _scalar(source: Source, dtype: object, data: object = None) -> object:
     """A numpy scalar, as the Python number of the same value."""
     if isinstance(dtype, DType) and dtype.is_object:
         raise source.forbidden("a numpy scalar of type object")
@@ -254,34 +257,44 @@ def _scalar(source: Source, dtype: Any, data: Any = None) -> Any:
 # --- containers and others -------------------------------------------------------------------------------------------
 
 
-def _ordered(source: Source, pairs: Any = ()) -> OrderedItems:
-    source.spend(len(pairs))
+def _listed(source: Source, items: object) -> list[Any]:
+    """The items of a container that a file makes from a list; what each is, its user checks."""
+    if not isinstance(items, list | tuple | set):
+        raise source.damaged(f"a container is made from a {type(items).__name__}")
+    source.spend(len(items))
+    return list(items)
+
+
+def _ordered(source: Source, pairs: object = ()) -> OrderedItems:
+    pairs = _listed(source, pairs)
+    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+        raise source.damaged("an ordered dictionary is made of something that is no pair")
     return OrderedItems((checked_key(source, key), value) for key, value in pairs)
 
 
-def _set(source: Source, items: Any = ()) -> set[Any]:
-    source.spend(len(items))
-    return {checked_key(source, item) for item in items}
+def _set(source: Source, items: object = ()) -> set[object]:
+    return {checked_key(source, item) for item in _listed(source, items)}
 
 
-def _size(source: Source, items: Any = ()) -> tuple[Any, ...]:
-    source.spend(len(items))
-    return tuple(items)
+def _size(source: Source, items: object = ()) -> tuple[object, ...]:
+    return tuple(_listed(source, items))
 
 
-def _bytes(source: Source, data: Any = "") -> memoryview:
+def _bytes(source: Source, data: object = "") -> memoryview:
+    if not isinstance(data, str | memoryview):
+        raise source.damaged(f"bytes are made from a {type(data).__name__}")
     source.spend(len(data))
     return memoryview(bytes(data) if isinstance(data, memoryview) else data.encode("latin-1"))
 
 
-def _encode(source: Source, text: Any, encoding: Any) -> memoryview:
+def _encode(source: Source, text: object, encoding: object) -> memoryview:
     """_codecs.encode, by which protocol 2 spells bytes; latin-1 is the only encoding that does."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise source.forbidden(f"the text encoding {clipped(encoding)}")
     return _bytes(source, text)
 
 
-def _persistent_object(source: Source, meta: Any, *_: Any) -> Record:
+def _persistent_object(source: Source, meta: object, *_: object) -> Record:
     """NVIDIA's pickled classes. The original executes meta['module_src']; here it is not even looked at."""
     if not isinstance(meta, dict) or not isinstance(meta.get("state"), dict):
         raise source.damaged("an object of NVIDIA's persistence module has no state")

@@ -30,7 +30,8 @@ from gantk.checkpoints.stylegan2 import (
     square,
     transposed,
 )
-from gantk.checkpoints.tensorflow import SIZES, check_flags, number, resolution_name
+from gantk.checkpoints.tensorflow import SIZES, check_flags, figure, number, resolution_name
+from gantk.store.json_values import JsonView
 
 FUSED_FROM = 128  # the resolution from which `fused_scale="auto"` fuses
 BLUR = (0.25, 0.5, 0.25)
@@ -71,7 +72,7 @@ def number_of(level: int, part: str) -> int:
     return 2 * level + (part == "conv1")
 
 
-def read(raw: Raw, spelling: Spelling, source: str, *, fused_from: int, **settings: Any) -> Checkpoint:
+def read(raw: Raw, spelling: Spelling, source: str, *, fused_from: int, **settings: JsonView) -> Checkpoint:
     """Convert a StyleGAN whose parts `spelling` names.
 
     Args:
@@ -144,7 +145,7 @@ def _kernel(raw: Raw, spelling: Spelling, level: int, part: str, fused_from: int
     return spelling.fused if fused else spelling.convolution
 
 
-def _infer(raw: Raw, state: dict[str, Tensor], levels: int, depth: int) -> dict[str, Any]:
+def _infer(raw: Raw, state: dict[str, Tensor], levels: int, depth: int) -> dict[str, JsonView]:
     """The configuration that shapes show, from a state dict under gantk's names."""
     style = state["synthesis.b4.conv1.affine.weight"]
     embed = state.get("mapping.embed.weight", style.new_zeros(0, 0))
@@ -212,28 +213,29 @@ _READ = frozenset(("truncation_psi", "truncation_cutoff", "mapping_lrmul", "blur
 def read_tensorflow(raw: Raw) -> Checkpoint:
     """G_style. A plain run truncates the first 8 rows by 0.7 unless told otherwise."""
     flags = check_flags(raw, _TENSORFLOW_FLAGS, SIZES | _READ)
-    fused: Any = flags.get("fused_scale", "auto")
+    fused = flags.get("fused_scale", "auto")
     psi, cutoff = number(raw, flags, "truncation_psi", 0.7), number(raw, flags, "truncation_cutoff", 8)
-    off = psi is None or psi == 1 or cutoff is None or cutoff <= 0
+    if psi is None or psi == 1 or cutoff is None or cutoff <= 0:
+        psi = cutoff = None
     return read(
         raw,
         TENSORFLOW,
         "tensorflow-stylegan",
         fused_from=FUSED_FROM if fused == "auto" else 0 if fused else 1 << 30,
-        mapping_lr=float(number(raw, flags, "mapping_lrmul", 0.01)),
+        mapping_lr=float(figure(raw, flags, "mapping_lrmul", 0.01)),
         normalize_z=bool(flags.get("normalize_latents", True)),
         blur_filter=blur_taps(raw, flags.get("blur_filter", [1, 2, 1])),
-        truncation_psi=None if off else float(psi),
-        truncation_layers=None if off else int(cutoff),
+        truncation_psi=None if psi is None else float(psi),
+        truncation_layers=None if cutoff is None else int(cutoff),
     )
 
 
-def blur_taps(raw: Raw, taps: Any) -> tuple[float, ...]:
+def blur_taps(raw: Raw, taps: object) -> tuple[float, ...]:
     """Taps of sum 1; None is no blur."""
     if taps is None:
         return (1.0,)
     fit = isinstance(taps, list | tuple) and all(isinstance(tap, int | float) for tap in taps)
-    if not fit or len(taps) % 2 == 0 or sum(taps) <= 0:
+    if not isinstance(taps, list | tuple) or not fit or len(taps) % 2 == 0 or sum(taps) <= 0:
         raise raw.refuse(f"blur_filter={clipped(taps)}", "and only a list of an odd number of taps is known")
     return tuple(tap / sum(taps) for tap in taps[::-1])  # TensorFlow correlates, gantk convolves
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from gantk.checkpoints.checkpoint import Change, Checkpoint, Raw, Row, convert, count_while, same
+from gantk.store.json_values import JsonView
 
 Part = tuple[str, Change]  # suffix in the source, transformation
 DEFAULT_TAPS = (0.125, 0.375, 0.375, 0.125)
@@ -151,7 +151,7 @@ def read(
     *,
     dead: Iterable[str] = (),
     assumed: Iterable[str] = (),
-    **settings: Any,
+    **settings: JsonView,
 ) -> Checkpoint:
     """Convert a StyleGAN2 whose parts `spelling` names.
 
@@ -203,7 +203,7 @@ def average_code(tensor: Tensor) -> Tensor:
     return rows[0] if torch.equal(rows, rows[:1].expand_as(rows)) else rows
 
 
-def infer(raw: Raw, state: dict[str, Tensor], rule: str) -> dict[str, Any]:
+def infer(raw: Raw, state: dict[str, Tensor], rule: str) -> dict[str, JsonView]:
     """The configuration that shapes show, from a state dict under gantk's names."""
     levels = count_while(lambda level: f"synthesis.b{4 << level}.conv1.weight" in state)
     depth = count_while(lambda i: f"mapping.dense{i}.weight" in state)

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -23,7 +23,8 @@ from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stand_ins import Stored
 from gantk.errors import GantkError
 from gantk.generators.filters import lowpass
-from gantk.generators.stylegan3_plan import Step, plan
+from gantk.generators.stylegan3_plan import PlanArguments, Step, plan
+from gantk.store.json_values import JsonView
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ HAMMER = Spelling(
 
 def _read(
     raw: Raw, spelling: Spelling, source: str, layers: list[str], steps: tuple[Step, ...], bandwidth: float, *,
-    dead: tuple[str, ...] = (), notes: tuple[str, ...] = (), **settings: Any,
+    dead: tuple[str, ...] = (), notes: tuple[str, ...] = (), **settings: JsonView,
 ) -> Checkpoint:  # fmt: skip
     """Convert a network whose layers have the prefixes `layers` and the plan `steps`."""
     has = raw.entries.__contains__
@@ -230,11 +231,12 @@ def read_state(raw: Raw) -> Checkpoint:
     if sorted(named) != list(range(len(named))) or len(named) < 2:
         raise raw.source.damaged(f"its layers {listed(named.values(), 3)} are not numbered from 0")
     layers = [named[i] for i in range(len(named))]
-    arguments: dict[str, Any] = {
+    clamp = raw.facts.get("conv_clamp", 256.0)
+    arguments: PlanArguments = {
         "num_layers": len(layers) - 1,
         "kernel": _kernel(raw, f"{layers[0]}.weight")[2],
         "radial": _taps(raw, f"{layers[0]}.down_filter", True)[1],
-        "conv_clamp": raw.facts.get("conv_clamp", 256.0),
+        "conv_clamp": clamp if isinstance(clamp, int | float) else None,
     }
     size = int(layers[-1].split("_")[1])
     steps = _fitting(raw, layers, arguments, [size], NVIDIA)
@@ -311,15 +313,17 @@ def read_hammer(raw: Raw) -> Checkpoint:
             raise raw.refuse(f"{name}={clipped(value)}", "a variant of StyleGAN3 that gantk does not have")
     count = count_while(lambda i: f"synthesis.layer{i}.conv.weight" in raw.entries)
     layers = [f"synthesis.layer{i}" for i in range(count)]
-    arguments: dict[str, Any] = {"num_layers": count - 1}
+    shown: PlanArguments = {"num_layers": count - 1}
     if count:
-        arguments["kernel"] = _kernel(raw, f"{layers[0]}.conv.weight")[2]
-        arguments["radial"] = _taps(raw, f"{layers[0]}.filter.down_filter", True)[1]
+        shown["kernel"] = _kernel(raw, f"{layers[0]}.conv.weight")[2]
+        shown["radial"] = _taps(raw, f"{layers[0]}.filter.down_filter", True)[1]
+    told: dict[str, float | None] = {}
     for name, value in settings.items():
         if name in _PLAN:
             if not isinstance(value, int | float) and not (name == "conv_clamp" and value is None):
                 raise raw.source.damaged(f"{name} is no number")
-            arguments[_PLAN[name]] = value
+            told[_PLAN[name]] = value
+    arguments = cast(PlanArguments, {**shown, **told})  # `_PLAN` names keywords of `plan`
     known = settings.get("resolution")
     steps = _fitting(
         raw, layers, arguments, [known] if isinstance(known, int) else [1 << k for k in range(4, 12)], HAMMER
@@ -337,7 +341,7 @@ def read_hammer(raw: Raw) -> Checkpoint:
 
 
 def _fitting(
-    raw: Raw, layers: list[str], arguments: dict[str, Any], resolutions: list[int], spelling: Spelling
+    raw: Raw, layers: list[str], arguments: PlanArguments, resolutions: list[int], spelling: Spelling
 ) -> tuple[Step, ...]:
     """The plan of the first resolution whose filters and grid are the stored ones, with the channels of the tensors."""
     for resolution in resolutions:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from torch import Tensor
 
@@ -19,14 +19,14 @@ from gantk.checkpoints.stand_ins import Record, Stored
 from gantk.checkpoints.stylegan2 import Spelling, first, hwio, hwio_flipped, index, plus_one, scalar, square, transposed
 
 
-def flatten(source: Source, network: Record) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def flatten(source: Source, network: Record) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
     """Variables by name (`mapping/Dense0/weight`; a network's own without prefix), and static_kwargs by component.
 
     The second dictionary maps "" and each component's name to its static_kwargs joined with `build_func_name`,
     `version` and `class_name`.
     """
-    entries: dict[str, Any] = {}
-    settings: dict[str, dict[str, Any]] = {}
+    entries: dict[str, object] = {}
+    settings: dict[str, dict[str, object]] = {}
     components = network.state.get("components", {})
     parts = [("", network), *(components.items() if isinstance(components, Mapping) else ())]
     for name, part in parts:
@@ -73,7 +73,10 @@ SPELLING = Spelling(
     const=("synthesis/4x4/Const/const", first),
     average="dlatent_avg",
     skip_weight=("/weight", hwio),
-    embeddings=(("joint", "mapping/LabelConcat/weight", transposed, None),),
+    embeddings=(
+        ("separate", "mapping/LabelEmbed/weight", transposed, "mapping/LabelEmbed/bias"),  # stylegan2-ada
+        ("joint", "mapping/LabelConcat/weight", transposed, None),
+    ),
 )
 
 # Keys of static_kwargs that the tensors show, or that do not change the network at inference.
@@ -91,6 +94,8 @@ SIZES = frozenset(
         "fmap_decay",
         "fmap_min",
         "fmap_max",
+        "fmap_const",
+        "label_fmaps",
         "latent_size",
         "dlatent_size",
         "mapping_layers",
@@ -114,11 +119,12 @@ SIZES = frozenset(
         "mbstd_num_features",
     )
 )  # fmt: skip
+_MOST_HALF = 16  # resolutions; no network has more
 _STYLEGAN2_FLAGS: dict[str, tuple[Any, ...]] = {
     "nonlinearity": ("lrelu",),
     "mapping_nonlinearity": ("lrelu",),
     "dtype": ("float32",),
-    "synthesis_func": ("G_synthesis_stylegan2", "G_synthesis_stylegan_revised"),
+    "synthesis_func": ("G_synthesis_stylegan2", "G_synthesis_stylegan_revised", "G_synthesis"),
     "structure": (None, "auto", "linear", "recursive"),
     "mapping_func": ("G_mapping",),
     "blur_filter": (None,),
@@ -126,11 +132,12 @@ _STYLEGAN2_FLAGS: dict[str, tuple[Any, ...]] = {
 _READ = frozenset(
     ("truncation_psi", "truncation_cutoff", "mapping_lrmul", "normalize_latents", "resample_kernel", "mbstd_group_size")
 )
+_ADA = frozenset(("conv_clamp", "num_fp16_res"))  # what version 5 added to the synthesis network
 
 
-def check_flags(raw: Raw, flags: Mapping[str, tuple[Any, ...]], free: frozenset[str]) -> dict[str, Any]:
+def check_flags(raw: Raw, flags: Mapping[str, tuple[object, ...]], free: frozenset[str]) -> dict[str, object]:
     """All static_kwargs of a network and its components in one dictionary; unsupported ones are refused by name."""
-    merged: dict[str, Any] = {}
+    merged: dict[str, object] = {}
     for own in raw.records.values():
         for name, value in own.items():
             if name not in free and (name not in flags or value not in flags[name]):
@@ -140,7 +147,7 @@ def check_flags(raw: Raw, flags: Mapping[str, tuple[Any, ...]], free: frozenset[
     return merged
 
 
-def number(raw: Raw, settings: Mapping[str, Any], name: str, default: Any) -> Any:
+def number(raw: Raw, settings: Mapping[str, object], name: str, default: float | None) -> float | None:
     """A number or None from static_kwargs."""
     value = settings.get(name, default)
     if value is not None and not isinstance(value, int | float):
@@ -148,14 +155,43 @@ def number(raw: Raw, settings: Mapping[str, Any], name: str, default: Any) -> An
     return value
 
 
+class _Further(TypedDict, total=False):
+    """What configurations b to d, and stylegan2-ada, have beside the others."""
+
+    architecture: str
+    lod: float
+    conv_clamp: float | None
+    num_half_resolutions: int
+
+
+def figure(raw: Raw, settings: Mapping[str, object], name: str, default: float) -> float:
+    """A number from static_kwargs, where None is none."""
+    value = number(raw, settings, name, default)
+    if value is None:
+        raise raw.source.damaged(f"{name}=None is no number")
+    return value
+
+
 def read_stylegan2(raw: Raw) -> Checkpoint:
-    """Configurations b to f: revised, skip, resnet, orig. A plain run truncates all layers by 0.5 by default."""
-    if raw.records[""].get("version") == 5 or "mapping/LabelEmbed/weight" in raw.entries:
+    """Configurations b to f: revised, skip, resnet, orig; and stylegan2-ada's, file version 5.
+
+    A plain run truncates all layers by 0.5 by default. The networks of version 5 (Karras et al. 2020, Training
+    Generative Adversarial Networks with Limited Data) are those of config f, or resnet or orig, with a dense label
+    embedding that is normalised apart from z, activations that are clamped, and the finest resolutions in float16.
+    """
+    ada = raw.records[""].get("version") == 5
+    settings = check_flags(raw, _STYLEGAN2_FLAGS, SIZES | _READ | (_ADA if ada else frozenset()))
+    embedded = "mapping/LabelEmbed/weight" in raw.entries
+    if embedded != ada and (embedded or "mapping/LabelConcat/weight" in raw.entries):
         raise raw.refuse(
-            "a network of the TensorFlow version of stylegan2-ada",
-            "which gantk does not read; its PyTorch port it does",
+            f"a label embedding of {'stylegan2-ada' if embedded else 'stylegan2'} in a file of version "
+            f"{clipped(raw.records[''].get('version'))}",
+            "so that it is not known how labels enter",
         )
-    settings = check_flags(raw, _STYLEGAN2_FLAGS, SIZES | _READ)
+    half = number(raw, settings, "num_fp16_res", 0)
+    clamp = number(raw, settings, "conv_clamp", None)
+    if not isinstance(half, int) or not 0 <= half <= _MOST_HALF or (clamp is not None and not clamp > 0):
+        raise raw.source.damaged(f"num_fp16_res={clipped(half)} or conv_clamp={clipped(clamp)} makes no sense")
     kernel = settings.get("resample_kernel") or [1, 3, 3, 1]
     if not (
         isinstance(kernel, list | tuple) and all(isinstance(tap, int | float) for tap in kernel) and sum(kernel) > 0
@@ -163,11 +199,15 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
         raise raw.refuse(f"resample_kernel={clipped(kernel)}", "and only a list of taps is known")
     dead = [name for name in ("lod", "synthesis/lod") if name in raw.entries]
     spelling: Spelling = SPELLING
-    growing: dict[str, Any] = {}
+    further: _Further = {}
+    if ada:
+        further = {"conv_clamp": None if clamp is None else float(clamp), "num_half_resolutions": half}
     if "synthesis/ToRGB_lod0/weight" in raw.entries:  # configurations b to d
         top = count_while(lambda level: f"{_conv(level, 'conv1')}/weight" in raw.entries) - 1
         spelling = dataclasses.replace(SPELLING, rgb=lambda level: f"synthesis/ToRGB_lod{top - level}")
-        growing = {"architecture": "revised", "lod": float(raw.tensor(dead[0])) if dead else 0.0}
+        if ada:
+            raise raw.refuse("a growing network in a file of version 5", "which stylegan2-ada does not have")
+        further = {"architecture": "revised", "lod": float(raw.tensor(dead[0])) if dead else 0.0}
     psi = number(raw, settings, "truncation_psi", 0.5)
     cutoff = number(raw, settings, "truncation_cutoff", None)
     normalize = settings.get("normalize_latents", True)
@@ -176,12 +216,12 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
         spelling,
         "tensorflow-stylegan2",
         dead=dead,
-        mapping_lr=float(number(raw, settings, "mapping_lrmul", 0.01)),
+        mapping_lr=float(figure(raw, settings, "mapping_lrmul", 0.01)),
         normalize_z=bool(normalize),
         truncation_psi=None if psi is None or psi == 1 else float(psi),
         truncation_layers=None if cutoff is None else int(cutoff),
         resample_filter=tuple(tap / sum(kernel) for tap in kernel),
-        **growing,
+        **further,
     )
 
 
@@ -228,7 +268,7 @@ def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:
         "label_dim": int(number(raw, settings, "label_size", 0) or 0),
         "architecture": "revised" if revised else architecture,
         "lod": float(raw.tensor("lod")) if dead else 0.0,
-        "group": int(number(raw, settings, "mbstd_group_size", 4)),
+        "group": int(figure(raw, settings, "mbstd_group_size", 4)),
     }
     return Checkpoint("stylegan2-discriminator", config, state, "tensorflow-stylegan2-discriminator")
 

@@ -20,6 +20,7 @@ import mmap
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -54,7 +55,7 @@ class Container:
     """A file's object tree and the kind of file it was."""
 
     kind: Kind
-    value: Any
+    value: Any  # lists, tables, numbers, texts and stand-ins, as the file nests them; readers check what they take
     source: Source
 
 
@@ -112,7 +113,7 @@ def decode(data: memoryview, name: str) -> Container:
 
 
 def _read_plain(data: memoryview, source: Source) -> Any:
-    def nested(source: Source, payload: Any) -> Any:
+    def nested(source: Source, payload: object) -> object:
         if not isinstance(payload, memoryview) or bytes(payload[: len(STREAM_MAGIC)]) != STREAM_MAGIC:
             raise source.damaged("a nested tensor is not a torch stream")
         return _read_stream(payload, source, STORAGES)
@@ -131,12 +132,12 @@ def _read_plain(data: memoryview, source: Source) -> Any:
 class _StorageReader:
     """Resolves torch's persistent ids to storages, each key to one storage whose bytes `fetch(key)` finds."""
 
-    def __init__(self, source: Source, fetch: Any) -> None:
+    def __init__(self, source: Source, fetch: Callable[[str], memoryview]) -> None:
         self.source = source
         self.fetch = fetch
         self.storages: dict[str, Storage] = {}
 
-    def __call__(self, reference: Any) -> Storage | Global:
+    def __call__(self, reference: object) -> Storage | Global:
         """('storage', torch.XStorage, key, location, numel[, view]), or a stream's ('module', class, file, source).
 
         The second is a network's class with its source code, which is not looked at.
@@ -360,7 +361,7 @@ def is_pickled_npy(path: str | Path) -> bool:
     return npy_body(data, Source(str(path), len(data))) is not None
 
 
-def plain(value: Any, source: Source) -> Any:
+def plain(value: object, source: Source) -> Any:
     """Arrays in a tree of containers as numpy arrays, bytes as bytes."""
     if isinstance(value, Stored):
         return value.array()

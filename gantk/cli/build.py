@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -36,7 +38,8 @@ def command_of(task: Task) -> click.Command:
     )
 
 
-def run(task: Task, values: dict[str, Any]) -> None:
+# Any: what click read; the options class checks each
+def run(task: Task, values: Mapping[str, Any]) -> None:
     """Make the options from what was typed, execute, print."""
     from gantk.runs.runner import execute
 
@@ -53,7 +56,7 @@ def run(task: Task, values: dict[str, Any]) -> None:
     click.echo(f"{what}: {done.directory}" if done.shard is None else f"Shard {done.shard}: {done.directory}")
 
 
-def _own(kind: type[Options], values: dict[str, Any]) -> dict[str, Any]:
+def _own(kind: type[Options], values: Mapping[str, Any]) -> Mapping[str, Any]:
     names = {field.name for field in fields_of(kind)}
     return {name: value for name, value in values.items() if name in names}
 
@@ -74,11 +77,11 @@ def _all_fields(task: Task) -> list[Field]:
 
 def _type(field: Field) -> Any:
     if field.choices:
-        kind: Any = click.Choice([str(choice) for choice in field.choices])
+        kind: click.ParamType = click.Choice([str(choice) for choice in field.choices])
     elif field.kind in (int, float):
         kind = Number(field)
     else:
-        kind = TYPED if field.about.code else click.STRING
+        kind = TYPED if field.about.code or field.about.address else click.STRING
     return tuple([kind] * field.pair) if field.pair > 1 else kind
 
 
@@ -89,8 +92,9 @@ class Number(click.ParamType):
         self.field = field
         self.name = "integer" if field.kind is int else "float"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = (click.INT if self.field.kind is int else click.FLOAT).convert(value, param, ctx)
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        kind: click.ParamType = click.INT if self.field.kind is int else click.FLOAT
+        number: float = kind.convert(value, param, ctx)
         try:
             check_single(self.field, number, value)
         except UsageError as error:
@@ -101,6 +105,7 @@ class Number(click.ParamType):
 class TaskOption(click.Option):
     """An option whose spellings of the original programs are taken and not shown; a range is said in its help."""
 
+    # Any: the keywords of click's own class, which says their types nowhere but in its signature
     def __init__(self, declarations: list[str], *, silent: tuple[str, ...] = (), **more: Any) -> None:
         super().__init__(declarations, **more)
         self.silent = silent
@@ -130,23 +135,22 @@ def _argument(field: Field) -> click.Argument:
 
 def _option(field: Field, task: Task) -> click.Option:
     about, default = field.about, field.default
-    shared: dict[str, Any] = {
-        "help": _help(field, task), "hidden": about.hidden, "required": field.required, "silent": about.originals,
-    }  # fmt: skip
+    shared = partial(
+        TaskOption, help=_help(field, task), hidden=about.hidden, required=field.required, silent=about.originals
+    )
     if field.kind is bool:
         paired = default is True or about.off or field.optional
         spelled = f"{field.dashed}/{about.off or '--no-' + field.dashed[2:]}" if paired else field.dashed
         spellings = [spelled, *about.also, *about.originals, field.name]
-        return TaskOption(spellings, default=default, show_default=default is True, is_flag=True, **shared)
+        return shared(spellings, default=default, show_default=default is True, is_flag=True)
     shown = not field.required and default is not None and default != () and not about.default_text
-    return TaskOption(
+    return shared(
         [field.dashed, *about.also, *about.originals, field.name],
         type=_type(field),
         multiple=field.several,
         **({} if field.required else {"default": default}),  # a default of None would count as given
         show_default=shown,
         metavar=about.metavar,
-        **shared,
     )
 
 
@@ -170,8 +174,8 @@ def tasks_of(group: str) -> dict[str, str]:
 class TaskGroup(click.Group):
     """A group whose commands are tasks, made when they are asked for; commands without a task may be added."""
 
-    def __init__(self, name: str, depth_name: str, **more: Any) -> None:
-        super().__init__(name, **more)
+    def __init__(self, name: str, depth_name: str, text: str, epilog: str | None) -> None:
+        super().__init__(name, help=text, short_help=text, epilog=epilog)
         self.prefix = depth_name
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -189,7 +193,7 @@ def group_of(name: str) -> TaskGroup:
     """The group of all tasks whose names begin with a word, such as "lse", and of the commands beside them."""
     every = [find_task(task) for task in TASKS if task.startswith(f"{name} ")]
     lines = examples(*(task.examples[0] for task in every))
-    group = TaskGroup(name.split()[-1], name, help=GROUPS[name], short_help=GROUPS[name], epilog=lines)
+    group = TaskGroup(name.split()[-1], name, GROUPS[name], lines)
     for word, module in BESIDE_TASKS.get(name, {}).items():
         group.add_command(resolve(f"gantk.cli.{module}:command"), word)
     return group

@@ -12,9 +12,9 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -130,11 +130,15 @@ def run(words: Sequence[str]) -> int:
         interruption.forget()
 
 
+Handler = Callable[[int, FrameType | None], object] | int | None
+"""What handles a signal."""
+
+
 class _Terminated(SystemExit):
     """SIGTERM or SIGUSR1, as slurm sends before it kills: leaves like Ctrl-C, so that a run is marked interrupted."""
 
 
-def _terminate_gracefully() -> dict[int, Any]:
+def _terminate_gracefully() -> dict[int, Handler]:
     """Let these signals end a command in order; return what handled them before."""
     interruption.forget()
 
@@ -151,7 +155,7 @@ def _terminate_gracefully() -> dict[int, Any]:
         interruption.ask(error)
         raise error
 
-    before: dict[int, Any] = {}
+    before: dict[int, Handler] = {}
     try:
         for name in ("SIGTERM", "SIGUSR1"):
             if hasattr(signal, name):
@@ -183,7 +187,7 @@ def _report(error: BaseException, quiet: bool) -> int:
     return code
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_where: Any, **_more: Any) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], *_where: object, **_more: object) -> None:
     """A warning is one sentence, as an error is, without the line of code that gave it."""
     text = f"Warning: {_sentence(str(message))}"
     click.echo(text if category.__module__.startswith("gantk") else f"{text} ({category.__module__})", err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.options import device_option, examples, model_argument, output_dir_option
+from gantk.cli.options import TYPED, device_option, examples, model_argument, output_dir_option
 
 if TYPE_CHECKING:
     from gantk.checkpoints.audit import Audit
@@ -113,9 +113,10 @@ def info(file: str, facts: tuple[str, ...], force: bool, auditing: bool) -> None
     from gantk.checkpoints.load import build_generator, find_model, load_generator, read_checkpoint
     from gantk.store.own_code import names_code
 
-    found, told = (None, {}) if names_code(file) else find_model(file, split_facts(facts))
+    found, told = (None, None) if names_code(file) else find_model(file, split_facts(facts))
     checkpoint = read_checkpoint(found, told, force) if isinstance(found, Path) else None
-    generator = build_generator(checkpoint) if checkpoint is not None else load_generator(file, **told)
+    # facts have names of their own, which the types of the other keywords cannot say
+    generator = build_generator(checkpoint) if checkpoint else load_generator(file, **(told or {}))  # type: ignore[arg-type]
     spec = generator.spec
     truncation = spec.truncation
     rows = {
@@ -177,14 +178,15 @@ def _show_audit(file: str, report: Audit) -> None:
         "gantk models convert network.pkl network.safetensors", "gantk models convert G_ema.pth G.safetensors"
     )
 )
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", type=TYPED)
 @click.argument("out", metavar="OUT.safetensors")
 @click.option(
     "--layout",
-    type=click.Choice(["gantk", "rosinality", "genforce", "higan", "hammer", "nvidia"]),
+    type=click.Choice(["gantk", "rosinality", "genforce", "higan", "hammer", "nvidia", "onnx"]),
     default="gantk",
     show_default=True,
-    help="Write for this program instead (a StyleGAN2, nvidia also a StyleGAN3; OUT is then its .pt or .pth).",
+    help="Write for this program instead (a StyleGAN2, nvidia also a StyleGAN3; OUT is then its .pt or .pth), or write "
+    "any family as NAME-mapping.onnx and NAME-synthesis.onnx (OUT is NAME.onnx).",
 )
 @set_option
 @click.option("--half", is_flag=True, help="Store matrices and kernels in float16: half the size, rounded weights.")
@@ -208,8 +210,15 @@ def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool
 
     if not out.endswith(".safetensors") and layout == "gantk":
         raise UsageError(f"OUT must end with .safetensors, not {out!r}")
-    if Path(out).exists() and not force:
-        raise GantkError(f"{out} exists; give --force to replace it")
+    targets: tuple[str | Path, ...] = (out,)
+    if layout == "onnx":
+        from gantk.checkpoints.onnx_files import file_names, require_onnx
+
+        targets = file_names(out)
+        require_onnx()
+    for target in targets:
+        if Path(target).exists() and not force:
+            raise GantkError(f"{target} exists; give --force to replace it")
     found, told = find_model(file, split_facts(facts))
     if not isinstance(found, Path):
         raise GantkError(f"{file} is made without a file, so there is nothing to convert")
@@ -226,6 +235,17 @@ def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool
         checkpoint = dataclasses.replace(
             checkpoint, state={**checkpoint.state, **average}, notes=(*checkpoint.notes, note)
         )
+    if layout == "onnx":
+        from gantk.checkpoints.onnx_files import OPSET, write_onnx
+
+        for written in write_onnx(generator, out, {"source": checkpoint.source, "file": found.name}):
+            click.echo(
+                f"{written.path}: opset {OPSET}, {written.size:,} bytes; in onnxruntime at most "
+                f"{written.error:.1g} from gantk (limit {written.limit:.1g})"
+            )
+        for note in checkpoint.notes:
+            click.echo(f"note: {note}", err=True)
+        return
     if layout != "gantk":
         from gantk.checkpoints.export import export
 

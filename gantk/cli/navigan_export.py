@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from gantk.cli.options import examples
+
+if TYPE_CHECKING:
+    from gantk.navigan.exporting import Form
 
 FORMS = ("gantk", "eigenvectors", "deformation", "checkpoint", "generator")
 
@@ -36,7 +39,10 @@ FORMS = ("gantk", "eigenvectors", "deformation", "checkpoint", "generator")
 @click.option("--conv", metavar="LAYER", default=None, help="The layer of a released file that does not say it.")
 @click.option("--model", metavar="MODEL", default=None, help="The generator to edit.")
 @click.option("--force", is_flag=True, help="Edit another generator with the same shapes.")
-def command(file: str, out: str, basis: str | None, conv: str | None, model: str | None, **how: Any) -> None:
+def command(
+    file: str, out: str, form: Form | None, pick: str | None, strength: float | None, basis: str | None,
+    conv: str | None, model: str | None, force: bool,
+) -> None:  # fmt: skip
     """Write weight directions for the released program, in gantk's own format, or into a generator.
 
     The released formats are a tensor of eigenvectors, one annotated deformation {layer_ix, shift}, and a checkpoint of
@@ -47,8 +53,10 @@ def command(file: str, out: str, basis: str | None, conv: str | None, model: str
     from gantk.navigan.exporting import export
     from gantk.navigan.options import read_directions
 
-    if (model is not None) != (how["form"] == "generator"):
+    if (model is not None) != (form == "generator"):
         raise UsageError("--as generator and --model go together.")
     directions = read_directions(file, basis, conv)
     generator = None if model is None else load_model(model, "cpu", "float32")
-    click.echo(f"{out}: {export(directions, out, generator=generator, **how)}")
+    click.echo(
+        f"{out}: {export(directions, out, generator=generator, form=form, pick=pick, strength=strength, force=force)}"
+    )

@@ -7,8 +7,7 @@ A command is `@click.command(...)` with these decorators; `--config` and `--debu
 from __future__ import annotations
 
 import inspect
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from gantk.cli.commands import COMMANDS
 from gantk.errors import UsageError, suggestion
 from gantk.runs.table import TASKS
 from gantk.store.inside import regular_file
+from gantk.store.json_values import JsonTable
 from gantk.store.own_code import OwnCode
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Typed(click.ParamType):
 
     name = "text"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if ctx is None or param is None or param.name is None:
             return str(value)
         typed = ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
@@ -113,16 +113,17 @@ def _configure(ctx: click.Context, _param: click.Parameter, value: str | None) -
     """Read a settings file, and take this command's table of it and of those given before the command's name."""
     if ctx.resilient_parsing:
         return
-    read: list[tuple[str, dict[str, Any]]] = ctx.meta.setdefault(_SETTINGS, [])
+    read: list[tuple[str, JsonTable]] = ctx.meta.setdefault(_SETTINGS, [])
     if value is not None:
         read.append((value, read_config(value)))
-    defaults: dict[str, Any] = {}
+    defaults: JsonTable = {}
     for source, settings in read:
-        table: Any = settings
+        table = settings
         for word in ctx.command_path.split()[1:]:
-            table = table.get(normalize_token(word), {})
-            if not isinstance(table, dict):
+            below = table.get(normalize_token(word), {})
+            if not isinstance(below, dict):
                 raise UsageError(f"In {source} {word!r} must be a table: write [{word}] and its settings below.")
+            table = below
         defaults.update(_by_parameter(ctx, table, source))
     if defaults:
         ctx.default_map = defaults
@@ -138,12 +139,14 @@ config_option = click.option(
 )
 
 
-def read_config(name: str) -> dict[str, Any]:
+def read_config(name: str) -> JsonTable:
     """Read a settings file by path, or one of the ready-made ones by name; keys are returned with dashes.
 
     Raises:
         UsageError: there is no such file, or it is no TOML (the message has the line).
     """
+    import tomllib
+
     from gantk.store.shipped import find_shipped
 
     path = Path(name)
@@ -156,11 +159,11 @@ def read_config(name: str) -> dict[str, Any]:
     return _dashed(settings)
 
 
-def _dashed(table: Mapping[str, Any]) -> dict[str, Any]:
+def _dashed(table: JsonTable) -> JsonTable:
     return {normalize_token(key): _dashed(value) if isinstance(value, dict) else value for key, value in table.items()}
 
 
-def _by_parameter(ctx: click.Context, table: Mapping[str, Any], source: str) -> dict[str, Any]:
+def _by_parameter(ctx: click.Context, table: JsonTable, source: str) -> JsonTable:
     """Turn a command's table into click's default map, whose keys are parameter names; tables of subcommands stay out.
 
     A key may be the parameter's name or the long form of its option.

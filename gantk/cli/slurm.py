@@ -43,7 +43,15 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], submit: bool,
     from gantk.reports import render
     from gantk.runs.run import Run
     from gantk.slurm.batch import batch_files, folder_of, submit_script
-    from gantk.slurm.chain import COMMAND, ask_queue, recorded_jobs, refuse_if_queued, submit_chain, write_chain
+    from gantk.slurm.chain import (
+        COMMAND,
+        ask_queue,
+        read_jobs,
+        recorded_jobs,
+        refuse_if_queued,
+        submit_chain,
+        write_chain,
+    )
     from gantk.slurm.settings import read_settings
     from gantk.store.command_line import typed
     from gantk.store.shipped import find_shipped
@@ -64,7 +72,7 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], submit: bool,
     arguments = {"pipeline": pipeline, "config": config, "settings": settings, "own_code": list(own_code)}
     with Run.begin(folder, COMMAND, arguments, overwrite=not status) as run:
         if status:
-            run.record("jobs", ask_queue(run.results["jobs"]))
+            run.record("jobs", ask_queue(read_jobs(run.results, str(folder))))
         else:
             path = Path(config)
             source = path if path.is_file() else find_shipped("configs", config, (".toml",))

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 import click
 
-from gantk.cli.options import device_option, examples, precision_option
+from gantk.cli.options import TYPED, device_option, examples, precision_option
+
+
+class Beside(TypedDict):
+    """What is offered to every model; see `gantk.web.workshop.Workshop.add`."""
+
+    heads: tuple[str, ...]
+    directions: tuple[str, ...]
+    segmenter: str | None
+    encoder: str | None
+    predictor: str | None
 
 
 @click.command(
@@ -14,9 +26,10 @@ from gantk.cli.options import device_option, examples, precision_option
         "gantk web church.pkl --socket ~/gantk.sock",
     )
 )
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=TYPED)
 @click.option("--head", "heads", metavar="FILE", multiple=True, help="A segmentation head to edit with; repeatable.")
-@click.option("--directions", metavar="PATH", multiple=True, help="A direction, or a folder of them; repeatable.")
+@click.option("--directions", metavar="PATH", multiple=True, type=TYPED,
+              help="A direction, or a folder of them; repeatable.")  # fmt: skip
 @click.option("--segmenter", metavar="NAME", default=None,
               help="What labels images; default: the bundled one for bundled models.")  # fmt: skip
 @click.option("--encoder", metavar="FILE", default=None, help="For photos; default: the bundled one.")
@@ -32,11 +45,6 @@ from gantk.cli.options import device_option, examples, precision_option
 @precision_option()
 def command(
     models: tuple[str, ...],
-    heads: tuple[str, ...],
-    directions: tuple[str, ...],
-    segmenter: str | None,
-    encoder: str | None,
-    predictor: str | None,
     output_dir: str,
     host: str,
     port: int,
@@ -46,6 +54,7 @@ def command(
     cache: int,
     device: str,
     precision: str,
+    **beside: Unpack[Beside],
 ) -> None:
     """Look at a generator, paint on its images and train heads, in a browser.
 
@@ -85,9 +94,7 @@ def command(
 
         workshop = Workshop(folder, cache << 20)
         for model in models:
-            workshop.add(
-                model, str(resolve_device(device)), precision, directions, heads, segmenter, encoder, predictor
-            )
+            workshop.add(model, str(resolve_device(device)), precision, **beside)
         app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
         click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
         run(app, address)

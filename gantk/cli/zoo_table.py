@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import click
 
 from gantk.errors import UsageError, suggestion
+from gantk.store.json_values import table, text, whole
 
 COLUMNS = ("name", "state", "kind", "family", "resolution", "size", "licence")
 
 
-def rows() -> list[dict[str, Any]]:
+class Row(TypedDict):
+    """A network that has a name."""
+
+    name: str
+    state: str
+    kind: str
+    family: str | None
+    resolution: int | None
+    size: int | None
+    licence: str | None
+    aliases: NotRequired[list[str]]
+    page: NotRequired[str]
+
+
+def rows() -> list[Row]:
     """One row per name: what is bundled, then the zoo (pulled or available) in its order."""
     from gantk.checkpoints.names import ALIASES, bundled
     from gantk.checkpoints.native import read_header
     from gantk.checkpoints.pull import is_pulled, pulled_size
     from gantk.generators.zoo import entries
 
-    found = []
+    found: list[Row] = []
     for name, path in bundled().items():
         header = read_header(path) if path is not None else {}
+        size = table(header.get("config", {}), "config").get("resolution")
         found.append(
             {
                 "name": name,
                 "state": "bundled",
                 "kind": "generator",
-                "family": header.get("family", name),
-                "resolution": header.get("config", {}).get("resolution"),
+                "family": text(header.get("family", name), "family"),
+                "resolution": None if size is None else whole(size, "resolution"),
                 "size": path.stat().st_size if path is not None else None,
                 "licence": "MIT",
                 "aliases": sorted(alias for alias, meant in ALIASES.items() if meant == name),
@@ -51,7 +67,7 @@ def rows() -> list[dict[str, Any]]:
     return found
 
 
-def only_family(found: list[dict[str, Any]], family: str) -> list[dict[str, Any]]:
+def only_family(found: list[Row], family: str) -> list[Row]:
     """The rows of a family.
 
     Raises:
@@ -63,7 +79,7 @@ def only_family(found: list[dict[str, Any]], family: str) -> list[dict[str, Any]
     return [row for row in found if row["family"] == family]
 
 
-def show(found: list[dict[str, Any]]) -> None:
+def show(found: list[Row]) -> None:
     """Print rows as a table; a column that says the same everywhere as the one word "generator" is left out."""
     columns = [name for name in COLUMNS if name != "kind" or any(row["kind"] != "generator" for row in found)]
     table = [columns, *([_cell(row, name) for name in columns] for row in found)]
@@ -72,12 +88,12 @@ def show(found: list[dict[str, Any]]) -> None:
         click.echo("  ".join(f"{word:<{width}}" for word, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _cell(row: dict[str, Any], column: str) -> str:
-    value = row[column]
+def _cell(row: Row, column: str) -> str:
     if column == "name" and row.get("aliases"):
-        return f"{value} ({', '.join(row['aliases'])})"
-    if column == "size" and value is not None:
-        return readable_size(value)
+        return f"{row['name']} ({', '.join(row['aliases'])})"
+    if column == "size" and row["size"] is not None:
+        return readable_size(row["size"])
+    value = {**row}[column]
     return "-" if value is None else str(value)
 
 

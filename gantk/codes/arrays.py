@@ -124,7 +124,7 @@ def _pickle(path: Path) -> Found:
     return _tree(path, plain(container.value, container.source))
 
 
-def _tree(path: Path, value: Any) -> Found:
+def _tree(path: Path, value: object) -> Found:
     """An array, a list of them, or a dictionary name -> array, or name -> dictionary with a code in it."""
     if isinstance(value, np.ndarray):
         return Found(path, {"": value})
@@ -135,7 +135,7 @@ def _tree(path: Path, value: Any) -> Found:
             f"{path} holds a {type(value).__name__} where an array, or a dictionary of them, was expected."
         )
     arrays: dict[str, Array] = {}
-    extra: dict[str, Any] = {}
+    extra: dict[str, object] = {}
     for key, item in value.items():
         if isinstance(item, Mapping):  # rosinality's projector: picture -> {"img", "latent", "noise"}
             inside = next((item[name] for name in CODE_NAMES if isinstance(item.get(name), np.ndarray)), None)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from gantk.checkpoints.addresses import is_address
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.store.files import write_atomic
 from gantk.store.inside import regular_file
@@ -118,6 +119,11 @@ def _parse_line(line: str, folder: Path, where: str, number: int) -> Entry:
     target = colon[1:].strip()
     if not target:
         raise UsageError(f"{where}: {line!r} has no path: {_FORM}.")
+    if is_address(target):
+        raise UsageError(
+            f"{where}: {target[:100]!r} is an address, and gantk fetches none that a file names: give it on the "
+            "command line, or download it and write its path."
+        )
     return Entry(name, space, _locate(target, folder), number, spelling)
 
 

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
 from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.errors import GantkError, UsageError
-from gantk.generators.rows import parse_layers
-from gantk.store.files import save_npy, to_json, write_atomic
+from gantk.generators.rows import LayerList, parse_layers
+from gantk.store.files import save_npy, to_json, to_table, write_atomic
 from gantk.store.inside import regular_file
 
 SUFFIXES = (".safetensors", ".npy")
@@ -48,6 +48,7 @@ _LOWRANK_ROWS, _LOWRANK_SCALE = (4, 5, 6, 7), 4.0
 _BOUNDARY_KEY = "boundary"
 _DIRECTION_KEYS = ("direction", "directions", "vector", "vectors", "delta", "edit", "arr_0")
 _COMPONENT = ("lat_comp", "lat_stdev")  # GANSpace's saved component
+_FACTOR = "eigvec"  # rosinality's closed_form_factorization: eigenvectors as columns
 _PRINCIPAL = ("comp", "std")  # principal components: {mean [1, D], std [K], comp [K, 1, D]}
 
 
@@ -74,9 +75,7 @@ def write_native(path: Path, vectors: npt.NDArray[np.float32], fields: Mapping[s
     """Write vectors and fields as safetensors; the same direction always gives the same bytes."""
     from safetensors.numpy import save
 
-    header = json.dumps(
-        {"format": FORMAT, "version": VERSION, **to_json(dict(fields))}, sort_keys=True, allow_nan=False
-    )
+    header = json.dumps({"format": FORMAT, "version": VERSION, **to_table(fields)}, sort_keys=True, allow_nan=False)
     return write_atomic(path, save({"vectors": np.ascontiguousarray(vectors)}, metadata={HEADER_KEY: header}))
 
 
@@ -147,6 +146,8 @@ def read_foreign(path: Path) -> Content:
         return _component(found)
     if set(_PRINCIPAL) <= set(arrays):
         return _principal(found)
+    if _FACTOR in arrays:
+        return _factor(found)
     if extra and not arrays.keys() - {""}:
         raise GantkError(f"{path} holds a dictionary without a 'boundary': {', '.join(extra)}.")
     key, array = next(iter(arrays.items()))
@@ -171,7 +172,9 @@ def read_foreign(path: Path) -> Content:
     )
 
 
-def _named(path: Path, vectors: Array, layers: Any = None, meta: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _named(
+    path: Path, vectors: Array, layers: LayerList = None, meta: Mapping[str, object] | None = None
+) -> dict[str, object]:
     return {
         "name": path.stem.removesuffix("_boundary"),
         "kind": "boundary" if len(vectors) == 1 else "direction",
@@ -180,7 +183,7 @@ def _named(path: Path, vectors: Array, layers: Any = None, meta: Mapping[str, An
     }
 
 
-def _published(path: Path, vectors: Array) -> dict[str, Any]:
+def _published(path: Path, vectors: Array) -> dict[str, object]:
     """What is known of a published file that carries nothing but its numbers."""
     stem = path.stem.removesuffix("_boundary")
     if _INTERFACEGAN.match(stem):
@@ -244,6 +247,15 @@ def _principal(found: Found) -> Content:
     return Content(
         vectors, {**fields, "kind": "direction", "space": "w", "scale": max(scales), "scales": scales}, found.path
     )
+
+
+def _factor(found: Found) -> Content:
+    """A closed-form factorisation: eigenvectors of the styles' weights, one in each column, as directions of w."""
+    columns = np.asarray(found.arrays[_FACTOR])
+    if columns.ndim != 2:
+        raise GantkError(f"{found.path} holds an eigvec of shape {list(columns.shape)}, where [D, K] was expected.")
+    vectors = np.ascontiguousarray(columns.T).astype(np.float32)
+    return Content(vectors, {**_named(found.path, vectors), "kind": "direction", "space": "w"}, found.path)
 
 
 def interpreted(content: Content, space: str | None, rows: int | None, several: bool = False) -> Content:

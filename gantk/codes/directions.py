@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,9 @@ from gantk.generators.rows import LayerList, parse_layers
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gantk.generators.base import Truncation
+    from gantk.generators.base import Styles, Truncation, WpOrStyles
+
+Distance = Union[float, "Tensor", npt.NDArray[np.floating], Sequence[float]]
 
 __all__ = ["Direction", "project"]
 
@@ -111,19 +113,42 @@ class Direction:
             self, name=name or self.name, vectors=self.vectors[row : row + 1], scale=self.scale_of(row), scales=None
         )
 
+    # Any: fields of this class, whose constructor checks them
     def replace(self, **changes: Any) -> Direction:
         """Return a copy with other values."""
         return dataclasses.replace(self, **changes)
 
+    @overload
     def apply(
         self,
-        codes: Any,
-        distance: Any,
+        codes: Tensor,
+        distance: Distance,
         layers: LayerList = None,
         truncation: Truncation | None = None,
         row: int = 0,
         absolute: bool = False,
-    ) -> Any:
+    ) -> Tensor: ...
+
+    @overload
+    def apply(
+        self,
+        codes: Sequence[Tensor],
+        distance: Distance,
+        layers: LayerList = None,
+        truncation: Truncation | None = None,
+        row: int = 0,
+        absolute: bool = False,
+    ) -> Styles: ...
+
+    def apply(
+        self,
+        codes: WpOrStyles,
+        distance: Distance,
+        layers: LayerList = None,
+        truncation: Truncation | None = None,
+        row: int = 0,
+        absolute: bool = False,
+    ) -> Tensor | Styles:
         """Move codes along the direction; differentiable in codes and distance.
 
         Args:
@@ -146,7 +171,7 @@ class Direction:
             raise UsageError(f"{self.title} has {_count(len(self), 'row')}, so row {row} does not exist.")
         if self.space == "s":
             return self._apply_styles(codes, distance, layers, row, absolute)
-        self._check_codes(codes)
+        codes = self._check_codes(codes)
         vector = _like(self.vectors[row], codes)
         distance_N = self._distances(distance, codes)
         if codes.ndim == 2:
@@ -186,8 +211,10 @@ class Direction:
         signed_NL = (wp_NLD * unit).sum(dim=-1) + wp_NLD.new_tensor(self._intercept(num_layers))
         return wp_NLD + (distance_N[:, None] - signed_NL)[:, :, None] * (mask_L1 * unit)
 
-    def _apply_styles(self, codes: Any, distance: Any, layers: LayerList, row: int, absolute: bool) -> Any:
-        if not isinstance(codes, Sequence):
+    def _apply_styles(
+        self, codes: WpOrStyles, distance: Distance, layers: LayerList, row: int, absolute: bool
+    ) -> Styles:
+        if not isinstance(codes, Sequence):  # a tensor
             raise UsageError(
                 f"{self.title} is one of styles: apply it to `generator.styles(wp)`, then synthesize those."
             )
@@ -210,7 +237,7 @@ class Direction:
         """What messages call it."""
         return f"The {self.space}-{'boundary' if self.kind == 'boundary' else 'direction'} {self.name!r}"
 
-    def _check_codes(self, codes: Any) -> None:
+    def _check_codes(self, codes: WpOrStyles) -> Tensor:
         shape = tuple(getattr(codes, "shape", ()))
         ways = {
             "z": "apply it to z [N, D] and map the result",
@@ -228,8 +255,9 @@ class Direction:
                 f"{self.title} has {self.vectors.shape[1]} layers and the codes {shape[1]}: "
                 "it belongs to another network."
             )
+        return cast("Tensor", codes)  # or an array of another library with a shape, which torch then refuses
 
-    def _distances(self, distance: Any, codes: Any) -> Any:
+    def _distances(self, distance: Distance, codes: Tensor) -> Tensor:
         import torch
 
         distance_N = torch.as_tensor(distance, dtype=codes.dtype, device=codes.device)
@@ -248,7 +276,7 @@ class Direction:
         return [self.intercept or 0.0] * rows
 
 
-def _like(array: npt.NDArray[np.float32], codes: Any) -> Any:
+def _like(array: npt.NDArray[np.float32], codes: Tensor) -> Tensor:
     import torch
 
     return torch.from_numpy(array).to(device=codes.device, dtype=codes.dtype)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gantk.checkpoints.addresses import is_address
 from gantk.codes.direction_files import READABLE, direction_files
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import load_direction
@@ -65,8 +66,8 @@ def gather(
     """Load every direction that the words name.
 
     Args:
-        words: direction files (.safetensors, .npy), boundary lists in HiGAN's syntax, folders of direction files, or
-            names of shipped or pulled directions.
+        words: direction files (.safetensors, .npy), boundary lists in HiGAN's syntax, folders of direction files,
+            names of shipped or pulled directions, or https addresses of direction files.
         generator: what they must belong to.
         force: take directions of another generator of equal widths.
         space: the space of .npy files, which do not say it.
@@ -151,7 +152,9 @@ def _load(
     word: str, generator: Generator, force: bool, space: str | None, several: bool
 ) -> Iterator[tuple[str | None, Direction]]:
     path = Path(word)
-    if path.is_dir():
+    if is_address(word):
+        yield None, load_direction(word, generator, force, space, several)
+    elif path.is_dir():
         files = direction_files(path)
         if not files:
             raise GantkError(f"The folder {path} holds no direction file ({', '.join(READABLE)}).")

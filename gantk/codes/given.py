@@ -6,6 +6,7 @@ Legend: N samples, D the width of a code, L rows of wp.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ class GivenCodes:
         part = [which] if isinstance(which, int) else which
         return GivenCodes(self.array[part], self.space, self.source)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.array(self.array, dtype) if copy else np.asarray(self.array, dtype)
 
     @property
@@ -96,8 +97,7 @@ def _shape(generator: Generator, space: str) -> tuple[int, ...]:
 def numbers_of(value: object) -> npt.NDArray[Any]:
     """A numpy array of an array or a torch tensor; a memory-mapped one stays so."""
     if hasattr(value, "detach"):
-        tensor: Any = value
-        value = tensor.detach().float().cpu().numpy()
+        value = value.detach().float().cpu().numpy()
     return value if isinstance(value, np.ndarray) else np.asarray(value)
 
 
@@ -137,6 +137,24 @@ def given_codes(generator: Generator, codes: object) -> GivenCodes | None:
             raise UsageError(f"The codes are {codes!r}: give an array, such as numpy.load of that file.")
         codes = _untold(generator, numbers_of(codes))
     return codes.check(generator)
+
+
+def numbered_codes(generator: Generator, seeds: Sequence[int]) -> GivenCodes:
+    """z of seeds in NVIDIA's numbering, named after them.
+
+    Raises:
+        UsageError: the generator draws z from another distribution.
+    """
+    from gantk.codes.numbering import numbered_z, show_seeds
+
+    if generator.spec.z_distribution != "normal":
+        raise UsageError(
+            f"--seeds {show_seeds(seeds)} numbers codes of a normal distribution, and this {generator.spec.family} "
+            "draws them from another: leave --seeds out."
+        )
+    z_ND = numbered_z(seeds, generator.spec.z_dim)
+    names = tuple(f"seed {seed}" for seed in seeds)
+    return GivenCodes(z_ND, "z", f"seeds {show_seeds(seeds)} in NVIDIA's numbering", names)
 
 
 def _untold(generator: Generator, array: npt.NDArray[Any]) -> GivenCodes:

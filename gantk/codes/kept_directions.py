@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gantk.checkpoints.addresses import file_at, is_address, parse_address
 from gantk.codes.direction_files import (
     READABLE,
     SUFFIXES,
@@ -44,28 +45,41 @@ def load_direction(
     force: bool = False,
     space: str | None = None,
     several: bool = False,
+    fetch: bool = False,
 ) -> Direction:
     """Load a direction by file, or by the name of a shipped or pulled one ("time_of_day", "stylegan_bedroom/wood").
 
     Args:
-        name_or_path: a gantk file, another program's (direction_files.py has their kinds), or a name.
+        name_or_path: a gantk file, another program's (direction_files.py has their kinds), a name, or the https
+            address of a file, with ``#sha256=HEX`` behind it where it is to be checked.
         generator: what it will be applied to: widths are compared, and its probe where the file has one. A name that
             several files bear means the one that belongs to it.
         force: take it although it was made for another generator (widths must fit all the same).
         space: the space of a bare array, which says nothing about it; otherwise it is concluded from its content.
         several: whether several directions are expected in it: codes by mistake are then not asked about.
+        fetch: whether an address may be fetched, as one typed on this command line may; see addresses.py.
 
     Raises:
         GantkError: the file is damaged, no direction, or belongs to another generator.
         UsageError: there is no such name, or several files bear it.
     """
     path = Path(name_or_path)
+    if isinstance(name_or_path, str) and is_address(name_or_path):
+        path = _file_at(name_or_path, fetch)
     if path.suffix in READABLE or path.is_file():
         direction = _from_content(read_content(path), space, generator, several)
         if generator is not None:
             check_generator(direction, generator, force)
         return direction
     return _load_by_name(os.fspath(name_or_path), generator, force, space)
+
+
+def _file_at(name: str, fetch: bool) -> Path:
+    """The direction file of an address, which alone says nothing of a checkpoint."""
+    facts = parse_address(name).facts
+    if facts:
+        raise UsageError(f"{', '.join(facts)} behind the address of a direction says nothing: only sha256=HEX does.")
+    return file_at(name, fetch)
 
 
 def _load_by_name(name: str, generator: Generator | None, force: bool, space: str | None) -> Direction:
@@ -145,12 +159,6 @@ def check_generator(direction: Direction, generator: Generator, force: bool = Fa
             f"{direction.title} is for layer {max(direction.layers)}, and this generator has layers "
             f"0 to {spec.num_layers - 1}: it belongs to another network."
         )
-    if direction.probe is None or force:
-        return
-    from gantk.generators.probe import mismatch, probe_of
+    from gantk.generators.probe import refuse_another
 
-    difference = mismatch(dict(direction.probe), probe_of(generator))
-    if difference is not None:
-        raise GantkError(
-            f"{direction.title} was made for another generator ({difference}): use that one, or force it to try."
-        )
+    refuse_another(direction.probe, generator, f"{direction.title} was made for another generator", force)

@@ -6,14 +6,17 @@ Legend: N samples, L rows of wp, D the width of a code.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from gantk.errors import UsageError
 from gantk.store.seeding import random_bits, random_integers, random_normal, random_uniform, sample_z
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gantk.generators.base import GeneratorSpec, Truncation
 
 __all__ = [
@@ -27,7 +30,10 @@ __all__ = [
 ]
 
 
-def normalize_sphere(z_ND: Any) -> Any:
+ArrayOrTensor = TypeVar("ArrayOrTensor", "npt.NDArray[np.floating]", "Tensor")
+
+
+def normalize_sphere(z_ND: ArrayOrTensor) -> ArrayOrTensor:
     """Scale each code to the norm sqrt(D), as HiGAN does before mapping (specs: codes live on that sphere).
 
     Takes a numpy array or a torch tensor ``[..., D]`` and returns the same kind; a zero code stays zero.

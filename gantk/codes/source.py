@@ -106,9 +106,9 @@ class CodeSource:
         """The spaces whose codes are known: from a file of w, w and wp."""
         return tuple(name for name in SPACES[SPACES.index(self.first_space) :] if name in self.generator.spec.spaces)
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, str | int | npt.NDArray[Any] | None]:
         """What identifies the codes, for the arguments of a run: another file under the same name is noticed."""
-        identity: dict[str, Any] = {"num": self.total, "label": self._label}
+        identity: dict[str, str | int | npt.NDArray[Any] | None] = {"num": self.total, "label": self._label}
         if self._given is not None:
             ends = np.ascontiguousarray(self._given[[0, -1]]).tobytes()
             identity["codes"] = f"{self.origin} {self._given.shape} {zlib.crc32(ends):08x}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gantk.runs.inputs import ModelInputs
+from gantk.runs.inputs import ModelInputs, SeedsShownOptions
 from gantk.runs.options import BatchOptions, SeedOptions, TruncationOptions, option
 
 
@@ -17,7 +17,7 @@ class ModelOnly(ModelInputs):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawingOptions(SeedOptions, BatchOptions, TruncationOptions):
+class DrawingOptions(SeedOptions, BatchOptions, TruncationOptions, SeedsShownOptions):
     """How many directions are kept, and which of them are drawn, how."""
 
     rows: str | tuple[int, ...] | None = option(

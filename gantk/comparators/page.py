@@ -5,24 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from gantk.comparators.results import ClosedForm, GanspaceResult, SefaResult
+from gantk.reports.answer import answer, film
 from gantk.reports.page import Page
-from gantk.reports.sections import LinePlot, Link, Links, Prose, Section, Series
+from gantk.reports.sections import LinePlot, Link, Links, Section, Series
 from gantk.reports.strips import walk_sections
+from gantk.runs.claims import counted, percent
 
 LONGEST = 128
-
-SEFA = (
-    "The steps that change the styles of the chosen rows most, found from the weights alone (SeFa). They are large "
-    "changes of the whole image; nothing says that they mean one thing."
-)
-GANSPACE = "The steps along which sampled codes vary most (GANSpace). Sliders end at two standard deviations."
 
 
 def sefa_page(result: SefaResult) -> Page:
     """The page of `gantk sefa`."""
     caption = "Squared change of the styles of a unit step along each direction."
-    spectrum = _curve("Spectrum", "eigenvalue", result.eigenvalues, caption)
-    return _page(result, "Directions from the weights", SEFA, [spectrum])
+    spectrum = _curve("Eigenvalues", "eigenvalue", result.eigenvalues, caption)
+    asked = "Which steps change the styles of the chosen rows most? The answer comes from the weights alone (SeFa)."
+    numbers: list[tuple[object, str, str]] = [(float(result.eigenvalues[0]), "largest eigenvalue",
+                                               f"of {len(result.direction)}")]  # fmt: skip
+    return _page(result, "Directions from the weights", asked, numbers, [spectrum])
 
 
 def ganspace_page(result: GanspaceResult) -> Page:
@@ -31,7 +30,11 @@ def ganspace_page(result: GanspaceResult) -> Page:
         _curve("Standard deviations", "deviation", result.deviations, "Of the sampled codes along each component."),
         _curve("Explained variance", "share", result.explained, "Each component's share of the variance of the codes."),
     ]
-    return _page(result, "Principal components of the codes", GANSPACE, curves)
+    asked = "Along which steps do sampled codes vary most (GANSpace)? Sliders end at two standard deviations."
+    numbers: list[tuple[object, str, str]] = [
+        (percent(float(result.explained[0])), "explained by the first", f"of {len(result.direction)} components")
+    ]
+    return _page(result, "Principal components of the codes", asked, numbers, curves)
 
 
 def _curve(title: str, name: str, values: np.ndarray, caption: str) -> LinePlot:
@@ -40,12 +43,14 @@ def _curve(title: str, name: str, values: np.ndarray, caption: str) -> LinePlot:
     return LinePlot([series], title, caption, "direction", name, markers=len(values) < 40)
 
 
-def _page(result: ClosedForm, title: str, about: str, curves: list[LinePlot]) -> Page:
-    sections: list[Section] = [Prose(about), *curves]
+def _page(
+    result: ClosedForm, title: str, asked: str, numbers: list[tuple[object, str, str]], curves: list[LinePlot]
+) -> Page:
+    sections: list[Section] = answer(result, film(result.walks[0]) if result.walks else [], numbers)
     for walk in result.walks:
         sections += walk_sections(walk)
+    sections += curves
     file = f"{result.TASK}.safetensors"
     text = "For `gantk manipulate` and `gantk rescore`; `--pick` chooses among the directions."
     sections.append(Links([Link(file, file)], "Files", text))
-    subtitle = f"{len(result.direction)} directions of {result.direction.space}, strongest first."
-    return Page(title, subtitle, sections)
+    return Page(title, f"{asked} {counted(len(result.direction), 'direction')} of {result.direction.space}.", sections)

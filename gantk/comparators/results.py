@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
+from gantk.comparators.claims import GANSPACE, SEFA
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
 
@@ -46,14 +48,8 @@ class SefaResult(ClosedForm):
     """
 
     TASK: ClassVar[str] = "sefa"
+    CLAIMS: ClassVar[Claims[Any]] = SEFA
     eigenvalues: npt.NDArray[np.float64]
-
-    def sentence(self) -> str:
-        share = float(self.eigenvalues[0] / max(self.eigenvalues.sum(), 1e-300))
-        return (
-            f"{len(self.direction)} directions of {self.direction.space}; the first has {share:.0%} of the sum of "
-            "their eigenvalues."
-        )
 
     def table(self) -> list[dict[str, object]]:
         return [{"direction": k, "eigenvalue": float(value)} for k, value in enumerate(self.eigenvalues)]
@@ -70,16 +66,11 @@ class GanspaceResult(ClosedForm):
     """
 
     TASK: ClassVar[str] = "ganspace"
+    CLAIMS: ClassVar[Claims[Any]] = GANSPACE
     deviations: npt.NDArray[np.float64]
     explained: npt.NDArray[np.float64]
     layer: str
 
-    def sentence(self) -> str:
-        return (
-            f"{len(self.direction)} components of {self.layer}; the first explains {float(self.explained[0]):.0%} of "
-            "the variance."
-        )
-
     def table(self) -> list[dict[str, object]]:
-        rows: Any = enumerate(zip(self.deviations, self.explained, strict=True))
+        rows = enumerate(zip(self.deviations, self.explained, strict=True))
         return [{"direction": k, "deviation": float(d), "explained": float(e)} for k, (d, e) in rows]

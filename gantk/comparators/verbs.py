@@ -116,6 +116,7 @@ def _drawn(
     shown = at_most("--shown", options.shown, len(vectors_KD), "directions", SHOWN)
     truncation = parse_truncation(options.truncation, generator.spec)
     walks = draw_walks(
-        store, generator, direction, scales[:shown], truncation, options.seed, options.samples, options.step
-    )
+        store, generator, direction, scales[:shown], truncation, options.seed, options.samples, options.step,
+        codes=options.shown_codes(generator),
+    )  # fmt: skip
     return direction, walks

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from gantk.fewlabels.claims import TRAIN_PREDICTOR
 from gantk.predictors.linear_probe import AttributeCard
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 
 if TYPE_CHECKING:
+    from gantk.predictors.efficientnet_lite import ImageNet
     from gantk.predictors.few_labels import FewLabels
 
 FILE, SUGGESTED = "predictor.safetensors", "label-next.csv"
@@ -69,15 +72,13 @@ class TrainedPredictor(Result):
     """
 
     TASK: ClassVar[str] = "train-predictor"
+    CLAIMS: ClassVar[Claims[Any]] = TRAIN_PREDICTOR
     name: str
     attributes: tuple[Learned, ...]
     labelled: int
     unlabelled: int
     weight_AD: npt.NDArray[np.float32]
     bias_A: npt.NDArray[np.float32]
-
-    def sentence(self) -> str:
-        return " ".join(each.card.sentence() for each in self.attributes)
 
     def lines(self) -> tuple[str, ...]:
         found = [each.card.sentence() for each in self.attributes]
@@ -102,7 +103,7 @@ class TrainedPredictor(Result):
         if any(each.suggested for each in self.attributes):
             yield Export(SUGGESTED, self._suggest, "images to label next: fill in, and append to the labels")
 
-    def predictor(self, network: Any = None) -> FewLabels:
+    def predictor(self, network: ImageNet | None = None) -> FewLabels:
         """The predictor itself; every verb takes it.
 
         Args:

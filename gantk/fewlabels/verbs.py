@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,9 @@ import torch
 
 from gantk.fewlabels.options import SUGGESTED, TrainPredictorOptions
 from gantk.fewlabels.results import Learned, Seen, TrainedPredictor
+from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.predictors.label_files import LabelTable, read_labels
+from gantk.predictors.linear_probe import AttributeCard
 from gantk.runs.options import at_most
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
@@ -27,7 +28,7 @@ SHOWN, PIXELS = 8, 112  # images of a row on the page, and their longer side
 def train_predictor(
     images: str | Path | LabelTable,
     labels: str | Path | None = None,
-    network: Any = None,
+    network: ImageNet | None = None,
     *,
     options: TrainPredictorOptions,
     store: Store,
@@ -84,8 +85,8 @@ def train_predictor(
 
 
 def _learned(
-    column: int, table: LabelTable, score_N: npt.NDArray[np.float64], card: Any, options: TrainPredictorOptions,
-    store: Store,
+    column: int, table: LabelTable, score_N: npt.NDArray[np.float64], card: AttributeCard,
+    options: TrainPredictorOptions, store: Store,
 ) -> Learned:  # fmt: skip
     """Which images are shown of an attribute, and why; scores of labelled ones are by a probe that lacked them."""
     label_N = table.label_NA[:, column]

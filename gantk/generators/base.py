@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any, ClassVar
+from typing import ClassVar, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,10 @@ from torch.func import jvp, vmap
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.forward_mode import load_decompositions
+from gantk.generators.noise import Noise as Noise
 from gantk.generators.noise import noise_seeds
 from gantk.generators.noise import seeded_noise as seeded_noise
+from gantk.generators.probed import Probe
 from gantk.generators.spec import Config as Config
 from gantk.generators.spec import GeneratorSpec as GeneratorSpec
 from gantk.generators.spec import Layer as Layer
@@ -27,7 +29,19 @@ from gantk.generators.spec import State as State
 from gantk.generators.spec import Truncation as Truncation
 
 Styles = tuple[Tensor, ...]
+WpOrStyles = Tensor | Sequence[Tensor]  # what `synthesize` draws: wp [N, L, D], or one [N, C_l] for each styled layer
 Deltas = Mapping["str | int", tuple[Tensor, "Tensor | float"]]
+
+
+class Drawing(TypedDict, total=False):
+    """The keywords that `Generator.synthesize`, `trace` and `cache` share beside `start`; see `synthesize`."""
+
+    noise: Noise
+    bn_truncation: float | None
+    weight_deltas: Deltas | None
+    lod: float | None
+    transform: Tensor | None
+
 
 PRECISIONS = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}
 AVERAGE_SAMPLES = 4096  # codes behind a w_avg that the file did not bring
@@ -41,11 +55,12 @@ class Generator(nn.Module, ABC):
 
     spec: GeneratorSpec
     layers: tuple[Layer, ...]
-    config: Any  # an instance of config_class
+    config: Config  # an instance of config_class; a family says of which
     config_class: ClassVar[type[Config]]
     w_avg: Tensor | None
     source: str = "constructed"
     bundled: str | None = None  # the name under which the network comes with gantk: it draws the bundled world
+    tuned_from: Probe | None = None  # the probe of the network whose weights were tuned to make this one
     half_dtype: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it
     _estimate: Tensor | None = None
 
@@ -130,9 +145,9 @@ class Generator(nn.Module, ABC):
 
     def synthesize(
         self,
-        wp: Tensor | Sequence[Tensor],
+        wp: WpOrStyles,
         *,
-        noise: Any = "const",
+        noise: Noise = "const",
         bn_truncation: float | None = None,
         start: State | None = None,
         weight_deltas: Deltas | None = None,
@@ -155,23 +170,23 @@ class Generator(nn.Module, ABC):
             raise GantkError("the network ended without an image")  # pragma: no cover - a family's own mistake
         return image
 
-    def forward(self, wp: Tensor | Sequence[Tensor], **options: Any) -> Tensor:
+    def forward(self, wp: WpOrStyles, *, start: State | None = None, **options: Unpack[Drawing]) -> Tensor:
         """`synthesize`, under the name that `torch.func.functional_call` and module wrappers call."""
-        return self.synthesize(wp, **options)
+        return self.synthesize(wp, start=start, **options)
 
     def trace(
         self,
-        wp: Tensor | Sequence[Tensor],
+        wp: WpOrStyles,
         taps: Iterable[str | int],
         *,
         image: bool = True,
         start: State | None = None,
-        noise: Any = "const",
+        noise: Noise = "const",
         bn_truncation: float | None = None,
         weight_deltas: Deltas | None = None,
         lod: float | None = None,
         transform: Tensor | None = None,
-        **family: Any,
+        **family: bool,
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
         """Like `synthesize`, and the maps of the layers named in `taps`; stops early with `image=False`."""
         options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
@@ -189,11 +204,11 @@ class Generator(nn.Module, ABC):
 
     def cache(
         self,
-        wp: Tensor | Sequence[Tensor],
+        wp: WpOrStyles,
         before: str | int,
         *,
         start: State | None = None,
-        noise: Any = "const",
+        noise: Noise = "const",
         bn_truncation: float | None = None,
         weight_deltas: Deltas | None = None,
         lod: float | None = None,
@@ -208,7 +223,7 @@ class Generator(nn.Module, ABC):
         return state
 
     def tangent_map(
-        self, codes: Styles, moving: Sequence[int], *, noise: Any = "const", start: State | None = None
+        self, codes: Styles, moving: Sequence[int], *, noise: Noise = "const", start: State | None = None
     ) -> Callable[[Sequence[Tensor]], Tensor]:
         """The derivative of the image of one sample in some of its codes, for many steps at once.
 
@@ -282,7 +297,7 @@ class Generator(nn.Module, ABC):
     def _spaces(self) -> str:
         return " or ".join(self.spec.spaces)
 
-    def _codes(self, wp: Tensor | Sequence[Tensor], options: Options, start: State | None) -> Styles:
+    def _codes(self, wp: WpOrStyles, options: Options, start: State | None) -> Styles:
         """What `_run` computes with: the styles (or wp itself in a family without them), of one batch size."""
         spec = self.spec
         if isinstance(wp, Tensor):
@@ -314,7 +329,12 @@ class Generator(nn.Module, ABC):
         return codes
 
     def _options(
-        self, noise: Any, bn_truncation: float | None, deltas: Deltas | None, lod: float | None, transform: Any
+        self,
+        noise: Noise,
+        bn_truncation: float | None,
+        deltas: Deltas | None,
+        lod: float | None,
+        transform: Tensor | None,
     ) -> Options:
         spec = self.spec
         if not isinstance(noise, str):
@@ -383,5 +403,5 @@ class Generator(nn.Module, ABC):
             raise UsageError(f"{name} of shape {list(code.shape)} does not fit: [N, {width}] is expected")
 
 
-def _listed(values: list[Any], limit: int = 6) -> str:
+def _listed(values: Sequence[object], limit: int = 6) -> str:
     return f"{values}" if len(values) <= limit else f"{values[:limit]} and {len(values) - limit} more"

@@ -17,7 +17,7 @@ norm before it, [gain, bias], with the 1 around which gains lie and before the s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -138,6 +138,7 @@ class Block(nn.Module):
 class BigGAN(Generator):
     """The generator. Row 0 of `wp` feeds the first dense layer, row 1 + b every convolution of block b."""
 
+    config: BigGANConfig
     config_class = BigGANConfig
     w_avg = None
 
@@ -291,9 +292,13 @@ def _layers(config: BigGANConfig, seen: int) -> list[tuple[Layer, Step]]:
     """`4x4/dense`; per block `RxR/skip` (BigGAN), its convolutions, attention; ToRGB. Deep blocks are numbered too."""
     parts: list[tuple[Layer, Step]] = []
 
-    def add(name: str, resolution: int, channels: int, step: Step, weight: bool = True, **more: Any) -> None:
+    def add(
+        name: str, resolution: int, channels: int, step: Step, weight: bool = True, row: int | None = None,
+        affine: str | None = None, style_dim: int = 0, has_map: bool = True, is_rgb: bool = False,
+    ) -> None:  # fmt: skip
         path = f"{step.path}.weight" if weight else None
-        parts.append((Layer(len(parts), name, resolution, channels, weight=path, **more), step))
+        layer = Layer(len(parts), name, resolution, channels, row, path, affine, style_dim, has_map, is_rgb)
+        parts.append((layer, step))
 
     add("4x4/dense", 4, config.channels[0], Step("dense", "synthesis.dense"), row=0, style_dim=seen)
     size = 4

@@ -74,7 +74,7 @@ class CalledSteps(Steps):
         modules = dict(self.network.named_modules())
 
         def watch(name: str) -> Callable[..., Any]:
-            def hook(layer: nn.Module, x: tuple[Any, ...], y: Any) -> Any:
+            def hook(layer: nn.Module, x: tuple[Tensor, ...], y: Tensor) -> Tensor:
                 if name in shifts:
                     y = y + convolved(layer, x[0], *shifts[name])
                 counts[name] = counts.get(name, -1) + 1

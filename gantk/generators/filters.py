@@ -113,6 +113,10 @@ def filtered_leaky(
     """
     samples, channels = x_NCHW.shape[:2]
     step_n, step_c, step_rows = samples, channels, plan.out_size
+    if torch.compiler.is_exporting():  # a graph for any number of samples has one operation, not blocks
+        whole = torch.addcmul(bias_C[:, None, None], x_NCHW, factor_NC[:, :, None, None])
+        whole = F.pad(whole, plan.pad + plan.pad) if any(plan.pad) else whole
+        return _band(whole, up_K, down, plan, clamp, 0, plan.out_size)
     if x_NCHW.device.type == "cpu":
         pixels = plan.fine(plan.out_size) ** 2
         step_c = _blocks(channels, BLOCK_VALUES // (samples * pixels))

@@ -29,9 +29,9 @@ class Operation(NamedTuple):
     """One node of the graph; `done` are results that nothing later uses."""
 
     kind: str
-    target: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    target: Any  # as torch.fx has it: a function, or the name of a method, a module or an attribute, by the kind
+    args: tuple[fx.node.Argument, ...]
+    kwargs: dict[str, fx.node.Argument]
     done: tuple[int, ...]
 
 
@@ -64,14 +64,14 @@ class GraphSteps(Steps):
         for index, at in last.items():
             ends.setdefault(at, []).append(index)
 
-        def slots(value: Any) -> Any:
+        def slots(value: fx.node.Argument) -> fx.node.Argument:
             return fx.map_arg(value, lambda node: Slot(place[node]))
 
         self.operations = tuple(
             Operation(
                 node.op,
                 node.target,
-                tuple(slots(node.args)),
+                tuple(slots(part) for part in node.args),
                 {key: False if key == "inplace" else slots(value) for key, value in node.kwargs.items()},
                 tuple(ends.get(index, ())),
             )
@@ -255,7 +255,7 @@ class GraphSteps(Steps):
         return y + convolved(layer, args[0], *shifts[target]) if shifts and target in shifts else y
 
 
-def _filled(value: Any, results: Mapping[int, Any]) -> Any:
+def _filled(value: object, results: Mapping[int, Any]) -> Any:
     """Arguments with the results in their slots."""
     if isinstance(value, Slot):
         return results[value.place]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,20 +16,19 @@ from gantk.errors import UsageError
 
 _MASK = 0xFFFFFFFF
 
+Noise: TypeAlias = str | int | Sequence[int] | Tensor
+"""`const`, `none`, or seeds: one for all samples, or one for each of them."""
 
-def noise_seeds(noise: Any) -> Tensor:
+
+def noise_seeds(noise: int | Sequence[int] | Tensor) -> Tensor:
     """Seeds as an int64 tensor: [] for one for all, [N] for one each."""
     if isinstance(noise, int):
         return torch.tensor(noise % (1 << 63))
-    if _ints(noise):
+    if isinstance(noise, Sequence) and len(noise) > 0 and all(isinstance(seed, int) for seed in noise):
         return torch.tensor([seed % (1 << 63) for seed in noise])
     if isinstance(noise, Tensor) and not noise.is_floating_point() and noise.ndim <= 1:
         return noise.long()
     raise UsageError(f"noise {noise!r} is neither const, none nor a whole number per sample")
-
-
-def _ints(values: Any) -> bool:
-    return isinstance(values, Sequence) and len(values) > 0 and all(isinstance(value, int) for value in values)
 
 
 def seeded_noise(seeds: Tensor, n: int, layer: int, height: int, width: int, like: Tensor) -> Tensor:

@@ -71,6 +71,7 @@ class ScaledConv(nn.Module):
 class PGGAN(Generator):
     """The generator. A map is taken after the leaky ReLU and before the pixel norm that opens the next layer."""
 
+    config: PGGANConfig
     config_class = PGGANConfig
     w_avg = None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import weakref
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +18,13 @@ import torch
 
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
+from gantk.generators.probed import Probe as Probe
 
 SAMPLES = 4
 THUMBNAIL = 8
 PLAIN = ("family", "resolution", "z_dim", "w_dim", "num_layers")
 RUNS = 8  # w is summarised over this many runs of neighbouring dimensions
 TOLERANCE = 0.02  # of the range of pixels, and of the spread of w; half precision stays well below it
-
-Probe = dict[str, Any]
 
 
 def probe(generator: Generator) -> Probe:
@@ -44,7 +43,11 @@ def probe(generator: Generator) -> Probe:
     pixels = small.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
     runs = [part for part in np.array_split(w_ND.double().cpu().numpy(), RUNS, axis=1) if part.size]
     return {
-        **{key: getattr(spec, key) for key in PLAIN},
+        "family": spec.family,
+        "resolution": spec.resolution,
+        "z_dim": spec.z_dim,
+        "w_dim": spec.w_dim,
+        "num_layers": spec.num_layers,
         "w_mean": [_rounded(part.mean()) for part in runs],
         "w_std": [_rounded(part.std()) for part in runs],
         "thumbnails": base64.b64encode(pixels.tobytes()).decode("ascii"),
@@ -52,11 +55,16 @@ def probe(generator: Generator) -> Probe:
     }
 
 
-_known: weakref.WeakKeyDictionary[Generator, tuple[Any, Probe]] = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary[Generator, tuple[tuple[tuple[int, int], ...], Probe]] = weakref.WeakKeyDictionary()
 
 
 def probe_of(generator: Generator) -> Probe:
-    """`probe`, remembered until one of the network's weights is written to: it costs a few renders."""
+    """`probe`, remembered until one of the network's weights is written to: it costs a few renders.
+
+    A network that was tuned to photos has the probe of the one it was tuned from, whose directions it follows.
+    """
+    if generator.tuned_from is not None:
+        return generator.tuned_from
     weights = generator.state_dict(keep_vars=True).values()
     state = tuple((tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in weights)
     known = _known.get(generator)
@@ -65,12 +73,12 @@ def probe_of(generator: Generator) -> Probe:
     return known[1]
 
 
-def matches(mine: Probe, other: Probe, tolerance: float = TOLERANCE) -> bool:
+def matches(mine: Mapping[str, object], other: Mapping[str, object], tolerance: float = TOLERANCE) -> bool:
     """Whether two probes are of the same network."""
     return mismatch(mine, other, tolerance) is None
 
 
-def mismatch(mine: Probe, other: Probe, tolerance: float = TOLERANCE) -> str | None:
+def mismatch(mine: Mapping[str, object], other: Mapping[str, object], tolerance: float = TOLERANCE) -> str | None:
     """Why two probes are not of the same network, as half a sentence about `other`; None when they are.
 
     Raises:
@@ -82,7 +90,21 @@ def mismatch(mine: Probe, other: Probe, tolerance: float = TOLERANCE) -> str | N
         raise GantkError(f"the probe of a generator is damaged ({error!r}); make the artifact again") from error
 
 
-def _mismatch(mine: Probe, other: Probe, tolerance: float) -> str | None:
+def refuse_another(probe: Mapping[str, object] | None, generator: Generator, what: str, force: bool = False) -> None:
+    """Refuse what belongs to another network; nothing is compared where there is no probe, or it is forced.
+
+    Args:
+        what: the sentence's beginning, such as "The head 'sky' was trained on another generator".
+
+    Raises:
+        GantkError: the probes differ, or one is damaged.
+    """
+    difference = None if probe is None or force else mismatch(probe, probe_of(generator))
+    if difference is not None:
+        raise GantkError(f"{what} ({difference}): use that one, or force it to try.")
+
+
+def _mismatch(mine: Mapping[str, object], other: Mapping[str, object], tolerance: float) -> str | None:
     numbers, others = _numbers(mine), _numbers(other)
     pixels, other_pixels = _pixels(mine), _pixels(other)
     for key in PLAIN:
@@ -104,7 +126,7 @@ def _rounded(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _numbers(of: Probe) -> npt.NDArray[np.float64]:
+def _numbers(of: Mapping[str, object]) -> npt.NDArray[np.float64]:
     """Means, then standard deviations, [2, runs]."""
     numbers = np.asarray([of["w_mean"], of["w_std"]], dtype=np.float64)
     if numbers.ndim != 2 or not numbers.size or not np.isfinite(numbers).all():
@@ -112,6 +134,9 @@ def _numbers(of: Probe) -> npt.NDArray[np.float64]:
     return numbers
 
 
-def _pixels(of: Probe) -> npt.NDArray[np.float64]:
-    raw = base64.b64decode(of["thumbnails"], validate=True)
-    return np.frombuffer(raw, np.uint8).reshape(of["thumbnail_shape"]).astype(np.float64)
+def _pixels(of: Mapping[str, object]) -> npt.NDArray[np.float64]:
+    thumbnails, shape = of["thumbnails"], of["thumbnail_shape"]
+    if not isinstance(thumbnails, str) or not isinstance(shape, list):
+        raise TypeError("thumbnails that are no pixels")
+    raw = base64.b64decode(thumbnails, validate=True)
+    return np.frombuffer(raw, np.uint8).reshape(shape).astype(np.float64)

@@ -8,8 +8,8 @@ Shape legend: N samples, I/O input and output channels, C image channels, H x W 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,21 @@ from gantk.generators.spec import Layer
 
 Delta = tuple[Tensor, Tensor]
 PIXELS_WORTH_A_KERNEL = 512  # of a batch's small map: with fewer, adding taps costs more than it saves
+
+
+class GrownConfig(Protocol):
+    """What the configurations of all grown networks say; see `PGGANConfig`."""
+
+    @property
+    def resolution(self) -> int: ...
+    @property
+    def channels(self) -> Sequence[int]: ...
+    @property
+    def rgb(self) -> str: ...
+    @property
+    def lod(self) -> float: ...
+    @property
+    def blends(self) -> bool: ...
 
 
 def conv(
@@ -94,7 +109,7 @@ def _level(layer: Layer) -> int:
     return layer.resolution.bit_length() - 3
 
 
-def growth(config: Any, lod: float | None) -> Growth:
+def growth(config: GrownConfig, lod: float | None) -> Growth:
     """How a network's images blend at a level of detail: the file's own (`config.lod`) when None."""
     value = config.lod if lod is None else float(lod)
     if not config.blends and value != int(value):
@@ -102,7 +117,7 @@ def growth(config: Any, lod: float | None) -> Growth:
     return Growth(value, len(config.channels) - 1)
 
 
-def check_growth(config: Any) -> None:
+def check_growth(config: GrownConfig) -> None:
     """What the configurations of all grown networks must fulfil."""
     top = len(config.channels) - 1
     if top < 0 or config.resolution != 4 << top:

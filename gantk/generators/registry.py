@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,8 @@ def family_class(family: str) -> type[Generator]:
     return cls
 
 
-def build(family: str, config: dict[str, Any]) -> Generator:
+# Any: the keywords of the family's `Config`, whose constructor checks them
+def build(family: str, config: Mapping[str, Any]) -> Generator:
     """A generator with random weights from a family name and the plain dictionary of its configuration."""
     cls = family_class(family)
     try:

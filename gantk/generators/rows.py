@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,7 @@ def parse_layers(text: LayerList, num_layers: int, names: Mapping[str, int | Non
     if text is None:
         return tuple(range(num_layers))
     if isinstance(text, str):
-        items: Sequence[Any] = text.split(",")
+        items: Sequence[object] = text.split(",")
         if not text.strip():
             raise UsageError(f"The layer list is empty: give indices such as 0-3,7 (layers are 0 to {num_layers - 1}).")
     elif isinstance(text, Iterable):
@@ -48,7 +47,7 @@ def parse_layers(text: LayerList, num_layers: int, names: Mapping[str, int | Non
     return tuple(sorted(chosen))
 
 
-def _parse_item(item: Any, num_layers: int, names: Mapping[str, int | None], text: LayerList) -> range:
+def _parse_item(item: object, num_layers: int, names: Mapping[str, int | None], text: LayerList) -> range:
     if isinstance(item, (bool, np.bool_)) or not isinstance(item, (str, int, np.integer)):
         raise UsageError(f"{item!r} in the layer list {text!r} is neither an index, a range nor a name.")
     if isinstance(item, str):

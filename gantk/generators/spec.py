@@ -17,11 +17,12 @@ from torch import Tensor
 class Config:
     """Base of every network's configuration: to the plain dictionary that a file holds, and back."""
 
+    # Any: the keywords of the class at hand, which its constructor checks; every family has its own
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From `to_dict`, or from JSON, whose lists become tuples."""
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
@@ -151,7 +152,7 @@ class Options:
     `noise` is "const", "none" or an int64 tensor of seeds ([] or [N]); `deltas` goes by layer index.
     """
 
-    noise: Any = "const"
+    noise: str | Tensor = "const"
     bn_truncation: float | None = None
     deltas: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     lod: float | None = None

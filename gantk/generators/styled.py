@@ -6,7 +6,7 @@ Shape legend: N samples, Z latent width, C label classes, D width of w, L rows o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -95,10 +95,14 @@ class Mapping(nn.Module):
 class StyledGenerator(Generator):
     """Base of the StyleGANs; they fill `mapping`, `synthesis`, `layers` and `_run`."""
 
-    config: Any  # a StyledConfig
+    config: StyledConfig
     mapping: nn.Module
 
-    def _describe(self, family: str, layers: list[Layer], rows: int, **abilities: Any) -> None:
+    def _describe(
+        self, family: str, resolution: int, layers: list[Layer], rows: int, *, has_noise: bool = False,
+        has_lod: bool = False, has_transform: bool = False, half_precision: bool = False,
+        canvas: tuple[int, int] | None = None,
+    ) -> None:  # fmt: skip
         """`layers`, `spec` and `w_avg`, from what all of them have and what this one is able to."""
         config = self.config
         each = (config.average_rows,) if config.average_rows else ()
@@ -109,7 +113,7 @@ class StyledGenerator(Generator):
         psi = config.truncation_psi
         self.spec = GeneratorSpec(
             family=family,
-            resolution=config.resolution,
+            resolution=resolution,
             image_channels=config.image_channels,
             z_dim=config.z_dim,
             w_dim=config.w_dim,
@@ -118,7 +122,11 @@ class StyledGenerator(Generator):
             num_layers=rows,
             normalizes_z=config.normalize_z,
             truncation=None if psi is None else Truncation(psi, config.truncation_layers),
-            **abilities,
+            has_noise=has_noise,
+            has_lod=has_lod,
+            has_transform=has_transform,
+            half_precision=half_precision,
+            canvas=canvas,
         )
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:

@@ -107,6 +107,7 @@ class Epilogue(nn.Module):
 class StyleGAN(StyledGenerator):
     """The generator. Its first layer styles a learned constant; every layer has a row of `wp` of its own."""
 
+    config: StyleGANConfig
     config_class = StyleGANConfig
 
     def __init__(self, config: StyleGANConfig):
@@ -127,6 +128,7 @@ class StyleGAN(StyledGenerator):
             self.synthesis.add_module(f"b{4 << level}", block)
         self._describe(
             "stylegan",
+            config.resolution,
             _layers(config),
             2 * len(config.channels),
             has_noise=config.use_noise,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -86,7 +86,9 @@ class StyledConv(nn.Module):
             self.register_buffer("noise_const", torch.randn(*size))
         self.noise_const: Tensor
 
-    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None, gain: float, delta: Any) -> Tensor:
+    def forward(
+        self, x: Tensor, style: Tensor, noise: Tensor | None, gain: float, delta: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
         y, factor_NO = modulated_conv(
             x, self.weight, style, demodulate=True, up=self.up, taps=self.taps, gain=gain * SQRT2, delta=delta
         )
@@ -106,7 +108,7 @@ class ToRGB(nn.Module):
         self.affine = Dense(config.w_dim, inputs, bias_init=1.0)
         self.clamp = config.conv_clamp
 
-    def forward(self, x: Tensor, style: Tensor, delta: Any) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, delta: tuple[Tensor, Tensor] | None) -> Tensor:
         y, factor_NO = modulated_conv(x, self.weight, style, demodulate=False, up=False, delta=delta)
         if y.dtype != self.weight.dtype:
             y = y.to(self.weight.dtype)  # the image accumulates in full precision
@@ -141,15 +143,17 @@ class Synthesis(nn.Module):
 class StyleGAN2(StyledGenerator):
     """The generator. `config` describes it; weights start random, as for training from scratch."""
 
+    config: StyleGAN2Config
     config_class = StyleGAN2Config
 
     def __init__(self, config: StyleGAN2Config):
         super().__init__()
-        self.config: StyleGAN2Config = config
+        self.config = config
         self.mapping = Mapping(config)
         self.synthesis = Synthesis(config)
         self._describe(
             "stylegan2",
+            config.resolution,
             _layers(config),
             2 * len(config.channels),
             has_noise=config.use_noise,

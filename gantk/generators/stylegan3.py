@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import abc
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -61,6 +62,7 @@ class StyleGAN3Config(MappingConfig):
             raise GantkError(f"ToRGB gives {last.out_channels} channels, the image has {self.image_channels}")
         super().__post_init__()
 
+    # Any: keywords of this class and of `plan`, which both name their types and refuse what they do not know
     @classmethod
     def designed(cls, resolution: int, variant: str = "t", **settings: Any) -> StyleGAN3Config:
         """The published recipe: variant `t` (3x3 convolutions) or `r` (1x1, radial filters, twice the channels).
@@ -82,7 +84,7 @@ class StyleGAN3Config(MappingConfig):
         return cls(resolution=resolution, steps=steps, bandwidth=steps[0].in_cutoff, **settings)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> StyleGAN3Config:
+    def from_dict(cls, values: abc.Mapping[str, Any]) -> StyleGAN3Config:
         """From `to_dict`, or from the arguments of `designed`."""
         if "steps" not in values:
             return cls.designed(**values)
@@ -237,6 +239,7 @@ class Synthesis(nn.Module):
 class StyleGAN3(StyledGenerator):
     """The generator; weights start random, as for training from scratch."""
 
+    config: StyleGAN3Config
     config_class = StyleGAN3Config
 
     def __init__(self, config: StyleGAN3Config):
@@ -244,7 +247,14 @@ class StyleGAN3(StyledGenerator):
         self.config: StyleGAN3Config = config
         self.mapping = Mapping(config)
         self.synthesis = Synthesis(config)
-        self._describe("stylegan3", _layers(config), len(config.steps) + 1, has_transform=True, half_precision=True)
+        self._describe(
+            "stylegan3",
+            config.resolution,
+            _layers(config),
+            len(config.steps) + 1,
+            has_transform=True,
+            half_precision=True,
+        )
 
     @torch.no_grad()
     def update_magnitudes(self, wp_NLD: Tensor, beta: float = 0.999) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple, TypedDict
 
 from gantk.errors import GantkError
 
@@ -63,6 +63,36 @@ class Step:
         return before, total - before
 
 
+class _Side(NamedTuple):
+    """What lies between two layers: frequencies in cycles per image, sizes in pixels."""
+
+    cutoff: float
+    rate: int
+    half_width: float
+    size: int
+    channels: int
+
+
+class PlanArguments(TypedDict, total=False):
+    """The keywords of `plan`."""
+
+    num_layers: int
+    num_critical: int
+    first_cutoff: float
+    first_stopband: float
+    last_stopband_rel: float
+    margin: int
+    filter_size: int
+    lrelu_upsampling: int
+    channel_base: int
+    channel_max: int
+    kernel: int
+    radial: bool
+    image_channels: int
+    conv_clamp: float | None
+    num_fp16_res: int
+
+
 def plan(
     resolution: int,
     *,
@@ -94,40 +124,40 @@ def plan(
         stopband = first_stopband * (resolution / 2 * last_stopband_rel / first_stopband) ** exponent
         rate = 2 ** math.ceil(math.log2(min(2 * stopband, resolution)))
         sides.append(
-            {
-                "cutoff": cutoff,
-                "rate": rate,
-                "half_width": max(stopband, rate / 2) - cutoff,
-                "size": resolution if i >= num_layers - 1 else rate + 2 * margin,
-                "channels": image_channels if i == num_layers else round(min(channel_base / 2 / cutoff, channel_max)),
-            }
+            _Side(
+                cutoff=cutoff,
+                rate=rate,
+                half_width=max(stopband, rate / 2) - cutoff,
+                size=resolution if i >= num_layers - 1 else rate + 2 * margin,
+                channels=image_channels if i == num_layers else round(min(channel_base / 2 / cutoff, channel_max)),
+            )
         )
     steps = []
     for i, out in enumerate(sides):
-        before: dict[str, Any] = sides[max(i - 1, 0)]
+        before = sides[max(i - 1, 0)]
         rgb = i == num_layers
-        fine = max(before["rate"], out["rate"]) * (1 if rgb else lrelu_upsampling)
-        up, down = fine // before["rate"], fine // out["rate"]
+        fine = max(before.rate, out.rate) * (1 if rgb else lrelu_upsampling)
+        up, down = fine // before.rate, fine // out.rate
         steps.append(
             Step(
-                in_channels=before["channels"],
-                out_channels=out["channels"],
-                in_size=before["size"],
-                out_size=out["size"],
-                in_rate=before["rate"],
-                out_rate=out["rate"],
+                in_channels=before.channels,
+                out_channels=out.channels,
+                in_size=before.size,
+                out_size=out.size,
+                in_rate=before.rate,
+                out_rate=out.rate,
                 up=up,
                 down=down,
                 up_taps=filter_size * up if up > 1 and not rgb else 1,
                 down_taps=filter_size * down if down > 1 and not rgb else 1,
                 kernel=1 if rgb else kernel,
                 radial=radial and i < num_layers - num_critical and down > 1,
-                in_cutoff=before["cutoff"],
-                out_cutoff=out["cutoff"],
-                in_half_width=before["half_width"],
-                out_half_width=out["half_width"],
+                in_cutoff=before.cutoff,
+                out_cutoff=out.cutoff,
+                in_half_width=before.half_width,
+                out_half_width=out.half_width,
                 conv_clamp=conv_clamp,
-                half=out["rate"] * 2**num_fp16_res > resolution,
+                half=out.rate * 2**num_fp16_res > resolution,
             )
         )
     return tuple(steps)

@@ -11,8 +11,8 @@ activation and the sum of a residual block.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -247,7 +247,7 @@ def _first_image(
             raise error from None
 
 
-def _check(module: nn.Module, config: WrappedConfig, z_ND: Tensor, label_NK: Tensor | None, image: Any) -> None:
+def _check(module: nn.Module, config: WrappedConfig, z_ND: Tensor, label_NK: Tensor | None, image: object) -> None:
     name, n = type(module).__name__, len(z_ND)
     if not isinstance(image, Tensor) or image.ndim != 4 or not image.is_floating_point():
         what = f"{image.dtype} of shape {list(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
@@ -270,7 +270,7 @@ def _check(module: nn.Module, config: WrappedConfig, z_ND: Tensor, label_NK: Ten
         )
 
 
-def _range(declared: Any, image: Tensor) -> Range:
+def _range(declared: Sequence[float] | None, image: Tensor) -> Range:
     """The declared range, or the narrowest usual one that holds the images with a little overshoot.
 
     Raises:
@@ -363,7 +363,7 @@ def _layers(steps: Steps, prefix: str, channels: int, size: tuple[int, int]) -> 
     return tuple(found)
 
 
-def _whole(name: str, value: Any, least: int) -> int:
+def _whole(name: str, value: object, least: int) -> int:
     if value is None:
         raise UsageError(f"The width of the codes is not known: give {name}=, or the module an attribute {name}.")
     if isinstance(value, bool) or not isinstance(value, int) or value < least:

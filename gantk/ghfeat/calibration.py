@@ -5,14 +5,14 @@ Shape legend: N samples, E styled layers, C_l the width of a style, K rank of a 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.ghfeat.encoder import SIDE, Encoder, EncoderConfig, Head, count_stages, trunk_channels
+from gantk.ghfeat.encoder import SIDE, Encoder, EncoderChoices, EncoderConfig, Head, count_stages, trunk_channels
 from gantk.ghfeat.norm import Norm
 
 SAMPLES = 4096
@@ -36,7 +36,12 @@ def style_layout(generator: Generator) -> tuple[tuple[int, ...], tuple[int, ...]
 
 
 def encoder_config(
-    generator: Generator, *, depth: int = 50, width: int = 64, resolution: int | None = None, **choices: Any
+    generator: Generator,
+    *,
+    depth: int = 50,
+    width: int = 64,
+    resolution: int | None = None,
+    **choices: Unpack[EncoderChoices],
 ) -> EncoderConfig:
     """The configuration of an encoder for this generator.
 
@@ -50,11 +55,12 @@ def encoder_config(
     stem = choices.get("stem", EncoderConfig.stem)
     if resolution < 4 * SIDE * stem:  # too small for the paper's stem: shrink less
         stem = max(1, resolution // (4 * SIDE))
-    pyramid = choices.pop("pyramid", 8 * width)
+    pyramid = choices.get("pyramid", 8 * width)
     return EncoderConfig(
         resolution, widths, rows, trunk_channels(depth, width, count_stages(resolution, stem)), depth,
-        **{"pyramid": pyramid, "aligned": pyramid, "stem": stem, "image_channels": generator.spec.image_channels,
-           **choices},
+        pyramid=pyramid, aligned=choices.get("aligned", pyramid), stem=choices.get("stem", stem),
+        padding=choices.get("padding", EncoderConfig.padding), rank=choices.get("rank", EncoderConfig.rank),
+        head_norm=choices.get("head_norm", EncoderConfig.head_norm), image_channels=generator.spec.image_channels,
     )  # fmt: skip
 
 

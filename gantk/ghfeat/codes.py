@@ -16,10 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.probed import Probe, read_probe
 from gantk.store.files import load_npy, write_atomic
 from gantk.store.inside import regular_file
+from gantk.store.json_values import JsonTable, items, table
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from gantk.codes.given import GivenCodes
@@ -29,7 +32,6 @@ FORMAT = "gantk-codes"
 CODE_FILES = (".safetensors", ".npy")
 VERSION = 1
 Array = npt.NDArray[np.float32]
-Probe = dict[str, Any]  # as gantk.generators.probe makes it
 RowList = str | Sequence[int] | None
 
 
@@ -72,7 +74,7 @@ class Codes:
 
         return fingerprint([list(self.names), list(self.rows), list(self.styles)])
 
-    def tensors(self, device: Any = "cpu", pick: Sequence[int] | None = None) -> tuple[Tensor, ...]:
+    def tensors(self, device: torch.device | str = "cpu", pick: Sequence[int] | None = None) -> tuple[Tensor, ...]:
         """The styles as `Generator.synthesize` takes them; of some images only."""
         import torch
 
@@ -139,15 +141,17 @@ def load_codes(path: str | Path, generator: Generator, force: bool = False) -> C
             f"{path} holds styles of {sum(style.shape[-1] for style in styles)} numbers, and this generator takes "
             f"{sum(widths)}: they belong to another"
         )
-    theirs = header.get("probe")
+    said = header.get("probe")
+    theirs = None if said is None else read_probe(said, str(path))
     if theirs is not None and not force:
         difference = mismatch(theirs, probe_of(generator))
         if difference is not None:
             raise GantkError(f"the codes of {path} are for another generator ({difference}); use that one, or --force")
-    return Codes(styles, rows, tuple(map(str, header.get("names", ()))), theirs, header.get("meta", {}))
+    names = tuple(map(str, items(header.get("names", []), f"the names in {path}")))
+    return Codes(styles, rows, names, theirs, table(header.get("meta", {}), f"the meta of {path}"))
 
 
-def read_codes(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+def read_codes(path: Path) -> tuple[JsonTable, dict[str, Array]]:
     """Header and arrays of a file of codes, whosever they are.
 
     Raises:
@@ -172,7 +176,7 @@ def read_codes(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     return header, {key: array.astype(np.float32, copy=False) for key, array in arrays.items()}
 
 
-def _styles_of(array: Any, path: Path, widths: Sequence[int], generator: Generator) -> tuple[Array, ...]:
+def _styles_of(array: npt.ArrayLike, path: Path, widths: Sequence[int], generator: Generator) -> tuple[Array, ...]:
     array = np.asarray(array, dtype=np.float32)
     spec, total = generator.spec, sum(widths)
     if array.ndim == 2 and array.shape[1] == total:

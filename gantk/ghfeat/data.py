@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -103,10 +104,20 @@ class Samples:
         return Batch(image_NCHW, tuple(style.float() for style in styles))
 
 
+class Pictures(Protocol):
+    """Images [H, W, C] uint8 by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> npt.NDArray[np.uint8]: ...
+
+
 class Files:
     """Part of the images of a folder, a zip or TFRecords, fitted to the encoder's size."""
 
-    def __init__(self, images: Any, name: str, resolution: int, how: str, numbers: range, channels: int = 3) -> None:
+    def __init__(
+        self, images: Pictures, name: str, resolution: int, how: str, numbers: range, channels: int = 3
+    ) -> None:
         self.channels = channels
         self.images, self.name, self.resolution, self.how, self.numbers = images, name, resolution, how, numbers
         self.length: int | None = len(numbers)
@@ -128,7 +139,7 @@ class Data:
         contents: what decides the images, for the fingerprint.
     """
 
-    def __init__(self, name: str, images: Any = None, contents: Sequence[object] = ()) -> None:
+    def __init__(self, name: str, images: Pictures | None = None, contents: Sequence[object] = ()) -> None:
         self.name, self.images, self._contents = name, images, tuple(contents)
 
     def fingerprint(self) -> object:

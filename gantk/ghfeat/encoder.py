@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +26,17 @@ UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3
 LEAK = 0.2
 SIDE = 4  # of the last map, which the heads flatten
 HEADS = 3  # coarse, middle, fine
+
+
+class EncoderChoices(TypedDict, total=False):
+    """What may be chosen of an `EncoderConfig` beside what a generator decides."""
+
+    pyramid: int
+    aligned: int
+    stem: int
+    padding: str
+    rank: int
+    head_norm: str
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torch import Tensor
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe_of
+from gantk.generators.probed import Probe
 from gantk.ghfeat.bridge import styles_to_wp
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.codes import Codes, tile
@@ -27,7 +28,7 @@ from gantk.ghfeat.losses import Perception, structural_similarity
 from gantk.ghfeat.metrics import at_size, decode
 from gantk.ghfeat.options import ExtractOptions
 from gantk.ghfeat.photos import Images
-from gantk.ghfeat.projection import ProjectionPlan, project
+from gantk.ghfeat.projection import ProjectionPlan, project_all
 from gantk.ghfeat.results import ExtractResult
 from gantk.pictures.images import to_uint8
 from gantk.runs.results import record
@@ -49,7 +50,7 @@ class ExtractFacts:
     stems: tuple[str, ...]
     widths: tuple[int, ...]
     rows: tuple[int, ...]
-    probe: dict[str, Any]
+    probe: Probe
     encoder: str
     encoder_sha256: str
 
@@ -154,7 +155,7 @@ def _refine(
     generator: Generator, image: Tensor, styles: Sequence[Tensor], steps: int, perception: Perception | None
 ) -> tuple[tuple[Tensor, ...], Tensor]:
     plan = ProjectionPlan("s", steps, rate=0.02, prior=1e-4, frames=0)
-    found = project(generator, image, plan, perception, [style.clone() for style in styles])
+    found = project_all(generator, image, plan, perception, [style.clone() for style in styles])
     assert isinstance(found.codes, tuple)
     return found.codes, found.image_NCHW
 

@@ -26,6 +26,7 @@ from gantk.checkpoints.unpickle import open_bytes
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
 from gantk.generators.probe import Probe, mismatch, probe, probe_of
+from gantk.generators.probed import read_probe
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
 from gantk.store.fingerprint import of_module
@@ -177,10 +178,11 @@ def _from_native(path: Path) -> EncoderFile:
     config, theirs, meta = header.get("config"), header.get("probe"), header.get("meta", {})
     if not isinstance(config, dict) or not isinstance(theirs, dict) or not isinstance(meta, dict):
         raise GantkError(f"{path} is damaged: its header has no configuration and probe")
-    return EncoderFile(_build(path, config, state), str(path), "gantk", theirs, meta)
+    return EncoderFile(_build(path, config, state), str(path), "gantk", read_probe(theirs, str(path)), meta)
 
 
-def _build(path: Path, config: dict[str, Any], state: dict[str, torch.Tensor]) -> Encoder:
+# Any: the keywords of `EncoderConfig`, whose constructor checks them
+def _build(path: Path, config: Mapping[str, Any], state: dict[str, torch.Tensor]) -> Encoder:
     if max((v for values in config.values() for v in (values if isinstance(values, list | tuple) else [values])
             if isinstance(v, int)), default=0) > 1 << 16:  # fmt: skip
         raise GantkError(f"{path} is damaged: its header claims impossible sizes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gantk.errors import UsageError
 from gantk.ghfeat.options import (
@@ -22,6 +22,7 @@ from gantk.runs.options import argument, option
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
+    from gantk.codes.directions import Direction
     from gantk.generators.base import Generator
     from gantk.ghfeat.codes import Codes
     from gantk.ghfeat.encoder import EncoderConfig
@@ -102,7 +103,7 @@ class ReaderInputs(Inputs):
         return predictor_for(generator, self.predictor)
 
 
-def photos_for(words: tuple[str, ...], size: Any, channels: int, options: PhotoOptions) -> Photos:
+def photos_for(words: tuple[str, ...], size: int | tuple[int, int], channels: int, options: PhotoOptions) -> Photos:
     """The photos that words name, found to be images before anything is computed."""
     from gantk.ghfeat.photos import Images
 
@@ -174,18 +175,70 @@ class InvertInputs(PerceptionInputs, EncoderInputs):
         identity=False,
     )
 
+    start: str | None = option(
+        None,
+        "Codes to start from, one for each image: of z, w, wp or styles.",
+        metavar="FILE",
+        default_text="what the encoder says",
+        identity=False,
+    )
+    direction: str | None = option(
+        None,
+        "A boundary or direction along which the page of --tune moves the images.",
+        metavar="NAME",
+        default_text="season for demo",
+        identity=False,
+    )
+
     def load(self, options: InvertOptions) -> dict[str, object]:
+        generator = self.generator()
+        found: dict[str, object] = {
+            "generator": generator,
+            "images": photos_for(self.images, generator.spec.size, generator.spec.image_channels, options),
+            "encoder": self._encoder(generator, options) or NO_ENCODER,
+            "perception": self.distance(generator),
+        }
+        if self.start is not None:
+            found["start"] = self._codes(generator, self.start)
+        if options.tune:
+            found["direction"] = self._direction(generator)
+        elif self.direction is not None:
+            raise UsageError(f"--direction {self.direction} is for the page of --tune: give both, or neither.")
+        return found
+
+    def load_again(self, options: InvertOptions) -> dict[str, object]:
+        """Weights are tuned to all images, on the joined codes."""
+        if not options.tune:
+            return {}
+        from gantk.ghfeat.photos import photos_of
+
         generator = self.generator()
         return {
             "generator": generator,
-            "images": photos_for(self.images, generator.spec.size, generator.spec.image_channels, options),
-            "encoder": self._start(generator, options) or NO_ENCODER,
+            "images": photos_of(self.images),
             "perception": self.distance(generator),
+            "direction": self._direction(generator),
         }
 
-    def _start(self, generator: Generator, options: InvertOptions) -> EncoderFile | None:
+    def _codes(self, generator: Generator, path: str) -> object:
+        from gantk.codes.given import codes_in
+        from gantk.ghfeat.codes import FORMAT, load_codes
+
+        if Path(path).suffix == ".safetensors" and FORMAT.encode() in Path(path).read_bytes()[:65536]:
+            return load_codes(path, generator, self.force)
+        return codes_in(path, generator)
+
+    def _direction(self, generator: Generator) -> Direction | None:
+        from gantk.codes.kept_directions import load_direction
+
+        if self.direction is None and generator.bundled != "demo-stylegan2":
+            return None
+        return load_direction(self.direction or "season", generator, self.force)
+
+    def _encoder(self, generator: Generator, options: InvertOptions) -> EncoderFile | None:
         """The encoder that was named; else the model's own, where there is one and z is not asked for."""
-        if self.encoder == NO_ENCODER or (self.encoder is None and options.space == "z"):
+        unasked = self.start is not None or options.space == "z"
+        if self.encoder == NO_ENCODER or (self.encoder is None and unasked):
             return None
         try:
             return self.encoder_of(generator)
@@ -227,7 +280,7 @@ class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
 
     images: tuple[str, ...] = argument("IMAGE", IMAGES.removesuffix(".") + "; or one file of codes.", identity=False)
     direction: str | None = option(
-        None, "A boundary or direction: a shipped name, or a file.", metavar="NAME", identity=False
+        None, "A boundary or direction: a shipped name, or a file.", metavar="NAME", identity=False, address=True
     )
     of: str | None = option(
         None, "Codes whose principal axes are meant, for --component.", metavar="CODES", identity=False
@@ -243,7 +296,8 @@ class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
         if not self.images:
             raise UsageError("No image was named: give files, folders, a list, an archive, or render:I.")
         found = self.subjects(options, images=self.images, reference=self.reference)
-        generator: Any = found["generator"]
+        generator = found["generator"]
+        assert isinstance(generator, Generator)
         if self.direction is not None:
             found["direction"] = load_direction(self.direction, generator, self.force)
         if self.of is not None:

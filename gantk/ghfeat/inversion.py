@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe_of
+from gantk.generators.probed import Probe
 from gantk.ghfeat.bridge import styles_to_wp
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.defaults import NONE, encoder_for, has_encoder, perception_for, perceptual_weight
@@ -25,8 +27,9 @@ from gantk.ghfeat.losses import structural_similarity
 from gantk.ghfeat.metrics import at_size
 from gantk.ghfeat.options import InvertOptions
 from gantk.ghfeat.photos import Images, Read
-from gantk.ghfeat.projection import Projection, ProjectionPlan, project
-from gantk.ghfeat.results import Course, InvertResult
+from gantk.ghfeat.projection import Projection, ProjectionPlan, project_all
+from gantk.ghfeat.results import GIVEN, Course, InvertResult
+from gantk.ghfeat.starts import Start, start_of
 from gantk.pictures.images import to_uint8
 from gantk.predictors.resampling import resize
 from gantk.runs.results import record
@@ -48,7 +51,7 @@ class InvertFacts:
     shape: tuple[int, ...]
     widths: tuple[int, ...]
     rows: tuple[int, ...]
-    probe: dict[str, Any]
+    probe: Probe
     encoder: str
     kept_steps: tuple[int, ...]
 
@@ -67,13 +70,17 @@ def invert(
     images: object,
     encoder: object = None,
     perception: object = None,
+    start: object = None,
+    direction: object = None,
     *,
     options: InvertOptions,
     store: Store,
 ) -> InvertResult:
     """Find codes of real images, by an encoder, by optimisation, or by both, for any family.
 
-    The optimisation starts from what the encoder says, or from the nearest of 64 samples.
+    The optimisation starts from the codes that are given, from what the encoder says, or from the nearest of 64
+    samples. With `tune` the generator's weights are then fitted to the images around their codes (Roich et al. 2021),
+    and `gantk.load_generator(model, tuned=result)` is the network that makes them.
 
     Args:
         generator: any family.
@@ -81,41 +88,48 @@ def invert(
         encoder: `gantk.load_encoder`, or `none`; default: the bundled one of a bundled generator.
         perception: feature distance beside pixels: a predictor with feature maps, `vgg16` or `none`; default: `demo`
             for a bundled generator.
+        start: codes to start from, one for each image: of z, w, wp or styles, or a result that carries some.
+        direction: a `Direction` along which the page of a tuning moves the images.
         options: `InvertOptions`, or its fields as keywords.
 
     Raises:
-        UsageError: an encoder for codes z, nothing to do in 0 steps, or a space or label the generator does not have.
+        UsageError: an encoder for codes z, nothing to do in 0 steps, a space or label the generator does not have, or
+            codes to start from that are not one for each image, or of a later space than the one asked for.
         GantkError: an image cannot be read, or the encoder is another generator's.
     """
     from gantk.generators.labels import ask_for_label, one_class
 
     spec = generator.spec
-    loaded = _encoder(generator, encoder, options)
-    plan, distance = _plan(generator, loaded, perception, options)
+    begun = start_of(generator, start, options.space)
+    loaded = _encoder(generator, encoder, options, begun)
+    plan, distance = _plan(generator, loaded, perception, options, begun)
     if options.label is None and spec.label_dim and plan.space == "z":
         raise ask_for_label(spec)
     one = one_class(options.label, spec)
     label = None if one is None else torch.tensor([one])
     given = Images(images, spec.size, options.fit, options.skip_unreadable, spec.image_channels).check()
+    if begun is not None and len(begun) != len(given):
+        raise UsageError(f"{len(begun)} codes cannot start {len(given)} images: give one for each.")
     chunks = store.chunks([CODES, LOSSES], len(given), options.batch_size)
     missing = [(index, *chunks.grid.bounds(index)) for index in chunks.missing()]
     with store.timed("inversion"), progress(sum(b - a for _, a, b in missing), "invert", unit="img") as bar:
         reads = given.batches([(a, b) for _, a, b in missing])
-        for (index, start, stop), read in zip(missing, reads, strict=True):
+        for (index, first, last), read in zip(missing, reads, strict=True):
             target = read.floats().to(generator.device)
-            found = project(
-                generator, target, plan, distance, _start(generator, loaded, target, plan.space),
-                None if label is None else label.expand(len(target), *label.shape[1:]), options.seed,
+            told = _start(generator, loaded, target, plan.space) if begun is None else begun.of(first, last, label)
+            found = project_all(
+                generator, target, plan, distance, told,
+                None if label is None else label.expand(len(target), *label.shape[1:]), options.seed, options.at_once,
             )  # fmt: skip
             codes = found.codes if isinstance(found.codes, tuple) else (found.codes,)
             packed = torch.cat([code.flatten(1) for code in codes], 1).float().cpu().numpy()
             packed[~np.asarray(read.good)] = np.nan
-            _draw(store, read, found, start, _kept(plan))
+            _draw(store, read, found, first, _kept(plan))
             figures = np.concatenate([_figures(target, found), found.losses.t().float().cpu().numpy()], 1)
             chunks.write(index, {CODES: packed, LOSSES: figures})
             for error in read.errors:
                 warnings.warn(f"Skipped: {error}", stacklevel=2)
-            bar.update(stop - start)
+            bar.update(last - first)
     widths, rows = style_layout(generator) if plan.space == "s" else ((), ())
     facts = InvertFacts(
         names=given.names,
@@ -126,14 +140,19 @@ def invert(
         widths=widths,
         rows=rows,
         probe=probe_of(generator),
-        encoder=NONE if loaded is None else loaded.name,
+        encoder=GIVEN if begun is not None else NONE if loaded is None else loaded.name,
         kept_steps=tuple(_kept(plan)),
     )
-    return conclude(store.assemble(chunks, facts), facts, options, store)
+    again: dict[str, Any] = {"generator": generator, "images": images, "perception": perception, "direction": direction}
+    return conclude(store.assemble(chunks, facts), facts, options, store, **(again if options.tune else {}))
 
 
-def _encoder(generator: Generator, encoder: object, options: InvertOptions) -> EncoderFile | None:
+def _encoder(generator: Generator, encoder: object, options: InvertOptions, begun: Start | None) -> EncoderFile | None:
     """The encoder that gives the start, or none."""
+    if begun is not None:
+        if encoder is not None and encoder != NONE:
+            raise UsageError("The optimisation starts from codes (--start) or from what an encoder says: give one.")
+        return None
     if encoder is None and has_encoder(generator) and options.space != "z":
         encoder = encoder_for(generator)
     loaded = None if encoder is None or encoder == NONE else encoder_for(generator, encoder)
@@ -147,11 +166,12 @@ def _encoder(generator: Generator, encoder: object, options: InvertOptions) -> E
 
 
 def _plan(
-    generator: Generator, loaded: EncoderFile | None, perception: object, options: InvertOptions
+    generator: Generator, loaded: EncoderFile | None, perception: object, options: InvertOptions, begun: Start | None
 ) -> tuple[ProjectionPlan, Any]:
     distance = perception_for(generator, perception)
-    space = options.space or default_space(generator, loaded is not None)
-    rate = options.rate if options.rate is not None else 0.02 if loaded is not None else 0.1
+    space = begun.space if begun is not None else options.space or default_space(generator, loaded is not None)
+    near = loaded is not None or begun is not None
+    rate = options.rate if options.rate is not None else 0.02 if near else 0.1
     weight = perceptual_weight(distance, options.perceptual)
     return ProjectionPlan(space, options.steps, rate, weight, options.prior), distance
 
@@ -202,8 +222,17 @@ def _draw(store: Store, read: Read, found: Projection, start: int, steps: list[i
             future.result()
 
 
-def conclude(arrays: Mapping[str, Array], facts: InvertFacts, options: InvertOptions, store: Store) -> InvertResult:
-    """The result of whole arrays."""
+def conclude(
+    arrays: Mapping[str, Array],
+    facts: InvertFacts,
+    options: InvertOptions,
+    store: Store,
+    generator: Generator | None = None,
+    images: object = None,
+    perception: object = None,
+    direction: object = None,
+) -> InvertResult:
+    """The result of whole arrays; with what a tuning needs, where it was asked for."""
     packed = arrays[CODES]
     kept = np.flatnonzero(np.isfinite(packed).all(1))
     sequences = tuple(
@@ -215,7 +244,7 @@ def conclude(arrays: Mapping[str, Array], facts: InvertFacts, options: InvertOpt
         for i in kept.tolist()
         if i < SHOWN
     )
-    return InvertResult(
+    found = InvertResult(
         names=facts.names,
         kept=kept,
         space=facts.space,
@@ -230,3 +259,9 @@ def conclude(arrays: Mapping[str, Array], facts: InvertFacts, options: InvertOpt
         kept_steps=facts.kept_steps,
         sequences=sequences,
     )
+    if not options.tune:
+        return found
+    from gantk.ghfeat.tuned import tuning
+
+    assert generator is not None
+    return replace(found, tuning=tuning(generator, found, images, perception, direction, options, store))

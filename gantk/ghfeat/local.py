@@ -125,7 +125,7 @@ def _run(
             theirs_x = theirs[layer.name]
         assert mine.x is not None and theirs_x is not None
         m = resize(mask, *mine.x.shape[-2:])
-        # Where the mask is nought the map stays as it is, to the bit, whatever the other one holds.
+        # Where the mask is zero the map stays as it is, to the bit, whatever the other one holds.
         blended = torch.where(m > 0, torch.lerp(mine.x, theirs_x, m), mine.x)
         state = dataclasses.replace(mine, x=blended, statistics=statistics)
     return generator.synthesize(base, start=state)

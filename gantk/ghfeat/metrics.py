@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from gantk.generators.base import Generator
+from gantk.generators.base import Drawing, Generator
 from gantk.ghfeat.encoder import Encoder
 from gantk.ghfeat.figures import Figures, psnr
 from gantk.ghfeat.losses import Perception, structural_similarity
@@ -83,7 +83,7 @@ def encode(encoder: Encoder, image_NCHW: Tensor, batch: int = 32) -> tuple[Tenso
 
 
 @torch.inference_mode()
-def decode(generator: Generator, styles: Sequence[Tensor], batch: int = 32, **options: Any) -> Tensor:
+def decode(generator: Generator, styles: Sequence[Tensor], batch: int = 32, **options: Unpack[Drawing]) -> Tensor:
     """Images of any number of styles, [N, 3, R, R]."""
     n = len(styles[0])
     images = [generator.synthesize([s[i : i + batch] for s in styles], **options).float() for i in range(0, n, batch)]

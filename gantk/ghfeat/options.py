@@ -117,7 +117,22 @@ class ExtractOptions(PhotoOptions, BatchOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InvertOptions(PhotoOptions, SeedOptions, BatchOptions):
+class TuneOptions(Options):
+    """Of the tuning of weights after the codes are found."""
+
+    tune: bool = option(False, "Then tune the generator's weights to the images, around their codes (PTI).")
+    tune_steps: int = option(350, "Steps of Adam on the weights.", least=1)
+    tune_rate: float = option(3e-4, "Rate of Adam, in deviations of a layer's weights.", above=0)
+    tune_perceptual: float | None = option(
+        None, "Weight of the feature distance to the images.", least=0, default_text="5e-5 with vgg16, else 1"
+    )
+    tune_pixel: float = option(1.0, "Weight of the squared error.", least=0)
+    locality: float = option(0.1, "Weight that holds the pictures of other codes; 0: none.", least=0)
+    locality_distance: float = option(30.0, "How far from the images' codes those are, in w over all rows.", above=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvertOptions(TuneOptions, PhotoOptions, SeedOptions, BatchOptions):
     """Of `gantk invert`."""
 
     space: Literal["z", "w", "wp", "s"] | None = option(
@@ -136,7 +151,10 @@ class InvertOptions(PhotoOptions, SeedOptions, BatchOptions):
     label: str | None = option(
         None, "Class of the images of a conditional network: a number, or a name of ImageNet.", metavar="CLASS"
     )
-    batch_size: int = option(8, "Images computed at once.", least=1)
+    batch_size: int = option(8, "Images whose codes are kept together.", least=1)
+    at_once: int | None = option(
+        None, "Images that are optimised at once.", least=1, default_text="8 to 256 pixels, 2 at 512, 1 at 1024"
+    )
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gantk.ghfeat.figures import Pair, counted
+from gantk.ghfeat.claims import EDIT, HARMONIZE, MIX
+from gantk.ghfeat.figures import Pair
+from gantk.runs.claims import Claims
 from gantk.runs.results import Result, record
 from gantk.runs.structure import Image
 from gantk.runs.walk import Walk
@@ -38,13 +40,10 @@ class MixResult(Result):
     """Mixtures: some rows of each style in each content."""
 
     TASK: ClassVar[str] = "ghfeat mix"
+    CLAIMS: ClassVar[Claims[Any]] = MIX
     content: tuple[Pair, ...]
     style: tuple[Pair, ...]
     grids: tuple[Grid, ...]
-
-    def sentence(self) -> str:
-        grids, contents = counted(len(self.grids), "grid"), counted(len(self.content), "content")
-        return f"{grids} of {contents} by {counted(len(self.style), 'style')}."
 
     def table(self) -> list[dict[str, object]]:
         return [{"title": grid.title, "rows": list(grid.rows)} for grid in self.grids]
@@ -115,6 +114,7 @@ class EditResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat edit"
+    CLAIMS: ClassVar[Claims[Any]] = EDIT
     pairs: tuple[Pair, ...]
     mse: float | None
     moved: Moved | None
@@ -128,22 +128,10 @@ class EditResult(Result):
         assert self.moved is not None
         return tuple(strip.images[-1] for strip in self.moved.walk.strips)
 
-    def sentence(self) -> str:
-        count = counted(len(self.pairs))
-        if self.exchanged is not None:
-            found = self.exchanged
-            return (
-                f"{count} edited; mean change {found.inside:.4f} inside the region, {found.outside:.4f} outside it, "
-                f"at most {found.beyond_reach:g} beyond its reach."
-            )
-        assert self.moved is not None
-        low, high = self.moved.distances[0], self.moved.distances[-1]
-        return f"{count} moved along {self.moved.walk.name}, distance {low:g} to {high:g}."
-
     def table(self) -> list[dict[str, object]]:
         if self.moved is None or self.moved.scores is None:
             return []
-        steps: Any = zip(self.moved.distances, self.moved.scores.T, strict=True)
+        steps = zip(self.moved.distances, self.moved.scores.T, strict=True)
         return [{"distance": d, **dict(zip(self.moved.attributes, map(float, s), strict=True))} for d, s in steps]
 
 
@@ -170,15 +158,10 @@ class HarmonizeResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat harmonize"
+    CLAIMS: ClassVar[Claims[Any]] = HARMONIZE
     images: tuple[Harmony, ...]
     outside: float
     against_paste: float
-
-    def sentence(self) -> str:
-        return (
-            f"{counted(len(self.images))} harmonized; mean change {self.outside:.4f} outside the region, mean squared "
-            f"error {self.against_paste:.4f} against the paste."
-        )
 
     def table(self) -> list[dict[str, object]]:
         return [{"outside": self.outside, "against_paste": self.against_paste}]

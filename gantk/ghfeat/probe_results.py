@@ -5,12 +5,14 @@ Shape legend: F sets of features, T targets (or classes, or the points), N image
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from gantk.ghfeat.claims import EVALUATE
 from gantk.ghfeat.figures import Figures
+from gantk.runs.claims import Claims
 from gantk.runs.results import Result, record
 from gantk.runs.structure import Image
 
@@ -86,18 +88,13 @@ class EvaluateResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat evaluate"
+    CLAIMS: ClassVar[Claims[Any]] = EVALUATE
     count: int
     exact: bool
     reconstruction: Figures
     mean_code_mse: float
     probes: Probes
     neighbours: tuple[tuple[Image, ...], ...]
-
-    def sentence(self) -> str:
-        return (
-            f"{self.count} images, {len(self.probes.features)} sets of features probed; mean squared error of "
-            f"reconstructions {self.reconstruction.mse:.4f}."
-        )
 
     def table(self) -> list[dict[str, object]]:
         found: list[dict[str, object]] = []

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
+from gantk.generators.frugal_steps import images_at_once, synthesize_frugally
 from gantk.ghfeat.losses import Perception
 from gantk.predictors.resampling import resize
 
@@ -66,6 +67,43 @@ class Projection:
     losses: Tensor
     kept: tuple[int, ...] = ()
     frames: tuple[Tensor, ...] = field(default=())
+
+
+def project_all(
+    generator: Generator,
+    target_NCHW: Tensor,
+    plan: ProjectionPlan,
+    perception: Perception | None = None,
+    start: Tensor | Sequence[Tensor] | None = None,
+    label: Tensor | None = None,
+    seed: int = 0,
+    at_once: int | None = None,
+) -> Projection:
+    """`project`, few images after each other: each is a problem of its own, and memory is that of the few.
+
+    Args:
+        at_once: images that are optimised together; None: 8 up to 256 pixels, 2 at 512, 1 at 1024.
+    """
+    count = len(target_NCHW)
+    few = min(count, at_once or images_at_once(generator, count))
+    label = generator.sample_label(count, seed) if label is None else label
+    parts = []
+    for first in range(0, count, few):
+        some = slice(first, first + few)
+        begun = start[some] if isinstance(start, Tensor) else None if start is None else [code[some] for code in start]
+        named = None if label is None else label[some]
+        parts.append(project(generator, target_NCHW[some], plan, perception, begun, named, seed))
+    if len(parts) == 1:
+        return parts[0]
+    codes = [part.codes if isinstance(part.codes, tuple) else (part.codes,) for part in parts]
+    joined = tuple(torch.cat(column) for column in zip(*codes, strict=True))
+    return Projection(
+        joined if plan.space == "s" else joined[0],
+        torch.cat([part.image_NCHW for part in parts]),
+        torch.cat([part.losses for part in parts], 1),
+        parts[0].kept,
+        tuple(torch.cat(column) for column in zip(*(part.frames for part in parts), strict=True)),
+    )
 
 
 def project(
@@ -242,11 +280,11 @@ class _Problem:
     def _image(self, codes: list[Tensor], label: Tensor | None) -> Tensor:
         g, space = self.generator, self.plan.space
         if space == "s":
-            return g.synthesize(codes)
+            return synthesize_frugally(g, codes)
         if space == "wp":
-            return g.synthesize(codes[0])
+            return synthesize_frugally(g, codes[0])
         w_ND = codes[0] if space == "w" else g.map(codes[0], label)
-        return g.synthesize(g.expand(w_ND))
+        return synthesize_frugally(g, g.expand(w_ND))
 
 
 def _unit(code: Tensor) -> tuple[Tensor, Tensor]:

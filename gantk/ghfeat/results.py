@@ -16,20 +16,27 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.given import GivenCodes
+from gantk.generators.probed import Probe
+from gantk.ghfeat.claims import EXTRACT, INVERT, TRAIN
 from gantk.ghfeat.codes import Codes, save_codes, tile
-from gantk.ghfeat.figures import Figures, Pair, counted, psnr
+from gantk.ghfeat.figures import Figures, Pair, psnr
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
+from gantk.runs.walk import Walk
 from gantk.store.files import save_npy, write_atomic
 
 if TYPE_CHECKING:
+    from gantk.checkpoints.tuned import TunedWeights
     from gantk.ghfeat.options import TrainOptions
+    from gantk.store.json_values import Json
 
 Array = npt.NDArray[Any]
-Probe = dict[str, Any]  # of a generator, as its JSON has it
 
 CODES = "codes.safetensors"
 ENCODER = "encoder.safetensors"
+TUNED = "tuned.safetensors"
+GIVEN = "codes that were given"  # in the place of an encoder
 
 
 def mean_of(values_K: Array) -> float | None:
@@ -85,6 +92,7 @@ class TrainResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat train"
+    CLAIMS: ClassVar[Claims[Any]] = TRAIN
     file: npt.NDArray[np.uint8]
     parameters: int
     images: int
@@ -110,13 +118,6 @@ class TrainResult(Result):
     def answers(self, options: TrainOptions) -> bool:  # type: ignore[override]
         """Where --minutes stopped it, the same command goes on."""
         return self.done
-
-    def sentence(self) -> str:
-        state = "trained" if self.done else f"stopped after {counted(self.reached)} (the same command continues)"
-        return (
-            f"Encoder {state}; held-out MSE {self.final.mse:.4f}, SSIM {self.final.ssim:.3f}, the mean code's MSE "
-            f"{self.mean_code_mse:.4f}."
-        )
 
     def table(self) -> list[dict[str, object]]:
         return [
@@ -149,6 +150,7 @@ class ExtractResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat extract"
+    CLAIMS: ClassVar[Claims[Any]] = EXTRACT
     names: tuple[str, ...]
     kept: npt.NDArray[np.int64]
     styles: npt.NDArray[np.float32]
@@ -187,11 +189,6 @@ class ExtractResult(Result):
     def kept_figures(self) -> Array | None:
         """MSE, SSIM and feature distance of the images that could be read, [K, 3]."""
         return None if self.figures is None else np.asarray(self.figures)[self.kept]
-
-    def sentence(self) -> str:
-        text = f"{counted(len(self.kept))} encoded"
-        figures = self.kept_figures
-        return f"{text}." if figures is None else f"{text}, mean squared error {float(figures[:, 0].mean()):.4f}."
 
     def table(self) -> list[dict[str, object]]:
         figures = self.kept_figures
@@ -235,6 +232,49 @@ class Course:
 
 
 @record
+class TunedCourse:
+    """One image, what its code makes, and what it makes with tuned weights."""
+
+    name: str
+    original: Image
+    inversion: Image
+    tuned: Image
+
+
+@record
+class Tuning:
+    """Weights that were tuned to the images around their codes.
+
+    Attributes:
+        weights: names of the changed ones. shapes: of each. scales: the largest change of each.
+        values: the changes in units of the scales, one weight after the other, float16 [P].
+        facts: how they were tuned.
+        curve: the loss of the images and of other codes' pictures at every step, [T, 2].
+        before, after: MSE, SSIM and feature distance (-1: none was given) of each image by its code, [K, 3].
+        images: of the first.
+        direction: along which `plain` (before) and `tuned` (after) move the images; None where none was given.
+    """
+
+    weights: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    scales: tuple[float, ...]
+    values: npt.NDArray[np.float16]
+    facts: dict[str, str | float]
+    curve: npt.NDArray[np.float64]
+    before: npt.NDArray[np.float64]
+    after: npt.NDArray[np.float64]
+    images: tuple[TunedCourse, ...]
+    direction: str | None
+    plain: Walk | None
+    tuned: Walk | None
+
+    @property
+    def size_mb(self) -> float:
+        """Of the file, in megabytes."""
+        return float(np.asarray(self.values).nbytes / 1e6)
+
+
+@record
 class InvertResult(Result):
     """Codes of images, found by an encoder, by optimisation, or by both.
 
@@ -246,9 +286,11 @@ class InvertResult(Result):
         losses: [N, 2 + T + 1]: MSE, SSIM, then the loss of the start and after every step.
         kept_steps: whose pictures are in `sequences`.
         sequences: of the first images.
+        tuning: of the weights, where it was asked for.
     """
 
     TASK: ClassVar[str] = "invert"
+    CLAIMS: ClassVar[Claims[Any]] = INVERT
     names: tuple[str, ...]
     kept: npt.NDArray[np.int64]
     space: str
@@ -256,12 +298,24 @@ class InvertResult(Result):
     shape: tuple[int, ...]
     widths: tuple[int, ...]
     rows: tuple[int, ...]
-    probe: Probe
+    probe: Probe | None
     encoder: str
     steps: int
     losses: npt.NDArray[np.float32]
     kept_steps: tuple[int, ...]
     sequences: tuple[Course, ...]
+    tuning: Tuning | None = None
+
+    @property
+    def tuned_weights(self) -> TunedWeights | None:
+        """What `gantk.load_generator(MODEL, tuned=...)` adds to the weights; None without a tuning."""
+        from gantk.checkpoints.tuned import TunedWeights
+
+        of = self.tuning
+        if of is None or self.probe is None:
+            return None
+        meta: dict[str, Json] = {**of.facts, "photos": [self.names[i] for i in self.kept.tolist()]}
+        return TunedWeights(of.weights, of.shapes, of.scales, np.asarray(of.values), self.probe, meta)
 
     @property
     def codes(self) -> Codes | GivenCodes:
@@ -291,9 +345,6 @@ class InvertResult(Result):
         mse = float(table[:, 0].mean())
         return Figures(mse=mse, psnr=psnr(mse), ssim=float(table[:, 1].mean()), perceptual=None, recovery={})
 
-    def sentence(self) -> str:
-        return f"{counted(len(self.kept))} inverted, mean squared error {self.means.mse:.4f}."
-
     def table(self) -> list[dict[str, object]]:
         table = np.asarray(self.losses)
         return [{"name": self.names[i], "mse": float(table[i, 0]), "ssim": float(table[i, 1])} for i in self.kept]
@@ -305,3 +356,8 @@ class InvertResult(Result):
         else:
             about = f"codes {self.space}, for `gantk manipulate -i` and the like"
             yield Export(f"{self.space}.npy", partial(save_npy, array=codes.array), about)
+        if self.tuned_weights is not None:
+            from gantk.checkpoints.tuned import save_tuned
+
+            about = "changes of the generator's weights, for --tuned of every command"
+            yield Export(TUNED, partial(save_tuned, tuned=self.tuned_weights), about)

@@ -45,11 +45,6 @@ class Subject:
     def __len__(self) -> int:
         return len(self.names)
 
-    @property
-    def shown_NCHW(self) -> Tensor:
-        """The images themselves, or what stands for them."""
-        return self.made_NCHW if self.image_NCHW is None else self.image_NCHW
-
     def mse(self) -> float | None:
         """Mean squared error of the reconstructions, at the size of the images; None without images."""
         if self.image_NCHW is None:

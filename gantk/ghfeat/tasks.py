@@ -145,7 +145,9 @@ INVERT = Task(
     name="invert",
     summary="Find codes of real images, by an encoder, by optimisation, or by both.",
     description="An encoder is used where there is one (--encoder none: never); the optimisation starts from its code, "
-    "or from the nearest of 64 samples. Killed or interrupted, the same command continues where it stopped.",
+    "from --start, or from the nearest of 64 samples. With --tune the weights are then fitted to the images around "
+    "their codes, and every command takes them with --tuned FILE. Killed or interrupted, the same command continues "
+    "where it stopped.",
     inputs=InvertInputs,
     options=InvertOptions,
     run=ShardOptions,
@@ -160,5 +162,7 @@ INVERT = Task(
         "gantk invert demo render:0 render:1 -o runs/inversion",
         "gantk invert stylegan2.pkl photo.png --encoder none --space wp --steps 500 -o runs/inversion",
         "gantk invert pggan.pkl faces/ --space z --fit crop --shard 0/4 -o runs/inversion",
+        "gantk invert demo render:0 --tune -o runs/tuned",
+        "gantk manipulate demo season --tuned runs/tuned/tuned.safetensors -N 4 -o runs/season",
     ),
 )

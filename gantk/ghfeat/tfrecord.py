@@ -14,7 +14,6 @@ import struct
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +39,9 @@ class TFRecords:
         try:
             with regular_file(self.path).open("rb") as file:
                 self.size = self.path.stat().st_size
-                self._data: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
+                self._data: mmap.mmap | bytes = (
+                    mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
+                )
         except OSError as error:
             raise GantkError(f"{path} cannot be read: {error.strerror}") from error
         self._places = list(self._walk())
@@ -84,33 +85,39 @@ class TFRecords:
 
 def decode_example(payload: bytes) -> npt.NDArray[np.uint8]:
     """The image [H, W, C] of an `Example`; ValueError where it has none."""
-    features: dict[str, list[Any]] = {}
+    features: dict[str, list[int | bytes]] = {}
     for number, examples in _fields(payload):
         for inner, entry in _fields(examples) if number == 1 else ():
             if inner == 1:
                 parts = dict(_fields(entry))
-                features[bytes(parts[1]).decode("utf-8", "replace")] = _values(parts.get(2, b""))
+                features[_bytes(parts[1]).decode("utf-8", "replace")] = _values(parts.get(2, memoryview(b"")))
     if "shape" not in features or "data" not in features:
         raise ValueError(f"it has {', '.join(sorted(features)) or 'no features'} and not shape and data")
     shape, data = features["shape"], features["data"]
     if len(shape) != 3 or len(data) != 1 or not isinstance(data[0], bytes):
         raise ValueError("its shape or data is no image")
-    channels, height, width = shape
+    channels, height, width = (side if isinstance(side, int) else 0 for side in shape)
     if channels not in (1, 3) or channels * height * width != len(data[0]):
         raise ValueError(f"its shape {shape} does not fit its {len(data[0])} bytes")
     image_CHW = np.frombuffer(data[0], np.uint8).reshape(channels, height, width)
     return np.ascontiguousarray(image_CHW.transpose(1, 2, 0))
 
 
-def _values(feature: bytes) -> list[Any]:
+def _bytes(field: int | memoryview) -> bytes:
+    if isinstance(field, int):
+        raise ValueError("it is no Example")
+    return bytes(field)
+
+
+def _values(feature: int | memoryview) -> list[int | bytes]:
     """The bytes or integers of a Feature."""
-    values: list[Any] = []
+    values: list[int | bytes] = []
     for kind, items in _fields(feature):
         for number, item in _fields(items):
             if number != 1 or kind not in (1, 3):
                 continue
             if kind == 1:
-                values.append(bytes(item))
+                values.append(_bytes(item))
             elif isinstance(item, int):
                 values.append(item)
             else:  # packed
@@ -121,7 +128,7 @@ def _values(feature: bytes) -> list[Any]:
     return values
 
 
-def _fields(data: Any) -> Iterator[tuple[int, Any]]:
+def _fields(data: object) -> Iterator[tuple[int, int | memoryview]]:
     """Numbered fields of a message: integers, or bytes."""
     if not isinstance(data, bytes | memoryview):
         raise ValueError("it is no Example")
@@ -145,7 +152,7 @@ def _fields(data: Any) -> Iterator[tuple[int, Any]]:
         place += length
 
 
-def _varint(data: Any, place: int) -> tuple[int, int]:
+def _varint(data: memoryview, place: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[place]

@@ -9,7 +9,7 @@ import copy
 import dataclasses
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from gantk.generators.base import Generator
 from gantk.ghfeat.calibration import encoder_config
 from gantk.ghfeat.data import Data, Source, open_data
 from gantk.ghfeat.defaults import discriminator_for, perception_for, perceptual_weight, predictor_for
-from gantk.ghfeat.encoder import EncoderConfig
+from gantk.ghfeat.encoder import EncoderChoices, EncoderConfig
 from gantk.ghfeat.figures import Figures
 from gantk.ghfeat.files import encoder_bytes
 from gantk.ghfeat.losses import VGG, Perception, PredictorDistance
@@ -52,7 +52,12 @@ class HeldOut:
 
     @classmethod
     def of(
-        cls, source: Source, count: int, perception: Perception | None, predictor: Predictor | None, device: Any
+        cls,
+        source: Source,
+        count: int,
+        perception: Perception | None,
+        predictor: Predictor | None,
+        device: torch.device | str,
     ) -> HeldOut:
         """The first `count` images of a source of held-out ones."""
         count = min(count, source.length or count)
@@ -138,11 +143,11 @@ def settings_of(options: TrainOptions, perceptual: float, precision: str) -> Tra
 
 def config_of(generator: Generator, options: TrainOptions) -> EncoderConfig:
     """The network of a training."""
-    choices: dict[str, Any] = {"rank": options.rank, "head_norm": options.head_norm}
+    choices: EncoderChoices = {"rank": options.rank, "head_norm": options.head_norm}
     if options.stem is not None:
         choices["stem"] = int(options.stem)
     if options.pyramid is not None:
-        choices |= {"pyramid": options.pyramid, "aligned": options.pyramid}
+        choices["pyramid"] = choices["aligned"] = options.pyramid
     return encoder_config(generator, depth=int(options.depth), width=options.width, resolution=options.size, **choices)
 
 

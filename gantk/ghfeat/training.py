@@ -258,9 +258,9 @@ class Training:
 
     # --- state -------------------------------------------------------------------------------------------------
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Mapping[str, object]:
         """Everything a continued training needs, tensors and plain values."""
-        state: dict[str, Any] = {
+        state: dict[str, object] = {
             "images": self.images,
             "skipped": self.skipped,
             "curve": self.curve,

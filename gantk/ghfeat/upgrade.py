@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gantk.generators.probed import read_probe
 from gantk.ghfeat.codes import read_codes
 from gantk.ghfeat.figures import Figures, Pair
 from gantk.ghfeat.picture_results import EditResult, Exchanged, Grid, HarmonizeResult, Harmony, MixResult, Moved
@@ -17,6 +18,7 @@ from gantk.runs.structure import Image
 from gantk.runs.upgrade import walk
 from gantk.store.files import load_npy
 from gantk.store.inside import inside
+from gantk.store.json_values import items, whole
 
 LOSSES = ("style", "pixel", "perceptual", "adversarial", "judge_real", "judge_fake", "r1")
 
@@ -60,8 +62,8 @@ def extract(manifest: Mapping[str, Any], directory: Path) -> ExtractResult:
         kept=np.asarray(results["kept"], np.int64),
         styles=load_npy(inside(directory, "styles.npy"), mmap=True),
         widths=tuple(arrays[key].shape[1] for key in sorted(arrays)),
-        rows=tuple(map(int, header["rows"])),
-        probe=dict(header["probe"]),
+        rows=tuple(whole(row, "a row") for row in items(header["rows"], "rows")),
+        probe=read_probe(header["probe"], str(codes)),
         encoder=str(arguments["encoder"]),
         encoder_sha256=str(arguments["encoder_sha256"]),
         refine=int(arguments["refine"]),
@@ -87,8 +89,8 @@ def invert(manifest: Mapping[str, Any], directory: Path) -> InvertResult:
         packed=packed,
         shape=tuple(shape),
         widths=tuple(arrays[key].shape[1] for key in sorted(arrays)),
-        rows=tuple(map(int, header.get("rows", ()))),
-        probe=dict(header.get("probe") or {}),
+        rows=tuple(whole(row, "a row") for row in items(header.get("rows", []), "rows")),
+        probe=read_probe(header["probe"], str(codes)) if header.get("probe") else None,
         encoder=str(arguments["encoder"]),
         steps=int(arguments["steps"]),
         losses=load_npy(inside(directory, "losses.npy"), mmap=True),
@@ -229,16 +231,16 @@ def _numbers(rows: Sequence[Sequence[Any]]) -> np.ndarray:
     return np.array([[np.nan if _finite(x) is None else float(x) for x in row] for row in rows], np.float64)
 
 
-def _finite(value: Any) -> float | None:
+def _finite(value: float | None) -> float | None:
     number = float("nan") if value is None else float(value)
     return number if np.isfinite(number) else None
 
 
-def _image(name: Any, directory: Path) -> Image:
+def _image(name: object, directory: Path) -> Image:
     return Image(str(name), None, inside(directory, str(name)))
 
 
-def _images(names: Sequence[Any], directory: Path) -> tuple[Image, ...]:
+def _images(names: Sequence[object], directory: Path) -> tuple[Image, ...]:
     return tuple(_image(name, directory) for name in names)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ import numpy.typing as npt
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import UsageError, suggestion
+from gantk.higan.claims import TRAIN_BOUNDARY
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 
 LIST_NAME = "boundary_list.txt"
@@ -129,6 +131,7 @@ class TrainBoundaryResult(Result):
     """
 
     TASK: ClassVar[str] = "train-boundary"
+    CLAIMS: ClassVar[Claims[Any]] = TRAIN_BOUNDARY
     space: str
     boundaries: tuple[Boundary, ...]
     cosines: npt.NDArray[np.float64]
@@ -171,38 +174,6 @@ class TrainBoundaryResult(Result):
             names = ", ".join(each.name for each in self.boundaries)
             raise UsageError(f"There are {len(self.boundaries)} boundaries: take one of {names} by its name.")
         return self.boundaries[0].direction
-
-    def sentence(self) -> str:
-        parts = []
-        for each in self.boundaries[:3]:
-            accuracy, stability = each.figures.accuracy_val, each.figures.stability
-            known = [] if accuracy is None else [f"accuracy {accuracy:.3f} on held-out samples of both ends"]
-            known += [] if stability is None else [f"stability {stability:.3f}"]
-            parts.append(each.name + (f" ({', '.join(known)})" if known else ""))
-        more = f" and {len(self.boundaries) - 3} more" if len(self.boundaries) > 3 else ""
-        what = "Boundary" if len(self.boundaries) == 1 else "Boundaries"
-        return f"{what} in {self.space}: {', '.join(parts)}{more}."
-
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know before trusting the boundaries."""
-        notes = []
-        for each in self.boundaries:
-            if not each.converged:
-                notes.append(f"The solver did not converge for {each.name}: try --solver newton.")
-            if each.tied:
-                notes.append(
-                    f"Both ends of {each.name} contain samples of the same score, so that chance put some of them in "
-                    "one class: choose fewer samples, or mark what was not scored with --invalid-value."
-                )
-            stability = each.figures.stability
-            if stability is not None and stability < 0.8:
-                advice = "take more samples" + ("" if each.solver == "ridge" else ", or --solver ridge")
-                notes.append(
-                    f"The direction of {each.name} depends on the split (stability {stability:.2f}): {advice}."
-                )
-        if self.compat:
-            notes.append("The split was drawn as the original draws it.")
-        return tuple(notes)
 
     def lines(self) -> tuple[str, ...]:
         return self.log

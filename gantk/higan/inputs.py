@@ -38,6 +38,7 @@ class TrainBoundaryInputs(Inputs):
         "Project this out of the boundaries: a score of this run, or a direction by file or name; may be repeated.",
         metavar="NAME",
         identity=False,
+        address=True,
     )
     model: str | None = option(
         None, "The generator the latents are of, noted in the boundaries.", metavar="MODEL", identity=False, code=True
@@ -76,7 +77,10 @@ class TrainBoundaryInputs(Inputs):
 @dataclass(frozen=True, kw_only=True)
 class RescoreInputs(CodesInputs, PredictorInputs, DirectionInputs):
     boundaries: tuple[str, ...] = argument(
-        "BOUNDARY", "A file, a boundary list, a folder of boundaries, or the name of a shipped one.", identity=False
+        "BOUNDARY",
+        "A file, a boundary list, a folder of boundaries, or the name of a shipped one.",
+        identity=False,
+        address=True,
     )
 
     def load(self, options: RescoreOptions) -> dict[str, object]:
@@ -93,10 +97,10 @@ class RescoreInputs(CodesInputs, PredictorInputs, DirectionInputs):
 @dataclass(frozen=True, kw_only=True)
 class ManipulateInputs(CodesInputs, DirectionInputs):
     directions: tuple[str, ...] = argument(
-        "DIRECTION", "A file, a boundary list, a folder, or the name of a shipped one.", identity=False
+        "DIRECTION", "A file, a boundary list, a folder, or the name of a shipped one.", identity=False, address=True
     )
     condition: tuple[str, ...] = option(
-        (), "Keep this direction still; may be repeated.", metavar="DIRECTION", identity=False
+        (), "Keep this direction still; may be repeated.", metavar="DIRECTION", identity=False, address=True
     )
 
     def load(self, options: ManipulateOptions) -> dict[str, object]:

@@ -9,15 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
+from gantk.higan.claims import MANIPULATE
 from gantk.pictures.animation import GridStyle
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
 
 Array = npt.NDArray[Any]
+STRIP_LINES, STRIP_SIDE = 12, 256  # samples of a strip, and the longer side its images are reduced to, at most twice
 
 
 @record
@@ -70,6 +74,7 @@ class ManipulateResult(Result):
     """
 
     TASK: ClassVar[str] = "manipulate"
+    CLAIMS: ClassVar[Claims[Any]] = MANIPULATE
     num: int
     truncation: str
     conditions: tuple[str, ...]
@@ -88,14 +93,6 @@ class ManipulateResult(Result):
         names = [f"manipulate_{space}" for space in self.unmoved]
         names += [moved_name(each.prefix, each.walk.space) for each in self.moved if each.codes is not None]
         return tuple(f"{name}.npy" for name in names) + tuple(f"{each.prefix}_boundary.npy" for each in self.moved)
-
-    def sentence(self) -> str:
-        names = ", ".join(each.walk.name for each in self.moved)
-        steps = len(self.moved[0].distances)
-        return (
-            f"{self.num} sample{'s' if self.num != 1 else ''} moved along {names} in {steps} "
-            f"step{'s' if steps != 1 else ''}."
-        )
 
     def table(self) -> list[dict[str, object]]:
         return [
@@ -116,6 +113,9 @@ class ManipulateResult(Result):
         for each in self.moved:
             save = lambda path, found=each.direction: save_direction(path, found)  # noqa: E731
             yield Export(f"{each.prefix}_boundary.npy", save, "as it was used")
+            if each.walk.strips:
+                strip = lambda path, found=each.walk: _write_strip(path, found)  # noqa: E731
+                yield Export(f"{each.prefix}_strip.png", strip, "samples below each other, their steps side by side")
             how = self.animation
             for name in (each.walk.animations or {}).values():
                 assert how is not None
@@ -125,6 +125,24 @@ class ManipulateResult(Result):
                     return animate_arrays(frames, path, how.fps, how.once, how.grid)
 
                 yield Export(name, write, "the steps as an animation")
+
+
+def _write_strip(path: Path, walk: Walk) -> Path:
+    """The first samples of a walk as one picture, a sample in each line; large images are reduced by whole factors."""
+    from PIL import Image as Pillow
+
+    from gantk.pictures.animation import fuse
+    from gantk.pictures.images import encode
+    from gantk.store.files import write_atomic
+
+    lines = walk.strips[:STRIP_LINES]
+    images = []
+    for array in (image.array() for strip in lines for image in strip.images):
+        factor = max(1, max(array.shape[:2]) // STRIP_SIDE)
+        picture = Pillow.fromarray(array[..., 0] if array.shape[-1] == 1 else array).reduce(factor)
+        images.append(np.asarray(picture).reshape(picture.height, picture.width, -1))
+    style = GridStyle(rows=len(lines), columns=len(lines[0].images))
+    return write_atomic(path, encode(fuse(np.stack(images), style)))
 
 
 def moved_name(prefix: str, space: str) -> str:

@@ -18,7 +18,7 @@ from gantk.codes.directions import Direction
 from gantk.codes.entries import Entry, entries_of
 from gantk.codes.source import Codes, CodeSource, show_truncation
 from gantk.errors import UsageError
-from gantk.generators.base import Generator, State
+from gantk.generators.base import Drawing, Generator, State, WpOrStyles
 from gantk.higan.manipulated import Animation, ManipulateResult, Moved
 from gantk.higan.moving import Edit, check_edits, condition, motion, move, plan_edit, steps
 from gantk.higan.options import ManipulateOptions
@@ -31,7 +31,7 @@ from gantk.runs.stores import Pictures, Store
 from gantk.runs.structure import Strip
 from gantk.runs.task import verb
 from gantk.runs.walk import Walk
-from gantk.store.progress import progress
+from gantk.store.progress import Bar, progress
 
 Array = npt.NDArray[Any]
 
@@ -206,7 +206,7 @@ class _Moving:
         options: ManipulateOptions,
         transform: Array | None,
         pictures: Pictures,
-        bar: Any,
+        bar: Bar,
     ) -> None:
         self.source, self.edits, self.options, self.transform = source, edits, options, transform
         self.pictures, self.bar = pictures, bar
@@ -217,7 +217,7 @@ class _Moving:
         futures: list[Future[Any]] = []
         for edit in self.edits:
             moved = move(codes, self.source, edit)
-            if edit.space != "s":
+            if isinstance(moved, Tensor):  # no styles
                 arrays[edit.array] = array_of(moved)
             if self.options.skip_image:
                 self.bar.update((stop - start) * len(edit.distances))
@@ -235,14 +235,14 @@ class _Moving:
                 self.bar.update(len(image_NCHW))
         return arrays, futures
 
-    def _render(self, codes: Codes, edit: Edit, moved: Any, first: int) -> Iterator[Tensor]:
+    def _render(self, codes: Codes, edit: Edit, moved: WpOrStyles, first: int) -> Iterator[Tensor]:
         """Yield images of all steps of all samples of a chunk, samples first, in batches."""
         source, count = self.source, len(edit.distances)
-        options: dict[str, Any] = {}  # keywords of `synthesize`
+        options: Drawing = {}
         if self.transform is not None:
             options["transform"] = torch.as_tensor(self.transform, dtype=codes.wp.dtype, device=codes.wp.device)
-        if edit.space == "s":
-            flat: Any = tuple(style.flatten(0, 1) for style in moved)
+        if not isinstance(moved, Tensor):  # styles
+            flat: WpOrStyles = tuple(style.flatten(0, 1) for style in moved)
         elif edit.space == "z":  # one step at a time, all samples in order, so that each is mapped with its own label
             flat = torch.stack([source.from_z(moved[:, step], first) for step in range(count)], dim=1).flatten(0, 1)
         else:
@@ -252,12 +252,12 @@ class _Moving:
         total, size = len(codes.wp) * count, self.options.batch_size
         for start in range(0, total, size):
             stop = min(start + size, total)
-            part = tuple(style[start:stop] for style in flat) if edit.space == "s" else flat[start:stop]
+            part = flat[start:stop] if isinstance(flat, Tensor) else tuple(style[start:stop] for style in flat)
             begin = None if repeated is None else rows_of(repeated, start, stop)
             yield source.generator.synthesize(part, start=begin, **options)
 
 
-def _restart(generator: Generator, wp_NLD: Tensor, edit: Edit, options: dict[str, Any]) -> State | None:
+def _restart(generator: Generator, wp_NLD: Tensor, edit: Edit, options: Drawing) -> State | None:
     """The state before the first layer that moves, shared by all steps; None where the first layer does."""
     if edit.space != "wp" or edit.layers is None:
         return None

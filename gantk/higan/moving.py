@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from gantk.codes.directions import project
 from gantk.codes.entries import Entry
 from gantk.codes.source import Codes, CodeSource
 from gantk.errors import UsageError
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, Styles, WpOrStyles
 from gantk.generators.rows import parse_layers
 from gantk.higan.manipulated import moved_name
 
@@ -158,12 +159,12 @@ def motion(rotate: float, translate: tuple[float, float], generator: Generator) 
     return np.array([[cosine, sine, translate[0]], [-sine, cosine, translate[1]], [0.0, 0.0, 1.0]])
 
 
-def move(codes: Codes, source: CodeSource, edit: Edit) -> Any:
+def move(codes: Codes, source: CodeSource, edit: Edit) -> Tensor | Styles:
     """Codes moved by every step: [N, T, D] or [N, T, L, D]; for styles a tuple of [N, T, C]."""
     direction, row = edit.entry.direction, edit.entry.number
     count = len(edit.distances)
     if edit.space == "s":
-        base: Any = tuple(style.repeat_interleave(count, dim=0) for style in source.generator.styles(codes.wp))
+        base: WpOrStyles = tuple(style.repeat_interleave(count, dim=0) for style in source.generator.styles(codes.wp))
         n = len(codes.wp)
     else:
         base = codes.space(edit.space).repeat_interleave(count, dim=0)
@@ -171,7 +172,7 @@ def move(codes: Codes, source: CodeSource, edit: Edit) -> Any:
     distance = torch.tensor(edit.distances, dtype=codes.wp.dtype, device=codes.wp.device).repeat(n)
     truncation = source.truncation if edit.compensate and edit.space == "wp" and direction.space == "w" else None
     moved = direction.apply(base, distance, edit.layers, truncation, row, edit.absolute)
-    if edit.space == "s":
+    if not isinstance(moved, Tensor):
         return tuple(style.reshape(n, count, -1) for style in moved)
     return moved.reshape(n, count, *moved.shape[1:])
 

@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
+from gantk.higan.claims import RESCORE
+from gantk.predictors.selectivity import selectivity
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 
 Array = npt.NDArray[Any]
@@ -101,6 +104,7 @@ class RescoreResult(Result):
     """
 
     TASK: ClassVar[str] = "rescore"
+    CLAIMS: ClassVar[Claims[Any]] = RESCORE
     KEPT: ClassVar[tuple[str, ...]] = ("attribute", "deviations")
     num: int
     distance: float
@@ -116,34 +120,10 @@ class RescoreResult(Result):
         """By decreasing gain in standard deviations; attributes that never vary last."""
         return tuple(sorted(self.boundaries, key=lambda each: -_or(each.standardized, -1.0)))
 
-    def sentence(self) -> str:
-        return self.findings()[0].replace("`", "")
-
-    def findings(self) -> tuple[str, ...]:
-        """What moves most, and what is within noise."""
-        best = self.ranked()[0]
-        if best.standardized is None:
-            found = [f"The attributes of these boundaries never vary over {_samples(self.num)}."]
-        elif best.standardized <= 0:
-            found = [f"No boundary raises its attribute over {_samples(self.num)}."]
-        else:
-            found = [
-                f"`{best.name}` raises its attribute most: by {best.standardized:.2g} standard deviations of "
-                f"`{best.attribute}` at distance {self.distance:g}, over {_samples(self.num)}."
-            ]
-        tried = [each for each in self.boundaries if len(each.random)]
-        noise = ", ".join(f"`{each.name}`" for each in tried if not each.beats_random)
-        if not tried:
-            return tuple(found)
-        count = len(tried[0].random)
-        those = "the random direction" if count == 1 else f"each of {count} random directions"
-        if noise:
-            found.append(f"Within what {count} random direction{'s' * (count > 1)} of the same length gave: {noise}.")
-        elif len(tried) == 1:
-            found.append(f"It raises its attribute more than {those} of the same length.")
-        else:
-            found.append(f"Every boundary raises its attribute more than {those} of the same length.")
-        return tuple(found)
+    @property
+    def selectivity(self) -> npt.NDArray[np.float64]:
+        """Of each boundary: change of its own attribute over the largest change of another, [B]."""
+        return selectivity(self.change[:, 0], [self.attributes.index(each.attribute) for each in self.boundaries])
 
     def lines(self) -> tuple[str, ...]:
         width = max(len(each.name) for each in self.boundaries)
@@ -155,6 +135,11 @@ class RescoreResult(Result):
             gain = f"gain {each.whole.gain:.4f} [{each.whole.low:.4f}, {each.whole.high:.4f}]"
             lines.append(f"  {each.name:<{width}}  {deviations} std  {gain}{where}")
         return tuple(lines)
+
+    def told(self) -> list[tuple[Rescored, float]]:
+        """Ranked boundaries, each with its selectivity."""
+        found = dict(zip(map(id, self.boundaries), self.selectivity, strict=True))
+        return [(each, float(found[id(each)])) for each in self.ranked()]
 
     def table(self) -> list[dict[str, object]]:
         return [
@@ -170,11 +155,12 @@ class RescoreResult(Result):
                 "signed_low": each.whole.signed_low,
                 "signed_high": each.whole.signed_high,
                 "in_std": each.standardized,
+                "selectivity": selective,
                 "random": float(each.random.mean()) if len(each.random) else None,
                 "random_95": float(np.quantile(each.random, 0.95)) if len(each.random) else None,
                 **{f"layer_{row:02d}": gain.gain for row, gain in enumerate(each.rows)},
             }
-            for rank, each in enumerate(self.ranked(), 1)
+            for rank, (each, selective) in enumerate(self.told(), 1)
         ]
 
     def emblem(self) -> npt.NDArray[np.float64] | None:
@@ -194,10 +180,6 @@ class RescoreResult(Result):
 
 def _or(value: float | None, other: float) -> float:
     return other if value is None else value
-
-
-def _samples(number: int) -> str:
-    return f"{number} sample{'s' if number != 1 else ''}"
 
 
 def as_csv(rows: list[dict[str, object]]) -> str:

@@ -39,7 +39,7 @@ from gantk.predictors.defaults import predictor_for
 from gantk.runs.stores import Chunks, Store
 from gantk.runs.task import verb
 from gantk.store.chunks import CONCATENATE, SUM
-from gantk.store.progress import progress
+from gantk.store.progress import Bar, progress
 
 Array = npt.NDArray[Any]
 
@@ -149,7 +149,7 @@ def read_mapping(texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _chunk(chunks: Chunks, index: int, work: _Rescoring, bar: Any) -> None:
+def _chunk(chunks: Chunks, index: int, work: _Rescoring, bar: Bar) -> None:
     start, stop = chunks.grid.bounds(index)
     parts: list[dict[str, Array]] = []
     for first in range(start, stop, work.options.batch_size):
@@ -174,13 +174,13 @@ class _Rescoring:
         options: RescoreOptions,
     ) -> None:
         self.source, self.entries, self.columns, self.options = source, entries, columns, options
-        self.predictor: Any = predictor  # one that knows codes has a method more
+        self.predictor = predictor
         self.generator = source.generator
         self.rows = tuple(range(self.generator.spec.num_layers))
         self.spaces = tuple(dict.fromkeys(entry.space for entry in entries))
         self.null = {space: random_directions(source, space, options.random, options.seed) for space in self.spaces}
 
-    def batch(self, first: int, last: int, bar: Any) -> dict[str, Array]:
+    def batch(self, first: int, last: int, bar: Bar) -> dict[str, Array]:
         codes, options = self.source.batch(first, last), self.options
         base_NA = self._score(codes.wp, None, bar)
         attributes = len(self.predictor.attribute_names)
@@ -241,7 +241,7 @@ class _Rescoring:
         moved: Tensor = direction.apply(codes.wp, distance, layers=layers, truncation=truncation, row=row)
         return moved
 
-    def _random(self, codes: Codes, first: int, base_NA: Array, bar: Any) -> Array:
+    def _random(self, codes: Codes, first: int, base_NA: Array, bar: Bar) -> Array:
         sums = np.zeros((2, len(self.spaces), self.options.random, base_NA.shape[1]))
         for s, space in enumerate(self.spaces):
             for r in range(self.options.random):
@@ -250,7 +250,7 @@ class _Rescoring:
                 sums[:, s, r] = change, rise
         return sums
 
-    def _score(self, wp_NLD: Tensor, start: State | None, bar: Any) -> Array:
+    def _score(self, wp_NLD: Tensor, start: State | None, bar: Bar) -> Array:
         if knows_codes(self.predictor):
             score_NA = array_of(self.predictor.attributes_of_codes(wp_NLD))
         else:

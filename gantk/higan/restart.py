@@ -6,8 +6,7 @@ Legend: N samples, T repetitions of each, L rows of wp.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from torch import Tensor
 
@@ -30,7 +29,6 @@ def rows_of(state: State, start: int, stop: int) -> State:
     return _each(state, lambda tensor: tensor[start:stop])
 
 
-def _each(state: State, change: Any) -> State:
-    found = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
-    tensors = {name: change(value) for name, value in found.items() if isinstance(value, Tensor)}
-    return dataclasses.replace(state, **tensors)
+def _each(state: State, change: Callable[[Tensor], Tensor]) -> State:
+    x, image, shortcut = (None if part is None else change(part) for part in (state.x, state.image, state.shortcut))
+    return dataclasses.replace(state, x=x, image=image, shortcut=shortcut)

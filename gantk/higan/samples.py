@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from gantk.codes.given import GivenCodes
 from gantk.errors import UsageError
+from gantk.generators.probed import Probe
+from gantk.higan.claims import SYNTHESIZE
+from gantk.runs.claims import Claims
 from gantk.runs.results import Result, record
 from gantk.runs.structure import Image
 
@@ -56,6 +59,7 @@ class SynthesizeResult(Result):
     """
 
     TASK: ClassVar[str] = "synthesize"
+    CLAIMS: ClassVar[Claims[Any]] = SYNTHESIZE
     KEPT: ClassVar[tuple[str, ...]] = ("probe",)
     num: int
     seed: int | None
@@ -72,7 +76,7 @@ class SynthesizeResult(Result):
     summaries: dict[str, ScoreSummary]
     classes: dict[str, int]
     images: tuple[Image, ...]
-    probe: dict[str, Any] | None  # the generator's own description of itself, compared as a whole
+    probe: Probe | None  # the generator's own description of itself, compared as a whole
 
     @property
     def spaces(self) -> tuple[str, ...]:
@@ -102,12 +106,6 @@ class SynthesizeResult(Result):
         names = [*self.spaces, *self.styles]
         names += [name for name in ("image", "attribute", "category") if getattr(self, name) is not None]
         return tuple(f"{name}.npy" for name in names)
-
-    def sentence(self) -> str:
-        kept = ", ".join(self.spaces)
-        scored = f", {len(self.summaries)} attributes scored by {self.predictor}" if self.summaries else ""
-        which = "" if self.seeds is None else f", seed{'s' if self.num != 1 else ''} {self.seeds} in NVIDIA's numbering"
-        return f"{self.num} sample{'s' if self.num != 1 else ''}{which}; latents kept in {kept}{scored}."
 
     def table(self) -> list[dict[str, object]]:
         return [

@@ -95,7 +95,7 @@ def read_scores(path: str | os.PathLike[str], names: Iterable[str] = ()) -> Scor
     return from_content(load_legacy_npy(source), source.stem, str(source))
 
 
-def from_content(content: Any, stem: str, source: str) -> Scores:
+def from_content(content: object, stem: str, source: str) -> Scores:
     """Make named columns of an array [N], [N, 1] or [N, A], a structured array [N], or HiGAN's dictionary."""
     if isinstance(content, Mapping):
         columns = _from_dictionary(content, source)

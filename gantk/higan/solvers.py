@@ -114,7 +114,9 @@ def fit_logistic(
     mean_D = x.mean(axis=0)
     scale = float(np.sqrt(np.square(x - mean_D).mean())) or 1.0  # so that the decades mean the same in every space
 
-    def regress(rows: Rows, flags: Flags, strength: float, start: Any = None) -> tuple[Any, bool]:
+    def regress(
+        rows: Rows, flags: Flags, strength: float, start: LogisticRegression | None = None
+    ) -> tuple[LogisticRegression, bool]:
         model = LogisticRegression(C=strength, max_iter=1000, tol=1e-5, warm_start=True)
         if start is not None:
             model.coef_, model.intercept_, model.classes_ = start.coef_, start.intercept_, start.classes_

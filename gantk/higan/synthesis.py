@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -228,12 +228,15 @@ class _Work:
         return {name: np.concatenate(found) for name, found in parts.items()}, futures
 
     def _render(self, codes: Codes, first: int, parts: dict[str, list[Array]], pictures: Pictures) -> list[Future[Any]]:
-        by_code = knows_codes(self.predictor)
-        image_NCHW = None
-        if not by_code or self.as_array or first < self.imaged:
+        predictor, image_NCHW = self.predictor, None
+        if not knows_codes(predictor) or self.as_array or first < self.imaged:
             image_NCHW = self.generator.synthesize(codes.wp)
-        if self.predictor is not None:
-            scored = predict_codes(self.predictor, codes.wp) if by_code else predict(self.predictor, image_NCHW)
+        if predictor is not None:
+            if knows_codes(predictor):
+                scored = predict_codes(predictor, codes.wp)
+            else:
+                assert image_NCHW is not None
+                scored = predict(predictor, image_NCHW)
             for name, score in scored.items():
                 parts[name].append(score)
         if image_NCHW is None:
@@ -283,7 +286,7 @@ def style_names(generator: Generator) -> tuple[str, ...]:
 # --- predictions -----------------------------------------------------------------------------------------------------
 
 
-def score_tables(predictor: Any) -> dict[str, tuple[str, ...]]:
+def score_tables(predictor: Predictor) -> dict[str, tuple[str, ...]]:
     """The columns of each score table that a predictor gives: attributes, and categories where it has them."""
     return {
         "attribute": tuple(predictor.attribute_names),
@@ -291,7 +294,7 @@ def score_tables(predictor: Any) -> dict[str, tuple[str, ...]]:
     }
 
 
-def predict(predictor: Any, image_NCHW: Any) -> dict[str, Array]:
+def predict(predictor: Predictor, image_NCHW: Tensor) -> dict[str, Array]:
     """Score images as a predictor sees their files, in uint8: structured arrays [N] with a field per name."""
     seen = as_saved(image_NCHW)
     tables = {}
@@ -302,12 +305,20 @@ def predict(predictor: Any, image_NCHW: Any) -> dict[str, Array]:
     return tables
 
 
-def knows_codes(predictor: Any) -> bool:
+class KnowsCodes(Protocol):
+    """A predictor that scores codes."""
+
+    attribute_names: tuple[str, ...]
+
+    def attributes_of_codes(self, wp_NLD: Tensor, /) -> Tensor: ...
+
+
+def knows_codes(predictor: object) -> TypeGuard[KnowsCodes]:
     """Whether a predictor scores codes instead of images: the exact factors of a generator that knows them."""
     return hasattr(predictor, "attributes_of_codes")
 
 
-def predict_codes(predictor: Any, wp_NLD: Tensor) -> dict[str, Array]:
+def predict_codes(predictor: KnowsCodes, wp_NLD: Tensor) -> dict[str, Array]:
     """Scores of codes by a predictor that knows them."""
     return {"attribute": structured(array_of(predictor.attributes_of_codes(wp_NLD)), predictor.attribute_names)}
 

@@ -170,7 +170,7 @@ def manipulate(manifest: Mapping[str, Any], directory: Path) -> ManipulateResult
 def _moved(entry: Mapping[str, Any], arrays: Mapping[str, Any], directory: Path) -> Moved:
     walk = walks([entry], directory)[0]
     if walk.strips and (walk.strips[0].quantity != "distance" or 0.0 not in walk.strips[0].values):
-        walk = dataclasses.replace(  # the nearest to nought was noted, which is not the sample as drawn
+        walk = dataclasses.replace(  # the nearest to zero was noted, which is not the sample as drawn
             walk, strips=tuple(dataclasses.replace(strip, origin=None) for strip in walk.strips)
         )
     prefix = str(entry["prefix"])

@@ -9,13 +9,14 @@ Shape legend: N images, C_i channels and r_i side of map i, L maps, K classes, S
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TypedDict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.optimizer import StateDict
 
 from gantk.errors import GantkError
 from gantk.lse.gram import IGNORE
@@ -23,6 +24,13 @@ from gantk.predictors.head_files import layer_weights
 from gantk.predictors.head_networks import NETWORKS, HeadNetwork, LinearNetwork, PointwiseNetwork
 
 Draw = Callable[[int, int], tuple[Sequence[Tensor], Tensor]]  # samples start .. stop - 1: maps and labels
+
+
+class ParameterGroup(TypedDict):
+    """Parameters that an optimiser moves at one rate."""
+
+    params: list[Tensor]
+    lr: float
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,13 @@ class Learner:
 
 
 def learner(
-    kind: str, channels: Sequence[int], classes: int, schedule: Schedule, seed: int, align_corners: bool, device: Any
+    kind: str,
+    channels: Sequence[int],
+    classes: int,
+    schedule: Schedule,
+    seed: int,
+    align_corners: bool,
+    device: torch.device | str,
 ) -> Learner:
     """A fresh head, initialised as torch initialises convolutions; LSE has no bias, as in the paper."""
     with torch.random.fork_rng(devices=[]):
@@ -139,12 +153,18 @@ def learner(
                     part.uniform_(-1 / math.sqrt(width), 1 / math.sqrt(width))
             network.bias_K.requires_grad_(False)
     network = network.to(device)
-    groups: list[dict[str, Any]] = [{"params": [p for p in network.parameters() if p.requires_grad], "lr": schedule.lr}]
+    groups: list[ParameterGroup] = [{"params": [p for p in network.parameters() if p.requires_grad], "lr": schedule.lr}]
     weight_L = None
     if schedule.layer_weights != "none" and kind != "NSE-2":
         weight_L = torch.ones(len(channels), device=device, requires_grad=True)
         groups.append({"params": [weight_L], "lr": 10 * schedule.lr})
-    return Learner(kind, network, weight_L, schedule.layer_weights, torch.optim.Adam(groups, lr=schedule.lr))
+    return Learner(
+        kind,
+        network,
+        weight_L,
+        schedule.layer_weights,
+        torch.optim.Adam([{**group} for group in groups], lr=schedule.lr),
+    )
 
 
 def train(
@@ -196,7 +216,16 @@ def _epoch(learners: Sequence[Learner], draw: Draw, schedule: Schedule, epoch: i
         one.losses.append(loss_of)
 
 
-def state_of(learners: Sequence[Learner]) -> list[dict[str, Any]]:
+class LearnerState(TypedDict):
+    """All that is needed to go on, tensors and plain values."""
+
+    network: dict[str, Tensor]
+    layers: Tensor | None
+    optimizer: StateDict
+    losses: list[float]
+
+
+def state_of(learners: Sequence[Learner]) -> list[LearnerState]:
     """All that is needed to go on, tensors and plain values."""
     return [
         {"network": one.network.state_dict(), "layers": one.layer_weight_L, "optimizer": one.optimizer.state_dict(),
@@ -205,7 +234,7 @@ def state_of(learners: Sequence[Learner]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def restore(learners: Sequence[Learner], state: Sequence[Mapping[str, Any]]) -> None:
+def restore(learners: Sequence[Learner], state: Sequence[LearnerState]) -> None:
     """Put learners where `state_of` found them."""
     for one, part in zip(learners, state, strict=True):
         one.network.load_state_dict(part["network"])
@@ -213,4 +242,5 @@ def restore(learners: Sequence[Learner], state: Sequence[Mapping[str, Any]]) -> 
         one.losses = list(part["losses"])
         if one.layer_weight_L is not None:
             with torch.no_grad():
+                assert part["layers"] is not None  # of the same schedule
                 one.layer_weight_L.copy_(part["layers"])

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gantk.codes.given import GivenCodes, given_codes
+from gantk.codes.given import GivenCodes, given_codes, numbered_codes
 from gantk.codes.latents import parse_truncation
+from gantk.codes.numbering import parse_seeds
 from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, Truncation
 from gantk.lse.editing import Edited, EditSettings, Stroke, image_of
 from gantk.lse.heads import one_head
 from gantk.lse.image_results import EditResult
@@ -71,19 +72,24 @@ def edit(
     )
     session = EditSession(generator, reader, truncation)
     given = given_codes(generator, code)
+    if options.seeds is not None:
+        if given is not None:
+            raise UsageError(f"--seeds {options.seeds} draws a code, and {given.source} was given: leave one out.")
+        given = numbered_codes(generator, parse_seeds(options.seeds))
     if given is None:
         session.generate(options.seed, options.index)
     else:
-        session.show(_one(generator, given))
+        drawn = options.seeds is not None
+        session.show(_one(generator, given, truncation if drawn else None))
     with store.timed("edit"):
         found = session.edit(wanted.label, wanted.colour, wanted.painted, settings)
     return _result(store, generator, reader, wanted, found, session.view.image, options, given)
 
 
-def _one(generator: Generator, given: GivenCodes) -> torch.Tensor:
+def _one(generator: Generator, given: GivenCodes, truncation: Truncation | None) -> torch.Tensor:
     if len(given) != 1:
         raise UsageError(f"{given.source} holds {len(given)} codes where one is edited: give one, such as codes[:1].")
-    return CodeSource(generator, codes=given).batch(0, 1).wp
+    return CodeSource(generator, truncation=truncation, codes=given).batch(0, 1).wp
 
 
 def _result(

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from gantk.lse.claims import EVALUATE
 from gantk.lse.metrics import Intervals, Scores
 from gantk.lse.results import Colour, by_class
 from gantk.lse.tables import classes_latex, comparison_latex, scores_csv
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.store.files import write_atomic
@@ -76,6 +78,7 @@ class EvaluateResult(Result):
     """
 
     TASK: ClassVar[str] = "lse evaluate"
+    CLAIMS: ClassVar[Claims[Any]] = EVALUATE
     num: int
     scores: tuple[ScoredHead, ...]
     generators: tuple[Judged, ...]
@@ -86,14 +89,6 @@ class EvaluateResult(Result):
         counts = [len(each.columns) - 2 for each in self.generators]
         first = sum(counts[:place])
         return self.scores[first : first + counts[place]]
-
-    def sentence(self) -> str:
-        best = max(self.scores, key=lambda each: each.scores.paper_miou)
-        low, high = best.intervals.paper_miou
-        return (
-            f"The best of {len(self.scores)} heads is {best.head} of {best.model}, with a mIoU of "
-            f"{best.scores.paper_miou:.3f} [{low:.3f}, {high:.3f}] on {self.num} images."
-        )
 
     def lines(self) -> tuple[str, ...]:
         found = []

@@ -2,8 +2,9 @@
 
 With x_i = U_i f_i the map i upsampled to the labels' grid and U_i = u_i (x) u_i separable, block (i, j) of X^T X is
 F_i^T (U_i^T U_j) F_j: the finer map is brought to the coarser grid with the small matrix u_i^T u_j on both axes, and
-one product follows there. X^T Y and the sums of X are F_i^T (U_i^T Y) and F_i^T (U_i^T 1). All of it is exact, and it
-adds up over images, chunks, shards and machines.
+one product follows there. That matrix is narrow: a coarse point meets only the fine points beside it. X^T Y and the
+sums of X are F_i^T (U_i^T Y) and F_i^T (U_i^T 1). All of it is exact, and it adds up over images, chunks, shards and
+machines.
 
 Shape legend: N images, C_i channels and r_i side of map i, D the sum of C_i, K classes, S side of the labels.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,10 @@ from torch import Tensor
 
 from gantk.errors import GantkError
 from gantk.pictures.label_maps import IGNORE
-from gantk.predictors.grids import line, resize_back
+from gantk.predictors.grids import line_weights, resize_back
 
 Array = npt.NDArray[np.float64]
+RUN = 16  # rows of a narrow matrix that are applied at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,35 +98,83 @@ def moments(maps: Sequence[Tensor], label_NSS: Tensor, classes: int, align_corne
 
 def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners: bool) -> Moments:
     size = label_1SS.shape[-1]
+    given = [x.shape[-1] for x in maps]
+    if sorted(given) != given:
+        raise GantkError(f"Maps of sides {given} are not in the order of their resolutions: list the taps in order.")
+    # a map finer than the labels is only ever seen on their grid: it is brought there once
+    maps = [x if x.shape[-1] <= size else _shrunk(x, size, align_corners) for x in maps]
     sides = [x.shape[-1] for x in maps]
-    if sorted(sides) != sides:
-        raise GantkError(f"Maps of sides {sides} are not in the order of their resolutions: list the taps in order.")
     starts = np.cumsum([0, *(len(x) for x in maps)])
-    places = [slice(first, last) for first, last in pairwise(starts)]
-    y_KSS = one_hot(label_1SS, classes, maps[0].dtype)
-    ones = maps[0].new_ones(1, 1, size, size)
+    y_KSS = one_hot(label_1SS, classes, maps[0].dtype)[0]
+    ones = maps[0].new_ones(1, size, size)
     gram = np.zeros((starts[-1], starts[-1]))
     sums, cross = [], []
     for side in dict.fromkeys(sides):
-        coarse = [i for i, r in enumerate(sides) if r == side]
-        one, few = (resize_back(part, side, align_corners) for part in (ones, y_KSS))
-        for i in coarse:
-            flat = maps[i].reshape(len(maps[i]), -1)
-            sums.append(flat @ one.reshape(-1))
-            cross.append(flat @ few.reshape(classes, -1).t())
-        u = line(side, size, align_corners, maps[0])
-        for j in range(coarse[0], len(maps)):
-            small = u.t() @ line(sides[j], size, align_corners, u)
-            both = maps[j] if sides[j] == side == size else small @ maps[j] @ small.t()
-            for i in coarse:
-                if i <= j:
-                    block = (maps[i].reshape(len(maps[i]), -1) @ both.reshape(len(both), -1).t()).double().cpu().numpy()
-                    gram[places[i], places[j]] = block
-                    gram[places[j], places[i]] = block.T
+        first, last = sides.index(side), sides.index(side) + sides.count(side)
+        coarse = torch.cat([x.reshape(len(x), -1) for x in maps[first:last]])
+        one, few = (_back(part, side, align_corners).flatten(1) for part in (ones, y_KSS))
+        sums.append(coarse @ one[0])
+        cross.append(coarse @ few.t())
+        if side < size:
+            lines = [_Line(x.shape[-1], side, size, align_corners) for x in maps[first:]]
+            finer = torch.cat([_through(x, line).flatten(1) for x, line in zip(maps[first:], lines, strict=True)])
+        else:
+            finer = coarse
+        block = (coarse @ finer.t()).double().cpu().numpy()  # one long product is the fastest
+        here, onwards = slice(starts[first], starts[last]), slice(starts[first], starts[-1])
+        gram[here, onwards] = block
+        gram[onwards, here] = block.T
     return Moments(
         gram,
         torch.cat(sums).double().cpu().numpy(),
         torch.cat(cross).double().cpu().numpy(),
-        y_KSS.sum((0, 2, 3)).double().cpu().numpy(),
+        y_KSS.sum((1, 2)).double().cpu().numpy(),
         size * size,
     )
+
+
+# --- narrow matrices -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Line:
+    """u_new^T u_old of one axis, with both u to a grid of `over` points."""
+
+    old: int
+    new: int
+    over: int
+    align_corners: bool
+
+
+@lru_cache(maxsize=128)
+def _bands(line: _Line) -> tuple[tuple[slice, Array], ...]:
+    """The matrix [new, old] in runs of rows, each with the columns that are not zero in it."""
+    fine, coarse = (line_weights(side, line.over, line.align_corners) for side in (line.old, line.new))
+    found = []
+    for rows in np.split(coarse.T @ fine, range(RUN, line.new, RUN)):
+        used = np.flatnonzero(rows.any(0))
+        columns = slice(int(used[0]), int(used[-1]) + 1)
+        found.append((columns, np.ascontiguousarray(rows[:, columns])))
+    return tuple(found)
+
+
+def _through(x_Coo: Tensor, line: _Line) -> Tensor:
+    """Maps [C, old, old] with the matrix of a line on both axes, [C, new, new].
+
+    A point of a grid is a mean of few neighbours, so that almost all of the matrix is zero: it is applied in runs of
+    rows, each to the lines it reads.
+    """
+    bands = [(columns, torch.from_numpy(part).to(x_Coo)) for columns, part in _bands(line)]
+    down = torch.cat([part @ x_Coo[:, columns] for columns, part in bands], 1)
+    return torch.cat([down[:, :, columns] @ part.t() for columns, part in bands], 2)
+
+
+def _shrunk(x_Crr: Tensor, size: int, align_corners: bool) -> Tensor:
+    """A map [C, r, r] on the coarser grid of the labels: looking up neighbours beats a product."""
+    found = F.interpolate(x_Crr[None], (size, size), mode="bilinear", align_corners=align_corners)
+    return found[0]
+
+
+def _back(g_CSS: Tensor, side: int, align_corners: bool) -> Tensor:
+    """The adjoint of a resize from `side`: u^T on both axes."""
+    return resize_back(g_CSS[None], side, align_corners)[0]

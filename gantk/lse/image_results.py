@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from gantk.codes.given import GivenCodes
 from gantk.lse.archive import write_session
+from gantk.lse.claims import EDIT, SAMPLE
 from gantk.lse.metrics import Scores
 from gantk.pictures.label_maps import write_label_map
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import save_npy
@@ -69,6 +71,7 @@ class SampleResult(Result):
     """
 
     TASK: ClassVar[str] = "lse sample"
+    CLAIMS: ClassVar[Claims[Any]] = SAMPLE
     KEPT: ClassVar[tuple[str, ...]] = ("wp",)
     targets: tuple[Target, ...]
     scores: Scores
@@ -83,12 +86,6 @@ class SampleResult(Result):
     def codes(self) -> GivenCodes:
         """Codes of all samples, those of one target after another."""
         return GivenCodes(self.wp.reshape(-1, *self.wp.shape[2:]), "wp", "the samples")
-
-    def sentence(self) -> str:
-        return (
-            f"{self.scores.accuracy:.0%} of the wanted pixels of {len(self.targets)} label maps are as wanted, as "
-            f"{self.judge} labels the samples."
-        )
 
     def lines(self) -> tuple[str, ...]:
         return (f"mIoU {self.scores.paper_miou:.4f}, accuracy {self.scores.accuracy:.4f}, by {self.judge}",)
@@ -122,6 +119,7 @@ class EditResult(Result):
     """
 
     TASK: ClassVar[str] = "lse edit"
+    CLAIMS: ClassVar[Claims[Any]] = EDIT
     before: Image
     stroke: Image
     after: Image
@@ -146,13 +144,6 @@ class EditResult(Result):
     def codes(self) -> GivenCodes:
         """The code after, [1, L, D]."""
         return GivenCodes(self.wp[1:], "wp", "the edited code")
-
-    def sentence(self) -> str:
-        outside = f"pixels outside the strokes changed by {self.changed:.3f} (RMS, of a range of 2)"
-        if self.followed is None:
-            return f"The image was edited; {outside}."
-        before, after = self.followed
-        return f"{after:.0%} of the strokes' pixels have their class, {before:.0%} before; {outside}."
 
     def lines(self) -> tuple[str, ...]:
         found = [f"Outside the strokes pixels changed by {self.changed:.3f} (RMS, of a range of 2)."]

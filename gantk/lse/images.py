@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
+from gantk.generators.noise import Noise
 from gantk.lse.codes import CodeStream
 from gantk.lse.teachers import Teacher
 from gantk.predictors.grids import squared
@@ -48,11 +48,11 @@ class Images:
     def channels(self) -> tuple[int, ...]:
         return taps_of(self.generator, self.taps)
 
-    def maps(self, start: int, stop: int, noise: Any = "const") -> list[Tensor]:
+    def maps(self, start: int, stop: int, noise: Noise = "const") -> list[Tensor]:
         """Maps [N, C_i, r_i, r_i] of samples start .. stop - 1; what comes after the last map is not computed."""
         return self.trace(self.stream.wp(start, stop), image=False, noise=noise)[1]
 
-    def trace(self, wp_NLD: Tensor, image: bool = True, noise: Any = "const") -> tuple[Tensor | None, list[Tensor]]:
+    def trace(self, wp_NLD: Tensor, image: bool = True, noise: Noise = "const") -> tuple[Tensor | None, list[Tensor]]:
         picture, found = self.generator.trace(wp_NLD, self.taps, image=image, noise=noise)
         return picture, [squared(found[tap].to(torch.float32)) for tap in self.taps]
 

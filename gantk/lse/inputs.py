@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gantk.errors import UsageError
 from gantk.lse.options import EvaluateOptions, FewshotOptions, SamplingOptions, TrainOptions
@@ -14,6 +14,7 @@ from gantk.runs.task import Inputs
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
     from gantk.lse.teachers import Teacher
+    from gantk.predictors.heads import Head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,14 +121,14 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
         if not self.heads:
             raise UsageError("No head was given: name files, or the directory of `gantk lse train`.")
         generator = self.generator()
-        arguments: dict[str, Any] = {
+        arguments: dict[str, object] = {
             "generator": generator,
             "heads": find_heads(self.heads, generator, self.force),
             "teacher": self.labeller(generator, options.classes),
         }
         rivals = []
         for text in self.also:
-            model, equals, heads = text.partition("=")
+            model, equals, heads = text.rpartition("=")
             if not equals or not model or not heads:
                 raise UsageError(f"--also {text!r} is not understood: write MODEL=HEAD,HEAD.")
             model = OwnCode(model) if isinstance(text, OwnCode) else model  # a part of what was typed was typed
@@ -143,7 +144,7 @@ class HeadInputs(ForceInputs):
 
     head: str = argument("HEAD", "File of a head.", identity=False)
 
-    def reader(self, generator: Generator) -> object:
+    def reader(self, generator: Generator) -> Head:
         """Load the head for its generator."""
         from gantk.predictors.head_files import load_head
 
@@ -163,7 +164,7 @@ class SampleInputs(HeadInputs, TeacherInputs):
         from gantk.lse.targets import read_targets
 
         generator = self.generator()
-        head: Any = self.reader(generator)
+        head = self.reader(generator)
         return {
             "generator": generator,
             "head": head,
@@ -188,7 +189,7 @@ class EditInputs(HeadInputs, ModelInputs):
         from gantk.pictures.label_maps import read_label_map
 
         generator = self.generator()
-        head: Any = self.reader(generator)
+        head = self.reader(generator)
         info = head.info
         return {
             "generator": generator,

@@ -1,7 +1,7 @@
 """Which classes the paper's teachers tell apart, and how their logits become labels: data, and two rules.
 
 Faces: CelebAMask-HQ's 19 classes with left and right merged, 15 in all; the class of a pixel is the largest logit.
-Scenes: a few of ADE20K's 150 categories, for each generator its own. A constant logit of nought is put before theirs,
+Scenes: a few of ADE20K's 150 categories, for each generator its own. A constant logit of zero is put before theirs,
 so that a pixel is "other" just where every chosen logit is negative.
 """
 

@@ -125,6 +125,9 @@ class EditOptions(SeedOptions, TruncationOptions):
     """Of `gantk lse edit`."""
 
     index: int = option(0, "Number of the sample of the seed that is edited.", least=0)
+    seeds: str | int | None = option(
+        None, "The sample that is edited by NVIDIA's numbering instead, such as 85.", metavar="SEED"
+    )
     shape: tuple[str, ...] = option((), f"Stroke of a class: {SHAPE_HELP}", metavar="CLASS:TOP,LEFT,...")
     colour: tuple[str, ...] = option((), f"Stroke of a colour: {SHAPE_HELP}", metavar="#RRGGBB:TOP,LEFT,...")
     schedule: Literal["even", "coarse", "shape", "colour"] = option(

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from gantk.lse.claims import FEWSHOT, TRAIN
 from gantk.lse.metrics import ABSENT, Scores
 from gantk.predictors.head_info import LearnedHead
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gantk.generators.base import Generator
     from gantk.predictors.heads import Head
 
@@ -43,7 +47,7 @@ class HasHead:
         """The head that stands for the result, as a predictor."""
         return self.best().head(self._generator)
 
-    def segment(self, seen: Any, generator: Generator | None = None) -> Any:
+    def segment(self, seen: object, generator: Generator | None = None) -> Tensor:
         """Class logits [N, K, S, S] of codes wp or of what `Generator.trace` returned; see `Head.segment`.
 
         Args:
@@ -52,7 +56,7 @@ class HasHead:
         head = self.head
         return (head if generator is None else head.bind(generator)).segment(seen)
 
-    def labels_of(self, seen: Any, generator: Generator | None = None) -> npt.NDArray[np.uint8]:
+    def labels_of(self, seen: object, generator: Generator | None = None) -> npt.NDArray[np.uint8]:
         """Class numbers uint8 [N, S, S]; see `segment`."""
         head = self.head
         return (head if generator is None else head.bind(generator)).labels(seen)
@@ -108,6 +112,7 @@ class TrainResult(HasHead, Result):
     """
 
     TASK: ClassVar[str] = "lse train"
+    CLAIMS: ClassVar[Claims[Any]] = TRAIN
     KEPT: ClassVar[tuple[str, ...]] = ("z", "labels")
     heads: tuple[LearnedHead, ...]
     trainings: tuple[Training, ...]
@@ -121,15 +126,6 @@ class TrainResult(HasHead, Result):
     sheet_columns: tuple[str, ...]
     z: npt.NDArray[Any]
     labels: npt.NDArray[np.uint8]
-
-    def sentence(self) -> str:
-        parts = [
-            f"{each.name} has a mIoU of {each.scores.paper_miou:.3f} on held-out images"
-            for each in self.trainings
-            if each.scores is not None
-        ]
-        names = ", ".join(each.name for each in self.trainings)
-        return ("; ".join(parts) or f"Trained {names} on the labels of {self.teacher}") + "."
 
     def lines(self) -> tuple[str, ...]:
         found = []
@@ -226,6 +222,7 @@ class FewshotResult(HasHead, Result):
     """
 
     TASK: ClassVar[str] = "lse fewshot"
+    CLAIMS: ClassVar[Claims[Any]] = FEWSHOT
     heads: tuple[LearnedHead, ...]
     fits: tuple[Fit, ...]
     shots: tuple[ShotRow, ...]
@@ -242,13 +239,6 @@ class FewshotResult(HasHead, Result):
         """The head of the most shots, first repeat."""
         name = self.shots[-1].heads[0]
         return next(each for each in self.heads if each.info.name == name)
-
-    def sentence(self) -> str:
-        row = self.shots[-1]
-        if row.scores is None:
-            return f"A linear head of {row.shots} images labelled by {self.teacher}."
-        share = f", {row.scores.of_full:.0%} of the head of many images" if row.scores.of_full is not None else ""
-        return f"A linear head of {row.shots} labelled images has a mIoU of {row.scores.paper_miou:.3f}{share}."
 
     def lines(self) -> tuple[str, ...]:
         found = []

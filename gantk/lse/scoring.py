@@ -17,6 +17,7 @@ import torch
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
+from gantk.generators.frugal_steps import images_at_once
 from gantk.lse.codes import CodeStream
 from gantk.lse.evaluated import OnRenders
 from gantk.lse.metrics import confusion, scores
@@ -82,11 +83,12 @@ class Rival:
 def confusions(store: Store, subject: Subject, num: int, batch: int) -> Chunks:
     """Compute the confusion matrices [N, B, K, K] of a subject, chunk by chunk."""
     chunks = store.chunks([subject.array], num, batch * max(1, 128 // batch))
+    few = images_at_once(subject.stream.generator, batch)
     missing = chunks.missing()
     bounds = [chunks.grid.bounds(index) for index in missing]
     with store.timed(subject.name), progress(sum(b - a for a, b in bounds), subject.name, unit="img") as bar:
         for index, (start, stop) in zip(missing, bounds, strict=True):
-            parts = [score_batch(subject, first, min(first + batch, stop)) for first in range(start, stop, batch)]
+            parts = [score_batch(subject, first, min(first + few, stop)) for first in range(start, stop, few)]
             chunks.write(index, {subject.array: np.concatenate(parts)})
             bar.update(stop - start)
     return chunks
@@ -129,18 +131,18 @@ def segmenter_on_renders(teacher: Teacher, generator: Generator, num: int = 500,
 def sheet(store: Store, subject: Subject, num: int, start: int = 0, folder: str = SHEET) -> tuple[Image, ...]:
     """Images beside the teacher's and every head's label map, one picture for each sample, for a look."""
     generator = subject.stream.generator
-    wp = subject.stream.wp(start, start + num)
-    image, maps = generator.trace(wp, subject.taps)
-    assert image is not None
-    target = subject.teacher.label(generator, wp, image, subject.size, start).cpu().numpy()
-    said = [class_map(head.read(maps, subject.size)).cpu().numpy() for head in subject.heads.values()]
-    drawn = to_rgb8(resize_grid(image.float(), subject.size))
-    rows = {
-        f"{folder}/{n:02d}.png": side_by_side(
-            [drawn[n], target[n], *(label[n] for label in said)], subject.teacher.class_colours
-        )
-        for n in range(num)
-    }
+    few = images_at_once(generator, num)
+    rows: dict[str, npt.NDArray[np.uint8]] = {}
+    for first in range(start, start + num, few):
+        wp = subject.stream.wp(first, min(first + few, start + num))
+        image, maps = generator.trace(wp, subject.taps)
+        assert image is not None
+        target = subject.teacher.label(generator, wp, image, subject.size, first).cpu().numpy()
+        said = [class_map(head.read(maps, subject.size)).cpu().numpy() for head in subject.heads.values()]
+        drawn = to_rgb8(resize_grid(image.float(), subject.size))
+        for n in range(len(wp)):
+            parts = [drawn[n], target[n], *(label[n] for label in said)]
+            rows[f"{folder}/{first - start + n:02d}.png"] = side_by_side(parts, subject.teacher.class_colours)
     return keep_pictures(store, rows)
 
 

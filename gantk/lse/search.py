@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -124,9 +123,9 @@ def search_codes(
     wp_from = mapper(generator, search.space, truncation, class_N)
     # in z the paper's rate; in w one that does not depend on how widely the network spreads its codes
     unit = float(start.std()) if search.space == "w" and len(start) > 1 else 1.0
-    rate: Any = search.rate * unit
+    rate: float | Tensor = search.rate * unit
     if search.space == "mixed":
-        rate = rate * start.new_tensor(row_rates(search.schedule, start.shape[1]))[:, None]
+        rate = search.rate * unit * start.new_tensor(row_rates(search.schedule, start.shape[1]))[:, None]
     rows = start.shape[1] if search.space == "mixed" else 1
 
     def objective(x: Tensor) -> tuple[Tensor, Tensor]:

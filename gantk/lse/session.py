@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,7 @@ from gantk.lse.studies import linear_head
 from gantk.lse.teachers import NamedTeacher
 from gantk.pictures.images import to_rgb8
 from gantk.predictors.heads import Head, class_map, default_taps, palette
+from gantk.store.json_values import Json, JsonTable, items
 
 Labels = npt.NDArray[np.uint8]
 
@@ -40,7 +40,7 @@ class View:
     label: Labels
     wp: Tensor
     z: Tensor | None
-    about: dict[str, Any]
+    about: JsonTable
 
 
 class EditSession:
@@ -78,7 +78,7 @@ class EditSession:
         z = stream.z(index, index + 1).unsqueeze(1).repeat(1, self.generator.spec.num_layers, 1)
         return self.show(stream.wp(index, index + 1), z, {"seed": seed, "index": index})
 
-    def show(self, wp: Tensor, z: Tensor | None = None, about: dict[str, Any] | None = None) -> View:
+    def show(self, wp: Tensor, z: Tensor | None = None, about: JsonTable | None = None) -> View:
         """Any code wp [1, L, D], such as one that an inversion found."""
         with torch.no_grad():
             if self.head is None:
@@ -104,7 +104,8 @@ class EditSession:
         settings = settings or EditSettings()
         stroke = Stroke(label, colour, painted)
         found = edit(self.generator, self.head, at.wp, stroke, settings, at.z, self.truncation, watch=watch)
-        edits = [*at.about.get("edits", []), {"followed": found.followed, "changed": found.changed}]
+        earlier = items(at.about.get("edits", []), "edits")
+        edits: list[Json] = [*earlier, {"followed": [*found.followed], "changed": found.changed}]
         self._push(
             View(to_rgb8(found.image_after)[0], found.label_after, found.after, found.z, {**at.about, "edits": edits})
         )

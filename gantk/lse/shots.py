@@ -1,6 +1,6 @@
 """A linear head from a handful of labelled images, in seconds: the convex problem with shrinkage chosen on itself.
 
-With so few images the whitening must be shrunk or the head learns the pictures by heart. How much, and how many steps,
+With so few images the whitening must be shrunk or the head overfits. How much, and how many steps,
 is what predicts a left-out image best (cross entropy, leave-one-image-out). Each image is drawn under several noise
 inputs, the labels staying: noise moves texture and not classes, which is augmentation for nothing.
 
@@ -9,7 +9,10 @@ Shape legend: N labelled images, R noise draws of each, C_i channels and r_i sid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,19 +26,21 @@ from gantk.lse.convex import Batch, Descent, Whitening, fill, loss_and_gradient,
 from gantk.lse.gram import IGNORE, Moments, moments
 from gantk.lse.images import Images
 from gantk.pictures.label_maps import check_ids
+from gantk.predictors.grids import resize_grid
 from gantk.predictors.head_networks import LinearNetwork
 
 Labels = npt.NDArray[np.uint8]
 EPS = (0.5, 3.0)
 DEFAULT_EPS, DEFAULT_STEPS = 1.0, 14  # where one image leaves nothing to leave out
+IN_MEMORY = 512 << 20  # bytes of maps; more are kept in a file
 MOST_FOLDS = 3  # images left out, one at a time; more cost time and hardly change the choice
 
 
 @dataclass(frozen=True, eq=False)
 class Shots:
-    """Labelled images in memory: maps [R, C_i, r_i, r_i] of each of N images, and their labels [N, S, S]."""
+    """Labelled images: maps [R, C_i, r_i, r_i] of each of N images, in memory or `Spilled`, and labels [N, S, S]."""
 
-    maps: tuple[tuple[Tensor, ...], ...]
+    maps: Sequence[tuple[Tensor, ...]]
     label: Labels
     align_corners: bool
 
@@ -43,16 +48,66 @@ class Shots:
     def channels(self) -> tuple[int, ...]:
         return tuple(x.shape[1] for x in self.maps[0])
 
-    def batch(self, chosen: Sequence[int]) -> list[Batch]:
-        """Some of the images as one batch, every noise draw with its image's labels."""
-        draws = len(self.maps[0][0])
-        joined = [torch.cat([self.maps[n][i] for n in chosen]) for i in range(len(self.channels))]
-        label = np.repeat(self.label[list(chosen)], draws, 0)
-        return [(joined, torch.from_numpy(label).to(joined[0].device))]
+    def batches(self, chosen: Sequence[int]) -> Iterable[Batch]:
+        """Some of the images, every noise draw with its image's labels: as one batch where all are in memory, else one
+        by one, of which one is in memory at a time. Can be gone through again and again."""
+        if isinstance(self.maps, Spilled):
+            return _OneByOne(self, tuple(chosen))
+        return [self.batch(chosen)]
+
+    def batch(self, chosen: Sequence[int]) -> Batch:
+        """Some of the images together."""
+        parts = [self.maps[n] for n in chosen]
+        joined = [parts[0][i] if len(parts) == 1 else torch.cat([x[i] for x in parts]) for i in range(len(parts[0]))]
+        label = np.repeat(self.label[list(chosen)], len(joined[0]) // len(parts), 0)
+        return joined, torch.from_numpy(label).to(joined[0].device)
 
     def moments(self, classes: int) -> Moments:
-        ((joined, label),) = self.batch(range(len(self.maps)))
-        return moments(joined, label, classes, self.align_corners)
+        total: Moments | None = None
+        for maps, label in self.batches(range(len(self.maps))):
+            part = moments(maps, label, classes, self.align_corners)
+            total = part if total is None else total + part
+        assert total is not None, "no images"
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class _OneByOne:
+    shots: Shots
+    chosen: tuple[int, ...]
+
+    def __iter__(self) -> Iterator[Batch]:
+        for n in self.chosen:
+            yield self.shots.batch([n])
+
+
+class Spilled(Sequence["tuple[Tensor, ...]"]):
+    """Maps of several images in a file without a name, which is gone with the object; read one image at a time."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="gantk-")  # noqa: SIM115 - it lives as long as the object
+        weakref.finalize(self, self._file.close)
+        self._places: list[tuple[int, tuple[tuple[int, ...], ...], torch.device]] = []
+
+    def append(self, maps: Sequence[Tensor]) -> None:
+        """Keep the maps of the next image, float32."""
+        start = self._file.seek(0, os.SEEK_END)
+        self._places.append((start, tuple(tuple(x.shape) for x in maps), maps[0].device))
+        for x in maps:
+            self._file.write(x.contiguous().cpu().numpy().data.cast("B"))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, n: Any) -> Any:
+        start, shapes, device = self._places[n]
+        self._file.seek(start)
+        found = []
+        for shape in shapes:
+            array = np.empty(shape, np.float32)
+            self._file.readinto(array.data.cast("B"))
+            found.append(torch.from_numpy(array).to(device))
+        return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +131,30 @@ def shots_of(images: Images, wp_NLD: Tensor, label: Labels, draws: int = 2, seed
     kinds: list[Any] = ["const"]
     if images.generator.spec.has_noise:
         kinds += [seed + 1 + draw for draw in range(draws - 1)]
-    found: list[tuple[Tensor, ...]] = []
+    found: list[tuple[Tensor, ...]] | Spilled = []
     for n in range(len(wp_NLD)):
         if n == 1 and len(kinds) > 1 and _same(found[0]):
-            kinds, found = kinds[:1], [tuple(x[:1] for x in found[0])]
-        each = [images.trace(wp_NLD[n : n + 1], image=False, noise=kind)[1] for kind in kinds]
-        found.append(tuple(torch.cat(parts) for parts in zip(*each, strict=True)))
-    return Shots(tuple(found), label, images.align_corners)
+            kinds, first = kinds[:1], tuple(x[:1] for x in found[0])
+            found = _begun(len(wp_NLD), first)
+            found.append(first)
+        drawn = tuple(torch.cat(parts) for parts in zip(*_drawn(images, wp_NLD[n : n + 1], kinds), strict=True))
+        if n == 0:
+            found = _begun(len(wp_NLD), drawn)
+        found.append(drawn)
+    return Shots(found, label, images.align_corners)
+
+
+def _begun(count: int, maps: Sequence[Tensor]) -> list[tuple[Tensor, ...]] | Spilled:
+    """What keeps so many images of these maps: a list, or a file where memory would not hold them."""
+    return [] if count * sum(x.numel() * 4 for x in maps) <= IN_MEMORY else Spilled()
+
+
+def _drawn(images: Images, wp_1LD: Tensor, kinds: Sequence[Any]) -> Iterator[list[Tensor]]:
+    """The maps under each noise; one finer than the labels is only ever read on their grid, and is brought to it."""
+    size = images.size
+    for kind in kinds:
+        maps = images.trace(wp_1LD, image=False, noise=kind)[1]
+        yield [resize_grid(x, size, images.align_corners) if x.shape[-1] > size else x for x in maps]
 
 
 def _same(maps: Sequence[Tensor]) -> bool:
@@ -133,18 +205,19 @@ def fit(
         row, column = np.unravel_index(int(table.argmin()), table.shape)
         chosen, steps = eps[int(row)], int(column) + 1
     whitening = whitenings.get(chosen) or Whitening.of(total, chosen)
-    objective = softmax_objective(network, _watched(lambda: shots.batch(range(count)), watch), whitening, penalty)
+    whole = shots.batches(range(count))
+    objective = softmax_objective(network, _watched(lambda: whole, watch), whitening, penalty)
     at = minimize(objective, _start(network), steps, tolerance=0.0)
     fill(network, whitening, at.x)
     return Fit(network, chosen, steps, table)
 
 
-def _watched(batches: Callable[[], list[Batch]], watch: Callable[[], None] | None) -> Callable[[], list[Batch]]:
+def _watched(batches: Callable[[], Iterable[Batch]], watch: Callable[[], None] | None) -> Callable[[], Iterable[Batch]]:
     """The batches of an objective, asked for once per evaluation; `watch` is called before each."""
     if watch is None:
         return batches
 
-    def watched() -> list[Batch]:
+    def watched() -> Iterable[Batch]:
         watch()
         return batches()
 
@@ -168,9 +241,9 @@ def _left_out(
     folds = np.linspace(0, count - 1, min(count, MOST_FOLDS)).round().astype(int)
     curves = []
     for out in folds:
-        kept = shots.batch([n for n in range(count) if n != out])
-        ((maps, target),) = shots.batch([int(out)])
-        pixels = max(1, int((target != IGNORE).sum()))
+        kept = shots.batches([n for n in range(count) if n != out])
+        judged = shots.batches([int(out)])
+        pixels = max(1, int((shots.label[out] != IGNORE).sum()) * len(shots.maps[0][0]))
         batches = _watched(lambda kept=kept: kept, watch)  # type: ignore[misc]
         objective = softmax_objective(network, batches, whitening, penalty)
         at = Descent.begin(objective, _start(network))
@@ -178,7 +251,7 @@ def _left_out(
         while at.steps < most_steps and not at.converged:
             at = step(objective, at, tolerance=0.0)
             fill(network, whitening, at.x)
-            curve.append(loss_and_gradient(network, maps, target)[0] / pixels)
+            curve.append(sum(loss_and_gradient(network, maps, target)[0] for maps, target in judged) / pixels)
             if len(curve) > 4 and min(curve[-4:]) > min(curve):  # it has only grown for a while
                 break
         last = curve[-1] if curve else float("inf")

@@ -9,8 +9,8 @@ Shape legend: N images, B heads, K classes, S side of the labels, D width of a p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -160,34 +160,66 @@ def _convex(store: Store, images: Images, label: Array, plan: Plan, look: Look, 
     return Trained("LSE", network, passes, looks, losses, plan.num * (1 + at.evaluations[-1]))
 
 
-def _state(at: Descent) -> dict[str, Any]:
+class _DescentState(TypedDict):
     """A minimisation as tensors and plain values."""
-    kept = asdict(at)
-    for name in ("x", "gradient"):
-        kept[name] = torch.from_numpy(np.array(kept[name]))
-    for name in ("changes", "turns"):
-        kept[name] = [torch.from_numpy(np.array(part)) for part in kept[name]]
-    return kept
+
+    x: Tensor
+    value: float
+    gradient: Tensor
+    changes: list[Tensor]
+    turns: list[Tensor]
+    values: tuple[float, ...]
+    evaluations: tuple[int, ...]
+    converged: bool
 
 
-def _descent(kept: dict[str, Any]) -> Descent:
+def _state(at: Descent) -> _DescentState:
+    return {
+        "x": torch.from_numpy(np.array(at.x)),
+        "value": at.value,
+        "gradient": torch.from_numpy(np.array(at.gradient)),
+        "changes": [torch.from_numpy(np.array(part)) for part in at.changes],
+        "turns": [torch.from_numpy(np.array(part)) for part in at.turns],
+        "values": at.values,
+        "evaluations": at.evaluations,
+        "converged": at.converged,
+    }
+
+
+def _descent(kept: _DescentState) -> Descent:
     return Descent(
         kept["x"].numpy(), float(kept["value"]), kept["gradient"].numpy(), tuple(x.numpy() for x in kept["changes"]),
         tuple(x.numpy() for x in kept["turns"]), tuple(kept["values"]), tuple(kept["evaluations"]), kept["converged"],
     )  # fmt: skip
 
 
-def _telling(seen: Scores) -> dict[str, Any]:
+class _ScoresState(TypedDict):
     """Scores as tensors and plain values."""
+
+    paper_K: Tensor
+    dataset_K: Tensor
+    paper_miou: float
+    dataset_miou: float
+    accuracy: float
+    confusion_KK: Tensor
+
+
+def _telling(seen: Scores) -> _ScoresState:
     return {
-        name: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
-        for name, value in vars(seen).items()
+        "paper_K": torch.from_numpy(np.array(seen.paper_K)),
+        "dataset_K": torch.from_numpy(np.array(seen.dataset_K)),
+        "paper_miou": seen.paper_miou,
+        "dataset_miou": seen.dataset_miou,
+        "accuracy": seen.accuracy,
+        "confusion_KK": torch.from_numpy(np.array(seen.confusion_KK)),
     }
 
 
-def _seen(told: dict[str, Any]) -> Scores:
-    kept: dict[str, Any] = {name: x.numpy() if isinstance(x, Tensor) else x for name, x in told.items()}
-    return Scores(**kept)
+def _seen(told: _ScoresState) -> Scores:
+    return Scores(
+        told["paper_K"].numpy(), told["dataset_K"].numpy(), told["paper_miou"], told["dataset_miou"],
+        told["accuracy"], told["confusion_KK"].numpy(),
+    )  # fmt: skip
 
 
 def _by_adam(

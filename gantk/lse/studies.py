@@ -19,6 +19,7 @@ from gantk.codes.given import GivenCodes, codes_in, given_codes
 from gantk.codes.source import CodeSource
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
+from gantk.generators.frugal_steps import images_at_once
 from gantk.lse import adam, shots
 from gantk.lse.codes import stream_of
 from gantk.lse.heads import one_head
@@ -250,8 +251,12 @@ class _Study:
                     )
                 source = CodeSource(generator, truncation=images.stream.truncation, codes=self.codes)
                 wp = source.batch(start, start + count).wp
-            image = generator.synthesize(wp)
-            label = self.teacher.label(generator, wp, image, images.size, start).cpu().numpy()
+            few, parts = images_at_once(generator, count), []
+            for first in range(0, count, few):
+                some = wp[first : first + few]
+                image = generator.synthesize(some)
+                parts.append(self.teacher.label(generator, some, image, images.size, start + first).cpu().numpy())
+            label = np.concatenate(parts)
         allowed = self.options.allow_empty or not isinstance(self.teacher, FolderTeacher)
         check_labels(label, self.teacher.class_names, f"The labels of {self.teacher.name}", allowed)
         return wp, label
@@ -281,7 +286,7 @@ class _Study:
             drawn = shots_of(images, wp, label, options.noise_draws, options.seed)
             found = shots.fit(drawn, classes, penalty=options.penalty)
         seconds = time.perf_counter() - began
-        meta: dict[str, Any] = {"shots": count, "eps": found.eps, "steps": found.steps}
+        meta: dict[str, object] = {"shots": count, "eps": found.eps, "steps": found.steps}
         if found.left_out is not None:
             meta["left_out"] = found.left_out.tolist()
         told = Fit(
@@ -300,7 +305,9 @@ class _Study:
     def show(self, store: Store) -> tuple[Image, ...]:
         """The labelled images of the first repeat beside their labels."""
         wp, label = self.labelled(0)
-        drawn = to_rgb8(resize_grid(self.images.generator.synthesize(wp[:16]).float(), self.images.size))
+        few = images_at_once(self.images.generator, 16)
+        images = [self.images.generator.synthesize(wp[n : n + few]).float() for n in range(0, min(16, len(wp)), few)]
+        drawn = np.concatenate([to_rgb8(resize_grid(image, self.images.size)) for image in images])
         return keep_pictures(
             store,
             {

@@ -35,7 +35,7 @@ def scores_csv(rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]) ->
     return out.getvalue()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     return f"{value:.6f}" if isinstance(value, float) else str(value)
 
 

@@ -5,9 +5,8 @@ Shape legend: S side of the labels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,14 +50,12 @@ def given_targets(given: object, info: HeadInfo) -> list[Named]:
         return []
     if isinstance(given, np.ndarray) and given.ndim == 2:
         given = [given]
-    pairs: list[tuple[str, Any]]
+    pairs: list[tuple[str, object]]
     if isinstance(given, Mapping):
         pairs = [(str(name), label) for name, label in given.items()]
     else:
-        items: Any = given
-        pairs = [
-            each if isinstance(each, tuple) else (f"target {place}", each) for place, each in enumerate(list(items))
-        ]
+        each = list(given) if isinstance(given, Iterable) else [given]
+        pairs = [item if isinstance(item, tuple) else (f"target {place}", item) for place, item in enumerate(each)]
     found = []
     for name, label in pairs:
         array = np.asarray(label)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -65,7 +65,7 @@ class PredictorTeacher(Teacher):
     """A predictor's segmentation, resized as logits.
 
     Attributes:
-        channels: those of the predictor that are classes 1 and up, class 0 getting a logit of nought; None: all.
+        channels: those of the predictor that are classes 1 and up, class 0 getting a logit of zero; None: all.
         side: images are resized to it first; None: as they are.
     """
 
@@ -141,7 +141,7 @@ class FolderTeacher(Teacher):
         return torch.from_numpy(np.stack(maps)).to(image_NCHW.device)
 
 
-def merge_faces(label: Any) -> Any:
+def merge_faces(label: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
     """CelebAMask-HQ's 19 numbers [...] to the paper's 15; 255 stays."""
     table = np.full(256, 255, np.uint8)
     table[: len(FACE_19)] = [FACE.index(merged) for _, merged in FACE_19]

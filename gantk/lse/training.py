@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from gantk.generators.base import Generator
 from gantk.lse import adam
@@ -194,7 +195,7 @@ class _Known(Teacher):
         self.name, self.class_names = self.facts.teacher, self.facts.class_names
         self.class_colours = self.facts.class_colours
 
-    def label(self, generator: Any, wp: Any, image_NCHW: Any, size: int, start: int = 0) -> Any:
+    def label(self, generator: Generator, wp: Tensor, image_NCHW: Tensor, size: int, start: int = 0) -> Tensor:
         import torch
 
         return torch.from_numpy(np.array(self.label_NSS))
@@ -206,7 +207,7 @@ def _head(
     """A trained network as a head for files and other systems."""
     from gantk.generators.probe import probe_of
 
-    meta: dict[str, Any] = {"solver": options.solver, "teacher": facts.teacher, "num": options.num}
+    meta: dict[str, object] = {"solver": options.solver, "teacher": facts.teacher, "num": options.num}
     meta |= {"seed": options.seed, "passes": trained.total_passes}
     if shares is not None:
         meta["contributions"] = shares

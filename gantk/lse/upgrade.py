@@ -279,5 +279,5 @@ def _pair(values: Sequence[Any]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) and np.isfinite(value) else None

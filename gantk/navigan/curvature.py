@@ -15,7 +15,6 @@ Shape legend: N samples, P numbers of the weight, B vectors of a block.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -132,7 +131,7 @@ class _Pullback:
         self.duals = [torch.zeros_like(part, requires_grad=True) for part in self.outputs]
         (self.pulled,) = torch.autograd.grad(self.outputs, weight, self.duals, create_graph=True)
 
-    def back(self, cotangents: Any, batched: bool = False) -> Tensor:
+    def back(self, cotangents: Sequence[Tensor], batched: bool = False) -> Tensor:
         """J^T u."""
         (result,) = torch.autograd.grad(
             self.outputs, self.weight, cotangents, retain_graph=True, is_grads_batched=batched

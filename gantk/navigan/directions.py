@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.base import Generator
 from gantk.navigan.bases import Basis
 from gantk.navigan.target import GeneratorTarget, Prefix, Target, by_direction
 
@@ -91,6 +92,7 @@ class WeightDirections:
         """The recommended strength of a direction."""
         return default if self.scales is None else self.scales[index]
 
+    # Any: fields of this class, whose constructor checks them
     def replace(self, **changes: Any) -> WeightDirections:
         """A copy with other fields."""
         return dataclasses.replace(self, **changes)
@@ -132,10 +134,11 @@ class WeightDirections:
         if force or not self.identity:
             return
         mine = target.identity()
-        if "probe" in self.identity and "probe" in mine:
+        theirs, ours = self.identity.get("probe"), mine.get("probe")
+        if isinstance(theirs, Mapping) and isinstance(ours, Mapping):
             from gantk.generators.probe import mismatch
 
-            difference = mismatch(dict(self.identity["probe"]), mine["probe"])
+            difference = mismatch(theirs, ours)
             if difference is not None:
                 raise GantkError(
                     f"{self.name} was made for another generator ({difference}): use that one, or force it to try."
@@ -160,7 +163,12 @@ class WeightDirections:
         return self
 
     def render(
-        self, generator: Any, codes: Any, row: int = 0, strength: float | None = None, truncation: str | None = None
+        self,
+        generator: Generator,
+        codes: object,
+        row: int = 0,
+        strength: float | None = None,
+        truncation: str | None = None,
     ) -> Tensor:
         """Images [N, C, H, W] in [-1, 1] of codes, with the weight moved along one direction.
 
@@ -188,7 +196,7 @@ class WeightDirections:
             prefix = target.prefix(source.batch(0, source.total).wp)
             return target.moved(prefix, self.delta(row), strength)
 
-    def target(self, generator: Any, force: bool = False) -> GeneratorTarget:
+    def target(self, generator: Generator, force: bool = False) -> GeneratorTarget:
         """The convolution of a generator that these directions edit, checked."""
         target = GeneratorTarget(generator, self.layer)
         self.check(target, force)

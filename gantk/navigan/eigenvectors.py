@@ -32,6 +32,7 @@ from gantk.runs.options import at_most
 from gantk.runs.results import record
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
+from gantk.store.json_values import JsonTable
 from gantk.store.progress import progress
 
 FOLDER = "hessian"
@@ -258,11 +259,11 @@ def _released(exchange: Exchange, curvature: Curvature, options: HessianOptions)
     return vectors, Spectrum(values=_numbers(norms), products=options.k * options.max_iter, exact=None)
 
 
-def plain(identity: Mapping[str, Any]) -> dict[str, Any]:
+def plain(identity: Mapping[str, object]) -> JsonTable:
     """What a weight is, as JSON holds it."""
-    from gantk.store.files import to_json
+    from gantk.store.files import to_table
 
-    return dict(to_json(dict(identity)))
+    return to_table(identity)
 
 
 def _numbers(values: Tensor) -> npt.NDArray[np.float64]:

@@ -16,7 +16,6 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,7 +41,7 @@ def save(path: str | Path, directions: WeightDirections) -> Path:
     tensors = dict(directions.basis.tensors())
     if directions.coefficients is not None:
         tensors["coefficients"] = directions.coefficients
-    header: dict[str, Any] = {
+    header: dict[str, object] = {
         "format": FORMAT,
         "version": VERSION,
         "name": directions.name,
@@ -153,7 +152,7 @@ def _eigenvectors(path: Path, tensor: Tensor, layer: str | None) -> WeightDirect
     return WeightDirections(path.stem, "hessian", found, VectorBasis(vectors), meta={"source": path.name})
 
 
-def _deformation(path: Path, index: Any, shift: Tensor) -> WeightDirections:
+def _deformation(path: Path, index: int | Tensor, shift: Tensor) -> WeightDirections:
     delta = _spatial(path, shift, 2)[0, 0]
     scale = float(delta.norm())
     if not scale > 0:
@@ -219,5 +218,5 @@ def save_checkpoint(path: str | Path, directions: WeightDirections, steps: int =
     return _save_torch(path, {"step": steps, "deformator": {}, "shift_predictor": {}, "generator": generator})
 
 
-def _save_torch(path: str | Path, value: Any) -> Path:
+def _save_torch(path: str | Path, value: object) -> Path:
     return write_atomic(path, lambda file: torch.save(value, file))

@@ -88,7 +88,7 @@ def keep(directions: WeightDirections, vectors: Array | None = None) -> KeptWeig
     Args:
         vectors: those of the basis, where they are an array of the run that need not be written again.
     """
-    from gantk.store.files import to_json
+    from gantk.store.files import to_table
 
     parts = {name: part.detach().float().cpu().numpy() for name, part in directions.basis.tensors().items()}
     combined = directions.coefficients
@@ -102,8 +102,8 @@ def keep(directions: WeightDirections, vectors: Array | None = None) -> KeptWeig
         kernel=getattr(directions.basis, "kernel", None),
         coefficients=None if combined is None else combined.detach().float().cpu().numpy(),
         scales=directions.scales,
-        identity=to_json(dict(directions.identity)),
-        meta=to_json(dict(directions.meta)),
+        identity=to_table(directions.identity),
+        meta=to_table(directions.meta),
     )
 
 

@@ -219,8 +219,8 @@ def principal_angle(a_KP: Tensor, b_KP: Tensor) -> float:
 def overlap(parts: Tensor, k: int) -> float:
     """How far two halves of the samples agree: the share of one half's K leading directions in the other's.
 
-    Both are found by Rayleigh-Ritz in the common basis, which costs no further product and flatters a little: what a
-    half alone would have led to outside the basis is not seen.
+    Both are found by Rayleigh-Ritz in the common basis, which costs no further product and overstates it a little: what
+    a half alone would have led to outside the basis is not seen.
     """
     if parts.shape[0] != 2 or parts.shape[1] < k:
         return math.nan

@@ -13,7 +13,6 @@ import contextlib
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +77,7 @@ class ModuleTarget(Target):
         finally:
             setattr(parent, own, layer)
 
-    def _checked(self, image: Any) -> Tensor:
+    def _checked(self, image: object) -> Tensor:
         if not isinstance(image, Tensor) or image.ndim != 4:
             what = list(image.shape) if isinstance(image, Tensor) else type(image).__name__
             raise GantkError(f"The network returned {what}, where images [N, C, H, W] were expected.")

@@ -19,34 +19,33 @@ from gantk.navigan.results import (
     TrainResult,
     WeightResult,
 )
+from gantk.reports.answer import answer, film
 from gantk.reports.numbers import show_number, show_step
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     CellValue,
     Column,
-    Headline,
     LinePlot,
     Link,
     Links,
     Panels,
     Picture,
-    Prose,
     Section,
     Series,
     Sheet,
     Table,
 )
 from gantk.reports.strips import walk_sections
+from gantk.runs.claims import counted, percent
 
 MOST_CURVES = 8
-UNSTABLE = 0.7  # agreement of the two halves of the samples below which a page warns
 
 
 def hessian_page(result: HessianResult) -> Page:
     """The page of `gantk navigan hessian`."""
-    spectrum = result.spectrum
-    sections = [_headline(result, _certain(spectrum)), *_doubts(result, spectrum.exact), *_spectrum(spectrum)]
-    return _page("What this convolution changes most", result, sections, "eigenvalue")
+    asked = "Which directions in the weights of this convolution change pictures most?"
+    after = _spectrum(result.spectrum)
+    return _page("Leading directions of a convolution's weights", asked, result, _certain(result), after, "eigenvalue")
 
 
 def svd_page(result: SvdResult) -> Page:
@@ -55,23 +54,29 @@ def svd_page(result: SvdResult) -> Page:
     caption = "The convolution's singular values, largest first. They are computed from the weight alone."
     series = [Series("singular values", np.arange(len(values)), values)]
     plot = LinePlot(series, "Singular values", caption, "direction", "value", markers=len(values) < 64)
-    sections = [_headline(result, []), *_doubts(result), plot]
-    return _page("The singular directions of a convolution", result, sections, "singular value")
+    asked = "What do the singular vectors of this convolution's weights change?"
+    numbers: list[tuple[object, str, str]] = [(float(values[0]), "largest singular value", f"of {len(values)}")]
+    return _page("The singular directions of a convolution", asked, result, numbers, [plot], "singular value")
 
 
 def train_page(result: TrainResult) -> Page:
     """The page of `gantk navigan train`."""
-    told = (f"{100 * result.held_out:.0f} %", "told apart", "directions named correctly on samples held out")
-    steps: tuple[object, str, str] = (result.steps, "steps", f"on the basis {result.basis}")
-    sections = [_headline(result, [told, steps]), *_doubts(result), _training(result.log, len(result))]
-    return _page("Directions that a network can tell apart", result, sections)
+    numbers: list[tuple[object, str, str]] = [
+        (percent(result.held_out), "named correctly", f"on held-out samples; chance is {percent(1 / len(result))}"),
+        (result.steps, "steps", f"on the basis {result.basis}"),
+    ]
+    asked = "Which combinations of a basis change pictures in ways that a network recognises one by one?"
+    after = [_training(result.log, len(result))]
+    return _page("Weight directions with recognisable effects", asked, result, numbers, after)
 
 
 def apply_page(result: ApplyResult) -> Page:
     """The page of `gantk navigan apply`."""
-    sections: list[Section] = []
+    picture = film(result.edited[0].walk) if result.edited else []
+    sections: list[Section] = answer(result, picture)
     if result.edited:
         columns: list[Column | str] = ["direction", Column("strength", "The largest on the sliders", digits=3)]
+        sections += [section for edit in result.edited for section in walk_sections(edit.walk)]
         if result.metric is not None:
             columns.append(Column("distance", "Of the last picture from the sample as it was, mean over samples"))
         rows: list[list[CellValue]] = []
@@ -81,81 +86,59 @@ def apply_page(result: ApplyResult) -> Page:
                 row.append(float(np.mean(edit.distance[:, -1])))
             rows.append(row)
         judge = f" Distances are those of {result.metric}." if result.metric is not None else ""
-        sections.append(Table(columns, rows, "Directions", f"Each has its sliders below.{judge}"))
-    for edit in result.edited:
-        sections += walk_sections(edit.walk)
+        sections.append(Table(columns, rows, "How far each direction was followed", judge.strip()))
     pictures = []
     for each in result.each:
         label = f"{each.number} at {show_step(each.strength)}"
         pictures.append(Picture(each.image.source, f"A sample, direction {label}", label))
     if pictures:
         caption = "Every sample with a direction and a strength of its own."
-        sections.append(Sheet(pictures, "Samples", caption, 112))
+        sections.append(Sheet(pictures, "Samples, each with its own edit", caption, 112))
     about = f"{result.name}, {result.count} direction{'s' if result.count != 1 else ''}"
-    return Page("Edits by weight", f"Layer {result.layer}: {about}.", sections)
+    return Page(
+        "Edits of the weights", f"What do these directions of layer {result.layer} change? From {about}.", sections
+    )
 
 
-def _page(title: str, result: WeightResult, sections: list[Section], value_name: str = "value") -> Page:
-    """What all pages of directions have in common."""
+def _page(
+    title: str, asked: str, result: WeightResult, numbers: list[tuple[object, str, str]], after: Sequence[Section],
+    value_name: str = "value",
+) -> Page:  # fmt: skip
+    """What all pages of directions have in common: pictures first, then how they were found."""
+    sections = answer(result, film(result.shown[0].walk) if result.shown else [], numbers)
     if result.shown:
         sections.append(_overview(result.shown, value_name))
-    sections += _curves(result)
     for shown in result.shown:
         sections += _direction(shown)
+    sections += [*_curves(result), *after]
     text = "The directions, to be used with `gantk navigan apply` and `export`."
     sections.append(Links([Link(result.FILE, result.FILE)], "Files", text))
     shape = " x ".join(map(str, result.directions.shape))
-    subtitle = f"Layer {result.directions.layer}: a weight of {shape} and length {show_number(result.weight_length)}."
+    subtitle = (
+        f"{asked} {counted(len(result), 'direction')} of layer {result.directions.layer}, a weight of "
+        f"{shape} and length "
+        f"{show_number(result.weight_length)}."
+    )
     return Page(title, subtitle, sections)
 
 
-def _headline(result: WeightResult, more: list[tuple[object, str, str]]) -> Section:
-    return Headline([(len(result), "directions", result.directions.layer), *more])
-
-
-def _certain(spectrum: Spectrum) -> list[tuple[object, str, str]]:
+def _certain(result: HessianResult) -> list[tuple[object, str, str]]:
     """How much was found, and how surely."""
     items: list[tuple[object, str, str]] = []
-    exact = spectrum.exact
+    exact = result.spectrum.exact
     if exact is not None and exact.captured is not None:
-        note = f"of the Hessian's trace, {show_number(exact.trace)}"
+        note = f"of the Hessian's trace, {show_number(exact.trace)}, by {counted(len(result), 'direction')}"
         if exact.trace_error > 0.01 * exact.trace:
             note += f" (two estimates differ by {show_number(exact.trace_error)})"
-        items.append((f"{100 * exact.captured:.0f} %", "captured", note))
+        items.append((percent(exact.captured), "captured", note))
     if exact is not None and exact.agreement is not None:
         note = "of the directions from either half of the samples"
-        items.append((f"{100 * exact.agreement:.0f} %", "agreement", note))
-    items.append((spectrum.products, "Hessian products", "each with all samples"))
+        items.append((percent(exact.agreement), "agreement", note))
+    items.append((result.spectrum.products, "Hessian products", "each with all samples"))
     if exact is not None and exact.angle < 90:
         note = "between what was found and the true leading subspace"
         items.append((f"{exact.angle:.2g}°", "angle, at most", note))
     return items
-
-
-def _doubts(result: WeightResult, exact: Exactness | None = None) -> list[Section]:
-    """What a reader should know before believing the rest."""
-    sections: list[Section] = []
-    if exact is not None and not exact.converged:
-        text = (
-            "The search stopped before all residuals were small: the last directions are mixtures. Give more products."
-        )
-        sections.append(Prose(text, tone="warning"))
-    if exact is not None and exact.agreement is not None and exact.agreement < UNSTABLE:
-        text = (
-            f"The two halves of the samples share only {100 * exact.agreement:.0f} % of their leading directions: "
-            "other samples would give other ones. Give more with `--num`."
-        )
-        sections.append(Prose(text, tone="warning"))
-    unreached = sum(not curve.reached for curve in result.curves)
-    if unreached:
-        text = (
-            f"{unreached} direction{'s' if unreached > 1 else ''} never moved the pictures as far as was asked, "
-            "whatever the strength: their recommended strength is the best that was tried."
-        )
-        sections.append(Prose(text))
-    if result.unmeasured:
-        sections.append(Prose(result.unmeasured))
-    return sections
 
 
 def _spectrum(spectrum: Spectrum) -> list[Section]:
@@ -168,7 +151,7 @@ def _spectrum(spectrum: Spectrum) -> list[Section]:
         "How much the mean perceptual distance curves along each direction: a step of length t moves a picture by "
         "about half the eigenvalue times t squared. A steep fall means a few directions carry most of the change."
     )
-    sections: list[Section] = [LinePlot(series, "Spectrum", caption, "direction", "eigenvalue")]
+    sections: list[Section] = [LinePlot(series, "Eigenvalues by direction", caption, "direction", "eigenvalue")]
     if exact is not None:
         sections += [_eigenvalues(values, exact), *_convergence(exact)]
     return sections
@@ -186,7 +169,7 @@ def _eigenvalues(values: np.ndarray, exact: Exactness) -> Section:
         Column("% of the trace", digits=2),
     ]
     caption = "Every eigenvalue is known to its residual; the trace is what all directions together make."
-    return Table(columns, rows, "Eigenvalues", caption)
+    return Table(columns, rows, "Eigenvalues and their errors", caption)
 
 
 def _convergence(exact: Exactness) -> list[Section]:
@@ -199,7 +182,7 @@ def _convergence(exact: Exactness) -> list[Section]:
         f"{exact.tolerance:g}."
     )
     series = [Series("residual", [float(products) for products, _ in told], logs)]
-    return [LinePlot(series, "Convergence", caption, "products", "log10 of the residual")]
+    return [LinePlot(series, "Convergence of the search", caption, "products", "log10 of the residual")]
 
 
 def _training(log: Sequence[LogLine], count: int) -> Section:
@@ -208,7 +191,7 @@ def _training(log: Sequence[LogLine], count: int) -> Section:
     told = [line for line in log if line.held_out is not None]
     entropy = "cross entropy of the direction"
     error = "error of the strength over the scale"
-    accuracy = "directions told, training"
+    accuracy = "share of directions named correctly"
     both = [
         Series("training", step, [line.accuracy for line in log]),
         Series("held out", [float(line.step) for line in told], [float(line.held_out or 0.0) for line in told]),
@@ -219,7 +202,7 @@ def _training(log: Sequence[LogLine], count: int) -> Section:
         LinePlot(both, accuracy, x_name="step", markers=few),
     ]
     caption = f"Means since the line before; held-out samples are never trained on. Chance is {100 / count:.1f} %."
-    return Panels(panels, "Training", caption)
+    return Panels(panels, "Losses of the training", caption)
 
 
 def _overview(shown: Sequence[Shown], value_name: str) -> Section:
@@ -237,8 +220,11 @@ def _overview(shown: Sequence[Shown], value_name: str) -> Section:
         if valued:
             row.append(each.value)
         rows.append([*row, each.scale, each.change, each.change_most])
-    caption = "Bright is where the picture changes. Each has its sliders below."
-    return Table(columns, rows, "Directions", caption)
+    caption = (
+        "The lighter, the more a pixel changes: black not at all, white the most of its map (the column "
+        "`largest change`)."
+    )
+    return Table(columns, rows, "Where each direction acts", caption)
 
 
 def _curves(result: WeightResult) -> list[Section]:
@@ -250,7 +236,15 @@ def _curves(result: WeightResult) -> list[Section]:
         f"Mean distance from the originals, by {result.metric}. The recommended strength moves pictures by "
         f"{result.share:g} of the mean distance between samples."
     )
-    return [LinePlot(series, "How far to go", caption, "strength", "distance")]
+    return [
+        LinePlot(
+            series,
+            "Distance of pictures by strength",
+            caption,
+            "strength, in units of the weights",
+            f"distance by {result.metric}",
+        )
+    ]
 
 
 def _direction(shown: Shown) -> list[Section]:
@@ -263,5 +257,9 @@ def _direction(shown: Shown) -> list[Section]:
             Picture(pair.edited.source, f"Sample {sample}, {name} at {strength}", f"at {strength}"),
             Picture(pair.change.source, f"Where {name} changes sample {sample}", "difference"),
         ]
-    caption = "Original, edited, and where they differ (mean of both signs of the strength; one scale for the samples)."
-    return [*walk_sections(shown.walk), Sheet(pictures, "", caption, 96)]
+    caption = (
+        "Original, edited, and where they differ (mean of both signs of the strength): black is no "
+        "difference, white the "
+        f"largest of these samples, {show_number(shown.change_most)} of the range [-1, 1]."
+    )
+    return [*walk_sections(shown.walk), Sheet(pictures, "", caption, 112, 3)]

@@ -5,8 +5,9 @@ Shape legend: D directions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ from gantk.navigan.metrics import Metric, metric_for
 from gantk.navigan.options import SHOWN, TrainOptions
 from gantk.navigan.results import LogLine, TrainResult
 from gantk.navigan.subject import Subject, subject, without_gradients
-from gantk.navigan.training import Rectifier, Trainer, TrainingPlan
+from gantk.navigan.training import Rectifier, Trainer, TrainerState, TrainingPlan
 from gantk.predictors.base import Predictor
 from gantk.runs.options import at_most
 from gantk.runs.stores import OnlyAPart, Store
@@ -170,7 +171,7 @@ def steps(trainer: Trainer, options: TrainOptions, store: Store) -> tuple[LogLin
     state = of_first(store.load_state(STATE))
     first, log, means = 0, list[LogLine](), Means()
     if state is not None:
-        trainer.load(state)
+        trainer.load(cast(TrainerState, state))  # a state of this very run
         first, log = int(state["step"]), [_line(entry) for entry in state["log"]]
         means = Means(list(state["means"]["sums"]), int(state["means"]["count"]))
     every = max(1, min(options.save_every, options.steps) // 10)
@@ -196,5 +197,6 @@ def _plain(line: LogLine) -> dict[str, float | None]:
     return {name: getattr(line, name) for name in ("step", *MEANS, "held_out")}
 
 
-def _line(plain: dict[str, Any]) -> LogLine:  # as the state has it
+# Any: the fields of a LogLine, as `_plain` wrote them
+def _line(plain: Mapping[str, Any]) -> LogLine:
     return LogLine(**plain)

@@ -6,12 +6,14 @@ Shape legend: K directions, T strengths, N samples, P numbers of the weight, R s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from gantk.navigan.claims import APPLY, HESSIAN, SVD, TRAIN, UNMEASURED
 from gantk.navigan.kept import KeptWeights
+from gantk.runs.claims import Claims, plain
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.runs.walk import Walk
@@ -19,6 +21,7 @@ from gantk.runs.walk import Walk
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gantk.generators.base import Generator
     from gantk.navigan.directions import WeightDirections
     from gantk.runs.options import Options
 
@@ -100,7 +103,7 @@ class Exactness:
         residuals: [K], |H v - lambda v|.
         ritz: [M], those beyond K are lower bounds of further eigenvalues.
         trace: of the Hessian, and how far two estimates of it are apart.
-        captured: share of the trace in the eigenvectors; None where the trace is nought.
+        captured: share of the trace in the eigenvectors; None where the trace is zero.
         agreement: share of the leading directions of one half of the samples in those of the other; None with one
             chunk.
         tolerance: of the residuals that was asked for.
@@ -179,7 +182,7 @@ class WeightResult(Result):
         return self.directions.live()
 
     def render(
-        self, generator: object, codes: object, row: int = 0, strength: float | None = None,
+        self, generator: Generator, codes: object, row: int = 0, strength: float | None = None,
         truncation: str | None = None,
     ) -> Tensor:  # fmt: skip
         """Images [N, C, H, W] of codes moved along direction `row`; see `WeightDirections.render`."""
@@ -188,9 +191,7 @@ class WeightResult(Result):
     @property
     def unmeasured(self) -> str:
         """What to say where no strength was measured."""
-        if self.metric is not None:
-            return ""
-        return "No metric was given, so that recommended strengths were not measured: give one with --metric."
+        return plain(UNMEASURED.text(self)) if UNMEASURED.holds(self) else ""
 
     def lines(self) -> tuple[str, ...]:
         return tuple(filter(None, (self.sentence(), self.unmeasured)))
@@ -222,6 +223,7 @@ class HessianResult(WeightResult):
     """Leading eigenvectors of the perceptual distance's Hessian."""
 
     TASK: ClassVar[str] = "navigan hessian"
+    CLAIMS: ClassVar[Claims[Any]] = HESSIAN
     FILE: ClassVar[str] = "eigenvectors.safetensors"
     spectrum: Spectrum
 
@@ -229,14 +231,6 @@ class HessianResult(WeightResult):
     def eigenvalues(self) -> Numbers:
         """[K], largest first."""
         return self.spectrum.values
-
-    def sentence(self) -> str:
-        exact = self.spectrum.exact
-        what = f"{len(self)} eigenvector{'s' if len(self) != 1 else ''} of {self.directions.layer}"
-        taken = f"{self.spectrum.products} products were taken"
-        if exact is None or exact.captured is None:
-            return f"{what}; {taken}."
-        return f"{what}, with {exact.captured:.0%} of the Hessian's trace; {taken}."
 
     def lines(self) -> tuple[str, ...]:
         exact = self.spectrum.exact
@@ -265,13 +259,8 @@ class SvdResult(WeightResult):
     """
 
     TASK: ClassVar[str] = "navigan svd"
+    CLAIMS: ClassVar[Claims[Any]] = SVD
     singular_values: Numbers
-
-    def sentence(self) -> str:
-        return (
-            f"{len(self)} singular directions of {self.directions.layer}; the largest singular value is "
-            f"{float(self.singular_values[0]):.3g}."
-        )
 
     def table(self) -> list[dict[str, object]]:
         return [
@@ -291,6 +280,7 @@ class TrainResult(WeightResult):
     """
 
     TASK: ClassVar[str] = "navigan train"
+    CLAIMS: ClassVar[Claims[Any]] = TRAIN
     basis: str
     steps: int
     log: tuple[LogLine, ...]
@@ -303,12 +293,6 @@ class TrainResult(WeightResult):
     def answers(self, options: Options) -> bool:
         steps: int = getattr(options, "steps", 0)
         return self.steps >= steps
-
-    def sentence(self) -> str:
-        return (
-            f"{len(self)} directions of {self.directions.layer}, learned in {self.steps} steps: {self.held_out:.0%} "
-            f"are told apart on samples held out; chance is {1 / len(self):.0%}."
-        )
 
 
 @record
@@ -351,6 +335,7 @@ class ApplyResult(Result):
     """
 
     TASK: ClassVar[str] = "navigan apply"
+    CLAIMS: ClassVar[Claims[Any]] = APPLY
     name: str
     layer: str
     count: int
@@ -359,13 +344,6 @@ class ApplyResult(Result):
     edited: tuple[Edited, ...]
     each: tuple[EachEdit, ...]
     fps: float
-
-    def sentence(self) -> str:
-        samples = f"{self.total} sample{'s' if self.total != 1 else ''}"
-        if self.each:
-            return f"{samples}, each along a direction of {self.layer} of its own."
-        along = f"{len(self.edited)} direction{'s' if len(self.edited) != 1 else ''}"
-        return f"{samples} along {along} of {self.layer}."
 
     def table(self) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []

@@ -11,7 +11,6 @@ Shape legend: N samples, P numbers of the weight, B vectors of a block, H two ha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from gantk.navigan.curvature import Curvature
 from gantk.navigan.lanczos import Eigenpairs, Progress, block_lanczos, overlap
 from gantk.runs.exchange import Exchange
 from gantk.store.chunks import Shard, shard_range
-from gantk.store.progress import progress
+from gantk.store.progress import Bar, progress
 
 PROBES = 2
 MOST_PRODUCTS = 20  # times the number of eigenvectors
@@ -65,7 +64,7 @@ class Found:
     agreement: float
 
 
-def share(curvature: Curvature, vector_BP: Tensor, shard: Shard, bar: Any = None) -> Tensor:
+def share(curvature: Curvature, vector_BP: Tensor, shard: Shard, bar: Bar | None = None) -> Tensor:
     """A shard's sums [H, B, P] over its chunks, even and odd ones apart."""
     halves = vector_BP.new_zeros(2, *vector_BP.shape)
     for chunk in shard_range(curvature.chunks, shard):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +21,7 @@ from gantk.errors import GantkError
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.metrics import Metric, squared
 from gantk.navigan.target import Prefix, Target
+from gantk.store.progress import Bar
 
 SHARE = 0.2  # of the distance between different samples
 CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)  # strengths of the curve, over the recommended one
@@ -127,7 +127,7 @@ def measure(
     directions: WeightDirections,
     rows: Sequence[int] | None = None,
     share: float = SHARE,
-    bar: Any = None,
+    bar: Bar | None = None,
 ) -> dict[int, Curve]:
     """The curve of each direction, or of some; eigenvalues, where there are some, say where to begin to look."""
     rule = ruler(target, metric, codes)

@@ -10,21 +10,21 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from gantk.errors import UsageError
-from gantk.generators.base import Generator, State
+from gantk.generators.base import Drawing, Generator, State, WpOrStyles
 
 
 @dataclass(frozen=True)
 class Prefix:
     """What does not depend on the weight, of some samples: the codes, and the state just before the layer."""
 
-    codes: Any
+    codes: WpOrStyles
     state: State | None = None
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class Prefix:
         return sum(part.numel() for part in self.tensors())
 
 
-def _changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def _changed(value: object, change: Callable[[Tensor], Tensor]) -> Any:
     """Every tensor of a nested value changed."""
     if isinstance(value, Tensor):
         return change(value)
@@ -109,7 +109,7 @@ class Target:
         """Images with weight + strength * delta, a strength of its own for every sample."""
         raise NotImplementedError
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Mapping[str, object]:
         """What tells this weight from that of another network: for files, and for `check`."""
         return {"layer": self.layer, "shape": list(self.shape), "weight": checksum(self.weight)}
 
@@ -142,7 +142,7 @@ class GeneratorTarget(Target):
         UsageError: there is no such layer, or it has no convolution weight.
     """
 
-    def __init__(self, generator: Generator, conv: str | int, **options: Any) -> None:
+    def __init__(self, generator: Generator, conv: str | int, **options: Unpack[Drawing]) -> None:
         layer = generator.layer(conv)
         shape = None if layer.weight is None else generator.get_parameter(layer.weight).shape
         if shape is None or len(shape) != 4:
@@ -155,7 +155,7 @@ class GeneratorTarget(Target):
 
     def prefix(self, codes: Tensor) -> Prefix:
         with torch.no_grad():
-            styles: Any = self.generator.styles(codes) if "s" in self.generator.spec.spaces else codes
+            styles: WpOrStyles = self.generator.styles(codes) if "s" in self.generator.spec.spaces else codes
             state = self.generator.cache(styles, before=self.index, **self.options)
         return Prefix(styles, state)
 
@@ -168,10 +168,10 @@ class GeneratorTarget(Target):
 
     def moved(self, prefix: Prefix, delta_OIKK: Tensor, strength_N: Tensor | float) -> Tensor:
         self._fits(delta_OIKK)
-        deltas: dict[str | int, tuple[Tensor, Tensor | float]] = {self.index: (delta_OIKK.to(self.weight), strength_N)}
-        return self.generator.synthesize(prefix.codes, start=prefix.state, weight_deltas=deltas, **self.options)
+        options: Drawing = {**self.options, "weight_deltas": {self.index: (delta_OIKK.to(self.weight), strength_N)}}
+        return self.generator.synthesize(prefix.codes, start=prefix.state, **options)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Mapping[str, object]:
         from gantk.generators.probe import probe_of
 
         return {**super().identity(), "family": self.generator.spec.family, "probe": probe_of(self.generator)}

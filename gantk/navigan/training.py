@@ -17,11 +17,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.optimizer import StateDict
 
 from gantk.errors import GantkError, UsageError
 from gantk.navigan.bases import Basis
@@ -156,6 +157,14 @@ def draw(plan: TrainingPlan, step: int, first: int, last: int, held_out: bool = 
 Codes = Callable[[int, int], Tensor]
 
 
+class TrainerState(TypedDict):
+    """All that a continued run needs besides the step's number."""
+
+    rectifier: dict[str, Tensor]
+    optimizer: StateDict
+    scaler: dict[str, float]
+
+
 class Trainer:
     """Steps of the optimisation on this process's share of every batch.
 
@@ -224,14 +233,14 @@ class Trainer:
         index_N, strength_N = (part.to(self.device) for part in draw(self.plan, number, first, last, held_out))
         start = number * self.plan.batch + (HELD_OUT if held_out else 0)
         prefix = self.rectifier._target[0].prefix(self.codes(start + first, start + last))
-        half: Any = contextlib.nullcontext()
+        half: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         if self.autocast is not None:
             half = torch.autocast(self.device.type, self.autocast)
         with half:
             losses: tuple[Tensor, Tensor, Tensor] = model(prefix, index_N, strength_N)
         return losses
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> TrainerState:
         """All that a continued run needs besides the step's number."""
         return {
             "rectifier": self.rectifier.state_dict(),
@@ -239,7 +248,7 @@ class Trainer:
             "scaler": self.scaler.state_dict(),
         }
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: TrainerState) -> None:
         """Continue from `state`."""
         self.rectifier.load_state_dict(state["rectifier"])
         self.optimizer.load_state_dict(state["optimizer"])

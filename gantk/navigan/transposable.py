@@ -9,7 +9,7 @@ Shape legend: N samples, C channels, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,8 +24,13 @@ Pair = tuple[int, int]
 class FixedConvolutions(TorchFunctionMode):
     """While it is entered, convolutions whose weight has no gradient get such a pullback; values do not change."""
 
+    # Any: what torch's functions take and give
     def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         if func in (torch.conv2d, torch.conv_transpose2d):
@@ -50,7 +55,7 @@ def _settings(transposed: bool, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     return x, weight, bias, *pairs, int(given.get("groups", 1)), extra, transposed
 
 
-def _pair(value: Any) -> Pair:
+def _pair(value: int | Sequence[int]) -> Pair:
     if isinstance(value, int):
         return (value, value)
     values = tuple(value)
@@ -58,6 +63,7 @@ def _pair(value: Any) -> Pair:
 
 
 class _Fixed(torch.autograd.Function):
+    # Any: torch's context, on which a function leaves what it likes
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair, dilation: Pair,
@@ -70,8 +76,9 @@ class _Fixed(torch.autograd.Function):
             return F.conv_transpose2d(x, weight, bias, stride, padding, extra, groups, dilation)
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
+    # Any: as above
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
         gradient = gradients[0]
         (weight,) = ctx.saved_tensors
         stride, padding, dilation, groups, transposed = ctx.settings

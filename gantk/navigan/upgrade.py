@@ -110,7 +110,7 @@ def apply(manifest: Mapping[str, Any], directory: Path) -> ApplyResult:
     )
 
 
-def _directions(results: Mapping[str, Any], directory: Path) -> dict[str, Any]:  # keywords of any of the results
+def _directions(results: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:  # keywords of any of the results
     """The fields that all results of directions share."""
     shown = []
     for entry in results["directions"]:
@@ -153,6 +153,6 @@ def _image(name: str, directory: Path) -> Image:
     return Image(str(name), None, inside(directory, str(name)))
 
 
-def _finite(value: Any) -> float | None:
+def _finite(value: object) -> float | None:
     """A number, or None where the JSON has none (nan and inf among them)."""
     return float(value) if isinstance(value, (int, float)) and np.isfinite(value) else None

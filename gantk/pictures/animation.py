@@ -10,8 +10,8 @@ import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,19 +102,30 @@ def write_animation(path: Path, frames_THWC: Sequence[Image], fps: float = 24.0)
         raise UsageError(
             f"{len(frames_THWC)} frames at {fps:g} per second make no animation: give 1 to 240 per second."
         )
-    frames = [np.repeat(frame, 3, axis=-1) if frame.shape[-1] == 1 else frame for frame in frames_THWC]
+    frames = [_in_colour(frame) for frame in frames_THWC]
     if form == "mp4":
         return _write_mp4(path, frames, fps)
     from PIL import Image as Pillow
 
     pictures = [Pillow.fromarray(frame) for frame in frames]
-    options: dict[str, Any] = {"save_all": True, "append_images": pictures[1:], "duration": 1000.0 / fps, "loop": 0}
     buffer = io.BytesIO()
+    save = partial(pictures[0].save, buffer, form.upper(), save_all=True, append_images=pictures[1:], loop=0)
     if form == "gif":
-        pictures[0].save(buffer, "GIF", optimize=False, **{**options, "duration": max(20, round(1000 / fps))})
+        save(optimize=False, duration=max(20, round(1000 / fps)))
     else:
-        pictures[0].save(buffer, "WEBP", quality=90, method=4, **{**options, "duration": max(1, round(1000 / fps))})
+        save(quality=90, method=4, duration=max(1, round(1000 / fps)))
     return write_atomic(path, buffer.getvalue())
+
+
+def _in_colour(frame_HWC: Image) -> Image:
+    """A frame as RGB: grey is repeated, alpha lies on white."""
+    channels = frame_HWC.shape[-1]
+    if channels == 1:
+        return np.repeat(frame_HWC, 3, axis=-1)
+    if channels != 4:
+        return frame_HWC
+    alpha = frame_HWC[..., 3:].astype(np.float32) / 255
+    return np.round(255 - (255 - frame_HWC[..., :3]) * alpha).astype(np.uint8)
 
 
 def require_mp4() -> None:

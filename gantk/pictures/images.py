@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -94,7 +94,7 @@ class ImageWriter:
         pairs = zip(paths, images_NHWC, strict=True)
         return [self._pool.submit(self._write, path, image) for path, image in pairs]
 
-    def _write(self, path: Path, image_HWC: Any) -> Path:
+    def _write(self, path: Path, image_HWC: npt.NDArray[np.uint8]) -> Path:
         form = path.suffix.lstrip(".").lower()
         return write_atomic(path, encode(image_HWC, form if form in FORMATS else self.form, self.quality))
 

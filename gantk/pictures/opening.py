@@ -16,7 +16,7 @@ import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from gantk.errors import GantkError
 from gantk.store.inside import regular_file
@@ -128,11 +128,10 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
 
     with contextlib.ExitStack() as stack:
         try:
-            file: Any = source
-            if isinstance(source, bytes):
-                file = io.BytesIO(source)
-            elif isinstance(source, (str, os.PathLike)):
-                file = stack.enter_context(open(regular_file(Path(source)), "rb"))
+            if isinstance(source, (str, os.PathLike)):
+                file: IO[bytes] = stack.enter_context(open(regular_file(Path(source)), "rb"))
+            else:
+                file = io.BytesIO(source) if isinstance(source, bytes) else source
             head = file.read(_HEAD)
             file.seek(0)
             form = picture_format(head, formats)

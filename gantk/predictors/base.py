@@ -7,7 +7,7 @@ Images are image_NCHW float in [-1, 1], of any size; what a predictor does not h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 
 if TYPE_CHECKING:
-    from gantk.generators.base import Generator
+    from gantk.generators.base import Drawing, Generator, WpOrStyles
 
 
 class Predictor(nn.Module):
@@ -50,7 +50,7 @@ class Predictor(nn.Module):
         """Class logits [N, K, H, W], as large as the images."""
         raise self._lacks("a segmentation")
 
-    def segment_codes(self, generator: Generator, wp: Any, **options: Any) -> Tensor:
+    def segment_codes(self, generator: Generator, wp: WpOrStyles, **options: Unpack[Drawing]) -> Tensor:
         """Class logits [N, K, S, S] of what a generator draws for codes; `options` are those of `synthesize`.
 
         A network renders and looks. A head reads the generator's maps instead, and the truth of a generator that knows

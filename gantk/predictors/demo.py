@@ -97,5 +97,5 @@ class DemoPredictor(Predictor):
 
 
 def _unit_vectors(map_NCHW: Tensor) -> Tensor:
-    """The vectors of a map at length one; differentiable where one is nought."""
+    """The vectors of a map at length one; differentiable where one is zero."""
     return map_NCHW * (map_NCHW.square().sum(1, keepdim=True) + 1e-6).rsqrt()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -131,7 +131,7 @@ class ImageNet(Predictor):
         if file is None:
             raise GantkError(f"The features of ImageNet are not installed: {INSTALL}.")
         try:
-            state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
             return cls(state)
         except Exception as error:  # whatever a damaged pickle or a wrong table raises
             raise GantkError(f"{file} does not hold the weights of EfficientNet-Lite0: {INSTALL} again.") from error
@@ -164,7 +164,7 @@ class ImageNet(Predictor):
 
 
 def unit_vectors(map_NCHW: Tensor) -> Tensor:
-    """The vectors of a map at length one; differentiable where one is nought."""
+    """The vectors of a map at length one; differentiable where one is zero."""
     return map_NCHW * (map_NCHW.square().sum(1, keepdim=True) + 1e-6).rsqrt()
 
 

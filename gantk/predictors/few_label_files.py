@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from gantk.errors import GantkError
+from gantk.generators.base import Generator
+from gantk.generators.probed import read_probe
 from gantk.predictors.few_labels import FewLabels, FewLabelsInfo
-from gantk.predictors.linear_probe import AttributeCard
+from gantk.predictors.linear_probe import read_card
 from gantk.store.files import to_json, write_atomic
+from gantk.store.json_values import items, table
 
 FORMAT = "gantk-few-labels"
 VERSION = 1
@@ -49,7 +51,7 @@ def is_few_labels(path: Path) -> bool:
         return False
 
 
-def load_few_labels(path: str | Path, generator: Any = None, force: bool = False) -> FewLabels:
+def load_few_labels(path: str | Path, generator: Generator | None = None, force: bool = False) -> FewLabels:
     """A predictor from its file, bound to a generator where one is given and it reads that one's maps.
 
     Raises:
@@ -66,17 +68,16 @@ def load_few_labels(path: str | Path, generator: Any = None, force: bool = False
         raise GantkError(f"{source} is of version {header.get('version')!r}, and this gantk reads version {VERSION}.")
     try:
         state = load(source.read_bytes())
-        cards = tuple(AttributeCard(**card) for card in header["cards"])
-        info = FewLabelsInfo(
-            tuple(map(str, header["attribute_names"])), str(header["kind"]), tuple(map(str, header["taps"])), cards,
-            str(header["name"]), header["probe"],
-        )  # fmt: skip
+        cards = tuple(read_card(table(card, "a card")) for card in items(header["cards"], "its cards"))
+        names, taps = (tuple(map(str, items(header[key], key))) for key in ("attribute_names", "taps"))
+        belongs = None if header["probe"] is None else read_probe(header["probe"], str(source))
+        info = FewLabelsInfo(names, str(header["kind"]), taps, cards, str(header["name"]), belongs)
         weight, bias = state["weight_AD"], state["bias_A"]
         if weight.ndim != 2 or bias.shape != weight.shape[:1] or len(weight) != len(info.attribute_names):
             raise ValueError(f"weights of shapes {tuple(weight.shape)} and {tuple(bias.shape)}")
         if not (bool(torch.isfinite(weight).all()) and bool(torch.isfinite(bias).all())):
             raise ValueError("weights that are not finite")
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError, GantkError) as error:
         raise GantkError(f"{source} is damaged ({error!r}): train the predictor again.") from error
     predictor = FewLabels(info, weight, bias)
     return predictor if generator is None or info.kind == "imagenet" else predictor.bind(generator, force)

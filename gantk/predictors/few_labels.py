@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
@@ -18,6 +18,10 @@ from gantk.generators.base import Generator
 from gantk.predictors.base import Predictor
 from gantk.predictors.linear_probe import Array, AttributeCard, Probe, fit_probe, suggest
 from gantk.predictors.probe_features import BATCH, KINDS, all_blocks, code_blocks, default_maps, image_blocks
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Drawing, WpOrStyles
+    from gantk.predictors.efficientnet_lite import ImageNet
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class FewLabels(Predictor):
     bias_A: Tensor
     is_class_A: Tensor
 
-    def __init__(self, info: FewLabelsInfo, weight_AD: Tensor, bias_A: Tensor, network: Any = None) -> None:
+    def __init__(self, info: FewLabelsInfo, weight_AD: Tensor, bias_A: Tensor, network: ImageNet | None = None) -> None:
         super().__init__()
         self.info, self.name, self.attribute_names = info, info.name, info.attribute_names
         if info.kind != "maps" and network is None:
@@ -89,14 +93,11 @@ class FewLabels(Predictor):
                 raise GantkError(
                     f"The predictor {self.name!r} reads a map {missing[0]}, which this {generator.spec.family} lacks."
                 )
-            if self.info.probe is not None and not force:
-                from gantk.generators.probe import mismatch, probe_of
+            from gantk.generators.probe import refuse_another
 
-                difference = mismatch(dict(self.info.probe), probe_of(generator))
-                if difference is not None:
-                    raise GantkError(
-                        f"The predictor {self.name!r} was trained on another generator ({difference}): use that one."
-                    )
+            refuse_another(
+                self.info.probe, generator, f"The predictor {self.name!r} was trained on another generator", force
+            )
         self.generator = (generator,)
         return self.to(generator.device)
 
@@ -106,9 +107,10 @@ class FewLabels(Predictor):
                 f"The predictor {self.name!r} reads a generator's maps, not images: give it codes "
                 "(attributes_of_codes), or train one on images."
             )
+        assert self.network is not None  # made above for this kind
         return self.scores(image_blocks(self.network, image_NCHW))
 
-    def _attributes_of_codes(self, wp: Any, **options: Any) -> Tensor:
+    def _attributes_of_codes(self, wp: WpOrStyles, **options: Unpack[Drawing]) -> Tensor:
         """Scores [N, A] of codes wp [N, L, D] (or styles) of the generator it is bound to."""
         if not self.generator:
             raise UsageError(f"The predictor {self.name!r} reads a generator's maps: bind(generator) first.")
@@ -137,7 +139,10 @@ class FewLabels(Predictor):
 
 
 def train_on_images(
-    images: Tensor | Iterable[Tensor], labels: Mapping[str, Array], name: str = "few-labels", network: Any = None
+    images: Tensor | Iterable[Tensor],
+    labels: Mapping[str, Array],
+    name: str = "few-labels",
+    network: ImageNet | None = None,
 ) -> FewLabels:
     """A predictor of attributes from labelled images.
 
@@ -166,8 +171,8 @@ def train_on_codes(
     kind: str = "maps",
     taps: Sequence[str] | None = None,
     name: str = "few-labels",
-    network: Any = None,
-    **options: Any,
+    network: ImageNet | None = None,
+    **options: Unpack[Drawing],
 ) -> FewLabels:
     """A predictor of attributes from labelled samples of a generator, bound to it.
 
@@ -196,7 +201,7 @@ def train_on_codes(
 
 def fitted(
     blocks: Sequence[Any], labels: Mapping[str, Array], name: str, kind: str = "imagenet", taps: tuple[str, ...] = (),
-    network: Any = None, generator: Generator | None = None,
+    network: ImageNet | None = None, generator: Generator | None = None,
 ) -> tuple[FewLabels, Probe]:  # fmt: skip
     """The predictor of features [N, D] that were read already, and its probe with the scores of images left out."""
     n = len(blocks[0])

@@ -10,7 +10,6 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +22,7 @@ from gantk.predictors.head_networks import NETWORKS, LadderNetwork, LinearNetwor
 from gantk.predictors.heads import Head, default_taps, taps_of
 from gantk.store.files import to_json, write_atomic
 from gantk.store.inside import regular_file
+from gantk.store.json_values import JsonView
 
 VERSION = 1
 HEADER_KEY = "gantk"
@@ -211,7 +211,7 @@ def write_linear_gan(path: Path, head: Head) -> Path:
     """Write a head as LinearGAN's programs read it; its maps become their numbers in order."""
     info, network = head.info, head.network
     count = len(info.channels)
-    arch: dict[str, Any] = {
+    arch: dict[str, JsonView] = {
         "n_class": info.classes,
         "dims": list(info.channels),
         "layers": list(range(count)),

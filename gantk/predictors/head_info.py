@@ -85,6 +85,7 @@ class HeadInfo:
     def classes(self) -> int:
         return len(self.class_names)
 
+    # Any: fields of this class, whose constructor checks them
     def replace(self, **changes: Any) -> HeadInfo:
         return dataclasses.replace(self, **changes)
 

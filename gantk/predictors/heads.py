@@ -9,7 +9,7 @@ Shape legend: N samples, L rows of wp, C_i channels of map i, K classes, S side 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.generators.base import Generator
+from gantk.generators.base import Drawing, Generator, WpOrStyles
 from gantk.predictors.base import Predictor
 from gantk.predictors.grids import squared
 from gantk.predictors.head_info import PALETTE, Colour, HeadInfo, LearnedHead, Weight, palette
@@ -48,7 +48,7 @@ class Head(Predictor):
         self.generator = (generator,)
         return self.to(generator.device)
 
-    def segment(self, seen: Any, *, size: int | None = None) -> Tensor:
+    def segment(self, seen: object, *, size: int | None = None) -> Tensor:
         """Class logits [N, K, S, S] of codes wp [N, L, D], or of what `Generator.trace` returned for them.
 
         A head reads a generator's maps, and an image does not tell which those were.
@@ -87,7 +87,7 @@ class Head(Predictor):
             )
         return self.segment_codes(generator, wp.to(generator.device), size=size)
 
-    def labels(self, seen: Any, *, size: int | None = None) -> npt.NDArray[np.uint8]:
+    def labels(self, seen: object, *, size: int | None = None) -> npt.NDArray[np.uint8]:
         """The most likely class of each pixel, uint8 [N, S, S]; see `segment` for what may be given."""
         with torch.inference_mode():
             found: npt.NDArray[np.uint8] = class_map(self.segment(seen, size=size)).cpu().numpy()
@@ -106,11 +106,15 @@ class Head(Predictor):
             self.info, tuple(Weight(name, x.detach().float().cpu().numpy()) for name, x in state.items())
         )
 
-    def segment_codes(self, generator: Generator, wp: Any, *, size: int | None = None, **options: Any) -> Tensor:
+    def segment_codes(
+        self, generator: Generator, wp: WpOrStyles, *, size: int | None = None, **options: Unpack[Drawing]
+    ) -> Tensor:
         """Class logits [N, K, S, S] for codes; the image is not drawn, and layers after the last map are not run."""
         return self.read(generator.trace(wp, self._taps(generator), image=False, **options)[1], size)
 
-    def draw(self, generator: Generator, wp: Any, *, size: int | None = None, **options: Any) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, generator: Generator, wp: WpOrStyles, *, size: int | None = None, **options: Unpack[Drawing]
+    ) -> tuple[Tensor, Tensor]:
         """Images [N, C, H, W] and logits [N, K, S, S] in one pass."""
         image, maps = generator.trace(wp, self._taps(generator), **options)
         assert image is not None
@@ -150,15 +154,9 @@ def check_head(info: HeadInfo, generator: Generator, force: bool = False) -> Non
                 f"The head {info.name!r} reads a map {tap} of {width} channels and this {generator.spec.family} has "
                 f"{there}: it belongs to another generator."
             )
-    if info.probe is None or force:
-        return
-    from gantk.generators.probe import mismatch, probe_of
+    from gantk.generators.probe import refuse_another
 
-    difference = mismatch(dict(info.probe), probe_of(generator))
-    if difference is not None:
-        raise GantkError(
-            f"The head {info.name!r} was trained on another generator ({difference}): use that one, or force it to try."
-        )
+    refuse_another(info.probe, generator, f"The head {info.name!r} was trained on another generator", force)
 
 
 def default_taps(generator: Generator, which: str = "all") -> tuple[str, ...]:

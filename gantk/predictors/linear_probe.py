@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonTable, number, text, whole
 
 Array = npt.NDArray[np.float64]
 
@@ -72,6 +73,26 @@ class AttributeCard:
             f"{self.balanced:.0%}, AUC {self.auc:.2f}, by leave-one-out of {self.labels} labels, {self.positives} of "
             "them positive."
         )
+
+
+def read_card(told: JsonTable) -> AttributeCard:
+    """A card from a file's header.
+
+    Raises:
+        KeyError, GantkError: a part is missing, or of another type.
+    """
+    auc = told["auc"]
+    return AttributeCard(
+        text(told["name"], "name"),
+        whole(told["labels"], "labels"),
+        whole(told["positives"], "positives"),
+        number(told["accuracy"], "accuracy"),
+        number(told["low"], "low"),
+        number(told["high"], "high"),
+        number(told["balanced"], "balanced"),
+        None if auc is None else number(auc, "auc"),
+        number(told["shrinkage"], "shrinkage"),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +275,7 @@ def area(score_n: Array, positive_n: npt.NDArray[np.bool_]) -> float:
 
 
 def suggest(logit_N: npt.NDArray[np.floating], count: int, known: npt.NDArray[np.bool_] | None = None) -> list[int]:
-    """The images to label next: the `count` whose logit is nearest to nought, nearest first.
+    """The images to label next: the `count` whose logit is nearest to zero, nearest first.
 
     Args:
         known: images that have their label already.

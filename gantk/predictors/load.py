@@ -97,14 +97,15 @@ def load_predictor(
     return DemoPredictor.from_path(Path(text)).to(device)
 
 
-def _adopt(found: Any, text: str) -> Predictor:
+def _adopt(found: object, text: str) -> Predictor:
     if isinstance(found, Predictor):
         return found
     if not callable(found):
         raise UsageError(f"The predictor {text!r} is a {type(found).__name__}, which cannot be called.")
+    function: Callable[[Tensor], Any] = found  # whatever a user's own returns: `FunctionPredictor` looks at it
     if isinstance(found, torch.nn.Module):  # an instance takes images, whatever its signature says
-        return FunctionPredictor(found, text)
-    if not _needs_arguments(found):
+        return FunctionPredictor(function, text)
+    if not _needs_arguments(function):
         try:
             made = found()
         except GantkError:
@@ -117,8 +118,8 @@ def _adopt(found: Any, text: str) -> Predictor:
             raise UsageError(
                 f"{text!r} returned a {type(made).__name__}; expected a Predictor or a function of images."
             )
-        found = made
-    return FunctionPredictor(found, text)
+        function = made
+    return FunctionPredictor(function, text)
 
 
 def _needs_arguments(function: Callable[..., Any]) -> bool:
@@ -207,7 +208,7 @@ class FunctionPredictor(Predictor):
             )
         return found
 
-    def _matrix(self, scores: Any, n: int) -> Tensor:
+    def _matrix(self, scores: object, n: int) -> Tensor:
         if isinstance(scores, Mapping):
             scores = torch.stack([torch.as_tensor(column).reshape(-1) for column in scores.values()], 1)
         score_NA = torch.as_tensor(scores)

@@ -9,7 +9,7 @@ whole picture hardly sees it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from torch import Tensor
@@ -17,6 +17,10 @@ from torch import Tensor
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.predictors.resampling import resize
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Drawing, WpOrStyles
+    from gantk.predictors.efficientnet_lite import ImageNet
 
 PLACES = 8
 SIDE = 128  # images are brought to this square
@@ -31,7 +35,7 @@ def pooled(map_NCHW: Tensor) -> Tensor:
     return resize(map_NCHW, height, width).flatten(1)
 
 
-def image_blocks(network: Any, image_NCHW: Tensor) -> list[Tensor]:
+def image_blocks(network: ImageNet, image_NCHW: Tensor) -> list[Tensor]:
     """Blocks [N, D] of images [N, 3, H, W] in [-1, 1]: three stages, and the mean of the last map.
 
     Args:
@@ -52,7 +56,11 @@ def default_maps(generator: Generator) -> tuple[str, ...]:
 
 
 def code_blocks(
-    generator: Generator, wp: Any, taps: Sequence[str], network: Any = None, **options: Any
+    generator: Generator,
+    wp: WpOrStyles,
+    taps: Sequence[str],
+    network: ImageNet | None = None,
+    **options: Unpack[Drawing],
 ) -> list[Tensor]:
     """Blocks [N, D] of what a generator makes of codes: its maps and, with a `network`, the image's blocks first."""
     image, maps = generator.trace(wp, taps, image=network is not None, **options)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -26,12 +24,12 @@ def attributes_at(
     return np.concatenate(parts)
 
 
-def _read(generator: Generator, predictor: Any, wp_NLD: Tensor, noise: str) -> Tensor:
-    if hasattr(predictor, "attributes_of_codes"):
-        exact: Tensor = predictor.attributes_of_codes(wp_NLD)
-        return exact
+def _read(generator: Generator, predictor: Predictor, wp_NLD: Tensor, noise: str) -> Tensor:
+    exact = getattr(predictor, "attributes_of_codes", None)
+    if callable(exact):
+        found: Tensor = exact(wp_NLD)
+        return found
     image_NCHW = generator.synthesize(wp_NLD, noise=noise)
     if image_NCHW.shape[1] == 1:
         image_NCHW = image_NCHW.expand(-1, 3, -1, -1)
-    read: Tensor = predictor.attributes(image_NCHW)
-    return read
+    return predictor.attributes(image_NCHW)

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Layer
+from gantk.predictors.head_networks import LinearNetwork
 from gantk.predictors.heads import Head, HeadInfo, palette
 
 KS = tuple(range(2, 13))
@@ -247,7 +248,8 @@ def _head(
         meta={"labels": "none", "samples": samples, "seed": seed},
     )
     head = Head(info)
-    network: Any = head.network
+    network = head.network
+    assert isinstance(network, LinearNetwork)
     with torch.no_grad():
         network.weight_KD.copy_(torch.from_numpy(weight_KC.astype(np.float32)))
         network.bias_K.copy_(torch.from_numpy(-(weight_KC @ mean_C).astype(np.float32)))

@@ -5,12 +5,12 @@ Legend: N samples, L rows of wp, D the width of a code, F factors.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.generators.base import Generator
+from gantk.generators.base import Drawing, Generator, WpOrStyles
 from gantk.predictors.base import Predictor
 from gantk.world.renderer import CLASSES, FACTOR_NAMES
 
@@ -30,7 +30,7 @@ class ExactFactors(Predictor):
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        factors: Any = getattr(generator, "factors", None)
+        factors = getattr(generator, "factors", None)
         if not callable(factors):
             raise UsageError(
                 f"The predictor {NAME!r} is for demo-oracle, which knows its factors, and a {generator.spec.family} "
@@ -43,9 +43,9 @@ class ExactFactors(Predictor):
         exact: Tensor = self._factors(wp_NLD)
         return exact
 
-    def segment_codes(self, generator: Generator, wp: Any, **options: Any) -> Tensor:
+    def segment_codes(self, generator: Generator, wp: WpOrStyles, **options: Unpack[Drawing]) -> Tensor:
         """Logarithms [N, K, H, W] of the share of each pixel that each class really covers."""
-        masks: Any = generator.true_masks
+        masks = getattr(generator, "true_masks")  # noqa: B009  # of demo-oracle alone
         shares: Tensor = masks(wp)
         return shares.clamp_min(1e-6).log()
 

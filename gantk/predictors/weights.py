@@ -20,6 +20,7 @@ from gantk.errors import GantkError
 from gantk.predictors.networks import NetworkConfig
 from gantk.store.files import write_atomic
 from gantk.store.inside import regular_file
+from gantk.store.json_values import JsonTable
 
 FORMAT = 1
 KINDS = ("attributes", "segmenter")
@@ -38,7 +39,7 @@ class WeightFile:
     config: NetworkConfig
     names: tuple[str, ...]
     state: dict[str, Tensor]
-    header: dict[str, Any]
+    header: JsonTable
 
 
 def write_weights(

@@ -51,7 +51,9 @@ class QualityInputs(Inputs):
         return load_generator(name, device=resolve_device(self.device), precision=self.precision)
 
     def stem(self) -> str:
-        return Path(self.model).stem or self.model
+        from gantk.checkpoints.addresses import is_address
+
+        return super().stem() if is_address(self.model) else (Path(self.model).stem or self.model)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,13 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from gantk.quality.claims import QUALITY
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 
@@ -78,8 +80,8 @@ class Quality:
         inception = self.features == "inception"
         k = self.neighbours
         return (
-            Figure("FID" if inception else "Frechet distance", self.frechet, "Of Gaussians; nought for equal sets"),
-            Figure("KID" if inception else "kernel distance", self.kernel, "Unbiased: about nought for equal sets"),
+            Figure("FID" if inception else "Frechet distance", self.frechet, "Of Gaussians; 0 for equal sets"),
+            Figure("KID" if inception else "kernel distance", self.kernel, "Unbiased: about 0 for equal sets"),
             Figure("precision", self.precision, f"Share of samples in a real image's neighbourhood of {k}"),
             Figure("recall", self.recall, f"Share of real images in a sample's neighbourhood of {k}"),
             Figure("density", self.density, f"Real neighbourhoods that a sample lies in, over {k}; 1 for equal sets"),
@@ -121,6 +123,7 @@ class QualityResult(Result):
     """
 
     TASK: ClassVar[str] = "quality"
+    CLAIMS: ClassVar[Claims[Any]] = QUALITY
     samples: str
     reals: str
     truncation: str | None
@@ -128,9 +131,6 @@ class QualityResult(Result):
     closest: tuple[Matched, ...]
     furthest: tuple[Matched, ...]
     missed: tuple[Shown, ...]
-
-    def sentence(self) -> str:
-        return self.found.sentence()
 
     def lines(self) -> tuple[str, ...]:
         lines = [f"{figure.name}: {figure.measured}" for figure in self.found.figures]

@@ -17,6 +17,7 @@ from PIL import Image
 from gantk.errors import GantkError
 from gantk.pictures.opening import open_picture, picture_format, picture_sides
 from gantk.reports.sections import Picture
+from gantk.reports.text import minus
 from gantk.store.channels import viewable
 from gantk.store.inside import regular_file
 
@@ -142,8 +143,8 @@ class ImageStore:
                 self._address(encoded),
                 encoded.width,
                 encoded.height,
-                picture.alt,
-                picture.label,
+                minus(picture.alt),
+                minus(picture.label),
                 name,
                 not self._folder,
             )

@@ -17,27 +17,33 @@ from gantk.store.inside import inside
 
 WHAT = {
     "demo": ("The tour", "What was found, and how it compares with the truth"),
+    "atlas": ("Atlas", "Directions of all systems, measured alike"),
     "synthesize": ("Samples", "What the generator draws, and how it was scored"),
+    "quality": ("Quality of the samples", "How near they are to real images"),
+    "train-predictor": ("Predictor from few labels", "How good it is, and which images to label next"),
     "train-boundary": ("Boundaries", "One per attribute, and how far to trust it"),
-    "rescore": ("Layers", "Which direction moves what, and in which layer"),
+    "rescore": ("Rescored boundaries", "What each changes, and in which rows"),
     "manipulate": ("Edits", "Sliders along the directions"),
+    "stylespace": ("Style channels", "Single numbers of the styles, by what they change"),
     "lse-train": ("Segmentation heads", "Where each class is, read linearly from the maps"),
-    "lse-fewshot": ("A head from a few images", "And how good it is, class by class"),
+    "lse-fewshot": ("A head from a few images", "How good it is, class by class"),
     "lse-evaluate": ("Heads compared", "Tables of heads and generators"),
     "lse-sample": ("Samples by label maps", "Codes whose images have the wanted labels"),
     "lse-edit": ("An edit by strokes", "What was painted, and what changed"),
-    "ghfeat-train": ("The encoder", "How it learnt, and what it makes of images"),
+    "ghfeat-train": ("The encoder", "Its training, and its reconstructions"),
     "ghfeat-extract": ("Images as codes", "Each beside its reconstruction"),
-    "ghfeat-mix": ("Styles mixed", "Levels of one image in another"),
+    "ghfeat-mix": ("Mixed images", "Levels of one image in another"),
     "ghfeat-edit": ("Real images edited", "Along a direction, or in a region"),
-    "ghfeat-harmonize": ("Harmonised", "What was pasted in, at home"),
-    "ghfeat-evaluate": ("What each level knows", "Factors read from the codes, level by level"),
-    "invert": ("Projected images", "Codes of real images, and how near they come"),
+    "ghfeat-harmonize": ("Harmonised pastes", "A region of one image in another, encoded and made again"),
+    "ghfeat-evaluate": ("Factors in the codes", "What can be read from each level"),
+    "invert": ("Inverted images", "Codes of real images, and how near they come"),
+    "mix": ("Mixed samples", "Some rows of wp from one code, the rest from another"),
+    "walk": ("A walk through codes", "Frames between codes"),
     "navigan-hessian": ("Weight directions", "Leading eigenvectors, with sliders and where they act"),
     "navigan-svd": ("Weight directions by SVD", "Singular vectors, with sliders and where they act"),
-    "navigan-train": ("Weight directions, optimised", "How they came to be told apart"),
+    "navigan-train": ("Weight directions, optimised", "How well a network recognises each"),
     "navigan-apply": ("Weight edits", "Sliders along directions of the weights"),
-    "resefa-jacobian": ("Regions", "Where they lie, and what the image's derivative holds there"),
+    "resefa-jacobian": ("Regions", "Where they lie, and how each responds to a step"),
     "resefa-directions": ("Directions of one region", "With sliders, and how much of each stays inside"),
     "sefa": ("Directions by SeFa", "From the weights alone"),
     "ganspace": ("Directions by GANSpace", "Principal components of codes"),
@@ -101,8 +107,14 @@ def matrix_picture(values: np.ndarray, alt: str, side: int = 18) -> Picture:
     return Picture(image, alt, lossless=True)
 
 
+def title_of(command: str) -> str:
+    """What a command's page is called on a card."""
+    return WHAT.get(command, (command.replace("-", " "), ""))[0]
+
+
 def picture_of(run: RunRecord) -> Picture | None:
-    title = WHAT.get(run.command, (run.command.replace("-", " "), ""))[0]
+    """The picture that stands for a run where pages are listed."""
+    title = title_of(run.command)
     found = _of_result(run, f"An image of the page {title}")
     if found is not None:
         return found

@@ -1,10 +1,9 @@
-"""Numbers as people read them, the ticks of an axis, and the step at which a slider opens."""
+"""Numbers as people read them, and the ticks of an axis."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 
 MINUS = "\u2212"
 MISSING = "\u2013"
@@ -91,14 +90,3 @@ def tick_labels(ticks: list[float]) -> list[str]:
     if step > 0 and abs(round(step, digits) - step) > 1e-9 * step:
         digits += 1
     return [(f"{tick:,.{digits}f}".replace(",", "\u202f") if tick else "0").replace("-", MINUS) for tick in ticks]
-
-
-def telling(values: Sequence[float]) -> int | None:
-    """Index of a strength at which an edit is seen and not yet at its end: about two thirds of the way from 0.
-
-    Upwards where values above 0 are among them. None where there is nothing between 0 and the end.
-    """
-    finite = [value for value in values if math.isfinite(value)]
-    far = max([0.0, *finite]) or min([0.0, *finite])
-    between = [index for index, value in enumerate(values) if far and 0 < value / far < 0.999]
-    return min(between, key=lambda index: abs(values[index] / far - 2 / 3), default=None)

@@ -38,7 +38,7 @@ from gantk.reports.sections import (
     SliderStrip,
     Table,
 )
-from gantk.reports.text import Anchors, inline, paragraphs
+from gantk.reports.text import Anchors, inline, minus, paragraphs
 from gantk.store.files import write_atomic
 from gantk.store.inside import inside
 
@@ -56,7 +56,7 @@ class Shown:
     anchor: str
     caption: str
     number: str
-    view: Any
+    view: object
 
 
 def _facts(section: Facts, images: ImageStore) -> list[tuple[str, str]]:
@@ -80,11 +80,11 @@ def _plain(value: object) -> str:
 def _headline(section: Headline, images: ImageStore) -> list[tuple[str, str, str]]:
     shown = []
     for value, name, note in section.items:
-        shown.append((value if isinstance(value, str) else show_number(value, 2), name, note))
+        shown.append((minus(value) if isinstance(value, str) else show_number(value), minus(name), minus(note)))
     return shown
 
 
-def _panels(section: Panels, images: ImageStore) -> dict[str, Any]:
+def _panels(section: Panels, images: ImageStore) -> Mapping[str, object]:
     """A legend that all panels share stands once, above them."""
     legends = [plots.legend_of(part) for part in section.sections]
     shared = legends[0] if legends and all(legend == legends[0] for legend in legends) else []
@@ -95,7 +95,14 @@ def _panels(section: Panels, images: ImageStore) -> dict[str, Any]:
     return {"legend": shared, "parts": parts}
 
 
-def _plot(section: LinePlot | BarPlot | ScatterPlot | Histogram, images: ImageStore) -> dict[str, Any]:
+def _sheet(section: Sheet, images: ImageStore) -> Mapping[str, object]:
+    shown = [images.show(picture) for picture in section.pictures]
+    groups = [shown[place : place + section.group] for place in range(0, len(shown), section.group)]
+    legend = [("#{:02x}{:02x}{:02x}".format(*colour), name) for colour, name in section.legend]
+    return {"groups": groups, "size": section.size, "group": section.group, "legend": legend}
+
+
+def _plot(section: LinePlot | BarPlot | ScatterPlot | Histogram, images: ImageStore) -> Mapping[str, object]:
     return {"svg": plots.draw(section), "legend": plots.legend_of(section)}
 
 
@@ -104,7 +111,7 @@ _VIEWS: dict[type, tuple[str, str, Callable[[Any, ImageStore], Any]]] = {
     Prose: ("prose", "", lambda section, images: (section.tone, paragraphs(section.text))),
     Facts: ("facts", "", _facts),
     Headline: ("headline", "", _headline),
-    Sheet: ("sheet", "Figure", lambda section, images: ([images.show(p) for p in section.pictures], section.size)),
+    Sheet: ("sheet", "Figure", lambda section, images: _sheet(section, images)),
     SliderStrip: ("strip", "Figure", figures.show_strip),
     SliderGrid: ("grid", "Figure", figures.show_grid),
     Table: ("table", "Table", tables.show_table),

@@ -1,9 +1,9 @@
 """Plots as inline SVG: lines with bands, bars with error bars, scatter, histograms.
 
 Each plot is drawn twice, wide and narrow, and the style sheet shows the one that fits: scaling one drawing down to a
-phone would scale its letters down too. Colours come from the style sheet (classes `s0` to `s5`), so that a drawing
-follows the theme; series also differ by dash and marker, for those who do not tell the colours apart. What a mark
-stands for is in its `<title>`.
+phone would scale its letters down too. No drawing is shown narrower than its frame: text has 12 pixels or more.
+Colours come from the style sheet (classes `s0` to `s5`), so that a drawing follows the theme; series also differ by
+dash and marker, for those who do not tell the colours apart. What a mark stands for is in its `<title>`.
 
 Shapes: n points of a curve, B bars.
 """
@@ -46,8 +46,8 @@ class Frame:
 
 
 WIDE = Frame(760, 340)
-NARROW = Frame(340, 270, left=44, right=10)
-PANEL = Frame(320, 190, left=40, right=10, top=12, bottom=40)
+NARROW = Frame(288, 250, left=44, right=10)
+PANEL = Frame(264, 176, left=40, right=10, top=24, bottom=40)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ Shapes: R rows, C columns, K frames of a strip, n points of a curve.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -60,7 +60,7 @@ class Link:
 class Prose:
     text: str
     title: str = ""
-    tone: Literal["plain", "finding", "warning"] = "plain"
+    tone: Literal["plain", "finding", "warning", "next"] = "plain"
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,23 @@ class Headline:
 class Sheet:
     """A contact sheet. `size` is the width of one image on a desktop screen, in pixels.
 
-    Above 240 they are pictures to look into (rows of tiles, say), which a phone shows below each other.
+    Above 240 they are pictures to look into (rows of tiles, say), which a phone shows below each other. Of each
+    `group` pictures (an original and its edit, say) none goes to another line without the others. `legend` names the
+    colours of label maps: (red, green, blue) in [0, 255] and a name each.
     """
 
     pictures: Sequence[Picture]
     title: str = ""
     caption: str = ""
     size: int = 112
+    group: int = 1
+    legend: Sequence[tuple[tuple[int, int, int], str]] = ()
+
+    def __post_init__(self) -> None:
+        if self.group < 1 or len(self.pictures) % self.group:
+            raise GantkError(
+                f"The sheet {self.title!r} has {len(self.pictures)} pictures, which are no groups of {self.group}."
+            )
 
 
 @dataclass(frozen=True)
@@ -371,15 +381,6 @@ Section = (
     | Panels
     | Links
 )
-
-
-@dataclass(frozen=True)
-class Heading:
-    """What the table of contents and the anchors are made from."""
-
-    title: str
-    anchor: str
-    number: str = field(default="")
 
 
 def bins_of(

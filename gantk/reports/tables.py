@@ -12,7 +12,7 @@ from gantk.reports import palettes
 from gantk.reports.images import ImageStore, Shown
 from gantk.reports.numbers import MISSING, read_number, show_fixed, show_number
 from gantk.reports.sections import Cell, CellValue, Column, HeatMap, Picture, Table
-from gantk.reports.text import safe_address
+from gantk.reports.text import minus, safe_address
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ def _shown_cell(cell: CellValue, column: Column, images: ImageStore) -> ShownCel
         whole = int(value) if isinstance(value, np.integer) else value
         text, sort = show_number(whole, column.digits), "" if number is None else repr(number)
     if not isinstance(cell, Cell):
-        return ShownCell(text, sort)
+        return ShownCell(minus(text), sort)
     bar = ""
     if cell.bar is not None and math.isfinite(cell.bar):
         bar = f"{min(abs(cell.bar), 1.0) * 100:.1f}"
     href = safe_address(cell.href) if cell.href else ""
-    return ShownCell(cell.text or text, sort, cell.note, href, bar)
+    return ShownCell(minus(cell.text or text), sort, minus(cell.note), href, bar)
 
 
 def show_table(table: Table, images: ImageStore) -> ShownTable:

@@ -10,20 +10,28 @@ from urllib.parse import quote, urlsplit
 from markupsafe import Markup, escape
 
 from gantk.errors import GantkError
+from gantk.reports.numbers import MINUS
 
+_NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\.?\d)")
 _INLINE = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*")
 
 
+def minus(text: str) -> str:
+    """One sign for negative numbers on every page: a hyphen before a digit and behind no letter is a minus."""
+    return _NEGATIVE.sub(MINUS, text)
+
+
 def inline(text: str) -> Markup:
-    """Escape `text`; `code` and **strong** become markup."""
+    """Escape `text`; `code` and **strong** become markup, and negative numbers outside code get a minus sign."""
     parts: list[str] = []
     end = 0
     for match in _INLINE.finditer(text):
-        parts.append(str(escape(text[end : match.start()])))
+        parts.append(str(escape(minus(text[end : match.start()]))))
         code, strong = match.groups()
+        strong = None if strong is None else minus(strong)
         parts.append(f"<code>{escape(code)}</code>" if code is not None else f"<strong>{escape(strong)}</strong>")
         end = match.end()
-    parts.append(str(escape(text[end:])))
+    parts.append(str(escape(minus(text[end:]))))
     return Markup("".join(parts))
 
 

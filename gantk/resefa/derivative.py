@@ -11,7 +11,7 @@ image, O those of the output (C, or 1 when summed), H x W pixels of the image, S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from torch.func import jvp, vjp, vmap
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Layer, State
+from gantk.generators.noise import Noise
 from gantk.predictors.resampling import resize
 from gantk.resefa.variables import CodeMap
 
@@ -95,7 +96,7 @@ class LocalJacobian:
         wp_1LD: Tensor,
         code_map: CodeMap,
         output: Output,
-        noise: Any = "const",
+        noise: Noise = "const",
         chunk: int | None = None,
     ) -> None:
         if wp_1LD.shape[0] != 1:
@@ -200,7 +201,7 @@ class _Entry:
     The moving arguments are the styles of the layers these rows feed, or wp itself in a family without styles.
     """
 
-    def __init__(self, generator: Generator, wp_1LD: Tensor, rows: tuple[int, ...], noise: Any) -> None:
+    def __init__(self, generator: Generator, wp_1LD: Tensor, rows: tuple[int, ...], noise: Noise) -> None:
         self.generator, self.noise, self._wp = generator, noise, wp_1LD
         fed = [layer for layer in generator.layers if layer.row in rows]
         if not fed:
@@ -212,15 +213,16 @@ class _Entry:
             self.state: State | None = None
             if self.first:
                 self.state = generator.cache(wp_1LD, self.first, noise=noise)
+        self._places: list[int] = [0]
         if self.styled:
             layers = [layer for layer in generator.layers if layer.style_dim]
             self._places = [place for place, layer in enumerate(layers) if _is_fed(layer, rows)]
-        else:
-            self._places = [0]
         self._codes = [style.detach() for style in styles]
-        self.moving = tuple(self._codes[place] for place in self._places)
+        self.moving: tuple[Tensor, ...] = tuple(self._codes[place] for place in self._places)
         self.unit: tuple[Tensor, ...] | None = None
-        self.push = generator.tangent_map(tuple(self._codes), self._places, noise=noise, start=self.state)
+        self.push: Callable[[Sequence[Tensor]], Tensor] = generator.tangent_map(
+            tuple(self._codes), self._places, noise=noise, start=self.state
+        )
 
     def image(self, *moving: Tensor) -> Tensor:
         """The image [1, C, H, W] of the moving codes."""

@@ -6,6 +6,7 @@ Legend: N samples, K directions, d free coordinates, L rows of wp, D width of a 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from gantk.comparators.lowrank import low_rank_directions
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe
+from gantk.generators.probed import Probe
 from gantk.generators.rows import LayerList, parse_layers
 from gantk.pictures.images import to_uint8
 from gantk.resefa.derivative import Output
@@ -137,7 +139,7 @@ class Finder:
             drawn=measured.drawn,
         )
 
-    def _card(self, place: int, solution: Solution, scales: list[float]) -> dict[str, Any]:
+    def _card(self, place: int, solution: Solution, scales: list[float]) -> dict[str, object]:
         """What belongs on the card of a region's directions: free-form, as every direction's is."""
         facts, options = self.facts, self.options
         return {
@@ -255,8 +257,8 @@ def direction_of(
     vectors_Kd: Array,
     variable: Variable,
     scales: list[float],
-    own_probe: Any,
-    about: dict[str, Any],
+    own_probe: Probe | None,
+    about: Mapping[str, object],
     generator: Generator,
 ) -> Direction:
     """Steps [K, d] as a direction of the variable's space and rows."""

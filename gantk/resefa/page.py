@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.reports.answer import answer, film
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import (
@@ -21,6 +22,7 @@ from gantk.reports.sections import (
     Table,
 )
 from gantk.reports.strips import walk_sections
+from gantk.resefa.claims import at_middle
 from gantk.resefa.results import (
     CompatDirections,
     DirectionsResult,
@@ -31,6 +33,7 @@ from gantk.resefa.results import (
     RegionDirections,
     RegionResponse,
 )
+from gantk.runs.claims import counted
 from gantk.runs.structure import Image
 from gantk.runs.walk import Walk
 
@@ -50,27 +53,28 @@ ABOUT = {
 
 def jacobian_page(result: JacobianResult) -> Page:
     """The page of `gantk resefa jacobian`."""
-    sections: list[Section] = []
     shown: list[RegionResponse | LeadingDirections] = [*result.responses, *result.leading]
+    pictures: list[Section] = []
     for region in shown:
         if region.pictures:
             caption = f"{region.text}: {show_number(100 * region.share, 1)} % of the pixels."
-            alt = f"with the region {region.name}"
-            sections.append(Sheet(_samples(region.pictures, alt), region.name, caption, 160))
+            alt = f"with the region {region.name} outlined"
+            pictures.append(Sheet(_samples(region.pictures, alt), f"Region {region.name} in the samples", caption, 160))
+    sections: list[Section] = [*answer(result, pictures[:1], _response(result)), *pictures[1:]]
     if result.responses:
         sections.append(_regions_table(result.responses))
         sections += _spectra(result.responses)
     for found in result.leading:
-        sections.append(Prose("The leading directions, from products alone.", found.name))
+        sections.append(Prose("Found from products with the Jacobian alone.", f"Leading directions of {found.name}"))
         sections.append(_directions_table(found.eigenvalues, found.quotients, found.scales, (), ()))
     if result.leading:
         files = [Link(f"{each.name}.safetensors", f"{each.name}.safetensors") for each in result.leading]
         sections.append(Links(files, "Files", "For `gantk manipulate` and `gantk rescore`."))
-    else:
-        sections.append(_next())
     subtitle = (
-        f"What moving each of {show_number(result.facts.dim, 0)} coordinates changes inside every region and outside "
-        f"it, to first order, added up over {show_number(result.facts.samples, 0)} samples. The coordinates are those "
+        "What changes inside a region, and what outside it? What moving each of "
+        f"{show_number(result.facts.dim, 0)} coordinates changes inside every region and "
+        f"outside it, to first order, added up over {show_number(result.facts.samples, 0)} samples. The "
+        "coordinates are those "
         f"of {result.facts.space} on rows {', '.join(map(str, result.facts.rows))} of wp."
     )
     return Page("Regions and their Jacobian", subtitle, sections)
@@ -80,12 +84,10 @@ def _samples(images: tuple[Image, ...], alt: str) -> list[Picture]:
     return [Picture(image.source, f"Sample {i} {alt}", f"sample {i}") for i, image in enumerate(images)]
 
 
-def _next() -> Prose:
-    text = (
-        "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any subset of the rows "
-        "can be chosen there."
-    )
-    return Prose(text, "What next")
+def _response(result: JacobianResult) -> list[tuple[object, str, str]]:
+    note = f"root mean square per pixel of a random unit step, {result.facts.samples} samples"
+    return [(each.inside, f"change inside {each.name}", f"outside {show_number(each.outside)}; {note}")
+            for each in result.responses[:3]]  # fmt: skip
 
 
 def _regions_table(regions: tuple[RegionResponse, ...]) -> Table:
@@ -106,7 +108,7 @@ def _regions_table(regions: tuple[RegionResponse, ...]) -> Table:
         "A background whose Gram matrix is nearly singular has directions that change nothing anywhere; the ridge "
         "`--tau` keeps them from winning."
     )
-    return Table(columns, rows, "How the regions respond", caption)
+    return Table(columns, rows, "Change of each region by a unit step", caption)
 
 
 def _spectra(regions: tuple[RegionResponse, ...]) -> list[Section]:
@@ -117,7 +119,11 @@ def _spectra(regions: tuple[RegionResponse, ...]) -> list[Section]:
             values = region.spectrum_inside if side == "inside" else region.spectrum_outside
             series.append(Series(region.name, np.arange(1, len(values) + 1), values))
         caption = f"Root mean square change {side} the region along each principal direction, strongest first."
-        found.append(LinePlot(series, f"Spectrum {side}", caption, "principal direction", "change of a unit step"))
+        found.append(
+            LinePlot(
+                series, f"Change {side} by principal direction", caption, "principal direction", "change of a unit step"
+            )
+        )
     return found
 
 
@@ -126,10 +132,8 @@ def _spectra(regions: tuple[RegionResponse, ...]) -> list[Section]:
 
 def directions_page(result: DirectionsResult) -> Page:
     """The page of `gantk resefa directions`."""
-    sections: list[Section] = []
-    findings = [text for region in result.regions if (text := _finding(region, result.middle))]
-    if findings:
-        sections.append(Prose("\n\n".join(findings), tone="finding"))
+    first = next((_walk(region, region.drawn[0]) for region in result.regions if region.drawn), None)
+    sections: list[Section] = answer(result, film(first) if first is not None else [], _locality(result))
     for region in result.regions:
         sections += _region(region, result.levels)
     if result.compat:
@@ -142,8 +146,22 @@ def directions_page(result: DirectionsResult) -> Page:
             Links(files, "Files", "For `gantk manipulate` and `gantk rescore`; `--pick` chooses among them.")
         )
     names = ", ".join(region.name for region in result.regions) or "each sample's regions"
-    subtitle = f"Directions that change one region most for what they change elsewhere: {names}."
+    subtitle = f"Which directions change one region and little else? Regions: {names}."
     return Page("Directions of a region", subtitle, sections)
+
+
+def _locality(result: DirectionsResult) -> list[tuple[object, str, str]]:
+    """ROIR of each region beside that of random directions."""
+    items: list[tuple[object, str, str]] = []
+    for region in result.regions[:4]:
+        at = at_middle(region, result.middle)
+        if "resefa" not in at:
+            continue
+        count = next(s.reached for s in region.scores if s.level == result.middle and s.method == "resefa")
+        chance = f"; random directions {show_number(at['random'], 2)}" if "random" in at else ""
+        note = f"change outside over inside, mean of {counted(count, 'direction')}{chance}"
+        items.append((show_number(at["resefa"], 2), f"ROIR of {region.name}", note))
+    return items
 
 
 def _method() -> str:
@@ -156,25 +174,6 @@ def _method() -> str:
     )
 
 
-def _finding(region: RegionDirections, middle: float) -> str:
-    """Which method is most local at the middle level."""
-    at = {score.method: score.roir for score in region.scores if score.level == middle and score.roir is not None}
-    own = at.get("resefa")
-    if own is None or len(at) < 2:
-        return ""
-    rest = {name: value for name, value in at.items() if name != "resefa"}
-    best = min(rest, key=lambda name: rest[name])
-    second = f"`{best}` {show_number(rest[best], 2)}"
-    if own < rest[best]:
-        text = f"**{region.name}**: at a change of {middle:g} inside, the most local of all methods: ROIR "
-        chance = f", random {show_number(at['random'], 2)}" if best != "random" and "random" in at else ""
-        return f"{text}{show_number(own, 2)}; next {second}{chance}."
-    return (
-        f"**{region.name}**: at a change of {middle:g} inside, {second} is more local than this run "
-        f"({show_number(own, 2)})."
-    )
-
-
 def _region(region: RegionDirections, levels: tuple[float, ...]) -> list[Section]:
     rows = region.direction.layers
     where = f"rows {', '.join(map(str, rows))} of wp" if rows else "every row of wp"
@@ -182,12 +181,15 @@ def _region(region: RegionDirections, levels: tuple[float, ...]) -> list[Section
     about += f"Directions of {region.direction.space}, {where}."
     sections: list[Section] = []
     if region.overlays:
-        pictures = [Picture(image.source, f"Held-out sample with {region.name}", "") for image in region.overlays]
+        pictures = [
+            Picture(image.source, f"Held-out sample {place} with {region.name} outlined", f"sample {place}")
+            for place, image in enumerate(region.overlays)
+        ]
         share = "" if region.share is None else f" It covers {100 * region.share:.1f} % of the held-out images."
         caption = f"{about} The region in the held-out samples shown below.{share}"
-        sections.append(Sheet(pictures, region.name, caption, 160))
+        sections.append(Sheet(pictures, f"Region {region.name}", caption, 160))
     else:
-        sections.append(Prose(about, region.name))
+        sections.append(Prose(about, f"Region {region.name}"))
     if region.scores:
         sections.append(_scores_table(region, levels))
     condition = "singular" if region.condition is None else f"{region.condition:.1e}"
@@ -222,11 +224,14 @@ def _scores_table(region: RegionDirections, levels: tuple[float, ...]) -> Table:
         row: list[CellValue] = [Cell(method, note=ABOUT.get(method, ""))]
         for level in levels:
             roir = at[level].roir
-            row.append(None if roir is None else Cell(roir, bar=roir / worst))
+            row.append(
+                Cell(None, "not reached") if roir is None else Cell(roir, bar=roir / worst if worst > 0 else 0.0)
+            )
         for level in levels:
             outside = at[level].outside
-            row.append(None if outside is None else 1000 * outside)
-        row += [at[middle].best, f"{at[last].reached} of {at[last].count}"]
+            row.append(Cell(None, "not reached") if outside is None else 1000 * outside)
+        best = at[middle].best
+        row += [Cell(None, "not reached") if best is None else best, f"{at[last].reached} of {at[last].count}"]
         rows.append(row)
     squares = ", ".join(f"{1000 * level**2:g}" for level in levels)
     caption = (
@@ -261,21 +266,16 @@ def _directions_table(
             found = reached[number] if number < len(reached) else ()
             for place in range(len(levels)):
                 at = found[place] if found else None
-                line += [None, None] if at is None else [at.distance, at.roir]
+                missing = Cell(None, "not measured" if at is None else "not reached")
+                line += [
+                    missing if at is None or value is None else value
+                    for value in ((None, None) if at is None else (at.distance, at.roir))
+                ]
         rows.append(line)
     return Table(columns, rows, caption=f"The first of {len(eigenvalues)} directions. {note}".strip())
 
 
 def _sliders(region: RegionDirections, drawn: DrawnDirection) -> list[Section]:
-    direction = region.direction
-    walk = Walk(
-        name=region.name,
-        number=drawn.number,
-        space=direction.space,
-        rows=direction.layers,
-        strips=drawn.strips,
-        note="The samples are held-out ones; 0 is the sample as it was drawn.",
-    )
     title = f"{region.name}, direction {drawn.number}"
     heats = [
         Picture(image.source, f"Where {title} changes sample {sample}", f"sample {sample}")
@@ -285,7 +285,19 @@ def _sliders(region: RegionDirections, drawn: DrawnDirection) -> list[Section]:
         f"Where direction {drawn.number} changes each of them at the ends of its slider: black nowhere, white by "
         f"{show_number(drawn.limit, 2)} or more (root mean square over colours, on [0, 1])."
     )
-    return [*walk_sections(walk), Sheet(heats, caption=caption, size=128)]
+    return [*walk_sections(_walk(region, drawn)), Sheet(heats, caption=caption, size=128)]
+
+
+def _walk(region: RegionDirections, drawn: DrawnDirection) -> Walk:
+    direction = region.direction
+    return Walk(
+        name=region.name,
+        number=drawn.number,
+        space=direction.space,
+        rows=direction.layers,
+        strips=drawn.strips,
+        note="The samples are held-out ones; 0 is the sample as it was drawn.",
+    )
 
 
 def _compat_table(entries: tuple[CompatDirections, ...]) -> Table:

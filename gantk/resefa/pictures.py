@@ -6,7 +6,6 @@ Shape legend: N samples, K steps, R regions, H x W pixels of the image, S x S of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +77,5 @@ def overlay_name(sample: int, region: str) -> str:
 
 def rms_change(image_NCHW: Tensor, other_NCHW: Tensor) -> npt.NDArray[np.float64]:
     """Root mean square over colours of the difference, on [0, 1], [N, H, W]."""
-    change: Any = (image_NCHW - other_NCHW).double().square().mean(1).sqrt().mul(0.5).cpu().numpy()
-    found: npt.NDArray[np.float64] = change
+    found: npt.NDArray[np.float64] = (image_NCHW - other_NCHW).double().square().mean(1).sqrt().mul(0.5).cpu().numpy()
     return found

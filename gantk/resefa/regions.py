@@ -6,7 +6,6 @@ Shape legend: N samples, H x W pixels of the image, S x S of the working size, R
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
+from gantk.predictors.base import Predictor
 from gantk.predictors.resampling import resize
 from gantk.resefa.results import JacobianFacts, RegionPlace
 from gantk.resefa.tables import Box
@@ -47,7 +47,7 @@ class Labels:
     """Where label maps come from: a segmenter that looks at each sample, or an array [H, W] or [N, H, W]."""
 
     names: tuple[str, ...] = ()
-    segmenter: Any = None
+    segmenter: Predictor | None = None
     maps: npt.NDArray[np.int64] | None = None
 
     def of(self, generator: Generator, wp_NLD: Tensor, first: int = 0) -> npt.NDArray[np.int64]:
@@ -57,6 +57,7 @@ class Labels:
                 return np.broadcast_to(self.maps, (len(wp_NLD), *self.maps.shape))
             self.check(first + len(wp_NLD))
             return self.maps[first : first + len(wp_NLD)]
+        assert self.segmenter is not None  # or there are maps
         with torch.no_grad():
             logit_NKHW = self.segmenter.segment_codes(generator, wp_NLD)
         found: npt.NDArray[np.int64] = logit_NKHW.argmax(1).cpu().numpy()
@@ -212,7 +213,7 @@ def places_of(regions: Regions) -> tuple[RegionPlace, ...]:
     return tuple(places)
 
 
-def regions_again(facts: JacobianFacts, segmenter: Any) -> Regions:
+def regions_again(facts: JacobianFacts, segmenter: Predictor | None) -> Regions:
     """The regions of a result, for other samples of its generator.
 
     Raises:

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
+from gantk.resefa.claims import DIRECTIONS, JACOBIAN
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import save_npy
@@ -165,17 +167,12 @@ class JacobianResult(Result):
     """
 
     TASK: ClassVar[str] = "resefa jacobian"
+    CLAIMS: ClassVar[Claims[Any]] = JACOBIAN
     KEPT: ClassVar[tuple[str, ...]] = ("grams",)  # for `gantk.resefa.directions`, not for the page
     facts: JacobianFacts
     grams: Grams | None
     responses: tuple[RegionResponse, ...]
     leading: tuple[LeadingDirections, ...]
-
-    def sentence(self) -> str:
-        n = self.facts.samples
-        return (
-            f"{n} sample{'' if n == 1 else 's'}, {self.facts.dim} coordinates, regions {', '.join(self.facts.names)}."
-        )
 
     def table(self) -> list[dict[str, object]]:
         return [
@@ -296,6 +293,7 @@ class DirectionsResult(Result):
     """
 
     TASK: ClassVar[str] = "resefa directions"
+    CLAIMS: ClassVar[Claims[Any]] = DIRECTIONS
     levels: tuple[float, ...]
     regions: tuple[RegionDirections, ...]
     compat: tuple[CompatDirections, ...]
@@ -312,14 +310,6 @@ class DirectionsResult(Result):
     def middle(self) -> float:
         """The level at which methods are compared first."""
         return self.levels[len(self.levels) // 2]
-
-    def sentence(self) -> str:
-        if self.compat:
-            return f"{len(self.compat)} files as the released script writes them."
-        best = "; ".join(f"{r.name} {r.quotients[0]:.3g} times" for r in self.regions)
-        return (
-            f"The first direction of each region changes it more than the rest, per pixel and to first order: {best}."
-        )
 
     def lines(self) -> tuple[str, ...]:
         return tuple(region.line(self.middle) for region in self.regions)

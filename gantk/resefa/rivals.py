@@ -2,7 +2,7 @@
 
     resefa                  the regularised generalised eigenproblem
     lowrankgan              robust PCA and projection, from the same Gram matrices
-    sefa, ganspace          the first directions of each, which know nothing of the region
+    sefa, ganspace          the first directions of each, which are not given the region
     sefa chosen, ganspace chosen   those of all their directions with the best quotient for the region
     random                  normal steps
 

@@ -58,7 +58,7 @@ def solve(
         bright: how a step changes the region's brightness, [d]; it decides the signs.
 
     Raises:
-        UsageError: nothing changes inside or outside, or B is singular and tau is nought.
+        UsageError: nothing changes inside or outside, or B is singular and tau is zero.
     """
     from scipy.linalg import eigh
 
@@ -96,7 +96,7 @@ def solve(
 
 
 def rates(vectors_Kd: Array, gram: Array) -> Array:
-    """v^T G v for every row, [K], not below nought."""
+    """v^T G v for every row, [K], not below zero."""
     found: Array = np.maximum(np.einsum("kd,de,ke->k", vectors_Kd, gram, vectors_Kd), 0.0)
     return found
 

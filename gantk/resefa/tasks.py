@@ -36,6 +36,7 @@ class JacobianInputs(CodesInputs):
         identity=False, code=True, default_text="the bundled one for bundled models",
     )  # fmt: skip
 
+    # Any: as `Inputs.load` has it
     def load(self, options: Any) -> dict[str, object]:
         from gantk.errors import UsageError
         from gantk.predictors.defaults import segmenter_for
@@ -83,6 +84,7 @@ class DirectionsInputs(Inputs):
     def directory(self, made: str) -> str:
         return self.run
 
+    # Any: as `Inputs.load` has it
     def load(self, options: Any) -> dict[str, object]:
         from gantk.checkpoints.load import load_generator
         from gantk.errors import GantkError

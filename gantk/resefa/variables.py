@@ -184,5 +184,5 @@ class CodeMap:
         if self.variable.space == "z":
             return (lambda z: self.generator.expand(self.generator.map(z, self._label), self.truncation)), self._z
         # `expand` is affine: its derivative is the same everywhere, also where wp never was a w
-        nought = torch.zeros(1, self.generator.spec.w_dim, device=self.generator.device, dtype=self.generator.dtype)
-        return (lambda w: self.generator.expand(w, self.truncation)), nought
+        zero = torch.zeros(1, self.generator.spec.w_dim, device=self.generator.device, dtype=self.generator.dtype)
+        return (lambda w: self.generator.expand(w, self.truncation)), zero

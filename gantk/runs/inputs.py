@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gantk.errors import UsageError
-from gantk.runs.options import LabelOptions, SeedOptions, TruncationOptions, argument, fields_of, option
+from gantk.runs.options import LabelOptions, Options, SeedOptions, TruncationOptions, argument, fields_of, option
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
@@ -23,17 +23,25 @@ class ModelInputs(Inputs):
     """A generator, on a device, in a precision."""
 
     model: str = argument(
-        "MODEL", "A zoo name, a checkpoint in any known format, or a gantk file.", identity=False, code=True
+        "MODEL",
+        "A zoo name, a checkpoint in any known format or its https address, or a gantk file.",
+        identity=False,
+        code=True,
     )
     device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
     precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
+    tuned: str | None = option(
+        None, "Weights tuned to photos, which `gantk invert --tune` wrote.", metavar="FILE", identity=False
+    )
 
     def generator(self) -> Generator:
         """Load the generator."""
         from gantk.checkpoints.load import load_generator
         from gantk.generators.devices import resolve_device
 
-        return load_generator(self.model, device=resolve_device(self.device), precision=self.precision)
+        return load_generator(
+            self.model, device=resolve_device(self.device), precision=self.precision, tuned=self.tuned
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +101,8 @@ class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
 
     def _numbered(self, generator: Generator, codes: object) -> GivenCodes:
         """z of the seeds of a list."""
-        from gantk.codes.given import GivenCodes
-        from gantk.codes.numbering import numbered_z, parse_seeds, show_seeds
+        from gantk.codes.given import numbered_codes
+        from gantk.codes.numbering import parse_seeds, show_seeds
 
         assert self.seeds is not None
         seeds = parse_seeds(self.seeds)
@@ -104,19 +112,44 @@ class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
         usual = next(field.default for field in fields_of(type(self)) if field.name == "num")
         if self.num not in (usual, len(seeds)):
             raise UsageError(f"{shown} are {len(seeds)} samples, and --num is {self.num}: leave one of the two out.")
-        if generator.spec.z_distribution != "normal":
-            raise UsageError(
-                f"{shown} numbers codes of a normal distribution, and this {generator.spec.family} draws them from "
-                "another: give --seed and --num."
-            )
-        z_ND = numbered_z(seeds, generator.spec.z_dim)
-        return GivenCodes(z_ND, "z", f"seeds {show_seeds(seeds)} in NVIDIA's numbering")
+        return numbered_codes(generator, seeds)
 
     def name_of(self, sample: int) -> str:
         """What sample i is called below its picture: its seed where seeds were listed."""
         from gantk.codes.numbering import parse_seeds
 
         return f"sample {sample}" if self.seeds is None else f"seed {parse_seeds(self.seeds)[sample]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedsShownOptions(Options):
+    """Which samples are drawn with sliders, where what is found does not depend on them."""
+
+    seeds: str | tuple[int, ...] | None = option(
+        None, "Samples drawn with sliders, by NVIDIA's numbering, instead of --samples: 0-2,85.", metavar="LIST"
+    )
+
+    def shown_codes(self, generator: Generator) -> GivenCodes | None:
+        """z of the seeds; None where none are listed.
+
+        Raises:
+            UsageError: `samples` was given too and is another number, or the generator draws z from another
+                distribution than the numbering's.
+        """
+        from gantk.codes.given import numbered_codes
+        from gantk.codes.numbering import parse_seeds, show_seeds
+
+        if self.seeds is None:
+            return None
+        seeds = parse_seeds(self.seeds)
+        samples = next(field for field in fields_of(type(self)) if field.name == "samples")
+        given = getattr(self, samples.name)
+        if given not in (samples.default, len(seeds)):
+            raise UsageError(
+                f"--seeds {show_seeds(seeds)} are {len(seeds)} samples, and --samples is {given}: leave one of the two "
+                "out."
+            )
+        return numbered_codes(generator, seeds)
 
 
 @dataclass(frozen=True, kw_only=True)

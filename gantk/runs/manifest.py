@@ -13,19 +13,67 @@ import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from gantk.errors import GantkError, UsageError
-from gantk.store.chunks import LedgerWarning, Shard
+from gantk.store.chunks import LedgerWarning, Shard, parse_shard
 from gantk.store.command_line import typed
 from gantk.store.files import load_json
 from gantk.store.inside import RunName, inside
+from gantk.store.json_values import Json, JsonTable
 
 MANIFEST_SUFFIX = ".run.json"
 FORMAT_VERSION = 1
 _TABLES = ("arguments", "timings", "arrays", "outputs", "results")
 # Arguments that do not change what a run computes: a run may be continued with other values.
 VOLATILE = frozenset({"output_dir", "device", "shard", "config", "debug", "overwrite", "workers", "threads"})
+
+
+class ArrayFacts(TypedDict):
+    """Of an array that is computed chunk by chunk."""
+
+    total: int
+    chunk: int
+    join: str
+
+
+class ShardAccount(TypedDict, total=False):
+    """What the whole keeps of a shard: when, where and how long it ran."""
+
+    shard: str
+    state: str
+    started: str
+    ended: str | None
+    timings: dict[str, float]
+    attempts: int
+    job: dict[str, str]
+    device: str | None
+
+
+class Manifest(TypedDict):
+    """What `<command>.run.json` holds; `read_manifest` and `readable` see to the tables that everything else needs."""
+
+    format: int
+    command: str
+    argv: str
+    arguments: JsonTable
+    seed: int | None
+    device: str | None
+    versions: dict[str, str]
+    started: str
+    ended: str | None
+    timings: dict[str, float]
+    attempts: int
+    job: NotRequired[dict[str, str]]
+    state: str
+    error: str | None
+    arrays: dict[str, ArrayFacts]
+    outputs: dict[str, str]
+    results: JsonTable
+    identity: NotRequired[JsonTable]
+    code: NotRequired[dict[str, dict[str, str]]]
+    facts: NotRequired[Json]
+    shards: NotRequired[list[ShardAccount]]
 
 
 def file_stem(command: str) -> str:
@@ -40,28 +88,28 @@ def file_stem(command: str) -> str:
     return stem
 
 
-def manifests(directory: str | Path) -> dict[Path, dict[str, Any]]:
+def manifests(directory: str | Path) -> dict[Path, Manifest]:
     """Return every manifest of a run directory, those of shards included, by path.
 
     Raises:
         GantkError: the directory does not exist or holds none.
     """
     folder = Path(directory)
-    found = {path: _checked(path) for path in sorted(folder.glob("*" + MANIFEST_SUFFIX))}
+    found = {path: read_manifest(path) for path in sorted(folder.glob("*" + MANIFEST_SUFFIX))}
     if not found:
         what = "holds no *.run.json" if folder.is_dir() else "does not exist"
         raise GantkError(f"The run directory {folder} {what}: give the --output-dir of an earlier command.")
     return found
 
 
-def _checked(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> Manifest:
     """A manifest whose parts are of the kinds that a manifest has, and whose names stay in its directory.
 
     Raises:
         GantkError: it is damaged, or made to harm; the message names the file.
     """
-    manifest = load_json(inside(path.parent, path.name))
-    if not isinstance(manifest, dict) or not all(isinstance(manifest.get(name), dict) for name in _TABLES):
+    manifest = _as_manifest(load_json(inside(path.parent, path.name)))
+    if manifest is None:
         raise GantkError(f"{path} is no run manifest: it lacks {', '.join(_TABLES)}.")
     command = manifest.get("command")
     file_stem(command if isinstance(command, str) else "")
@@ -70,15 +118,27 @@ def _checked(path: Path) -> dict[str, Any]:
     return manifest
 
 
+def _as_manifest(found: Json) -> Manifest | None:
+    """A manifest, where all of its tables are there; None where they are not."""
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), dict) for name in _TABLES):
+        return None
+    return cast(Manifest, found)
+
+
+def shard_of(manifest: Manifest) -> Shard:
+    """Which part of its run a manifest is of."""
+    said = manifest["arguments"].get("shard")
+    return parse_shard(said if isinstance(said, str) else None)
+
+
 def shard_suffix(shard: Shard) -> str:
     return "" if shard.is_whole else f".{shard.index}-of-{shard.count}"
 
 
 def new_manifest(
-    command: str, arguments: dict[str, Any], seed: int | None, device: Any, before: dict[str, Any] | None
-) -> dict[str, Any]:
-    before = before or {}
-    return {
+    command: str, arguments: JsonTable, seed: int | None, device: object, before: Manifest | None
+) -> Manifest:
+    made: Manifest = {
         "format": FORMAT_VERSION,
         "command": command,
         "argv": typed(),
@@ -86,24 +146,31 @@ def new_manifest(
         "seed": seed,
         "device": None if device is None else str(device),
         "versions": _versions(),
-        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+        "started": before.get("started", _now()) if before else _now(),
         "ended": None,
-        "timings": before.get("timings", {}),
-        "attempts": int(before.get("attempts", 0)) + 1,
-        **_job(),
+        "timings": before["timings"] if before else {},
+        "attempts": (int(before.get("attempts", 0)) if before else 0) + 1,
         "state": "running",
         "error": None,
-        "arrays": before.get("arrays", {}),
-        "outputs": before.get("outputs", {}),
-        "results": before.get("results", {}),
+        "arrays": before["arrays"] if before else {},
+        "outputs": before["outputs"] if before else {},
+        "results": before["results"] if before else {},
     }
+    job = _job()
+    if job:
+        made["job"] = job
+    return made
 
 
-def _job() -> dict[str, Any]:
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _job() -> dict[str, str]:
     """Which job of a cluster this is, for the page of a chain."""
     names = {"id": "JOB_ID", "array": "ARRAY_JOB_ID", "task": "ARRAY_TASK_ID", "node": "JOB_NODELIST"}
     found = {key: os.environ[f"SLURM_{name}"] for key, name in names.items() if f"SLURM_{name}" in os.environ}
-    return {"job": found} if "id" in found else {}
+    return found if "id" in found else {}
 
 
 def _versions() -> dict[str, str]:
@@ -119,7 +186,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def earlier(directory: Path, stem: str, own: Path) -> dict[str, Any] | None:
+def earlier(directory: Path, stem: str, own: Path) -> Manifest | None:
     """Return the manifest to compare with: one's own, or else the whole's or another shard's."""
     for path in (own, *_manifest_paths(directory, stem)):
         manifest = readable(path)
@@ -132,15 +199,14 @@ def _manifest_paths(directory: Path, stem: str) -> list[Path]:
     return [directory / (stem + MANIFEST_SUFFIX), *sorted(directory.glob(f"{stem}.*-of-*{MANIFEST_SUFFIX}"))]
 
 
-def readable(path: Path) -> dict[str, Any] | None:
+def readable(path: Path) -> Manifest | None:
     """A manifest, or None where there is none; a damaged one is set aside, and its chunks are known by their seals."""
     if not path.exists():
         return None
-    manifest: Any = None
     with contextlib.suppress(GantkError):
-        manifest = load_json(path)
-    if isinstance(manifest, dict) and all(isinstance(manifest.get(name), dict) for name in _TABLES):
-        return manifest
+        manifest = _as_manifest(load_json(path))
+        if manifest is not None:
+            return manifest
     aside = path.with_name(path.name + ".damaged")
     with contextlib.suppress(OSError):  # another process may have done it
         os.replace(path, aside)
@@ -148,17 +214,17 @@ def readable(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _decisive(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def decisive_arguments(arguments: Mapping[str, Json]) -> JsonTable:
     return {name: value for name, value in arguments.items() if name not in VOLATILE}
 
 
-def decisive(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def decisive(manifest: Manifest) -> JsonTable:
     """What decides the result of a run, by name."""
     identity = manifest.get("identity")
-    return dict(identity) if isinstance(identity, dict) else _decisive(manifest["arguments"])
+    return dict(identity) if isinstance(identity, dict) else decisive_arguments(manifest["arguments"])
 
 
-def refuse_another(before: dict[str, Any], identity: dict[str, Any], directory: Path) -> None:
+def refuse_another(before: Manifest, identity: JsonTable, directory: Path) -> None:
     earlier = decisive(before)
     name = difference(earlier, identity)
     if name is None:
@@ -175,13 +241,13 @@ def refuse_another(before: dict[str, Any], identity: dict[str, Any], directory: 
     )
 
 
-def difference(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+def difference(earlier: Mapping[str, Json], now: Mapping[str, Json]) -> str | None:
     """The name of the first thing that is not what it was; None where the run may be continued."""
     names = sorted(earlier.keys() | now.keys())
     return next((name for name in names if earlier.get(name) != now.get(name)), None)
 
 
-def forget(directory: Path, stem: str, shard: Shard, identity: dict[str, Any]) -> None:
+def forget(directory: Path, stem: str, shard: Shard, identity: JsonTable) -> None:
     """Forget an earlier run; for a shard only its own part, unless what is there is of another run altogether."""
     manifests = {path: readable(path) for path in _manifest_paths(directory, stem)}
     foreign = any(found is not None and difference(decisive(found), identity) for found in manifests.values())

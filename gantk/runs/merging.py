@@ -9,12 +9,13 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from gantk.errors import GantkError, UsageError
+from gantk.runs.manifest import Manifest, ShardAccount, read_manifest, shard_of
 from gantk.runs.run import MANIFEST_SUFFIX, Run, decisive, difference, file_stem, manifests
-from gantk.store.chunks import Ledger, Shard, parse_shard, shard_range
-from gantk.store.files import load_json, open_atomic
+from gantk.store.chunks import Ledger, Shard, shard_range
+from gantk.store.files import open_atomic
 from gantk.store.inside import inside, regular_file
 from gantk.store.own_code import ask_again
 from gantk.store.seals import is_sound
@@ -30,7 +31,7 @@ class ShardRun:
 
     directory: Path
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     shard: Shard
 
 
@@ -60,7 +61,7 @@ def merge_runs(
     by_command: dict[str, list[ShardRun]] = {}
     for directory in dict.fromkeys(Path(directory) for directory in directories):
         for path, manifest in manifests(directory).items():
-            shard = parse_shard(manifest.get("arguments", {}).get("shard"))
+            shard = shard_of(manifest)
             if not shard.is_whole:
                 found = ShardRun(directory, path, manifest, shard)
                 by_command.setdefault(str(manifest["command"]), []).append(found)
@@ -94,7 +95,7 @@ def _merged(target: Path) -> dict[str, Path]:
     }
 
 
-def _is_whole(directory: Path, manifest: dict[str, Any]) -> bool:
+def _is_whole(directory: Path, manifest: Manifest) -> bool:
     return all(inside(directory, f"{name}.npy").exists() for name in manifest["arrays"])
 
 
@@ -106,13 +107,13 @@ def _leave_whole(
     codes: dict[str, str],
 ) -> None:
     """End a joining that was killed after its last array: the page once more, then the shards' manifests go."""
-    manifest = load_json(path)
+    manifest = read_manifest(path)
     for shard in shards:
         _refuse_different(command, shard, ShardRun(path.parent, path, manifest, Shard()))
     arguments = dict(manifest["arguments"])
     identity = manifest.get("identity")
     with Run.begin(path.parent, command, arguments, manifest["seed"], manifest["device"], identity=identity) as run:
-        run.manifest["shards"], run.manifest["argv"] = manifest["shards"], manifest["argv"]
+        run.manifest["shards"], run.manifest["argv"] = manifest.get("shards", []), manifest["argv"]
         run.own_code = codes
         run.manifest["facts"] = manifest.get("facts")
         finish = finish_of(command)
@@ -207,11 +208,12 @@ def _without_shard(argv: str) -> str:
     return shlex.join(word for word in words if not word.startswith("--shard="))
 
 
-def _account(shard: ShardRun) -> dict[str, Any]:
+def _account(shard: ShardRun) -> ShardAccount:
     """What the whole keeps of a shard: when, where and how long it ran."""
     keys = ("started", "ended", "timings", "attempts", "job", "device")
-    kept = {key: shard.manifest[key] for key in keys if key in shard.manifest}
-    return {"shard": str(shard.shard), "state": shard.manifest["state"], **kept}
+    kept = {key: value for key, value in shard.manifest.items() if key in keys}
+    # its keys are those of a ShardAccount, which mypy cannot tell of names in a tuple
+    return cast(ShardAccount, {"shard": str(shard.shard), "state": shard.manifest["state"], **kept})
 
 
 def _gather_chunk(ledger: Ledger, name: str, shards: list[ShardRun], index: int, command: str) -> None:

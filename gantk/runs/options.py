@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, Literal, TypedDict, TypeVar, Union, Unpack
 
 from gantk.errors import UsageError, suggestion
 
@@ -43,6 +44,7 @@ class About:
         hidden: not shown in ``--help``.
         file: the value may name a file: what the file holds decides, not what it is called.
         code: the value may be ``module:object`` or ``file.py:object`` where it was typed for this invocation.
+        address: the value may be an https address where it was typed for this invocation.
     """
 
     help: str
@@ -60,15 +62,34 @@ class About:
     hidden: bool = False
     file: bool = False
     code: bool = False
+    address: bool = False
 
 
-def option(default: Any, help: str, *also: str, **about: Any) -> Any:
+class AboutKeywords(TypedDict, total=False):
+    """The keywords of `About`."""
+
+    originals: tuple[str, ...]
+    identity: bool
+    least: float | None
+    above: float | None
+    most: float | None
+    below: float | None
+    default_text: str | None
+    off: str | None
+    hidden: bool
+    file: bool
+    code: bool
+    address: bool
+
+
+# Any: the default of any option, and a field that dataclasses make of it, whose type is that of the annotation
+def option(default: Any, help: str, *also: str, metavar: str | None = None, **about: Unpack[AboutKeywords]) -> Any:
     """Declare an option: its default, its help line, further spellings, and the other fields of `About`."""
     field = {"default_factory": lambda: default} if isinstance(default, list) else {"default": default}
-    return dataclasses.field(**field, metadata={"about": About(help=help, also=also, **about)})
+    return dataclasses.field(**field, metadata={"about": About(help=help, also=also, metavar=metavar, **about)})
 
 
-def argument(metavar: str, help: str, default: Any = dataclasses.MISSING, **about: Any) -> Any:
+def argument(metavar: str, help: str, default: object = dataclasses.MISSING, **about: Unpack[AboutKeywords]) -> Any:
     """Declare a positional argument; a field of type ``tuple[str, ...]`` takes several."""
     said = About(help=help, metavar=metavar, argument=True, **about)
     return dataclasses.field(default=default, metadata={"about": said})
@@ -87,8 +108,8 @@ class Field:
 
     name: str
     about: About
-    default: Any
-    kind: Any
+    default: Any  # of the option's own type, or what dataclasses say where there is none
+    kind: type | tuple[str, ...]
     several: bool
     pair: int
     optional: bool
@@ -113,7 +134,7 @@ def fields_of(options: type) -> tuple[Field, ...]:
 
 
 @cache
-def _fields_of(options: Any) -> tuple[Field, ...]:
+def _fields_of(options: type) -> tuple[Field, ...]:
     hints = typing.get_type_hints(options)
     found = []
     for field in dataclasses.fields(options):
@@ -128,6 +149,7 @@ def _fields_of(options: Any) -> tuple[Field, ...]:
     return tuple(found)
 
 
+# Any: an annotation may be a class, a union, a Literal or a generic alias
 def _resolve(hint: Any) -> tuple[Any, bool, int, bool]:
     """(kind, several, pair, optional) of a type: ``int | None``, ``Literal[...]``, ``tuple[str, ...]``."""
     optional = False
@@ -199,7 +221,8 @@ def check_single(field: Field, value: object, typed: object = None) -> None:
     whole = isinstance(value, int) or (field.kind is int and hasattr(value, "__index__"))
     if isinstance(value, bool) or not (whole or (field.kind is float and isinstance(value, (int, float)))):
         raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
-    number: Any = value
+    assert isinstance(value, (int, float)) or hasattr(value, "__index__")
+    number = value if isinstance(value, float) else operator.index(value)
     if not math.isfinite(number):
         raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
     largest = about.most if about.most is not None else (LARGEST_INT if field.kind is int else LARGEST_FLOAT)
@@ -239,7 +262,7 @@ def range_of(field: Field) -> str:
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 
-def changed(options: type[OptionsT], given: OptionsT | None, changes: Mapping[str, Any]) -> OptionsT:
+def changed(options: type[OptionsT], given: OptionsT | None, changes: Mapping[str, object]) -> OptionsT:
     """The options of a call: those given, or the defaults, with keywords that override single fields.
 
     Raises:
@@ -254,7 +277,7 @@ def changed(options: type[OptionsT], given: OptionsT | None, changes: Mapping[st
     return dataclasses.replace(given, **changes) if given is not None else options(**changes)
 
 
-def from_plain(options: type[OptionsT], values: Mapping[str, Any]) -> OptionsT:
+def from_plain(options: type[OptionsT], values: Mapping[str, object]) -> OptionsT:
     """Options from a manifest's arguments: lists become tuples; what the class does not know is left out.
 
     Raises:
@@ -264,7 +287,7 @@ def from_plain(options: type[OptionsT], values: Mapping[str, Any]) -> OptionsT:
     return options(**{name: _tuples(value) for name, value in values.items() if name in known})
 
 
-def _tuples(value: Any) -> Any:
+def _tuples(value: object) -> object:
     return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
 
 
@@ -276,7 +299,7 @@ def schema(options: type) -> dict[str, object]:
         if field.choices:
             one: dict[str, object] = {"type": "string", "enum": list(field.choices)}
         else:
-            one = {"type": names.get(field.kind, "string")}
+            one = {"type": names.get(field.kind, "string") if isinstance(field.kind, type) else "string"}
         about = field.about
         ends = {"minimum": about.least, "maximum": about.most}
         ends |= {"exclusiveMinimum": about.above, "exclusiveMaximum": about.below}

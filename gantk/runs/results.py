@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
 from gantk.errors import GantkError
+from gantk.runs.claims import Claims, Part, plain, said
 from gantk.runs.structure import Sink, Source, from_plain, to_plain
 from gantk.store.files import load_json, save_json
 
@@ -48,14 +49,21 @@ class Result:
     Attributes:
         TASK: name in the task table, such as "lse train".
         VERSION: raised when the fields change; files of earlier versions go through the task's upgrade function.
+        CLAIMS: every sentence that is said of what was found, each with its condition; the first of "found" that
+            holds is the result's `sentence`.
     """
 
     TASK: ClassVar[str]
     VERSION: ClassVar[int] = 1
+    CLAIMS: ClassVar[Claims[Any]] = ()
+
+    def said(self, part: Part) -> tuple[str, ...]:
+        """The sentences of a part ("found", "doubt", "next") that are true of this result, with marks of code."""
+        return said(self.CLAIMS, self, part)
 
     def sentence(self) -> str:
         """What was found, in one sentence."""
-        raise NotImplementedError
+        return plain(self.said("found")[0])
 
     def lines(self) -> tuple[str, ...]:
         """What the command line prints."""

@@ -14,13 +14,15 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gantk.errors import GantkError
 from gantk.runs.manifest import (
     MANIFEST_SUFFIX,
     VOLATILE,
+    Manifest,
     decisive,
+    decisive_arguments,
     difference,
     earlier,
     file_stem,
@@ -33,11 +35,25 @@ from gantk.runs.manifest import (
 )
 from gantk.store import interruption
 from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger, LedgerWarning, Shard, parse_shard, shard_range
-from gantk.store.files import load_json, load_npy, remove_stale, save_image, save_json, save_npy, to_json, write_atomic
+from gantk.store.files import (
+    load_json,
+    load_npy,
+    remove_stale,
+    save_image,
+    save_json,
+    save_npy,
+    to_json,
+    to_table,
+    write_atomic,
+)
 from gantk.store.inside import inside
+from gantk.store.json_values import JsonTable
 from gantk.store.locks import hold
 from gantk.store.own_code import ran
 from gantk.store.progress import progress
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "CONCATENATE",
@@ -68,9 +84,7 @@ __all__ = [
 class Run:
     """A command at work in a run directory; made by `Run.begin`."""
 
-    def __init__(
-        self, directory: Path, manifest: dict[str, Any], shard: Shard, resumed: bool, afresh: bool = False
-    ) -> None:
+    def __init__(self, directory: Path, manifest: Manifest, shard: Shard, resumed: bool, afresh: bool = False) -> None:
         self.directory = directory
         self.manifest = manifest
         self.shard = shard
@@ -88,12 +102,12 @@ class Run:
         cls,
         output_dir: str | Path,
         command: str,
-        arguments: Mapping[str, Any],
+        arguments: Mapping[str, object],
         seed: int | None = None,
-        device: Any = None,
+        device: object = None,
         shard: Shard | None = None,
         overwrite: bool = False,
-        identity: Mapping[str, Any] | None = None,
+        identity: Mapping[str, object] | None = None,
     ) -> Iterator[Run]:
         """Enter a run directory: lock it, compare the identity with an earlier run's, write the manifest.
 
@@ -129,8 +143,8 @@ class Run:
                 own = directory / f".{stem}{shard_suffix(shard)}.lock"
                 stack.enter_context(hold(own, what=f"{directory} (shard {shard})"))
             remove_stale(directory)
-            resolved = to_json({**arguments, "shard": str(shard)} if not shard.is_whole else dict(arguments))
-            same = to_json(dict(identity)) if identity is not None else decisive({"arguments": resolved})
+            resolved = to_table({**arguments, "shard": str(shard)} if not shard.is_whole else arguments)
+            same = to_table(identity) if identity is not None else decisive_arguments(resolved)
             if overwrite:
                 forget(directory, stem, shard, same)
             before = earlier(directory, stem, path)
@@ -187,7 +201,7 @@ class Run:
         self.manifest["timings"]["total"] = round(self._seconds_before + seconds, 3)
 
     @property
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> JsonTable:
         """The resolved arguments; those that name code only if this invocation does too."""
         return {**self.manifest["arguments"], **self.own_code}
 
@@ -202,7 +216,7 @@ class Run:
         return self.directory / (file_stem(self.command) + shard_suffix(self.shard) + MANIFEST_SUFFIX)
 
     @property
-    def results(self) -> dict[str, Any]:
+    def results(self) -> JsonTable:
         """What was recorded so far."""
         return dict(self.manifest["results"])
 
@@ -218,7 +232,7 @@ class Run:
         """
         return inside(self.directory, name)
 
-    def record(self, key: str, value: Any) -> None:
+    def record(self, key: str, value: object) -> None:
         """Keep a result (anything JSON can hold, arrays included) in the manifest for the page.
 
         Like `output`, it reaches the disk with the next `save`: at the latest when the run ends, however it ends. A
@@ -234,7 +248,7 @@ class Run:
         self.manifest["outputs"][relative.as_posix()] = about
         return target
 
-    def save_npy(self, name: str, array: Any, about: str = "") -> Path:
+    def save_npy(self, name: str, array: npt.NDArray[Any], about: str = "") -> Path:
         """Write an array of the run and note it as an output."""
         save_npy(self.path(name), array)
         return self.output(name, about)

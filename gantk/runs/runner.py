@@ -135,14 +135,14 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
 
     Nobody chose the directory, so that another run of the same command is no reason to refuse this one.
     """
-    from gantk.runs.run import decisive
-    from gantk.store.files import load_json, to_json
+    from gantk.runs.manifest import decisive, read_manifest
+    from gantk.store.files import to_json
 
     same, number, found = to_json(dict(identity)), 1, directory
 
     def other(path: Path) -> bool:
         with contextlib.suppress(GantkError, KeyError, TypeError):
-            return decisive(load_json(path)) != same
+            return decisive(read_manifest(path)) != same
         return False  # damaged: `Run.begin` sets it aside
 
     while any(other(path) for path in _manifests(task, found)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -53,7 +54,9 @@ class Pictures(Protocol):
 
     def __enter__(self) -> Pictures: ...
 
-    def __exit__(self, *error: object) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class Store:
@@ -85,6 +88,7 @@ class Store:
         """Whether a picture was kept."""
         raise NotImplementedError
 
+    # Any: tensors, numbers, texts, lists and tables of them, as the training that saved them nests them
     def load_state(self, name: str) -> dict[str, Any] | None:
         """The last state of a training, tensors and plain values; None where there is none of this very run."""
         return None
@@ -220,8 +224,10 @@ class _RunPictures:
         self._writer.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._writer.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.__exit__(kind, error, trace)
 
 
 class RunStore(Store):
@@ -259,6 +265,7 @@ class RunStore(Store):
     def exchange(self) -> Exchange:
         return RunExchange(self.run)
 
+    # Any: tensors, numbers, texts, lists and tables of them, as the training that saved them nests them
     def load_state(self, name: str) -> dict[str, Any] | None:
         import torch
 

@@ -185,7 +185,8 @@ class Source:
         return GantkError(f"In {self.what} {place or 'the whole'} is {shown}, and {wanted} is expected.")
 
 
-def from_plain(kind: Any, plain: Any, source: Source, place: str = "") -> Any:
+# `kind` is whatever an annotation may be: a class, a union, a Literal, a generic alias; Python has no type of those
+def from_plain(kind: Any, plain: object, source: Source, place: str = "") -> Any:
     """A value of a type from its JSON.
 
     Raises:
@@ -208,6 +209,10 @@ def from_plain(kind: Any, plain: Any, source: Source, place: str = "") -> Any:
         return _array(plain, source, place)
     if dataclasses.is_dataclass(kind):
         return _record(kind, plain, source, place)
+    if typing.is_typeddict(kind):
+        return _entries(typing.get_type_hints(kind), plain, source, place)
+    if origin is list:
+        return list(_tuple((*typing.get_args(kind), ...), plain, source, place))
     if origin is tuple:
         return _tuple(typing.get_args(kind), plain, source, place)
     if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, int]):
@@ -218,7 +223,7 @@ def from_plain(kind: Any, plain: Any, source: Source, place: str = "") -> Any:
     return _scalar(kind, plain, source, place)
 
 
-def _one_of(kinds: tuple[Any, ...], plain: Any, source: Source, place: str) -> Any:
+def _one_of(kinds: tuple[Any, ...], plain: object, source: Source, place: str) -> Any:
     if plain is None and type(None) in kinds:
         return None
     wanted = [kind for kind in kinds if kind is not type(None)]
@@ -230,7 +235,7 @@ def _one_of(kinds: tuple[Any, ...], plain: Any, source: Source, place: str) -> A
     return from_plain(wanted[-1], plain, source, place)
 
 
-def _scalar(kind: Any, plain: Any, source: Source, place: str) -> Any:
+def _scalar(kind: type, plain: object, source: Source, place: str) -> Any:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
     if kind is float and isinstance(plain, int) and not isinstance(plain, bool):
         return float(plain)
@@ -239,7 +244,7 @@ def _scalar(kind: Any, plain: Any, source: Source, place: str) -> Any:
     return plain
 
 
-def _tuple(parts: tuple[Any, ...], plain: Any, source: Source, place: str) -> tuple[Any, ...]:
+def _tuple(parts: tuple[Any, ...], plain: object, source: Source, place: str) -> tuple[Any, ...]:
     if not isinstance(plain, list):
         raise source.error(place, plain, "a list")
     if len(parts) == 2 and parts[1] is Ellipsis:
@@ -250,7 +255,7 @@ def _tuple(parts: tuple[Any, ...], plain: Any, source: Source, place: str) -> tu
     return tuple(from_plain(part, value, source, f"{place}.{i}") for i, (part, value) in pairs)
 
 
-def _array(plain: Any, source: Source, place: str) -> Array:
+def _array(plain: object, source: Source, place: str) -> Array:
     if isinstance(plain, dict) and plain.keys() == {"file"}:
         return load_npy(source.path(plain["file"], place), mmap=True)
     if not (isinstance(plain, dict) and plain.keys() == {"dtype", "shape", "data"}):
@@ -265,25 +270,30 @@ def _array(plain: Any, source: Source, place: str) -> Array:
         raise source.error(place, plain, "an array") from None
 
 
-def _record(kind: Any, plain: Any, source: Source, place: str) -> Any:
+# Any: a dataclass, of which Python has no type either
+def _record(kind: Any, plain: object, source: Source, place: str) -> Any:
+    return kind(**_entries(_hints(kind), plain, source, place))
+
+
+# Any: annotations, see `from_plain`
+def _entries(hints: Mapping[str, Any], plain: object, source: Source, place: str) -> dict[str, object]:
+    """The entries of a table, each of the type that is declared for its name: no more and no less of them."""
     if not isinstance(plain, dict):
         raise source.error(place, plain, "a table")
-    hints = _hints(kind)
     for name in plain:
         if name not in hints:
             raise GantkError(f"{source.what} has an unknown field {_dotted(place, name)}.{suggestion(name, hints)}")
     for name in hints:
         if name not in plain:
             raise GantkError(f"{source.what} lacks the field {_dotted(place, name)}.")
-    values = {name: from_plain(hints[name], plain[name], source, _dotted(place, name)) for name in hints}
-    return kind(**values)
+    return {name: from_plain(hints[name], plain[name], source, _dotted(place, name)) for name in hints}
 
 
 def _dotted(place: str, name: str) -> str:
     return f"{place}.{name}".lstrip(".")
 
 
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: type) -> Mapping[str, Any]:
     hints = typing.get_type_hints(kind)
     return {f.name: hints[f.name] for f in dataclasses.fields(kind)}
 

@@ -83,7 +83,7 @@ TASKS: dict[str, Row] = {
 GROUPS: dict[str, str] = {
     "ghfeat": "Hierarchical features of real images: train, extract, mix, edit, harmonize, evaluate.",
     "resefa": "Directions that change one region: Jacobian, directions.",
-    "navigan": "Directions in weight space: what one convolution can be made to do, and edits with it.",
+    "navigan": "Directions in weight space: how edits of one convolution's weights change pictures.",
     "lse": "Linear segmentation heads: train, few-shot, evaluate, sample, edit.",
 }
 

@@ -37,6 +37,7 @@ class Inputs(Options):
     fingerprinted by the runner, so that another file under the same name is noticed.
     """
 
+    # Any: the options class of the task, which each task names; a task pairs them
     def load(self, options: Any) -> dict[str, object]:
         """The verb's arguments by name.
 
@@ -57,6 +58,7 @@ class Inputs(Options):
         stem = self.stem()
         return f"{stem}_{made}" if stem else made
 
+    # Any: as above
     def load_again(self, options: Any) -> dict[str, object]:
         """What `conclude` takes beside arrays, facts, options and store: inputs by name that the work after the arrays
         needs too. They are loaded from a manifest's names, so that none may be code.
@@ -70,9 +72,12 @@ class Inputs(Options):
         """What a default run directory is called after: the model's name without folder and suffix."""
         from pathlib import Path
 
+        from gantk.checkpoints.addresses import is_address, stem_of
         from gantk.checkpoints.facts import split_model
 
         model = getattr(self, "model", None)
+        if is_address(model):
+            return stem_of(str(model))
         return "" if not isinstance(model, str) else (Path(split_model(model)[0]).stem or model)
 
 

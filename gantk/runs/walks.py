@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gantk.codes.directions import Direction
+from gantk.codes.given import GivenCodes
 from gantk.generators.base import Generator, Truncation
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
@@ -26,7 +27,7 @@ def rounded(value: float) -> float:
 
 
 def symmetric_steps(scale: float, count: int) -> list[float]:
-    """`count` distances from -scale to scale, both ends included, nought exactly."""
+    """`count` distances from -scale to scale, both ends included, zero exactly."""
     ends = rounded(scale)
     steps = np.linspace(-ends, ends, count)
     return [float(f"{step:.6g}") if abs(step) > 1e-9 * max(ends, 1e-9) else 0.0 for step in steps]
@@ -71,16 +72,23 @@ def draw_walks(
     samples: int,
     count: int,
     folder: str = "steps",
+    codes: GivenCodes | None = None,
 ) -> tuple[Walk, ...]:
     """Render the first samples of a seed along the first directions of a file, each from -scale to scale.
 
     Args:
         scales: one for each direction that is drawn.
         samples: N. count: T.
+        codes: z to draw instead of those of the seed, with their names.
     """
     walks = []
     with torch.inference_mode(), store.pictures() as pictures:
-        z_ND = generator.sample_z(samples, seed=seed)
+        titles = [f"sample {sample}" for sample in range(samples)]
+        if codes is not None:
+            samples, titles = len(codes), list(codes.names or (f"code {sample}" for sample in range(len(codes))))
+            z_ND = torch.from_numpy(np.array(codes.array)).to(generator.device, generator.dtype)
+        else:
+            z_ND = generator.sample_z(samples, seed=seed)
         label = generator.sample_label(samples, seed=seed)
         wp_NLD = generator.expand(generator.map(z_ND, label), truncation)
         for number, scale in enumerate(scales):
@@ -94,7 +102,7 @@ def draw_walks(
                     future.result()
             strips = tuple(
                 Strip(
-                    label=f"sample {sample}",
+                    label=titles[sample],
                     values=tuple(distances),
                     images=tuple(store.picture(name) for name in names[sample]),
                     origin=distances.index(0.0) if 0.0 in distances else None,

@@ -9,19 +9,68 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from gantk.errors import GantkError, UsageError
-from gantk.runs.run import Run, load_json, write_atomic
+from gantk.runs.manifest import read_manifest
+from gantk.runs.run import Run, write_atomic
 from gantk.slurm.batch import BatchFile, folder_of
 from gantk.slurm.settings import ChainSettings
+from gantk.store.json_values import JsonTable, items, table, text, whole
 
 COMMAND = "slurm"
 ENDED = frozenset(
     {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}
 )
+
+
+class Job(TypedDict):
+    """A job of a chain, as its run keeps it.
+
+    Attributes:
+        run: its run directory, relative to the chain's folder.
+        shards, array: how many tasks it has, and whether each computes a part.
+        id: its number at the scheduler, once submitted.
+        queue: state -> how many of its tasks, as last asked.
+    """
+
+    name: str
+    file: str
+    about: str
+    command: str
+    shards: int
+    array: bool
+    run: str
+    id: str | None
+    queue: dict[str, int] | None
+
+
+def read_jobs(results: JsonTable, where: str) -> list[Job]:
+    """The jobs that a chain's run recorded; none where it recorded none.
+
+    Raises:
+        GantkError: one lacks a part, or has one of another kind.
+    """
+    found: list[Job] = []
+    for job in items(results.get("jobs", []), f"the jobs of {where}"):
+        told = table(job, f"a job of {where}")
+        named, queue, what = told.get("id"), told.get("queue"), f"a part of a job of {where}"
+        found.append(
+            {
+                "name": text(told.get("name"), what),
+                "file": text(told.get("file"), what),
+                "about": text(told.get("about"), what),
+                "command": text(told.get("command"), what),
+                "shards": whole(told.get("shards"), what),
+                "array": told.get("array") is True,
+                "run": text(told.get("run"), what),
+                "id": None if named is None else text(named, what),
+                "queue": queue if queue is None else {k: whole(v, what) for k, v in table(queue, what).items()},
+            }
+        )
+    return found
 
 
 def write_chain(run: Run, chain: ChainSettings, files: Sequence[BatchFile], submit: str, settings: bytes) -> None:
@@ -32,13 +81,23 @@ def write_chain(run: Run, chain: ChainSettings, files: Sequence[BatchFile], subm
     write_atomic(run.output("submit.sh", "submits the chain"), submit)
     os.chmod(run.path("submit.sh"), 0o755)
     write_atomic(run.output("settings.toml", "the settings as they were"), settings)
-    jobs = []
+    jobs: list[Job] = []
     for file in files:
         place = Path(os.path.relpath(Path(chain.output_dir) / file.job.run, folder_of(chain))).as_posix()
         shards = chain.jobs[file.job.name].array if file.job.split or file.job.together else 1
-        described = {"name": file.job.name, "file": file.name, "about": file.job.about, "command": file.job.command}
-        split = {"shards": shards, "array": file.job.split}
-        jobs.append({**described, **split, "run": place, "id": None, "queue": None})
+        jobs.append(
+            {
+                "name": file.job.name,
+                "file": file.name,
+                "about": file.job.about,
+                "command": file.job.command,
+                "shards": shards,
+                "array": file.job.split,
+                "run": place,
+                "id": None,
+                "queue": None,
+            }
+        )
     run.record("jobs", jobs)
 
 
@@ -49,7 +108,7 @@ def submit_chain(run: Run, files: Sequence[BatchFile]) -> list[str]:
         GantkError: sbatch refuses a file; jobs before it are cancelled, so that no half chain waits.
     """
     needed("sbatch")
-    jobs: list[dict[str, Any]] = run.results["jobs"]
+    jobs = read_jobs(run.results, str(run.directory))
     numbers: list[str] = []
     for job, file in zip(jobs, files, strict=True):
         after = ["--kill-on-invalid-dep=yes", f"--dependency=afterok:{numbers[-1]}"] if numbers else []
@@ -61,8 +120,9 @@ def submit_chain(run: Run, files: Sequence[BatchFile]) -> list[str]:
                 subprocess.run(["scancel", *numbers], capture_output=True, check=False)
             said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
             raise GantkError(f"Slurm refused {run.path(file.name)} ({said}): correct [slurm] and submit again.")
-        job["id"] = done.stdout.strip().partition(";")[0]
-        numbers.append(job["id"])
+        number = done.stdout.strip().partition(";")[0]
+        job["id"] = number
+        numbers.append(number)
     run.record("jobs", jobs)
     return numbers
 
@@ -71,7 +131,7 @@ def refuse_if_queued(folder: Path) -> None:
     """Say so where the chain of a folder was submitted and has not ended: it would write the same directory twice."""
     jobs = recorded_jobs(folder)
     for job in jobs:
-        states = queue_states(job["id"]) if job.get("id") else {}
+        states = queue_states(job["id"]) if job["id"] else {}
         waiting = [state for state in states.values() if state not in ENDED]
         if waiting:
             raise UsageError(
@@ -80,24 +140,23 @@ def refuse_if_queued(folder: Path) -> None:
             )
 
 
-def recorded_jobs(folder: Path) -> list[dict[str, Any]]:
+def recorded_jobs(folder: Path) -> list[Job]:
     """The jobs of a chain's folder, as written; none where there is no chain."""
     path = folder / f"{COMMAND}.run.json"
     if not path.exists():
         return []
-    jobs: list[dict[str, Any]] = load_json(path)["results"].get("jobs", [])
-    return jobs
+    return read_jobs(read_manifest(path)["results"], str(path))
 
 
-def ask_queue(jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def ask_queue(jobs: Sequence[Job]) -> list[Job]:
     """The jobs of a chain with the scheduler's word on each: state -> how many tasks."""
-    asked = []
+    asked: list[Job] = []
     for job in jobs:
-        states = queue_states(job["id"]) if job.get("id") else {}
+        states = queue_states(job["id"]) if job["id"] else {}
         counts: dict[str, int] = {}
         for state in states.values():
             counts[state] = counts.get(state, 0) + 1
-        asked.append({**job, "queue": counts or job.get("queue")})
+        asked.append({**job, "queue": counts or job["queue"]})
     return asked
 
 

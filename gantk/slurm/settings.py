@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gantk.checkpoints.addresses import is_address
 from gantk.errors import UsageError, suggestion
 from gantk.slurm.pipelines import PIPELINES, Pipeline, input_names, job_names
 
@@ -130,6 +131,12 @@ def read_settings(pipeline_name: str, settings: Mapping[str, Any], source: str) 
     for key in (*pipeline.inputs, "output-dir"):
         if not given.get(key):
             raise UsageError(f"[slurm] of {source} says no {key}: the pipeline needs {_needs(pipeline)}.")
+    for key, value in given.items():
+        if is_address(value):
+            raise UsageError(
+                f"[slurm] of {source} has the address {value[:100]!r} as {key}: fetch it first, "
+                "as with `gantk models info ADDRESS`, and name the file that this says."
+            )
     jobs = {}
     for job in pipeline.jobs:
         own = table.get(job.name, {})
@@ -163,7 +170,7 @@ def _needs(pipeline: Pipeline) -> str:
     return f"{', '.join(first)} and {last}"
 
 
-def _text(key: str, value: Any, source: str) -> str:
+def _text(key: str, value: object, source: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise UsageError(f"[slurm] of {source} has {key} = {value!r}: a text was expected.")
     text = str(value)
@@ -172,7 +179,8 @@ def _text(key: str, value: Any, source: str) -> str:
     return text
 
 
-def _value(field: dataclasses.Field[Any], value: Any, source: str) -> Any:
+# Any: of the type of the field
+def _value(field: dataclasses.Field[Any], value: object, source: str) -> Any:
     key = _key(field.name)
     if isinstance(field.default, tuple):
         lines = [value] if isinstance(value, str) else value

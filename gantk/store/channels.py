@@ -6,12 +6,15 @@ have no colours of their own: two are shown as two greys side by side, of more t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BACKGROUND = 255  # white, on which alpha is composed where a format has none
 MOST_CHANNELS = 16  # more are no picture's: [N, H, W, C] given for [N, C, H, W], mostly
@@ -48,7 +51,7 @@ def described(channels: int) -> str:
     return words.get(channels, f"{channels} channels, of which the first three are shown as RGB")
 
 
-def colours(image_NCHW: Any) -> Any:
+def colours(image_NCHW: Tensor) -> Tensor:
     """Images in [-1, 1], a tensor, as [N, 3, H, W] for whoever looks at colours.
 
     One channel is repeated, of two the mean is; alpha is left out, as the colours under it are what the network drew;
@@ -71,7 +74,7 @@ def colours(image_NCHW: Any) -> Any:
     return image_NCHW[:, :3]
 
 
-def in_channels(image_N3HW: Any, channels: int) -> Any:
+def in_channels(image_N3HW: Tensor, channels: int) -> Tensor:
     """RGB images in [-1, 1], a tensor, as targets for a network of so many channels.
 
     One and two channels are grey (twice), four are opaque, six and more repeat the colours.
@@ -88,7 +91,7 @@ def in_channels(image_N3HW: Any, channels: int) -> Any:
     return image_N3HW.repeat(1, repeats, 1, 1)[:, :channels]
 
 
-def _joined(image_N3HW: Any, opaque_N1HW: Any) -> Any:
+def _joined(image_N3HW: Tensor, opaque_N1HW: Tensor) -> Tensor:
     import torch
 
     return torch.cat([image_N3HW, opaque_N1HW], 1)

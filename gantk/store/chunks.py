@@ -229,9 +229,10 @@ class Ledger:
                 f"(the first is {absent[0]}): run the command, or its shards, again, then try again."
             )
         if self.joins[array] == SUM:
-            total: Any = None
+            total: np.ndarray[Any, Any] | None = None
             for chunk in self.read(array):
                 total = chunk.copy() if total is None else total + chunk
+            assert total is not None  # a grid has a chunk
             save_npy(target, total)
             return
         with open_atomic(target) as file:
@@ -256,7 +257,7 @@ def _write_rows(file: IO[bytes], ledger: Ledger, array: str) -> None:
     import numpy as np
     from numpy.lib import format as npy
 
-    first: Any = None
+    first: np.ndarray[Any, Any] | None = None
     for index, chunk in enumerate(ledger.read(array)):
         if first is None:
             first = chunk

@@ -9,12 +9,13 @@ import itertools
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from gantk.errors import GantkError
 from gantk.store.inside import regular_file
+from gantk.store.json_values import Json, JsonTable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,7 +134,7 @@ def _without_advice(error: Exception) -> str:
     return "it holds Python objects or is none" if "pickle" in text.lower() else text
 
 
-def save_json(path: str | os.PathLike[str], value: Any) -> Path:
+def save_json(path: str | os.PathLike[str], value: object) -> Path:
     """Write JSON; numpy scalars and arrays, paths, tuples and dataclasses are taken, NaN becomes null."""
     text = json.dumps(to_json(value), indent=2, ensure_ascii=False, allow_nan=False)
     if any("\ud800" <= letter <= "\udfff" for letter in text):  # a path that is no UTF-8: escaped, it comes back whole
@@ -141,17 +142,18 @@ def save_json(path: str | os.PathLike[str], value: Any) -> Path:
     return write_atomic(path, text + "\n")
 
 
-def load_json(path: str | os.PathLike[str]) -> Any:
+def load_json(path: str | os.PathLike[str]) -> Json:
     """Read a JSON file; a missing or malformed one raises a GantkError that names it."""
     try:
-        return json.loads(regular_file(path).read_text(encoding="utf-8"))
+        found: Json = json.loads(regular_file(path).read_text(encoding="utf-8"))
+        return found
     except FileNotFoundError:
         raise GantkError(f"The file {os.fspath(path)} does not exist.") from None
     except (OSError, ValueError) as error:
         raise GantkError(f"{os.fspath(path)} is no readable JSON file ({error}).") from error
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: object) -> Json:
     """Return `value` as what JSON can hold: the same for what a manifest was written from and read back to."""
     import dataclasses
     import math
@@ -174,6 +176,11 @@ def to_json(value: Any) -> Any:
     if hasattr(value, "tolist"):  # numpy and torch, without importing either
         return to_json(value.tolist())
     return str(value)
+
+
+def to_table(values: Mapping[str, object]) -> JsonTable:
+    """`to_json` of a table."""
+    return {str(key): to_json(value) for key, value in values.items()}
 
 
 def save_image(path: str | os.PathLike[str], image_HWC: np.ndarray[Any, Any], quality: int = 95) -> Path:

@@ -10,9 +10,12 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def fingerprint(value: object) -> object:
@@ -42,8 +45,7 @@ def fingerprint(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: fingerprint(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if hasattr(value, "detach"):
-        tensor: Any = value
-        return fingerprint(tensor.detach().cpu().numpy())
+        return fingerprint(value.detach().cpu().numpy())
     raise TypeError(f"a {type(value).__name__} has no fingerprint: give it a method fingerprint()")
 
 
@@ -60,11 +62,6 @@ def _short(digest: bytes) -> str:
     return digest.hex()[:32]
 
 
-def of_bytes(data: bytes) -> str:
-    """The fingerprint of bytes."""
-    return _short(hashlib.sha256(data).digest())
-
-
 def of_path(path: Path) -> str:
     """The fingerprint of a file's bytes, or of all files of a folder with their names."""
     digest = hashlib.sha256()
@@ -78,7 +75,13 @@ def of_path(path: Path) -> str:
     return _short(digest.digest())
 
 
-def of_module(module: Any) -> str:
+class HasState(Protocol):
+    """A torch module, as far as its weights go: nothing here imports torch."""
+
+    def state_dict(self) -> Mapping[str, Tensor]: ...
+
+
+def of_module(module: HasState) -> str:
     """The fingerprint of a torch module: its class, and the names and values of its weights."""
     digest = hashlib.sha256(type(module).__qualname__.encode())
     for name, tensor in module.state_dict().items():

@@ -1,12 +1,13 @@
 """Code of the user's own: it runs only where this very command line, or a Python call, names it.
 
+The same holds of addresses: one is fetched only where it was typed (gantk/checkpoints/addresses.py).
+
 What is read (a manifest, a card, a settings file, a list) gives texts; a text that names code is refused. The command
 line gives `OwnCode`, a text that remembers where it came from and forgets it on its way through any file.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import os
@@ -22,7 +23,7 @@ from gantk.store.inside import regular_file
 
 
 class OwnCode(str):
-    """A name that was typed for this invocation, so that it may be ``module:object`` or ``file.py:object``."""
+    """A name that was typed for this invocation, so that it may be code (``file.py:object``) or an https address."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ _ran: dict[str, CodeRecord] = {}  # by name: what this process ran, for manifest
 
 def names_code(text: object) -> bool:
     """Whether a text is of the form ``module:object`` or ``file.py:object`` and no file."""
-    if not isinstance(text, str) or "\0" in text:
+    if not isinstance(text, str) or "\0" in text or "://" in text:
         return False
     module, _, attribute = text.rpartition(":")
     return bool(module) and attribute.isidentifier() and not os.path.lexists(text)
@@ -91,6 +92,8 @@ def refuse_untyped(name: str, what: str) -> None:
 
 def _checksum(file: str | None) -> str:
     try:
+        import hashlib
+
         return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
     except OSError:
         return ""

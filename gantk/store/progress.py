@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 _shown: contextvars.ContextVar[bool] = contextvars.ContextVar("progress_shown", default=True)
 
@@ -21,6 +21,12 @@ def shown(show: bool) -> Iterator[None]:
         yield
     finally:
         _shown.reset(token)
+
+
+class Bar(Protocol):
+    """What counts: tqdm's bar, or one of those below."""
+
+    def update(self, n: int = 1) -> object: ...
 
 
 class Silent:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def canonical(value: Any, texts: dict[str, str] | None = None) -> Any:
+def canonical(value: object, texts: dict[str, str] | None = None) -> Any:
     """A copy in which equal texts are one object and nothing else is shared; tensors are whole and on the CPU.
 
     Raises:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
+from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
+from gantk.stylespace.claims import STYLESPACE
 
 
 @record
@@ -67,6 +69,7 @@ class StylespaceResult(Result):
     """
 
     TASK: ClassVar[str] = "stylespace"
+    CLAIMS: ClassVar[Claims[Any]] = STYLESPACE
     channels: int
     samples: int
     chosen: int
@@ -79,12 +82,6 @@ class StylespaceResult(Result):
     directions: tuple[Direction, ...]
     walks: tuple[Walk, ...]
     passes: int
-
-    def sentence(self) -> str:
-        local = sum(self.belonging)
-        found = len({part.attribute for part in self.by_attribute})
-        names = f", and the best for each of {found} attributes" if found else ""
-        return f"{local} of {self.channels} channels of space s belong to one of {len(self.regions)} regions{names}."
 
     def table(self) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = [

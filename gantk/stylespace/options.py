@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gantk.runs.inputs import ModelInputs, PredictorInputs
+from gantk.runs.inputs import ModelInputs, PredictorInputs, SeedsShownOptions
 from gantk.runs.options import BatchOptions, SeedOptions, TruncationOptions, option
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class JudgedInputs(ModelInputs, PredictorInputs):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StylespaceOptions(SeedOptions, BatchOptions, TruncationOptions):
+class StylespaceOptions(SeedOptions, BatchOptions, TruncationOptions, SeedsShownOptions):
     num: int = option(1000, "Number of samples that are scored.", "-N", least=8)
     chosen: float = option(0.05, "Highest scored samples: above 1 a count, up to 1 a share.", above=0)
     looked: int = option(8, "Number of samples in which regions are told apart.", least=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gantk.reports.answer import answer, film
 from gantk.reports.page import Page
 from gantk.reports.sections import BarPlot, CellValue, Link, Links, Prose, Section, Table
 from gantk.reports.strips import walk_sections
@@ -16,7 +17,9 @@ ABOUT = (
 
 def page(result: StylespaceResult) -> Page:
     """The page of `gantk stylespace`."""
-    sections: list[Section] = [Prose(ABOUT), Prose(result.sentence(), tone="finding")]
+    sections: list[Section] = answer(result, film(result.walks[0]) if result.walks else [])
+    for walk in result.walks:
+        sections += walk_sections(walk)
     sections.append(
         BarPlot(
             result.regions,
@@ -32,12 +35,15 @@ def page(result: StylespaceResult) -> Page:
         sections.append(_attributes(result))
     if result.by_region:
         sections.append(_regions(result))
-    for walk in result.walks:
-        sections += walk_sections(walk)
+    sections.append(Prose(ABOUT, "How channels are chosen"))
     text = "For `gantk manipulate` and `gantk atlas`; `--pick` chooses among the channels of a file."
     files = [Link(f"directions/{part.name}.safetensors", part.name) for part in result.directions]
     sections.append(Links(files, "Files", text))
-    return Page("Style channels", f"{result.channels} channels of space s.", sections)
+    return Page(
+        "Channels of the styles",
+        "Which single numbers of the styles carry an attribute, or change one region?",
+        sections,
+    )
 
 
 def _attributes(result: StylespaceResult) -> Table:

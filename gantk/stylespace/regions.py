@@ -161,8 +161,7 @@ def _by_probes(
     def image(*styles: Tensor) -> Tensor:
         return generator.synthesize(styles, noise=noise)
 
-    found_by_vjp: Any = vjp(image, *codes)
-    picture, transposed = found_by_vjp
+    picture, transposed = vjp(image, *codes)[:2]
     back = vmap(lambda u: torch.cat([part.flatten() for part in transposed(u[None])]))
     masks = torch.cat([mask_RHW, ~mask_RHW.any(0, keepdim=True)])
     sums = []

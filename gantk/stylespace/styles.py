@@ -51,9 +51,9 @@ def style_statistics(generator: Generator, wp_NLD: Tensor) -> StyleStatistics:
     channels(generator)
     if len(wp_NLD) < 2:
         raise UsageError(f"{len(wp_NLD)} codes have no deviation: give at least 2.")
-    first = second = 0.0  # type: Any
+    first = second = torch.zeros((), dtype=torch.float64)
     with torch.no_grad():
-        origin = flat_styles(generator, wp_NLD[:1]).double()  # sums of what is near nought lose no digits
+        origin = flat_styles(generator, wp_NLD[:1]).double()  # sums of what is near zero lose no digits
         for part in wp_NLD.split(BATCH):
             style_NS = flat_styles(generator, part).double() - origin
             first, second = first + style_NS.sum(0), second + style_NS.square().sum(0)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -125,12 +124,13 @@ def find(
     named, local, directions = found.named, found.local, found.directions
     if not directions:
         raise UsageError("No channel belongs to a region, and there is no attribute to look for: give --predictor.")
+    shown = options.shown_codes(generator)
     walks = tuple(
         walk
         for direction in directions
         for walk in draw_walks(
             store, generator, direction, [options.distance], truncation, options.seed + 1, options.samples,
-            options.step, f"steps_{direction.name}",
+            options.step, f"steps_{direction.name}", shown,
         )
     )  # fmt: skip
     return StylespaceResult(
@@ -197,7 +197,7 @@ def _of_region(found: RegionChannels, name: str, channel: Channel, sign: float) 
 
 def _directions(generator: Generator, statistics: StyleStatistics, chosen: Chosen, prefix: str) -> list[Direction]:
     """One direction file for each name, with a vector for each channel that varies."""
-    made: Any = probe(generator)
+    made = probe(generator)
     found = []
     for name, parts in chosen.items():
         single = [

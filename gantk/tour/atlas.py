@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gantk.atlas.found import SELECTIVE, AtlasResult
-from gantk.tour.tour import Chapter, Step, Tour
+from gantk.atlas.found import AtlasResult
+from gantk.predictors.selectivity import SELECTIVE
+from gantk.tour.tour import Chapter, Headline, Step, Table, Tour
 from gantk.world.renderer import FACTOR_NAMES
 
 ATLAS = "atlas"
@@ -24,20 +25,20 @@ def atlas(tour: Tour) -> Chapter:
     ])  # fmt: skip
     result = tour.result(ATLAS, AtlasResult)
     page = tour.found.setdefault("page", {})
-    page["first"] = {"headline": headline(result), "text": text(result)}
     best = result.found()
     rows = [[name, *(_row(result, name) if name in best else [None] * 5)] for name in result.attributes]
+    table: Table = {
+        "columns": ["factor", "direction", "found by", "selectivity", "region", "distance"],
+        "rows": rows,
+        "caption": "One line for each factor: the direction that changes it most selectively. Selectivity: "
+        "its change over the largest other one's. Region: where the image changes beyond the region's share. Distance: "
+        "at which the image changes by a tenth of what lies between two samples. An empty line: no direction changes "
+        f"the factor at least {SELECTIVE:g} times as much as any other.",
+    }
+    page["first"] = {"headline": headline(result), "text": text(result), "table": table}
     return {
-        "title": "What this generator knows",
-        "text": f"{result.sentence()} One line for each factor of the world: the direction that changes it most "
-        "selectively, and what it is good for.",
-        "table": {
-            "columns": ["factor", "direction", "found by", "selectivity", "region", "distance"],
-            "rows": rows,
-            "caption": "Selectivity: its change over the largest other one's. Region: where the image changes beyond "
-            "the region's share. Distance: at which the image changes by a tenth of what lies between two samples. "
-            f"An empty line: no direction changes the factor at least {SELECTIVE:g} times as much as any other.",
-        },
+        "title": "The atlas",
+        "text": "Every direction that the systems find, measured alike and joined where they do the same.",
         "page": tour.relative(ATLAS, "atlas.html"),
         "link": "The atlas: every direction, with sliders",
     }
@@ -50,7 +51,7 @@ def _row(result: AtlasResult, name: str) -> list[object]:
     return [result.charted[group.members[0]].name, ", ".join(group.systems), head.selectivity, region, head.strength]
 
 
-def headline(result: AtlasResult) -> list[dict[str, object]]:
+def headline(result: AtlasResult) -> list[Headline]:
     """Figures of the first screen, each with what it means."""
     known = [name for name in result.attributes if name in FACTOR_NAMES]
     both = sum(len(group.systems) > 1 for group in result.groups)

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.directions import Direction
+from gantk.predictors.selectivity import SELECTIVE, selectivity
+from gantk.runs.claims import counted
 from gantk.world.renderer import FACTOR_NAMES, FACTORS
 
 Array = npt.NDArray[Any]
@@ -53,22 +55,41 @@ def typical_distance(found: dict[str, Direction], w_ND: Array) -> float:
     return 2.0 * float(np.median([(sample @ direction.vectors[0]).std() for direction in found.values()]))
 
 
-def purity(change_BF: Array, own: Sequence[int]) -> Array:
-    """The share [B] of a boundary's own factor in all change along it, in standard deviations."""
-    total = np.abs(change_BF).sum(axis=1)
-    mine = np.abs(change_BF[np.arange(len(own)), list(own)])
-    return np.divide(mine, total, out=np.zeros(len(own)), where=total > 0)
-
-
 def leaks(names: Sequence[str], attributes: Sequence[str], change_BF: Array, own: Sequence[int]) -> str:
-    """A sentence about the strongest side effect."""
+    """A sentence about the strongest side effect; another where nothing else moves."""
     others = np.abs(change_BF).copy()
     others[np.arange(len(own)), list(own)] = 0
+    if not others.any():
+        return "No boundary changes any factor but its own."
     b, f = (int(index) for index in np.unravel_index(int(others.argmax()), others.shape))
     return (
         f"The strongest side effect: along `{names[b]}`, `{attributes[f]}` changes by {change_BF[b, f]:+.2f} standard "
         f"deviations, `{names[b]}` itself by {change_BF[b, own[b]]:+.2f}."
     )
+
+
+def selective(names: Sequence[str], change_BF: Array, own: Sequence[int]) -> str:
+    """A sentence about how many boundaries are selective."""
+    count = int((selectivity(change_BF, own) >= SELECTIVE).sum())
+    return (
+        f"**{count} of {len(names)}** boundaries {'is' if count == 1 else 'are'} selective: along them "
+        "their own factor "
+        f"changes at least {SELECTIVE:g} times as much as any other, in standard deviations."
+    )
+
+
+def divides(found: dict[str, Test]) -> list[str]:
+    """A sentence about how well boundaries divide samples that no search saw; none where nothing could be counted."""
+    known = {name: test.auc for name, test in found.items() if np.isfinite(test.auc)}
+    if not known:
+        return []
+    hardest = min(known, key=lambda name: known[name])
+    low = "" if len(known) == 1 else f"; the lowest is that of `{hardest}` ({known[hardest]:.3f})"
+    return [
+        f"{counted(len(known), 'boundary', 'boundaries')} in w, one for each factor, divide samples that "
+        "the search never "
+        f"saw with a mean AUC of **{float(np.mean(list(known.values()))):.3f}**{low}."
+    ]
 
 
 def centre(gain_L: Array) -> float:
@@ -77,26 +98,23 @@ def centre(gain_L: Array) -> float:
     return float((np.arange(len(gain_L)) * gain_L).sum() / total) if total > 0 else float("nan")
 
 
-def where(names: Sequence[str], by_row: Array, layer_names: Sequence[str]) -> list[str]:
-    """A sentence about the rows that carry each group of factors."""
-    parts = []
+def where(names: Sequence[str], by_row: Array) -> list[str]:
+    """A sentence about the rows that carry each group of factors, and whether they come in HiGAN's order."""
+    centres = {}
     for group in GROUPS:
         rows = [
             by_row[b] / by_row[b].sum() for b in range(len(names)) if group_of(names[b]) == group and by_row[b].any()
         ]
         if rows:
-            share = np.mean(rows, axis=0)
-            best = int(share.argmax())
-            parts.append(f"{group} around row {centre(share):.1f} (most in `{layer_names[best]}`)")
-    return [f"Where it is stored: {'; '.join(parts)}."] if parts else []
-
-
-def where_row(name: str, gain_L: Array, layer_names: Sequence[str], exact: bool) -> list[Any]:
-    """One line of the table of rows."""
-    best = int(gain_L.argmax())
-    row: list[Any] = [name, group_of(name), f"{best}: {layer_names[best]}", centre(gain_L)]
-    if exact:
-        from gantk.world.oracle import row_of_factor
-
-        row.append(row_of_factor(name))
-    return row
+            centres[group] = centre(np.mean(rows, axis=0))
+    if not centres:
+        return []
+    shown = ", ".join(f"{group} {value:.1f}" for group, value in centres.items())
+    text = (
+        "Rows of wp that carry each group of factors (mean row, weighted by the change there; 0 is the "
+        f"coarsest): {shown}."
+    )
+    if len(centres) == len(GROUPS):
+        rising = centres["layout"] < centres["objects"] < centres["attributes"]
+        text += f" HiGAN's order, layout before objects before attributes, {'is' if rising else 'is not'} found here."
+    return [text]

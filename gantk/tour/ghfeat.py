@@ -1,11 +1,10 @@
-"""GH-Feat's part of the tour: real images as codes, edited, and what each level of the codes knows."""
+"""GH-Feat's part of the tour: real images as codes, edited, and what can be read from each level of the codes."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from gantk.ghfeat.claims import reach_of
 from gantk.ghfeat.files import shipped_encoders
 from gantk.ghfeat.picture_results import EditResult
 from gantk.ghfeat.probe_results import EvaluateResult
@@ -45,21 +44,21 @@ def encoded(tour: Tour) -> Chapter:
         "title": title,
         "text": (
             f"{len(IMAGES)} renders, which the generator did not make, were encoded into its styles and made again "
-            f"with a mean squared error of {mse:.4f}. The boundary of {FACTOR} then moves them, pushed "
-            "forward from w to styles, and a region of one is put into the others: inside it pixels change by "
-            f"{region.inside:.3f} on average, and beyond its reach by {region.beyond_reach:g}."
+            f"with a mean squared error of {mse:.4f}. The boundary of {FACTOR} moves them, and a region of "
+            "one is put into "
+            f"the others: inside it pixels change by {region.inside:.3f} on average, outside it by "
+            f"{region.outside:.3f}. "
+            f"{reach_of(region)}"
         ),
         "images": [tour.relative(CODES, image.name) for image in images_of(codes.pairs)],
         "alt": "Original, then reconstruction:",
-        "caption": "Each original is followed by what the generator makes of its code.",
         "page": tour.relative(CODES, "ghfeat-extract.html"),
-        "link": "Images, their reconstructions and figures; the edits have pages of their own",
     }
 
 
 def levels(tour: Tour) -> Chapter:
-    """Which level of the codes knows which factor."""
-    title = "What each level knows"
+    """Which factor can be read from which level of the codes."""
+    title = "What can be read from each level of the codes"
     if not has_encoder(tour):
         return _none(tour, title)
     count = 600 if tour.full else 140
@@ -75,24 +74,17 @@ def levels(tour: Tour) -> Chapter:
     probes = tour.result(LEVELS, EvaluateResult).probes
     assert probes.regression is not None
     features, values = probes.features, np.maximum(probes.regression.values, 0)
-    rows: list[list[Any]] = []
-    for index, factor in enumerate(FACTORS):
-        best = int(values[: len(features) - 1, index].argmax())
-        everything = next(i for i, entry in enumerate(features) if entry.kind == "all")
-        rows.append([factor.name, factor.group, features[best].name, values[best, index], values[everything, index]])
+    everything = next(i for i, entry in enumerate(features) if entry.kind == "all")
+    ranked = sorted((float(values[everything, index]), factor.name) for index, factor in enumerate(FACTORS))
     return {
         "title": title,
         "text": (
-            f"A linear model reads the factors of {count} renders from the codes, level by level; the factors are "
-            "known exactly, and the images it is judged on are others than those it learnt from."
+            f"A linear model reads the exact factors of {count} renders from the codes, cross-validated. From "
+            "all levels "
+            f"together `{ranked[-1][1]}` is read best (R2 {ranked[-1][0]:.2f}) and `{ranked[0][1]}` worst "
+            f"({ranked[0][0]:.2f})."
         ),
-        "table": {
-            "columns": ["factor", "group", "best level", "R2 there", "R2 of all levels"],
-            "rows": rows,
-            "caption": "R2 by five-fold cross-validation, against the true factors.",
-        },
         "page": tour.relative(LEVELS, "ghfeat-evaluate.html"),
-        "link": "The whole table, level by factor",
     }
 
 
@@ -103,4 +95,4 @@ def _none(tour: Tour, title: str) -> Chapter:
     return {"title": title, "text": text}
 
 
-STEPS = (Step("encoding real images", encoded), Step("what each level knows", levels))
+STEPS = (Step("encoding real images", encoded), Step("what can be read from each level", levels))

@@ -5,6 +5,7 @@ Legend: N samples, B boundaries, F factors, L rows of wp, D the width of w.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,11 @@ from gantk.higan.boundaries import TrainBoundaryResult
 from gantk.higan.manipulated import ManipulateResult
 from gantk.higan.rescored import RescoreResult
 from gantk.higan.samples import SynthesizeResult
+from gantk.predictors.selectivity import SELECTIVE, selectivity
 from gantk.runs.walk import Walk
 from gantk.store.files import load_npy
-from gantk.tour.figures import group_of, leaks, purity, test, typical_distance, where, where_row
-from gantk.tour.tour import Chapter, Step, Tour
+from gantk.tour.figures import divides, group_of, leaks, selective, test, typical_distance, where
+from gantk.tour.tour import Chapter, PageParts, Slider, Step, Table, Tour
 from gantk.world.renderer import FACTOR_NAMES
 
 Array = npt.NDArray[Any]
@@ -62,7 +64,7 @@ def samples(tour: Tour) -> Chapter:
     tour.call([*words, "--preview", "0", "-o", str(tour.folder(FRESH))])
     found = tour.result(SAMPLES, SynthesizeResult)
     tour.found["exact"] = found.predictor == "truth"
-    page = tour.found.setdefault("page", {})
+    page = tour.found.setdefault("page", PageParts())
     page["images"] = [tour.relative(SAMPLES, image.name) for image in found.images]
     page["images_caption"] = (
         "What the renderer draws for these codes."
@@ -73,9 +75,8 @@ def samples(tour: Tour) -> Chapter:
     who = "known exactly" if tour.found["exact"] else f"read from each image by the predictor `{found.predictor}`"
     return {
         "title": "What the samples show",
-        "text": f"{size.samples} codes were drawn and the factors of each sample {who}.",
+        "text": f"{size.samples} codes were drawn; the factors of each sample are {who}.",
         "page": tour.relative(SAMPLES, "synthesize.html"),
-        "link": "All samples and how their factors are distributed",
     }
 
 
@@ -90,9 +91,17 @@ def origin(tour: Tour) -> str:
         )
     told = ""
     if ALIASES.get(tour.model, tour.model) == ALIASES["demo"]:
-        told = "This generator was trained on pictures and never told what is in them. "
+        told = (
+            "This generator was trained against a discriminator and a critic. The critic was given the factors of "
+            "pictures; "
+            "the generator itself was given none. "
+        )
     elif is_bundled(tour.model):
-        told = "This generator began as a pupil: what a code means was given to it, what its layers do was not. "
+        told = (
+            "This generator was first taught to draw what `demo-oracle` draws for a code, so that the "
+            "meaning of its codes "
+            "was given to it; what each of its layers does was not. "
+        )
     return (
         f"{told}What its images show is the **estimate** of a predictor that was trained on renders with known factors."
     )
@@ -111,44 +120,22 @@ def boundaries(tour: Tour) -> Chapter:
     fresh_w = load_npy(tour.folder(FRESH) / "w.npy")
     fresh = load_npy(tour.folder(FRESH) / "attribute.npy")
     exact = exact_directions(tour)
-    rows = []
-    tested = {}
-    for factor in factors:
-        entry = trained[factor]
-        tested[factor] = test(found[factor], fresh_w, fresh[factor], entry.threshold)
-        row = [factor, group_of(factor), tested[factor].accuracy, tested[factor].auc, entry.figures.stability]
-        if exact is not None:
-            row.append(abs(float(exact[factor] @ found[factor].vectors[0])))
-        rows.append(row)
-    columns = ["factor", "group", "accuracy", "AUC", "stability"]
-    if exact is not None:
-        columns.append("alignment with the truth")
-    whose = "exact factors" if tour.found["exact"] else "predictor's estimates"
-    caption = (
-        f"Accuracy and AUC on {len(fresh)} fresh samples against the {whose}; stability is the cosine between "
-        "boundaries of resampled splits."
-    )
-    mean = float(np.mean([part.auc for part in tested.values()]))
-    headline = [{"value": mean, "name": "mean AUC", "note": f"{len(factors)} boundaries on fresh samples"}]
-    if exact is not None:
-        alignment = float(np.mean([row[-1] for row in rows]))
-        headline.append({"value": alignment, "name": "mean alignment", "note": "cosine with the exact directions"})
-    tour.found["headline"] = headline
-    hardest = min(tested, key=lambda factor: tested[factor].auc)
+    tested = {factor: test(found[factor], fresh_w, fresh[factor], trained[factor].threshold) for factor in factors}
     tour.found["tested"] = tested
+    tour.found["stability"] = {factor: trained[factor].figures.stability for factor in factors}
     if exact is not None:
-        tour.found["alignments"] = {row[0]: row for row in rows}
-    tour.found["findings"] = [
-        f"A plane in w tells each of {len(factors)} factors apart with a mean AUC of **{mean:.3f}** on samples it "
-        f"never saw; the hardest is `{hardest}` ({tested[hardest].auc:.3f})."
-    ]
+        tour.found["alignments"] = {factor: abs(float(exact[factor] @ found[factor].vectors[0])) for factor in factors}
+    known = [part.auc for part in tested.values() if np.isfinite(part.auc)]
+    tour.found["headline"] = []
+    if known:
+        note = f"{len(known)} boundaries, {len(fresh)} fresh samples; lowest {min(known):.3f}"
+        tour.found["headline"].append({"value": f"{float(np.mean(known)):.3f}", "name": "mean AUC", "note": note})
+    tour.found["findings"] = divides(tested)
     return {
         "title": "A boundary for each factor",
-        "text": "For each factor a plane is found in w that has samples with much of it on one side and with little of "
-        "it on the other. Its normal is the direction in which the factor grows.",
-        "table": {"columns": columns, "rows": rows, "caption": caption},
+        "text": f"{len(factors)} planes in w divide samples with much of a factor from those with little of it; "
+        "the normal of each is the direction in which the factor grows.",
         "page": tour.relative(BOUNDARIES, "train-boundary.html"),
-        "link": "All figures of the boundaries",
     }
 
 
@@ -182,29 +169,19 @@ def rescoring(tour: Tour) -> Chapter:
     }
     tour.found["change"] = {name: (change_BPF[b, 0], own[b]) for b, name in enumerate(names)}
     tour.found["attributes"] = attributes
-    clean = purity(change_BPF[:, 0], own)
-    right = sum(int(np.abs(change_BPF[b, 0]).argmax()) == own[b] for b in range(len(names)))
-    tour.found["headline"].append(
-        {"value": f"{right} of {len(names)}", "name": "clean boundaries", "note": "move their own factor the most"}
-    )
-    tour.found["findings"] += [leaks(names, attributes, change_BPF[:, 0], own), *where(names, by_row, layer_names)]
-    rows = [
-        [*where_row(names[b], by_row[b], layer_names, tour.found["exact"]), float(clean[b])] for b in range(len(names))
-    ]
-    truth = ["true row"] if tour.found["exact"] else []
+    tour.found["selectivity"] = dict(zip(names, selectivity(change_BPF[:, 0], own).tolist(), strict=True))
+    count = sum(value >= SELECTIVE for value in tour.found["selectivity"].values())
+    note = f"own factor changes at least {SELECTIVE:g} times as much as any other, {size.rescored} samples"
+    tour.found["headline"].append({"value": f"{count} of {len(names)}", "name": "selective boundaries", "note": note})
+    tour.found["findings"] += [
+        selective(names, change_BPF[:, 0], own), leaks(names, attributes, change_BPF[:, 0], own), *where(names, by_row),
+    ]  # fmt: skip
     page["headline"], page["findings"] = tour.found["headline"], tour.found["findings"]
     return {
-        "title": "Where it is stored, and what else it moves",
+        "title": "What each boundary changes, and in which rows",
         "text": f"{size.rescored} samples were moved by {distance:.3g} along every boundary, on all rows of wp and on "
-        "each row alone, rendered and looked at again.",
-        "table": {
-            "columns": ["factor", "group", "strongest row", "centre", *truth, "own share"],
-            "rows": rows,
-            "caption": "Centre: the mean row, weighted by how much the factor changes there. Own share: how much of "
-            "all change along a boundary is its own factor's; 1 is a boundary that moves nothing else.",
-        },
+        "each row alone; every factor was read again.",
         "page": tour.relative(RESCORE, "rescore.html"),
-        "link": "Scores, intervals and layers of every boundary",
     }
 
 
@@ -216,14 +193,14 @@ def manipulation(tour: Tour) -> Chapter:
     tour.call([*words, "--animation", "webp", "--batch-size", "32", "-o", str(tour.folder(MANIPULATION))])
     tour.found["page"]["sliders"] = [slider(tour, walk) for walk in tour.result(MANIPULATION, ManipulateResult).walks]
     return {
-        "title": "Moving along the boundaries",
-        "text": "The same boundaries applied to three samples: three standard deviations to either side.",
+        "title": "Samples moved along the boundaries",
+        "text": f"{len(chosen)} of the boundaries on three samples, with sliders: three standard deviations to "
+        "either side.",
         "page": tour.relative(MANIPULATION, "manipulate.html"),
-        "link": "The sliders on a page of their own",
     }
 
 
-def slider(tour: Tour, walk: Walk) -> dict[str, Any]:
+def slider(tour: Tour, walk: Walk) -> Slider:
     """A walk as the tour's manifest keeps it, with the files where they are."""
     return {
         "name": walk.name,
@@ -240,7 +217,7 @@ def slider(tour: Tour, walk: Walk) -> dict[str, Any]:
 def truth(tour: Tour) -> Chapter:
     """The comparison with the truth: of what was found here, and of the same search where everything is known."""
     if tour.found["exact"]:
-        exact = {name: row[-1] for name, row in tour.found["alignments"].items()}
+        exact = tour.found["alignments"]
         found = tour.result(RESCORE, RescoreResult)
         pages = BOUNDARIES
     else:
@@ -251,43 +228,47 @@ def truth(tour: Tour) -> Chapter:
 
     names = list(tour.found["tested"])
     right = sum(rows_found[name] == row_of_factor(name) for name in names)
-    rows = []
+    mean = float(np.mean([exact[name] for name in names]))
+    search = "this search" if tour.found["exact"] else f"the same search on `{ORACLE_MODEL}`"
+    tour.found["findings"].append(
+        f"Where every factor is known exactly, {search} finds directions with a mean cosine of "
+        f"**{mean:.3f}** with the true ones, and the true row of {right} of {len(names)} factors."
+    )
+    page = tour.found["page"]
+    page["findings"] = tour.found["findings"]
+    page["factors"] = factors_table(tour, names)
+    page["oracle"] = {
+        "columns": ["factor", "cosine", "row found", "true row"],
+        "rows": [[name, exact[name], rows_found[name], row_of_factor(name)] for name in names],
+        "caption": f"Of `{ORACLE_MODEL}`, whose directions and rows are known exactly: cosine of the boundary with "
+        "the true direction, and the row of wp whose move alone changes the factor most.",
+    }
+    return {
+        "title": "The same search where the truth is known",
+        "text": f"`{ORACLE_MODEL}` is the renderer as a generator: its directions and rows are exact, so that "
+        "errors of the search can be told from properties of a network.",
+        "page": tour.relative(pages, "train-boundary.html"),
+    }
+
+
+def factors_table(tour: Tour, names: Sequence[str]) -> Table:
+    """What was found of every factor of the tour's own generator: exact where it knows them, else the predictor's."""
+    rows: list[list[str | float | None]] = []
     for name in names:
         change_F, own = tour.found["change"][name]
         beside = int(np.abs(np.where(np.arange(len(change_F)) == own, 0, change_F)).argmax())
         other = f"{tour.found['attributes'][beside]} {change_F[beside]:+.2f}"
         tested = tour.found["tested"][name]
-        place = f"{rows_found[name]} ({'right' if rows_found[name] == row_of_factor(name) else row_of_factor(name)})"
-        rows.append([name, tested.accuracy, float(change_F[own]), other, exact[name], place])
-    mean = float(np.mean([exact[name] for name in names]))
-    sentence = (
-        f"The same search on `{ORACLE_MODEL}`, where every factor is known exactly, finds directions with a mean "
-        f"cosine of **{mean:.3f}** with the true ones, and the true row of {right} of {len(names)} factors."
-    )
-    if tour.found["exact"]:
-        sentence = (
-            f"Against the truth: a mean cosine of **{mean:.3f}** with the true directions, and the true row of {right} "
-            f"of {len(names)} factors."
-        )
-    page, whose = tour.found["page"], "" if tour.found["exact"] else "oracle: "
-    tour.found["findings"].append(sentence)
-    page["findings"] = tour.found["findings"]
-    page["comparison"] = {
-        "columns": ["factor", "accuracy", "own change", "largest other", f"{whose}cosine", f"{whose}row found"],
-        "rows": rows,
-        "caption": "In the world the factors are independent, so a true direction moves one factor alone. Accuracy: on "
-        "fresh samples. Changes: in standard deviations, moved by the same distance along each. The last two columns, "
-        "the cosine with the true direction and the row, are exact"
-        + ("" if tour.found["exact"] else f" and of `{ORACLE_MODEL}`")
-        + "; the row is right, or the true one is in brackets.",
-    }
+        accuracy = tested.accuracy if np.isfinite(tested.accuracy) else None
+        stability, selectivity_of = tour.found["stability"][name], tour.found["selectivity"][name]
+        rows.append([name, group_of(name), accuracy, stability, float(change_F[own]), other, selectivity_of])
+    whose = "exact factors" if tour.found["exact"] else "predictor's readings, which are estimates"
     return {
-        "title": "How the search does where the truth is known",
-        "text": "The renderer itself is a generator too: its codes have exact factors, exact directions and exact "
-        "rows. The same commands are run on it, so that what the search gets wrong can be told from what a "
-        "network does.",
-        "page": tour.relative(pages, "train-boundary.html"),
-        "link": "The boundaries of the oracle",
+        "columns": ["factor", "group", "accuracy", "stability", "own change", "largest other", "selectivity"],
+        "rows": rows,
+        "caption": f"Accuracy on fresh samples against the {whose}; stability is the mean cosine between boundaries of "
+        "resampled splits; changes are in standard deviations, after the same distance along each "
+        f"boundary; selectivity is the first over the second, selective from {SELECTIVE:g} on.",
     }
 
 

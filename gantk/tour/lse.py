@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from gantk.lse.claims import with_worst
+from gantk.runs.claims import measured, percent
 from gantk.runs.results import load_result
 from gantk.tour.tour import Chapter, Step, Tour
 
@@ -32,22 +34,19 @@ def fewshot(tour: Tour) -> Chapter:
     assert row.scores is not None
     miou = row.scores.paper_miou
     time = "" if row.seconds is None else f" in {row.seconds:.1f} s"
+    low, high = row.scores.intervals[0]
     tour.found.setdefault("findings", []).append(
-        f"{SHOTS} labelled images teach a linear head the classes of every pixel with a mIoU of **{miou:.3f}**."
+        f"A linear head fitted to {SHOTS} labelled images has a mIoU of **{measured(miou, low, high)}** "
+        f"on {num} fresh ones, "
+        f"against {judge}."
     )
     return {
-        "title": "Where each class is, from eight labelled images",
-        "text": f"The generator's own maps know where things are: a linear head that reads them was fitted to {SHOTS} "
-        f"labelled images{time} and scored on {num} fresh ones against {judge}.",
-        "headline": [
-            {"value": miou, "name": "mIoU", "note": f"from {SHOTS} labelled images"},
-            {"value": row.scores.dataset_miou, "name": "mIoU, all pixels", "note": "of the summed confusion matrix"},
-        ],
+        "title": f"Segmentation from {SHOTS} labelled images",
+        "text": f"A linear head that reads the generator's own maps was fitted to {SHOTS} labelled images{time}: mIoU "
+        f"{miou:.2f} on {num} fresh ones.",
         "images": [tour.relative(FEWSHOT, image.name) for image in result.sheet[:4]],
-        "alt": "Image, labels, and what the head sees",
-        "caption": "From left to right: a fresh image, its labels, and what the head sees.",
+        "alt": "A fresh image, its labels, and the head's classes",
         "page": tour.relative(FEWSHOT, "lse-fewshot.html"),
-        "link": "The head, class by class",
     }
 
 
@@ -62,13 +61,12 @@ def sampling(tour: Tour) -> Chapter:
     target = result.targets[0]
     return {
         "title": "Images with a wanted label map",
-        "text": "The head turns the question round: codes are moved until their images have the label map that was "
-        f"asked for. Looked at again, {result.scores.accuracy:.0%} of the pixels are as wanted.",
+        "text": "Codes were optimised until the head reads the wanted label map from their images. As "
+        f"{result.judge} labels them, {percent(result.scores.accuracy)} of the pixels are as wanted; "
+        f"{with_worst(result.scores, result.class_names)}.",
         "images": [tour.relative(SAMPLED, image.name) for image in (target.wanted, *target.samples)],
-        "alt": "A wanted label map, or a sample beside its labels",
-        "caption": "First the wanted labels, then samples beside the labels they have.",
+        "alt": "A wanted label map",
         "page": tour.relative(SAMPLED, "lse-sample.html"),
-        "link": "All targets and samples",
     }
 
 
@@ -82,17 +80,14 @@ def editing(tour: Tour) -> Chapter:
     result = cast("EditResult", load_result(tour.folder(EDITED)))
     assert result.followed is not None
     before, after = result.followed
-    shown = (result.before, result.stroke, result.after, result.change)
     return {
         "title": "An edit by a stroke",
-        "text": f"A mountain was painted onto an image and its code changed accordingly: of the stroke's pixels "
-        f"{before:.0%} were mountain before and {after:.0%} are now, as the head sees them; pixels outside the stroke "
-        f"changed by {result.changed:.2f} (RMS, of a range of 2).",
-        "images": [tour.relative(EDITED, image.name) for image in shown],
-        "alt": "The image before, the stroke, the image after, and the change",
-        "caption": "Before, the stroke, after, and where the image changed.",
+        "text": f"A {name} was painted onto an image and its code was optimised to follow: of the stroke's pixels "
+        f"{percent(before)} were {name} before and {percent(after)} are now, by the head's labels; pixels outside the "
+        f"stroke changed by {result.changed:.2f} (RMS, of a range of 2).",
+        "images": [tour.relative(EDITED, result.after.name)],
+        "alt": "The image after the edit",
         "page": tour.relative(EDITED, "lse-edit.html"),
-        "link": "The edit with its slider",
     }
 
 

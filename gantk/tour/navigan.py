@@ -5,24 +5,28 @@ Legend: N samples, F factors, D directions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from gantk.navigan.results import HessianResult
+from gantk.runs.claims import percent
 from gantk.tour.tour import Chapter, Step, Tour
 
 if TYPE_CHECKING:
+    from gantk.generators.base import Generator
     from gantk.navigan.directions import WeightDirections
+    from gantk.predictors.demo import DemoPredictor
 
 FOLDER = "navigan"
 
 
 def weights(tour: Tour) -> Chapter:
     """Leading eigenvectors of one convolution, and which factors each moves."""
-    title, conv = "What a weight can be made to do", convolution(tour.generator)
+    title, conv = "Edits of the weights of one convolution", convolution(tour.generator)
     if conv is None:
-        text = f"NaviGAN edits the weights of a convolution, and `{tour.model}` has none: nothing to find here."
+        text = f"NaviGAN edits the weights of a convolution, and `{tour.model}` has none."
         return {"title": title, "text": text}
     count, samples, shown = (16, 64, 8) if tour.full else (4, 8, 2)
     words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", str(count), "--num", str(samples)]
@@ -30,18 +34,19 @@ def weights(tour: Tour) -> Chapter:
     tour.call([*words, "-o", str(tour.folder(FOLDER))])
     found = tour.result(FOLDER, HessianResult)
     rows = effects(tour, found.weights, 8)
-    table = []
+    table: list[list[str | float]] = []
     for index, (value, row) in enumerate(zip(found.eigenvalues, rows, strict=True)):
         table.append([index, float(value), row["scale"], row["first"], row["change"], row["second"], row["other"]])
     share = None if found.spectrum.exact is None else found.spectrum.exact.captured
-    held = "They were" if share is None else f"They hold {share:.0%} of its trace; they were"
+    held = "" if share is None else f" They have {percent(share)} of its trace."
+    first = rows[0]
+    moves = f" Direction 0 moves {first['first']} most, by {first['change']:+.2f} standard deviations."
     return {
         "title": title,
         "text": (
-            "Not the code but the network itself is edited here: "
-            f"{count} directions in the weights of `{conv}` along which pictures change fastest, "
-            "leading eigenvectors of a perceptual distance's Hessian. "
-            f"{held} found with {found.spectrum.products} products."
+            f"{count} directions in the weights of `{conv}`: the leading eigenvectors of a perceptual "
+            "distance's Hessian, "
+            f"along which pictures change fastest.{held}{moves}"
         ),
         "table": {
             "columns": ["direction", "eigenvalue", "strength", "moves most", "by", "then", "by "],
@@ -51,24 +56,35 @@ def weights(tour: Tour) -> Chapter:
         },
         "page": tour.relative(FOLDER, "navigan-hessian.html"),
         "image": tour.relative(FOLDER, found.shown[0].where.name),
-        "link": "Sliders, and where each direction acts",
     }
 
 
-def convolution(generator: Any) -> str | None:
+def convolution(generator: Generator) -> str | None:
     """The last convolution at half the image's resolution: what is drawn there is neither layout nor texture."""
     half = generator.spec.resolution // 2
     names = [layer.name for layer in generator.layers if layer.weight and layer.resolution == half and not layer.is_rgb]
     return names[-1] if names else None
 
 
-def effects(tour: Tour, directions: WeightDirections, num: int) -> list[dict[str, Any]]:
+class Effect(TypedDict):
+    """The two factors that a direction moves most, in their standard deviations."""
+
+    scale: float
+    first: str
+    change: float
+    second: str
+    other: float
+
+
+def effects(tour: Tour, directions: WeightDirections, num: int) -> list[Effect]:
     """For each direction, the two factors it moves most."""
     import torch
 
+    from gantk.predictors.demo import DemoPredictor
     from gantk.predictors.load import load_predictor
 
     predictor = load_predictor("demo")
+    assert isinstance(predictor, DemoPredictor)
     generator = tour.generator
     target = directions.target(generator)
     with torch.inference_mode():
@@ -77,7 +93,7 @@ def effects(tour: Tour, directions: WeightDirections, num: int) -> list[dict[str
         prefix = target.prefix(generator.expand(w_ND))
         before_NF = predictor.attributes(target.images(prefix))
         deviation_F = spread(predictor)
-        found = []
+        found: list[Effect] = []
         for row in range(len(directions)):
             after_NF = predictor.attributes(target.moved(prefix, directions.delta(row), directions.scale(row)))
             change_F = ((after_NF - before_NF).mean(0).double().numpy()) / deviation_F
@@ -95,7 +111,7 @@ def effects(tour: Tour, directions: WeightDirections, num: int) -> list[dict[str
     return found
 
 
-def spread(predictor: Any) -> Any:
+def spread(predictor: DemoPredictor) -> npt.NDArray[np.float64]:
     """Standard deviation of each factor in the world, where all are uniform."""
     return predictor.span_A.double().numpy() / np.sqrt(12)
 

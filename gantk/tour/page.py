@@ -1,35 +1,46 @@
 """The page of `gantk demo`: the tour, its findings, and a card for every page it made.
 
 Reads of `results`, all optional:
-    first           {headline: as below, text}: the first screen, on which the first chapter follows
+    first           {headline, table: as below, text}: the first screen, of the atlas
     headline        [{value, name, note}]: figures to remember
     findings        [text]: sentences, most important first
     truth           text: whether the figures are known exactly or estimated, and by what
-    comparison      {columns: [name], rows: [[value]], caption}: what was found against the truth
-    chapters        [{title, text, page (path of a page), image (path), headline: [{value, name, note}],
-                      images: [path], alt, facts: {name: value}, table: {columns: [name], rows: [[value]], caption},
-                      heat_map: {rows, columns, values, caption, row_name, column_name, quantity, scale, limit,
-                      diagonal}}]
-    images          [path]: a contact sheet to begin with
+    factors         {columns: [name], rows: [[value]], caption}: what was found of every factor of the generator
+    oracle          the same of the search whose truth is known
+    chapters        [{title, text, page (path of a page), image (path), images: [path], alt,
+                      table: {columns: [name], rows: [[value]], caption}}]
+    images          [path]: a contact sheet
     images_caption  text below it
     sliders         [{name, space, rows, distances, frames: [[path]], samples, start, animation: {format: path}}]
-    entanglement    {boundaries: [B], attributes: [A], values: [B][A], standardized}
     layers          {names: [A], layers: [L], values: [A][L], caption}: what is stored where
 Runs found in the directory or one level below it are linked even when no chapter names them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from gantk.reports import index
+from gantk.reports.answer import film
 from gantk.reports.images import thumbnail
 from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, matrix, records, records_below, texts
-from gantk.reports.sections import CellValue, Facts, Headline, HeatMap, Link, Links, Prose, Section, Sheet, Table
-from gantk.reports.strips import walk_sections
+from gantk.reports.sections import (
+    CellValue,
+    Facts,
+    Headline,
+    HeatMap,
+    Link,
+    Links,
+    Picture,
+    Prose,
+    Section,
+    Sheet,
+    Table,
+)
 from gantk.runs.upgrade import walks
 
 
@@ -72,97 +83,97 @@ def _table(found: Mapping[str, Any], title: str = "") -> list[Section]:
     return [Table(columns, rows, title, str(found.get("caption") or ""))] if rows else []
 
 
-def _chapter(run: RunRecord, chapter: Mapping[str, Any]) -> list[Section]:
-    title = str(chapter.get("title", ""))
-    sections: list[Section] = [Prose(str(chapter.get("text") or ""), title)] if title or chapter.get("text") else []
-    sections += _headline(chapter.get("headline"))
-    named = enumerate(texts(chapter.get("images")))
-    pictures = [run.picture(name, f"{chapter.get('alt') or title or 'Image'} {place}") for place, name in named]
-    shown = [picture for picture in pictures if picture is not None]
-    if shown:
-        sections.append(Sheet(shown, caption=str(chapter.get("caption") or "")))
-    sections += _table(mapping(chapter.get("table")))
-    sections += heat_map_of(mapping(chapter.get("heat_map")), "")
-    facts = mapping(chapter.get("facts"))
-    if facts:
-        sections.append(Facts(list(facts.items())))
-    page = chapter.get("page")
-    if isinstance(page, str) and page:
-        image = run.picture(chapter.get("image"), f"An image of the chapter {title}")
-        link = Link(
-            page, str(chapter.get("link") or f"More: {title}"), "", thumbnail(image) if image is not None else None
-        )
-        sections.append(Links([link]))
-    return sections
+SAMPLES = 24  # of the contact sheet
+PANEL = 140  # width of a picture, in pixels
 
 
-def build(run: RunRecord) -> Page:
-    results = run.results
-    sections: list[Section] = []
-    findings = texts(results.get("findings"))
-    truth = str(results.get("truth") or "")
-    first = mapping(results.get("first"))
-    sections += _headline(first.get("headline"), str(first.get("title") or ""))
-    if first.get("text"):
-        sections.append(Prose(str(first["text"])))
-    sections += [part for chapter in records(results.get("chapters"))[:1] if first for part in _chapter(run, chapter)]
-    sections += _headline(results.get("headline"), "The tour" if first else "")
-    if findings:
-        sections.append(Prose("\n\n".join(findings), "What was found", "finding"))
-    if truth:
-        sections.append(Prose(truth))
-    sections += _table(mapping(results.get("comparison")), "Compared with the truth")
-    named = enumerate(texts(results.get("images"))[:48])
+def _edits(run: RunRecord) -> list[Section]:
+    """The first sample along every boundary that has sliders: the original, half way, the end."""
+    pictures: list[Picture] = []
+    group = 0
+    for walk in walks(records(run.results.get("sliders")), run.directory):
+        for section in film(dataclasses.replace(walk, strips=walk.strips[:1])):
+            assert isinstance(section, Sheet)
+            group = section.group
+            first, *rest = section.pictures
+            pictures += [dataclasses.replace(first, label=f"{walk.name}: original"), *rest]
+    caption = "One sample along each boundary, from the original to the end of the slider."
+    return [Sheet(pictures, "", caption, PANEL, group)] if group and len(pictures) % group == 0 else []
+
+
+def _samples(run: RunRecord) -> list[Section]:
+    named = enumerate(texts(run.results.get("images"))[:SAMPLES])
     pictures = [
         picture for place, name in named if (picture := run.picture(name, f"Generated sample {place}")) is not None
     ]
-    if pictures:
-        sections.append(
-            Sheet(
-                pictures,
-                "Samples",
-                str(results.get("images_caption") or "What the generator draws."),
-                96,
-            )
-        )
-    for walk in walks(records(results.get("sliders")), run.directory):
-        sections += walk_sections(walk)
-    layers = mapping(results.get("layers"))
-    if layers:
-        found = {
-            "rows": layers.get("names"),
-            "columns": layers.get("layers"),
-            **layers,
-            "row_name": "attribute",
-            "column_name": "layer",
-        }
-        sections += heat_map_of(found, "Where each attribute is stored")
-    entanglement = mapping(results.get("entanglement"))
-    if entanglement:
-        unit = "standard deviations" if entanglement.get("standardized") else "change"
-        rows, columns = entanglement.get("boundaries"), entanglement.get("attributes")
-        caption = (
-            "The change of every factor (columns) along every boundary (rows). A clean boundary has one dark cell."
-        )
-        found = {
-            "rows": rows,
-            "columns": columns,
-            "scale": "diverging",
-            "quantity": unit,
-            "diagonal": rows == columns,
-            "caption": caption,
-        }
-        sections += heat_map_of(
-            {**found, **entanglement, "row_name": "boundary", "column_name": "factor"}, "Entanglement"
-        )
-    for chapter in records(results.get("chapters"))[1 if first else 0 :]:
-        sections += _chapter(run, chapter)
-    linked = [other for other in records_below(run.directory) if other.command != "demo"]
-    links = index.cards(
-        [other for other in linked if (other.directory / f"{other.command}.html").is_file()], run.directory
-    )
-    if links:
-        sections.append(Links(links, "All reports", "Each page stands alone and can be sent on."))
+    caption = str(run.results.get("images_caption") or "What the generator draws.")
+    return [Sheet(pictures, "Samples of the generator", caption, 96)] if pictures else []
+
+
+def _layers(run: RunRecord) -> list[Section]:
+    layers = mapping(run.results.get("layers"))
+    if not layers:
+        return []
+    names = {"rows": layers.get("names"), "columns": layers.get("layers"), "row_name": "factor", "column_name": "layer"}
+    return heat_map_of({**layers, **names}, "Change of each factor by row of wp")
+
+
+def _chapters(run: RunRecord) -> list[Section]:
+    """A card for every chapter, and the tables that no other page has."""
+    links, tables = [], []
+    for chapter in records(run.results.get("chapters")):
+        title, text, page = (str(chapter.get(name) or "") for name in ("title", "text", "page"))
+        tables += _table(mapping(chapter.get("table")), title)
+        if not page:
+            continue
+        image = chapter.get("image") or next(iter(texts(chapter.get("images"))), None)
+        picture = run.picture(image, f"{chapter.get('alt') or 'An image'}, of: {title}") if image else None
+        links.append(Link(page, title, text, thumbnail(picture) if picture is not None else _other_picture(run, page)))
+    return [*([Links(links, "Pages of the tour")] if links else []), *tables]
+
+
+def _other_picture(run: RunRecord, page: str) -> Picture | None:
+    """The picture that stands for a linked page, where its chapter names none."""
+    path = run.directory / page
+    found = (other for other in records_below(run.directory) if other.directory == path.parent)
+    return next((index.picture_of(other) for other in found if f"{other.command}.html" == path.name), None)
+
+
+def _others(run: RunRecord) -> list[Section]:
+    """Plain links to the pages that no chapter names."""
+    named = {str(chapter.get("page") or "") for chapter in records(run.results.get("chapters"))}
+    links = []
+    for other in records_below(run.directory):
+        folder = other.directory.relative_to(run.directory).as_posix()
+        href = (f"{folder}/" if folder != "." else "") + f"{other.command}.html"
+        if other.command != "demo" and href not in named and (run.directory / href).is_file():
+            links.append(Link(href, f"{index.title_of(other.command)} ({folder})"))
+    return [Links(links, "Other pages")] if links else []
+
+
+def build(run: RunRecord) -> Page:
+    """The page: pictures and findings first, then tables, then a card for every page."""
+    results = run.results
+    findings = texts(results.get("findings"))
+    truth = str(results.get("truth") or "")
+    sections: list[Section] = []
+    first = mapping(results.get("first"))
+    if first:
+        sections += _headline(first.get("headline"))
+        sections.append(Prose(str(first.get("text") or ""), tone="finding"))
+        sections += _table(mapping(first.get("table")), "What the generator knows")
+    if findings:
+        sections.append(Prose(findings[0], tone="finding"))
+    sections += _edits(run)
+    sections += _headline(results.get("headline"))
+    if findings[1:]:
+        sections.append(Prose("\n".join(f"- {text}" for text in findings[1:]), "What was found"))
+    if truth:
+        sections.append(Prose(truth, tone="warning"))
+    sections += _samples(run)
+    sections += _table(mapping(results.get("factors")), "What was found of each factor")
+    sections += _table(mapping(results.get("oracle")), "The same search, against the truth")
+    sections += [*_layers(run), *_chapters(run), *_others(run)]
     sections.append(Facts(run.settings(), "Settings"))
     subtitle = str(
         results.get("subtitle") or "What does this generator know, where is it stored, and how do I move it?"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 
+from gantk.resefa.claims import GLOBAL
 from gantk.resefa.results import DirectionsResult, JacobianResult
+from gantk.runs.claims import percent
 from gantk.tour.tour import Chapter, Step, Tour
 
 FOLDER, REGION = "region", "house"
@@ -25,32 +27,39 @@ def region(tour: Tour) -> Chapter:
     scores = {score.method: score.roir for score in found.scores if score.level == LEVEL}
     own = scores["resefa"]
     rest = {name: roir for name, roir in scores.items() if name != "resefa" and roir is not None}
-    lines = [[name, roir, share(roir)] for name, roir in scores.items()]
+    kept = ""
     if own is not None and rest:
         best = min(rest, key=lambda name: rest[name])
         tour.found.setdefault("findings", []).append(
             f"Directions found for the {REGION} alone keep {share(own)} of their change inside it; the best of "
-            f"{', '.join(rest)} keeps {share(rest[best])} ({best})."
+            f"{', '.join(rest)} keeps {share(rest[best])} ({best}).{beside_random(scores)}"
         )
+        kept = f" {share(own)} of their change stays inside, {share(rest[best])} of that of {best}."
     return {
         "title": "Directions of one region",
-        "text": f"From the image's derivative at {samples} samples, the directions that change the **{REGION}** most "
-        f"for what they change elsewhere, moved on rows {rows} of wp. The classes say where the {REGION} is. Measured "
-        f"on {held_out} samples that were not used.",
-        "table": {
-            "columns": ["method", "ROIR", "stays inside"],
-            "rows": lines,
-            "caption": "ROIR: the norm of the change outside the region over that inside, where the inside changes by "
-            f"{LEVEL} (root mean square, on [0, 1]); smaller is more local.",
-        },
+        "text": f"From the image's derivative at {samples} samples, the directions that change the {REGION} most "
+        f"for what they change elsewhere, on rows {rows} of wp, measured on {held_out} other samples.{kept}",
         "images": [
             tour.relative(FOLDER, image.name) for image in tour.result(FOLDER, JacobianResult).responses[0].pictures
         ],
-        "alt": f"A sample and its {REGION}",
-        "caption": f"The {REGION} in three of the samples.",
+        "alt": f"A sample with its {REGION} outlined",
         "page": tour.relative(FOLDER, "resefa-directions.html"),
-        "link": "The directions, with sliders and what they change",
     }
+
+
+def beside_random(scores: Mapping[str, float | None]) -> str:
+    """Why random directions are more local than those of SeFa and GANSpace, where they are."""
+    chance = scores.get("random")
+    behind = [
+        name for name in GLOBAL if (value := scores.get(name)) is not None and chance is not None and chance < value
+    ]
+    if not behind:
+        return ""
+    return (
+        f" Random directions keep more inside than {' and '.join(behind)}, which look for what changes "
+        "the whole image most "
+        "and are not given a region."
+    )
 
 
 def rows_of(tour: Tour) -> str:
@@ -60,9 +69,9 @@ def rows_of(tour: Tour) -> str:
     return f"{first}-{last}" if first < last else f"{last}"
 
 
-def share(roir: float | None) -> str:
-    """How much of the squared change stays inside."""
-    return "–" if roir is None or not math.isfinite(roir) else f"{100 / (1 + roir**2):.0f} %"
+def share(roir: float) -> str:
+    """How much of the squared change stays inside, by the ROIR."""
+    return percent(1 / (1 + roir**2))
 
 
 STEPS = (Step("directions of a region", region),)

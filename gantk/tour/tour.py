@@ -12,16 +12,133 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
+from gantk.runs.manifest import read_manifest
 from gantk.runs.results import Result, read_result
 from gantk.runs.run import Run
-from gantk.store.files import load_json
+from gantk.store.json_values import JsonTable
 
 if TYPE_CHECKING:
-    from gantk.generators.base import Generator
+    import numpy as np
+    import numpy.typing as npt
 
-Chapter = dict[str, Any]
+    from gantk.codes.directions import Direction
+    from gantk.generators.base import Generator
+    from gantk.tour.figures import Test
+
+
+class Table(TypedDict):
+    """A table of a chapter."""
+
+    columns: list[str]
+    rows: Sequence[Sequence[str | float | None]]
+    caption: str
+
+
+class Headline(TypedDict):
+    """A figure in large letters."""
+
+    value: float | str
+    name: str
+    note: str
+
+
+class Chapter(TypedDict):
+    """A stop of the tour as its page tells it; files are named as the tour's directory has them."""
+
+    title: str
+    text: str
+    page: NotRequired[str]
+    link: NotRequired[str]
+    image: NotRequired[str]
+    images: NotRequired[list[str]]
+    alt: NotRequired[str]
+    caption: NotRequired[str]
+    headline: NotRequired[list[Headline]]
+    table: NotRequired[Table]
+
+
+class Slider(TypedDict):
+    """A walk, with the files where they are."""
+
+    name: str
+    space: str
+    layers: tuple[int, ...] | None
+    distances: Sequence[float]
+    frames: list[list[str]]
+    samples: list[str]
+    start: int | None
+    animation: dict[str, str]
+
+
+class Layers(TypedDict):
+    """What moves when one row of wp alone moves: values [factors, rows]."""
+
+    names: list[str]
+    layers: Sequence[str]
+    values: npt.NDArray[np.float64]
+    caption: str
+    quantity: str
+
+
+class Entanglement(TypedDict):
+    """What each boundary moves beside its own factor: values [boundaries, attributes]."""
+
+    boundaries: list[str]
+    attributes: list[str]
+    values: npt.NDArray[np.float64]
+    standardized: bool
+
+
+class FirstScreen(TypedDict):
+    """What the atlas found, above everything else."""
+
+    headline: list[Headline]
+    text: str
+    table: Table
+
+
+class PageParts(TypedDict, total=False):
+    """What the page shows above its chapters."""
+
+    first: FirstScreen
+    images: list[str]
+    images_caption: str
+    truth: str
+    factors: Table
+    oracle: Table
+    headline: list[Headline]
+    findings: list[str]
+    sliders: list[Slider]
+    layers: Layers
+    entanglement: Entanglement
+
+
+class Found(TypedDict, total=False):
+    """What steps found, for later steps and the page.
+
+    Attributes:
+        exact: whether the factors of the samples are known and not estimated.
+        tested: each factor's boundary on fresh samples.
+        alignments: of each factor's boundary, the absolute cosine with the true direction.
+        stability: of each boundary, the mean cosine between boundaries of resampled splits.
+        selectivity: of each boundary, the change of its own factor over the largest other one.
+        change: of each boundary, the change of every attribute [F] and which of them is its own.
+    """
+
+    exact: bool
+    page: PageParts
+    boundaries: dict[str, Direction]
+    tested: dict[str, Test]
+    alignments: dict[str, float]
+    stability: dict[str, float | None]
+    selectivity: dict[str, float]
+    change: dict[str, tuple[npt.NDArray[np.float64], int]]
+    attributes: list[str]
+    headline: list[Headline]
+    findings: list[str]
+
 
 R = TypeVar("R", bound=Result)
 
@@ -48,7 +165,7 @@ class Tour:
     seed: int
     call: Callable[[Sequence[str]], None]
     say: Callable[[str], None]
-    found: dict[str, Any] = field(default_factory=dict)
+    found: Found = field(default_factory=Found)
 
     @cached_property
     def generator(self) -> Generator:
@@ -69,10 +186,9 @@ class Tour:
         """What a command found."""
         return read_result(kind, self.folder(name))
 
-    def results(self, name: str, command: str) -> dict[str, Any]:
+    def results(self, name: str, command: str) -> JsonTable:
         """What a command recorded."""
-        manifest: dict[str, Any] = load_json(self.folder(name) / f"{command}.run.json")
-        return dict(manifest["results"])
+        return read_manifest(self.folder(name) / f"{command}.run.json")["results"]
 
     def judged(self) -> list[str]:
         """The option that names the predictor, where one was chosen."""

@@ -6,17 +6,19 @@ Each entry has an id that depends on its content alone, so that a project finds 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from gantk.codes.direction_files import SUFFIXES
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import check_generator, load_direction
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonView
 from gantk.store.shipped import shipped_files
 from gantk.web.wire import ApiError
 
@@ -53,7 +55,7 @@ class Entry:
     def fits(self) -> bool:
         return not self.reason
 
-    def view(self) -> dict[str, Any]:
+    def view(self) -> dict[str, JsonView]:
         fields = ("id", "name", "system", "space", "rows", "scale", "layer", "fits", "reason", "effect")
         return {field: getattr(self, field) for field in fields}
 
@@ -77,10 +79,10 @@ class Catalogue:
             raise ApiError(400, f"The direction {found.name!r} does not fit: {found.reason}")
         return found
 
-    def view(self) -> list[dict[str, Any]]:
+    def view(self) -> list[dict[str, JsonView]]:
         return [entry.view() for entry in list(self._entries.values())]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries.values()))
 
     def add(self, entries: Iterable[Entry]) -> list[Entry]:
@@ -127,7 +129,9 @@ class Catalogue:
         except GantkError:
             pass
 
-    def _closed(self, stem: str, system: str, space: str, vectors: Any, scales: list[float]) -> None:
+    def _closed(
+        self, stem: str, system: str, space: str, vectors: npt.NDArray[np.floating], scales: list[float]
+    ) -> None:
         found = Direction(stem, "direction", space, vectors.astype(np.float32))
         self.add(self._rows(found, system, "", names=[f"{stem} {row}" for row in range(len(found))], scales=scales))
 

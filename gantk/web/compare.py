@@ -9,7 +9,7 @@ Shape legend: N samples, A attributes, T frames.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from gantk.generators.rows import parse_layers
 from gantk.pictures.animation import GridStyle, fuse
 from gantk.pictures.images import as_saved, encode, to_uint8
+from gantk.store.json_values import JsonView
 from gantk.web.catalogue import Entry
 from gantk.web.jobs import Desk, Run
 from gantk.web.projects import Project
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gantk.codes.source import Codes, CodeSource
+    from gantk.generators.base import WpOrStyles
 
 BATCH, FRAMES, SHOWN, SIDE = 8, 5, 3, 96
 MOST_SAMPLES, NEAREST = 256, 5
@@ -61,19 +63,20 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
     source = CodeSource(generator, args.samples, base.seed, model.easel.truncation(base), label=label)
     amount = entry.scale / 2 if args.amount is None else args.amount
 
-    def run(ticket: Ticket) -> dict[str, Any]:
+    def run(ticket: Ticket) -> dict[str, JsonView]:
         import torch
 
         with torch.inference_mode():
             attributes = _attributes(model, entry, source, amount, args.rows, base, ticket)
             pictures = _pictures(model, entry, source, amount, args.rows, base, ticket)
         if attributes:
-            model.easel.catalogue.rate(entry.id, abs(attributes[0]["change"]))
+            model.easel.catalogue.rate(entry.id, abs(attributes[0].change))
             desk.workshop.changed(model.name)
         return {
             "direction": entry.id, "name": entry.name, "system": entry.system, "amount": amount,
-            "attributes": attributes, "strip": project.blobs.put(pictures), "frames": FRAMES, "shown": SHOWN,
-            "nearest": nearest(model, entry), "origin": _origin(entry),
+            "attributes": None if attributes is None else [each._asdict() for each in attributes],
+            "strip": project.blobs.put(pictures), "frames": FRAMES, "shown": SHOWN,
+            "nearest": [each._asdict() for each in nearest(model, entry)], "origin": _origin(entry),
         }  # fmt: skip
 
     return run
@@ -89,7 +92,7 @@ def _moved(model: Model, entry: Entry, codes: Codes, amount: float, rows: str | 
     assert entry.direction is not None
     direction = entry.direction
     if entry.space == "z":
-        moved: Any = source.from_z(direction.apply(codes.space("z"), amount, row=entry.row), first)
+        moved: WpOrStyles = source.from_z(direction.apply(codes.space("z"), amount, row=entry.row), first)
     elif entry.space == "s":
         moved = direction.apply(generator.styles(codes.wp), amount, row=entry.row)
     else:
@@ -97,9 +100,28 @@ def _moved(model: Model, entry: Entry, codes: Codes, amount: float, rows: str | 
     return generator.synthesize(moved, noise=base.noise)
 
 
+class Change(NamedTuple):
+    """Mean change of an attribute, in its own unit (`gain`) and in standard deviations, with an interval."""
+
+    name: str
+    gain: float
+    change: float
+    low: float
+    high: float
+
+
+class Near(NamedTuple):
+    """A direction that is like another one."""
+
+    id: str
+    name: str
+    system: str
+    cosine: float
+
+
 def _attributes(
     model: Model, entry: Entry, source: CodeSource, amount: float, rows: str | None, base: Base, ticket: Ticket
-) -> list[dict[str, Any]] | None:
+) -> list[Change] | None:
     """Mean change of every attribute in standard deviations over the samples, with an interval; strongest first."""
     from gantk.higan.gains import gains
 
@@ -114,15 +136,14 @@ def _attributes(
         ticket.check(first + len(codes.wp), source.total, "measuring")
     was, now = (np.concatenate([part.float().cpu().numpy() for part in parts]) for parts in (before, after))
     spread = was.astype(np.float64).std(0)
-    found = []
+    found: list[Change] = []
     for place, name in enumerate(predictor.attribute_names):
         (gain,) = gains(np.stack([was[:, place], now[:, place]], 1))
         unit = spread[place] or 1.0
         found.append(
-            {"name": name, "gain": gain.gain, "change": gain.signed / unit, "low": gain.signed_low / unit,
-             "high": gain.signed_high / unit}
+            Change(name, gain.gain, gain.signed / unit, gain.signed_low / unit, gain.signed_high / unit)
         )  # fmt: skip
-    return sorted(found, key=lambda item: -abs(item["change"]))
+    return sorted(found, key=lambda item: -abs(item.change))
 
 
 def _pictures(
@@ -143,19 +164,19 @@ def _pictures(
     return encode(fuse(by_sample, GridStyle(rows=len(frames[0]), columns=FRAMES)))
 
 
-def nearest(model: Model, entry: Entry) -> list[dict[str, Any]]:
+def nearest(model: Model, entry: Entry) -> list[Near]:
     """Directions of the same space by cosine, the most alike first; signs do not matter."""
     mine = _vector(entry)
     if mine is None:
         return []
-    found = []
+    found: list[Near] = []
     for other in model.easel.catalogue:
         vector = _vector(other)
         if other.id == entry.id or other.space != entry.space or not other.fits or vector is None:
             continue
         if vector.shape == mine.shape:
-            found.append({"id": other.id, "name": other.name, "system": other.system, "cosine": float(vector @ mine)})
-    return sorted(found, key=lambda item: -abs(item["cosine"]))[:NEAREST]
+            found.append(Near(other.id, other.name, other.system, float(vector @ mine)))
+    return sorted(found, key=lambda item: -abs(item.cosine))[:NEAREST]
 
 
 def _vector(entry: Entry) -> Array | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gantk import __version__
+from gantk.checkpoints.addresses import is_address
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
@@ -295,7 +296,8 @@ def command(project: Project, model: Model) -> str:
     at = project.state.at
     base, catalogue = at.base, model.easel.catalogue
     active = sorted((m for m in at.moves if not m.mute), key=lambda move: move.direction)
-    lines = ["import gantk", f"generator = gantk.load_generator({model.source!r})"]
+    typed = ", fetch=True" if is_address(model.source) else ""
+    lines = ["import gantk", f"generator = gantk.load_generator({model.source!r}{typed})"]
     truncation = "None"
     if base.psi is not None:
         truncation = f"gantk.Truncation({base.psi!r}, {base.rows!r})"

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gantk.errors import GantkError
 from gantk.pictures.images import encode, to_uint8
+from gantk.store.json_values import JsonView
 from gantk.web.jobs import PREVIEW_SECONDS, Desk, Run, code_bytes
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
@@ -54,7 +55,7 @@ def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs)
         raise ApiError(400, "There is no encoder for this model: start the server with --encoder, or optimise alone.")
     target = _target(project.blobs.get(args.photo), spec.image_channels)
 
-    def run(ticket: Ticket) -> dict[str, Any]:
+    def run(ticket: Ticket) -> dict[str, JsonView]:
         from gantk.ghfeat.projection import ProjectionPlan
         from gantk.ghfeat.projection import project as search
 

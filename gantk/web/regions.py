@@ -9,10 +9,11 @@ Shape legend: d free numbers of a code, P pixels of the working size (O colours 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonView
 from gantk.web.jobs import Desk, Run, label_of, labels
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
@@ -89,7 +91,7 @@ def prepare_region(desk: Desk, project: Project, model: Model, args: RegionArgs)
             return painted
         return resized(labels(model, wp_1LD, head) == args.klass, size)
 
-    def run(ticket: Ticket) -> dict[str, Any]:
+    def run(ticket: Ticket) -> dict[str, JsonView]:
         from gantk.resefa.solve import solve
 
         inside = np.zeros((variable.dim, variable.dim))
@@ -196,7 +198,13 @@ def _direction(model: Model, variable: Variable, vectors: Array, change: Array, 
 
 
 def _measured(
-    model: Model, direction: Direction, row: int, base: Base, region: Any, size: int, ticket: Ticket
+    model: Model,
+    direction: Direction,
+    row: int,
+    base: Base,
+    region: Callable[[Tensor], Mask],
+    size: int,
+    ticket: Ticket,
 ) -> tuple[float, float]:
     """Root mean square change inside and outside (of a range of 1) at half the slider, over fresh codes."""
     import torch

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonView
 from gantk.web.jobs import Desk, Labels, Run, label_of, label_size, labels
 from gantk.web.projects import Project
 from gantk.web.queue import Cancelled, Ticket
@@ -24,6 +26,9 @@ from gantk.web.wire import ApiError
 from gantk.web.workshop import Model, head_view
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gantk.lse.shots import Fit as FewShotFit
     from gantk.lse.shots import Shots
     from gantk.predictors.heads import Head
 
@@ -60,7 +65,7 @@ def prepare_fit(desk: Desk, project: Project, model: Model, args: FitArgs) -> Ru
     if len(annotations) > MOST_SHOTS:
         raise ApiError(400, f"{len(annotations)} labelled images are more than {MOST_SHOTS}: take some away.")
 
-    def run(ticket: Ticket) -> dict[str, Any]:
+    def run(ticket: Ticket) -> dict[str, JsonView]:
         begun = time.monotonic()
         if args.teach:
             shots, label, names = _taught(model, args, ticket)
@@ -121,7 +126,7 @@ def _annotated(
     return _shots(maps, label), label, names
 
 
-def _features(model: Model, base: Base, wp: Any, label: Labels) -> Any:
+def _features(model: Model, base: Base, wp: Tensor, label: Labels) -> tuple[Tensor, ...]:
     """Maps of one image, kept by its base."""
     import torch
 
@@ -145,14 +150,14 @@ def _features(model: Model, base: Base, wp: Any, label: Labels) -> Any:
     return model.features[key]
 
 
-def _shots(maps: list[Any], label: Labels) -> Shots:
+def _shots(maps: Sequence[tuple[Tensor, ...]], label: Labels) -> Shots:
     from gantk.lse.shots import Shots
 
     fewest = min(len(one[0]) for one in maps)  # draws are the same for all images of a batch
     return Shots(tuple(tuple(x[:fewest] for x in one) for one in maps), label, True)
 
 
-def _fit(shots: Shots, names: tuple[Class, ...], ticket: Ticket) -> Any:
+def _fit(shots: Shots, names: tuple[Class, ...], ticket: Ticket) -> FewShotFit:
     from gantk.lse.shots import fit
 
     def breathe() -> None:
@@ -162,7 +167,7 @@ def _fit(shots: Shots, names: tuple[Class, ...], ticket: Ticket) -> Any:
     return fit(shots, len(names), watch=breathe)
 
 
-def _as_head(model: Model, name: str, found: Any, size: int, names: tuple[Class, ...]) -> Head:
+def _as_head(model: Model, name: str, found: FewShotFit, size: int, names: tuple[Class, ...]) -> Head:
     from gantk.generators.probe import probe_of
     from gantk.predictors.heads import Head, HeadInfo, default_taps, taps_of
 
@@ -194,7 +199,7 @@ def prepare_uncertain(desk: Desk, project: Project, model: Model, args: Uncertai
         raise ApiError(400, f"{args.count} samples cannot be ranked at once: give 1 to {MOST_RANKED}.")
     head = desk.workshop.head(project, args.head)
 
-    def run(ticket: Ticket) -> dict[str, Any]:
+    def run(ticket: Ticket) -> dict[str, JsonView]:
         import torch
 
         entropies = []

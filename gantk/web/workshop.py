@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonView
 from gantk.web.cache import Cache
 from gantk.web.catalogue import Catalogue
 from gantk.web.projects import Project, Projects
@@ -51,7 +52,7 @@ class Model:
     loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
     features: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of annotated images
 
-    def view(self) -> dict[str, Any]:
+    def view(self) -> dict[str, JsonView]:
         spec = self.easel.generator.spec
         truncation = spec.truncation
         return {
@@ -72,7 +73,7 @@ class Model:
         }
 
 
-def head_view(id: str, head: Head) -> dict[str, Any]:
+def head_view(id: str, head: Head) -> dict[str, JsonView]:
     info = head.info
     return {
         "id": id, "name": info.name, "kind": info.kind, "size": info.size,
@@ -80,7 +81,7 @@ def head_view(id: str, head: Head) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def teacher_view(teacher: Teacher) -> dict[str, Any]:
+def teacher_view(teacher: Teacher) -> dict[str, JsonView]:
     return {
         "name": teacher.name,
         "classes": [
@@ -109,6 +110,7 @@ class Workshop:
         Raises:
             GantkError: a file is missing, damaged, or another model's.
         """
+        from gantk.checkpoints.addresses import file_at, is_address, stem_of
         from gantk.checkpoints.load import load_generator
         from gantk.checkpoints.names import is_bundled
         from gantk.predictors.head_files import load_head
@@ -116,12 +118,14 @@ class Workshop:
 
         generator = load_generator(source, device=device, precision=precision).requires_grad_(False)
         name = Path(source).stem if Path(source).suffix else Path(source).name
+        if is_address(source):
+            name = stem_of(source)
         if name in self.models:
             raise GantkError(f"Two models are called {name!r}: rename one of the files.")
         catalogue = Catalogue(generator)
         catalogue.add_shipped()
         for path in directions:
-            catalogue.add_path(Path(path))
+            catalogue.add_path(file_at(path) if is_address(path) else Path(path))
         model = Model(name, source, Easel(name, generator, catalogue, self.cache))
         for file in heads:
             head = load_head(file, generator).bind(generator)
@@ -234,7 +238,7 @@ class Workshop:
                 del cached[next(iter(cached))]
         return cached[sha]
 
-    def heads_of(self, project: Project) -> list[dict[str, Any]]:
+    def heads_of(self, project: Project) -> list[dict[str, JsonView]]:
         """Every head of a project as the page sees it; the newest last."""
         import json
 

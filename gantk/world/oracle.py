@@ -96,13 +96,14 @@ def _rotation(seed: int) -> Tensor:
 class DemoOracle(Generator):
     """The generator. It has no weights, no noise, no labels; it is differentiable in its codes, twice, in any mode."""
 
+    config: DemoOracleConfig
     config_class = DemoOracleConfig
 
     def __init__(self, config: DemoOracleConfig):
         super().__init__()
         self.config = config
         self.register_buffer("rotation", _rotation(config.seed).float())
-        self.register_buffer("w_avg", torch.zeros(CODE_DIM))  # exact: the codes are normal around nought
+        self.register_buffer("w_avg", torch.zeros(CODE_DIM))  # exact: the codes are normal around zero
         self.rotation: Tensor
         size = config.resolution
         self.layers = tuple(

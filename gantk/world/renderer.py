@@ -240,7 +240,7 @@ def _draw_tree(
 ) -> None:
     slot_x, below, kind = _TREE_SLOTS[i]
     present = _present(f["trees"], i)
-    # Opacity and size grow together: a shape of size nought would have no gradient to grow by.
+    # Opacity and size grow together: a shape of size zero would have no gradient to grow by.
     height = (0.17 + 0.19 * f["tree_size"]) * (0.97 + 0.06 * jitter) * (0.4 + 0.6 * present)
     x = slot_x + 0.04 * (place - 0.5)
     base = horizon + below

@@ -154,7 +154,7 @@ PLAIN: dict[str, Callable[[Generator, Tensor], Tensor]] = {
 
 
 def network(family: str, config: dict[str, Any], device: str = "cpu") -> Generator:
-    """Random weights, with what starts at nought (biases, noise strengths) or as one value (constant input) moved."""
+    """Random weights, with what starts at zero (biases, noise strengths) or as one value (constant input) moved."""
     torch.manual_seed(0)
     generator = registry.build(family, config).eval().requires_grad_(False)
     for parameter in generator.parameters():

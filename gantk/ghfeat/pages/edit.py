@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from gantk.ghfeat.figures import short
-from gantk.ghfeat.pages.shared import pairs_sheet, picture
+from gantk.ghfeat.figures import counted, short
+from gantk.ghfeat.pages.shared import pairs_sheet, picture, small
 from gantk.ghfeat.picture_results import EditResult, Exchanged, Moved
+from gantk.reports.answer import answer, film
 from gantk.reports.page import Page
-from gantk.reports.sections import CellValue, Headline, LinePlot, Prose, Section, Series, Table
+from gantk.reports.sections import CellValue, LinePlot, Prose, Section, Series, Table
 from gantk.reports.strips import walk_sections
+from gantk.runs.claims import percent
 
 STRONGEST = 6  # attributes that are drawn
 CAPTION = (
@@ -24,18 +26,19 @@ def page(result: EditResult) -> Page:
         return _exchanged(result, result.exchanged)
     assert result.moved is not None
     moved = result.moved
-    sections: list[Section] = [*walk_sections(moved.walk, titled=False), *_changes(moved)]
-    sections += pairs_sheet(result.pairs, "The images")
+    numbers: list[tuple[object, str, str]] = []
     if result.mse is not None:
-        where = "At 0 every slider shows" if 0.0 in moved.distances else "The edits start from"
-        sections.append(
-            Prose(
-                f"{where} the reconstruction, whose mean squared error is {result.mse:.4f}: what the encoder did not "
-                "see, no edit can keep."
-            )
+        numbers.append(
+            (small(result.mse), "mean squared error", f"of the reconstructions, {counted(len(result.pairs))}")
         )
+    sections = answer(result, film(moved.walk), numbers)
+    sections += [*walk_sections(moved.walk), *_changes(moved)]
+    sections += pairs_sheet(result.pairs, "The images and their reconstructions")
     title = moved.walk.name.replace("_", " ")
-    subtitle = "Images as styles, moved: a step of w becomes a step of styles, dy = A dw."
+    subtitle = (
+        "What does the direction change in these images? Codes are styles: a step of w becomes a step of "
+        "styles, dy = A dw."
+    )
     return Page(title[:1].upper() + title[1:], subtitle, sections)
 
 
@@ -51,35 +54,37 @@ def _changes(moved: Moved) -> list[Section]:
         f"What the predictor reads from the images along the way, less its value at {nearest:g}, averaged over the "
         f"images{most}, each in its own unit."
     )
-    return [LinePlot(series, "What changes", caption, "distance", "change")]
+    return [
+        LinePlot(
+            series,
+            "Change of each attribute by distance",
+            caption,
+            "distance in w",
+            "change, in each attribute's own unit",
+        )
+    ]
 
 
 def _exchanged(result: EditResult, found: Exchanged) -> Page:
-    sections: list[Section] = [
-        Headline(
-            [
-                (found.inside, "mean change inside the region", "of pixels in [-1, 1]"),
-                (found.outside, "mean change outside it", ""),
-                (found.beyond_reach, "largest change beyond its reach", "0 is exactly none"),
-                (found.share, "share of the image in reach", "the region included"),
-            ]
-        ),
-        _cells(result, found),
+    numbers: list[tuple[object, str, str]] = [
+        (found.inside, "mean change inside the region", f"of pixels in [-1, 1], {counted(len(result.pairs))}"),
+        (found.outside, "mean change outside it", ""),
+        (percent(found.share), "of the image in reach", "the region included"),
     ]
+    sections = answer(result, [_cells(result, found)], numbers)
     kept = ""
-    if found.beyond_reach == 0:
-        kept = " Normalisation keeps the statistics of the unedited image, so that nothing else changes at all."
+    if found.beyond_reach == 0 and found.share < 1:
+        kept = " Normalisation keeps the statistics of the unedited image, so that nothing beyond the reach changes."
     how = "feature maps exchanged" if found.way == "features" else "features styled by place"
     sections.append(
         Prose(
             f"The region was exchanged at {found.where} ({how}). Later layers see a little beyond it: that is its "
-            f"reach.{kept}"
+            f"reach.{kept}",
+            "How the region was exchanged",
         )
     )
-    if result.mse is not None:
-        sections.append(Prose(f"The mean squared error of the coded images is {result.mse:.4f}."))
-    subtitle = "A region of each image is another image's, in the generator's own feature maps."
-    return Page("Local edit", subtitle, sections)
+    subtitle = "Does a region of another image fit into these, and what else changes?"
+    return Page("A region from another image", subtitle, sections)
 
 
 def _cells(result: EditResult, found: Exchanged) -> Table:
@@ -96,4 +101,4 @@ def _cells(result: EditResult, found: Exchanged) -> Table:
         rows.append([*row, *(picture(images[number], f"{name}: {title}") for title, images in columns)])
     titles = ["name", *(["image"] if known else []), *(title for title, _ in columns)]
     caption = CAPTION.format(first="The image, " if known else "")
-    return Table(titles, rows, "Results", caption[:1].upper() + caption[1:], sortable=False)
+    return Table(titles, rows, "Coded, edited, changed", caption[:1].upper() + caption[1:], sortable=False)

@@ -10,8 +10,9 @@ from gantk.ghfeat.figures import counted
 from gantk.ghfeat.pages.shared import closeness_items, picture, recovery_plot
 from gantk.ghfeat.probe_results import EvaluateResult, Verified
 from gantk.ghfeat.probe_results import Table as Scores
+from gantk.reports.answer import answer
 from gantk.reports.page import Page
-from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Headline, HeatMap, Prose, Section, Table
+from gantk.reports.sections import BarPlot, Cell, CellValue, Column, HeatMap, Prose, Section, Table
 from gantk.runs.structure import Image
 
 REGRESSION = (
@@ -30,24 +31,29 @@ def page(result: EvaluateResult) -> Page:
     probes = result.probes
     names = [features.name for features in probes.features]
     about = f"of {counted(result.count, 'reconstruction')}, in [-1, 1]"
-    sections: list[Section] = [Headline(closeness_items(result.reconstruction, about, result.mean_code_mse))]
-    sections += recovery_plot(result.reconstruction, "What reconstructions keep")
+    what = "Factors" if result.exact else "Labels"
+    table = _map(probes.regression, names, f"{what} read from each level", "R2, cross-validated", REGRESSION)
+    sections = answer(result, table, closeness_items(result.reconstruction, about, result.mean_code_mse))
+    sections += recovery_plot(result.reconstruction, "What reconstructions keep of each attribute")
     truth = "the factors the scenes were drawn from, which are known exactly" if result.exact else "the labels given"
     sections.append(
         Prose(
             "A linear model is fitted to frozen features on most of the images and judged on the others, in turn; "
-            f"what it predicts are {truth}. Row 0 of wp is the coarsest; levels count from the image, as GH-Feat's do."
+            f"what it predicts are {truth}. Row 0 of wp is the coarsest; levels count from the image, as GH-Feat's do.",
+            "How the levels are probed",
         )
     )
-    what = "Factors" if result.exact else "Numbers"
-    sections += _map(probes.regression, names, f"{what} by level", "R2, cross-validated", REGRESSION)
     text = "Share of images whose class a linear softmax names."
-    sections += _map(probes.classification, names, "Classes by level", "accuracy", text)
-    sections += _map(probes.retrieval, names, "Retrieval", "precision at 5", RETRIEVAL)
+    sections += _map(probes.classification, names, "Classes read from each level", "accuracy", text)
+    sections += _map(probes.retrieval, names, "Nearest neighbours of the same class", "precision at 5", RETRIEVAL)
     sections += _landmarks(probes.landmarks, names)
     sections += _verification(probes.verification)
     sections += _neighbours(result.neighbours)
-    return Page("What the codes know", "Features of an encoder, frozen.", sections)
+    return Page(
+        "What each level of the codes holds",
+        "Which factors can be read from which level of the encoder's features?",
+        sections,
+    )
 
 
 def _map(table: Scores | None, features: list[str], title: str, quantity: str, caption: str) -> list[Section]:
@@ -57,7 +63,10 @@ def _map(table: Scores | None, features: list[str], title: str, quantity: str, c
     notes = None
     if table.deviations is not None:
         notes = [
-            [f"{value:.3f} +- {deviation:.3f} over folds" for value, deviation in zip(row, spread, strict=True)]
+            [
+                f"{value:.3f} (deviation {deviation:.3f} over folds)"
+                for value, deviation in zip(row, spread, strict=True)
+            ]
             for row, spread in zip(values, np.asarray(table.deviations), strict=True)
         ]
     names = [name.replace("_", " ") for name in table.columns]
@@ -78,7 +87,9 @@ def _landmarks(table: Scores | None, features: list[str]) -> list[Section]:
         f"Mean distance of predicted points ({points}) from the true ones, in per cent of the image. Less is better."
     )
     errors = [100 * float(row[0]) for row in table.values]
-    return [BarPlot(features, errors, title="Points", caption=caption, quantity="% of image", digits=2)]
+    return [
+        BarPlot(features, errors, title="Error of predicted points", caption=caption, quantity="% of image", digits=2)
+    ]
 
 
 def _verification(entries: Sequence[Verified]) -> list[Section]:

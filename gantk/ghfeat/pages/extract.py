@@ -5,26 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from gantk.ghfeat.figures import Figures, counted, psnr, short
-from gantk.ghfeat.pages.shared import closeness_items, pairs_sheet, picture, skipped_note
+from gantk.ghfeat.pages.shared import closeness_items, pairs_sheet, picture
 from gantk.ghfeat.results import ExtractResult, mean_of
+from gantk.reports.answer import answer
 from gantk.reports.page import Page
-from gantk.reports.sections import BarPlot, CellValue, Column, Headline, Link, Links, Section, Table
+from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Link, Links, Table
 
 LONGEST = 192  # rows of the table
 
 
 def page(result: ExtractResult) -> Page:
     """The page of an extraction."""
-    sections: list[Section] = []
     figures = result.kept_figures
-    if figures is not None:
+    numbers: list[tuple[object, str, str]] = []
+    if figures is not None and len(figures):
         mse = float(figures[:, 0].mean())
         means = Figures(
             mse=mse, psnr=psnr(mse), ssim=float(figures[:, 1].mean()), perceptual=mean_of(figures[:, 2]), recovery={}
         )
-        sections.append(Headline(closeness_items(means, f"over {counted(len(figures))} in [-1, 1]")))
-    sections += skipped_note(result.skipped)
-    sections += pairs_sheet(result.pairs, "Images and their reconstructions")
+        numbers = closeness_items(means, f"over {counted(len(figures))} in [-1, 1]")
+    sections = answer(result, pairs_sheet(result.pairs, "Images and their reconstructions"), numbers)
     if figures is not None:
         sections.append(_table(result, figures[:LONGEST]))
     if result.off_manifold is not None:
@@ -34,11 +34,25 @@ def page(result: ExtractResult) -> Page:
         )
         labels = [f"row {row}" for row in range(len(result.off_manifold))]
         off = np.asarray(result.off_manifold)
-        sections.append(BarPlot(labels, off, title="Off the manifold", caption=caption, quantity="share", digits=2))
+        sections.append(
+            BarPlot(
+                labels,
+                off,
+                title="Distance of the styles from the generator's own codes",
+                caption=caption,
+                quantity="share",
+                digits=2,
+            )
+        )
     sections.append(Links([Link(each.name, each.name, each.about) for each in result.exports()], "Files"))
     title = counted(len(result.kept), "encoded image")
     refined = f", refined by {result.refine} steps of optimisation" if result.refine else ""
-    return Page(title, f"Encoded into a generator's styles by `{short(result.encoder)}`{refined}.", sections)
+    return Page(
+        title,
+        "How well do codes keep these images? Encoded into a generator's styles by "
+        f"`{short(result.encoder)}`{refined}.",
+        sections,
+    )
 
 
 def _table(result: ExtractResult, figures: np.ndarray) -> Table:
@@ -47,7 +61,7 @@ def _table(result: ExtractResult, figures: np.ndarray) -> Table:
     rows: list[list[CellValue]] = []
     for name, row in zip(result.kept_names, figures, strict=False):
         pair = pairs.get(name)
-        cells: list[CellValue] = [short(name), None, None]
+        cells: list[CellValue] = [short(name), Cell(None, "not kept"), Cell(None, "not kept")]
         if pair is not None and pair.original is not None:
             cells[1] = picture(pair.original, f"original of {name}")
             cells[2] = picture(pair.reconstruction, f"reconstruction of {name}")

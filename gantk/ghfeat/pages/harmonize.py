@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from gantk.ghfeat.figures import short
-from gantk.ghfeat.pages.shared import picture
+from gantk.ghfeat.figures import counted, short
+from gantk.ghfeat.pages.shared import picture, small
 from gantk.ghfeat.picture_results import HarmonizeResult
+from gantk.reports.answer import answer
 from gantk.reports.page import Page
-from gantk.reports.sections import CellValue, Prose, Table
+from gantk.reports.sections import CellValue, Table
 
 CAPTION = "The image, the patch on it, and what the generator makes of the code of that."
 
@@ -18,10 +19,12 @@ def page(result: HarmonizeResult) -> Page:
         name = short(each.name)
         shown = (("image", each.original), ("pasted", each.pasted), ("harmonized", each.harmonized))
         rows.append([name, *(picture(image, f"{name}: {what}") for what, image in shown)])
-    table = Table(["name", "image", "pasted", "harmonized"], rows, "Results", CAPTION, sortable=False)
-    text = (
-        f"Outside the pasted region the result differs from the image by {result.outside:.3f} on average, in [-1, 1]; "
-        f"its mean squared error against the paste is {result.against_paste:.4f}."
+    table = Table(
+        ["name", "image", "pasted", "harmonized"], rows, "Images, pastes and results", CAPTION, sortable=False
     )
-    subtitle = "A patch is pasted in; encoded and made again, the picture is of one piece."
-    return Page("Harmonisation", subtitle, [table, Prose(text)])
+    numbers: list[tuple[object, str, str]] = [
+        (small(result.outside), "mean change outside", f"of pixels in [-1, 1], {counted(len(result.images))}"),
+        (small(result.against_paste), "mean squared error", "against the paste"),
+    ]
+    subtitle = "Does a pasted region fit, once the whole picture is encoded and made again?"
+    return Page("Harmonised pastes", subtitle, answer(result, [table], numbers))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gantk.ghfeat.figures import short
 from gantk.ghfeat.pages.shared import picture
 from gantk.ghfeat.picture_results import Grid, MixResult
+from gantk.reports.answer import answer
 from gantk.reports.page import Page
 from gantk.reports.sections import CellValue, Prose, Section, Table
 
@@ -17,8 +18,11 @@ ABOUT = (
 
 def page(result: MixResult) -> Page:
     """The page of mixtures."""
-    sections: list[Section] = [Prose(ABOUT), *(_grid(result, grid) for grid in result.grids)]
-    return Page("Style mixing", "Codes of images in a generator's styles, put together.", sections)
+    grids = [_grid(result, grid) for grid in result.grids]
+    sections: list[Section] = [*answer(result, grids[:1]), *grids[1:], Prose(ABOUT, "How to read the grids")]
+    return Page(
+        "Mixed images", "Which rows of the styles carry what? Some rows of each style in each content.", sections
+    )
 
 
 def _grid(result: MixResult, grid: Grid) -> Table:
@@ -29,7 +33,8 @@ def _grid(result: MixResult, grid: Grid) -> Table:
     for pair, cells in zip(result.style, grid.cells, strict=True):
         of = short(pair.name)
         made: list[CellValue] = [
-            picture(cell, f"content {name} with {grid.title} of {of}") for cell, name in zip(cells, names, strict=True)
+            picture(cell, f"content {name} with {grid.title} of style {of}")
+            for cell, name in zip(cells, names, strict=True)
         ]
         rows.append([picture(pair.reconstruction, f"style {of}"), *made])
     return Table(["style", *names], rows, grid.title, "Above, the contents as they are.", sortable=False)

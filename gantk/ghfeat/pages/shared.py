@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gantk.ghfeat.figures import Figures, Pair, counted, short
-from gantk.reports.sections import BarPlot, Picture, Prose, Section, Sheet
+from gantk.ghfeat.figures import Figures, Pair, short
+from gantk.reports.sections import BarPlot, Picture, Section, Sheet
 from gantk.runs.structure import Image
 
 
 def small(value: float) -> str:
-    """An error as a headline has it: to four places, since two would be nought."""
+    """An error as a headline has it: to four places, since two would read as zero."""
     return f"{value:.4f}"
 
 
@@ -30,11 +30,11 @@ def pairs_sheet(pairs: Sequence[Pair], title: str) -> list[Section]:
                 pictures.append(picture(image, f"{what} of image {name}", f"{name}, {what}"))
     if not pictures:
         return []
-    coded = all(pair.original is None for pair in pairs)
+    coded = any(pair.original is None for pair in pairs)
     caption = "What the generator makes of the codes." if coded else (
         "Each original is followed by what the generator makes of its code."
     )  # fmt: skip
-    return [Sheet(pictures, title, caption, 96)]
+    return [Sheet(pictures, title, caption, 112, 1 if coded else 2)]
 
 
 def recovery_plot(figures: Figures, title: str) -> list[Section]:
@@ -42,20 +42,11 @@ def recovery_plot(figures: Figures, title: str) -> list[Section]:
     if not figures.recovery:
         return []
     caption = (
-        "R2 between what the predictor reads from a reconstruction and what it reads from the original: 1 means that "
-        "the generator shows the same thing, 0 that it might as well show the average."
+        "R2 between what the predictor reads from a reconstruction and what it reads from the original: 1 is the same "
+        "value in every image, 0 no better than the average of all."
     )
     names = [name.replace("_", " ") for name in figures.recovery]
     return [BarPlot(names, list(figures.recovery.values()), title=title, caption=caption, quantity="R2", digits=2)]
-
-
-def skipped_note(skipped: Sequence[str]) -> list[Section]:
-    """Which images could not be read."""
-    if not skipped:
-        return []
-    listed = ", ".join(skipped[:8]) + (f" and {len(skipped) - 8} more" if len(skipped) > 8 else "")
-    text = f"{counted(len(skipped))} could not be read and {'was' if len(skipped) == 1 else 'were'} left out: {listed}."
-    return [Prose(text, tone="warning")]
 
 
 def closeness_items(figures: Figures, about: str, mean_code: float | None = None) -> list[tuple[object, str, str]]:

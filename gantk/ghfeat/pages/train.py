@@ -5,8 +5,9 @@ from __future__ import annotations
 from gantk.ghfeat.figures import counted
 from gantk.ghfeat.pages.shared import closeness_items, pairs_sheet, recovery_plot
 from gantk.ghfeat.results import ENCODER, TrainResult
+from gantk.reports.answer import answer
 from gantk.reports.page import Page
-from gantk.reports.sections import Headline, LinePlot, Link, Links, Panels, Prose, Section, Series
+from gantk.reports.sections import LinePlot, Link, Links, Panels, Section, Series
 
 LOSSES = (
     ("style", "Error of known codes", "in units of a style's variance"),
@@ -23,19 +24,15 @@ LOWEST = -0.2  # R2 is drawn down to here
 def page(result: TrainResult) -> Page:
     """The page of a training."""
     about = f"on {counted(result.held_out, 'held-out image')}"
-    sections: list[Section] = [Headline(closeness_items(result.final, about, result.mean_code_mse))]
-    sections += recovery_plot(result.final, "What is kept")
-    sections += pairs_sheet(result.pairs, "Held-out images and their reconstructions")
+    pictures = pairs_sheet(result.pairs, "Held-out images and their reconstructions")
+    sections = answer(result, pictures, closeness_items(result.final, about, result.mean_code_mse))
+    sections += recovery_plot(result.final, "What reconstructions keep of each attribute")
     sections += _curves(result)
-    if not result.done:
-        text = f"Stopped after {result.reached:,} of {result.images:,} images; the same command goes on."
-        sections.append(Prose(text, tone="warning"))
-    if result.skipped:
-        text = f"{counted(result.skipped, 'update')} left out because a gradient was not finite."
-        sections.append(Prose(text, tone="warning"))
     size = f"{result.file.size / 1e6:.1f} MB, {result.parameters:,} parameters, sha256 {result.sha256[:16]}..."
     sections.append(Links([Link(ENCODER, ENCODER, size)], "The encoder", "Give it as `--encoder`."))
-    subtitle = f"An encoder of images into a generator's styles, after {result.reached:,} images."
+    subtitle = (
+        f"How close are the images that a generator makes of the encoder's codes? After {result.reached:,} images."
+    )
     return Page("Encoder training", subtitle, sections)
 
 
@@ -53,7 +50,7 @@ def _curves(result: TrainResult) -> list[Section]:
     sections: list[Section] = []
     if panels:
         caption = "Each point is the mean of neighbouring steps; held-out figures are of the averaged weights."
-        sections.append(Panels(panels, "Curves", caption))
+        sections.append(Panels(panels, "Losses and held-out figures", caption))
     kept = [
         Series(
             name.replace("_", " "),
@@ -64,7 +61,7 @@ def _curves(result: TrainResult) -> list[Section]:
     ]
     if kept:
         caption = f"R2 of each attribute on held-out images, see above; values below {LOWEST} are drawn there."
-        sections.append(LinePlot(kept, "What is kept, over the training", caption, "images", "R2"))
+        sections.append(LinePlot(kept, "What reconstructions keep, over the training", caption, "images", "R2"))
     return sections
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
+from gantk.predictors.selectivity import SELECTIVE
+from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import (
@@ -19,11 +21,11 @@ from gantk.reports.sections import (
     HeatMap,
     LinePlot,
     Panels,
-    Prose,
     Section,
     Series,
     Table,
 )
+from gantk.runs.claims import counted, decimals
 
 MOST_BARS = 40
 MOST_PANELS = 12
@@ -33,12 +35,41 @@ UNIT = "standard deviations"
 
 def page(result: RescoreResult) -> Page:
     """The page of a rescoring."""
-    sections: list[Section] = [Prose("\n\n".join(result.findings()), tone="finding"), _ranking(result)]
-    sections += [*_bars(result), *_row_map(result), *_row_panels(result), *_responses(result), _entanglement(result)]
-    count = "One boundary" if len(result.boundaries) == 1 else f"{len(result.boundaries)} boundaries"
-    tried = f"{result.num} sample{'s' if result.num != 1 else ''}"
-    subtitle = f"{count}, tried on {tried} moved by {result.distance:g} and scored by {result.predictor}."
-    return Page("Which direction carries what, and where", subtitle, sections)
+    sections: list[Section] = answer(result, _bars(result), _numbers(result))
+    sections += [_ranking(result), *_row_map(result), *_row_panels(result), *_responses(result), _entanglement(result)]
+    count = counted(len(result.boundaries), "boundary", "boundaries")
+    subtitle = (
+        f"What does each boundary change, and in which rows of wp? {count}, tried on {counted(result.num, 'sample')} "
+        f"moved by {result.distance:g} (in units of {_spaces(result)}) and scored by {result.predictor}."
+    )
+    return Page("What each boundary changes", subtitle, sections)
+
+
+def _spaces(result: RescoreResult) -> str:
+    return " and ".join(dict.fromkeys(each.space for each in result.boundaries))
+
+
+def _numbers(result: RescoreResult) -> list[tuple[object, str, str]]:
+    """The largest gain with its interval, what random directions gain of the same attribute, selectivity."""
+    best, selective = result.told()[0]
+    if best.standardized is None:
+        return []
+    low, high = best.whole.low / best.deviation, best.whole.high / best.deviation
+    digits = decimals(low, high)
+    items: list[tuple[object, str, str]] = [
+        (show_number(best.standardized, digits), f"gain of {best.attribute}",
+         f"standard deviations; 95 % interval {show_number(low, digits)} to {show_number(high, digits)}, "
+         f"{counted(result.num, 'sample')}")
+    ]  # fmt: skip
+    if len(best.random):
+        least, most = (
+            show_number(float(value) / best.deviation, digits) for value in (best.random.min(), best.random.max())
+        )
+        mean = show_number(float(best.random.mean()) / best.deviation, digits)
+        items.append((mean, "by random directions", f"mean of {len(best.random)}, {least} to {most}"))
+    if len(result.attributes) > 1:
+        items.append((show_number(selective, 1), f"selectivity of {best.name}", f"selective from {SELECTIVE:g} on"))
+    return items
 
 
 def _name(each: Rescored, result: RescoreResult) -> str:
@@ -61,26 +92,35 @@ def _ranking(result: RescoreResult) -> Table:
         Column("gain", "Mean rise of the attribute in its own unit, falls counted as zero: HiGAN's score"),
         Column("95 % interval", "Of the gain, over the samples"),
         Column("signed change", "Mean change of the attribute, rises and falls both counted"),
+        Column(
+            "selectivity",
+            f"Change of its own attribute over the largest of another; selective from {SELECTIVE:g} on",
+            1,
+        ),
         *([Column("random", "Mean gain of random directions of the same length")] if compared else []),
         *([Column("strongest row")] if by_row else []),
     ]
     rows: list[list[CellValue]] = []
-    for rank, each in enumerate(ranked, 1):
+    for rank, (each, selective) in enumerate(result.told(), 1):
         value, whole = each.standardized, each.whole
         row: list[CellValue] = [rank, each.name, *([each.space] if several else []), each.attribute]
-        row.append(None if value is None else Cell(value, bar=value / most))
-        row += [whole.gain, Cell(whole.low, f"{show_number(whole.low)} \u2026 {show_number(whole.high)}"), whole.signed]
+        digits = decimals(whole.low, whole.high, most=4)
+        gain, low, high = (show_number(number, digits) for number in (whole.gain, whole.low, whole.high))
+        row.append(Cell(None, "never varies") if value is None else Cell(value, bar=value / most))
+        row += [Cell(whole.gain, gain), Cell(whole.low, f"{low} to {high}"), whole.signed, selective]
         if compared:
-            row.append(float(each.random.mean()) if len(each.random) else None)
+            row.append(float(each.random.mean()) if len(each.random) else Cell(None, "not tried"))
         if by_row:
             best = each.strongest_row
-            row.append(None if best is None else Cell(best, f"{best}: {result.layer_names[best]}"))
+            row.append(
+                Cell(None, "no row gains") if best is None else Cell(best, f"{best}: {result.layer_names[best]}")
+            )
         rows.append(row)
     caption = (
         "Boundaries by how much they raise their own attribute, in its standard deviations. Gains of different "
         "attributes have different units; click a heading to sort by it."
     )
-    return Table(columns, rows, "Most relevant semantics", caption)
+    return Table(columns, rows, "Boundaries by their gain", caption)
 
 
 def _known(result: RescoreResult) -> list[Rescored]:
@@ -98,12 +138,13 @@ def _bars(result: RescoreResult) -> list[Section]:
     caption = (
         "Mean rise of each boundary's own attribute in its standard deviations, with 95 % intervals over the samples."
     )
-    return [BarPlot([_name(each, result) for each in shown], values, low, high, caption=caption, quantity=UNIT)]
+    few = f" The {MOST_BARS} strongest of {len(_known(result))}." if len(_known(result)) > MOST_BARS else ""
+    return [BarPlot([_name(each, result) for each in shown], values, low, high, caption=caption + few, quantity=UNIT)]
 
 
 def _row_map(result: RescoreResult) -> list[Section]:
     """Boundary x row: the gain when one row alone is moved."""
-    shown = [each for each in _known(result) if each.rows]
+    shown = [each for each in _known(result) if each.rows][:MOST_BARS]
     if not shown:
         return []
     values = np.array([[row.gain / each.deviation for row in each.rows] for each in shown])
@@ -116,7 +157,7 @@ def _row_map(result: RescoreResult) -> list[Section]:
         values,
         [_name(each, result) for each in shown],
         [str(index) for index in range(values.shape[1])],
-        title="Where each attribute is stored",
+        title="Gain of each row of wp alone",
         caption=caption,
         row_name="boundary",
         column_name="row",
@@ -140,11 +181,11 @@ def _row_panels(result: RescoreResult) -> list[Section]:
             np.array([getattr(row, key) / each.deviation for row in each.rows]) for key in ("gain", "low", "high")
         )
         series = Series(_name(each, result), np.arange(len(gain)), gain, low, high)
-        panels.append(LinePlot([series], _name(each, result), x_name="row"))
+        panels.append(LinePlot([series], _name(each, result), x_name="row of wp", y_name="gain, std"))
     if not panels:
         return []
     few = f"; the {MOST_PANELS} strongest boundaries of {len(shown)}" if len(shown) > MOST_PANELS else ""
-    return [Panels(panels, "Row by row", f"The same numbers as curves, with 95 % intervals{few}.")]
+    return [Panels(panels, "Gain by row, with intervals", f"The same numbers as curves, with 95 % intervals{few}.")]
 
 
 def _responses(result: RescoreResult) -> list[Section]:
@@ -154,9 +195,9 @@ def _responses(result: RescoreResult) -> list[Section]:
     for each in shown:
         distances, changes = zip(*each.responses, strict=True)
         series = Series(_name(each, result), np.array(distances), np.array(changes) / each.deviation)
-        panels.append(LinePlot([series], _name(each, result), x_name="distance"))
+        panels.append(LinePlot([series], _name(each, result), x_name=f"distance in {each.space}", y_name="change, std"))
     caption = "Mean change of each boundary's own attribute in its standard deviations, by distance."
-    return [Panels(panels, "How the attribute answers", caption)] if panels else []
+    return [Panels(panels, "Change by distance", caption)] if panels else []
 
 
 def entangled_columns(result: RescoreResult) -> list[int]:
@@ -172,13 +213,18 @@ def entangled_columns(result: RescoreResult) -> list[int]:
 
 def _entanglement(result: RescoreResult) -> Section:
     columns = entangled_columns(result)
-    rows = [each.name for each in result.boundaries]
+    order = {id(each): place for place, each in enumerate(result.boundaries)}
+    chosen = [order[id(each)] for each in result.ranked()[:MOST_BARS]]
+    if len(result.boundaries) <= MOST_BARS:
+        chosen = list(range(len(result.boundaries)))
+    rows = [result.boundaries[place].name for place in chosen]
     names = [result.attributes[column] for column in columns]
     caption = (
         "What else moves: the mean change of every attribute (columns) along every boundary (rows), in standard "
-        "deviations of the attribute. A boundary that moves nothing else has one coloured cell."
+        "deviations of the attribute. A boundary is selective where its own cell is at least "
+        f"{SELECTIVE:g} times as large as any other of its row."
     )
     return HeatMap(
-        result.change[:, 0][:, columns], rows, names, "Entanglement", caption, "boundary", "attribute", "diverging",
-        quantity=UNIT, diagonal=rows == names,
+        result.change[chosen, 0][:, columns], rows, names, "Change of every attribute along every boundary", caption,
+        "boundary", "attribute", "diverging", quantity=UNIT, diagonal=rows == names,
     )  # fmt: skip

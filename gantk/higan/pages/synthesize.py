@@ -6,6 +6,7 @@ import numpy as np
 
 from gantk.codes.numbering import parse_seeds
 from gantk.higan.samples import SynthesizeResult
+from gantk.reports.answer import answer
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     BarPlot,
@@ -22,6 +23,7 @@ from gantk.reports.sections import (
     Sheet,
     Table,
 )
+from gantk.runs.claims import counted
 
 MOST_PANELS = 24
 MOST_CLASSES = 20
@@ -29,7 +31,7 @@ MOST_CLASSES = 20
 
 def page(result: SynthesizeResult) -> Page:
     """The page of a synthesis."""
-    sections = [_sheet(result), *_scores(result)]
+    sections = [*answer(result, [_sheet(result)]), *_scores(result)]
     if result.classes:
         ranked = sorted(result.classes.items(), key=lambda item: (-item[1], item[0]))[:MOST_CLASSES]
         few = "" if len(result.classes) <= MOST_CLASSES else ", the twenty most frequent"
@@ -38,12 +40,7 @@ def page(result: SynthesizeResult) -> Page:
         sections.append(BarPlot(names, counts, title="Classes", caption=caption, quantity="samples", digits=0))
     links = [Link(name, name) for name in result.files]
     sections.append(Links(links, "Files", "Arrays beside this page, readable with `numpy.load`."))
-    spaces = ", ".join(result.spaces)
-    return Page("Samples and their latents", f"{_count(result.num)}; latents kept in {spaces}.", sections)
-
-
-def _count(number: int) -> str:
-    return f"{number} sample{'s' if number != 1 else ''}"
+    return Page("Samples and their latents", "What does the generator draw?", sections)
 
 
 def _sheet(result: SynthesizeResult) -> Section:
@@ -57,7 +54,7 @@ def _sheet(result: SynthesizeResult) -> Section:
         for place, image in enumerate(result.images)
     ]
     whole = len(pictures) == result.num
-    caption = f"All {_count(result.num)}" if whole else f"{len(pictures)} of {_count(result.num)}"
+    caption = f"All {counted(result.num, 'sample')}" if whole else f"{len(pictures)} of {counted(result.num, 'sample')}"
     where = f"the seed's sequence (seed {result.seed})" if result.seed is not None else "the codes that were given"
     placed = f", numbered by their place in {where}."
     caption += placed if numbers is None else ", numbered by their seeds as NVIDIA's `--seeds` numbers them."
@@ -70,7 +67,7 @@ def _scores(result: SynthesizeResult) -> list[Section]:
     """One small histogram per attribute and a table of statistics."""
     if not result.summaries:
         return []
-    who = f" as `{result.predictor}` sees them"
+    who = f" as `{result.predictor}` scores them"
     panels = [Histogram([Bins("", found.counts, found.edges)], name) for name, found in result.summaries.items()]
     more = (
         f" The first {MOST_PANELS} of {len(panels)} are drawn; the table has all." if len(panels) > MOST_PANELS else ""
@@ -80,10 +77,7 @@ def _scores(result: SynthesizeResult) -> list[Section]:
         [name, found.mean, found.std, found.min, found.max] for name, found in result.summaries.items()
     ]
     columns = [Column("attribute"), *(Column(key) for key in keys)]
-    missing = {name: found.missing for name, found in result.summaries.items() if found.missing}
-    absent = ", ".join(f"{name} of {count}" for name, count in missing.items())
-    left_out = f" The predictor gave no number for some samples, which are left out: {absent}." if missing else ""
     return [
         Panels(panels[:MOST_PANELS], "Scores", f"How the scores of the samples are distributed{who}.{more}"),
-        Table(columns, rows, "", f"Statistics of each attribute{who}.{left_out}"),
+        Table(columns, rows, "", f"Statistics of each attribute{who}."),
     ]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from gantk.higan.boundaries import Boundary, TrainBoundaryResult
+from gantk.higan.claims import STABLE
+from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import (
@@ -15,18 +17,17 @@ from gantk.reports.sections import (
     Cell,
     CellValue,
     Column,
-    Headline,
     HeatMap,
     Histogram,
     LinePlot,
     Panels,
-    Prose,
     Section,
     Series,
     Table,
 )
 
 MOST_PANELS = 24
+MOST_BARS = 40
 
 MEASURES: tuple[tuple[str, str, Callable[[Boundary], float | None]], ...] = (
     ("validation", "Accuracy on held-out samples of the two ends", lambda each: each.figures.accuracy_val),
@@ -51,44 +52,60 @@ MEASURES: tuple[tuple[str, str, Callable[[Boundary], float | None]], ...] = (
 
 def page(result: TrainBoundaryResult) -> Page:
     """The page of a boundary search."""
-    sections: list[Section] = [Prose(note, tone="warning") for note in result.notes()]
-    sections += [*_headline(result), _table(result), *_stability(result)]
-    panels = [_projections(each) for each in result.boundaries if each.projections is not None]
-    if panels:
-        caption = (
-            "Signed distance of the held-out samples of both ends from the boundary: the less the two colours overlap, "
-            "the better it divides."
-        )
-        sections.append(Panels(panels[:MOST_PANELS], "Separation", caption))
+    sections: list[Section] = answer(result, _stability(result) or _separation(result), _headline(result))
+    sections.append(_table(result))
+    if _stability(result):
+        sections += _separation(result)
     sections += [_scores(result), *_by_row(result)]
-    names = [each.name for each in result.boundaries]
+    names = [each.name for each in result.boundaries][:MOST_BARS]
     if len(names) > 1:
         caption = "Cosine between boundaries: away from zero, moving along one also moves along the other."
+        if len(result) > MOST_BARS:
+            caption += f" The first {MOST_BARS} of {len(result)}."
         chart = HeatMap(
-            result.cosines, names, names, "Alignment of the boundaries", caption, "boundary", "", "diverging", 1.0, 2,
-            "cosine",
+            result.cosines[:MOST_BARS, :MOST_BARS], names, names, "Cosines between the boundaries", caption, "boundary",
+            "boundary", "diverging", 1.0, 2, "cosine",
         )  # fmt: skip
         sections.append(chart)
-    count = "One boundary" if len(names) == 1 else f"{len(names)} boundaries"
-    subtitle = f"{count} in {result.space} space."
+    count = "One boundary" if len(result) == 1 else f"{len(result)} boundaries"
+    subtitle = f"Which direction of {result.space} does each attribute grow along? {count}."
     conditions = sorted({name for each in result.boundaries for name in each.conditions})
     if conditions:
         subtitle += f" Made orthogonal to {', '.join(conditions)}."
     return Page("Boundaries from scores", subtitle, sections)
 
 
-def _headline(result: TrainBoundaryResult) -> list[Section]:
-    """How well the boundaries divide, and which is the least certain."""
-    accuracy = [value for each in result.boundaries if (value := each.figures.accuracy_val) is not None]
+def _headline(result: TrainBoundaryResult) -> list[tuple[object, str, str]]:
+    """How well the boundaries divide, and which is the least certain, each with the samples it was counted on."""
+    known = [(value, each) for each in result.boundaries if (value := each.figures.accuracy_val) is not None]
     items: list[tuple[object, str, str]] = []
-    if accuracy:
-        note = f"on held-out samples of the two ends; lowest {show_number(min(accuracy))}"
-        items.append((float(np.mean(accuracy)), "mean validation accuracy", note))
-    stable = [(value, each.name) for each in result.boundaries if (value := each.figures.stability) is not None]
+    if known:
+        least = min(known, key=lambda pair: pair[0])
+        held = {each.num_val for _, each in known}
+        on = f"{min(held)}" if len(held) == 1 else f"{min(held)} to {max(held)}"
+        note = f"on {on} held-out samples of the two ends"
+        note += f"; lowest {show_number(least[0])} of {least[1].name}" if len(known) > 1 else ""
+        items.append((float(np.mean([value for value, _ in known])), "validation accuracy", note))
+    between = [(value, each.num_remaining) for each in result.boundaries
+               if (value := each.figures.accuracy_remaining) is not None]  # fmt: skip
+    if between:
+        mean, most = float(np.mean([value for value, _ in between])), max(count for _, count in between)
+        items.append((mean, "accuracy between the ends", f"on {most} samples, divided at the middle score"))
+    stable = [(value, each) for each in result.boundaries if (value := each.figures.stability) is not None]
     if stable:
-        least = min(stable)
-        items.append((least[0], "least stability", f"of {least[1]}; 1 means that the split does not matter"))
-    return [Headline(items)] if len(result.boundaries) > 1 and items else []
+        value, each = min(stable, key=lambda pair: pair[0])
+        low = "" if each.stability_low is None else f"; smallest cosine {show_number(each.stability_low)}"
+        items.append((value, f"stability of {each.name}", f"the lowest of {len(stable)}{low}"))
+    return items
+
+
+def _separation(result: TrainBoundaryResult) -> list[Section]:
+    panels = [_projections(each) for each in result.boundaries if each.projections is not None][:MOST_PANELS]
+    caption = (
+        "Signed distance of the held-out samples of both ends from the boundary: the less the two colours overlap, "
+        "the better it divides."
+    )
+    return [Panels(panels, "Separation", caption)] if panels else []
 
 
 def _table(result: TrainBoundaryResult) -> Table:
@@ -111,11 +128,12 @@ def _stability(result: TrainBoundaryResult) -> list[Section]:
         return []
     ranked = sorted(found, key=lambda pair: -pair[0])
     caption = (
-        "Mean cosine between boundaries fitted on resampled splits. A low bar says that another split gives another "
-        "direction."
+        f"Mean cosine between boundaries fitted on resampled splits. Below {STABLE:g} another split gives another "
+        "direction: do not use such a boundary."
     )
-    names, values = [name for _, name in ranked], [value for value, _ in ranked]
-    return [BarPlot(names, values, title="Stability", caption=caption, quantity="cosine")]
+    few = f" The {MOST_BARS} most stable of {len(ranked)}." if len(ranked) > MOST_BARS else ""
+    names, values = [name for _, name in ranked[:MOST_BARS]], [value for value, _ in ranked[:MOST_BARS]]
+    return [BarPlot(names, values, title="Stability of each boundary", caption=caption + few, quantity="cosine")]
 
 
 def _projections(each: Boundary) -> Histogram:

@@ -6,31 +6,57 @@ import numpy as np
 
 from gantk.lse.evaluated import EvaluateResult, Judged, ScoredHead
 from gantk.lse.pages.parts import METRIC, class_table, map_bars, strips
+from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import Cell, CellValue, Column, HeatMap, Link, Links, Prose, Section, Table
+from gantk.runs.claims import counted
 
 
 def page(result: EvaluateResult) -> Page:
     """The page of `gantk lse evaluate`."""
-    sections: list[Section] = [*_teachers(result), _table(result)]
+    sections: list[Section] = [
+        *answer(result, _pictures(result, 0), _numbers(result)),
+        *_teachers(result),
+        _table(result),
+    ]
     for place, generator in enumerate(result.generators):
         here = result.of(place)
         of = f" of {generator.model}" if len(result.generators) > 1 else ""
-        sections += strips(generator.sheet, generator.columns, f"Images{of}", "Fresh images, none left out.")
+        if place > 0:
+            sections += _pictures(result, place)
         columns = {row.head: row.scores.paper_K.tolist() for row in here}
-        caption = "The paper's IoU of each class; empty where it was never seen. A click on a heading sorts."
-        sections += class_table(generator.class_names, generator.class_colours, columns, f"Classes{of}", caption)
+        caption = "The paper's IoU of each class. A click on a heading sorts."
+        sections += class_table(
+            generator.class_names, generator.class_colours, columns, f"IoU of each class{of}", caption
+        )
         sections.append(_confusion(max(here, key=lambda row: row.scores.paper_miou), generator, of))
         known = next((row for row in here if row.contributions is not None), None)
         if known is not None:
             caption = f"Standard deviation over pixels of what each map adds to the logits of {known.head}."
-            sections += map_bars(known.taps, known.contributions, f"Which maps matter{of}", caption)
+            sections += map_bars(known.taps, known.contributions, f"What each map adds{of}", caption)
     files = ["scores.csv", "scores.tex", *(f"classes-{place}.tex" for place in range(len(result.generators)))]
     sections.append(Links([Link(name, name) for name in files], "Tables", "For a spreadsheet and for a paper."))
-    count = len(result.scores)
-    subtitle = f"{count} head{'s' * (count != 1)} on {show_number(result.num, 0)} fresh images."
-    return Page("How good the heads are", subtitle, sections)
+    return Page(
+        "Scores of heads", f"How well do {counted(len(result.scores), 'head')} agree with their teacher?", sections
+    )
+
+
+def _pictures(result: EvaluateResult, place: int) -> list[Section]:
+    generator = result.generators[place]
+    title, caption = f"Images of {generator.model}, labels and heads", "Fresh images, none left out."
+    names, colours = generator.class_names, generator.class_colours
+    return strips(generator.sheet, generator.columns, title, caption, names, colours)
+
+
+def _numbers(result: EvaluateResult) -> list[tuple[object, str, str]]:
+    ranked = sorted(result.scores, key=lambda row: -row.scores.paper_miou)[:4]
+    return [
+        (row.scores.paper_miou, f"mIoU of {row.head}",
+         f"95 % interval {show_number(row.intervals.paper_miou[0])} to {show_number(row.intervals.paper_miou[1])}, "
+         f"{counted(result.num, 'image')}")
+        for row in ranked
+    ]  # fmt: skip
 
 
 def _teachers(result: EvaluateResult) -> list[Section]:
@@ -57,7 +83,7 @@ def _table(result: EvaluateResult) -> Table:
                 row.model,
                 f"{row.head} ({row.kind})" if row.kind not in row.head else row.head,
                 Cell(told.paper_miou, bar=told.paper_miou),
-                Cell(low, f"{show_number(low)} \u2026 {show_number(high)}"),
+                Cell(low, f"{show_number(low)} to {show_number(high)}"),
                 Cell(row.relative, "best" if row.relative == 0 else f"{row.relative:+.1f} %"),
                 told.dataset_miou,
                 told.accuracy,
@@ -69,7 +95,7 @@ def _table(result: EvaluateResult) -> Table:
         Column("to the best", "(mIoU - best) / best among the heads of the generator, as in the paper's tables"),
         Column("mIoU, all pixels", "Of the summed confusion matrix"), Column("accuracy"), Column("weights", digits=0),
     ]  # fmt: skip
-    return Table(columns, cells, "Scores", f"{METRIC}.")
+    return Table(columns, cells, "Scores of every head", f"{METRIC}.")
 
 
 def _confusion(row: ScoredHead, generator: Judged, of: str) -> HeatMap:
@@ -79,5 +105,5 @@ def _confusion(row: ScoredHead, generator: Judged, of: str) -> HeatMap:
         f"Of the head {row.head}: of the pixels of the class on the left, the share that it calls the class on "
         "top. A perfect head has ones on the diagonal."
     )
-    title = f"What is taken for what{of}"
+    title = f"Classes of the teacher and of the head{of}"
     return HeatMap(share, names, names, title, caption, "teacher", "head", limit=1.0, diagonal=True)

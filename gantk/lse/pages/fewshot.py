@@ -6,38 +6,41 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gantk.lse.pages.parts import METRIC, class_table, percent, strips
+from gantk.lse.pages.parts import METRIC, class_table, strips, tenths
 from gantk.lse.results import FewshotResult, Fit, ShotRow
+from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
-from gantk.reports.sections import CellValue, Column, Headline, LinePlot, Link, Links, Section, Series, Table
+from gantk.reports.sections import Cell, CellValue, Column, LinePlot, Link, Links, Section, Series, Table
+from gantk.runs.claims import counted
 
 
 def page(result: FewshotResult) -> Page:
     """The page of `gantk lse fewshot`."""
     scored = [row for row in result.shots if row.scores is not None]
-    sections: list[Section] = []
-    if scored:
-        items = [(row.scores.paper_miou, _shots(row), _note(row)) for row in scored[:5] if row.scores is not None]
-        sections.append(Headline(items))
-        sections += _curve(result)
     best = result.best().info.name
-    caption = f"Fresh images; {best} is the head of {result.shots[-1].shots} labelled images, first repeat."
-    sections += strips(result.sheet, result.sheet_columns, "What the heads see", caption)
+    names, colours = result.class_names, result.class_colours
+    caption = f"Fresh images; {best} is the head of {counted(result.shots[-1].shots, 'labelled image')}, first repeat."
+    title = "Fresh images, labels and what the heads make of them"
+    sections = answer(
+        result,
+        strips(result.sheet, result.sheet_columns, title, caption, names, colours),
+        [(row.scores.paper_miou, f"mIoU of {_shots(row)}", _note(row)) for row in scored[:5] if row.scores is not None],
+    )
+    sections += _curve(result)
     caption = "Those of the first repeat, of which fewer shots take the first."
-    sections += strips(result.shot_images, ["image", "labels"], "The labelled images", caption)
+    sections += strips(result.shot_images, ["image", "labels"], "The labelled images", caption, names, colours)
     sections.append(_table(result.shots))
     columns = {_shots(row): row.scores.classes.tolist() for row in scored if row.scores is not None}
     if result.full is not None:
         columns["many images"] = result.full.paper_K.tolist()
-    caption = f"The paper's IoU of each class, as {result.judge} labels the images, averaged over repeats; empty where "
-    caption += "it was never seen."
-    sections += class_table(result.class_names, result.class_colours, columns, "Classes", caption)
+    caption = f"The paper's IoU of each class, as {result.judge} labels the images, averaged over repeats."
+    sections += class_table(result.class_names, result.class_colours, columns, "IoU of each class", caption)
     sections += _left_out(result.fits)
     files = [f"heads/{each.info.name}.safetensors" for each in result.heads]
     text = f"Labels were those of `{result.teacher}`. `gantk.load_head(FILE, generator).segment(wp)` reads a head."
     sections.append(Links([Link(name, name) for name in files], "Files", text))
-    return Page("Few-shot heads", "Linear heads from a handful of labelled images.", sections)
+    return Page("Few-shot heads", "How good is a linear head that learns from a few labelled images?", sections)
 
 
 def _shots(row: ShotRow) -> str:
@@ -45,9 +48,13 @@ def _shots(row: ShotRow) -> str:
 
 
 def _note(row: ShotRow) -> str:
-    if row.scores is not None and row.scores.of_full is not None:
-        return f"{percent(row.scores.of_full)} of the full head"
-    return "" if row.seconds is None else f"fitted in {show_number(row.seconds, 1)} s"
+    assert row.scores is not None
+    if len(row.scores.each) == 1:
+        low, high = row.scores.intervals[0]
+        text = f"95 % interval {show_number(low)} to {show_number(high)}, over the images"
+    else:
+        text = f"mean of {len(row.scores.each)} repeats"
+    return text if row.scores.of_full is None else f"{text}; {tenths(row.scores.of_full)} of the full head"
 
 
 def _curve(result: FewshotResult) -> list[Section]:
@@ -59,24 +66,33 @@ def _curve(result: FewshotResult) -> list[Section]:
     series = [Series("few shots", x, y, y - off, y + off)]
     if result.full is not None:
         series.append(Series("many images", x, np.full(len(x), result.full.paper_miou)))
-    caption = f"Mean over repeats; the band is the largest deviation from it, as in the paper. {METRIC}."
-    return [LinePlot(series, "By number of labelled images", caption, "labelled images", "mIoU", (0.0, 1.0))]
+    band = "Mean over repeats; the band is the largest deviation from it, as in the paper."
+    if all(len(scores.each) == 1 for _, scores in told):
+        band = "One repeat."
+    caption = f"{band} {METRIC}."
+    return [LinePlot(series, "mIoU by number of labelled images", caption, "labelled images", "mIoU", (0.0, 1.0))]
 
 
 def _table(rows: Sequence[ShotRow]) -> Table:
     cells: list[list[CellValue]] = []
     for row in rows:
         told = row.scores
-        numbers = (None, None, None) if told is None else (told.paper_miou, told.deviation, told.dataset_miou)
-        share = percent(None if told is None else told.of_full)
-        cells.append([float(row.shots), *numbers, share, row.seconds, ", ".join(show_number(eps) for eps in row.eps)])
+        numbers: tuple[CellValue, ...] = (Cell(None, "not scored"),) * 3
+        share: CellValue = Cell(None, "no full head")
+        if told is not None:
+            off = told.deviation if len(told.each) > 1 else Cell(None, "one repeat")
+            numbers = (told.paper_miou, off, told.dataset_miou)
+            share = share if told.of_full is None else Cell(told.of_full, tenths(told.of_full))
+        seconds: CellValue = Cell(None, "in shards") if row.seconds is None else row.seconds
+        cells.append([float(row.shots), *numbers, share, seconds, ", ".join(show_number(eps) for eps in row.eps)])
     columns = [
-        Column("shots", digits=0), Column("mIoU", METRIC), Column("±", "Largest deviation of a repeat from the mean"),
+        Column("shots", digits=0), Column("mIoU", METRIC),
+        Column("deviation", "Largest deviation of a repeat from the mean"),
         Column("mIoU, all pixels"), Column("of the full head"), Column("seconds", "To fit one head, choosing included",
         1), Column("shrinkage", "Chosen by leaving images out; one for each repeat"),
     ]  # fmt: skip
-    caption = "± is the largest deviation of a repeat from the mean; shrinkage is chosen by leaving images out."
-    return Table(columns, cells, "Scores", caption)
+    caption = "Shrinkage is chosen by leaving images out."
+    return Table(columns, cells, "Scores by number of labelled images", caption)
 
 
 def _left_out(fits: Sequence[Fit]) -> list[Section]:
@@ -95,4 +111,8 @@ def _left_out(fits: Sequence[Fit]) -> list[Section]:
         f"Cross entropy of left-out images after each step, for the head {fit.name}: the lowest point is what was "
         "taken."
     )
-    return [LinePlot(series, "How the shrinkage was chosen", caption, "step", "cross entropy", markers=False)]
+    return [
+        LinePlot(
+            series, "Cross entropy of left-out images, by shrinkage", caption, "step", "cross entropy", markers=False
+        )
+    ]

@@ -6,11 +6,10 @@ Shape legend: K classes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from gantk.reports.sections import BarPlot, CellValue, Column, Picture, Section, Sheet, Table
+from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Picture, Section, Sheet, Table
 from gantk.runs.structure import Image
 
 METRIC = (
@@ -31,32 +30,42 @@ def swatch(colour: Colour, name: str) -> Picture:
 def class_table(
     names: Sequence[str], colours: Sequence[Colour], columns: Mapping[str, Sequence[float]], title: str, caption: str
 ) -> list[Section]:
-    """A row per class: its colour, its name, and a score per column; -1 is "never seen" and stays empty."""
+    """A row per class: its colour, its name, and a score per column; -1 is shown as "never seen"."""
     rows: list[list[CellValue]] = []
     for place, (name, colour) in enumerate(zip(names, colours, strict=True)):
         values = [float(column[place]) for column in columns.values()]
-        rows.append([swatch(colour, name), name, *(value if value > -0.1 else None for value in values)])
+        cells = (value if value > -0.1 else Cell(None, "never seen") for value in values)
+        rows.append([swatch(colour, name), name, *cells])
     heads: list[Column | str] = [Column("colour"), Column("class"), *(Column(column) for column in columns)]
     return [Table(heads, rows, title, caption)] if rows else []
 
 
-def strips(images: Sequence[Image], columns: Sequence[str], title: str, caption: str) -> list[Section]:
-    """Pictures that are rows of tiles; the caption names the tiles from left to right."""
+def strips(
+    images: Sequence[Image], columns: Sequence[str], title: str, caption: str, names: Sequence[str],
+    colours: Sequence[Colour],
+) -> list[Section]:  # fmt: skip
+    """Pictures that are rows of tiles; the caption names the tiles from left to right, the legend the classes."""
     if not images:
         return []
     order = ", ".join(columns)
     shown = [Picture(image.source, f"Sample {place}: {order}") for place, image in enumerate(images)]
-    return [Sheet(shown, title, f"From left to right: {order}. {caption}", 110 * len(columns))]
+    legend = legend_of(names, colours)
+    return [Sheet(shown, title, f"From left to right: {order}. {caption}", 120 * len(columns), legend=legend)]
+
+
+def legend_of(names: Sequence[str], colours: Sequence[Colour]) -> list[tuple[Colour, str]]:
+    """Classes as the legend of a sheet of label maps."""
+    return list(zip(colours, names, strict=True))
 
 
 def map_bars(taps: Sequence[str], shares: Sequence[float] | None, title: str, caption: str) -> list[Section]:
     """How much each map adds to the logits; nothing where that is not known or there is one map."""
     if shares is None or len(shares) != len(taps) or len(taps) < 2:
         return []
-    values: Any = np.array(shares, np.float64)
+    values = np.array(shares, np.float64)
     return [BarPlot(list(taps), values, title=title, caption=caption, quantity="logits")]
 
 
-def percent(value: float | None) -> str:
-    """A share in percent; empty where there is none."""
-    return "" if value is None else f"{100 * value:.1f} %"
+def tenths(value: float) -> str:
+    """A share in percent, to a tenth."""
+    return f"{100 * value:.1f} %"

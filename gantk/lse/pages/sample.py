@@ -4,40 +4,51 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.lse.claims import worst_class
 from gantk.lse.image_results import SampleResult, Target
-from gantk.lse.pages.parts import METRIC, class_table
+from gantk.lse.pages.parts import METRIC, class_table, legend_of
+from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
-from gantk.reports.sections import Headline, LinePlot, Picture, Prose, Section, Series, Sheet
+from gantk.reports.sections import LinePlot, Picture, Section, Series, Sheet
+from gantk.runs.claims import percent
 
 
 def page(result: SampleResult) -> Page:
     """The page of `gantk lse sample`."""
-    items = [
-        (result.scores.paper_miou, "mIoU", f"as {result.judge} labels the samples"),
-        (result.scores.accuracy, "accuracy", "of labelled pixels"),
+    worst = worst_class(result.scores.paper_K.tolist(), result.class_names)
+    items: list[tuple[object, str, str]] = [
+        (percent(result.scores.accuracy), "pixels as wanted", f"of those labelled, as {result.judge} sees the samples"),
+        (result.scores.paper_miou, "mIoU", "" if worst is None else f"lowest: {worst[0]}, {worst[1]:.2f}"),
     ]
     if len(result.targets[0].samples) > 1:
-        items.append((result.spread.labels, "difference of labels", "between samples of one target"))
-    sections: list[Section] = [Headline(items)]
-    note = "Grey in a target means that anything may be there. The number below a sample is its accuracy."
-    sections.append(Prose(f"Each sample stands beside the label map that {result.judge} gives it. {note}"))
-    sections += [_target(target) for target in result.targets]
+        items.append((percent(result.spread.labels), "labelled otherwise", "between two samples of one target"))
+    sheets = [_target(result, target) for target in result.targets]
+    sections: list[Section] = [*answer(result, sheets[:1], items), *sheets[1:]]
     mean, low, high = result.curve
     if len(mean) > 1:
         caption = "Cross entropy with the target by step: mean over samples, the best and the worst."
         series = Series("samples", np.arange(len(mean)), mean, low, high)
-        sections.append(LinePlot([series], "How they were found", caption, "step", "cross entropy", markers=False))
-    caption = f"{METRIC}. Empty: neither wanted nor seen where something was wanted."
+        sections.append(LinePlot([series], "Cross entropy by step", caption, "step", "cross entropy", markers=False))
+    caption = f"{METRIC}. Never seen: neither wanted nor drawn where something was wanted."
     columns = {"IoU": result.scores.paper_K.tolist()}
-    sections += class_table(result.class_names, result.class_colours, columns, "Classes", caption)
-    return Page("Sampling by labels", "Images with a wanted label map.", sections)
+    sections += class_table(result.class_names, result.class_colours, columns, "IoU of each class", caption)
+    return Page(
+        "Samples by label map", "Do samples with the wanted label maps exist, and how well do they match?", sections
+    )
 
 
-def _target(target: Target) -> Sheet:
+def _target(result: SampleResult, target: Target) -> Sheet:
     pictures = [Picture(target.wanted.source, f"The wanted label map of {target.name}", "wanted")]
     for number, (image, accuracy) in enumerate(zip(target.samples, target.accuracy, strict=True)):
-        alt = f"Sample {number} for {target.name} and its label map"
-        pictures.append(Picture(image.source, alt, show_number(accuracy)))
-    told = ", ".join("none" if value is None else show_number(value) for value in target.miou)
-    return Sheet(pictures, target.name, f"mIoU of the samples: {told}.", 260)
+        alt = f"Sample {number} for {target.name} beside its label map"
+        pictures.append(Picture(image.source, alt, f"{percent(accuracy)} of pixels as wanted"))
+    told = ", ".join("not defined" if value is None else show_number(value) for value in target.miou)
+    caption = (
+        f"Each sample stands beside the label map that {result.judge} gives it; grey in a target means "
+        "that anything may be "
+        f"there. mIoU of the samples: {told}."
+    )
+    return Sheet(
+        pictures, f"Target {target.name}", caption, 260, legend=legend_of(result.class_names, result.class_colours)
+    )

@@ -124,6 +124,33 @@
       moved(input);
     });
   });
+  // One tab stop for the pictures of a figure and one for the headings of a table; arrow keys move inside. Of a strip
+  // left and right change the step, up and down go to the next strip. Saving and playing stay with the mouse and the
+  // zoomed picture, which has its own button.
+  var rove = function (groups, sideways) {
+    groups.forEach(function (group, place) {
+      group.forEach(function (item) {
+        item.tabIndex = place ? -1 : 0;
+        on(item, "keydown", function (event) {
+          var amount = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: sideways ? -1 : 0, ArrowRight: sideways ? 1 : 0 }[event.key];
+          var next = amount && groups[place + amount];
+          if (!next) return;
+          event.preventDefault();
+          groups.forEach(function (other) { other.forEach(function (each) { each.tabIndex = other === next ? 0 : -1; }); });
+          (next.filter(function (each) { return getComputedStyle(each).visibility !== "hidden"; })[0] || next[0]).focus();
+        });
+      });
+    });
+  };
+  all("figure").forEach(function (figure) {
+    var strips = all(".strip", figure);
+    if (strips.length) rove(strips.map(function (strip) { return all(".zoom", strip); }), false);
+    else rove(all(".zoom", figure).map(function (zoom) { return [zoom]; }), true);
+    rove(all("thead button", figure).map(function (button) { return [button]; }), true);
+    all(".save, .play", figure).forEach(function (button) { button.tabIndex = -1; });
+    if (figure.classList.contains("many")) all(".strip input", figure).forEach(function (input) { input.tabIndex = -1; });
+    if (figure.querySelector("thead button")) figure.querySelector(".scroll").removeAttribute("tabindex");
+  });
   all(".strip").forEach(function (strip) {
     var input = strip.querySelector(".slider input");
     on(strip.querySelector(".frames"), "keydown", function (event) {

@@ -169,7 +169,7 @@ export class Explore {
     this.dirty = true;
     this.app.renderer.refresh(performance.now());
     this.record();
-    say("All sliders are at nought.");
+    say("All sliders are at 0.");
   }
 
   async send() {

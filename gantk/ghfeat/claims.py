@@ -1,0 +1,272 @@
+"""What the pages of GH-Feat's tasks and of `gantk invert` say, each sentence with its condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gantk.ghfeat.figures import counted
+from gantk.runs.claims import Claim, Claims, listed, percent
+
+if TYPE_CHECKING:
+    from gantk.ghfeat.picture_results import EditResult, Exchanged, HarmonizeResult, MixResult, Moved
+    from gantk.ghfeat.probe_results import EvaluateResult
+    from gantk.ghfeat.results import ExtractResult, InvertResult, TrainResult
+
+
+def unread(skipped: tuple[str, ...]) -> str:
+    """Which images were left out."""
+    return (
+        f"{counted(len(skipped))} could not be read and {'was' if len(skipped) == 1 else 'were'} left "
+        f"out: {listed(skipped, 8)}."
+    )
+
+
+# --- train -----------------------------------------------------------------------------------------------------------
+
+
+def _better(result: TrainResult | EvaluateResult, mse: float) -> bool:
+    return 0 < mse < result.mean_code_mse
+
+
+def _state(result: TrainResult) -> str:
+    if result.done:
+        return "trained"
+    return f"stopped after {counted(result.reached)} of {result.images} (the same command continues)"
+
+
+TRAIN: Claims[TrainResult] = (
+    Claim(
+        "found",
+        lambda r: True,
+        lambda r: (
+            f"Encoder {_state(r)}; on {counted(r.held_out, 'held-out image')} MSE {r.final.mse:.4f}, SSIM "
+            f"{r.final.ssim:.3f}, the "
+            "mean code's MSE "
+            f"{r.mean_code_mse:.4f}."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: r.final.mse >= r.mean_code_mse,
+        lambda r: (
+            "Its reconstructions are no closer than one and the same picture, that of the mean code: train "
+            "it for longer."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: r.skipped > 0,
+        lambda r: f"{counted(r.skipped, 'update')} left out because a gradient was not finite.",
+    ),
+    Claim(
+        "next", lambda r: True, lambda r: "`gantk ghfeat extract --encoder encoder.safetensors` encodes images with it."
+    ),
+)
+
+
+# --- extract ---------------------------------------------------------------------------------------------------------
+
+
+def _error(result: ExtractResult) -> float:
+    figures = result.kept_figures
+    assert figures is not None
+    return float(figures[:, 0].mean())
+
+
+EXTRACT: Claims[ExtractResult] = (
+    Claim(
+        "found",
+        lambda r: r.kept_figures is not None and len(r.kept) > 0,
+        lambda r: f"{counted(len(r.kept))} encoded, mean squared error {_error(r):.4f} (pixels in [-1, 1]).",
+    ),
+    Claim(
+        "found",
+        lambda r: r.kept_figures is None or not len(r.kept),
+        lambda r: f"{counted(len(r.kept))} encoded.",
+    ),
+    Claim("doubt", lambda r: bool(r.skipped), lambda r: unread(r.skipped)),
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: "`gantk ghfeat edit` moves these images along a direction; `gantk ghfeat mix` mixes their levels.",
+    ),
+)
+
+
+# --- invert ----------------------------------------------------------------------------------------------------------
+
+
+def with_tuned(result: InvertResult) -> str:
+    """The error with tuned weights, where they were."""
+    of = result.tuning
+    return "" if of is None else f", {float(of.after[:, 0].mean()):.4f} with tuned weights"
+
+
+INVERT: Claims[InvertResult] = (
+    Claim(
+        "found",
+        lambda r: True,
+        lambda r: (
+            f"{counted(len(r.kept))} inverted, mean squared error {r.means.mse:.4f} (pixels in [-1, 1]) after "
+            f"{counted(r.steps, 'step')}{with_tuned(r)}."
+        ),
+    ),
+    Claim("doubt", lambda r: bool(r.skipped), lambda r: unread(r.skipped)),
+    Claim(
+        "doubt",
+        lambda r: len(r.loss) > 1 and bool(r.loss[-1] >= r.loss[0]),
+        lambda r: "The loss did not fall: lower the learning rate.",
+    ),
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: "The codes below are those of the images: `gantk manipulate` and `gantk ghfeat edit` take them.",
+    ),
+)
+
+
+# --- mix -------------------------------------------------------------------------------------------------------------
+
+MIX: Claims[MixResult] = (
+    Claim(
+        "found",
+        lambda r: True,
+        lambda r: (
+            f"{counted(len(r.grids), 'grid')} of {counted(len(r.content), 'content')} by "
+            f"{counted(len(r.style), 'style')}."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: "What follows the style in a grid is stored in its rows: edit those with `gantk manipulate --rows`.",
+    ),
+)
+
+
+# --- edit ------------------------------------------------------------------------------------------------------------
+
+
+def _exchanged(result: EditResult) -> Exchanged:
+    assert result.exchanged is not None
+    return result.exchanged
+
+
+def _moved(result: EditResult) -> Moved:
+    assert result.moved is not None
+    return result.moved
+
+
+def reach_of(found: Exchanged) -> str:
+    """What lies beyond the reach, and how large the reach is: a change of 0 beyond it says little where it is wide."""
+    rest = percent(max(1 - found.share, 0.0))
+    if found.share >= 1:
+        return "The reach of the edit is the whole image."
+    if found.beyond_reach == 0:
+        return f"It can reach {percent(found.share)} of the image and changes nothing in the other {rest}."
+    return (
+        f"It can reach {percent(found.share)} of the image; in the other {rest} pixels change by at most "
+        f"{found.beyond_reach:.4f}."
+    )
+
+
+EDIT: Claims[EditResult] = (
+    Claim(
+        "found",
+        lambda r: r.exchanged is not None,
+        lambda r: (
+            f"{counted(len(r.pairs))} edited; mean change {_exchanged(r).inside:.4f} inside the region, "
+            f"{_exchanged(r).outside:.4f} outside it (pixels in [-1, 1])."
+        ),
+    ),
+    Claim("found", lambda r: r.exchanged is not None, lambda r: reach_of(_exchanged(r))),
+    Claim(
+        "found",
+        lambda r: r.moved is not None,
+        lambda r: (
+            f"{counted(len(r.pairs))} moved along {_moved(r).walk.name}, distance {_moved(r).distances[0]:g} to "
+            f"{_moved(r).distances[-1]:g}."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: r.mse is not None,
+        lambda r: (
+            f"Edits start from the reconstruction, whose mean squared error is {r.mse:.4f}: details that the "
+            "encoder lost are "
+            "missing from every edit."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: r.mse is not None,
+        lambda r: "`gantk invert` brings the codes closer to the images before they are edited.",
+    ),
+)
+
+
+# --- harmonize -------------------------------------------------------------------------------------------------------
+
+HARMONIZE: Claims[HarmonizeResult] = (
+    Claim(
+        "found",
+        lambda r: True,
+        lambda r: (
+            f"{counted(len(r.images))} harmonized; mean change {r.outside:.4f} outside the region (pixels in "
+            "[-1, 1]), mean "
+            f"squared error {r.against_paste:.4f} against the paste."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: "`gantk invert` on a pasted picture comes closer to it, at the price of its seams.",
+    ),
+)
+
+
+# --- evaluate --------------------------------------------------------------------------------------------------------
+
+
+def _read(result: EvaluateResult) -> list[tuple[str, float]]:
+    """What a linear model reads from all levels, worst first."""
+    table = result.probes.regression
+    places = [i for i, features in enumerate(result.probes.features) if features.kind == "all"]
+    if table is None or not places:
+        return []
+    values = np.asarray(table.values, np.float64)[places[0]]
+    known = [(name, float(value)) for name, value in zip(table.columns, values, strict=True) if np.isfinite(value)]
+    return sorted(known, key=lambda pair: pair[1])
+
+
+EVALUATE: Claims[EvaluateResult] = (
+    Claim(
+        "found",
+        lambda r: True,
+        lambda r: (
+            f"{counted(r.count)}, {counted(len(r.probes.features), 'set')} of features probed; mean squared error of "
+            f"reconstructions {r.reconstruction.mse:.4f}."
+        ),
+    ),
+    Claim(
+        "found",
+        lambda r: len(_read(r)) > 1,
+        lambda r: (
+            f"A linear model reads {_read(r)[-1][0].replace('_', ' ')} best from all levels (R2 "
+            f"{_read(r)[-1][1]:.2f}) and "
+            f"{_read(r)[0][0].replace('_', ' ')} worst ({_read(r)[0][1]:.2f})."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: not _better(r, r.reconstruction.mse) and r.reconstruction.mse > 0,
+        lambda r: "Reconstructions are no closer than one and the same picture, that of the mean code.",
+    ),
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: "`gantk ghfeat mix` shows what each level changes; `gantk ghfeat edit` moves images.",
+    ),
+)

@@ -1,0 +1,177 @@
+"""The part of `gantk invert --tune` around the tuning itself: photos, figures, pictures, the edit before and after.
+
+Legend: N images, K of them that could be read, C_l width of a style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.checkpoints.tuned import TunedWeights
+from gantk.codes.directions import Direction
+from gantk.errors import UsageError
+from gantk.generators.base import Generator
+from gantk.generators.frugal_steps import images_at_once
+from gantk.generators.labels import one_class
+from gantk.generators.probe import probe_of
+from gantk.ghfeat.bridge import push_forward
+from gantk.ghfeat.codes import Codes
+from gantk.ghfeat.defaults import perception_for
+from gantk.ghfeat.losses import VGG, VGG_WEIGHT, Perception, structural_similarity
+from gantk.ghfeat.options import InvertOptions
+from gantk.ghfeat.photos import Images
+from gantk.ghfeat.results import InvertResult, TunedCourse, Tuning
+from gantk.ghfeat.subject import keep_images
+from gantk.ghfeat.tuning import Fixed, TuningPlan, fixed_codes, image_of, plan_facts, tune
+from gantk.predictors.resampling import resize
+from gantk.runs.stores import Store
+from gantk.runs.structure import Strip
+from gantk.runs.walk import Walk
+from gantk.runs.walks import symmetric_steps
+
+SHOWN, STEPS = 8, 5  # images on the page, and pictures of each along the direction
+
+
+def tuning(
+    generator: Generator,
+    found: InvertResult,
+    images: object,
+    perception: object,
+    direction: object,
+    options: InvertOptions,
+    store: Store,
+) -> Tuning:
+    """Tune the weights to the images of an inversion.
+
+    Raises:
+        UsageError: the generator has no weights that could be tuned, or the direction cannot move these codes.
+    """
+    spec = generator.spec
+    distance = perception_for(generator, perception)
+    given = Images(images, spec.size, options.fit, options.skip_unreadable, spec.image_channels)
+    target = given.picked(found.kept.tolist()).to(generator.device)
+    one = one_class(options.label, spec)
+    label = None if one is None else torch.tensor([one], device=generator.device)
+    carried = found.codes
+    if isinstance(carried, Codes):
+        codes: Sequence[Tensor] = carried.tensors(generator.device)
+    else:
+        codes = [torch.from_numpy(carried.array).to(generator.device, generator.dtype)]
+    named = None
+    if found.space == "z" and spec.label_dim:
+        count = len(codes[0])
+        named = generator.sample_label(count, options.seed) if label is None else label.expand(count, *label.shape[1:])
+    fixed, wp_NLD = fixed_codes(generator, found.space, codes, named)
+    step = None if direction is None else _step(generator, direction, fixed)
+    plan = tuning_plan(options, distance)
+    with store.timed("tuning"):
+        deltas, curve = tune(generator, target, fixed, wp_NLD, plan, distance, store, label)
+    names = [found.names[i] for i in found.kept.tolist()]
+    weights = TunedWeights.of(deltas, probe_of(generator), dict(plan_facts(plan, distance)))
+    after = weights.apply(generator, force=True)
+    figures = [_figures(network, fixed, target, distance) for network in (generator, after)]
+    shown = tuple(code[:SHOWN] for code in fixed)
+    walks: list[Walk | None] = [None, None]
+    if step is not None:
+        networks = ((generator, "plain"), (after, "tuned"))
+        walks = [_walk(network, shown, step, names, stem, store) for network, stem in networks]
+    return Tuning(
+        weights=weights.names,
+        shapes=weights.shapes,
+        scales=weights.scales,
+        values=weights.values,
+        facts=plan_facts(plan, distance),
+        curve=curve,
+        before=figures[0],
+        after=figures[1],
+        images=_courses(generator, after, shown, target, names, store),
+        direction=None if step is None else step[0].name,
+        plain=walks[0],
+        tuned=walks[1],
+    )
+
+
+def tuning_plan(options: InvertOptions, perception: Perception | None) -> TuningPlan:
+    """The plan that options say."""
+    weight = options.tune_perceptual
+    if weight is None:
+        weight = VGG_WEIGHT if perception is not None and perception.name == VGG else 1.0
+    return TuningPlan(
+        options.tune_steps, options.tune_rate, weight, options.tune_pixel, options.locality, options.locality_distance,
+        options.seed,
+    )  # fmt: skip
+
+
+def _step(generator: Generator, direction: object, fixed: Fixed) -> tuple[Direction, Fixed]:
+    """A direction, and what a step of one does to fixed codes."""
+    found = direction if isinstance(direction, Direction) else getattr(direction, "direction", None)
+    if not isinstance(found, Direction):
+        raise UsageError(f"The direction is a {type(direction).__name__}: give a Direction, or a result that has one.")
+    if "s" in generator.spec.spaces:
+        return found, push_forward(generator, found)
+    if found.space == "z":
+        raise UsageError(f"The z-direction {found.name!r} is no constant step of these codes: give one of w or wp.")
+    zero = torch.zeros_like(fixed[0][:1])
+    return found, (found.apply(zero, 1.0)[0],)
+
+
+@torch.inference_mode()
+def _images(generator: Generator, fixed: Fixed) -> Tensor:
+    few = images_at_once(generator, len(fixed[0]))
+    return torch.cat(
+        [image_of(generator, tuple(code[i : i + few] for code in fixed)).float() for i in range(0, len(fixed[0]), few)]
+    )
+
+
+@torch.inference_mode()
+def _figures(
+    generator: Generator, fixed: Fixed, target: Tensor, perception: Perception | None
+) -> npt.NDArray[np.float64]:
+    """MSE, SSIM and feature distance of each image, [K, 3]; -1 where there is no such distance."""
+    rows = []
+    for i in range(len(target)):
+        wanted = target[i : i + 1]
+        made = resize(_images(generator, tuple(code[i : i + 1] for code in fixed)), *wanted.shape[-2:])
+        far = -1.0 if perception is None else float(perception(made, wanted))
+        rows.append([float((made - wanted).square().mean()), float(structural_similarity(made, wanted)), far])
+    return np.asarray(rows, np.float64)
+
+
+def _courses(
+    before: Generator, after: Generator, shown: Fixed, target: Tensor, names: Sequence[str], store: Store
+) -> tuple[TunedCourse, ...]:
+    count = len(shown[0])
+    columns = [
+        keep_images(store, images, stem)
+        for stem, images in (
+            ("photo", target[:count]),
+            ("inversion", _images(before, shown)),
+            ("with_tuned", _images(after, shown)),
+        )
+    ]
+    return tuple(
+        TunedCourse(name=name, original=a, inversion=b, tuned=c)
+        for name, a, b, c in zip(names[:count], *columns, strict=True)
+    )
+
+
+def _walk(
+    generator: Generator, shown: Fixed, step: tuple[Direction, Fixed], names: Sequence[str], stem: str, store: Store
+) -> Walk:
+    """The images moved along the direction, from its scale on one side to that on the other."""
+    direction, change = step
+    distances = symmetric_steps(direction.scale, STEPS)
+    columns = []
+    for number, distance in enumerate(distances):
+        moved = tuple(code + distance * part.to(code) for code, part in zip(shown, change, strict=True))
+        columns.append(keep_images(store, _images(generator, moved), f"{stem}_{number}"))
+    strips = tuple(
+        Strip(label=name, values=tuple(distances), images=tuple(images), origin=distances.index(0.0))
+        for name, images in zip(names[: len(shown[0])], zip(*columns, strict=True), strict=True)
+    )
+    return Walk(name=direction.name, number=None, space=direction.space, rows=direction.layers, strips=strips)

@@ -1,0 +1,238 @@
+"""What the pages of HiGAN's tasks say of their results, each sentence with its condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gantk.predictors.selectivity import SELECTIVE
+from gantk.runs.claims import Claim, Claims, always, counted, listed, measured
+
+if TYPE_CHECKING:
+    from gantk.higan.boundaries import Boundary, TrainBoundaryResult
+    from gantk.higan.manipulated import ManipulateResult
+    from gantk.higan.rescored import Rescored, RescoreResult
+    from gantk.higan.samples import SynthesizeResult
+
+STABLE = 0.8
+"""Stability from which a boundary may be used as a direction; see docs/pages.md for what it was measured on."""
+
+
+# --- gantk synthesize ------------------------------------------------------------------------------------------------
+
+
+def _drawn(result: SynthesizeResult) -> str:
+    which = (
+        "" if result.seeds is None else f", seed{'s' if result.num != 1 else ''} {result.seeds} in NVIDIA's numbering"
+    )
+    attributes = counted(len(result.summaries), "attribute")
+    scored = f", {attributes} scored by {result.predictor}" if result.summaries else ""
+    return f"{counted(result.num, 'sample')}{which}; latents kept in {', '.join(result.spaces)}{scored}."
+
+
+def _unread(result: SynthesizeResult) -> dict[str, int]:
+    return {name: found.missing for name, found in result.summaries.items() if found.missing}
+
+
+SYNTHESIZE: Claims[SynthesizeResult] = (
+    Claim("found", always, _drawn),
+    Claim(
+        "doubt",
+        lambda r: bool(_unread(r)),
+        lambda r: (
+            "The predictor gave no number for some samples, which are left out: "
+            + ", ".join(f"{name} of {count}" for name, count in _unread(r).items())
+            + "."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: bool(r.summaries),
+        lambda r: "`gantk train-boundary` finds the direction of each attribute from these codes and scores.",
+    ),
+    Claim(
+        "next",
+        lambda r: not r.summaries,
+        lambda r: (
+            "Nothing scored these samples. `--generate-prediction` scores them, which `gantk train-boundary` needs."
+        ),
+    ),
+)
+
+
+# --- gantk train-boundary --------------------------------------------------------------------------------------------
+
+
+def _trained(result: TrainBoundaryResult) -> str:
+    parts = []
+    for each in result.boundaries[:3]:
+        accuracy, stability = each.figures.accuracy_val, each.figures.stability
+        known = [] if accuracy is None else [f"accuracy {accuracy:.3f} on held-out samples of both ends"]
+        known += [] if stability is None else [f"stability {stability:.3f}"]
+        parts.append(each.name + (f" ({', '.join(known)})" if known else ""))
+    more = f" and {len(result.boundaries) - 3} more" if len(result.boundaries) > 3 else ""
+    what = "Boundary" if len(result.boundaries) == 1 else "Boundaries"
+    return f"{what} in {result.space}: {', '.join(parts)}{more}."
+
+
+def _unstable(result: TrainBoundaryResult) -> list[Boundary]:
+    return [each for each in result.boundaries if (value := each.figures.stability) is not None and value < STABLE]
+
+
+def _shaky(result: TrainBoundaryResult) -> str:
+    found = _unstable(result)
+    names = listed([f"{each.name} (stability {each.figures.stability:.2f})" for each in found])
+    advice = "take more samples" + ("" if all(each.solver == "ridge" for each in found) else ", or --solver ridge")
+    return (
+        f"The direction of {names} depends on the split: below a stability of {STABLE:g} another split gives another "
+        f"direction, so do not use it; {advice}."
+    )
+
+
+def _stable(result: TrainBoundaryResult) -> list[str]:
+    return [
+        each.name for each in result.boundaries if (value := each.figures.stability) is not None and value >= STABLE
+    ]
+
+
+TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
+    Claim("found", always, _trained),
+    Claim("found", lambda r: r.compat, lambda r: "The split was drawn as the original draws it."),
+    Claim(
+        "doubt",
+        lambda r: not all(each.converged for each in r.boundaries),
+        lambda r: (
+            "The solver did not converge for "
+            f"{listed([each.name for each in r.boundaries if not each.converged])}: try "
+            "--solver newton."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: any(each.tied for each in r.boundaries),
+        lambda r: (
+            f"Both ends of {listed([each.name for each in r.boundaries if each.tied])} contain samples of the "
+            "same score, "
+            "so that chance put some of them in one class: choose fewer samples, or mark what was not scored with "
+            "--invalid-value."
+        ),
+    ),
+    Claim("doubt", lambda r: bool(_unstable(r)), _shaky),
+    Claim(
+        "next",
+        lambda r: bool(_stable(r)),
+        lambda r: (
+            f"`gantk rescore` measures what moving along {listed(_stable(r))} changes; `gantk manipulate` shows it."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: all(each.figures.stability is None for each in r.boundaries),
+        lambda r: "Stability was not measured: `--resamples 5` says how much each direction depends on the split.",
+    ),
+)
+
+
+# --- gantk rescore ---------------------------------------------------------------------------------------------------
+
+
+def _best(result: RescoreResult) -> Rescored:
+    return result.ranked()[0]
+
+
+def _raises(result: RescoreResult) -> bool:
+    return (_best(result).standardized or 0.0) > 0
+
+
+def _strongest(result: RescoreResult) -> str:
+    best = _best(result)
+    gain, low, high = (value / best.deviation for value in (best.whole.gain, best.whole.low, best.whole.high))
+    return (
+        f"`{best.name}` raises its attribute most: by {measured(gain, low, high)} standard deviations of "
+        f"`{best.attribute}` at distance {result.distance:g}, over {counted(result.num, 'sample')}."
+    )
+
+
+def _tried(result: RescoreResult) -> list[Rescored]:
+    return [each for each in result.boundaries if len(each.random)]
+
+
+def _noise(result: RescoreResult) -> list[str]:
+    return [each.name for each in _tried(result) if not each.beats_random]
+
+
+def _within(result: RescoreResult) -> str:
+    count = len(_tried(result)[0].random)
+    names = listed([f"`{name}`" for name in _noise(result)], 8)
+    return f"Within what {counted(count, 'random direction')} of the same length gave: {names}."
+
+
+def _beyond(result: RescoreResult) -> str:
+    count = len(_tried(result)[0].random)
+    those = "the random direction" if count == 1 else f"each of {count} random directions"
+    who = "It raises" if len(result.boundaries) == 1 else "Every boundary raises"
+    return f"{who} its attribute more than {those} of the same length."
+
+
+def _selective(result: RescoreResult) -> list[str]:
+    return [each.name for each, value in zip(result.boundaries, result.selectivity, strict=True) if value >= SELECTIVE]
+
+
+def _selectivity(result: RescoreResult) -> str:
+    names = [f"`{name}`" for name in _selective(result)]
+    which = f": {listed(names)}" if names and len(names) < len(result.boundaries) else ""
+    return (
+        f"{len(names)} of {counted(len(result.boundaries), 'boundary', 'boundaries')} "
+        f"{'is' if len(names) == 1 else 'are'} selective{which}. Selective means that a boundary changes its own "
+        f"attribute at least {SELECTIVE:g} times as much as any other, in standard deviations."
+    )
+
+
+RESCORE: Claims[RescoreResult] = (
+    Claim(
+        "found",
+        lambda r: _best(r).standardized is None,
+        lambda r: f"The attributes of these boundaries never vary over {counted(r.num, 'sample')}.",
+    ),
+    Claim(
+        "found",
+        lambda r: _best(r).standardized is not None and not _raises(r),
+        lambda r: f"No boundary raises its attribute over {counted(r.num, 'sample')}.",
+    ),
+    Claim("found", _raises, _strongest),
+    Claim("found", lambda r: _raises(r) and len(_tried(r)) == len(r.boundaries) and not _noise(r), _beyond),
+    Claim("found", lambda r: len(r.attributes) > 1 and _raises(r), _selectivity),
+    Claim("doubt", lambda r: bool(_noise(r)), _within),
+    Claim(
+        "doubt",
+        lambda r: not _tried(r),
+        lambda r: "No random direction was tried, so that chance is not excluded: `--random 20` measures it.",
+    ),
+    Claim(
+        "next",
+        lambda r: _raises(r) and _best(r).name not in _noise(r),
+        lambda r: (
+            f"`gantk manipulate MODEL {_best(r).prefix}_boundary.npy` shows samples moved along `{_best(r).name}`."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: not _raises(r) or _best(r).name in _noise(r),
+        lambda r: "Train the boundaries on more samples, or rescore at a larger `--distance`.",
+    ),
+)
+
+
+# --- gantk manipulate ------------------------------------------------------------------------------------------------
+
+
+MANIPULATE: Claims[ManipulateResult] = (
+    Claim(
+        "found",
+        always,
+        lambda r: (
+            f"{counted(r.num, 'sample')} moved along {', '.join(each.walk.name for each in r.moved)} in "
+            f"{counted(len(r.moved[0].distances), 'step')}."
+        ),
+    ),
+    Claim("next", always, lambda r: "`gantk rescore` measures how much each attribute changes along these directions."),
+)

@@ -1,0 +1,226 @@
+"""What the pages of LSE's tasks say, each sentence with its condition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gantk.runs.claims import Claim, Claims, counted, listed, measured, percent
+
+if TYPE_CHECKING:
+    from gantk.lse.evaluated import EvaluateResult, ScoredHead
+    from gantk.lse.image_results import EditResult, SampleResult
+    from gantk.lse.metrics import Scores
+    from gantk.lse.results import FewshotResult, TrainResult
+
+POOR = 0.5
+"""IoU below which a class is called poor: less than half of its pixels and the head's overlap."""
+
+
+def worst_class(scores_K: Sequence[float], names: Sequence[str]) -> tuple[str, float] | None:
+    """The class with the lowest IoU of those that were seen; None where none was."""
+    seen = [(float(value), name) for value, name in zip(scores_K, names, strict=True) if value >= 0]
+    if not seen:
+        return None
+    value, name = min(seen)
+    return name, value
+
+
+def with_worst(scores: Scores, names: Sequence[str]) -> str:
+    """The mIoU with the class that is lowest, such as: mIoU 0.720 (lowest: sun, 0.27)."""
+    found = worst_class(scores.paper_K.tolist(), names)
+    low = "" if found is None else f" (lowest: {found[0]}, {found[1]:.2f})"
+    return f"mIoU {scores.paper_miou:.3f}{low}"
+
+
+def poor_classes(scores_K: Sequence[float], names: Sequence[str]) -> list[str]:
+    """Classes that were seen and have a low IoU, with it."""
+    return [f"{name} ({value:.2f})" for value, name in zip(scores_K, names, strict=True) if 0 <= value < POOR]
+
+
+# --- train -----------------------------------------------------------------------------------------------------------
+
+
+def _scored(result: TrainResult) -> str:
+    parts = [
+        f"{each.name}: {with_worst(each.scores, result.class_names)}"
+        for each in result.trainings
+        if each.scores is not None
+    ]
+    return f"On held-out images, against the labels of {result.teacher}: {'; '.join(parts)}."
+
+
+TRAIN: Claims[TrainResult] = (
+    Claim("found", lambda r: any(each.scores is not None for each in r.trainings), _scored),
+    Claim(
+        "found",
+        lambda r: all(each.scores is None for each in r.trainings),
+        lambda r: f"Trained {', '.join(each.name for each in r.trainings)} on the labels of {r.teacher}.",
+    ),
+    Claim(
+        "doubt",
+        lambda r: bool(r.empty_classes),
+        lambda r: f"No pixel of any image is {listed(r.empty_classes)}, so no head has learned it.",
+    ),
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: (
+            "`gantk lse evaluate` scores heads on fresh images; `gantk lse edit MODEL "
+            f"heads/{r.trainings[0].name}.safetensors` "
+            "edits by strokes."
+        ),
+    ),
+)
+
+
+# --- few shots -------------------------------------------------------------------------------------------------------
+
+
+def _last(result: FewshotResult) -> str:
+    row = result.shots[-1]
+    assert row.scores is not None
+    share = (
+        f", {percent(row.scores.of_full)} of that of the head of many images" if row.scores.of_full is not None else ""
+    )
+    low, high = row.scores.intervals[0]
+    repeats = len(row.scores.each)
+    which = measured(row.scores.each[0], low, high) if repeats == 1 else (
+        f"{row.scores.paper_miou:.3f} (mean of {repeats} repeats, none further than {row.scores.deviation:.3f} from it)"
+    )  # fmt: skip
+    return (
+        f"A linear head of {counted(row.shots, 'labelled image')} has a mIoU of {which}{share}, judged by "
+        f"{result.judge}."
+    )
+
+
+def _poor(result: FewshotResult) -> list[str]:
+    scores = result.shots[-1].scores
+    return [] if scores is None else poor_classes(scores.classes.tolist(), result.class_names)
+
+
+FEWSHOT: Claims[FewshotResult] = (
+    Claim("found", lambda r: r.shots[-1].scores is not None, _last),
+    Claim(
+        "found",
+        lambda r: r.shots[-1].scores is None,
+        lambda r: f"A linear head of {counted(r.shots[-1].shots, 'image')} labelled by {r.teacher}.",
+    ),
+    Claim(
+        "doubt",
+        lambda r: bool(_poor(r)),
+        lambda r: f"The IoU of these classes is below {POOR:g}: {listed(_poor(r), 8)}. Label images that show them.",
+    ),
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: (
+            f"`gantk lse edit MODEL heads/{r.shots[-1].heads[0]}.safetensors` edits images by strokes; `gantk "
+            "lse sample` "
+            "finds images with a wanted label map."
+        ),
+    ),
+)
+
+
+# --- evaluate --------------------------------------------------------------------------------------------------------
+
+
+def _best(result: EvaluateResult) -> ScoredHead:
+    return max(result.scores, key=lambda each: each.scores.paper_miou)
+
+
+def _tied(result: EvaluateResult) -> list[str]:
+    """Heads of the best one's generator whose intervals overlap its own."""
+    best = _best(result)
+    return [
+        each.head
+        for each in result.scores
+        if each is not best
+        and each.model == best.model
+        and each.intervals.paper_miou[1] >= best.intervals.paper_miou[0]
+    ]
+
+
+EVALUATE: Claims[EvaluateResult] = (
+    Claim(
+        "found",
+        lambda r: True,
+        lambda r: (
+            f"The best of {counted(len(r.scores), 'head')} is {_best(r).head} of {_best(r).model}, with a mIoU of "
+            f"{measured(_best(r).scores.paper_miou, *_best(r).intervals.paper_miou)} on {counted(r.num, 'image')}."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: bool(_tied(r)),
+        lambda r: (
+            f"The 95 % interval of {listed(_tied(r))} overlaps that of {_best(r).head}: more images may "
+            "change the order."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: "`gantk lse sample` and `gantk lse edit` use a head; `scores.tex` is the table for a paper.",
+    ),
+)
+
+
+# --- sample ----------------------------------------------------------------------------------------------------------
+
+
+SAMPLE: Claims[SampleResult] = (
+    Claim(
+        "found",
+        lambda r: True,
+        lambda r: (
+            f"{percent(r.scores.accuracy)} of the wanted pixels of {counted(len(r.targets), 'label map')} are "
+            "as wanted, as "
+            f"{r.judge} labels the samples; {with_worst(r.scores, r.class_names)}."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: bool(poor_classes(r.scores.paper_K.tolist(), r.class_names)),
+        lambda r: (
+            f"The IoU of these classes is below {POOR:g}: "
+            f"{listed(poor_classes(r.scores.paper_K.tolist(), r.class_names), 8)}. Take more `--steps` or a "
+            "larger `--bank`."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: "`wp.npy` holds the codes: `gantk manipulate` and `gantk lse edit` take them.",
+    ),
+)
+
+
+# --- edit ------------------------------------------------------------------------------------------------------------
+
+
+def _outside(result: EditResult) -> str:
+    return f"pixels outside the strokes changed by {result.changed:.3f} (RMS, of a range of 2)"
+
+
+def _followed(result: EditResult) -> str:
+    assert result.followed is not None
+    before, after = result.followed
+    return f"{percent(after)} of the strokes' pixels have their class, {percent(before)} before; {_outside(result)}."
+
+
+EDIT: Claims[EditResult] = (
+    Claim("found", lambda r: r.followed is not None, _followed),
+    Claim("found", lambda r: r.followed is None, lambda r: f"The image was edited; {_outside(r)}."),
+    Claim(
+        "doubt",
+        lambda r: r.followed is not None and r.followed[1] <= r.followed[0],
+        lambda r: "No more pixels of the strokes have their class than before: take more `--steps`, or paint less.",
+    ),
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: "`session.zip` opens in `gantk web` for further strokes; `wp.npy` holds the code before and after.",
+    ),
+)

@@ -1,0 +1,189 @@
+"""What the pages of NaviGAN's tasks say, each sentence with its condition."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from gantk.runs.claims import Claim, Claims, counted, percent
+
+if TYPE_CHECKING:
+    from gantk.navigan.results import ApplyResult, Exactness, HessianResult, SvdResult, TrainResult, WeightResult
+
+STEADY = 0.7
+"""Agreement of the directions of two halves of the samples below which others would give other directions."""
+DEVIATIONS = 1.959964  # of a 95 % interval
+
+
+def _unreached(result: WeightResult) -> int:
+    return sum(not curve.reached for curve in result.curves)
+
+
+UNMEASURED: Claim[WeightResult] = Claim(
+    "doubt",
+    lambda r: r.metric is None,
+    lambda r: "No metric was given, so that recommended strengths were not measured: give one with --metric.",
+)
+SHARED: Claims[WeightResult] = (
+    Claim(
+        "doubt",
+        lambda r: _unreached(r) > 0,
+        lambda r: (
+            f"{counted(_unreached(r), 'direction')} never moved the pictures as far as was asked, whatever "
+            "the strength: "
+            "their recommended strength is the strongest that was tried."
+        ),
+    ),
+    UNMEASURED,
+    Claim(
+        "next",
+        lambda r: True,
+        lambda r: f"`gantk navigan apply MODEL {r.FILE}` renders samples along them; `export` writes edited weights.",
+    ),
+)
+
+
+# --- hessian ---------------------------------------------------------------------------------------------------------
+
+
+def _exact(result: HessianResult) -> Exactness:
+    assert result.spectrum.exact is not None
+    return result.spectrum.exact
+
+
+def _captured(result: HessianResult) -> bool:
+    return result.spectrum.exact is not None and result.spectrum.exact.captured is not None
+
+
+def _vectors(result: HessianResult) -> str:
+    return f"{counted(len(result), 'eigenvector')} of {result.directions.layer}"
+
+
+def _differs(result: HessianResult) -> bool:
+    agreement = None if result.spectrum.exact is None else result.spectrum.exact.agreement
+    return agreement is not None and agreement < STEADY
+
+
+def _agreement(result: HessianResult) -> float:
+    agreement = _exact(result).agreement
+    assert agreement is not None
+    return agreement
+
+
+HESSIAN: Claims[HessianResult] = (
+    Claim(
+        "found",
+        _captured,
+        lambda r: (
+            f"{_vectors(r)}, with {percent(_exact(r).captured or 0.0)} of the Hessian's trace; "
+            f"{counted(r.spectrum.products, 'product')} with the Hessian were taken."
+        ),
+    ),
+    Claim(
+        "found",
+        lambda r: not _captured(r),
+        lambda r: f"{_vectors(r)}; {counted(r.spectrum.products, 'product')} with the Hessian were taken.",
+    ),
+    Claim(
+        "doubt",
+        lambda r: r.spectrum.exact is not None and not r.spectrum.exact.converged,
+        lambda r: (
+            "The search stopped before all residuals were small: the last directions are mixtures. Give more "
+            "--max-products."
+        ),
+    ),
+    Claim(
+        "doubt",
+        _differs,
+        lambda r: (
+            f"The two halves of the samples share only {percent(_agreement(r))} of their leading directions: other "
+            "samples would give other ones. Give more with --num."
+        ),
+    ),
+    *SHARED,
+)
+
+
+# --- svd -------------------------------------------------------------------------------------------------------------
+
+SVD: Claims[SvdResult] = (
+    Claim(
+        "found",
+        lambda r: True,
+        lambda r: (
+            f"{counted(len(r), 'singular direction')} of {r.directions.layer}; the largest singular value is "
+            f"{float(r.singular_values[0]):.3g}."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: True,
+        lambda r: (
+            "Singular vectors are found from the weight alone and no picture is looked at: on the bundled "
+            "generator they "
+            "moved factors less than random directions at the same perceptual distance (docs/truth.md)."
+        ),
+    ),
+    *SHARED,
+)
+
+
+# --- train -----------------------------------------------------------------------------------------------------------
+
+
+def beyond_chance(share: float, count: int, tries: int | None) -> bool:
+    """Whether a share of right answers among `count` choices is above chance, by more than its 95 % interval."""
+    if count < 2:
+        return False
+    chance = 1 / count
+    return share > chance + (0.0 if tries is None else DEVIATIONS * math.sqrt(chance * (1 - chance) / max(tries, 1)))
+
+
+def _named(result: TrainResult) -> str:
+    return (
+        f"{counted(len(result), 'direction')} of {result.directions.layer}, learned in "
+        f"{counted(result.steps, 'step')}: a network names the right one of {len(result)} in "
+        f"{percent(result.held_out)} "
+        f"of held-out edits; chance is {percent(1 / len(result))}."
+    )
+
+
+TRAIN: Claims[TrainResult] = (
+    Claim("found", lambda r: len(r) > 1, _named),
+    Claim(
+        "found",
+        lambda r: len(r) == 1,
+        lambda r: f"1 direction of {r.directions.layer}, learned in {counted(r.steps, 'step')}.",
+    ),
+    Claim(
+        "doubt",
+        lambda r: len(r) > 1 and not beyond_chance(r.held_out, len(r), None),
+        lambda r: (
+            "The directions are not told apart better than by chance: take more --steps before using them "
+            "(the paper takes "
+            "100 000)."
+        ),
+    ),
+    *SHARED,
+)
+
+
+# --- apply -----------------------------------------------------------------------------------------------------------
+
+APPLY: Claims[ApplyResult] = (
+    Claim(
+        "found",
+        lambda r: bool(r.each),
+        lambda r: f"{counted(r.total, 'sample')}, each along a direction of {r.layer} of its own.",
+    ),
+    Claim(
+        "found",
+        lambda r: not r.each,
+        lambda r: f"{counted(r.total, 'sample')} along {counted(len(r.edited), 'direction')} of {r.layer}.",
+    ),
+    Claim(
+        "next",
+        lambda r: r.metric is None,
+        lambda r: "`--metric demo` measures how far each picture moves from the sample as it was.",
+    ),
+)

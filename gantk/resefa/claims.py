@@ -1,0 +1,162 @@
+"""What the pages of ReSeFa's tasks say, each sentence with its condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gantk.reports.numbers import show_number
+from gantk.runs.claims import Claim, Claims, counted, listed
+
+if TYPE_CHECKING:
+    from gantk.resefa.results import DirectionsResult, JacobianResult, RegionDirections, RegionResponse
+
+GLOBAL = ("sefa", "ganspace")
+"""Methods that look for what changes the whole image most and are not given a region."""
+
+
+# --- jacobian --------------------------------------------------------------------------------------------------------
+
+
+def _most(result: JacobianResult) -> RegionResponse:
+    return max(result.responses, key=lambda each: each.inside / each.outside if each.outside > 0 else each.inside)
+
+
+JACOBIAN: Claims[JacobianResult] = (
+    Claim(
+        "found",
+        lambda r: True,
+        lambda r: (
+            f"{counted(r.facts.samples, 'sample')}, {counted(r.facts.dim, 'coordinate')}, "
+            f"{'region' if len(r.facts.names) == 1 else 'regions'} {', '.join(r.facts.names)}."
+        ),
+    ),
+    Claim(
+        "found",
+        lambda r: any(each.outside > 0 and each.inside > each.outside for each in r.responses),
+        lambda r: (
+            f"A random unit step changes {_most(r).name} {_most(r).inside / _most(r).outside:.1f} times as "
+            "much as the rest "
+            "of the image, per pixel."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: any(each.share <= 0 for each in r.responses),
+        lambda r: (
+            f"No pixel of any sample is {listed([each.name for each in r.responses if each.share <= 0])}: "
+            "directions of it "
+            "would mean nothing."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: r.grams is not None,
+        lambda r: (
+            "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any "
+            "subset of the rows "
+            "can be chosen there."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: bool(r.leading),
+        lambda r: "`gantk manipulate` moves samples along these directions; `gantk rescore` measures what they change.",
+    ),
+)
+
+
+# --- directions ------------------------------------------------------------------------------------------------------
+
+
+def at_middle(region: RegionDirections, middle: float) -> dict[str, float]:
+    """Method -> ROIR at a level, of those that reach it."""
+    return {score.method: score.roir for score in region.scores if score.level == middle and score.roir is not None}
+
+
+def compared(region: RegionDirections, middle: float) -> bool:
+    """Whether this run's directions and those of another method both reach the level."""
+    at = at_middle(region, middle)
+    return "resefa" in at and len(at) > 1
+
+
+def finding(region: RegionDirections, middle: float) -> str:
+    """Which method is most local at a level."""
+    at = at_middle(region, middle)
+    own, rest = at["resefa"], {name: value for name, value in at.items() if name != "resefa"}
+    best = min(rest, key=lambda name: rest[name])
+    second = f"`{best}` {show_number(rest[best], 2)}"
+    if own < rest[best]:
+        chance = f", random {show_number(at['random'], 2)}" if best != "random" and "random" in at else ""
+        return (
+            f"**{region.name}**: at a change of {middle:g} inside, the most local of all methods: ROIR "
+            f"{show_number(own, 2)}; next {second}{chance}."
+        )
+    if own == rest[best]:
+        return f"**{region.name}**: at a change of {middle:g} inside, as local as {second}."
+    return (
+        f"**{region.name}**: at a change of {middle:g} inside, {second} is more local than this run "
+        f"({show_number(own, 2)})."
+    )
+
+
+def _compared(result: DirectionsResult) -> list[str]:
+    return [finding(region, result.middle) for region in result.regions if compared(region, result.middle)]
+
+
+def _quotients(result: DirectionsResult) -> str:
+    best = "; ".join(f"{r.name} {r.quotients[0]:.3g} times" for r in result.regions)
+    return (
+        "Mean squared change inside the region over that outside, per pixel and to first order, of each region's first "
+        f"direction: {best}."
+    )
+
+
+def behind_random(result: DirectionsResult) -> list[tuple[str, list[str]]]:
+    """(region, methods of the whole image that are less local there than random directions)."""
+    found = []
+    for region in result.regions:
+        at = at_middle(region, result.middle)
+        behind = [name for name in GLOBAL if "random" in at and name in at and at["random"] < at[name]]
+        if behind:
+            found.append((region.name, behind))
+    return found
+
+
+def _why_random(result: DirectionsResult) -> str:
+    behind = behind_random(result)
+    methods = listed([name for name in GLOBAL if any(name in names for _, names in behind)])
+    return (
+        f"Random directions are more local than {methods} for {listed([name for name, _ in behind])}. "
+        "SeFa and GANSpace "
+        "look for what changes the whole image most and are not given a region, so that theirs change much outside it."
+    )
+
+
+DIRECTIONS: Claims[DirectionsResult] = (
+    Claim(
+        "found",
+        lambda r: bool(r.compat),
+        lambda r: f"{counted(len(r.compat), 'file')} as the released script writes them.",
+    ),
+    Claim("found", lambda r: bool(r.regions), _quotients),
+    Claim("found", lambda r: bool(_compared(r)), lambda r: "\n\n".join(_compared(r))),
+    Claim("found", lambda r: bool(behind_random(r)), _why_random),
+    Claim(
+        "doubt",
+        lambda r: any(each.scores and "resefa" not in at_middle(each, r.middle) for each in r.regions),
+        lambda r: (
+            "No direction of "
+            f"{listed([e.name for e in r.regions if e.scores and 'resefa' not in at_middle(e, r.middle)])} "
+            f"changes it by {r.middle:g} within the reach of the codes: raise `--tau`, or choose other rows."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: bool(r.regions),
+        lambda r: (
+            f"`gantk manipulate MODEL {r.regions[0].name}.safetensors --pick 0` moves samples along the first "
+            "direction; "
+            "`gantk rescore` measures which attributes it changes."
+        ),
+    ),
+)

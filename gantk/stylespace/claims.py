@@ -1,0 +1,50 @@
+"""What the page of `gantk stylespace` says, each sentence with its condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gantk.runs.claims import Claim, Claims, counted
+
+if TYPE_CHECKING:
+    from gantk.stylespace.found import ForRegion, StylespaceResult
+
+
+def _counts(result: StylespaceResult) -> str:
+    local = sum(result.belonging)
+    found = len({part.attribute for part in result.by_attribute})
+    names = f", and the best for each of {counted(found, 'attribute')}" if found else ""
+    return (
+        f"{local} of {counted(result.channels, 'channel')} of space s belong to one of "
+        f"{counted(len(result.regions), 'region')}{names}."
+    )
+
+
+def _clearest(result: StylespaceResult) -> ForRegion:
+    return max(result.by_region, key=lambda part: part.locality)
+
+
+STYLESPACE: Claims[StylespaceResult] = (
+    Claim("found", lambda r: True, _counts),
+    Claim(
+        "found",
+        lambda r: bool(r.by_region) and _clearest(r).locality > 1,
+        lambda r: (
+            f"The most local one listed is `{_clearest(r).channel}`: per pixel it changes {_clearest(r).region} "
+            f"{_clearest(r).locality:.1f} times as much as the rest of the image."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: r.looked < 8,
+        lambda r: (
+            f"Regions were looked at in {counted(r.looked, 'sample')} only, so that a channel may belong to another "
+            "region in other samples: raise `--looked`."
+        ),
+    ),
+    Claim(
+        "next",
+        lambda r: bool(r.directions),
+        lambda r: "`gantk manipulate MODEL directions/NAME.safetensors --pick 0` moves the first channel of a file.",
+    ),
+)

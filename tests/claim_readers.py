@@ -1,0 +1,861 @@
+"""What sentences of pages say, recomputed from results: patterns, checks, and results that make sentences appear.
+
+A reader is (pattern, check): the check gets the result and the match, and says whether the sentence is true. Nothing
+here calls the functions that write the sentences.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gantk.runs.table import GROUPS, TASKS
+
+Reader = tuple[str, Callable[[Any, re.Match[str]], bool]]
+COMMANDS = {*TASKS, *GROUPS, "web", "navigan export"}
+NUMBER = r"([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
+SHARE = r"((?:less than |more than )?[\d.]+) %"
+
+
+def close(text: str, value: float) -> bool:
+    """Whether a number as written is the value, to the digits written."""
+    digits = len(text.partition(".")[2]) if "e" not in text else 3
+    return abs(float(text) - value) <= 0.5 * 10.0**-digits * 1.001 + (abs(value) * 1e-2 if "e" in text else 0)
+
+
+def near(text: str, value: float) -> bool:
+    """Whether a number with significant digits is the value."""
+    return abs(float(text) - value) <= 0.006 * abs(value) + 1e-9
+
+
+def share(text: str, value: float) -> bool:
+    """Whether a share in percent is the value."""
+    if text.startswith("less"):
+        return 0 < value < 0.001
+    if text.startswith("more"):
+        return 0.999 < value < 1
+    return close(text, 100 * value) and not (float(text) in (0.0, 100.0) and value not in (0.0, 1.0))
+
+
+def always(result: Any, match: re.Match[str]) -> bool:
+    """For sentences without a number, whose condition the pattern itself names."""
+    return True
+
+
+def change(part: str, **fields: Any) -> Callable[[Any], Any]:
+    """A result whose field is changed in every part of a tuple."""
+
+    def apply(result: Any) -> Any:
+        parts = tuple(dataclasses.replace(each, **fields) for each in getattr(result, part))
+        return dataclasses.replace(result, **{part: parts})
+
+    return apply
+
+
+# --- HiGAN -----------------------------------------------------------------------------------------------------------
+
+
+def gains(result: Any) -> dict[str, float]:
+    """Boundary -> gain in standard deviations, of those whose attribute varies."""
+    return {each.name: each.whole.gain / each.deviation for each in result.boundaries if each.deviation > 0}
+
+
+def strongest(result: Any, match: re.Match[str]) -> bool:
+    name, gain, low, high, attribute, distance, num = match.groups()
+    best = next(each for each in result.boundaries if each.name == name)
+    ends = (best.whole.low / best.deviation, best.whole.high / best.deviation)
+    return bool(
+        gains(result)[name] == max(gains(result).values())
+        and close(gain, gains(result)[name])
+        and close(low, ends[0])
+        and close(high, ends[1])
+        and best.attribute == attribute
+        and near(distance, result.distance)
+        and int(num) == result.num
+    )
+
+
+def selective(result: Any, match: re.Match[str]) -> bool:
+    count = 0
+    for place, each in enumerate(result.boundaries):
+        size = np.abs(np.asarray(result.change)[place, 0])
+        own = size[result.attributes.index(each.attribute)]
+        count += bool(own > 0 and own >= 2 * max(np.delete(size, result.attributes.index(each.attribute)), default=0))
+    return int(match[1]) == count and int(match[2]) == len(result.boundaries)
+
+
+def within(result: Any, match: re.Match[str]) -> bool:
+    weak = {each.name for each in result.boundaries if len(each.random) and each.whole.gain <= each.random.max()}
+    return bool(weak) and set(re.findall(r"`([^`]+)`", match[2])) <= weak
+
+
+def beyond(result: Any, match: re.Match[str]) -> bool:
+    return all(len(each.random) and each.whole.gain > each.random.max() for each in result.boundaries)
+
+
+def trained(result: Any, match: re.Match[str]) -> bool:
+    names = [each.name for each in result.boundaries]
+    parts = re.findall(r"([\w -]+?) \(accuracy ([\d.]+)[^)]*?stability ([-\d.]+)\)", match[2])
+    right = all(
+        close(accuracy, result[name.strip()].figures.accuracy_val)
+        and close(stability, result[name.strip()].figures.stability)
+        for name, accuracy, stability in parts
+    )
+    return match[1] == result.space and names[0] in match[2] and right
+
+
+def unstable(result: Any, match: re.Match[str]) -> bool:
+    low = [each for each in result.boundaries if each.figures.stability is not None and each.figures.stability < 0.8]
+    told = re.findall(r"(\S+) \(stability ([-\d.]+)\)", match[1])
+    ridge = all(each.solver == "ridge" for each in low)
+    return (
+        bool(told)
+        and all(close(s, result[n].figures.stability) for n, s in told)
+        and ridge == ("--solver" not in match[0])
+    )
+
+
+def scored(result: Any, match: re.Match[str]) -> bool:
+    names = {each.name for each in result.boundaries}
+    return bool(match[1]) and bool(names)
+
+
+HIGAN: dict[str, list[Reader]] = {
+    "rescore": [
+        (
+            r"`(.+)` raises its attribute most: by (\S+) \(95 % interval (\S+) to (\S+)\) standard deviations "
+            r"of `(.+)` at "
+            r"distance (\S+), over (\d+) samples?\.",
+            strongest,
+        ),
+        (r"(\d+) of (\d+) boundar(?:y|ies) (?:is|are) selective.*", selective),
+        (r"Within what (\d+) random directions? of the same length gave: (.*)\.", within),
+        (r"(?:It|Every boundary) raises? its attribute more than .*", beyond),
+        (r"No boundary raises its attribute over (\d+) samples?\.", lambda r, m: max(gains(r).values()) <= 0),
+        (r"The attributes of these boundaries never vary over (\d+) samples?\.", lambda r, m: not gains(r)),
+        (r"No random direction was tried.*", lambda r, m: not any(len(each.random) for each in r.boundaries)),
+    ],
+    "train-boundary": [
+        (r"Boundar(?:y|ies) in (\w+): (.*)\.", trained),
+        (r"The split was drawn as the original draws it\.", lambda r, m: r.compat),
+        (r"The direction of (.*) depends on the split.*", unstable),
+        (
+            r"The solver did not converge for (.*): try .*",
+            lambda r, m: m[1].split(",")[0].split(" and ")[0] in {e.name for e in r.boundaries if not e.converged},
+        ),
+        (
+            r"Both ends of (.*) contain samples of the same score.*",
+            lambda r, m: m[1].split(",")[0].split(" and ")[0] in {e.name for e in r.boundaries if e.tied},
+        ),
+    ],
+    "synthesize": [
+        (
+            r"(\d+) samples?.*; latents kept in ([^,;]*(?:, (?:z|w|wp))*)(?:, (\d+) attributes? scored by (.*))?\.",
+            lambda r, m: (
+                int(m[1]) == r.num
+                and m[2].split(", ") == list(r.spaces)
+                and (m[3] is None or (int(m[3]) == len(r.summaries) and m[4] == r.predictor))
+            ),
+        ),
+        (
+            r"The predictor gave no number for some samples, which are left out: (.*)\.",
+            lambda r, m: all(r.summaries[n].missing == int(c) for n, c in re.findall(r"(\w+) of (\d+)", m[1])),
+        ),
+    ],
+    "manipulate": [
+        (
+            r"(\d+) samples? moved along (.*) in (\d+) steps?\.",
+            lambda r, m: int(m[1]) == r.num and int(m[3]) == len(r.moved[0].distances) and r.moved[0].walk.name in m[2],
+        )
+    ],
+}
+
+# --- directions of other systems -------------------------------------------------------------------------------------
+
+
+def regions(result: Any) -> dict[str, dict[str, float]]:
+    """Region -> method -> ROIR at the middle level."""
+    middle = result.levels[len(result.levels) // 2]
+    return {
+        each.name: {s.method: s.roir for s in each.scores if s.level == middle and s.roir is not None}
+        for each in result.regions
+    }
+
+
+def most_local(result: Any, match: re.Match[str]) -> bool:
+    for sentence in match[0].split("\n\n"):
+        name = re.match(r"\*\*(.+)\*\*", sentence)
+        assert name is not None
+        at = regions(result)[name[1]]
+        own, rest = at["resefa"], min(value for method, value in at.items() if method != "resefa")
+        if "the most local" in sentence and not own < rest:
+            return False
+        if "is more local than this run" in sentence and not rest < own:
+            return False
+        if "as local as" in sentence and own != rest:
+            return False
+    return True
+
+
+def random_first(result: Any, match: re.Match[str]) -> bool:
+    told = set(match[1].split(" and "))
+    return all(
+        any(at["random"] < at[method] for at in regions(result).values() if "random" in at and method in at)
+        for method in told
+    )
+
+
+DIRECTIONS: dict[str, list[Reader]] = {
+    "sefa": [
+        (
+            rf"(\d+) directions of (\w+) .* the first has {SHARE} of the sum of their eigenvalues\.",
+            lambda r, m: int(m[1]) == len(r.direction) > 1 and share(m[3], r.eigenvalues[0] / r.eigenvalues.sum()),
+        ),
+        (
+            r"(\d+) directions? of (\w+) from the weights of the chosen rows\.",
+            lambda r, m: int(m[1]) == len(r.direction),
+        ),
+        (r"Every eigenvalue is 0.*", lambda r, m: not np.asarray(r.eigenvalues).any()),
+    ],
+    "ganspace": [
+        (
+            rf"(\d+) components? of (.*); the first explains {SHARE} of the variance of the sampled codes, all of them "
+            rf"together {SHARE}\.",
+            lambda r, m: (
+                int(m[1]) == len(r.direction)
+                and share(m[3], float(r.explained[0]))
+                and share(m[4], min(float(r.explained.sum()), 1.0))
+            ),
+        ),
+        (r"(\d+) components? of ([^;]*)\.", lambda r, m: int(m[1]) == len(r.direction) and m[2] == r.layer),
+        (r"The first component explains none.*", lambda r, m: not r.explained[0] > 0),
+    ],
+    "stylespace": [
+        (
+            r"(\d+) of (\d+) channels? of space s belong to one of (\d+) regions?.*",
+            lambda r, m: [int(x) for x in m.groups()] == [sum(r.belonging), r.channels, len(r.regions)],
+        ),
+        (
+            rf"The most local one listed is `(.+)`: per pixel it changes (\w+) {NUMBER} times .*",
+            lambda r, m: close(m[3], max(part.locality for part in r.by_region)) and float(m[3]) >= 1,
+        ),
+        (r"Regions were looked at in (\d+) samples? only.*", lambda r, m: int(m[1]) == r.looked < 8),
+    ],
+    "resefa jacobian": [
+        (
+            r"(\d+) samples?, (\d+) coordinates?, regions? (.*)\.",
+            lambda r, m: (int(m[1]), int(m[2]), m[3]) == (r.facts.samples, r.facts.dim, ", ".join(r.facts.names)),
+        ),
+        (
+            rf"A random unit step changes (\S+) {NUMBER} times as much .*",
+            lambda r, m: any(
+                e.name == m[1] and e.inside > e.outside and close(m[2], e.inside / e.outside) for e in r.responses
+            ),
+        ),
+        (r"No pixel of any sample is (.*): .*", lambda r, m: any(e.share == 0 for e in r.responses)),
+    ],
+    "resefa directions": [
+        (r"(\d+) files? as the released script writes them\.", lambda r, m: int(m[1]) == len(r.compat)),
+        (
+            r"Mean squared change inside the region .* direction: (.*)\.",
+            lambda r, m: all(near(q, float(r[n].quotients[0])) for n, q in re.findall(r"(\w+) (\S+) times", m[1])),
+        ),
+        (r"\*\*.+\*\*: at a change of .*", most_local),
+        (r"Random directions are more local than (.*?) for .*", random_first),
+        (r"No direction of (.*) changes it by .*", lambda r, m: any("resefa" not in at for at in regions(r).values())),
+    ],
+    "navigan hessian": [
+        (
+            rf"(\d+) eigenvectors? of (.*), with {SHARE} of the Hessian's trace; (\d+) products? .*",
+            lambda r, m: (
+                int(m[1]) == len(r) and share(m[3], r.spectrum.exact.captured) and int(m[4]) == r.spectrum.products
+            ),
+        ),
+        (
+            r"(\d+) eigenvectors? of ([^,]*); (\d+) products? .*",
+            lambda r, m: int(m[1]) == len(r) and int(m[3]) == r.spectrum.products,
+        ),
+        (r"The search stopped before all residuals were small.*", lambda r, m: not r.spectrum.exact.converged),
+        (
+            rf"The two halves of the samples share only {SHARE} .*",
+            lambda r, m: share(m[1], r.spectrum.exact.agreement) and r.spectrum.exact.agreement < 0.7,
+        ),
+    ],
+    "navigan svd": [
+        (
+            rf"(\d+) singular directions? of (.*); the largest singular value is {NUMBER}\.",
+            lambda r, m: int(m[1]) == len(r) and near(m[3], float(max(r.singular_values))),
+        ),
+        (r"Singular vectors are found from the weight alone.*", always),
+    ],
+    "navigan train": [
+        (
+            r"(\d+) directions? of (.*), learned in (\d+) steps?: a network names the right one of (\d+) in "
+            rf"{SHARE} of "
+            rf"held-out edits; chance is {SHARE}\.",
+            lambda r, m: int(m[1]) == int(m[4]) == len(r) and share(m[5], r.held_out) and share(m[6], 1 / len(r)),
+        ),
+        (r"1 direction of (.*), learned in (\d+) steps?\.", lambda r, m: len(r) == 1 and int(m[2]) == r.steps),
+        (r"The directions are not told apart better than by chance.*", lambda r, m: r.held_out <= 1 / len(r)),
+    ],
+    "navigan apply": [
+        (
+            r"(\d+) samples?, each along a direction of (.*) of its own\.",
+            lambda r, m: int(m[1]) == r.total and bool(r.each),
+        ),
+        (
+            r"(\d+) samples? along (\d+) directions? of (.*)\.",
+            lambda r, m: (int(m[1]), int(m[2]), m[3]) == (r.total, len(r.edited), r.layer),
+        ),
+    ],
+    "atlas": [
+        (
+            r"(\d+) directions? of (\d+) systems? make (\d+) groups? of equal effect; (\d+) of them (?:was|were) .*",
+            lambda r, m: (
+                [int(x) for x in m.groups()]
+                == [len(r.charted), len(r.systems), len(r.groups), sum(len(g.systems) > 1 for g in r.groups)]
+            ),
+        ),
+        (
+            r"(\d+) of (\d+) attributes? (?:has|have) a selective direction.*",
+            lambda r, m: (
+                int(m[1])
+                == len({h.attribute for h in map(r.head, r.groups) if h.attribute >= 0 and h.selectivity >= 2})
+                and int(m[2]) == len(r.attributes)
+            ),
+        ),
+        (
+            r"No direction changes these at least 2 times as much as any other: (.*)\.",
+            lambda r, m: all(
+                h.selectivity < 2
+                for h in map(r.head, r.groups)
+                if h.attribute >= 0 and r.attributes[h.attribute] in re.split(", | and ", m[1])
+            ),
+        ),
+        (r"There is no predictor of attributes.*", lambda r, m: not r.attributes),
+    ],
+}
+NAVIGAN: list[Reader] = [
+    (
+        r"(\d+) directions? never moved the pictures as far as was asked.*",
+        lambda r, m: int(m[1]) == sum(not curve.reached for curve in r.curves) > 0,
+    ),
+    (r"No metric was given.*", lambda r, m: r.metric is None),
+]
+for _task in ("navigan hessian", "navigan svd", "navigan train"):
+    DIRECTIONS[_task] += NAVIGAN
+
+# --- LSE -------------------------------------------------------------------------------------------------------------
+
+
+def miou(text: str, scores: Any, names: Any) -> bool:
+    """ "mIoU 0.720 (lowest: sun, 0.27)" of scores."""
+    match = re.search(r"mIoU ([\d.-]+)(?: \(lowest: (.+), ([\d.]+)\))?", text)
+    assert match is not None
+    seen = {name: float(value) for name, value in zip(names, scores.paper_K, strict=True) if value >= 0}
+    low = match[2] is None or (seen[match[2]] == min(seen.values()) and close(match[3], min(seen.values())))
+    return close(match[1], scores.paper_miou) and low and (match[2] is None) == (not seen)
+
+
+def poor(values: Any, names: Any, text: str) -> bool:
+    seen = dict(zip(names, values, strict=True))
+    told = re.findall(r"([\w ]+?) \(([\d.]+)\)", text.replace(" and ", ", ").replace(", ", ","))
+    return bool(told) and all(seen[name] < 0.5 and close(value, seen[name]) for name, value in told)
+
+
+def best_head(result: Any, match: re.Match[str]) -> bool:
+    count, head, model, value, low, high, num = match.groups()
+    top = max(each.scores.paper_miou for each in result.scores)
+    named = [e for e in result.scores if e.head == head and e.model == model and e.scores.paper_miou == top]
+    ends = named[0].intervals.paper_miou
+    right = close(value, top) and close(low, ends[0]) and close(high, ends[1])
+    return int(count) == len(result.scores) and bool(named) and right and int(num) == result.num
+
+
+def overlapping(result: Any, match: re.Match[str]) -> bool:
+    best = max(result.scores, key=lambda each: each.scores.paper_miou)
+    named = re.split(", | and ", match[1])
+    return all(
+        any(e.head == head and e.intervals.paper_miou[1] >= best.intervals.paper_miou[0] for e in result.scores)
+        for head in named
+        if not head.endswith("more")
+    )
+
+
+def last_shot(result: Any, match: re.Match[str]) -> bool:
+    row = result.shots[-1]
+    numbers = re.findall(r"[\d.]*\d", match[2])
+    kept = match[0].find("of that of the head of many images") < 0 or share(
+        re.search(rf"{SHARE} of that", match[0])[1],
+        row.scores.of_full,  # type: ignore[index]
+    )
+    return int(match[1]) == row.shots and close(numbers[0], row.scores.paper_miou) and kept
+
+
+LSE: dict[str, list[Reader]] = {
+    "lse train": [
+        (
+            r"On held-out images, against the labels of (.*?): (.*)\.",
+            lambda r, m: all(
+                miou(part, each.scores, r.class_names)
+                for part, each in zip(m[2].split("; "), [e for e in r.trainings if e.scores is not None], strict=True)
+            ),
+        ),
+        (r"Trained (.*) on the labels of (.*)\.", lambda r, m: not any(each.scores for each in r.trainings)),
+        (r"No pixel of any image is (.*), so no head .*", lambda r, m: r.empty_classes[0] in m[1]),
+    ],
+    "lse fewshot": [
+        (r"A linear head of (\d+) labelled images? has a mIoU of (.*?)(?:,.*)?, judged by .*", last_shot),
+        (r"A linear head of (\d+) images? labelled by (.*)\.", lambda r, m: r.shots[-1].scores is None),
+        (
+            r"The IoU of these classes is below 0.5: (.*)\. Label images .*",
+            lambda r, m: poor(r.shots[-1].scores.classes, r.class_names, m[1]),
+        ),
+    ],
+    "lse evaluate": [
+        (
+            r"The best of (\d+) heads? is (\S+) of (\S+), with a mIoU of (\S+) \(95 % interval (\S+) to "
+            r"(\S+)\) on (\d+) "
+            r"images?\.",
+            best_head,
+        ),
+        (r"The 95 % interval of (.*) overlaps that of .*", overlapping),
+    ],
+    "lse sample": [
+        (
+            rf"{SHARE} of the wanted pixels of (\d+) label maps? are as wanted, as (.*) labels the samples; "
+            r"(mIoU .*)\.",
+            lambda r, m: (
+                share(m[1], r.scores.accuracy) and int(m[2]) == len(r.targets) and miou(m[4], r.scores, r.class_names)
+            ),
+        ),
+        (
+            r"The IoU of these classes is below 0.5: (.*)\. Take more .*",
+            lambda r, m: poor(r.scores.paper_K, r.class_names, m[1]),
+        ),
+    ],
+    "lse edit": [
+        (
+            rf"{SHARE} of the strokes' pixels have their class, {SHARE} before; pixels outside the strokes changed by "
+            rf"{NUMBER} .*",
+            lambda r, m: share(m[1], r.followed[1]) and share(m[2], r.followed[0]) and close(m[3], r.changed),
+        ),
+        (
+            r"The image was edited; pixels outside the strokes changed by " rf"{NUMBER} .*",
+            lambda r, m: close(m[1], r.changed),
+        ),
+        (r"No more pixels of the strokes .*", lambda r, m: r.followed[1] <= r.followed[0]),
+    ],
+}
+
+# --- GH-Feat ---------------------------------------------------------------------------------------------------------
+
+
+def left_out(result: Any, match: re.Match[str]) -> bool:
+    return int(match[1]) == len(result.names) - len(result.kept) > 0
+
+
+def in_reach(result: Any, match: re.Match[str]) -> bool:
+    found = result.exchanged
+    rest = re.search(r"at most (\d+\.\d+)", match[0])
+    kept = found.beyond_reach == 0 if rest is None else close(rest[1], found.beyond_reach)
+    return share(match[1], found.share) and share(match[2], 1 - found.share) and kept
+
+
+def read_best(result: Any, match: re.Match[str]) -> bool:
+    table = result.probes.regression
+    row = next(i for i, features in enumerate(result.probes.features) if features.kind == "all")
+    values = np.asarray(table.values[row], float)
+    values = values[np.isfinite(values)]
+    return close(match[2], values.max()) and close(match[4], values.min())
+
+
+GHFEAT: dict[str, list[Reader]] = {
+    "ghfeat train": [
+        (
+            rf"Encoder (.*); on (\d+) held-out images? MSE {NUMBER}, SSIM {NUMBER}, the mean code's MSE {NUMBER}\.",
+            lambda r, m: (
+                (m[1] == "trained") == (r.reached >= r.images)
+                and close(m[3], r.final.mse)
+                and close(m[4], r.final.ssim)
+                and close(m[5], r.mean_code_mse)
+            ),
+        ),
+        (r"Its reconstructions are no closer .*", lambda r, m: r.final.mse >= r.mean_code_mse),
+        (r"(\d+) updates? left out .*", lambda r, m: int(m[1]) == r.skipped > 0),
+    ],
+    "ghfeat extract": [
+        (
+            rf"(\d+) images? encoded, mean squared error {NUMBER} .*",
+            lambda r, m: int(m[1]) == len(r.kept) and close(m[2], float(np.asarray(r.figures)[r.kept, 0].mean())),
+        ),
+        (r"(\d+) images? encoded\.", lambda r, m: int(m[1]) == len(r.kept) and r.figures is None),
+        (r"(\d+) images? could not be read .*", left_out),
+    ],
+    "invert": [
+        (
+            rf"(\d+) images? inverted, mean squared error {NUMBER} .* after (\d+) steps?\.",
+            lambda r, m: (
+                int(m[1]) == len(r.kept)
+                and close(m[2], float(np.asarray(r.losses)[r.kept, 0].mean()))
+                and int(m[3]) == r.steps
+            ),
+        ),
+        (r"(\d+) images? could not be read .*", left_out),
+        (
+            r"The loss did not fall.*",
+            lambda r, m: np.asarray(r.losses)[r.kept, -1].mean() >= np.asarray(r.losses)[r.kept, 2].mean(),
+        ),
+    ],
+    "ghfeat mix": [
+        (
+            r"(\d+) grids? of (\d+) contents? by (\d+) styles?\.",
+            lambda r, m: [int(x) for x in m.groups()] == [len(r.grids), len(r.content), len(r.style)],
+        )
+    ],
+    "ghfeat edit": [
+        (
+            rf"(\d+) images? edited; mean change {NUMBER} inside the region, {NUMBER} outside it .*",
+            lambda r, m: close(m[2], r.exchanged.inside) and close(m[3], r.exchanged.outside),
+        ),
+        (rf"It can reach {SHARE} of the image.* the other {SHARE}.*", in_reach),
+        (r"The reach of the edit is the whole image\.", lambda r, m: r.exchanged.share == 1),
+        (
+            r"(\d+) images? moved along (.*), distance (\S+) to (\S+)\.",
+            lambda r, m: int(m[1]) == len(r.pairs) and near(m[3], r.moved.walk.strips[0].values[0]),
+        ),
+        (
+            r"Edits start from the reconstruction, whose mean squared error is " rf"{NUMBER}: .*",
+            lambda r, m: close(m[1], r.mse),
+        ),
+    ],
+    "ghfeat harmonize": [
+        (
+            rf"(\d+) images? harmonized; mean change {NUMBER} outside .* mean squared error {NUMBER} against "
+            r"the paste\.",
+            lambda r, m: int(m[1]) == len(r.images) and close(m[2], r.outside) and close(m[3], r.against_paste),
+        )
+    ],
+    "ghfeat evaluate": [
+        (
+            rf"(\d+) images?, (\d+) sets? of features probed; mean squared error of reconstructions {NUMBER}\.",
+            lambda r, m: (
+                int(m[1]) == r.count and int(m[2]) == len(r.probes.features) and close(m[3], r.reconstruction.mse)
+            ),
+        ),
+        (rf"A linear model reads (.*) best from all levels \(R2 {NUMBER}\) and (.*) worst \({NUMBER}\)\.", read_best),
+        (r"Reconstructions are no closer .*", lambda r, m: r.reconstruction.mse >= r.mean_code_mse),
+    ],
+}
+
+OTHERS: dict[str, list[Reader]] = {
+    "mix": [
+        (
+            r"Rows (.*) of wp from the (?:(\d+) codes|code) at the top, the others from the left: (\d+) by (\d+)\.",
+            lambda r, m: (int(m[2] or 1), int(m[3]), int(m[4])) == (len(r.top), len(r.left), len(r.top)),
+        )
+    ],
+    "walk": [
+        (
+            rf"(\d+) frames? \({NUMBER} s\) through (\d+) codes?(.*), .* in (\w+)\.",
+            lambda r, m: (
+                int(m[1]) == len(r.frames)
+                and near(m[2], len(r.frames) / r.fps)
+                and int(m[3]) == len(r.keys)
+                and (" and back" in m[4]) == r.loop
+            ),
+        )
+    ],
+    "quality": [
+        (
+            r"(\d+) samples against (\d+) real images by (.*?): (.*)\.",
+            lambda r, m: (
+                (int(m[1]), int(m[2])) == (r.found.samples, r.found.reals)
+                and f"precision {r.found.precision.value:.4g}" in m[4]
+            ),
+        )
+    ],
+    "train-predictor": [(r".*", lambda r, m: all(f"{e.card.accuracy:.2f}" in m[0] for e in r.attributes))],
+}
+
+READERS: dict[str, list[Reader]] = {**HIGAN, **DIRECTIONS, **LSE, **GHFEAT, **OTHERS}
+
+
+# --- results with one thing, and with a thousand ---------------------------------------------------------------------
+
+
+def one(result: Any) -> Any:
+    """The same with one boundary, direction or image; None where it has one already, or cannot."""
+    return _sized(result, 1)
+
+
+def many(result: Any) -> Any:
+    """The same with 1,000 boundaries or directions, all alike; None where it cannot."""
+    return _sized(result, 1000)
+
+
+def _times(values: Any, count: int) -> Any:
+    array = np.asarray(values)
+    return np.resize(array, (count, *array.shape[1:])) if len(array) else array
+
+
+def _sized(result: Any, count: int) -> Any:
+    task = result.TASK
+    if task in ("rescore", "train-boundary"):
+        parts = tuple(
+            dataclasses.replace(
+                result.boundaries[i % len(result.boundaries)],
+                name=f"{result.boundaries[i % len(result.boundaries)].name}{i}",
+            )
+            for i in range(count)
+        )
+        if task == "rescore":
+            return dataclasses.replace(result, boundaries=parts, change=_times(result.change, count), num=1)
+        return dataclasses.replace(result, boundaries=parts, cosines=np.ones((count, count)))
+    if task in ("sefa", "ganspace"):
+        vectors = _times(result.direction.vectors, count)
+        scales = None if result.direction.scales is None else tuple(_times(result.direction.scales, count).tolist())
+        direction = dataclasses.replace(result.direction, vectors=vectors, scales=scales)
+        fields = ("eigenvalues",) if task == "sefa" else ("deviations", "explained")
+        sized = {name: _times(getattr(result, name), count) for name in fields}
+        if task == "ganspace":
+            sized["explained"] = sized["explained"] / max(float(sized["explained"].sum()), 1.0)
+        return dataclasses.replace(result, direction=direction, walks=result.walks[:1], **sized)
+    return None
+
+
+def _replace(path: str, **fields: Any) -> Callable[[Any], Any]:
+    """A change somewhere inside a result: "spectrum.exact"."""
+
+    def apply(result: Any) -> Any:
+        def go(part: Any, names: list[str]) -> Any:
+            if not names:
+                return dataclasses.replace(part, **fields)
+            return dataclasses.replace(part, **{names[0]: go(getattr(part, names[0]), names[1:])})
+
+        return go(result, [name for name in path.split(".") if name])
+
+    return apply
+
+
+def _middle_random(result: Any) -> Any:
+    """Directions that no level is reached by."""
+    missing = tuple(
+        dataclasses.replace(
+            each, scores=tuple(dataclasses.replace(s, roir=None) if s.method == "resefa" else s for s in each.scores)
+        )
+        for each in result.regions
+    )
+    return dataclasses.replace(result, regions=missing)
+
+
+def _first(part: str, **fields: Any) -> Callable[[Any], Any]:
+    """A result with a change in the first of a tuple's parts."""
+
+    def apply(result: Any) -> Any:
+        first, *rest = getattr(result, part)
+        return dataclasses.replace(result, **{part: (dataclasses.replace(first, **fields), *rest)})
+
+    return apply
+
+
+def _unread(result: Any) -> Any:
+    summaries = {name: dataclasses.replace(each, missing=2) for name, each in result.summaries.items()}
+    return dataclasses.replace(result, summaries=summaries)
+
+
+def _stability(value: float | None) -> Callable[[Any], Any]:
+    def apply(result: Any) -> Any:
+        parts = tuple(
+            dataclasses.replace(each, figures=dataclasses.replace(each.figures, stability=value))
+            for each in result.boundaries
+        )
+        return dataclasses.replace(result, boundaries=parts)
+
+    return apply
+
+
+def _unmeasured(result: Any) -> Any:
+    return dataclasses.replace(result, metric=None, curves=())
+
+
+def _unreached(result: Any) -> Any:
+    from gantk.navigan.results import Curve
+
+    curve = Curve(number=0, scale=1.0, strengths=np.ones(2), distances=np.ones(2), reached=False)
+    return dataclasses.replace(result, metric="demo", curves=(curve,))
+
+
+def _quotient(result: Any) -> Any:
+    """A region that changes three times as much as the rest."""
+    return dataclasses.replace(
+        result, responses=tuple(dataclasses.replace(r, inside=0.3, outside=0.1) for r in result.responses)
+    )
+
+
+def _compat(result: Any) -> Any:
+    from gantk.resefa.results import CompatDirections
+
+    found = CompatDirections(name="a", sample=0, file="a_0.npy", vectors=np.eye(3), eigenvalues=np.ones(3))
+    return dataclasses.replace(result, compat=(found,), regions=())
+
+
+def _leading(result: Any) -> Any:
+    from gantk.codes.directions import Direction
+    from gantk.resefa.results import LeadingDirections
+
+    direction = Direction("a", "direction", "w", np.eye(3, dtype=np.float32))
+    found = LeadingDirections(name="a", text="a", share=0.1, passes=4, direction=direction, eigenvalues=np.ones(3),
+                              quotients=np.ones(3), scales=np.ones(3), pictures=())  # fmt: skip
+    return dataclasses.replace(result, grams=None, responses=(), leading=(found,))
+
+
+def _exchanged(result: Any) -> Any:
+    from gantk.ghfeat.picture_results import Exchanged
+
+    picture = result.pairs[0].reconstruction
+    shown = (picture,) * len(result.pairs)
+    pictures = dict.fromkeys(("coded", "reference", "edited", "change", "reach"), shown)
+    found = Exchanged(where="row 4", way="features", inside=0.2, outside=0.01, beyond_reach=0.0, share=0.6, **pictures)
+    return dataclasses.replace(result, exchanged=found, moved=None)
+
+
+def _beyond(**fields: Any) -> Callable[[Any], Any]:
+    def apply(result: Any) -> Any:
+        return _replace("exchanged", **fields)(_exchanged(result))
+
+    return apply
+
+
+def _lost_one(result: Any) -> Any:
+    return dataclasses.replace(result, kept=result.kept[:-1])
+
+
+def _rivals(own: float, sefa: float, chance: float) -> Callable[[Any], Any]:
+    """Directions of a region with these ROIR at every level."""
+
+    def apply(result: Any) -> Any:
+        from gantk.resefa.results import ScoreAt
+
+        values = {"resefa": own, "sefa": sefa, "random": chance}
+        scores = tuple(
+            ScoreAt(method=method, level=level, roir=roir, outside=0.1, best=roir, reached=1, count=1)
+            for method, roir in values.items()
+            for level in result.levels
+        )
+        return dataclasses.replace(
+            result, regions=tuple(dataclasses.replace(each, scores=scores) for each in result.regions)
+        )
+
+    return apply
+
+
+def _each(result: Any) -> Any:
+    from gantk.navigan.results import EachEdit
+
+    image = result.edited[0].walk.strips[0].images[0]
+    return dataclasses.replace(result, edited=(), metric=None, each=(EachEdit(image=image, number=0, strength=1.0),))
+
+
+def _nothing_read(result: Any) -> Any:
+    return dataclasses.replace(result, probes=dataclasses.replace(result.probes, regression=None))
+
+
+def _read_two(result: Any) -> Any:
+    from gantk.ghfeat.probe_results import Table
+
+    count = len(result.probes.features)
+    table = Table(columns=("a", "b"), values=np.tile([0.25, 0.75], (count, 1)), deviations=None, chance=None)
+    features = tuple(dataclasses.replace(each, kind="all") for each in result.probes.features)
+    return dataclasses.replace(result, probes=dataclasses.replace(result.probes, regression=table, features=features))
+
+
+def _flat(result: Any) -> Any:
+    parts = tuple(dataclasses.replace(each, deviation=0.0, random=np.zeros(0)) for each in result.boundaries)
+    return dataclasses.replace(result, boundaries=parts)
+
+
+def _untried(result: Any) -> Any:
+    parts = tuple(dataclasses.replace(each, random=np.zeros(0)) for each in result.boundaries)
+    return dataclasses.replace(result, boundaries=parts)
+
+
+def _surely(result: Any) -> Any:
+    """Every boundary far beyond the random directions."""
+    whole = [dataclasses.replace(each.whole, gain=2.0, low=1.9, high=2.1) for each in result.boundaries]
+    parts = tuple(
+        dataclasses.replace(each, whole=gain, deviation=0.5, random=np.full(3, 0.1))
+        for each, gain in zip(result.boundaries, whole, strict=True)
+    )
+    return dataclasses.replace(result, boundaries=parts)
+
+
+def _falling(result: Any) -> Any:
+    whole = dataclasses.replace(result.boundaries[0].whole, gain=0.0, low=0.0, high=0.0)
+    parts = tuple(dataclasses.replace(each, whole=whole, deviation=0.5) for each in result.boundaries)
+    return dataclasses.replace(result, boundaries=parts)
+
+
+def _lone(result: Any) -> Any:
+    """One weight direction."""
+    kept = dataclasses.replace(result.directions, coefficients=np.ones((1, 2), np.float32), scales=None)
+    return dataclasses.replace(result, directions=kept, shown=result.shown[:1])
+
+
+def _unscored(result: Any) -> Any:
+    return dataclasses.replace(
+        result, trainings=tuple(dataclasses.replace(each, scores=None) for each in result.trainings)
+    )
+
+
+def _no_shot_scores(result: Any) -> Any:
+    return dataclasses.replace(result, shots=tuple(dataclasses.replace(each, scores=None) for each in result.shots))
+
+
+def _no_attributes(result: Any) -> Any:
+    from gantk.atlas.found import Charted
+
+    def bare(each: Charted) -> Charted:
+        none = np.zeros(0)
+        return dataclasses.replace(each, attribute=-1, change_A=none, error_A=none, twice_A=none)
+
+    return dataclasses.replace(
+        result, attributes=(), floor_A=np.zeros(0), charted=tuple(bare(each) for each in result.charted)
+    )
+
+
+SHARED = (_unmeasured, _unreached)
+VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
+    "synthesize": (_unread, lambda r: dataclasses.replace(r, summaries={}, predictor=None)),
+    "train-boundary": (
+        _stability(0.5), _stability(0.9), _stability(None), _first("boundaries", converged=False),
+        _first("boundaries", tied=True), lambda r: dataclasses.replace(r, compat=True),
+    ),
+    "rescore": (_flat, _falling, _untried, _surely, lambda r: many(_surely(r)), lambda r: one(_surely(r))),
+    "stylespace": (lambda r: dataclasses.replace(r, looked=50),),
+    "resefa jacobian": (_quotient, _leading),
+    "resefa directions": (
+        _middle_random, _rivals(0.2, 0.9, 0.8), _rivals(0.9, 0.2, 0.8), _rivals(0.5, 0.5, 0.5),
+        _compat,
+    ),
+    "navigan hessian": (
+        *SHARED, _replace("spectrum", exact=None), _replace("spectrum.exact", converged=False),
+        _replace("spectrum.exact", agreement=0.5), _replace("spectrum.exact", captured=0.999),
+    ),
+    "navigan svd": SHARED,
+    "navigan train": (*SHARED, _first("log", held_out=0.0), _lone),
+    "navigan apply": (_each,),
+    "lse train": (_unscored, lambda r: dataclasses.replace(r, empty_classes=("sky",))),
+    "lse fewshot": (_no_shot_scores,),
+    "lse edit": (_replace("", followed=None), _replace("", followed=(0.4, 0.997))),
+    "ghfeat train": (_replace("", skipped=3), lambda r: dataclasses.replace(r, reached=r.images - 1)),
+    "ghfeat extract": (_lost_one, lambda r: dataclasses.replace(r, figures=None)),
+    "ghfeat edit": (_exchanged, _beyond(share=1.0), _beyond(beyond_reach=0.02)),
+    "ghfeat evaluate": (_nothing_read, _read_two),
+    "invert": (_lost_one,),
+    "atlas": (_no_attributes,),
+}  # fmt: skip

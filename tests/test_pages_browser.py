@@ -1,0 +1,81 @@
+"""A page of every task in headless Chromium: axe-core finds nothing serious, text in drawings is readable, pictures are
+large enough, and a figure is one stop of the tabulator key. Skipped, saying so, where there is no Chromium.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import Browser
+from test_results import old_run
+
+from gantk.runs.runner import report
+from gantk.runs.table import TASKS, find_task
+
+pytestmark = pytest.mark.browser
+
+SERIOUS = (
+    "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations"
+    ".filter(v => v.impact === 'serious' || v.impact === 'critical')"
+    ".map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 120)).join(' | ')))"
+)
+SMALL_TEXT = (
+    "[...document.querySelectorAll('svg.plot')].filter(s => s.getBoundingClientRect().width > 0)"
+    ".flatMap(s => [...s.querySelectorAll('text')].map(t => [t.textContent, parseFloat(getComputedStyle(t).fontSize) *"
+    " s.getBoundingClientRect().width / s.viewBox.baseVal.width])).filter(p => p[1] < 11.99)"
+)
+STOPS = (
+    "[...document.querySelectorAll('main figure')].map(f => [f.querySelector('.number').textContent,"
+    " [...f.querySelectorAll('button, input, a, [tabindex]')].filter(e => e.tabIndex >= 0 &&"
+    " !e.closest('.files') && e.tagName !== 'A' && e.getClientRects().length &&"
+    " getComputedStyle(e).visibility !== 'hidden').map(e => e.className || e.tagName)])"
+)
+TINY = (
+    "[...document.querySelectorAll('.cells img, .frame.current img')].map(i => [i.alt, i.getBoundingClientRect()])"
+    ".filter(p => p[1].width > 0 && p[1].width < 96 && p[1].height < 96).map(p => p[0] + ' ' + p[1].width)"
+)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with Browser(chromium) as opened:
+        yield opened
+
+
+@functools.cache
+def axe() -> str:
+    """The text of axe-core, from the package that brings it."""
+    package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed: pip install -e '.[dev]'")
+    return (Path(package.__file__).with_name("axe.min.js")).read_text(encoding="utf-8")
+
+
+@functools.cache
+def page_of(name: str) -> Path:
+    """A page of a task, made from its small result."""
+    return report(find_task(name), old_run(name, Path(tempfile.mkdtemp())))
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_a_page_of_every_task_is_readable_by_everyone(browser: Browser, name: str) -> None:
+    for width, dark in ((1280, False), (390, True)):
+        browser.screen(width, dark=dark, phone=width < 600)
+        browser.open(page_of(name))
+        browser.run(axe() + "; undefined")
+        assert browser.run(SERIOUS) == [], width
+        assert browser.run(SMALL_TEXT) == [], width
+        assert browser.run(TINY) == [], width
+        assert browser.run("document.documentElement.scrollWidth") <= width
+    browser.screen(1280)
+    browser.open(page_of(name))
+    for number, stops in browser.run(STOPS):
+        pictures, headings, rest = (
+            [s for s in stops if "zoom" in s],
+            [s for s in stops if s == "BUTTON"],
+            [s for s in stops if "zoom" not in s and s != "BUTTON"],
+        )
+        assert len(pictures) <= 1 and len(headings) <= 1 and len(rest) <= 2, (number, stops)
+    assert browser.console == []
