@@ -77,6 +77,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         earlier = finished(task, directory, identity)
         if earlier is not None and earlier.answers(options):
             if leads:
+                _drop_lock(task, directory)
                 _write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
@@ -107,11 +108,9 @@ def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, objec
     afresh = run.afresh and name not in run.below
     run.below.add(name)
     earlier = None if afresh else finished(task, directory, identity)
-    lock = directory / f".{stem_of(task.name)}.lock"
-    if earlier is not None and lock.exists():  # left by a run that was killed at its very end
-        with contextlib.suppress(GantkError), hold(lock):
-            pass
-    if earlier is None:
+    if earlier is not None:
+        _drop_lock(task, directory)
+    else:
         seed = getattr(options, "seed", None)
         begun = Run.begin(
             directory, task.name, options.plain(), seed, _device(arguments), overwrite=afresh or task.restarts,
@@ -122,6 +121,14 @@ def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, objec
             finish(task, inner, earlier)
     run.output(BELOW, "what was needed, each in a run directory of its own")
     return earlier
+
+
+def _drop_lock(task: Task, directory: Path) -> None:
+    """Remove the lock that a run left which was killed at its very end; nobody else would."""
+    lock = directory / f".{stem_of(task.name)}.lock"
+    if lock.exists():
+        with contextlib.suppress(GantkError), hold(lock):
+            pass
 
 
 def _manifests(task: Task, directory: Path) -> list[Path]:
