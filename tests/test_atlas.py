@@ -117,7 +117,7 @@ def test_shards_end_with_the_bytes_of_the_whole(tmp_path: Path, monkeypatch: pyt
     generator = gantk.load_generator("demo")
     moved = gantk.navigan.load_weights(whole / weights[0]["file"])
     assert moved.scale(0) == pytest.approx(2 * weights[0]["strength"])
-    assert moved.render(generator, generator.sample_z(1)) is not None
+    assert moved.render(generator, gantk.GivenCodes(generator.sample_z(1), "z")) is not None
 
 
 def test_where_nothing_is_steady_nothing_is_named(chart: AtlasResult) -> None:
