@@ -169,7 +169,7 @@ class Page:
 
     Beyond `limit` bytes its pictures lie beside it. `command_line` is what reproduces the run, shown for copying. Of
     `manifest` (a run's `<command>.run.json`) the footer uses `versions`, `started`, `ended`, `timings`, `seed`,
-    `device` and `state`; all of them may be missing.
+    `device` and `state`; all of them may be missing. `citation` is BibTeX, folded away at the end of the page.
     """
 
     title: str
@@ -180,12 +180,14 @@ class Page:
     command: str = ""
     home: str = ""
     limit: int = PAGE_LIMIT
+    citation: str = ""
 
     def html(self, images: ImageStore) -> str:
         """The page as text; `images` decides where its pictures live."""
         shown = _show(self.sections, images)
         headings = [section for section in shown if section.title]
         early, early_hash = _script("theme.js")
+        taking, taking_hash = _script("taking.js")
         script, script_hash = _script("page.js")
         template = _environment().get_template("page.html.j2")
         return template.render(
@@ -195,8 +197,9 @@ class Page:
             footer=footer(self.manifest),
             state=str(self.manifest.get("state") or "complete"),
             early=early,
+            taking=taking,
             script=script,
-            hashes=f"{early_hash} {script_hash}",
+            hashes=f"{early_hash} {taking_hash} {script_hash}",
         )
 
     def text(self) -> str:

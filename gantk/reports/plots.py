@@ -311,6 +311,11 @@ def draw(plot: LinePlot | BarPlot | ScatterPlot | Histogram, panel: bool = False
     return function(plot, WIDE, "wide") + function(plot, NARROW, "narrow")
 
 
+def draw_in(plot: LinePlot | BarPlot | ScatterPlot | Histogram, frame: Frame, kind: str) -> Markup:
+    """The plot in a frame of one's own; bars take the height that they need. `kind` is "wide", "narrow" or "panel"."""
+    return _DRAW[type(plot)](plot, frame, kind)
+
+
 def legend_of(plot: LinePlot | BarPlot | ScatterPlot | Histogram) -> list[tuple[int, str]]:
     """(colour index, name) per series; nothing where there is one series and so nothing to tell apart."""
     if isinstance(plot, LinePlot):

@@ -53,7 +53,7 @@ def paragraphs(text: str) -> Markup:
 class Anchors:
     """Anchors made from titles, each given once."""
 
-    def __init__(self, taken: Iterable[str] = ("top", "reproduce")):
+    def __init__(self, taken: Iterable[str] = ("top", "reproduce", "cite")):
         self._taken = set(taken)
 
     def take(self, title: str) -> str:

@@ -92,6 +92,31 @@ class Result:
         page: Page = find_task(self.TASK).page_of(self)
         return page
 
+    def figures(self, directory: Path | str, width: float = 160.0) -> list[Path]:
+        """Write the figures and tables of the page for a paper: SVG, PNG and PDF; LaTeX, CSV and Markdown.
+
+        PDF is left out where the extra `figures` (svglib, reportlab) is not installed.
+
+        Args:
+            directory: is made where it is absent.
+            width: of SVG and PDF, in [30, 1000] millimetres.
+
+        Returns:
+            The paths, in the order of the page.
+
+        Raises:
+            GantkError: the width is out of its range, or the directory cannot be written.
+        """
+        from gantk.reports.paper.files import write_figures
+
+        return write_figures(self.page().sections, directory, width)
+
+    def cite(self) -> str:
+        """BibTeX of the papers whose method this is, and of gantk."""
+        from gantk.reports.paper.cite import citation
+
+        return citation(self.TASK)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.sentence()}"
 

@@ -308,6 +308,7 @@ def _write_page(task: Task, result: Result, directory: Path) -> None:
 
 def page_of_run(task: Task, result: Result, directory: Path) -> Page:
     """The page of a result with the run it came from: command line, settings, versions, times."""
+    from gantk.reports.paper.cite import citation
     from gantk.reports.record import RunRecord
     from gantk.reports.sections import Facts
 
@@ -320,6 +321,7 @@ def page_of_run(task: Task, result: Result, directory: Path) -> Page:
         command_line=run.command_line,
         manifest=run.manifest,
         command=run.command,
+        citation=citation(task.name, run.manifest, run.command_line),
     )
 
 

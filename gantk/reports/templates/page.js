@@ -146,7 +146,7 @@
     var strips = all(".strip", figure);
     if (strips.length) rove(strips.map(function (strip) { return all(".zoom", strip); }), false);
     else rove(all(".zoom", figure).map(function (zoom) { return [zoom]; }), true);
-    rove(all("thead button", figure).map(function (button) { return [button]; }), true);
+    rove(all("thead button, .taking button", figure).map(function (button) { return [button]; }), true);
     all(".save, .play", figure).forEach(function (button) { button.tabIndex = -1; });
     if (figure.classList.contains("many")) all(".strip input", figure).forEach(function (input) { input.tabIndex = -1; });
     if (figure.querySelector("thead button")) figure.querySelector(".scroll").removeAttribute("tabindex");
