@@ -7,7 +7,13 @@ import click
 from gantk.cli.options import examples
 
 
-@click.command(epilog=examples("gantk report runs/rescore", "gantk report runs/all --command manipulate", "gantk report runs/rescore --figures figures --width 85"))
+@click.command(
+    epilog=examples(
+        "gantk report runs/rescore",
+        "gantk report runs/all --command manipulate",
+        "gantk report runs/rescore --figures figures --width 85",
+    )
+)
 @click.argument("run", metavar="RUN")
 @click.option("--command", "chosen", metavar="NAME", default=None, help="Only this command's page; default: all.")
 @click.option(

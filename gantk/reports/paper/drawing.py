@@ -14,6 +14,7 @@ import numpy as np
 from gantk.reports import palettes, plots
 from gantk.reports.numbers import show_fixed
 from gantk.reports.sections import BarPlot, HeatMap, Histogram, LinePlot, Panels, ScatterPlot
+from gantk.reports.svg import coordinate
 
 Plot = LinePlot | BarPlot | ScatterPlot | Histogram
 
@@ -40,9 +41,9 @@ ET.register_namespace("", SPACE)
 def element(name: str, content: str = "", **attributes: object) -> ET.Element:
     """An element of SVG; underscores of names become hyphens, numbers get at most two decimals."""
     shown = {
-        key.rstrip("_").replace("_", "-"): f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+        key.rstrip("_").replace("_", "-"): coordinate(value) if isinstance(value, float) else str(value)
         for key, value in attributes.items()
-    }  # fmt: skip
+    }
     made = ET.Element(f"{{{SPACE}}}{name}", shown)
     made.text = content or None
     return made
@@ -105,7 +106,9 @@ def legend_at(items: Sequence[tuple[str, str]], width: float) -> tuple[list[ET.E
         needs = 18 + LETTER * len(name) + 16
         if x > 2 and x + needs > width:
             x, y = 2.0, y + 18
-        made.append(element("rect", x=x, y=y + 3, width=10.0, height=10.0, fill=colour, stroke=ZERO, stroke_width="0.5"))
+        made.append(
+            element("rect", x=x, y=y + 3, width=10.0, height=10.0, fill=colour, stroke=ZERO, stroke_width="0.5")
+        )
         made.append(text_at(name, x + 16, y + 12))
         x += needs
     return made, (y + 24 if items else 0.0)
@@ -159,7 +162,7 @@ def draw_panels(section: Panels, width_mm: float) -> str:
 
 
 def draw_heat_map(chart: HeatMap, width_mm: float) -> str:
-    """A heat map in the page's light colours. Numbers that do not fit into their cells are left out: tables hold them."""
+    """A heat map in the page's light colours. Numbers too wide for their cells are left out: the tables hold them."""
     values = np.asarray(chart.values, dtype=np.float64)
     finite = values[np.isfinite(values)]
     limit = (chart.limit if chart.limit is not None else float(np.abs(finite).max()) if finite.size else 1.0) or 1.0
