@@ -144,6 +144,10 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", {"features": [scheme]})
 
+    def media(self, name: str) -> None:
+        """Show the page as on "print"; "" is the screen again."""
+        self._call("Emulation.setEmulatedMedia", {"media": name})
+
     def open(self, path: Path) -> None:
         """Open a file and wait until it and its pictures are there."""
         self.console.clear()

@@ -177,7 +177,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
         write_result_run(tmp_path, result, **about)
     for command in [*results, *(result.TASK for result in typed)]:
         page = Reader(render(tmp_path, command).read_text(encoding="utf-8"))
-        assert len(page.all("script")) == 2, command
+        assert len(page.all("script")) == 3, command
         assert all("onerror" not in attributes for _, attributes in page.tags), command
         assert not [a for a in page.all("img") if a.get("src") == "x"], command
         assert HOSTILE in "".join(page.words), command

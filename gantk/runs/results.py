@@ -92,7 +92,7 @@ class Result:
         page: Page = find_task(self.TASK).page_of(self)
         return page
 
-    def figures(self, directory: Path | str, width: float = 160.0) -> list[Path]:
+    def save_figures(self, directory: Path | str, width: float = 160.0) -> list[Path]:
         """Write the figures and tables of the page for a paper: SVG, PNG and PDF; LaTeX, CSV and Markdown.
 
         PDF is left out where the extra `figures` (svglib, reportlab) is not installed.

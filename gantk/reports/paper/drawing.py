@@ -81,7 +81,8 @@ def _plain_drawing(plot: Plot, frame: plots.Frame, kind: str) -> tuple[list[ET.E
             size = "13" if "label" in classes else "12"
             node.attrib.update({"fill": INK if "label" in classes else SOFT, "font-family": FONT, "font-size": size})
             for title in node.findall("title"):  # the whole of a shortened label; a file has no tooltips
-                node.text, _ = title.tail, node.remove(title)
+                node.text = title.tail
+                node.remove(title)
         elif classes:
             node.attrib.update(style_of(classes, only))
     content = [node for node in root if not node.tag.endswith("title")]

@@ -7,6 +7,8 @@ import io
 import xml.etree.ElementTree as ET
 from functools import lru_cache
 
+from gantk.errors import GantkError
+
 ABSENT = "PDF files were left out, because svglib and reportlab are not installed: pip install 'gantk[figures]'."
 _LIKE = {"\u2212": "-", "\u202f": "\u00a0", "\u2192": "->", "\u2190": "<-", "\u2026": "...", "\u2248": "~"}
 
@@ -53,6 +55,8 @@ def to_pdf(svg: str) -> bytes:
             node.text = "".join(c if ord(c) in letters else _LIKE.get(c, "?") for c in node.text or "")
             node.attrib.pop("font-weight", None)  # one font is embedded, and it has one weight
     drawing = svg2rlg(io.BytesIO(ET.tostring(root, encoding="utf-8")))
+    if drawing is None:
+        raise GantkError(f"svglib cannot read the drawing {root.findtext('{*}title')!r}: take its SVG.")
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=(drawing.width, drawing.height), invariant=1)
     renderPDF.draw(drawing, canvas, 0, 0)
