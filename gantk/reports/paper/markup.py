@@ -17,7 +17,7 @@ from gantk.reports.numbers import MISSING, read_number, show_fixed, show_number
 from gantk.reports.sections import Cell, CellValue, Column, HeatMap, Picture, Table
 from gantk.reports.text import minus
 
-_LATEX = {
+LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': "''", "\u2212": "$-$", "\u2013": "--", "\u2014": "---", "\u202f": r"\,",
@@ -96,7 +96,7 @@ def plain(text: str) -> str:
 
 def escape_latex(text: str) -> str:
     """Text as LaTeX prints it; letters of other scripts stay, and need XeLaTeX or LuaLaTeX."""
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(LATEX.get(character, character) for character in text)
 
 
 def to_latex(section: Table | HeatMap) -> str:

@@ -2,13 +2,16 @@
 (function () {
   "use strict";
   var all = function (query, within) { return Array.prototype.slice.call((within || document).querySelectorAll(query)); };
-  var words = function (node) { return node.textContent.replace(/\s+/g, " ").trim(); };
+  var words = function (node) { return node.textContent.replace(/[ \n\r\t]+/g, " ").replace(/^ | $/g, ""); };
 
   var tex = {
     "\\": "\\textbackslash{}", "{": "\\{", "}": "\\}", "$": "\\$", "&": "\\&", "#": "\\#", "%": "\\%", "_": "\\_",
     "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}",
     '"': "''", "\u2212": "$-$", "\u2013": "--", "\u202f": "\\,", "\u00d7": "$\\times$", "\u00b1": "$\\pm$", "\u2192": "$\\to$",
-    "\u2264": "$\\le$", "\u2265": "$\\ge$", "\u2248": "$\\approx$", "\u2026": "\\ldots{}"
+    "\u2264": "$\\le$", "\u2265": "$\\ge$", "\u2248": "$\\approx$", "\u2026": "\\ldots{}", "\u2014": "---", "\u00a0": "~",
+    "\u2190": "$\\leftarrow$", "\u221e": "$\\infty$", "\u00b2": "$^2$", "\u00b7": "$\\cdot$", "\u03b1": "$\\alpha$",
+    "\u03b2": "$\\beta$", "\u03bb": "$\\lambda$", "\u03c3": "$\\sigma$", "\u03c8": "$\\psi$", "\u0394": "$\\Delta$",
+    "\u00b0": "$^\\circ$"
   };
   var latex = function (text) {
     return text.replace(/[^A-Za-z0-9 .,;:()+\-]/g, function (letter) { return tex[letter] || letter; });
