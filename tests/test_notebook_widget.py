@@ -1,4 +1,4 @@
-"""`gantk.explore`: values in and out, and the messages of the page's modules. Numbers are those of the acceptance list."""
+"""`gantk.explore`: values in and out, and the messages of the page's modules. Numbers: of the acceptance list."""
 
 from __future__ import annotations
 
@@ -137,7 +137,8 @@ def test_16_the_page_opens_moves_and_is_told_of_pythons_moves(
     project = info["project"]
     assert status == 200 and info["models"][0]["name"] == "demo-stylegan2"
     state = json.loads(ask(widget, sent, "GET", f"projects/{project}")[1])
-    entries = {item["name"]: item for item in json.loads(ask(widget, sent, "GET", "directions?model=demo-stylegan2")[1])}
+    listed = json.loads(ask(widget, sent, "GET", "directions?model=demo-stylegan2")[1])
+    entries = {item["name"]: item for item in listed}
 
     move = {"direction": entries["season"]["id"], "amount": 1.5, "rows": None, "mute": False, "hold": False}
     event = {"type": "moves", "moves": [move]}
@@ -237,7 +238,7 @@ def test_names_of_several_systems_are_told_apart(generator: gantk.Generator) -> 
     made = gantk.explore(generator, [season, other])
     assert set(made.directions) == {"HiGAN: season", "directions: season"}
     made.moves = {"HiGAN: season": 1.0}
-    assert np.array_equal(made.image, gantk.explore(generator, season, 0).image) is False
+    assert not np.array_equal(made.image, gantk.explore(generator, season, 0).image)
 
 
 def test_without_directions_all_that_fit_are_there(generator: gantk.Generator) -> None:

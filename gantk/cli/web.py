@@ -24,6 +24,7 @@ class Beside(TypedDict):
         "gantk web demo",
         "gantk web demo --head runs/lse/heads/LSE.safetensors --directions runs/sefa",
         "gantk web church.pkl --socket ~/gantk.sock",
+        "gantk web demo --write-space runs/space",
     )
 )
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=TYPED)
@@ -40,6 +41,8 @@ class Beside(TypedDict):
 @click.option("--socket", "path", metavar="PATH", default=None, help="A Unix socket that only you can open.")
 @click.option("--allow-host", "allowed", metavar="NAME", multiple=True, help="A further host name; repeatable.")
 @click.option("--public", is_flag=True, help="No token; each visitor has projects of their own.")
+@click.option("--write-space", "space", metavar="DIR", default=None,
+              help="Write a folder that a hosted Space (Docker) runs on these models, and serve nothing.")  # fmt: skip
 @click.option("--cache", type=click.IntRange(0), default=512, show_default=True, help="MB of kept states per model.")
 @device_option()
 @precision_option()
@@ -51,6 +54,7 @@ def command(
     path: str | None,
     allowed: tuple[str, ...],
     public: bool,
+    space: str | None,
     cache: int,
     device: str,
     precision: str,
@@ -61,6 +65,7 @@ def command(
     The link that it prints works on this machine; through an ssh tunnel on yours.
     """
     import os
+    import shlex
     from pathlib import Path
 
     from gantk.errors import UsageError
@@ -71,6 +76,14 @@ def command(
         import websockets  # noqa: F401
     except ImportError:
         raise UsageError("gantk web needs the extra packages: pip install 'gantk[web]'.") from None
+    if space is not None:
+        from gantk.web.space import write_space
+
+        files = {"--head": beside["heads"], "--directions": beside["directions"]}
+        named = {f"--{name}": beside[name] for name in ("segmenter", "encoder", "predictor")}  # type: ignore[literal-required]
+        command = write_space(Path(space), models, files, {name: value for name, value in named.items() if value})
+        click.echo(f"Wrote {space}: push it to a Space, which runs {shlex.join(command)}.")
+        return
     from gantk.store.files import remove_stale
     from gantk.store.locks import hold
     from gantk.web.security import new_token
@@ -90,10 +103,11 @@ def command(
         remove_stale(folder)
         with scratch_in(folder):
             from gantk.generators.devices import resolve_device
+            from gantk.web.limits import PUBLIC, Limits
             from gantk.web.server import make_app
             from gantk.web.workshop import Workshop
 
-            workshop = Workshop(folder, cache << 20)
+            workshop = Workshop(folder, cache << 20, PUBLIC if public else Limits())
             for model in models:
                 workshop.add(model, str(resolve_device(device)), precision, **beside)
             app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)

@@ -86,7 +86,7 @@ class Api:
     async def info(self, request: Request) -> Response:
         _query(request)
         models = [model.view() for model in self.workshop.models.values()]
-        limits = {"upload": decode.MOST_BYTES, "pixels": decode.MOST_PIXELS, "stroke": MOST_SIDE}
+        limits = {"upload": self.workshop.limits.upload, "pixels": decode.MOST_PIXELS, "stroke": MOST_SIDE}
         device = next(iter(self.workshop.models.values())).easel.generator.device.type
         about = {"version": __version__, "device": device, "public": self.public}
         return JSONResponse({**about, "models": models, "limits": limits})
@@ -167,7 +167,7 @@ class Api:
             return JSONResponse({"sha256": sha, "width": size, "height": size}, 201)
         if sort not in ("image/png", "image/jpeg", "image/webp"):
             raise ApiError(415, "An upload is a PNG, JPEG or WebP picture, or the bytes of a layer.")
-        picture = await asyncio.to_thread(decode.rewrite, await _body(request, decode.MOST_BYTES))
+        picture = await asyncio.to_thread(decode.rewrite, await _body(request, self.workshop.limits.upload))
         width, height = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))
         sha = await asyncio.to_thread(project.blobs.put, picture)
         return JSONResponse({"sha256": sha, "width": width, "height": height}, 201)
@@ -203,6 +203,9 @@ class Api:
         engine = self.workshop.engine
         known = next((job for job in engine.jobs_of(project.id) if job.key == body.key), None)
         if known is None:
+            unfinished = sum(not job.finished for job in engine.jobs_of(project.id))
+            resolution = self.workshop.of(project).easel.generator.spec.resolution
+            self.workshop.limits.check_job(body.kind, unfinished, resolution)
             rev, base = project.rev, project.state.at.base
             run = await asyncio.to_thread(self.desk.prepare, project, body.kind, body.args)
             model = self.workshop.of(project)

@@ -174,11 +174,14 @@ async function start() {
   const listed = await api.get("projects");
   const usable = new Set(info.models.map((model) => model.name));
   const known = new Set(listed.filter((item) => usable.has(item.model)).map((item) => item.id));
-  const last = localStorage.getItem("gantk-project");
+  const linked = info.public && /^#project=([a-z0-9]{16,64})$/.exec(location.hash)?.[1];
+  const last = linked || localStorage.getItem("gantk-project");
   // in public mode projects are not listed: the one of this browser is known by its secret name alone
   const mine = info.public && last && (await api.get(`projects/${last}`).then(() => true, () => false));
   const id = known.has(last) || mine ? last : [...known][0] || (await api.post("projects", { model: info.models[0].name })).id;
   await store.open(id);
+  // a visitor comes back by the link, which holds the project's secret name
+  if (info.public) history.replaceState(null, "", `${location.pathname}#project=${id}`);
   globalThis.gantk = new App(store); // for the console, and for tests
 }
 
