@@ -65,10 +65,9 @@ class Cell:
 
     def pixels(self) -> np.ndarray[Any, Any]:
         """What the canvas shows, [H, W, 3]."""
-        text = self.asks(
-            "(() => { const { width, height } = root().querySelector('canvas'); const d = root().querySelector('canvas')"
-            ".getContext('2d').getImageData(0, 0, width, height).data; return JSON.stringify([width, height, [...d]]); })()"
-        )
+        read = "canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data"
+        packed = f"JSON.stringify([canvas.width, canvas.height, [...{read}]])"
+        text = self.asks(f"((canvas) => {packed})(root().querySelector('canvas'))")
         width, height, data = json.loads(text)
         return np.asarray(data, np.uint8).reshape(height, width, 4)[..., :3]
 
