@@ -80,9 +80,9 @@ def command(
         from gantk.web.space import write_space
 
         files = {"--head": beside["heads"], "--directions": beside["directions"]}
-        named = {f"--{name}": beside[name] for name in ("segmenter", "encoder", "predictor")}  # type: ignore[literal-required]
-        command = write_space(Path(space), models, files, {name: value for name, value in named.items() if value})
-        click.echo(f"Wrote {space}: push it to a Space, which runs {shlex.join(command)}.")
+        given = {"--segmenter": beside["segmenter"], "--encoder": beside["encoder"], "--predictor": beside["predictor"]}
+        command_line = write_space(Path(space), models, files, {name: word for name, word in given.items() if word})
+        click.echo(f"Wrote {space}: push it to a Space, which runs {shlex.join(command_line)}.")
         return
     from gantk.store.files import remove_stale
     from gantk.store.locks import hold
