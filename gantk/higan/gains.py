@@ -6,6 +6,7 @@ P = 1 + L places of an edit: all rows, then each row alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from gantk.codes.directions import Direction
 from gantk.higan.options import RescoreOptions
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
 from gantk.runs.results import record
+from gantk.runs.structure import Strip
+from gantk.runs.walk import Walk
 
 if TYPE_CHECKING:
     from gantk.runs.stores import Store
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 EFFECT, NULL, BASE = "rescore_effect", "rescore_null", "rescore_attribute"
+SHOWN = 2  # samples that are rendered for the page
+MOST_WALKED = 24  # boundaries that they are rendered along
 
 
 def gains(scores_NP: Array, resamples: int = 1000, seed: int = 0) -> list[Gain]:
@@ -92,7 +97,44 @@ class RescoreFacts:
 
 def conclude(arrays: Mapping[str, Array], facts: RescoreFacts, options: RescoreOptions, store: Store) -> RescoreResult:
     """The result of arrays that are whole; see `rescore`."""
-    return concluded(arrays, facts, options.distance)
+    found = concluded(arrays, facts, options.distance)
+    steps = shown_steps(options.distance[0])
+    walked = tuple(
+        dataclasses.replace(
+            each, walk=_walk(each, steps, [options.name_of(i) for i in range(min(SHOWN, found.num))], store)
+        )
+        for each in found.boundaries
+    )
+    return dataclasses.replace(found, boundaries=walked)
+
+
+def shown_steps(distance: float) -> tuple[float, ...]:
+    """The distances of the pictures: as drawn, half way, and the distance of the scores."""
+    if not distance:
+        return (0.0,)
+    return (0.0, distance / 2, distance) if distance > 0 else (distance, distance / 2, 0.0)
+
+
+def shown_name(prefix: str, sample: int, step: int) -> str:
+    """The file of a picture of a boundary."""
+    return f"steps/{prefix}_{sample}_{step}.png"
+
+
+def _walk(each: Rescored, steps: Sequence[float], labels: Sequence[str], store: Store) -> Walk | None:
+    """The pictures of a boundary, where the first chunk rendered them."""
+    names = [[shown_name(each.prefix, sample, step) for step in range(len(steps))] for sample in range(len(labels))]
+    if not all(store.has_picture(name) for line in names for name in line):
+        return None
+    strips = tuple(
+        Strip(
+            label=label,
+            values=tuple(steps),
+            images=tuple(store.picture(name) for name in line),
+            origin=steps.index(0.0),
+        )
+        for label, line in zip(labels, names, strict=True)
+    )
+    return Walk(name=each.name, space=each.space, strips=strips)
 
 
 def concluded(arrays: Mapping[str, Array], facts: RescoreFacts, distances: Sequence[float]) -> RescoreResult:
@@ -125,6 +167,7 @@ def concluded(arrays: Mapping[str, Array], facts: RescoreFacts, distances: Seque
                     sorted((float(d), float(effect[t, 0, b, 0, column] / count)) for t, d in enumerate(distances))
                 ),
                 scores=scores,
+                walk=None,
             )
         )
     return RescoreResult(

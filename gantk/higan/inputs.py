@@ -48,6 +48,7 @@ class TrainBoundaryInputs(Inputs):
         from gantk.codes.given import GivenCodes
         from gantk.codes.kept_directions import load_direction
         from gantk.higan.boundary_inputs import read_latents, space_of
+        from gantk.higan.ends import pictures_beside
         from gantk.higan.scores import read_scores
 
         codes = read_latents(self.latents)
@@ -57,7 +58,7 @@ class TrainBoundaryInputs(Inputs):
         own = scores.columns
         conditions = [name if name in own else load_direction(name, space=None) for name in self.condition]
         return {
-            "samples": GivenCodes(codes, space, self.latents),
+            "samples": GivenCodes(codes, space, self.latents, images=pictures_beside(self.latents)),
             "scores": scores,
             "conditions": conditions,
             "generator": self._generator(options),
