@@ -599,16 +599,48 @@ OTHERS: dict[str, list[Reader]] = {
             ),
         ),
         (
-            r"(\d+) of (\d+) samples are real images to the last feature\. .*",
+            r"(\d+) of (\d+) samples have exactly the features of a real image\. .*",
             lambda r, m: (
                 (int(m[1]), int(m[2])) == (sum(d[0] == 0 for d in r.found.nearest_distance_NK), r.found.samples)
             ),
         ),
+        (
+            r"The two sets differ: the interval of the .*, (\S+) to (\S+), lies above 0, .*",
+            lambda r, m: float(m[1]) > 0 and m[1] == f"{r.found.kernel.low:.4g}",
+        ),
+        (
+            r"By these features the two sets cannot be told apart: the interval of the .*, (\S+) to (\S+), contains .*",
+            lambda r, m: float(m[1]) <= 0 <= float(m[2]) and m[2] == f"{r.found.kernel.high:.4g}",
+        ),
+        (r"The features are those of (.*), so that these are no FID.*", lambda r, m: m[1] == r.found.features),
     ],
-    "train-predictor": [(r".*", lambda r, m: all(f"{e.card.accuracy:.2f}" in m[0] for e in r.attributes))],
+    "train-predictor": [
+        (
+            r"(.*): told right more often than by always naming the larger class\.",
+            lambda r, m: all(larger(e.card) < e.card.low for e in r.attributes if e.card.name in m[1].split(", ")),
+        ),
+        (
+            r"The interval of the accuracy does not lie above .* for (.*): label more images.*",
+            lambda r, m: all(
+                f"{e.card.name} (larger class" not in m[1] or e.card.low <= larger(e.card) for e in r.attributes
+            ),
+        ),
+        (
+            r".*",
+            lambda r, m: all(
+                f"{e.card.accuracy:.0%} right" in m[0] or f"R2 {e.card.accuracy:.2f}" in m[0]
+                for e in sorted(r.attributes, key=lambda e: -e.card.balanced)[:3]
+            ),
+        ),
+    ],
 }
 
 READERS: dict[str, list[Reader]] = {**HIGAN, **DIRECTIONS, **LSE, **GHFEAT, **OTHERS}
+
+
+def larger(card: Any) -> float:
+    """Share of the larger class."""
+    return max(card.positives / card.labels, 1 - card.positives / card.labels)
 
 
 # --- results with one thing, and with a thousand ---------------------------------------------------------------------
