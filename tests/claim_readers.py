@@ -410,8 +410,8 @@ def last_shot(result: Any, match: re.Match[str]) -> bool:
     row = result.shots[-1]
     numbers = re.findall(r"[\d.]*\d", match[2])
     kept = match[0].find("of that of the head of many images") < 0 or share(
-        re.search(rf"{SHARE} of that", match[0])[1],
-        row.scores.of_full,  # type: ignore[index]
+        re.search(rf"{SHARE} of that", match[0])[1],  # type: ignore[index]
+        row.scores.of_full,
     )
     return int(match[1]) == row.shots and close(numbers[0], row.scores.paper_miou) and kept
 

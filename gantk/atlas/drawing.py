@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gantk.atlas.found import FACTORS
 from gantk.atlas.moves import DirectionMove, Samples
+from gantk.codes.spread import spread_of, unit_of
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
 from gantk.runs.structure import Image, Strip
@@ -52,7 +53,23 @@ class Drawer:
             )
             for sample, line in enumerate(images)
         )
-        return Walk(name=name, space=move.direction.space, rows=move.rows or None, strips=strips)
+        spec = self.samples.generator.spec
+        compensated = spec.wp_dim == spec.w_dim
+        return Walk(
+            name=name,
+            space=move.direction.space,
+            rows=move.rows or None,
+            strips=strips,
+            unit=unit_of(move.direction, compensated),
+            spread=spread_of(
+                self.samples.generator,
+                move.direction,
+                move.row,
+                self.samples.truncation,
+                move.rows or None,
+                compensated,
+            ),
+        )
 
     def beside(self, file: str, members: Sequence[tuple[DirectionMove, float]]) -> tuple[Image, ...]:
         """The first sample moved by other members, as far as changes it as much."""

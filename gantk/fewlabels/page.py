@@ -101,8 +101,8 @@ def _attribute(each: Learned) -> list[Section]:
     unit = _unit(each)
     sheets = (
         (each.suggested, f"{name}: label these next", "The least certain first, of images without a label."),
-        (each.doubted, f"{name}: doubted labels", "A probe that was fitted without these labels predicts otherwise: rare "
-         "cases, or typing errors."),
+        (each.doubted, f"{name}: doubted labels",
+         "A probe that was fitted without these labels predicts otherwise: rare cases, or typing errors."),
         (each.most, f"{name}: most", "Images without a label that score highest."),
         (each.least, f"{name}: least", "Images without a label that score lowest."),
     )  # fmt: skip

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.directions import Direction
+from gantk.codes.spread import unit_of
 from gantk.higan.options import RescoreOptions
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
 from gantk.runs.results import record
@@ -72,12 +73,19 @@ def standardize(change: Array, std_A: Array) -> Array:
 
 @record
 class Subject:
-    """One boundary as it is rescored: its direction, the attribute it is about, and the prefix of its files."""
+    """One boundary as it is rescored.
+
+    Attributes:
+        attribute: that it is about.
+        prefix: of its files.
+        spread: standard deviation of samples along it, in the unit of its distances; None where it is not known.
+    """
 
     name: str
     direction: Direction
     attribute: str
     prefix: str
+    spread: float | None
 
 
 @record
@@ -99,11 +107,10 @@ def conclude(arrays: Mapping[str, Array], facts: RescoreFacts, options: RescoreO
     """The result of arrays that are whole; see `rescore`."""
     found = concluded(arrays, facts, options.distance)
     steps = shown_steps(options.distance[0])
+    labels = [options.name_of(sample) for sample in range(min(SHOWN, found.num))]
     walked = tuple(
-        dataclasses.replace(
-            each, walk=_walk(each, steps, [options.name_of(i) for i in range(min(SHOWN, found.num))], store)
-        )
-        for each in found.boundaries
+        dataclasses.replace(each, walk=_walk(each, steps, labels, subject.spread, store))
+        for each, subject in zip(found.boundaries, facts.subjects, strict=True)
     )
     return dataclasses.replace(found, boundaries=walked)
 
@@ -120,7 +127,9 @@ def shown_name(prefix: str, sample: int, step: int) -> str:
     return f"steps/{prefix}_{sample}_{step}.png"
 
 
-def _walk(each: Rescored, steps: Sequence[float], labels: Sequence[str], store: Store) -> Walk | None:
+def _walk(
+    each: Rescored, steps: Sequence[float], labels: Sequence[str], spread: float | None, store: Store
+) -> Walk | None:
     """The pictures of a boundary, where the first chunk rendered them."""
     names = [[shown_name(each.prefix, sample, step) for step in range(len(steps))] for sample in range(len(labels))]
     if not all(store.has_picture(name) for line in names for name in line):
@@ -134,7 +143,7 @@ def _walk(each: Rescored, steps: Sequence[float], labels: Sequence[str], store: 
         )
         for label, line in zip(labels, names, strict=True)
     )
-    return Walk(name=each.name, space=each.space, strips=strips)
+    return Walk(name=each.name, space=each.space, strips=strips, unit=unit_of(each.direction), spread=spread)
 
 
 def concluded(arrays: Mapping[str, Array], facts: RescoreFacts, distances: Sequence[float]) -> RescoreResult:

@@ -28,6 +28,7 @@ from gantk.codes.directions import Direction
 from gantk.codes.entries import Entry, entries_of
 from gantk.codes.latents import random_normal
 from gantk.codes.source import Codes, CodeSource
+from gantk.codes.spread import spread_of
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator, State
 from gantk.higan.gains import (
@@ -148,7 +149,13 @@ def rescore(
         layer_names=row_names(generator),
         spaces=work.spaces,
         subjects=tuple(
-            Subject(name=entry.title, direction=entry.alone(), attribute=names[column], prefix=entry.prefix)
+            Subject(
+                name=entry.title,
+                direction=entry.alone(),
+                attribute=names[column],
+                prefix=entry.prefix,
+                spread=spread_of(generator, entry.direction, entry.number, source.truncation),
+            )
             for entry, column in zip(entries, columns, strict=True)
         ),
     )

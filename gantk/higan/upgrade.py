@@ -120,6 +120,7 @@ def rescore(manifest: Mapping[str, Any], directory: Path) -> RescoreResult:
                 direction=_used(directory, entry["prefix"], entry["name"], entry["space"]),
                 attribute=str(results["attributes"][entry["column"]]),
                 prefix=str(entry["prefix"]),
+                spread=None,
             )
             for entry in results["entries"]
         ),

@@ -295,6 +295,8 @@ def _walk(region: RegionDirections, drawn: DrawnDirection) -> Walk:
         space=direction.space,
         rows=direction.layers,
         strips=drawn.strips,
+        unit=drawn.unit,
+        spread=drawn.spread,
         note="The samples are held-out ones; 0 is the sample as it was drawn.",
     )
 
