@@ -51,7 +51,7 @@ def edit(
     """Edit real images: along a direction, or by a region of another image (Xu et al. 2021, sections 4.2 and 4.3).
 
     A direction of w or wp is pushed forward into styles, dy = A dw, so that what any system found moves images that
-    the generator never made. An edit of a region changes nothing beyond its reach, to the bit.
+    the generator never made. An edit of a region leaves every pixel beyond its reach unchanged.
 
     Args:
         generator: any family with styles.

@@ -35,13 +35,17 @@ class TrainBoundaryInputs(Inputs):
     )
     condition: tuple[str, ...] = option(
         (),
-        "Project this out of the boundaries: a score of this run, or a direction by file or name; may be repeated.",
+        "Score of this run, or direction by file or name, that the boundaries are made orthogonal to; may be repeated.",
         metavar="NAME",
         identity=False,
         address=True,
     )
     model: str | None = option(
-        None, "The generator the latents are of, noted in the boundaries.", metavar="MODEL", identity=False, code=True
+        None,
+        "Generator that the latents come from; it is noted in the boundaries.",
+        metavar="MODEL",
+        identity=False,
+        code=True,
     )
 
     def load(self, options: TrainBoundaryOptions) -> dict[str, object]:
@@ -101,7 +105,11 @@ class ManipulateInputs(CodesInputs, DirectionInputs):
         "DIRECTION", "A file, a boundary list, a folder, or the name of a shipped one.", identity=False, address=True
     )
     condition: tuple[str, ...] = option(
-        (), "Keep this direction still; may be repeated.", metavar="DIRECTION", identity=False, address=True
+        (),
+        "Direction that the edit is made orthogonal to; may be repeated.",
+        metavar="DIRECTION",
+        identity=False,
+        address=True,
     )
 
     def load(self, options: ManipulateOptions) -> dict[str, object]:
