@@ -110,10 +110,9 @@ TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
         "doubt",
         lambda r: any(each.tied for each in r.boundaries),
         lambda r: (
-            f"Both ends of {listed([each.name for each in r.boundaries if each.tied])} contain samples of the "
-            "same score, "
-            "so that chance put some of them in one class: choose fewer samples, or mark what was not scored with "
-            "--invalid-value."
+            f"Both ends of {listed([each.name for each in r.boundaries if each.tied])} contain samples of the same "
+            "score, so that chance put some of them in one class: choose fewer samples, or mark what was not scored "
+            "with --invalid-value."
         ),
     ),
     Claim("doubt", lambda r: bool(_unstable(r)), _shaky),

@@ -238,8 +238,8 @@ def _entanglement(result: RescoreResult) -> Section:
     names = [result.attributes[column] for column in columns]
     caption = (
         "What else moves: the mean change of every attribute (columns) along every boundary (rows), in standard "
-        "deviations of the attribute. A boundary is selective where its own cell is at least "
-        f"{SELECTIVE:g} times as large as any other of its row."
+        f"deviations of the attribute. A boundary is selective where its own cell is at least {SELECTIVE:g} times as "
+        "large as any other of its row."
     )
     return HeatMap(
         result.change[chosen, 0][:, columns], rows, names, "Change of every attribute along every boundary", caption,
