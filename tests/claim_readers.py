@@ -91,7 +91,7 @@ def selective(result: Any, match: re.Match[str]) -> bool:
 
 def within(result: Any, match: re.Match[str]) -> bool:
     weak = {each.name for each in result.boundaries if len(each.random) and each.whole.gain <= each.random.max()}
-    return bool(weak) and set(re.findall(r"`([^`]+)`", match[2])) <= weak
+    return bool(weak) and set(re.findall(r"`([^`]+)`", match[1])) <= weak
 
 
 def beyond(result: Any, match: re.Match[str]) -> bool:
@@ -99,14 +99,30 @@ def beyond(result: Any, match: re.Match[str]) -> bool:
 
 
 def trained(result: Any, match: re.Match[str]) -> bool:
-    names = [each.name for each in result.boundaries]
-    parts = re.findall(r"([\w -]+?) \(accuracy ([\d.]+)[^)]*?stability ([-\d.]+)\)", match[2])
+    """One boundary with its figures."""
+    found = result.boundaries[0].figures
+    told = dict(re.findall(r"(accuracy|stability) ([-\d.]+)", match[3] or ""))
     right = all(
-        close(accuracy, result[name.strip()].figures.accuracy_val)
-        and close(stability, result[name.strip()].figures.stability)
-        for name, accuracy, stability in parts
+        (value is not None) == (key in told) and (value is None or close(told[key], value))
+        for key, value in (("accuracy", found.accuracy_val), ("stability", found.stability))
     )
-    return match[1] == result.space and names[0] in match[2] and right
+    return len(result) == 1 and (match[1], match[2]) == (result.boundaries[0].name, result.space) and right
+
+
+def several_trained(result: Any, match: re.Match[str]) -> bool:
+    """How many boundaries, with the range of either figure."""
+    for word, key in (("accuracy", "accuracy_val"), ("stability", "stability")):
+        known = [value for each in result.boundaries if (value := getattr(each.figures, key)) is not None]
+        told = re.search(rf"{word}[^;]*? from ([-\d.]+) \(.*?\) to ([-\d.]+) \(", match[3] or "")
+        if bool(known) != bool(told):
+            return False
+        if told and not (close(told[1], min(known)) and close(told[2], max(known))):
+            return False
+    return int(match[1]) == len(result) > 1 and match[2] == result.space
+
+
+def all_stable(result: Any, match: re.Match[str]) -> bool:
+    return all(each.figures.stability is not None and each.figures.stability >= 0.8 for each in result.boundaries)
 
 
 def unstable(result: Any, match: re.Match[str]) -> bool:
@@ -152,14 +168,20 @@ HIGAN: dict[str, list[Reader]] = {
             strongest,
         ),
         (r"(\d+) of (\d+) boundar(?:y|ies) (?:is|are) selective.*", selective),
-        (r"Within what (\d+) random directions? of the same length gave: (.*)\.", within),
+        (
+            r"(`.*) (?:raises its attribute|raise their attributes) no more than the best of (\d+) random directions? "
+            r"of the same length\.",
+            within,
+        ),
         (r"(?:It|Every boundary) raises? its attribute more than .*", beyond),
         (r"No boundary raises its attribute over (\d+) samples?\.", lambda r, m: max(gains(r).values()) <= 0),
         (r"The attributes of these boundaries never vary over (\d+) samples?\.", lambda r, m: not gains(r)),
         (r"No random direction was tried.*", lambda r, m: not any(len(each.random) for each in r.boundaries)),
     ],
     "train-boundary": [
-        (r"Boundar(?:y|ies) in (\w+): (.*)\.", trained),
+        (r"The boundary of (.+) was found in (\w+)(?:: (.*))?\.", trained),
+        (r"(\d+) boundaries were found in (\w+)(?:: (.*))?\.", several_trained),
+        (r"No stability is below 0\.8: .*", all_stable),
         (r"The split was drawn as the original draws it\.", lambda r, m: r.compat),
         (r"The direction of (.*) depends on the split.*", unstable),
         (
@@ -592,7 +614,7 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "quality": [
         (
-            r"(\d+) samples against (\d+) real images by (.*?): (.*)\.",
+            r"(\d+) samples against (\d+) real images by the features of (.*?): (.*)\.",
             lambda r, m: (
                 (int(m[1]), int(m[2])) == (r.found.samples, r.found.reals)
                 and f"precision {r.found.precision.value:.4g}" in m[4]

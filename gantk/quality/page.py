@@ -61,10 +61,11 @@ def _numbers(result: QualityResult) -> list[tuple[object, str, str]]:
         "precision": "samples near a real image", "recall": "real images near a sample",
         "coverage": "real images with a sample in their neighbourhood",
     }  # fmt: skip
-    for figure in result.found.figures:
+    figures = result.found.figures
+    for figure in figures:
         low, high = figure.measured.low, figure.measured.high
         interval = f"95 % interval {show_number(low)} to {show_number(high)}"
-        if figure is result.found.figures[0]:
+        if figure is figures[0]:
             note = f"0 for equal sets; {interval}, {result.found.samples} samples, {result.found.reals} real images"
             items.append((show_number(figure.measured.value), figure.name, note))
         elif figure.name in what:
@@ -79,8 +80,8 @@ def _first(result: QualityResult) -> list[Section]:
     pictures = []
     for row in chosen:
         real, distance = row.nearest[0], row.distances[0]
-        pictures.append(Picture(row.sample.image.source, f"sample {row.sample.name}", f"sample {row.sample.name}"))
-        alt = f"real image {real.name}, the nearest to sample {row.sample.name}, at distance {distance:.3g}"
+        pictures.append(Picture(row.sample.image.source, row.sample.name, row.sample.name))
+        alt = f"real image {real.name}, the nearest to {row.sample.name}, at distance {distance:.3g}"
         pictures.append(Picture(real.image.source, alt, f"nearest real, {distance:.3g}"))
     close, far = len(result.closest[:FIRST]), len(result.furthest[:FIRST])
     if not pictures or len(chosen) != close + far:

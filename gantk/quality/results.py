@@ -96,7 +96,7 @@ class Quality:
     def sentence(self) -> str:
         figures = self.figures
         said = ", ".join(f"{figure.name} {figure.measured}" for figure in (figures[0], *figures[2:4]))
-        return f"{self.samples} samples against {self.reals} real images by {self.features}: {said}."
+        return f"{self.samples} samples against {self.reals} real images by the features of {self.features}: {said}."
 
 
 @record

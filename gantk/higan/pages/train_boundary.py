@@ -112,7 +112,9 @@ def _ends(result: TrainBoundaryResult) -> list[Section]:
         for each in end:
             score = "no score" if each.score is None else f"score {show_number(each.score, 2)}"
             alt = f"sample {each.sample}, among the {word} along {found.boundary}, {score}"
-            pictures.append(Picture(each.image.source, alt, score, f"{found.boundary}_{word}_sample_{each.sample}"))
+            pictures.append(
+                Picture(each.image.source, alt, f"{word}, {score}", f"{found.boundary}_{word}_sample_{each.sample}")
+            )
     count = len(found.low)
     caption = (
         f"Of the {found.pictured} samples that have a picture, the {count} that lie lowest along {found.boundary} and "
