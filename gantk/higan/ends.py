@@ -22,7 +22,7 @@ from gantk.errors import GantkError
 from gantk.higan.boundaries import Boundary, End, Ends
 from gantk.runs.structure import Image
 
-SHOWN = 4  # pictures of either end
+SHOWN = 3  # pictures of either end
 SIDE = 256  # pixels: of a picture on the page
 
 Array = npt.NDArray[Any]
