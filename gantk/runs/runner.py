@@ -166,6 +166,7 @@ def finished(task: Task, directory: Path, identity: Mapping[str, object]) -> Res
 
 def finish(task: Task, run: Run, result: Result) -> None:
     """Write a result, its exports and its page."""
+    run.replace()
     for name in write_result(result, run.directory):
         run.output(name)
     run.output(stem_of(task.name) + RESULT_SUFFIX, "the result")
