@@ -6,7 +6,8 @@
     python scripts/truth.py world --help           the options of this one
 
 Each name is a module in scripts/truths/ with `add_options(parser)`, `run(arguments) -> dict` and `show(result) -> str`
-(Markdown). docs/truth.md says what each figure means and what it was, between `<!-- NAME -->` and `<!-- /NAME -->`.
+(Markdown). docs/truth.md, or the document that the module names (DOCUMENT), says what each figure means and what it
+was, between `<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 NAMES = sorted(path.stem for path in (FOLDER / "truths").glob("*.py") if not path.stem.startswith("_"))
-DOCUMENT = FOLDER.parent / "docs" / "truth.md"
+DOCUMENTS = FOLDER.parent / "docs"
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
         module = import_module(f"truths.{name}")
         child = names.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         child.add_argument("--json", action="store_true", help="print one JSON line")
-        child.add_argument("--docs", action="store_true", help="also write the tables into docs/truth.md")
+        child.add_argument("--docs", action="store_true", help="also write the tables into the document")
         child.add_argument("--threads", type=int, default=1)
         module.add_options(child)
     arguments = parser.parse_args()
@@ -45,10 +46,13 @@ def main() -> None:
     module = import_module(f"truths.{arguments.name}")
     result = {"truth": arguments.name, **module.run(arguments)}
     result["seconds"] = round(time.perf_counter() - began, 1)
-    result["cpu_seconds"] = round(time.process_time() - began_cpu, 1)
+    earlier = float(result.pop("earlier_cpu_seconds", 0.0))  # of runs that this one went on behind
+    result["cpu_seconds"] = round(earlier + time.process_time() - began_cpu, 1)
     shown = module.show(result)
     if arguments.docs:
-        write(arguments.name, f"{shown}\n\n{circumstances(result)}")
+        write(
+            DOCUMENTS / getattr(module, "DOCUMENT", "truth.md"), arguments.name, f"{shown}\n\n{circumstances(result)}"
+        )
     print(json.dumps(result) if arguments.json else shown)
 
 
@@ -71,14 +75,14 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def write(name: str, text: str) -> None:
-    """Replace what stands between the marks of `name` in docs/truth.md."""
-    document = DOCUMENT.read_text(encoding="utf-8")
+def write(document: Path, name: str, text: str) -> None:
+    """Replace what stands between the marks of `name` in a document."""
+    before = document.read_text(encoding="utf-8")
     first, last = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if first not in document or last not in document:
-        raise SystemExit(f"{DOCUMENT} has no marks {first} and {last} to write between")
-    head, rest = document.split(first)
-    DOCUMENT.write_text(f"{head}{first}\n{text}\n{last}{rest.split(last)[1]}", encoding="utf-8")
+    if first not in before or last not in before:
+        raise SystemExit(f"{document} has no marks {first} and {last} to write between")
+    head, rest = before.split(first)
+    document.write_text(f"{head}{first}\n{text}\n{last}{rest.split(last)[1]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gantk.predictors.departure import Departure
 from gantk.runs.table import GROUPS, TASKS
 
 Reader = tuple[str, Callable[[Any, re.Match[str]], bool]]
@@ -124,6 +125,24 @@ def scored(result: Any, match: re.Match[str]) -> bool:
     return bool(match[1]) and bool(names)
 
 
+def _goes_as_far(result: Any, match: re.Match[str]) -> bool:
+    """Every direction with its ends: all steps up to them keep nine tenths, and the next ones do not."""
+    for moved in result.moved:
+        steps = moved.departures
+        ends = re.search(rf"{re.escape(moved.walk.name)}: from {NUMBER} to {NUMBER} at least 90 % as many", match[1])
+        low, high = (0.0, 0.0) if ends is None else (float(ends[1]), float(ends[2]))
+        inside = [step for step in steps if low <= step.distance <= high and step.distance]
+        beyond = [
+            *[step for step in steps if step.distance < min(low, 0)][-1:],
+            *[step for step in steps if step.distance > max(high, 0)][:1],
+        ]
+        if any(step.near < 0.9 for step in inside) or any(step.near >= 0.9 for step in beyond):
+            return False
+        if ("all that was tried" in match[1]) != (not beyond):
+            return False
+    return True
+
+
 HIGAN: dict[str, list[Reader]] = {
     "rescore": [
         (
@@ -170,7 +189,8 @@ HIGAN: dict[str, list[Reader]] = {
         (
             r"(\d+) samples? moved along (.*) in (\d+) steps?\.",
             lambda r, m: int(m[1]) == r.num and int(m[3]) == len(r.moved[0].distances) and r.moved[0].walk.name in m[2],
-        )
+        ),
+        (r"(.*: (?:from|at none of) .*\.)", _goes_as_far),
     ],
 }
 
@@ -577,7 +597,13 @@ OTHERS: dict[str, list[Reader]] = {
                 (int(m[1]), int(m[2])) == (r.found.samples, r.found.reals)
                 and f"precision {r.found.precision.value:.4g}" in m[4]
             ),
-        )
+        ),
+        (
+            r"(\d+) of (\d+) samples are real images to the last feature\. .*",
+            lambda r, m: (
+                (int(m[1]), int(m[2])) == (sum(d[0] == 0 for d in r.found.nearest_distance_NK), r.found.samples)
+            ),
+        ),
     ],
     "train-predictor": [(r".*", lambda r, m: all(f"{e.card.accuracy:.2f}" in m[0] for e in r.attributes))],
 }
@@ -829,6 +855,20 @@ def _no_attributes(result: Any) -> Any:
 
 
 SHARED = (_unmeasured, _unreached)
+
+
+def _departed(*near: float) -> Callable[[Any], Any]:
+    """Moved samples of which these shares stay near, at distances from -2 to 2."""
+    steps = tuple(Departure(float(d), 3.0, n) for d, n in zip(np.linspace(-2, 2, len(near)), near, strict=True))
+    return lambda r: dataclasses.replace(r, moved=tuple(dataclasses.replace(m, departures=steps) for m in r.moved))
+
+
+def _copied(result: Any) -> Any:
+    distances = np.array(result.found.nearest_distance_NK)
+    distances[:1, 0] = 0
+    return dataclasses.replace(result, found=dataclasses.replace(result.found, nearest_distance_NK=distances))
+
+
 VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "synthesize": (_unread, lambda r: dataclasses.replace(r, summaries={}, predictor=None)),
     "train-boundary": (
@@ -836,6 +876,10 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
         _first("boundaries", tied=True), lambda r: dataclasses.replace(r, compat=True),
     ),
     "rescore": (_flat, _falling, _untried, _surely, lambda r: many(_surely(r)), lambda r: one(_surely(r))),
+    "manipulate": (
+        _departed(0.5, 0.95, 1.0, 0.9, 0.2), _departed(1.0, 1.0, 1.0, 1.0, 1.0), _departed(0.1, 0.2, 1.0, 0.0, 1.0),
+    ),
+    "quality": (_copied,),
     "stylespace": (lambda r: dataclasses.replace(r, looked=50),),
     "resefa jacobian": (_quotient, _leading),
     "resefa directions": (

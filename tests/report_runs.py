@@ -17,6 +17,7 @@ from gantk.higan.manipulated import Animation, ManipulateResult, Moved
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
 from gantk.higan.samples import ScoreSummary, SynthesizeResult
 from gantk.pictures.animation import GridStyle
+from gantk.predictors.departure import Departure
 from gantk.runs.results import Result, write_result
 from gantk.runs.structure import Image, Strip
 from gantk.runs.walk import Walk
@@ -221,6 +222,7 @@ def manipulation(
         distances=distances,
         walk=walk,
         codes=np.zeros((samples, steps, 8), np.float32),
+        departures=tuple(Departure(value, value**2, 1 - abs(value) / 12) for value in distances),
     )
     return ManipulateResult(
         num=samples,

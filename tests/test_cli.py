@@ -308,7 +308,7 @@ def failing(error: BaseException) -> click.Command:
         (click.ClickException("It failed"), 1, "Error: It failed."),
         (ValueError("odd\nsecond line"), 1, "Error: Gantk failed unexpectedly (ValueError: odd); run it again with"),
         (FileNotFoundError(2, "No such file or directory", "x.npy"), 1, "Error: x.npy: No such file or directory."),
-        (MemoryError(), 1, "Error: There is not enough memory: try a smaller --batch-size."),
+        (MemoryError(), 1, "Error: There is not enough memory: close other programs, or use a machine with more."),
         (KeyboardInterrupt(), 130, "Interrupted."),
         (SystemExit(3), 3, ""),
     ],
@@ -488,3 +488,19 @@ def test_classes_are_drawn_or_chosen(gantk_command: Any, tmp_path: Path) -> None
         assert code == 0, error
     drawn, chosen = (np.load(tmp_path / label / "w.npy")[:, -8:] for label in ("random", "2"))
     assert len(np.unique(chosen.round(5), axis=0)) == 1 < len(np.unique(drawn.round(5), axis=0))
+
+
+def test_commands_stand_in_the_order_of_work(gantk_command: Call) -> None:
+    """Every command has its place in the list, and what needs nothing else comes before what needs it."""
+    from gantk.cli.commands import ORDER
+    from gantk.cli.main import cli
+
+    listed = cli.list_commands(None)
+    assert set(listed) == set(ORDER) and listed == list(ORDER)
+    place = listed.index
+    assert place("synthesize") < place("train-predictor") < place("train-boundary") < place("rescore") < place("merge")
+
+
+def test_the_tour_says_what_to_do_with_own_code(gantk_command: Call, tmp_path: Path) -> None:
+    code, _, err = gantk_command("demo", "--model", "faces.py:generator", "-o", tmp_path / "tour")
+    assert code == 2 and "`gantk atlas faces.py:generator`" in err and not (tmp_path / "tour").exists()

@@ -227,3 +227,18 @@ def test_data_count_by_their_contents(tmp_path: Path) -> None:
     assert open_data("renderer").fingerprint() != open_data("generator").fingerprint()
     batch = open_data(pictures(3)).source(tiny("stylegan2-skip"), 16, 0, "exact").batch([1])
     assert torch.equal(batch.image_NCHW[0], torch.from_numpy(to_float(pictures(3)))[1])
+
+
+def test_names_of_very_many_images_are_made_at_once() -> None:
+    """Each name once, or with its number, in one pass: to count each anew is quadratic."""
+    import time
+
+    from gantk.ghfeat.photos import Item, Photos
+
+    names = tuple(f"/a/{index % 150_000}.png" for index in range(200_000))
+    photos = Photos([Item(lambda size: np.zeros((1, 1, 3), np.uint8))] * len(names), names, [None] * len(names))
+    began = time.process_time()
+    stems = photos.stems()
+    assert time.process_time() - began < 10
+    assert stems[60_000] == "60000" and stems[0] == "0_00000" and stems[150_000] == "0_150000"
+    assert len(set(stems)) == len(stems)

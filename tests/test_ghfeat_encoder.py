@@ -201,3 +201,21 @@ def test_damaged_files_and_unknown_names(tmp_path: Path) -> None:
         path.write_bytes(bad)
         refuse(lambda: load_encoder(path), GantkError)
     refuse(lambda: load_encoder("no-such-encoder"), UsageError)
+
+
+def test_the_generator_beside_an_encoder_in_a_pickle_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its probe stays with the encoder, however often the two are compared afterwards."""
+    import dataclasses
+
+    import gantk
+    import gantk.checkpoints.load as loading
+    from gantk.ghfeat.files import SOURCE, check_encoder
+
+    generator = gantk.load_generator("demo")
+    loaded = dataclasses.replace(gantk.load_encoder("demo", generator), source=SOURCE, probe=None)
+    reads: list[str] = []
+    monkeypatch.setattr(loading, "read_checkpoint", lambda name: reads.append(name))
+    monkeypatch.setattr(loading, "build_generator", lambda _: generator)
+    once = check_encoder(loaded, generator)
+    assert once.probe is not None and check_encoder(once, generator) == once
+    assert len(reads) == 1

@@ -21,7 +21,7 @@ from gantk.higan.gains import EFFECT, NULL, gains
 from gantk.higan.options import RescoreOptions, SynthesizeOptions
 from gantk.higan.rescored import RescoreResult
 from gantk.higan.rescoring import attribute_index, rescore, row_names
-from gantk.higan.restart import first_layer, repeat
+from gantk.higan.restart import first_layer, repeated
 from gantk.higan.synthesis import style_names, synthesize
 from gantk.pictures.images import as_saved, to_uint8
 from gantk.predictors.base import Predictor
@@ -269,7 +269,7 @@ def test_layers_start_from_cached_states(generator: Generator, tmp_path: Path, m
 def test_a_row_that_feeds_nothing_is_known(generator: Generator) -> None:
     assert first_layer(generator, [99]) is None
     state = generator.cache(generator.expand(torch.randn(2, WIDTH)), before=3)
-    assert torch.equal(repeat(state, 3).x[4], state.x[1])  # type: ignore[index]
+    assert torch.equal(repeated(state, 3, 2, 6).x, state.x[[0, 1, 1, 1]])  # type: ignore[index,arg-type]
 
 
 def test_rows_are_named_by_what_they_feed(generator: Generator) -> None:

@@ -23,7 +23,9 @@ RANKS: dict[str, int] = {
     "predictors": 5,
     "codes": 6,
     **dict.fromkeys(("runs", "reports"), 7),
-    **dict.fromkeys((*SYSTEMS, "between", "comparators", "disentanglement", "fewlabels", "quality", "stylespace"), 9),
+    **dict.fromkeys(
+        (*SYSTEMS, "between", "comparators", "disentanglement", "fewlabels", "quality", "speed", "stylespace"), 9
+    ),
     **dict.fromkeys(("tour", "slurm", "atlas"), 10),
     **dict.fromkeys(("cli", "web", "__main__"), 11),
 }

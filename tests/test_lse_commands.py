@@ -428,3 +428,9 @@ def test_bad_train_options(gantk_command: Gantk, tmp_path: Path) -> None:
         code, _, err = gantk_command("lse", "train", "demo-oracle", *options, "-o", tmp_path / "x")
         assert code == 2 and message in err, err
         assert not (tmp_path / "x").exists()
+
+
+def test_the_margin_of_a_stroke_follows_the_heads_map() -> None:
+    from gantk.lse.editing import margin_of
+
+    assert [margin_of(size) for size in (16, 32, 64, 128, 512)] == [2, 2, 2, 4, 16]

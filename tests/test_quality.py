@@ -11,8 +11,8 @@ import pytest
 from gantk import quality
 from gantk.errors import GantkError, UsageError
 from gantk.predictors.distance import frechet_distance
+from gantk.predictors.manifolds import manifold_shares, nearest, unreached
 from gantk.quality.comparison import compare
-from gantk.quality.manifolds import manifold_shares, nearest, unreached
 
 
 def cloud(n: int, f: int = 6, shift: float = 0.0, seed: int = 0) -> np.ndarray:

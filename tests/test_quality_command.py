@@ -119,6 +119,27 @@ def test_the_command_is_continued_and_counts_images_by_content(
     assert code == 2 and "reals" in err
 
 
+def test_the_page_names_the_model_as_it_was_given(saved: Path, tmp_path: Path, gantk_command: Call) -> None:
+    code, _, err = gantk_command(
+        "quality", "demo-stylegan2", saved, "-N", 8, "-k", 2, "--shown", 1, "-o", tmp_path / "q"
+    )
+    assert code == 0, err
+    found = gantk.load_result(tmp_path / "q")
+    assert (found.samples, found.reals) == ("demo-stylegan2", saved.name)
+    assert f"demo-stylegan2 against {saved.name}." in (tmp_path / "q" / "quality.html").read_text(encoding="utf-8")
+    assert gantk.quality.measure(gantk.load_generator("demo"), saved, num=8, neighbours=2, shown=0).samples.startswith(
+        "demo"
+    )
+
+
+def test_copies_are_told(saved: Path) -> None:
+    same = gantk.quality.measure(saved, saved, load_predictor("demo"), neighbours=2, shown=0)
+    assert same.found.copies == same.found.samples and same.found.kernel.value < 0
+    assert "are real images to the last feature" in same.page().text()
+    pixels = np.random.default_rng(1).normal(size=(30, 4))
+    assert gantk.quality.compare(pixels, pixels + 1e-3, "plain", neighbours=2).copies == 0
+
+
 def test_what_does_not_fit_is_one_sentence(saved: Path, tmp_path: Path, gantk_command: Call) -> None:
     def refused(status: int, *words: object, said: tuple[str, ...]) -> None:
         code, _, err = gantk_command("quality", *words, "-o", tmp_path / "x")
@@ -178,3 +199,12 @@ def test_inception_gives_its_last_features(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / FILE).write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(GantkError, match="does not hold"):
         Inception.from_files()
+
+
+def test_a_run_may_be_called_as_its_folder_of_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gantk_command: Call
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = gantk_command("synthesize", "demo", "-N", 2, "--images", "-o", "images")
+    assert code == 0, err
+    assert (tmp_path / "images" / "images" / "000000.png").is_file()

@@ -9,6 +9,7 @@ from generator_cases import tiny
 
 from gantk.comparators.components import components
 from gantk.comparators.factorisation import affine_weights, factorise
+from gantk.comparators.incremental import IncrementalComponents
 from gantk.comparators.lowrank import low_rank_directions, robust_pca
 from gantk.errors import UsageError
 from gantk.resefa.compat import compat_codes, compat_directions, compat_output
@@ -140,6 +141,35 @@ def test_ganspace_brings_features_back_to_z(name: str) -> None:
     assert found.space == "z" and found.vectors.shape == (2, generator.spec.z_dim)
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-9)
     assert found.deviations[0] > 0
+
+
+def test_components_batch_by_batch_are_those_of_all_samples_at_once() -> None:
+    draw = np.random.default_rng(0)
+    sample_NF = (
+        draw.standard_normal((40, 7)) * [5, 4, 3, 2, 1, 0.5, 0.2] @ draw.standard_normal((7, 90)) + 3.0
+    ).astype(np.float32)
+    found = IncrementalComponents(20)
+    for start in (0, 6, 13, 29):
+        found.add(sample_NF[start : {0: 6, 6: 13, 13: 29, 29: 40}[start]])
+    centred = sample_NF.astype(np.float64) - sample_NF.mean(0, dtype=np.float64)
+    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    np.testing.assert_allclose(found.values[:7], values[:7], rtol=1e-5)
+    np.testing.assert_allclose(np.abs((found.left[:, :7] * left[:, :7]).sum(0)), 1, atol=1e-5)
+    assert found.scatter == pytest.approx((centred**2).sum(), rel=1e-5) and found.seen == 40
+    assert found.explained[:7].sum() == pytest.approx(1, rel=1e-5)
+
+
+def test_ganspace_of_more_features_than_memory_holds_is_ganspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = tiny("stylegan2-skip")
+    layer = next(layer.name for layer in generator.layers if layer.has_map)
+    whole = components(generator, 90, 3, layer=layer)
+    tap = generator.layer(layer)
+    for room, same in ((160, 1e-4), (48, 0.05)):  # rows of features that memory holds: almost all, and few
+        monkeypatch.setattr("gantk.comparators.components.MOST_BYTES", 4 * tap.height * tap.width * tap.channels * room)
+        found = components(generator, 90, 3, layer=layer)
+        np.testing.assert_allclose(found.explained, whole.explained, rtol=same)
+        cosine = np.abs((found.vectors * whole.vectors).sum(1))
+        assert cosine.min() > 1 - same, cosine
 
 
 def test_robust_pca_takes_a_sparse_matrix_off_a_low_rank_one() -> None:

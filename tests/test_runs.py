@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from gantk.errors import GantkError, UsageError
 from gantk.runs import run as runs
 from gantk.runs.run import Run, Shard, manifests, progress
+from gantk.store import progress as progressing
 from gantk.store.files import load_json
 from gantk.store.seeding import random_normal
 
@@ -285,3 +287,41 @@ def test_stage_timings_add_up(tmp_path: Path) -> None:
     manifest = load_json(tmp_path / "draw.run.json")
     assert manifest["timings"]["sleep"] >= 0.02 and manifest["outputs"] == {"x.npy": "zeros"}
     assert os.path.getsize(tmp_path / "x.npy") > 0
+
+
+def test_progress_says_a_word_before_the_first_tenth_and_how_long_it_will_take(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progressing, "FIRST_SIGN", 0.01)
+    with progress(1000, "drawing", unit="img") as bar:
+        bar.update(3)
+        _wait_for(lambda: "drawing" in (said := capsys.readouterr().err) and "0 % (3/1000 img)" in said)
+        bar.update(97)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "10 % (100/1000 img)" in last and "img" in last.partition(" s, ")[2] and last.endswith(" left")
+
+
+def test_a_command_says_that_it_is_reading_unless_something_was_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progressing, "FIRST_SIGN", 0.01)
+    with progressing.alive("sefa"):
+        _wait_for(lambda: capsys.readouterr().err == "sefa: reading\n")
+    monkeypatch.setattr(progressing, "FIRST_SIGN", 60.0)
+    with progressing.alive("sefa"):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(4.4, "4 s"), (119, "119 s"), (130, "2 min"), (5400, "1.5 h"), (100_000, "1.2 d")]
+)
+def test_durations_are_said_in_the_unit_that_fits(seconds: float, said: str) -> None:
+    assert progressing.duration(seconds) == said
+
+
+def _wait_for(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.005)

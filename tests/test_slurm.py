@@ -15,9 +15,12 @@ from test_artifacts import module_at
 
 from gantk.cli.options import normalize_token
 from gantk.errors import UsageError
+from gantk.runs.runner import Plan
 from gantk.slurm.batch import batch_files, folder_of, submit_script
+from gantk.slurm.estimates import estimated, limited, slurm_time
 from gantk.slurm.pipelines import PIPELINES
-from gantk.slurm.settings import read_settings
+from gantk.slurm.settings import JobSettings, read_settings
+from gantk.store.progress import Planned
 
 Call = Callable[..., tuple[int, str, str]]
 INPUTS = {name: f"{name}.file" for pipeline in PIPELINES.values() for name in pipeline.inputs}
@@ -269,3 +272,42 @@ def test_the_page_merges_what_the_shards_took(settings: Path, gantk_command: Cal
     assert gantk_command("report", "runs/c/slurm")[0] == 0
     page = (settings / "slurm.html").read_text()
     assert "The chain is <strong>complete</strong>" in page and "times the mean" in page and "from first start" in page
+
+
+# --- estimates -------------------------------------------------------------------------------------------------------
+
+
+def test_limits_that_nobody_set_come_of_a_plan() -> None:
+    planned = Planned("synthesize", "img", 100_000, 10, 2.0)  # 20 000 s in all
+    plan = Plan(16, planned, 5.0, 3_000_000_000)
+    assert limited(JobSettings(), plan, 4) == JobSettings(time="02:05:00", memory="5G")
+    assert limited(JobSettings(time="09:00:00"), plan, 4) == JobSettings(time="09:00:00", memory="5G")
+    assert limited(JobSettings(memory="1G"), Plan(None, None, 3.0, 1), 1) == JobSettings(time="00:10:00", memory="1G")
+    assert slurm_time(2 * 86400 + 4 * 3600 + 61) == "2-04:02:00"
+
+
+def test_a_job_is_planned_with_all_of_its_work_and_without_a_directory() -> None:
+    chain = read_settings("rescore", {"slurm": BASE}, "x.toml")
+    asked: list[list[str]] = []
+
+    def plan(words: list[str]) -> Plan | None:
+        asked.append(words)
+        return Plan(1, Planned("rescore", "img", 10, 1, 1000.0), 5.0, 10) if words[0] == "rescore" else None
+
+    found = estimated("rescore", chain, plan)
+    assert asked == [["rescore", "model.file", "boundaries.file"]]
+    assert found.jobs["rescore"].time == slurm_time(1.5 * 10_000 / chain.jobs["rescore"].array)
+    assert found.jobs["merge"] == chain.jobs["merge"]
+
+
+def test_estimates_are_asked_for(gantk_command: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.toml").write_text(
+        '[slurm]\nmodel = "demo-oracle"\noutput-dir = "runs/x"\narray = 2\n[synthesize]\nnum = 20\n'
+    )
+    assert gantk_command("slurm", "synthesize", "--config", "a.toml", "--estimate")[0] == 0
+    text = (tmp_path / "runs" / "x" / "slurm" / "1-synthesize.sbatch").read_text()
+    assert "--time=00:10:00" in options(text) and any(option.startswith("--mem=") for option in options(text))
+    (tmp_path / "b.toml").write_text('[slurm]\nmodel = "there-is-none"\noutput-dir = "runs/y"\n')
+    code, _, error = gantk_command("slurm", "synthesize", "--config", "b.toml", "--estimate")
+    assert code == 0 and "No estimate of `gantk synthesize there-is-none" in error

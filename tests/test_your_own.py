@@ -14,6 +14,7 @@ from test_imagenet import published_state
 
 from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.predictors.label_files import read_labels
+from gantk.runs.table import TASKS
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -24,8 +25,8 @@ def generator():
     return gantk.wrap(seeded(Chain))
 """
 SMALLER = {
-    "-N 3000": "-N 48", "num=3000": "num=48", "-N 300": "-N 24", "-N 64": "-N 4", "-N 60": "-N 24", "num=60": "num=24",
-    "--suggest 20": "--suggest 4", "suggest=20": "suggest=4", "--num 4": "--num 2",
+    "-N 3000": "-N 48", "num=3000": "num=48", "-N 1000": "-N 24", "-N 64": "-N 4", "-N 60": "-N 24", "num=60": "num=24",
+    "--suggest 30": "--suggest 4", "suggest=20": "suggest=4", "--num 4": "--num 2",
 }  # fmt: skip
 BLOCK = re.compile(r"^```(sh|python)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -59,7 +60,7 @@ def blocks(root: Path) -> list[tuple[str, str, str]]:
 @pytest.mark.slow
 def test_every_line_runs(place: Path, root: Path, gantk_command: Call) -> None:
     found = blocks(root)
-    assert [kind for kind, _, _ in found].count("sh") == 4
+    assert [kind for kind, _, _ in found].count("sh") == 5
     for kind, file, text in found:
         if file:
             (place / file).write_text(text)
@@ -77,11 +78,14 @@ def test_every_line_runs(place: Path, root: Path, gantk_command: Call) -> None:
 
 
 def test_the_labels_of_the_example_are_read(root: Path, tmp_path: Path) -> None:
-    for i in range(120):
-        (tmp_path / f"{i:06d}.png").touch()
-    table = read_labels(root / "docs" / "examples" / "faces_labels.csv", tmp_path)
-    assert table.names == ("glasses", "smile", "hat") and len(table.files) == 120
-    assert (np.nansum(table.label_NA, 0) >= 9).all()
+    labels = root / "docs" / "examples" / "faces_labels.csv"
+    for line in labels.read_text().splitlines()[1:]:
+        (tmp_path / line.partition(",")[0]).touch()
+    table = read_labels(labels, tmp_path)
+    assert table.names == ("glasses", "smile", "hat") and len(table.files) == 239
+    known = (~np.isnan(table.label_NA)).sum(0)
+    # the figures of the document's card
+    assert known.tolist() == [219, 143, 221] and np.nansum(table.label_NA, 0).tolist() == [32, 50, 22]
 
 
 REFUSED = (
@@ -129,3 +133,14 @@ def test_another_model_of_a_table_may_be_own_code(place: Path, gantk_command: Ca
         "lse", "evaluate", "faces.py:generator", "heads", *common[:2], *also, "-N", 4, "-o", "e"
     )
     assert code == 0, err
+
+
+def test_the_table_of_verbs_names_every_task(root: Path) -> None:
+    text = (root / "docs" / "your-own.md").read_text(encoding="utf-8").partition("## What works")[2]
+    named = set()
+    for line in text.splitlines():
+        if line.startswith("| `"):
+            first, *others = re.findall(r"`([^`]+)`", line.split("|")[1])
+            group = f"{first.split()[0]} " if " " in first else ""
+            named |= {first, *(f"{group}{other}" for other in others), *others}
+    assert set(TASKS) <= named

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 from browser import Browser
@@ -47,6 +48,15 @@ class Page(Browser):
         mine = tuple(f"{asked}{kind}://{host}" for kind in ("http", "ws"))
         local = (f"{asked}blob:http://{host}", f"{asked}chrome:")
         return [line for line in self.console if not line.startswith((*mine, *local))]
+
+    def downloads(self, folder: Path) -> None:
+        """Where files go that the page gives."""
+        values = {"behavior": "allow", "downloadPath": str(folder), "eventsEnabled": False}
+        session, self._session = self._session, ""  # of the browser, not of the tab
+        try:
+            self._call("Browser.setDownloadBehavior", values)
+        finally:
+            self._session = session
 
     def at(self, selector: str, x: float = 0.5, y: float = 0.5) -> tuple[float, float]:
         """A place within an element, in fractions of its sides."""

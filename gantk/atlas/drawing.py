@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gantk.atlas.found import FACTORS
-from gantk.atlas.moves import DirectionMove, Samples
+from gantk.atlas.moves import Move, Samples
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
 from gantk.runs.structure import Image, Strip
@@ -33,7 +33,7 @@ class Drawer:
         level = np.round(255 * root_HW / max(float(root_HW.max()), 1e-30)).astype(np.uint8)
         return self._keep([f"heat/{file}.png"], np.repeat(level[None, :, :, None], 3, 3))[0]
 
-    def walk(self, name: str, file: str, move: DirectionMove, strength: float) -> Walk:
+    def walk(self, name: str, file: str, move: Move, strength: float) -> Walk:
         """Samples from -2 to 2 strengths; a negative strength turns the move round."""
         distances = symmetric_steps(abs(strength) * FACTORS, STEPS)
         count = len(self.samples)
@@ -52,9 +52,9 @@ class Drawer:
             )
             for sample, line in enumerate(images)
         )
-        return Walk(name=name, space=move.direction.space, rows=move.rows or None, strips=strips)
+        return Walk(name=name, space=move.space, rows=move.rows or None, strips=strips)
 
-    def beside(self, file: str, members: Sequence[tuple[DirectionMove, float]]) -> tuple[Image, ...]:
+    def beside(self, file: str, members: Sequence[tuple[Move, float]]) -> tuple[Image, ...]:
         """The first sample moved by other members, as far as changes it as much."""
         first = self.samples.part(0, 1)
         found: list[Image] = []
@@ -62,7 +62,7 @@ class Drawer:
             found += self._keep([f"members/{file}_{number}.png"], self._moved(move, first, FACTORS * strength))
         return tuple(found)
 
-    def _moved(self, move: DirectionMove, samples: Samples, strength: float) -> npt.NDArray[np.uint8]:
+    def _moved(self, move: Move, samples: Samples, strength: float) -> npt.NDArray[np.uint8]:
         with torch.inference_mode():
             strength_N = torch.full((len(samples),), float(strength)).to(samples.wp_NLD)
             image_NCHW: Tensor = move.images(samples, strength_N)

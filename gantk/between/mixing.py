@@ -5,6 +5,9 @@ Shape legend: R codes at the left, C at the top, L rows of wp, D the width of a 
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -72,12 +75,14 @@ def mix(
 
         def render(wp_NLD: Tensor, prefix: str) -> tuple[Image, ...]:
             names = [f"{FOLDER}/{prefix}_{place:04d}.png" for place in range(len(wp_NLD))]
+            written: list[Future[Any]] = []
             for start in range(0, len(names), options.batch_size):
                 part = slice(start, start + options.batch_size)
                 images = to_uint8(generator.synthesize(wp_NLD[part]))
-                for future in pictures.write(names[part], images):
-                    future.result()
+                written += pictures.write(names[part], images)
                 bar.update(len(images))
+            for future in written:
+                future.result()
             return tuple(store.picture(name) for name in names)
 
         left_images, top_images = render(left_RLD, "left"), render(top_CLD, "top")

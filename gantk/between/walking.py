@@ -5,6 +5,9 @@ Shape legend: K keys, T frames, C classes, L rows of wp, D the width of a code.
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,8 +20,10 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.pictures.animation import require_mp4
 from gantk.pictures.images import to_uint8
+from gantk.runs.commits import CommitsBehind
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
+from gantk.store.chunks import parts
 from gantk.store.progress import progress
 
 KEYS = 6
@@ -63,15 +68,18 @@ def walk(generator: Generator, codes: object = None, *, options: WalkOptions, st
         store.pictures() as pictures,
         progress(sum(stop - start for start, stop in map(chunks.grid.bounds, missing)), "walk", unit="img") as bar,
     ):
+        commits = CommitsBehind(chunks)
         for index in missing:
             start, stop = chunks.grid.bounds(index)
-            part = torch.from_numpy(path_T[start:stop]).to(generator.device, generator.dtype)
-            label = None if label_TC is None else label_TC[start:stop]
-            images = to_uint8(generator.synthesize(_wp(source, space, part, label)))
-            for future in pictures.write(names[start:stop], images):
-                future.result()
-            chunks.write(index, {CODES: path_T[start:stop]})
-            bar.update(stop - start)
+            written: list[Future[Any]] = []
+            for first, last in parts(start, stop, options.batch_size):
+                part = torch.from_numpy(path_T[first:last]).to(generator.device, generator.dtype)
+                label = None if label_TC is None else label_TC[first:last]
+                images = to_uint8(generator.synthesize(_wp(source, space, part, label)))
+                written += pictures.write(names[first:last], images)
+                bar.update(last - first)
+            commits.add(index, {CODES: path_T[start:stop]}, written)
+        commits.flush()
     walked = store.assemble(chunks)[CODES]
     count = min(options.strip, len(names))
     ends = len(names) - (len(names) / count if options.loop else 1)  # a loop's last picture is not its first again

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gantk.cli.commands import BESIDE_TASKS
 from gantk.cli.options import TYPED, examples
 from gantk.errors import UsageError
-from gantk.runs.options import Field, Options, check_single, fields_of, range_of
+from gantk.runs.options import AUTO, AUTOMATIC, Field, Options, check_single, fields_of, range_of
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.runs.task import Task
 from gantk.store.lazy import resolve
+from gantk.store.memory import peak, peak_of_gpus, shown
+from gantk.store.progress import alive
+
+if TYPE_CHECKING:
+    from gantk.runs.runner import Plan
 
 
 def command_of(task: Task) -> click.Command:
@@ -39,14 +44,21 @@ def command_of(task: Task) -> click.Command:
 
 
 # Any: what click read; the options class checks each
-def run(task: Task, values: Mapping[str, Any]) -> None:
-    """Make the options from what was typed, execute, print."""
-    from gantk.runs.runner import execute
+def run(task: Task, values: Mapping[str, Any]) -> Plan | None:
+    """Make the options from what was typed, execute, print; returns the plan where one was asked for."""
+    from gantk.runs.runner import execute, plan
 
     inputs, options = task.inputs(**_own(task.inputs, values)), task.options(**_own(task.options, values))
-    done = execute(task, inputs, options, task.run(**_own(task.run, values)))
+    where = task.run(**_own(task.run, values))
+    with alive(task.name):
+        if where.plan:
+            found = plan(task, inputs, options)
+            for line in found.lines():
+                click.echo(line)
+            return found
+        done = execute(task, inputs, options, where)
     if not done.leads:
-        return
+        return None
     if done.note:
         click.echo(done.note, err=True)
     if done.result is not None:
@@ -54,6 +66,15 @@ def run(task: Task, values: Mapping[str, Any]) -> None:
             click.echo(line)
     what = task.name.split()[-1].replace("-", " ").capitalize()
     click.echo(f"{what}: {done.directory}" if done.shard is None else f"Shard {done.shard}: {done.directory}")
+    click.echo(needed(), err=True)
+    return None
+
+
+def needed() -> str:
+    """The memory that this process needed at most, on the GPU too where one was used."""
+    on_gpu = peak_of_gpus()
+    also = "" if on_gpu is None else f", {shown(on_gpu)} on the GPU"
+    return f"Peak memory: {shown(peak())}{also}."
 
 
 def _own(kind: type[Options], values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -93,6 +114,8 @@ class Number(click.ParamType):
         self.name = "integer" if field.kind is int else "float"
 
     def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if self.field.about.auto is not None and value in (AUTO, AUTOMATIC):
+            return AUTOMATIC
         kind: click.ParamType = click.INT if self.field.kind is int else click.FLOAT
         number: float = kind.convert(value, param, ctx)
         try:

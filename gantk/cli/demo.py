@@ -34,11 +34,17 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     from pathlib import Path
 
     from gantk.checkpoints.load import load_generator
+    from gantk.errors import UsageError
     from gantk.runs.run import Run
-    from gantk.store.own_code import refuse_untyped
+    from gantk.store.own_code import names_code, refuse_untyped
     from gantk.tour.itinerary import STEPS
     from gantk.tour.tour import Tour, take
 
+    if names_code(model):
+        raise UsageError(
+            f"--model {model} is code, and the tour takes a bundled generator or a file, which each of its steps loads "
+            f"again: `gantk atlas {model}` charts what a network of your own knows."
+        )
     if predictor is not None:  # the steps' command lines name it
         refuse_untyped(predictor, f"The predictor {str(predictor)!r}")
 

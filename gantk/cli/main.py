@@ -18,12 +18,13 @@ from typing import NoReturn
 
 import click
 
-from gantk.cli.commands import ALIASES, COMMANDS
+from gantk.cli.commands import ALIASES, COMMANDS, ORDER
 from gantk.cli.options import add_common_options, config_option, normalize_token
 from gantk.errors import GantkError, suggestion
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.store import interruption
 from gantk.store.command_line import command_line
+from gantk.store.memory import is_out_of_memory
 
 EPILOG = """\b
 Examples:
@@ -36,8 +37,9 @@ class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        known = [name for name, (module, _) in COMMANDS.items() if name in TASKS or name in GROUPS or _exists(module)]
-        return [*known, *(name for name in TASKS if " " not in name and name not in COMMANDS)]
+        known = [name for name, (module, _) in COMMANDS.items() if _exists(module)]
+        known += [*GROUPS, *(name for name in TASKS if " " not in name)]
+        return sorted(known, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = normalize_token(cmd_name)
@@ -70,7 +72,9 @@ class LazyGroup(click.Group):
 
 
 def _summary(name: str) -> str:
-    return COMMANDS[name][1] if name in COMMANDS else TASKS[name].summary
+    if name in COMMANDS:
+        return COMMANDS[name][1]
+    return GROUPS[name] if name in GROUPS else TASKS[name].summary
 
 
 def _exists(module: str) -> bool:
@@ -202,8 +206,8 @@ def describe(error: BaseException) -> tuple[str, int]:
         return f"{_sentence(error.format_message())} Try `{path} --help`.", 2
     if isinstance(error, click.ClickException):
         return _sentence(error.format_message()), error.exit_code
-    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
-        return "There is not enough memory: try a smaller --batch-size.", 1
+    if is_out_of_memory(error):  # of a command that has no options of a task; those say what needs less
+        return "There is not enough memory: close other programs, or use a machine with more.", 1
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}.", 1

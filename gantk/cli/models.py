@@ -293,3 +293,53 @@ def verify(model: str, device: str) -> None:
     if difference is not None:
         raise GantkError(f"{model} does not make the pictures it was converted with: they differ in {difference}")
     click.echo(f"{model}: the golden image is the same")
+
+
+@command.command(
+    epilog=examples("gantk models bench demo", "gantk models bench ffhq.pkl --batches 1,8,32 --device cuda -o bench")
+)
+@model_argument()
+@device_option()
+@click.option("--batches", default="1,4", metavar="LIST", show_default=True, help="Numbers of images at once.")
+@click.option(
+    "--precisions",
+    default=None,
+    metavar="LIST",
+    help="Of float32, float16, bfloat16; default: float32, on a GPU also float16 where the original allowed it.",
+)
+@click.option("--seconds", type=click.FloatRange(0.01, 600), default=1.0, show_default=True, help="Of each figure.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@output_dir_option(help="Also write bench.html into this folder.")
+def bench(
+    model: str, device: str, batches: str, precisions: str | None, seconds: float, as_json: bool, output_dir: str | None
+) -> None:
+    """Measure a generator here: images per second and memory of forward passes, traces of all maps and tangents.
+
+    Beside them stands what a product of matrices and a copy reach on the device, measured too, and the share of it.
+    """
+    from pathlib import Path
+
+    from gantk.checkpoints.load import load_generator
+    from gantk.codes.numbering import parse_seeds
+    from gantk.generators.devices import resolve_device
+    from gantk.speed.measuring import measure
+    from gantk.speed.page import page
+    from gantk.store.progress import alive
+
+    counts = tuple(parse_seeds(batches))
+    if not counts or min(counts) < 1:
+        raise click.BadParameter(f"{batches} has a number below 1.", param_hint="--batches")
+    with alive("models bench"):
+        generator = load_generator(model, device=resolve_device(device))
+    chosen = None if precisions is None else tuple(word.strip() for word in precisions.split(","))
+    speed = measure(generator, model, counts, chosen, seconds)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(speed.plain()))
+    else:
+        for line in speed.lines():
+            click.echo(line)
+    if output_dir is not None:
+        path = page(speed).write(Path(output_dir) / "bench.html")
+        click.echo(str(path), err=as_json)

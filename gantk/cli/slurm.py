@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gantk.cli.options import examples, read_config
 from gantk.slurm.pipelines import PIPELINES
+
+if TYPE_CHECKING:
+    from gantk.runs.runner import Plan
 
 
 @click.command(
@@ -29,9 +34,15 @@ from gantk.slurm.pipelines import PIPELINES
     help="Own code for an option of the jobs' commands, such as predictor=mine.py:score, which no settings file may "
     "name; may be repeated.",
 )
+@click.option(
+    "--estimate",
+    is_flag=True,
+    help="Measure here for a few seconds how long each job would take, and ask for time and memory where the settings "
+    "do not.",
+)
 @click.option("--submit", is_flag=True, help="Also hand them to sbatch, each job after the one before.")
 @click.option("--status", is_flag=True, help="Write nothing new; ask the scheduler and make the chain's page again.")
-def command(pipeline: str, config: str, own_code: tuple[str, ...], submit: bool, status: bool) -> None:
+def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: bool, submit: bool, status: bool) -> None:
     """Write the batch files of a PIPELINE for a cluster with slurm.
 
     They are plain text in OUTPUT-DIR/slurm: arrays whose tasks are shards, each job after the one before, queued again
@@ -64,6 +75,10 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], submit: bool,
         raise UsageError("--submit and --status exclude each other: submit first, then ask.")
     settings = read_config(config)
     chain = read_settings(pipeline, settings, config)
+    if estimate:
+        from gantk.slurm.estimates import estimated
+
+        chain = estimated(pipeline, chain, lambda words: _plan(config, words))
     folder = Path(folder_of(chain))
     if status and not recorded_jobs(folder):
         raise UsageError(f"There is no chain in {folder}: write it with `gantk slurm {pipeline} --config {config}`.")
@@ -83,3 +98,21 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], submit: bool,
             for number, file in zip(submit_chain(run, files) if submit else [], files, strict=submit):
                 click.echo(f"{file.job.name}: job {number}")
     click.echo(str(render(folder, COMMAND)))
+
+
+def _plan(config: str, words: list[str]) -> Plan | None:
+    """The plan of a job's command line; None, and a word on it, where it cannot be made yet."""
+    import contextlib
+    import io
+
+    from gantk.cli.main import cli
+    from gantk.errors import GantkError
+    from gantk.runs.runner import Plan
+
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            found = cli.main(["--config", config, *words, "--plan"], prog_name="gantk", standalone_mode=False)
+    except (GantkError, click.ClickException) as error:
+        click.echo(f"No estimate of `gantk {' '.join(words)}`: {error}", err=True)
+        return None
+    return found if isinstance(found, Plan) else None

@@ -74,7 +74,7 @@ def command(
     from gantk.store.files import remove_stale
     from gantk.store.locks import hold
     from gantk.web.security import new_token
-    from gantk.web.serving import check_host, listen, run
+    from gantk.web.serving import check_host, listen, run, scratch_in
 
     if host not in ("127.0.0.1", "localhost", "::1"):
         check_host(host, allowed, public)
@@ -88,13 +88,14 @@ def command(
         click.echo(f"Open {address.link(allowed[0] if allowed else host, token)}")
         click.echo(f"From another machine: {address.tunnel()}, then open the same link there.")
         remove_stale(folder)
-        from gantk.generators.devices import resolve_device
-        from gantk.web.server import make_app
-        from gantk.web.workshop import Workshop
+        with scratch_in(folder):
+            from gantk.generators.devices import resolve_device
+            from gantk.web.server import make_app
+            from gantk.web.workshop import Workshop
 
-        workshop = Workshop(folder, cache << 20)
-        for model in models:
-            workshop.add(model, str(resolve_device(device)), precision, **beside)
-        app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
-        click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
-        run(app, address)
+            workshop = Workshop(folder, cache << 20)
+            for model in models:
+                workshop.add(model, str(resolve_device(device)), precision, **beside)
+            app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
+            click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
+            run(app, address)

@@ -65,10 +65,12 @@ def ganspace(generator: Generator, *, options: GanspaceOptions, store: Store) ->
     Raises:
         UsageError: a layer or row that does not exist, or more directions than there are.
     """
-    from gantk.comparators.components import components
+    from gantk.comparators.components import components, most_components
 
     rows = _rows(generator, options)
-    found = components(generator, options.num, None, options.seed, options.layer)
+    most, space = most_components(generator, options.num, options.layer)
+    at_most("--components", options.components, most, f"directions of {space}")
+    found = components(generator, options.num, options.components, options.seed, options.layer)
     count = at_most("--components", options.components, len(found.vectors), f"directions of {found.space}")
     scales = [float(2 * value) for value in found.deviations[:count]]
     deviations, explained = found.deviations[:count], found.explained[:count]
@@ -117,6 +119,6 @@ def _drawn(
     truncation = parse_truncation(options.truncation, generator.spec)
     walks = draw_walks(
         store, generator, direction, scales[:shown], truncation, options.seed, options.samples, options.step,
-        codes=options.shown_codes(generator),
+        codes=options.shown_codes(generator), batch=options.batch_size,
     )  # fmt: skip
     return direction, walks

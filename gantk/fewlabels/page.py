@@ -12,7 +12,9 @@ ABOUT = (
     "A linear probe on features of ImageNet, of several stages. Accuracy is by leave-one-out: each label is told by a "
     "probe that did not have it."
 )
+LEFT_OUT = "Each attribute, told of labels that the probe did not have."
 NUMBERS = "For numbers R2 stands in place of the accuracy, and the correlation in place of the balanced accuracy."
+CELL = 104  # pixels: eight fit side by side, as many as are shown
 COLUMNS = (
     Column("attribute"),
     Column("labels", "Number of labelled images", 0),
@@ -31,18 +33,24 @@ def page(result: TrainedPredictor) -> Page:
     for card in (each.card for each in result.attributes):
         positives = card.positives if card.is_class else None
         rows.append([card.name, card.labels, positives, card.accuracy, card.low, card.high, card.balanced, card.auc])
-    caption = "" if all(each.card.is_class for each in result.attributes) else NUMBERS
-    sections: list[Section] = [Prose(ABOUT), Table(COLUMNS, rows, "Attributes", caption)]
+    caption = LEFT_OUT if all(each.card.is_class for each in result.attributes) else f"{LEFT_OUT} {NUMBERS}"
+    sections: list[Section] = [
+        Prose(result.sentence(), tone="finding"), Prose(ABOUT), Table(COLUMNS, rows, "Attributes", caption)
+    ]  # fmt: skip
     for each in result.attributes:
         sections += _attribute(each)
     links = [Link(FILE, FILE, "Every command takes it as --predictor.")]
     if any(each.suggested for each in result.attributes):
         links.append(Link(SUGGESTED, SUGGESTED, "A table of the images to label next, to fill in."))
     sections.append(Links(links, "Files"))
-    subtitle = (
-        f"{result.name}: {len(result.attributes)} attributes from {result.labelled} labelled images; "
-        f"{result.unlabelled} images have no label."
-    )
+    attributes, labelled, others = (
+        f"{count} {what}{'' if count == 1 else 's'}"
+        for count, what in (
+            (len(result.attributes), "attribute"), (result.labelled, "labelled image"), (result.unlabelled, "image")
+        )
+    )  # fmt: skip
+    without = f"{others} {'has' if result.unlabelled == 1 else 'have'} no label."
+    subtitle = f"{result.name}: {attributes} from {labelled}; {without}"
     return Page("Predictor from few labels", subtitle, sections)
 
 
@@ -50,13 +58,13 @@ def _attribute(each: Learned) -> list[Section]:
     name = each.card.name
     unit = "probability" if each.card.is_class else "score"
     sheets = (
-        (each.suggested, f"{name}: label these next", "The least sure first. A label of these teaches most."),
+        (each.suggested, f"{name}: label these next", "The least sure first: a label of these teaches most."),
         (each.doubted, f"{name}: doubted labels", "Told otherwise by a probe that did not have them: rare ones, or "
          "typing errors."),
         (each.most, f"{name}: most", "Images without a label that score highest."),
         (each.least, f"{name}: least", "Images without a label that score lowest."),
     )  # fmt: skip
-    return [Sheet(_pictures(seen, name, unit), title, text) for seen, title, text in sheets if seen]
+    return [Sheet(_pictures(seen, name, unit), title, text, CELL) for seen, title, text in sheets if seen]
 
 
 def _pictures(seen: Sequence[Seen], name: str, unit: str) -> list[Picture]:

@@ -48,8 +48,7 @@ def encoder_for(generator: Generator, encoder: object = None, force: bool = Fals
         return load_encoder(encoder, generator, force)
     if not isinstance(encoder, EncoderFile):
         raise UsageError(f"The encoder is a {type(encoder).__name__}: give what gantk.load_encoder returns.")
-    check_encoder(encoder, generator, force)
-    return encoder
+    return check_encoder(encoder, generator, force)
 
 
 def has_encoder(generator: Generator) -> bool:
@@ -105,12 +104,15 @@ def predictor_for(generator: Generator, predictor: object = None) -> Predictor |
     return defaults.predictor_for(generator, predictor)
 
 
-def discriminator_for(generator: Generator, discriminator: object = None, model: str | None = None) -> nn.Module:
+def discriminator_for(
+    generator: Generator, discriminator: object = None, model: str | None = None, seed: int = 0
+) -> nn.Module:
     """The discriminator an encoder is trained against: the one that is given, or the generator's own.
 
     Args:
         discriminator: None, a name of `load_discriminator`, or a module.
         model: the file the generator was read from, which may hold it.
+        seed: of the weights of a `new` one.
 
     Raises:
         UsageError: there is none. GantkError: it cannot be read, or judges images of another size.
@@ -127,7 +129,7 @@ def discriminator_for(generator: Generator, discriminator: object = None, model:
             "No discriminator is known for this generator: give one, `new` for random weights, or adversarial=0 to "
             "train without."
         )
-    return load_discriminator(name, generator)
+    return load_discriminator(name, generator, seed)
 
 
 def own_encoder(path: str, generator: Generator, force: bool = False) -> EncoderFile:
@@ -144,4 +146,4 @@ def own_encoder(path: str, generator: Generator, force: bool = False) -> Encoder
         inside = False
     if not inside:
         raise UsageError(f"{path} has no encoder in it: give one with --encoder, or train one for it.")
-    return load_encoder(path, generator, force)
+    return load_encoder(path, generator, force, own=True)

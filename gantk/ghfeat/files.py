@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -91,7 +91,11 @@ def shipped_encoders() -> dict[str, Path]:
 
 
 def load_encoder(
-    name: str | Path | HasFile, generator: Generator | None = None, force: bool = False, device: str | None = None
+    name: str | Path | HasFile,
+    generator: Generator | None = None,
+    force: bool = False,
+    device: str | None = None,
+    own: bool = False,
 ) -> EncoderFile:
     """An encoder by file (gantk's, or a GH-Feat pickle), or by the name of the bundled generator it belongs to.
 
@@ -100,6 +104,7 @@ def load_encoder(
         generator: what its codes are for; compared by widths, and by the probe where there is one.
         force: take it although it was made for another generator (the widths must fit all the same).
         device: default: the generator's, or the CPU.
+        own: the generator was read from the same file, so that there is nothing to compare.
 
     Raises:
         UsageError: there is no such file or name.
@@ -107,9 +112,9 @@ def load_encoder(
     """
     if not isinstance(name, (str, os.PathLike)):
         with tempfile.TemporaryDirectory() as folder:
-            own = Path(folder) / "encoder.safetensors"
-            own.write_bytes(name.file.tobytes())
-            return load_encoder(own, generator, force, device)
+            written = Path(folder) / "encoder.safetensors"
+            written.write_bytes(name.file.tobytes())
+            return load_encoder(written, generator, force, device)
     path = Path(name)
     if not path.is_file():
         shipped = shipped_encoders()
@@ -125,7 +130,9 @@ def load_encoder(
     is_pickle = not native.is_native(data)
     loaded = _from_pickle(path) if is_pickle else _from_native(path)
     if generator is not None:
-        check_encoder(loaded, generator, force)
+        if own and loaded.probe is None:
+            loaded = replace(loaded, probe=probe_of(generator))
+        loaded = check_encoder(loaded, generator, force)
     device = device or ("cpu" if generator is None else str(generator.device))
     return EncoderFile(
         loaded.encoder.to(device).to(memory_format=torch.channels_last), str(name), loaded.source, loaded.probe,
@@ -133,8 +140,11 @@ def load_encoder(
     )  # fmt: skip
 
 
-def check_encoder(loaded: EncoderFile, generator: Generator, force: bool = False) -> None:
+def check_encoder(loaded: EncoderFile, generator: Generator, force: bool = False) -> EncoderFile:
     """Refuse an encoder of another generator.
+
+    Returns:
+        The encoder with the probe of its generator, so that the generator beside it in a pickle is read only once.
 
     Raises:
         GantkError: the styles it writes have other widths, or (unless forced) the probes differ.
@@ -149,7 +159,7 @@ def check_encoder(loaded: EncoderFile, generator: Generator, force: bool = False
         )
     theirs = loaded.probe
     if force:
-        return
+        return loaded
     if theirs is None and loaded.source == SOURCE and generator.source != "constructed":
         from gantk.checkpoints.load import build_generator, read_checkpoint
 
@@ -159,6 +169,7 @@ def check_encoder(loaded: EncoderFile, generator: Generator, force: bool = False
         raise GantkError(
             f"the encoder {loaded.name} was trained for another generator ({difference}): use that one, or --force it"
         )
+    return replace(loaded, probe=theirs)
 
 
 def _from_pickle(path: Path) -> EncoderFile:

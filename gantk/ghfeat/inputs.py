@@ -291,6 +291,7 @@ class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
 
     def load(self, options: EditOptions) -> dict[str, object]:
         from gantk.codes.kept_directions import load_direction
+        from gantk.generators.base import Generator
         from gantk.ghfeat.codes import load_codes
 
         if not self.images:
@@ -418,7 +419,9 @@ class TrainInputs(ReaderInputs, ModelInputs):
                 each.source(generator, config.resolution, options.seed, options.fit, part).batch([0])
         weighed = options.perceptual is None or options.perceptual > 0
         distance = perception_for(generator, self.perception, otherwise=VGG) if weighed else None
-        judge = discriminator_for(generator, self.discriminator, self.model) if options.adversarial else None
+        judge = None
+        if options.adversarial:
+            judge = discriminator_for(generator, self.discriminator, self.model, options.seed)
         return {
             "generator": generator,
             "data": data,

@@ -64,7 +64,7 @@ def default_space(generator: Generator, encoded: bool) -> str:
     return "wp" if "wp" in spaces and "w" in spaces else "z"
 
 
-@verb(InvertOptions)
+@verb(InvertOptions, halves=False)
 def invert(
     generator: Generator,
     images: object,

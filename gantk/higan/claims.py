@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gantk.predictors.departure import told
 from gantk.predictors.selectivity import SELECTIVE
 from gantk.runs.claims import Claim, Claims, always, counted, listed, measured
 
@@ -232,6 +233,16 @@ MANIPULATE: Claims[ManipulateResult] = (
             f"{counted(r.num, 'sample')} moved along {', '.join(each.walk.name for each in r.moved)} in "
             f"{counted(len(r.moved[0].distances), 'step')}."
         ),
+    ),
+    Claim(
+        "found",
+        lambda r: any(each.departures for each in r.moved),
+        lambda r: " ".join(told(each.walk.name, each.departures) for each in r.moved if each.departures),
+    ),
+    Claim(
+        "next",
+        lambda r: not any(each.departures for each in r.moved),
+        lambda r: "`--realism 200` says how far the edit may go before samples leave what the generator draws.",
     ),
     Claim("next", always, lambda r: "`gantk rescore` measures how much each attribute changes along these directions."),
 )

@@ -109,4 +109,9 @@ class ManipulateInputs(CodesInputs, DirectionInputs):
         generator = self.generator()
         still = gather(self.condition, generator, self.force, self.space) if self.condition else []
         directions = self.entries(generator, self.directions)
-        return {"generator": generator, "directions": directions, "codes": self.codes(generator), "conditions": still}
+        found = {"generator": generator, "directions": directions, "codes": self.codes(generator), "conditions": still}
+        if options.realism:
+            from gantk.predictors.defaults import features_for
+
+            found["reader"] = features_for(generator)
+        return found

@@ -16,6 +16,7 @@ from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.higan.claims import MANIPULATE
 from gantk.pictures.animation import GridStyle
+from gantk.predictors.departure import Departure
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
@@ -51,6 +52,7 @@ class Moved:
         distances: of the steps [T].
         walk: the first samples as pictures; without strips where there are no images.
         codes: moved, [N, T, D] or [N, T, L, D]; None for styles, which differ in width.
+        departures: how far other samples went from unedited ones at each step; empty where that was not asked for.
     """
 
     direction: Direction
@@ -58,6 +60,7 @@ class Moved:
     distances: tuple[float, ...]
     walk: Walk
     codes: Array | None
+    departures: tuple[Departure, ...]
 
 
 @record

@@ -22,10 +22,14 @@ from gantk.generators.base import Drawing, Generator, State, WpOrStyles
 from gantk.higan.manipulated import Animation, ManipulateResult, Moved
 from gantk.higan.moving import Edit, check_edits, condition, motion, move, plan_edit, steps
 from gantk.higan.options import ManipulateOptions
-from gantk.higan.restart import first_layer, repeat, rows_of
-from gantk.higan.synthesis import CommitsBehind, array_of
+from gantk.higan.realism import check_number, measured
+from gantk.higan.restart import first_layer, repeated
+from gantk.higan.synthesis import array_of
 from gantk.pictures.animation import GridStyle, require_mp4
 from gantk.pictures.images import to_uint8
+from gantk.predictors.base import Predictor
+from gantk.predictors.departure import Departure
+from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
 from gantk.runs.stores import Pictures, Store
 from gantk.runs.structure import Strip
@@ -55,6 +59,7 @@ class MoveFacts:
     rows: tuple[int, ...] | None
     distances: tuple[float, ...]
     array: str | None
+    departures: tuple[Departure, ...]
 
 
 @record
@@ -82,6 +87,7 @@ def manipulate(
     directions: object,
     codes: object = None,
     conditions: object = (),
+    reader: Predictor | None = None,
     *,
     options: ManipulateOptions,
     store: Store,
@@ -93,6 +99,8 @@ def manipulate(
         directions: a `Direction`, a result that carries one, or several of these; each is moved along alone.
         codes: to move instead of drawn ones; see `gantk.codes.given.given_codes`.
         conditions: directions that are to stay still, of the same space.
+        reader: whose features say how far edits may go (`realism`); by default the bundled predictor for bundled
+            generators, else `imagenet`.
         options: `ManipulateOptions`, or its fields as keywords. Without distances a direction brings its own range,
             without `rows` its own rows.
 
@@ -104,6 +112,7 @@ def manipulate(
             motion that the generator cannot have, or an animation without images.
     """
     formats = wanted_formats(options)
+    check_number(options.realism, options.absolute)
     matrix = motion(options.rotate, (options.translate[0] + options.tx, options.translate[1] + options.ty), generator)
     still = entries_of(conditions) if conditions else []
     entries = [condition(entry, still) for entry in entries_of(directions)]
@@ -128,12 +137,21 @@ def manipulate(
             arrays, futures = work.chunk(*chunks.grid.bounds(index))
             commits.add(index, {name: arrays[name] for name in joins}, futures)
         commits.flush()
+    found: tuple[tuple[Departure, ...], ...] = ((),) * len(edits)
+    if options.realism:
+        from gantk.predictors.defaults import features_for
+
+        with store.timed("realism"):
+            found = measured(
+                source, edits, features_for(generator) if reader is None else reader, work.images, options.realism,
+                max(1, options.batch_size), options.label,
+            )  # fmt: skip
     facts = ManipulationFacts(
         num=source.total,
         truncation=show_truncation(source.truncation),
         conditions=tuple(entry.title for entry in still),
         kept=tuple(kept),
-        moves=tuple(_described(edit, generator) for edit in edits),
+        moves=tuple(_described(edit, generator, steps) for edit, steps in zip(edits, found, strict=True)),
         form="" if options.skip_image else options.image_format,
         formats=formats,
     )
@@ -178,7 +196,7 @@ def _edit(entry: Entry, source: CodeSource, options: ManipulateOptions, alone: b
     )
 
 
-def _described(edit: Edit, generator: Generator) -> MoveFacts:
+def _described(edit: Edit, generator: Generator, found: tuple[Departure, ...]) -> MoveFacts:
     every = edit.layers is None or edit.layers == tuple(range(generator.spec.num_layers))
     return MoveFacts(
         name=edit.entry.title,
@@ -188,6 +206,7 @@ def _described(edit: Edit, generator: Generator) -> MoveFacts:
         rows=None if every else edit.layers,
         distances=edit.distances,
         array=None if edit.space == "s" else edit.array,
+        departures=found,
     )
 
 
@@ -228,16 +247,21 @@ class _Moving:
                 for step in range(len(edit.distances))
             ]
             place = 0
-            for image_NCHW in self._render(codes, edit, moved, start):
+            for image_NCHW in self._render(self.source, codes, edit, moved, start):
                 part = names[place : place + len(image_NCHW)]
                 futures += self.pictures.write(part, to_uint8(image_NCHW))
                 place += len(image_NCHW)
                 self.bar.update(len(image_NCHW))
         return arrays, futures
 
-    def _render(self, codes: Codes, edit: Edit, moved: WpOrStyles, first: int) -> Iterator[Tensor]:
+    def images(self, source: CodeSource, edit: Edit, start: int, stop: int) -> Iterator[Tensor]:
+        """Images of all steps of samples of any source, samples first, in batches."""
+        codes = source.batch(start, stop)
+        yield from self._render(source, codes, edit, move(codes, source, edit), start)
+
+    def _render(self, source: CodeSource, codes: Codes, edit: Edit, moved: WpOrStyles, first: int) -> Iterator[Tensor]:
         """Yield images of all steps of all samples of a chunk, samples first, in batches."""
-        source, count = self.source, len(edit.distances)
+        count = len(edit.distances)
         options: Drawing = {}
         if self.transform is not None:
             options["transform"] = torch.as_tensor(self.transform, dtype=codes.wp.dtype, device=codes.wp.device)
@@ -248,12 +272,11 @@ class _Moving:
         else:
             flat = source.expand(moved.flatten(0, 1)) if edit.space == "w" else moved.flatten(0, 1)
         state = _restart(source.generator, codes.wp, edit, options)
-        repeated = None if state is None else repeat(state, count)
         total, size = len(codes.wp) * count, self.options.batch_size
         for start in range(0, total, size):
             stop = min(start + size, total)
             part = flat[start:stop] if isinstance(flat, Tensor) else tuple(style[start:stop] for style in flat)
-            begin = None if repeated is None else rows_of(repeated, start, stop)
+            begin = None if state is None else repeated(state, count, start, stop)
             yield source.generator.synthesize(part, start=begin, **options)
 
 
@@ -304,8 +327,11 @@ def conclude(
         )
         codes = None if each.array is None else arrays[each.array]
         moved.append(
-            Moved(direction=each.direction, prefix=each.prefix, distances=each.distances, walk=walk, codes=codes)
-        )
+            Moved(
+                direction=each.direction, prefix=each.prefix, distances=each.distances, walk=walk, codes=codes,
+                departures=each.departures,
+            )
+        )  # fmt: skip
     grid = GridStyle(
         rows=options.row,
         columns=options.col,

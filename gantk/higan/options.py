@@ -123,6 +123,9 @@ class ManipulateOptions(SampleOptions, BatchOptions, PictureOptions):
     tx: float = option(0.0, "Shift to the right.", hidden=True)
     ty: float = option(0.0, "Shift down.", hidden=True)
     skip_image: bool = option(False, "Write the moved codes only.")
+    realism: int = option(
+        0, "Number of other samples that are moved to see how far the edit may go; 0 is none, else 20 or more.", least=0
+    )
     animation: tuple[Literal["gif", "webp", "mp4"], ...] = option((), "Also as an animation; may be repeated.")
     generate_video: bool = option(False, "An mp4 where ffmpeg is installed, else a gif.")
     fps: float = option(10.0, "Steps per second of an animation.", above=0, most=240)

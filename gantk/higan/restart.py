@@ -19,14 +19,10 @@ def first_layer(generator: Generator, rows: Iterable[int]) -> int | None:
     return min((layer.index for layer in generator.layers if layer.row in wanted), default=None)
 
 
-def repeat(state: State, times: int) -> State:
-    """The state of N samples as that of N * T: each repeated T times in a row, as `repeat_interleave` does."""
-    return _each(state, lambda tensor: tensor.repeat_interleave(times, dim=0))
-
-
-def rows_of(state: State, start: int, stop: int) -> State:
-    """The state of samples start .. stop - 1."""
-    return _each(state, lambda tensor: tensor[start:stop])
+def repeated(state: State, times: int, start: int, stop: int) -> State:
+    """Samples start .. stop - 1 of the N * T that come of repeating each of N samples T times in a row."""
+    places = [place // times for place in range(start, stop)]
+    return _each(state, lambda tensor: tensor[places])
 
 
 def _each(state: State, change: Callable[[Tensor], Tensor]) -> State:

@@ -26,8 +26,9 @@ from gantk.higan.options import SynthesizeOptions
 from gantk.higan.samples import ScoreSummary, SynthesizeResult
 from gantk.pictures.images import as_saved, to_uint8
 from gantk.predictors.base import Predictor
+from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
-from gantk.runs.stores import Chunks, Pictures, Store
+from gantk.runs.stores import Pictures, Store
 from gantk.runs.task import verb
 from gantk.store.progress import progress
 
@@ -126,29 +127,6 @@ def sample(
         options["num"] = num
     result: SynthesizeResult = synthesize(generator, codes, predictor, **options)
     return result
-
-
-class CommitsBehind:
-    """Writes each chunk's arrays once its images are written, one chunk late: meanwhile the next one is computed."""
-
-    def __init__(self, chunks: Chunks) -> None:
-        self._chunks = chunks
-        self._pending: tuple[int, dict[str, Array], list[Future[Any]]] | None = None
-
-    def add(self, index: int, arrays: dict[str, Array], images: list[Future[Any]]) -> None:
-        """Take a chunk and commit the one before."""
-        self.flush()
-        self._pending = (index, arrays, images)
-
-    def flush(self) -> None:
-        """Commit what is left."""
-        if self._pending is None:
-            return
-        index, arrays, images = self._pending
-        for future in images:
-            future.result()  # a full disk shows here
-        self._chunks.write(index, arrays)
-        self._pending = None
 
 
 def chosen_latents(text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -176,6 +176,7 @@ def _moved(entry: Mapping[str, Any], arrays: Mapping[str, Any], directory: Path)
     prefix = str(entry["prefix"])
     own = prefix.rpartition("_")[2]
     return Moved(
+        departures=(),
         direction=_used(directory, prefix, str(entry["name"]), own),
         prefix=prefix,
         distances=tuple(float(distance) for distance in entry["distances"]),

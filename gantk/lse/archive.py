@@ -44,8 +44,13 @@ def write_session(
         "wp.npy": code.getvalue(),
         "session.json": json.dumps(to_json(told), indent=1).encode(),
     }
+    return write_atomic(path, zipped(files))
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """A zip whose bytes depend on nothing but its content."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             archive.writestr(zipfile.ZipInfo(name, STAMP), data)
-    return write_atomic(path, buffer.getvalue())
+    return buffer.getvalue()

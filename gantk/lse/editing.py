@@ -62,6 +62,11 @@ class Stroke:
         return found if self.painted is None else found | self.painted
 
 
+def margin_of(size: int) -> int:
+    """Pixels around a stroke that are free to change on a map of so many a side: 1/32 of it, and at least 2."""
+    return max(2, round(size / 32))
+
+
 @dataclass(frozen=True)
 class EditSettings:
     """How an edit is made.
@@ -72,7 +77,7 @@ class EditSettings:
         inside, outside: weights of the cross entropies.
         preserve: of the squared change of pixels outside the stroke; colour: of the squared distance inside.
         keep: of the mean squared distance of the code, in units of w's variance.
-        margin: pixels around the stroke that are free to change.
+        margin: pixels of the head's map around the stroke that are free to change; None is a share of its side.
         procedure: "gantk" or "paper".
     """
 
@@ -84,7 +89,7 @@ class EditSettings:
     preserve: float = 20.0
     colour: float = 4.0
     keep: float = 1.0
-    margin: int = 2
+    margin: int | None = None
     procedure: str = "gantk"
 
     def __post_init__(self) -> None:
@@ -173,8 +178,9 @@ class _Problem:
         self.inside = torch.from_numpy(wanted).long().to(device)
         self.weight = torch.from_numpy(class_weights(wanted)).to(wp)
         grown = torch.from_numpy(mask).to(wp)[None, None]
-        if settings.margin:
-            grown = F.max_pool2d(grown, 2 * settings.margin + 1, 1, settings.margin)
+        margin = margin_of(size) if settings.margin is None else settings.margin
+        if margin:
+            grown = F.max_pool2d(grown, 2 * margin + 1, 1, margin)
         self.outside = 1 - grown[0, 0]
         self.outside_image = _nearest(1 - grown, self.image)
         self.colour = self.painted = None

@@ -19,6 +19,7 @@ from gantk.lse.editing import Edited, EditSettings, Stroke, image_of
 from gantk.lse.heads import one_head
 from gantk.lse.image_results import EditResult
 from gantk.lse.options import EditOptions
+from gantk.lse.replay import Read, Replayed, replay
 from gantk.lse.scoring import keep_pictures
 from gantk.lse.session import EditSession
 from gantk.lse.strokes import stroke_of
@@ -41,6 +42,7 @@ def edit(
     head: object,
     code: object = None,
     stroke: object = None,
+    session: Read | None = None,
     *,
     options: EditOptions,
     store: Store,
@@ -53,6 +55,7 @@ def edit(
         code: wp [L, D] or [1, L, D], or a result with one code, to edit instead of a sample of the seed.
         stroke: a `Stroke`, or classes uint8 [S, S] of the head's size, 255 where nothing was painted; beside it the
             shapes of the options.
+        session: of `gantk web`, from `read_session`: its edits are made again, and the result is of the last one.
         options: `EditOptions`, or its fields as keywords.
 
     Returns:
@@ -63,6 +66,15 @@ def edit(
         GantkError: a stroke of another size, or a code or head of another generator.
     """
     reader = one_head(head, generator)
+    if session is not None:
+        if code is not None or stroke is not None or options.shape or options.colour or options.paper or options.seeds:
+            raise UsageError("--session has its own code, strokes and settings: give it alone.")
+        with store.timed("edit"):
+            again = replay(generator, reader, session)
+        image = EditSession(generator, reader)
+        image.show(again.last.after)
+        base = (None, None) if session.session.code is not None else _base(session)
+        return _result(store, generator, reader, again.stroke, again.last, image.view.image, options, base, again)
     label = None if stroke is None or isinstance(stroke, Stroke) else np.asarray(stroke, np.uint8)
     wanted = stroke if isinstance(stroke, Stroke) else stroke_of(reader.info, options.shape, options.colour, label)
     truncation = None if options.paper else parse_truncation(options.truncation, generator.spec)
@@ -70,20 +82,26 @@ def edit(
     settings = EditSettings(
         options.steps, options.rate, options.schedule, preserve=options.preserve, procedure=procedure
     )
-    session = EditSession(generator, reader, truncation)
+    editing = EditSession(generator, reader, truncation)
     given = given_codes(generator, code)
     if options.seeds is not None:
         if given is not None:
             raise UsageError(f"--seeds {options.seeds} draws a code, and {given.source} was given: leave one out.")
         given = numbered_codes(generator, parse_seeds(options.seeds))
     if given is None:
-        session.generate(options.seed, options.index)
+        editing.generate(options.seed, options.index)
     else:
         drawn = options.seeds is not None
-        session.show(_one(generator, given, truncation if drawn else None))
+        editing.show(_one(generator, given, truncation if drawn else None))
     with store.timed("edit"):
-        found = session.edit(wanted.label, wanted.colour, wanted.painted, settings)
-    return _result(store, generator, reader, wanted, found, session.view.image, options, given)
+        found = editing.edit(wanted.label, wanted.colour, wanted.painted, settings)
+    sample = (options.seed, options.index) if given is None else (None, None)
+    return _result(store, generator, reader, wanted, found, editing.view.image, options, sample)
+
+
+def _base(read: Read) -> tuple[int | None, int | None]:
+    base = read.session.base
+    return int(base["seed"]), int(base["index"])
 
 
 def _one(generator: Generator, given: GivenCodes, truncation: Truncation | None) -> torch.Tensor:
@@ -100,7 +118,8 @@ def _result(
     found: Edited,
     image: Labels,
     options: EditOptions,
-    given: GivenCodes | None,
+    sample: tuple[int | None, int | None],
+    again: Replayed | None = None,
 ) -> EditResult:
     colours = head.class_colours
     before, after = image_of(found, head.info.size)
@@ -126,9 +145,11 @@ def _result(
         class_colours=tuple(colours),
         wp=torch.cat([found.before, found.after]).float().cpu().numpy(),
         label=found.label_after,
-        seed=None if given is not None else options.seed,
-        index=None if given is not None else options.index,
+        seed=sample[0],
+        index=sample[1],
         source=generator.source,
+        session=None if again is None else np.frombuffer(again.data, np.uint8),
+        replayed=None if again is None else again.sentence(),
     )
 
 

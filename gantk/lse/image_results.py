@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,7 @@ from gantk.pictures.label_maps import write_label_map
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
-from gantk.store.files import save_npy
-
-if TYPE_CHECKING:
-    pass
+from gantk.store.files import save_npy, write_atomic
 
 Array = npt.NDArray[Any]
 Colour = tuple[int, int, int]
@@ -116,6 +113,8 @@ class EditResult(Result):
         wp: the code before and after, [2, L, D].
         image: the edited image at its own size. label: its classes, uint8 [S, S].
         seed, index: which sample was edited; None for a code that was given. source: the generator's file.
+        session: bytes of the zip of a session that was made again; the other fields are of its last edit.
+        replayed: how the session came out, in a sentence; None where there was none.
     """
 
     TASK: ClassVar[str] = "lse edit"
@@ -139,6 +138,8 @@ class EditResult(Result):
     seed: int | None
     index: int | None
     source: str
+    session: npt.NDArray[np.uint8] | None
+    replayed: str | None
 
     @property
     def codes(self) -> GivenCodes:
@@ -150,6 +151,8 @@ class EditResult(Result):
         if self.followed is not None:
             before, after = self.followed
             found.insert(0, f"The stroke's classes: {before:.1%} of its pixels before, {after:.1%} after.")
+        if self.replayed is not None:
+            found.append(self.replayed)
         return tuple(found)
 
     def table(self) -> list[dict[str, object]]:
@@ -162,6 +165,8 @@ class EditResult(Result):
         yield Export("session.zip", self._write_session, "image, labels and code")
 
     def _write_session(self, path: Path) -> Path:
+        if self.session is not None:
+            return write_atomic(path, np.asarray(self.session).tobytes())
         about: dict[str, object] = {} if self.index is None else {"seed": self.seed, "index": self.index}
         about["edits"] = [{"followed": self.followed, "changed": self.changed}]
         return write_session(

@@ -183,9 +183,14 @@ class EditInputs(HeadInputs, ModelInputs):
     stroke: str | None = option(
         None, "Label map of the stroke, 255 where nothing was painted.", metavar="PNG", identity=False
     )
+    session: str | None = option(
+        None, "A session of gantk web: all its edits are made again, as they were set there.", metavar="FILE.zip",
+        identity=False,
+    )  # fmt: skip
 
     def load(self, options: object) -> dict[str, object]:
         from gantk.codes.given import codes_in
+        from gantk.lse.replay import read_session
         from gantk.pictures.label_maps import read_label_map
 
         generator = self.generator()
@@ -196,4 +201,5 @@ class EditInputs(HeadInputs, ModelInputs):
             "head": head,
             "code": None if self.code is None else codes_in(self.code, generator, "wp"),
             "stroke": None if self.stroke is None else read_label_map(self.stroke, info.classes, info.size),
+            "session": None if self.session is None else read_session(self.session),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gantk.runs.options import BatchOptions, Options, SeedOptions, TruncationOptions, option
+from gantk.runs.options import BatchOptions, Options, SeedOptions, TruncationOptions, batch, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class TrainOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
         None, "Number of epochs of Adam.", least=1, default_text="50 with --solver adam, else 16 for NSE heads"
     )
     epoch_images: int = option(1024, "Number of images in an epoch of --solver adam.", least=1)
-    batch_size: int = option(8, "Images computed at once.", least=1)
+    batch_size: int = batch(8)
     chunk: int | None = option(
         None, "Number of images whose labels are kept together.", least=1, default_text="32 or more, whole batches"
     )
@@ -106,6 +106,7 @@ class SamplingOptions(ClassOptions, StreamOptions, BatchOptions):
         None, "Number of label maps of fresh samples that are targets.", least=1, default_text="4 without other targets"
     )
     samples: int = option(4, "Number of images for each target.", least=1)
+    batch_size: int = batch(16, gradients=True)
     space: Literal["z", "mixed", "w"] = option("w", "What is moved; mixed is an own z for every row of wp.")
     bank: int = option(512, "Number of codes among which starts are looked for.", least=1)
     steps: int = option(50, "Largest number of steps of Adam.", least=0)

@@ -60,7 +60,7 @@ class SampleFacts:
     class_colours: tuple[tuple[int, int, int], ...]
 
 
-@verb(SamplingOptions)
+@verb(SamplingOptions, halves=False)
 def sample(
     generator: Generator,
     head: object,

@@ -202,6 +202,8 @@ def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
         seed=None if given else int(manifest["arguments"]["seed"]),
         index=None if given else int(manifest["arguments"]["index"]),
         source=source,
+        session=None,
+        replayed=None,
     )
 
 

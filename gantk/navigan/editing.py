@@ -25,11 +25,13 @@ from gantk.navigan.results import ApplyResult, EachEdit, Edited
 from gantk.navigan.subject import Subject, subject, without_gradients
 from gantk.pictures.images import to_uint8
 from gantk.predictors.base import Predictor
+from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
 from gantk.runs.stores import Store
 from gantk.runs.structure import Strip
 from gantk.runs.task import verb
 from gantk.runs.walk import Walk
+from gantk.store.chunks import parts
 from gantk.store.files import load_npy
 from gantk.store.progress import progress
 
@@ -123,26 +125,26 @@ def apply(
         store.pictures(options.quality, options.workers) as pictures,
         progress(count, "edit", unit="img") as bar,
     ):
+        commits = CommitsBehind(chunks)
         for index in missing:
             start, stop = chunks.grid.bounds(index)
-            prefix = about.target.prefix(about.codes(start, stop))
-            before = None if judge is None else judge.embed(about.target.images(prefix))
-            arrays: dict[str, Array] = {}
+            arrays = {edit.array: np.zeros((stop - start, len(edit.strengths)), dtype=np.float32) for edit in edits}
             futures: list[Future[Any]] = []
-            for edit in edits:
-                delta = directions.delta(edit.number).to(about.target.weight)
-                distance_NT = np.zeros((stop - start, len(edit.strengths)), dtype=np.float32)
-                for step, strength in enumerate(edit.strengths):
-                    image_NCHW = about.target.moved(prefix, delta, strength)
-                    if judge is not None and before is not None:
-                        distance_NT[:, step] = squared(judge.embed(image_NCHW), before).float().cpu().numpy()
-                    names = [edit.image(sample, step, options.image_format) for sample in range(start, stop)]
-                    futures += pictures.write(names, to_uint8(image_NCHW))
-                    bar.update(stop - start)
-                arrays[edit.array] = distance_NT
-            for future in futures:
-                future.result()
-            chunks.write(index, arrays)
+            for first, last in parts(start, stop, options.batch_size):
+                prefix = about.target.prefix(about.codes(first, last))
+                before = None if judge is None else judge.embed(about.target.images(prefix))
+                for edit in edits:
+                    delta = directions.delta(edit.number).to(about.target.weight)
+                    for step, strength in enumerate(edit.strengths):
+                        image_NCHW = about.target.moved(prefix, delta, strength)
+                        if judge is not None and before is not None:
+                            moved_N = squared(judge.embed(image_NCHW), before).float().cpu().numpy()
+                            arrays[edit.array][first - start : last - start, step] = moved_N
+                        names = [edit.image(sample, step, options.image_format) for sample in range(first, last)]
+                        futures += pictures.write(names, to_uint8(image_NCHW))
+                        bar.update(last - first)
+            commits.add(index, arrays, futures)
+        commits.flush()
     facts = ApplyFacts(
         name=directions.name,
         layer=about.target.layer,
@@ -224,15 +226,23 @@ def _apply_each(
     """One picture per sample, each with a direction and a strength of its own."""
     batch, form = options.batch_size, options.image_format
     names = [f"{IMAGES}/each_{sample:05d}.{form}" for sample in range(len(table_N2))]
-    with torch.inference_mode(), store.timed("editing"), store.pictures(options.quality, options.workers) as pictures:
+    written: list[Future[Any]] = []
+    with (
+        torch.inference_mode(),
+        store.timed("editing"),
+        store.pictures(options.quality, options.workers) as pictures,
+        progress(len(table_N2), "edit", unit="img") as bar,
+    ):
         for start in range(0, len(table_N2), batch):
             part = table_N2[start : start + batch]
             prefix = about.target.prefix(about.codes(start, start + len(part)))
             number_N = torch.from_numpy(part[:, 0].astype(np.int64))
             strength_N = torch.from_numpy(part[:, 1].astype(np.float32))
             image_NCHW = render(about.target, prefix, directions, number_N, strength_N)
-            for future in pictures.write(names[start : start + len(part)], to_uint8(image_NCHW)):
-                future.result()
+            written += pictures.write(names[start : start + len(part)], to_uint8(image_NCHW))
+            bar.update(len(part))
+        for future in written:
+            future.result()
     return ApplyResult(
         name=directions.name,
         layer=about.target.layer,

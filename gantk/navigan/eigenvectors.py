@@ -69,7 +69,7 @@ class Searched:
     facts: HessianFacts
 
 
-@verb(HessianOptions)
+@verb(HessianOptions, halves=False)
 @without_gradients
 def hessian(
     generator: nn.Module,
@@ -114,7 +114,7 @@ def hessian(
     chunks = store.chunks(ARRAYS, options.k, 1)
     missing = chunks.missing()
     if missing:
-        measuring = Measuring(about, judge, directions, options.share, show, FOLDER, 1.0)
+        measuring = Measuring(about, judge, directions, options.share, show, FOLDER, 1.0, options.batch_size)
         with store.timed("strengths and pictures"), store.pictures() as pictures:
             for number in progress(missing, "directions"):
                 found = measuring.one(number, pictures)

@@ -5,7 +5,7 @@ Shape legend: N samples, T strengths, K directions, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,14 @@ from gantk.navigan.metrics import Metric
 from gantk.navigan.options import ShownOptions
 from gantk.navigan.pictures import heat
 from gantk.navigan.results import Curve, Pair, Shown
-from gantk.navigan.strength import CURVE, curve_of, first_guess, ruler
+from gantk.navigan.strength import ALL, CURVE, curve_of, first_guess, ruler
 from gantk.navigan.subject import Subject
+from gantk.navigan.target import Prefix
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Pictures, Store
 from gantk.runs.structure import Strip
 from gantk.runs.walk import Walk
+from gantk.store.chunks import parts
 from gantk.store.progress import progress
 
 RULER = 8  # samples that strengths are measured on, and changes averaged over
@@ -53,6 +55,7 @@ class Measuring:
         show: of the first so many directions there are pictures.
         folder: of the pictures.
         default: the strength of a direction whose strength nobody measured.
+        at_once: how many pictures are rendered at once.
     """
 
     def __init__(
@@ -64,14 +67,16 @@ class Measuring:
         show: int,
         folder: str,
         default: float,
+        at_once: int = ALL,
     ) -> None:
         self.target, self.metric, self.directions, self.share = subject.target, metric, directions, share
         self.show, self.folder, self.default = show, folder, default
         codes = subject.codes(0, ruler_size(subject.total))
-        self.rule = None if metric is None else ruler(subject.target, metric, codes)
+        self.at_once = at_once
+        self.rule = None if metric is None else ruler(subject.target, metric, codes, at_once)
         with torch.inference_mode():
             self.prefix = self.target.prefix(codes)
-            self.before_NCHW = self.target.images(self.prefix)
+            self.before_NCHW = self._rendered(self.prefix, self.target.images)
 
     def one(self, number: int, pictures: Pictures) -> Arrays:
         """Measure a direction, and render its pictures where it has some.
@@ -91,6 +96,11 @@ class Measuring:
             changes[0] = self._draw(number, delta, scale, pictures)
         return {"curves": curves, "reached": np.array([reached], np.int8), "changes": changes}
 
+    def _rendered(self, prefix: Prefix, render: Callable[[Prefix], Tensor]) -> Tensor:
+        """Pictures of all samples, of which only so many are rendered at once."""
+        cuts = [slice(first, last) for first, last in parts(0, len(prefix), self.at_once)]
+        return render(prefix) if len(cuts) == 1 else torch.cat([render(prefix.take(cut)) for cut in cuts])
+
     def _draw(self, number: int, delta: Tensor, scale: float, pictures: Pictures) -> tuple[float, float]:
         """Strips, pairs and maps of a direction; returns the mean and the largest change."""
         with torch.inference_mode():
@@ -98,8 +108,12 @@ class Measuring:
             written = []
             for step, strength in enumerate(steps_of(scale, STEPS)):
                 names = [strip_name(self.folder, number, sample, step) for sample in range(len(few))]
-                written += pictures.write(names, _drawable(to_uint8(self.target.moved(few, delta, strength))))
-            after, other = (self.target.moved(self.prefix, delta, sign * scale) for sign in (1, -1))
+                moved = self._rendered(few, lambda part, t=strength: self.target.moved(part, delta, t))  # type: ignore[misc]
+                written += pictures.write(names, _drawable(to_uint8(moved)))
+            after, other = (
+                self._rendered(self.prefix, lambda part, t=sign * scale: self.target.moved(part, delta, t))  # type: ignore[misc]
+                for sign in (1, -1)
+            )
             before = self.before_NCHW
             change_NHW = ((after - before).abs() + (other - before).abs()).mean(1).double().cpu().numpy() / 2
         count = min(PAIRS, len(before))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gantk.errors import UsageError
 from gantk.runs.inputs import CodesInputs, SampleOptions
-from gantk.runs.options import BatchOptions, Options, PictureOptions, argument, option
+from gantk.runs.options import BatchOptions, Options, PictureOptions, argument, batch, option
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class ShownOptions(MetricOptions, AnimationOptions):
 class HessianOptions(SampleOptions, BatchOptions, ShownOptions):
     k: int = option(16, "Number of eigenvectors.", "-k", "--num-eigenvectors", least=1)
     num: int = option(64, "Number of samples, at most.", "-N", least=1)
-    batch_size: int = option(8, "Samples computed at once.", least=1)
+    batch_size: int = batch(8, gradients=True)
     block: int | None = option(None, "Number of vectors per block.", least=1, default_text="2, on a GPU 8")
     tolerance: float = option(
         0.003, "Stop when all residuals are below this share of the k-th eigenvalue.", above=0, most=1
@@ -238,7 +238,7 @@ class HessianOptions(SampleOptions, BatchOptions, ShownOptions):
 @dataclass(frozen=True, kw_only=True)
 class SvdOptions(SampleOptions, BatchOptions, ShownOptions):
     num: int = option(8, "Number of samples, at most.", "-N", least=1)
-    batch_size: int = option(8, "Samples computed at once.", least=1)
+    batch_size: int = batch(8)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,7 +84,7 @@ def train(
         identity=about.target.identity(),
         meta={"basis": base.name, "steps": log[-1].step, "accuracy": log[-1].held_out},
     )
-    measuring = Measuring(about, judge, learned, options.share, show, FOLDER, plan.scale)
+    measuring = Measuring(about, judge, learned, options.share, show, FOLDER, plan.scale, options.batch_size)
     arrays = measured(store, measuring, plan.directions if judge is not None else show)
     curves = curves_of(arrays)
     scaled = with_scales(learned, curves)

@@ -56,7 +56,8 @@ def svd(
     options.forms()
     judge = metric_for(generator, metric, options, needed=False)
     default = UNMEASURED * about.weight_length
-    arrays = measured(store, Measuring(about, judge, directions, options.share, show, FOLDER, default), show)
+    measuring = Measuring(about, judge, directions, options.share, show, FOLDER, default, options.batch_size)
+    arrays = measured(store, measuring, show)
     curves = curves_of(arrays)
     scaled = with_scales(directions, curves)
     values = np.array(directions.meta["singular_values"], np.float64)

@@ -11,7 +11,7 @@ Shape legend: N samples, D directions, T strengths.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,12 +21,14 @@ from gantk.errors import GantkError
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.metrics import Metric, squared
 from gantk.navigan.target import Prefix, Target
+from gantk.store.chunks import parts
 from gantk.store.progress import Bar
 
 SHARE = 0.2  # of the distance between different samples
 CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)  # strengths of the curve, over the recommended one
 SEARCHES = 8
 NEAR = 0.05  # the search ends within this share of the level
+ALL = 1 << 30  # samples at once: as many as there are
 FARTHEST = 8.0  # strengths beyond this multiple of the weight's own length are not tried
 
 
@@ -47,22 +49,36 @@ class Ruler:
     prefix: Prefix
     embedded: list[Tensor]
     between: float
+    at_once: int = ALL
 
 
-def ruler(target: Target, metric: Metric, codes: Tensor) -> Ruler:
-    """Measure the samples that edits are compared with; at least two."""
+def ruler(target: Target, metric: Metric, codes: Tensor, at_once: int = ALL) -> Ruler:
+    """Measure the samples that edits are compared with; at least two.
+
+    Args:
+        at_once: how many pictures are rendered and embedded at once.
+    """
     if len(codes) < 2:
         raise GantkError("A recommended strength needs at least two samples to compare: give more.")
     with torch.inference_mode():
         prefix = target.prefix(codes)
-        embedded = metric.embed(target.images(prefix))
+        embedded = embedded_in_parts(metric, prefix, at_once, lambda part, _: target.images(part))
         pairs = [squared([part.roll(shift, 0) for part in embedded], embedded) for shift in range(1, len(codes))]
     between = float(torch.stack(pairs).mean())
     if not math.isfinite(between) or between <= 0:
         raise GantkError(
             f"The metric {metric.name} sees a distance of {between} between different samples: choose another."
         )
-    return Ruler(prefix, embedded, between)
+    return Ruler(prefix, embedded, between, at_once)
+
+
+def embedded_in_parts(
+    metric: Metric, prefix: Prefix, at_once: int, render: Callable[[Prefix, slice], Tensor]
+) -> list[Tensor]:
+    """The embedding of all samples, of which only so many are rendered at once."""
+    cuts = [slice(first, last) for first, last in parts(0, len(prefix), at_once)]
+    every = [metric.embed(render(prefix if len(cuts) == 1 else prefix.take(cut), cut)) for cut in cuts]
+    return every[0] if len(every) == 1 else [torch.cat(maps) for maps in zip(*every, strict=True)]
 
 
 def distance_at(target: Target, metric: Metric, rule: Ruler, delta: Tensor, strength: float) -> float:
@@ -71,7 +87,9 @@ def distance_at(target: Target, metric: Metric, rule: Ruler, delta: Tensor, stre
     sign_N = torch.ones(n, device=delta.device)
     sign_N[1::2] = -1
     with torch.inference_mode():
-        embedded = metric.embed(target.moved(rule.prefix, delta, strength * sign_N))
+        embedded = embedded_in_parts(
+            metric, rule.prefix, rule.at_once, lambda part, cut: target.moved(part, delta, strength * sign_N[cut])
+        )
         return float(squared(embedded, rule.embedded).mean())
 
 

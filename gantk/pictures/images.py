@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "jpg", "webp")
 MAX_WORKERS = 8
+MOST_WAITING = 256 << 20  # bytes of pictures that wait for a thread; then the network waits
+
+LARGE, LARGE_LEVEL, LEVEL = 512 * 512, 1, 6
+"""Pixels of a large picture, and the levels of png's compression.
+
+A photograph of 1024 x 1024 takes 0.09 s at level 1 and 0.38 s at level 6, whose file is 14 % smaller (2 cores, no GPU);
+small pictures take less than a millisecond at any level, and the level that is usual.
+"""
 
 
 def to_uint8(image_NCHW: Tensor) -> npt.NDArray[np.uint8]:
@@ -59,7 +68,8 @@ def encode(image_HWC: npt.NDArray[np.uint8], form: str = "png", quality: int = 9
     image = viewable(image_HWC, alpha=form != "jpg")
     buffer = io.BytesIO()
     if form == "png":
-        Image.fromarray(image).save(buffer, "PNG")
+        level = LARGE_LEVEL if image.shape[0] * image.shape[1] >= LARGE else LEVEL
+        Image.fromarray(image).save(buffer, "PNG", compress_level=level)
     else:
         Image.fromarray(image).save(buffer, {"jpg": "JPEG", "webp": "WEBP"}[form], quality=quality)
     return buffer.getvalue()
@@ -88,15 +98,27 @@ class ImageWriter:
         self.form, self.quality = form, quality
         self.workers = workers or min(MAX_WORKERS, os.cpu_count() or 1)
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="gantk-images")
+        self._room = threading.Condition()
+        self._waiting = 0
 
     def write(self, paths: Sequence[Path], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Path]]:
         """Hand images to the threads; each appears under its path whole or not at all. Wait with `result()`."""
-        pairs = zip(paths, images_NHWC, strict=True)
-        return [self._pool.submit(self._write, path, image) for path, image in pairs]
+        return [self._submit(path, image) for path, image in zip(paths, images_NHWC, strict=True)]
+
+    def _submit(self, path: Path, image_HWC: npt.NDArray[np.uint8]) -> Future[Path]:
+        with self._room:
+            self._room.wait_for(lambda: not self._waiting or self._waiting + image_HWC.nbytes <= MOST_WAITING)
+            self._waiting += image_HWC.nbytes
+        return self._pool.submit(self._write, path, image_HWC)
 
     def _write(self, path: Path, image_HWC: npt.NDArray[np.uint8]) -> Path:
         form = path.suffix.lstrip(".").lower()
-        return write_atomic(path, encode(image_HWC, form if form in FORMATS else self.form, self.quality))
+        try:
+            return write_atomic(path, encode(image_HWC, form if form in FORMATS else self.form, self.quality))
+        finally:
+            with self._room:
+                self._waiting -= image_HWC.nbytes
+                self._room.notify_all()
 
     def __enter__(self) -> ImageWriter:
         return self

@@ -65,6 +65,17 @@ def metric_name(generator: object, option: str = "--metric") -> str:
     )
 
 
+def features_for(generator: Generator) -> Predictor:
+    """Whose features sets of samples are compared by: `demo` for a bundled generator, else `imagenet`.
+
+    Raises:
+        GantkError: it is not installed.
+    """
+    from gantk.predictors.load import load_predictor
+
+    return load_predictor("demo" if generator.bundled else "imagenet", generator.device).eval()
+
+
 def segmenter_for(
     generator: Generator, name: str | None = None, option: str = "--segmenter", code: bool = False
 ) -> Predictor | None:

@@ -98,6 +98,10 @@ def load_predictor(
 
 
 def _adopt(found: object, text: str) -> Predictor:
+    from gantk.generators.base import Generator
+
+    if isinstance(found, Generator):
+        raise UsageError(f"{text!r} is a generator, and a predictor is needed: a function of images that scores them.")
     if isinstance(found, Predictor):
         return found
     if not callable(found):
@@ -114,6 +118,10 @@ def _adopt(found: object, text: str) -> Predictor:
             raise _raised(text, error) from error
         if isinstance(made, Predictor):
             return made
+        if isinstance(made, Generator):
+            raise UsageError(
+                f"{text!r} makes a generator, and a predictor is needed: a function of images that scores them."
+            )
         if not callable(made):
             raise UsageError(
                 f"{text!r} returned a {type(made).__name__}; expected a Predictor or a function of images."

@@ -9,11 +9,11 @@ _PUBLIC = {
     "Quality": "gantk.quality.results",
     "compare": "gantk.quality.comparison",
     "QualityResult": "gantk.quality.results",
-    "kernel_distance": "gantk.quality.distances",
-    "manifold_shares": "gantk.quality.manifolds",
+    "kernel_distance": "gantk.predictors.set_distances",
+    "manifold_shares": "gantk.predictors.manifolds",
     "measure": "gantk.quality.verbs",
-    "nearest": "gantk.quality.manifolds",
-    "unreached": "gantk.quality.manifolds",
+    "nearest": "gantk.predictors.manifolds",
+    "unreached": "gantk.predictors.manifolds",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.predictors.distance import frechet_distance
-from gantk.quality.distances import checked, kernel_distance
-from gantk.quality.manifolds import distances_between, nearest_of, shares_of, unreached_of
+from gantk.predictors.manifolds import distances_between, nearest_of, shares_of, unreached_of
+from gantk.predictors.set_distances import checked, kernel_distance
 from gantk.quality.results import Measured, Quality
 
 NEIGHBOURS, SHOWN, SUBSETS = 5, 5, 20

@@ -10,8 +10,7 @@ from gantk.runs.options import BatchOptions, LabelOptions, SeedOptions, Truncati
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
-    from gantk.generators.base import Generator
-    from gantk.quality.sources import Pictures
+    from gantk.quality.sources import Pictures, Titled
 
 MOST, DRAWN = 5000, 2000  # images of a folder, and samples where both sides are generators
 
@@ -41,14 +40,14 @@ class QualityInputs(Inputs):
         samples, reals = self._side(self.model), self._side(self.images)
         return {"samples": samples, "reals": reals, "reader": reader_for(samples, reals, self.features, self.device)}
 
-    def _side(self, name: str) -> Generator | Pictures:
+    def _side(self, name: str) -> Titled | Pictures:
         from gantk.checkpoints.load import load_generator
         from gantk.generators.devices import resolve_device
-        from gantk.quality.sources import is_folder_of_images, read_folder
+        from gantk.quality.sources import Titled, is_folder_of_images, read_folder
 
         if is_folder_of_images(name):
             return read_folder(name)
-        return load_generator(name, device=resolve_device(self.device), precision=self.precision)
+        return Titled(load_generator(name, device=resolve_device(self.device), precision=self.precision), str(name))
 
     def stem(self) -> str:
         from gantk.checkpoints.addresses import is_address

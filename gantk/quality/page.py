@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gantk.quality.claims import QUALITY
 from gantk.quality.results import FILE, Matched, QualityResult
 from gantk.reports.page import Page
-from gantk.reports.sections import CellValue, Column, Link, Links, Picture, Prose, Section, Sheet, Table
+from gantk.reports.sections import Cell, CellValue, Column, Link, Links, Picture, Prose, Section, Sheet, Table
+from gantk.runs.claims import said
 
 COLUMNS = (
     Column("figure"),
     Column("value", "", 4),
     Column("from", "Lower end of the 95 % interval, by random halves of both sets", 4),
     Column("to", "Upper end of it", 4),
-    Column("what it says"),
 )
 NOT_FID = (
     "The features are those of {features}, so that these are no FID and no KID: they compare with figures made by "
@@ -25,13 +26,16 @@ def page(result: QualityResult) -> Page:
     """Figures, the samples nearest to a real image and furthest from all, and real images that no sample is near."""
     found = result.found
     rows: list[list[CellValue]] = [
-        [figure.name, figure.measured.value, figure.measured.low, figure.measured.high, figure.about]
+        [Cell(figure.name, note=figure.about), figure.measured.value, figure.measured.low, figure.measured.high]
         for figure in found.figures
     ]
     sections: list[Section] = [Prose(result.sentence(), tone="finding")]
+    sections += [Prose(text, tone="warning") for text in said(QUALITY, result, "doubt")]
     if found.features != "inception":
         sections.append(Prose(NOT_FID.format(features=found.features)))
-    caption = "The Frechet distance falls with more images: compare sets of one size."
+    caption = "The Frechet distance falls with more images: compare sets of one size. " + " ".join(
+        f"{figure.name}: {figure.about[0].lower()}{figure.about[1:]}." for figure in found.figures
+    )
     sections.append(Table(COLUMNS, rows, "Figures", caption, sortable=False))
     sections += _matches(
         result.closest, "Nearest to a real image", "Is it a copy? Each sample, and the real images nearest to it."
@@ -43,7 +47,7 @@ def page(result: QualityResult) -> Page:
     sections.append(
         Links([Link(FILE, FILE)], "Files", "The features of both sides are sample_features and real_features.")
     )
-    pulled = "" if result.truncation is None else f", truncation {result.truncation}"
+    pulled = "" if result.truncation in (None, "none") else f", truncation {result.truncation},"
     return Page("Quality", f"{result.samples}{pulled} against {result.reals}.", sections)
 
 

@@ -88,6 +88,11 @@ class Quality:
             Figure("coverage", self.coverage, "Share of real neighbourhoods that have a sample"),
         )
 
+    @property
+    def copies(self) -> int:
+        """How many samples have the very features of a real image."""
+        return int((self.nearest_distance_NK[:, 0] == 0).sum()) if self.nearest_distance_NK.size else 0
+
     def sentence(self) -> str:
         said = ", ".join(f"{figure.name} {figure.measured}" for figure in self.figures)
         return f"{self.samples} samples against {self.reals} real images by {self.features}: {said}."

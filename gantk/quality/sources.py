@@ -59,6 +59,19 @@ def read_folder(name: str | Path) -> Pictures:
     return Pictures(path, files)
 
 
+@dataclass(frozen=True)
+class Titled:
+    """A generator under the name that it was asked for by; the name is no part of what it is."""
+
+    generator: Generator
+    name: str
+
+    def fingerprint(self) -> object:
+        from gantk.store.fingerprint import fingerprint
+
+        return fingerprint(self.generator)
+
+
 class Side(Protocol):
     """One side: its images by number."""
 
@@ -75,9 +88,9 @@ class Side(Protocol):
 class Drawn:
     """Samples of a generator, as they are in files."""
 
-    def __init__(self, generator: Generator, source: CodeSource) -> None:
+    def __init__(self, generator: Generator, source: CodeSource, name: str | None = None) -> None:
         self.generator, self._source = generator, source
-        self.name, self.total = generator.source or generator.spec.family, source.total
+        self.name, self.total = name or generator.bundled or generator.source or generator.spec.family, source.total
 
     def images(self, start: int, stop: int) -> Iterator[Tensor]:
         yield colours(as_saved(self.generator.synthesize(self._source.batch(start, stop).wp)))
@@ -146,7 +159,8 @@ def reader_for(samples: object, reals: object, name: str | None, device: str = "
     from gantk.generators.devices import resolve_device
     from gantk.predictors.load import load_predictor
 
-    bundled = any(isinstance(side, Generator) and side.bundled for side in (samples, reals))
+    sides = [side.generator if isinstance(side, Titled) else side for side in (samples, reals)]
+    bundled = any(isinstance(side, Generator) and side.bundled for side in sides)
     found = load_predictor(name or ("demo" if bundled else "imagenet"), resolve_device(device)).eval()
     with torch.inference_mode():
         found.features(torch.zeros(1, 3, 64, 64, device=found.device))  # one that has none says so before any work

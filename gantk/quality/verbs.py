@@ -25,6 +25,7 @@ from gantk.quality.sources import (
     OfFolder,
     Pictures,
     Side,
+    Titled,
     features_of,
     pixels_of,
     read_folder,
@@ -36,7 +37,7 @@ from gantk.runs.task import verb
 
 PIXELS = 128  # of a picture's longer side on the page
 
-Given = Generator | Pictures | str | Path | Tensor
+Given = Generator | Titled | Pictures | str | Path | Tensor
 
 
 @verb(CompareOptions)
@@ -56,6 +57,8 @@ def measure(
         GantkError: no features are installed, or there are fewer than four images.
     """
     samples, reals = (read_folder(side) if isinstance(side, (str, Path)) else side for side in (samples, reals))
+    titles = [side.name if isinstance(side, Titled) else None for side in (samples, reals)]
+    samples, reals = (side.generator if isinstance(side, Titled) else side for side in (samples, reals))
     if not isinstance(samples, Generator) and options.truncation is not None:
         raise UsageError(f"--truncation {options.truncation} is for a generator, and MODEL is a set of images.")
     if options.label is not None and not any(isinstance(side, Generator) for side in (samples, reals)):
@@ -63,8 +66,8 @@ def measure(
     reader = reader_for(samples, reals, None) if reader is None else reader
     truncation = parse_truncation(options.truncation, samples.spec) if isinstance(samples, Generator) else None
     total = _total(samples, reals, options.num)
-    first = _side(samples, total, options.seed, options, None if truncation is None else options.truncation)
-    second = _side(reals, total, (options.seed + 1) % LARGEST_SEED, options, "none")
+    first = _side(samples, total, options.seed, options, None if truncation is None else options.truncation, titles[0])
+    second = _side(reals, total, (options.seed + 1) % LARGEST_SEED, options, "none", titles[1])
     _check_sizes(first, second, options.neighbours)
     sample_NF = _features(store, "sample_features", first, reader, options.batch_size)
     real_MF = _features(store, "real_features", second, reader, options.batch_size)
@@ -113,12 +116,14 @@ def _check_sizes(samples: Side, reals: Side, neighbours: int) -> None:
         )
 
 
-def _side(given: object, total: int, seed: int, options: CompareOptions, truncation: str | None) -> Side:
+def _side(
+    given: object, total: int, seed: int, options: CompareOptions, truncation: str | None, title: str | None
+) -> Side:
     if isinstance(given, Generator):
         # a network that takes no label has none, whatever the other side asks for
         label = options.label if given.spec.label_dim else None
         pulled = parse_truncation(truncation, given.spec) if given.spec.can_truncate else None
-        return Drawn(given, CodeSource(given, total, seed, pulled, label=label))
+        return Drawn(given, CodeSource(given, total, seed, pulled, label=label), title)
     if isinstance(given, Pictures):
         return OfFolder(given, total)
     if isinstance(given, Tensor):

@@ -12,7 +12,7 @@ Legend: N samples, L rows of wp, D their width, d free coordinates, R regions, S
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ from torch import Tensor
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, Truncation
 from gantk.resefa.derivative import LocalJacobian, Output
-from gantk.resefa.gram import RegionGrams, region_grams
+from gantk.resefa.gram import RegionGrams, passed_columns, region_grams
 from gantk.resefa.pictures import write_overlays
 from gantk.resefa.regions import Regions
 from gantk.resefa.results import Grams
@@ -101,18 +101,19 @@ def accumulate(store: Store, source: Source, regions: Regions, plan: JacobianPla
     names = [TOTAL, INSIDE, *([MARGIN] if regions.margin else []), ROWS, BRIGHTNESS]
     chunks = store.chunks({**dict.fromkeys(names, join), CODES: CONCATENATE}, source.total, plan.chunk)
     missing = chunks.missing()
-    total = sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
-    with store.timed("jacobian"), store.pictures() as pictures, progress(total, "jacobian", unit="sample") as bar:
+    colours = source.generator.spec.image_channels if plan.output.channels == "rgb" else 1
+    each = passed_columns(plan.variable.dim, (colours, plan.output.size, plan.output.size))
+    total = each * sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
+    with store.timed("jacobian"), store.pictures() as pictures, progress(total, "jacobian", unit="column") as bar:
         for index in missing:
             start, stop = chunks.grid.bounds(index)
             parts, codes = [], []
             for sample in range(start, stop):
-                grams, wp_1LD, mask_RSS = sample_grams(source, sample, regions, plan)
+                grams, wp_1LD, mask_RSS = sample_grams(source, sample, regions, plan, bar.update)
                 parts.append(grams)
                 codes.append(wp_1LD.cpu().float().numpy())
                 if sample < plan.preview:
                     write_overlays(pictures, source.generator, wp_1LD, mask_RSS, regions.names, sample)
-                bar.update(1)
             chunks.write(index, {**_arrays(parts, names, plan.per_sample), CODES: np.concatenate(codes)})
     return chunks
 
@@ -129,12 +130,12 @@ def sample_jacobian(source: Source, sample: int, plan: JacobianPlan) -> tuple[Lo
 
 
 def sample_grams(
-    source: Source, sample: int, regions: Regions, plan: JacobianPlan
+    source: Source, sample: int, regions: Regions, plan: JacobianPlan, tick: Callable[[int], object] | None = None
 ) -> tuple[RegionGrams, Tensor, Array]:
     """The Grams of one sample, its wp [1, L, D] and its regions [R, S, S]."""
     jacobian, wp_1LD = sample_jacobian(source, sample, plan)
     mask_1RSS, ring_1RSS = regions.sides(regions.masks(source.generator, wp_1LD, sample))
-    return region_grams(jacobian, _flat(mask_1RSS), _flat(ring_1RSS)), wp_1LD, mask_1RSS[0]
+    return region_grams(jacobian, _flat(mask_1RSS), _flat(ring_1RSS), tick=tick), wp_1LD, mask_1RSS[0]
 
 
 def _flat(mask_1RSS: Array) -> Array:

@@ -25,6 +25,7 @@ from gantk.generators.base import Generator, Layer, State
 from gantk.generators.noise import Noise
 from gantk.predictors.resampling import resize
 from gantk.resefa.variables import CodeMap
+from gantk.store.memory import is_out_of_memory
 
 CHANNELS = ("rgb", "sum")
 CPU_BYTES = 8 << 20  # of the largest map of a chunk of tangents: more falls out of the last-level cache
@@ -177,7 +178,7 @@ class LocalJacobian:
                 with torch.no_grad(), full_precision(self.generator.device):
                     return function(*(part[: self.chunk] for part in parts))
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if self.chunk == 1:
                     raise GantkError(
@@ -273,10 +274,3 @@ def full_precision(device: torch.device) -> AbstractContextManager[Any]:
     cudnn = torch.backends.cudnn
     context: AbstractContextManager[Any] = cudnn.flags(True, cudnn.benchmark, None, cudnn.deterministic, False)
     return context
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text

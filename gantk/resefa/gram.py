@@ -14,6 +14,7 @@ numbers, put in order, R regions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +80,11 @@ class RegionGrams:
 
 
 def region_grams(
-    jacobian: LocalJacobian, inside_RP: npt.NDArray[np.bool_], margin_RP: npt.NDArray[np.bool_], held: int | None = None
+    jacobian: LocalJacobian,
+    inside_RP: npt.NDArray[np.bool_],
+    margin_RP: npt.NDArray[np.bool_],
+    held: int | None = None,
+    tick: Callable[[int], object] | None = None,
 ) -> RegionGrams:
     """The Grams of one sample.
 
@@ -87,6 +92,7 @@ def region_grams(
         inside_RP: which pixels each region has.
         margin_RP: which pixels around it count on neither side.
         held: columns held at a time; None is what HELD_BYTES allows, at most half of them.
+        tick: told how many columns were computed, of `passed_columns`.
 
     Returns:
         Sums over this sample's pixels; `margin` is None where no region has one.
@@ -105,18 +111,35 @@ def region_grams(
                 kept_bM = flat_cM.new_empty(last - first, flat_cM.shape[1])
             kept_bM[start - first : start - first + len(flat_cM)] = flat_cM
             sums.brightness(start, flat_cM)
+            if tick is not None:
+                tick(len(columns))
         assert kept_bM is not None
         sums.products(first, kept_bM, first, kept_bM)
         for start, columns in jacobian.columns(last, dim):
             sums.products(first, kept_bM, start, columns.flatten(1).index_select(1, order_M))
+            if tick is not None:
+                tick(len(columns))
         del kept_bM
     return sums.result(inside_RP, margin_RP)
 
 
 def held_columns(jacobian: LocalJacobian) -> int:
     """How many columns are held: what the budget allows, and at most half of them."""
-    dim = jacobian.variable.dim
-    colours, height, width = jacobian.shape
+    return _held(jacobian.variable.dim, jacobian.shape)
+
+
+def passed_columns(dim: int, shape: tuple[int, int, int]) -> int:
+    """How many columns are computed for one sample: those that are not held pass by once for every block of held ones.
+
+    Args:
+        dim: columns of the Jacobian.
+        shape: of one.
+    """
+    return sum(dim - first for first in range(0, dim, _held(dim, shape)))
+
+
+def _held(dim: int, shape: tuple[int, int, int]) -> int:
+    colours, height, width = shape
     most = max(1, HELD_BYTES // (4 * colours * height * width))
     blocks = max(2, -(-dim // most))
     return max(1, -(-dim // blocks))

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NotRequired, TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
 from gantk.errors import GantkError, UsageError
 from gantk.store.chunks import LedgerWarning, Shard, parse_shard
@@ -25,6 +25,7 @@ from gantk.store.seals import bears
 
 MANIFEST_SUFFIX = ".run.json"
 FORMAT_VERSION = 1
+HALVED: Literal["halved"] = "halved"  # how often the batch size was halved because memory ran out
 _TABLES = ("arguments", "timings", "arrays", "outputs", "results")
 # Arguments that do not change what a run computes: a run may be continued with other values.
 VOLATILE = frozenset({"output_dir", "device", "shard", "config", "debug", "overwrite", "workers", "threads"})
@@ -75,6 +76,7 @@ class Manifest(TypedDict):
     code: NotRequired[dict[str, dict[str, str]]]
     facts: NotRequired[Json]
     shards: NotRequired[list[ShardAccount]]
+    halved: NotRequired[int]
 
 
 def file_stem(command: str) -> str:
@@ -160,6 +162,8 @@ def new_manifest(
     job = _job()
     if job:
         made["job"] = job
+    if before and isinstance(before.get(HALVED), int):
+        made["halved"] = before["halved"]
     return made
 
 

@@ -25,6 +25,8 @@ from gantk.errors import UsageError, suggestion
 LARGEST_INT = 2**31 - 1  # of counts and sizes; a seed may be larger
 LARGEST_SEED = 2**63 - 1
 LARGEST_FLOAT = 1e12
+AUTOMATIC = 0  # of an option that is chosen by itself: what the word auto stands for
+AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,8 @@ class About:
         hidden: not shown in ``--help``.
         file: the value may name a file: what the file holds decides, not what it is called.
         code: the value may be ``module:object`` or ``file.py:object`` where it was typed for this invocation.
+        auto: of a number that ``auto`` leaves to the runner (`gantk.runs.batches`): the largest that it chooses.
+        gradients: whether what is computed at once is differentiated, which needs more memory.
         address: the value may be an https address where it was typed for this invocation.
     """
 
@@ -62,6 +66,8 @@ class About:
     hidden: bool = False
     file: bool = False
     code: bool = False
+    auto: int | None = None
+    gradients: bool = False
     address: bool = False
 
 
@@ -80,6 +86,8 @@ class AboutKeywords(TypedDict, total=False):
     file: bool
     code: bool
     address: bool
+    auto: int | None
+    gradients: bool
 
 
 # Any: the default of any option, and a field that dataclasses make of it, whose type is that of the annotation
@@ -87,6 +95,12 @@ def option(default: Any, help: str, *also: str, metavar: str | None = None, **ab
     """Declare an option: its default, its help line, further spellings, and the other fields of `About`."""
     field = {"default_factory": lambda: default} if isinstance(default, list) else {"default": default}
     return dataclasses.field(**field, metadata={"about": About(help=help, also=also, metavar=metavar, **about)})
+
+
+def batch(most: int, *, gradients: bool = False) -> Any:
+    """Declare how many samples are computed at once: by itself what memory allows, at most `most`."""
+    text = f"Samples computed at once; auto is what memory allows, at most {most}."
+    return option(AUTOMATIC, text, least=1, auto=most, gradients=gradients, default_text=AUTO)
 
 
 def argument(metavar: str, help: str, default: object = dataclasses.MISSING, **about: Unpack[AboutKeywords]) -> Any:
@@ -180,6 +194,8 @@ class Options:
                 object.__setattr__(self, field.name, tuple(value))
             elif field.several and not isinstance(value, tuple):
                 object.__setattr__(self, field.name, (value,))
+            elif field.about.auto is not None and value == AUTO:
+                object.__setattr__(self, field.name, AUTOMATIC)
             check_value(field, getattr(self, field.name))
 
     def plain(self) -> dict[str, object]:
@@ -219,6 +235,8 @@ def check_single(field: Field, value: object, typed: object = None) -> None:
     if field.kind not in (int, float):
         return  # text, or an object that a verb takes from Python; the verb reads it
     whole = isinstance(value, int) or (field.kind is int and hasattr(value, "__index__"))
+    if about.auto is not None and value == AUTOMATIC and not isinstance(value, bool) and typed is None:
+        return  # chosen before a verb sees it
     if isinstance(value, bool) or not (whole or (field.kind is float and isinstance(value, (int, float)))):
         raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
     assert isinstance(value, (int, float)) or hasattr(value, "__index__")
@@ -243,7 +261,7 @@ def _wanted(field: Field) -> str:
     what = "a whole number" if field.kind is int else "a finite number"
     ends = range_of(field)
     if ends:
-        return f"{what} {ends}"
+        return f"{what} {ends}" + (f" or {AUTO}" if field.about.auto is not None else "")
     return what if field.kind is float else f"{what} of at most {LARGEST_INT}"
 
 
@@ -304,6 +322,8 @@ def schema(options: type) -> dict[str, object]:
         ends = {"minimum": about.least, "maximum": about.most}
         ends |= {"exclusiveMinimum": about.above, "exclusiveMaximum": about.below}
         one |= {key: value for key, value in ends.items() if value is not None}
+        if about.auto is not None:
+            one["minimum"] = AUTOMATIC
         if field.pair > 1:
             one = {"type": "array", "items": one, "minItems": field.pair, "maxItems": field.pair}
         if field.several:
@@ -328,6 +348,10 @@ class RunOptions(Options):
     """Where a run is kept and which part of it this process does. No verb sees these."""
 
     output_dir: str | None = option(None, "Run directory.", "-o", originals=("--outdir",), identity=False)
+    plan: bool = option(
+        False, "Work for a few seconds, say how long all of it takes and what memory it needs, write nothing.",
+        identity=False,
+    )  # fmt: skip
     overwrite: bool = option(
         False, "Forget an earlier run of this command in the directory instead of continuing it.", identity=False
     )
@@ -349,7 +373,7 @@ class SeedOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions(Options):
-    batch_size: int = option(16, "Samples computed at once.", least=1)
+    batch_size: int = batch(16)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from gantk.errors import GantkError
 from gantk.runs.manifest import (
+    HALVED,
     MANIFEST_SUFFIX,
     VOLATILE,
     Manifest,
@@ -92,6 +93,7 @@ class Run:
         self.shard = shard
         self.afresh = afresh  # nothing that an earlier run kept counts
         self.waits = False  # the earlier run that is to be forgotten is still there, and nothing was written
+        self.below: set[str] = set()  # runs below this one that it has asked for
         self.own_code: dict[str, str] = {}  # argument -> what this invocation names for it, of a run being merged
         self.is_new = False  # whether no run of the command was there before
         self._began = time.monotonic()
@@ -289,13 +291,21 @@ class Run:
         joins = dict(arrays) if isinstance(arrays, Mapping) else dict.fromkeys(arrays, CONCATENATE)
         for name in joins:
             self.path(f"{name}.npy")
-        grid = Grid(total, chunk)
+        grid = Grid(total, self._same_chunk(joins, total) or chunk)
         for name, join in joins.items():
-            self.manifest["arrays"][name] = {"total": total, "chunk": chunk, "join": join}
+            self.manifest["arrays"][name] = {"total": total, "chunk": grid.chunk, "join": join}
         self.save()
         finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
         begin = self.replace if self.afresh else None
         return Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark, begin)
+
+    def _same_chunk(self, joins: Mapping[str, str], total: int) -> int | None:
+        """The chunks that these arrays have already, where memory ran out since: only the batch size was halved."""
+        if not self.manifest.get(HALVED):
+            return None
+        known = [self.manifest["arrays"][name] for name in joins if name in self.manifest["arrays"]]
+        chunks = {about["chunk"] for about in known if about["total"] == total}
+        return chunks.pop() if len(chunks) == 1 and len(known) == len(joins) else None
 
     @property
     def mark(self) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError
+from gantk.runs.batches import batch_field, is_open, settled, with_size
 from gantk.runs.options import Field, Options, RunOptions, fields_of, from_plain
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of, write_result
 from gantk.runs.run import MANIFEST_SUFFIX, Run, parse_shard
@@ -20,11 +22,19 @@ from gantk.runs.stores import Following, MemoryStore, OnlyAPart, RunStore
 from gantk.runs.structure import Source
 from gantk.runs.structure import from_plain as structured
 from gantk.runs.task import Inputs, Task
+from gantk.store.files import load_json, to_json
 from gantk.store.fingerprint import fingerprint
 from gantk.store.lazy import resolve
+from gantk.store.locks import hold
+from gantk.store.memory import peak, peak_of_gpus
+from gantk.store.memory import shown as in_words
+from gantk.store.progress import Planned, duration, planning, shown
 
 if TYPE_CHECKING:
     from gantk.reports.page import Page
+
+
+BELOW = "sources"  # of a run: the runs that it needed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,15 +66,57 @@ def execute(task: Task, inputs: Inputs, options: Options, where: RunOptions) -> 
         return _execute(task, dataclasses.replace(inputs, **{"device": device}), options, where, leads=rank == 0)
 
 
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a task would take.
+
+    Attributes:
+        batch_size: of the run, where the task has one.
+        planned: the first stage that takes a while, measured; None where all was done in `seconds`.
+        memory: bytes that this process had at most meanwhile.
+    """
+
+    batch_size: int | None
+    planned: Planned | None
+    seconds: float
+    memory: int
+
+    def lines(self) -> list[str]:
+        """What is said of it."""
+        first = f"All of it takes {duration(self.seconds)}." if self.planned is None else self.planned.sentence()
+        size = "" if self.batch_size is None else f", --batch-size {self.batch_size}"
+        return [first, f"Memory until now: {in_words(self.memory)}{size}."]
+
+
+def plan(task: Task, inputs: Inputs, options: Options) -> Plan:
+    """Do a task in memory for a few seconds, and say how long all of it takes. Nothing is written.
+
+    Raises:
+        GantkError: what the inputs or the verb raise.
+    """
+    with shown(True):
+        arguments = inputs.load(options)
+    options = settled(options, arguments)
+    field = batch_field(options)
+    size = None if field is None else int(getattr(options, field.name))
+    began, found = time.monotonic(), None
+    try:
+        with planning():
+            task.call(arguments, options, MemoryStore())
+    except Planned as planned:
+        found = planned
+    on_gpu = peak_of_gpus()
+    return Plan(size, found, time.monotonic() - began, peak() if on_gpu is None else on_gpu)
+
+
 def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, leads: bool = True) -> Done:
     """Run a task in this process; one that does not lead takes the same steps and keeps nothing."""
-    from gantk.store.progress import shown
-
     shard = parse_shard(getattr(where, "shard", None))
     with shown(True):
         arguments = inputs.load(options)
-    identity = identity_of(task, inputs, options, arguments)
     directory, note = Path(where.output_dir or default_directory(task, inputs)), ""
+    options = _with_batch(task, inputs, options, arguments, directory, where)
+    identity = identity_of(task, inputs, options, arguments)
     if not where.output_dir and not where.overwrite and not task.restarts:
         directory, note = _free(task, directory, identity)
     typed = {**inputs.plain(), **options.plain(), "output_dir": str(directory)}
@@ -73,6 +125,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         earlier = finished(task, directory, identity)
         if earlier is not None and earlier.answers(options):
             if leads:
+                _drop_lock(task, directory)
                 _write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
@@ -88,9 +141,78 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         try:
             result = task.call(arguments, options, RunStore(run))
         except OnlyAPart:
-            return Done(directory, None, str(shard), note)
+            return Done(directory, None, None if shard.is_whole else str(shard), note)
         finish(task, run, result)
     return Done(directory, result, note=note)
+
+
+def _with_batch(
+    task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object], directory: Path, where: RunOptions
+) -> Options:
+    """The options with the batch size chosen, where it is to be chosen by itself.
+
+    It is that of the run that is there, where all else is as it was: memory may be scarcer now, or on this machine.
+    """
+    field = batch_field(options)
+    if field is None or not is_open(options):
+        return options
+    chosen = settled(options, arguments)
+    if where.overwrite and parse_shard(getattr(where, "shard", None)).is_whole:
+        return chosen
+    number, folder = 1, directory
+    ours = {name: to_json(value) for name, value in identity_of(task, inputs, chosen, arguments).items()}
+    while found := [identity for path in _manifests(task, folder) if (identity := _identity(path))]:
+        for theirs in found:
+            size = theirs.get(field.dashed)
+            if isinstance(size, int) and size > 0 and {**ours, field.dashed: size} == theirs:
+                return with_size(options, size)
+        if where.output_dir:
+            break
+        number += 1
+        folder = directory.with_name(f"{directory.name}_{number}")
+    return chosen
+
+
+def _identity(path: Path) -> dict[str, object]:
+    """The identity that a manifest holds; nothing where it is damaged, which `Run.begin` says."""
+    from gantk.runs.manifest import read_manifest
+
+    with contextlib.suppress(GantkError):
+        return dict(read_manifest(path).get("identity", {}))
+    return {}
+
+
+def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, object], options: Options) -> Result:
+    """Run a task whose result another one needs, in `sources/NAME` of that one's directory, as its own command would.
+
+    It is continued, or read where it is complete; what the other one was told to forget is forgotten here too.
+    """
+    identity = {"result version": task.result_type.VERSION, **_of_arguments(arguments), **_of_options(options)}
+    directory = run.path(f"{BELOW}/{name}")
+    afresh = run.afresh and name not in run.below
+    run.below.add(name)
+    earlier = None if afresh else finished(task, directory, identity)
+    if earlier is not None:
+        _drop_lock(task, directory)
+    else:
+        seed = getattr(options, "seed", None)
+        begun = Run.begin(
+            directory, task.name, options.plain(), seed, _device(arguments), overwrite=afresh or task.restarts,
+            identity=identity,
+        )  # fmt: skip
+        with begun as inner:
+            earlier = task.call(arguments, options, RunStore(inner))
+            finish(task, inner, earlier)
+    run.output(BELOW, "what was needed, each in a run directory of its own")
+    return earlier
+
+
+def _drop_lock(task: Task, directory: Path) -> None:
+    """Remove the lock that a run left which was killed at its very end; nobody else would."""
+    lock = directory / f".{stem_of(task.name)}.lock"
+    if lock.exists():
+        with contextlib.suppress(GantkError), hold(lock):
+            pass
 
 
 def _manifests(task: Task, directory: Path) -> list[Path]:
@@ -105,7 +227,6 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
     Nobody chose the directory, so that another run of the same command is no reason to refuse this one.
     """
     from gantk.runs.manifest import decisive, read_manifest
-    from gantk.store.files import to_json
 
     same, number, found = to_json(dict(identity)), 1, directory
 
@@ -130,13 +251,19 @@ def default_directory(task: Task, inputs: Inputs) -> str:
 def identity_of(task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object]) -> dict[str, object]:
     """All that decides the result, as plain values: name of an option or an input -> its value or fingerprint."""
     said: dict[str, object] = {"result version": task.result_type.VERSION}
-    for part in (inputs, options):
-        for field in fields_of(type(part)):
-            if field.about.identity:
-                said[field.dashed] = fingerprint(_contents(field, getattr(part, field.name)))
-    for name, value in arguments.items():
-        said[f"the {name.replace('_', ' ')}"] = fingerprint(value)
-    return said
+    return {**said, **_of_options(inputs), **_of_options(options), **_of_arguments(arguments)}
+
+
+def _of_options(options: Options) -> dict[str, object]:
+    return {
+        field.dashed: fingerprint(_contents(field, getattr(options, field.name)))
+        for field in fields_of(type(options))
+        if field.about.identity
+    }
+
+
+def _of_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
+    return {f"the {name.replace('_', ' ')}": fingerprint(value) for name, value in arguments.items()}
 
 
 def _contents(field: Field, value: object) -> object:
@@ -151,8 +278,6 @@ def _device(arguments: Mapping[str, object]) -> object:
 
 def finished(task: Task, directory: Path, identity: Mapping[str, object]) -> Result | None:
     """The result of a complete run with this identity; None where there is none, or its files are not whole."""
-    from gantk.store.files import load_json, to_json
-
     path = directory / (stem_of(task.name) + MANIFEST_SUFFIX)
     if not path.is_file() or not (directory / (stem_of(task.name) + RESULT_SUFFIX)).is_file():
         return None
@@ -235,7 +360,7 @@ def conclude(task: Task, run: Run) -> None:
     Raises:
         GantkError: the task's work cannot be divided, or the manifest is damaged.
     """
-    from gantk.store.files import load_npy, to_json
+    from gantk.store.files import load_npy
 
     if task.conclude is None:
         raise GantkError(f"The work of `{task.spelled}` is not divided: there is nothing to join.")

@@ -17,10 +17,12 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError
 from gantk.runs.exchange import Exchange, RunExchange
+from gantk.runs.manifest import HALVED
 from gantk.runs.structure import Image
 from gantk.store.chunks import CONCATENATE, SUM, Grid
 
 if TYPE_CHECKING:
+    from gantk.runs.options import Options
     from gantk.runs.run import Run
 
 Array = npt.NDArray[Any]
@@ -62,6 +64,11 @@ class Store:
     """What every store can do. All names are those of files inside a run."""
 
     whole: bool = True  # False for a shard, and for another process of a training than the first
+    halved: int = 0  # how often memory ran out: by so many powers of two fewer samples are computed at once
+
+    def halve(self) -> None:
+        """Note that memory ran out."""
+        self.halved += 1
 
     def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
         """Open the chunks of arrays over `total` samples; `arrays` are names, or name -> concatenate | sum."""
@@ -119,6 +126,18 @@ class Store:
             make: computes it; pictures and arrays in it are kept with it.
         """
         return make()
+
+    def task(self, name: str, task: str, arguments: Mapping[str, object], options: Options) -> Any:
+        """The result of another task that this one needs; in a run directory it has one of its own, `sources/NAME`.
+
+        Args:
+            name: of the directory.
+            task: as typed after `gantk`.
+            arguments: of its verb.
+        """
+        from gantk.runs.table import find_task
+
+        return find_task(task).call(arguments, options, MemoryStore())
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -223,6 +242,12 @@ class RunStore(Store):
     def __init__(self, run: Run) -> None:
         self.run = run
         self.whole = run.shard.is_whole
+        self.halved = int(run.manifest.get(HALVED, 0))
+
+    def halve(self) -> None:
+        super().halve()
+        self.run.manifest[HALVED] = self.halved  # said again where the run is continued
+        self.run.save()
 
     def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
         return self.run.ledger(arrays if isinstance(arrays, Mapping) else list(arrays), total, chunk)
@@ -312,6 +337,12 @@ class RunStore(Store):
         sink = Sink(self.run.directory, f"{folder.relative_to(self.run.directory).as_posix()}/{name}")
         save_json(path, {"mark": self.run.mark, "part": to_plain(made, sink)})
         return made
+
+    def task(self, name: str, task: str, arguments: Mapping[str, object], options: Options) -> Any:
+        from gantk.runs.runner import execute_below
+        from gantk.runs.table import find_task
+
+        return execute_below(find_task(task), self.run, name, arguments, options)
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -146,11 +146,16 @@ class Task:
         return f"gantk {self.name}"
 
 
-def verb(options: type[Options]) -> Callable[[Callable[..., R]], Callable[..., R]]:
+def verb(options: type[Options], *, halves: bool = True) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Make a function that takes ``options`` and ``store`` as keywords the public verb of a task.
 
     The verb takes ``options=None`` (the defaults), single fields as keywords, ``store=None`` (memory) and
     ``progress=None``: silent; True shows bars on stderr.
+
+    Args:
+        options: the class.
+        halves: whether it may be called again with half as many samples at once where memory ran out. Not where the
+            batch size says what a chunk holds.
     """
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
@@ -164,13 +169,19 @@ def verb(options: type[Options]) -> Callable[[Callable[..., R]], Callable[..., R
             progress: bool | None = None,
             **named: object,
         ) -> R:
+            from gantk.runs.batches import halving, settled
             from gantk.runs.stores import MemoryStore
             from gantk.store.progress import shown
 
             given = {name: named.pop(name) for name in names if name in named}
             chosen = changed(kind, options, named)
+            inputs = {str(place): value for place, value in enumerate(arguments)} | given
+            kept = store or MemoryStore()
             with shown(store is not None if progress is None else progress):
-                return function(*arguments, **given, options=chosen, store=store or MemoryStore())
+                return halving(
+                    lambda changed: function(*arguments, **given, options=changed, store=kept),
+                    settled(chosen, inputs), kept, halves,
+                )  # fmt: skip
 
         call.OPTIONS = kind  # type: ignore[attr-defined]
         return call

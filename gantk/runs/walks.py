@@ -6,6 +6,7 @@ Shape legend: N samples, K directions, T steps, L rows of wp.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
 from gantk.runs.structure import Strip
 from gantk.runs.walk import Walk
+from gantk.store.chunks import parts
+from gantk.store.progress import progress
 
 
 def rounded(value: float) -> float:
@@ -73,6 +76,7 @@ def draw_walks(
     count: int,
     folder: str = "steps",
     codes: GivenCodes | None = None,
+    batch: int = 16,
 ) -> tuple[Walk, ...]:
     """Render the first samples of a seed along the first directions of a file, each from -scale to scale.
 
@@ -80,12 +84,19 @@ def draw_walks(
         scales: one for each direction that is drawn.
         samples: N. count: T.
         codes: z to draw instead of those of the seed, with their names.
+        batch: images at once.
     """
     walks = []
-    with torch.inference_mode(), store.pictures() as pictures:
-        titles = [f"sample {sample}" for sample in range(samples)]
+    titles = [f"sample {sample}" for sample in range(samples)]
+    if codes is not None:
+        samples, titles = len(codes), list(codes.names or (f"code {sample}" for sample in range(len(codes))))
+    written: list[Future[Any]] = []
+    with (
+        torch.inference_mode(),
+        store.pictures() as pictures,
+        progress(samples * count * len(scales), "draw", unit="img") as bar,
+    ):
         if codes is not None:
-            samples, titles = len(codes), list(codes.names or (f"code {sample}" for sample in range(len(codes))))
             z_ND = torch.from_numpy(np.array(codes.array)).to(generator.device, generator.dtype)
         else:
             z_ND = generator.sample_z(samples, seed=seed)
@@ -98,8 +109,14 @@ def draw_walks(
             ]
             for step, distance in enumerate(distances):
                 moved = moved_codes(generator, direction, number, distance, z_ND, wp_NLD, truncation, label)
-                for future in pictures.write([line[step] for line in names], to_uint8(generator.synthesize(moved))):
-                    future.result()
+                for first, last in parts(0, samples, batch):
+                    some = tuple(s[first:last] for s in moved) if isinstance(moved, tuple) else moved[first:last]
+                    images = to_uint8(generator.synthesize(some))
+                    written += pictures.write([line[step] for line in names[first:last]], images)
+                    bar.update(last - first)
+            for future in written:  # a full disk shows here
+                future.result()
+            written.clear()
             strips = tuple(
                 Strip(
                     label=titles[sample],

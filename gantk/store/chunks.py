@@ -110,6 +110,12 @@ def shard_range(count: int, shard: Shard) -> range:
     return range(shard.index * count // shard.count, (shard.index + 1) * count // shard.count)
 
 
+def parts(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
+    """Divide ``range(start, stop)`` into parts of `size`: the first of each and the one after its last."""
+    for first in range(start, stop, size):
+        yield first, min(first + size, stop)
+
+
 @dataclass(frozen=True)
 class Grid:
     """`total` samples in chunks of `chunk`; the last one may be shorter."""

@@ -8,21 +8,24 @@ Shape legend: N samples, A attributes, T frames.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from gantk.errors import GantkError
 from gantk.generators.rows import parse_layers
 from gantk.pictures.animation import GridStyle, fuse
 from gantk.pictures.images import as_saved, encode, to_uint8
 from gantk.store.json_values import JsonView
 from gantk.web.catalogue import Entry
-from gantk.web.jobs import Desk, Run
+from gantk.web.jobs import Desk, Run, label_of, labels
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
-from gantk.web.terms import Base
+from gantk.web.regions import SIZE, Mask, resized
+from gantk.web.terms import Base, check_sha
 from gantk.web.wire import ApiError
 from gantk.web.workshop import Model
 
@@ -34,18 +37,39 @@ if TYPE_CHECKING:
 
 BATCH, FRAMES, SHOWN, SIDE = 8, 5, 3, 96
 MOST_SAMPLES, NEAREST = 256, 5
+BISECTIONS = 10
 
 Array = npt.NDArray[np.float64]
+Region = Callable[["Tensor"], Mask]  # of a code [1, L, D]
 
 
 @dataclass(frozen=True)
 class CardArgs:
-    """`amount` None is half the direction's range; `rows` None its own rows; samples are those of the base's seed."""
+    """`amount` None is half the direction's range; `rows` None its own rows; samples are those of the base's seed.
+
+    With a region (a painted `mask`, or class `klass` of a `head`) the change inside and outside is measured, and
+    `inside` asks for the amount that changes it by so much (root mean square, of a range of 1) instead. `each_row` also
+    moves every row alone.
+    """
 
     direction: str
     amount: float | None = None
     rows: str | None = None
     samples: int = 32
+    mask: str | None = None
+    head: str | None = None
+    klass: int = 0
+    inside: float | None = None
+    each_row: bool = False
+
+    def __post_init__(self) -> None:
+        check_sha(self.mask)
+        if self.mask is not None and self.head is not None:
+            raise ApiError(400, "A region is painted, or a class of a head: give one of the two.")
+        if self.inside is not None and not 0 < self.inside <= 0.5:
+            raise ApiError(400, f"A change inside of {self.inside:g} is not between 0 and 0.5, of a range of 1.")
+        if self.inside is not None and self.mask is None and self.head is None:
+            raise ApiError(400, "Equal change inside a region needs a region: paint one, or choose a class.")
 
 
 def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> Run:
@@ -61,14 +85,26 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
     label = "random" if generator.spec.label_dim and base.label is None else None
     label = str(base.label) if base.label is not None else label
     source = CodeSource(generator, args.samples, base.seed, model.easel.truncation(base), label=label)
-    amount = entry.scale / 2 if args.amount is None else args.amount
+    first_amount = entry.scale / 2 if args.amount is None else args.amount
+    region = _region(desk, project, model, args)
+    alone = args.each_row and entry.space in ("w", "wp")
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
         import torch
 
+        amount = first_amount
         with torch.inference_mode():
+            if region is not None and args.inside is not None:
+                amount = _amount_for(model, entry, source, args, base, region, ticket)
+            changes = (
+                None if region is None else _changes(model, entry, source, amount, args.rows, base, region, ticket)
+            )
             attributes = _attributes(model, entry, source, amount, args.rows, base, ticket)
             pictures = _pictures(model, entry, source, amount, args.rows, base, ticket)
+            rows: list[dict[str, JsonView]] = []
+            for row in range(generator.spec.num_layers) if alone and attributes else ():
+                moved = _attributes(model, entry, source, amount, str(row), base, ticket) or []
+                rows += [{"row": row, **each._asdict()} for each in moved if each.name == (attributes or moved)[0].name]
         if attributes:
             model.easel.catalogue.rate(entry.id, abs(attributes[0].change))
             desk.workshop.changed(model.name)
@@ -76,7 +112,8 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
             "direction": entry.id, "name": entry.name, "system": entry.system, "amount": amount,
             "attributes": None if attributes is None else [each._asdict() for each in attributes],
             "strip": project.blobs.put(pictures), "frames": FRAMES, "shown": SHOWN,
-            "nearest": [each._asdict() for each in nearest(model, entry)], "origin": _origin(entry),
+            "nearest": [each._asdict() for each in nearest(model, entry)], "origin": _origin(entry), "by_row": rows,
+            "inside": None if changes is None else changes[0], "outside": None if changes is None else changes[1],
         }  # fmt: skip
 
     return run
@@ -144,6 +181,66 @@ def _attributes(
             Change(name, gain.gain, gain.signed / unit, gain.signed_low / unit, gain.signed_high / unit)
         )  # fmt: skip
     return sorted(found, key=lambda item: -abs(item.change))
+
+
+def _region(desk: Desk, project: Project, model: Model, args: CardArgs) -> Region | None:
+    """Which pixels [S, S] of a code's picture are the region; None where none is asked for."""
+    size = min(SIZE, model.easel.generator.spec.resolution)
+    if args.mask is not None:
+        painted = resized(label_of(project, args.mask) != 255, size)
+        return lambda wp: painted
+    if args.head is None:
+        return None
+    head = desk.workshop.head(project, args.head)
+    if not 0 <= args.klass < len(head.class_names):
+        raise ApiError(400, f"The head has classes 0 to {len(head.class_names) - 1}, not {args.klass}.")
+    return lambda wp: resized(labels(model, wp, head) == args.klass, size)
+
+
+def _changes(
+    model: Model, entry: Entry, source: CodeSource, amount: float, rows: str | None, base: Base, region: Region,
+    ticket: Ticket,
+) -> tuple[float, float]:  # fmt: skip
+    """Root mean square change of pixels inside and outside a region, of a range of 1, over the first samples.
+
+    Raises:
+        GantkError: the region is empty, or all there is.
+    """
+    from gantk.resefa.derivative import Output
+
+    output = Output(min(SIZE, model.easel.generator.spec.resolution))
+    codes = source.batch(0, min(BATCH, source.total))
+    was = output(model.easel.generator.synthesize(codes.wp, noise=base.noise))
+    now = output(_moved(model, entry, codes, amount, rows, base, source, 0))
+    square_NSS = ((now - was).double().square().mean(1) / 4).cpu().numpy()
+    mask_NSS = np.stack([region(wp[None].clone()) for wp in codes.wp])
+    ticket.check(note="measuring")
+    if not mask_NSS.any() or mask_NSS.all():
+        raise GantkError("The region is empty in these samples, or all there is: choose another one.")
+    return float(np.sqrt(square_NSS[mask_NSS].mean())), float(np.sqrt(square_NSS[~mask_NSS].mean()))
+
+
+def _amount_for(
+    model: Model, entry: Entry, source: CodeSource, args: CardArgs, base: Base, region: Region, ticket: Ticket
+) -> float:
+    """The amount at which a direction changes the region by `args.inside`, by bisection up to twice its range.
+
+    Raises:
+        GantkError: it does not reach it.
+    """
+    assert args.inside is not None
+    low, high = 0.0, 2 * entry.scale
+    most = _changes(model, entry, source, high, args.rows, base, region, ticket)[0]
+    if most < args.inside:
+        raise GantkError(
+            f"{entry.name!r} changes the region by {most:.3f} at twice its range, where {args.inside:g} is wanted: ask "
+            "for less, or leave it out."
+        )
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        below = _changes(model, entry, source, middle, args.rows, base, region, ticket)[0] < args.inside
+        low, high = (middle, high) if below else (low, middle)
+    return (low + high) / 2
 
 
 def _pictures(

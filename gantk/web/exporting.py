@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
+import itertools
 import json
-import zipfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gantk import __version__
 from gantk.checkpoints.addresses import is_address
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
-from gantk.pictures.images import encode
+from gantk.lse.archive import zipped
+from gantk.lse.editing import EditSettings
+from gantk.lse.replay import Session, Step, session_zip
 from gantk.pictures.label_maps import label_png
-from gantk.web.jobs import Desk, Run, code_bytes, label_of
+from gantk.web.jobs import Desk, Run, label_of, stroke_of
 from gantk.web.pictures import Image, animation, shown, strip
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
@@ -51,7 +51,7 @@ class AnimateArgs:
 
 @dataclass(frozen=True)
 class ExportArgs:
-    """`direction`: the latent moves at hand as an artifact; `strip`, `session`, `annotations`."""
+    """`direction`: the latent moves at hand as an artifact; `strip`, `session`, `annotations`, `labels`."""
 
     what: str
     name: str = ""
@@ -113,12 +113,16 @@ def prepare_export(desk: Desk, project: Project, model: Model, args: ExportArgs)
         frames = _prepare_frames(desk, project, model, args.direction, args.frames)
         return lambda ticket: file_result(project, strip(frames(ticket)), f"{model.name}-strip.png")
     if args.what == "session":
-        return lambda ticket: file_result(project, session_zip(desk, project, model), f"{model.name}-session.zip")
+        return lambda ticket: file_result(project, export_session(desk, project, model), f"{model.name}-session.zip")
     if args.what == "annotations":
         if not project.state.annotations:
             raise ApiError(400, "Nothing is labelled yet, so there are no annotations to export.")
         return lambda ticket: file_result(project, annotations_zip(project, model), f"{model.name}-annotations.zip")
-    raise ApiError(400, f"{args.what[:40]!r} cannot be exported: direction, strip, session and annotations can.")
+    if args.what == "labels":
+        from gantk.web.sorting import labels_zip
+
+        return lambda ticket: file_result(project, labels_zip(project, model, ticket), f"{model.name}-labels.zip")
+    raise ApiError(400, f"{args.what[:40]!r} cannot be exported: direction, strip, session, annotations, labels can.")
 
 
 # --- directions ------------------------------------------------------------------------------------------------------
@@ -185,15 +189,6 @@ def _direction(desk: Desk, project: Project, model: Model, name: str) -> dict[st
 # --- archives --------------------------------------------------------------------------------------------------------
 
 
-def archive(files: dict[str, bytes]) -> bytes:
-    """A zip whose bytes depend on nothing but its content."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
-        for name, data in files.items():
-            target.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
-    return buffer.getvalue()
-
-
 def trail(project: Project) -> list[Node]:
     """The pictures from the sample to the one at hand."""
     nodes, at = project.state.nodes, project.state.at
@@ -204,74 +199,39 @@ def trail(project: Project) -> list[Node]:
     return found[::-1]
 
 
-def session_zip(desk: Desk, project: Project, model: Model) -> bytes:
-    """The edits that led to the picture at hand, schema 2: base, every setting, strokes, the results."""
-    import torch
-
-    from gantk.codes.source import weights_checksum
-
+def session_of(desk: Desk, project: Project, model: Model) -> tuple[Session, Head | None]:
+    """The edits that led to the picture at hand, and the head of the last of them."""
     easel, nodes = model.easel, trail(project)
-    generator = easel.generator
-    files: dict[str, bytes] = {}
-    first = nodes[0].base
+    fetch = project.blobs.get
     head = None
-    steps: list[dict[str, Any]] = []
-    colours: list[tuple[int, int, int]] = []
-    for number, node in enumerate(nodes[1:], 1):
-        step: dict[str, Any] = {"made": node.made, "name": node.name}
-        if node.made == "edit" and node.strokes is not None and node.head is not None:
-            head = desk.workshop.head(project, node.head)
-            colours = list(head.class_colours)
-            step |= {"settings": json.loads(node.settings or "{}"), "head": head.info.name}
-            if node.strokes.label is not None:
-                step["label"] = f"strokes/{number:03d}-label.png"
-                files[step["label"]] = label_png(label_of(project, node.strokes.label, head.info.size), colours)
-            if node.strokes.colour is not None:
-                step["colour"] = f"strokes/{number:03d}-colour.png"
-                rgba = np.frombuffer(project.blobs.get(node.strokes.colour), np.uint8)
-                files[step["colour"]] = encode(rgba.reshape(head.info.size, head.info.size, 4))
-        else:
-            step["moves"] = [_named(model, move) for move in nodes[number - 1].moves if not move.mute and move.amount]
-        # what the step began with, for moves lie between two edits
-        files[f"codes/{number:03d}-before.npy"] = code_bytes(
-            easel.latent(nodes[number - 1].base, nodes[number - 1].moves, project.blobs.get)
-        )
-        steps.append(step)
-    at = project.state.at
-    wp = easel.latent(at.base, at.moves, project.blobs.get)
-    image = easel.draw(wp, at.base.noise)
-    files = {"wp.npy": code_bytes(wp), "image.png": encode(shown(image, 1 << 14)), **files}
-    if head is not None:
-        from gantk.web.jobs import labels
-
-        files["label.png"] = label_png(labels(model, wp, head), colours)
-    about = {
-        "schema": 2,
-        "gantk": __version__,
-        "model": model.name,
-        "base": {key: value for key, value in asdict(first).items() if key != "code"},
-        "edits": steps,
-        "checksums": {"generator": weights_checksum(generator), "head": None if head is None else _checksum(head)},
-        "device": generator.device.type,
-        "precision": str(generator.half_dtype or generator.dtype).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-    }
-    if first.code is not None:
-        files["base.npy"] = project.blobs.get(first.code)
-    return archive({"session.json": json.dumps(about, indent=1, sort_keys=True).encode(), **files})
+    steps = []
+    for before, node in itertools.pairwise(nodes):
+        code = easel.latent(before.base, before.moves, fetch).float().cpu().numpy()
+        moves = _named(model, before)
+        if node.made != "edit" or node.strokes is None or node.head is None:
+            steps.append(Step(node.made, code, node.name, moves))
+            continue
+        head = desk.workshop.head(project, node.head)
+        settings = EditSettings(**json.loads(node.settings or "{}"))
+        stroke = stroke_of(project, node.strokes, head.info.size, len(head.class_names))
+        steps.append(Step("edit", code, node.name, moves, settings, node.evaluations, head.info.name, stroke))
+    first, at = nodes[0].base, project.state.at
+    base = {key: value for key, value in asdict(first).items() if key != "code"}
+    wp = easel.latent(at.base, at.moves, fetch).float().cpu().numpy()
+    given = None if first.code is None else easel.read_code(fetch(first.code)).cpu().numpy()
+    return Session(model.name, base, tuple(steps), wp, at.base.noise, given, _named(model, at)), head
 
 
-def _checksum(head: Head) -> str:
-    """SHA-256 over the names and values of a head's weights."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(head.state_dict().items()):
-        digest.update(name.encode() + tensor.float().cpu().numpy().tobytes())
-    return digest.hexdigest()
+def export_session(desk: Desk, project: Project, model: Model) -> bytes:
+    """The session of the picture at hand as a zip."""
+    session, head = session_of(desk, project, model)
+    return session_zip(model.easel.generator, head, session)
 
 
-def _named(model: Model, move: Move) -> dict[str, Any]:
-    return {**asdict(move), "direction": model.easel.catalogue.get(move.direction).name}
+def _named(model: Model, node: Node) -> tuple[dict[str, Any], ...]:
+    """The moves that lie on a picture, by the names of their directions."""
+    moves = (move for move in node.moves if not move.mute and move.amount)
+    return tuple({**asdict(move), "direction": model.easel.catalogue.get(move.direction).name} for move in moves)
 
 
 def annotations_zip(project: Project, model: Model) -> bytes:
@@ -285,7 +245,7 @@ def annotations_zip(project: Project, model: Model) -> bytes:
         codes.append(model.easel.latent(item.base, (), project.blobs.get).cpu().numpy())
     buffer = io.BytesIO()
     np.save(buffer, np.concatenate(codes).astype(np.float32), allow_pickle=False)
-    return archive({**files, "wp.npy": buffer.getvalue()})
+    return zipped({**files, "wp.npy": buffer.getvalue()})
 
 
 # --- what repeats a picture ------------------------------------------------------------------------------------------

@@ -49,6 +49,16 @@ class PredictArgs:
     moved: bool = False  # with the moves of the picture at hand
 
 
+@dataclass(frozen=True)
+class SuperpixelArgs:
+    """Pieces of a picture, on label maps of `side` pixels a side; `size` is small, medium or large."""
+
+    base: Base
+    side: int
+    size: str = "medium"
+    moved: bool = False
+
+
 class Desk:
     """Prepares jobs of projects. `preview` shows a picture of a running job."""
 
@@ -57,12 +67,15 @@ class Desk:
         from gantk.web.exporting import AnimateArgs, ExportArgs, prepare_animation, prepare_export
         from gantk.web.photo import InvertArgs, prepare_invert
         from gantk.web.regions import RegionArgs, prepare_region
+        from gantk.web.sorting import SortArgs, prepare_sort
         from gantk.web.training import FitArgs, UncertainArgs, prepare_fit, prepare_uncertain
 
         self.workshop, self.preview = workshop, preview
         self._kinds: dict[str, tuple[type, Callable[..., Run]]] = {
             "edit": (EditArgs, prepare_edit),
             "predict": (PredictArgs, prepare_predict),
+            "superpixels": (SuperpixelArgs, prepare_superpixels),
+            "sort": (SortArgs, prepare_sort),
             "fit": (FitArgs, prepare_fit),
             "uncertain": (UncertainArgs, prepare_uncertain),
             "invert": (InvertArgs, prepare_invert),
@@ -71,6 +84,10 @@ class Desk:
             "animate": (AnimateArgs, prepare_animation),
             "export": (ExportArgs, prepare_export),
         }
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(self._kinds)
 
     def prepare(self, project: Project, kind: str, args: Any) -> Run:
         """The job's function, its arguments checked.
@@ -173,13 +190,14 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
             raise GantkError("The picture was changed while the edit ran, so its result was not applied: do it again.")
         event = Applied(
             "applied", "edit", base, picture, args.draft, args.head, json.dumps(asdict(args.settings)),
-            found.followed, found.changed,
+            found.followed, found.changed, evaluations=len(found.losses),
         )  # fmt: skip
         rev = project.record(event)
         label = blobs.put(found.label_after.tobytes())
         return {
             "rev": rev, "node": project.state.cursor, "followed": list(found.followed), "changed": found.changed,
-            "losses": list(found.losses), "label": label, "evaluations": len(found.losses),
+            "losses": list(found.losses), "label": label, "evaluations": len(found.losses), "head": args.head,
+            "picture": picture,
         }  # fmt: skip
 
     return run
@@ -201,6 +219,25 @@ def prepare_predict(desk: Desk, project: Project, model: Model, args: PredictArg
         wp = model.easel.latent(args.base, moves, project.blobs.get)
         label = labels(model, wp, head)
         return {"label": project.blobs.put(label.tobytes()), "size": int(label.shape[0])}
+
+    return run
+
+
+def prepare_superpixels(desk: Desk, project: Project, model: Model, args: SuperpixelArgs) -> Run:
+    from gantk.lse.superpixels import SIZES, superpixels
+
+    desk.workshop.check_base(model, args.base)
+    if args.size not in SIZES:
+        raise ApiError(400, f"Pieces are {', '.join(SIZES)}, not {args.size[:40]!r}.")
+    if not 16 <= args.side <= 512:
+        raise ApiError(400, f"Label maps have 16 to 512 pixels a side, not {args.side}.")
+    moves = project.state.at.moves if args.moved else ()
+
+    def run(ticket: Ticket) -> dict[str, Any]:
+        wp = model.easel.latent(args.base, moves, project.blobs.get)
+        pieces = superpixels(model.easel.generator, wp, args.side, args.size)
+        sha = project.blobs.put(pieces.astype("<u2").tobytes())
+        return {"pieces": sha, "count": int(pieces.max()) + 1, "side": args.side}
 
     return run
 

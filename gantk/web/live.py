@@ -26,7 +26,7 @@ TOKEN_SECONDS = 2.0
 SOCKETS = 8  # of one client
 OUTBOX = 128  # messages that a slow reader may be behind
 MOST_BAD = 100  # messages that make no sense, before the socket is closed
-PANES, JOB_PANE = 32, 255
+PANES, JOB_PANE = 64, 255
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,10 @@ class Hello:
 
 @dataclass(frozen=True)
 class RenderMessage:
-    """A picture is wanted: sample `offset` beside the base, with moves. Panes 16 to 31 show what was before."""
+    """A picture is wanted: sample `offset` beside the base, with moves.
+
+    Panes 16 to 31 show what was before, those from 32 on samples of a grid.
+    """
 
     t: str
     seq: int
@@ -92,6 +95,7 @@ class Hub:
         self.workshop, self.token = workshop, token
         self.sessions: dict[str, Session] = {}
         self._per_client: dict[str, int] = {}
+        self._pausing = False  # the compute thread's: a slow picture lets others in
         workshop.engine.listen = self.job_changed
         workshop.changed = lambda model: self.tell(None, {"type": "directions", "model": model})
 
@@ -209,13 +213,31 @@ class Hub:
         workshop = self.workshop
         model = workshop.of(project)
 
-        def render() -> bytes:
+        def enough() -> bool:
+            """Between the resolutions of a slow picture others come in; a newer one of this pane takes its place."""
+            engine = workshop.engine
+            if engine.superseded(session.id, message.pane):
+                return True
+            if not self._pausing:
+                self._pausing = True
+                try:
+                    engine.serve_urgent()
+                finally:
+                    self._pausing = False
+            return False
+
+        def render() -> bytes | None:
             begun = time.perf_counter()
             easel = model.easel
             base = easel.neighbour(message.base, message.offset)
             scene = easel.scene(base, message.moves, project.blobs.get)
             name, before = session.shown.get(message.pane, ("", None))
-            found = easel.render(scene, before if name == model.name else None)
+            earlier = before if name == model.name else None
+            found = (
+                easel.render_in_steps(scene, earlier, enough) if message.final else easel.render(scene, earlier, True)
+            )
+            if found is None:
+                return None
             session.shown[message.pane] = (model.name, scene)
             picture = shown(found.image, 1 << 14 if message.final else message.size)
             form, data = packed(picture, message.final)
@@ -226,7 +248,9 @@ class Hub:
 
         def work() -> None:
             try:
-                session.post(workshop.sparing(model, render))
+                drawn = workshop.sparing(model, render)
+                if drawn is not None:
+                    session.post(drawn)
             except Exception as error:
                 told = as_api_error(error)
                 if told.status == 500:

@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -16,10 +17,11 @@ from gantk.errors import GantkError
 from gantk.web.blobs import Blobs
 from gantk.web.journal import Journal
 from gantk.web.state import ProjectState, apply
-from gantk.web.terms import Base, Class, Created, Event
+from gantk.web.terms import SHA, Base, Class, Created, Event
 from gantk.web.wire import ApiError
 
 ID = re.compile(r"[a-z0-9]{16,64}")
+KEPT_UNNAMED = 86400.0  # seconds that an upload or a result stays which no event has named
 MOST_OPEN = 64  # projects in memory; the others are read again when asked for
 
 
@@ -46,6 +48,17 @@ class Project:
         if self._state is None:
             raise GantkError(f"The journal {self.journal.path} is empty.")
         return self
+
+    def sweep(self) -> None:
+        """Remove blobs that no event names and that a day has passed over: results that nobody kept."""
+        named = set(SHA.findall(self.journal.path.read_text(encoding="utf-8", errors="replace")))
+        before = time.time() - KEPT_UNNAMED
+        for path in self.blobs.folder.glob("*"):
+            try:
+                if SHA.fullmatch(path.name) and path.name not in named and path.stat().st_mtime < before:
+                    path.unlink()
+            except OSError:
+                continue  # gone already, or not ours to remove
 
     def record(self, event: Event, rev: int | None = None) -> int:
         """Apply an event, on the disk before it counts; `rev` is what the sender believes to be the newest.
@@ -120,6 +133,7 @@ class Projects:
                 if not (folder / "journal.jsonl").is_file():
                     raise ApiError(404, "There is no such project.")
                 found = Project(id, folder).replay()
+                found.sweep()
             self._keep(found)
             return found
 

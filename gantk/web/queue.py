@@ -46,6 +46,9 @@ class Job:
     error: dict[str, Any] | None = None
     asked_to_stop: bool = False
     stopped: bool = False
+    args: Any = None  # as they came; with `rev`, the project's number of events then, they say what was asked for
+    rev: int = 0
+    base: Any = None
 
     @property
     def finished(self) -> bool:
@@ -129,6 +132,11 @@ class Engine:
             self._changed.notify()
             return replaced
 
+    def superseded(self, client: str, pane: int) -> bool:
+        """Whether a newer frame of a pane waits."""
+        with self._changed:
+            return client in self._clients and pane in self._clients[client].waiting
+
     def leave(self, client: str) -> None:
         with self._changed:
             self._clients.pop(client, None)
@@ -156,7 +164,10 @@ class Engine:
             self._changed.notify()
         return future
 
-    def submit(self, project: str, kind: str, key: str, run: Callable[[Ticket], dict[str, Any]]) -> Job:
+    def submit(
+        self, project: str, kind: str, key: str, run: Callable[[Ticket], dict[str, Any]], args: Any = None,
+        rev: int = 0, base: Any = None,
+    ) -> Job:  # fmt: skip
         """A job; the same key of a project gives the same job.
 
         Raises:
@@ -169,7 +180,7 @@ class Engine:
             row = self._jobs.setdefault(project, deque())
             if len(row) >= MOST_WAITING:
                 raise ApiError(429, f"{MOST_WAITING} jobs of this project wait already: stop one, or wait for it.")
-            job = Job("j" + secrets.token_hex(12), project, kind, key, run)
+            job = Job("j" + secrets.token_hex(12), project, kind, key, run, args=args, rev=rev, base=base)
             row.append(job)
             self._known[job.id] = job
             finished = [id for id, one in self._known.items() if one.finished]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Fetch = Callable[[str], bytes]  # a blob by its sha
 Codes = "Tensor | Styles"
+SKETCH = 256  # pixels a side while something moves, of a network that takes seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +69,7 @@ class Easel:
         self.name, self.generator, self.catalogue = name, generator, catalogue
         self.states: Cache[State] = Cache(limit)
         self.codes: Cache[tuple[Tensor | None, Tensor | None, Tensor]] = Cache(16 << 20)
+        self._sketched, self._pauses = _stops(generator)
 
     # --- codes -------------------------------------------------------------------------------------------------
 
@@ -193,23 +195,53 @@ class Easel:
             by_layer[index] += hashlib.sha256(delta.float().cpu().numpy().tobytes()).digest()
         return tuple(hashlib.sha256(common + part).digest() for part in by_layer)
 
-    def render(self, scene: Scene, before: Scene | None = None) -> Rendered:
+    def render(self, scene: Scene, before: Scene | None = None, sketch: bool = False) -> Rendered:
         """Render, from a kept state where one fits; `before` is what this pane showed last.
 
         The state before the first layer that differs from `before` is kept for the next call. A picture has the same
-        bits whether it was rendered from a state or not.
+        bits whether it was rendered from a state or not. A `sketch` of a large network on a CPU is its image so far at
+        256 pixels, where the family adds its image up from resolution to resolution.
         """
         with torch.inference_mode():
-            split = scene.differs_from(before)
-            split = None if not split or before is None else split
-            start = self._best_state(scene, len(self.generator.layers) - 1)
-            computed = start.index if start is not None else 0
-            if split is not None and split > computed:
-                start = self._advance(scene, split, start)
-            image = self.generator.synthesize(
-                scene.codes, noise=scene.noise, start=start, weight_deltas=_with_strengths(scene.deltas)
-            )
-            return Rendered(image, computed)
+            start, computed = self._begin(scene, before, self._sketched if sketch else None)
+            if sketch and self._sketched is not None:
+                state = self._cache(scene, self._sketched, start)
+                if state.image is not None:
+                    return Rendered(state.image, computed)
+                start = state
+            return Rendered(self._finish(scene, start), computed)
+
+    def render_in_steps(self, scene: Scene, before: Scene | None, pause: Callable[[], bool]) -> Rendered | None:
+        """`render`, with a pause before each resolution of a large network; None once `pause` says so."""
+        with torch.inference_mode():
+            start, computed = self._begin(scene, before)
+            for index in self._pauses:
+                if start is None or start.index < index:
+                    start = self._cache(scene, index, start)
+                    if pause():
+                        return None
+            return Rendered(self._finish(scene, start), computed)
+
+    def _begin(self, scene: Scene, before: Scene | None, most: int | None = None) -> tuple[State | None, int]:
+        """The state to go on from, after noting one for the next frame, and the first layer that was computed."""
+        split = scene.differs_from(before)
+        split = None if not split or before is None else split
+        last = len(self.generator.layers) - 1 if most is None else most
+        start = self._best_state(scene, last)
+        computed = start.index if start is not None else 0
+        if split is not None and computed < split <= last:
+            start = self._advance(scene, split, start)
+        return start, computed
+
+    def _finish(self, scene: Scene, start: State | None) -> Tensor:
+        return self.generator.synthesize(
+            scene.codes, noise=scene.noise, start=start, weight_deltas=_with_strengths(scene.deltas)
+        )
+
+    def _cache(self, scene: Scene, index: int, start: State | None) -> State:
+        return self.generator.cache(
+            scene.codes, index, noise=scene.noise, start=start, weight_deltas=_with_strengths(scene.deltas)
+        )
 
     def draw(self, wp_1LD: Tensor, noise: int | str = "const") -> Tensor:
         """The image of a code, with the bits that `render` gives it."""
@@ -227,9 +259,7 @@ class Easel:
 
     def _advance(self, scene: Scene, index: int, start: State | None) -> State | None:
         try:
-            state = self.generator.cache(
-                scene.codes, index, noise=scene.noise, start=start, weight_deltas=_with_strengths(scene.deltas)
-            )
+            state = self._cache(scene, index, start)
         except GantkError:  # a family that cannot be interrupted there
             return start
         self.states.put(self._key(scene, index), state, size_of(state))
@@ -243,6 +273,21 @@ class Easel:
     def neighbour(self, base: Base, offset: int) -> Base:
         """Sample number `offset` beside a base: further samples of its seed."""
         return base if offset == 0 else replace(base, index=base.index + offset, code=None)
+
+
+def _stops(generator: Generator) -> tuple[int | None, tuple[int, ...]]:
+    """Where a network that takes seconds is interrupted: the layer that ends a sketch, the first of each resolution.
+
+    Only networks that add their image up can be sketched, and only those that take long: on a CPU, over 256 pixels.
+    """
+    slow = generator.device.type == "cpu" and generator.spec.resolution > SKETCH
+    if not slow or getattr(getattr(generator, "config", None), "architecture", "") != "skip":
+        return None, ()
+    first: dict[int, int] = {}
+    for layer in generator.layers:
+        first.setdefault(layer.resolution, layer.index)
+    beyond = [index for resolution, index in sorted(first.items()) if resolution > SKETCH // 2]
+    return next(index for resolution, index in sorted(first.items()) if resolution > SKETCH), tuple(beyond)
 
 
 def _with_strengths(deltas: dict[int, Tensor]) -> Any:

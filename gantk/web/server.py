@@ -18,11 +18,13 @@ from starlette.websockets import WebSocket
 
 from gantk import __version__
 from gantk.web import decode
+from gantk.web.again import command_of
 from gantk.web.exporting import command
 from gantk.web.jobs import Desk, code_bytes
 from gantk.web.live import Hub
 from gantk.web.pictures import packed, shown
 from gantk.web.projects import Project
+from gantk.web.queue import Ticket
 from gantk.web.security import App, Security
 from gantk.web.terms import EVENTS, Applied, Base, BaseEvent, MovesEvent
 from gantk.web.wire import ApiError, as_api_error, parse_json, structure
@@ -75,6 +77,7 @@ class Api:
             ("GET", "projects/{project}/command", self.command),
             ("GET", "jobs/{job}", self.job),
             ("DELETE", "jobs/{job}", self.cancel),
+            ("GET", "jobs/{job}/command", self.job_command),
         ]
         return [Route(f"/api/v1/{path}", _guard(handler), methods=[method]) for method, path, handler in table]
 
@@ -230,17 +233,27 @@ class Api:
         engine = self.workshop.engine
         known = next((job for job in engine.jobs_of(project.id) if job.key == body.key), None)
         if known is None:
+            rev, base = project.rev, project.state.at.base
             run = await asyncio.to_thread(self.desk.prepare, project, body.kind, body.args)
             model = self.workshop.of(project)
-            known = engine.submit(
-                project.id, body.kind, body.key, lambda ticket: self.workshop.sparing(model, lambda: run(ticket))
-            )
+
+            def work(ticket: Ticket) -> dict[str, Any]:
+                found: dict[str, Any] = self.workshop.sparing(model, lambda: run(ticket))
+                return found
+
+            known = engine.submit(project.id, body.kind, body.key, work, body.args, rev, base)
         return JSONResponse({"job": known.id, "place": engine.place(known)}, 202)
 
     async def job(self, request: Request) -> Response:
         _query(request)
         job = self.workshop.engine.job(request.path_params["job"])
         return JSONResponse({**job.view(), "place": self.workshop.engine.place(job)})
+
+    async def job_command(self, request: Request) -> Response:
+        _query(request)
+        job = self.workshop.engine.job(request.path_params["job"])
+        project = await asyncio.to_thread(self.workshop.projects.get, job.project)
+        return JSONResponse({"text": command_of(job, project, self.workshop.of(project))})
 
     async def cancel(self, request: Request) -> Response:
         _query(request)
@@ -294,7 +307,7 @@ async def _body(request: Request, most: int) -> bytes:
     """
     too_long = ApiError(413, f"The body is larger than {most >> 20} MB.")
     length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > most:
+    if not (length.isascii() and length.isdigit() and len(length) < 20) or int(length) > most:
         raise too_long
     parts, total = [], 0
     async for part in request.stream():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +81,20 @@ def listen(host: str, port: int, path: str | None) -> Iterator[Address]:
     finally:
         bound.close()
         place.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def scratch_in(folder: Path) -> Iterator[None]:
+    """A place for temporary files that the next server empties, should this one be killed."""
+    place = folder.absolute() / ".scratch"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    before, tempfile.tempdir = tempfile.tempdir, str(place)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def check_host(host: str, allowed: tuple[str, ...], public: bool) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from gantk.web.terms import (
     MOST_CLASSES,
+    MOST_MARKS,
     MOST_MOVES,
     MOST_NAME,
     AnnotationEvent,
@@ -25,6 +26,7 @@ from gantk.web.terms import (
     Draft,
     DraftEvent,
     Event,
+    MarksEvent,
     Move,
     MovesEvent,
     NameEvent,
@@ -51,12 +53,22 @@ class Node:
     followed: tuple[float, float] | None = None
     changed: float | None = None
     photo: str | None = None
+    evaluations: int | None = None
 
 
 @dataclass(frozen=True)
 class Annotation:
     base: Base
     label: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Whether a sample has an attribute."""
+
+    attribute: str
+    base: Base
+    value: bool
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,7 @@ class ProjectState:
     classes: tuple[Class, ...] = ()
     annotations: tuple[Annotation, ...] = ()
     saved: tuple[Saved, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     @property
     def at(self) -> Node:
@@ -155,11 +168,25 @@ def _classes(state: ProjectState, event: ClassesEvent) -> ProjectState:
     return replace(state, classes=event.classes)
 
 
+def _marks(state: ProjectState, event: MarksEvent) -> ProjectState:
+    if not 1 <= len(event.attribute.strip()) <= MOST_NAME:
+        raise ApiError(400, f"An attribute has a name of 1 to {MOST_NAME} letters.")
+    found = {(mark.attribute, mark.base): mark for mark in state.marks}
+    for marked in event.marks:
+        key = (event.attribute, marked.base)
+        found.pop(key, None)
+        if marked.value is not None:
+            found[key] = Mark(event.attribute, marked.base, marked.value)
+    if len(found) > MOST_MARKS:
+        raise ApiError(400, f"A project holds at most {MOST_MARKS} marks.")
+    return replace(state, marks=tuple(found.values()))
+
+
 def _applied(state: ProjectState, event: Applied) -> ProjectState:
     parent = None if event.made == "photo" else state.cursor
     node = Node(
         len(state.nodes), parent, event.base, (), Draft(), event.made, "", event.picture, event.draft, event.head,
-        event.settings, event.followed, event.changed, event.photo,
+        event.settings, event.followed, event.changed, event.photo, event.evaluations,
     )  # fmt: skip
     # the strokes went into the step that used them, so they no longer lie on the picture before
     before = state.at if event.made != "edit" else replace(state.at, draft=Draft())
@@ -185,6 +212,7 @@ _HANDLERS: dict[type, Callable[..., ProjectState]] = {
     NameEvent: _name,
     AnnotationEvent: _annotation,
     ClassesEvent: _classes,
+    MarksEvent: _marks,
     Applied: _applied,
     Saved: _saved,
 }

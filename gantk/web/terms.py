@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gantk.web.wire import ApiError
 
 SHA = re.compile(r"[0-9a-f]{64}")
-MOST_MOVES, MOST_CLASSES, MOST_NAME = 256, 255, 80
+MOST_MOVES, MOST_CLASSES, MOST_NAME, MOST_MARKS = 256, 255, 80, 5000
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,25 @@ class ClassesEvent:
     classes: tuple[Class, ...]
 
 
+@dataclass(frozen=True)
+class Marked:
+    """Whether one sample has an attribute; `value` None takes the mark away again."""
+
+    base: Base
+    value: bool | None
+
+    def __post_init__(self) -> None:
+        if self.base.code is not None:
+            raise ApiError(400, "Samples of a seed are marked, not kept codes.")
+
+
+@dataclass(frozen=True)
+class MarksEvent:
+    type: str
+    attribute: str
+    marks: tuple[Marked, ...]
+
+
 # --- events that only the server writes ----------------------------------------------------------------------------
 
 
@@ -163,6 +182,7 @@ class Applied:
     followed: tuple[float, float] | None = None
     changed: float | None = None
     photo: str | None = None  # the uploaded picture
+    evaluations: int | None = None  # of an edit: fewer than its steps where it was stopped
 
 
 @dataclass(frozen=True)
@@ -184,12 +204,13 @@ EVENTS: dict[str, type] = {
     "name": NameEvent,
     "annotation": AnnotationEvent,
     "classes": ClassesEvent,
+    "marks": MarksEvent,
 }
 OWN_EVENTS: dict[str, type] = {"created": Created, "applied": Applied, "saved": Saved}
 
 Event = (
     BaseEvent | MovesEvent | DraftEvent | CursorEvent | NameEvent | AnnotationEvent | ClassesEvent
-    | Created | Applied | Saved
+    | MarksEvent | Created | Applied | Saved
 )  # fmt: skip
 
 

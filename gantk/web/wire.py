@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import math
 import struct
@@ -57,6 +58,8 @@ def as_api_error(error: BaseException) -> ApiError:
     if isinstance(error, GantkError):
         full = "disk is full" in str(error)
         return ApiError(507 if full else 400, str(error))
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ApiError(507, "The disk is full; nothing is lost: make room, and do it again.")
     if is_out_of_memory(error):
         return ApiError(507, "There is not enough memory for this, even with every cache emptied: show fewer samples.")
     return ApiError(500, f"This is a defect of gantk ({type(error).__name__}): please report it.")

@@ -42,6 +42,7 @@ class Model:
     name: str
     source: str
     easel: Easel
+    given: dict[str, Any] = field(default_factory=dict)  # what the command line named for it, beside the model
     heads: dict[str, Head] = field(default_factory=dict)
     head_sources: dict[str, str] = field(default_factory=dict)
     teacher: Teacher | None = None
@@ -51,6 +52,7 @@ class Model:
     jacobians: Cache[Tensor] = field(default_factory=lambda: Cache(JACOBIANS))
     loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
     features: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of annotated images
+    sorted: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of sorted samples, by base and number
 
     def view(self) -> dict[str, JsonView]:
         spec = self.easel.generator.spec
@@ -126,7 +128,13 @@ class Workshop:
         catalogue.add_shipped()
         for path in directions:
             catalogue.add_path(file_at(path) if is_address(path) else Path(path))
-        model = Model(name, source, Easel(name, generator, catalogue, self.cache))
+        named: dict[str, Any] = {
+            "directions": list(directions), "heads": list(heads), "segmenter": segmenter, "encoder": encoder,
+            "predictor": predictor, "device": None if device == "cpu" else device,
+            "precision": None if precision == "float32" else precision,
+        }  # fmt: skip
+        given = {key: value for key, value in named.items() if value}
+        model = Model(name, source, Easel(name, generator, catalogue, self.cache), given)
         for file in heads:
             head = load_head(file, generator).bind(generator)
             id = "h" + hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
@@ -276,4 +284,5 @@ class Workshop:
             other.easel.forget()
             other.jacobians.clear()
             other.features.clear()
+            other.sorted.clear()
         return work()

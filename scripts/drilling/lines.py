@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recording.running import SHARED, cases
+from recording.running import cases
 
 from gantk.runs.table import TASKS, find_task
 
@@ -34,7 +34,7 @@ def before(name: str) -> list[str]:
     wanted, found = _folders(every[name]), []
     for earlier in reversed(order[: order.index(name)]):
         line = every[earlier]
-        into = {line[line.index("-o") + 1]} if "-o" in line else _folders(line) & set(SHARED)
+        into = {line[line.index("-o") + 1]} if "-o" in line else _folders(line)
         if into & wanted and not earlier.startswith("bad-"):
             found.append(earlier)
             wanted |= _folders(line)
@@ -49,8 +49,15 @@ def _folders(line: list[str]) -> set[str]:
 def _read(line: list[str]) -> list[str]:
     """The words of a line that may say what it reads."""
     name = max((task.split() for task in TASKS if line[: len(task.split())] == task.split()), key=len, default=line[:1])
-    words = [word for place, word in enumerate(line) if place >= len(name) and line[place - 1] != "-o"]
-    return [word for word in words if not word.startswith("-")]
+    return [
+        word
+        for place, word in enumerate(line)
+        if place >= len(name)
+        and not word.startswith("-")
+        and line[place - 1] != "-o"
+        # the value of an option is no folder unless it looks like a path
+        and ("/" in word or not line[place - 1].startswith("--") or line[place - 1] == "--start")
+    ]
 
 
 def in_folder(line: list[str], out: str) -> list[str]:

@@ -19,7 +19,7 @@ SHORT = {
 }
 SHARED = ("converted", "exported")  # folders for commands that write a file, not a run
 NOT_TOLD = ("world", "home", ".said")
-PROGRESS = re.compile(r"^[\w .,()/-]+: +\d+ % \(.*$", re.MULTILINE)
+PROGRESS = re.compile(r"^[\w .,()/-]+: +\d+ % \(.*$|^Peak memory: .*\n|^[\w -]+: reading\n", re.MULTILINE)
 SLURM = """
 [slurm]
 model = "demo"

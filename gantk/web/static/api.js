@@ -42,6 +42,12 @@ export async function bytes(project, sha) {
   return new Uint8Array(await (await ask("GET", `projects/${project}/blobs/${sha}`)).arrayBuffer());
 }
 
+// a blob of 16-bit numbers, little-endian
+export async function numbers(project, sha) {
+  const data = await bytes(project, sha);
+  return Uint16Array.from({ length: data.length / 2 }, (_, at) => data[2 * at] + 256 * data[2 * at + 1]);
+}
+
 export async function upload(project, data, kind) {
   const headers = { "Content-Type": "application/octet-stream" };
   const path = `projects/${project}/blobs?kind=${kind}`;

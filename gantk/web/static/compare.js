@@ -12,10 +12,12 @@ export class Compare {
     this.cards = new Map();
     this.pick = el("select", { id: "card-pick", onchange: () => this.add(this.pick.value) });
     this.list = el("div", { class: "items" });
-    this.amount = choice("Amount", [["half", "half the range"], ["all", "the range"], ["moved", "as set", "As the sliders stand"]], "half", (key) => { this.by = key; });
+    this.amount = choice("Amount", [["half", "half the range"], ["all", "the range"], ["moved", "as set", "As the sliders stand"], ["alike", "alike inside", "So that each changes the region by 5 %"]], "half", (key) => { this.by = key; });
     this.by = "half";
     this.rows = choice("Rows", [["own", "its rows"], ["all", "all rows"]], "own", (key) => { this.which = key; });
     this.which = "own";
+    this.region = el("select", { id: "card-region" });
+    this.each = el("input", { type: "checkbox", id: "each-row" });
     this.samples = el("input", { type: "number", min: 2, max: 256, value: 32 });
     this.run = button("Rescore", () => attempt(this.run, () => this.measure(), this.note).then(() => this.offer()), { class: "main", id: "rescore" });
     this.halt = button("Stop", () => this.stop(), { title: "Esc" });
@@ -24,7 +26,7 @@ export class Compare {
     this.board = el("div", { class: "board" });
     this.stageNode = el("div", { class: "comparing", tabIndex: 0, role: "region", "aria-label": "Cards" }, this.board);
     this.node = el("div", { class: "panel", id: "compare" }, field("Add a direction", this.pick), this.list, this.amount, this.rows,
-      field("Samples", this.samples), el("div", { class: "fields go" }, this.run, this.halt), this.note,
+      field("Region", this.region), el("div", { class: "fields" }, field("Samples", this.samples), el("label", { class: "check" }, this.each, "Each row alone")), el("div", { class: "fields go" }, this.run, this.halt), this.note,
       el("p", { class: "quiet" }, "The change of each attribute in standard deviations, with a 95 % interval over the samples of the seed at hand."));
     app.store.addEventListener("directions", () => this.fill());
     this.fill();
@@ -32,6 +34,23 @@ export class Compare {
 
   enter() {
     this.fill();
+    const head = (this.app.store.state.heads || []).at(-1);
+    const { value } = this.region;
+    this.region.replaceChildren(el("option", { value: "" }, "none"), el("option", { value: "painted" }, "what is painted in Regions"),
+      ...(head?.classes || []).map((item, index) => el("option", { value: index }, `the class ${item.name}`)));
+    this.region.value = [...this.region.options].some((option) => option.value === value) ? value : "";
+  }
+
+  // what the cards are measured on: nothing, what is painted in Regions, a class of the newest head
+  async where() {
+    const { store, regions } = this.app;
+    if (this.region.value === "") return {};
+    if (this.region.value === "painted") {
+      const { layers } = regions.painter;
+      if (layers.empty) throw new Error("Nothing is painted in Regions: paint a part there, or choose a class.");
+      return { mask: await api.upload(store.id, layers.label.slice(), "label") };
+    }
+    return { head: store.state.heads.at(-1).id, klass: Number(this.region.value) };
   }
 
   fill() {
@@ -72,17 +91,18 @@ export class Compare {
     await this.app.explore.settle();
     this.halt.hidden = false;
     try {
+      const where = { ...(await this.where()), ...(this.by === "alike" && { inside: 0.05 }), each_row: this.each.checked };
       for (const id of [...this.chosen]) {
         const entry = store.direction(id);
         const move = store.at.moves.find((other) => other.direction === id);
-        const amount = { half: entry.scale / 2, all: entry.scale, moved: move?.amount || entry.scale / 2 }[this.by];
+        const amount = { half: entry.scale / 2, all: entry.scale, moved: move?.amount || entry.scale / 2, alike: null }[this.by];
         const rows = this.which === "all" && ["w", "wp"].includes(entry.space) ? `0-${store.model.rows - 1}` : this.by === "moved" ? move?.rows ?? null : null;
-        const job = await store.job("card", { direction: id, amount, rows, samples: this.samples.valueAsNumber || 32 }, (told) => {
+        const job = await store.job("card", { direction: id, amount, rows, samples: this.samples.valueAsNumber || 32, ...where }, (told) => {
           this.job = told.id;
           this.note.textContent = `${entry.name}: ${told.note || "waiting"} ${told.total ? `${told.done} of ${told.total}` : ""}…`;
         });
         if (!job.result) return;
-        const card = await this.card(job.result);
+        const card = await this.card(job.result, job.id);
         if (this.cards.has(id)) this.cards.get(id).replaceWith(card);
         else this.board.append(card);
         this.cards.set(id, card);
@@ -94,7 +114,7 @@ export class Compare {
     }
   }
 
-  async card(found) {
+  async card(found, id) {
     const { store } = this.app;
     const bitmap = await createImageBitmap(new Blob([await api.bytes(store.id, found.strip)], { type: "image/png" }));
     const strip = el("canvas", { width: bitmap.width, height: bitmap.height, role: "img", "aria-label": `${found.shown} samples from ${(-found.amount).toFixed(2)} to ${found.amount.toFixed(2)} along ${found.name}` });
@@ -112,7 +132,9 @@ export class Compare {
     const like = found.nearest.slice(0, 3).map((other) => `${other.name} (${other.system}) ${other.cosine.toFixed(2)}`).join(", ");
     return el("article", { class: "card" }, el("h2", {}, found.name, el("span", { class: "quiet" }, ` ${found.system} · ±${found.amount.toFixed(2)}`)), strip,
       found.attributes ? el("div", {}, bars) : el("p", { class: "quiet" }, "No predictor of attributes is known for this model: start the server with --predictor."),
-      like && el("p", { class: "quiet" }, `Most alike (cosine): ${like}.`), el("p", { class: "quiet origin" }, found.origin));
+      found.inside !== null && el("p", { class: "changes" }, `Changes ${(100 * found.inside).toFixed(1)} % inside the region, ${(100 * found.outside).toFixed(1)} % outside.`),
+      found.by_row.length > 0 && el("p", { class: "quiet" }, `${found.by_row[0].name.replace(/_/g, " ")} by row: ${found.by_row.map((item) => `${item.row}: ${item.change >= 0 ? "+" : "−"}${Math.abs(item.change).toFixed(2)}`).join(", ")}.`),
+      like && el("p", { class: "quiet" }, `Most alike (cosine): ${like}.`), el("p", { class: "quiet origin" }, found.origin), this.app.commandOf(id));
   }
 
   stop() {

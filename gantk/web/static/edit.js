@@ -17,7 +17,7 @@ export class Edit {
   constructor(app) {
     this.app = app;
     this.painter = new Painter({ changed: () => this.changed(), picked: (value) => this.palette.picked(value) });
-    this.palette = new Palette(this.painter, { colours: true, predict: () => this.predict() });
+    this.palette = new Palette(this.painter, { colours: true, predict: () => this.predict(), cut: (size) => this.cut(size) });
     this.upload = later(250, () => this.saveDraft());
     this.apply = button("Apply", () => this.run(), { class: "main", title: "Enter", id: "apply" });
     this.halt = button("Stop", () => this.stop(), { title: "Esc: keeps the best so far", id: "stop" });
@@ -97,6 +97,7 @@ export class Edit {
     const { head } = this;
     this.shownHead = head.id;
     this.painter.resize(head.size, head.classes);
+    this.cutAt = "";
     this.palette.fill(head.classes, head.size);
     this.drafted = "";
     this.seenAt = "";
@@ -133,6 +134,7 @@ export class Edit {
   async predict() {
     const { store } = this.app;
     if (!this.heads.length) return;
+    this.cut();
     const at = JSON.stringify([this.head.id, store.at.base, store.at.moves]);
     if (at === this.seenAt) return;
     this.seenAt = at;
@@ -143,6 +145,25 @@ export class Edit {
     } catch {
       this.seenAt = ""; // weights or styles are moved: there is no map to fill by
       this.painter.see(null);
+    }
+  }
+
+  // pieces of the picture at hand, for the superpixel tool
+  async cut(size = this.palette.piece) {
+    if (this.painter.tool !== "piece" || !this.heads.length) return;
+    const { store } = this.app;
+    const at = JSON.stringify([size, this.head.size, store.at.base, store.at.moves]);
+    if (at === this.cutAt) return;
+    this.cutAt = at;
+    this.painter.cut(null);
+    quiet(this.palette.node);
+    try {
+      await this.app.explore.settle();
+      const { result } = await store.job("superpixels", { base: store.at.base, side: this.head.size, size, moved: true });
+      if (this.cutAt === at && result) this.painter.cut(await api.numbers(store.id, result.pieces));
+    } catch (error) {
+      this.cutAt = "";
+      complain(this.palette.node, error);
     }
   }
 
@@ -273,18 +294,18 @@ export class Edit {
     await store.catchUp();
     this.app.renderer.refresh(performance.now());
     if (job.state === "cancelled") return void say("Stopped before it began.");
-    this.report(job.result, job.stopped);
+    this.report(job.result, job.stopped, job.id);
     this.seenAt = "";
     this.predict();
   }
 
-  report({ followed, changed, losses, evaluations }, stopped) {
+  report({ followed, changed, losses, evaluations }, stopped, id) {
     const percent = (value) => `${Math.round(100 * value)} %`;
     const words = `${stopped ? "Stopped; the best so far is kept. " : ""}Followed: ${percent(followed[0])} before, ${percent(followed[1])} after. Change outside: ${changed.toFixed(3)}.`;
     this.result.replaceChildren(
       el("dl", { class: "facts" }, el("dt", {}, "Strokes followed"), el("dd", {}, `${percent(followed[0])} → ${percent(followed[1])}`),
         el("dt", {}, "Change outside (RMS of 2)"), el("dd", {}, changed.toFixed(3)), el("dt", {}, "Evaluations"), el("dd", {}, String(evaluations))),
-      curve(losses, "Loss of each evaluation"));
+      curve(losses, "Loss of each evaluation"), el("div", { class: "fields" }, this.app.commandOf(id)));
     if (stopped) this.result.prepend(el("p", { class: "quiet" }, "Stopped: the best so far is kept."));
     say(words);
   }

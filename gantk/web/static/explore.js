@@ -14,6 +14,7 @@ export class Explore {
     this.record = later(350, () => this.send());
     this.node = el("div", { class: "panel", id: "explore" }, this.sample(), this.list());
     const { store } = app;
+    store.unsent = () => ({ ...(this.dirty && { moves: store.at.moves }), ...(this.pulling && { base: store.at.base }) });
     store.addEventListener("state", () => this.sync());
     store.addEventListener("directions", () => this.fill());
     this.fill();
@@ -62,6 +63,7 @@ export class Explore {
   // psi follows the finger; the journal hears of it when the finger lifts
   live(change, event) {
     const { store, renderer } = this.app;
+    this.pulling = true;
     store.at.base = { ...store.at.base, ...change, code: null };
     this.psiText.value = Number(this.psi.value).toFixed(2);
     renderer.refresh(event.timeStamp);
@@ -72,6 +74,7 @@ export class Explore {
     quiet(this.box);
     const keepsCode = Object.keys(change).every((key) => key === "noise");
     const base = { ...store.at.base, ...change, ...(keepsCode ? {} : { code: null }) };
+    this.pulling = false;
     try {
       this.record.cancel();
       if (this.dirty) await this.send();
@@ -329,12 +332,12 @@ export function stageBar(app) {
     return el("div", {}, el("p", { class: "quiet" }, "The sum of the moves of one space, as a file that every gantk command reads."), field("Name", name), go);
   });
   const exports = app.dialog("Export", (done) => {
-    const item = (text, note, work) => {
+    const item = (text, note, work, id) => {
       const one = button(text, () => attempt(one, async () => {
         await app.explore.settle();
         await work();
         done();
-      }), { class: "plain" });
+      }), { class: "plain", id });
       return el("div", { class: "item" }, one, el("span", { class: "quiet" }, note));
     };
     const direct = (what) => async () => {
@@ -344,16 +347,16 @@ export function stageBar(app) {
     return el("div", { class: "items" },
       item("PNG", "the picture at full size", direct("png")),
       item("Codes", "wp [1, L, D] as .npy", direct("npy")),
-      item("Session", "every edit, its strokes and the result, as a zip", () => app.takeFile("export", { what: "session" })),
+      item("Session", "every edit, its strokes and the result, as a zip", () => app.takeFile("export", { what: "session" }), "export-session"),
       el("p", { class: "quiet" }, "Strips and GIFs along one slider are in its ⋯."));
   });
   const repeat = app.dialog("Command", () => {
     const text = el("pre", { tabIndex: 0 }, "…");
     const copy = button("Copy", () => navigator.clipboard?.writeText(text.textContent).then(() => say("Copied.")), { class: "plain" });
     app.explore.settle().then(() => api.get(`projects/${store.id}/command`)).then((found) => { text.textContent = found.python; });
-    return el("div", {}, el("p", { class: "quiet" }, "Python that draws this picture."), text, copy);
+    return el("div", {}, el("p", { class: "quiet" }, "Python that draws this picture."), text, copy, app.lastFile && button("The last file's", () => app.showCommand(app.lastFile), { class: "plain" }));
   });
   const bar = el("div", { class: "bar" }, before, modes, el("span", { class: "gap" }), keep,
-    button("Save direction", () => saver(), {}), button("Export", () => exports(), {}), button("Command", () => repeat(), { class: "plain" }));
+    button("Save direction", () => saver(), {}), button("Export", () => exports(), { id: "export" }), button("Command", () => repeat(), { class: "plain" }));
   return bar;
 }

@@ -1,8 +1,8 @@
 // Keys, off while typing.
 
 export const KEYS = [
-  ["1 – 6", "views"], ["B", "hold: before"], ["N", "next sample"], ["Z, Shift Z", "undo, redo"], ["[ ]", "smaller, larger brush"],
-  ["P E F G I", "brush, eraser, fill, polygon, pick"], ["Enter", "apply the strokes; close a polygon"], ["Esc", "stop"],
+  ["1 – 7", "views"], ["B", "hold: before"], ["N", "next sample"], ["Z, Shift Z", "undo, redo"], ["[ ]", "smaller, larger brush"],
+  ["P E F G S I", "brush, eraser, fill, polygon, superpixel, pick"], ["Enter", "apply the strokes; close a polygon"], ["Esc", "stop"],
   ["← →", "on a slider; 0 resets it"], ["?", "this list"],
 ];
 
@@ -16,8 +16,8 @@ export function listen(app) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const view = app[app.view];
     const palette = view.palette;
-    const tool = { p: "brush", e: "eraser", f: "fill", g: "polygon", i: "pick" }[key];
-    if (["1", "2", "3", "4", "5", "6"].includes(key)) app.go(["explore", "edit", "train", "photo", "regions", "compare"][Number(key) - 1]);
+    const tool = { p: "brush", e: "eraser", f: "fill", g: "polygon", s: "piece", i: "pick" }[key];
+    if (["1", "2", "3", "4", "5", "6", "7"].includes(key)) app.go(["explore", "edit", "train", "photo", "regions", "compare", "sort"][Number(key) - 1]);
     else if (key === "b") app.stage.hold(true);
     else if (key === "n") app.view === "train" ? view.go(view.index + 1) : app.explore.next();
     else if (key === "?") app.help();

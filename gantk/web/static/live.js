@@ -102,8 +102,12 @@ export class Live {
     const pane = this.panes.get(number) || { flying: null, waiting: null, shown: 0 };
     this.panes.set(number, pane);
     pane.waiting = { ...message, t: "render", pane: number, seq: ++this.seq, since };
+    const { seq } = pane.waiting;
     this.most = Math.max(this.most, 1 + (pane.flying ? 1 : 0));
+    // an exact picture may take seconds: what moves does not wait for it, and the server lets it go
+    if (pane.flying?.final && !message.final) pane.flying = null;
     if (!pane.flying) this.next(number);
+    return seq;
   }
 
   next(number) {

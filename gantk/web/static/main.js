@@ -12,10 +12,11 @@ import { Train } from "./train.js";
 import { Photo } from "./photo.js";
 import { Regions } from "./regions.js";
 import { Compare } from "./compare.js";
+import { Sort, PANE as GRID } from "./sort.js";
 import { KEYS, listen } from "./keys.js";
 import { save } from "./dom.js";
 
-const VIEWS = [["explore", "Explore"], ["edit", "Edit"], ["train", "Train"], ["photo", "Photo"], ["regions", "Regions"], ["compare", "Compare"]];
+const VIEWS = [["explore", "Explore"], ["edit", "Edit"], ["train", "Train"], ["photo", "Photo"], ["regions", "Regions"], ["compare", "Compare"], ["sort", "Sort"]];
 const PANES = { 14: "train" };
 
 class App {
@@ -38,6 +39,7 @@ class App {
     this.photo = new Photo(this);
     this.regions = new Regions(this);
     this.compare = new Compare(this);
+    this.sort = new Sort(this);
     this.build();
     listen(this);
     store.addEventListener("state", () => {
@@ -120,14 +122,17 @@ class App {
   }
 
   frame(pane, picture, head) {
+    if (pane >= GRID) return this.sort.frame(pane - GRID, picture);
     if (PANES[pane] === "train" && this.stage.count <= pane) return this.train.frame(picture);
     if (pane === 0) this.edit.frame(picture);
     if (pane === 0) this.regions.frame(picture);
     if (pane === 14 && this.view === "train") this.train.frame(picture);
-    return this.stage.put(pane, picture, head);
+    this.stage.put(pane, picture, head);
+    return this.renderer.arrived(pane, head);
   }
 
   problem(error, pane) {
+    if (pane !== undefined && pane < BEFORE) this.stage.busy(false); // no picture of this state will come
     if (pane !== undefined && pane < BEFORE && this.view === "explore") this.explore.problem(error);
     else if (pane === undefined) this.notice(error.message);
   }
@@ -156,10 +161,25 @@ class App {
     this.fading = setTimeout(() => { this.noticeBox.hidden = true; }, 8000);
   }
 
+  // What repeats a job, behind a button.
+  commandOf(job) {
+    return button("Command", () => this.showCommand(job), { class: "plain", title: "What repeats this without the page" });
+  }
+
+  showCommand(job) {
+    this.dialog("Command", () => {
+      const text = el("pre", { tabIndex: 0 }, "…");
+      const copy = button("Copy", () => navigator.clipboard?.writeText(text.textContent).then(() => say("Copied.")), { class: "plain" });
+      api.get(`jobs/${job}/command`).then((found) => { text.textContent = found.text; }, (error) => { text.textContent = error.message; });
+      return el("div", {}, el("p", { class: "quiet" }, "What gives the same result, where this project's folder is."), text, copy);
+    })();
+  }
+
   // A job whose result is a file.
   async takeFile(kind, args) {
-    const { result } = await this.store.job(kind, args);
+    const { result, id } = await this.store.job(kind, args);
     if (!result) return;
+    this.lastFile = id;
     if (result.rev) await this.store.catchUp();
     save(result.name, new Blob([await api.bytes(this.store.id, result.blob)], { type: result.type }));
   }

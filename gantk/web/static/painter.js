@@ -5,14 +5,14 @@ import { Layers, NONE, picture } from "./layers.js";
 
 export const TOOLS = [
   ["brush", "Brush", "P"], ["eraser", "Eraser", "E"], ["fill", "Fill", "F"], ["polygon", "Polygon", "G"],
-  ["box", "Box", ""], ["disc", "Disc", ""], ["pick", "Pick", "I"], ["pan", "Pan", ""],
+  ["box", "Box", ""], ["disc", "Disc", ""], ["piece", "Superpixel", "S"], ["pick", "Pick", "I"], ["pan", "Pan", ""],
 ];
 
 export class Painter {
   // handlers: changed() after a stroke, picked(class or colour)
   constructor(handlers) {
     this.handlers = handlers;
-    Object.assign(this, { tool: "brush", size: 5, layer: "label", klass: 0, colour: [255, 160, 60], opacity: 0.75, predicted: null, seePredicted: false, locked: false });
+    Object.assign(this, { tool: "brush", size: 5, layer: "label", klass: 0, colour: [255, 160, 60], opacity: 0.75, predicted: null, pieces: null, seePredicted: false, locked: false });
     this.zoom = { scale: 1, x: 0, y: 0 };
     this.pointers = new Map();
     this.points = [];
@@ -36,9 +36,15 @@ export class Painter {
     this.layers = new Layers(side);
     this.scale = Math.max(1, Math.floor(576 / side));
     for (const canvas of [this.map, this.strokes]) canvas.width = canvas.height = side * this.scale;
-    this.predicted = null;
+    this.predicted = this.pieces = null;
     this.points = [];
     this.draw();
+  }
+
+  // pieces of the picture, a number for each pixel; null where they are not known
+  cut(pieces) {
+    this.pieces = pieces?.length === this.layers.side ** 2 ? pieces : null;
+    this.drawMap();
   }
 
   load(label, colour) {
@@ -76,6 +82,7 @@ export class Painter {
     context.clearRect(0, 0, this.map.width, this.map.height);
     if (this.seePredicted && this.predicted)
       context.putImageData(picture(this.predicted, this.layers.side, this.classes, this.scale), 0, 0);
+    if (this.tool === "piece" && this.pieces) edges(context, this.pieces, this.layers.side, this.scale);
     this.map.style.opacity = this.opacity;
   }
 
@@ -147,9 +154,11 @@ export class Painter {
       this.points.push([x, y]);
       return void this.draw();
     }
+    if (this.tool === "piece" && !this.pieces) return;
     layers.begin();
     this.drawing = [x, y];
-    if (this.tool === "fill") layers.fill(Math.max(0, Math.min(layers.side - 1, x)), Math.max(0, Math.min(layers.side - 1, y)), this.paint, layer, this.predicted);
+    if (this.tool === "piece") this.piece(x, y);
+    else if (this.tool === "fill") layers.fill(Math.max(0, Math.min(layers.side - 1, x)), Math.max(0, Math.min(layers.side - 1, y)), this.paint, layer, this.predicted);
     else if (this.tool === "box" || this.tool === "disc") this.points = [[x, y], [x, y]];
     else layers.disc(x, y, this.size, this.paint, layer);
     this.draw();
@@ -164,7 +173,8 @@ export class Painter {
       return void this.place();
     }
     if (!this.drawing || this.tool === "fill") return;
-    if (this.points.length) this.points[1] = this.pixel(event);
+    if (this.tool === "piece") this.piece(...this.pixel(event));
+    else if (this.points.length) this.points[1] = this.pixel(event);
     else
       for (const part of event.getCoalescedEvents?.() || [event]) {
         const to = this.pixel(part);
@@ -197,6 +207,11 @@ export class Painter {
     this.drawing = null;
     this.points = [];
     this.draw();
+  }
+
+  piece(x, y) {
+    const { side } = this.layers;
+    if (x >= 0 && y >= 0 && x < side && y < side) this.layers.fill(x, y, this.paint, this.layer, this.pieces);
   }
 
   // the polygon's end
@@ -257,5 +272,18 @@ export class Painter {
     this.zoom.x = Math.min(0, Math.max(width - width * scale, this.zoom.x));
     this.zoom.y = Math.min(0, Math.max(height - height * scale, this.zoom.y));
     this.sheet.style.transform = scale === 1 ? "" : `translate(${this.zoom.x}px, ${this.zoom.y}px) scale(${scale})`;
+  }
+}
+
+// Lines between the pieces, dark and light so that they show on any picture.
+function edges(context, pieces, side, scale) {
+  for (const [style, shift] of [["#0008", 0], ["#fff9", 1]]) {
+    context.fillStyle = style;
+    for (let y = 0; y < side; y += 1)
+      for (let x = 0; x < side; x += 1) {
+        const at = y * side + x;
+        if (x + 1 < side && pieces[at] !== pieces[at + 1]) context.fillRect((x + 1) * scale - shift, y * scale, 1, scale);
+        if (y + 1 < side && pieces[at] !== pieces[at + side]) context.fillRect(x * scale, (y + 1) * scale - shift, scale, 1);
+      }
   }
 }

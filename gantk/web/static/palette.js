@@ -12,7 +12,7 @@ export class Palette {
       this.classes.hidden = layer !== "label";
       this.colourField.hidden = layer === "label";
     });
-    this.tools = choice("Tool", TOOLS.map(([key, name, letter]) => [key, name, letter ? `${name} (${letter})` : name]), painter.tool, (tool) => this.use(tool), { class: "choice toolbox" });
+    this.tools = choice("Tool", TOOLS.filter(([key]) => key !== "piece" || options.cut).map(([key, name, letter]) => [key, name, letter ? `${name} (${letter})` : name]), painter.tool, (tool) => this.use(tool), { class: "choice toolbox" });
     this.size = el("input", { type: "range", min: 1, max: 16, step: 1, value: painter.size, oninput: () => this.resize(this.size.valueAsNumber) });
     this.sizeText = el("output", { class: "number" }, String(painter.size));
     this.opacity = el("input", { type: "range", min: 0.1, max: 1, step: 0.05, value: painter.opacity, oninput: () => {
@@ -30,9 +30,13 @@ export class Palette {
       painter.draw();
       options.predict?.();
     } });
+    this.cutting = options.cut;
+    this.pieceSize = choice("Size of superpixels", [["small", "small"], ["medium", "medium"], ["large", "large"]], "medium", (size) => { this.piece = size; this.cutting?.(size); });
+    this.piece = "medium";
+    this.pieceSize.hidden = true;
     this.node = el("div", { class: "palette" },
       options.colours && this.layers, this.tools,
-      field("Size", el("span", { class: "with" }, this.size, this.sizeText)),
+      field("Size", el("span", { class: "with" }, this.size, this.sizeText)), this.pieceSize,
       this.classes, options.colours && this.colourField,
       el("div", { class: "fields" }, el("label", { class: "check" }, this.seen, "Show what the head sees"), field("Opacity", this.opacity)),
       this.form());
@@ -40,9 +44,13 @@ export class Palette {
   }
 
   use(tool) {
+    if (tool === "piece" && !this.cutting) return;
     this.painter.tool = tool;
     this.painter.points = [];
     this.painter.draw();
+    this.painter.drawMap();
+    this.pieceSize.hidden = tool !== "piece";
+    if (tool === "piece") this.cutting(this.piece);
     this.painter.strokes.dataset.tool = tool;
     this.tools.pick(tool);
   }

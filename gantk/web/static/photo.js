@@ -133,7 +133,7 @@ export class Photo {
       });
       if (job.result) {
         this.preview(await createImageBitmap(new Blob([await api.bytes(store.id, job.result.picture)])));
-        this.report(job.result, job.stopped);
+        this.report(job.result, job.stopped, job.id);
       }
       await store.catchUp();
     } catch (error) {
@@ -145,7 +145,7 @@ export class Photo {
     }
   }
 
-  report(found, stopped) {
+  report(found, stopped, id) {
     const share = Math.round(100 * found.beyond);
     const far = share >= 99
       ? `Further from the mean than ${share === 100 ? "all" : "99 %"} of 256 samples: this is not a picture that the generator would make, and moves may not do what they say.`
@@ -156,7 +156,7 @@ export class Photo {
       stopped ? el("p", { class: "quiet" }, "Stopped: the best so far is kept.") : "",
       el("dl", { class: "facts" }, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
       el("p", {}, far), found.losses.length > 1 ? curve(found.losses, "Loss of each step") : "",
-      el("div", { class: "fields" }, button("Move it in Explore", () => this.app.go("explore"), {}), button("Edit it", () => this.app.go("edit"), {})));
+      el("div", { class: "fields" }, button("Move it in Explore", () => this.app.go("explore"), {}), button("Edit it", () => this.app.go("edit"), {}), this.app.commandOf(id)));
     say(`The code is found and is the base now. ${far}`);
   }
 

@@ -82,7 +82,7 @@ export class Regions {
       });
       this.note.textContent = "";
       if (!job.result) return;
-      this.found = job.result;
+      this.found = { ...job.result, job: job.id };
       await store.catchUp();
       await store.refreshDirections();
       this.painter.layers.clear();
@@ -104,7 +104,7 @@ export class Regions {
     const lines = this.found.directions.filter((item) => explore.lines.has(item.id)).map((item) => el("div", { class: "found" }, explore.lines.get(item.id).node,
       el("p", { class: "quiet" }, `changes ${percent(item.inside)} inside, ${percent(item.outside)} outside (of the range, at half the slider, on four fresh codes)`)));
     const get = button("Save", () => attempt(get, async () => save(`${this.found.name}.safetensors`, new Blob([await api.bytes(store.id, this.found.blob)]))), { class: "plain" });
-    this.result.replaceChildren(el("h3", {}, `${this.found.name}, by decreasing eigenvalue`), ...lines, el("div", { class: "fields" }, get));
+    this.result.replaceChildren(el("h3", {}, `${this.found.name}, by decreasing eigenvalue`), ...lines, el("div", { class: "fields" }, get, this.app.commandOf(this.found.job)));
     quiet(this.note);
   }
 

@@ -7,6 +7,7 @@ export class Renderer {
   constructor(store, live, stage) {
     Object.assign(this, { store, live, stage });
     this.rest = later(220, () => this.ask(true));
+    this.wanted = []; // sequence numbers of the exact pictures of the state at hand, by pane
     this.size = Math.min(1024, Math.max(256, Math.round(640 * Math.min(2, devicePixelRatio || 1))));
   }
 
@@ -16,6 +17,8 @@ export class Renderer {
 
   // every pane anew; `since` is the time of the event that changed something
   refresh(since = 0) {
+    this.wanted = [];
+    this.stage.busy(true);
     this.ask(false, since);
     this.rest();
   }
@@ -26,9 +29,17 @@ export class Renderer {
     const common = { project: store.id, size, final };
     for (let place = 0; place < stage.count; place += 1) {
       const now = { ...common, base: store.at.base, moves: this.moves(store.at.moves), offset: place };
-      this.live.request(place, now, since);
+      const seq = this.live.request(place, now, since);
+      if (final) this.wanted[place] = seq;
     }
     if (final) this.askBefore({ ...common });
+  }
+
+  // once the exact picture of every pane is drawn, the stage shows the state at hand
+  arrived(pane, head) {
+    if (!head.final || !this.wanted.length || head.seq < this.wanted[pane]) return;
+    const { heads, count } = this.stage;
+    if (Array.from({ length: count }, (_, place) => heads[place]?.final && heads[place].seq >= this.wanted[place]).every(Boolean)) this.stage.busy(false);
   }
 
   // what was there before does not move with the slider: it is asked for at rest, and only where it differs

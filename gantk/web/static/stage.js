@@ -37,6 +37,11 @@ export class Stage {
     this.grid.replaceChildren(...this.canvases);
   }
 
+  // whether the pictures are not yet those of the state
+  busy(on) {
+    this.grid.setAttribute("aria-busy", String(on));
+  }
+
   put(pane, picture, head) {
     const place = pane % BEFORE;
     if (place >= this.count) return;

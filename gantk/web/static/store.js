@@ -42,7 +42,11 @@ export class Store extends EventTarget {
     this.emit("directions");
   }
 
+  // a slider under the finger is not sent yet: what comes from the server must not put it back
   adopt(state) {
+    const same = this.state && state.id === this.id && state.cursor === this.state.cursor;
+    const mine = same ? this.unsent?.() : {};
+    if (same && Object.keys(mine || {}).length) state.nodes[state.cursor] = { ...state.nodes[state.cursor], ...mine };
     this.id = state.id;
     this.rev = state.rev;
     this.state = state;

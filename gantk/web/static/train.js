@@ -16,7 +16,7 @@ export class Train {
     this.app = app;
     this.index = 0;
     this.painter = new Painter({ changed: () => this.changed(), picked: (value) => this.palette.picked(value) });
-    this.palette = new Palette(this.painter, { predict: () => this.predict() });
+    this.palette = new Palette(this.painter, { predict: () => this.predict(), cut: (size) => this.cut(size) });
     this.upload = later(250, () => this.saveLabel());
     this.shots = el("ol", { class: "history", "aria-label": "Labelled samples" });
     this.stageNode = el("div", { class: "painting" }, this.painter.node, this.shots);
@@ -119,6 +119,7 @@ export class Train {
     this.loaded = "";
     this.sync();
     this.ask();
+    this.cut();
     if (this.palette.seen.checked) this.predict();
   }
 
@@ -149,6 +150,23 @@ export class Train {
     this.painter.layers.label.set(map);
     this.painter.draw();
     this.changed();
+  }
+
+  // pieces of the sample, for the superpixel tool
+  async cut(size = this.palette.piece) {
+    if (this.painter.tool !== "piece") return;
+    const { store } = this.app;
+    const at = JSON.stringify([size, this.side, this.base]);
+    if (at === this.cutAt) return;
+    this.cutAt = at;
+    this.painter.cut(null);
+    try {
+      const { result } = await store.job("superpixels", { base: this.base, side: this.side, size });
+      if (this.cutAt === at && result) this.painter.cut(await api.numbers(store.id, result.pieces));
+    } catch (error) {
+      this.cutAt = "";
+      complain(this.palette.node, error);
+    }
   }
 
   async predict() {
@@ -228,17 +246,17 @@ export class Train {
     this.fitting = true;
     const before = this.head;
     try {
-      const { result, state } = await store.job("fit", {}, (job) => { this.progress.textContent = `${job.note || "waiting"} ${job.total && job.note !== "solving" ? `${job.done} of ${job.total}` : ""}…`; });
+      const { result, state, id } = await store.job("fit", {}, (job) => { this.progress.textContent = `${job.note || "waiting"} ${job.total && job.note !== "solving" ? `${job.done} of ${job.total}` : ""}…`; });
       if (state === "cancelled") return;
       await store.catchUp();
-      this.report(result, before);
+      this.report(result, before, id);
     } finally {
       this.fitting = false;
       this.sync();
     }
   }
 
-  report(result, before) {
+  report(result, before, id) {
     const { classes } = this.app.store.state;
     const get = button("Save head", () => attempt(get, async () => {
       const data = await api.bytes(this.app.store.id, this.head.sha);
@@ -257,7 +275,7 @@ export class Train {
         el("dt", {}, "Images"), el("dd", {}, String(result.shots)), el("dt", {}, "Seconds"), el("dd", {}, result.seconds.toFixed(1)),
         el("dt", {}, "Shrinkage, steps"), el("dd", {}, `${result.eps}, ${result.steps}`),
         el("dt", {}, "Left-out cross entropy"), el("dd", {}, result.left_out === null ? "one image: none" : result.left_out.toFixed(3))),
-      el("details", {}, el("summary", {}, "Pixels per class"), bars), el("div", { class: "fields" }, get),
+      el("details", {}, el("summary", {}, "Pixels per class"), bars), el("div", { class: "fields" }, get, this.app.commandOf(id)),
       el("p", { class: "quiet" }, "Its map of six fixed samples, and of six fresh ones", before ? "; a frame marks where more than 5 % differs from the head before." : "."), maps);
     say(`${result.name} is fitted on ${result.shots} images in ${result.seconds.toFixed(1)} s.`);
     this.look(maps, before);

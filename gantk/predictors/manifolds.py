@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
-from gantk.quality.distances import checked, pairwise
+from gantk.predictors.set_distances import checked, pairwise
 
 Distances = npt.NDArray[np.float32]
 

@@ -14,6 +14,8 @@ from gantk.errors import GantkError
 
 Array = npt.NDArray[np.float64]
 
+ROUNDING = 1e-12  # of a squared distance, as a share of the squared lengths: below it two images are the same
+
 
 def checked(sample_NF: npt.NDArray[Any], real_MF: npt.NDArray[Any], least: int = 2) -> tuple[Array, Array]:
     """Both sets in float64.
@@ -53,6 +55,8 @@ def pairwise(a_NF: Array, b_MF: Array, block: int = 1024) -> npt.NDArray[np.floa
     result = np.empty((len(a_NF), len(b_MF)), np.float32)
     for start in range(0, len(a_NF), block):
         rows = a_NF[start : start + block]
-        squared = np.square(rows).sum(1)[:, None] + square_M - 2 * rows @ b_MF.T
-        result[start : start + block] = np.sqrt(squared.clip(min=0))
+        sizes = np.square(rows).sum(1)[:, None] + square_M
+        squared = sizes - 2 * rows @ b_MF.T
+        squared[squared < ROUNDING * sizes] = 0
+        result[start : start + block] = np.sqrt(squared)
     return result

@@ -1,0 +1,87 @@
+"""How far edits may go: samples drawn anew and moved, compared with unedited ones by their features.
+
+Legend: N samples, T steps, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gantk.codes.source import CodeSource
+from gantk.errors import UsageError
+from gantk.higan.moving import Edit
+from gantk.predictors.base import Predictor
+from gantk.predictors.departure import LEAST, Departure, departures
+from gantk.runs.options import LARGEST_SEED
+from gantk.store.channels import colours
+from gantk.store.progress import progress
+
+# the images of all steps of the samples [start, stop) of a source, samples first
+Render = Callable[[CodeSource, Edit, int, int], Iterator[Tensor]]
+
+
+def check_number(num: int, absolute: bool) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UsageError: too few samples, or distances from the boundary, which are other steps for every sample.
+    """
+    if 0 < num < LEAST:
+        raise UsageError(f"--realism {num} is too few samples to compare: give at least {LEAST}, better 200, or 0.")
+    if num and absolute:
+        raise UsageError("--realism measures steps from where samples are, so it does not go with --absolute.")
+
+
+def measured(
+    source: CodeSource,
+    edits: Sequence[Edit],
+    reader: Predictor,
+    render: Render,
+    num: int,
+    batch: int,
+    label: str | None,
+) -> tuple[tuple[Departure, ...], ...]:
+    """Departures of every edit, step by step.
+
+    Args:
+        source: whose generator, seed and truncation are used; other codes are drawn, of the next two seeds.
+        reader: whose features are compared.
+        num: N.
+    """
+    moving, other = (
+        CodeSource(source.generator, num, (source.seed + extra) % LARGEST_SEED, source.truncation, label=label)
+        for extra in (1, 2)
+    )
+
+    def unedited(drawn: CodeSource) -> npt.NDArray[np.float32]:
+        parts = []
+        for start in range(0, num, batch):
+            wp = drawn.batch(start, min(start + batch, num)).wp
+            parts.append(_features(reader, source.generator.synthesize(wp)))
+        return np.concatenate(parts)
+
+    found = []
+    with torch.inference_mode(), progress(num * (2 + len(edits)), "realism", unit="sample") as bar:
+        before, reference = unedited(moving), unedited(other)
+        bar.update(2 * num)
+        for edit in edits:
+            parts = []
+            for start in range(0, num, batch):
+                stop = min(start + batch, num)
+                seen = np.concatenate([_features(reader, image) for image in render(moving, edit, start, stop)])
+                parts.append(seen.reshape(stop - start, len(edit.distances), -1))
+                bar.update(stop - start)
+            after = np.concatenate(parts)
+            steps = [(distance, after[:, i]) for i, distance in enumerate(edit.distances)]
+            found.append(departures(before, reference, steps, source.seed))
+    return tuple(found)
+
+
+def _features(reader: Predictor, image_NCHW: Tensor) -> npt.NDArray[np.float32]:
+    result: npt.NDArray[np.float32] = reader.features(colours(image_NCHW).to(reader.device)).float().cpu().numpy()
+    return result

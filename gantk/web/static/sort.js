@@ -1,0 +1,238 @@
+// Sort: a grid of samples; those that have something are clicked, and become an attribute, a boundary, a slider.
+
+import { attempt, button, choice, complain, el, field, quiet, say } from "./dom.js";
+
+export const PANE = 32; // of the live socket: the first sample of the grid
+const COUNT = 24;
+const SIZE = 160;
+const STATES = { true: "has it", false: "has it not" };
+
+export class Sort {
+  constructor(app) {
+    this.app = app;
+    this.indices = Array.from({ length: COUNT }, (_, place) => place);
+    this.past = [];
+    this.future = [];
+    this.cells = this.indices.map((_, place) => this.cell(place));
+    this.grid = el("div", { class: "sorting", role: "group", "aria-label": "Samples" }, this.cells.map((cell) => cell.node));
+    this.stageNode = el("div", { class: "sorter" }, this.grid);
+    this.name = el("input", { type: "text", maxLength: 80, value: "", placeholder: "what it is called", id: "attribute", oninput: () => this.sync() });
+    this.names = el("datalist", { id: "attributes" });
+    this.name.setAttribute("list", "attributes");
+    this.note = el("p", { class: "quiet", id: "marked" });
+    this.rest = button("The rest have it not: next", () => attempt(this.rest, () => this.turn(), this.note), { class: "main", id: "rest" });
+    this.more = button("Other samples", () => this.show(this.after()), { id: "others" });
+    this.fit = button("Fit", () => attempt(this.fit, () => this.run(false), this.note).then(() => this.sync()), { class: "main", id: "learn" });
+    this.keep = button("Make it a slider", () => attempt(this.keep, () => this.run(true), this.note).then(() => this.sync()), { id: "slider" });
+    this.halt = button("Stop", () => this.stop(), { title: "Esc" });
+    this.halt.hidden = true;
+    const out = button("Export labels", () => attempt(out, () => app.takeFile("export", { what: "labels" })), { class: "plain", title: "A table and its pictures, for gantk train-predictor" });
+    this.result = el("div", { class: "result" });
+    this.order = choice("What comes next", [["unsure", "the least sure"], ["fresh", "fresh samples"]], "unsure", (key) => { this.by = key; });
+    this.by = "unsure";
+    this.node = el("div", { class: "panel", id: "sort" }, field("Attribute", this.name), this.names,
+      el("p", { class: "quiet" }, "Click the samples that have it; a second click takes it back. Then the rest have it not."),
+      el("div", { class: "fields" }, this.rest, this.more), this.order, this.note,
+      el("div", { class: "fields go" }, this.fit, this.keep, this.halt, out), this.result);
+    app.store.addEventListener("state", () => this.sync());
+    app.store.addEventListener("directions", () => this.slide());
+    this.sync();
+  }
+
+  cell(place) {
+    const canvas = el("canvas", { width: 64, height: 64, "aria-hidden": "true" });
+    const text = el("span", { class: "said" });
+    const node = el("button", { type: "button", class: "sample", onclick: () => this.click(place) }, canvas, text);
+    return { node, canvas, text };
+  }
+
+  // --- what is marked ---
+
+  base(index) {
+    const { seed, label, psi, rows } = this.app.store.at.base;
+    return { seed, index, label, psi, rows, noise: "const", code: null };
+  }
+
+  get attribute() {
+    return this.name.value.trim();
+  }
+
+  get marks() {
+    const kind = (base) => JSON.stringify(["seed", "label", "psi", "rows", "noise", "code"].map((key) => base[key]));
+    const wanted = kind(this.base(0));
+    return new Map((this.app.store.state.marks || []).filter((mark) => mark.attribute === this.attribute && kind(mark.base) === wanted).map((mark) => [mark.base.index, mark.value]));
+  }
+
+  sync() {
+    const { store } = this.app;
+    const names = [...new Set((store.state.marks || []).map((mark) => mark.attribute))];
+    this.names.replaceChildren(...names.map((value) => el("option", { value })));
+    if (!this.name.value && names.length && document.activeElement !== this.name) this.name.value = names.at(-1);
+    const { marks } = this;
+    this.cells.forEach(({ node, text }, place) => {
+      const value = marks.get(this.indices[place]);
+      node.setAttribute("aria-pressed", String(value === true));
+      node.setAttribute("aria-label", `Sample ${this.indices[place]}: ${STATES[value] || "not marked"}`);
+      node.dataset.value = String(value ?? "");
+      text.textContent = { true: "✓", false: "✕" }[value] || "";
+    });
+    const have = [...marks.values()].filter(Boolean).length;
+    const ready = have >= 2 && marks.size - have >= 2;
+    if (!this.job) this.note.textContent = marks.size ? `${marks.size} marked: ${have} have it, ${marks.size - have} have it not.` : "";
+    this.fit.disabled = Boolean(this.job) || !ready;
+    this.keep.disabled = this.fit.disabled;
+    this.rest.disabled = !this.attribute || !have;
+    const key = JSON.stringify(this.base(0));
+    if (key !== this.shownBase && this.app.view === "sort") this.ask();
+  }
+
+  click(place) {
+    if (!this.attribute) {
+      complain(this.name.parentElement, new Error("Say first what you look for: a word of your own."));
+      this.name.focus();
+      return undefined;
+    }
+    quiet(this.name.parentElement);
+    const index = this.indices[place];
+    return this.put([[index, this.marks.get(index) === true ? null : true]]);
+  }
+
+  // one event for one act; what was there before is what undo records
+  async put(pairs, remember = true) {
+    const { marks, attribute } = this;
+    const before = pairs.map(([index]) => [index, marks.get(index) ?? null]);
+    if (remember) {
+      this.past.push({ attribute, pairs: before, indices: [...this.indices] });
+      this.future = [];
+    }
+    await this.record(attribute, pairs);
+    return before;
+  }
+
+  async record(attribute, pairs) {
+    const marked = pairs.map(([index, value]) => ({ base: this.base(index), value }));
+    try {
+      await this.app.store.post({ type: "marks", attribute, marks: marked }, true);
+      quiet(this.note);
+    } catch (error) {
+      complain(this.note, error);
+    }
+  }
+
+  async back(from, to, word) {
+    const step = from.pop();
+    if (!step) return void say(`There is nothing to ${word}.`);
+    this.name.value = step.attribute;
+    const indices = [...this.indices];
+    const before = await this.put(step.pairs, false);
+    to.push({ attribute: step.attribute, pairs: before, indices });
+    this.show(step.indices);
+    return void say("Done.");
+  }
+
+  undo() {
+    return this.back(this.past, this.future, "undo");
+  }
+
+  redo() {
+    return this.back(this.future, this.past, "redo");
+  }
+
+  // --- samples ---
+
+  enter() {
+    this.ask();
+    this.sync();
+  }
+
+  ask() {
+    const { live, store } = this.app;
+    this.shownBase = JSON.stringify(this.base(0));
+    this.indices.forEach((index, place) => live.request(PANE + place, { project: store.id, base: this.base(index), moves: [], offset: 0, size: SIZE, final: false }));
+  }
+
+  show(indices) {
+    this.indices = indices.slice(0, COUNT);
+    this.cells.forEach(({ node }, place) => { node.hidden = place >= this.indices.length; });
+    this.ask();
+    this.sync();
+  }
+
+  after() {
+    const { marks } = this;
+    let next = Math.max(-1, ...this.indices, ...marks.keys()) + 1;
+    return Array.from({ length: COUNT }, () => next++);
+  }
+
+  frame(place, bitmap) {
+    const { canvas } = this.cells[place];
+    if (canvas.width !== bitmap.width) [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+    canvas.classList.toggle("small", bitmap.width <= 128);
+    canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  }
+
+  async turn() {
+    const { marks } = this;
+    const open = this.indices.filter((index) => !marks.has(index));
+    if (open.length) await this.put(open.map((index) => [index, false]));
+    const values = [...this.marks.values()];
+    const have = values.filter(Boolean).length;
+    if (this.by === "unsure" && have >= 2 && values.length - have >= 2) await this.run(false);
+    else this.show(this.after());
+    this.grid.querySelector("button:not([hidden])")?.focus();
+  }
+
+  // --- what is learned ---
+
+  async run(keep) {
+    const { store } = this.app;
+    const { attribute } = this;
+    this.job = "asked";
+    this.halt.hidden = false;
+    this.sync();
+    try {
+      const job = await store.job("sort", { attribute, base: this.base(0), keep }, (told) => {
+        this.job = told.id;
+        this.note.textContent = `${told.note || "waiting"} ${told.total ? `${told.done} of ${told.total}` : ""}…`;
+      });
+      if (!job.result) return;
+      this.found = { ...job.result, attribute, job: job.id };
+      if (keep) {
+        await store.catchUp();
+        await store.refreshDirections();
+      } else if (this.by === "unsure") this.show(job.result.next);
+      else this.show(this.after());
+      this.report();
+      say(job.result.sentence);
+    } finally {
+      this.job = null;
+      this.halt.hidden = true;
+      this.sync();
+    }
+  }
+
+  report() {
+    const { found } = this;
+    const percent = (value) => `${Math.round(100 * value)} %`;
+    this.slot = el("div", {});
+    this.result.replaceChildren(el("h3", {}, found.attribute),
+      el("dl", { class: "facts" }, el("dt", {}, "Right, left out"), el("dd", {}, `${percent(found.accuracy)} (${percent(found.low)} – ${percent(found.high)})`),
+        el("dt", {}, "Labels"), el("dd", {}, `${found.labels}, ${found.positives} have it`), el("dt", {}, "Samples looked at"), el("dd", {}, String(found.pool))),
+      this.slot, el("div", { class: "fields" }, this.app.commandOf(found.job)));
+    this.slide();
+  }
+
+  // the slider is Explore's own line: one state, wherever it stands
+  slide() {
+    const id = this.found?.direction;
+    const line = id && this.app.explore.lines.get(id);
+    if (line && this.app.view === "sort") {
+      this.slot.replaceChildren(line.node, el("p", { class: "quiet" }, "It moves the picture at hand: look at it in Explore."),
+        button("Look in Explore", () => this.app.go("explore"), { class: "plain" }));
+    }
+  }
+
+  stop() {
+    if (this.job && this.job !== "asked") this.app.store.stop(this.job);
+  }
+}

@@ -1,0 +1,177 @@
+"""Peak memory and waiting of every view of `gantk web` on a random StyleGAN2 of 1024 pixels, with default settings.
+
+    python scripts/web_memory.py --seconds 40
+
+Each view's work is begun as the page begins it, watched for some seconds, and stopped; printed are the resident peak,
+how long a frame of a slider took meanwhile, and how long the stop took. Ends with 1 where a view needs 6 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from soak_web import Server
+from soaking.client import Client, Shared
+
+MOST = 6 << 10  # MB
+CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64, 32)
+
+
+def write_generator(path: Path) -> None:
+    """A StyleGAN2 of 1024 pixels and the published widths, with random weights."""
+    import torch
+
+    from gantk.checkpoints.checkpoint import Checkpoint
+    from gantk.checkpoints.native import write_checkpoint
+    from gantk.generators.registry import build
+
+    torch.manual_seed(0)
+    generator = build("stylegan2", {"resolution": 1024, "channels": list(CHANNELS)})
+    assert generator.w_avg is not None
+    generator.w_avg.normal_(std=0.3)
+    write_checkpoint(path, Checkpoint("stylegan2", generator.config.to_dict(), generator.state_dict(), "random"))
+
+
+class Probe(Client):
+    """One client that asks for what each view asks for."""
+
+    def __init__(self, shared: Shared, server: Server) -> None:
+        super().__init__(shared, 0, random.Random(0))
+        self.server = server
+
+    def peak(self) -> float:
+        """Largest resident megabytes since the last call."""
+        assert self.server.process is not None
+        folder = Path(f"/proc/{self.server.process.pid}")
+        found = re.search(r"VmHWM:\s+(\d+)", (folder / "status").read_text(encoding="utf-8"))
+        assert found is not None
+        (folder / "clear_refs").write_text("5")
+        return int(found[1]) / 1024
+
+    def frame(self, final: bool = False) -> float:
+        begun = time.monotonic()
+        self.seq += 1
+        self.socket.send(json.dumps({"t": "render", "seq": self.seq, "pane": 0, "project": self.project, "size": 1024,
+                                     "base": {"index": self.seq}, "final": final}))  # fmt: skip
+        self.answer(600)
+        return time.monotonic() - begun
+
+    def upload(self, data: bytes, kind: str = "application/octet-stream") -> str:
+        return str(json.loads(self.ask("PUT", f"projects/{self.project}/blobs", data, kind)[1])["sha256"])
+
+    def state(self) -> Any:
+        return json.loads(self.ask("GET", f"projects/{self.project}")[1])
+
+    def work(self, kind: str, args: dict[str, Any], seconds: float) -> str:
+        """Begin a job, look while it runs, stop it after some seconds; what happened."""
+        body = {"kind": kind, "args": args, "key": f"{kind}-{time.monotonic()}"}
+        status, data = self.ask("POST", f"projects/{self.project}/jobs", body)
+        if status != 202:
+            return f"is refused: {json.loads(data)['message']}"
+        job, begun = json.loads(data)["job"], time.monotonic()
+        frames: list[float] = []
+        while time.monotonic() - begun < seconds:
+            found = json.loads(self.ask("GET", f"jobs/{job}")[1])
+            if found["state"] not in ("waiting", "running"):
+                break
+            if not frames:
+                frames.append(self.frame())
+            time.sleep(0.2)
+        done, asked = found["done"], time.monotonic()
+        self.ask("DELETE", f"jobs/{job}")
+        while (found := json.loads(self.ask("GET", f"jobs/{job}")[1]))["state"] in ("waiting", "running"):
+            time.sleep(0.02)
+        stopped = time.monotonic() - asked
+        looks = f", a frame meanwhile {max(frames):.1f} s" if frames else ""
+        error = f" ({found['error']['message']})" if found["error"] else ""
+        return f"{found['state']}{error} after {done} of {found['total']}; stop took {stopped:.1f} s{looks}"
+
+
+def views(probe: Probe, seconds: float) -> Iterator[tuple[str, float, str]]:
+    """Name of each view, its peak in MB, and what happened."""
+    yield "start", probe.peak(), "the model is there"
+    probe.begin()
+    probe.directions = ["-"]
+    probe.frames(0)
+    times = [probe.frame(), probe.frame(), probe.frame(final=True)]
+    yield "explore", probe.peak(), f"frames {times[0]:.1f}, {times[1]:.1f} s, at full size {times[2]:.1f} s"
+    from gantk.pictures.images import encode
+
+    photo = probe.upload(encode(noise()), "image/png")
+    said = probe.work("invert", {"photo": photo, "way": "optimise"}, seconds)
+    yield "photo", probe.peak(), said
+    mask = bytearray(b"\xff" * 128 * 128)
+    for row in range(40, 80):
+        mask[row * 128 + 40 : row * 128 + 80] = bytes(40)
+    said = probe.work("region", {"mask": probe.upload(bytes(mask))}, seconds)
+    yield "regions", probe.peak(), said
+    directions = [item["id"] for item in json.loads(probe.ask("GET", f"directions?model={probe.model}")[1])]
+    if directions:
+        said = probe.work("card", {"direction": directions[0]}, seconds)
+        yield "compare", probe.peak(), said
+    marks = [{"base": {"index": i, "psi": None}, "value": i % 2 == 0} for i in range(6)]
+    probe.rev = probe.state()["rev"]
+    probe.record({"type": "marks", "attribute": "it", "marks": marks})
+    said = probe.work("sort", {"attribute": "it", "base": {}}, seconds)
+    yield "sort", probe.peak(), said
+    label = bytearray(b"\0" * 128 * 256 + b"\1" * 128 * 256)
+    for index in range(2):
+        event = {"type": "annotation", "base": {"index": index}, "label": probe.upload(bytes(label))}
+        classes = {
+            "type": "classes",
+            "classes": [{"name": "a", "colour": [9, 9, 9]}, {"name": "b", "colour": [99, 9, 9]}],
+        }
+        for one in (classes, event):
+            probe.rev = probe.state()["rev"]
+            probe.record(one)
+    said = probe.work("fit", {}, 20 * seconds)
+    yield "train", probe.peak(), said
+    heads = probe.state()["heads"]
+    if heads:
+        stroke = bytes(label[: 96 * 256]) + b"\xff" * (160 * 256)
+        args = {"head": heads[-1]["id"], "draft": {"label": probe.upload(stroke)}}
+        said = probe.work("edit", args, seconds)
+        yield "edit", probe.peak(), said
+
+
+def noise() -> Any:
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, 255, (256, 256, 3)).astype(np.uint8)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=40.0, help="of each view's work")
+    given = parser.parse_args()
+    bad = False
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_generator(folder / "large.safetensors")
+        shared = Shared()
+        server = Server(folder, shared, str(folder / "large.safetensors"), None)
+        server.start()
+        probe = Probe(shared, server)
+        probe.model = "large"
+        try:
+            for view, peak, said in views(probe, given.seconds):
+                bad |= peak > MOST
+                print(f"{view:8} {peak:6.0f} MB  {said}", flush=True)
+        finally:
+            server.kill()
+    for line in probe.bad:
+        print(line)
+    return int(bad or bool(probe.bad))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
