@@ -83,7 +83,9 @@ def _recorded(world: Path, known: set[str]) -> dict[str, Case]:
     every = lines()
 
     def words(name: str) -> tuple[str, ...]:
-        return tuple(f"{world}{word.removeprefix('world')}" if word.startswith("world/") else word for word in every[name])
+        return tuple(
+            f"{world}{word.removeprefix('world')}" if word.startswith("world/") else word for word in every[name]
+        )
 
     return {
         task: Case(

@@ -65,7 +65,7 @@ class Faults:
 def _caller() -> str:
     """The lines of gantk that led here, below the store's own."""
     frame, lines = sys._getframe(2), []
-    while frame is not None and len(lines) < 4:
+    while frame is not None and len(lines) < 2:
         name = frame.f_code.co_filename
         if "/gantk/" in name and not name.endswith(("store/files.py", "store/seals.py")):
             lines.append(f"{name.rpartition('/gantk/')[2]}:{frame.f_lineno}")
