@@ -356,6 +356,10 @@ DIRECTIONS: dict[str, list[Reader]] = {
     ],
     "atlas": [
         (
+            r"Nothing here is steady: what (\d+) directions? of (\d+) systems? .*",
+            lambda r, m: [int(x) for x in m.groups()] == [len(r.charted), len(r.systems)] and not _any_steady(r),
+        ),
+        (
             r"(\d+) directions? of (\d+) systems? make (\d+) groups? of equal effect; (\d+) of them (?:was|were) .*",
             lambda r, m: (
                 [int(x) for x in m.groups()]
@@ -381,6 +385,20 @@ DIRECTIONS: dict[str, list[Reader]] = {
         (r"There is no predictor of attributes.*", lambda r, m: not r.attributes),
     ],
 }
+
+
+def _any_steady(result: Any) -> bool:
+    """Whether most named changes are beyond their intervals; unnamed directions against random ones."""
+    from scipy.stats import mannwhitneyu
+
+    heads = [result.charted[group.members[0]] for group in result.groups]
+    named = [abs(h.change_A[h.attribute]) > h.error_A[h.attribute] for h in heads if h.attribute >= 0]
+    if named:
+        return bool(np.mean(named) >= 0.5)
+    codes = [h.cosine for h in heads if h.space in ("z", "w", "wp")]
+    return not codes or bool(mannwhitneyu(codes, result.random_steady, alternative="greater").pvalue < 0.05)
+
+
 NAVIGAN: list[Reader] = [
     (
         r"(\d+) directions? never moved the pictures as far as was asked.*",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 
 import gantk
-from gantk.atlas import Settings, Yardstick, judge_of, sources, verbs
-from gantk.atlas.found import AtlasResult
+from gantk.atlas import Settings, Yardstick, judge_of, rows, verbs
+from gantk.atlas.found import AtlasResult, Charted, is_steady
 from gantk.atlas.moves import draw_samples, moves_of
 from gantk.atlas.results import Measured
 from gantk.cli.main import run
@@ -31,7 +32,8 @@ def chart() -> AtlasResult:
 def test_every_system_has_its_directions(chart: AtlasResult) -> None:
     count = {source.system: source.directions for source in chart.sources}
     assert count["higan"] == 11 and count["sefa"] == count["ganspace"] == 3 and count["given"] == 1
-    assert count["resefa"] >= 4 and count["stylespace"] >= 11
+    assert count["resefa"] >= 4 and count["stylespace"] >= 11 and count["encoder"] == 11
+    assert count["navigan"] == 3 and sum(part is not None for part in chart.weights) <= 3
     assert sum(count.values()) == len(chart.charted)
     assert not any(source.note for source in chart.sources)
     members = sorted(m for group in chart.groups for m in group.members)
@@ -43,7 +45,7 @@ def test_files_move_towards_their_attribute(chart: AtlasResult) -> None:
     generator = gantk.load_generator("demo")
     judge = judge_of(generator, predictor_for(generator))
     yardstick = Yardstick(draw_samples(generator, 4, seed=77), judge, Settings(search=4, rows=0, others=0))
-    pairs = list(zip(chart.groups, chart.directions, strict=True))
+    pairs = [pair for pair in zip(chart.groups, chart.directions, strict=True) if pair[1] is not None]
     named = [(chart.head(group), direction) for group, direction in pairs if chart.head(group).selectivity > 4]
     chosen = [next(pair for pair in named if pair[0].turn == turn) for turn in (1, -1)]
     for head, direction in chosen:
@@ -90,16 +92,74 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: p
     names = {path.relative_to(whole) for path in whole.rglob("*") if path.is_file()}
     assert names == {path.relative_to(other) for path in other.rglob("*") if path.is_file()}
     differ = {str(name) for name in names if (whole / name).read_bytes() != (other / name).read_bytes()}
-    assert differ <= {"atlas.run.json", "atlas.html"}  # which say when and how long
+    assert not {name for name in differ if not name.endswith((".run.json", ".html"))}  # which say when and how long
     table = json.loads((whole / "atlas.json").read_text())
-    assert len(after) == sum(len(row["members"]) for row in table) - 4  # one of the five kept ones was random
+    assert len(after) == sum(len(row["members"]) for row in table) - 5
     for row in table:
         assert gantk.load_direction(whole / row["file"]).meta["group"] == row["name"]
 
 
+def test_shards_end_with_the_bytes_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    monkeypatch.setattr(verbs, "SYSTEMS", ("sefa", "navigan"))
+    assert run(["atlas", "demo", *WORDS, "-o", str(whole)]) == 0
+    assert run(["atlas", "demo", *WORDS, "-o", str(parts), "--prepare"]) == 0
+    assert not (parts / "atlas.result.json").exists()
+    for index in range(2):
+        assert run(["atlas", "demo", *WORDS, "-o", str(parts), "--shard", f"{index}/2"]) == 0
+    assert run(["merge", str(parts)]) == 0
+    names = {path.relative_to(whole) for path in whole.rglob("*") if path.is_file()}
+    differ = {str(name) for name in names if (whole / name).read_bytes() != (parts / name).read_bytes()}
+    assert not {name for name in differ if not name.endswith((".run.json", ".html"))}
+    assert (parts / "sources" / "samples" / "synthesize.html").is_file()
+    weights = [row for row in json.loads((whole / "atlas.json").read_text()) if row["file"].startswith("weights/")]
+    assert weights, "the leading weight directions do nothing that SeFa does"
+    generator = gantk.load_generator("demo")
+    moved = gantk.navigan.load_weights(whole / weights[0]["file"])
+    assert moved.scale(0) == pytest.approx(2 * weights[0]["strength"])
+    assert moved.render(generator, gantk.GivenCodes(generator.sample_z(1), "z")) is not None
+
+
+def test_where_nothing_is_steady_nothing_is_named(chart: AtlasResult) -> None:
+    def heads(cosines: list[float], space: str = "w", attribute: int = -1) -> list[Charted]:
+        base = chart.charted[0]
+        change, error = np.zeros_like(base.change_A), np.full_like(base.error_A, 0.2)
+        change[0] = 0.3 if attribute == 0 else 0.1
+        return [
+            dataclasses.replace(
+                base, space=space, cosine=cosine, attribute=attribute and min(attribute, 0), change_A=change,
+                error_A=error,
+            )
+            for cosine in cosines
+        ]  # fmt: skip
+
+    random = [0.1, 0.2, 0.3]
+    assert is_steady(heads([0.5] * 10), random)
+    assert not is_steady(heads([0.25] * 10), random)
+    assert not is_steady(heads([0.5] * 3 + [0.1] * 9), random)
+    assert not is_steady(heads([0.1] * 10) + heads([0.9] * 10, "s"), random), "a channel is no match for random codes"
+    assert is_steady(heads([0.0] * 4, attribute=0), random), "an attribute changes beyond its interval"
+    unsteady = [dataclasses.replace(head, attribute=1) for head in heads([0.9] * 4)]
+    assert not is_steady(unsteady, random), "an attribute changes here and there"
+    groups = chart.groups[:3]
+    found = dataclasses.replace(chart, groups=groups, charted=tuple(unsteady) * 40)
+    assert not found.found() and "Nothing here is steady" in found.page().text()
+
+
+def test_a_source_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(["atlas", "demo", "--systems", "sefa,sofa", "-o", str(tmp_path / "a")]) == 2
+    assert "--systems names 'sofa'" in capsys.readouterr().err
+
+
 def test_thirds_hold_every_row_once() -> None:
     for count in (1, 2, 3, 10, 18):
-        assert [row for part in sources.thirds(count).values() for row in part] == list(range(count))
+        assert [row for part in rows.thirds(count).values() for row in part] == list(range(count))
+
+
+def test_the_strongest_rows_keep_nine_tenths() -> None:
+    assert rows.strongest(np.array([0.1, 5.0, -3.0, 4.0, 0.9])) == (1, 3)
+    assert rows.strongest(np.array([0.0, 4.0, 3.0, 3.0])) == (1, 2, 3)
+    assert rows.strongest(np.array([-1.0, 0.0])) == (0, 1), "nothing carries it: all rows stay"
 
 
 def test_channels_without_a_predictor_have_regions_without_labels() -> None:

@@ -152,7 +152,7 @@ def test_mix(gantk: Gantk, tmp_path: Path) -> None:
     ok(gantk(*words, "--levels", "0-1", "-o", tmp_path / "b"))
     [grid] = read_result(MixResult, tmp_path / "b").grids
     assert grid.rows == (4, 5) and "levels 0-1" in grid.title
-    assert "Style mixing" in (tmp_path / "b" / "ghfeat-mix.html").read_text()
+    assert "Mixed images" in (tmp_path / "b" / "ghfeat-mix.html").read_text()
     refused(gantk(*words, "--levels", "0", "--layers", "0", "-o", tmp_path / "c"), 2, "--rows", "--levels")
     refused(gantk(*words, "--levels", "9", "-o", tmp_path / "c"), 2, "9")
 
@@ -203,7 +203,7 @@ def test_evaluate_the_bundled_world_and_labelled_images(gantk: Gantk, tmp_path: 
     ok(gantk(*words, "--num", "40", "-o", tmp_path / "a"))
     found = read_result(EvaluateResult, tmp_path / "a").probes
     assert found.regression is not None and len(found.features) == 7 and len(found.regression.columns) == 11
-    assert "Factors by level" in (tmp_path / "a" / "ghfeat-evaluate.html").read_text()
+    assert "Factors read from each level" in (tmp_path / "a" / "ghfeat-evaluate.html").read_text()
     ok(gantk(*words, tmp_path / "p", "--labels", tmp_path / "l.csv", "-o", tmp_path / "b"))
     found = read_result(EvaluateResult, tmp_path / "b").probes
     assert found.regression is not None and found.regression.columns == ("red",)

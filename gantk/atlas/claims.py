@@ -28,9 +28,18 @@ def _selective(result: AtlasResult) -> str:
     )
 
 
+def _unsteady(result: AtlasResult) -> str:
+    return (
+        f"Nothing here is steady: what {counted(len(result.charted), 'direction')} of "
+        f"{counted(len(result.systems), 'system')} do to one sample they do not do to another, no more than random "
+        "directions do, so that none has a name."
+    )
+
+
 ATLAS: Claims[AtlasResult] = (
-    Claim("found", lambda r: True, _shared),
-    Claim("found", lambda r: bool(r.attributes), _selective),
+    Claim("found", lambda r: not r.is_steady, _unsteady),
+    Claim("found", lambda r: r.is_steady, _shared),
+    Claim("found", lambda r: r.is_steady and bool(r.attributes), _selective),
     Claim(
         "doubt",
         lambda r: not r.attributes,
@@ -40,7 +49,7 @@ ATLAS: Claims[AtlasResult] = (
     ),
     Claim(
         "doubt",
-        lambda r: bool(r.missing()),
+        lambda r: r.is_steady and bool(r.missing()),
         lambda r: (
             f"No direction changes these at least {SELECTIVE:g} times as much as any other: {listed(r.missing(), 20)}."
         ),
@@ -49,8 +58,8 @@ ATLAS: Claims[AtlasResult] = (
         "next",
         lambda r: bool(r.groups),
         lambda r: (
-            f"`gantk manipulate MODEL directions/{r.groups[0].file}.safetensors` moves samples along the clearest one; "
-            "the table lists all."
+            f"`gantk {'navigan apply' if r.head(r.groups[0]).space == 'weights' else 'manipulate'} MODEL "
+            f"{r.file(r.groups[0])}` moves samples along the clearest one; the table lists all."
         ),
     ),
 )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gantk.atlas.found import FACTORS
-from gantk.atlas.moves import DirectionMove, Samples
+from gantk.atlas.moves import DirectionMove, Move, Samples
 from gantk.codes.spread import spread_of, unit_of
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
@@ -34,7 +34,7 @@ class Drawer:
         level = np.round(255 * root_HW / max(float(root_HW.max()), 1e-30)).astype(np.uint8)
         return self._keep([f"heat/{file}.png"], np.repeat(level[None, :, :, None], 3, 3))[0]
 
-    def walk(self, name: str, file: str, move: DirectionMove, strength: float) -> Walk:
+    def walk(self, name: str, file: str, move: Move, strength: float) -> Walk:
         """Samples from -2 to 2 strengths; a negative strength turns the move round."""
         distances = symmetric_steps(abs(strength) * FACTORS, STEPS)
         count = len(self.samples)
@@ -53,25 +53,15 @@ class Drawer:
             )
             for sample, line in enumerate(images)
         )
-        spec = self.samples.generator.spec
-        compensated = spec.wp_dim == spec.w_dim
-        return Walk(
-            name=name,
-            space=move.direction.space,
-            rows=move.rows or None,
-            strips=strips,
-            unit=unit_of(move.direction, compensated),
-            spread=spread_of(
-                self.samples.generator,
-                move.direction,
-                move.row,
-                self.samples.truncation,
-                move.rows or None,
-                compensated,
-            ),
-        )
+        generator, unit, spread = self.samples.generator, "", None
+        if isinstance(move, DirectionMove):  # an edit of weights or of an encoder's styles has no such unit
+            compensated = generator.spec.wp_dim == generator.spec.w_dim
+            rows = move.rows or None
+            unit = unit_of(move.direction, compensated)
+            spread = spread_of(generator, move.direction, move.row, self.samples.truncation, rows, compensated)
+        return Walk(name=name, space=move.space, rows=move.rows or None, strips=strips, unit=unit, spread=spread)
 
-    def beside(self, file: str, members: Sequence[tuple[DirectionMove, float]]) -> tuple[Image, ...]:
+    def beside(self, file: str, members: Sequence[tuple[Move, float]]) -> tuple[Image, ...]:
         """The first sample moved by other members, as far as changes it as much."""
         first = self.samples.part(0, 1)
         found: list[Image] = []
@@ -79,7 +69,7 @@ class Drawer:
             found += self._keep([f"members/{file}_{number}.png"], self._moved(move, first, FACTORS * strength))
         return tuple(found)
 
-    def _moved(self, move: DirectionMove, samples: Samples, strength: float) -> npt.NDArray[np.uint8]:
+    def _moved(self, move: Move, samples: Samples, strength: float) -> npt.NDArray[np.uint8]:
         with torch.inference_mode():
             strength_N = torch.full((len(samples),), float(strength)).to(samples.wp_NLD)
             image_NCHW: Tensor = move.images(samples, strength_N)

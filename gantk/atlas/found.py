@@ -5,7 +5,8 @@ Legend: A attributes, R regions, L rows of wp, M directions, G groups, Y systems
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from gantk.atlas.claims import ATLAS
 from gantk.atlas.results import Unrelated
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
+from gantk.navigan.kept import KeptWeights
 from gantk.predictors.selectivity import SELECTIVE
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
@@ -24,7 +26,31 @@ from gantk.store.files import save_json
 
 FACTORS = 2.0  # of the strength: where sliders end
 
+CODES = ("z", "w", "wp")
+LUCK = 0.05  # that directions rank as far above random ones although they are no steadier
+
 Array = npt.NDArray[Any]
+
+
+def is_steady(heads: Sequence[Charted], random: Sequence[float]) -> bool:
+    """Whether directions do the same in different samples.
+
+    Where attributes name them: whether most of those changes are beyond the interval of their mean over samples. Where
+    nothing does: whether directions of codes are steadier in feature space than random ones (Mann and Whitney's test).
+    Channels and weights are left out there: they reach less of the image, and are steadier for that alone.
+
+    Args:
+        heads: the representatives of the groups.
+        random: steadiness of random directions of codes.
+    """
+    from scipy.stats import mannwhitneyu
+
+    named = [head for head in heads if head.attribute >= 0]
+    if named:
+        beyond = [abs(head.change_A[head.attribute]) > head.error_A[head.attribute] for head in named]
+        return 2 * sum(map(bool, beyond)) >= len(named)
+    counted = [head.cosine for head in heads if head.space in CODES]
+    return not counted or float(mannwhitneyu(counted, random, alternative="greater").pvalue) < LUCK
 
 
 @record
@@ -32,12 +58,14 @@ class SourceFound:
     """The directions of one system.
 
     Attributes:
+        weights: directions of convolutions' weights.
         passes: of the generator, or what costs as much, that finding them took.
         note: why there are none; empty where there are.
     """
 
     system: str
     directions: tuple[Direction, ...]
+    weights: tuple[KeptWeights, ...]
     passes: int
     note: str
 
@@ -139,11 +167,12 @@ class AtlasResult(Result):
         attributes, regions, rows: names of columns; a row is named by its third of the rows.
         area_R: of the pixels that each region has.
         floor_A: change of attributes that random directions stay below in 95 of 100 cases.
+        random_steady: how steady random directions are, each.
         systems, overlap_YY: how much of a row's system lies in the span of a column's.
         cut, unrelated: similarity from which directions are joined, and how similar unrelated ones come out.
         similarity_MM: of the directions.
         samples: that were measured on. seer: what tells regions apart; empty where nothing does.
-        directions: the representative of every group with its card.
+        directions, weights: the representative of every group with its card: one of codes, or of a weight.
     """
 
     TASK: ClassVar[str] = "atlas"
@@ -157,6 +186,7 @@ class AtlasResult(Result):
     rows: tuple[str, ...]
     area_R: Array
     floor_A: Array
+    random_steady: tuple[float, ...]
     systems: tuple[str, ...]
     overlap_YY: Array
     cut: float
@@ -164,15 +194,23 @@ class AtlasResult(Result):
     similarity_MM: Array
     samples: int
     seer: str
-    directions: tuple[Direction, ...]
+    directions: tuple[Direction | None, ...]
+    weights: tuple[KeptWeights | None, ...]
 
     def head(self, group: Drawn) -> Charted:
         """The representative of a group."""
         return self.charted[group.members[0]]
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether some directions do the same in every sample, more than random ones do."""
+        return is_steady([self.head(group) for group in self.groups], self.random_steady)
+
     def found(self) -> dict[str, Drawn]:
         """Attribute -> the group that changes it most selectively, for those with a selectivity of 2 or more."""
         best: dict[str, Drawn] = {}
+        if not self.is_steady:
+            return best
         for group in self.groups:
             head = self.head(group)
             if head.attribute >= 0 and head.selectivity >= SELECTIVE:
@@ -190,10 +228,10 @@ class AtlasResult(Result):
             rows.append(
                 {
                     "name": group.name,
-                    "file": f"directions/{group.file}.safetensors",
+                    "file": self.file(group),
                     "systems": list(group.systems),
                     "members": [self.charted[m].name for m in group.members],
-                    "attribute": self.attributes[head.attribute] if head.attribute >= 0 else None,
+                    "attribute": self.attributes[head.attribute] if head.attribute >= 0 and self.is_steady else None,
                     "selectivity": head.selectivity,
                     "region": self.regions[head.region] if head.region >= 0 else None,
                     "locality": head.locality,
@@ -208,12 +246,14 @@ class AtlasResult(Result):
 
     def exports(self) -> Iterator[Export]:
         yield Export("atlas.json", lambda path: save_json(path, self.table()), "the groups as a table")
-        for direction, group in zip(self.directions, self.groups, strict=True):
-            yield Export(
-                f"directions/{group.file}.safetensors",
-                lambda path, direction=direction: save_direction(path, direction),  # type: ignore[misc]
-                "a group's representative with its card",
-            )
+        for direction, weights, group in zip(self.directions, self.weights, self.groups, strict=True):
+            write = _write_direction(direction) if direction is not None else _write_weights(weights)
+            yield Export(self.file(group), write, "a group's representative with its card")
+
+    def file(self, group: Drawn) -> str:
+        """Where the representative of a group is kept."""
+        folder = "weights" if self.head(group).space == "weights" else "directions"
+        return f"{folder}/{group.file}.safetensors"
 
     def matrix(self, of: str) -> npt.NDArray[np.float64]:
         """Of every representative: change of "attributes" [G, A], its own growing, or share of "regions" [G, R]."""
@@ -224,3 +264,17 @@ class AtlasResult(Result):
 
     def emblem(self) -> npt.NDArray[np.float64] | None:
         return np.abs(self.matrix("attributes" if self.attributes else "regions"))
+
+
+def _write_direction(direction: Direction) -> Callable[[Path], object]:
+    return lambda path: save_direction(path, direction)
+
+
+def _write_weights(weights: KeptWeights | None) -> Callable[[Path], object]:
+    def write(path: Path) -> object:
+        from gantk.navigan.files import save
+
+        assert weights is not None
+        return save(path, weights.live())
+
+    return write

@@ -7,7 +7,10 @@ each component's coordinates are dealt to the moves anew, independently of the o
 (Horn's parallel analysis, 1965). What is left has the same spectrum, so that a few dominant components make unrelated
 moves as alike as they make them, and no two of them belong together.
 
-Legend: M moves, P numbers of an effect vector, G groups, Y systems, K components.
+The tree is cut where that says: at the similarity that the nearest other of an unrelated move reaches in one of twenty
+cases. The more moves there are, the nearer the nearest is by chance, and the higher the cut.
+
+Legend: M moves, P numbers of an effect vector, K of its coordinates, G groups, Y systems.
 """
 
 from __future__ import annotations
@@ -23,11 +26,13 @@ from gantk.atlas.figures import named_regions
 from gantk.atlas.results import Effect, Group, Groups, Measured, Unrelated
 from gantk.errors import UsageError
 
-# On demo-oracle 0.70 and 0.75 agree best with the factors, equally well (scripts/truths/methods.py). The larger one was
-# taken with demo's figures known, where it does better: demo is no independent test of the choice between these two.
-CUT = 0.75
+ALONE = 0.8  # the cut of fewer than three moves, which cannot be permuted
+RULE = 0.95  # of unrelated moves' nearest others lie below the cut; chosen on demo-oracle (scripts/truths/methods.py)
+BINS = 40  # of the similarities that a page shows
 PERMUTATIONS = 100
+DEALT = 20_000  # moves in all permutations together, at most: many moves need few permutations
 PAIRS = 20_000  # similarities that are kept of a permutation
+COLUMNS = 1024  # of effects that are held at once
 SPAN = 0.05  # of a system's largest singular value: less is not a dimension of its span
 
 Array = npt.NDArray[Any]
@@ -37,7 +42,7 @@ def find_groups(
     measured: Sequence[Measured],
     attributes: Sequence[str] = (),
     regions: Sequence[str] = (),
-    cut: float = CUT,
+    cut: float | None = None,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> Groups:
@@ -45,19 +50,22 @@ def find_groups(
 
     Args:
         attributes, regions: names, for the names of groups.
-        cut: mean similarity at which clusters are no longer joined, in (0, 1).
+        cut: mean similarity at which clusters are no longer joined, in (0, 1); None is where permutations say that
+            unrelated moves end.
 
     Raises:
         UsageError: nothing to group, or a cut that is none.
     """
     if not measured:
         raise UsageError("There is no measured direction to group.")
-    if not 0 < cut < 1:
+    if cut is not None and not 0 < cut < 1:
         raise UsageError(f"A cut at a similarity of {cut} joins all or nothing: give a number between 0 and 1.")
     stacked = stack([part.effect for part in measured])
     similar_MM = similarity(stacked)
-    label_M = cluster(similar_MM, cut)
     null = _Null(stacked, permutations, seed)
+    if cut is None:
+        cut = null.nearest if null.permutations else ALONE
+    label_M = cluster(similar_MM, cut)
     systems = tuple(dict.fromkeys(part.system for part in measured))
     groups = []
     for label in range(int(label_M.max()) + 1):
@@ -85,7 +93,7 @@ def find_groups(
         np.array([new[int(label)] for label in label_M], dtype=np.int64),
         similar_MM,
         cut,
-        null.unrelated(),
+        null.unrelated(similar_MM),
         systems,
         overlap_YY,
         dimension_Y,
@@ -93,16 +101,29 @@ def find_groups(
 
 
 def stack(effects: Sequence[Effect]) -> Array:
-    """Effects as unit vectors [2, M, P]: at +t and at -t; one of zero stays zero."""
-    both = np.stack([np.stack([e.plus_P for e in effects]), np.stack([e.minus_P for e in effects])])
-    found: Array = both / np.maximum(np.linalg.norm(both, axis=2, keepdims=True), 1e-12)
+    """Effects as unit vectors [2, M, K], at +t and at -t, K at most 2 M; one of nought stays nought.
+
+    Only their products matter: they are added up a few columns at a time, whatever P is, and the vectors returned are
+    coordinates with the same products.
+    """
+    parts = [effect.plus_P for effect in effects] + [effect.minus_P for effect in effects]
+    gram = np.zeros((len(parts), len(parts)))
+    width = len(parts[0])
+    for start in range(0, width, COLUMNS):
+        block = np.stack([part[start : start + COLUMNS] for part in parts]).astype(np.float64)
+        gram += block @ block.T
+    length = np.sqrt(np.diag(gram))
+    scale = np.where(length > 0, 1 / np.maximum(length, 1e-300), 0)
+    values, vectors = np.linalg.eigh(gram * scale[:, None] * scale)
+    kept = values > 1e-10 * max(float(values[-1]), 1e-30)
+    found: Array = (vectors[:, kept] * np.sqrt(values[kept])).reshape(2, len(effects), -1)
     return found
 
 
-def similarity(unit_2MP: Array) -> npt.NDArray[np.float32]:
+def similarity(unit_2MK: Array) -> npt.NDArray[np.float32]:
     """Cosine averaged over both signs, [M, M]: of the orientation with the larger one, negative where that is turned
     round."""
-    plus, minus = unit_2MP
+    plus, minus = unit_2MK
     straight = (plus @ plus.T + minus @ minus.T) / 2
     turned = (plus @ minus.T + minus @ plus.T) / 2
     found = np.where(straight >= turned, np.clip(straight, 0, 1), -np.clip(turned, 0, 1)).astype(np.float32)
@@ -139,10 +160,9 @@ class Spectrum:
     The part that changes its sign with the move and the part that does not are dealt by themselves.
     """
 
-    def __init__(self, unit_2MP: Array) -> None:
-        compact = _compact(unit_2MP)
+    def __init__(self, unit_2MK: Array) -> None:
         self._parts = []
-        for values in ((compact[0] - compact[1]) / 2, (compact[0] + compact[1]) / 2):
+        for values in ((unit_2MK[0] - unit_2MK[1]) / 2, (unit_2MK[0] + unit_2MK[1]) / 2):
             left, size, _ = np.linalg.svd(values, full_matrices=False)
             self._parts.append(left * size)
 
@@ -162,29 +182,42 @@ class Spectrum:
 class _Null:
     """Similarities of unrelated moves, over permutations."""
 
-    def __init__(self, unit_2MP: Array, permutations: int, seed: int) -> None:
+    def __init__(self, unit_2MK: Array, permutations: int, seed: int) -> None:
         random = np.random.Generator(np.random.Philox(key=[seed, 4]))
-        self.permutations = permutations if unit_2MP.shape[1] > 2 else 0
+        count = unit_2MK.shape[1]
+        self.permutations = min(permutations, max(DEALT // count, 2)) if count > 2 else 0
         self._merges: list[Array] = []
-        pairs, largest = [], []
-        spectrum = Spectrum(unit_2MP)
+        pairs, nearest = [], []
+        spectrum = Spectrum(unit_2MK)
         for _ in range(self.permutations):
             similar = np.abs(similarity(spectrum.permuted(random)))
             inner = similar[np.triu_indices(len(similar), 1)]
-            largest.append(float(inner.max()))
             pairs.append(inner if len(inner) <= PAIRS else random.choice(inner, PAIRS, replace=False))
             self._merges.append(_merges(similar))
+            np.fill_diagonal(similar, 0)
+            nearest.append(similar.max(1))
         self._pairs = np.concatenate(pairs) if pairs else np.zeros(1)
-        self._largest = float(np.mean(largest)) if largest else 0.0
+        self.nearest = float(np.quantile(np.concatenate(nearest), RULE)) if nearest else 0.0
 
-    def unrelated(self) -> Unrelated:
+    def unrelated(self, similar_MM: Array) -> Unrelated:
+        """What permutations say, beside the similarities that were found."""
         line95, line99 = np.quantile(self._pairs, [0.95, 0.99])
-        return Unrelated(float(self._pairs.mean()), float(line95), float(line99), self._largest, self.permutations)
+        found = np.abs(similar_MM[np.triu_indices(len(similar_MM), 1)])
+        edges = np.linspace(0, 1, BINS + 1)
+        return Unrelated(
+            float(self._pairs.mean()), float(line95), float(line99), self.nearest, self.permutations,
+            _shares(found, edges), _shares(self._pairs, edges), edges,
+        )  # fmt: skip
 
     def chance(self, size: int, mean: float) -> float:
         """How often some group of at least this size is at least as similar in a permutation; never quite zero."""
         hits = sum(bool(((found[:, 0] >= size) & (found[:, 1] >= mean)).any()) for found in self._merges)
         return (hits + 1) / (self.permutations + 1)
+
+
+def _shares(values: Array, edges: Array) -> Array:
+    found: Array = np.histogram(values, edges)[0] / max(len(values), 1)
+    return found
 
 
 def _merges(similar_MM: Array) -> Array:
@@ -193,22 +226,13 @@ def _merges(similar_MM: Array) -> Array:
     return np.stack([tree[:, 3], 1 - tree[:, 2]], 1)
 
 
-def _compact(unit_2MP: Array) -> Array:
-    """Vectors [2, M, K] with the same products as [2, M, P]: coordinates in a basis of all of them."""
-    flat = unit_2MP.reshape(-1, unit_2MP.shape[2]).astype(np.float64)
-    values, vectors = np.linalg.eigh(flat @ flat.T)
-    kept = values > 1e-10 * max(float(values[-1]), 1e-30)
-    found: Array = (vectors[:, kept] * np.sqrt(values[kept])).reshape(2, unit_2MP.shape[1], -1)
-    return found
-
-
-def overlaps(unit_2MP: Array, of: Sequence[str], systems: Sequence[str]) -> tuple[Array, npt.NDArray[np.int64]]:
+def overlaps(unit_2MK: Array, of: Sequence[str], systems: Sequence[str]) -> tuple[Array, npt.NDArray[np.int64]]:
     """How much of one system's span lies in another's, [Y, Y], and the dimension of each span, [Y].
 
     The spans are of the parts of the effects that change sign with the move. The singular values of Q_a^T Q_b are the
     cosines of the principal angles between them; their squares, summed over the dimension of a, are a's share in b.
     """
-    odd_MP = (unit_2MP[0] - unit_2MP[1]) / 2
+    odd_MP = (unit_2MK[0] - unit_2MK[1]) / 2
     bases = []
     for system in systems:
         rows = odd_MP[[place for place, name in enumerate(of) if name == system]]

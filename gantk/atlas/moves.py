@@ -23,6 +23,7 @@ from gantk.generators.base import Generator, Truncation, WpOrStyles
 REACH = 4.0  # standard deviations of the codes along a direction: further out no code is met
 WEIGHT_UNIT, WEIGHT_REACH = 0.1, 1.0  # of the weight's own length
 SPREAD_CODES = 512
+WEIGHTS = "weights"  # the space of a direction that moves the network
 
 Rows = Sequence[int] | None
 Codes = WpOrStyles
@@ -85,6 +86,7 @@ class Move(Protocol):
     Attributes:
         name: unique in an atlas.
         system: that found it.
+        space: z, w, wp or s, or `WEIGHTS`.
         unit: a strength worth trying first.
         reach: no strength beyond it is tried.
         rows: of wp that it changes; a move that can be confined to some of them says so by `splits`.
@@ -95,6 +97,8 @@ class Move(Protocol):
     def name(self) -> str: ...
     @property
     def system(self) -> str: ...
+    @property
+    def space(self) -> str: ...
     @property
     def unit(self) -> float: ...
     @property
@@ -123,6 +127,10 @@ class DirectionMove:
     unit: float
     reach: float
     splits: bool = True
+
+    @property
+    def space(self) -> str:
+        return self.direction.space
 
     def codes(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Codes:
         generator, direction = samples.generator, self.direction
@@ -171,12 +179,17 @@ class WeightMove:
 
     name: str
     system: str
+    generator: Generator
     layer: str
     delta_OIKK: Tensor
     rows: tuple[int, ...]
     unit: float
     reach: float
     splits: bool = False
+
+    @property
+    def space(self) -> str:
+        return WEIGHTS
 
     def codes(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> None:
         return None
@@ -230,7 +243,7 @@ def weight_moves(
     rows = () if part.row is None else (part.row,)
     return [
         WeightMove(
-            f"{name}:{index}", system, part.name, delta / delta.norm(), rows, WEIGHT_UNIT * length,
+            f"{name}:{index}", system, generator, part.name, delta / delta.norm(), rows, WEIGHT_UNIT * length,
             WEIGHT_REACH * length,
         )
         for index, delta in enumerate(deltas)

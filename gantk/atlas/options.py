@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gantk.runs.options import BatchOptions, SeedOptions, TruncationOptions, option
 from gantk.stylespace.options import JudgedInputs
+
+if TYPE_CHECKING:
+    from gantk.generators.base import Generator
+    from gantk.ghfeat.files import EncoderFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +28,10 @@ class AtlasInputs(JudgedInputs):
         None, "Perceptual distance: demo, imagenet, lpips-vgg or lpips-alex.", metavar="NAME",
         default_text="demo for bundled models, else what is installed", identity=False,
     )  # fmt: skip
+    encoder: str | None = option(
+        None, "Encoder of images into the generator's styles, in which boundaries are found too.", metavar="FILE",
+        default_text="the one that ships with the generator, if any", identity=False,
+    )  # fmt: skip
     force: bool = option(
         False, "Take directions that were found with another generator of the same widths.", identity=False
     )
@@ -37,13 +46,28 @@ class AtlasInputs(JudgedInputs):
         given = gather(self.directions, generator, self.force, None, "all") if self.directions else []
         return {
             "generator": generator, "predictor": self.named(generator), "segmenter": self.segmenter(generator),
-            "metric": metric, "directions": given,
+            "metric": metric, "directions": given, "encoder": self._encoder(generator),
         }  # fmt: skip
+
+    def load_again(self, options: object) -> dict[str, object]:
+        return {"generator": self.generator()}
+
+    def _encoder(self, generator: Generator) -> EncoderFile | None:
+        from gantk.ghfeat.files import load_encoder
+
+        return None if self.encoder is None else load_encoder(self.encoder, generator, self.force)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
     quick: bool = option(False, "Fewer samples and fewer directions of each source: a first look.")
+    systems: str | None = option(
+        None, "Sources to take, such as higan,sefa,resefa; the others are left out.", metavar="LIST",
+        default_text="higan,sefa,ganspace,resefa,stylespace,navigan,encoder",
+    )  # fmt: skip
+    prepare: bool = option(
+        False, "Find the directions of every source and stop: what is left can be divided by --shard.", identity=False
+    )
     num: int | None = option(
         None, "Number of scored samples that directions are found on.", "-N", least=40, default_text="2000, quick: 300"
     )
@@ -60,4 +84,7 @@ class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
     shown: int | None = option(
         None, "Number of groups that are drawn with sliders.", least=0, default_text="24, quick: 12"
     )
-    cut: float = option(0.75, "Similarity from which directions are joined.", above=0, below=1)
+    cut: float | None = option(
+        None, "Similarity from which directions are joined, in (0, 1).", above=0, below=1,
+        default_text="what the nearest of unrelated directions reach in one of 20 cases, by permutation",
+    )  # fmt: skip

@@ -13,11 +13,13 @@ from gantk.reports.answer import answer
 from gantk.reports.numbers import show_step
 from gantk.reports.page import Page
 from gantk.reports.sections import (
+    Bins,
     Cell,
     CellValue,
     Column,
     Facts,
     HeatMap,
+    Histogram,
     Link,
     Links,
     Picture,
@@ -32,6 +34,8 @@ from gantk.reports.strips import walk_sections
 from gantk.runs.claims import counted
 
 BEST = 3
+LISTED = 60  # groups in matrices: more lines than that nobody reads
+LIMIT = 1_500_000  # bytes of the page; beyond it pictures lie beside it and are loaded when they are seen
 
 NAMES = {
     "higan": "HiGAN boundaries",
@@ -39,6 +43,8 @@ NAMES = {
     "ganspace": "GANSpace",
     "resefa": "ReSeFa",
     "stylespace": "style channels",
+    "navigan": "NaviGAN's weights",
+    "encoder": "encoder's styles",
     "given": "given directions",
 }
 
@@ -52,13 +58,14 @@ def page(result: AtlasResult) -> Page:
     for number, group in enumerate(result.groups):
         if group.walk is not None:
             sections += _group(result, group, number)
+    sections += _unrelated(result)
     sections.append(_sources(result))
     sections.append(_files(result))
     subtitle = (
         f"What does this generator know? Every direction was measured on {counted(result.samples, 'sample')} that it "
         "was not found on."
     )
-    return Page("Atlas", subtitle, sections)
+    return Page("Atlas", subtitle, sections, limit=LIMIT)
 
 
 def _numbers(result: AtlasResult) -> list[tuple[object, str, str]]:
@@ -126,8 +133,9 @@ def _table(result: AtlasResult) -> Table:
         rows.append(
             [
                 Picture(group.heat.source, f"Where {group.name} changes the image", name=group.file),
-                Cell(title, note=group.name, href=f"directions/{group.file}.safetensors"),
+                Cell(title, note=group.name, href=result.file(group)),
                 ", ".join(group.systems),
+                result.attributes[head.attribute] if head.attribute >= 0 and result.is_steady else None,
                 head.selectivity if head.attribute >= 0 else None,
                 result.regions[head.region] if head.region >= 0 else None,
                 head.locality,
@@ -140,6 +148,7 @@ def _table(result: AtlasResult) -> Table:
         Column("where", "Mean change of each pixel; white: most"),
         Column("name", "Attribute that random directions change less, or region; the link is its file"),
         Column("systems", "That found it"),
+        Column("attribute", "That changes most, and more than along random directions"),
         Column("selectivity", "Change of the attribute over the largest other", 2),
         Column("region", "Where the change is, beyond its share of the image"),
         Column("locality", "Change per pixel inside the region over outside", 2),
@@ -148,10 +157,11 @@ def _table(result: AtlasResult) -> Table:
         Column("range", "Distance at which samples leave the distribution, or twice the matched one", 2),
     ]
     caption = (
-        "One line for each group of directions that do the same; a click on a heading sorts. All figures at the "
+        "One line for each group of directions that do the same; a click on a heading sorts, the lists above choose. "
+        "All figures at the "
         "distance where the image changes by a tenth of what lies between two samples."
     )
-    return Table(columns, rows, "All groups of directions", caption)
+    return Table(columns, rows, "All groups of directions", caption, filters=("systems", "attribute", "region", "rows"))
 
 
 def _titles(result: AtlasResult) -> list[str]:
@@ -169,14 +179,15 @@ def _range(head: Charted) -> CellValue:
 
 
 def _matrices(result: AtlasResult) -> list[Section]:
-    names = _titles(result)
+    names = _titles(result)[:LISTED]
+    clearest = "" if len(result.groups) <= LISTED else f" The {LISTED} clearest groups; all are in `atlas.json`."
     sections: list[Section] = []
     if result.attributes:
         grey = "95 % of random directions change less than: " + ", ".join(
             f"{name} {floor:.2f}" for name, floor in zip(result.attributes, result.floor_A, strict=True)
         )
-        caption = f"Change of each attribute in standard deviations, at the matched distance. {grey}."
-        values = result.matrix("attributes")
+        caption = f"Change of each attribute in standard deviations, at the matched distance. {grey}.{clearest}"
+        values = result.matrix("attributes")[:LISTED]
         sections.append(
             HeatMap(
                 values, names, result.attributes, "Change of every attribute by group", caption, "group", "attribute",
@@ -184,8 +195,11 @@ def _matrices(result: AtlasResult) -> list[Section]:
             )
         )  # fmt: skip
     if result.regions:
-        caption = f"Share of the squared change in each region; {result.seer} tells regions apart. First their areas."
-        values = np.concatenate([np.asarray(result.area_R)[None], result.matrix("regions")])
+        caption = (
+            f"Share of the squared change in each region; {result.seer} tells regions apart. First their areas."
+            f"{clearest}"
+        )
+        values = np.concatenate([np.asarray(result.area_R)[None], result.matrix("regions")[:LISTED]])
         sections.append(
             HeatMap(
                 values, ["(area)", *names], result.regions, "Share of the change in every region by group", caption,
@@ -222,7 +236,7 @@ def _group(result: AtlasResult, group: Drawn, number: int) -> list[Section]:
 
 
 def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, object]]:
-    file = f"directions/{group.file}.safetensors"
+    file = result.file(group)
     members = ", ".join(result.charted[m].name for m in group.members)
     card: list[tuple[str, object]] = [("found as", members)]
     if len(group.members) > 1:
@@ -249,8 +263,12 @@ def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, o
         equal = "is the closest to an equal change that was tried"
     card.append(("distance", f"{head.strength:.3g} in {head.space} {equal}"))
     card.append(("steady", f"{head.cosine:.2f}; bend {head.curvature:.2f}; opposite to both sides {head.symmetry:.2f}"))
-    card.append(("command", f"gantk manipulate MODEL {file}"))
-    card.append(("Python", f'gantk.load_direction("{file}", generator)'))
+    if head.space == "weights":
+        card.append(("command", f"gantk navigan apply MODEL {file}"))
+        card.append(("Python", f'gantk.navigan.load_weights("{file}").render(generator, codes)'))
+    else:
+        card.append(("command", f"gantk manipulate MODEL {file}"))
+        card.append(("Python", f'gantk.load_direction("{file}", generator)'))
     return card
 
 
@@ -258,12 +276,7 @@ def _sources(result: AtlasResult) -> Table:
     rows: list[list[CellValue]] = [
         [NAMES.get(part.system, part.system), part.directions, part.passes, part.note] for part in result.sources
     ]
-    unrelated = result.unrelated
-    caption = (
-        f"Directions are joined from a similarity of {result.cut:.2f} on. Unrelated ones are {unrelated.mean:.2f} "
-        f"alike in the mean, 95 of 100 pairs below {unrelated.line95:.2f}, 99 below {unrelated.line99:.2f} "
-        f"({unrelated.permutations} permutations)."
-    )
+    caption = "Each is a run of its own in `sources/`, with its own page."
     columns: list[Column | str] = [
         "system",
         "directions",
@@ -273,6 +286,25 @@ def _sources(result: AtlasResult) -> Table:
     return Table(columns, rows, "Directions of each system", caption)
 
 
+def _unrelated(result: AtlasResult) -> list[Section]:
+    """How similar directions are, how similar unrelated ones would be, and where the line between them is."""
+    unrelated = result.unrelated
+    if not unrelated.permutations:
+        return []
+    caption = (
+        f"Similarity of any two directions, and of two that have nothing to do with each other "
+        f"({unrelated.permutations} permutations: {unrelated.mean:.2f} in the mean, 95 of 100 pairs below "
+        f"{unrelated.line95:.2f}, 99 below {unrelated.line99:.2f}). The nearest other of an unrelated direction stays "
+        f"below {unrelated.nearest:.2f} in 95 of 100 cases."
+    )
+    series = [Bins("found", unrelated.found, unrelated.edges), Bins("unrelated", unrelated.permuted, unrelated.edges)]
+    rule = (result.cut, f"joined from {result.cut:.2f} on")
+    return [Histogram(series, "Which directions are the same", caption, "similarity", rule)]
+
+
 def _files(result: AtlasResult) -> Links:
-    text = "`atlas.json` is the table above; `directions/` holds one file for each group, its card inside."
+    text = (
+        "`atlas.json` is the table above; `directions/` holds one file for each group, its card inside, and `weights/` "
+        "those that move the network."
+    )
     return Links([Link("atlas.json", "atlas.json")], "Files", text)

@@ -160,15 +160,21 @@ class Unrelated:
     Attributes:
         mean: of |similarity|.
         line95, line99: percentiles of |similarity|.
-        largest: mean over permutations of the largest |similarity| of any two.
+        nearest: what the |similarity| of a move's nearest other stays below in 95 of 100 cases; the cut, unless one is
+            given.
         permutations: how many.
+        found, permuted: share of the pairs in each bin of |similarity|, as measured and in permutations.
+        edges: of the bins.
     """
 
     mean: float
     line95: float
     line99: float
-    largest: float
+    nearest: float
     permutations: int
+    found: Array
+    permuted: Array
+    edges: Array
 
 
 @dataclass(frozen=True, eq=False)

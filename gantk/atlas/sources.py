@@ -1,4 +1,4 @@
-"""Where the directions of an atlas come from: the systems, each with few samples and in process.
+"""Where the directions of an atlas come from: the systems' own tasks, with their own options, each in a run of its own.
 
 A source that a generator cannot have says why in a sentence and gives none.
 
@@ -7,7 +7,7 @@ Legend: N samples, A attributes, D width of a code, L rows of wp.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,25 +17,34 @@ import torch
 
 from gantk.atlas.found import SourceFound
 from gantk.atlas.judges import Judge
-from gantk.atlas.moves import Samples, moves_of
-from gantk.atlas.yardstick import Settings, Yardstick
+from gantk.atlas.moves import Samples
+from gantk.atlas.rows import middle_convolutions, rows_by_rescoring, thirds
 from gantk.codes.directions import Direction
 from gantk.codes.entries import Entry
-from gantk.comparators.components import components
-from gantk.comparators.factorisation import factorise
+from gantk.codes.given import GivenCodes
+from gantk.comparators.options import GanspaceOptions, SefaOptions
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe
-from gantk.higan.boundary import Settings as BoundarySettings
-from gantk.higan.boundary import train_boundaries
+from gantk.ghfeat.defaults import encoder_for
+from gantk.ghfeat.files import EncoderFile
+from gantk.higan.options import TrainBoundaryOptions
+from gantk.navigan.kept import KeptWeights
+from gantk.navigan.metrics import of_predictor
+from gantk.navigan.options import HessianOptions
 from gantk.predictors.base import Predictor
 from gantk.resefa.options import DirectionsOptions, JacobianOptions
+from gantk.runs.batches import within
+from gantk.runs.options import Options
+from gantk.runs.stores import Store
 from gantk.stylespace.options import StylespaceOptions
 
 TAILS = 0.25  # of the samples, at each end, that a boundary divides
 COMPONENTS_OF = 10_000  # codes; they pass the mapping network only
 LEAST_AREA = 0.01  # of the image: smaller regions are given no directions of their own
 FEW = 12  # samples on which the rows of a boundary are chosen
+PRODUCT = 4  # passes that a product with the Hessian of one sample is counted as: forward, and three derivatives
+ENCODED = 1 << 26  # numbers of the images that an encoder reads, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,30 +52,49 @@ class Ground:
     """What directions are found on.
 
     Attributes:
-        samples: N, none of which measures anything.
-        judge: for the rows of boundaries.
+        samples: N, none of which measures anything; w_ND or z_ND are their codes in `code_space`.
+        judge: whose metric weight directions are found with.
         names: of the attributes.
+        reader: that scored them; None without attributes.
         score_NA: of the samples; None without attributes.
         seer: tells regions apart; None does not.
+        encoder: of images into styles; None takes the one that ships.
         count: directions for each third of the rows, region or attribute.
         quick: leave out what takes long.
         seed: of all draws.
         truncation: as it was asked for.
+        store: where the runs of the sources go.
     """
 
     samples: Samples
+    code_ND: npt.NDArray[np.float32]
     judge: Judge
     names: tuple[str, ...]
+    reader: Predictor | None
     score_NA: npt.NDArray[np.float32] | None
     seer: Predictor | None
+    encoder: EncoderFile | None
     count: int
     quick: bool
     seed: int
     truncation: str | None
+    store: Store
 
     @property
     def generator(self) -> Generator:
         return self.samples.generator
+
+    def columns(self) -> dict[str, npt.NDArray[np.float32]]:
+        """The scores of every attribute that varies."""
+        if self.score_NA is None:
+            raise GantkError(
+                "There is no predictor of attributes, so there are no boundaries and no names: --predictor."
+            )
+        return {name: self.score_NA[:, i] for i, name in enumerate(self.names) if np.ptp(self.score_NA[:, i]) > 0}
+
+    def task(self, name: str, task: str, arguments: Mapping[str, object], options: Options) -> Any:
+        """The result of a system's task, with as many samples at once as here: a run that goes on has the same size."""
+        return self.store.task(name, task, arguments, within(options, self.samples.batch_size))
 
 
 def code_space(generator: Generator) -> str:
@@ -74,54 +102,50 @@ def code_space(generator: Generator) -> str:
     return "w" if generator.spec.can_truncate and "w" in generator.spec.spaces else "z"
 
 
-def thirds(rows: int) -> dict[str, tuple[int, ...]]:
-    """Rows of wp by thirds; with fewer than three all in one."""
-    if rows < 3:
-        return {"all": tuple(range(rows))}
-    cuts = [round(rows * part / 3) for part in range(4)]
-    names = ("coarse", "middle", "fine")
-    return {name: tuple(range(cuts[i], cuts[i + 1])) for i, name in enumerate(names)}
-
-
 def find_source(name: str, ground: Ground) -> SourceFound:
     """The directions of a source, or the sentence that says why it has none."""
     try:
         directions, passes = _SOURCES[name](ground)
     except GantkError as error:
-        return SourceFound(system=name, directions=(), passes=0, note=str(error))
-    return SourceFound(system=name, directions=tuple(directions), passes=passes, note="")
+        return SourceFound(system=name, directions=(), weights=(), passes=0, note=str(error))
+    return SourceFound(
+        system=name,
+        directions=tuple(part for part in directions if isinstance(part, Direction)),
+        weights=tuple(part for part in directions if isinstance(part, KeptWeights)),
+        passes=passes,
+        note="",
+    )
 
 
-Found = tuple[Sequence[Direction], int]
+Found = tuple[Sequence[Direction | KeptWeights], int]
 
 
 def _boundaries(ground: Ground) -> Found:
-    if ground.score_NA is None:
-        raise GantkError("There is no predictor of attributes, so there are no boundaries and no names: --predictor.")
-    space, samples = code_space(ground.generator), ground.samples
-    assert samples.z_ND is not None
-    with torch.no_grad():
-        code_ND = samples.z_ND if space == "z" else ground.generator.map(samples.z_ND, samples.label)
-    columns = {name: ground.score_NA[:, i] for i, name in enumerate(ground.names) if np.ptp(ground.score_NA[:, i]) > 0}
-    settings = BoundarySettings(chosen=TAILS, resamples=0, middle=False, seed=ground.seed)
-    results = train_boundaries(code_ND.float().cpu().numpy(), columns, settings)
-    found = [_direction(ground, part.name, space, part.vectors, kind="boundary") for part in results]
-    passes = len(samples)
+    columns, generator = ground.columns(), ground.generator
+    space, samples = code_space(generator), ground.samples
+    options = TrainBoundaryOptions(chosen_num_or_ratio=TAILS, resamples=0, verbose_test=False, seed=ground.seed)
+    trained = ground.task(
+        "boundaries",
+        "train-boundary",
+        {"samples": GivenCodes(ground.code_ND, space), "scores": columns, "generator": generator},
+        options,
+    )
+    found = [
+        _direction(ground, part.name, space, part.direction.vectors, kind="boundary") for part in trained.boundaries
+    ]
     if ground.quick or space == "z":
-        return found, passes
+        return found, len(samples)
+    assert ground.reader is not None
     few = samples.part(0, min(FEW, len(samples)))
-    yardstick = Yardstick(few, ground.judge, Settings(search=len(few), rows=len(few), others=0))
-    before, chosen = yardstick.passes, []
-    for direction in found:
-        rows = yardstick.measure(next(moves_of(ground.generator, direction, "higan"))).rows
-        chosen.append(direction if rows is None else direction.replace(layers=rows.least))
-    return chosen, passes + yardstick.passes - before
+    rows, passes = rows_by_rescoring(generator, found, ground.reader, few)
+    return [part.replace(layers=kept) for part, kept in zip(found, rows, strict=True)], len(samples) + passes
 
 
 def _sefa(ground: Ground) -> Found:
     found: list[Direction] = []
     for third, rows in thirds(ground.generator.spec.num_layers).items():
-        factors = factorise(ground.generator, rows, count=ground.count)
+        options = SefaOptions(rows=rows, components=ground.count, shown=0, seed=ground.seed)
+        factors = ground.task(f"sefa-{third}", "sefa", {"generator": ground.generator}, options).direction
         found += _each(ground, f"sefa {third}", factors.space, factors.vectors, rows)
         if factors.space == "z":
             break  # z has no rows
@@ -129,7 +153,8 @@ def _sefa(ground: Ground) -> Found:
 
 
 def _ganspace(ground: Ground) -> Found:
-    parts = components(ground.generator, COMPONENTS_OF, ground.count, ground.seed)
+    options = GanspaceOptions(num=COMPONENTS_OF, components=ground.count, shown=0, seed=ground.seed)
+    parts = ground.task("ganspace", "ganspace", {"generator": ground.generator}, options).direction
     if parts.space == "z":
         return _each(ground, "ganspace", "z", parts.vectors, None), 0
     found: list[Direction] = []
@@ -139,8 +164,6 @@ def _ganspace(ground: Ground) -> Found:
 
 
 def _resefa(ground: Ground) -> Found:
-    from gantk.resefa import directions, jacobian
-
     if ground.seer is None:
         raise GantkError("Nothing tells regions apart, so there are no directions of regions: give --head.")
     num = 3 if ground.quick else 6
@@ -160,10 +183,11 @@ def _resefa(ground: Ground) -> Found:
     asked = JacobianOptions(
         num=num, seed=ground.seed, truncation=ground.truncation, label=drawn, preview=0, space=space
     )
-    gram = jacobian(ground.generator, regions, options=asked)
-    solved = directions(
-        ground.generator, gram, segmenter=ground.seer,
-        options=DirectionsOptions(held_out=0, num_directions=ground.count, shown=1, against="none"),
+    arguments = {"generator": ground.generator, "regions": regions}
+    gram = ground.task("jacobian", "resefa jacobian", arguments, asked)
+    solved = ground.task(
+        "regions", "resefa directions", {"generator": ground.generator, "jacobian": gram, "segmenter": ground.seer},
+        DirectionsOptions(held_out=0, num_directions=ground.count, shown=1, against="none"),
     )  # fmt: skip
     found: list[Direction] = []
     for part in solved.regions:
@@ -172,21 +196,70 @@ def _resefa(ground: Ground) -> Found:
 
 
 def _stylespace(ground: Ground) -> Found:
-    from gantk.stylespace.verbs import search
-
     if ground.seer is None:
         raise GantkError("Nothing tells regions apart, so no channel belongs to one: give --head.")
     options = StylespaceOptions(
         num=len(ground.samples), looked=2 if ground.quick else 8, components=ground.count, seed=ground.seed,
+        truncation=ground.truncation, samples=1, step=3,
         colours=ground.generator.bundled == "demo-oracle",  # whose last row only writes colours
     )  # fmt: skip
-    done = search(ground.generator, ground.samples.wp_NLD, ground.score_NA, ground.names, ground.seer, options)
+    done = ground.task(
+        "stylespace",
+        "stylespace",
+        {
+            "generator": ground.generator,
+            "predictor": ground.reader,
+            "segmenter": ground.seer,
+            "scores": ground.score_NA,
+        },
+        options,
+    )
     found = [
         _direction(ground, f"{part.name} {name}", "s", part.vectors[k : k + 1], part.layers)
         for part in done.directions
         for k, name in enumerate(part.meta["channels"])
     ]
-    return found, done.local.passes + (0 if ground.score_NA is None else len(ground.samples))
+    return found, done.passes
+
+
+def _navigan(ground: Ground) -> Found:
+    layers = middle_convolutions(ground.generator)
+    if not layers:
+        raise GantkError("This family has no convolution whose weight could be moved.")
+    num = 2 if ground.quick else 4
+    found, passes = [], 0
+    for layer in layers:
+        options = HessianOptions(
+            k=ground.count, num=num, batch_size=num, tolerance=0.05, max_products=8 * ground.count, seed=ground.seed,
+            truncation=ground.truncation, show=0,
+            label="random" if ground.generator.spec.label_required else None,
+        )  # fmt: skip
+        arguments = {"generator": ground.generator, "conv": layer, "metric": of_predictor(ground.judge.metric)}
+        done = ground.task(f"weights-{layer.replace('/', '-')}", "navigan hessian", arguments, options)
+        found.append(done.directions)
+        passes += done.spectrum.products * num * PRODUCT
+    return found, passes
+
+
+def _encoder(ground: Ground) -> Found:
+    """Boundaries in the styles that an encoder reads in the samples' images (Xu et al. 2021, section 4)."""
+    from gantk.ghfeat.metrics import encode
+    from gantk.higan.boundary import Settings, train_boundaries
+
+    columns = ground.columns()
+    loaded = encoder_for(ground.generator, ground.encoder)
+    size = ground.generator.spec.image_channels * ground.generator.spec.resolution**2
+    count = min(len(ground.samples), 200 if ground.quick else 1000, max(100, ENCODED // size))
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, count, ground.samples.batch_size):
+            few = ground.samples.part(start, min(start + ground.samples.batch_size, count))
+            parts.append(torch.cat(encode(loaded.encoder, few.images()), 1).float().cpu().numpy())
+    style_NS = np.concatenate(parts)
+    settings = Settings(chosen=TAILS, resamples=0, middle=False, seed=ground.seed)
+    kept = {name: values[:count] for name, values in columns.items() if np.ptp(values[:count]) > 0}
+    trained = train_boundaries(style_NS, kept, settings)
+    return [_direction(ground, f"encoder {part.name}", "s", part.vectors, kind="boundary") for part in trained], count
 
 
 _SOURCES: dict[str, Callable[[Ground], Found]] = {
@@ -195,13 +268,16 @@ _SOURCES: dict[str, Callable[[Ground], Found]] = {
     "ganspace": _ganspace,
     "resefa": _resefa,
     "stylespace": _stylespace,
+    "navigan": _navigan,
+    "encoder": _encoder,
 }
 SYSTEMS = tuple(_SOURCES)
 
 
 def given_source(entries: Sequence[Entry]) -> SourceFound:
     """Directions that were given."""
-    return SourceFound(system="given", directions=tuple(entry.alone() for entry in entries), passes=0, note="")
+    directions = tuple(entry.alone() for entry in entries)
+    return SourceFound(system="given", directions=directions, weights=(), passes=0, note="")
 
 
 def _each(

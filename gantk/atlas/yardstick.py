@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.atlas.figures import far_of, floor_of, frechet_ratio, steadiness_of, what_of, where_of
+from gantk.atlas.figures import far_of, floor_of, frechet_ratio, mean_cosine, steadiness_of, what_of, where_of
 from gantk.atlas.judges import Judge
 from gantk.atlas.matching import Match, match_strength
 from gantk.atlas.moves import Move, Samples
@@ -129,6 +129,24 @@ class Yardstick:
         measured = [self.measure(move) for move in moves]
         self.floor_A = floor_of([part.what.change_A for part in measured])
         return measured
+
+    def change(self, move: Move) -> tuple[Array, float]:
+        """Change of every attribute [A], in deviations, and how steady it is, as `measure` finds them, and no more."""
+        with torch.inference_mode():
+            strength = self._match(move).strength
+            both, cosines = [], []
+            for sign in (1, -1):
+                parts, pooled = [], []
+                for _, part in _parts(self.samples):
+                    strength_N = torch.full((len(part),), sign * strength).to(part.wp_NLD)
+                    codes = move.codes(part, strength_N) if self._needs_codes else None
+                    maps, score = self.judge.look(move.images(part, strength_N), codes)
+                    parts.append(_numpy(score))
+                    pooled.append(self._pooled(maps))
+                both.append(np.concatenate(parts))
+                cosines.append(mean_cosine(np.concatenate(pooled) - self._base.pooled_NP))
+            self.passes += 2 * len(self.samples)
+        return what_of(both, self.deviation_A, self.floor_A).change_A, float(np.mean(cosines))
 
     def _match(self, move: Move) -> Match:
         samples = self._search

@@ -291,6 +291,7 @@ class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
 
     def load(self, options: EditOptions) -> dict[str, object]:
         from gantk.codes.kept_directions import load_direction
+        from gantk.generators.base import Generator
         from gantk.ghfeat.codes import load_codes
 
         if not self.images:

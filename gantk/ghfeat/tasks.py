@@ -163,6 +163,5 @@ INVERT = Task(
         "gantk invert stylegan2.pkl photo.png --encoder none --space wp --steps 500 -o runs/inversion",
         "gantk invert pggan.pkl faces/ --space z --fit crop --shard 0/4 -o runs/inversion",
         "gantk invert demo render:0 --tune -o runs/tuned",
-        "gantk manipulate demo season --tuned runs/tuned/tuned.safetensors -N 4 -o runs/season",
     ),
 )

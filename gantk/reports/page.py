@@ -167,8 +167,9 @@ def _script(name: str) -> tuple[Markup, str]:
 class Page:
     """One report.
 
-    `command_line` is what reproduces the run, shown for copying. Of `manifest` (a run's `<command>.run.json`) the
-    footer uses `versions`, `started`, `ended`, `timings`, `seed`, `device` and `state`; all of them may be missing.
+    Beyond `limit` bytes its pictures lie beside it. `command_line` is what reproduces the run, shown for copying. Of
+    `manifest` (a run's `<command>.run.json`) the footer uses `versions`, `started`, `ended`, `timings`, `seed`,
+    `device` and `state`; all of them may be missing.
     """
 
     title: str
@@ -178,6 +179,7 @@ class Page:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
     home: str = ""
+    limit: int = PAGE_LIMIT
 
     def html(self, images: ImageStore) -> str:
         """The page as text; `images` decides where its pictures live."""
@@ -201,12 +203,12 @@ class Page:
         """The page as one text with its pictures inside, whatever its size."""
         return self.html(ImageStore(NO_LIMIT))
 
-    def write(self, path: Path | str, limit: int = PAGE_LIMIT) -> Path:
-        """Write the page to `path`; beyond `limit` bytes its pictures go to `<stem>_files/` beside it.
+    def write(self, path: Path | str, limit: int | None = None) -> Path:
+        """Write the page to `path`; beyond `limit` (else its own) bytes its pictures go to `<stem>_files/` beside it.
 
         Pictures an earlier, larger page left there are removed.
         """
-        path = Path(path)
+        path, limit = Path(path), self.limit if limit is None else limit
         folder = inside(path.parent, f"{path.stem}_files")
         images = ImageStore(limit)
         try:

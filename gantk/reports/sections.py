@@ -196,7 +196,8 @@ CellValue = Cell | Picture | str | int | float | bool | None
 class Table:
     """Rows under columns; a click on a heading sorts (`sortable`).
 
-    A column is numeric when all its values are numbers.
+    A column is numeric when all its values are numbers. `filters` are names of columns of text by whose values lines
+    are chosen from a list; a value such as "sefa, resefa" is several.
     """
 
     columns: Sequence[Column | str]
@@ -204,6 +205,7 @@ class Table:
     title: str = ""
     caption: str = ""
     sortable: bool = True
+    filters: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for number, row in enumerate(self.rows):

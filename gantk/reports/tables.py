@@ -33,10 +33,18 @@ class ShownColumn:
 
 
 @dataclass(frozen=True)
+class ShownFilter:
+    name: str
+    column: int
+    values: list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
 class ShownTable:
     columns: list[ShownColumn]
     rows: list[list[ShownCell]]
     sortable: bool
+    filters: list[ShownFilter]
 
 
 def _sorted_value(cell: CellValue) -> object:
@@ -80,7 +88,23 @@ def show_table(table: Table, images: ImageStore) -> ShownTable:
     rows = [
         [_shown_cell(cell, column, images) for cell, column in zip(row, columns, strict=True)] for row in table.rows
     ]
-    return ShownTable(shown, rows, table.sortable and len(rows) > 1)
+    names = [column.name for column in columns]
+    filters = [_filter(name, names.index(name), rows) for name in table.filters]
+    return ShownTable(shown, rows, table.sortable and len(rows) > 1, [part for part in filters if len(part.values) > 1])
+
+
+def _filter(name: str, column: int, rows: list[list[ShownCell]]) -> ShownFilter:
+    """The values of a column with how many lines have them, as a list offers them."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        for value in filter(None, row[column].sort.split(", ")):
+            counts[value] = counts.get(value, 0) + 1
+    return ShownFilter(name, column, sorted(counts.items(), key=lambda part: _natural(part[0])))
+
+
+def _natural(text: str) -> tuple[int, int, str]:
+    """Numbers by size before words in order."""
+    return (0, int(text), "") if text.isdecimal() else (1, 0, text)
 
 
 @dataclass(frozen=True)

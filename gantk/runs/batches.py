@@ -74,6 +74,14 @@ def with_size(options: OptionsT, size: int) -> OptionsT:
     return dataclasses.replace(options, **{field.name: size})
 
 
+def within(options: OptionsT, size: int) -> OptionsT:
+    """The options of a part of other work, whose own batch size this is: so many at once, where it was still open."""
+    field = batch_field(options)
+    if field is None or field.about.auto is None or not is_open(options):
+        return options
+    return with_size(options, min(field.about.auto, size))
+
+
 def size_for(values: Any, field: Field) -> int:
     """The largest power of two, at most the option's own, of samples that fit into the budget; at least 1."""
     most = field.about.auto

@@ -91,6 +91,7 @@ class Run:
         self.shard = shard
         self.resumed = resumed
         self.afresh = afresh  # nothing that an earlier run kept counts
+        self.below: set[str] = set()  # runs below this one that it has asked for
         self.own_code: dict[str, str] = {}  # argument -> what this invocation names for it, of a run being merged
         self.is_new = False  # whether no run of the command was there before
         self._began = time.monotonic()

@@ -25,12 +25,16 @@ from gantk.runs.task import Inputs, Task
 from gantk.store.files import load_json, to_json
 from gantk.store.fingerprint import fingerprint
 from gantk.store.lazy import resolve
+from gantk.store.locks import hold
 from gantk.store.memory import peak, peak_of_gpus
 from gantk.store.memory import shown as in_words
 from gantk.store.progress import Planned, duration, planning, shown
 
 if TYPE_CHECKING:
     from gantk.reports.page import Page
+
+
+BELOW = "sources"  # of a run: the runs that it needed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +125,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         earlier = finished(task, directory, identity)
         if earlier is not None and earlier.answers(options):
             if leads:
+                _drop_lock(task, directory)
                 _write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
@@ -136,7 +141,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         try:
             result = task.call(arguments, options, RunStore(run))
         except OnlyAPart:
-            return Done(directory, None, str(shard), note)
+            return Done(directory, None, None if shard.is_whole else str(shard), note)
         finish(task, run, result)
     return Done(directory, result, note=note)
 
@@ -177,6 +182,39 @@ def _identity(path: Path) -> dict[str, object]:
     return {}
 
 
+def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, object], options: Options) -> Result:
+    """Run a task whose result another one needs, in `sources/NAME` of that one's directory, as its own command would.
+
+    It is continued, or read where it is complete; what the other one was told to forget is forgotten here too.
+    """
+    identity = {"result version": task.result_type.VERSION, **_of_arguments(arguments), **_of_options(options)}
+    directory = run.path(f"{BELOW}/{name}")
+    afresh = run.afresh and name not in run.below
+    run.below.add(name)
+    earlier = None if afresh else finished(task, directory, identity)
+    if earlier is not None:
+        _drop_lock(task, directory)
+    else:
+        seed = getattr(options, "seed", None)
+        begun = Run.begin(
+            directory, task.name, options.plain(), seed, _device(arguments), overwrite=afresh or task.restarts,
+            identity=identity,
+        )  # fmt: skip
+        with begun as inner:
+            earlier = task.call(arguments, options, RunStore(inner))
+            finish(task, inner, earlier)
+    run.output(BELOW, "what was needed, each in a run directory of its own")
+    return earlier
+
+
+def _drop_lock(task: Task, directory: Path) -> None:
+    """Remove the lock that a run left which was killed at its very end; nobody else would."""
+    lock = directory / f".{stem_of(task.name)}.lock"
+    if lock.exists():
+        with contextlib.suppress(GantkError), hold(lock):
+            pass
+
+
 def _manifests(task: Task, directory: Path) -> list[Path]:
     """The manifests of a task's run, its shards' included."""
     stem = stem_of(task.name)
@@ -213,13 +251,19 @@ def default_directory(task: Task, inputs: Inputs) -> str:
 def identity_of(task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object]) -> dict[str, object]:
     """All that decides the result, as plain values: name of an option or an input -> its value or fingerprint."""
     said: dict[str, object] = {"result version": task.result_type.VERSION}
-    for part in (inputs, options):
-        for field in fields_of(type(part)):
-            if field.about.identity:
-                said[field.dashed] = fingerprint(_contents(field, getattr(part, field.name)))
-    for name, value in arguments.items():
-        said[f"the {name.replace('_', ' ')}"] = fingerprint(value)
-    return said
+    return {**said, **_of_options(inputs), **_of_options(options), **_of_arguments(arguments)}
+
+
+def _of_options(options: Options) -> dict[str, object]:
+    return {
+        field.dashed: fingerprint(_contents(field, getattr(options, field.name)))
+        for field in fields_of(type(options))
+        if field.about.identity
+    }
+
+
+def _of_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
+    return {f"the {name.replace('_', ' ')}": fingerprint(value) for name, value in arguments.items()}
 
 
 def _contents(field: Field, value: object) -> object:

@@ -22,6 +22,7 @@ from gantk.runs.structure import Image
 from gantk.store.chunks import CONCATENATE, SUM, Grid
 
 if TYPE_CHECKING:
+    from gantk.runs.options import Options
     from gantk.runs.run import Run
 
 Array = npt.NDArray[Any]
@@ -125,6 +126,18 @@ class Store:
             make: computes it; pictures and arrays in it are kept with it.
         """
         return make()
+
+    def task(self, name: str, task: str, arguments: Mapping[str, object], options: Options) -> Any:
+        """The result of another task that this one needs; in a run directory it has one of its own, `sources/NAME`.
+
+        Args:
+            name: of the directory.
+            task: as typed after `gantk`.
+            arguments: of its verb.
+        """
+        from gantk.runs.table import find_task
+
+        return find_task(task).call(arguments, options, MemoryStore())
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -322,6 +335,12 @@ class RunStore(Store):
         sink = Sink(self.run.directory, f"{folder.relative_to(self.run.directory).as_posix()}/{name}")
         save_json(path, {"mark": self.run.mark, "part": to_plain(made, sink)})
         return made
+
+    def task(self, name: str, task: str, arguments: Mapping[str, object], options: Options) -> Any:
+        from gantk.runs.runner import execute_below
+        from gantk.runs.table import find_task
+
+        return execute_below(find_task(task), self.run, name, arguments, options)
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -137,6 +137,14 @@ PIPELINES: dict[str, Pipeline] = {
             ),
         ),
     ),
+    "atlas": Pipeline(
+        "The atlas: the sources' own runs, then every direction measured.",
+        (
+            Job("sources", "atlas {model} --prepare --output-dir {run}", "Find the directions of every source."),
+            _split("measure", "atlas {model}", "Measure every direction."),
+            Job("merge", "merge {run}", "Join what was measured into groups, and draw them.", gpu=False),
+        ),
+    ),
     "navigan": Pipeline(
         "NaviGAN: the weight directions that change the image most.",
         (

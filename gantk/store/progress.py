@@ -233,6 +233,12 @@ def alive(what: str) -> Iterator[None]:
         timer.cancel()
 
 
+def tell(text: str) -> None:
+    """Say a sentence on stderr, where progress is shown."""
+    if _shown.get():
+        print(text, file=sys.stderr, flush=True)
+
+
 def progress(work: Iterable[Any] | int, desc: str, *, unit: str = "it", total: int | None = None) -> Any:
     """Wrap an iterable, or open a counter over `work` steps (``with progress(n, "rendering") as bar: bar.update(4)``).
 

@@ -88,6 +88,7 @@ def find(
     generator: Generator,
     predictor: Predictor | None = None,
     segmenter: Predictor | None = None,
+    scores: npt.NDArray[np.float32] | None = None,
     *,
     options: StylespaceOptions,
     store: Store,
@@ -98,17 +99,23 @@ def find(
         generator: a family with styles.
         predictor: its attributes are looked for; None looks for none.
         segmenter: whose classes are the regions; None takes the predictor's, or finds segments without labels.
+        scores: what the predictor reads of the first `num` samples of the seed, [N, A], where it is known already.
         options: `StylespaceOptions`, or its fields as keywords.
 
     Raises:
-        UsageError: the family has no space s, or too few samples are highest scored.
+        UsageError: the family has no space s, scores are of other samples, or too few samples are highest scored.
     """
     channels(generator)
     truncation = parse_truncation(options.truncation, generator.spec)
     wp_NLD = _codes(generator, options.num, options.seed, truncation)
     names = predictor.attribute_names if predictor is not None else ()
-    score_NA = None
-    if predictor is not None and names:
+    score_NA = scores
+    if score_NA is not None and score_NA.shape != (options.num, len(names)):
+        raise UsageError(
+            f"Scores of shape {list(score_NA.shape)} were given for {options.num} samples and {len(names)} attributes: "
+            "give one row for each sample and one column for each attribute."
+        )
+    if score_NA is None and predictor is not None and names:
         score_NA = attributes_at(generator, predictor, wp_NLD, batch_size=options.batch_size)
     seer = segmenter or (predictor if predictor is not None and predictor.class_names else None)
     if seer is None:

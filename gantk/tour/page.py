@@ -1,6 +1,7 @@
 """The page of `gantk demo`: the tour, its findings, and a card for every page it made.
 
 Reads of `results`, all optional:
+    first           {headline, table: as below, text}: the first screen, of the atlas
     headline        [{value, name, note}]: figures to remember
     findings        [text]: sentences, most important first
     truth           text: whether the figures are known exactly or estimated, and by what
@@ -156,6 +157,11 @@ def build(run: RunRecord) -> Page:
     findings = texts(results.get("findings"))
     truth = str(results.get("truth") or "")
     sections: list[Section] = []
+    first = mapping(results.get("first"))
+    if first:
+        sections += _headline(first.get("headline"))
+        sections.append(Prose(str(first.get("text") or ""), tone="finding"))
+        sections += _table(mapping(first.get("table")), "What the generator knows")
     if findings:
         sections.append(Prose(findings[0], tone="finding"))
     sections += _edits(run)

@@ -79,9 +79,18 @@ class Layers(TypedDict):
     quantity: str
 
 
+class FirstScreen(TypedDict):
+    """What the atlas found, above everything else."""
+
+    headline: list[Headline]
+    text: str
+    table: Table
+
+
 class PageParts(TypedDict, total=False):
     """What the page shows above its chapters."""
 
+    first: FirstScreen
     images: list[str]
     images_caption: str
     truth: str

@@ -62,14 +62,14 @@ def cases(world: Path) -> dict[str, Case]:
             shards=False,
         ),
     }
-    found |= _systems(model, f"{world}/seg.py:segment")
+    found |= _systems(model, predictor, f"{world}/seg.py:segment")
     for name in ("synthesize", "rescore", "resefa jacobian", "lse train"):
         parts = tuple((*found[name].words, "--shard", f"{index}/3") for index in range(3))
         found[f"merge of {name}"] = Case(("merge", OUT), before=parts, chunked=False, shards=False)
     return found
 
 
-def _systems(model: str, segmenter: str) -> dict[str, Case]:
+def _systems(model: str, predictor: str, segmenter: str) -> dict[str, Case]:
     box = ("--box", "a=0.2,0.2,0.6,0.6", "--preview", "1")
     jacobian = ("resefa", "jacobian", model, *box, "-N", "12", "--chunk", "2", "--batch-size", "2", "-o", OUT)
     few = ("--held-out", "4", "--shown", "2", "--samples", "1", "--step", "3", "--against", "sefa,random")
@@ -86,6 +86,10 @@ def _systems(model: str, segmenter: str) -> dict[str, Case]:
         "--predictor-size", "32", "--steps", "40", "--save-every", "8", "--metric", "pixels", "--show", "1", "-N", "4",
     )  # fmt: skip
     alone = {"chunked": False, "shards": False}
+    atlas = (
+        "atlas", model, "--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "1", "--predictor",
+        predictor, "--metric", "demo",
+    )  # fmt: skip
     pictures = ("synthesize", model, "-N", "12", "--images", "-o", f"{OUT}-samples")
     inversion = ("invert", model, f"{OUT}-samples/images", "--space", "w", "--steps", "6", "--perception", "none")
     return {
@@ -97,4 +101,5 @@ def _systems(model: str, segmenter: str) -> dict[str, Case]:
         "lse fewshot": Case((*shots, "--batch-size", "4", "-o", OUT), **alone),
         "invert": Case((*inversion, "--batch-size", "2", "-o", OUT), before=(pictures,)),
         "ghfeat train": Case((*encoder, "-o", OUT), **alone),
+        "atlas": Case((*atlas, "-o", OUT), shards=False),
     }

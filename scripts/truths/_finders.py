@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from gantk import stylespace
-from gantk.atlas.judges import Judge
-from gantk.atlas.moves import Samples, moves_of, random_moves
+from gantk.atlas.moves import Move, Samples, random_moves, weight_moves
 from gantk.atlas.results import Cost
-from gantk.atlas.yardstick import Settings, Yardstick
+from gantk.atlas.rows import middle_convolutions, rows_by_rescoring
 from gantk.codes.directions import Direction
 from gantk.codes.source import CodeSource
 from gantk.comparators.components import components
@@ -26,6 +25,10 @@ from gantk.comparators.factorisation import factorise
 from gantk.generators.base import Generator
 from gantk.higan.boundary import Settings as BoundarySettings
 from gantk.higan.boundary import train_boundaries
+from gantk.navigan.curvature import Curvature
+from gantk.navigan.lanczos import block_lanczos
+from gantk.navigan.metrics import load_metric
+from gantk.navigan.target import GeneratorTarget
 from gantk.predictors.base import Predictor
 from gantk.resefa.accumulate import JacobianPlan, sample_grams
 from gantk.resefa.derivative import Output
@@ -40,15 +43,17 @@ from gantk.world.renderer import FACTOR_NAMES
 COUNT = len(FACTOR_NAMES)
 TAILS = 0.25  # of the samples, at each end, that a boundary divides
 COMPONENTS_OF = 10_000  # codes, for principal components; they pass the mapping network only
-JACOBIANS = 4  # samples
+HESSIAN_SAMPLES = 4
+PRODUCT = 4  # passes that a product with the Hessian of one sample is counted as: forward, and three derivatives
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Directions of one method and what they took."""
+    """Directions of one method and what they took; a direction of weights is no `Direction`, but a move."""
 
     directions: tuple[Direction, ...]
     cost: Cost
+    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,18 +102,24 @@ def boundaries(data: Scored) -> tuple[Direction, ...]:
     return tuple(Direction(part.name, "boundary", "w", part.vectors, part.intercept) for part in results)
 
 
-def on_rows(data: Scored, directions: tuple[Direction, ...]) -> tuple[tuple[Direction, ...], int]:
-    """The same boundaries on the rows of wp that keep most of their effect on the finding samples, and the passes."""
-    few = data.samples.part(0, 12)
-    judge = Judge(data.predictor, data.predictor, attribute_names=data.predictor.attribute_names)
-    yardstick = Yardstick(few, judge, Settings(search=12, rows=12, others=0))
-    before = yardstick.passes
-    found = []
-    for direction in directions:
-        rows = yardstick.measure(next(moves_of(data.generator, direction, "higan"))).rows
-        assert rows is not None
-        found.append(direction.replace(layers=rows.least))
-    return tuple(found), yardstick.passes - before
+def half_of(data: Scored) -> Scored:
+    """The first half of the samples, at half the cost."""
+    half = len(data.samples) // 2
+    return replace(
+        data, samples=data.samples.part(0, half), w_ND=data.w_ND[:half], score_NF=data.score_NF[:half],
+        seconds=data.seconds / 2,
+    )  # fmt: skip
+
+
+def on_rows(data: Scored) -> tuple[tuple[Direction, ...], int]:
+    """Boundaries of half of the samples on the rows of wp that rescoring says carry them, and the passes."""
+    half = half_of(data)
+    found = boundaries(half)
+    budget = len(data.samples) - len(half.samples)
+    count = max(2, budget // (1 + len(found) * (1 + data.generator.spec.num_layers)))
+    few = data.samples.part(len(half.samples), len(half.samples) + count)
+    chosen, passes = rows_by_rescoring(data.generator, found, data.predictor, few)
+    return tuple(d.replace(layers=rows) for d, rows in zip(found, chosen, strict=True)), len(half.samples) + passes
 
 
 def principal(data: Scored) -> tuple[Direction, ...]:
@@ -126,17 +137,17 @@ def regional(data: Scored, segmenter: Predictor) -> tuple[tuple[Direction, ...],
     generator = data.generator
     size = generator.spec.resolution
     regions = build_regions(WORLD, [], [], Labels(tuple(segmenter.class_names), segmenter), size, size, DEFAULT_MARGIN)
-    source = CodeSource(generator, JACOBIANS, data.seed, data.samples.truncation)
     plan = JacobianPlan(choose(generator, "w"), Output(size))
-    grams = None
-    for sample in range(JACOBIANS):
+    grams, each = None, int(1.5 * plan.variable.dim)  # two blocks of columns are held in turn
+    jacobians = max(1, len(data.samples) // each)
+    source = CodeSource(generator, jacobians, data.seed, data.samples.truncation)
+    for sample in range(jacobians):
         part = sample_grams(source, sample, regions, plan)[0]
         grams = part if grams is None else grams + part
     assert grams is not None
     solutions = [solve(*grams.pair(place), TAU, COUNT).vectors for place in range(len(WORLD))]
     vectors = [solutions[i % len(WORLD)][i // len(WORLD)] for i in range(COUNT)]
-    passes = JACOBIANS * int(1.5 * plan.variable.dim)  # two blocks of columns are held in turn
-    return _each(np.stack(vectors), "w", "resefa"), passes
+    return _each(np.stack(vectors), "w", "resefa"), jacobians * each
 
 
 def channels(data: Scored) -> tuple[Direction, ...]:
@@ -148,6 +159,33 @@ def channels(data: Scored) -> tuple[Direction, ...]:
         channel, distance = found.of(name, 1, rgb)[0]
         directions.append(stylespace.channel_direction(channel, found.statistics, name, distance))
     return tuple(directions)
+
+
+def weights(data: Scored) -> tuple[tuple[Move, ...], int]:
+    """Leading eigenvectors of the Hessian of a convolution in each third of the layers, and the passes."""
+    generator, metric = data.generator, load_metric("demo")
+    wp_NLD = data.samples.wp_NLD[:HESSIAN_SAMPLES]
+    layers = middle_convolutions(generator)
+    counts = [COUNT // len(layers) + (place < COUNT % len(layers)) for place in range(len(layers))]
+    most = len(data.samples) // (len(layers) * HESSIAN_SAMPLES * PRODUCT)
+    moves: list[Move] = []
+    products = 0
+    for layer, count in zip(layers, counts, strict=True):
+        target = GeneratorTarget(generator, layer)
+        curvature = Curvature(target, metric, lambda start, stop: wp_NLD[start:stop], len(wp_NLD), len(wp_NLD))
+        found = block_lanczos(
+            lambda chunk, vector_BP, of=curvature: of.product(chunk, vector_BP)[None],  # type: ignore[misc]
+            target.size, count, block=2, tolerance=0.02, max_products=most,
+        )  # fmt: skip
+        products += found.products
+        moves += weight_moves(generator, layer, list(found.vectors.view(-1, *target.shape)), "navigan", layer)
+    return tuple(moves), products * HESSIAN_SAMPLES * PRODUCT
+
+
+def lacking(method: str, generator: Generator) -> bool:
+    """Whether a method has nothing to work on: only the oracle knows true directions, and a renderer has no weights."""
+    oracle = isinstance(generator, DemoOracle)
+    return (method == "true" and not oracle) or (method == "navigan" and oracle)
 
 
 def _each(vectors_KD: np.ndarray, space: str, name: str) -> tuple[Direction, ...]:
@@ -165,17 +203,20 @@ def find(method: str, data: Scored, segmenter: Predictor) -> Found:
     }  # fmt: skip
     if method in simple:
         return Found(simple[method](data), Cost(0, time.process_time() - began))
+    if method == "navigan":
+        moves, passes = weights(data)
+        return Found((), Cost(passes, time.process_time() - began), moves)
     if method == "resefa":
         directions, passes = regional(data, segmenter)
         return Found(directions, Cost(passes, time.process_time() - began))
     read = Cost(len(data.samples), data.seconds)
     if method == "stylespace":
         directions = channels(data)
-    else:
+    elif method == "higan":
         directions = boundaries(data)
-        if method == "higan rows":
-            directions, passes = on_rows(data, directions)
-            read = replace(read, passes=read.passes + passes)
+    else:
+        directions, passes = on_rows(data)
+        read = Cost(passes, data.seconds / 2)
     return Found(directions, replace(read, seconds=read.seconds + time.process_time() - began))
 
 

@@ -1,15 +1,20 @@
 """Every method with one yardstick, where the factors are known: what the papers could not compare.
 
-Each method gives eleven directions, as many as there are factors, found on the same codes; those that need readings get
-them of the same samples. All are measured by `gantk.atlas.yardstick` on codes that none has seen, at a strength matched
-by effect. On demo-oracle the factors are exact, on demo the predictor's readings. Random directions and, on the oracle,
-the true ones are the two ends of the scale.
+Each method gives eleven directions, as many as there are factors. Those that can choose how much they look at get the
+same number of generator passes (`--passes`): scored samples for boundaries and style channels, half of them scored
+and half for rescoring where boundaries choose their rows, Jacobians for ReSeFa, Hessian products for NaviGAN. All are
+measured by `gantk.atlas.yardstick` on codes that none has seen, at a strength matched by effect. On demo-oracle the
+factors are exact, on demo the predictor's readings. Random directions and, on the oracle, the true ones are the two
+ends of the scale.
 
 A factor counts as found at selectivity s where some direction changes it most of all factors, in standard deviations of
 the samples, more than s times as much as any other, and more than 95 % of random directions do.
 
-The cut of groups is chosen on the oracle, from the true directions and noisy versions of them among random ones, as the
-largest with the best adjusted Rand index; on demo, boundaries and noisy versions of them are grouped at that cut.
+The cut of groups is where permutations say that unrelated directions end. Which percentile of them was chosen on the
+oracle, from the true directions and noisy versions of them among random ones; on demo, boundaries and noisy versions of
+them are grouped by that rule.
+
+With --kept FILE every finished row is kept there, and the same command goes on behind the last one.
 
 Legend: M moves, F factors, K directions of a method.
 """
@@ -17,17 +22,20 @@ Legend: M moves, F factors, K directions of a method.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from truths._finders import COUNT, Scored, boundaries, coordinates, find, scored
+from truths._finders import COUNT, Scored, boundaries, coordinates, find, lacking, scored
 from truths._tables import table
 
 from gantk import disentanglement
-from gantk.atlas.groups import CUT, cluster, find_groups, similarity, stack
+from gantk.atlas.groups import cluster, find_groups, similarity, stack
 from gantk.atlas.judges import judge_of
 from gantk.atlas.moves import draw_samples, moves_of, random_moves
 from gantk.atlas.results import Measured
@@ -47,10 +55,11 @@ from gantk.world.oracle import DemoOracle
 from gantk.world.renderer import CLASSES, FACTOR_NAMES
 
 SEED, FRESH_SEED, FLOOR_SEED, SPACING = 61_000, 62_000, 63_000, 100
-METHODS = ("random", "true", "higan", "higan rows", "sefa", "ganspace", "resefa", "stylespace")
+METHODS = ("random", "true", "higan", "higan rows", "sefa", "ganspace", "resefa", "stylespace", "navigan")
 NOISY = (1.0, 0.98, 0.95, 0.9, -0.9)  # cosines of versions of a direction with it
 CUTS = tuple(np.round(np.arange(0.4, 0.951, 0.05), 2).tolist())
 LEVELS = (2.0, 4.0)
+CUT = 0.8  # what the rule gives on the oracle: from here on two directions of a method are duplicates
 
 
 def exact_of(oracle: DemoOracle) -> Any:
@@ -82,7 +91,7 @@ def yardstick_of(generator: Generator, predictor: Predictor, sizes: argparse.Nam
     exact = exact_of(generator) if isinstance(generator, DemoOracle) else None
     judge = judge_of(generator, predictor, exact=exact)
     samples = draw_samples(generator, sizes.fresh, FRESH_SEED + seed, generator.spec.truncation)
-    found = Yardstick(samples, judge, Settings(search=min(16, sizes.fresh), rows=0, others=0))
+    found = Yardstick(samples, judge, Settings(search=min(8, sizes.fresh), rows=0, others=0))
     found.calibrate(random_moves(generator, sizes.floor, FLOOR_SEED + seed))
     return found
 
@@ -91,7 +100,7 @@ def of_method(method: str, data: Scored, yardstick: Yardstick, segmenter: Predic
     """One row of the table, for one seed."""
     generator = data.generator
     found = find(method, data, segmenter)
-    moves = [next(moves_of(generator, direction, method)) for direction in found.directions]
+    moves = found.moves or [next(moves_of(generator, direction, method)) for direction in found.directions]
     measured = [yardstick.measure(move, found.cost) for move in moves]
     named = [part.what.attribute for part in measured]
     best = {
@@ -99,41 +108,83 @@ def of_method(method: str, data: Scored, yardstick: Yardstick, segmenter: Predic
         for i, name in enumerate(FACTOR_NAMES)
     }
     local = [float(m.where.locality_R[m.where.region]) if m.where.region >= 0 else 1.0 for m in measured]
-    groups = find_groups(measured, FACTOR_NAMES, yardstick.judge.region_names, permutations=1)
-    scores = disentanglement.measure(
-        coordinates(generator, found.directions, unseen.samples), unseen.score_NF, FACTOR_NAMES
-    )
+    label_M = cluster(similarity(stack([part.effect for part in measured])), CUT)
+    scores = None  # a weight has no coordinate that differs between samples
+    if found.directions:
+        codes_NK = coordinates(generator, found.directions, unseen.samples)
+        scores = disentanglement.measure(codes_NK, unseen.score_NF, FACTOR_NAMES).dci
     return {
         "found": {str(level): sum(value > level for value in best.values()) for level in LEVELS},
         "best": {name: round(value, 2) for name, value in best.items()},
         "selectivity": float(np.exp(np.mean([np.log(max(m.what.selectivity, 0.1)) for m in measured]))),
         "locality": float(np.exp(np.mean(np.log(np.maximum(local, 1e-3))))),
-        "duplicates": len(measured) - len(groups.groups),
+        "duplicates": len(measured) - len(set(label_M.tolist())),
         "steadiness": float(np.mean([m.steadiness.cosine for m in measured])),
         "matched": sum(m.matched for m in measured),
-        "disentanglement": scores.dci.disentanglement,
-        "completeness": scores.dci.completeness,
-        "informativeness": scores.dci.informativeness,
+        "disentanglement": None if scores is None else scores.disentanglement,
+        "completeness": None if scores is None else scores.completeness,
+        "informativeness": None if scores is None else scores.informativeness,
         "passes": found.cost.passes,
         "seconds": round(found.cost.seconds, 2),
     }
 
 
-def of_seed(name: str, generator: Generator, predictor: Predictor, sizes: argparse.Namespace, seed: int) -> Any:
-    data = scored(
-        generator, predictor, draw_samples(generator, sizes.num, SEED + seed, generator.spec.truncation), SEED + seed
-    )
-    unseen_samples = draw_samples(generator, sizes.num, FRESH_SEED + seed, generator.spec.truncation, start=1000)
-    unseen = scored(generator, predictor, unseen_samples, SEED)
-    segmenter = ExactFactors(generator) if isinstance(generator, DemoOracle) else predictor
-    yardstick = yardstick_of(generator, predictor, sizes, seed)
-    rows = {}
-    for method in sizes.methods:
-        if method == "true" and not isinstance(generator, DemoOracle):
-            continue
-        rows[method] = of_method(method, data, yardstick, segmenter, unseen)
-        print(f"{name} seed {seed} {method} done", file=sys.stderr)
-    return rows, data, yardstick
+class Kept:
+    """Finished parts in a file, so that a run that was killed loses the one it was at."""
+
+    def __init__(self, path: str | None, sizes: argparse.Namespace) -> None:
+        self.path = None if path is None else Path(path)
+        self.sizes = {name: getattr(sizes, name) for name in ("passes", "fresh", "floor", "unseen", "segments")}
+        self.parts: dict[str, Any] = {}
+        self.seconds = 0.0
+        self._began = time.process_time()
+        if self.path is not None and self.path.is_file():
+            found = json.loads(self.path.read_text())
+            if found["sizes"] != self.sizes:
+                raise SystemExit(f"{self.path} holds rows of other sizes, {found['sizes']}: name another file.")
+            self.parts, self.seconds = found["parts"], found["seconds"]
+        self.before = self.seconds
+
+    def part(self, name: str, make: Callable[[], Any]) -> Any:
+        """What is kept under a name, or is made and kept."""
+        if name not in self.parts:
+            self.parts[name] = make()
+            self.seconds, self._began = self.seconds + time.process_time() - self._began, time.process_time()
+            print(f"{name}, {self.seconds:.0f} s of CPU time so far", file=sys.stderr)
+            if self.path is not None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                text = json.dumps({"sizes": self.sizes, "seconds": self.seconds, "parts": self.parts})
+                temporary = self.path.with_suffix(".tmp")
+                temporary.write_text(text)
+                temporary.replace(self.path)
+        return self.parts[name]
+
+
+class OfSeed:
+    """One seed of one generator: what directions are found on and measured with, made when first asked for."""
+
+    def __init__(self, name: str, generator: Generator, predictor: Predictor, sizes: argparse.Namespace, seed: int):
+        self.name, self.generator, self.predictor, self.sizes, self.seed = name, generator, predictor, sizes, seed
+        self._made: tuple[Scored, Scored, Yardstick] | None = None
+
+    def made(self) -> tuple[Scored, Scored, Yardstick]:
+        """Samples to find on, samples to score coordinates on, and the yardstick."""
+        if self._made is None:
+            generator, seed, truncation = self.generator, self.seed, self.generator.spec.truncation
+            samples = draw_samples(generator, self.sizes.passes, SEED + seed, truncation)
+            unseen = draw_samples(generator, self.sizes.unseen, FRESH_SEED + seed, truncation, start=1000)
+            self._made = (
+                scored(generator, self.predictor, samples, SEED + seed),
+                scored(generator, self.predictor, unseen, SEED),
+                yardstick_of(generator, self.predictor, self.sizes, seed),
+            )
+        return self._made
+
+    def row(self, method: str) -> dict[str, Any]:
+        """One row of the table."""
+        data, unseen, yardstick = self.made()
+        segmenter = ExactFactors(self.generator) if isinstance(self.generator, DemoOracle) else self.predictor
+        return of_method(method, data, yardstick, segmenter, unseen)
 
 
 def grouped(generator: Generator, data: Scored, yardstick: Yardstick, seed: int) -> dict[str, Any]:
@@ -168,19 +219,19 @@ def at_cuts(measured: Sequence[Measured], label: Sequence[int]) -> dict[str, Any
     versions = np.flatnonzero(true < COUNT)
     inner = np.ix_(versions, versions)
     scan = {str(cut): round(float(adjusted_rand_score(true, cluster(similar, cut))), 3) for cut in CUTS}
-    top = max(scan.values())
-    null = find_groups(measured, FACTOR_NAMES, CLASSES, permutations=50).unrelated
+    null = find_groups(measured, FACTOR_NAMES, CLASSES).unrelated
+    rules = {"95 % of pairs": null.line95, "99 % of pairs": null.line99, "95 % of nearest others": null.nearest}
     same = true[versions][:, None] == true[versions][None]
     upper = np.triu(np.ones_like(same), 1)
     return {
         "scan": scan,
-        "best_cut": max(float(cut) for cut, value in scan.items() if value == top),
-        "at_cut": scan[str(CUT)],
-        "versions_alone": round(float(adjusted_rand_score(true[versions], cluster(similar[inner], CUT))), 3),
+        "rules": {
+            name: [round(cut, 3), round(float(adjusted_rand_score(true, cluster(similar, cut))), 3)]
+            for name, cut in rules.items()
+        },
+        "versions_alone": round(float(adjusted_rand_score(true[versions], cluster(similar[inner], null.nearest))), 3),
         "same_least": round(float(similar[inner][same & upper].min()), 3),
         "different_most": round(float(similar[inner][~same & upper].max()), 3),
-        "line95": round(null.line95, 3),
-        "line99": round(null.line99, 3),
     }
 
 
@@ -225,7 +276,8 @@ def segmented(generator: Generator, predictor: Predictor, num: int, seed: int) -
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--num", type=int, default=1000, help="scored codes that directions are found on")
+    parser.add_argument("--passes", type=int, default=1200, help="of the generator, that every method may use to find")
+    parser.add_argument("--unseen", type=int, default=1000, help="scored codes that DCI is taken on")
     parser.add_argument("--fresh", type=int, default=16, help="codes that directions are measured on")
     parser.add_argument("--floor", type=int, default=22, help="random directions that set the floor")
     parser.add_argument("--seeds", type=int, default=5)
@@ -234,27 +286,40 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--table-only", action="store_true", help="leave groups and segments out")
     parser.add_argument("--only", choices=("oracle", "demo"), help="one of the two generators")
+    parser.add_argument("--kept", metavar="FILE", help="where finished rows are kept, to go on behind them")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     predictor = load_predictor("demo")
-    result: dict[str, Any] = {"num": arguments.num, "fresh": arguments.fresh, "seeds": arguments.seeds, "cut": CUT}
+    result: dict[str, Any] = {name: getattr(arguments, name) for name in ("passes", "fresh", "seeds")}
+    kept = Kept(arguments.kept, arguments)
     for part, name in (("oracle", "demo-oracle"), ("demo", arguments.generator)):
         if arguments.only not in (None, part):
             continue
         generator = load_generator(name)
-        seeds = []
+        methods = [method for method in arguments.methods if not lacking(method, generator)]
+        rows: dict[str, list[Any]] = {method: [] for method in methods}
+        groups = segments = None
         for seed in range(arguments.seeds):
-            rows, data, yardstick = of_seed(name, generator, predictor, arguments, seed * SPACING)
-            seeds.append(rows)
-            if seed == 0:
-                first = (data, yardstick)
-        result[part] = {"methods": {method: [rows[method] for rows in seeds] for method in seeds[0]}}
-        if not arguments.table_only:
-            result[part] |= {
-                "groups": grouped(generator, *first, 0),
-                "segments": segmented(generator, predictor, arguments.segments, 0),
-            }
+            of_seed = OfSeed(name, generator, predictor, arguments, seed * SPACING)
+            for method in methods:
+                found = kept.part(f"{name}, seed {seed}, {method}", lambda of=of_seed, m=method: of.row(m))  # type: ignore[misc]
+                rows[method].append(found)
+            if seed == 0 and not arguments.table_only:
+
+                def grouping(of_seed: OfSeed = of_seed) -> Any:
+                    data, _, yardstick = of_seed.made()
+                    return grouped(of_seed.generator, data, yardstick, 0)
+
+                groups = kept.part(f"{name}, groups", grouping)
+                segments = kept.part(
+                    f"{name}, segments",
+                    lambda g=generator: segmented(g, predictor, arguments.segments, 0),  # type: ignore[misc]
+                )
+        result[part] = {"methods": rows}
+        if groups is not None:
+            result[part] |= {"groups": groups, "segments": segments}
+    result["earlier_cpu_seconds"] = kept.before
     return result
 
 
@@ -269,7 +334,7 @@ def show(result: dict[str, Any]) -> str:
         found = result[part]
         texts.append(f"*{title}.* {COUNT} directions of each method, {_over(result['seeds'])}.\n\n{_table(found)}")
         if "groups" in found:
-            texts.append(_grouped(found["groups"], part, result["cut"]))
+            texts.append(_grouped(found["groups"], part))
             texts.append(_segmented(found["segments"]))
     return "\n\n".join(texts)
 
@@ -287,7 +352,8 @@ def _table(found: dict[str, Any]) -> str:
         for key, digits in (("selectivity", 2), ("locality", 1), ("duplicates", 1), ("steadiness", 2)):
             cells.append(_interval([row[key] for row in seeds], digits))
         for key in ("disentanglement", "completeness", "informativeness"):
-            cells.append(_interval([row[key] for row in seeds], 2))
+            values = [row[key] for row in seeds]
+            cells.append("–" if None in values else _interval(values, 2))
         cells.append(f"{np.mean([row['passes'] for row in seeds]):.0f}")
         cells.append(f"{np.mean([row['seconds'] for row in seeds]):.1f}")
         rows.append([method, *cells])
@@ -304,16 +370,15 @@ def _interval(values: Sequence[float], digits: int) -> str:
     return f"{mean} ± {half:.{digits}f}"
 
 
-def _grouped(found: dict[str, Any], part: str, cut: float) -> str:
+def _grouped(found: dict[str, Any], part: str) -> str:
     what = "the true directions" if part == "oracle" else "boundaries"
+    rules = "; ".join(f"{name}, {cut:.2f}: {value:.3f}" for name, (cut, value) in found["rules"].items())
     scan = ", ".join(f"{key}: {value:.2f}" for key, value in found["scan"].items())
-    chosen = f" The largest of the best cuts is {found['best_cut']}." if part == "oracle" else ""
     return (
-        f"*Groups.* {len(NOISY)} versions of each of {what} among {2 * COUNT} random ones: adjusted Rand index "
-        f"{found['at_cut']:.3f} at the cut of {cut} ({found['versions_alone']:.3f} without the random ones). By cut: "
-        f"{scan}.{chosen} Least similarity of two versions {found['same_least']:.2f}, largest of two factors "
-        f"{found['different_most']:.2f}; unrelated moves stay below {found['line95']:.2f} (95 %) and "
-        f"{found['line99']:.2f} (99 %) by permutation."
+        f"*Groups.* {len(NOISY)} versions of each of {what} among {2 * COUNT} random ones. Adjusted Rand index by the "
+        f"rule that makes the cut of permutations: {rules}. The last one is the rule; without the random directions it "
+        f"gives {found['versions_alone']:.3f}. At fixed cuts, for comparison: {scan}. Least similarity of two versions "
+        f"{found['same_least']:.2f}, largest of two factors {found['different_most']:.2f}."
     )
 
 

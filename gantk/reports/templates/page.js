@@ -49,9 +49,37 @@
           var difference = numeric ? a.key - b.key : words.compare(a.key, b.key);
           return (up ? difference : -difference) || a.order - b.order;
         });
-        rows.forEach(function (item) { body.appendChild(item.row); });
+        var order = document.createDocumentFragment();
+        rows.forEach(function (item) { order.appendChild(item.row); });
+        body.appendChild(order);
+        table.dispatchEvent(new Event("sorted"));
       });
     });
+  });
+
+  // Lists above a table choose its lines; a cell may hold several values. Of many lines the first ones are shown.
+  var FIRST = 100;
+  all(".filters").forEach(function (filters) {
+    var table = filters.parentNode.querySelector("table"), body = table.tBodies[0];
+    var lists = all("select", filters), count = filters.querySelector(".count"), more = filters.querySelector(".more");
+    var most = FIRST;
+    var choose = function () {
+      var wanted = lists.filter(function (list) { return list.value; });
+      var found = 0, rows = body.rows;
+      for (var i = 0; i < rows.length; i++) {
+        var fits = wanted.every(function (list) {
+          return rows[i].cells[list.dataset.column].dataset.sort.split(", ").indexOf(list.value) >= 0;
+        });
+        if (fits) found++;
+        rows[i].hidden = !fits || found > most;
+      }
+      more.hidden = found <= most;
+      count.textContent = Math.min(found, most) + " of " + (more.hidden ? rows.length : found);
+    };
+    lists.forEach(function (list) { list.value = ""; on(list, "change", choose); });
+    on(more, "click", function () { most = Infinity; choose(); });
+    on(table, "sorted", choose);
+    choose();
   });
 
   // Sliders. A strip shows one of its frames; a master moves every strip of its figure.
