@@ -53,13 +53,17 @@ class Drawer:
             )
             for sample, line in enumerate(images)
         )
-        generator, unit, spread = self.samples.generator, "", None
-        if isinstance(move, DirectionMove):  # an edit of weights or of an encoder's styles has no such unit
-            compensated = generator.spec.wp_dim == generator.spec.w_dim
-            rows = move.rows or None
-            unit = unit_of(move.direction, compensated)
-            spread = spread_of(generator, move.direction, move.row, self.samples.truncation, rows, compensated)
+        unit, spread = self._measure(move)
         return Walk(name=name, space=move.space, rows=move.rows or None, strips=strips, unit=unit, spread=spread)
+
+    def _measure(self, move: Move) -> tuple[str, float | None]:
+        """What a distance counts in, and how far samples lie apart in it; nothing for directions of weights."""
+        if not isinstance(move, DirectionMove):
+            return "", None
+        generator, rows = self.samples.generator, move.rows or None
+        compensated = generator.spec.wp_dim == generator.spec.w_dim
+        spread = spread_of(generator, move.direction, move.row, self.samples.truncation, rows, compensated)
+        return unit_of(move.direction, compensated), spread
 
     def beside(self, file: str, members: Sequence[tuple[Move, float]]) -> tuple[Image, ...]:
         """The first sample moved by other members, as far as changes it as much."""

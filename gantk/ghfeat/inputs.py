@@ -427,7 +427,9 @@ class TrainInputs(ReaderInputs, ModelInputs):
                 each.source(generator, config.resolution, options.seed, options.fit, part).batch([0])
         weighed = options.perceptual is None or options.perceptual > 0
         distance = perception_for(generator, self.perception, otherwise=VGG) if weighed else None
-        judge = discriminator_for(generator, self.discriminator, self.model) if options.adversarial else None
+        judge = None
+        if options.adversarial:
+            judge = discriminator_for(generator, self.discriminator, self.model, options.seed)
         return {
             "generator": generator,
             "data": data,
