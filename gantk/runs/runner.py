@@ -209,8 +209,8 @@ def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, objec
 
 
 def _drop_left(task: Task, directory: Path) -> None:
-    """Remove what nobody else would beside a whole result: the lock of a run that was killed at its very end, a page half-written, and
-    chunks that a process wrote which had not seen that another was done, where there are no locks.
+    """Remove what nobody else would beside a whole result: a lock and a page half-written of a run that was killed at
+    its very end, and chunks that a process wrote which had not seen that another was done, where there are no locks.
     """
     remove_stale(directory)  # of a page that was being written
     lock = directory / f".{stem_of(task.name)}.lock"
