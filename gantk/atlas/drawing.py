@@ -54,9 +54,7 @@ class Drawer:
             for sample, line in enumerate(images)
         )
         unit, spread = self._measure(move)
-        return Walk(
-            name=name, space=move.space, rows=move.rows or None, strips=strips, unit=unit, spread=spread
-        )
+        return Walk(name=name, space=move.space, rows=move.rows or None, strips=strips, unit=unit, spread=spread)
 
     def _measure(self, move: Move) -> tuple[str, float | None]:
         """What a distance counts in, and how far samples lie apart in it; nothing for directions of weights."""
