@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 
 BELOW = "sources"  # of a run: the runs that it needed
+# what is raised where parts of a result, each of its type, do not fit each other
+_UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError, StopIteration)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         if earlier is not None and earlier.answers(options):
             if leads:
                 _drop_lock(task, directory)
-                _write_page(task, earlier, directory)
+                page_of_run(task, earlier, directory).write(directory / f"{stem_of(task.name)}.html")
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
         with contextlib.suppress(OnlyAPart):
@@ -302,17 +304,25 @@ def finish(task: Task, run: Run, result: Result) -> None:
 
 
 def _write_page(task: Task, result: Result, directory: Path) -> None:
-    page = page_of_run(task, result, directory)
+    page = _page_of_run(task, task.page_of(result), directory)
     page.write(directory / f"{stem_of(task.name)}.html")
 
 
 def page_of_run(task: Task, result: Result, directory: Path) -> Page:
-    """The page of a result with the run it came from: command line, settings, versions, times."""
+    """The page of a result that was read from a run, with the run itself.
+
+    Raises:
+        GantkError: the parts of the result do not fit each other.
+    """
+    return _page_of_run(task, safe_page(task, result, directory), directory)
+
+
+def _page_of_run(task: Task, page: Page, directory: Path) -> Page:
+    """A page with the run it came from: command line, settings, versions, times."""
     from gantk.reports.record import RunRecord
     from gantk.reports.sections import Facts
 
     run = RunRecord.read(directory, task.name)
-    page = task.page_of(result)
     settings = Facts(run.settings(), "Settings")
     return dataclasses.replace(
         page,
@@ -321,6 +331,21 @@ def page_of_run(task: Task, result: Result, directory: Path) -> Page:
         manifest=run.manifest,
         command=run.command,
     )
+
+
+def safe_page(task: Task, result: Result, directory: Path) -> Page:
+    """The page of a result that was read from a file, whose parts have the right types and may not fit each other.
+
+    Raises:
+        GantkError: no page can be made of it.
+    """
+    try:
+        return task.page_of(result)
+    except _UNFIT as error:
+        raise GantkError(
+            f"The result of `{task.spelled}` in {directory} does not hold together "
+            f"({type(error).__name__}: {str(error)[:200]}): run the command again."
+        ) from error
 
 
 def read_run(task: Task, directory: Path) -> Result:
