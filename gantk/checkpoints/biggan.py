@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gantk.store.bounded import parse_json
 from gantk.checkpoints.checkpoint import Change, Checkpoint, Raw, Row, convert, count_while, same
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.errors import GantkError
@@ -197,7 +198,7 @@ def _configuration(raw: Raw) -> Mapping[str, Any]:
     path = raw.path.with_name("config.json")
     try:
         with open(regular_file(path), "rb") as file:
-            said = json.loads(file.read(LONGEST_CONFIG))
+            said = parse_json(file.read(LONGEST_CONFIG))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from gantk.store.bounded import parse_json
 from gantk.checkpoints import stylegan2
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, listed, same
 from gantk.checkpoints.facts import Fact
@@ -124,7 +125,7 @@ def beside(raw: Raw) -> dict[str, Fact]:
     """The constructor's arguments that `models convert --layout nvidia` wrote beside a state dict, as facts."""
     path = raw.path.with_suffix(".json")
     try:
-        said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        said = parse_json(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if not isinstance(said, dict) or said.get("format") != CONSTRUCTOR:
             return {}
         arguments = said["arguments"]

@@ -7,6 +7,7 @@ A command is `@click.command(...)` with these decorators; `--config` and `--debu
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import click
 from gantk.cli.commands import COMMANDS
 from gantk.errors import UsageError, suggestion
 from gantk.runs.table import TASKS
+from gantk.store.bounded import refuse_depth
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable
 from gantk.store.own_code import OwnCode
@@ -139,6 +141,10 @@ config_option = click.option(
 )
 
 
+LONGEST_SETTINGS = 1 << 20
+_DEEP_KEY = re.compile(r"""(?:\.[ \t]*[\w"'-]+[ \t]*){64}""")
+
+
 def read_config(name: str) -> JsonTable:
     """Read a settings file by path, or one of the ready-made ones by name; keys are returned with dashes.
 
@@ -153,8 +159,14 @@ def read_config(name: str) -> JsonTable:
     if not regular_file(path).is_file():
         path = find_shipped("configs", name, (".toml",))
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        text = path.read_text(encoding="utf-8")
+        if len(text) > LONGEST_SETTINGS or _DEEP_KEY.search(text):  # the parser's time grows with their square
+            raise ValueError("it is longer than a megabyte, or has a name of more than 64 parts")
+        settings = tomllib.loads(text)
+        refuse_depth(settings)
+    except RecursionError:
+        raise UsageError(f"The settings file {path} cannot be read: its lists and tables are nested too deeply.") from None
+    except (OSError, ValueError) as error:  # no TOML, no UTF-8, a number of thousands of digits
         raise UsageError(f"The settings file {path} cannot be read: {error}.") from error
     return _dashed(settings)
 

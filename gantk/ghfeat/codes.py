@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk.store.bounded import parse_json
 from gantk.errors import GantkError, UsageError
 from gantk.generators.probed import Probe, read_probe
 from gantk.store.files import load_npy, write_atomic
@@ -162,7 +163,7 @@ def read_codes(path: Path) -> tuple[JsonTable, dict[str, Array]]:
     regular_file(path)
     try:
         with safe_open(str(path), framework="numpy") as file:
-            header = json.loads((file.metadata() or {}).get("gantk", "{}"))
+            header = parse_json((file.metadata() or {}).get("gantk", "{}"))
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise GantkError(f"{path} holds no codes of images, or is damaged: {error}") from error

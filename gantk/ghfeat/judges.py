@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from gantk.store.bounded import parse_json
 from gantk.checkpoints.load import fill, read_discriminator
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
 from gantk.errors import GantkError, UsageError
@@ -74,7 +75,7 @@ def _of_safetensors(path: Path) -> nn.Module:
 
     try:
         with safe_open(path, "pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
+            config = parse_json((file.metadata() or {})["config"])
             names = file.keys()
             state = {name: file.get_tensor(name).float() for name in names}
         network = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig.from_dict(config))

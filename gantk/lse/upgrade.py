@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gantk.store.bounded import parse_json
 from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
 from gantk.lse.image_results import EditResult, SampleResult, Spread, Target
 from gantk.lse.metrics import Intervals, Scores, scores
@@ -172,7 +173,7 @@ def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
     ]
     pictures = _images(files, directory)
     with zipfile.ZipFile(directory / "session.zip") as archive:
-        source = str(json.loads(archive.read("session.json"))["generator"])
+        source = str(parse_json(archive.read("session.json"))["generator"])
         pixels = _decoded(archive.read("image.png"))
     followed = told.get("followed")
     strip = Strip(
@@ -220,7 +221,7 @@ def _head(directory: Path, name: str) -> LearnedHead:
 
     path = inside(directory, name)
     with safe_open(path, framework="numpy") as file:
-        info = info_of(json.loads(file.metadata()["gantk"]), path)
+        info = info_of(parse_json(file.metadata()["gantk"]), path)
         names = file.keys()
         return LearnedHead(info, tuple(Weight(name, file.get_tensor(name).astype(np.float32)) for name in names))
 

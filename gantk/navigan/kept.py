@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk.store.bounded import parse_json
 from gantk.errors import GantkError
 from gantk.runs.results import record
 
@@ -119,7 +120,7 @@ def read_kept(path: Path) -> KeptWeights:
 
     try:
         with safe_open(str(path), framework="numpy") as opened:
-            header = json.loads((opened.metadata() or {})["gantk"])
+            header = parse_json((opened.metadata() or {})["gantk"])
             if header["format"] != FORMAT or header["version"] != VERSION:
                 raise GantkError(
                     f"{path} is {header['format']!r} of version {header['version']!r}, and {TITLE} of version "

@@ -65,12 +65,16 @@ def _results(source: random.Random, folder: Path) -> Iterator[Case]:
     from gantk.runs.runner import safe_page
     from gantk.runs.table import TASKS, find_task
 
+    (folder / "x.png").write_bytes(files.pictures()[0])
+    (folder / "y").mkdir(exist_ok=True)
+    (folder / "y" / "z.jpg").write_bytes(files.pictures()[0])
+    (folder / "a.npy").write_bytes(files.arrays()[0])
     tasks = [find_task(name) for name in TASKS]
     while True:
         task = source.choice(tasks)
         kind = task.result_type
         plain = {"task": task.name, "version": kind.VERSION, "fields": value_of(kind, source)}
-        if source.random() < 0.6:
+        if source.random() < 0.5:
             plain = changed(plain, source)
         text = text_of(plain, source)
         path = folder / f"{stem_of(task.name)}.result.json"

@@ -96,10 +96,10 @@ def value_of(kind: Any, source: random.Random, depth: int = 0) -> Any:
     if kind is type(None):
         return None
     if kind is Image:
-        return source.choice(["x.png", "y/z.jpg", *NAMES])
+        return source.choice(["x.png", "y/z.jpg"] * 12 + list(NAMES))
     if origin is np.ndarray or kind is np.ndarray:
         if source.random() < 0.1:
-            return {"file": source.choice(["a.npy", *NAMES])}
+            return {"file": source.choice(["a.npy"] * 12 + list(NAMES))}
         shape = [source.randint(0, 4) for _ in range(source.randint(0, 3))]
         data = [round(source.gauss(0, 1), 2) for _ in range(math.prod(shape))]
         return {"dtype": source.choice(["<f4", "<f8"]), "shape": shape, "data": data}
@@ -112,7 +112,7 @@ def value_of(kind: Any, source: random.Random, depth: int = 0) -> Any:
     if origin in (tuple, list):
         return [value_of(parts[0], source, depth + 1) for _ in range(few)]
     if origin is not None and len(parts) == 2:
-        return {source.choice(["a", "b", *NAMES]): value_of(parts[1], source, depth + 1) for _ in range(few)}
-    plain = {bool: lambda: source.random() < 0.5, int: lambda: source.choice([0, 1, 2, 7, 10**12]),
+        return {source.choice(["a", "b"] * 8 + list(NAMES)): value_of(parts[1], source, depth + 1) for _ in range(few)}
+    plain = {bool: lambda: source.random() < 0.5, int: lambda: source.choice([0, 1, 1, 2, 2, 3, 7, 10**12]),
              float: lambda: source.choice([0.0, 0.5, -1.5, 1e300]), str: lambda: source.choice(["a", "x y", "<b>"])}  # fmt: skip
     return plain[kind]() if kind in plain else wild(source)
