@@ -19,7 +19,7 @@ from gantk.errors import UsageError, suggestion
 from gantk.runs.table import TASKS
 from gantk.store.bounded import refuse_depth
 from gantk.store.inside import regular_file
-from gantk.store.json_values import JsonTable
+from gantk.store.json_values import JsonTable, shown
 from gantk.store.own_code import OwnCode
 
 if TYPE_CHECKING:
@@ -196,7 +196,26 @@ def _by_parameter(ctx: click.Context, table: JsonTable, source: str) -> JsonTabl
             where = " ".join(ctx.command_path.split()[1:])
             place = f"The table [{where}] of {source}" if where else f"The settings file {source}"
             raise UsageError(f"{place} has an unknown key {key!r}.{suggestion(key, commands | set(names))}")
-    return {names[key]: value for key, value in table.items() if key in names and key not in commands}
+    found = {names[key]: value for key, value in table.items() if key in names and key not in commands}
+    for parameter in ctx.command.params:
+        if parameter.name in found:
+            _check_kind(parameter, found[parameter.name], source)
+    return found
+
+
+def _check_kind(parameter: click.Parameter, value: object, source: str) -> None:
+    """Refuse lists where one value is expected, tables, and what is no true or false of a flag."""
+    repeated = bool(getattr(parameter, "multiple", False)) or parameter.nargs == -1
+    depth = (1 if repeated else 0) + (1 if parameter.nargs > 1 else 0)
+    level: list[object] = [value]
+    for _ in range(depth):
+        level = [part for each in level for part in (each if isinstance(each, list) else [each])]
+    wrong = [each for each in level if isinstance(each, (list, dict))]
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        wrong += [each for each in level if not isinstance(each, (bool, str))]
+    if wrong:
+        wanted = "true or false" if isinstance(parameter, click.Option) and parameter.is_flag else "a single value"
+        raise UsageError(f"In {source} {parameter.name} is {shown(value)}, where {wanted} is expected.")
 
 
 def top_level() -> set[str]:

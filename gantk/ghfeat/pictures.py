@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
 from gantk.pictures.opening import open_picture, picture_sides
-from gantk.store.bounded import DAMAGED_ZIP, check_member
+from gantk.store.bounded import DAMAGED_ZIP, check_member, check_members
 from gantk.store.inside import regular_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -163,6 +163,7 @@ class Zip:
         except DAMAGED_ZIP as error:
             raise GantkError(f"{path} is no readable zip file: {error}") from error
         weakref.finalize(self, self._zip.close)
+        check_members(self._zip, path, path.stat().st_size)
         names = [item.filename for item in self._zip.infolist() if not item.is_dir()]  # never written anywhere
         self.names = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
         if not self.names:

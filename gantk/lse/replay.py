@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from gantk import __version__
-from gantk.store.bounded import DAMAGED_ZIP, npy_of, parse_json
+from gantk.store.bounded import DAMAGED_ZIP, check_members, npy_of, parse_json
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.lse.archive import zipped
@@ -200,6 +200,7 @@ def read_session(path: str | Path) -> Read:
     try:
         data = source.read_bytes()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            check_members(archive, path, len(data))
             entries = archive.infolist()
             if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > MOST_BYTES:
                 raise GantkError(f"The session {path} is larger than {MOST_BYTES >> 20} MB unpacked: that is none.")

@@ -241,7 +241,7 @@ def check_single(field: Field, value: object, typed: object = None) -> None:
         raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
     assert isinstance(value, (int, float)) or hasattr(value, "__index__")
     number = value if isinstance(value, float) else operator.index(value)
-    if not math.isfinite(number):
+    if isinstance(number, float) and not math.isfinite(number):
         raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
     largest = about.most if about.most is not None else (LARGEST_INT if field.kind is int else LARGEST_FLOAT)
     smallest = about.least if about.least is not None else -largest

@@ -94,6 +94,8 @@ class Run:
         self.below: set[str] = set()  # runs below this one that it has asked for
         self.own_code: dict[str, str] = {}  # argument -> what this invocation names for it, of a run being merged
         self.is_new = False  # whether no run of the command was there before
+        self._ended = False
+        self._place = _place_of(directory)
         self._began = time.monotonic()
         self._seconds_before = float(manifest["timings"].get("total", 0.0))
 
@@ -165,18 +167,28 @@ class Run:
 
     def _watch(self) -> Iterator[Run]:
         try:
-            yield self
-        except BaseException as caught:
-            error = interruption.asked() or caught
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                error.add_note(f"The same command continues in {self.directory}.")
-                self._end("interrupted", error)
-            elif isinstance(error, GantkError) and self.is_new and not self._left_anything():
-                self.manifest_path.unlink(missing_ok=True)
-            else:
-                self._end("failed", error)
-            raise
-        self._end("complete", None)
+            try:
+                yield self
+                self._end("complete", None)
+            except BaseException as caught:
+                with interruption.shielded():
+                    self._fail(interruption.asked() or caught)
+                raise
+        finally:
+            if not self._ended:  # a second request came before the first was written down
+                with interruption.shielded():
+                    self._end("interrupted", KeyboardInterrupt())
+
+    def _fail(self, error: BaseException) -> None:
+        """Note how the run ended; one that was refused before anything was computed leaves nothing."""
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            error.add_note(f"The same command continues in {self.directory}.")
+            self._end("interrupted", error)
+        elif isinstance(error, GantkError) and self.is_new and not self._left_anything():
+            self._ended = True
+            self.manifest_path.unlink(missing_ok=True)
+        else:
+            self._end("failed", error)
 
     def _left_anything(self) -> bool:
         """Whether there are results, or parts of them."""
@@ -188,11 +200,9 @@ class Run:
         self.manifest["state"] = state
         self.clock()
         self.manifest["error"] = None if error is None else f"{type(error).__name__}: {error}"
-        if error is None:
-            self.save()
-        else:
-            with contextlib.suppress(GantkError):  # a full disk must not hide the first error
-                self.save()
+        with interruption.shielded(), contextlib.suppress(*(() if error is None else (GantkError,))):
+            self.save()  # a full disk must not hide the first error
+        self._ended = True
 
     def clock(self) -> None:
         """Note the time as it is now: the end, or almost, where a page is about to say how long the run took."""
@@ -222,8 +232,25 @@ class Run:
         return dict(self.manifest["results"])
 
     def save(self) -> None:
-        """Write the manifest as it is now."""
+        """Write the manifest as it is now.
+
+        Raises:
+            GantkError: the directory is not the one that the run began in, or cannot be written.
+        """
+        self.stay()
         save_json(self.manifest_path, self.manifest)
+
+    def stay(self) -> None:
+        """Refuse to go on in a directory that was removed or replaced since the run began.
+
+        Raises:
+            GantkError: it was.
+        """
+        if _place_of(self.directory) != self._place:
+            raise GantkError(
+                f"The run directory {self.directory} was removed or replaced while the run was in it: what was computed "
+                "is not kept; run the command again."
+            )
 
     def path(self, name: str) -> Path:
         """Return the path of a file of this run.
@@ -281,7 +308,7 @@ class Run:
             self.manifest["arrays"][name] = {"total": total, "chunk": grid.chunk, "join": join}
         self.save()
         finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
-        ledger = Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark)
+        ledger = Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark, self.stay)
         if self.afresh:
             ledger.forget()
         return ledger
@@ -355,6 +382,15 @@ class Run:
                 ledger.finished.add(name)
             ledger.remove(name)
         return paths
+
+
+def _place_of(directory: Path) -> tuple[int, int] | None:
+    """What tells a directory from another of its name; None where there is none."""
+    try:
+        about = directory.stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +128,8 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         if earlier is not None and earlier.answers(options):
             if leads:
                 _drop_lock(task, directory)
-                page_of_run(task, earlier, directory).write(directory / f"{stem_of(task.name)}.html")
+                with read_from(task, directory):
+                    _write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
         with contextlib.suppress(OnlyAPart):
@@ -304,25 +305,17 @@ def finish(task: Task, run: Run, result: Result) -> None:
 
 
 def _write_page(task: Task, result: Result, directory: Path) -> None:
-    page = _page_of_run(task, task.page_of(result), directory)
+    page = page_of_run(task, result, directory)
     page.write(directory / f"{stem_of(task.name)}.html")
 
 
 def page_of_run(task: Task, result: Result, directory: Path) -> Page:
-    """The page of a result that was read from a run, with the run itself.
-
-    Raises:
-        GantkError: the parts of the result do not fit each other.
-    """
-    return _page_of_run(task, safe_page(task, result, directory), directory)
-
-
-def _page_of_run(task: Task, page: Page, directory: Path) -> Page:
-    """A page with the run it came from: command line, settings, versions, times."""
+    """The page of a result with the run it came from: command line, settings, versions, times."""
     from gantk.reports.record import RunRecord
     from gantk.reports.sections import Facts
 
     run = RunRecord.read(directory, task.name)
+    page = task.page_of(result)
     settings = Facts(run.settings(), "Settings")
     return dataclasses.replace(
         page,
@@ -333,14 +326,15 @@ def _page_of_run(task: Task, page: Page, directory: Path) -> Page:
     )
 
 
-def safe_page(task: Task, result: Result, directory: Path) -> Page:
-    """The page of a result that was read from a file, whose parts have the right types and may not fit each other.
+@contextlib.contextmanager
+def read_from(task: Task, directory: Path) -> Iterator[None]:
+    """Around what shows a result that was read from a file: its parts have their types and may not fit each other.
 
     Raises:
         GantkError: no page can be made of it.
     """
     try:
-        return task.page_of(result)
+        yield
     except _UNFIT as error:
         raise GantkError(
             f"The result of `{task.spelled}` in {directory} does not hold together "
@@ -364,7 +358,7 @@ def read_run(task: Task, directory: Path) -> Result:
         raise GantkError(f"The run of `{task.spelled}` in {directory} has no result yet (it is {state}): run it again.")
     try:
         upgraded: Result = resolve(task.upgrade)(run.manifest, directory)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except _UNFIT as error:
         raise GantkError(
             f"The run of `{task.spelled}` in {directory} was made by an earlier gantk and cannot be read "
             f"({type(error).__name__}: {error}): run it again."
@@ -375,7 +369,9 @@ def read_run(task: Task, directory: Path) -> Result:
 def report(task: Task, directory: Path) -> Path:
     """Write the page of a run from its files; return the page's path."""
     path = directory / f"{stem_of(task.name)}.html"
-    return page_of_run(task, read_run(task, directory), directory).write(path)
+    result = read_run(task, directory)
+    with read_from(task, directory):
+        return page_of_run(task, result, directory).write(path)
 
 
 def conclude(task: Task, run: Run) -> None:

@@ -99,15 +99,24 @@ def check_unfolded(archive: zipfile.ZipFile, name: object, size: int) -> None:
     Raises:
         GantkError: too many members, or they unfold to more than `UNFOLDED` and more than `TIMES` the size.
     """
+    check_members(archive, name, size)
     members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
-        raise GantkError(f"{name} has {len(members)} members, and at most {MOST_MEMBERS} are read: unpack it yourself.")
     unfolded, most = sum(member.file_size for member in members), _most(size)
     if unfolded > most:
         raise GantkError(
             f"{name} unfolds from {size} to {unfolded} bytes, and at most {most} are read: unpack it yourself, or set "
             f"{VARIABLE} to the bytes that it may take."
         )
+
+
+def check_members(archive: zipfile.ZipFile, name: object, size: int) -> None:
+    """Refuse an archive of too many members, or with one that claims more bytes than the archive has."""
+    members = archive.infolist()
+    if len(members) > MOST_MEMBERS:
+        raise GantkError(f"{name} has {len(members)} members, and at most {MOST_MEMBERS} are read: unpack it yourself.")
+    for member in members:
+        if member.compress_size > size:
+            raise GantkError(f"{name} is damaged: a member of {member.compress_size} bytes cannot lie in {size}.")
 
 
 def check_member(member: zipfile.ZipInfo, name: str) -> None:

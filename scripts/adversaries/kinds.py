@@ -62,7 +62,7 @@ def _results(source: random.Random, folder: Path) -> Iterator[Case]:
     """Results by their types, right or wrong at one place, read and shown as a page."""
     from gantk.errors import GantkError
     from gantk.runs.results import read_result, stem_of
-    from gantk.runs.runner import safe_page
+    from gantk.runs.runner import read_from
     from gantk.runs.table import TASKS, find_task
 
     (folder / "x.png").write_bytes(files.pictures()[0])
@@ -87,7 +87,8 @@ def _results(source: random.Random, folder: Path) -> Iterator[Case]:
         def show(task: Any = task, read: list[Any] = read) -> None:
             if not read:
                 raise GantkError("it was refused.")
-            safe_page(task, read[0], folder).text()
+            with read_from(task, folder):
+                task.page_of(read[0]).text()
 
         yield text[:2000], [("read_result", load), ("page", show)]
         path.unlink(missing_ok=True)
