@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-
 LONGEST = 1500  # letters of a sentence: names and values in it may come from a file
 
 

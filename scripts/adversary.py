@@ -84,7 +84,9 @@ def _where(error: BaseException) -> str:
     return "at " + ", ".join(shown)
 
 
-def attack(seed: int, executions: int, only: str = "", seconds: float | None = None, keep: Path | None = None) -> dict[str, Account]:
+def attack(
+    seed: int, executions: int, only: str = "", seconds: float | None = None, keep: Path | None = None
+) -> dict[str, Account]:
     """Cases of every kind (or of one), by share, until so many executions or seconds of CPU are done."""
     accounts: dict[str, Account] = {}
     warnings.simplefilter("ignore")
@@ -97,7 +99,15 @@ def attack(seed: int, executions: int, only: str = "", seconds: float | None = N
         canary = Canary(Path(name))
         with alarms():
             for kind, made in chosen.items():  # imports everything that its readers need
-                _some(kind, made.cases(random.Random(f"warm {kind}"), Path(name)), 40, Account(), canary, None, watch=False)
+                _some(
+                    kind,
+                    made.cases(random.Random(f"warm {kind}"), Path(name)),
+                    40,
+                    Account(),
+                    canary,
+                    None,
+                    watch=False,
+                )
             canary.know()
             lift = limit_memory()
             try:
@@ -125,7 +135,7 @@ def _some(kind, cases, executions, account, canary, keep, until=None, watch=True
                 try:
                     with in_time():
                         execution()
-                except BaseException:  # noqa: S110 (the first cases only import; all are tried again)
+                except BaseException:
                     pass
             spent = time.process_time() - start
             account.executions += 1

@@ -297,8 +297,10 @@ def test_a_stream_that_fails_ends_nothing(number: int) -> None:
 
 @pytest.mark.parametrize("closing", ["2>&-", ">&-", ">&- 2>&-", "2>/dev/full", "<&- >&- 2>&-"])
 def test_closed_streams_leave_a_whole_run(closing: str, tmp_path: Path) -> None:
-    line = f'exec "$0" -m gantk sefa demo -K 1 --num 1 -o "$1" {closing}'
-    subprocess.run(["bash", "-c", line, sys.executable, str(tmp_path / "run")], check=False, timeout=300, capture_output=True)
+    line = f'exec "$0" -m gantk sefa demo -K 1 -o "$1" {closing}'
+    subprocess.run(
+        ["bash", "-c", line, sys.executable, str(tmp_path / "run")], check=False, timeout=300, capture_output=True
+    )
     assert load_json(tmp_path / "run" / "sefa.run.json")["state"] == "complete"  # type: ignore[index,call-overload]
 
 

@@ -12,11 +12,11 @@ import json
 import struct
 from pathlib import Path
 
-from gantk.store.bounded import parse_json
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.unpickle import open_bytes
 from gantk.errors import GantkError
+from gantk.store.bounded import parse_json
 from gantk.store.json_values import JsonTable, JsonView
 
 FORMAT = "gantk-checkpoint"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from gantk.store.bounded import parse_json
 from gantk.checkpoints import stylegan2
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, listed, same
 from gantk.checkpoints.facts import Fact
 from gantk.checkpoints.pickle_machine import Inert, Source, clipped
 from gantk.checkpoints.stand_ins import Record
 from gantk.checkpoints.stylegan2 import Part, Spelling, check_filters
+from gantk.store.bounded import parse_json
 
 _AFFINE: dict[str, Part] = {"affine.weight": (".affine.weight", same), "affine.bias": (".affine.bias", same)}
 _LAYER: dict[str, Part] = {"weight": (".weight", same), "bias": (".bias", same), **_AFFINE}

@@ -165,7 +165,9 @@ def read_config(name: str) -> JsonTable:
         settings = tomllib.loads(text)
         refuse_depth(settings)
     except RecursionError:
-        raise UsageError(f"The settings file {path} cannot be read: its lists and tables are nested too deeply.") from None
+        raise UsageError(
+            f"The settings file {path} cannot be read: its lists and tables are nested too deeply."
+        ) from None
     except (OSError, ValueError) as error:  # no TOML, no UTF-8, a number of thousands of digits
         raise UsageError(f"The settings file {path} cannot be read: {error}.") from error
     return _dashed(settings)
@@ -210,7 +212,7 @@ def _check_kind(parameter: click.Parameter, value: object, source: str) -> None:
     level: list[object] = [value]
     for _ in range(depth):
         level = [part for each in level for part in (each if isinstance(each, list) else [each])]
-    wrong = [each for each in level if isinstance(each, (list, dict))]
+    wrong: list[object] = [each for each in level if isinstance(each, (list, dict))]
     if isinstance(parameter, click.Option) and parameter.is_flag:
         wrong += [each for each in level if not isinstance(each, (bool, str))]
     if wrong:

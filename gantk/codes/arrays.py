@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.store.bounded import DAMAGED_ZIP, parse_json, read_npz
 from gantk.errors import GantkError
+from gantk.store.bounded import DAMAGED_ZIP, parse_json, read_npz
 
 Array = npt.NDArray[Any]
 
@@ -140,7 +140,6 @@ def _tree(path: Path, value: object) -> Found:
 
 
 def _safetensors(path: Path) -> Found:
-    import json
 
     from safetensors import SafetensorError, safe_open
 

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.store.bounded import parse_json
-from gantk.store.json_values import whole
 from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
 from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.errors import GantkError, UsageError
 from gantk.generators.rows import LayerList, parse_layers
+from gantk.store.bounded import parse_json
 from gantk.store.files import save_npy, to_json, to_table, write_atomic
 from gantk.store.inside import regular_file
+from gantk.store.json_values import whole
 
 SUFFIXES = (".safetensors", ".npy")
 """What gantk itself writes and ships."""
@@ -127,7 +127,7 @@ def read_native(path: Path) -> Content:
     }
     for key in ("intercept", "layers"):
         if isinstance(fields[key], list):
-            fields[key] = tuple(fields[key])
+            fields[key] = tuple(header[key])
     if isinstance(header.get("scales"), list):
         fields["scales"] = tuple(map(float, header["scales"]))
     return Content(vectors, fields, path)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.store.bounded import parse_json
 from gantk.errors import GantkError, UsageError
 from gantk.generators.probed import Probe, read_probe
+from gantk.store.bounded import parse_json
 from gantk.store.files import load_npy, write_atomic
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable, items, table

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from torch import nn
 
-from gantk.store.bounded import parse_json
 from gantk.checkpoints.load import fill, read_discriminator
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
+from gantk.store.bounded import parse_json
 
 ENDING = "-discriminator.safetensors"
 
@@ -67,7 +67,6 @@ def _of_file(path: Path, generator: Generator) -> nn.Module:
 
 def _of_safetensors(path: Path) -> nn.Module:
     """The half-precision file that the training of the bundled generator leaves."""
-    import json
 
     from safetensors import SafetensorError, safe_open
 

@@ -25,8 +25,7 @@ import torch
 from torch import Tensor
 
 from gantk import __version__
-from gantk.store.bounded import DAMAGED_ZIP, check_members, npy_of, parse_json
-from gantk.errors import GantkError, UsageError
+from gantk.errors import GantkError
 from gantk.generators.base import Generator, Truncation
 from gantk.lse.archive import zipped
 from gantk.lse.editing import Edited, EditSettings, Stroke, edit
@@ -34,6 +33,7 @@ from gantk.pictures.images import encode, to_uint8
 from gantk.pictures.label_maps import label_png
 from gantk.pictures.opening import open_picture, open_values
 from gantk.predictors.heads import Head, class_map
+from gantk.store.bounded import DAMAGED_ZIP, check_members, npy_of, parse_json
 
 SCHEMA, MOST_BYTES, MOST_FILES, MOST_STEPS = 2, 512 << 20, 10_000, 10_000
 MACHINE = ("gantk", "device", "precision", "threads", "torch")

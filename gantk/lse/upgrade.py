@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gantk.store.bounded import parse_json
 from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
 from gantk.lse.image_results import EditResult, SampleResult, Spread, Target
 from gantk.lse.metrics import Intervals, Scores, scores
 from gantk.lse.results import FewshotResult, Fit, ShotRow, ShotScores, Training, TrainResult
 from gantk.predictors.head_info import LearnedHead, Weight, info_of
 from gantk.runs.structure import Image, Strip
+from gantk.store.bounded import parse_json
 from gantk.store.files import load_npy
 from gantk.store.inside import inside
 

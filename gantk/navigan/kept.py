@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.store.bounded import parse_json
 from gantk.errors import GantkError
 from gantk.runs.results import record
+from gantk.store.bounded import parse_json
 
 if TYPE_CHECKING:
     from gantk.navigan.directions import WeightDirections
@@ -114,7 +114,6 @@ def read_kept(path: Path) -> KeptWeights:
     Raises:
         GantkError: it is damaged, of another kind, or holds numbers that are not finite.
     """
-    import json
 
     from safetensors import SafetensorError, safe_open
 

@@ -16,9 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from gantk.store.bounded import parse_json
 from gantk.errors import GantkError
 from gantk.predictors.networks import NetworkConfig
+from gantk.store.bounded import parse_json
 from gantk.store.files import write_atomic
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable

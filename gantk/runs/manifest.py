@@ -141,9 +141,9 @@ def _fault(manifest: Manifest) -> str:
     for name, about in manifest["arrays"].items():
         if not (isinstance(about, dict) and _is_grid(about)):
             return f"arrays.{name} is {shown(about)}, and total, chunk and join are expected"
-    for name, about in manifest["outputs"].items():
-        if about is not None and not isinstance(about, str):
-            return f"outputs.{name} is {shown(about)}, and a text is expected"
+    for name, said in manifest["outputs"].items():
+        if said is not None and not isinstance(said, str):
+            return f"outputs.{name} is {shown(said)}, and a text is expected"
     shard = manifest["arguments"].get("shard")
     if shard is not None and not isinstance(shard, str):
         return f"arguments.shard is {shown(shard)}, and a text is expected"

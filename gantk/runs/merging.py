@@ -112,7 +112,9 @@ def _leave_whole(
         _refuse_different(command, shard, ShardRun(path.parent, path, manifest, Shard()))
     arguments = dict(manifest["arguments"])
     identity = manifest.get("identity")
-    with Run.begin(path.parent, command, arguments, manifest.get("seed"), manifest.get("device"), identity=identity) as run:
+    with Run.begin(
+        path.parent, command, arguments, manifest.get("seed"), manifest.get("device"), identity=identity
+    ) as run:
         run.manifest["shards"], run.manifest["argv"] = manifest.get("shards", []), manifest.get("argv", "")
         run.own_code = codes
         run.manifest["facts"] = manifest.get("facts")
@@ -172,7 +174,9 @@ def _merge(
     first = shards[0].manifest
     arguments = {name: value for name, value in first["arguments"].items() if name != "shard"}
     arguments["output_dir"] = os.fspath(target)
-    with Run.begin(target, command, arguments, first.get("seed"), first.get("device"), identity=first.get("identity")) as run:
+    with Run.begin(
+        target, command, arguments, first.get("seed"), first.get("device"), identity=first.get("identity")
+    ) as run:
         run.manifest["facts"] = first.get("facts")
         run.manifest["shards"] = [_account(shard) for shard in shards]
         run.manifest["argv"] = _without_shard(str(first.get("argv", "")))

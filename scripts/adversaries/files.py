@@ -128,7 +128,9 @@ def tfrecord(payloads: list[bytes]) -> bytes:
     made = b""
     for payload in payloads:
         length = struct.pack("<Q", len(payload))
-        made += length + struct.pack("<I", masked(crc32c(length))) + payload + struct.pack("<I", masked(crc32c(payload)))
+        made += (
+            length + struct.pack("<I", masked(crc32c(length))) + payload + struct.pack("<I", masked(crc32c(payload)))
+        )
     return made
 
 
@@ -138,5 +140,10 @@ def example(shape: bytes = b"\x03\x02\x02", data: bytes = b"\0" * 12) -> bytes:
     def field(number: int, content: bytes) -> bytes:
         return bytes([number << 3 | 2, len(content)]) + content
 
-    features = field(1, b"shape"), field(2, field(3, field(1, shape))), field(1, b"data"), field(2, field(1, field(1, data)))
+    features = (
+        field(1, b"shape"),
+        field(2, field(3, field(1, shape))),
+        field(1, b"data"),
+        field(2, field(1, field(1, data))),
+    )
     return field(1, field(1, features[0] + features[1]) + field(1, features[2] + features[3]))

@@ -39,7 +39,10 @@ def _of_files(
             data = make(source)
             path = folder / f"case{source.choice(suffixes)}"
             path.write_bytes(data)
-            yield repr(data[:2000]), [(reader.__name__, lambda reader=reader, path=path: reader(path)) for reader in read]
+            yield (
+                repr(data[:2000]),
+                [(reader.__name__, lambda reader=reader, path=path: reader(path)) for reader in read],
+            )
             path.unlink(missing_ok=True)
 
     return cases
@@ -124,11 +127,14 @@ def _options(source: random.Random, folder: Path) -> Iterator[Case]:
                 names = {field.name for field in fields_of(each)}
                 each(**{name: value for name, value in context.params.items() if name in names})
 
-        yield f"{task.name} {values!r} {words!r}", [
-            ("from_plain", lambda kind=kind, values=values: from_plain(kind, values)),
-            ("changed", lambda kind=kind, values=values: with_changes(kind, None, values)),
-            ("parse", parse),
-        ]
+        yield (
+            f"{task.name} {values!r} {words!r}",
+            [
+                ("from_plain", lambda kind=kind, values=values: from_plain(kind, values)),
+                ("changed", lambda kind=kind, values=values: with_changes(kind, None, values)),
+                ("parse", parse),
+            ],
+        )
 
 
 def _runs(runs: Path) -> Callable[[random.Random, Path], Iterator[Case]]:
@@ -170,9 +176,20 @@ def kinds(root: Path) -> dict[str, Kind]:
     runs = root / "tests" / "runs_v1"
     reference = root.parent / "shared" / "reference"
     good = files.checkpoints(reference if reference.is_dir() else None)
-    arrays, tensors, pictures, zips, trees = files.arrays(), files.tensors(), files.pictures(), files.zips(), _manifests(runs)
+    arrays, tensors, pictures, zips, trees = (
+        files.arrays(),
+        files.tensors(),
+        files.pictures(),
+        files.zips(),
+        _manifests(runs),
+    )
     r = readers
-    texts = [b"smile: smile_boundary.npy, z\n", b"a.png 0.5\nb.png 1\n", b"image,smile\na.png,1\n", b"age: x.npy, wp, 0-3\n"]
+    texts = [
+        b"smile: smile_boundary.npy, z\n",
+        b"a.png 0.5\nb.png 1\n",
+        b"image,smile\na.png,1\n",
+        b"age: x.npy, wp, 0-3\n",
+    ]
     return {
         "manifests": Kind(4, _of_files(_texts(trees), (".run.json",), r.of_json)),
         "results": Kind(3, _results),

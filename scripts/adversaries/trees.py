@@ -62,7 +62,7 @@ def changed(tree: Any, source: random.Random) -> Any:
         elif isinstance(parent, dict):
             parent[source.choice(NAMES)] = wild(source)
         else:
-            parent.extend(copy.deepcopy(parent[:20]))
+            parent.extend(copy.deepcopy(parent[:3]))
     return wild(source) if source.random() < 0.01 else made
 
 

@@ -60,7 +60,7 @@ class Canary:
         if event in _CHANGES:
             return next((str(path) for path in arguments[:2] if isinstance(path, str) and not self._inside(path)), "")
         if event.startswith(_STARTS) or event.startswith(_SENDS) or event == "pickle.find_class":
-            return "socket.gethostname" not in event and repr(arguments)[:200] or ""
+            return ("socket.gethostname" not in event and repr(arguments)[:200]) or ""
         if event == "import":
             root = str(arguments[0]).partition(".")[0]
             return "" if root in self._known or root == "gantk" else str(arguments[0])
