@@ -55,8 +55,10 @@ folder = Path({str(tmp_path)!r}) / "in"
 folder.mkdir()
 canary = Canary(folder)
 def write(path): open(path, "w").close()
-hostile = [lambda: write(folder.parent / "out"), lambda: os.system("true"), lambda: socket.socket(),
-           lambda: subprocess.run(["true"]), lambda: exec(compile("1", "<data>", "exec")), lambda: os.remove("/nowhere"),
+hostile = [lambda: write(folder.parent / "out"), lambda: os.system("true"),
+           lambda: socket.socket(),
+           lambda: subprocess.run(["true"]), lambda: exec(compile("1", "<data>", "exec")),
+           lambda: os.remove("/nowhere"),
            lambda: pickle.loads(b"cos\\nsystem\\n."), lambda: os.posix_spawn("/bin/true", ["true"], {{}})]
 for number, call in enumerate(hostile):
     with canary.watching():
@@ -85,9 +87,18 @@ def test_json_of_depth_is_refused(depth: int, tmp_path: Path) -> None:
     assert parse_json("[" * DEEPEST + "]" * DEEPEST) is not None
 
 
-@pytest.mark.parametrize("text", ["x = " + "[" * 20_000, "a" + ".a" * 3000 + " = 1", "x = " + "9" * 5000,
-                                  "[synthesize]\nnum = [1, 2]", "[synthesize]\nnum = {a = 1}", "[synthesize]\nplan = 1.5",
-                                  "[synthesize]\nnum = 1979-05-27"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + "[" * 20_000,
+        "a" + ".a" * 3000 + " = 1",
+        "x = " + "9" * 5000,
+        "[synthesize]\nnum = [1, 2]",
+        "[synthesize]\nnum = {a = 1}",
+        "[synthesize]\nplan = 1.5",
+        "[synthesize]\nnum = 1979-05-27",
+    ],
+)
 def test_settings_of_depth_and_of_other_types_are_refused(text: str, tmp_path: Path, gantk_command: Call) -> None:
     (tmp_path / "s.toml").write_text(text)
     code, out, err = gantk_command("synthesize", "demo", "--config", tmp_path / "s.toml", "-o", tmp_path / "run")
@@ -102,10 +113,19 @@ def npy(descr: str, shape: str, body: bytes = b"") -> bytes:
 
 @pytest.mark.parametrize(
     ("descr", "shape"),
-    [("'<f4'", "(1000000000000,)"), ("'<f4'", "((((("), ("'<f4'", "-" * 5000 + "1"), ("'<U9999999'", "(0, 10000000000000)"),
-     ("'|S0'", "(4294967296, 4294967296)"), ("'<f4'", "(99999999999999999999999,)"), ("'|O'", "(1,)"), ("7", "(1,)"),
-     ("(" * 90, "()"), ("'<f4'", "(-1,)")],
-)  # fmt: skip
+    [
+        ("'<f4'", "(1000000000000,)"),
+        ("'<f4'", "((((("),
+        ("'<f4'", "-" * 5000 + "1"),
+        ("'<U9999999'", "(0, 10000000000000)"),
+        ("'|S0'", "(4294967296, 4294967296)"),
+        ("'<f4'", "(99999999999999999999999,)"),
+        ("'|O'", "(1,)"),
+        ("7", "(1,)"),
+        ("(" * 90, "()"),
+        ("'<f4'", "(-1,)"),
+    ],
+)
 def test_array_headers_are_checked_before_anything_is_made(descr: str, shape: str, tmp_path: Path) -> None:
     data = npy(descr, shape, b"\0" * 4)
     (tmp_path / "x.npy").write_bytes(data)
@@ -120,8 +140,17 @@ def test_array_headers_are_checked_before_anything_is_made(descr: str, shape: st
         read_npz(tmp_path / "x.npz")
 
 
-@pytest.mark.parametrize("array", [np.ones((2, 3), np.float32), np.array(3.0), np.zeros((0, 3)), np.ones((2, 2), order="F"),
-                                   np.zeros(2, [("a", "f4")]), np.array(["a"])])  # fmt: skip
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.ones((2, 3), np.float32),
+        np.array(3.0),
+        np.zeros((0, 3)),
+        np.ones((2, 2), order="F"),
+        np.zeros(2, [("a", "f4")]),
+        np.array(["a"]),
+    ],
+)
 def test_good_arrays_are_what_numpy_reads(array: np.ndarray[Any, Any], tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", array)
     for mmap in (False, True):
@@ -179,12 +208,24 @@ def shards(folder: Path, **changes: object) -> Path:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"seed": "x"}, {"state": 7}, {"timings": {"total": "x"}}, {"timings": {"total": 1e300}}, {"arrays": {"z": {"total": 4}}},
-     {"arrays": {"z": {"total": "4", "chunk": 2, "join": "sum"}}}, {"arrays": {"z": {"total": 4, "chunk": 0, "join": "sum"}}},
-     {"arrays": {"z": {"total": 4, "chunk": 1, "join": "x"}}}, {"identity": []}, {"shards": {}}, {"attempts": 1.5},
-     {"outputs": {"z.npy": 7}}, {"arguments": {"shard": 1}}, {"device": True}],
+    [
+        {"seed": "x"},
+        {"state": 7},
+        {"timings": {"total": "x"}},
+        {"timings": {"total": 1e300}},
+        {"arrays": {"z": {"total": 4}}},
+        {"arrays": {"z": {"total": "4", "chunk": 2, "join": "sum"}}},
+        {"arrays": {"z": {"total": 4, "chunk": 0, "join": "sum"}}},
+        {"arrays": {"z": {"total": 4, "chunk": 1, "join": "x"}}},
+        {"identity": []},
+        {"shards": {}},
+        {"attempts": 1.5},
+        {"outputs": {"z.npy": 7}},
+        {"arguments": {"shard": 1}},
+        {"device": True},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_manifest_of_other_types_is_one_sentence(
     changes: dict[str, object], tmp_path: Path, gantk_command: Call
 ) -> None:

@@ -248,8 +248,8 @@ class Run:
         """
         if _place_of(self.directory) != self._place:
             raise GantkError(
-                f"The run directory {self.directory} was removed or replaced while the run was in it: what was computed "
-                "is not kept; run the command again."
+                f"The run directory {self.directory} was removed or replaced while the run was in it: what was "
+                "computed is not kept; run the command again."
             )
 
     def path(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Damage to the bytes of good files: cut, bits flipped, opcodes and extreme numbers written over, pieces moved about."""
+"""Damage to the bytes of good files: cut, bits flipped, opcodes and extreme numbers written over, pieces moved."""
 
 from __future__ import annotations
 

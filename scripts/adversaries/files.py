@@ -50,11 +50,20 @@ def tensors() -> list[bytes]:
     headers: list[dict[str, object]] = [
         {"format": "gantk-direction", "version": 1, "name": "a", "kind": "boundary", "space": "w", "layers": [0, 1]},
         {"format": "gantk-codes", "version": 1, "rows": [0, 1], "names": ["a"], "meta": {}, "probe": None},
-        {"format": "gantk-weights", "version": 1, "name": "a", "kind": "svd", "layer": "l", "scales": [1.0],
-         "identity": {}, "meta": {}, "kernel": [3, 3]},
+        {
+            "format": "gantk-weights",
+            "version": 1,
+            "name": "a",
+            "kind": "svd",
+            "layer": "l",
+            "scales": [1.0],
+            "identity": {},
+            "meta": {},
+            "kernel": [3, 3],
+        },
         {"format": "gantk-head", "version": 1, "classes": ["a"], "layers": ["x"], "meta": {}},
         {"format": "gantk-weight-directions", "version": 1, "scales": None},
-    ]  # fmt: skip
+    ]
     return [save(arrays), *(save(arrays, {"gantk": json.dumps(header)}) for header in headers)]
 
 
@@ -63,8 +72,15 @@ def arrays() -> list[bytes]:
     import numpy as np
 
     made = []
-    for array in (np.ones((2, 8), np.float32), np.arange(6), np.zeros((0, 3)), np.array(3.0), np.array(["a"]),
-                  np.zeros(2, [("a", "f4")]), np.ones((2, 2), order="F")):  # fmt: skip
+    for array in (
+        np.ones((2, 8), np.float32),
+        np.arange(6),
+        np.zeros((0, 3)),
+        np.array(3.0),
+        np.array(["a"]),
+        np.zeros(2, [("a", "f4")]),
+        np.ones((2, 2), order="F"),
+    ):
         file = io.BytesIO()
         np.save(file, array)
         made.append(file.getvalue())

@@ -50,10 +50,26 @@ def _of_files(
 
 def _manifests(runs: Path) -> list[Any]:
     found = [json.loads(path.read_text()) for path in sorted(runs.glob("*/*.run.json"))]
-    plain = {"arguments": {"num": 4, "shard": "0/2"}, "timings": {"total": 1.0}, "outputs": {"z.npy": "codes"}, "results": {},
-             "arrays": {"z": {"total": 4, "chunk": 2, "join": "concatenate"}}, "command": "synthesize", "argv": "gantk",
-             "state": "complete", "seed": 0, "device": "cpu", "format": 1, "identity": {"seed": 0}, "error": None,
-             "started": "2026-01-01T00:00:00+00:00", "ended": None, "attempts": 1, "versions": {}, "facts": None}  # fmt: skip
+    plain = {
+        "arguments": {"num": 4, "shard": "0/2"},
+        "timings": {"total": 1.0},
+        "outputs": {"z.npy": "codes"},
+        "results": {},
+        "arrays": {"z": {"total": 4, "chunk": 2, "join": "concatenate"}},
+        "command": "synthesize",
+        "argv": "gantk",
+        "state": "complete",
+        "seed": 0,
+        "device": "cpu",
+        "format": 1,
+        "identity": {"seed": 0},
+        "error": None,
+        "started": "2026-01-01T00:00:00+00:00",
+        "ended": None,
+        "attempts": 1,
+        "versions": {},
+        "facts": None,
+    }
     return [plain, *found]
 
 
@@ -195,22 +211,80 @@ def kinds(root: Path) -> dict[str, Kind]:
         "results": Kind(3, _results),
         "options": Kind(6, _options),
         "runs": Kind(1, _runs(runs)),
-        "pickles": Kind(12, _of_files(grammars.pickle, (".pkl", ".npy"), r.of_arrays, r.of_audits, r.of_checkpoints,
-                                      r.of_directions, r.of_deformations, r.of_scores)),
-        "torch": Kind(3, _of_files(grammars.torch_zip, (".pt",), r.of_arrays, r.of_audits, r.of_checkpoints, r.of_heads)),
-        "checkpoints": Kind(1, _of_files(lambda s: damaged(s.choice(good), s.choice(good), s), (".pkl",), r.of_audits,
-                                         r.of_checkpoints)),
-        "safetensors": Kind(6, _of_files(lambda s: grammars.safetensors(s, tensors), (".safetensors",), r.of_arrays,
-                                         r.of_directions, r.of_weights, r.of_codes, r.of_heads, r.of_tuned, r.of_bundled,
-                                         r.of_checkpoints)),
-        "arrays": Kind(8, _of_files(lambda s: grammars.npy(s, arrays), (".npy", ".npz"), r.of_npy, r.of_arrays, r.of_scores,
-                                    r.of_directions, r.of_numbers, r.of_deformations)),
-        "pictures": Kind(6, _of_files(lambda s: grammars.picture(s, pictures), (".png", ".jpg", ".tif"), r.of_pictures,
-                                      r.of_values, r.of_sides)),
-        "archives": Kind(3, _of_files(lambda s: grammars.archive(s, zips), (".zip",), r.of_zips, r.of_sessions, r.of_arrays,
-                                      r.of_labels)),
+        "pickles": Kind(
+            12,
+            _of_files(
+                grammars.pickle,
+                (".pkl", ".npy"),
+                r.of_arrays,
+                r.of_audits,
+                r.of_checkpoints,
+                r.of_directions,
+                r.of_deformations,
+                r.of_scores,
+            ),
+        ),
+        "torch": Kind(
+            3, _of_files(grammars.torch_zip, (".pt",), r.of_arrays, r.of_audits, r.of_checkpoints, r.of_heads)
+        ),
+        "checkpoints": Kind(
+            1, _of_files(lambda s: damaged(s.choice(good), s.choice(good), s), (".pkl",), r.of_audits, r.of_checkpoints)
+        ),
+        "safetensors": Kind(
+            6,
+            _of_files(
+                lambda s: grammars.safetensors(s, tensors),
+                (".safetensors",),
+                r.of_arrays,
+                r.of_directions,
+                r.of_weights,
+                r.of_codes,
+                r.of_heads,
+                r.of_tuned,
+                r.of_bundled,
+                r.of_checkpoints,
+            ),
+        ),
+        "arrays": Kind(
+            8,
+            _of_files(
+                lambda s: grammars.npy(s, arrays),
+                (".npy", ".npz"),
+                r.of_npy,
+                r.of_arrays,
+                r.of_scores,
+                r.of_directions,
+                r.of_numbers,
+                r.of_deformations,
+            ),
+        ),
+        "pictures": Kind(
+            6,
+            _of_files(
+                lambda s: grammars.picture(s, pictures),
+                (".png", ".jpg", ".tif"),
+                r.of_pictures,
+                r.of_values,
+                r.of_sides,
+            ),
+        ),
+        "archives": Kind(
+            3,
+            _of_files(
+                lambda s: grammars.archive(s, zips), (".zip",), r.of_zips, r.of_sessions, r.of_arrays, r.of_labels
+            ),
+        ),
         "records": Kind(4, _of_files(grammars.records, (".tfrecords",), r.of_records)),
         "settings": Kind(2, _of_files(grammars.toml, (".toml",), r.of_settings)),
-        "texts": Kind(3, _of_files(lambda s: damaged(s.choice(texts), s.choice(texts), s), (".txt", ".csv", ".json", ".tsv"),
-                                   r.of_boundary_list, r.of_labels, r.of_scores, r.of_arrays)),
-    }  # fmt: skip
+        "texts": Kind(
+            3,
+            _of_files(
+                lambda s: damaged(s.choice(texts), s.choice(texts), s),
+                (".txt", ".csv", ".json", ".tsv"),
+                r.of_boundary_list,
+                r.of_labels,
+                r.of_scores,
+                r.of_arrays,
+            ),
+        ),
+    }

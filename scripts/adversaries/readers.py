@@ -168,8 +168,11 @@ def of_settings(path: Path) -> None:
         if name not in _commands:
             _commands[name] = add_common_options(command_of(find_task(name)))
         with contextlib.suppress(click.ClickException):
-            _commands[name].make_context(name, ["--config", str(path), "demo", "list.txt"][: 3 + (name == "rescore")],
-                                         parent=click.Context(click.Group("gantk")))  # fmt: skip
+            _commands[name].make_context(
+                name,
+                ["--config", str(path), "demo", "list.txt"][: 3 + (name == "rescore")],
+                parent=click.Context(click.Group("gantk")),
+            )
 
 
 _commands: dict[str, object] = {}  # type: ignore[assignment]

@@ -18,15 +18,25 @@ NAMES = ("../x", "/etc/passwd", "a\nb", "n" * 300, "CON", "\ud800", "x.png", "",
 
 def wild(source: random.Random) -> Any:
     """A value that stands nowhere by right."""
-    return source.choice((
-        lambda: None, lambda: source.random() < 0.5, lambda: source.choice(NAMES),
-        lambda: source.choice([0, -1, 1, 2**31, 2**63, 10**12, 10**30, -(10**400)]),
-        lambda: source.choice([-0.0, 0.5, 1e308, 1e21, math.nan, math.inf, -math.inf, 5e-324]),
-        lambda: [], dict, lambda: [wild(source) for _ in range(source.randint(1, 4))],
-        lambda: {source.choice(NAMES): wild(source)}, lambda: {"file": source.choice(NAMES)},
-        lambda: {"dtype": source.choice(["<f4", "O", "V9", "<U3", 7]), "shape": wild(source), "data": wild(source)},
-        lambda: [[0] * 3] * 300, lambda: "0/0", lambda: "1/99999999999999999999", lambda: "x" * 5000,
-    ))()  # fmt: skip
+    return source.choice(
+        (
+            lambda: None,
+            lambda: source.random() < 0.5,
+            lambda: source.choice(NAMES),
+            lambda: source.choice([0, -1, 1, 2**31, 2**63, 10**12, 10**30, -(10**400)]),
+            lambda: source.choice([-0.0, 0.5, 1e308, 1e21, math.nan, math.inf, -math.inf, 5e-324]),
+            lambda: [],
+            dict,
+            lambda: [wild(source) for _ in range(source.randint(1, 4))],
+            lambda: {source.choice(NAMES): wild(source)},
+            lambda: {"file": source.choice(NAMES)},
+            lambda: {"dtype": source.choice(["<f4", "O", "V9", "<U3", 7]), "shape": wild(source), "data": wild(source)},
+            lambda: [[0] * 3] * 300,
+            lambda: "0/0",
+            lambda: "1/99999999999999999999",
+            lambda: "x" * 5000,
+        )
+    )()
 
 
 def places(tree: Any) -> list[tuple[Any, Any]]:
@@ -113,6 +123,10 @@ def value_of(kind: Any, source: random.Random, depth: int = 0) -> Any:
         return [value_of(parts[0], source, depth + 1) for _ in range(few)]
     if origin is not None and len(parts) == 2:
         return {source.choice(["a", "b"] * 8 + list(NAMES)): value_of(parts[1], source, depth + 1) for _ in range(few)}
-    plain = {bool: lambda: source.random() < 0.5, int: lambda: source.choice([0, 1, 1, 2, 2, 3, 7, 10**12]),
-             float: lambda: source.choice([0.0, 0.5, -1.5, 1e300]), str: lambda: source.choice(["a", "x y", "<b>"])}  # fmt: skip
+    plain = {
+        bool: lambda: source.random() < 0.5,
+        int: lambda: source.choice([0, 1, 1, 2, 2, 3, 7, 10**12]),
+        float: lambda: source.choice([0.0, 0.5, -1.5, 1e300]),
+        str: lambda: source.choice(["a", "x y", "<b>"]),
+    }
     return plain[kind]() if kind in plain else wild(source)
