@@ -11,7 +11,7 @@ import torch
 from generator_cases import tiny
 from torch import Tensor
 
-from gantk.checkpoints import Checkpoint
+from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.native import write_checkpoint
 from gantk.generators.base import Generator
 from gantk.ghfeat.calibration import calibrate, encoder_config

@@ -32,12 +32,12 @@ def test_the_slider_shows_the_way(edited: Path, chromium: str) -> None:
     with Browser(chromium) as browser:
         browser.screen(1280)
         browser.open(page)
-        assert browser.run("document.querySelector('.strip output').textContent") == "+1.0"
+        assert browser.run("document.querySelector('.strip output').textContent") == "0.0"  # the original
         before = browser.run("[...document.querySelectorAll('.strip .frame')].map(f => f.matches('.current'))")
         browser.click(".strip .slider input")
-        browser.press("Home")
+        browser.press("End")
         after = browser.run("[...document.querySelectorAll('.strip .frame')].map(f => f.matches('.current'))")
-        assert before == [False, False, True] and after == [True, False, False]
+        assert before == [True, False, False] and after == [False, False, True]
         assert browser.console == []
         browser.screen(390, phone=True)
         browser.open(page)

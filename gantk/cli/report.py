@@ -9,7 +9,7 @@ from gantk.cli.options import examples
 
 @click.command(epilog=examples("gantk report runs/rescore", "gantk report runs/all --command manipulate"))
 @click.argument("run", metavar="RUN")
-@click.option("--command", "chosen", metavar="NAME", default=None, help="Only this command's page; default: all.")
+@click.option("--command", "chosen", metavar="NAME", default=None, help="Command whose page is made; default: all.")
 def command(run: str, chosen: str | None) -> None:
     """Rebuild the page of every command in a run directory, from its files alone.
 

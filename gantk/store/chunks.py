@@ -155,6 +155,8 @@ class Ledger:
         shard: the part of the grid this process computes.
         finished: arrays whose final file is already there, so that their chunks count as done.
         mark: what tells this run's chunks from another's; the same for all of its shards.
+        begin: of a run that takes nothing over: called before its first chunk is written. Chunk files that are there
+            do not count, and this shard's go then.
         guard: asked before anything is written whether the directory is still the run's.
     """
 
@@ -166,6 +168,7 @@ class Ledger:
         shard: Shard | None = None,
         finished: frozenset[str] = frozenset(),
         mark: str = "",
+        begin: Callable[[], None] | None = None,
         guard: Callable[[], None] | None = None,
     ) -> None:
         for name, join in joins.items():
@@ -176,6 +179,7 @@ class Ledger:
         self.finished = set(finished)
         self.mark, self._guard = mark, guard
         self._room_known = False
+        self._afresh, self._begin = begin is not None, begin
         self._sound: set[tuple[str, int]] = set()  # files that were read and found good
 
     def path(self, array: str, index: int) -> Path:
@@ -188,7 +192,7 @@ class Ledger:
 
     def _is_good(self, array: str, index: int) -> bool:
         path = self.path(array, index)
-        if not path.exists():
+        if not path.exists() or (self._afresh and (array, index) not in self._sound):
             return False
         if (array, index) in self._sound:
             return True
@@ -227,6 +231,10 @@ class Ledger:
             self._guard()
         if not self._room_known:
             self._refuse_too_large(arrays)
+        if self._begin is not None:
+            self._begin()
+            self.forget()
+            self._begin = None
         for name, array in arrays.items():
             if name not in self.finished:
                 save_sealed(self.path(name, index), array, self.mark)

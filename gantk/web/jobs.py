@@ -105,14 +105,14 @@ class Desk:
 
 
 def check_settings(settings: EditSettings) -> None:
-    """Bounds that keep an edit to minutes and to a picture's memory."""
+    """Bounds that keep an edit to minutes and to a picture's memory; what is None follows from the head's map."""
     bounds = {
         "steps": (1, 1000), "rate": (1e-5, 10), "margin": (0, 64), "inside": (0, 1e4), "outside": (0, 1e4),
         "preserve": (0, 1e6), "colour": (0, 1e4), "keep": (0, 1e4),
     }  # fmt: skip
     for name, (low, high) in bounds.items():
         value = getattr(settings, name)
-        if not low <= value <= high:
+        if value is not None and not low <= value <= high:
             raise ApiError(400, f"{name} is {value:g}, and it goes from {low:g} to {high:g}.")
     if settings.procedure != "gantk":
         raise ApiError(400, "The paper's procedure moves z, which a kept code has not: use the command line for it.")

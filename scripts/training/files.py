@@ -100,7 +100,7 @@ def export(training: Training, path: Path, discriminator: Path | None) -> None:
     """The averaged generator in gantk's format, and the discriminator in half precision for later training."""
     from safetensors.torch import save_file
 
-    from gantk.checkpoints import Checkpoint
+    from gantk.checkpoints.checkpoint import Checkpoint
     from gantk.checkpoints.golden import render_golden
     from gantk.checkpoints.native import write_checkpoint
 
