@@ -194,6 +194,15 @@ def test_members_are_counted_and_cannot_be_longer_than_their_archive(
         pass
 
 
+def test_a_member_without_a_name_is_no_picture(tmp_path: Path) -> None:
+    from gantk.ghfeat.pictures import Zip
+
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("", b"x")
+        archive.writestr("a.png", b"x")
+    assert Zip(tmp_path / "x.zip").names == ["a.png"]
+
+
 # --- manifests, results, options -------------------------------------------------------------------------------------
 
 

@@ -164,7 +164,9 @@ class Zip:
             raise GantkError(f"{path} is no readable zip file: {error}") from error
         weakref.finalize(self, self._zip.close)
         check_members(self._zip, path, path.stat().st_size)
-        names = [item.filename for item in self._zip.infolist() if not item.is_dir()]  # never written anywhere
+        names = [
+            item.filename for item in self._zip.infolist() if item.filename and not item.is_dir()
+        ]  # never written anywhere
         self.names = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
         if not self.names:
             raise GantkError(f"{path} has no images in it ({', '.join(SUFFIXES)})")

@@ -37,7 +37,16 @@ if TYPE_CHECKING:
 
 BELOW = "sources"  # of a run: the runs that it needed
 # what is raised where parts of a result, each of its type, do not fit each other
-_UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError, StopIteration)
+_UNFIT = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    StopIteration,
+    RuntimeError,
+)
 
 
 @dataclasses.dataclass(frozen=True)
