@@ -10,6 +10,7 @@ from gantk.checkpoints.load import fill, read_discriminator
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
+from gantk.store.bounded import parse_json
 
 ENDING = "-discriminator.safetensors"
 
@@ -67,7 +68,6 @@ def _of_file(path: Path, generator: Generator) -> nn.Module:
 
 def _of_safetensors(path: Path) -> nn.Module:
     """The half-precision file that the training of the bundled generator leaves."""
-    import json
 
     from safetensors import SafetensorError, safe_open
 
@@ -75,7 +75,7 @@ def _of_safetensors(path: Path) -> nn.Module:
 
     try:
         with safe_open(path, "pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
+            config = parse_json((file.metadata() or {})["config"])
             names = file.keys()
             state = {name: file.get_tensor(name).float() for name in names}
         network = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig.from_dict(config))

@@ -16,16 +16,19 @@ from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, cast
 
 from gantk.errors import GantkError, UsageError
-from gantk.store.chunks import LedgerWarning, Shard, parse_shard
+from gantk.store.chunks import CONCATENATE, SUM, LedgerWarning, Shard, parse_shard
 from gantk.store.command_line import typed
 from gantk.store.files import load_json
 from gantk.store.inside import RunName, inside
-from gantk.store.json_values import Json, JsonTable
+from gantk.store.json_values import Json, JsonTable, shown
 from gantk.store.seals import bears
 
 MANIFEST_SUFFIX = ".run.json"
 FORMAT_VERSION = 1
 HALVED: Literal["halved"] = "halved"  # how often the batch size was halved because memory ran out
+_KINDS = {"format": int, "seed": int, "attempts": int, "device": str, "started": str, "ended": str, "error": str,
+          "versions": dict, "identity": dict, "code": dict, "job": dict, "shards": list, HALVED: int}  # fmt: skip
+_WORDS = {int: "a whole number", str: "a text", dict: "a table", list: "a list"}
 _TABLES = ("arguments", "timings", "arrays", "outputs", "results")
 # Arguments that do not change what a run computes: a run may be continued with other values.
 VOLATILE = frozenset({"output_dir", "device", "shard", "config", "debug", "overwrite", "workers", "threads"})
@@ -118,7 +121,44 @@ def read_manifest(path: Path) -> Manifest:
     file_stem(command if isinstance(command, str) else "")
     for name in (*manifest["outputs"], *manifest["arrays"]):
         RunName(name)
+    wrong = _fault(manifest)
+    if wrong:
+        raise GantkError(f"In {path} {wrong}: it is damaged, or no manifest; run the command again.")
     return manifest
+
+
+def _fault(manifest: Manifest) -> str:
+    """What is of another type than a manifest's, in words; "" where nothing is."""
+    for name, kinds in _KINDS.items():
+        value = manifest.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+            return f"{name} is {shown(value)}, and {_WORDS[kinds]} is expected"
+    for name in ("state", "command"):
+        if not isinstance(manifest.get(name), str):
+            return f"{name} is {shown(manifest.get(name))}, and a text is expected"
+    for name, seconds in manifest["timings"].items():
+        if not _is_number(seconds):
+            return f"timings.{name} is {shown(seconds)}, and seconds are expected"
+    for name, about in manifest["arrays"].items():
+        if not (isinstance(about, dict) and _is_grid(about)):
+            return f"arrays.{name} is {shown(about)}, and total, chunk and join are expected"
+    for name, said in manifest["outputs"].items():
+        if said is not None and not isinstance(said, str):
+            return f"outputs.{name} is {shown(said)}, and a text is expected"
+    shard = manifest["arguments"].get("shard")
+    if shard is not None and not isinstance(shard, str):
+        return f"arguments.shard is {shown(shard)}, and a text is expected"
+    return ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e15 < value < 1e15
+
+
+def _is_grid(about: Mapping[str, object]) -> bool:
+    sizes = [about.get("total"), about.get("chunk")]
+    whole = all(isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= 1 << 53 for size in sizes)
+    return whole and about["chunk"] != 0 and about.get("join") in (CONCATENATE, SUM)
 
 
 def _as_manifest(found: Json) -> Manifest | None:
@@ -210,7 +250,7 @@ def readable(path: Path) -> Manifest | None:
         return None
     with contextlib.suppress(GantkError):
         manifest = _as_manifest(load_json(path))
-        if manifest is not None:
+        if manifest is not None and not _fault(manifest):
             return manifest
     aside = path.with_name(path.name + ".damaged")
     with contextlib.suppress(OSError):  # another process may have done it

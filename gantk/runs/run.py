@@ -96,6 +96,8 @@ class Run:
         self.below: set[str] = set()  # runs below this one that it has asked for
         self.own_code: dict[str, str] = {}  # argument -> what this invocation names for it, of a run being merged
         self.is_new = False  # whether no run of the command was there before
+        self._ended = False
+        self._place = _place_of(directory)
         self._began = time.monotonic()
         self._seconds_before = float(manifest["timings"].get("total", 0.0))
 
@@ -169,18 +171,28 @@ class Run:
 
     def _watch(self) -> Iterator[Run]:
         try:
-            yield self
-        except BaseException as caught:
-            error = interruption.asked() or caught
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                error.add_note(f"The same command continues in {self.directory}.")
-                self._end("interrupted", error)
-            elif isinstance(error, GantkError) and self.is_new and not self._left_anything():
-                self.manifest_path.unlink(missing_ok=True)
-            else:
-                self._end("failed", error)
-            raise
-        self._end("complete", None)
+            try:
+                yield self
+                self._end("complete", None)
+            except BaseException as caught:
+                with interruption.shielded():
+                    self._fail(interruption.asked() or caught)
+                raise
+        finally:
+            if not self._ended:  # a second request came before the first was written down
+                with interruption.shielded():
+                    self._end("interrupted", KeyboardInterrupt())
+
+    def _fail(self, error: BaseException) -> None:
+        """Note how the run ended; one that was refused before anything was computed leaves nothing."""
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            error.add_note(f"The same command continues in {self.directory}.")
+            self._end("interrupted", error)
+        elif isinstance(error, GantkError) and self.is_new and not self._left_anything():
+            self._ended = True
+            self.manifest_path.unlink(missing_ok=True)
+        else:
+            self._end("failed", error)
 
     def _left_anything(self) -> bool:
         """Whether there are results, or parts of them."""
@@ -192,12 +204,11 @@ class Run:
         self.manifest["state"] = state
         self.clock()
         self.manifest["error"] = None if error is None else f"{type(error).__name__}: {error}"
-        if error is None:
-            self.replace()
-            self.save()
-        else:
-            with contextlib.suppress(GantkError):  # a full disk must not hide the first error
-                self.save()
+        with interruption.shielded(), contextlib.suppress(*(() if error is None else (GantkError,))):
+            if error is None:
+                self.replace()
+            self.save()  # a full disk must not hide the first error
+        self._ended = True
 
     def clock(self) -> None:
         """Note the time as it is now: the end, or almost, where a page is about to say how long the run took."""
@@ -227,7 +238,12 @@ class Run:
         return dict(self.manifest["results"])
 
     def save(self) -> None:
-        """Write the manifest as it is now, unless an earlier run's is still to be kept."""
+        """Write the manifest as it is now, unless an earlier run's is still to be kept.
+
+        Raises:
+            GantkError: the directory is not the one that the run began in, or cannot be written.
+        """
+        self.stay()
         if not self.waits:
             save_json(self.manifest_path, self.manifest)
 
@@ -243,6 +259,18 @@ class Run:
         self.waits = False
         self.save()  # first, so that a manifest is there at any moment
         forget(self.directory, stem, self.shard, foreign, self.mark)
+
+    def stay(self) -> None:
+        """Refuse to go on in a directory that was removed or replaced since the run began.
+
+        Raises:
+            GantkError: it was.
+        """
+        if _place_of(self.directory) != self._place:
+            raise GantkError(
+                f"The run directory {self.directory} was removed or replaced while the run was in it: what was "
+                "computed is not kept; run the command again."
+            )
 
     def path(self, name: str) -> Path:
         """Return the path of a file of this run.
@@ -297,7 +325,7 @@ class Run:
         self.save()
         finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
         begin = self.replace if self.afresh else None
-        return Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark, begin)
+        return Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark, begin, self.stay)
 
     def _same_chunk(self, joins: Mapping[str, str], total: int) -> int | None:
         """The chunks that these arrays have already, where memory ran out since: only the batch size was halved."""
@@ -371,6 +399,15 @@ class Run:
                 ledger.finished.add(name)
             ledger.remove(name)
         return paths
+
+
+def _place_of(directory: Path) -> tuple[int, int] | None:
+    """What tells a directory from another of its name; None where there is none."""
+    try:
+        about = directory.stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 def _remove_empty(folders: list[Path]) -> None:

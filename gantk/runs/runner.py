@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,17 @@ if TYPE_CHECKING:
 
 
 BELOW = "sources"  # of a run: the runs that it needed
+# what is raised where parts of a result, each of its type, do not fit each other
+_UNFIT = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    StopIteration,
+    RuntimeError,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +138,8 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         if earlier is not None and earlier.answers(options):
             if leads:
                 _drop_left(task, directory)
-                _write_page(task, earlier, directory)
+                with read_from(task, directory):
+                    _write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
         with contextlib.suppress(OnlyAPart):
@@ -334,6 +346,22 @@ def page_of_run(task: Task, result: Result, directory: Path) -> Page:
     )
 
 
+@contextlib.contextmanager
+def read_from(task: Task, directory: Path) -> Iterator[None]:
+    """Around what shows a result that was read from a file: its parts have their types and may not fit each other.
+
+    Raises:
+        GantkError: no page can be made of it.
+    """
+    try:
+        yield
+    except _UNFIT as error:
+        raise GantkError(
+            f"The result of `{task.spelled}` in {directory} does not hold together "
+            f"({type(error).__name__}: {str(error)[:200]}): run the command again."
+        ) from error
+
+
 def read_run(task: Task, directory: Path) -> Result:
     """The result of a run, whichever version of gantk made it.
 
@@ -350,7 +378,7 @@ def read_run(task: Task, directory: Path) -> Result:
         raise GantkError(f"The run of `{task.spelled}` in {directory} has no result yet (it is {state}): run it again.")
     try:
         upgraded: Result = resolve(task.upgrade)(run.manifest, directory)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except _UNFIT as error:
         raise GantkError(
             f"The run of `{task.spelled}` in {directory} was made by an earlier gantk and cannot be read "
             f"({type(error).__name__}: {error}): run it again."
@@ -362,7 +390,9 @@ def report(task: Task, directory: Path) -> Path:
     """Write the page of a run from its files; return the page's path."""
     remove_stale(directory)
     path = directory / f"{stem_of(task.name)}.html"
-    return page_of_run(task, read_run(task, directory), directory).write(path)
+    result = read_run(task, directory)
+    with read_from(task, directory):
+        return page_of_run(task, result, directory).write(path)
 
 
 def conclude(task: Task, run: Run) -> None:
