@@ -92,6 +92,16 @@ class Result:
         page: Page = find_task(self.TASK).page_of(self)
         return page
 
+    def figures(self, directory: Path | str, width_mm: float = 84.0) -> list[Path]:
+        """Write every figure and table of the page as PNG, SVG (`width_mm` wide), LaTeX, CSV and Markdown.
+
+        Raises:
+            GantkError: the directory cannot be written.
+        """
+        from gantk.reports.export import export
+
+        return export(self.page(), directory, stem_of(self.TASK), width_mm)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.sentence()}"
 
