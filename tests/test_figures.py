@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -85,3 +86,20 @@ def test_widths(text: str, width: float) -> None:
 def test_bad_widths_are_named(text: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"--width {text} is no width")):
         read_width(text)
+
+
+def test_report_writes_the_figures_of_a_run(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from gantk.cli.main import cli
+    from gantk.reports.render import page_for
+
+    run = tmp_path / "run"
+    shutil.copytree(Path(__file__).parent / "runs_v1" / "ganspace", run)
+    result = CliRunner().invoke(cli, ["report", str(run), "--figures", str(tmp_path / "paper"), "--width", "2in"])
+    assert result.exit_code == 0, result.output
+    made = sorted(path.name for path in (tmp_path / "paper").iterdir())
+    assert made and all(name.startswith("ganspace-") for name in made)
+    assert made == sorted(path.name for path in export(page_for(run, "ganspace"), tmp_path / "again", "ganspace", 50.8))
+    for name in made:
+        assert (tmp_path / "paper" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()

@@ -92,7 +92,7 @@ class Result:
         page: Page = find_task(self.TASK).page_of(self)
         return page
 
-    def figures(self, directory: Path | str, width_mm: float = 84.0) -> list[Path]:
+    def save_figures(self, directory: Path | str, width_mm: float = 84.0) -> list[Path]:
         """Write every figure and table of the page as PNG, SVG (`width_mm` wide), LaTeX, CSV and Markdown.
 
         Raises:
