@@ -16,6 +16,7 @@ from report_gallery import gallery, scene
 
 from gantk.errors import UsageError
 from gantk.reports import Cell, HeatMap, LinePlot, Page, Picture, Series, SliderStrip, Table
+from gantk.reports.cite import bibtex
 from gantk.reports.export import export, read_width
 from gantk.reports.tabular import csv_text, grid_of, latex, markdown
 from gantk.reports.vector import SERIES
@@ -26,7 +27,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def test_everything_on_a_page_becomes_files(tmp_path: Path) -> None:
     paths = export(gallery(8), tmp_path / "paper", "gallery", 84)
     assert len(paths) == len(set(paths)) and all(path.is_file() for path in paths)
-    assert {path.suffix for path in paths} == {".png", ".svg", ".tex", ".csv", ".md"}
+    assert {path.suffix for path in paths} == {".png", ".svg", ".tex", ".csv", ".md", ".bib"}
     for path in paths:
         if path.suffix == ".svg":
             root = ElementTree.fromstring(path.read_bytes())
@@ -37,7 +38,7 @@ def test_everything_on_a_page_becomes_files(tmp_path: Path) -> None:
 def test_a_strip_keeps_its_pixels(tmp_path: Path) -> None:
     frames = [scene(seed, size=32) for seed in range(3)]
     strip = SliderStrip([Picture(frame, f"frame {i}") for i, frame in enumerate(frames)], [-1, 0, 1], "Season")
-    (png, _) = export(Page("p", sections=[strip]), tmp_path, "run")
+    (_, png, _) = export(Page("p", sections=[strip]), tmp_path, "run")
     assert png.name == "run-season.png"
     sheet = np.asarray(Image.open(png))
     assert sheet.shape == (32, 3 * 32 + 2 * 2, 3)
@@ -47,7 +48,7 @@ def test_a_strip_keeps_its_pixels(tmp_path: Path) -> None:
 
 def test_texts_of_a_plot_stay_texts(tmp_path: Path) -> None:
     plot = LinePlot([Series("a & b", [0, 1], [0, 1]), Series("<c>", [0, 1], [1, 0])], "Curves", x_name="row")
-    (path,) = export(Page("p", sections=[plot]), tmp_path, "run", 180)
+    (_, path) = export(Page("p", sections=[plot]), tmp_path, "run", 180)
     root = ElementTree.fromstring(path.read_bytes())
     texts = {element.text for element in root.iter(SVG + "text")}
     assert {"a & b", "<c>", "row"} <= texts and root.get("width") == "180mm"
@@ -99,7 +100,15 @@ def test_report_writes_the_figures_of_a_run(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["report", str(run), "--figures", str(tmp_path / "paper"), "--width", "2in"])
     assert result.exit_code == 0, result.output
     made = sorted(path.name for path in (tmp_path / "paper").iterdir())
-    assert made and all(name.startswith("ganspace-") for name in made)
+    assert made and all(name.startswith(("ganspace-", "ganspace.bib")) for name in made)
     assert made == sorted(path.name for path in export(page_for(run, "ganspace"), tmp_path / "again", "ganspace", 50.8))
     for name in made:
         assert (tmp_path / "paper" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    assert 'H{\\"a}rk{\\"o}nen' in (tmp_path / "paper" / "ganspace.bib").read_text()
+
+
+def test_what_to_cite() -> None:
+    made = bibtex("lse-train", {"versions": {"gantk": "9.8"}, "seed": 7}, "gantk lse train a_b")
+    assert "Linear Semantics" in made and "version = {9.8}" in made
+    assert "note = {gantk lse train a\\_b, seed 7}" in made and made.count("{") - made.count("\\{") == made.count("}")
+    assert "Semantic Hierarchy" in bibtex("rescore") and "@inproceedings" not in bibtex("quality")

@@ -12,6 +12,7 @@ from PIL import Image
 from gantk.errors import GantkError, UsageError
 from gantk.pictures.opening import open_picture
 from gantk.reports import vector
+from gantk.reports.cite import bibtex
 from gantk.reports.images import LARGEST
 from gantk.reports.page import Page
 from gantk.reports.sections import (
@@ -60,12 +61,13 @@ def export(page: Page, directory: Path | str, stem: str, width_mm: float = COLUM
     """Write every figure and table of a page into a directory; return the files.
 
     Strips, grids and sheets become PNG at their own pixels and SVG `width_mm` wide; plots and heat maps SVG; tables
-    and heat maps LaTeX, CSV and Markdown. Names are `<stem>-<title>.<format>`.
+    and heat maps LaTeX, CSV and Markdown; `<stem>.bib` says what to cite. Names are `<stem>-<title>.<format>`.
 
     Raises:
         GantkError: a picture cannot be read, or the directory cannot be written.
     """
-    made: dict[str, bytes] = {}
+    cited = bibtex(page.command or stem, page.manifest, page.command_line)
+    made: dict[str, bytes] = {f"{stem}.bib": cited.encode()}
     anchors = Anchors(())
     for section in page.sections:
         for name, part in _parts(section, anchors):

@@ -92,6 +92,12 @@ class Result:
         page: Page = find_task(self.TASK).page_of(self)
         return page
 
+    def cite(self) -> str:
+        """BibTeX of the method's paper, where the task has one, and of gantk."""
+        from gantk.reports.cite import bibtex
+
+        return bibtex(self.TASK)
+
     def save_figures(self, directory: Path | str, width_mm: float = 84.0) -> list[Path]:
         """Write every figure and table of the page as PNG, SVG (`width_mm` wide), LaTeX, CSV and Markdown.
 
