@@ -58,16 +58,19 @@ _HIGAN = frozenset({"synthesize", "train-boundary", "rescore", "manipulate"})
 def bibtex(task: str, manifest: Mapping[str, Any] | None = None, command_line: str = "") -> str:
     """The entries of a task ("lse train"): its method's paper where it has one, and gantk.
 
-    The note of gantk's entry holds the command and the seed as far as they are given.
+    The note of gantk's entry holds the command, the seed and the model's fingerprint as far as they are given.
     """
     import gantk
 
     manifest = manifest or {}
     version = str((manifest.get("versions") or {}).get("gantk") or gantk.__version__)
-    system = "higan" if task in _HIGAN else task.replace("-", " ").split()[0]
+    system = "higan" if task in _HIGAN else (task.replace("-", " ").split() or [""])[0]
     notes = [latex_text(command_line)] if command_line else []
     if manifest.get("seed") is not None:
         notes.append(f"seed {manifest['seed']}")
+    model = (manifest.get("identity") or {}).get("the generator")
+    if isinstance(model, str):
+        notes.append(f"model {latex_text(model)}")
     fields = [
         "title = {gantk: a toolkit over trained generative adversarial networks}",
         "author = {{gantk contributors}}",
