@@ -98,11 +98,13 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         "max_content_width": 110,
     },
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when something goes wrong.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when an error occurs.")
 @config_option
 def cli() -> None:
-    """What a trained GAN knows, where it is stored, and how to move it."""
+    """Find, measure and edit what a trained GAN has learned."""
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

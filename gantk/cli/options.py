@@ -80,7 +80,9 @@ def device_option() -> Decorator:
 def precision_option() -> Decorator:
     """``--precision`` -> `precision`."""
     kinds = click.Choice(["float32", "float16", "bfloat16"])
-    return click.option("--precision", type=kinds, default="float32", show_default=True, help="Of the generator.")
+    return click.option(
+        "--precision", type=kinds, default="float32", show_default=True, help="Precision of the generator."
+    )
 
 
 def overwrite_option() -> Decorator:
@@ -208,6 +210,6 @@ def add_common_options(command: click.Command) -> click.Command:
     if "config" not in present:
         config_option(command)
     if "debug" not in present:
-        text = "Show a traceback when something goes wrong."
+        text = "Show a traceback when an error occurs."
         click.option("--debug", is_flag=True, expose_value=False, help=text)(command)
     return command

@@ -15,12 +15,12 @@ from gantk.cli.options import examples
     )
 )
 @click.argument("run", metavar="RUN")
-@click.option("--command", "chosen", metavar="NAME", default=None, help="Only this command's page; default: all.")
+@click.option("--command", "chosen", metavar="NAME", default=None, help="Command whose page is made; default: all.")
 @click.option(
     "--figures",
     metavar="DIR",
     default=None,
-    help="Write all figures and tables into this directory, as PNG, SVG, LaTeX, CSV and Markdown.",
+    help="Directory into which all figures and tables are written, as PNG, SVG, LaTeX, CSV and Markdown.",
 )
 @click.option(
     "--width",

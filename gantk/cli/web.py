@@ -27,20 +27,32 @@ class Beside(TypedDict):
     )
 )
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=TYPED)
-@click.option("--head", "heads", metavar="FILE", multiple=True, help="A segmentation head to edit with; repeatable.")
+@click.option(
+    "--head", "heads", metavar="FILE", multiple=True, help="A segmentation head to edit with; may be repeated."
+)
 @click.option("--directions", metavar="PATH", multiple=True, type=TYPED,
-              help="A direction, or a folder of them; repeatable.")  # fmt: skip
+              help="A direction, or a folder of directions; may be repeated.")  # fmt: skip
 @click.option("--segmenter", metavar="NAME", default=None,
-              help="What labels images; default: the bundled one for bundled models.")  # fmt: skip
-@click.option("--encoder", metavar="FILE", default=None, help="For photos; default: the bundled one.")
-@click.option("--predictor", metavar="NAME", default=None, help="What reads attributes; default: the bundled one.")
-@click.option("--output-dir", "-o", default="runs/web", show_default=True, help="Where projects are kept.")
+              help="Segmenter that labels images; default: the bundled one for bundled models.")  # fmt: skip
+@click.option("--encoder", metavar="FILE", default=None, help="Encoder for photos; default: the bundled one.")
+@click.option(
+    "--predictor", metavar="NAME", default=None, help="Predictor that reads attributes; default: the bundled one."
+)
+@click.option("--output-dir", "-o", default="runs/web", show_default=True, help="Folder of the projects.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; default: a free one.")
 @click.option("--socket", "path", metavar="PATH", default=None, help="A Unix socket that only you can open.")
-@click.option("--allow-host", "allowed", metavar="NAME", multiple=True, help="A further host name; repeatable.")
-@click.option("--public", is_flag=True, help="No token; each visitor has projects of their own.")
-@click.option("--cache", type=click.IntRange(0), default=512, show_default=True, help="MB of kept states per model.")
+@click.option(
+    "--allow-host",
+    "allowed",
+    metavar="NAME",
+    multiple=True,
+    help="A further host name that is accepted; may be repeated.",
+)
+@click.option("--public", is_flag=True, help="Ask for no token; each visitor has projects of their own.")
+@click.option(
+    "--cache", type=click.IntRange(0), default=512, show_default=True, help="Memory for kept states per model, in MB."
+)
 @device_option()
 @precision_option()
 def command(

@@ -21,6 +21,7 @@ from gantk.store.command_line import typed
 from gantk.store.files import load_json
 from gantk.store.inside import RunName, inside
 from gantk.store.json_values import Json, JsonTable
+from gantk.store.seals import bears
 
 MANIFEST_SUFFIX = ".run.json"
 FORMAT_VERSION = 1
@@ -251,19 +252,47 @@ def difference(earlier: Mapping[str, Json], now: Mapping[str, Json]) -> str | No
     return next((name for name in names if earlier.get(name) != now.get(name)), None)
 
 
-def forget(directory: Path, stem: str, shard: Shard, identity: JsonTable) -> None:
-    """Forget an earlier run; for a shard only its own part, unless what is there is of another run altogether."""
-    manifests = {path: readable(path) for path in _manifest_paths(directory, stem)}
-    foreign = any(found is not None and difference(decisive(found), identity) for found in manifests.values())
+def holds_run(directory: Path, stem: str) -> bool:
+    """Whether a run of a command, or a shard of one, is in a directory."""
+    return any(path.exists() for path in _manifest_paths(directory, stem))
+
+
+def holds_another(directory: Path, stem: str, identity: JsonTable) -> bool:
+    """Whether a run of a command is in a directory that is another one altogether."""
+    found = [readable(path) for path in _manifest_paths(directory, stem)]
+    return any(manifest is not None and difference(decisive(manifest), identity) for manifest in found)
+
+
+def forget(directory: Path, stem: str, shard: Shard, foreign: bool, mark: str) -> None:
+    """Forget an earlier run, whose own manifest was replaced; for a shard only its part, unless the run was another.
+
+    Shards that begin at once, each in place of another run, leave what the others have made.
+
+    Args:
+        foreign: whether what was there was of another run, see `holds_another`.
+        mark: of the chunks of the run that begins.
+    """
+    own = directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)
     if not shard.is_whole and not foreign:
-        (directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)).unlink(missing_ok=True)
         (directory / (stem + MANIFEST_SUFFIX)).unlink(missing_ok=True)  # of shards that were merged
         if shard.index == 0:  # the first makes what all share
             shutil.rmtree(inside(directory, f"parts/{stem}"), ignore_errors=True)
         return
-    for path in manifests:
-        path.unlink(missing_ok=True)
-    for path in (directory / "chunks" / stem).glob("*.npy"):
-        path.unlink(missing_ok=True)
-    for folder in (f"parts/{stem}", f"chunks/{stem}/shared"):
-        shutil.rmtree(inside(directory, folder), ignore_errors=True)
+    for path in _manifest_paths(directory, stem):
+        if path != own and (shard.is_whole or _of_another(path, own)):
+            path.unlink(missing_ok=True)
+    folder = inside(directory, f"chunks/{stem}")
+    for path in (*folder.glob("*.npy"), *folder.glob("shared/*.npy")):
+        if shard.is_whole or not bears(path, mark):
+            path.unlink(missing_ok=True)
+    if shard.is_whole or shard.index == 0:
+        shutil.rmtree(inside(directory, f"parts/{stem}"), ignore_errors=True)
+    for empty in (folder / "shared", folder, folder.parent):
+        with contextlib.suppress(OSError):
+            empty.rmdir()
+
+
+def _of_another(path: Path, own: Path) -> bool:
+    """Whether two manifests are of different runs; one that is damaged is of another."""
+    mine, theirs = readable(own), readable(path)
+    return mine is None or theirs is None or difference(decisive(theirs), decisive(mine)) is not None

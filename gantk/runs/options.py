@@ -349,7 +349,8 @@ class RunOptions(Options):
 
     output_dir: str | None = option(None, "Run directory.", "-o", originals=("--outdir",), identity=False)
     plan: bool = option(
-        False, "Work for a few seconds, say how long all of it takes and what memory it needs, write nothing.",
+        False, "Work for a few seconds, print how long the whole run takes and how much memory it needs, and write "
+        "nothing.",
         identity=False,
     )  # fmt: skip
     overwrite: bool = option(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -125,7 +126,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         earlier = finished(task, directory, identity)
         if earlier is not None and earlier.answers(options):
             if leads:
-                _drop_lock(task, directory)
+                _drop_left(task, directory)
                 _write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
@@ -193,7 +194,7 @@ def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, objec
     run.below.add(name)
     earlier = None if afresh else finished(task, directory, identity)
     if earlier is not None:
-        _drop_lock(task, directory)
+        _drop_left(task, directory)
     else:
         seed = getattr(options, "seed", None)
         begun = Run.begin(
@@ -207,12 +208,20 @@ def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, objec
     return earlier
 
 
-def _drop_lock(task: Task, directory: Path) -> None:
-    """Remove the lock that a run left which was killed at its very end; nobody else would."""
+def _drop_left(task: Task, directory: Path) -> None:
+    """Remove what nobody else would beside a whole result: the lock of a run that was killed at its very end, and
+    chunks that a process wrote which had not seen that another was done, where there are no locks.
+    """
     lock = directory / f".{stem_of(task.name)}.lock"
-    if lock.exists():
+    chunks = directory / "chunks" / stem_of(task.name)
+    left = chunks.is_dir() and not any("-of-" in path.name for path in _manifests(task, directory))
+    if lock.exists() or left:
         with contextlib.suppress(GantkError), hold(lock):
-            pass
+            if left:
+                shutil.rmtree(chunks, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    chunks.parent.rmdir()
+            lock.unlink(missing_ok=True)
 
 
 def _manifests(task: Task, directory: Path) -> list[Path]:
@@ -291,6 +300,7 @@ def finished(task: Task, directory: Path, identity: Mapping[str, object]) -> Res
 
 def finish(task: Task, run: Run, result: Result) -> None:
     """Write a result, its exports and its page."""
+    run.replace()
     for name in write_result(result, run.directory):
         run.output(name)
     run.output(stem_of(task.name) + RESULT_SUFFIX, "the result")

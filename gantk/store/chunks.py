@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -147,6 +147,8 @@ class Ledger:
         shard: the part of the grid this process computes.
         finished: arrays whose final file is already there, so that their chunks count as done.
         mark: what tells this run's chunks from another's; the same for all of its shards.
+        begin: of a run that takes nothing over: called before its first chunk is written. Chunk files that are there
+            do not count, and this shard's go then.
     """
 
     def __init__(
@@ -157,6 +159,7 @@ class Ledger:
         shard: Shard | None = None,
         finished: frozenset[str] = frozenset(),
         mark: str = "",
+        begin: Callable[[], None] | None = None,
     ) -> None:
         for name, join in joins.items():
             if join not in (CONCATENATE, SUM):
@@ -165,6 +168,7 @@ class Ledger:
         self.shard = shard or Shard()
         self.finished = set(finished)
         self.mark = mark
+        self._afresh, self._begin = begin is not None, begin
         self._sound: set[tuple[str, int]] = set()  # files that were read and found good
 
     def path(self, array: str, index: int) -> Path:
@@ -177,7 +181,7 @@ class Ledger:
 
     def _is_good(self, array: str, index: int) -> bool:
         path = self.path(array, index)
-        if not path.exists():
+        if not path.exists() or (self._afresh and (array, index) not in self._sound):
             return False
         if (array, index) in self._sound:
             return True
@@ -212,6 +216,10 @@ class Ledger:
             if self.joins[name] == CONCATENATE and len(array) != stop - start:
                 raise ValueError(f"chunk {index} of {name} has {len(array)} rows instead of {stop - start}")
         interruption.stop_if_asked()
+        if self._begin is not None:
+            self._begin()
+            self.forget()
+            self._begin = None
         for name, array in arrays.items():
             if name not in self.finished:
                 save_sealed(self.path(name, index), array, self.mark)
