@@ -111,10 +111,10 @@ def test_what_to_cite() -> None:
     made = bibtex(
         "lse-train",
         {"versions": {"gantk": "9.8"}, "seed": 7, "identity": {"the generator": "6c27"}},
-        "gantk lse train a_b",
+        "gantk lse train a_b --num 3",
     )
     assert "Linear Semantics" in made and "version = {9.8}" in made
-    assert "note = {gantk lse train a\\_b, seed 7, model 6c27}" in made and made.count("{") - made.count(
+    assert "note = {gantk lse train a\\_b -{}-num 3, seed 7, model 6c27}" in made and made.count("{") - made.count(
         "\\{"
     ) == made.count("}")
     assert "Semantic Hierarchy" in bibtex("rescore") and "@inproceedings" not in bibtex("quality")

@@ -16,6 +16,7 @@ from gantk.reports.text import minus
 
 _LATEX = {
     "\\": r"\textbackslash{}",
+    "--": "-{}-",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     MINUS: r"\ensuremath{-}",
