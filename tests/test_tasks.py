@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -257,3 +260,16 @@ def test_a_folder_of_a_run_may_have_the_name_of_the_run(
     monkeypatch.chdir(tmp_path)
     assert gantk_command("synthesize", "demo-biggan", "--label", "0", "-N", "1", "--images", "-o", "images")[0] == 0
     assert (tmp_path / "images" / "images" / "000000.png").is_file()
+
+
+def test_a_finished_run_removes_what_a_kill_at_its_end_left(tmp_path: Path, gantk_command: Call) -> None:
+    run = tmp_path / "run"
+    assert gantk_command(*LINE, "-o", run)[0] == 0
+    before = every_byte(run).keys()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = socket.gethostname().replace("-", "_")
+    for again in ((*LINE, "-o", run), ("report", run)):
+        (run / f".brightness.html.{host}-{dead.pid}-0.gantk-tmp").write_text("half a pa")
+        assert gantk_command(*again)[0] == 0
+        assert every_byte(run).keys() == before

@@ -23,7 +23,7 @@ from gantk.runs.stores import Following, MemoryStore, OnlyAPart, RunStore
 from gantk.runs.structure import Source
 from gantk.runs.structure import from_plain as structured
 from gantk.runs.task import Inputs, Task
-from gantk.store.files import load_json, to_json
+from gantk.store.files import load_json, remove_stale, to_json
 from gantk.store.fingerprint import fingerprint
 from gantk.store.lazy import resolve
 from gantk.store.locks import hold
@@ -221,9 +221,10 @@ def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, objec
 
 
 def _drop_left(task: Task, directory: Path) -> None:
-    """Remove what nobody else would beside a whole result: the lock of a run that was killed at its very end, and
-    chunks that a process wrote which had not seen that another was done, where there are no locks.
+    """Remove what nobody else would beside a whole result: a lock and a page half-written of a run that was killed at
+    its very end, and chunks that a process wrote which had not seen that another was done, where there are no locks.
     """
+    remove_stale(directory)  # of a page that was being written
     lock = directory / f".{stem_of(task.name)}.lock"
     chunks = directory / "chunks" / stem_of(task.name)
     left = chunks.is_dir() and not any("-of-" in path.name for path in _manifests(task, directory))
@@ -387,6 +388,7 @@ def read_run(task: Task, directory: Path) -> Result:
 
 def report(task: Task, directory: Path) -> Path:
     """Write the page of a run from its files; return the page's path."""
+    remove_stale(directory)
     path = directory / f"{stem_of(task.name)}.html"
     result = read_run(task, directory)
     with read_from(task, directory):

@@ -292,13 +292,9 @@ class RunStore(Store):
         return state if mark == self.run.mark else None
 
     def save_state(self, name: str, state: Mapping[str, Any], about: str = "") -> None:
-        import torch
+        from gantk.store.states import write_state
 
-        from gantk.store.files import write_atomic
-        from gantk.store.states import canonical
-
-        kept = canonical({**state, "mark": self.run.mark})
-        write_atomic(self.run.output(name, about), lambda file: torch.save(kept, file))
+        write_state(self.run.output(name, about), {**state, "mark": self.run.mark})
 
     def drop_state(self, name: str) -> None:
         (self.run.directory / name).unlink(missing_ok=True)
