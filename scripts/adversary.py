@@ -98,16 +98,9 @@ def attack(
         total = sum(kind.share for kind in chosen.values())
         canary = Canary(Path(name))
         with alarms():
-            for kind, made in chosen.items():  # imports everything that its readers need
-                _some(
-                    kind,
-                    made.cases(random.Random(f"warm {kind}"), Path(name)),
-                    40,
-                    Account(),
-                    canary,
-                    None,
-                    watch=False,
-                )
+            for kind, made in chosen.items():  # imports what its readers need; the same cases come again, watched
+                cases = made.cases(random.Random(f"{seed} {kind}"), Path(name))
+                _some(kind, cases, 40, Account(), canary, None, watch=False)
             canary.know()
             lift = limit_memory()
             try:
