@@ -14,8 +14,8 @@ import pytest
 from browser import Browser
 
 from gantk.reports import Page
-from gantk.reports.paper.markup import LATEX, to_csv, to_latex, to_markdown
 from gantk.reports.sections import BarPlot, Cell, Column, HeatMap, Table
+from gantk.reports.tabular import _LATEX, csv_text, grid_of, latex, markdown
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +25,7 @@ TABLE = Table(
         ["a_b & 50 %", 1 / 3],
         [Cell("x|y", text="x|y, z"), -0.25],
         ['[0] "q" {~^\\}', 2.0],
-        ["".join(sorted(LATEX)).replace("\n", ""), 0],
+        [" ".join(sorted(_LATEX)), 0],
     ],
     "Numbers",
 )
@@ -41,7 +41,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, tmp_path: Path) -> Path:
-    path = Page("Title", sections=[TABLE, HEAT, BARS], citation="@misc{gantk,\n}\n").write(tmp_path / "page.html")
+    path = Page("Title", sections=[TABLE, HEAT, BARS]).write(tmp_path / "page.html")
     browser.screen(1280)
     browser.open(path)
     browser.run(
@@ -74,10 +74,10 @@ def tabular(text: str) -> str:
 
 @pytest.mark.parametrize(("section", "anchor"), [(TABLE, "numbers"), (HEAT, "heat")])
 def test_a_copied_table_is_the_written_one(browser: Browser, page: Path, section: Table | HeatMap, anchor: str) -> None:
-    assert tabular(taken(browser, anchor, "LaTeX")[0]) == tabular(to_latex(section))
-    assert taken(browser, anchor, "Markdown") == [to_markdown(section)]
+    assert tabular(taken(browser, anchor, "LaTeX")[0]) == tabular(latex(grid_of(section)))
+    assert taken(browser, anchor, "Markdown") == [markdown(grid_of(section))]
     copied, written = (
-        list(csv.reader(io.StringIO(text))) for text in (taken(browser, anchor, "CSV")[0], to_csv(section))
+        list(csv.reader(io.StringIO(text))) for text in (taken(browser, anchor, "CSV")[0], csv_text(grid_of(section)))
     )
     assert [[number(text) for text in line] for line in copied] == [[number(text) for text in line] for line in written]
     assert browser.console == []
@@ -110,7 +110,6 @@ def test_print_has_tables_and_no_buttons(browser: Browser, page: Path) -> None:
     try:
         shown = "getComputedStyle(document.querySelector('{}')).display"
         assert browser.run(shown.format(".taking")) == browser.run(shown.format(".masthead")) == "none"
-        assert browser.run(shown.format(".cite")) == "none"  # it is folded
         assert browser.run("document.querySelector('table').getBoundingClientRect().width") > 0
     finally:
         browser.media("")

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from gantk.errors import GantkError
 from gantk.reports import figures, plots, tables
+from gantk.reports.cite import bibtex
 from gantk.reports.images import PAGE_LIMIT, ImageStore, PageTooLarge, stale_files
 from gantk.reports.numbers import show_number
 from gantk.reports.sections import (
@@ -169,7 +170,7 @@ class Page:
 
     Beyond `limit` bytes its pictures lie beside it. `command_line` is what reproduces the run, shown for copying. Of
     `manifest` (a run's `<command>.run.json`) the footer uses `versions`, `started`, `ended`, `timings`, `seed`,
-    `device` and `state`; all of them may be missing. `citation` is BibTeX, folded away at the end of the page.
+    `device` and `state`; all of them may be missing.
     """
 
     title: str
@@ -180,7 +181,6 @@ class Page:
     command: str = ""
     home: str = ""
     limit: int = PAGE_LIMIT
-    citation: str = ""
 
     def html(self, images: ImageStore) -> str:
         """The page as text; `images` decides where its pictures live."""
@@ -196,6 +196,7 @@ class Page:
             headings=headings if len(headings) >= CONTENTS_FROM else [],
             footer=footer(self.manifest),
             state=str(self.manifest.get("state") or "complete"),
+            cited=bibtex(self.command, self.manifest, self.command_line),
             early=early,
             taking=taking,
             script=script,

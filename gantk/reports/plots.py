@@ -10,6 +10,7 @@ Shapes: n points of a curve, B bars.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from gantk.reports.sections import BarPlot, Histogram, LinePlot, ScatterPlot
 from gantk.reports.svg import coordinate, path_of, tag
 
 COLOURS = 6
+_VIEW_BOX = re.compile(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 MOST_POINTS = 3000
 """A scatter plot draws at most this many points per group, evenly taken; the caption of the drawing says so."""
 

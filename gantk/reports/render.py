@@ -46,8 +46,8 @@ def render(run_dir: Path | str, command: str) -> Path:
     return builder_of(run.command)(run).write(run.directory / f"{PAGE_NAMES.get(run.command, run.command)}.html")
 
 
-def page_of(run_dir: Path | str, command: str) -> Page:
-    """The page of a command's run, not written.
+def page_for(run_dir: Path | str, command: str) -> Page:
+    """The page of a command's run, from what is there.
 
     Raises:
         GantkError: there is no such run, or it is damaged.

@@ -92,30 +92,21 @@ class Result:
         page: Page = find_task(self.TASK).page_of(self)
         return page
 
-    def save_figures(self, directory: Path | str, width: float = 160.0) -> list[Path]:
-        """Write the figures and tables of the page for a paper: SVG, PNG and PDF; LaTeX, CSV and Markdown.
+    def cite(self) -> str:
+        """BibTeX of the method's paper, where the task has one, and of gantk."""
+        from gantk.reports.cite import bibtex
 
-        PDF is left out where the extra `figures` (svglib, reportlab) is not installed.
+        return bibtex(self.TASK)
 
-        Args:
-            directory: is made where it is absent.
-            width: of SVG and PDF, in [30, 1000] millimetres.
-
-        Returns:
-            The paths, in the order of the page.
+    def save_figures(self, directory: Path | str, width_mm: float = 84.0) -> list[Path]:
+        """Write every figure and table of the page as PNG, SVG (`width_mm` wide), LaTeX, CSV and Markdown.
 
         Raises:
-            GantkError: the width is out of its range, or the directory cannot be written.
+            GantkError: the directory cannot be written.
         """
-        from gantk.reports.paper.files import write_figures
+        from gantk.reports.export import export
 
-        return write_figures(self.page().sections, directory, width)
-
-    def cite(self) -> str:
-        """BibTeX of the papers whose method this is, and of gantk."""
-        from gantk.reports.paper.cite import citation
-
-        return citation(self.TASK)
+        return export(self.page(), directory, stem_of(self.TASK), width_mm)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.sentence()}"

@@ -4,17 +4,16 @@
   var all = function (query, within) { return Array.prototype.slice.call((within || document).querySelectorAll(query)); };
   var words = function (node) { return node.textContent.replace(/[ \n\r\t]+/g, " ").replace(/^ | $/g, ""); };
 
+  var math = function (inner) { return "\\ensuremath{" + inner + "}"; };
   var tex = {
-    "\\": "\\textbackslash{}", "{": "\\{", "}": "\\}", "$": "\\$", "&": "\\&", "#": "\\#", "%": "\\%", "_": "\\_",
-    "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}",
-    '"': "''", "\u2212": "$-$", "\u2013": "--", "\u202f": "\\,", "\u00d7": "$\\times$", "\u00b1": "$\\pm$", "\u2192": "$\\to$",
-    "\u2264": "$\\le$", "\u2265": "$\\ge$", "\u2248": "$\\approx$", "\u2026": "\\ldots{}", "\u2014": "---", "\u00a0": "~",
-    "\u2190": "$\\leftarrow$", "\u221e": "$\\infty$", "\u00b2": "$^2$", "\u00b7": "$\\cdot$", "\u03b1": "$\\alpha$",
-    "\u03b2": "$\\beta$", "\u03bb": "$\\lambda$", "\u03c3": "$\\sigma$", "\u03c8": "$\\psi$", "\u0394": "$\\Delta$",
-    "\u00b0": "$^\\circ$"
+    "\\": "\\textbackslash{}", "--": "-{}-", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "\u2212": math("-"),
+    "\u00b1": math("\\pm"), "\u00b0": math("^\\circ"), "\u00b7": math("\\cdot"), "\u00d7": math("\\times"), "\u2265": math("\\geq"),
+    "\u2264": math("\\leq"), "\u2192": math("\\to"), "<": math("<"), ">": math(">"), "|": math("|"), "\u2013": "--",
+    "\u2026": "\\ldots{}", "\u202f": "\\,"
   };
+  "&%$#_{}".split("").forEach(function (sign) { tex[sign] = "\\" + sign; });
   var latex = function (text) {
-    return text.replace(/[^A-Za-z0-9 .,;:()+\-]/g, function (letter) { return tex[letter] || letter; });
+    return text.replace(/--|[^A-Za-z0-9 .,;:()+]/g, function (sign) { return tex[sign] || sign; });
   };
   // Lines that a list above the table leaves out are left out here too.
   var cells = function (table, value) {
@@ -35,7 +34,7 @@
   var forms = {
     LaTeX: function (table) {
       var lines = cells(table, shown).map(function (line) {
-        return line.map(function (text) { return (text[0] === "[" ? "{}" : "") + latex(text); }).join(" & ") + " \\\\";
+        return line.map(function (text) { return latex(text); }).join(" & ").replace(/^[\[*]/, "{}$&") + " \\\\";
       });
       var kinds = numeric(table).map(function (yes) { return yes ? "r" : "l"; }).join("");
       return ["\\begin{tabular}{" + kinds + "}", "\\hline", lines[0], "\\hline"]
@@ -48,9 +47,9 @@
     },
     Markdown: function (table) {
       var lines = cells(table, shown).map(function (line) {
-        return "| " + line.map(function (text) { return text.replace(/\\/g, "\\\\").replace(/\|/g, "\\|"); }).join(" | ") + " |";
+        return "| " + line.map(function (text) { return text.replace(/\\/g, "\\\\").replace(/\|/g, "\\|").replace(/</g, "&lt;"); }).join(" | ") + " |";
       });
-      var rule = "|" + numeric(table).map(function (yes) { return yes ? "---:" : "---"; }).join("|") + "|";
+      var rule = "| " + numeric(table).map(function (yes) { return yes ? "---:" : "---"; }).join(" | ") + " |";
       return [lines[0], rule].concat(lines.slice(1), [""]).join("\n");
     }
   };

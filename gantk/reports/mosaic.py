@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from gantk.pictures.opening import open_picture
+from gantk.reports.drawing import LETTER, UNIT, document, element, legend_at, text_at
 from gantk.reports.images import LARGEST
 from gantk.reports.numbers import show_step, step_digits
-from gantk.reports.paper.drawing import LETTER, UNIT, document, element, legend_at, text_at
 from gantk.reports.sections import Picture, Sheet, SliderGrid, SliderStrip
 from gantk.reports.text import minus
 from gantk.store.channels import viewable

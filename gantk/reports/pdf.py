@@ -39,7 +39,7 @@ def _font() -> tuple[str, frozenset[int]]:
 
 
 def to_pdf(svg: str) -> bytes:
-    """A drawing of `gantk.reports.paper.drawing` as a PDF of one page of its size.
+    """A drawing of `gantk.reports.drawing` as a PDF of one page of its size.
 
     The same drawing gives the same bytes. A letter that the font lacks becomes the nearest one that it has.
     """
