@@ -75,6 +75,9 @@ TASKS: dict[str, Row] = {
     "atlas": Row(
         "gantk.atlas.tasks:CHART", "Chart what a generator knows: directions of all systems, measured alike and joined."
     ),
+    "compare": Row(
+        "gantk.comparing.tasks:COMPARE", "Set finished runs of one command side by side: settings, numbers, pictures."
+    ),
     "stylespace": Row(
         "gantk.stylespace.tasks:FIND", "Single style channels that carry an attribute or change one region."
     ),
