@@ -10,8 +10,10 @@ import numpy as np
 
 from gantk.codes.directions import Direction
 from gantk.comparing.results import WHOLE, Number
+from gantk.runs.options import fields_of
 from gantk.runs.results import Result
 from gantk.runs.structure import Image, Strip
+from gantk.runs.table import find_task
 from gantk.runs.walk import Walk
 
 # Columns that say what a row is of, the most telling first; the first ones that tell the rows apart are its key.
@@ -49,7 +51,10 @@ def ordered(numbers: Sequence[Number]) -> tuple[Number, ...]:
 
 
 def numbers_of(results: Sequence[Result]) -> list[dict[Key, Ends]]:
-    """(row, name) -> (value, low, high), for each result; rows are named by the same columns in all."""
+    """(row, name) -> (value, low, high), for each result; rows are named by the same columns in all.
+
+    Fields that repeat an option, such as the seed, are settings and no numbers that were found.
+    """
     tables = [result.table() for result in results]
     key = key_of(tables)
     return [{**dict(_whole(result)), **dict(_rows(table, key))} for result, table in zip(results, tables, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from gantk.comparing.results import FILE, CompareResult, Moved, Number
 from gantk.reports.answer import answer
@@ -58,14 +59,16 @@ def _pictures(result: CompareResult) -> list[Section]:
         if all(image is not None for image in shown.images):
             for side, image in zip(result.runs, shown.images, strict=True):
                 assert image is not None
-                pictures.append(Picture(image.source, f"{shown.name} in {side.name}", f"{side.name}: {shown.name}"))
-    caption = "Each group is the same sample in every run, paired by its name or place."
+                pictures.append(
+                    Picture(image.source, f"{shown.name} in {side.name}", f"{side.name}: {PurePath(shown.name).stem}")
+                )
+    caption = "Each group is one picture in every run, paired by its name, or by its place where no name is shared."
     if not pictures:
         for moved in result.moved:
             for side, strip in zip(result.runs, moved.strips, strict=True):
                 alt = f"{moved.label}, {moved.direction}, {strip.quantity} {show_step(strip.values[-1])} in {side.name}"
                 pictures.append(Picture(strip.images[-1].source, alt, f"{side.name}: {moved.label}"))
-        caption = "Each group is the same sample at the end of its slider in every run."
+        caption = "Each group is one sample of every run at the end of its slider, paired by its name or place."
     return [Sheet(pictures, "", caption, 136, len(result.runs))] if pictures else []
 
 
@@ -93,8 +96,7 @@ def _numbers(result: CompareResult) -> Table:
         rows.append([number.row or WHOLE, number.name, *cells, *ends])
     caption = (
         "Difference is the largest value minus the smallest. First numbers whose intervals do not meet, then those "
-        "without an interval, then those whose intervals meet; among them those that differ most for their size. A "
-        "dash stands where a run has no such number."
+        "without an interval, then those whose intervals meet; among them those that differ most for their size."
     )
     return Table(columns, rows, "Numbers", caption)
 
@@ -102,7 +104,7 @@ def _numbers(result: CompareResult) -> Table:
 def _cell(number: Number, place: int) -> CellValue:
     value, low, high = number.values[place], number.low[place], number.high[place]
     if value is None:
-        return None
+        return Cell(None, "not in this run")
     if low is None or high is None:
         return Cell(value, f"{value:.4g}" if not value.is_integer() else show_number(int(value)))
     digits = decimals(low, high)

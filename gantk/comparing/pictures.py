@@ -18,7 +18,7 @@ def same_pictures(results: Sequence[Result], most: int) -> tuple[Shown, ...]:
     """The first pictures that are no part of a strip."""
     every = [{image.name: image for image in _found(result, Image) if _there(image)} for result in results]
     return tuple(
-        Shown(name=name, images=tuple(_own(image, run) for run, image in enumerate(images)))
+        Shown(name=name, images=tuple(None if image is None else _own(image, run) for run, image in enumerate(images)))
         for name, images in paired(every)[:most]
     )
 
@@ -34,7 +34,7 @@ def same_strips(results: Sequence[Result], most: int) -> tuple[Moved, ...]:
                 if strip.images and all(map(_there, strip.images)):
                     strips[f"{name}, {strip.label}"] = (name, strip)
         every.append(strips)
-    moved = []
+    moved: list[Moved] = []
     for _, found in paired(every):
         whole = [each for each in found if each is not None]
         if len(whole) < len(results) or len({each.values for _, each in whole}) > 1 or len(moved) >= most:
@@ -63,9 +63,9 @@ def _there(image: Image) -> bool:
     return image.pixels is not None or (image.file is not None and image.file.is_file())
 
 
-def _own(image: Image | None, run: int) -> Image | None:
+def _own(image: Image, run: int) -> Image:
     """The picture under a name inside the comparison's own directory."""
-    return None if image is None else Image(f"run{run}/{image.name}", image.pixels, image.file)
+    return Image(f"run{run}/{image.name}", image.pixels, image.file)
 
 
 def _found(value: object, kind: type[T]) -> Iterator[T]:

@@ -99,9 +99,7 @@ def _finished(folder: Path, name: str, manifest: Manifest) -> Finished:
     task = find_task(manifest["command"])
     state = str(manifest.get("state"))
     if state != "complete":
-        raise GantkError(
-            f"The run of `{task.spelled}` in {folder} is not finished (it is {state}): run it again first."
-        )
+        raise GantkError(f"The run of `{task.spelled}` in {folder} is not finished (it is {state}): finish it first.")
     result = read_run(task, folder)
     identity = manifest.get("identity", {})
     settings = {

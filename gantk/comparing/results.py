@@ -145,7 +145,7 @@ class CompareResult(Result):
         from gantk.runs.claims import plain
 
         names = [
-            f"{each.name}: {' | '.join('none' if v is None else v for v in each.values)}" for each in self.settings
+            f"{each.name}: {' | '.join('not there' if v is None else v for v in each.values)}" for each in self.settings
         ]
         return (self.sentence(), *(plain(text) for text in self.said("doubt")), *names)
 
