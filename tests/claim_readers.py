@@ -590,6 +590,62 @@ GHFEAT: dict[str, list[Reader]] = {
     ],
 }
 
+
+def _unlike(result: Any) -> list[Any]:
+    """Numbers that every run has and that are not the same in all."""
+    return [n for n in result.numbers if None not in n.values and len(set(n.values)) > 1]
+
+
+def _meet(number: Any) -> bool:
+    return bool(max(number.low) <= min(number.high))
+
+
+def _share(number: Any) -> float:
+    return float((max(number.values) - min(number.values)) / max(map(abs, number.values)))
+
+
+def _differs_most(result: Any, match: re.Match[str]) -> bool:
+    name, row, first, low, high, run, second, low2, high2, other, how = match.groups()
+    number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
+    runs = [side.name for side in result.runs]
+    rivals = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
+    if how == "do not meet":
+        right = not _meet(number)
+        rivals = [n for n in rivals if not _meet(n)]
+    else:
+        right = all(map(_meet, rivals)) and len(rivals) == len(_unlike(result))
+    written = (((first, low, high), runs.index(run)), ((second, low2, high2), runs.index(other)))
+    return (
+        right
+        and _share(number) == max(map(_share, rivals))
+        and all(
+            close(text, values[place])
+            for texts, place in written
+            for text, values in zip(texts, (number.values, number.low, number.high), strict=True)
+        )
+        and {number.values[place] for _, place in written} == {min(number.values), max(number.values)}
+    )
+
+
+def _differs_by_share(result: Any, match: re.Match[str]) -> bool:
+    name, row, first, run, second, other, percent = match.groups()
+    number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
+    runs = [side.name for side in result.runs]
+    bounded = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
+    return (
+        all(map(_meet, bounded))
+        and _share(number) == max(_share(n) for n in _unlike(result) if n not in bounded)
+        and near(first, number.values[runs.index(run)])
+        and near(second, number.values[runs.index(other)])
+        and near(percent, 100 * _share(number))
+    )
+
+
+def _all_the_same(result: Any, match: re.Match[str]) -> bool:
+    shared = [n for n in result.numbers if None not in n.values]
+    return not _unlike(result) and (int(match[1]), int(match[2])) == (len(shared), len(result.runs))
+
+
 OTHERS: dict[str, list[Reader]] = {
     "mix": [
         (
@@ -654,61 +710,6 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "train-predictor": [(r".*", lambda r, m: all(f"{e.card.accuracy:.2f}" in m[0] for e in r.attributes))],
 }
-
-
-def _unlike(result: Any) -> list[Any]:
-    """Numbers that every run has and that are not the same in all."""
-    return [n for n in result.numbers if None not in n.values and len(set(n.values)) > 1]
-
-
-def _meet(number: Any) -> bool:
-    return bool(max(number.low) <= min(number.high))
-
-
-def _share(number: Any) -> float:
-    return float((max(number.values) - min(number.values)) / max(map(abs, number.values)))
-
-
-def _differs_most(result: Any, match: re.Match[str]) -> bool:
-    name, row, first, low, high, run, second, low2, high2, other, how = match.groups()
-    number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
-    runs = [side.name for side in result.runs]
-    rivals = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
-    if how == "do not meet":
-        right = not _meet(number)
-        rivals = [n for n in rivals if not _meet(n)]
-    else:
-        right = all(map(_meet, rivals)) and len(rivals) == len(_unlike(result))
-    written = (((first, low, high), runs.index(run)), ((second, low2, high2), runs.index(other)))
-    return (
-        right
-        and _share(number) == max(map(_share, rivals))
-        and all(
-            close(text, values[place])
-            for texts, place in written
-            for text, values in zip(texts, (number.values, number.low, number.high), strict=True)
-        )
-        and {number.values[place] for _, place in written} == {min(number.values), max(number.values)}
-    )
-
-
-def _differs_by_share(result: Any, match: re.Match[str]) -> bool:
-    name, row, first, run, second, other, percent = match.groups()
-    number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
-    runs = [side.name for side in result.runs]
-    bounded = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
-    return (
-        all(map(_meet, bounded))
-        and _share(number) == max(_share(n) for n in _unlike(result) if n not in bounded)
-        and near(first, number.values[runs.index(run)])
-        and near(second, number.values[runs.index(other)])
-        and near(percent, 100 * _share(number))
-    )
-
-
-def _all_the_same(result: Any, match: re.Match[str]) -> bool:
-    shared = [n for n in result.numbers if None not in n.values]
-    return not _unlike(result) and (int(match[1]), int(match[2])) == (len(shared), len(result.runs))
 
 
 def _numbered(*kept: int, **fields: Any) -> Callable[[Any], Any]:

@@ -57,7 +57,13 @@ def numbers_of(results: Sequence[Result]) -> list[dict[Key, Ends]]:
     """
     tables = [result.table() for result in results]
     key = key_of(tables)
-    return [{**dict(_whole(result)), **dict(_rows(table, key))} for result, table in zip(results, tables, strict=True)]
+    found = []
+    for result, table in zip(results, tables, strict=True):
+        task = find_task(result.TASK)
+        settings = {field.name for kind in (task.options, task.inputs) for field in fields_of(kind)}
+        whole = {names: ends for names, ends in _whole(result) if names[1] not in settings}
+        found.append({**whole, **dict(_rows(table, key))})
+    return found
 
 
 def key_of(tables: Sequence[Sequence[Mapping[str, object]]]) -> tuple[str, ...]:
