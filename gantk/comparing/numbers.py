@@ -72,7 +72,7 @@ def key_of(tables: Sequence[Sequence[Mapping[str, object]]]) -> tuple[str, ...]:
     for name in KEYS:
         if _tells(tables, key):
             break
-        if all(row.get(name) is not None for table in tables for row in table):
+        if any(tables) and all(row.get(name) is not None for table in tables for row in table):
             longer = (*key, name)
             key = longer if _groups(tables, longer) > _groups(tables, key) or not key else key
     return key
