@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from gantk.predictors.head_files import load_head as load_head
     from gantk.predictors.load import load_predictor as load_predictor
     from gantk.runs.results import load_result as load_result
+    from gantk.web.notebook import explore as explore
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ _PUBLIC = {
     "comparators": "",
     "compare": "comparing.verbs",
     "disentanglement": "",
+    "explore": "web.notebook",
     "ganspace": "comparators.verbs",
     "ghfeat": "",
     "higan": "",

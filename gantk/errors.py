@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+LONGEST = 1500  # letters of a sentence: names and values in it may come from a file
+
 
 class GantkError(Exception):
     """Something that was asked for could not be done (exit code 1)."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if len(text) <= LONGEST else f"{text[: LONGEST - 300]} [...] {text[-290:]}"
 
 
 class UsageError(GantkError):

@@ -3,6 +3,7 @@
     python scripts/drill.py                          all commands, at least 100 kills; continues where it stopped
     python scripts/drill.py --only rescore --times 3
     python scripts/drill.py --docs                   also write the table of docs/reliability.md
+    python scripts/drill.py --faults --only sefa mix write errors of every task, in this process, instead
 
 Commands run in forks of this process on a generator of 16 x 16, so that a run takes about a second. Results are kept in
 WORK/drill.json after each trial, and a trial that is there is not repeated: --again starts afresh. Ends with 1 where
@@ -45,11 +46,15 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="forget earlier results")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     parser.add_argument("--docs", action="store_true", help="write the table into docs/reliability.md")
+    parser.add_argument("--faults", action="store_true", help="let a write fail, at each place that writes")
+    parser.add_argument("--every", action="store_true", help="of --faults: each single write with each error")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     work = arguments.work.resolve()
     if arguments.again:
         shutil.rmtree(work, ignore_errors=True)
+    if arguments.faults:
+        return faults(work / "faults", arguments.only, arguments.every)
     every = cases(write_world(work / "world"))
     chosen = {
         name: case for name, case in every.items() if not arguments.only or any(part in name for part in arguments.only)
@@ -157,6 +162,36 @@ def drill(name: str, case: Any, work: Path, results: Results, trials: dict[str, 
             print(f"{name}: {trial} {result['done']}, {time.monotonic() - began:.1f} s", file=sys.stderr)
             if result["done"] >= 3 * max(times, kills):
                 break
+
+
+def faults(work: Path, only: list[str] | None, every: bool) -> int:
+    """Let writes of one run of each task fail; print a line for each; 1 where something was not as it must be."""
+    from drilling.faults import every_fault, silently
+    from drilling.lines import before, in_folder, line_of
+    from drilling.trials import Failed
+    from recording.running import cases, prepare
+
+    from gantk.runs.table import TASKS
+
+    lines, failed = cases(), 0
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    prepare(work)
+    os.chdir(work)
+    chosen = [name for name in TASKS if not only or any(part in name for part in only)]
+    needed = {line for name in chosen for line in before(line_of(name))}
+    for line, words in lines.items():
+        if line in needed and silently(words)[0]:
+            raise SystemExit(f"gantk {' '.join(words)} failed")
+    print("| command | writes of a run | at which a fault was put | refused | wrong |\n|---|---|---|---|---|")
+    for name in chosen:
+        try:
+            tried = every_fault(in_folder(lines[line_of(name)], "out"), work, every)
+            print(f"| {name} | {tried.operations} | {tried.tried} | {tried.refused} | 0 |", flush=True)
+        except Failed as error:
+            failed = 1
+            print(f"| {name} | {error} | | | 1 |", flush=True)
+    return failed
 
 
 def load(words: Any, folder: Path) -> None:

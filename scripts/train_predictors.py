@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.predictors.networks import AttributeNetwork, NetworkConfig, Segmenter, fold
+from gantk.store.states import write_state
 from gantk.world.renderer import CLASSES, FACTORS, Render, render, sample_scene
 
 HELD_OUT_SEED = 20_000  # training takes its scenes from seeds below, the generator from seed 1
@@ -155,9 +156,7 @@ class Training:
             "settings": json.dumps(asdict(self.settings)), "images": self.images,
             "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
         }  # fmt: skip
-        temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(path)
+        write_state(path, state)
 
     def load(self, path: Path) -> None:
         state = torch.load(path, weights_only=True)

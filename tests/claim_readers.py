@@ -91,7 +91,7 @@ def selective(result: Any, match: re.Match[str]) -> bool:
 
 def within(result: Any, match: re.Match[str]) -> bool:
     weak = {each.name for each in result.boundaries if len(each.random) and each.whole.gain <= each.random.max()}
-    return bool(weak) and set(re.findall(r"`([^`]+)`", match[2])) <= weak
+    return bool(weak) and set(re.findall(r"`([^`]+)`", match[1])) <= weak
 
 
 def beyond(result: Any, match: re.Match[str]) -> bool:
@@ -99,14 +99,30 @@ def beyond(result: Any, match: re.Match[str]) -> bool:
 
 
 def trained(result: Any, match: re.Match[str]) -> bool:
-    names = [each.name for each in result.boundaries]
-    parts = re.findall(r"([\w -]+?) \(accuracy ([\d.]+)[^)]*?stability ([-\d.]+)\)", match[2])
+    """One boundary with its figures."""
+    found = result.boundaries[0].figures
+    told = dict(re.findall(r"(accuracy|stability) ([-\d.]+)", match[3] or ""))
     right = all(
-        close(accuracy, result[name.strip()].figures.accuracy_val)
-        and close(stability, result[name.strip()].figures.stability)
-        for name, accuracy, stability in parts
+        (value is not None) == (key in told) and (value is None or close(told[key], value))
+        for key, value in (("accuracy", found.accuracy_val), ("stability", found.stability))
     )
-    return match[1] == result.space and names[0] in match[2] and right
+    return len(result) == 1 and (match[1], match[2]) == (result.boundaries[0].name, result.space) and right
+
+
+def several_trained(result: Any, match: re.Match[str]) -> bool:
+    """How many boundaries, with the range of either figure."""
+    for word, key in (("accuracy", "accuracy_val"), ("stability", "stability")):
+        known = [value for each in result.boundaries if (value := getattr(each.figures, key)) is not None]
+        told = re.search(rf"{word}[^;]*? from ([-\d.]+) \(.*?\) to ([-\d.]+) \(", match[3] or "")
+        if bool(known) != bool(told):
+            return False
+        if told and not (close(told[1], min(known)) and close(told[2], max(known))):
+            return False
+    return int(match[1]) == len(result) > 1 and match[2] == result.space
+
+
+def all_stable(result: Any, match: re.Match[str]) -> bool:
+    return all(each.figures.stability is not None and each.figures.stability >= 0.8 for each in result.boundaries)
 
 
 def unstable(result: Any, match: re.Match[str]) -> bool:
@@ -152,14 +168,20 @@ HIGAN: dict[str, list[Reader]] = {
             strongest,
         ),
         (r"(\d+) of (\d+) boundar(?:y|ies) (?:is|are) selective.*", selective),
-        (r"Within what (\d+) random directions? of the same length gave: (.*)\.", within),
+        (
+            r"(`.*) (?:raises its attribute|raise their attributes) no more than the best of (\d+) random directions? "
+            r"of the same length\.",
+            within,
+        ),
         (r"(?:It|Every boundary) raises? its attribute more than .*", beyond),
         (r"No boundary raises its attribute over (\d+) samples?\.", lambda r, m: max(gains(r).values()) <= 0),
         (r"The attributes of these boundaries never vary over (\d+) samples?\.", lambda r, m: not gains(r)),
         (r"No random direction was tried.*", lambda r, m: not any(len(each.random) for each in r.boundaries)),
     ],
     "train-boundary": [
-        (r"Boundar(?:y|ies) in (\w+): (.*)\.", trained),
+        (r"The boundary of (.+) was found in (\w+)(?:: (.*))?\.", trained),
+        (r"(\d+) boundaries were found in (\w+)(?:: (.*))?\.", several_trained),
+        (r"No stability is below 0\.8: .*", all_stable),
         (r"The split was drawn as the original draws it\.", lambda r, m: r.compat),
         (r"The direction of (.*) depends on the split.*", unstable),
         (
@@ -428,8 +450,8 @@ def last_shot(result: Any, match: re.Match[str]) -> bool:
     row = result.shots[-1]
     numbers = re.findall(r"[\d.]*\d", match[2])
     kept = match[0].find("of that of the head of many images") < 0 or share(
-        re.search(rf"{SHARE} of that", match[0])[1],
-        row.scores.of_full,  # type: ignore[index]
+        re.search(rf"{SHARE} of that", match[0])[1],  # type: ignore[index]
+        row.scores.of_full,
     )
     return int(match[1]) == row.shots and close(numbers[0], row.scores.paper_miou) and kept
 
@@ -695,20 +717,47 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "quality": [
         (
-            r"(\d+) samples against (\d+) real images by (.*?): (.*)\.",
+            r"(\d+) samples against (\d+) real images by the features of (.*?): (.*)\.",
             lambda r, m: (
                 (int(m[1]), int(m[2])) == (r.found.samples, r.found.reals)
                 and f"precision {r.found.precision.value:.4g}" in m[4]
             ),
         ),
         (
-            r"(\d+) of (\d+) samples are real images to the last feature\. .*",
+            r"(\d+) of (\d+) samples have exactly the features of a real image\. .*",
             lambda r, m: (
                 (int(m[1]), int(m[2])) == (sum(d[0] == 0 for d in r.found.nearest_distance_NK), r.found.samples)
             ),
         ),
+        (
+            r"The two sets differ: the interval of the .*, (\S+) to (\S+), lies above 0, .*",
+            lambda r, m: float(m[1]) > 0 and m[1] == f"{r.found.kernel.low:.4g}",
+        ),
+        (
+            r"By these features the two sets cannot be told apart: the interval of the .*, (\S+) to (\S+), contains .*",
+            lambda r, m: float(m[1]) <= 0 <= float(m[2]) and m[2] == f"{r.found.kernel.high:.4g}",
+        ),
+        (r"The features are those of (.*), so that these are no FID.*", lambda r, m: m[1] == r.found.features),
     ],
-    "train-predictor": [(r".*", lambda r, m: all(f"{e.card.accuracy:.2f}" in m[0] for e in r.attributes))],
+    "train-predictor": [
+        (
+            r"(.*): told right more often than by always naming the larger class\.",
+            lambda r, m: all(larger(e.card) < e.card.low for e in r.attributes if e.card.name in m[1].split(", ")),
+        ),
+        (
+            r"The interval of the accuracy does not lie above .* for (.*): label more images.*",
+            lambda r, m: all(
+                f"{e.card.name} (larger class" not in m[1] or e.card.low <= larger(e.card) for e in r.attributes
+            ),
+        ),
+        (
+            r".*",
+            lambda r, m: all(
+                f"{e.card.accuracy:.0%} right" in m[0] or f"R2 {e.card.accuracy:.2f}" in m[0]
+                for e in sorted(r.attributes, key=lambda e: -e.card.balanced)[:3]
+            ),
+        ),
+    ],
 }
 
 
@@ -735,6 +784,11 @@ def _partly(result: Any) -> Any:
 
 
 READERS: dict[str, list[Reader]] = {**HIGAN, **DIRECTIONS, **LSE, **GHFEAT, **OTHERS}
+
+
+def larger(card: Any) -> float:
+    """Share of the larger class."""
+    return max(card.positives / card.labels, 1 - card.positives / card.labels)
 
 
 # --- results with one thing, and with a thousand ---------------------------------------------------------------------

@@ -148,7 +148,13 @@ def boundaries(names: tuple[str, ...] = NAMES) -> TrainBoundaryResult:
         )
     cosines = np.clip(np.eye(len(names)) + 0.2 * random.standard_normal((len(names),) * 2), -1, 1)
     return TrainBoundaryResult(
-        space="w", boundaries=tuple(found), cosines=cosines, compat=False, log=("fitted",), log_name="boundary.log"
+        space="w",
+        boundaries=tuple(found),
+        cosines=cosines,
+        compat=False,
+        log=("fitted",),
+        log_name="boundary.log",
+        ends=None,
     )
 
 
@@ -183,6 +189,7 @@ def rescoring(
                 random=np.linspace(0.0, 0.02, random),
                 responses=((2.0, whole),),
                 scores=generator.random((5, 2 + layers)),
+                walk=None,
             )
         )
     cross = np.diag(np.linspace(1.4, 0.3, len(names))) + 0.15 * generator.standard_normal((len(names),) * 2)

@@ -183,16 +183,16 @@ def test_global_edits(gantk: Gantk, world: tuple[Path, Generator], tmp_path: Pat
 def test_local_edits_and_harmony(gantk: Gantk, tmp_path: Path) -> None:
     words = ["ghfeat", "edit", "G.safetensors", "p/000.png", "p/001.png", "--reference", "p/002.png", *ENCODER]
     for way in ("features", "styles"):
-        out = ok(gantk(*words, "--box", "0,0,4,6", "--rows", "4", "--way", way, "-o", tmp_path / way))
+        ok(gantk(*words, "--box", "0,0,4,6", "--rows", "4", "--way", way, "-o", tmp_path / way))
         found = read_result(EditResult, tmp_path / way).exchanged
         assert found is not None and found.way == way
-        assert found.beyond_reach == 0 and found.inside > 0 and "at most 0 beyond its reach" in out
-        assert "Local edit" in (tmp_path / way / "ghfeat-edit.html").read_text()
+        assert found.beyond_reach == 0 and found.inside > 0 and found.share < 1
+        assert "changes nothing in the other" in (tmp_path / way / "ghfeat-edit.html").read_text()
     refused(gantk(*words, "-o", tmp_path / "c"), 2, "--box", "--mask")
     refused(gantk(*words, "--box", "4,4,2,2", "-o", tmp_path / "c"), 2, "4,4,2,2")
     words = ["ghfeat", "harmonize", "G.safetensors", "p/000.png", "--patch", "p/002.png", *ENCODER]
     ok(gantk(*words, "--mask", "p/001.png", "--feather", "1", "--keep-fine", "2", "-o", tmp_path / "h"))
-    assert "Harmonisation" in (tmp_path / "h" / "ghfeat-harmonize.html").read_text()
+    assert "Harmonised pastes" in (tmp_path / "h" / "ghfeat-harmonize.html").read_text()
     refused(gantk(*words, "--box", "0,0,4,4", "--keep-fine", "99", "-o", tmp_path / "c"), 2, "99")
 
 

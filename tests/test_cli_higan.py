@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from higan_cases import LAYERS, contents, direction, save_tiny, tiny, write_worl
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.generators.probe import probe
+from gantk.higan.boundaries import TrainBoundaryResult
 from gantk.higan.manipulated import ManipulateResult, Moved
 from gantk.higan.rescored import RescoreResult
 from gantk.higan.samples import SynthesizeResult
@@ -170,6 +172,41 @@ def test_rescore_leaves_scores_tables_and_a_page(gantk: Gantk, tmp_path: Path) -
     assert result.boundaries[0].name == "red" and result.boundaries[0].whole.gain == pytest.approx(gain, rel=1e-5)
     page = (tmp_path / "rescore.html").read_text()
     assert "Gain of each row of wp alone" in page and "Change of every attribute" in page
+    best = result.ranked()[0]
+    assert best.walk is not None and [strip.values for strip in best.walk.strips] == [(0.0, 1.0, 2.0)] * 2
+    drawn, moved = (best.walk.strips[0].images[step].array() for step in (0, 2))
+    assert drawn.shape == (16, 16, 3) and (drawn != moved).any()
+    again = result.boundaries[0].walk
+    assert again is not None and (again.strips[0].images[0].array() == drawn).all()
+    assert page.index(f"moved along {best.name}") < page.index("Mean rise of each boundary")
+
+
+def test_a_boundary_shows_the_samples_that_it_tells_apart(gantk: Gantk, tmp_path: Path) -> None:
+    samples, alone = tmp_path / "samples", tmp_path / "alone"
+    ok(
+        gantk(
+            "synthesize", MODEL, "-N", 30, "--preview", 12, "--predict", "--predictor", "pred.py:score", "-o", samples
+        )
+    )
+    words = ("--score-name", "red", "-N", "0.5", "--resamples", 2)
+    ok(gantk("train-boundary", samples / "w.npy", samples / "attribute.npy", *words, "-o", tmp_path / "found"))
+    result = load_result(tmp_path / "found")
+    assert isinstance(result, TrainBoundaryResult) and result.ends is not None and result.ends.pictured == 12
+    along = load_npy(samples / "w.npy")[:12] @ result["red"].direction.vectors[0]
+    order = np.argsort(along, kind="stable")
+    assert [each.sample for each in result.ends.low] == list(order[:3])
+    assert [each.sample for each in result.ends.high] == list(order[-3:])
+    score_N = load_npy(samples / "attribute.npy")["red"]
+    assert [each.score for each in result.ends.high] == [float(score_N[sample]) for sample in order[-3:]]
+    kept = load_result(samples)
+    assert isinstance(kept, SynthesizeResult)
+    assert (result.ends.low[0].image.array() == kept.images[order[0]].array()).all()
+    assert "Of the 12 samples that have a picture" in (tmp_path / "found" / "train-boundary.html").read_text()
+    alone.mkdir()
+    shutil.copy(samples / "w.npy", alone)
+    ok(gantk("train-boundary", alone / "w.npy", samples / "attribute.npy", *words, "-o", alone))
+    found = load_result(alone)
+    assert isinstance(found, TrainBoundaryResult) and found.ends is None
 
 
 def described(folder: Path) -> Moved:

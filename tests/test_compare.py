@@ -46,7 +46,8 @@ def test_the_changed_number_and_the_changed_setting_are_found(pair: tuple[Path, 
     found = gantk.compare(*pair)
     assert [side.name for side in found.runs] == ["first", "second"]
     assert [(each.name, each.values[1]) for each in found.settings] == [("--seed", "7")]
-    before, after = (read_run(find_task("rescore"), folder) for folder in pair)
+    results: list[Any] = [read_run(find_task("rescore"), folder) for folder in pair]
+    before, after = results
     old, new = (next(r for r in each.table() if r["boundary"] == before.boundaries[0].name) for each in (before, after))
     number = next(n for n in found.different if (n.row, n.name) == (old["boundary"], "gain"))
     assert number.values == (old["gain"], new["gain"]) and number.difference == pytest.approx(10)
@@ -206,7 +207,8 @@ def test_rows_are_matched_by_the_columns_that_tell_them_apart() -> None:
 
 
 def test_low_and_high_are_no_numbers_of_their_own() -> None:
-    found: Any = numbers_of([_Fixed()])[0]
+    fixed: Any = _Fixed()
+    found = numbers_of([fixed])[0]
     assert found[("fid", "value")] == (1.0, 0.5, 2.0) and ("fid", "low") not in found
     assert found[("fid", "mean")] == (3.0, None, None) and ("fid", "sure") not in found
 

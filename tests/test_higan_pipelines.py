@@ -281,7 +281,7 @@ def test_rows_are_named_by_what_they_feed(generator: Generator) -> None:
 def test_several_distances_are_responses(generator: Generator, tmp_path: Path) -> None:
     result = run_rescore(tmp_path, generator, num=4, distance=(2.0, -2.0, 0.0), random=0)
     assert [distance for distance, _ in result.boundaries[0].responses] == [-2.0, 0.0, 2.0]
-    assert "How the attribute answers" in result.page().text()
+    assert "Change by distance" in result.page().text()
     effect = load_npy(tmp_path / f"{EFFECT}.npy")
     assert effect.shape[0] == 3
     assert np.abs(effect[2, 0, :2]).max() < 1e-3  # distance 0 changes nothing

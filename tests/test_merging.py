@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from test_runs import contents, work
 
 from gantk.errors import GantkError, UsageError
 from gantk.runs.merging import merge_runs
-from gantk.runs.run import LedgerWarning, Run, Shard
+from gantk.runs.run import LedgerWarning, Run, Shard, manifests
 from gantk.store.files import load_json
 
 
@@ -183,3 +184,24 @@ def test_a_shard_forgets_its_own_part_only(tmp_path: Path) -> None:
     assert shard(1, False) == 0
     assert shard(1, True, num=12) == 3  # other arguments: all of the earlier run goes
     assert shard(0, False, num=12) == 3
+
+
+def test_shards_that_overwrite_together_leave_each_other_alone(tmp_path: Path) -> None:
+    """Both begin while another run is there; each replaces it when it has a chunk, and neither takes the other's."""
+    for index in range(2):
+        with Run.begin(tmp_path, "draw", {"num": 8}, shard=Shard(index, 2)) as run:
+            ledger = run.ledger(("z",), 8, 2)
+            for chunk in ledger.missing():
+                ledger.write(chunk, {"z": np.zeros((2, 1))})
+    with contextlib.ExitStack() as stack:
+        begun = [
+            stack.enter_context(Run.begin(tmp_path, "draw", {"num": 12}, shard=Shard(index, 2), overwrite=True))
+            for index in range(2)
+        ]
+        ledgers = [run.ledger(("z",), 12, 2) for run in begun]
+        assert {m["arguments"]["num"] for m in manifests(tmp_path).values()} == {8}  # both still as they were
+        for ledger in ledgers:
+            for chunk in ledger.missing():
+                ledger.write(chunk, {"z": np.ones((2, 1))})
+    merge_runs([tmp_path], None, lambda command: None)
+    assert np.load(tmp_path / "z.npy").tolist() == [[1.0]] * 12

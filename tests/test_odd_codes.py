@@ -133,7 +133,7 @@ def test_a_folder_of_codes_or_none(generator: StyleGAN2, tmp_path: Path) -> None
     [
         (npy_bytes(numbers(4, 7)), r"\(4, 7\), and codes of this generator are z \[N, 8\], w \[N, 8\], wp \[N, 6, 8\]"),
         (npy_bytes(np.array([{"a": 1}, 2], dtype=object)), "an array of objects|array of objects"),
-        (npz_bytes(a=np.array([None])), "holds objects"),
+        (npz_bytes(a=np.array([None])), "it holds Python objects"),
         (b"0.1 0.2\n0.3 x\n", "line 2: '0.3 x' is no row of numbers"),
         (b"0.1 0.2\n0.3\n", "line 2: 1 numbers where the lines before have 2"),
         (b"\xff\xfe\x00\x01", "neither .npy, .npz"),

@@ -135,7 +135,7 @@ def test_the_page_names_the_model_as_it_was_given(saved: Path, tmp_path: Path, g
 def test_copies_are_told(saved: Path) -> None:
     same = gantk.quality.measure(saved, saved, load_predictor("demo"), neighbours=2, shown=0)
     assert same.found.copies == same.found.samples and same.found.kernel.value < 0
-    assert "are real images to the last feature" in same.page().text()
+    assert "have exactly the features of a real image" in same.page().text()
     pixels = np.random.default_rng(1).normal(size=(30, 4))
     assert gantk.quality.compare(pixels, pixels + 1e-3, "plain", neighbours=2).copies == 0
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -199,3 +202,74 @@ def test_what_is_refused_leaves_nothing(tmp_path: Path, gantk_command: Call, mon
     (tmp_path / "c").mkdir()
     assert gantk_command(*LINE, "-o", tmp_path / "c")[0] == 2
     assert list((tmp_path / "c").iterdir()) == []
+
+
+def every_byte(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def stops_at(call: int, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the generator raise at its call of that number, from 0."""
+    calls: list[int] = []
+    generate = gantk.Generator.synthesize
+
+    def stops(self: gantk.Generator, *arguments: object, **more: object) -> object:
+        calls.append(1)
+        if len(calls) == call + 1:
+            raise error
+        return generate(self, *arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(gantk.Generator, "synthesize", stops)
+
+
+@pytest.mark.parametrize(
+    "error, code", [(UsageError("Not so."), 2), (GantkError("No."), 1), (KeyboardInterrupt(), 130)]
+)
+@pytest.mark.parametrize("whole", [True, False], ids=["complete", "interrupted"])
+@pytest.mark.parametrize("gain", ["2", "1"], ids=["other", "same"])
+def test_what_is_overwritten_stays_until_something_new_is_whole(
+    tmp_path: Path, gantk_command: Call, error: BaseException, code: int, whole: bool, gain: str
+) -> None:
+    run, line = tmp_path / "run", (*LINE, "--gain", gain, "--overwrite")
+    if whole:
+        assert gantk_command(*LINE, "-o", run)[0] == 0
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            stops_at(1, KeyboardInterrupt(), patch)
+            assert gantk_command(*LINE, "-o", run)[0] == 130
+    before = every_byte(run)
+    with pytest.MonkeyPatch.context() as patch:
+        stops_at(0, error, patch)
+        assert gantk_command(*line, "-o", run)[0] == code
+    assert every_byte(run) == before
+    with pytest.MonkeyPatch.context() as patch:
+        stops_at(1, error, patch)
+        assert gantk_command(*line, "-o", run)[0] == code  # one chunk was whole: now it is this run's directory
+    manifest = json.loads((run / "brightness.run.json").read_text())
+    assert manifest["arguments"]["gain"] == float(gain)
+    assert manifest["state"] == ("interrupted" if code == 130 else "failed")
+    assert [path.name for path in (run / "chunks" / "brightness").iterdir()] == ["brightness.000000.npy"]
+    assert gantk_command(*line, "-o", run)[0] == 0
+    assert gantk_command(*line[:-1], "-o", tmp_path / "fresh")[0] == 0
+    assert bytes_of(run) == bytes_of(tmp_path / "fresh")
+
+
+def test_a_folder_of_a_run_may_have_the_name_of_the_run(
+    tmp_path: Path, gantk_command: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert gantk_command("synthesize", "demo-biggan", "--label", "0", "-N", "1", "--images", "-o", "images")[0] == 0
+    assert (tmp_path / "images" / "images" / "000000.png").is_file()
+
+
+def test_a_finished_run_removes_what_a_kill_at_its_end_left(tmp_path: Path, gantk_command: Call) -> None:
+    run = tmp_path / "run"
+    assert gantk_command(*LINE, "-o", run)[0] == 0
+    before = every_byte(run).keys()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = socket.gethostname().replace("-", "_")
+    for again in ((*LINE, "-o", run), ("report", run)):
+        (run / f".brightness.html.{host}-{dead.pid}-0.gantk-tmp").write_text("half a pa")
+        assert gantk_command(*again)[0] == 0
+        assert every_byte(run).keys() == before

@@ -15,18 +15,16 @@ def _shared(result: AtlasResult) -> str:
     shared = sum(len(group.systems) > 1 for group in result.groups)
     systems = counted(len(result.systems), "system")
     return (
-        f"{counted(len(result.charted), 'direction')} of {systems} make "
-        f"{counted(len(result.groups), 'group')} of equal "
-        f"effect; {shared} of them {'was' if shared == 1 else 'were'} found by more than one system."
+        f"{counted(len(result.charted), 'direction')} of {systems} make {counted(len(result.groups), 'group')} of "
+        f"equal effect; {shared} of them {'was' if shared == 1 else 'were'} found by more than one system."
     )
 
 
 def _selective(result: AtlasResult) -> str:
     found = len(result.found())
     return (
-        f"{found} of {counted(len(result.attributes), 'attribute')} {'has' if found == 1 else 'have'} a "
-        "selective direction, "
-        f"which changes it at least {SELECTIVE:g} times as much as any other, in standard deviations."
+        f"{found} of {counted(len(result.attributes), 'attribute')} {'has' if found == 1 else 'have'} a selective "
+        f"direction, which changes it at least {SELECTIVE:g} times as much as any other, in standard deviations."
     )
 
 

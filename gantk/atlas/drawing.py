@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from gantk.atlas.found import FACTORS
-from gantk.atlas.moves import Move, Samples
+from gantk.atlas.moves import DirectionMove, Move, Samples
+from gantk.codes.spread import spread_of, unit_of
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
 from gantk.runs.structure import Image, Strip
@@ -52,7 +53,17 @@ class Drawer:
             )
             for sample, line in enumerate(images)
         )
-        return Walk(name=name, space=move.space, rows=move.rows or None, strips=strips)
+        unit, spread = self._measure(move)
+        return Walk(name=name, space=move.space, rows=move.rows or None, strips=strips, unit=unit, spread=spread)
+
+    def _measure(self, move: Move) -> tuple[str, float | None]:
+        """What a distance counts in, and how far samples lie apart in it; nothing for directions of weights."""
+        if not isinstance(move, DirectionMove):
+            return "", None
+        generator, rows = self.samples.generator, move.rows or None
+        compensated = generator.spec.wp_dim == generator.spec.w_dim
+        spread = spread_of(generator, move.direction, move.row, self.samples.truncation, rows, compensated)
+        return unit_of(move.direction, compensated), spread
 
     def beside(self, file: str, members: Sequence[tuple[Move, float]]) -> tuple[Image, ...]:
         """The first sample moved by other members, as far as changes it as much."""

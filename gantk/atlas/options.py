@@ -33,7 +33,7 @@ class AtlasInputs(JudgedInputs):
         default_text="the one that ships with the generator, if any", identity=False,
     )  # fmt: skip
     force: bool = option(
-        False, "Take directions that another generator of the same widths was used to find.", identity=False
+        False, "Take directions that were found with another generator of the same widths.", identity=False
     )
 
     def load(self, options: object) -> dict[str, object]:
@@ -79,7 +79,7 @@ class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
         None, "Number of held-out samples that directions are measured on.", least=2, default_text="24, quick: 8"
     )
     random: int | None = option(
-        None, "Number of random directions that say which changes are none.", least=1, default_text="24, quick: 6"
+        None, "Number of random directions, whose changes count as chance.", least=1, default_text="24, quick: 6"
     )
     shown: int | None = option(
         None, "Number of groups that are drawn with sliders.", least=0, default_text="24, quick: 12"

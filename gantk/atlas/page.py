@@ -62,8 +62,8 @@ def page(result: AtlasResult) -> Page:
     sections.append(_sources(result))
     sections.append(_files(result))
     subtitle = (
-        "What does this generator know? Every direction was measured on "
-        f"{counted(result.samples, 'sample')} that it was not found on."
+        f"What does this generator know? Every direction was measured on {counted(result.samples, 'sample')} that it "
+        "was not found on."
     )
     return Page("Atlas", subtitle, sections, limit=LIMIT)
 

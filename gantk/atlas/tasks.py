@@ -8,7 +8,7 @@ from gantk.runs.task import Task
 
 CHART = Task(
     name="atlas",
-    summary="Chart what a generator knows: directions of all systems, measured alike, joined and named.",
+    summary="Find directions by all systems, measure them alike, and join and name those that do the same.",
     description="Finds directions by HiGAN's boundaries, SeFa, GANSpace, ReSeFa, style channels, NaviGAN's weights and "
     "an encoder's styles, takes those that are given, measures all on held-out samples at equal perceptual change, and "
     "joins those that do the same. Every source is a run of its own below the atlas. A command that was stopped "

@@ -13,8 +13,12 @@ from gantk.runs.options import BatchOptions, LabelOptions, TruncationOptions, op
 class MixInputs(ModelInputs):
     """A generator and, where codes are not drawn, files of them."""
 
-    left_codes: str | None = option(None, "Codes of the left side, not drawn ones.", metavar="FILE", identity=False)
-    top_codes: str | None = option(None, "Codes of the top, not drawn ones.", metavar="FILE", identity=False)
+    left_codes: str | None = option(
+        None, "File of codes of the left side, instead of seeds.", metavar="FILE", identity=False
+    )
+    top_codes: str | None = option(
+        None, "File of codes of the top side, instead of seeds.", metavar="FILE", identity=False
+    )
 
     def load(self, options: MixOptions) -> dict[str, object]:
         from gantk.codes.given import codes_in
@@ -39,7 +43,7 @@ class MixOptions(TruncationOptions, LabelOptions, BatchOptions):
     )
     top_seeds: str | tuple[int, ...] | None = option(
         None,
-        "Seeds of the top.",
+        "Seeds of the top side, in NVIDIA's numbering.",
         "--top",
         originals=("--col-seeds", "--cols"),
         metavar="LIST",
@@ -71,15 +75,15 @@ class WalkOptions(SampleOptions, BatchOptions):
         least=0, default_text="6, or all of the codes given",
     )  # fmt: skip
     space: Literal["z", "w", "wp"] | None = option(
-        None, "The space that is walked in.", default_text="w, or that of codes given after it"
+        None, "Space in which keys are joined.", default_text="w, or that of codes given after it"
     )
     path: Literal["linear", "spherical", "spline"] = option(
-        "spline", "How keys are joined: straight, by turning, or smoothly.", originals=("--kind",)
+        "spline", "Path between keys: straight lines, great circles, or a smooth spline.", originals=("--kind",)
     )
     frames: int = option(
         24, "Number of frames from each key to the next.", originals=("--w-frames",), least=1, most=100_000
     )
-    loop: bool = option(True, "Come back to the first key, so that it can be played for ever.")
+    loop: bool = option(True, "Return to the first key, so that the animation can repeat.")
     animation: tuple[Literal["gif", "webp", "mp4"], ...] = option(
         (), "Format of the animation; may be repeated.", default_text="gif"
     )

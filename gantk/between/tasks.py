@@ -7,8 +7,9 @@ from gantk.runs.task import Task
 
 MIX = Task(
     name="mix",
-    summary="Mix two lists of codes by rows of wp: the grid that papers print.",
-    description="Seeds are in NVIDIA's numbering, so that they are the pictures people know. The chosen rows of wp "
+    summary="Mix two lists of codes by rows of wp, and show all pairs in a grid.",
+    description="Seeds are in NVIDIA's numbering, so that they give the pictures of NVIDIA's programs. The chosen "
+    "rows of wp "
     "come from the codes at the top, all others from those at the left; noise is the same everywhere.",
     inputs=MixInputs,
     options=MixOptions,
@@ -26,7 +27,8 @@ MIX = Task(
 WALK = Task(
     name="walk",
     summary="Walk through seeds or saved codes: a video, its frames and a strip.",
-    description="Every key is met; noise is the same in all frames. Killed or interrupted, the same command continues "
+    description="The walk passes through every key; noise is the same in all frames. Killed or interrupted, the same "
+    "command continues "
     "where it stopped. Frames are PNG files, an .mp4 needs the extra [video].",
     inputs=WalkInputs,
     options=WalkOptions,

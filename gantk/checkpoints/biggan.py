@@ -8,7 +8,6 @@ norm's gain and bias matrices are joined to one affine.
 from __future__ import annotations
 
 import fnmatch
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -20,6 +19,7 @@ from torch import Tensor
 from gantk.checkpoints.checkpoint import Change, Checkpoint, Raw, Row, convert, count_while, same
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.errors import GantkError
+from gantk.store.bounded import parse_json
 from gantk.store.inside import regular_file
 
 LONGEST_CONFIG = 1 << 20  # bytes of a config.json
@@ -197,7 +197,7 @@ def _configuration(raw: Raw) -> Mapping[str, Any]:
     path = raw.path.with_name("config.json")
     try:
         with open(regular_file(path), "rb") as file:
-            said = json.loads(file.read(LONGEST_CONFIG))
+            said = parse_json(file.read(LONGEST_CONFIG))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:

@@ -16,6 +16,7 @@ from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.unpickle import open_bytes
 from gantk.errors import GantkError
+from gantk.store.bounded import parse_json
 from gantk.store.json_values import JsonTable, JsonView
 
 FORMAT = "gantk-checkpoint"
@@ -50,8 +51,8 @@ def read_header(path: str | Path, kind: str = FORMAT, title: str = "a checkpoint
     if length > LONGEST_HEADER:
         raise source.damaged(f"its header claims {length} bytes")
     try:
-        metadata = json.loads(bytes(data[8 : 8 + length])).get("__metadata__") or {}
-        header = json.loads(metadata["gantk"])
+        metadata = parse_json(bytes(data[8 : 8 + length])).get("__metadata__") or {}
+        header = parse_json(metadata["gantk"])
     except (KeyError, TypeError, AttributeError) as error:
         raise GantkError(
             f"{path} is a safetensors file that gantk did not write (its metadata have no gantk header)"

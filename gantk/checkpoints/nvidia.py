@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from gantk.checkpoints.facts import Fact
 from gantk.checkpoints.pickle_machine import Inert, Source, clipped
 from gantk.checkpoints.stand_ins import Record
 from gantk.checkpoints.stylegan2 import Part, Spelling, check_filters
+from gantk.store.bounded import parse_json
 
 _AFFINE: dict[str, Part] = {"affine.weight": (".affine.weight", same), "affine.bias": (".affine.bias", same)}
 _LAYER: dict[str, Part] = {"weight": (".weight", same), "bias": (".bias", same), **_AFFINE}
@@ -124,7 +124,7 @@ def beside(raw: Raw) -> dict[str, Fact]:
     """The constructor's arguments that `models convert --layout nvidia` wrote beside a state dict, as facts."""
     path = raw.path.with_suffix(".json")
     try:
-        said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        said = parse_json(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if not isinstance(said, dict) or said.get("format") != CONSTRUCTOR:
             return {}
         arguments = said["arguments"]

@@ -40,6 +40,7 @@ from gantk.checkpoints.stand_ins import (
     StoredArray,
 )
 from gantk.errors import GantkError
+from gantk.store.bounded import possible
 from gantk.store.inside import regular_file
 
 STREAM_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
@@ -316,7 +317,8 @@ def _read_npy(data: memoryview, source: Source) -> Any:
         if dtype != np.dtype("O"):
             raise source.forbidden("an array with fields of objects")
         return PickleMachine(body, source, ARRAYS).run()
-    if dtype.itemsize == 0 or any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(body):
+    fits = dtype.itemsize > 0 and possible(shape, dtype.itemsize)
+    if not fits or math.prod(shape) * dtype.itemsize != len(body):
         raise source.damaged(f"its header announces shape {clipped(shape)} of {dtype}, and {len(body)} bytes follow")
     flat = np.frombuffer(body, dtype=dtype).copy()
     return flat.reshape(shape, order="F" if fortran else "C")

@@ -117,7 +117,10 @@ class Number(click.ParamType):
         if self.field.about.auto is not None and value in (AUTO, AUTOMATIC):
             return AUTOMATIC
         kind: click.ParamType = click.INT if self.field.kind is int else click.FLOAT
-        number: float = kind.convert(value, param, ctx)
+        try:
+            number: float = kind.convert(value, param, ctx)
+        except (TypeError, OverflowError):  # a list or table in a settings file
+            self.fail(f"{value!r} is no number.", param, ctx)
         try:
             check_single(self.field, number, value)
         except UsageError as error:

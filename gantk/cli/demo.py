@@ -16,7 +16,7 @@ from gantk.cli.options import TYPED, examples, output_dir_option, overwrite_opti
     default="demo",
     show_default=True,
     metavar="MODEL",
-    help="A bundled generator; demo-oracle knows the truth exactly.",
+    help="A bundled generator; of demo-oracle the true factors are known exactly.",
 )
 @click.option(
     "--predictor", type=TYPED, default=None, metavar="NAME", help="What scores the images; default: as in synthesize."
@@ -25,11 +25,11 @@ from gantk.cli.options import TYPED, examples, output_dir_option, overwrite_opti
 @seed_option()
 @overwrite_option()
 def command(output_dir: str, model: str, predictor: str | None, full: bool, seed: int, overwrite: bool) -> None:
-    """Take the whole tour: samples, boundaries, where they are stored, what they move, and how that compares with the
+    """Run the whole tour: samples, boundaries, the rows that carry them, what they change, and a comparison with the
     truth.
 
-    Open index.html in the output directory. Every step is a command of its own with its own page, which says how to
-    type it.
+    Open index.html in the output directory. Every step is a command with a page of its own, which ends with its
+    command line.
     """
     from pathlib import Path
 

@@ -20,6 +20,7 @@ import click
 
 from gantk.cli.commands import ALIASES, COMMANDS, ORDER
 from gantk.cli.options import add_common_options, config_option, normalize_token
+from gantk.cli.streams import steady_streams
 from gantk.errors import GantkError, suggestion
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.store import interruption
@@ -98,16 +99,19 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         "max_content_width": 110,
     },
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when something goes wrong.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when an error occurs.")
 @config_option
 def cli() -> None:
-    """What a trained GAN knows, where it is stored, and how to move it."""
+    """Find, measure and edit what a trained GAN has learned."""
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code: 0, 1 failure, 2 usage, 130 Ctrl-C, 128 + a signal's number."""
     words = list(sys.argv[1:] if args is None else args)
+    steady_streams()
     sys.exit(run(words))
 
 
@@ -146,18 +150,19 @@ def _terminate_gracefully() -> dict[int, Handler]:
     """Let these signals end a command in order; return what handled them before."""
     interruption.forget()
 
-    def terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    def terminate(number: int, _frame: FrameType | None) -> None:
         for other in before:
             if other != signal.SIGINT:
                 signal.signal(other, signal.SIG_IGN)  # once is enough: the end must not be interrupted
         stop(_Terminated(128 + number))
 
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
         stop(KeyboardInterrupt())
 
-    def stop(error: BaseException) -> NoReturn:
+    def stop(error: BaseException) -> None:
         interruption.ask(error)
-        raise error
+        if not interruption.is_shielded():
+            raise error
 
     before: dict[int, Handler] = {}
     try:

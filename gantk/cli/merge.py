@@ -17,15 +17,21 @@ from gantk.cli.options import TYPED, examples, output_dir_option
 )
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @output_dir_option(help="Run directory of the whole; default: the first RUN.")
-@click.option("--predictor", type=TYPED, default=None, metavar="CODE", help="Of a run made with file.py:name, again.")
-@click.option("--segmenter", type=TYPED, default=None, metavar="CODE", help="Likewise.")
-@click.option("--teacher", type=TYPED, default=None, metavar="CODE", help="Likewise.")
-@click.option("--judge", type=TYPED, default=None, metavar="CODE", help="Likewise.")
+@click.option(
+    "--predictor",
+    type=TYPED,
+    default=None,
+    metavar="CODE",
+    help="Predictor of the run, where it was code of your own (file.py:name).",
+)
+@click.option("--segmenter", type=TYPED, default=None, metavar="CODE", help="The same for the run's --segmenter.")
+@click.option("--teacher", type=TYPED, default=None, metavar="CODE", help="The same for the run's --teacher.")
+@click.option("--judge", type=TYPED, default=None, metavar="CODE", help="The same for the run's --judge.")
 def command(runs: tuple[str, ...], output_dir: str | None, **own_code: str | None) -> None:
     """Join the shards in one or several run directories into the run they are parts of.
 
-    All shards must be complete. The result has the same bytes as the run without --shard. No code that a run names is
-    run: one made with code of your own is told it again.
+    All shards must be complete. The result has the same bytes as the run without --shard. Code that a run names is
+    never run: where a run was made with code of your own, name it here again.
     """
     from gantk.cli.finishing import finish_of
     from gantk.runs.merging import merge_runs

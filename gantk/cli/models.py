@@ -17,7 +17,7 @@ set_option = click.option(
     "facts",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A fact that the file does not hold, such as label_dim=4 or fused=true; may be given several times.",
+    help="A fact that the file does not hold, such as label_dim=4 or fused=true; may be repeated.",
 )
 
 
@@ -65,7 +65,9 @@ def list_models(family: str | None, everything: bool, as_json: bool) -> None:
 )
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @output_dir_option(help="Put the files here instead of into the user's folder, where they are found by name.")
-@click.option("--force", is_flag=True, help="Fetch again what is there, and take what comes where gantk knows no hash.")
+@click.option(
+    "--force", is_flag=True, help="Fetch files again that are there, and accept files whose hash gantk does not know."
+)
 def pull(names: tuple[str, ...], output_dir: str | None, force: bool) -> None:
     """Fetch public networks and directions by name, checked and resumable.
 
@@ -191,7 +193,9 @@ def _show_audit(file: str, report: Audit) -> None:
 @set_option
 @click.option("--half", is_flag=True, help="Store matrices and kernels in float16: half the size, rounded weights.")
 @click.option(
-    "--force", is_flag=True, help="Replace OUT, take weights that are not finite, write a layout that clamps less."
+    "--force",
+    is_flag=True,
+    help="Replace OUT; accept weights that are not finite; write a layout whose program clamps activations less.",
 )
 def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool, force: bool) -> None:
     """Write a checkpoint of any known format as a gantk file, with a golden image to verify it by.
@@ -300,22 +304,30 @@ def verify(model: str, device: str) -> None:
 )
 @model_argument()
 @device_option()
-@click.option("--batches", default="1,4", metavar="LIST", show_default=True, help="Numbers of images at once.")
+@click.option("--batches", default="1,4", metavar="LIST", show_default=True, help="Batch sizes to measure, in images.")
 @click.option(
     "--precisions",
     default=None,
     metavar="LIST",
-    help="Of float32, float16, bfloat16; default: float32, on a GPU also float16 where the original allowed it.",
+    help="Precisions to measure, of float32, float16, bfloat16; default: float32, on a GPU also float16 where the "
+    "original allowed it.",
 )
-@click.option("--seconds", type=click.FloatRange(0.01, 600), default=1.0, show_default=True, help="Of each figure.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.01, 600),
+    default=1.0,
+    show_default=True,
+    help="Seconds of measuring for each figure.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @output_dir_option(help="Also write bench.html into this folder.")
 def bench(
     model: str, device: str, batches: str, precisions: str | None, seconds: float, as_json: bool, output_dir: str | None
 ) -> None:
-    """Measure a generator here: images per second and memory of forward passes, traces of all maps and tangents.
+    """Measure a generator on this machine: images per second and memory of forward passes, traces of all maps and
+    tangents.
 
-    Beside them stands what a product of matrices and a copy reach on the device, measured too, and the share of it.
+    A matrix product and a copy are measured on the same device, and each figure is also given as a share of them.
     """
     from pathlib import Path
 

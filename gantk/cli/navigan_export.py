@@ -34,7 +34,12 @@ FORMS = ("gantk", "eigenvectors", "deformation", "checkpoint", "generator")
     help="What to write; default: gantk's format, for a .pt a deformation of one direction, else eigenvectors.",
 )
 @click.option("--pick", metavar="LIST", default=None, help="Only these directions: 0-3,7; of a deformation one.")
-@click.option("--strength", type=float, default=None, help="Of that direction; default: the recommended one.")
+@click.option(
+    "--strength",
+    type=float,
+    default=None,
+    help="Strength of that direction, in units of the weight; default: the recommended one.",
+)
 @click.option("--basis", metavar="FILE", default=None, help="Eigenvectors that a released checkpoint refers to.")
 @click.option("--conv", metavar="LAYER", default=None, help="The layer of a released file that does not say it.")
 @click.option("--model", metavar="MODEL", default=None, help="The generator to edit.")

@@ -7,6 +7,7 @@ A command is `@click.command(...)` with these decorators; `--config` and `--debu
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,9 @@ import click
 from gantk.cli.commands import COMMANDS
 from gantk.errors import UsageError, suggestion
 from gantk.runs.table import TASKS
+from gantk.store.bounded import refuse_depth
 from gantk.store.inside import regular_file
-from gantk.store.json_values import JsonTable
+from gantk.store.json_values import JsonTable, shown
 from gantk.store.own_code import OwnCode
 
 if TYPE_CHECKING:
@@ -80,7 +82,9 @@ def device_option() -> Decorator:
 def precision_option() -> Decorator:
     """``--precision`` -> `precision`."""
     kinds = click.Choice(["float32", "float16", "bfloat16"])
-    return click.option("--precision", type=kinds, default="float32", show_default=True, help="Of the generator.")
+    return click.option(
+        "--precision", type=kinds, default="float32", show_default=True, help="Precision of the generator."
+    )
 
 
 def overwrite_option() -> Decorator:
@@ -139,6 +143,10 @@ config_option = click.option(
 )
 
 
+LONGEST_SETTINGS = 1 << 20
+_DEEP_KEY = re.compile(r"""(?:\.[ \t]*[\w"'-]+[ \t]*){64}""")
+
+
 def read_config(name: str) -> JsonTable:
     """Read a settings file by path, or one of the ready-made ones by name; keys are returned with dashes.
 
@@ -153,8 +161,16 @@ def read_config(name: str) -> JsonTable:
     if not regular_file(path).is_file():
         path = find_shipped("configs", name, (".toml",))
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        text = path.read_text(encoding="utf-8")
+        if len(text) > LONGEST_SETTINGS or _DEEP_KEY.search(text):  # the parser's time grows with their square
+            raise ValueError("it is longer than a megabyte, or has a name of more than 64 parts")
+        settings = tomllib.loads(text)
+        refuse_depth(settings)
+    except RecursionError:
+        raise UsageError(
+            f"The settings file {path} cannot be read: its lists and tables are nested too deeply."
+        ) from None
+    except (OSError, ValueError) as error:  # no TOML, no UTF-8, a number of thousands of digits
         raise UsageError(f"The settings file {path} cannot be read: {error}.") from error
     return _dashed(settings)
 
@@ -184,7 +200,26 @@ def _by_parameter(ctx: click.Context, table: JsonTable, source: str) -> JsonTabl
             where = " ".join(ctx.command_path.split()[1:])
             place = f"The table [{where}] of {source}" if where else f"The settings file {source}"
             raise UsageError(f"{place} has an unknown key {key!r}.{suggestion(key, commands | set(names))}")
-    return {names[key]: value for key, value in table.items() if key in names and key not in commands}
+    found = {names[key]: value for key, value in table.items() if key in names and key not in commands}
+    for parameter in ctx.command.params:
+        if parameter.name in found:
+            _check_kind(parameter, found[parameter.name], source)
+    return found
+
+
+def _check_kind(parameter: click.Parameter, value: object, source: str) -> None:
+    """Refuse lists where one value is expected, tables, and what is no true or false of a flag."""
+    repeated = bool(getattr(parameter, "multiple", False)) or parameter.nargs == -1
+    depth = (1 if repeated else 0) + (1 if parameter.nargs > 1 else 0)
+    level: list[object] = [value]
+    for _ in range(depth):
+        level = [part for each in level for part in (each if isinstance(each, list) else [each])]
+    wrong: list[object] = [each for each in level if isinstance(each, (list, dict))]
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        wrong += [each for each in level if not isinstance(each, (bool, str))]
+    if wrong:
+        wanted = "true or false" if isinstance(parameter, click.Option) and parameter.is_flag else "a single value"
+        raise UsageError(f"In {source} {parameter.name} is {shown(value)}, where {wanted} is expected.")
 
 
 def top_level() -> set[str]:
@@ -208,6 +243,6 @@ def add_common_options(command: click.Command) -> click.Command:
     if "config" not in present:
         config_option(command)
     if "debug" not in present:
-        text = "Show a traceback when something goes wrong."
+        text = "Show a traceback when an error occurs."
         click.option("--debug", is_flag=True, expose_value=False, help=text)(command)
     return command

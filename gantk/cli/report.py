@@ -7,18 +7,40 @@ import click
 from gantk.cli.options import examples
 
 
-@click.command(epilog=examples("gantk report runs/rescore", "gantk report runs/all --command manipulate"))
+@click.command(
+    epilog=examples(
+        "gantk report runs/rescore",
+        "gantk report runs/all --command manipulate",
+        "gantk report runs/rescore --figures paper",
+    )
+)
 @click.argument("run", metavar="RUN")
-@click.option("--command", "chosen", metavar="NAME", default=None, help="Only this command's page; default: all.")
-def command(run: str, chosen: str | None) -> None:
+@click.option("--command", "chosen", metavar="NAME", default=None, help="Command whose page is made; default: all.")
+@click.option(
+    "--figures",
+    metavar="DIR",
+    default=None,
+    help="Directory into which all figures and tables are written, as PNG, SVG, LaTeX, CSV and Markdown.",
+)
+@click.option(
+    "--width",
+    metavar="LENGTH",
+    default="84mm",
+    show_default=True,
+    help="Width of the SVG figures in mm or inches (in).",
+)
+def command(run: str, chosen: str | None, figures: str | None, width: str) -> None:
     """Rebuild the page of every command in a run directory, from its files alone.
 
     Needs neither the generator nor a GPU.
     """
     from gantk.errors import UsageError, suggestion
     from gantk.reports import render, render_index
+    from gantk.reports.export import export, read_width
+    from gantk.reports.render import page_for
     from gantk.runs.run import manifests
 
+    width_mm = read_width(width)
     commands = [manifest["command"] for manifest in manifests(run).values() if not manifest["arguments"].get("shard")]
     if not commands:
         raise UsageError(f"{run} holds only shards: join them with `gantk merge {run}` first.")
@@ -27,5 +49,8 @@ def command(run: str, chosen: str | None) -> None:
     for name in dict.fromkeys(commands):
         if chosen in (None, name):
             click.echo(str(render(run, name)))
+            if figures is not None:
+                for path in export(page_for(run, name), figures, "-".join(name.split()), width_mm):
+                    click.echo(str(path))
     if chosen is None and (index := render_index(run)) is not None:
         click.echo(str(index))

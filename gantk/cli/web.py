@@ -24,23 +24,38 @@ class Beside(TypedDict):
         "gantk web demo",
         "gantk web demo --head runs/lse/heads/LSE.safetensors --directions runs/sefa",
         "gantk web church.pkl --socket ~/gantk.sock",
+        "gantk web demo --write-space runs/space",
     )
 )
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=TYPED)
-@click.option("--head", "heads", metavar="FILE", multiple=True, help="A segmentation head to edit with; repeatable.")
+@click.option(
+    "--head", "heads", metavar="FILE", multiple=True, help="A segmentation head to edit with; may be repeated."
+)
 @click.option("--directions", metavar="PATH", multiple=True, type=TYPED,
-              help="A direction, or a folder of them; repeatable.")  # fmt: skip
+              help="A direction, or a folder of directions; may be repeated.")  # fmt: skip
 @click.option("--segmenter", metavar="NAME", default=None,
-              help="What labels images; default: the bundled one for bundled models.")  # fmt: skip
-@click.option("--encoder", metavar="FILE", default=None, help="For photos; default: the bundled one.")
-@click.option("--predictor", metavar="NAME", default=None, help="What reads attributes; default: the bundled one.")
-@click.option("--output-dir", "-o", default="runs/web", show_default=True, help="Where projects are kept.")
+              help="Segmenter that labels images; default: the bundled one for bundled models.")  # fmt: skip
+@click.option("--encoder", metavar="FILE", default=None, help="Encoder for photos; default: the bundled one.")
+@click.option(
+    "--predictor", metavar="NAME", default=None, help="Predictor that reads attributes; default: the bundled one."
+)
+@click.option("--output-dir", "-o", default="runs/web", show_default=True, help="Folder of the projects.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; default: a free one.")
 @click.option("--socket", "path", metavar="PATH", default=None, help="A Unix socket that only you can open.")
-@click.option("--allow-host", "allowed", metavar="NAME", multiple=True, help="A further host name; repeatable.")
-@click.option("--public", is_flag=True, help="No token; each visitor has projects of their own.")
-@click.option("--cache", type=click.IntRange(0), default=512, show_default=True, help="MB of kept states per model.")
+@click.option(
+    "--allow-host",
+    "allowed",
+    metavar="NAME",
+    multiple=True,
+    help="A further host name that is accepted; may be repeated.",
+)
+@click.option("--public", is_flag=True, help="Ask for no token; each visitor has projects of their own.")
+@click.option("--write-space", "space", metavar="DIR", default=None,
+              help="Write a folder that a hosted Space (Docker) runs on these models, and serve nothing.")  # fmt: skip
+@click.option(
+    "--cache", type=click.IntRange(0), default=512, show_default=True, help="Memory for kept states per model, in MB."
+)
 @device_option()
 @precision_option()
 def command(
@@ -51,6 +66,7 @@ def command(
     path: str | None,
     allowed: tuple[str, ...],
     public: bool,
+    space: str | None,
     cache: int,
     device: str,
     precision: str,
@@ -61,6 +77,7 @@ def command(
     The link that it prints works on this machine; through an ssh tunnel on yours.
     """
     import os
+    import shlex
     from pathlib import Path
 
     from gantk.errors import UsageError
@@ -71,6 +88,14 @@ def command(
         import websockets  # noqa: F401
     except ImportError:
         raise UsageError("gantk web needs the extra packages: pip install 'gantk[web]'.") from None
+    if space is not None:
+        from gantk.web.space import write_space
+
+        files = {"--head": beside["heads"], "--directions": beside["directions"]}
+        given = {"--segmenter": beside["segmenter"], "--encoder": beside["encoder"], "--predictor": beside["predictor"]}
+        command_line = write_space(Path(space), models, files, {name: word for name, word in given.items() if word})
+        click.echo(f"Wrote {space}: push it to a Space, which runs {shlex.join(command_line)}.")
+        return
     from gantk.store.files import remove_stale
     from gantk.store.locks import hold
     from gantk.web.security import new_token
@@ -90,10 +115,11 @@ def command(
         remove_stale(folder)
         with scratch_in(folder):
             from gantk.generators.devices import resolve_device
+            from gantk.web.limits import PUBLIC, Limits
             from gantk.web.server import make_app
             from gantk.web.workshop import Workshop
 
-            workshop = Workshop(folder, cache << 20)
+            workshop = Workshop(folder, cache << 20, PUBLIC if public else Limits())
             for model in models:
                 workshop.add(model, str(resolve_device(device)), precision, **beside)
             app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)

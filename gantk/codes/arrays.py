@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError
+from gantk.store.bounded import DAMAGED_ZIP, parse_json, read_npz
 
 Array = npt.NDArray[Any]
 
@@ -90,7 +91,7 @@ def _is_torch(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("data.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except DAMAGED_ZIP:
         return True  # that reader says what is wrong with it
 
 
@@ -105,16 +106,7 @@ def _npy(path: Path) -> Found:
 
 
 def _npz(path: Path) -> Found:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if sum(info.file_size for info in archive.infolist()) > (64 << 20) + 200 * path.stat().st_size:
-                raise GantkError(f"{path} unfolds to far more than its size, as no file of codes does.")
-        with np.load(path, allow_pickle=False) as arrays:
-            return Found(path, {name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        held = "objects" if isinstance(error, ValueError) else "no readable arrays"
-        raise GantkError(f"{path} is no .npz of plain arrays: it holds {held} ({', '.join(names[:3])}).") from error
+    return Found(path, read_npz(path))
 
 
 def _pickle(path: Path) -> Found:
@@ -148,13 +140,12 @@ def _tree(path: Path, value: object) -> Found:
 
 
 def _safetensors(path: Path) -> Found:
-    import json
 
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {}).get("gantk", "{}"))
+            header = parse_json((file.metadata() or {}).get("gantk", "{}"))
             form = header.get("format", "") if isinstance(header, dict) else ""
             if form:
                 raise GantkError(f"{path} is a {form} file of gantk: {WAYS.get(form, 'it is no file of codes')}.")

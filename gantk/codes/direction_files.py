@@ -22,8 +22,10 @@ from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
 from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.errors import GantkError, UsageError
 from gantk.generators.rows import LayerList, parse_layers
+from gantk.store.bounded import parse_json
 from gantk.store.files import save_npy, to_json, to_table, write_atomic
 from gantk.store.inside import regular_file
+from gantk.store.json_values import whole
 
 SUFFIXES = (".safetensors", ".npy")
 """What gantk itself writes and ships."""
@@ -106,24 +108,26 @@ def read_native(path: Path) -> Content:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))
+            header = parse_json((file.metadata() or {}).get(HEADER_KEY, "{}"))
+            if not isinstance(header, dict):
+                raise ValueError("its gantk header is no table")
             if header.get("format") != FORMAT:
                 what = f"a {header['format']} file" if "format" in header else "a safetensors file of another program"
                 raise GantkError(f"{path} is {what}, where a direction or boundary was expected.")
-            if header.get("version", 0) > VERSION:
+            if whole(header.get("version", 0), f"the version of {path}") > VERSION:
                 raise GantkError(
                     f"{path} has version {header['version']} of its format and this gantk reads up to {VERSION}: "
                     "update gantk."
                 )
             vectors = file.get_tensor("vectors")
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise GantkError(f"{path} is no readable direction file ({error}).") from error
     fields = {
         key: header.get(key) for key in ("name", "kind", "space", "intercept", "layers", "scale", "probe", "meta")
     }
     for key in ("intercept", "layers"):
         if isinstance(fields[key], list):
-            fields[key] = tuple(fields[key])
+            fields[key] = tuple(header[key])
     if isinstance(header.get("scales"), list):
         fields["scales"] = tuple(map(float, header["scales"]))
     return Content(vectors, fields, path)

@@ -18,6 +18,7 @@ from gantk.errors import GantkError, UsageError
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
+    from gantk.runs.structure import Image
 
 SPACES = ("z", "w", "wp")
 
@@ -31,12 +32,14 @@ class GivenCodes:
         space: "z", "w" or "wp".
         source: the file or result they come from, for messages.
         names: of the codes, where the file has some.
+        images: of the first of them, where there are pictures; no part of what the codes are.
     """
 
     array: npt.NDArray[Any]
     space: str
     source: str = "the codes"
     names: tuple[str, ...] | None = None
+    images: tuple[Image, ...] = ()
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:

@@ -40,7 +40,7 @@ class DrawingOptions(SeedOptions, BatchOptions, TruncationOptions, SeedsShownOpt
     samples: int = option(3, "Number of samples drawn with sliders.", originals=("--num-samples",), least=1)
     step: int = option(9, "Number of images per slider.", least=3)
     distance: float | None = option(
-        None, "Distance at the sliders' ends, in units of the space.", default_text="two deviations, or 3"
+        None, "Distance at the sliders' ends, in units of the space.", default_text="two standard deviations, or 3"
     )
 
 

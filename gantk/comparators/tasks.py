@@ -8,7 +8,8 @@ from gantk.runs.task import Task
 SEFA = Task(
     name="sefa",
     summary="Find directions in closed form from a generator's weights (SeFa).",
-    description="Factorises the weights that meet the code: the steps that change the styles most, whatever the image. "
+    description="The directions are the steps of the code that change the styles most: eigenvectors of the weights "
+    "that multiply it. "
     "No image is looked at; it takes less than a second. The directions are written by decreasing eigenvalue.",
     inputs=ModelOnly,
     options=SefaOptions,

@@ -43,4 +43,4 @@ class TrainPredictorOptions(Options):
         None, "Number of images to label next, the most uncertain ones.", least=0, default_text=str(SUGGESTED)
     )
     unlabelled: int = option(UNLABELLED, "Number of images without a label that are looked at, at most.", least=0)
-    name: str = option("few-labels", "What the predictor is called.")
+    name: str = option("few-labels", "Name of the predictor.")

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gantk.fewlabels.claims import best_first, larger_share
 from gantk.fewlabels.results import FILE, SUGGESTED, Learned, Seen, TrainedPredictor
+from gantk.reports.answer import answer
+from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import CellValue, Column, Link, Links, Picture, Prose, Section, Sheet, Table
+from gantk.runs.claims import counted
 
 ABOUT = (
-    "A linear probe on features of ImageNet, of several stages. Accuracy is by leave-one-out: each label is told by a "
-    "probe that did not have it."
+    "The predictor is a linear probe on features of several stages of an ImageNet network. Accuracy is by "
+    "leave-one-out: each label is predicted by a probe that was fitted without it."
 )
-LEFT_OUT = "Each attribute, told of labels that the probe did not have."
+LEFT_OUT = "How well each attribute is predicted on labels that the probe was fitted without."
 NUMBERS = "For numbers R2 stands in place of the accuracy, and the correlation in place of the balanced accuracy."
+SHOWN = 4  # images of either end on the first screen
 CELL = 104  # pixels: eight fit side by side, as many as are shown
 COLUMNS = (
     Column("attribute"),
     Column("labels", "Number of labelled images", 0),
     Column("positive", "How many of them have it", 0),
-    Column("accuracy", "Share told right by leave-one-out"),
+    Column("accuracy", "Share predicted right by leave-one-out"),
     Column("from", "Lower end of its 95 % interval"),
     Column("to", "Upper end of its 95 % interval"),
-    Column("balanced", "Mean of the shares of both classes told right"),
+    Column("balanced", "Mean of the shares of both classes predicted right"),
     Column("AUC", "How often one that has it scores above one that has not"),
 )
 
@@ -34,9 +39,8 @@ def page(result: TrainedPredictor) -> Page:
         positives = card.positives if card.is_class else None
         rows.append([card.name, card.labels, positives, card.accuracy, card.low, card.high, card.balanced, card.auc])
     caption = LEFT_OUT if all(each.card.is_class for each in result.attributes) else f"{LEFT_OUT} {NUMBERS}"
-    sections: list[Section] = [
-        Prose(result.sentence(), tone="finding"), Prose(ABOUT), Table(COLUMNS, rows, "Attributes", caption)
-    ]  # fmt: skip
+    sections: list[Section] = answer(result, _ends(result), _numbers(result))
+    sections += [Table(COLUMNS, rows, "Attributes", caption), Prose(ABOUT)]
     for each in result.attributes:
         sections += _attribute(each)
     links = [Link(FILE, FILE, "Every command takes it as --predictor.")]
@@ -50,17 +54,55 @@ def page(result: TrainedPredictor) -> Page:
         )
     )  # fmt: skip
     without = f"{others} {'has' if result.unlabelled == 1 else 'have'} no label."
-    subtitle = f"{result.name}: {attributes} from {labelled}; {without}"
+    subtitle = (
+        f"How well can attributes be told from few labels? {result.name}: {attributes} from {labelled}; {without}"
+    )
     return Page("Predictor from few labels", subtitle, sections)
+
+
+def _numbers(result: TrainedPredictor) -> list[tuple[object, str, str]]:
+    """Of the attribute that is told best: accuracy with its interval beside the larger class, and AUC."""
+    card = best_first(result)[0].card
+    low, high = (show_number(value, 2) for value in (card.low, card.high))
+    interval = f"95 % interval {low} to {high}, leave-one-out of {card.labels} labels"
+    if not card.is_class:
+        return [(show_number(card.accuracy, 2), f"R2 of {card.name}", interval)]
+    items: list[tuple[object, str, str]] = [
+        (show_number(card.accuracy, 2), f"accuracy of {card.name}", interval),
+        (show_number(larger_share(card), 2), "larger class", "accuracy of always naming it"),
+        (show_number(card.balanced, 2), "balanced accuracy", "mean of both classes; 0.5 by chance"),
+    ]
+    if card.auc is not None:
+        items.append((show_number(card.auc, 2), "AUC", "0.5 by chance"))
+    return items
+
+
+def _ends(result: TrainedPredictor) -> list[Section]:
+    """Images without a label that the best attribute scores lowest and highest."""
+    best = best_first(result)[0]
+    name, unit = best.card.name, _unit(best)
+    count = min(len(best.least), len(best.most), SHOWN)
+    if not count:
+        return []
+    pictures = _pictures([*best.least[:count], *best.most[:count]], name, unit)
+    caption = (
+        f"Images without a label: {counted(count, 'image')} with the lowest {unit} of {name}, then "
+        f"{counted(count, 'image')} with the highest."
+    )
+    return [Sheet(pictures, "", caption, 136, count)]
+
+
+def _unit(each: Learned) -> str:
+    return "probability" if each.card.is_class else "score"
 
 
 def _attribute(each: Learned) -> list[Section]:
     name = each.card.name
-    unit = "probability" if each.card.is_class else "score"
+    unit = _unit(each)
     sheets = (
-        (each.suggested, f"{name}: label these next", "The least sure first: a label of these teaches most."),
-        (each.doubted, f"{name}: doubted labels", "Told otherwise by a probe that did not have them: rare ones, or "
-         "typing errors."),
+        (each.suggested, f"{name}: label these next", "The least certain first, of images without a label."),
+        (each.doubted, f"{name}: doubted labels",
+         "A probe that was fitted without these labels predicts otherwise: rare cases, or typing errors."),
         (each.most, f"{name}: most", "Images without a label that score highest."),
         (each.least, f"{name}: least", "Images without a label that score lowest."),
     )  # fmt: skip

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def unread(skipped: tuple[str, ...]) -> str:
     """Which images were left out."""
     return (
-        f"{counted(len(skipped))} could not be read and {'was' if len(skipped) == 1 else 'were'} left "
-        f"out: {listed(skipped, 8)}."
+        f"{counted(len(skipped))} could not be read and {'was' if len(skipped) == 1 else 'were'} left out: "
+        f"{listed(skipped, 8)}."
     )
 
 
@@ -49,8 +49,8 @@ TRAIN: Claims[TrainResult] = (
         "doubt",
         lambda r: r.final.mse >= r.mean_code_mse,
         lambda r: (
-            "Its reconstructions are no closer than one and the same picture, that of the mean code: train "
-            "it for longer."
+            "Its reconstructions are no closer than one and the same picture, that of the mean code: train it for "
+            "longer."
         ),
     ),
     Claim(

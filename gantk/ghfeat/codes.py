@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.probed import Probe, read_probe
+from gantk.store.bounded import parse_json
 from gantk.store.files import load_npy, write_atomic
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable, items, table
@@ -162,7 +163,7 @@ def read_codes(path: Path) -> tuple[JsonTable, dict[str, Array]]:
     regular_file(path)
     try:
         with safe_open(str(path), framework="numpy") as file:
-            header = json.loads((file.metadata() or {}).get("gantk", "{}"))
+            header = parse_json((file.metadata() or {}).get("gantk", "{}"))
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise GantkError(f"{path} holds no codes of images, or is damaged: {error}") from error

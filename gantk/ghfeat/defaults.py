@@ -104,12 +104,15 @@ def predictor_for(generator: Generator, predictor: object = None) -> Predictor |
     return defaults.predictor_for(generator, predictor)
 
 
-def discriminator_for(generator: Generator, discriminator: object = None, model: str | None = None) -> nn.Module:
+def discriminator_for(
+    generator: Generator, discriminator: object = None, model: str | None = None, seed: int = 0
+) -> nn.Module:
     """The discriminator an encoder is trained against: the one that is given, or the generator's own.
 
     Args:
         discriminator: None, a name of `load_discriminator`, or a module.
         model: the file the generator was read from, which may hold it.
+        seed: of the weights of a `new` one.
 
     Raises:
         UsageError: there is none. GantkError: it cannot be read, or judges images of another size.
@@ -126,7 +129,7 @@ def discriminator_for(generator: Generator, discriminator: object = None, model:
             "No discriminator is known for this generator: give one, `new` for random weights, or adversarial=0 to "
             "train without."
         )
-    return load_discriminator(name, generator)
+    return load_discriminator(name, generator, seed)
 
 
 def own_encoder(path: str, generator: Generator, force: bool = False) -> EncoderFile:

@@ -5,6 +5,7 @@ Shape legend: N images, K steps of a slider, C channels, H x W pixels.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gantk.codes.directions import Direction
+from gantk.codes.spread import spread_of, unit_of
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.ghfeat.bridge import move, principal_steps, push_forward
@@ -49,7 +51,7 @@ def edit(
     """Edit real images: along a direction, or by a region of another image (Xu et al. 2021, sections 4.2 and 4.3).
 
     A direction of w or wp is pushed forward into styles, dy = A dw, so that what any system found moves images that
-    the generator never made. An edit of a region changes nothing beyond its reach, to the bit.
+    the generator never made. An edit of a region leaves every pixel beyond its reach unchanged.
 
     Args:
         generator: any family with styles.
@@ -128,6 +130,8 @@ def _step(
         space=SPACE,
         rows=tuple(chosen) if chosen is not None else None,
         strips=(),
+        unit=unit_of(found),
+        spread=spread_of(generator, found, options.pick),
     )
     return step, walk, found.scale
 
@@ -156,7 +160,7 @@ def _moved(
         for name, images in zip(subject.names, zip(*frames, strict=True), strict=True)
     )
     moved = Moved(
-        walk=Walk(name=walk.name, number=walk.number, space=walk.space, rows=walk.rows, strips=strips),
+        walk=dataclasses.replace(walk, strips=strips),
         attributes=tuple(judge.attribute_names) if read and judge is not None else (),
         scores=torch.stack(read).mean(1).t().double().numpy() if read else None,
     )

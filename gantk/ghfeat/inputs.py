@@ -89,7 +89,7 @@ class ReaderInputs(Inputs):
 
     predictor: str | None = option(
         None,
-        "Reads attributes of the images.",
+        "Predictor that reads attributes of the images.",
         metavar="NAME",
         default_text="demo for the bundled models",
         identity=False,
@@ -177,9 +177,9 @@ class InvertInputs(PerceptionInputs, EncoderInputs):
 
     start: str | None = option(
         None,
-        "Codes to start from, one for each image: of z, w, wp or styles.",
+        "File of codes to start from, one for each image, of z, w, wp or styles.",
         metavar="FILE",
-        default_text="what the encoder says",
+        default_text="the encoder's",
         identity=False,
     )
     direction: str | None = option(
@@ -253,9 +253,11 @@ class MixInputs(SubjectInputs):
     """Of `gantk ghfeat mix`."""
 
     content: tuple[str, ...] = option(
-        MISSING, "Image that gives what is not taken; repeated.", metavar="IMAGE", identity=False
+        MISSING, "Image whose other rows are kept; may be repeated.", metavar="IMAGE", identity=False
     )
-    style: tuple[str, ...] = option(MISSING, "Image whose rows are taken; repeated.", metavar="IMAGE", identity=False)
+    style: tuple[str, ...] = option(
+        MISSING, "Image whose rows are taken; may be repeated.", metavar="IMAGE", identity=False
+    )
 
     def load(self, options: MixOptions) -> dict[str, object]:
         return self.subjects(options, content=self.content, style=self.style)
@@ -282,9 +284,7 @@ class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
     direction: str | None = option(
         None, "A boundary or direction: a shipped name, or a file.", metavar="NAME", identity=False, address=True
     )
-    of: str | None = option(
-        None, "Codes whose principal axes are meant, for --component.", metavar="CODES", identity=False
-    )
+    of: str | None = option(None, "Codes whose principal axes --component numbers.", metavar="CODES", identity=False)
     reference: tuple[str, ...] = option(
         (), "Edit a region: the image whose region is taken; one, or one for each.", metavar="IMAGE", identity=False
     )
@@ -312,7 +312,7 @@ class HarmonizeInputs(MaskInputs, EncoderInputs):
 
     images: tuple[str, ...] = argument("IMAGE", IMAGES, identity=False)
     patch: tuple[str, ...] = option(
-        MISSING, "What is pasted; one image, or one for each.", metavar="IMAGE", identity=False
+        MISSING, "Image that is pasted: one, or one for each IMAGE.", metavar="IMAGE", identity=False
     )
 
     def load(self, options: HarmonizeOptions) -> dict[str, object]:
@@ -336,9 +336,17 @@ class EvaluateInputs(ReaderInputs, EncoderInputs):
         "IMAGE", f"{IMAGES.removesuffix('.')}; default: scenes of the bundled world.", default=(), identity=False
     )
     labels: str | None = option(
-        None, "What is known about the images, a column each.", metavar="FILE.csv", identity=False
+        None,
+        "Table of what is known about the images: a row for each image, a column for each fact.",
+        metavar="FILE.csv",
+        identity=False,
     )
-    pairs: str | None = option(None, "Lines of two images and 1 (the same thing) or 0.", metavar="FILE", identity=False)
+    pairs: str | None = option(
+        None,
+        "Pairs of images, one a line: two names, then 1 where they show the same thing, else 0.",
+        metavar="FILE",
+        identity=False,
+    )
 
     def load(self, options: EvaluateOptions) -> dict[str, object]:
         from gantk.ghfeat.evaluation import checked_labels
@@ -376,7 +384,7 @@ class TrainInputs(ReaderInputs, ModelInputs):
     data: tuple[str, ...] = option(
         MISSING,
         "A folder, a list of images, a .zip, .tfrecords, renderer, or generator (its samples, of which the codes are "
-        "known); several take turns.",
+        "known); several are used in turn.",
         metavar="DATA",
         identity=False,
     )
@@ -419,7 +427,9 @@ class TrainInputs(ReaderInputs, ModelInputs):
                 each.source(generator, config.resolution, options.seed, options.fit, part).batch([0])
         weighed = options.perceptual is None or options.perceptual > 0
         distance = perception_for(generator, self.perception, otherwise=VGG) if weighed else None
-        judge = discriminator_for(generator, self.discriminator, self.model) if options.adversarial else None
+        judge = None
+        if options.adversarial:
+            judge = discriminator_for(generator, self.discriminator, self.model, options.seed)
         return {
             "generator": generator,
             "data": data,

@@ -78,7 +78,7 @@ def invert(
 ) -> InvertResult:
     """Find codes of real images, by an encoder, by optimisation, or by both, for any family.
 
-    The optimisation starts from the codes that are given, from what the encoder says, or from the nearest of 64
+    The optimisation starts from the codes that are given, from the encoder's, or from the nearest of 64
     samples. With `tune` the generator's weights are then fitted to the images around their codes (Roich et al. 2021),
     and `gantk.load_generator(model, tuned=result)` is the network that makes them.
 

@@ -10,22 +10,24 @@ from gantk.checkpoints.load import fill, read_discriminator
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
+from gantk.store.bounded import parse_json
 
 ENDING = "-discriminator.safetensors"
 
 
-def load_discriminator(name: str, generator: Generator) -> nn.Module:
+def load_discriminator(name: str, generator: Generator, seed: int = 0) -> nn.Module:
     """A discriminator for fine-tuning, in float32.
 
     Args:
         name: a TensorFlow pickle (its D is taken), a file of scripts/train_generator.py, the name of a bundled
             generator, or `new`: random weights, for a network whose own was not kept.
+        seed: of random weights, so that a training that was stopped goes on against the same network.
 
     Raises:
         UsageError: there is none of that name. GantkError: it cannot be read, or judges images of another size.
     """
     if name == "new":
-        return _new(generator)
+        return _new(generator, seed)
     path = Path(name)
     if not path.is_file():
         path = weights_folder() / (ALIASES.get(name, name) + ENDING)
@@ -66,7 +68,6 @@ def _of_file(path: Path, generator: Generator) -> nn.Module:
 
 def _of_safetensors(path: Path) -> nn.Module:
     """The half-precision file that the training of the bundled generator leaves."""
-    import json
 
     from safetensors import SafetensorError, safe_open
 
@@ -74,7 +75,7 @@ def _of_safetensors(path: Path) -> nn.Module:
 
     try:
         with safe_open(path, "pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
+            config = parse_json((file.metadata() or {})["config"])
             names = file.keys()
             state = {name: file.get_tensor(name).float() for name in names}
         network = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig.from_dict(config))
@@ -84,7 +85,9 @@ def _of_safetensors(path: Path) -> nn.Module:
     return network
 
 
-def _new(generator: Generator) -> nn.Module:
+def _new(generator: Generator, seed: int) -> nn.Module:
+    import torch
+
     from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
 
     size = generator.spec.resolution
@@ -93,6 +96,8 @@ def _new(generator: Generator) -> nn.Module:
         least = min(layer.resolution for layer in generator.layers)
         side = max(4 << len(channels), least)
         channels.append(max(layer.channels for layer in generator.layers if layer.resolution == side))
-    return StyleGAN2Discriminator(
-        StyleGAN2DiscriminatorConfig(size, tuple(channels), generator.spec.image_channels, group=4)
-    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return StyleGAN2Discriminator(
+            StyleGAN2DiscriminatorConfig(size, tuple(channels), generator.spec.image_channels, group=4)
+        )

@@ -16,7 +16,7 @@ class PhotoOptions(Options):
     """How images are fitted to what the network reads."""
 
     fit: Literal["exact", "crop", "squash"] = option(
-        "exact", "Images of another shape: refuse them, keep the middle, or squash them."
+        "exact", "Images of another shape: refuse them, crop them to the middle, or squash them."
     )
     skip_unreadable: bool = option(False, "Leave out images that cannot be read, and say so.", identity=False)
 
@@ -56,12 +56,16 @@ class EncoderOptions(Options):
     """The network that is trained."""
 
     depth: Literal["18", "34", "50", "101"] = option("50", "Depth of the residual trunk.")
-    width: int = option(64, "Channels of the stem; the rest follows.", least=1)
+    width: int = option(64, "Channels of the stem; all other widths are in proportion.", least=1)
     pyramid: int | None = option(None, "Channels of the pyramid.", least=1, default_text="8 times the width")
     rank: int = option(0, "Inner width of factorised heads; 0: dense.", least=0)
     head_norm: Literal["batch", "none"] = option("batch", "Normalisation after the heads; none suits small batches.")
-    size: int | None = option(None, "Pixels a side of the images it reads.", least=16, default_text="the generator's")
-    stem: Literal["1", "2", "4"] | None = option(None, "How far the stem shrinks.", default_text="4 if it fits")
+    size: int | None = option(
+        None, "Side of the images that the encoder reads, in pixels.", least=16, default_text="the generator's"
+    )
+    stem: Literal["1", "2", "4"] | None = option(
+        None, "Factor by which the stem reduces the resolution.", default_text="4 if it fits"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +77,8 @@ class LossOptions(Options):
         None, "Weight of the feature distance.", least=0, default_text="5e-5 with vgg16, else 0.1"
     )
     recognition: float = option(0.0, "Weight, within that distance, of the attributes its predictor reads.", least=0)
-    adversarial: float = option(0.08, "Weight of the adversary; 0: none.", least=0)
-    style: float = option(0.0, "Weight of the codes where they are known.", least=0)
+    adversarial: float = option(0.08, "Weight of the adversarial loss; 0: none.", least=0)
+    style: float = option(0.0, "Weight of the codes' error, for images whose codes are known.", least=0)
     r1_gamma: float = option(10.0, "Weight of the adversary's gradient penalty.", least=0)
 
 
@@ -86,9 +90,9 @@ class TrainOptions(EncoderOptions, LossOptions, PhotoOptions, SeedOptions):
     images: int = option(14_000_000, "Number of images seen until the end.", least=1)
     batch_size: int = option(12, "Images of a step, of all processes together.", least=1)
     learning_rate: float = option(1e-4, "Rate of Adam at the beginning.", above=0)
-    decay: float = option(0.8, "The rate is multiplied by this 8 times in all.", above=0)
-    warm_up: int = option(0, "Number of first images that count by their codes alone.", least=0)
-    mirror: float = option(0.0, "Chance that an image is flipped.", least=0, most=1)
+    decay: float = option(0.8, "Factor of the learning rate, applied 8 times over the training.", above=0)
+    warm_up: int = option(0, "Number of images at the beginning whose loss is that of their codes alone.", least=0)
+    mirror: float = option(0.0, "Probability that an image is mirrored.", least=0, most=1)
     fix_norms: float = option(
         1.0, "Share of the training after which batch statistics stay as they are.", least=0, most=1
     )
@@ -108,8 +112,8 @@ class TrainOptions(EncoderOptions, LossOptions, PhotoOptions, SeedOptions):
 class ExtractOptions(PhotoOptions, BatchOptions):
     """Of `gantk ghfeat extract`."""
 
-    refine: int = option(0, "Steps of optimisation after the encoder.", least=0)
-    reconstruct: bool = option(True, "Render what the codes make.")
+    refine: int = option(0, "Number of steps of optimisation after the encoder.", least=0)
+    reconstruct: bool = option(True, "Render the images of the codes.")
     save_images: bool = option(False, "Write every reconstruction, not only those for the page.")
     tiled: bool = option(False, "Also write ghfeat.npy as the original lays it out.")
     wp: bool = option(False, "Also write wp.npy, the nearest codes of the generator's own mapping.")
@@ -121,14 +125,18 @@ class TuneOptions(Options):
     """Of the tuning of weights after the codes are found."""
 
     tune: bool = option(False, "Then tune the generator's weights to the images, around their codes (PTI).")
-    tune_steps: int = option(350, "Steps of Adam on the weights.", least=1)
-    tune_rate: float = option(3e-4, "Rate of Adam, in deviations of a layer's weights.", above=0)
+    tune_steps: int = option(350, "Number of steps of Adam on the weights.", least=1)
+    tune_rate: float = option(3e-4, "Rate of Adam, in standard deviations of a layer's weights.", above=0)
     tune_perceptual: float | None = option(
         None, "Weight of the feature distance to the images.", least=0, default_text="5e-5 with vgg16, else 1"
     )
     tune_pixel: float = option(1.0, "Weight of the squared error.", least=0)
-    locality: float = option(0.1, "Weight that holds the pictures of other codes; 0: none.", least=0)
-    locality_distance: float = option(30.0, "How far from the images' codes those are, in w over all rows.", above=0)
+    locality: float = option(
+        0.1, "Weight of the loss that keeps the pictures of other codes as they were; 0: none.", least=0
+    )
+    locality_distance: float = option(
+        30.0, "Distance of those other codes from the images' codes, in w over all rows.", above=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,17 +145,20 @@ class InvertOptions(TuneOptions, PhotoOptions, SeedOptions, BatchOptions):
 
     space: Literal["z", "w", "wp", "s"] | None = option(
         None,
-        "Where the code is free: z, w, a code per row, a style per layer.",
+        "Space of the code that is found: z, w, a code per row (wp), or a style per layer (s).",
         default_text="s with an encoder, else wp or z",
     )
-    steps: int = option(200, "Steps of Adam; 0: the encoder alone.", least=0)
+    steps: int = option(200, "Number of steps of Adam; 0: the encoder alone.", least=0)
     rate: float | None = option(
-        None, "Rate of Adam, in deviations of the codes.", above=0, default_text="0.02 with an encoder, else 0.1"
+        None,
+        "Rate of Adam, in standard deviations of the codes.",
+        above=0,
+        default_text="0.02 with an encoder, else 0.1",
     )
     perceptual: float | None = option(
         None, "Weight of the feature distance.", least=0, default_text="5e-5 with vgg16, else 0.1"
     )
-    prior: float = option(1e-3, "Weight that keeps codes near the mean.", least=0)
+    prior: float = option(1e-3, "Weight of the penalty on the distance from the mean code.", least=0)
     label: str | None = option(
         None, "Class of the images of a conditional network: a number, or a name of ImageNet.", metavar="CLASS"
     )
@@ -172,10 +183,16 @@ class EditOptions(RowOptions, BoxOptions, PhotoOptions):
     pick: int = option(0, "Which direction of a file with several.", least=0)
     component: int | None = option(None, "A principal axis of --of, in place of --direction.", least=0)
     distance: float | None = option(
-        None, "How far to go: the pictures lead from the image to there.", default_text="--start to --end distance"
+        None,
+        "Distance at the end, in units of the direction's space: the pictures go from the image to there.",
+        default_text="--start to --end distance",
     )
-    start_distance: float | None = option(None, "First distance.", default_text="minus the direction's scale")
-    end_distance: float | None = option(None, "Last distance.", default_text="the direction's scale")
+    start_distance: float | None = option(
+        None, "First distance, in units of the direction's space.", default_text="minus the direction's scale"
+    )
+    end_distance: float | None = option(
+        None, "Last distance, in units of the direction's space.", default_text="the direction's scale"
+    )
     step: int = option(7, "Number of images along the way.", least=2)
     way: Literal["features", "styles"] = option(
         "features", "Of an edit of a region: exchange feature maps, or style them by place."
@@ -199,7 +216,7 @@ class EvaluateOptions(PhotoOptions, SeedOptions):
     """Of `gantk ghfeat evaluate`."""
 
     num: int = option(400, "Number of scenes that are drawn where no images are given.", "-N", least=20)
-    folds: int = option(5, "Folds of the cross-validation.", least=2)
+    folds: int = option(5, "Number of folds of the cross-validation.", least=2)
     baselines: bool = option(True, "Also probe pixels and a torchvision backbone.")
     level_classes: bool = option(True, "Also learn classes from single levels, which takes most of the time.")
     backbone: Literal["resnet18", "resnet50"] = option(

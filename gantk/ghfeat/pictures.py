@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
 from gantk.pictures.opening import open_picture, picture_sides
+from gantk.store.bounded import DAMAGED_ZIP, check_member, check_members
 from gantk.store.inside import regular_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -159,10 +160,13 @@ class Zip:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(regular_file(path))
-        except (OSError, zipfile.BadZipFile) as error:
+        except DAMAGED_ZIP as error:
             raise GantkError(f"{path} is no readable zip file: {error}") from error
         weakref.finalize(self, self._zip.close)
-        names = [item.filename for item in self._zip.infolist() if not item.is_dir()]  # never written anywhere
+        check_members(self._zip, path, path.stat().st_size)
+        names = [
+            item.filename for item in self._zip.infolist() if item.filename and not item.is_dir()
+        ]  # never written anywhere
         self.names = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
         if not self.names:
             raise GantkError(f"{path} has no images in it ({', '.join(SUFFIXES)})")
@@ -172,7 +176,9 @@ class Zip:
 
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
         with self._named(index) as name:
-            data = self._zip.read(self.names[index])
+            member = self._zip.getinfo(self.names[index])
+            check_member(member, f"the image {name}")
+            data = self._zip.read(member)
         return decode(data, name)
 
     def sides(self, index: int) -> tuple[int, int]:
@@ -186,5 +192,5 @@ class Zip:
         name = f"{self.names[index]} of {self.path}"
         try:
             yield name
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        except DAMAGED_ZIP as error:
             raise GantkError(f"the image {name} cannot be read: {error}") from error

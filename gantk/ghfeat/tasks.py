@@ -86,9 +86,9 @@ MIX = Task(
 EDIT = Task(
     name="ghfeat edit",
     summary="Edit real images along a direction, or in a region by another image.",
-    description="A direction of w or wp is pushed forward into styles (dy = A dw), so that what the other systems "
-    "found moves images that the generator never made. An edit of a region changes nothing beyond its reach, to the "
-    "bit. IMAGE may also be one file of codes.",
+    description="A direction of w or wp is pushed forward into styles (dy = A dw), so that directions of the other "
+    "systems edit real images. An edit of a region leaves every pixel beyond its reach unchanged. IMAGE "
+    "may also be one file of codes.",
     inputs=EditInputs,
     options=EditOptions,
     result="gantk.ghfeat.picture_results:EditResult",
@@ -105,8 +105,8 @@ EDIT = Task(
 
 HARMONIZE = Task(
     name="ghfeat harmonize",
-    summary="Paste a region of another image and make one picture of it.",
-    description="The pasted picture is encoded and made again by the generator, which knows no seams.",
+    summary="Paste a region of another image and blend it in.",
+    description="The pasted picture is encoded and generated again, so that the seam disappears.",
     inputs=HarmonizeInputs,
     options=HarmonizeOptions,
     result="gantk.ghfeat.picture_results:HarmonizeResult",

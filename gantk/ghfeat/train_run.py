@@ -173,7 +173,9 @@ def _prepared(
     size, seed, how = config.resolution, options.seed, options.fit
     sources = [each.source(generator, size, seed, how, "train" if held is None else "all") for each in sets]
     judged = (held or sets[0]).source(generator, size, seed, how, "held-out" if held is None else "all")
-    judge = copy.deepcopy(discriminator_for(generator, discriminator)) if options.adversarial else None
+    judge = None
+    if options.adversarial:
+        judge = copy.deepcopy(discriminator_for(generator, discriminator, seed=seed))
     training = Training(settings, config, generator, sources, judge, taught, _painter(generator, options.compile))
     reader = predictor_for(generator, predictor)
     return training, HeldOut.of(judged, options.validation_images, feature, reader, generator.device)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gantk.checkpoints.tuned import TunedWeights
 from gantk.codes.directions import Direction
+from gantk.codes.spread import spread_of, unit_of
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.frugal_steps import images_at_once
@@ -174,4 +175,12 @@ def _walk(
         Strip(label=name, values=tuple(distances), images=tuple(images), origin=distances.index(0.0))
         for name, images in zip(names[: len(shown[0])], zip(*columns, strict=True), strict=True)
     )
-    return Walk(name=direction.name, number=None, space=direction.space, rows=direction.layers, strips=strips)
+    return Walk(
+        name=direction.name,
+        number=None,
+        space=direction.space,
+        rows=direction.layers,
+        strips=strips,
+        unit=unit_of(direction),
+        spread=spread_of(generator, direction),
+    )

@@ -18,6 +18,7 @@ from gantk.errors import UsageError, suggestion
 from gantk.higan.claims import TRAIN_BOUNDARY
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
+from gantk.runs.structure import Image
 
 LIST_NAME = "boundary_list.txt"
 
@@ -118,6 +119,36 @@ class Boundary:
 
 
 @record
+class End:
+    """A sample at one end of a boundary.
+
+    Attributes:
+        sample: its number among the codes.
+        score: in the attribute's own unit; None where it has none.
+    """
+
+    sample: int
+    score: float | None
+    image: Image
+
+
+@record
+class Ends:
+    """Of the samples that have a picture, those that lie lowest and highest along one boundary.
+
+    Attributes:
+        boundary: its name.
+        pictured: how many samples have a picture.
+        low, high: in ascending order along the boundary.
+    """
+
+    boundary: str
+    pictured: int
+    low: tuple[End, ...]
+    high: tuple[End, ...]
+
+
+@record
 class TrainBoundaryResult(Result):
     """Boundaries of one run, in the order of the scores.
 
@@ -128,6 +159,7 @@ class TrainBoundaryResult(Result):
         compat: whether the split was drawn as the original draws it.
         log: a line for each fit.
         log_name: the file of these lines.
+        ends: pictures of the samples that the most stable boundary tells apart; None where no sample has a picture.
     """
 
     TASK: ClassVar[str] = "train-boundary"
@@ -138,6 +170,7 @@ class TrainBoundaryResult(Result):
     compat: bool
     log: tuple[str, ...]
     log_name: str
+    ends: Ends | None
 
     def __iter__(self) -> Iterator[Boundary]:
         return iter(self.boundaries)

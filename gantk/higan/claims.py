@@ -64,15 +64,22 @@ SYNTHESIZE: Claims[SynthesizeResult] = (
 
 
 def _trained(result: TrainBoundaryResult) -> str:
-    parts = []
-    for each in result.boundaries[:3]:
+    if len(result.boundaries) == 1:
+        each = result.boundaries[0]
         accuracy, stability = each.figures.accuracy_val, each.figures.stability
         known = [] if accuracy is None else [f"accuracy {accuracy:.3f} on held-out samples of both ends"]
         known += [] if stability is None else [f"stability {stability:.3f}"]
-        parts.append(each.name + (f" ({', '.join(known)})" if known else ""))
-    more = f" and {len(result.boundaries) - 3} more" if len(result.boundaries) > 3 else ""
-    what = "Boundary" if len(result.boundaries) == 1 else "Boundaries"
-    return f"{what} in {result.space}: {', '.join(parts)}{more}."
+        return f"The boundary of {each.name} was found in {result.space}{': ' * bool(known)}{', '.join(known)}."
+    ranges = []
+    for what, values in (
+        ("accuracy on held-out samples of both ends", [each.figures.accuracy_val for each in result.boundaries]),
+        ("stability", [each.figures.stability for each in result.boundaries]),
+    ):
+        pairs = [(value, each.name) for value, each in zip(values, result.boundaries, strict=True) if value is not None]
+        if pairs:
+            low, high = (pick(pairs, key=lambda pair: pair[0]) for pick in (min, max))
+            ranges.append(f"{what} from {low[0]:.3f} ({low[1]}) to {high[0]:.3f} ({high[1]})")
+    return f"{len(result)} boundaries were found in {result.space}{': ' * bool(ranges)}{'; '.join(ranges)}."
 
 
 def _unstable(result: TrainBoundaryResult) -> list[Boundary]:
@@ -97,6 +104,14 @@ def _stable(result: TrainBoundaryResult) -> list[str]:
 
 TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
     Claim("found", always, _trained),
+    Claim(
+        "found",
+        lambda r: len(_stable(r)) == len(r.boundaries),
+        lambda r: (
+            f"No stability is below {STABLE:g}: another split of the samples gives nearly the same "
+            f"{'direction' if len(r.boundaries) == 1 else 'directions'}."
+        ),
+    ),
     Claim("found", lambda r: r.compat, lambda r: "The split was drawn as the original draws it."),
     Claim(
         "doubt",
@@ -110,10 +125,9 @@ TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
         "doubt",
         lambda r: any(each.tied for each in r.boundaries),
         lambda r: (
-            f"Both ends of {listed([each.name for each in r.boundaries if each.tied])} contain samples of the "
-            "same score, "
-            "so that chance put some of them in one class: choose fewer samples, or mark what was not scored with "
-            "--invalid-value."
+            f"Both ends of {listed([each.name for each in r.boundaries if each.tied])} contain samples of the same "
+            "score, so that chance put some of them in one class: choose fewer samples, or mark what was not scored "
+            "with --invalid-value."
         ),
     ),
     Claim("doubt", lambda r: bool(_unstable(r)), _shaky),
@@ -163,7 +177,8 @@ def _noise(result: RescoreResult) -> list[str]:
 def _within(result: RescoreResult) -> str:
     count = len(_tried(result)[0].random)
     names = listed([f"`{name}`" for name in _noise(result)], 8)
-    return f"Within what {counted(count, 'random direction')} of the same length gave: {names}."
+    verb = "raises its attribute" if len(_noise(result)) == 1 else "raise their attributes"
+    return f"{names} {verb} no more than the best of {counted(count, 'random direction')} of the same length."
 
 
 def _beyond(result: RescoreResult) -> str:

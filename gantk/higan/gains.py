@@ -6,6 +6,7 @@ P = 1 + L places of an edit: all rows, then each row alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.directions import Direction
+from gantk.codes.spread import unit_of
 from gantk.higan.options import RescoreOptions
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
 from gantk.runs.results import record
+from gantk.runs.structure import Strip
+from gantk.runs.walk import Walk
 
 if TYPE_CHECKING:
     from gantk.runs.stores import Store
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 EFFECT, NULL, BASE = "rescore_effect", "rescore_null", "rescore_attribute"
+SHOWN = 2  # samples that are rendered for the page
+MOST_WALKED = 24  # boundaries that they are rendered along
 
 
 def gains(scores_NP: Array, resamples: int = 1000, seed: int = 0) -> list[Gain]:
@@ -67,12 +73,19 @@ def standardize(change: Array, std_A: Array) -> Array:
 
 @record
 class Subject:
-    """One boundary as it is rescored: its direction, the attribute it is about, and the prefix of its files."""
+    """One boundary as it is rescored.
+
+    Attributes:
+        attribute: that it is about.
+        prefix: of its files.
+        spread: standard deviation of samples along it, in the unit of its distances; None where it is not known.
+    """
 
     name: str
     direction: Direction
     attribute: str
     prefix: str
+    spread: float | None
 
 
 @record
@@ -92,7 +105,45 @@ class RescoreFacts:
 
 def conclude(arrays: Mapping[str, Array], facts: RescoreFacts, options: RescoreOptions, store: Store) -> RescoreResult:
     """The result of arrays that are whole; see `rescore`."""
-    return concluded(arrays, facts, options.distance)
+    found = concluded(arrays, facts, options.distance)
+    steps = shown_steps(options.distance[0])
+    labels = [options.name_of(sample) for sample in range(min(SHOWN, found.num))]
+    walked = tuple(
+        dataclasses.replace(each, walk=_walk(each, steps, labels, subject.spread, store))
+        for each, subject in zip(found.boundaries, facts.subjects, strict=True)
+    )
+    return dataclasses.replace(found, boundaries=walked)
+
+
+def shown_steps(distance: float) -> tuple[float, ...]:
+    """The distances of the pictures: as drawn, half way, and the distance of the scores."""
+    if not distance:
+        return (0.0,)
+    return (0.0, distance / 2, distance) if distance > 0 else (distance, distance / 2, 0.0)
+
+
+def shown_name(prefix: str, sample: int, step: int) -> str:
+    """The file of a picture of a boundary."""
+    return f"steps/{prefix}_{sample}_{step}.png"
+
+
+def _walk(
+    each: Rescored, steps: Sequence[float], labels: Sequence[str], spread: float | None, store: Store
+) -> Walk | None:
+    """The pictures of a boundary, where the first chunk rendered them."""
+    names = [[shown_name(each.prefix, sample, step) for step in range(len(steps))] for sample in range(len(labels))]
+    if not all(store.has_picture(name) for line in names for name in line):
+        return None
+    strips = tuple(
+        Strip(
+            label=label,
+            values=tuple(steps),
+            images=tuple(store.picture(name) for name in line),
+            origin=steps.index(0.0),
+        )
+        for label, line in zip(labels, names, strict=True)
+    )
+    return Walk(name=each.name, space=each.space, strips=strips, unit=unit_of(each.direction), spread=spread)
 
 
 def concluded(arrays: Mapping[str, Array], facts: RescoreFacts, distances: Sequence[float]) -> RescoreResult:
@@ -125,6 +176,7 @@ def concluded(arrays: Mapping[str, Array], facts: RescoreFacts, distances: Seque
                     sorted((float(d), float(effect[t, 0, b, 0, column] / count)) for t, d in enumerate(distances))
                 ),
                 scores=scores,
+                walk=None,
             )
         )
     return RescoreResult(

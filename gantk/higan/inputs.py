@@ -35,19 +35,24 @@ class TrainBoundaryInputs(Inputs):
     )
     condition: tuple[str, ...] = option(
         (),
-        "Project this out of the boundaries: a score of this run, or a direction by file or name; may be repeated.",
+        "Score of this run, or direction by file or name, that the boundaries are made orthogonal to; may be repeated.",
         metavar="NAME",
         identity=False,
         address=True,
     )
     model: str | None = option(
-        None, "The generator the latents are of, noted in the boundaries.", metavar="MODEL", identity=False, code=True
+        None,
+        "Generator that the latents come from; it is noted in the boundaries.",
+        metavar="MODEL",
+        identity=False,
+        code=True,
     )
 
     def load(self, options: TrainBoundaryOptions) -> dict[str, object]:
         from gantk.codes.given import GivenCodes
         from gantk.codes.kept_directions import load_direction
         from gantk.higan.boundary_inputs import read_latents, space_of
+        from gantk.higan.ends import pictures_beside
         from gantk.higan.scores import read_scores
 
         codes = read_latents(self.latents)
@@ -57,7 +62,7 @@ class TrainBoundaryInputs(Inputs):
         own = scores.columns
         conditions = [name if name in own else load_direction(name, space=None) for name in self.condition]
         return {
-            "samples": GivenCodes(codes, space, self.latents),
+            "samples": GivenCodes(codes, space, self.latents, images=pictures_beside(self.latents)),
             "scores": scores,
             "conditions": conditions,
             "generator": self._generator(options),
@@ -100,7 +105,11 @@ class ManipulateInputs(CodesInputs, DirectionInputs):
         "DIRECTION", "A file, a boundary list, a folder, or the name of a shipped one.", identity=False, address=True
     )
     condition: tuple[str, ...] = option(
-        (), "Keep this direction still; may be repeated.", metavar="DIRECTION", identity=False, address=True
+        (),
+        "Direction that the edit is made orthogonal to; may be repeated.",
+        metavar="DIRECTION",
+        identity=False,
+        address=True,
     )
 
     def load(self, options: ManipulateOptions) -> dict[str, object]:

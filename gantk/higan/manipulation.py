@@ -17,8 +17,9 @@ from torch import Tensor
 from gantk.codes.directions import Direction
 from gantk.codes.entries import Entry, entries_of
 from gantk.codes.source import Codes, CodeSource, show_truncation
+from gantk.codes.spread import spread_of, unit_of
 from gantk.errors import UsageError
-from gantk.generators.base import Drawing, Generator, State, WpOrStyles
+from gantk.generators.base import Drawing, Generator, State, Truncation, WpOrStyles
 from gantk.higan.manipulated import Animation, ManipulateResult, Moved
 from gantk.higan.moving import Edit, check_edits, condition, motion, move, plan_edit, steps
 from gantk.higan.options import ManipulateOptions
@@ -60,6 +61,8 @@ class MoveFacts:
     distances: tuple[float, ...]
     array: str | None
     departures: tuple[Departure, ...]
+    unit: str
+    spread: float | None
 
 
 @record
@@ -151,7 +154,9 @@ def manipulate(
         truncation=show_truncation(source.truncation),
         conditions=tuple(entry.title for entry in still),
         kept=tuple(kept),
-        moves=tuple(_described(edit, generator, steps) for edit, steps in zip(edits, found, strict=True)),
+        moves=tuple(
+            _described(edit, generator, steps, source.truncation) for edit, steps in zip(edits, found, strict=True)
+        ),
         form="" if options.skip_image else options.image_format,
         formats=formats,
     )
@@ -196,8 +201,11 @@ def _edit(entry: Entry, source: CodeSource, options: ManipulateOptions, alone: b
     )
 
 
-def _described(edit: Edit, generator: Generator, found: tuple[Departure, ...]) -> MoveFacts:
+def _described(
+    edit: Edit, generator: Generator, found: tuple[Departure, ...], truncation: Truncation | None
+) -> MoveFacts:
     every = edit.layers is None or edit.layers == tuple(range(generator.spec.num_layers))
+    compensated = edit.compensate or edit.space != "wp"
     return MoveFacts(
         name=edit.entry.title,
         prefix=edit.entry.prefix,
@@ -207,6 +215,8 @@ def _described(edit: Edit, generator: Generator, found: tuple[Departure, ...]) -
         distances=edit.distances,
         array=None if edit.space == "s" else edit.array,
         departures=found,
+        unit=unit_of(edit.entry.direction, compensated),
+        spread=spread_of(generator, edit.entry.direction, edit.entry.number, truncation, edit.layers, compensated),
     )
 
 
@@ -323,6 +333,8 @@ def conclude(
             space=each.space,
             rows=each.rows,
             strips=strips,
+            unit=each.unit,
+            spread=each.spread,
             animations={form: f"{each.prefix}.{form}" for form in facts.formats} or None,
         )
         codes = None if each.array is None else arrays[each.array]

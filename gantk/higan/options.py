@@ -50,7 +50,7 @@ class TrainBoundaryOptions(SeedOptions):
         "-V/-q",
         off="--quick-test",
     )
-    save_name: str = option("boundary.npy", "Files are named NAME_SAVE-NAME.")
+    save_name: str = option("boundary.npy", "End of the files' names: each boundary is written as NAME_SAVE-NAME.")
     logfile_name: str | None = option(None, "Name of the log.", default_text="the save name with .log")
     solver: Literal["ridge", "newton", "svc", "logistic"] = option(
         "ridge", "How the boundary is found; svc is the original's."
@@ -80,12 +80,16 @@ class RescoreOptions(SampleOptions, BatchOptions):
     num: int | None = option(2000, "Number of samples.", "-N", least=1)
     layerwise: bool = option(False, "Also move each row of wp alone.", "--layerwise-rescoring")
     distance: tuple[float, ...] = option(
-        (2.0,), "How far to move, in units of the space; repeated, the first is the one of the scores."
+        (2.0,),
+        "Distance that codes are moved by, in units of the boundary's space; may be repeated, and the scores are "
+        "those of the first.",
     )
-    score: tuple[str, ...] = option((), "Which attribute a boundary is about.", metavar="NAME=ATTRIBUTE")
+    score: tuple[str, ...] = option(
+        (), "Attribute that a boundary is about, where their names differ; may be repeated.", metavar="NAME=ATTRIBUTE"
+    )
     random: int = option(8, "Number of random directions to compare with.", least=0)
     chunk: int | None = option(
-        None, "Number of samples per chunk of the ledger.", least=1, default_text="by the images of one"
+        None, "Number of samples per chunk of the ledger.", least=1, default_text="about 2048 images"
     )
 
 
@@ -105,7 +109,7 @@ class ManipulateOptions(SampleOptions, BatchOptions, PictureOptions):
     end_distance: float | None = option(
         None, "Last distance, in units of the space.", default_text="the direction's scale"
     )
-    absolute: bool = option(False, "Distances are those from the boundary, not from the code.", off="--relative")
+    absolute: bool = option(False, "Distances are measured from the boundary, or from the code.", off="--relative")
     rows: str | tuple[int, ...] | None = option(
         None,
         "Rows of wp to move: 6-9, layer names or all.",
@@ -114,7 +118,7 @@ class ManipulateOptions(SampleOptions, BatchOptions, PictureOptions):
         metavar="LIST",
         default_text="the direction's own",
     )
-    layerwise_manipulation: bool = option(False, "Move wp row by row although all rows move.")
+    layerwise_manipulation: bool = option(False, "Move wp instead of w even where all rows move.")
     disable_manipulation_truncation: bool = option(False, "Do not scale a w-direction by psi on truncated rows.")
     rotate: float = option(0.0, "Turn the picture by this many degrees; StyleGAN3 only.")
     translate: tuple[float, float] = option(
@@ -124,12 +128,17 @@ class ManipulateOptions(SampleOptions, BatchOptions, PictureOptions):
     ty: float = option(0.0, "Shift down.", hidden=True)
     skip_image: bool = option(False, "Write the moved codes only.")
     realism: int = option(
-        0, "Number of other samples that are moved to see how far the edit may go; 0 is none, else 20 or more.", least=0
+        0,
+        "Number of further samples that are moved to measure how far the edit may go; 0 measures nothing, else 20 or "
+        "more.",
+        least=0,
     )
-    animation: tuple[Literal["gif", "webp", "mp4"], ...] = option((), "Also as an animation; may be repeated.")
-    generate_video: bool = option(False, "An mp4 where ffmpeg is installed, else a gif.")
+    animation: tuple[Literal["gif", "webp", "mp4"], ...] = option(
+        (), "Also write an animation in this format; may be repeated."
+    )
+    generate_video: bool = option(False, "Write a video: an mp4 where ffmpeg is installed, else a gif.")
     fps: float = option(10.0, "Steps per second of an animation.", above=0, most=240)
-    once: bool = option(False, "An animation runs one way instead of there and back.")
+    once: bool = option(False, "Run animations one way instead of there and back.")
     row: int = option(0, "Number of pictures in a column of an animation.", least=0, default_text="by their number")
     col: int = option(0, "Number of pictures in a row of an animation.", least=0, default_text="by their number")
     row_spacing: int = _hidden("Pixels between rows of an animation's picture.")

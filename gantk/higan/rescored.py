@@ -18,6 +18,7 @@ from gantk.higan.claims import RESCORE
 from gantk.predictors.selectivity import selectivity
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
+from gantk.runs.walk import Walk
 
 Array = npt.NDArray[Any]
 
@@ -53,6 +54,7 @@ class Rescored:
         random: gains of random directions of the same length on the same attribute [R].
         responses: (distance, mean change) by distance.
         scores: of the attribute [N, 1 + P]: as drawn, then at each place.
+        walk: the first samples as drawn, half way and at the distance of the scores; None where none were rendered.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Rescored:
     random: npt.NDArray[np.float64]
     responses: tuple[tuple[float, float], ...]
     scores: Array
+    walk: Walk | None
 
     def in_deviations(self, value: float) -> float | None:
         """A change in standard deviations of the attribute; None where the attribute never varies."""

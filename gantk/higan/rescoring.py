@@ -15,28 +15,42 @@ P = 1 + L places of an edit: all rows, then each row alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from gantk.codes.directions import Direction
 from gantk.codes.entries import Entry, entries_of
 from gantk.codes.latents import random_normal
 from gantk.codes.source import Codes, CodeSource
+from gantk.codes.spread import spread_of
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator, State
-from gantk.higan.gains import BASE, EFFECT, NULL, RescoreFacts, Subject, conclude
+from gantk.higan.gains import (
+    BASE,
+    EFFECT,
+    MOST_WALKED,
+    NULL,
+    SHOWN,
+    RescoreFacts,
+    Subject,
+    conclude,
+    shown_name,
+    shown_steps,
+)
 from gantk.higan.options import RescoreOptions
 from gantk.higan.rescored import RescoreResult
 from gantk.higan.restart import first_layer
 from gantk.higan.synthesis import array_of, chunk_size, knows_codes, structured
-from gantk.pictures.images import as_saved
+from gantk.pictures.images import as_saved, to_uint8
 from gantk.predictors.base import Predictor
 from gantk.predictors.defaults import predictor_for
-from gantk.runs.stores import Chunks, Store
+from gantk.runs.stores import Chunks, Pictures, Store
 from gantk.runs.task import verb
 from gantk.store.chunks import CONCATENATE, SUM
 from gantk.store.progress import Bar, progress
@@ -44,6 +58,7 @@ from gantk.store.progress import Bar, progress
 Array = npt.NDArray[Any]
 
 RENDERS_PER_CHUNK = 2048
+SIDE = 256  # pixels: of the pictures on the page
 
 
 def attribute_index(name: str, attributes: Sequence[str], mapping: dict[str, str]) -> int:
@@ -119,15 +134,28 @@ def rescore(
     chunks = store.chunks(joins, source.total, chunk_size(options.batch_size, target))
     missing = chunks.missing()
     samples = sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
-    with torch.inference_mode(), store.timed("rescoring"), progress(samples * renders, "rescore", unit="img") as bar:
+    with (
+        torch.inference_mode(),
+        store.timed("rescoring"),
+        store.pictures() as pictures,
+        progress(samples * renders, "rescore", unit="img") as bar,
+    ):
         for index in missing:
+            if index == 0:  # by the shard that has the first samples, so that joined shards show what one run does
+                work.show(pictures)
             _chunk(chunks, index, work, bar)
     facts = RescoreFacts(
         predictor=predictor.name,
         layer_names=row_names(generator),
         spaces=work.spaces,
         subjects=tuple(
-            Subject(name=entry.title, direction=entry.alone(), attribute=names[column], prefix=entry.prefix)
+            Subject(
+                name=entry.title,
+                direction=entry.alone(),
+                attribute=names[column],
+                prefix=entry.prefix,
+                spread=spread_of(generator, entry.direction, entry.number, source.truncation),
+            )
             for entry, column in zip(entries, columns, strict=True)
         ),
     )
@@ -204,6 +232,29 @@ class _Rescoring:
         if options.random:
             arrays[NULL] = self._random(codes, first, base_NA, bar)
         return arrays
+
+    def show(self, pictures: Pictures) -> None:
+        """Render the first samples as drawn, half way and at the distance of the scores along the first boundaries."""
+        written: list[Future[Any]] = []
+        for sample in range(min(SHOWN, self.source.total)):
+            codes = self.source.batch(sample, sample + 1)
+            drawn = self._seen(codes.wp)
+            for entry in self.entries[:MOST_WALKED]:
+                for step, distance in enumerate(shown_steps(self.options.distance[0])):
+                    image_NHWC = drawn
+                    if distance:
+                        image_NHWC = self._seen(
+                            self._edit(codes, sample, entry.direction, entry.number, distance, place=0)
+                        )
+                    written += pictures.write([shown_name(entry.prefix, sample, step)], image_NHWC)
+        for future in written:  # a full disk shows here
+            future.result()
+
+    def _seen(self, wp_NLD: Tensor) -> Array:
+        """Images [N, H, W, C] as a page shows them: no side longer than `SIDE` pixels."""
+        image_NCHW = self.generator.synthesize(wp_NLD)
+        factor = -(-max(image_NCHW.shape[2:]) // SIDE)
+        return to_uint8(avg_pool2d(image_NCHW, factor) if factor > 1 else image_NCHW)
 
     def renders(self) -> int:
         """Images per sample."""

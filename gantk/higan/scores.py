@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.store.bounded import read_npz
 from gantk.store.inside import regular_file
 
 SUFFIXES = (".npy", ".npz", ".csv")
@@ -152,15 +153,7 @@ def _from_dictionary(content: Mapping[Any, Any], source: str) -> dict[str, Colum
 
 
 def _read_npz(source: Path) -> Scores:
-    import zipfile
-
-    try:
-        with np.load(source, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        reason = "it holds Python objects" if "pickle" in str(error).lower() else error
-        raise GantkError(f"{source} is no readable .npz file ({reason}).") from error
-    return from_content(arrays, source.stem, str(source))
+    return from_content(read_npz(source), source.stem, str(source))
 
 
 def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:

@@ -80,8 +80,8 @@ MANIPULATE = Task(
     name="manipulate",
     summary="Move samples along directions and render every step; the page has a slider for each sample.",
     description="A DIRECTION is a file, a boundary list in HiGAN's syntax, a folder, or the name of a shipped one, "
-    "with its own rows and range unless told otherwise. Even step counts are kept; every image is labelled with its "
-    "true distance.",
+    "with its own rows and range unless told otherwise. The number of steps is never changed, and every image is "
+    "labelled with its true distance.",
     inputs=ManipulateInputs,
     options=ManipulateOptions,
     run=ShardOptions,

@@ -20,6 +20,7 @@ from gantk.higan.boundaries import Boundary, Figures, Histograms, RowFigures, Tr
 from gantk.higan.boundary import BoundaryResult, RowResult, Settings, train_boundaries
 from gantk.higan.boundary_inputs import check_conditions, read_rows
 from gantk.higan.cards import file_base
+from gantk.higan.ends import ends_of, present
 from gantk.higan.options import TrainBoundaryOptions
 from gantk.higan.scores import Scores, from_content
 from gantk.runs.stores import Store
@@ -95,6 +96,7 @@ def train_boundary(
         compat=settings.compat,
         log=tuple(log),
         log_name=options.logfile_name or f"{file_base(None, options.save_name)}.log",
+        ends=ends_of(boundaries, codes, present(codes.images or getattr(samples, "images", ())), columns),
     )
 
 

@@ -67,6 +67,7 @@ def train_boundary(manifest: Mapping[str, Any], directory: Path) -> TrainBoundar
         compat=bool(results["settings"]["compat"]),
         log=tuple(log.read_text(encoding="utf-8").splitlines()[1:]) if log.is_file() else (),
         log_name=log_name,
+        ends=None,
     )
 
 
@@ -119,6 +120,7 @@ def rescore(manifest: Mapping[str, Any], directory: Path) -> RescoreResult:
                 direction=_used(directory, entry["prefix"], entry["name"], entry["space"]),
                 attribute=str(results["attributes"][entry["column"]]),
                 prefix=str(entry["prefix"]),
+                spread=None,
             )
             for entry in results["entries"]
         ),

@@ -153,8 +153,8 @@ EVALUATE: Claims[EvaluateResult] = (
         "doubt",
         lambda r: bool(_tied(r)),
         lambda r: (
-            f"The 95 % interval of {listed(_tied(r))} overlaps that of {_best(r).head}: more images may "
-            "change the order."
+            f"The 95 % interval of {listed(_tied(r))} overlaps that of {_best(r).head}: more images may change the "
+            "order."
         ),
     ),
     Claim(

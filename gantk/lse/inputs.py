@@ -23,7 +23,8 @@ class TeacherInputs(ModelInputs):
 
     teacher: str | None = option(
         None,
-        "What labels the images: truth (of demo-oracle), demo, module:callable that gives logits [N, K, H, W], a file, "
+        "Teacher that labels the images: truth (of demo-oracle), demo, module:callable that gives logits [N, K, H, "
+        "W], a file, "
         "or a folder of index PNGs.",
         metavar="NAME",
         default_text="the bundled one for bundled models",
@@ -67,13 +68,15 @@ class FewshotInputs(TeacherInputs):
     )
     judge: str | None = option(
         None,
-        "What scores the heads; as --teacher.",
+        "What the heads are scored against, named as for --teacher.",
         metavar="NAME",
         default_text="the teacher",
         identity=False,
         code=True,
     )
-    full: str | None = option(None, "A head of many images, to compare with.", metavar="HEAD", identity=False)
+    full: str | None = option(
+        None, "Head that was trained on many images, to compare with.", metavar="HEAD", identity=False
+    )
 
     def load(self, options: FewshotOptions) -> dict[str, object]:
         from gantk.codes.given import codes_in
@@ -105,7 +108,7 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
     heads: tuple[str, ...] = argument("HEAD", "Files of heads, or folders of them.", identity=False)
     also: tuple[str, ...] = option(
         (),
-        "Another generator and its heads, for one table; repeated.",
+        "Another generator and its heads, for the same table; may be repeated.",
         metavar="MODEL=HEAD,...",
         identity=False,
         code=True,
@@ -156,7 +159,7 @@ class SampleInputs(HeadInputs, TeacherInputs):
     """Of `gantk lse sample`."""
 
     target: tuple[str, ...] = option(
-        (), "Label map that is wanted (255: anything goes), or a folder of them; repeated.", metavar="PNG",
+        (), "Label map that is wanted (255: any class), or a folder of them; repeated.", metavar="PNG",
         identity=False,
     )  # fmt: skip
 
@@ -178,13 +181,16 @@ class EditInputs(HeadInputs, ModelInputs):
     """Of `gantk lse edit`."""
 
     code: str | None = option(
-        None, "A code wp [L, D] or [1, L, D] to edit, not one of the seed.", metavar="FILE.npy", identity=False
+        None,
+        "A code wp [L, D] or [1, L, D] to edit, instead of a sample of the seed.",
+        metavar="FILE.npy",
+        identity=False,
     )
     stroke: str | None = option(
         None, "Label map of the stroke, 255 where nothing was painted.", metavar="PNG", identity=False
     )
     session: str | None = option(
-        None, "A session of gantk web: all its edits are made again, as they were set there.", metavar="FILE.zip",
+        None, "A session exported by gantk web, all of whose edits are made again.", metavar="FILE.zip",
         identity=False,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ class ClassOptions(Options):
 
     classes: str | None = option(
         None,
-        "Classes of the teacher that are told apart: face (face19: a folder of 19), a scene set such as "
+        "Classes of the teacher to distinguish: face (face19: a folder of 19), a scene set such as "
         "stylegan2_church, or names, comma-separated.",
         metavar="LIST",
         default_text="all of them",
@@ -51,9 +51,9 @@ class MapOptions(Options):
 class TrainOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
     """Of `gantk lse train`."""
 
-    head: tuple[Literal["LSE", "NSE-1", "NSE-2"], ...] = option(("LSE",), "Kind of head to train; repeated.")
+    head: tuple[Literal["LSE", "NSE-1", "NSE-2"], ...] = option(("LSE",), "Kind of head to train; may be repeated.")
     num: int = option(256, "Number of images to learn from.", "-N", least=1)
-    held_out: int = option(64, "Number of images to look at meanwhile.", least=0)
+    held_out: int = option(64, "Number of held-out images that are scored during the training.", least=0)
     solver: Literal["lbfgs", "ridge", "adam"] = option(
         "lbfgs",
         "How heads are found: lbfgs is convex and deterministic; ridge is least squares in one pass; adam is the "
@@ -107,27 +107,33 @@ class SamplingOptions(ClassOptions, StreamOptions, BatchOptions):
     )
     samples: int = option(4, "Number of images for each target.", least=1)
     batch_size: int = batch(16, gradients=True)
-    space: Literal["z", "mixed", "w"] = option("w", "What is moved; mixed is an own z for every row of wp.")
-    bank: int = option(512, "Number of codes among which starts are looked for.", least=1)
+    space: Literal["z", "mixed", "w"] = option(
+        "w", "Code that is optimised: z, w, or a z of its own for every row of wp (mixed)."
+    )
+    bank: int = option(512, "Number of codes from which the starts are chosen.", least=1)
     steps: int = option(50, "Largest number of steps of Adam.", least=0)
     rate: float | None = option(
-        None, "Rate of Adam; in w in units of its deviation.", above=0, default_text="0.05 in w, else 0.02"
+        None, "Rate of Adam; in w in units of its standard deviation.", above=0, default_text="0.05 in w, else 0.02"
     )
     schedule: Literal["even", "coarse"] = option(
         "even", "How fast the rows of wp move with --space mixed; coarse: later rows move less."
     )
-    paper: bool = option(False, "Do as the released program: fresh starts, 50 steps at 0.01, the last place kept.")
+    paper: bool = option(
+        False, "Do as the released program: fresh starts, 50 steps at a rate of 0.01, the last code kept."
+    )
     starts: int = option(100, "Number of fresh codes that --paper looks at for each sample.", least=1)
-    through: Literal["head", "teacher"] = option("head", "What the loss sees; teacher is the paper's baseline.")
+    through: Literal["head", "teacher"] = option(
+        "head", "Network whose label map enters the loss; teacher is the paper's baseline."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class EditOptions(SeedOptions, TruncationOptions):
     """Of `gantk lse edit`."""
 
-    index: int = option(0, "Number of the sample of the seed that is edited.", least=0)
+    index: int = option(0, "Which sample of the seed is edited, from 0.", least=0)
     seeds: str | int | None = option(
-        None, "The sample that is edited by NVIDIA's numbering instead, such as 85.", metavar="SEED"
+        None, "Seed of the edited sample in NVIDIA's numbering, such as 85, instead of --index.", metavar="SEED"
     )
     shape: tuple[str, ...] = option((), f"Stroke of a class: {SHAPE_HELP}", metavar="CLASS:TOP,LEFT,...")
     colour: tuple[str, ...] = option((), f"Stroke of a colour: {SHAPE_HELP}", metavar="#RRGGBB:TOP,LEFT,...")
@@ -135,7 +141,7 @@ class EditOptions(SeedOptions, TruncationOptions):
         "even", "Which rows of wp move, and how fast: all alike, later ones less, the first two thirds, the last third."
     )
     steps: int = option(60, "Largest number of steps of Adam.", least=1)
-    rate: float = option(0.05, "Rate of Adam, in deviations of w.", above=0)
+    rate: float = option(0.05, "Rate of Adam, in standard deviations of w.", above=0)
     preserve: float = option(20.0, "Weight of the squared change of the image outside the strokes.", least=0)
     paper: bool = option(False, "Do as the released program: 50 steps of a z per row, nothing preserved.")
     frames: int = option(9, "Number of images from the original to the edited one.", least=2)

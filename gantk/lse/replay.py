@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from gantk import __version__
-from gantk.errors import GantkError, UsageError
+from gantk.errors import GantkError
 from gantk.generators.base import Generator, Truncation
 from gantk.lse.archive import zipped
 from gantk.lse.editing import Edited, EditSettings, Stroke, edit
@@ -33,6 +33,7 @@ from gantk.pictures.images import encode, to_uint8
 from gantk.pictures.label_maps import label_png
 from gantk.pictures.opening import open_picture, open_values
 from gantk.predictors.heads import Head, class_map
+from gantk.store.bounded import DAMAGED_ZIP, check_members, npy_of, parse_json
 
 SCHEMA, MOST_BYTES, MOST_FILES, MOST_STEPS = 2, 512 << 20, 10_000, 10_000
 MACHINE = ("gantk", "device", "precision", "threads", "torch")
@@ -199,11 +200,12 @@ def read_session(path: str | Path) -> Read:
     try:
         data = source.read_bytes()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            check_members(archive, path, len(data))
             entries = archive.infolist()
             if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > MOST_BYTES:
                 raise GantkError(f"The session {path} is larger than {MOST_BYTES >> 20} MB unpacked: that is none.")
             files = {entry.filename: archive.read(entry) for entry in entries}
-        about = json.loads(files["session.json"])
+        about = parse_json(files["session.json"])
         if not isinstance(about, dict) or about.get("schema") != SCHEMA:
             raise GantkError(f"The session {path} is not of schema {SCHEMA}, which gantk web exports: export it there.")
         session = Session(
@@ -216,8 +218,7 @@ def read_session(path: str | Path) -> Read:
         raise GantkError(f"There is no session {path}: export one in gantk web.") from None
     except GantkError:
         raise
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, KeyError, TypeError, EOFError,
-            RecursionError, UsageError) as error:  # fmt: skip
+    except (*DAMAGED_ZIP, TypeError, AttributeError) as error:
         raise GantkError(f"The session {path} cannot be read: it is damaged, or no session ({error}).") from error
     return Read(session, about, data)
 
@@ -257,7 +258,7 @@ def _settings(told: Mapping[str, Any]) -> EditSettings:
 
 
 def _code(data: bytes) -> Codes:
-    array = np.load(io.BytesIO(data), allow_pickle=False)
+    array = npy_of(data)
     if array.dtype != np.float32 or array.ndim != 3 or len(array) != 1 or not np.isfinite(array).all():
         raise ValueError(f"a code is {array.dtype} {array.shape}")
     return np.array(array)
@@ -298,7 +299,7 @@ def replay(generator: Generator, head: Head, read: Read) -> Replayed:
     data = session_zip(generator, head, dataclasses.replace(session, steps=tuple(steps), wp=wp))
     apart = max(float(np.abs(a.before - b.before).max()) for a, b in zip(steps, session.steps, strict=True))
     apart = max(apart, float(np.abs(wp - session.wp).max()))
-    differs = _differences(read.about, json.loads(_inside(data, "session.json")))
+    differs = _differences(read.about, parse_json(_inside(data, "session.json")))
     was, now = (np.asarray(open_picture(_inside(x, "image.png"), name="image.png"), int) for x in (read.data, data))
     levels = int(np.abs(was - now).max()) if was.shape == now.shape else 255
     if data != read.data and not differs and not apart and not levels:

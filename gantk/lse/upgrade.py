@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from gantk.lse.metrics import Intervals, Scores, scores
 from gantk.lse.results import FewshotResult, Fit, ShotRow, ShotScores, Training, TrainResult
 from gantk.predictors.head_info import LearnedHead, Weight, info_of
 from gantk.runs.structure import Image, Strip
+from gantk.store.bounded import parse_json
 from gantk.store.files import load_npy
 from gantk.store.inside import inside
 
@@ -172,7 +172,7 @@ def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
     ]
     pictures = _images(files, directory)
     with zipfile.ZipFile(directory / "session.zip") as archive:
-        source = str(json.loads(archive.read("session.json"))["generator"])
+        source = str(parse_json(archive.read("session.json"))["generator"])
         pixels = _decoded(archive.read("image.png"))
     followed = told.get("followed")
     strip = Strip(
@@ -220,7 +220,7 @@ def _head(directory: Path, name: str) -> LearnedHead:
 
     path = inside(directory, name)
     with safe_open(path, framework="numpy") as file:
-        info = info_of(json.loads(file.metadata()["gantk"]), path)
+        info = info_of(parse_json(file.metadata()["gantk"]), path)
         names = file.keys()
         return LearnedHead(info, tuple(Weight(name, file.get_tensor(name).astype(np.float32)) for name in names))
 

@@ -29,8 +29,8 @@ SHARED: Claims[WeightResult] = (
         "doubt",
         lambda r: _unreached(r) > 0,
         lambda r: (
-            f"{counted(_unreached(r), 'direction')} never moved the pictures as far as was asked, whatever "
-            "the strength: their recommended strength is the strongest that was tried."
+            f"{counted(_unreached(r), 'direction')} never moved the pictures as far as was asked, whatever the "
+            "strength: their recommended strength is the strongest that was tried."
         ),
     ),
     UNMEASURED,
@@ -156,8 +156,8 @@ TRAIN: Claims[TrainResult] = (
         "doubt",
         lambda r: len(r) > 1 and not beyond_chance(r.held_out, len(r), None),
         lambda r: (
-            "The directions are not told apart better than by chance: take more --steps before using them "
-            "(the paper takes 100 000)."
+            "The directions are not told apart better than by chance: take more --steps before using them (the paper "
+            "takes 100 000)."
         ),
     ),
     *SHARED,

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError
 from gantk.runs.results import record
+from gantk.store.bounded import parse_json
 
 if TYPE_CHECKING:
     from gantk.navigan.directions import WeightDirections
@@ -113,13 +114,12 @@ def read_kept(path: Path) -> KeptWeights:
     Raises:
         GantkError: it is damaged, of another kind, or holds numbers that are not finite.
     """
-    import json
 
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="numpy") as opened:
-            header = json.loads((opened.metadata() or {})["gantk"])
+            header = parse_json((opened.metadata() or {})["gantk"])
             if header["format"] != FORMAT or header["version"] != VERSION:
                 raise GantkError(
                     f"{path} is {header['format']!r} of version {header['version']!r}, and {TITLE} of version "

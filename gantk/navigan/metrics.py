@@ -151,7 +151,7 @@ def metric_for(
         if needed:
             raise UsageError("--metric none: this needs a distance between pictures: give pixels, or a predictor.")
         return None
-    device = next(network.parameters()).device
+    device = next((tensor.device for tensor in (*network.parameters(), *network.buffers())), torch.device("cpu"))
     if given is not None:
         return load_metric(given, kind, size, device, nearest)
     try:

@@ -184,7 +184,9 @@ class MetricOptions(Options):
         "maps", "Compare a predictor's feature maps (as LPIPS does) or its features."
     )
     metric_size: int = option(
-        METRIC_SIZE, "Pixels a side of the square that pictures are brought to for comparison; 0 leaves them.", least=0
+        METRIC_SIZE,
+        "Side of the square, in pixels, that pictures are resized to for comparison; 0 leaves them as they are.",
+        least=0,
     )
 
 
@@ -228,7 +230,9 @@ class HessianOptions(SampleOptions, BatchOptions, ShownOptions):
     tolerance: float = option(
         0.003, "Stop when all residuals are below this share of the k-th eigenvalue.", above=0, most=1
     )
-    max_products: int | None = option(None, "Number of products to stop at anyway.", least=1, default_text="20 k")
+    max_products: int | None = option(
+        None, "Largest number of products with the Hessian.", least=1, default_text="20 k"
+    )
     patience: float = option(3600.0, "Seconds that a shard waits for another.", least=0, identity=False)
     compat: bool = option(False, "The released estimator instead: differences, power iteration, deflation.")
     max_iter: int = option(20, "Number of steps of --compat for each vector.", least=1)
@@ -256,11 +260,13 @@ class TrainOptions(SampleOptions, BatchOptions, ShownOptions):
     shift_weight: float = option(0.25, "Weight of the strengths' mean error in the loss.", least=0)
     raw_strength: bool = option(False, "Take that error in raw strengths, as published, not over the scale.")
     rate: float = option(1e-4, "Learning rate of both Adams.", above=0)
-    predictor: Literal["resnet", "lenet"] = option("resnet", "The network that tells directions apart.")
+    predictor: Literal["resnet", "lenet"] = option("resnet", "Network that has to distinguish the directions.")
     predictor_size: int | None = option(
-        None, "Pixels a side of the pictures that it sees.", least=16, default_text="as large as they are"
+        None, "Side of the pictures that it sees, in pixels.", least=16, default_text="as large as they are"
     )
-    start: Literal["random", "basis"] = option("random", "What the combinations start from.")
+    start: Literal["random", "basis"] = option(
+        "random", "Combinations to start from: random ones, or the basis itself."
+    )
     save_every: int = option(1000, "Number of steps between states on the disk.", least=1)
     num: int = option(64, "Number of samples, at most: of codes that are given, how many are used.", "-N", least=1)
     batch_size: int = option(32, "Samples of a step.", least=2)
@@ -273,7 +279,9 @@ class ApplyOptions(SampleOptions, BatchOptions, MetricOptions, AnimationOptions,
         None, "Numbers of the directions: 0-3,7 or all.", metavar="LIST", default_text="the first 8"
     )
     step: int = option(7, "Number of pictures along each direction.", "--steps", least=1)
-    start: float | None = option(None, "First strength.", default_text="minus the recommended one")
-    end: float | None = option(None, "Last strength.", default_text="the recommended one")
+    start: float | None = option(
+        None, "First strength, in units of the weight.", default_text="minus the recommended one"
+    )
+    end: float | None = option(None, "Last strength, in units of the weight.", default_text="the recommended one")
     num: int = option(4, "Number of samples, at most.", "-N", least=1)
     force: bool = option(False, FORCE, identity=False)

@@ -115,8 +115,8 @@ def _page(
     sections.append(Links([Link(result.FILE, result.FILE)], "Files", text))
     shape = " x ".join(map(str, result.directions.shape))
     subtitle = (
-        f"{asked} {counted(len(result), 'direction')} of layer {result.directions.layer}, a weight of "
-        f"{shape} and length {show_number(result.weight_length)}."
+        f"{asked} {counted(len(result), 'direction')} of layer {result.directions.layer}, a weight of {shape} and "
+        f"length {show_number(result.weight_length)}."
     )
     return Page(title, subtitle, sections)
 
@@ -257,7 +257,7 @@ def _direction(shown: Shown) -> list[Section]:
             Picture(pair.change.source, f"Where {name} changes sample {sample}", "difference"),
         ]
     caption = (
-        "Original, edited, and where they differ (mean of both signs of the strength): black is no "
-        f"difference, white the largest of these samples, {show_number(shown.change_most)} of the range [-1, 1]."
+        "Original, edited, and where they differ (mean of both signs of the strength): black is no difference, white "
+        f"the largest of these samples, {show_number(shown.change_most)} of the range [-1, 1]."
     )
     return [*walk_sections(shown.walk), Sheet(pictures, "", caption, 112, 3)]

@@ -59,7 +59,7 @@ SVD = Task(
 
 TRAIN = Task(
     name="navigan train",
-    summary="Learn combinations of a basis whose effects a network can tell apart.",
+    summary="Learn combinations of a basis whose effects a network can distinguish.",
     description="BASIS is a file of weight directions (gantk's or released), or svd with --conv. Every step draws "
     "fresh samples; --num only says how many are shown and, of codes in a file, how many are used. Killed, the same "
     "command continues from its last state; with more --steps it goes on. Under torchrun the batch is divided among "

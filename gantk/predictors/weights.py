@@ -18,6 +18,7 @@ from torch import Tensor
 
 from gantk.errors import GantkError
 from gantk.predictors.networks import NetworkConfig
+from gantk.store.bounded import parse_json
 from gantk.store.files import write_atomic
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable
@@ -64,11 +65,11 @@ def read_weights(path: Path, expected_sha256: str | None = None) -> WeightFile:
         raise GantkError(f"{path} is damaged or was changed (its sha256 is not the one listed); install gantk again.")
     try:
         length = int.from_bytes(data[:8], "little")
-        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["gantk"])
+        header = parse_json(parse_json(data[8 : 8 + length])["__metadata__"]["gantk"])
         state = {key: value.float() for key, value in load(data).items()}
         kind, names = header["kind"], tuple(header["names"])
         config = NetworkConfig.from_dict(header["config"])
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GantkError(f"{path} is no weight file of a gantk predictor, or it is damaged.") from error
     if kind not in KINDS or header.get("format") != FORMAT:
         raise GantkError(

@@ -4,20 +4,72 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims
+from gantk.runs.claims import Claim, Claims, always, counted
 
 if TYPE_CHECKING:
     from gantk.quality.results import QualityResult
 
+
+def _differ(result: QualityResult) -> str:
+    figure = result.found.figures[1]
+    return (
+        f"The two sets differ: the interval of the {figure.name}, {figure.measured.low:.4g} to "
+        f"{figure.measured.high:.4g}, lies above 0, its value for equal sets."
+    )
+
+
+def _alike(result: QualityResult) -> str:
+    figure = result.found.figures[1]
+    return (
+        f"By these features the two sets cannot be told apart: the interval of the {figure.name}, "
+        f"{figure.measured.low:.4g} to {figure.measured.high:.4g}, contains 0, its value for equal sets."
+    )
+
+
+def _missed(result: QualityResult) -> str:
+    found = result.found
+    return (
+        f"{counted(len(found.unreached), 'real image')} of {found.reals} have no sample near them: look below at what "
+        "they have in common, which the generator does not draw."
+    )
+
+
 QUALITY: Claims[QualityResult] = (
-    Claim("found", lambda r: True, lambda r: r.found.sentence()),
+    Claim("found", always, lambda r: r.found.sentence()),
+    Claim("found", lambda r: r.found.kernel.low > 0, _differ),
+    Claim("found", lambda r: r.found.kernel.low <= 0 <= r.found.kernel.high, _alike),
     Claim(
         "doubt",
         lambda r: r.found.copies > 0,
         lambda r: (
-            f"{r.found.copies} of {r.found.samples} samples are real images to the last feature. Distances and "
-            "intervals are of two sets that were drawn apart: of sets that share images the kernel distance comes out "
-            "below nought, interval and all."
+            f"{r.found.copies} of {r.found.samples} samples have exactly the features of a real image. Distances and "
+            "intervals are meant for two sets that were drawn independently: where sets share images, the kernel "
+            "distance and its whole interval come out below 0."
+        ),
+    ),
+    Claim(
+        "doubt",
+        lambda r: r.found.features != "inception",
+        lambda r: (
+            f"The features are those of {r.found.features}, so that these are no FID and no KID: they can be compared "
+            "with figures that the same features gave, not with published ones."
+        ),
+    ),
+    Claim("next", lambda r: len(r.found.unreached) > 0, _missed),
+    Claim(
+        "next",
+        lambda r: r.truncation is not None,
+        lambda r: (
+            "`gantk quality MODEL IMAGES --truncation 0.7` measures the same with samples nearer to the mean code: "
+            "precision against recall."
+        ),
+    ),
+    Claim(
+        "next",
+        always,
+        lambda r: (
+            "`gantk quality FOLDER IMAGES` of two halves of the real images gives the figures of equal sets: compare "
+            "with those, at the same number of images."
         ),
     ),
 )

@@ -25,7 +25,7 @@ class QualityInputs(Inputs):
     )
     features: str | None = option(
         None,
-        "What images are compared by: imagenet, inception, demo, or a predictor that gives features.",
+        "Features that images are compared by: imagenet, inception, demo, or a predictor that gives features.",
         metavar="NAME",
         default_text="demo for the bundled models, else imagenet",
         identity=False,
@@ -65,9 +65,16 @@ class CompareOptions(SeedOptions, TruncationOptions, LabelOptions, BatchOptions)
         default_text=f"all of a folder, at most {MOST}, and as many samples; {DRAWN} where both are generators",
     )
     neighbours: int = option(
-        5, "Which nearest neighbour a neighbourhood reaches to, of the four shares.", "-k", least=1
+        5,
+        "k of precision, recall, density and coverage: a neighbourhood reaches to the k-th nearest image.",
+        "-k",
+        least=1,
     )
-    subsets: int = option(20, "Number of random halves that the intervals are of.", least=2)
-    shown: int = option(8, "Number of samples that are shown with their nearest real images, of each end.", least=0)
+    subsets: int = option(20, "Number of random halves of the images that the intervals are computed from.", least=2)
+    shown: int = option(
+        8,
+        "Number of samples shown beside their nearest real images: so many nearest ones and so many furthest ones.",
+        least=0,
+    )
     nearest: int = option(5, "Number of nearest real images shown for each.", least=1)
-    unreached: int = option(24, "Number of real images shown that no sample is near.", least=0)
+    unreached: int = option(24, "Number of real images without a near sample that are shown.", least=0)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gantk.quality.claims import QUALITY
 from gantk.quality.results import FILE, Matched, QualityResult
+from gantk.reports.answer import answer
+from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import Cell, CellValue, Column, Link, Links, Picture, Prose, Section, Sheet, Table
-from gantk.runs.claims import said
+from gantk.runs.claims import counted
 
 COLUMNS = (
     Column("figure"),
@@ -16,10 +17,7 @@ COLUMNS = (
     Column("from", "Lower end of the 95 % interval, by random halves of both sets", 4),
     Column("to", "Upper end of it", 4),
 )
-NOT_FID = (
-    "The features are those of {features}, so that these are no FID and no KID: they compare with figures made by "
-    "the same features, not with published ones."
-)
+FIRST = 2  # samples at either end on the first screen
 
 
 def page(result: QualityResult) -> Page:
@@ -29,26 +27,70 @@ def page(result: QualityResult) -> Page:
         [Cell(figure.name, note=figure.about), figure.measured.value, figure.measured.low, figure.measured.high]
         for figure in found.figures
     ]
-    sections: list[Section] = [Prose(result.sentence(), tone="finding")]
-    sections += [Prose(text, tone="warning") for text in said(QUALITY, result, "doubt")]
-    if found.features != "inception":
-        sections.append(Prose(NOT_FID.format(features=found.features)))
+    sections: list[Section] = answer(result, _first(result), _numbers(result))
     caption = "The Frechet distance falls with more images: compare sets of one size. " + " ".join(
         f"{figure.name}: {figure.about[0].lower()}{figure.about[1:]}." for figure in found.figures
     )
     sections.append(Table(COLUMNS, rows, "Figures", caption, sortable=False))
     sections += _matches(
-        result.closest, "Nearest to a real image", "Is it a copy? Each sample, and the real images nearest to it."
+        result.closest,
+        "Samples nearest to a real image",
+        "Each sample, and the real images nearest to it with their distances: a distance of 0 is a copy.",
     )
     sections += _matches(
-        result.furthest, "Furthest from all real images", "What the generator draws and the real images do not show."
+        result.furthest,
+        "Samples furthest from all real images",
+        "What the generator draws and the real images do not show.",
     )
     sections.append(_missed(result))
     sections.append(
         Links([Link(FILE, FILE)], "Files", "The features of both sides are sample_features and real_features.")
     )
     pulled = "" if result.truncation in (None, "none") else f", truncation {result.truncation},"
-    return Page("Quality", f"{result.samples}{pulled} against {result.reals}.", sections)
+    return Page(
+        "Quality",
+        f"How near are these samples to real images? {result.samples}{pulled} against {result.reals}.",
+        sections,
+    )
+
+
+def _numbers(result: QualityResult) -> list[tuple[object, str, str]]:
+    """The distance and four shares with their intervals."""
+    items: list[tuple[object, str, str]] = []
+    what = {
+        "precision": "samples near a real image", "recall": "real images near a sample",
+        "coverage": "real images with a sample in their neighbourhood",
+    }  # fmt: skip
+    figures = result.found.figures
+    for figure in figures:
+        low, high = figure.measured.low, figure.measured.high
+        interval = f"95 % interval {show_number(low)} to {show_number(high)}"
+        if figure is figures[0]:
+            note = f"0 for equal sets; {interval}, {result.found.samples} samples, {result.found.reals} real images"
+            items.append((show_number(figure.measured.value), figure.name, note))
+        elif figure.name in what:
+            note = f"share of {what[figure.name]}; {interval}"
+            items.append((show_number(figure.measured.value), figure.name, note))
+    return items
+
+
+def _first(result: QualityResult) -> list[Section]:
+    """The samples nearest to the real images and furthest from them, each beside its nearest real image."""
+    chosen = [row for row in (*result.closest[:FIRST], *result.furthest[:FIRST]) if row.nearest]
+    pictures = []
+    for row in chosen:
+        real, distance = row.nearest[0], row.distances[0]
+        pictures.append(Picture(row.sample.image.source, row.sample.name, row.sample.name))
+        alt = f"real image {real.name}, the nearest to {row.sample.name}, at distance {distance:.3g}"
+        pictures.append(Picture(real.image.source, alt, f"nearest real, {distance:.3g}"))
+    close, far = len(result.closest[:FIRST]), len(result.furthest[:FIRST])
+    if not pictures or len(chosen) != close + far:
+        return []
+    caption = (
+        f"Each pair is a sample and the real image nearest to it, with their distance between features: first "
+        f"{counted(close, 'sample')} nearest to the real images, then {counted(far, 'sample')} furthest from them."
+    )
+    return [Sheet(pictures, "", caption, 136, 2)]
 
 
 def _matches(rows: Sequence[Matched], title: str, caption: str) -> list[Section]:

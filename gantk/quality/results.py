@@ -94,8 +94,9 @@ class Quality:
         return int((self.nearest_distance_NK[:, 0] == 0).sum()) if self.nearest_distance_NK.size else 0
 
     def sentence(self) -> str:
-        said = ", ".join(f"{figure.name} {figure.measured}" for figure in self.figures)
-        return f"{self.samples} samples against {self.reals} real images by {self.features}: {said}."
+        figures = self.figures
+        said = ", ".join(f"{figure.name} {figure.measured}" for figure in (figures[0], *figures[2:4]))
+        return f"{self.samples} samples against {self.reals} real images by the features of {self.features}: {said}."
 
 
 @record

@@ -7,7 +7,7 @@ from gantk.runs.task import Task
 
 QUALITY = Task(
     name="quality",
-    summary="Say how near samples are to real images.",
+    summary="Measure how near samples are to real images.",
     description="Compares samples of a generator, truncated as asked, or a folder of images, with real images by their "
     "features: Frechet and kernel distance, precision, recall, density and coverage, each with an interval by random "
     "halves. The page shows samples beside the real images nearest to them, and real images that no sample is near. "

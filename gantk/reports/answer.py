@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from gantk.reports.numbers import show_step, step_digits
 from gantk.reports.sections import Headline, Picture, Prose, Section, Sheet
-from gantk.reports.strips import title_of
+from gantk.reports.strips import in_spreads, title_of
 from gantk.runs.results import Result
 from gantk.runs.walk import Walk
 
@@ -62,4 +62,6 @@ def film(walk: Walk, caption: str = "") -> list[Section]:
     group = len(pictures) // len(shown)
     if group * len(shown) != len(pictures):
         return []
-    return [Sheet(pictures, "", caption or f"From the original to the end of the slider along {name}.", 136, group)]
+    text = caption or f"From the original to the end of the slider along {name}."
+    last = shown[0].values[-1] or shown[0].values[0]
+    return [Sheet(pictures, "", text + in_spreads(walk, last), 136, group)]

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from gantk.errors import GantkError
 from gantk.reports import figures, plots, tables
+from gantk.reports.cite import bibtex
 from gantk.reports.images import PAGE_LIMIT, ImageStore, PageTooLarge, stale_files
 from gantk.reports.numbers import show_number
 from gantk.reports.sections import (
@@ -194,6 +195,7 @@ class Page:
             headings=headings if len(headings) >= CONTENTS_FROM else [],
             footer=footer(self.manifest),
             state=str(self.manifest.get("state") or "complete"),
+            cited=bibtex(self.command, self.manifest, self.command_line),
             early=early,
             script=script,
             hashes=f"{early_hash} {script_hash}",

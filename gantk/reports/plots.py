@@ -10,6 +10,7 @@ Shapes: n points of a curve, B bars.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from gantk.reports.sections import BarPlot, Histogram, LinePlot, ScatterPlot
 from gantk.reports.svg import coordinate, path_of, tag
 
 COLOURS = 6
+_VIEW_BOX = re.compile(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 MOST_POINTS = 3000
 """A scatter plot draws at most this many points per group, evenly taken; the caption of the drawing says so."""
 
@@ -309,6 +311,14 @@ def draw(plot: LinePlot | BarPlot | ScatterPlot | Histogram, panel: bool = False
     if panel:
         return function(plot, PANEL, "panel")
     return function(plot, WIDE, "wide") + function(plot, NARROW, "narrow")
+
+
+def one_drawing(plot: LinePlot | BarPlot | ScatterPlot | Histogram, narrow: bool) -> tuple[Markup, float, float]:
+    """The plot as one SVG element, and its width and height in pixels."""
+    drawing = _DRAW[type(plot)](plot, *((NARROW, "narrow") if narrow else (WIDE, "wide")))
+    size = _VIEW_BOX.search(drawing)
+    assert size is not None  # every drawing has one
+    return drawing, float(size[1]), float(size[2])
 
 
 def legend_of(plot: LinePlot | BarPlot | ScatterPlot | Histogram) -> list[tuple[int, str]]:

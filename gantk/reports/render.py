@@ -46,6 +46,23 @@ def render(run_dir: Path | str, command: str) -> Path:
     return builder_of(run.command)(run).write(run.directory / f"{PAGE_NAMES.get(run.command, run.command)}.html")
 
 
+def page_for(run_dir: Path | str, command: str) -> Page:
+    """The page of a command's run, from what is there.
+
+    Raises:
+        GantkError: there is no such run, or it is damaged.
+    """
+    from gantk.runs.runner import page_of_run, read_run
+    from gantk.runs.table import find_task, is_task
+
+    directory = Path(run_dir)
+    if is_task(command):
+        task = find_task(command)
+        return page_of_run(task, read_run(task, directory), directory)
+    run = RunRecord.read(directory, command)
+    return builder_of(run.command)(run)
+
+
 def render_index(run_dir: Path | str) -> Path | None:
     """Write `index.html` where a directory has more than one run, in it or just below it; None where it has not."""
     from gantk.reports import index

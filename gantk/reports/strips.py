@@ -42,17 +42,27 @@ def _walk_caption(walk: Walk, sliders: list[SliderStrip]) -> str:
     text = f"{len(sliders)} sample{'s' if len(sliders) > 1 else ''} moved"
     text += f" in {walk.space}" if walk.space else ""
     text += f", rows {', '.join(map(str, walk.rows))}" if walk.rows else ""
-    text += f", {walk.strips[0].quantity} {show_step(low)} to {show_step(high)}{_unit(walk)}. {how_to_move(sliders[0])}"
+    text += f", {walk.strips[0].quantity} {show_step(low)} to {show_step(high)}{_unit(walk)}."
+    text += f"{in_spreads(walk, float(high) or float(low))} {how_to_move(sliders[0])}"
     return f"{text} {walk.note}".strip()
 
 
 def _unit(walk: Walk) -> str:
-    """What one step of the slider's scale is; a strength of weights has the unit of the weights."""
+    """What a distance counts in; a strength of weights has the unit of the weights."""
     if walk.strips[0].quantity != "distance" or not walk.space:
         return ""
-    if walk.space == "z":
-        return " in units of z"
-    return f" in units of {walk.space} after truncation"
+    return f" in units of {walk.unit or walk.space}"
+
+
+def in_spreads(walk: Walk, distance: float) -> str:
+    """A distance as a multiple of the samples' own spread, for a caption; empty where that was not measured."""
+    if walk.spread is None or not distance:
+        return ""
+    multiple = f"{abs(distance) / walk.spread:.2g}"
+    return (
+        f" A distance of {show_step(abs(distance))} is {multiple} standard deviations of the generator's samples "
+        "along this direction."
+    )
 
 
 def how_to_move(strip: SliderStrip) -> str:

@@ -50,8 +50,8 @@ JACOBIAN: Claims[JacobianResult] = (
         "next",
         lambda r: r.grams is not None,
         lambda r: (
-            "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any "
-            "subset of the rows can be chosen there."
+            "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any subset of the "
+            "rows can be chosen there."
         ),
     ),
     Claim(
@@ -123,9 +123,9 @@ def _why_random(result: DirectionsResult) -> str:
     behind = behind_random(result)
     methods = listed([name for name in GLOBAL if any(name in names for _, names in behind)])
     return (
-        f"Random directions are more local than {methods} for {listed([name for name, _ in behind])}. "
-        "SeFa and GANSpace "
-        "look for what changes the whole image most and are not given a region, so that theirs change much outside it."
+        f"Random directions are more local than {methods} for {listed([name for name, _ in behind])}. SeFa and "
+        "GANSpace look for what changes the whole image most and are not given a region, so that theirs change much "
+        "outside it."
     )
 
 

@@ -17,6 +17,7 @@ import torch
 from gantk.codes.directions import Direction
 from gantk.codes.latents import parse_truncation
 from gantk.codes.source import CodeSource
+from gantk.codes.spread import spread_of, unit_of
 from gantk.comparators.lowrank import low_rank_directions
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
@@ -227,7 +228,11 @@ class Finder:
             for sample, line in enumerate(names)
         )
         heats = tuple(self.store.picture(f"{stem}_heat.png") for stem in stems)
-        return DrawnDirection(number=number, strips=strips, heat=heats, limit=limit)
+        spec = held.generator.spec
+        compensated = spec.wp_dim == spec.w_dim
+        spread = spread_of(held.generator, direction, number, held.truncation, direction.layers, compensated)
+        unit = unit_of(direction, compensated)
+        return DrawnDirection(number=number, strips=strips, heat=heats, limit=limit, unit=unit, spread=spread)
 
 
 @dataclass(frozen=True)

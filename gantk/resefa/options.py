@@ -28,7 +28,8 @@ class JacobianOptions(SampleOptions):
         default_text="all",
     )  # fmt: skip
     margin: float | None = option(
-        None, "Width around a region that counts on neither side, as a fraction of the image's side.", least=0.0,
+        None, "Width of the border of a region that counts neither as inside nor as outside, as a fraction of the "
+        "image's side.", least=0.0,
         below=0.5, default_text="1/64",
     )  # fmt: skip
     size: int | None = option(None, "Working size in pixels.", least=1, default_text=f"the image's, at most {LARGEST}")
@@ -57,7 +58,9 @@ class DirectionsOptions(BatchOptions):
     num_directions: int | None = option(
         None, "Number of directions per region.", "-K", least=1, default_text="32 (all with --compat)"
     )
-    tau: float = option(1e-3, "Ridge of the background, times its trace.", least=0.0)
+    tau: float = option(
+        1e-3, "Ridge that is added to the background's Gram matrix, as a share of its trace.", least=0.0
+    )
     rows: str | tuple[int, ...] | None = option(
         None, "Rows of wp that these directions move, out of a run with --space wp.", "--layers", metavar="LIST",
         default_text="the run's",

@@ -71,10 +71,10 @@ def jacobian_page(result: JacobianResult) -> Page:
         files = [Link(f"{each.name}.safetensors", f"{each.name}.safetensors") for each in result.leading]
         sections.append(Links(files, "Files", "For `gantk manipulate` and `gantk rescore`."))
     subtitle = (
-        "What changes inside a region, and what outside it? What moving each of "
-        f"{show_number(result.facts.dim, 0)} coordinates changes inside every region and "
-        f"outside it, to first order, added up over {show_number(result.facts.samples, 0)} samples. The "
-        f"coordinates are those of {result.facts.space} on rows {', '.join(map(str, result.facts.rows))} of wp."
+        f"What changes inside a region, and what outside it? What moving each of {show_number(result.facts.dim, 0)} "
+        "coordinates changes inside every region and outside it, to first order, added up over "
+        f"{show_number(result.facts.samples, 0)} samples. The coordinates are those of {result.facts.space} on rows "
+        f"{', '.join(map(str, result.facts.rows))} of wp."
     )
     return Page("Regions and their Jacobian", subtitle, sections)
 
@@ -234,9 +234,9 @@ def _scores_table(region: RegionDirections, levels: tuple[float, ...]) -> Table:
         rows.append(row)
     squares = ", ".join(f"{1000 * level**2:g}" for level in levels)
     caption = (
-        "Methods at the same change inside: root mean square "
-        f"{', '.join(f'{level:g}' for level in levels)} on [0, 1], that is a mean squared change of {squares} "
-        "thousandths. Means over each method's first directions, geometric. Held-out codes."
+        f"Methods at the same change inside: root mean square {', '.join(f'{level:g}' for level in levels)} on [0, 1], "
+        f"that is a mean squared change of {squares} thousandths. Means over each method's first directions, "
+        "geometric. Held-out codes."
     )
     return Table(columns, rows, caption=caption)
 
@@ -295,6 +295,8 @@ def _walk(region: RegionDirections, drawn: DrawnDirection) -> Walk:
         space=direction.space,
         rows=direction.layers,
         strips=drawn.strips,
+        unit=drawn.unit,
+        spread=drawn.spread,
         note="The samples are held-out ones; 0 is the sample as it was drawn.",
     )
 

@@ -225,12 +225,16 @@ class DrawnDirection:
     Attributes:
         heat: where it changes each sample at the ends of its slider.
         limit: change that is white there, root mean square over colours, on [0, 1].
+        unit: what a distance counts in, such as "w before truncation".
+        spread: standard deviation of samples along the direction, in that unit; None where it was not measured.
     """
 
     number: int
     strips: tuple[Strip, ...]
     heat: tuple[Image, ...]
     limit: float
+    unit: str = ""
+    spread: float | None = None
 
 
 @record

@@ -32,7 +32,8 @@ class JacobianInputs(CodesInputs):
         None, "Labels of every pixel, [H, W] or one for each sample.", metavar="FILE", identity=False
     )
     segmenter: str | None = option(
-        None, "What sees classes: truth (demo-oracle), demo, a segmentation head, module:callable.", metavar="NAME",
+        None, "Segmenter that finds the classes: truth (demo-oracle), demo, a segmentation head, "
+        "module:callable.", metavar="NAME",
         identity=False, code=True, default_text="the bundled one for bundled models",
     )  # fmt: skip
 
@@ -74,7 +75,7 @@ class DirectionsInputs(Inputs):
     )
     segmenter: str | None = option(
         None,
-        "What sees classes, where the run's own is not there or is code.",
+        "Segmenter that finds the classes, where the run's own is not there or is code.",
         metavar="NAME",
         identity=False,
         code=True,
@@ -155,7 +156,7 @@ JACOBIAN = Task(
 
 DIRECTIONS = Task(
     name="resefa directions",
-    summary="Find the directions that change a region most for what they change outside it.",
+    summary="Find the directions that change a region most relative to what they change outside it.",
     description="RUN is the output directory of `gantk resefa jacobian`. The directions are measured on codes that "
     "were not in it, beside SeFa, GANSpace, LowRankGAN and random ones, at the same change inside.",
     inputs=DirectionsInputs,

@@ -86,6 +86,7 @@ class RunExchange(Exchange):
     """Arrays by name, as files in the chunk folder of a run."""
 
     def __init__(self, run: Run) -> None:
+        self._run = run
         self.folder, self.mark, self.shard = run.chunk_folder / FOLDER, run.mark, run.shard
 
     def path(self, name: str) -> Path:
@@ -94,10 +95,12 @@ class RunExchange(Exchange):
 
     def has(self, name: str) -> bool:
         path = self.path(name)
+        if self._run.waits and self.shard.is_whole:
+            return False  # of the run that this one will replace
         return path.exists() and is_sound(path, self.mark)
 
     def write(self, name: str, array: Array) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._run.replace()
         save_sealed(self.path(name), np.asarray(array), self.mark)
 
     def read(self, name: str) -> Array:

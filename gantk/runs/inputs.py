@@ -49,10 +49,10 @@ class CodesInputs(ModelInputs):
     """A generator and, where there is one, a file of codes for it; goes with `SampleOptions`."""
 
     latent_codes_path: str | None = option(
-        None, "Codes to use, not drawn ones.", "-i", "-c", metavar="FILE", identity=False
+        None, "File of codes to use instead of drawing some.", "-i", "-c", metavar="FILE", identity=False
     )
     latent_space_type: Literal["z", "w", "wp"] | None = option(
-        None, "The space of the codes in FILE.", default_text="by its content", identity=False
+        None, "Space of the codes in FILE.", default_text="by its content", identity=False
     )
 
     def codes(self, generator: Generator) -> GivenCodes | None:
@@ -72,7 +72,9 @@ class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
         None, "Number of samples; with a file of codes at most how many of them.", "-N", least=0, default_text="all"
     )
     seeds: str | tuple[int, ...] | None = option(
-        None, "Samples by NVIDIA's numbering, one random state per seed: 0-31,85.", metavar="LIST"
+        None,
+        "Samples by their seeds in NVIDIA's numbering (one random state per seed), such as 0-31,85.",
+        metavar="LIST",
     )
 
     def source(self, generator: Generator, codes: object = None, drawn: int | None = None) -> CodeSource:
@@ -178,13 +180,17 @@ class DirectionInputs(Inputs):
     """How directions that are named on a command line are read."""
 
     pick: str | None = option(
-        None, "Which directions of files with several: 0-3 or all.", metavar="LIST", default_text="0", identity=False
+        None,
+        "Numbers of the directions to take from files with several: 0-3 or all.",
+        metavar="LIST",
+        default_text="0",
+        identity=False,
     )
     space: Literal["z", "w", "wp"] | None = option(
-        None, "The space of directions whose files do not say it.", identity=False
+        None, "Space of directions whose files do not say it.", identity=False
     )
     force: bool = option(
-        False, "Take directions that another generator of the same widths was used to find.", identity=False
+        False, "Take directions that were found with another generator of the same widths.", identity=False
     )
 
     def entries(self, generator: Generator, words: Sequence[str]) -> list[Entry]:

@@ -16,15 +16,19 @@ from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, cast
 
 from gantk.errors import GantkError, UsageError
-from gantk.store.chunks import LedgerWarning, Shard, parse_shard
+from gantk.store.chunks import CONCATENATE, SUM, LedgerWarning, Shard, parse_shard
 from gantk.store.command_line import typed
 from gantk.store.files import load_json
 from gantk.store.inside import RunName, inside
-from gantk.store.json_values import Json, JsonTable
+from gantk.store.json_values import Json, JsonTable, shown
+from gantk.store.seals import bears
 
 MANIFEST_SUFFIX = ".run.json"
 FORMAT_VERSION = 1
 HALVED: Literal["halved"] = "halved"  # how often the batch size was halved because memory ran out
+_KINDS = {"format": int, "seed": int, "attempts": int, "device": str, "started": str, "ended": str, "error": str,
+          "versions": dict, "identity": dict, "code": dict, "job": dict, "shards": list, HALVED: int}  # fmt: skip
+_WORDS = {int: "a whole number", str: "a text", dict: "a table", list: "a list"}
 _TABLES = ("arguments", "timings", "arrays", "outputs", "results")
 # Arguments that do not change what a run computes: a run may be continued with other values.
 VOLATILE = frozenset({"output_dir", "device", "shard", "config", "debug", "overwrite", "workers", "threads"})
@@ -117,7 +121,44 @@ def read_manifest(path: Path) -> Manifest:
     file_stem(command if isinstance(command, str) else "")
     for name in (*manifest["outputs"], *manifest["arrays"]):
         RunName(name)
+    wrong = _fault(manifest)
+    if wrong:
+        raise GantkError(f"In {path} {wrong}: it is damaged, or no manifest; run the command again.")
     return manifest
+
+
+def _fault(manifest: Manifest) -> str:
+    """What is of another type than a manifest's, in words; "" where nothing is."""
+    for name, kinds in _KINDS.items():
+        value = manifest.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+            return f"{name} is {shown(value)}, and {_WORDS[kinds]} is expected"
+    for name in ("state", "command"):
+        if not isinstance(manifest.get(name), str):
+            return f"{name} is {shown(manifest.get(name))}, and a text is expected"
+    for name, seconds in manifest["timings"].items():
+        if not _is_number(seconds):
+            return f"timings.{name} is {shown(seconds)}, and seconds are expected"
+    for name, about in manifest["arrays"].items():
+        if not (isinstance(about, dict) and _is_grid(about)):
+            return f"arrays.{name} is {shown(about)}, and total, chunk and join are expected"
+    for name, said in manifest["outputs"].items():
+        if said is not None and not isinstance(said, str):
+            return f"outputs.{name} is {shown(said)}, and a text is expected"
+    shard = manifest["arguments"].get("shard")
+    if shard is not None and not isinstance(shard, str):
+        return f"arguments.shard is {shown(shard)}, and a text is expected"
+    return ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e15 < value < 1e15
+
+
+def _is_grid(about: Mapping[str, object]) -> bool:
+    sizes = [about.get("total"), about.get("chunk")]
+    whole = all(isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= 1 << 53 for size in sizes)
+    return whole and about["chunk"] != 0 and about.get("join") in (CONCATENATE, SUM)
 
 
 def _as_manifest(found: Json) -> Manifest | None:
@@ -209,7 +250,7 @@ def readable(path: Path) -> Manifest | None:
         return None
     with contextlib.suppress(GantkError):
         manifest = _as_manifest(load_json(path))
-        if manifest is not None:
+        if manifest is not None and not _fault(manifest):
             return manifest
     aside = path.with_name(path.name + ".damaged")
     with contextlib.suppress(OSError):  # another process may have done it
@@ -251,19 +292,47 @@ def difference(earlier: Mapping[str, Json], now: Mapping[str, Json]) -> str | No
     return next((name for name in names if earlier.get(name) != now.get(name)), None)
 
 
-def forget(directory: Path, stem: str, shard: Shard, identity: JsonTable) -> None:
-    """Forget an earlier run; for a shard only its own part, unless what is there is of another run altogether."""
-    manifests = {path: readable(path) for path in _manifest_paths(directory, stem)}
-    foreign = any(found is not None and difference(decisive(found), identity) for found in manifests.values())
+def holds_run(directory: Path, stem: str) -> bool:
+    """Whether a run of a command, or a shard of one, is in a directory."""
+    return any(path.exists() for path in _manifest_paths(directory, stem))
+
+
+def holds_another(directory: Path, stem: str, identity: JsonTable) -> bool:
+    """Whether a run of a command is in a directory that is another one altogether."""
+    found = [readable(path) for path in _manifest_paths(directory, stem)]
+    return any(manifest is not None and difference(decisive(manifest), identity) for manifest in found)
+
+
+def forget(directory: Path, stem: str, shard: Shard, foreign: bool, mark: str) -> None:
+    """Forget an earlier run, whose own manifest was replaced; for a shard only its part, unless the run was another.
+
+    Shards that begin at once, each in place of another run, leave what the others have made.
+
+    Args:
+        foreign: whether what was there was of another run, see `holds_another`.
+        mark: of the chunks of the run that begins.
+    """
+    own = directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)
     if not shard.is_whole and not foreign:
-        (directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)).unlink(missing_ok=True)
         (directory / (stem + MANIFEST_SUFFIX)).unlink(missing_ok=True)  # of shards that were merged
         if shard.index == 0:  # the first makes what all share
             shutil.rmtree(inside(directory, f"parts/{stem}"), ignore_errors=True)
         return
-    for path in manifests:
-        path.unlink(missing_ok=True)
-    for path in (directory / "chunks" / stem).glob("*.npy"):
-        path.unlink(missing_ok=True)
-    for folder in (f"parts/{stem}", f"chunks/{stem}/shared"):
-        shutil.rmtree(inside(directory, folder), ignore_errors=True)
+    for path in _manifest_paths(directory, stem):
+        if path != own and (shard.is_whole or _of_another(path, own)):
+            path.unlink(missing_ok=True)
+    folder = inside(directory, f"chunks/{stem}")
+    for path in (*folder.glob("*.npy"), *folder.glob("shared/*.npy")):
+        if shard.is_whole or not bears(path, mark):
+            path.unlink(missing_ok=True)
+    if shard.is_whole or shard.index == 0:
+        shutil.rmtree(inside(directory, f"parts/{stem}"), ignore_errors=True)
+    for empty in (folder / "shared", folder, folder.parent):
+        with contextlib.suppress(OSError):
+            empty.rmdir()
+
+
+def _of_another(path: Path, own: Path) -> bool:
+    """Whether two manifests are of different runs; one that is damaged is of another."""
+    mine, theirs = readable(own), readable(path)
+    return mine is None or theirs is None or difference(decisive(theirs), decisive(mine)) is not None

@@ -20,6 +20,7 @@ from gantk.store.inside import inside, regular_file
 from gantk.store.own_code import ask_again
 from gantk.store.seals import is_sound
 
+FEW = 1000  # chunks
 Finish = Callable[[Run], None]
 CODE_ARGUMENTS = ("teacher", "judge")
 """Arguments whose code joining needs, since it scores; what named code there is told again."""
@@ -112,8 +113,10 @@ def _leave_whole(
         _refuse_different(command, shard, ShardRun(path.parent, path, manifest, Shard()))
     arguments = dict(manifest["arguments"])
     identity = manifest.get("identity")
-    with Run.begin(path.parent, command, arguments, manifest["seed"], manifest["device"], identity=identity) as run:
-        run.manifest["shards"], run.manifest["argv"] = manifest.get("shards", []), manifest["argv"]
+    with Run.begin(
+        path.parent, command, arguments, manifest.get("seed"), manifest.get("device"), identity=identity
+    ) as run:
+        run.manifest["shards"], run.manifest["argv"] = manifest.get("shards", []), manifest.get("argv", "")
         run.own_code = codes
         run.manifest["facts"] = manifest.get("facts")
         finish = finish_of(command)
@@ -172,10 +175,12 @@ def _merge(
     first = shards[0].manifest
     arguments = {name: value for name, value in first["arguments"].items() if name != "shard"}
     arguments["output_dir"] = os.fspath(target)
-    with Run.begin(target, command, arguments, first["seed"], first["device"], identity=first.get("identity")) as run:
+    with Run.begin(
+        target, command, arguments, first.get("seed"), first.get("device"), identity=first.get("identity")
+    ) as run:
         run.manifest["facts"] = first.get("facts")
         run.manifest["shards"] = [_account(shard) for shard in shards]
-        run.manifest["argv"] = _without_shard(str(first["argv"]))
+        run.manifest["argv"] = _without_shard(str(first.get("argv", "")))
         run.own_code = codes
         if "code" in first:
             run.manifest["code"] = first["code"]
@@ -186,6 +191,7 @@ def _merge(
                 run.record(name, value)
         for name, about in first["arrays"].items():
             ledger = run.ledger({name: about["join"]}, about["total"], about["chunk"])
+            _refuse_more_than_there_is(ledger, name, shards, command)
             for index in ledger.absent():
                 _gather_chunk(ledger, name, shards, index, command)
             run.assemble(ledger)
@@ -201,7 +207,10 @@ def _merge(
 
 def _without_shard(argv: str) -> str:
     """A command line as it would be typed for the whole."""
-    words = shlex.split(argv)
+    try:
+        words = shlex.split(argv)
+    except ValueError:  # a quotation that does not end: no line that was typed
+        return argv
     while "--shard" in words[:-1]:
         place = words.index("--shard")
         del words[place : place + 2]
@@ -214,6 +223,19 @@ def _account(shard: ShardRun) -> ShardAccount:
     kept = {key: value for key, value in shard.manifest.items() if key in keys}
     # its keys are those of a ShardAccount, which mypy cannot tell of names in a tuple
     return cast(ShardAccount, {"shard": str(shard.shard), "state": shard.manifest["state"], **kept})
+
+
+def _refuse_more_than_there_is(ledger: Ledger, name: str, shards: list[ShardRun], command: str) -> None:
+    """Refuse a manifest that claims more chunks than there are files, before any of them is looked for."""
+    if name in ledger.finished:
+        return
+    folders = {ledger.directory, *(inside(run.directory, f"chunks/{file_stem(command)}") for run in shards)}
+    files = {path.name for folder in folders for path in folder.glob(f"{name}.*.npy")}
+    if len(ledger.grid) > len(files) + FEW:  # a few that are missing are named one by one
+        raise GantkError(
+            f"{shards[0].path} claims {len(ledger.grid)} chunks of {name}, and {len(files)} are there: run the shards "
+            "again, which computes what is not there, then merge."
+        )
 
 
 def _gather_chunk(ledger: Ledger, name: str, shards: list[ShardRun], index: int, command: str) -> None:

@@ -241,7 +241,7 @@ def check_single(field: Field, value: object, typed: object = None) -> None:
         raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
     assert isinstance(value, (int, float)) or hasattr(value, "__index__")
     number = value if isinstance(value, float) else operator.index(value)
-    if not math.isfinite(number):
+    if isinstance(number, float) and not math.isfinite(number):
         raise UsageError(f"{field.dashed} is {shown}: give {_wanted(field)}.")
     largest = about.most if about.most is not None else (LARGEST_INT if field.kind is int else LARGEST_FLOAT)
     smallest = about.least if about.least is not None else -largest
@@ -292,7 +292,7 @@ def changed(options: type[OptionsT], given: OptionsT | None, changes: Mapping[st
     for name in changes:
         if name not in known:
             raise UsageError(f"{name!r} is no option here.{suggestion(name, known)}")
-    return dataclasses.replace(given, **changes) if given is not None else options(**changes)
+    return dataclasses.replace(given, **changes) if given is not None else made(options, changes)
 
 
 def from_plain(options: type[OptionsT], values: Mapping[str, object]) -> OptionsT:
@@ -302,7 +302,23 @@ def from_plain(options: type[OptionsT], values: Mapping[str, object]) -> Options
         UsageError: a value is of the wrong type or out of range.
     """
     known = {field.name: field for field in fields_of(options)}
-    return options(**{name: _tuples(value) for name, value in values.items() if name in known})
+    return made(options, {name: _tuples(value) for name, value in values.items() if name in known})
+
+
+def made(options: type[OptionsT], values: Mapping[str, object]) -> OptionsT:
+    """Options from values by name, all of them known.
+
+    Raises:
+        UsageError: one that has no default is missing, is of the wrong type or out of range.
+    """
+    for field in fields_of(options):
+        if field.required and field.name not in values:
+            raise UsageError(f"{_called(field)} is missing: give {_wanted(field)}.")
+    return options(**values)
+
+
+def _called(field: Field) -> str:
+    return (field.about.metavar or field.name.upper()) if field.about.argument else field.dashed
 
 
 def _tuples(value: object) -> object:
@@ -349,7 +365,8 @@ class RunOptions(Options):
 
     output_dir: str | None = option(None, "Run directory.", "-o", originals=("--outdir",), identity=False)
     plan: bool = option(
-        False, "Work for a few seconds, say how long all of it takes and what memory it needs, write nothing.",
+        False, "Work for a few seconds, print how long the whole run takes and how much memory it needs, and write "
+        "nothing.",
         identity=False,
     )  # fmt: skip
     overwrite: bool = option(

@@ -92,6 +92,22 @@ class Result:
         page: Page = find_task(self.TASK).page_of(self)
         return page
 
+    def cite(self) -> str:
+        """BibTeX of the method's paper, where the task has one, and of gantk."""
+        from gantk.reports.cite import bibtex
+
+        return bibtex(self.TASK)
+
+    def save_figures(self, directory: Path | str, width_mm: float = 84.0) -> list[Path]:
+        """Write every figure and table of the page as PNG, SVG (`width_mm` wide), LaTeX, CSV and Markdown.
+
+        Raises:
+            GantkError: the directory cannot be written.
+        """
+        from gantk.reports.export import export
+
+        return export(self.page(), directory, stem_of(self.TASK), width_mm)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.sentence()}"
 

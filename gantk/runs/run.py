@@ -28,6 +28,8 @@ from gantk.runs.manifest import (
     earlier,
     file_stem,
     forget,
+    holds_another,
+    holds_run,
     manifests,
     new_manifest,
     readable,
@@ -85,15 +87,17 @@ __all__ = [
 class Run:
     """A command at work in a run directory; made by `Run.begin`."""
 
-    def __init__(self, directory: Path, manifest: Manifest, shard: Shard, resumed: bool, afresh: bool = False) -> None:
+    def __init__(self, directory: Path, manifest: Manifest, shard: Shard, afresh: bool = False) -> None:
         self.directory = directory
         self.manifest = manifest
         self.shard = shard
-        self.resumed = resumed
         self.afresh = afresh  # nothing that an earlier run kept counts
+        self.waits = False  # the earlier run that is to be forgotten is still there, and nothing was written
         self.below: set[str] = set()  # runs below this one that it has asked for
         self.own_code: dict[str, str] = {}  # argument -> what this invocation names for it, of a run being merged
         self.is_new = False  # whether no run of the command was there before
+        self._ended = False
+        self._place = _place_of(directory)
         self._began = time.monotonic()
         self._seconds_before = float(manifest["timings"].get("total", 0.0))
 
@@ -122,7 +126,8 @@ class Run:
             seed, device: recorded.
             shard: the part this process computes; each has its own manifest beside the whole's.
             overwrite: forget an earlier run of the command (its manifest and chunks) instead of continuing it; a
-                shard forgets its own part, and the others' where they are of a run with other arguments.
+                shard forgets its own part, and the others' where they are of a run with other arguments. It is
+                forgotten by `replace`, when this one has something whole to put in its place.
             identity: all that decides the result, by name; default: the arguments but those in `VOLATILE`.
 
         Raises:
@@ -146,37 +151,48 @@ class Run:
             remove_stale(directory)
             resolved = to_table({**arguments, "shard": str(shard)} if not shard.is_whole else arguments)
             same = to_table(identity) if identity is not None else decisive_arguments(resolved)
-            if overwrite:
-                forget(directory, stem, shard, same)
-            before = earlier(directory, stem, path)
+            before = None if overwrite else earlier(directory, stem, path)
             if before is not None:
                 refuse_another(before, same, directory)
-            own_before = readable(path)
+            own_before = None if overwrite else readable(path)
             new = new_manifest(command, resolved, seed, device, own_before)
             codes = ran(resolved)
             if codes:  # whose source a later merge is asked for again
                 new["code"] = codes
             if identity is not None:
                 new["identity"] = same
-            run = cls(directory, new, shard, before is not None, overwrite)
-            run.is_new = own_before is None and not overwrite
+            run = cls(directory, new, shard, overwrite)
+            there = overwrite and holds_run(directory, stem)
+            run.is_new, run.waits = own_before is None and not there, overwrite
+            if not there:
+                run.replace()  # nothing to keep but chunks whose manifest is gone
             run.save()
             yield from run._watch()
 
     def _watch(self) -> Iterator[Run]:
         try:
-            yield self
-        except BaseException as caught:
-            error = interruption.asked() or caught
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                error.add_note(f"The same command continues in {self.directory}.")
-                self._end("interrupted", error)
-            elif isinstance(error, GantkError) and self.is_new and not self._left_anything():
-                self.manifest_path.unlink(missing_ok=True)
-            else:
-                self._end("failed", error)
-            raise
-        self._end("complete", None)
+            try:
+                yield self
+                self._end("complete", None)
+            except BaseException as caught:
+                with interruption.shielded():
+                    self._fail(interruption.asked() or caught)
+                raise
+        finally:
+            if not self._ended:  # a second request came before the first was written down
+                with interruption.shielded():
+                    self._end("interrupted", KeyboardInterrupt())
+
+    def _fail(self, error: BaseException) -> None:
+        """Note how the run ended; one that was refused before anything was computed leaves nothing."""
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            error.add_note(f"The same command continues in {self.directory}.")
+            self._end("interrupted", error)
+        elif isinstance(error, GantkError) and self.is_new and not self._left_anything():
+            self._ended = True
+            self.manifest_path.unlink(missing_ok=True)
+        else:
+            self._end("failed", error)
 
     def _left_anything(self) -> bool:
         """Whether there are results, or parts of them."""
@@ -188,11 +204,11 @@ class Run:
         self.manifest["state"] = state
         self.clock()
         self.manifest["error"] = None if error is None else f"{type(error).__name__}: {error}"
-        if error is None:
-            self.save()
-        else:
-            with contextlib.suppress(GantkError):  # a full disk must not hide the first error
-                self.save()
+        with interruption.shielded(), contextlib.suppress(*(() if error is None else (GantkError,))):
+            if error is None:
+                self.replace()
+            self.save()  # a full disk must not hide the first error
+        self._ended = True
 
     def clock(self) -> None:
         """Note the time as it is now: the end, or almost, where a page is about to say how long the run took."""
@@ -222,8 +238,39 @@ class Run:
         return dict(self.manifest["results"])
 
     def save(self) -> None:
-        """Write the manifest as it is now."""
-        save_json(self.manifest_path, self.manifest)
+        """Write the manifest as it is now, unless an earlier run's is still to be kept.
+
+        Raises:
+            GantkError: the directory is not the one that the run began in, or cannot be written.
+        """
+        self.stay()
+        if not self.waits:
+            save_json(self.manifest_path, self.manifest)
+
+    def replace(self) -> None:
+        """Put this run in the place of an earlier one that it overwrites: called when something whole is at hand.
+
+        Until then the earlier run stays as it was, so that what is refused, or killed before, costs nothing.
+        """
+        if not self.waits:
+            return
+        stem = file_stem(self.command)
+        foreign = holds_another(self.directory, stem, decisive(self.manifest))
+        self.waits = False
+        self.save()  # first, so that a manifest is there at any moment
+        forget(self.directory, stem, self.shard, foreign, self.mark)
+
+    def stay(self) -> None:
+        """Refuse to go on in a directory that was removed or replaced since the run began.
+
+        Raises:
+            GantkError: it was.
+        """
+        if _place_of(self.directory) != self._place:
+            raise GantkError(
+                f"The run directory {self.directory} was removed or replaced while the run was in it: what was "
+                "computed is not kept; run the command again."
+            )
 
     def path(self, name: str) -> Path:
         """Return the path of a file of this run.
@@ -241,20 +288,16 @@ class Run:
         """
         self.manifest["results"][key] = to_json(value)
 
-    def output(self, name: str | Path, about: str = "") -> Path:
-        """Note that a file or folder of the run directory is a result; return its path.
-
-        A text is a name inside the directory, which may be called as the directory is; a `Path` may be the whole path.
-        """
-        path = Path(name)
-        whole = isinstance(name, Path) and path.is_relative_to(self.directory)
-        relative = path.relative_to(self.directory) if whole else path
-        target = inside(self.directory, relative.as_posix())
-        self.manifest["outputs"][relative.as_posix()] = about
+    def output(self, name: str, about: str = "") -> Path:
+        """Note that a file or folder of the run directory is a result; return its path."""
+        target = inside(self.directory, name)
+        self.replace()
+        self.manifest["outputs"][name] = about
         return target
 
     def save_npy(self, name: str, array: npt.NDArray[Any], about: str = "") -> Path:
         """Write an array of the run and note it as an output."""
+        self.replace()
         save_npy(self.path(name), array)
         return self.output(name, about)
 
@@ -281,10 +324,8 @@ class Run:
             self.manifest["arrays"][name] = {"total": total, "chunk": grid.chunk, "join": join}
         self.save()
         finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
-        ledger = Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark)
-        if self.afresh:
-            ledger.forget()
-        return ledger
+        begin = self.replace if self.afresh else None
+        return Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark, begin, self.stay)
 
     def _same_chunk(self, joins: Mapping[str, str], total: int) -> int | None:
         """The chunks that these arrays have already, where memory ran out since: only the batch size was halved."""
@@ -304,6 +345,7 @@ class Run:
         from gantk.runs.structure import Sink, to_plain
 
         if facts is not None:
+            self.replace()
             sink = Sink(self.directory, f"{file_stem(self.command)}.facts")
             self.manifest["facts"] = to_plain(facts, sink)
             for name in sink.names:
@@ -328,6 +370,7 @@ class Run:
 
     def complete(self) -> None:
         """Write the manifest as it will be at the end, for the page that is about to be written."""
+        self.replace()
         self.manifest["state"] = "complete"
         self.clock()
         self.save()
@@ -345,6 +388,7 @@ class Run:
         """
         if not self.shard.is_whole:
             return {}
+        self.replace()
         paths = {}
         for name in ledger.joins:
             paths[name] = self.path(f"{name}.npy")
@@ -355,6 +399,15 @@ class Run:
                 ledger.finished.add(name)
             ledger.remove(name)
         return paths
+
+
+def _place_of(directory: Path) -> tuple[int, int] | None:
+    """What tells a directory from another of its name; None where there is none."""
+    try:
+        about = directory.stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from gantk.runs.stores import Following, MemoryStore, OnlyAPart, RunStore
 from gantk.runs.structure import Source
 from gantk.runs.structure import from_plain as structured
 from gantk.runs.task import Inputs, Task
-from gantk.store.files import load_json, to_json
+from gantk.store.files import load_json, remove_stale, to_json
 from gantk.store.fingerprint import fingerprint
 from gantk.store.lazy import resolve
 from gantk.store.locks import hold
@@ -35,6 +36,17 @@ if TYPE_CHECKING:
 
 
 BELOW = "sources"  # of a run: the runs that it needed
+# what is raised where parts of a result, each of its type, do not fit each other
+_UNFIT = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    StopIteration,
+    RuntimeError,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +137,9 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         earlier = finished(task, directory, identity)
         if earlier is not None and earlier.answers(options):
             if leads:
-                _drop_lock(task, directory)
-                _write_page(task, earlier, directory)
+                _drop_left(task, directory)
+                with read_from(task, directory):
+                    _write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
         with contextlib.suppress(OnlyAPart):
@@ -193,7 +206,7 @@ def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, objec
     run.below.add(name)
     earlier = None if afresh else finished(task, directory, identity)
     if earlier is not None:
-        _drop_lock(task, directory)
+        _drop_left(task, directory)
     else:
         seed = getattr(options, "seed", None)
         begun = Run.begin(
@@ -207,12 +220,21 @@ def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, objec
     return earlier
 
 
-def _drop_lock(task: Task, directory: Path) -> None:
-    """Remove the lock that a run left which was killed at its very end; nobody else would."""
+def _drop_left(task: Task, directory: Path) -> None:
+    """Remove what nobody else would beside a whole result: a lock and a page half-written of a run that was killed at
+    its very end, and chunks that a process wrote which had not seen that another was done, where there are no locks.
+    """
+    remove_stale(directory)  # of a page that was being written
     lock = directory / f".{stem_of(task.name)}.lock"
-    if lock.exists():
+    chunks = directory / "chunks" / stem_of(task.name)
+    left = chunks.is_dir() and not any("-of-" in path.name for path in _manifests(task, directory))
+    if lock.exists() or left:
         with contextlib.suppress(GantkError), hold(lock):
-            pass
+            if left:
+                shutil.rmtree(chunks, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    chunks.parent.rmdir()
+            lock.unlink(missing_ok=True)
 
 
 def _manifests(task: Task, directory: Path) -> list[Path]:
@@ -291,6 +313,7 @@ def finished(task: Task, directory: Path, identity: Mapping[str, object]) -> Res
 
 def finish(task: Task, run: Run, result: Result) -> None:
     """Write a result, its exports and its page."""
+    run.replace()
     for name in write_result(result, run.directory):
         run.output(name)
     run.output(stem_of(task.name) + RESULT_SUFFIX, "the result")
@@ -323,6 +346,22 @@ def page_of_run(task: Task, result: Result, directory: Path) -> Page:
     )
 
 
+@contextlib.contextmanager
+def read_from(task: Task, directory: Path) -> Iterator[None]:
+    """Around what shows a result that was read from a file: its parts have their types and may not fit each other.
+
+    Raises:
+        GantkError: no page can be made of it.
+    """
+    try:
+        yield
+    except _UNFIT as error:
+        raise GantkError(
+            f"The result of `{task.spelled}` in {directory} does not hold together "
+            f"({type(error).__name__}: {str(error)[:200]}): run the command again."
+        ) from error
+
+
 def read_run(task: Task, directory: Path) -> Result:
     """The result of a run, whichever version of gantk made it.
 
@@ -339,7 +378,7 @@ def read_run(task: Task, directory: Path) -> Result:
         raise GantkError(f"The run of `{task.spelled}` in {directory} has no result yet (it is {state}): run it again.")
     try:
         upgraded: Result = resolve(task.upgrade)(run.manifest, directory)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except _UNFIT as error:
         raise GantkError(
             f"The run of `{task.spelled}` in {directory} was made by an earlier gantk and cannot be read "
             f"({type(error).__name__}: {error}): run it again."
@@ -349,8 +388,11 @@ def read_run(task: Task, directory: Path) -> Result:
 
 def report(task: Task, directory: Path) -> Path:
     """Write the page of a run from its files; return the page's path."""
+    remove_stale(directory)
     path = directory / f"{stem_of(task.name)}.html"
-    return page_of_run(task, read_run(task, directory), directory).write(path)
+    result = read_run(task, directory)
+    with read_from(task, directory):
+        return page_of_run(task, result, directory).write(path)
 
 
 def conclude(task: Task, run: Run) -> None:

@@ -292,13 +292,9 @@ class RunStore(Store):
         return state if mark == self.run.mark else None
 
     def save_state(self, name: str, state: Mapping[str, Any], about: str = "") -> None:
-        import torch
+        from gantk.store.states import write_state
 
-        from gantk.store.files import write_atomic
-        from gantk.store.states import canonical
-
-        kept = canonical({**state, "mark": self.run.mark})
-        write_atomic(self.run.output(name, about), lambda file: torch.save(kept, file))
+        write_state(self.run.output(name, about), {**state, "mark": self.run.mark})
 
     def drop_state(self, name: str) -> None:
         (self.run.directory / name).unlink(missing_ok=True)
@@ -325,13 +321,15 @@ class RunStore(Store):
 
         folder = self.run.parts
         path = folder / f"{name}.json"
-        if path.is_file():
+        left = self.run.waits and self.run.shard.index == 0  # of the run that this one will replace
+        if path.is_file() and not left:
             with contextlib.suppress(GantkError):  # damaged, or a file of it is gone: made again
                 plain = load_json(path)
                 if isinstance(plain, dict) and plain.get("mark") == self.run.mark:
                     kept: T = from_plain(kind, plain.get("part"), Source(self.run.directory, str(path)))
                     return kept
         made = make()
+        self.run.replace()
         sink = Sink(self.run.directory, f"{folder.relative_to(self.run.directory).as_posix()}/{name}")
         save_json(path, {"mark": self.run.mark, "part": to_plain(made, sink)})
         return made

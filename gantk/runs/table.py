@@ -28,7 +28,7 @@ TASKS: dict[str, Row] = {
     ),
     "resefa directions": Row(
         "gantk.resefa.tasks:DIRECTIONS",
-        "Find the directions that change a region most for what they change outside it.",
+        "Find the directions that change a region most relative to what they change outside it.",
     ),
     "synthesize": Row("gantk.higan.tasks:SYNTHESIZE", "Sample latents, images and predictions from a generator."),
     "train-boundary": Row(
@@ -42,7 +42,7 @@ TASKS: dict[str, Row] = {
     ),
     "navigan svd": Row("gantk.navigan.tasks:SVD", "Take the singular vectors of a convolution as weight directions."),
     "navigan train": Row(
-        "gantk.navigan.tasks:TRAIN", "Learn combinations of a basis whose effects a network can tell apart."
+        "gantk.navigan.tasks:TRAIN", "Learn combinations of a basis whose effects a network can distinguish."
     ),
     "navigan apply": Row("gantk.navigan.tasks:APPLY", "Render samples along weight directions."),
     "lse train": Row("gantk.lse.tasks:TRAIN", "Train segmentation heads on a generator's maps."),
@@ -60,9 +60,7 @@ TASKS: dict[str, Row] = {
     "ghfeat edit": Row(
         "gantk.ghfeat.tasks:EDIT", "Edit real images along a direction, or in a region by another image."
     ),
-    "ghfeat harmonize": Row(
-        "gantk.ghfeat.tasks:HARMONIZE", "Paste a region of another image and make one picture of it."
-    ),
+    "ghfeat harmonize": Row("gantk.ghfeat.tasks:HARMONIZE", "Paste a region of another image and blend it in."),
     "ghfeat evaluate": Row(
         "gantk.ghfeat.tasks:EVALUATE", "Probe frozen features level by level, and measure reconstruction."
     ),
@@ -73,7 +71,8 @@ TASKS: dict[str, Row] = {
     "sefa": Row("gantk.comparators.tasks:SEFA", "Closed-form directions from a generator's weights (SeFa)."),
     "ganspace": Row("gantk.comparators.tasks:GANSPACE", "Principal components of sampled codes (GANSpace)."),
     "atlas": Row(
-        "gantk.atlas.tasks:CHART", "Chart what a generator knows: directions of all systems, measured alike and joined."
+        "gantk.atlas.tasks:CHART",
+        "Find directions by all systems, measure them alike, and join those that do the same.",
     ),
     "compare": Row(
         "gantk.comparing.tasks:COMPARE", "Set finished runs of one command side by side: settings, numbers, pictures."

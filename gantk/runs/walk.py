@@ -17,6 +17,8 @@ class Walk:
         rows: of wp that move; None is all.
         strips: one for each sample.
         note: what a caption adds.
+        unit: what a distance counts in, such as "w before truncation"; empty where it is no distance of codes.
+        spread: standard deviation of samples along the direction, in that unit; None where it was not measured.
         animations: format (gif, webp, mp4) -> file of the run.
     """
 
@@ -26,4 +28,6 @@ class Walk:
     rows: tuple[int, ...] | None = None
     strips: tuple[Strip, ...]
     note: str = ""
+    unit: str = ""
+    spread: float | None = None
     animations: dict[str, str] | None = None

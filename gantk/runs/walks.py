@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gantk.codes.directions import Direction
 from gantk.codes.given import GivenCodes
+from gantk.codes.spread import spread_of, unit_of
 from gantk.generators.base import Generator, Truncation
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
@@ -90,6 +91,7 @@ def draw_walks(
     titles = [f"sample {sample}" for sample in range(samples)]
     if codes is not None:
         samples, titles = len(codes), list(codes.names or (f"code {sample}" for sample in range(len(codes))))
+    compensated = generator.spec.wp_dim == generator.spec.w_dim  # see `moved_codes`
     written: list[Future[Any]] = []
     with (
         torch.inference_mode(),
@@ -127,6 +129,14 @@ def draw_walks(
                 for sample in range(samples)
             )
             walks.append(
-                Walk(name=direction.name, number=number, space=direction.space, rows=direction.layers, strips=strips)
+                Walk(
+                    name=direction.name,
+                    number=number,
+                    space=direction.space,
+                    rows=direction.layers,
+                    strips=strips,
+                    unit=unit_of(direction, compensated),
+                    spread=spread_of(generator, direction, number, truncation, direction.layers, compensated),
+                )
             )
     return tuple(walks)

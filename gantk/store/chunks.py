@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 from gantk.errors import GantkError, UsageError
 from gantk.store import interruption
 from gantk.store.files import load_npy, open_atomic, save_npy
+from gantk.store.memory import shown as in_words
 from gantk.store.seals import is_sound, save_sealed
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 CONCATENATE = "concatenate"
 SUM = "sum"
+MOST_CHUNKS = 1_000_000  # files of a folder; each is looked for when a run is continued
 
 
 class LedgerWarning(UserWarning):
@@ -126,6 +129,11 @@ class Grid:
     def __post_init__(self) -> None:
         if self.total < 0 or self.chunk < 1:
             raise UsageError(f"{self.total} samples in chunks of {self.chunk} make no grid: a chunk is at least 1.")
+        if len(self) > MOST_CHUNKS:
+            raise UsageError(
+                f"{self.total} samples in chunks of {self.chunk} are {len(self)} chunks, and a run has at most "
+                f"{MOST_CHUNKS}: ask for at most {MOST_CHUNKS * self.chunk} samples, or raise --batch-size."
+            )
 
     def __len__(self) -> int:
         return -(-self.total // self.chunk)
@@ -147,6 +155,9 @@ class Ledger:
         shard: the part of the grid this process computes.
         finished: arrays whose final file is already there, so that their chunks count as done.
         mark: what tells this run's chunks from another's; the same for all of its shards.
+        begin: of a run that takes nothing over: called before its first chunk is written. Chunk files that are there
+            do not count, and this shard's go then.
+        guard: asked before anything is written whether the directory is still the run's.
     """
 
     def __init__(
@@ -157,6 +168,8 @@ class Ledger:
         shard: Shard | None = None,
         finished: frozenset[str] = frozenset(),
         mark: str = "",
+        begin: Callable[[], None] | None = None,
+        guard: Callable[[], None] | None = None,
     ) -> None:
         for name, join in joins.items():
             if join not in (CONCATENATE, SUM):
@@ -164,7 +177,9 @@ class Ledger:
         self.directory, self.grid, self.joins = directory, grid, dict(joins)
         self.shard = shard or Shard()
         self.finished = set(finished)
-        self.mark = mark
+        self.mark, self._guard = mark, guard
+        self._room_known = False
+        self._afresh, self._begin = begin is not None, begin
         self._sound: set[tuple[str, int]] = set()  # files that were read and found good
 
     def path(self, array: str, index: int) -> Path:
@@ -177,7 +192,7 @@ class Ledger:
 
     def _is_good(self, array: str, index: int) -> bool:
         path = self.path(array, index)
-        if not path.exists():
+        if not path.exists() or (self._afresh and (array, index) not in self._sound):
             return False
         if (array, index) in self._sound:
             return True
@@ -212,10 +227,31 @@ class Ledger:
             if self.joins[name] == CONCATENATE and len(array) != stop - start:
                 raise ValueError(f"chunk {index} of {name} has {len(array)} rows instead of {stop - start}")
         interruption.stop_if_asked()
+        if self._guard is not None:
+            self._guard()
+        if not self._room_known:
+            self._refuse_too_large(arrays)
+        if self._begin is not None:
+            self._begin()
+            self.forget()
+            self._begin = None
         for name, array in arrays.items():
             if name not in self.finished:
                 save_sealed(self.path(name, index), array, self.mark)
                 self._sound.add((name, index))
+
+    def _refuse_too_large(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Refuse work whose chunks will not fit on the disk, by the size of the first."""
+        missing = sum(not all(self.path(name, index).exists() for name in self.joins) for index in self.mine())
+        needed = missing * sum(array.nbytes for name, array in arrays.items() if name not in self.finished)
+        folder = next(each for each in (self.directory, *self.directory.parents) if each.is_dir())
+        free = shutil.disk_usage(folder).free
+        if needed > free:
+            raise GantkError(
+                f"{self.grid.total} samples need {in_words(needed)} of disk in {folder}, where {in_words(free)} are "
+                "free: ask for fewer, choose another --output-dir, or divide them with --shard over several disks."
+            )
+        self._room_known = True
 
     def read(self, array: str) -> Iterator[np.ndarray[Any, Any]]:
         """Yield an array's chunks in order, memory-mapped."""

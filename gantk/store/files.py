@@ -7,13 +7,15 @@ import errno
 import io
 import itertools
 import json
+import math
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from gantk.errors import GantkError
+from gantk.store.bounded import npy_header, parse_json
 from gantk.store.inside import regular_file
 from gantk.store.json_values import Json, JsonTable
 
@@ -117,21 +119,26 @@ def load_npy(path: str | os.PathLike[str], mmap: bool = False) -> np.ndarray[Any
     """
     import numpy as np
 
+    array: np.ndarray[Any, Any]
     try:
-        array: np.ndarray[Any, Any] = np.load(regular_file(path), allow_pickle=False, mmap_mode="r" if mmap else None)
+        with open(regular_file(path), "rb") as file:
+            if file.read(4) == b"PK\x03\x04":
+                raise GantkError(f"{os.fspath(path)} holds several arrays (.npz) where one .npy array was expected.")
+            file.seek(0)
+            shape, fortran, dtype = npy_header(file)
+            place, size = file.tell(), math.prod(shape) * dtype.itemsize
+            if place + size > os.fstat(file.fileno()).st_size:
+                raise ValueError(f"its header announces {size} bytes, and it has fewer")
+            order: Literal["C", "F"] = "F" if fortran else "C"
+            if mmap and size:
+                array = np.memmap(path, dtype, "r", place, shape, order)
+            else:
+                array = np.fromfile(file, dtype, math.prod(shape)).reshape(shape, order=order)
     except FileNotFoundError:
         raise GantkError(f"The file {os.fspath(path)} does not exist.") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise GantkError(f"{os.fspath(path)} is no readable .npy array ({_without_advice(error)}).") from error
-    if not isinstance(array, np.ndarray):
-        raise GantkError(f"{os.fspath(path)} holds several arrays (.npz) where one .npy array was expected.")
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise GantkError(f"{os.fspath(path)} is no readable .npy array ({error}).") from error
     return array
-
-
-def _without_advice(error: Exception) -> str:
-    """numpy's reason, without its advice to load pickles, which would run what is in them."""
-    text = str(error)
-    return "it holds Python objects or is none" if "pickle" in text.lower() else text
 
 
 def save_json(path: str | os.PathLike[str], value: object) -> Path:
@@ -145,7 +152,7 @@ def save_json(path: str | os.PathLike[str], value: object) -> Path:
 def load_json(path: str | os.PathLike[str]) -> Json:
     """Read a JSON file; a missing or malformed one raises a GantkError that names it."""
     try:
-        found: Json = json.loads(regular_file(path).read_text(encoding="utf-8"))
+        found: Json = parse_json(regular_file(path).read_text(encoding="utf-8"))
         return found
     except FileNotFoundError:
         raise GantkError(f"The file {os.fspath(path)} does not exist.") from None

@@ -5,6 +5,9 @@ The exception that a handler raises can be swallowed by a library it happens to 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 _asked: list[BaseException] = []
 
 
@@ -16,6 +19,24 @@ def ask(error: BaseException) -> None:
 def asked() -> BaseException | None:
     """The exception by which the process was asked to stop, or None."""
     return _asked[0] if _asked else None
+
+
+_shields = [0]
+
+
+@contextlib.contextmanager
+def shielded() -> Iterator[None]:
+    """Let no further request end the block: it writes the state in which a run was left, and is short."""
+    _shields[0] += 1
+    try:
+        yield
+    finally:
+        _shields[0] -= 1
+
+
+def is_shielded() -> bool:
+    """Whether a request has to wait: it is noted by `ask`, and nothing is raised."""
+    return _shields[0] > 0
 
 
 def stop_if_asked() -> None:

@@ -71,5 +71,15 @@ def is_sound(path: Path, mark: str) -> bool:
     return seal == expected + crc.to_bytes(4, "big") + END
 
 
+def bears(path: Path, mark: str) -> bool:
+    """Whether a file ends with a seal of that mark; its bytes are not read."""
+    try:
+        with open(regular_file(path), "rb") as file:
+            file.seek(-SEAL_BYTES, os.SEEK_END)
+            return file.read(MARK_BYTES) == _bytes_of(mark)
+    except OSError:
+        return False
+
+
 def _bytes_of(mark: str) -> bytes:
     return hashlib.sha256(mark.encode()).digest()[:MARK_BYTES]

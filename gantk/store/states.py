@@ -6,8 +6,25 @@ on shares others than one that was never saved, so that its file would have othe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from gantk.store.files import write_atomic
+
+
+# Any: tensors, numbers, texts, lists and tables of them, as a training nests them
+def write_state(path: str | os.PathLike[str], state: Mapping[str, Any]) -> Path:
+    """Write the state of a training with torch.save: all of it, or on a failure what was there stays.
+
+    Raises:
+        GantkError: the disk is full, or the path cannot be written.
+    """
+    import torch
+
+    kept = canonical(state)
+    return write_atomic(path, lambda file: torch.save(kept, file))
 
 
 def canonical(value: object, texts: dict[str, str] | None = None) -> Any:

@@ -46,9 +46,9 @@ class JudgedInputs(ModelInputs, PredictorInputs):
 class StylespaceOptions(SeedOptions, BatchOptions, TruncationOptions, SeedsShownOptions):
     num: int = option(1000, "Number of samples that are scored.", "-N", least=8)
     chosen: float = option(0.05, "Highest scored samples: above 1 a count, up to 1 a share.", above=0)
-    looked: int = option(8, "Number of samples in which regions are told apart.", least=1)
+    looked: int = option(8, "Number of samples whose regions are segmented.", least=1)
     components: int = option(3, "Number of channels for each attribute and each region.", "-K", least=1)
     colours: bool = option(False, "Take channels of layers that only write colours too.")
     samples: int = option(2, "Number of samples drawn with sliders.", least=1)
     step: int = option(5, "Number of images per slider.", least=3)
-    distance: float = option(6.0, "Distance at the sliders' ends, in deviations of the channel.", above=0)
+    distance: float = option(6.0, "Distance at the sliders' ends, in standard deviations of the channel.", above=0)

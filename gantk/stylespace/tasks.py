@@ -8,8 +8,9 @@ from gantk.stylespace.options import JudgedInputs, StylespaceOptions
 FIND = Task(
     name="stylespace",
     summary="Find single style channels that carry an attribute or change one region (StyleSpace).",
-    description="Looks at every channel of space s: which region it changes most, and how far it stands apart in the "
-    "highest scored samples of each attribute. Without a predictor or a head, regions are segments without labels.",
+    description="Looks at every channel of space s: which region it changes most, and how far its values in the "
+    "highest scored samples of each attribute differ from the rest. Without a predictor or a head, "
+    "regions are segments without labels.",
     inputs=JudgedInputs,
     options=StylespaceOptions,
     result="gantk.stylespace.found:StylespaceResult",

@@ -72,8 +72,8 @@ def selective(names: Sequence[str], change_BF: Array, own: Sequence[int]) -> str
     """A sentence about how many boundaries are selective."""
     count = int((selectivity(change_BF, own) >= SELECTIVE).sum())
     return (
-        f"**{count} of {len(names)}** boundaries {'is' if count == 1 else 'are'} selective: along them "
-        f"their own factor changes at least {SELECTIVE:g} times as much as any other, in standard deviations."
+        f"**{count} of {len(names)}** boundaries {'is' if count == 1 else 'are'} selective: along them their own "
+        f"factor changes at least {SELECTIVE:g} times as much as any other, in standard deviations."
     )
 
 
@@ -85,8 +85,8 @@ def divides(found: dict[str, Test]) -> list[str]:
     hardest = min(known, key=lambda name: known[name])
     low = "" if len(known) == 1 else f"; the lowest is that of `{hardest}` ({known[hardest]:.3f})"
     return [
-        f"{counted(len(known), 'boundary', 'boundaries')} in w, one for each factor, divide samples that "
-        f"the search never saw with a mean AUC of **{float(np.mean(list(known.values()))):.3f}**{low}."
+        f"{counted(len(known), 'boundary', 'boundaries')} in w, one for each factor, divide samples that the search "
+        f"never saw with a mean AUC of **{float(np.mean(list(known.values()))):.3f}**{low}."
     ]
 
 

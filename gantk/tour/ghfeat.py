@@ -44,8 +44,8 @@ def encoded(tour: Tour) -> Chapter:
         "title": title,
         "text": (
             f"{len(IMAGES)} renders, which the generator did not make, were encoded into its styles and made again "
-            f"with a mean squared error of {mse:.4f}. The boundary of {FACTOR} moves them, and a region of "
-            f"one is put into the others: inside it pixels change by {region.inside:.3f} on average, outside it by "
+            f"with a mean squared error of {mse:.4f}. The boundary of {FACTOR} moves them, and a region of one is put "
+            f"into the others: inside it pixels change by {region.inside:.3f} on average, outside it by "
             f"{region.outside:.3f}. {reach_of(region)}"
         ),
         "images": [tour.relative(CODES, image.name) for image in images_of(codes.pairs)],

@@ -97,8 +97,8 @@ def origin(tour: Tour) -> str:
         )
     elif is_bundled(tour.model):
         told = (
-            "This generator was first taught to draw what `demo-oracle` draws for a code, so that the "
-            "meaning of its codes was given to it; what each of its layers does was not. "
+            "This generator was first taught to draw what `demo-oracle` draws for a code, so that the meaning of its "
+            "codes was given to it; what each of its layers does was not. "
         )
     return (
         f"{told}What its images show is the **estimate** of a predictor that was trained on renders with known factors."
@@ -222,8 +222,8 @@ def truth(tour: Tour) -> Chapter:
     mean = float(np.mean([exact[name] for name in names]))
     search = "this search" if tour.found["exact"] else f"the same search on `{ORACLE_MODEL}`"
     tour.found["findings"].append(
-        f"Where every factor is known exactly, {search} finds directions with a mean cosine of "
-        f"**{mean:.3f}** with the true ones, and the true row of {right} of {len(names)} factors."
+        f"Where every factor is known exactly, {search} finds directions with a mean cosine of **{mean:.3f}** with the "
+        f"true ones, and the true row of {right} of {len(names)} factors."
     )
     page = tour.found["page"]
     page["findings"] = tour.found["findings"]
@@ -258,8 +258,8 @@ def factors_table(tour: Tour, names: Sequence[str]) -> Table:
         "columns": ["factor", "group", "accuracy", "stability", "own change", "largest other", "selectivity"],
         "rows": rows,
         "caption": f"Accuracy on fresh samples against the {whose}; stability is the mean cosine between boundaries of "
-        "resampled splits; changes are in standard deviations, after the same distance along each "
-        f"boundary; selectivity is the first over the second, selective from {SELECTIVE:g} on.",
+        "resampled splits; changes are in standard deviations, after the same distance along each boundary; "
+        f"selectivity is the first over the second, selective from {SELECTIVE:g} on.",
     }
 
 

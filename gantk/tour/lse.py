@@ -36,8 +36,8 @@ def fewshot(tour: Tour) -> Chapter:
     time = "" if row.seconds is None else f" in {row.seconds:.1f} s"
     low, high = row.scores.intervals[0]
     tour.found.setdefault("findings", []).append(
-        f"A linear head fitted to {SHOTS} labelled images has a mIoU of **{measured(miou, low, high)}** "
-        f"on {num} fresh ones, against {judge}."
+        f"A linear head fitted to {SHOTS} labelled images has a mIoU of **{measured(miou, low, high)}** on {num} fresh "
+        f"ones, against {judge}."
     )
     return {
         "title": f"Segmentation from {SHOTS} labelled images",

@@ -29,6 +29,7 @@ from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, matrix, records, records_below, texts
 from gantk.reports.sections import (
+    Cell,
     CellValue,
     Facts,
     Headline,
@@ -73,13 +74,15 @@ def heat_map_of(found: Mapping[str, Any], title: str) -> list[Section]:
     ]
 
 
-def _table(found: Mapping[str, Any], title: str = "") -> list[Section]:
+def _table(found: Mapping[str, Any], title: str = "", missing: str = "") -> list[Section]:
+    """A table; `missing` says why a cell has nothing."""
     columns = texts(found.get("columns"))
     rows: list[list[CellValue]] = []
     given = found.get("rows")
     for row in given if isinstance(given, list) else []:
         if isinstance(row, list) and len(row) == len(columns):
-            rows.append([cell if cell is None or isinstance(cell, (str, int, float)) else str(cell) for cell in row])
+            cells = [cell if cell is None or isinstance(cell, (str, int, float)) else str(cell) for cell in row]
+            rows.append([Cell(None, missing) if missing and cell is None else cell for cell in cells])
     return [Table(columns, rows, title, str(found.get("caption") or ""))] if rows else []
 
 
@@ -161,7 +164,7 @@ def build(run: RunRecord) -> Page:
     if first:
         sections += _headline(first.get("headline"))
         sections.append(Prose(str(first.get("text") or ""), tone="finding"))
-        sections += _table(mapping(first.get("table")), "What the generator knows")
+        sections += _table(mapping(first.get("table")), "What the generator knows", "none found")
     if findings:
         sections.append(Prose(findings[0], tone="finding"))
     sections += _edits(run)

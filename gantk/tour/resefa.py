@@ -56,8 +56,8 @@ def beside_random(scores: Mapping[str, float | None]) -> str:
     if not behind:
         return ""
     return (
-        f" Random directions keep more inside than {' and '.join(behind)}, which look for what changes "
-        "the whole image most and are not given a region."
+        f" Random directions keep more inside than {' and '.join(behind)}, which look for what changes the whole image "
+        "most and are not given a region."
     )
 
 

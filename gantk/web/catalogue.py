@@ -113,6 +113,48 @@ class Catalogue:
         for file in files:
             self.add(self.read(file, source=str(file)))
 
+    def add_given(self, given: object) -> None:
+        """What Python gives: a name or a file, a direction, weight directions, a result with either, or several.
+
+        Raises:
+            UsageError: it is none of these.
+            GantkError: a direction is another generator's.
+        """
+        from gantk.codes.entries import entries_of
+        from gantk.navigan.directions import WeightDirections
+
+        for one in given if isinstance(given, (list, tuple)) else [given]:
+            weights = one if isinstance(one, WeightDirections) else getattr(one, "weights", None)
+            if isinstance(one, (str, Path)):
+                self._add_named(one)
+            elif isinstance(weights, WeightDirections):
+                weights.target(self.generator)  # refuses another generator's
+                self.add(self._weight_rows(weights, ""))
+            else:
+                for direction in dict.fromkeys(entry.direction for entry in entries_of(one)):
+                    check_generator(direction, self.generator)
+                    self.add(self._rows(direction, _system_of(direction), ""))
+
+    def _add_named(self, name: str | Path) -> None:
+        from gantk.navigan.files import load_weights
+
+        if Path(name).exists():
+            self.add_path(Path(name))
+            return
+        try:
+            found = load_direction(name, self.generator, several=True)
+        except GantkError:
+            try:
+                weights = load_weights(name)
+            except GantkError:
+                weights = None
+            if weights is None:
+                raise
+            weights.target(self.generator)
+            self.add(self._weight_rows(weights, str(name)))
+            return
+        self.add(self._rows(found, _system_of(found), str(name)))
+
     def add_closed_forms(self) -> None:
         """SeFa's and GANSpace's leading directions, where the family has them."""
         from gantk.comparators.components import components
@@ -180,12 +222,15 @@ class Catalogue:
         from gantk.navigan.files import load
 
         found = load(path)
-        reason, rows = "", None
+        reason = ""
         try:
             found.target(self.generator)
-            rows = (self.generator.layer(found.layer).row or 0,)
         except GantkError as error:
             reason = str(error)
+        return self._weight_rows(found, source, reason)
+
+    def _weight_rows(self, found: WeightDirections, source: str, reason: str = "") -> list[Entry]:
+        rows = None if reason else (self.generator.layer(found.layer).row or 0,)
         return [
             Entry(
                 _id("NaviGAN", found.name, row, np.ascontiguousarray(found.delta(row).numpy()).tobytes()),

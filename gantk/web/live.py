@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from gantk.web import wire
+from gantk.web import acts, wire
+from gantk.web.acts import RenderMessage
 from gantk.web.pictures import packed, shown
 from gantk.web.projects import Project
 from gantk.web.queue import Job
 from gantk.web.scene import Scene
 from gantk.web.security import same_token
-from gantk.web.terms import Base, Move
 from gantk.web.wire import ApiError, as_api_error, parse_json, structure
 from gantk.web.workshop import Workshop
 
@@ -26,30 +25,12 @@ TOKEN_SECONDS = 2.0
 SOCKETS = 8  # of one client
 OUTBOX = 128  # messages that a slow reader may be behind
 MOST_BAD = 100  # messages that make no sense, before the socket is closed
-PANES, JOB_PANE = 64, 255
+JOB_PANE = 255
 
 
 @dataclass(frozen=True)
 class Hello:
     token: str
-
-
-@dataclass(frozen=True)
-class RenderMessage:
-    """A picture is wanted: sample `offset` beside the base, with moves.
-
-    Panes 16 to 31 show what was before, those from 32 on samples of a grid.
-    """
-
-    t: str
-    seq: int
-    pane: int
-    project: str
-    base: Base
-    moves: tuple[Move, ...] = ()
-    offset: int = 0
-    size: int = 512
-    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -200,10 +181,7 @@ class Hub:
                 session.post(_failure(error, seq, pane))
 
     async def _render(self, session: Session, message: RenderMessage) -> None:
-        if not 0 <= message.pane < PANES or not 0 <= message.seq < 1 << 32 or not 0 <= message.offset < 16:
-            raise ApiError(400, f"Panes go from 0 to {PANES - 1}, offsets to 15, sequence numbers to 2^32.")
-        if not 16 <= message.size <= 4096:
-            raise ApiError(400, f"A size of {message.size} pixels is not between 16 and 4096.")
+        message.check()
         project = await asyncio.to_thread(self.workshop.projects.get, message.project)
         model = self.workshop.of(project)
         self.workshop.check_base(model, message.base)
@@ -227,24 +205,7 @@ class Hub:
             return False
 
         def render() -> bytes | None:
-            begun = time.perf_counter()
-            easel = model.easel
-            base = easel.neighbour(message.base, message.offset)
-            scene = easel.scene(base, message.moves, project.blobs.get)
-            name, before = session.shown.get(message.pane, ("", None))
-            earlier = before if name == model.name else None
-            found = (
-                easel.render_in_steps(scene, earlier, enough) if message.final else easel.render(scene, earlier, True)
-            )
-            if found is None:
-                return None
-            session.shown[message.pane] = (model.name, scene)
-            picture = shown(found.image, 1 << 14 if message.final else message.size)
-            form, data = packed(picture, message.final)
-            size = (picture.shape[1], picture.shape[0])
-            flags = wire.FINAL if message.final else 0
-            spent = (time.perf_counter() - begun) * 1000
-            return wire.frame(form, flags, message.pane, message.seq, size, spent, found.first, data)
+            return acts.drawn(model, project, message, session.shown, enough)
 
         def work() -> None:
             try:

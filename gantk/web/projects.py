@@ -148,6 +148,22 @@ class Projects:
             found.append(Listed(project.id, project.state.model, project.state.name, path.stat().st_mtime))
         return sorted(found, key=lambda item: -item.changed)
 
+    def count(self) -> int:
+        return sum(1 for _ in self.folder.iterdir())
+
+    def forget(self, before: float) -> None:
+        """Delete every project whose last event is older than `before` (seconds since 1970)."""
+        with self._lock:
+            for folder in list(self.folder.iterdir()):
+                try:
+                    old = ID.fullmatch(folder.name) and (folder / "journal.jsonl").stat().st_mtime < before
+                except OSError:
+                    continue  # being made, or gone
+                if old:
+                    self._open.pop(folder.name, None)
+                    self._alive.pop(folder.name, None)
+                    shutil.rmtree(folder, ignore_errors=True)
+
     def _keep(self, project: Project) -> None:
         self._alive[project.id] = self._open[project.id] = project
         self._open.move_to_end(project.id)

@@ -18,15 +18,15 @@ from starlette.websockets import WebSocket
 
 from gantk import __version__
 from gantk.web import decode
+from gantk.web.acts import exported, first_base, kept, read_event
 from gantk.web.again import command_of
 from gantk.web.exporting import command
-from gantk.web.jobs import Desk, code_bytes
+from gantk.web.jobs import Desk
 from gantk.web.live import Hub
-from gantk.web.pictures import packed, shown
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
 from gantk.web.security import App, Security
-from gantk.web.terms import EVENTS, Applied, Base, BaseEvent, MovesEvent
+from gantk.web.terms import Applied, BaseEvent
 from gantk.web.wire import ApiError, as_api_error, parse_json, structure
 from gantk.web.workshop import Workshop
 
@@ -86,7 +86,7 @@ class Api:
     async def info(self, request: Request) -> Response:
         _query(request)
         models = [model.view() for model in self.workshop.models.values()]
-        limits = {"upload": decode.MOST_BYTES, "pixels": decode.MOST_PIXELS, "stroke": MOST_SIDE}
+        limits = {"upload": self.workshop.limits.upload, "pixels": decode.MOST_PIXELS, "stroke": MOST_SIDE}
         device = next(iter(self.workshop.models.values())).easel.generator.device.type
         about = {"version": __version__, "device": device, "public": self.public}
         return JSONResponse({**about, "models": models, "limits": limits})
@@ -104,11 +104,7 @@ class Api:
 
     async def create(self, request: Request) -> Response:
         wanted = structure(NewProject, parse_json(await _body(request, MOST_JSON)))
-        spec = self.workshop.model(wanted.model).easel.generator.spec
-        truncation = spec.truncation
-        base = Base(wanted.seed, wanted.index, wanted.label)
-        if truncation is not None and spec.can_truncate:
-            base = Base(wanted.seed, wanted.index, wanted.label, truncation.psi, truncation.layers)
+        base = first_base(self.workshop.model(wanted.model), wanted.seed, wanted.index, wanted.label)
         project = await asyncio.to_thread(self.workshop.new_project, wanted.model, base)
         return JSONResponse({"id": project.id, "rev": project.rev}, 201)
 
@@ -133,16 +129,7 @@ class Api:
     async def event(self, request: Request) -> Response:
         project = await self._project(request)
         body = structure(EventBody, parse_json(await _body(request, MOST_JSON)))
-        kind = body.event.get("type") if isinstance(body.event, dict) else None
-        if not isinstance(kind, str) or kind not in EVENTS:
-            raise ApiError(400, f"An event of a page is one of {', '.join(EVENTS)}.")
-        event: Any = structure(EVENTS[kind], body.event, "the event")
-        model = self.workshop.of(project)
-        if isinstance(event, MovesEvent):
-            for move in event.moves:
-                model.easel.catalogue.get(move.direction)
-        if isinstance(event, BaseEvent) and event.base is not None:
-            self.workshop.check_base(model, event.base)
+        event = read_event(self.workshop, project, body.event)
         try:
             if isinstance(event, BaseEvent) and event.keep:
                 event = await self._kept(project)
@@ -157,17 +144,8 @@ class Api:
     async def _kept(self, project: Project) -> Applied:
         """The moved picture at hand as a base of its own."""
         model = self.workshop.of(project)
-        at = project.state.at
-
-        def work() -> Applied:
-            wp = model.easel.latent(at.base, at.moves, project.blobs.get)
-            image = model.easel.draw(wp, at.base.noise)
-            base = Base(at.base.seed, at.base.index, at.base.label, noise=at.base.noise,
-                        code=project.blobs.put(code_bytes(wp)))  # fmt: skip
-            return Applied("applied", "keep", base, project.blobs.put(packed(shown(image, 256), final=True)[1]))
-
-        kept: Applied = await asyncio.wrap_future(self.workshop.engine.call(work))
-        return kept
+        found: Applied = await asyncio.wrap_future(self.workshop.engine.call(lambda: kept(model, project)))
+        return found
 
     async def command(self, request: Request) -> Response:
         _query(request)
@@ -189,7 +167,7 @@ class Api:
             return JSONResponse({"sha256": sha, "width": size, "height": size}, 201)
         if sort not in ("image/png", "image/jpeg", "image/webp"):
             raise ApiError(415, "An upload is a PNG, JPEG or WebP picture, or the bytes of a layer.")
-        picture = await asyncio.to_thread(decode.rewrite, await _body(request, decode.MOST_BYTES))
+        picture = await asyncio.to_thread(decode.rewrite, await _body(request, self.workshop.limits.upload))
         width, height = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))
         sha = await asyncio.to_thread(project.blobs.put, picture)
         return JSONResponse({"sha256": sha, "width": width, "height": height}, 201)
@@ -205,23 +183,15 @@ class Api:
         project = await self._project(request)
         what = _query(request, "what")
         model = self.workshop.of(project)
-        at = project.state.at
+
+        def work() -> tuple[str, str, bytes]:
+            return exported(model, project, what)
+
         if what not in ("png", "npy"):
-            raise ApiError(400, "png and npy are exported at once; ask for a job for everything else.")
-
-        def work() -> bytes:
-            if what == "npy":
-                return code_bytes(model.easel.latent(at.base, at.moves, project.blobs.get))
-            scene = model.easel.scene(at.base, at.moves, project.blobs.get)
-            return packed(shown(model.easel.render(scene).image, 1 << 14), final=True)[1]
-
+            work()  # refuses without waiting for a turn
         call = self.workshop.engine.call(lambda: self.workshop.sparing(model, work))
-        data = await asyncio.wrap_future(call)
-        kind = "image/png" if what == "png" else "application/octet-stream"
-        name = f"{model.name}-{at.base.seed}-{at.base.index}.{what}"
-        return Response(
-            data, media_type=kind, headers={"content-disposition": f'attachment; filename="{_plain(name)}"'}
-        )
+        name, kind, data = await asyncio.wrap_future(call)
+        return Response(data, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
     # --- jobs --------------------------------------------------------------------------------------------------
 
@@ -233,6 +203,9 @@ class Api:
         engine = self.workshop.engine
         known = next((job for job in engine.jobs_of(project.id) if job.key == body.key), None)
         if known is None:
+            unfinished = sum(not job.finished for job in engine.jobs_of(project.id))
+            resolution = self.workshop.of(project).easel.generator.spec.resolution
+            self.workshop.limits.check_job(body.kind, unfinished, resolution)
             rev, base = project.rev, project.state.at.base
             run = await asyncio.to_thread(self.desk.prepare, project, body.kind, body.args)
             model = self.workshop.of(project)
@@ -328,10 +301,6 @@ def _side(data: bytes, kind: str) -> int:
     if kind == "colour" and set(data[3::4]) - {0, 255}:
         raise ApiError(400, "Colours are painted or not: their alpha is 0 or 255.")
     return side
-
-
-def _plain(name: str) -> str:
-    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "_" for letter in name)
 
 
 # --- the page --------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from gantk.errors import GantkError
 from gantk.store.json_values import JsonView
 from gantk.web.cache import Cache
 from gantk.web.catalogue import Catalogue
+from gantk.web.limits import Limits
 from gantk.web.projects import Project, Projects
 from gantk.web.queue import Engine
 from gantk.web.scene import Easel
@@ -95,8 +96,8 @@ def teacher_view(teacher: Teacher) -> dict[str, JsonView]:
 class Workshop:
     """Models stay as long as the server; `changed` is called with a model's name when its directions grew."""
 
-    def __init__(self, root: Path, cache: int = CACHE) -> None:
-        self.root, self.cache = root, cache
+    def __init__(self, root: Path, cache: int = CACHE, limits: Limits | None = None) -> None:
+        self.root, self.cache, self.limits = root, cache, limits or Limits()
         self.models: dict[str, Model] = {}
         self.projects = Projects(root)
         self.engine = Engine()
@@ -193,6 +194,7 @@ class Workshop:
     def new_project(self, model: str, base: Base) -> Project:
         found = self.model(model)
         self.check_base(found, base)
+        self.make_room()
         classes: Iterable[Class] = ()
         readers = [*found.heads.values()]
         if readers:
@@ -202,6 +204,18 @@ class Workshop:
             pairs = zip(found.teacher.class_names, found.teacher.class_colours, strict=True)
             classes = [Class(n, c) for n, c in pairs]
         return self.projects.create(model, base, classes)
+
+    def make_room(self) -> None:
+        """Delete projects that nobody has touched for as long as they are kept.
+
+        Raises:
+            ApiError: 503 when there are as many as there may be all the same.
+        """
+        limits = self.limits
+        if limits.kept is not None:
+            self.projects.forget(time.time() - limits.kept)
+        if limits.projects is not None and self.projects.count() >= limits.projects:
+            raise ApiError(503, "This server has as many projects as it can hold: come back later.")
 
     def check_base(self, model: Model, base: Base) -> None:
         """

@@ -17,12 +17,14 @@ class Case:
         before: command lines that run undisturbed first, such as the shards of a run that is joined.
         chunked: whether it keeps a ledger.
         shards: whether it takes --shard, so that its shards are drilled as well.
+        merge: what joins its shards.
     """
 
     words: tuple[str, ...]
     before: tuple[tuple[str, ...], ...] = ()
     chunked: bool = True
     shards: bool = True
+    merge: tuple[str, ...] = ("merge", OUT)
 
 
 def cases(world: Path) -> dict[str, Case]:
@@ -63,10 +65,38 @@ def cases(world: Path) -> dict[str, Case]:
         ),
     }
     found |= _systems(model, predictor, f"{world}/seg.py:segment")
+    found |= _recorded(world, set(found))
     for name in ("synthesize", "rescore", "resefa jacobian", "lse train"):
         parts = tuple((*found[name].words, "--shard", f"{index}/3") for index in range(3))
-        found[f"merge of {name}"] = Case(("merge", OUT), before=parts, chunked=False, shards=False)
+        found[f"merge of {name}"] = Case(found[name].merge, before=parts, chunked=False, shards=False)
+    found["report of synthesize"] = Case(("report", OUT), before=(synthesize,), chunked=False, shards=False)
     return found
+
+
+def _recorded(world: Path, known: set[str]) -> dict[str, Case]:
+    """The recorded line of every other task, after those that make what it reads."""
+    from drilling.lines import before, in_folder, line_of
+    from recording.running import cases as lines
+
+    from gantk.runs.table import TASKS
+
+    every = lines()
+
+    def words(name: str) -> tuple[str, ...]:
+        return tuple(
+            f"{world}{word.removeprefix('world')}" if word.startswith("world/") else word for word in every[name]
+        )
+
+    return {
+        task: Case(
+            tuple(in_folder(list(words(line_of(task))), OUT)),
+            before=tuple(words(name) for name in before(line_of(task))),
+            chunked=False,
+            shards=False,
+        )
+        for task in TASKS
+        if task not in known
+    }
 
 
 def _systems(model: str, predictor: str, segmenter: str) -> dict[str, Case]:
@@ -97,7 +127,9 @@ def _systems(model: str, predictor: str, segmenter: str) -> dict[str, Case]:
         "resefa directions": Case(("resefa", "directions", OUT, *few), before=(jacobian,), **alone),
         "navigan hessian": Case((*hessian, "--show", "1", "--batch-size", "4", "-o", OUT), **alone),
         "navigan train": Case((*deform, "--batch-size", "4", "-o", OUT), **alone),
-        "lse train": Case((*lse, "--steps", "4", "--batch-size", "4", "-o", OUT)),
+        "lse train": Case(
+            (*lse, "--steps", "4", "--batch-size", "4", "-o", OUT), merge=("merge", OUT, "--teacher", segmenter)
+        ),
         "lse fewshot": Case((*shots, "--batch-size", "4", "-o", OUT), **alone),
         "invert": Case((*inversion, "--batch-size", "2", "-o", OUT), before=(pictures,)),
         "ghfeat train": Case((*encoder, "-o", OUT), **alone),

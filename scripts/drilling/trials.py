@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -85,8 +86,10 @@ class Bench:
         shutil.copytree(self.prepared, self.scratch)
         return self.scratch
 
-    def start(self, folder: Path, *more: str, limit: int | None = None) -> Running:
-        return Running((*self.case.words, *more), folder, limit)
+    def start(
+        self, folder: Path, *more: str, limit: int | None = None, before: Callable[[], None] | None = None
+    ) -> Running:
+        return Running((*self.case.words, *more), folder, limit, before)
 
     def moment(self) -> float:
         """A random moment of a run, often within it and now and then at its very end."""
@@ -99,12 +102,13 @@ class Bench:
             raise Failed(f"run again, it ended with {ended.code}: {tail(ended)}")
         self.compare(folder)
 
-    def compare(self, folder: Path) -> None:
-        found = contents(folder / OUT)
-        if found == self.expected:
+    def compare(self, folder: Path, seen: Callable[[dict[str, bytes]], dict[str, bytes]] = dict) -> None:
+        """Compare with an uninterrupted run, each as `seen` shows it."""
+        found, expected = seen(contents(folder / OUT)), seen(self.expected)
+        if found == expected:
             return
-        missing, more = self.expected.keys() - found.keys(), found.keys() - self.expected.keys()
-        other = [name for name in self.expected.keys() & found.keys() if found[name] != self.expected[name]]
+        missing, more = expected.keys() - found.keys(), found.keys() - expected.keys()
+        other = [name for name in expected.keys() & found.keys() if found[name] != expected[name]]
         raise Failed(f"missing {sorted(missing)[:3]}, too many {sorted(more)[:3]}, different {sorted(other)[:3]}")
 
 
@@ -305,6 +309,51 @@ def twice(bench: Bench) -> int:
     return 0
 
 
+CROWD = 8
+
+
+def crowd(bench: Bench, before: Callable[[], None] | None = None) -> int:
+    """The same run is started eight times at once: each ends with its result or says that it is another's; none harms.
+
+    Without locks one may find that another took a chunk away that it was about to read, and says so; then the same
+    command is run once more.
+    """
+    folder = bench.fresh()
+    ended = [running.wait() for running in [bench.start(folder, before=before) for _ in range(CROWD)]]
+    for each in ended:
+        errors = [line for line in each.said.splitlines() if line.startswith("Error: ")]
+        told = len(errors) == 1 and "unexpectedly" not in errors[0]
+        if each.code not in (0, 1) or (each.code == 1 and not told):
+            raise Failed(f"of {CROWD} at once one ended with {each.code}: {tail(each)}")
+        if each.code == 1 and before is None and "Another gantk process is working in" not in errors[0]:
+            raise Failed(f"of {CROWD} at once one said: {errors[0]}")
+    if before is None:
+        if not any(each.code == 0 for each in ended):
+            raise Failed(f"of {CROWD} at once none came to its end: {tail(ended[0])}")
+        bench.compare(folder)
+    else:
+        bench.finish(folder)
+    return 1
+
+
+def without_locks() -> None:
+    """As on a file system that knows no locks, or on two machines that do not see each other's."""
+    import errno
+    import fcntl
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    fcntl.flock = flock
+
+
+def crowd_without_locks(bench: Bench) -> int:
+    """The same, where no process sees another's lock: whoever fails says so, and the same command then ends rightly."""
+    if bench.case.words[0] == "merge":  # joining is the work of one process: the page says so
+        return 0
+    return crowd(bench, without_locks)
+
+
 def shard(bench: Bench) -> int:
     """A shard's manifest and chunks are removed before merging, which names it; run again, the whole is the same."""
     if not bench.case.shards:
@@ -318,15 +367,25 @@ def shard(bench: Bench) -> int:
                 raise Failed(f"shard {index} ended with {ended.code}: {tail(ended)}")
     for path in (folder / OUT).glob(f"*.{lost}-of-{count}.run.json"):
         path.unlink()
-    ended = Running(("merge", OUT), folder).wait()
+    ended = Running(bench.case.merge, folder).wait()
     if ended.code != 1 or f"the shards {lost}/{count} are missing" not in ended.said:
         raise Failed(f"without shard {lost} merging ended with {ended.code}: {tail(ended)}")
     again = bench.start(folder, "--shard", f"{lost}/{count}").wait()
-    ended = Running(("merge", OUT), folder).wait()
+    ended = Running(bench.case.merge, folder).wait()
     if again.code or ended.code:
         raise Failed(f"shard {lost} ended with {again.code}, merging with {ended.code}: {tail(ended)}")
-    bench.compare(folder)
+    bench.compare(folder, without_probe)
     return 1
+
+
+def without_probe(found: dict[str, bytes]) -> dict[str, bytes]:
+    """Results of samples without their generator's probe, which joining does not make."""
+    name = "synthesize.result.json"
+    if name not in found:
+        return found
+    plain = json.loads(found[name])
+    plain["fields"]["probe"] = None
+    return found | {name: json.dumps(plain).encode()}
 
 
 Trial = Callable[[Bench], int]
@@ -339,5 +398,7 @@ TRIALS: dict[str, Trial] = {
     "damaged chunk": chunk,
     "damaged ledger": ledger,
     "started twice": twice,
+    "eight at once": crowd,
+    "eight without locks": crowd_without_locks,
     "shard removed": shard,
 }

@@ -19,6 +19,7 @@ def score(image):
     mean = image.mean((2, 3))
     return {"red": mean[:, 0], "green": mean[:, 1], "blue": mean[:, 2], "contrast": image.std((1, 2, 3))}
 """
+LABELS = "image,first\n000000.png,1\n000001.png,yes\n000002.png,0\n000003.png,no\n"  # of four samples
 SEGMENTER = """
 import torch
 
@@ -55,5 +56,6 @@ def write_world(folder: Path) -> Path:
         vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
         save_direction(folder / f"{name}.safetensors", Direction(name, "boundary", space, vectors.astype(np.float32)))
         lines.append(f"({name}, {space}): {name}.safetensors\n")
+    (folder / "labels.csv").write_text(LABELS)
     (folder / "list.txt").write_text("".join(lines))
     return folder

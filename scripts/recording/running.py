@@ -41,7 +41,6 @@ layerwise-rescoring = true
 region = ["house"]
 num = 8
 """
-LABELS = "image,first\n000000.png,1\n000001.png,yes\n000002.png,0\n000003.png,no\n"  # of four samples
 
 
 def cases() -> dict[str, list[str]]:
@@ -97,7 +96,6 @@ def prepare(work: Path) -> None:
     found = Checkpoint("stylegan2", even.config.to_dict(), even.state_dict(), "made to be recorded")
     write_checkpoint(work / "world" / "even.safetensors", found)
     (work / "world" / "slurm.toml").write_text(SLURM)
-    (work / "world" / "labels.csv").write_text(LABELS)
     for folder in SHARED:
         (work / folder).mkdir()
 

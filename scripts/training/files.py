@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from gantk.store.states import write_state
 from gantk.world.renderer import render, sample_scene
 from training.networks import painter, settle_magnitudes, standing_statistics
 from training.step import Training
@@ -24,9 +25,7 @@ OPTIONAL = ("readouts", "critic", "c_optimizer")  # which trainings of before th
 def save(training: Training, path: Path) -> None:
     state = {name: getattr(training, name).state_dict() for name in PARTS}
     settings = json.dumps(asdict(training.settings))
-    temporary = path.with_suffix(".tmp")
-    torch.save({"settings": settings, "images": training.images, "log": json.dumps(training.log), **state}, temporary)
-    temporary.replace(path)
+    write_state(path, {"settings": settings, "images": training.images, "log": json.dumps(training.log), **state})
 
 
 def load(training: Training, path: Path) -> None:

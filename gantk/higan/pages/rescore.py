@@ -10,7 +10,7 @@ import numpy as np
 
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
 from gantk.predictors.selectivity import SELECTIVE
-from gantk.reports.answer import answer
+from gantk.reports.answer import answer, film
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import (
@@ -35,8 +35,16 @@ UNIT = "standard deviations"
 
 def page(result: RescoreResult) -> Page:
     """The page of a rescoring."""
-    sections: list[Section] = answer(result, _bars(result), _numbers(result))
-    sections += [_ranking(result), *_row_map(result), *_row_panels(result), *_responses(result), _entanglement(result)]
+    pictures = _pictures(result)
+    sections: list[Section] = answer(result, pictures or _bars(result), _numbers(result))
+    sections += [
+        *(_bars(result) if pictures else []),
+        _ranking(result),
+        *_row_map(result),
+        *_row_panels(result),
+        *_responses(result),
+        _entanglement(result),
+    ]
     count = counted(len(result.boundaries), "boundary", "boundaries")
     subtitle = (
         f"What does each boundary change, and in which rows of wp? {count}, tried on {counted(result.num, 'sample')} "
@@ -47,6 +55,15 @@ def page(result: RescoreResult) -> Page:
 
 def _spaces(result: RescoreResult) -> str:
     return " and ".join(dict.fromkeys(each.space for each in result.boundaries))
+
+
+def _pictures(result: RescoreResult) -> list[Section]:
+    """The first samples moved along the boundary that raises its attribute most."""
+    best = result.ranked()[0]
+    if best.walk is None or not best.standardized:
+        return []
+    caption = f"The first samples as drawn and moved along {best.name}, up to the distance of the scores."
+    return film(best.walk, caption)
 
 
 def _numbers(result: RescoreResult) -> list[tuple[object, str, str]]:
@@ -221,8 +238,8 @@ def _entanglement(result: RescoreResult) -> Section:
     names = [result.attributes[column] for column in columns]
     caption = (
         "What else moves: the mean change of every attribute (columns) along every boundary (rows), in standard "
-        "deviations of the attribute. A boundary is selective where its own cell is at least "
-        f"{SELECTIVE:g} times as large as any other of its row."
+        f"deviations of the attribute. A boundary is selective where its own cell is at least {SELECTIVE:g} times as "
+        "large as any other of its row."
     )
     return HeatMap(
         result.change[chosen, 0][:, columns], rows, names, "Change of every attribute along every boundary", caption,

@@ -21,8 +21,10 @@ from gantk.reports.sections import (
     Histogram,
     LinePlot,
     Panels,
+    Picture,
     Section,
     Series,
+    Sheet,
     Table,
 )
 
@@ -52,10 +54,11 @@ MEASURES: tuple[tuple[str, str, Callable[[Boundary], float | None]], ...] = (
 
 def page(result: TrainBoundaryResult) -> Page:
     """The page of a boundary search."""
-    sections: list[Section] = answer(result, _stability(result) or _separation(result), _headline(result))
+    figures = [*_stability(result), *_separation(result)]
+    picture = _ends(result) or figures[:1]
+    sections: list[Section] = answer(result, picture, _headline(result))
     sections.append(_table(result))
-    if _stability(result):
-        sections += _separation(result)
+    sections += [figure for figure in figures if figure not in picture]
     sections += [_scores(result), *_by_row(result)]
     names = [each.name for each in result.boundaries][:MOST_BARS]
     if len(names) > 1:
@@ -97,6 +100,27 @@ def _headline(result: TrainBoundaryResult) -> list[tuple[object, str, str]]:
         low = "" if each.stability_low is None else f"; smallest cosine {show_number(each.stability_low)}"
         items.append((value, f"stability of {each.name}", f"the lowest of {len(stable)}{low}"))
     return items
+
+
+def _ends(result: TrainBoundaryResult) -> list[Section]:
+    """Pictures of the samples that the most stable boundary tells apart."""
+    found = result.ends
+    if found is None:
+        return []
+    pictures = []
+    for word, end in (("lowest", found.low), ("highest", found.high)):
+        for each in end:
+            score = "no score" if each.score is None else f"score {show_number(each.score, 2)}"
+            alt = f"sample {each.sample}, among the {word} along {found.boundary}, {score}"
+            pictures.append(
+                Picture(each.image.source, alt, f"{word}, {score}", f"{found.boundary}_{word}_sample_{each.sample}")
+            )
+    count = len(found.low)
+    caption = (
+        f"Of the {found.pictured} samples that have a picture, the {count} that lie lowest along {found.boundary} and "
+        f"the {count} that lie highest, in this order, each with its score of {found.boundary}."
+    )
+    return [Sheet(pictures, "", caption, 136, count)]
 
 
 def _separation(result: TrainBoundaryResult) -> list[Section]:

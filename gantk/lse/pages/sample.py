@@ -45,8 +45,8 @@ def _target(result: SampleResult, target: Target) -> Sheet:
         pictures.append(Picture(image.source, alt, f"{percent(accuracy)} of pixels as wanted"))
     told = ", ".join("not defined" if value is None else show_number(value) for value in target.miou)
     caption = (
-        f"Each sample stands beside the label map that {result.judge} gives it; grey in a target means "
-        f"that anything may be there. mIoU of the samples: {told}."
+        f"Each sample stands beside the label map that {result.judge} gives it; grey in a target means that anything "
+        f"may be there. mIoU of the samples: {told}."
     )
     return Sheet(
         pictures, f"Target {target.name}", caption, 260, legend=legend_of(result.class_names, result.class_colours)

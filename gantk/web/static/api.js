@@ -19,11 +19,17 @@ export class Problem extends Error {
   }
 }
 
+// What carries requests: HTTP, or the channel of a notebook.
+let carrier = (path, options) => fetch(`/api/v1/${path}`, options);
+export const carryBy = (other) => {
+  carrier = other;
+};
+
 async function ask(method, path, options = {}) {
   const headers = { Authorization: `Bearer ${token()}`, ...options.headers };
   let response;
   try {
-    response = await fetch(`/api/v1/${path}`, { method, headers, body: options.body });
+    response = await carrier(path, { method, headers, body: options.body });
   } catch {
     throw new Problem(0, { message: "The server cannot be reached.", hint: "Is it still running? Then try again." });
   }

@@ -42,8 +42,14 @@ export function choice(name, options, value, onpick, props = {}) {
   return box;
 }
 
+// Where what is said stands: the page's own line, or the one of a notebook's widget.
+let polite = null;
+export const announceIn = (node) => {
+  polite = node;
+};
+
 export function say(text) {
-  document.getElementById("polite").textContent = text;
+  (polite || document.getElementById("polite")).textContent = text;
 }
 
 // The sentence of a failure beside the control that caused it; it leaves with the next success.

@@ -7,9 +7,15 @@ const PNG = 2;
 const FINAL = 1;
 const JOB = 2;
 
+function webSocket() {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  return new WebSocket(`${scheme}://${location.host}/api/v1/live`);
+}
+
 export class Live {
-  constructor(handlers) {
+  constructor(handlers, connect = webSocket) {
     this.handlers = handlers; // frame, preview, message, problem, state
+    this.connect = connect;
     this.panes = new Map(); // pane -> {flying, waiting, shown}
     this.seq = 0;
     this.sent = 0;
@@ -20,8 +26,7 @@ export class Live {
   }
 
   open() {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/api/v1/live`);
+    const socket = this.connect();
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.ready = false;

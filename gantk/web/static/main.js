@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { Live } from "./live.js";
 import { Store } from "./store.js";
 import { Stage, BEFORE } from "./stage.js";
+import { Frame } from "./frame.js";
 import { Renderer } from "./renderer.js";
 import { Explore, stageBar } from "./explore.js";
 import { Edit } from "./edit.js";
@@ -14,14 +15,13 @@ import { Regions } from "./regions.js";
 import { Compare } from "./compare.js";
 import { Sort, PANE as GRID } from "./sort.js";
 import { KEYS, listen } from "./keys.js";
-import { save } from "./dom.js";
 
 const VIEWS = [["explore", "Explore"], ["edit", "Edit"], ["train", "Train"], ["photo", "Photo"], ["regions", "Regions"], ["compare", "Compare"], ["sort", "Sort"]];
 const PANES = { 14: "train" };
 
-class App {
+class App extends Frame {
   constructor(store) {
-    this.store = store;
+    super(store);
     this.stage = new Stage();
     this.live = new Live({
       frame: (pane, picture, head) => this.frame(pane, picture, head),
@@ -114,13 +114,6 @@ class App {
     shown.enter?.();
   }
 
-  arrange(count) {
-    this.stage.arrange(count);
-    this.live.forget([...Array(32).keys()]);
-    this.renderer.asked = "";
-    this.renderer.refresh(performance.now());
-  }
-
   frame(pane, picture, head) {
     if (pane >= GRID) return this.sort.frame(pane - GRID, picture);
     if (PANES[pane] === "train" && this.stage.count <= pane) return this.train.frame(picture);
@@ -161,40 +154,6 @@ class App {
     this.fading = setTimeout(() => { this.noticeBox.hidden = true; }, 8000);
   }
 
-  // What repeats a job, behind a button.
-  commandOf(job) {
-    return button("Command", () => this.showCommand(job), { class: "plain", title: "What repeats this without the page" });
-  }
-
-  showCommand(job) {
-    this.dialog("Command", () => {
-      const text = el("pre", { tabIndex: 0 }, "…");
-      const copy = button("Copy", () => navigator.clipboard?.writeText(text.textContent).then(() => say("Copied.")), { class: "plain" });
-      api.get(`jobs/${job}/command`).then((found) => { text.textContent = found.text; }, (error) => { text.textContent = error.message; });
-      return el("div", {}, el("p", { class: "quiet" }, "What gives the same result, where this project's folder is."), text, copy);
-    })();
-  }
-
-  // A job whose result is a file.
-  async takeFile(kind, args) {
-    const { result, id } = await this.store.job(kind, args);
-    if (!result) return;
-    this.lastFile = id;
-    if (result.rev) await this.store.catchUp();
-    save(result.name, new Blob([await api.bytes(this.store.id, result.blob)], { type: result.type }));
-  }
-
-  dialog(title, content) {
-    return () => {
-      const box = el("dialog", { "aria-label": title, onclose: () => box.remove() });
-      const done = () => box.close();
-      box.append(el("div", { class: "head" }, el("h2", {}, title), button("✕", done, { class: "icon", "aria-label": "Close" })), content(done));
-      box.addEventListener("click", (event) => event.target === box && done());
-      document.body.append(box);
-      box.showModal();
-    };
-  }
-
   help() {
     this.dialog("Keys", () => el("dl", { class: "facts keys" }, KEYS.flatMap(([key, what]) => [el("dt", {}, key), el("dd", {}, what)])))();
   }
@@ -215,11 +174,14 @@ async function start() {
   const listed = await api.get("projects");
   const usable = new Set(info.models.map((model) => model.name));
   const known = new Set(listed.filter((item) => usable.has(item.model)).map((item) => item.id));
-  const last = localStorage.getItem("gantk-project");
+  const linked = info.public && /^#project=([a-z0-9]{16,64})$/.exec(location.hash)?.[1];
+  const last = linked || localStorage.getItem("gantk-project");
   // in public mode projects are not listed: the one of this browser is known by its secret name alone
   const mine = info.public && last && (await api.get(`projects/${last}`).then(() => true, () => false));
   const id = known.has(last) || mine ? last : [...known][0] || (await api.post("projects", { model: info.models[0].name })).id;
   await store.open(id);
+  // a visitor comes back by the link, which holds the project's secret name
+  if (info.public) history.replaceState(null, "", `${location.pathname}#project=${id}`);
   globalThis.gantk = new App(store); // for the console, and for tests
 }
 

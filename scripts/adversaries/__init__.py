@@ -1,0 +1,1 @@
+"""Parts of `scripts/adversary.py`: grammars of hostile inputs, the readers they are given to, the watch over both."""
