@@ -9,10 +9,10 @@ from pathlib import Path
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.runs.manifest import VOLATILE, Manifest, manifests, shard_of
-from gantk.runs.results import RESULT_SUFFIX, Result, stem_of
+from gantk.runs.results import Result
 from gantk.runs.runner import read_run
 from gantk.runs.table import find_task, is_task
-from gantk.store.fingerprint import of_path
+from gantk.store.fingerprint import fingerprint
 from gantk.store.json_values import Json
 
 LONGEST = 120  # letters of a value on the page
@@ -31,11 +31,10 @@ class Finished:
     result: Result
     settings: dict[str, str] | None = None
     contents: dict[str, str]
-    mark: str
 
-    def fingerprint(self) -> str:
-        """What tells this run from the same directory with other contents."""
-        return self.mark
+    def fingerprint(self) -> object:
+        """What tells this run from the same directory with other contents, arrays and pictures included."""
+        return fingerprint([self.name, self.settings, self.contents, self.result])
 
 
 def read_runs(paths: Sequence[str | Path], command: str | None = None, alone: bool = False) -> list[Finished]:
@@ -114,9 +113,7 @@ def _finished(folder: Path, name: str, manifest: Manifest) -> Finished:
         elif key == "result version" or settings.get(key) != as_text(value):
             contents[key if key == "result version" else f"contents of {key}"] = as_text(value)
     settings["gantk"] = as_text(manifest.get("versions", {}).get("gantk"))
-    file = folder / (stem_of(task.name) + RESULT_SUFFIX)
-    mark = [of_path(file) if file.is_file() else "", manifest.get("started"), manifest.get("ended"), settings, contents]
-    return Finished(name=name, result=result, settings=settings, contents=contents, mark=json.dumps([name, *mark]))
+    return Finished(name=name, result=result, settings=settings, contents=contents)
 
 
 def distinct(folders: Sequence[Path]) -> list[str]:

@@ -38,7 +38,7 @@ def compare(*runs: Result | Path | str, command: str | None = None, shown: int =
     found = []
     for place, run in enumerate(runs):
         if isinstance(run, Result):
-            found.append(Finished(name=f"result {place + 1}", result=run, contents={}, mark=""))
+            found.append(Finished(name=f"result {place + 1}", result=run, contents={}))
         else:
             found += read_runs([run], command, alone=True)
     return compared(found, shown=shown)
