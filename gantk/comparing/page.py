@@ -67,7 +67,7 @@ def _pictures(result: CompareResult) -> list[Section]:
         for moved in result.moved:
             for side, strip in zip(result.runs, moved.strips, strict=True):
                 alt = f"{moved.label}, {moved.direction}, {strip.quantity} {show_step(strip.values[-1])} in {side.name}"
-                pictures.append(Picture(strip.images[-1].source, alt, f"{side.name}: {moved.label}"))
+                pictures.append(Picture(strip.images[-1].source, alt, f"{side.name}: {moved.label}, {moved.direction}"))
         caption = "Each group is one sample of every run at the end of its slider, paired by its name or place."
     return [Sheet(pictures, "", caption, 136, len(result.runs))] if pictures else []
 
@@ -86,14 +86,14 @@ def _settings(result: CompareResult) -> Table:
 
 def _numbers(result: CompareResult) -> Table:
     columns = [Column("of"), Column("number"), *(Column(side.name) for side in result.runs),
-               Column("difference"), Column("% of the larger size", "", 1)]  # fmt: skip
+               Column("difference"), Column("% of the larger size", "", 1), Column("intervals")]  # fmt: skip
     rows: list[list[CellValue]] = []
     for number in result.numbers:
         cells: list[CellValue] = [_cell(number, place) for place in range(len(result.runs))]
-        ends: list[CellValue] = ["not in every run", None]
+        ends: list[CellValue] = [Cell(None, "not in every run"), Cell(None, "not in every run")]
         if number.shared:
-            ends = [Cell(number.difference, f"{number.difference:.4g}", _intervals(number)), 100 * number.relative]
-        rows.append([number.row or WHOLE, number.name, *cells, *ends])
+            ends = [Cell(number.difference, f"{number.difference:.4g}"), 100 * number.relative]
+        rows.append([number.row or WHOLE, number.name, *cells, *ends, _intervals(number)])
     caption = (
         "Difference is the largest value minus the smallest. First numbers whose intervals do not meet, then those "
         "without an interval, then those whose intervals meet; among them those that differ most for their size."
@@ -108,13 +108,13 @@ def _cell(number: Number, place: int) -> CellValue:
     if low is None or high is None:
         return Cell(value, f"{value:.4g}" if not value.is_integer() else show_number(int(value)))
     digits = decimals(low, high)
-    return Cell(value, f"{value:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}")
+    return Cell(value, f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
 
 
 def _intervals(number: Number) -> str:
     if not number.bounded:
-        return ""
-    return "intervals do not meet" if number.apart else "intervals meet"
+        return "none"
+    return "do not meet" if number.apart else "meet"
 
 
 def _slider(result: CompareResult, moved: Moved) -> SliderGrid:
