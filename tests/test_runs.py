@@ -263,17 +263,17 @@ def test_progress_is_a_line_per_tenth_where_there_is_no_terminal(capsys: pytest.
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 10
     assert lines[0].startswith("drawing: 10 % (100/1000 img)") and lines[-1].startswith("drawing: 100 %")
-    with progress(7, "counting") as bar:
+    with progress(7, "counting", unit="it") as bar:
         for _ in range(7):
             bar.update()
     assert capsys.readouterr().err.splitlines()[-1].startswith("counting: 100 % (7/7 it)")
-    assert list(progress(iter("ab"), "reading")) == ["a", "b"]
+    assert list(progress(iter("ab"), "reading", unit="it")) == ["a", "b"]
     assert capsys.readouterr().err == "reading: 2 it\n"
 
 
 def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with contextlib.closing(progress(range(3), "drawing")) as bar:
+    with contextlib.closing(progress(range(3), "drawing", unit="it")) as bar:
         assert list(bar) == [0, 1, 2]
     assert "drawing: 100%" in capsys.readouterr().err
 

@@ -91,7 +91,7 @@ def chart(
         yardstick, floor = _yardstick(store, measured_on, judge, sizes, options, truncation)
         arrays_of = RowSizes(len(judge.attribute_names), len(judge.region_names), generator.spec.num_layers)
         chunks = store.chunks(ARRAYS, len(moves), 1)
-        for number in progress(chunks.missing(), "atlas"):
+        for number in progress(chunks.missing(), "measuring", unit="chunk"):
             chunks.write(number, to_arrays(yardstick.measure(moves[number]), arrays_of))
     facts = AtlasFacts(
         sources=tuple(sources),

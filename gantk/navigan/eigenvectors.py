@@ -116,7 +116,7 @@ def hessian(
     if missing:
         measuring = Measuring(about, judge, directions, options.share, show, FOLDER, 1.0, options.batch_size)
         with store.timed("strengths and pictures"), store.pictures() as pictures:
-            for number in progress(missing, "directions"):
+            for number in progress(missing, "strengths", unit="direction"):
                 found = measuring.one(number, pictures)
                 vector = searched.vectors[number : number + 1].reshape(1, *searched.facts.shape)
                 named = {f"hessian_{name}": array for name, array in found.items()}
@@ -246,7 +246,7 @@ def _released(exchange: Exchange, curvature: Curvature, options: HessianOptions)
     known: list[Tensor] = []
     while len(known) < options.k and exchange.has(f"vector.{len(known):04d}"):
         known.append(torch.from_numpy(exchange.read(f"vector.{len(known):04d}")).to(curvature.target.weight))
-    with progress(options.k - len(known), "eigenvectors") as bar:
+    with progress(options.k - len(known), "eigenvectors", unit="vector") as bar:
 
         def remember(index: int, vector: Tensor) -> None:
             exchange.write(f"vector.{index:04d}", vector.detach().cpu().numpy())

@@ -239,7 +239,7 @@ def tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def progress(work: Iterable[Any] | int, desc: str, *, unit: str = "it", total: int | None = None) -> Any:
+def progress(work: Iterable[Any] | int, desc: str, *, unit: str, total: int | None = None) -> Any:
     """Wrap an iterable, or open a counter over `work` steps (``with progress(n, "rendering") as bar: bar.update(4)``).
 
     Args:
