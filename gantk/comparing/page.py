@@ -86,7 +86,7 @@ def _settings(result: CompareResult) -> Table:
 
 def _numbers(result: CompareResult) -> Table:
     columns = [Column("of"), Column("number"), *(Column(side.name) for side in result.runs),
-               Column("difference"), Column("% of the larger size", "", 1), Column("intervals")]  # fmt: skip
+               Column("difference"), Column("% of size", "", 1), Column("intervals")]  # fmt: skip
     rows: list[list[CellValue]] = []
     for number in result.numbers:
         cells: list[CellValue] = [_cell(number, place) for place in range(len(result.runs))]
@@ -95,7 +95,7 @@ def _numbers(result: CompareResult) -> Table:
             ends = [Cell(number.difference, f"{number.difference:.4g}"), 100 * number.relative]
         rows.append([number.row or WHOLE, number.name, *cells, *ends, _intervals(number)])
     caption = (
-        "Difference is the largest value minus the smallest. First numbers whose intervals do not meet, then those "
+        "Difference is the largest value minus the smallest, also as % of the larger size. First numbers whose intervals do not meet, then those "
         "without an interval, then those whose intervals meet; among them those that differ most for their size."
     )
     return Table(columns, rows, "Numbers", caption)
