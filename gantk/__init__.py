@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gantk.codes.kept_directions import load_direction as load_direction
     from gantk.comparators.verbs import ganspace as ganspace
     from gantk.comparators.verbs import sefa as sefa
+    from gantk.comparing.verbs import compare as compare
     from gantk.errors import GantkError as GantkError
     from gantk.errors import UsageError as UsageError
     from gantk.fewlabels.verbs import train_predictor as train_predictor
@@ -52,6 +53,7 @@ _PUBLIC = {
     "UsageError": "errors",
     "atlas": "",
     "comparators": "",
+    "compare": "comparing.verbs",
     "disentanglement": "",
     "explore": "web.notebook",
     "ganspace": "comparators.verbs",

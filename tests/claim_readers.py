@@ -612,6 +612,62 @@ GHFEAT: dict[str, list[Reader]] = {
     ],
 }
 
+
+def _unlike(result: Any) -> list[Any]:
+    """Numbers that every run has and that are not the same in all."""
+    return [n for n in result.numbers if None not in n.values and len(set(n.values)) > 1]
+
+
+def _meet(number: Any) -> bool:
+    return bool(max(number.low) <= min(number.high))
+
+
+def _share(number: Any) -> float:
+    return float((max(number.values) - min(number.values)) / max(map(abs, number.values)))
+
+
+def _differs_most(result: Any, match: re.Match[str]) -> bool:
+    name, row, first, low, high, run, second, low2, high2, other, how = match.groups()
+    number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
+    runs = [side.name for side in result.runs]
+    rivals = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
+    if how == "do not meet":
+        right = not _meet(number)
+        rivals = [n for n in rivals if not _meet(n)]
+    else:
+        right = all(map(_meet, rivals)) and len(rivals) == len(_unlike(result))
+    written = (((first, low, high), runs.index(run)), ((second, low2, high2), runs.index(other)))
+    return (
+        right
+        and _share(number) == max(map(_share, rivals))
+        and all(
+            close(text, values[place])
+            for texts, place in written
+            for text, values in zip(texts, (number.values, number.low, number.high), strict=True)
+        )
+        and {number.values[place] for _, place in written} == {min(number.values), max(number.values)}
+    )
+
+
+def _differs_by_share(result: Any, match: re.Match[str]) -> bool:
+    name, row, first, run, second, other, percent = match.groups()
+    number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
+    runs = [side.name for side in result.runs]
+    bounded = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
+    return (
+        all(map(_meet, bounded))
+        and _share(number) == max(_share(n) for n in _unlike(result) if n not in bounded)
+        and near(first, number.values[runs.index(run)])
+        and near(second, number.values[runs.index(other)])
+        and near(percent, 100 * _share(number))
+    )
+
+
+def _all_the_same(result: Any, match: re.Match[str]) -> bool:
+    shared = [n for n in result.numbers if None not in n.values]
+    return not _unlike(result) and (int(match[1]), int(match[2])) == (len(shared), len(result.runs))
+
+
 OTHERS: dict[str, list[Reader]] = {
     "mix": [
         (
@@ -629,6 +685,35 @@ OTHERS: dict[str, list[Reader]] = {
                 and (" and back" in m[4]) == r.loop
             ),
         )
+    ],
+    "compare": [
+        (
+            rf"(.+?)(?: of (.+))? differs most: {NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} \({NUMBER} to "
+            rf"{NUMBER}\) in (.+?); the intervals (do not meet|of all runs meet, as everywhere else)\.",
+            _differs_most,
+        ),
+        (
+            rf"(.+?)(?: of (.+))? differs most: {NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), {NUMBER} % of the larger "
+            r"size\.",
+            _differs_by_share,
+        ),
+        (r"(\d+) numbers? (?:is|are) the same in all (\d+) runs\.", _all_the_same),
+        (
+            r"The (\d+) runs of `gantk (.+)` share no number\.",
+            lambda r, m: m[2] == r.command and not [n for n in r.numbers if None not in n.values],
+        ),
+        (
+            r"(One|\d+) settings? (?:or|and) inputs? differs?: (.*)\.",
+            lambda r, m: int({"One": "1"}.get(m[1], m[1])) == len(r.settings) and m[2].startswith(r.settings[0].name),
+        ),
+        (r"No setting and no input that the runs recorded differs\.", lambda r, m: r.known and not r.settings),
+        (r"No number that differs has an interval: .*", lambda r, m: all(None in n.low for n in _unlike(r))),
+        (r"More than one setting or input differs: .*", lambda r, m: len(r.settings) >= 2),
+        (
+            r"(\d+) of (\d+) numbers? are not in every run\.",
+            lambda r, m: int(m[1]) == sum(None in n.values for n in r.numbers) and int(m[2]) == len(r.numbers),
+        ),
+        (r"Settings are not compared: .*", lambda r, m: not r.known),
     ],
     "quality": [
         (
@@ -674,6 +759,29 @@ OTHERS: dict[str, list[Reader]] = {
         ),
     ],
 }
+
+
+def _numbered(*kept: int, **fields: Any) -> Callable[[Any], Any]:
+    """Only some of the numbers; fields of the result that are changed."""
+    return lambda r: dataclasses.replace(r, **({"numbers": tuple(r.numbers[i] for i in kept)} | fields))
+
+
+def _unbounded(result: Any) -> Any:
+    none = (None,) * len(result.runs)
+    bare = tuple(dataclasses.replace(n, low=none, high=none) for n in result.numbers)
+    return dataclasses.replace(result, numbers=bare)
+
+
+def _meeting(result: Any) -> Any:
+    first = result.numbers[0]
+    ends = {"low": (-99.0,) * len(first.low), "high": (99.0,) * len(first.high)}
+    return dataclasses.replace(result, numbers=(dataclasses.replace(first, **ends),))
+
+
+def _partly(result: Any) -> Any:
+    lost = dataclasses.replace(result.numbers[-1], values=(None, *result.numbers[-1].values[1:]))
+    return dataclasses.replace(result, numbers=(*result.numbers[:-1], lost))
+
 
 READERS: dict[str, list[Reader]] = {**HIGAN, **DIRECTIONS, **LSE, **GHFEAT, **OTHERS}
 
@@ -952,6 +1060,10 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
         _departed(0.5, 0.95, 1.0, 0.9, 0.2), _departed(1.0, 1.0, 1.0, 1.0, 1.0), _departed(0.1, 0.2, 1.0, 0.0, 1.0),
     ),
     "quality": (_copied,),
+    "compare": (
+        _unbounded, _meeting, _partly, _numbered(), _numbered(known=False, settings=()), _numbered(0, settings=()),
+        lambda r: dataclasses.replace(r, settings=r.settings * 2),
+    ),
     "stylespace": (lambda r: dataclasses.replace(r, looked=50),),
     "resefa jacobian": (_quotient, _leading),
     "resefa directions": (

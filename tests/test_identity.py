@@ -146,6 +146,8 @@ def is_input(task: str, path: Path) -> bool:
         return False
     if task == "resefa directions":  # a Jacobian's arrays, beside what was found from it before
         return path.suffix == ".npy"
+    if task == "compare":  # the arrays and pictures of a result, not what is written from it for others
+        return path.suffix in (".npy", ".png")
     return task != "lse evaluate" or path.parent.name not in ("lse-tiny", "sheet")  # of a training, its heads
 
 
@@ -225,6 +227,8 @@ OTHERS: dict[str, list[tuple[dict[str, Any], Any]]] = {
     "label_map": [({"box": ()}, ("world/mask.png",)), ({"box": ()}, "world/mask.png")],
     "segmenter": [({"box": (), "region": ("0",)}, "world/seg2.py:segment"), ({}, "world/seg2.py:segment")],
     "run": [({}, "jacobian-wp")],
+    "runs": [({}, ("boundaries", "boundaries-compat")), ({}, ("samples", "again"))],
+    "command": [({}, "synthesize"), ({}, "sefa")],
     "predictor": [({}, "world/pred2.py:score"), ({}, "truth")],
     "generate_prediction": [({}, False)],
     "latents": [({}, "samples/z.npy")],
@@ -287,7 +291,7 @@ def others(work: Path) -> Path:
 
 
 # Inputs that say how others are read: what was read decides. Then those that a line of the task has no use for.
-SAYS_HOW = {"latent_space_type", "pick", "space", "conv"}
+SAYS_HOW = {"latent_space_type", "pick", "space", "conv", "command"}
 NO_USE = {
     ("resefa directions", "segmenter"),  # where the regions are boxes
     ("synthesize", "predictor"),  # where nothing is predicted

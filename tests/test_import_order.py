@@ -26,7 +26,7 @@ RANKS: dict[str, int] = {
     **dict.fromkeys(
         (*SYSTEMS, "between", "comparators", "disentanglement", "fewlabels", "quality", "speed", "stylespace"), 9
     ),
-    **dict.fromkeys(("tour", "slurm", "atlas"), 10),
+    **dict.fromkeys(("tour", "slurm", "atlas", "comparing"), 10),
     **dict.fromkeys(("cli", "web", "__main__"), 11),
 }
 

@@ -36,6 +36,7 @@ FRESH: dict[str, list[str]] = {
     "walk": ["demo", "--seeds", "0,85", "--frames", "2", "--strip", "2"],
     "quality": ["demo", "PICTURES", "--truncation", "0.5", "--shown", "1", "--neighbours", "3", "--subsets", "2"],
     "train-predictor": ["PICTURES", "LABELS", "--suggest", "2"],
+    "compare": ["KEPT", "CHANGED"],
 }
 
 every_task = pytest.mark.parametrize("name", list(TASKS))
@@ -55,13 +56,30 @@ def fresh_run(name: str) -> Path:
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     given = {"PICTURES": str(folder / "pictures"), "LABELS": str(folder / "labels.csv")}
+    given |= {"KEPT": str(RUNS / "rescore"), "CHANGED": str(folder / "changed")}
     words = [given.get(word, word) for word in FRESH[name]]
-    if words != FRESH[name]:
+    if "PICTURES" in FRESH[name]:
         labelled_pictures(folder)
+    if "CHANGED" in FRESH[name]:
+        changed_run(folder / "changed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ImageNet, "from_file", random_features)  # where its weights are not installed
         assert run([*name.split(), *words, "-o", str(folder / "run")]) == 0
     return folder / "run"
+
+
+def changed_run(folder: Path) -> Path:
+    """The kept run of rescoring with another seed, and one gain raised beyond its interval."""
+    shutil.copytree(RUNS / "rescore", folder)
+    result: Any = read_run(find_task("rescore"), folder)
+    first, *others = result.boundaries
+    raised = {name: getattr(first.whole, name) + 10 for name in ("gain", "low", "high")}
+    first = dataclasses.replace(first, whole=dataclasses.replace(first.whole, **raised))
+    write_result(dataclasses.replace(result, boundaries=(first, *others)), folder)
+    manifest = json.loads((folder / "rescore.run.json").read_text())
+    manifest["arguments"]["seed"] = manifest["seed"] = 7
+    (folder / "rescore.run.json").write_text(json.dumps(manifest))
+    return folder
 
 
 def labelled_pictures(folder: Path) -> None:

@@ -15,8 +15,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 # All commands as people go through them: a model, samples and scores, directions, pictures, photos, runs.
 ORDER = (
     "demo", "models", "synthesize", "quality", "train-predictor", "train-boundary", "rescore", "manipulate", "walk",
-    "mix", "lse", "resefa", "navigan", "stylespace", "sefa", "ganspace", "atlas", "invert", "ghfeat", "web", "report",
-    "merge", "slurm",
+    "mix", "lse", "resefa", "navigan", "stylespace", "sefa", "ganspace", "atlas", "invert", "ghfeat", "web", "compare",
+    "report", "merge", "slurm",
 )  # fmt: skip
 
 # Names of the original programs that have no command of their own.

@@ -135,7 +135,11 @@ class Measuring:
 def measured(store: Store, measuring: Measuring, count: int) -> Arrays:
     """Measure the first `count` directions, in this process."""
     arrays: list[Arrays] = []
-    with store.timed("strengths and pictures"), store.pictures() as pictures, progress(count, "strengths", unit="direction") as bar:
+    with (
+        store.timed("strengths and pictures"),
+        store.pictures() as pictures,
+        progress(count, "strengths", unit="direction") as bar,
+    ):
         for number in range(count):
             arrays.append(measuring.one(number, pictures))
             bar.update(1)

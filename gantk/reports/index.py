@@ -24,6 +24,7 @@ WHAT = {
     "train-boundary": ("Boundaries", "One per attribute, and how far to trust it"),
     "rescore": ("Rescored boundaries", "What each changes, and in which rows"),
     "manipulate": ("Edits", "Sliders along the directions"),
+    "compare": ("Runs compared", "Settings, numbers and pictures side by side"),
     "stylespace": ("Style channels", "Single numbers of the styles, by what they change"),
     "lse-train": ("Segmentation heads", "Where each class is, read linearly from the maps"),
     "lse-fewshot": ("A head from a few images", "How good it is, class by class"),

@@ -74,6 +74,9 @@ TASKS: dict[str, Row] = {
         "gantk.atlas.tasks:CHART",
         "Find directions by all systems, measure them alike, and join those that do the same.",
     ),
+    "compare": Row(
+        "gantk.comparing.tasks:COMPARE", "Set finished runs of one command side by side: settings, numbers, pictures."
+    ),
     "stylespace": Row(
         "gantk.stylespace.tasks:FIND", "Single style channels that carry an attribute or change one region."
     ),

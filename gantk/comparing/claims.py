@@ -1,0 +1,62 @@
+"""What the page of `gantk compare` says, each sentence with its condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gantk.runs.claims import Claim, Claims, counted, decimals, listed
+
+if TYPE_CHECKING:
+    from gantk.comparing.results import CompareResult, Number
+
+
+def _value(number: Number, place: int) -> str:
+    value, low, high = number.values[place], number.low[place], number.high[place]
+    assert value is not None
+    if low is None or high is None:
+        return f"{value:.4g}"
+    digits = decimals(low, high)
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _ends(result: CompareResult) -> str:
+    """The most different number in the runs where it is smallest and largest."""
+    number = result.different[0]
+    known = [value for value in number.values if value is not None]
+    low, high = known.index(min(known)), known.index(max(known))
+    of = f" of {number.row}" if number.row else ""
+    places = sorted((low, high))
+    said = " and ".join(f"{_value(number, place)} in {result.runs[place].name}" for place in places)
+    return f"{number.name}{of} differs most: {said}"
+
+
+def _names(result: CompareResult) -> str:
+    return listed([setting.name for setting in result.settings])
+
+
+COMPARE: Claims[CompareResult] = (
+    Claim("found", lambda r: bool(r.different) and r.different[0].apart,
+          lambda r: f"{_ends(r)}; the intervals do not meet."),
+    Claim("found", lambda r: bool(r.different) and r.different[0].bounded and not r.different[0].apart,
+          lambda r: f"{_ends(r)}; the intervals of all runs meet, as everywhere else."),
+    Claim("found", lambda r: bool(r.different) and not r.different[0].bounded,
+          lambda r: f"{_ends(r)}, {100 * r.different[0].relative:.3g} % of the larger size."),
+    Claim("found", lambda r: bool(r.shared) and not r.different,
+          lambda r: f"{counted(len(r.shared), 'number is', 'numbers are')} the same in all {len(r.runs)} runs."),
+    Claim("found", lambda r: not r.shared,
+          lambda r: f"The {len(r.runs)} runs of `gantk {r.command}` share no number."),
+    Claim("found", lambda r: r.known and bool(r.settings),
+          lambda r: f"{counted(len(r.settings), 'setting or input', 'settings and inputs')} differ: {_names(r)}."
+          if len(r.settings) != 1 else f"One setting or input differs: {_names(r)}."),
+    Claim("found", lambda r: r.known and not r.settings,
+          lambda r: "No setting and no input that the runs recorded differs."),
+    Claim("doubt", lambda r: bool(r.different) and not any(n.bounded for n in r.different),
+          lambda r: "No number that differs has an interval: whether chance explains the differences is not known "
+          "from these runs."),
+    Claim("doubt", lambda r: len(r.settings) > 1,
+          lambda r: "More than one setting or input differs: no difference can be put down to one of them alone."),
+    Claim("doubt", lambda r: len(r.shared) < len(r.numbers),
+          lambda r: f"{len(r.numbers) - len(r.shared)} of {counted(len(r.numbers), 'number')} are not in every run."),
+    Claim("doubt", lambda r: not r.known,
+          lambda r: "Settings are not compared: at least one result was given without its run directory."),
+)  # fmt: skip

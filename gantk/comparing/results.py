@@ -1,0 +1,176 @@
+"""The result of `gantk compare`.
+
+Shape legend: R runs; every tuple of values has one entry for each run, in the order in which they were given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from gantk.comparing.claims import COMPARE
+from gantk.runs.claims import Claims
+from gantk.runs.results import Export, Result, record
+from gantk.runs.structure import Image, Strip
+from gantk.store.files import write_atomic
+
+FILE = "comparison.csv"
+WHOLE = ""  # the row of numbers that are of a result as a whole
+
+
+@record
+class Side:
+    """One of the runs: its name, and what its own page says first."""
+
+    name: str
+    sentence: str
+
+
+@record
+class Setting:
+    """A setting or an input whose value is not the same in all runs; None where a run does not have it.
+
+    Attributes:
+        contents: whether the values are fingerprints of what an input holds.
+    """
+
+    name: str
+    values: tuple[str | None, ...]
+    contents: bool
+
+
+@record
+class Number:
+    """One number in every run; None where a run does not have it.
+
+    Attributes:
+        row: of the results' table, by its key; empty for a number of the whole result.
+        name: column, or field.
+        low, high: ends of the interval that the result holds.
+    """
+
+    row: str
+    name: str
+    values: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+
+    @property
+    def shared(self) -> bool:
+        """Whether every run has it."""
+        return all(value is not None for value in self.values)
+
+    @property
+    def difference(self) -> float:
+        """Largest minus smallest, >= 0; 0 where fewer than two runs have it."""
+        known = [value for value in self.values if value is not None]
+        return max(known) - min(known) if known else 0.0
+
+    @property
+    def relative(self) -> float:
+        """The difference as a share of the largest size, in [0, 2]."""
+        largest = max((abs(value) for value in self.values if value is not None), default=0.0)
+        return self.difference / largest if largest > 0 else 0.0
+
+    @property
+    def bounded(self) -> bool:
+        """Whether every run holds an interval of it."""
+        return self.shared and all(end is not None for end in (*self.low, *self.high))
+
+    @property
+    def apart(self) -> bool:
+        """Whether the intervals of two runs do not meet."""
+        lows, highs = ([end for end in ends if end is not None] for ends in (self.low, self.high))
+        return self.bounded and max(lows) > min(highs)
+
+
+@record
+class Shown:
+    """The same picture in every run; None where a run does not have it."""
+
+    name: str
+    images: tuple[Image | None, ...]
+
+
+@record
+class Moved:
+    """The same sample along the same direction in every run.
+
+    Attributes:
+        direction: its name.
+        label: of the sample.
+    """
+
+    direction: str
+    label: str
+    strips: tuple[Strip, ...]
+
+
+@record
+class CompareResult(Result):
+    """Finished runs of one command, side by side.
+
+    Attributes:
+        command: of the runs.
+        runs: R of them.
+        known: whether the settings of all are known: a result that was given in Python brings none.
+        settings: those that differ.
+        same: how many settings and inputs are the same in all.
+        numbers: all, those that differ most first.
+        pictures, moved: the first samples, paired by name or place.
+    """
+
+    TASK: ClassVar[str] = "compare"
+    CLAIMS: ClassVar[Claims[CompareResult]] = COMPARE
+    command: str
+    runs: tuple[Side, ...]
+    known: bool
+    settings: tuple[Setting, ...]
+    same: int
+    numbers: tuple[Number, ...]
+    pictures: tuple[Shown, ...]
+    moved: tuple[Moved, ...]
+
+    @property
+    def shared(self) -> tuple[Number, ...]:
+        """The numbers that every run has."""
+        return tuple(number for number in self.numbers if number.shared)
+
+    @property
+    def different(self) -> tuple[Number, ...]:
+        """Those of them that are not the same in all runs, by decreasing difference (see `numbers.ordered`)."""
+        return tuple(number for number in self.shared if number.difference > 0)
+
+    def lines(self) -> tuple[str, ...]:
+        from gantk.runs.claims import plain
+
+        names = [
+            f"{each.name}: {' | '.join('not there' if v is None else v for v in each.values)}" for each in self.settings
+        ]
+        return (self.sentence(), *(plain(text) for text in self.said("doubt")), *names)
+
+    def table(self) -> list[dict[str, object]]:
+        """One row for each number: row, number, each run's value and interval, difference, share, apart."""
+        rows = []
+        for number in self.numbers:
+            row: dict[str, object] = {"row": number.row, "number": number.name}
+            for place, side in enumerate(self.runs):
+                row[side.name] = number.values[place]
+                row[f"{side.name} low"], row[f"{side.name} high"] = number.low[place], number.high[place]
+            row |= {"difference": number.difference, "relative": number.relative}
+            rows.append(row | {"apart": number.apart if number.bounded else None})
+        return rows
+
+    def exports(self) -> Iterator[Export]:
+        def write(path: object) -> object:
+            import csv
+            import io
+
+            text, rows = io.StringIO(), self.table()
+            names = list(rows[0]) if rows else ["row", "number"]
+            writer = csv.DictWriter(text, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+            return write_atomic(path, text.getvalue().encode())  # type: ignore[arg-type]
+
+        yield Export(FILE, write, "every number of every run, with differences")
