@@ -312,7 +312,7 @@ def test_noise_is_named() -> None:
     weak = dataclasses.replace(result.boundaries[1], random=np.array([0.0, 9.0]))
     result = dataclasses.replace(result, boundaries=(result.boundaries[0], weak))
     text = " ".join((*result.said("found"), *result.said("doubt")))
-    assert "gave: `trees`" in text and "Every boundary" not in text
+    assert "`trees` raises its attribute no more than the best of 8" in text and "Every boundary" not in text
     nothing = dataclasses.replace(weak, whole=gain(0.0, 0.0), rows=())
     alone = dataclasses.replace(result, boundaries=(nothing,), change=result.change[1:])
     assert "No boundary raises its attribute" in alone.sentence() and nothing.strongest_row is None
