@@ -341,6 +341,8 @@ def load_generator(
         generator = tuned_of(tuned).apply(generator)
     try:
         generator = generator.to(torch.device(device))
+        if generator.device.type == "cuda" and precision == "float32":
+            torch.backends.cudnn.allow_tf32 = False  # PyTorch's default allows it, with errors of 1e-3
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"device {device!r} cannot be used: {clipped(error, 120)}") from error
     return generator.set_precision(precision)

@@ -95,9 +95,9 @@ def _numbers(result: CompareResult) -> Table:
             ends = [Cell(number.difference, f"{number.difference:.4g}"), 100 * number.relative]
         rows.append([number.row or WHOLE, number.name, *cells, *ends, _intervals(number)])
     caption = (
-        "Difference is the largest value minus the smallest, also as % of the larger size. First numbers whose intervals "
-        "do not meet, then those without an interval, then those whose intervals meet; among them those that differ most "
-        "for their size."
+        "Difference is the largest value minus the smallest, also as % of the larger size. First numbers whose "
+        "intervals do not meet, then those without an interval, then those whose intervals meet; among them those that "
+        "differ most for their size."
     )
     return Table(columns, rows, "Numbers", caption)
 
