@@ -17,7 +17,7 @@ def atlas(tour: Tour) -> Chapter:
     size = (
         []
         if tour.full
-        else ["--systems", SYSTEMS, "--quick", "-N", "200", "--measured", "4", "--random", "6", "--shown", str(SHOWN)]
+        else ["--systems", SYSTEMS, "--quick", "-N", "200", "--measured", "6", "--random", "6", "--shown", str(SHOWN)]
     )
     tour.call([
         "atlas", tour.model, *size, *tour.judged(), "--seed", str(tour.seed), "--batch-size", "16",
