@@ -261,8 +261,10 @@ def test_layers_start_from_cached_states(generator: Generator, tmp_path: Path, m
 
     monkeypatch.setattr(type(generator), "synthesize", spy)
     run_rescore(tmp_path, generator, num=4, random=0)
-    # base, three boundaries on all rows, then each row for the w- and the wp-boundary
-    assert begun == [0, 0, 0, 0] + [start for row in range(LAYERS) for start in [first_layer(generator, [row])] * 2]
+    # base, three boundaries on all rows, what the page shows, then each row for the w- and the wp-boundary
+    each_row = [start for row in range(LAYERS) for start in [first_layer(generator, [row])] * 2]
+    base, shown = 4, 14
+    assert begun == [0] * (base + shown) + each_row
     assert [first_layer(generator, [row]) for row in range(LAYERS)] == [0, 1, 3, 4, 6, 7]
 
 

@@ -87,7 +87,7 @@ def test_compare_gathers_all_with_intervals() -> None:
         assert part.low < part.value < part.high, name
     again = compare(a, b, "toy", neighbours=3)
     assert again.frechet == found.frechet, "the halves are seeded"
-    assert found.nearest_NK.shape == (160, 5) and "coverage" in found.sentence()
+    assert found.nearest_NK.shape == (160, 5) and "recall" in found.sentence()
 
 
 def test_intervals_are_as_wide_as_sets_drawn_anew_vary() -> None:

@@ -199,7 +199,7 @@ def _carded(
     head = group.members[0]
     move, part = moves[head], measured[head]
     turn = _turn(part)
-    card: dict[str, Any] = {
+    card: dict[str, object] = {
         "group": group.name,
         "systems": list(group.systems),
         "found as": [moves[m].name for m in group.members],
@@ -221,7 +221,7 @@ def _carded(
     )  # fmt: skip
 
 
-def _weights(move: Move, group: Drawn, strength: float, turn: int, card: dict[str, Any]) -> KeptWeights:
+def _weights(move: Move, group: Drawn, strength: float, turn: int, card: Mapping[str, object]) -> KeptWeights:
     """A direction of a convolution's weight as an artifact."""
     from gantk.atlas.moves import WeightMove
     from gantk.navigan.bases import VectorBasis

@@ -49,7 +49,7 @@ def to_arrays(part: Measured, sizes: Sizes) -> dict[str, Array]:
     least = np.zeros(sizes.rows)
     if rows is not None:
         least[list(rows.least)] = 1
-    values: dict[str, Any] = {
+    values: dict[str, npt.ArrayLike] = {
         "strength": part.strength, "distance": part.distance, "matched": part.matched,
         "share": where.share_R, "area": where.area_R, "locality": where.locality_R, "region": where.region,
         "change": what.change_A, "error": what.error_A, "floor": what.floor_A, "attribute": what.attribute,

@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-
-from gantk.codes.directions import Direction
 
 if TYPE_CHECKING:
+    from gantk.codes.directions import Direction
     from gantk.generators.base import Generator, Truncation
 
 SAMPLES = 256  # give the deviation to 4 % (one standard error)
@@ -51,6 +49,8 @@ def spread_of(
         None for styles, for spaces that the generator does not have, where samples do not differ, and where rows of wp
         have several deviations.
     """
+    import torch
+
     space, vector = direction.space, torch.from_numpy(np.array(direction.vectors[row], dtype=np.float64))
     if space == "s" or space not in generator.spec.spaces:
         return None

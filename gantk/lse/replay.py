@@ -171,7 +171,7 @@ def session_zip(generator: Generator, head: Head | None, session: Session) -> by
     return zipped({"session.json": json.dumps(about, indent=1, sort_keys=True).encode(), **files})
 
 
-def _machine(generator: Generator) -> dict[str, Any]:
+def _machine(generator: Generator) -> dict[str, str | int]:
     return {
         "gantk": __version__,
         "device": generator.device.type,

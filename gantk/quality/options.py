@@ -66,7 +66,7 @@ class CompareOptions(SeedOptions, TruncationOptions, LabelOptions, BatchOptions)
     )
     neighbours: int = option(
         5,
-        "k of precision, recall, density and coverage: a neighbourhood reaches to the k-th nearest image.",
+        "Nearest images that a neighbourhood holds, for precision, recall, density and coverage.",
         "-k",
         least=1,
     )

@@ -76,7 +76,7 @@ class Speed:
     limits: tuple[Limits, ...]
     rates: tuple[Rate, ...]
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """For one line of JSON."""
         return asdict(self)
 
