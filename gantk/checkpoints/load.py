@@ -17,7 +17,6 @@ import dataclasses
 import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from gantk.checkpoints.finding import candidates, is_tuple, tensorflow_raw
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.unpickle import container_kind, decode, open_bytes
 from gantk.errors import GantkError, UsageError
+from gantk.store.lazy import resolve
 
 if TYPE_CHECKING:
     import torch
@@ -169,8 +169,7 @@ def read_raw(raw: Raw) -> Checkpoint:
     """Dispatch to the reader of the first format that matches."""
     for entry in FORMATS:
         if entry.matches(raw):
-            module, function = entry.reader.split(":")
-            read = getattr(import_module(f"gantk.checkpoints.{module}"), function)
+            read = resolve(f"gantk.checkpoints.{entry.reader}")
             try:
                 checkpoint: Checkpoint = read(raw)
             except GantkError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from gantk.checkpoints.hub import is_hub
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.zoo import LOADABLE, entries
+from gantk.store.lazy import resolve
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -63,8 +63,7 @@ def locate(name: str) -> Path | Generator:
     if wanted in known:
         path = known[wanted]
         if path is None:
-            module, function = CONSTRUCTED[wanted].split(":")
-            generator: Generator = getattr(import_module(module), function)()
+            generator: Generator = resolve(CONSTRUCTED[wanted])()
             return generator
         check_sum(path)
         return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Commands that are no task: name -> (module in gantk.cli, what it does). One whose module does not exist is not listed.
+# Commands that are no task: name -> (module in gantk.cli, what it does).
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "The whole tour on the bundled generator, with a page for each step."),
     "models": ("models", "List, inspect, convert, verify and fetch generators."),

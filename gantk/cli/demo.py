@@ -35,6 +35,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
 
     from gantk.checkpoints.load import load_generator
     from gantk.errors import UsageError
+    from gantk.reports import render
     from gantk.runs.run import Run
     from gantk.store.own_code import names_code, refuse_untyped
     from gantk.tour.itinerary import STEPS
@@ -63,7 +64,8 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     with Run.begin(directory, "demo", arguments, seed, overwrite=overwrite) as run:
         tour = Tour(directory, model, predictor, full, seed, call, say)
         take(tour, STEPS, run)
-        finish(run)
+        run.complete()  # the page shows the manifest as it will be saved
+        render(directory, run.command)
     click.echo(f"Open {directory / 'index.html'}")
 
 
@@ -77,16 +79,6 @@ def _has_option(words: Sequence[str], option: str) -> bool:
             break
         command = command.get_command(click.Context(command), word)
     return command is not None and any(option in parameter.opts for parameter in command.params)
-
-
-def finish(run: object) -> None:
-    """Write the tour's page, which is also the index: the manifest is saved as it will be, then rendered."""
-    from gantk.reports import render
-    from gantk.runs.run import Run
-
-    assert isinstance(run, Run)
-    run.complete()
-    render(run.directory, run.command)
 
 
 def call_command(words: Sequence[str]) -> None:

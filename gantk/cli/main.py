@@ -6,8 +6,6 @@ inside its function.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import signal
 import sys
@@ -25,6 +23,7 @@ from gantk.errors import GantkError, suggestion
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.store import interruption
 from gantk.store.command_line import command_line
+from gantk.store.lazy import resolve
 from gantk.store.memory import is_out_of_memory
 
 EPILOG = """\b
@@ -38,8 +37,7 @@ class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        known = [name for name, (module, _) in COMMANDS.items() if _exists(module)]
-        known += [*GROUPS, *(name for name in TASKS if " " not in name)]
+        known = [*COMMANDS, *GROUPS, *(name for name in TASKS if " " not in name)]
         return sorted(known, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -50,8 +48,8 @@ class LazyGroup(click.Group):
             from gantk.cli.build import command_of, group_of
 
             command = command_of(find_task(name)) if name in TASKS else group_of(name)
-        elif name in COMMANDS and _exists(COMMANDS[name][0]):
-            command = importlib.import_module(f"gantk.cli.{COMMANDS[name][0]}").command
+        elif name in COMMANDS:
+            command = resolve(f"gantk.cli.{COMMANDS[name][0]}:command")
         else:
             return None
         command.name = name
@@ -76,10 +74,6 @@ def _summary(name: str) -> str:
     if name in COMMANDS:
         return COMMANDS[name][1]
     return GROUPS[name] if name in GROUPS else TASKS[name].summary
-
-
-def _exists(module: str) -> bool:
-    return importlib.util.find_spec(f"gantk.cli.{module}") is not None
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
 import click
 
 from gantk.cli.options import TYPED, examples, output_dir_option
+from gantk.runs.table import find_task, is_task
+
+if TYPE_CHECKING:
+    from gantk.runs.run import Run
 
 
 @click.command(
@@ -33,8 +41,14 @@ def command(runs: tuple[str, ...], output_dir: str | None, **own_code: str | Non
     All shards must be complete. The result has the same bytes as the run without --shard. Code that a run names is
     never run: where a run was made with code of your own, name it here again.
     """
-    from gantk.cli.finishing import finish_of
     from gantk.runs.merging import merge_runs
 
     for name, manifest in merge_runs(runs, output_dir, finish_of, own_code).items():
         click.echo(f"{name}: {manifest}")
+
+
+def finish_of(command: str) -> Callable[[Run], None] | None:
+    """What turns the joined arrays of a command such as "rescore" into its results; None where it is no task."""
+    from gantk.runs.runner import conclude
+
+    return partial(conclude, find_task(command)) if is_task(command) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
-from importlib import import_module
 
 
 @lru_cache(maxsize=1)
@@ -13,4 +12,4 @@ def load_decompositions() -> None:
     with warnings.catch_warnings():
         for category in (DeprecationWarning, FutureWarning):  # torch changed its mind about which it is
             warnings.simplefilter("ignore", category)
-        import_module("torch._decomp.decompositions_for_jvp")
+        import torch._decomp.decompositions_for_jvp  # noqa: F401  (imported for what it registers)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gantk.errors import GantkError
+from gantk.store.lazy import resolve
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -25,8 +25,7 @@ def family_class(family: str) -> type[Generator]:
     """The generator class of a family."""
     if family not in FAMILIES:
         raise GantkError(f"no generator family is named {family!r}; known are {', '.join(FAMILIES)}")
-    module, name = FAMILIES[family].split(":")
-    cls: type[Generator] = getattr(import_module(module), name)
+    cls: type[Generator] = resolve(FAMILIES[family])
     return cls
 
 

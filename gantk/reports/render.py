@@ -6,12 +6,12 @@ A command's page is made by `build(run)` of the module named here, loaded when n
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 from gantk.errors import GantkError
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, commands_of
+from gantk.store.lazy import resolve
 
 BUILDERS = {
     "demo": "gantk.tour.page:build",
@@ -25,8 +25,7 @@ images."""
 
 
 def builder_of(command: str) -> Callable[[RunRecord], Page]:
-    module, name = BUILDERS.get(command, OTHER).split(":")
-    build: Callable[[RunRecord], Page] = getattr(import_module(module), name)
+    build: Callable[[RunRecord], Page] = resolve(BUILDERS.get(command, OTHER))
     return build
 
 

@@ -32,6 +32,6 @@ def lazily(package: str, names: Mapping[str, str]) -> tuple[Callable[[str], Any]
 
 
 def resolve(reference: str) -> Any:
-    """The object that ``module:name`` in gantk's own tables means."""
+    """The object that ``module:name`` in one of gantk's own tables means; never a text that was read or typed."""
     module, name = reference.split(":")
     return getattr(import_module(module), name)
