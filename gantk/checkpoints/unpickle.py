@@ -217,6 +217,7 @@ class ZipMembers:
         try:
             with zipfile.ZipFile(_Window(data)) as archive:
                 infos = archive.infolist()
+        # zipfile raises NotImplementedError itself, for versions and encryptions it does not know
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, struct.error) as error:
             raise source.damaged(f"its zip directory is not readable ({clipped(error)})") from error
         self.members = {info.filename: info for info in infos}

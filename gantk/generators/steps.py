@@ -9,6 +9,7 @@ Shape legend: N samples, C channels, H x W pixels, O/I channels and K x K size o
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ class Pause(NamedTuple):
     kept: tuple[Tensor, ...]
 
 
-class Steps:
+class Steps(ABC):
     """What both ways of running have. `run` computes steps `begin` to before `end`.
 
     Attributes:
@@ -52,6 +53,7 @@ class Steps:
     network: nn.Module
     steps: tuple[Step, ...]
 
+    @abstractmethod
     def run(
         self, inputs: tuple[Tensor, ...] | Pause, begin: int, end: int, taps: frozenset[int], deltas: Deltas
     ) -> tuple[Tensor | None, dict[int, Tensor], Pause]:
@@ -61,7 +63,6 @@ class Steps:
             inputs: of the module, or the pause before step `begin`.
             deltas: step -> (delta like its weight, strength [N] or [1]): weight + strength * delta, per sample.
         """
-        raise NotImplementedError
 
 
 def convolved(layer: nn.Module, x: Tensor, delta: Tensor, strength_N: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -70,7 +71,7 @@ def _changed(value: object, change: Callable[[Tensor], Tensor]) -> Any:
     return value
 
 
-class Target:
+class Target(ABC):
     """A convolution weight inside a network. Subclasses say how samples are rendered.
 
     Attributes:
@@ -97,17 +98,17 @@ class Target:
         """How many numbers the weight has."""
         return self.weight.numel()
 
+    @abstractmethod
     def prefix(self, codes: Tensor) -> Prefix:
         """What can be kept of some samples while the weight changes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def images(self, prefix: Prefix, weight_OIKK: Tensor | None = None) -> Tensor:
         """Images [N, C, H, W] with another weight for all samples; differentiable in it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def moved(self, prefix: Prefix, delta_OIKK: Tensor, strength_N: Tensor | float) -> Tensor:
         """Images with weight + strength * delta, a strength of its own for every sample."""
-        raise NotImplementedError
 
     def identity(self) -> Mapping[str, object]:
         """What tells this weight from that of another network: for files, and for `check`."""

@@ -9,6 +9,7 @@ Shape legend: N samples, C_i channels and r_i side of map i, D the sum of C_i, K
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -20,16 +21,16 @@ from gantk.errors import GantkError
 from gantk.predictors.grids import resize_grid, sum_resized
 
 
-class HeadNetwork(nn.Module):
+class HeadNetwork(nn.Module, ABC):
     """Base of the three: `channels` of the maps in order, `classes` K, and whether resizing aligns corners."""
 
     def __init__(self, channels: Sequence[int], classes: int, align_corners: bool = True):
         super().__init__()
         self.channels, self.classes, self.align_corners = tuple(channels), classes, align_corners
 
+    @abstractmethod
     def forward(self, maps: Sequence[Tensor], size: int) -> Tensor:
         """Maps [N, C_i, r_i, r_i] to logits [N, K, S, S]."""
-        raise NotImplementedError
 
     def check(self, maps: Sequence[Tensor]) -> None:
         found = tuple(x.shape[1] for x in maps)

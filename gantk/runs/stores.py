@@ -7,6 +7,7 @@ with `RunStore` chunks, shards, continuation and whole files are the store's bus
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
@@ -60,7 +61,7 @@ class Pictures(Protocol):
     ) -> None: ...
 
 
-class Store:
+class Store(ABC):
     """What every store can do. All names are those of files inside a run."""
 
     whole: bool = True  # False for a shard, and for another process of a training than the first
@@ -70,38 +71,40 @@ class Store:
         """Note that memory ran out."""
         self.halved += 1
 
+    @abstractmethod
     def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
         """Open the chunks of arrays over `total` samples; `arrays` are names, or name -> concatenate | sum."""
-        raise NotImplementedError
 
+    @abstractmethod
     def assemble(self, chunks: Chunks, facts: object = None) -> dict[str, Array]:
         """The arrays by name, whole. In a shard this ends the verb (`OnlyAPart`), after `facts` were kept.
 
         Args:
             facts: a dataclass with what `conclude` needs to know beside arrays and options, equal in all shards.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def pictures(self, quality: int = 95, workers: int | None = None) -> Pictures:
         """Open a writer of pictures."""
-        raise NotImplementedError
 
+    @abstractmethod
     def picture(self, name: str) -> Image:
         """A picture that was kept."""
-        raise NotImplementedError
 
+    @abstractmethod
     def has_picture(self, name: str) -> bool:
         """Whether a picture was kept."""
-        raise NotImplementedError
 
     # Any: tensors, numbers, texts, lists and tables of them, as the training that saved them nests them
+    @abstractmethod
     def load_state(self, name: str) -> dict[str, Any] | None:
         """The last state of a training, tensors and plain values; None where there is none of this very run."""
-        return None
 
+    @abstractmethod
     def save_state(self, name: str, state: Mapping[str, Any], about: str = "") -> None:
         """Keep the state of a training: all of it, or on a failure the one before."""
 
+    @abstractmethod
     def drop_state(self, name: str) -> None:
         """Remove a state that nothing goes on from any more."""
 
@@ -113,9 +116,9 @@ class Store:
         """An array that an earlier, killed run kept; None where there is none."""
         return None
 
+    @abstractmethod
     def exchange(self) -> Exchange:
         """Arrays that are kept between steps, and that the shards of a run share."""
-        raise NotImplementedError
 
     def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
         """A part of the result that is made once: a run that was killed after it reads it again.
@@ -203,6 +206,15 @@ class MemoryStore(Store):
 
     def has_picture(self, name: str) -> bool:
         return name in self._pictures
+
+    def load_state(self, name: str) -> None:
+        return None
+
+    def save_state(self, name: str, state: Mapping[str, Any], about: str = "") -> None:
+        pass  # a process that ends takes its memory along: nothing could go on from it
+
+    def drop_state(self, name: str) -> None:
+        pass
 
     def exchange(self) -> Exchange:
         return Exchange()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,7 +31,7 @@ R = TypeVar("R", bound="Result")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs(Options):
+class Inputs(Options, ABC):
     """What a command line names and a Python call gives as objects: models, codes, directions, predictors.
 
     `load` turns names into the verb's arguments. It is the only place of a task that reads files; what it returns is
@@ -38,6 +39,7 @@ class Inputs(Options):
     """
 
     # Any: the options class of the task, which each task names; a task pairs them
+    @abstractmethod
     def load(self, options: Any) -> dict[str, object]:
         """The verb's arguments by name.
 
@@ -47,7 +49,6 @@ class Inputs(Options):
         Raises:
             GantkError: an input cannot be read.
         """
-        raise NotImplementedError
 
     def directory(self, made: str) -> str:
         """Where a run goes for which no directory was given.

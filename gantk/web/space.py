@@ -20,7 +20,8 @@ DEPENDENCIES = (
     "starlette", "uvicorn", "websockets",
 )  # fmt: skip
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
-PLACE = "/home/user/app"
+PLACE = "/home/user/app"  # inside the container, by the convention of hosted Spaces; no path of any machine here
+KEPT = "/tmp/gantk-web"  # inside the container too: the folder that every host lets the server write to
 
 
 def write_space(
@@ -49,7 +50,7 @@ def write_space(
         words = _copied(made, models, files, names)
         command = [
             "python", "-m", "gantk", "web", *words, "--public", "--host", "0.0.0.0", "--port", str(PORT),
-            "--output-dir", "/tmp/gantk-web",
+            "--output-dir", KEPT,
         ]  # fmt: skip
         _package(made / "package" / "gantk")
         for name, text in _texts(command, [Path(model).stem for model in models]).items():
