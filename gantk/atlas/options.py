@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gantk.runs.options import BatchOptions, SeedOptions, TruncationOptions, option
+from gantk.runs.options import option
+from gantk.runs.shared_options import BatchOptions, SeedOptions, TruncationOptions
 from gantk.stylespace.options import JudgedInputs
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gantk.atlas.options import AtlasInputs, AtlasOptions
-from gantk.runs.options import ShardOptions
+from gantk.runs.shared_options import ShardOptions
 from gantk.runs.task import Task
 
 CHART = Task(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gantk.runs.inputs import CodesInputs, ModelInputs, SampleOptions
-from gantk.runs.options import BatchOptions, LabelOptions, TruncationOptions, option
+from gantk.runs.options import option
+from gantk.runs.shared_options import BatchOptions, LabelOptions, TruncationOptions
 
 
 @dataclass(frozen=True, kw_only=True)

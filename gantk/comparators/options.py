@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gantk.runs.inputs import ModelInputs, SeedsShownOptions
-from gantk.runs.options import BatchOptions, SeedOptions, TruncationOptions, option
+from gantk.runs.options import option
+from gantk.runs.shared_options import BatchOptions, SeedOptions, TruncationOptions
 
 
 @dataclass(frozen=True, kw_only=True)

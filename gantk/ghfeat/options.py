@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gantk.pictures.forms import BOX
-from gantk.runs.options import BatchOptions, Options, SeedOptions, option
+from gantk.runs.options import Options, option
+from gantk.runs.shared_options import BatchOptions, SeedOptions
 
 BATCH = 32  # images that the commands on a few images, and the evaluation, encode and decode at once
 

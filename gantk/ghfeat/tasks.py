@@ -20,7 +20,7 @@ from gantk.ghfeat.options import (
     MixOptions,
     TrainOptions,
 )
-from gantk.runs.options import ShardOptions
+from gantk.runs.shared_options import ShardOptions
 from gantk.runs.task import Task
 
 TRAIN = Task(

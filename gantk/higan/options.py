@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gantk.runs.inputs import SampleOptions
-from gantk.runs.options import BatchOptions, PictureOptions, QualityOptions, SeedOptions, option
+from gantk.runs.options import option
+from gantk.runs.shared_options import BatchOptions, PictureOptions, QualityOptions, SeedOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gantk.higan.inputs import ManipulateInputs, RescoreInputs, SynthesizeInputs, TrainBoundaryInputs
 from gantk.higan.options import ManipulateOptions, RescoreOptions, SynthesizeOptions, TrainBoundaryOptions
-from gantk.runs.options import ShardOptions
+from gantk.runs.shared_options import ShardOptions
 from gantk.runs.task import Task
 
 SYNTHESIZE = Task(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gantk.runs.options import BatchOptions, Options, SeedOptions, TruncationOptions, batch, option
+from gantk.runs.options import Options, batch, option
+from gantk.runs.shared_options import BatchOptions, SeedOptions, TruncationOptions
 
 
 @dataclass(frozen=True, kw_only=True)

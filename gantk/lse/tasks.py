@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gantk.lse.inputs import EditInputs, EvaluateInputs, FewshotInputs, SampleInputs, TrainInputs
 from gantk.lse.options import EditOptions, EvaluateOptions, FewshotOptions, SamplingOptions, TrainOptions
-from gantk.runs.options import ShardOptions
+from gantk.runs.shared_options import ShardOptions
 from gantk.runs.task import Task
 
 TRAIN = Task(

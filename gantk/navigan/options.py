@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from gantk.errors import UsageError
 from gantk.runs.inputs import CodesInputs, SampleOptions
-from gantk.runs.options import BatchOptions, Options, PictureOptions, argument, batch, option
+from gantk.runs.options import Options, argument, batch, option
+from gantk.runs.shared_options import BatchOptions, PictureOptions
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from gantk.navigan.options import (
     TrainInputs,
     TrainOptions,
 )
-from gantk.runs.options import ShardOptions
+from gantk.runs.shared_options import ShardOptions
 from gantk.runs.task import Task
 
 HESSIAN = Task(

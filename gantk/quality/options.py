@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gantk.runs.options import BatchOptions, LabelOptions, SeedOptions, TruncationOptions, argument, option
+from gantk.runs.options import argument, option
+from gantk.runs.shared_options import BatchOptions, LabelOptions, SeedOptions, TruncationOptions
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:

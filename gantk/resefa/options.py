@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gantk.runs.inputs import SampleOptions
-from gantk.runs.options import BatchOptions, option
+from gantk.runs.options import option
+from gantk.runs.shared_options import BatchOptions
 
 DEFAULT_NUM, LARGEST = 8, 256
 

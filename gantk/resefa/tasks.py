@@ -8,7 +8,8 @@ from typing import Any
 
 from gantk.resefa.options import DirectionsOptions, JacobianOptions
 from gantk.runs.inputs import CodesInputs
-from gantk.runs.options import ShardOptions, argument, option
+from gantk.runs.options import argument, option
+from gantk.runs.shared_options import ShardOptions
 from gantk.runs.task import Inputs, Task
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gantk.errors import UsageError
-from gantk.runs.options import LabelOptions, Options, SeedOptions, TruncationOptions, argument, fields_of, option
+from gantk.runs.options import Options, argument, fields_of, option
+from gantk.runs.shared_options import LabelOptions, SeedOptions, TruncationOptions
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:

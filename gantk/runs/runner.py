@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError
 from gantk.runs.batches import batch_field, is_open, settled, with_size
-from gantk.runs.options import Field, Options, RunOptions, fields_of, from_plain
+from gantk.runs.options import Field, Options, fields_of, from_plain
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of, write_result
 from gantk.runs.run import MANIFEST_SUFFIX, Run, parse_shard
+from gantk.runs.shared_options import RunOptions
 from gantk.runs.stores import Following, MemoryStore, OnlyAPart, RunStore
 from gantk.runs.structure import Source
 from gantk.runs.structure import from_plain as structured

@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gantk.runs.options import Options, RunOptions, changed
+from gantk.runs.options import Options, changed
+from gantk.runs.shared_options import RunOptions
 from gantk.store.lazy import resolve
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gantk.runs.inputs import ModelInputs, PredictorInputs, SeedsShownOptions
-from gantk.runs.options import BatchOptions, SeedOptions, TruncationOptions, option
+from gantk.runs.options import option
+from gantk.runs.shared_options import BatchOptions, SeedOptions, TruncationOptions
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator

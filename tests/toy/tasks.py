@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gantk.runs.options import ShardOptions
+from gantk.runs.shared_options import ShardOptions
 from gantk.runs.task import Task
 from toy.options import BrightnessInputs, BrightnessOptions
 
