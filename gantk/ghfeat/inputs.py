@@ -14,131 +14,26 @@ from gantk.ghfeat.options import (
     HarmonizeOptions,
     InvertOptions,
     MixOptions,
-    PhotoOptions,
     TrainOptions,
+)
+from gantk.ghfeat.shared_inputs import (
+    IMAGES,
+    NO_ENCODER,
+    EncoderInputs,
+    MaskInputs,
+    PerceptionInputs,
+    ReaderInputs,
+    SubjectInputs,
+    fitting,
+    photos_for,
 )
 from gantk.runs.inputs import ModelInputs
 from gantk.runs.options import argument, option
-from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
     from gantk.codes.directions import Direction
     from gantk.generators.base import Generator
-    from gantk.ghfeat.codes import Codes
-    from gantk.ghfeat.encoder import EncoderConfig
     from gantk.ghfeat.files import EncoderFile
-    from gantk.ghfeat.photos import Photos
-
-NO_ENCODER = "none"
-IMAGES = "Files, folders, text files with one path per line, .zip, .tfrecords, or render:I of the bundled world."
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderInputs(ModelInputs):
-    """A generator and an encoder of images into its styles."""
-
-    encoder: str | None = option(
-        None,
-        "An encoder's file or GH-Feat pickle.",
-        metavar="FILE",
-        default_text="the one in MODEL's pickle, or the one that ships",
-        identity=False,
-    )
-    force: bool = option(False, "Take an encoder that was trained for another generator.", identity=False)
-
-    def encoder_of(self, generator: Generator) -> EncoderFile:
-        """Load the encoder that is meant.
-
-        Raises:
-            UsageError: none was given and none ships for the generator.
-            GantkError: it cannot be read or belongs to another generator.
-        """
-        from gantk.ghfeat.defaults import encoder_for, own_encoder
-        from gantk.ghfeat.files import load_encoder
-
-        if self.encoder is not None:
-            return load_encoder(self.encoder, generator, self.force)
-        if generator.bundled is None and Path(self.model).is_file():
-            return own_encoder(self.model, generator, self.force)
-        return encoder_for(generator)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PerceptionInputs(Inputs):
-    """A distance of features beside that of pixels."""
-
-    perception: str | None = option(
-        None,
-        "Feature distance beside pixels: a predictor (demo), vgg16 or none.",
-        metavar="NAME",
-        default_text="demo for the bundled models",
-        identity=False,
-        code=True,
-    )
-
-    def distance(self, generator: Generator) -> object:
-        """Load the distance; "none" where there is none."""
-        from gantk.ghfeat.defaults import NONE, perception_for
-
-        return perception_for(generator, self.perception) or NONE
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReaderInputs(Inputs):
-    """What reads attributes of images."""
-
-    predictor: str | None = option(
-        None,
-        "Predictor that reads attributes of the images.",
-        metavar="NAME",
-        default_text="demo for the bundled models",
-        identity=False,
-        code=True,
-    )
-
-    def reader(self, generator: Generator) -> object:
-        """Load the predictor; None where there is none."""
-        from gantk.ghfeat.defaults import predictor_for
-
-        return predictor_for(generator, self.predictor)
-
-
-def photos_for(words: tuple[str, ...], size: int | tuple[int, int], channels: int, options: PhotoOptions) -> Photos:
-    """The photos that words name, found to be images before anything is computed."""
-    from gantk.ghfeat.photos import Images
-
-    if not words:
-        raise UsageError("No image was named: give files, folders, a list, an archive, or render:I.")
-    return Images(list(words), size, options.fit, options.skip_unreadable, channels).check().photos
-
-
-def fitting(words: tuple[str, ...], config: EncoderConfig, options: PhotoOptions) -> Photos:
-    """`photos_for` of an encoder."""
-    return photos_for(words, config.resolution, config.image_channels, options)
-
-
-def codes_file(words: tuple[str, ...], generator: Generator) -> Codes | None:
-    """The codes where one file of codes is named in place of images."""
-    from gantk.ghfeat.codes import codes_of
-
-    return codes_of(generator, list(words)) if len(words) == 1 else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubjectInputs(EncoderInputs):
-    """Images or codes that are edited."""
-
-    def subjects(self, options: PhotoOptions, **named: tuple[str, ...]) -> dict[str, object]:
-        """The generator, images or codes by name, and the encoder where there are images."""
-        generator = self.generator()
-        found: dict[str, object] = {"generator": generator}
-        found |= {name: codes_file(words, generator) for name, words in named.items() if words}
-        missing = [name for name, codes in found.items() if codes is None]
-        if missing:
-            encoder = self.encoder_of(generator)
-            found |= {name: fitting(named[name], encoder.encoder.config, options) for name in missing}
-            found["encoder"] = encoder
-        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,19 +156,6 @@ class MixInputs(SubjectInputs):
 
     def load(self, options: MixOptions) -> dict[str, object]:
         return self.subjects(options, content=self.content, style=self.style)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MaskInputs(Inputs):
-    """A region in an image."""
-
-    mask: str | None = option(None, "The region as an image: white is inside.", metavar="FILE", identity=False)
-
-    def region(self) -> Photos | None:
-        """The image."""
-        from gantk.ghfeat.photos import Images
-
-        return None if self.mask is None else Images(self.mask, 1, "squash").check().photos
 
 
 @dataclass(frozen=True, kw_only=True)
