@@ -26,8 +26,8 @@ from gantk.navigan.kept import KeptWeights
 from gantk.reports.images import Encoded
 from gantk.reports.sections import Prose
 from gantk.runs.claims import Claim, always, decimals, listed, measured, percent, said
+from gantk.runs.reporting import read_run
 from gantk.runs.results import Result
-from gantk.runs.runner import read_run
 from gantk.runs.structure import Image, Strip
 from gantk.runs.table import TASKS, find_task
 from gantk.runs.walk import Walk

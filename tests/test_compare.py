@@ -20,7 +20,7 @@ from gantk.comparing.pictures import paired
 from gantk.comparing.reading import distinct, shown
 from gantk.comparing.results import Number
 from gantk.errors import GantkError, UsageError
-from gantk.runs.runner import read_run
+from gantk.runs.reporting import read_run
 from gantk.runs.table import find_task
 
 Call = Callable[..., tuple[int, str, str]]

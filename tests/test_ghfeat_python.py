@@ -21,8 +21,8 @@ from gantk.generators.base import Generator
 from gantk.ghfeat.files import EncoderFile
 from gantk.ghfeat.photos import Images
 from gantk.ghfeat.results import TrainResult
+from gantk.runs.reporting import read_run, report
 from gantk.runs.results import Result
-from gantk.runs.runner import read_run, report
 from gantk.runs.table import find_task
 
 RUNS = Path(__file__).with_name("runs_v1")

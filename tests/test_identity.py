@@ -26,10 +26,10 @@ from gantk.cli.options import normalize_token
 from gantk.errors import GantkError, UsageError
 from gantk.predictors.efficientnet_lite import located
 from gantk.runs.batches import settled
+from gantk.runs.identity import identity_of
 from gantk.runs.merging import merge_runs
 from gantk.runs.options import Field, Options, fields_of
 from gantk.runs.run import Run, Shard
-from gantk.runs.runner import identity_of
 from gantk.runs.table import TASKS, find_task
 from gantk.runs.task import Inputs, Task
 from gantk.store.files import to_json

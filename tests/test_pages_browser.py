@@ -13,7 +13,7 @@ import pytest
 from browser import Browser
 from test_results import old_run
 
-from gantk.runs.runner import report
+from gantk.runs.reporting import report
 from gantk.runs.table import TASKS, find_task
 
 pytestmark = pytest.mark.browser

@@ -22,8 +22,8 @@ from test_imagenet import published_state
 from gantk.cli.main import run
 from gantk.errors import GantkError
 from gantk.predictors.efficientnet_lite import ImageNet
+from gantk.runs.reporting import read_run, report
 from gantk.runs.results import Result, load_result, read_result, stem_of, write_result
-from gantk.runs.runner import read_run, report
 from gantk.runs.table import TASKS, find_task
 
 RUNS = Path(__file__).with_name("runs_v1")  # of version 0.1.0: one small run of every task

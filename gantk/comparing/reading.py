@@ -9,8 +9,8 @@ from pathlib import Path
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.runs.manifest import VOLATILE, Manifest, manifests, shard_of
+from gantk.runs.reporting import read_run
 from gantk.runs.results import Result
-from gantk.runs.runner import read_run
 from gantk.runs.table import find_task, is_task
 from gantk.store.fingerprint import fingerprint
 from gantk.store.json_values import Json

@@ -34,7 +34,7 @@ def pictures_beside(latents: str | os.PathLike[str]) -> tuple[Image, ...]:
     Empty where the file is of no such run, or where its pictures are gone.
     """
     from gantk.higan.samples import SynthesizeResult
-    from gantk.runs.runner import read_run
+    from gantk.runs.reporting import read_run
     from gantk.runs.table import find_task
 
     path = Path(latents)

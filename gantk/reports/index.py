@@ -76,7 +76,7 @@ def _image_names(run: RunRecord) -> Iterable[object]:
 
 def _of_result(run: RunRecord, alt: str) -> Picture | None:
     """The first picture of a task's result, or its matrix, small."""
-    from gantk.runs.runner import read_run
+    from gantk.runs.reporting import read_run
     from gantk.runs.structure import images_of
     from gantk.runs.table import find_task, is_task
 

@@ -36,7 +36,7 @@ def render(run_dir: Path | str, command: str) -> Path:
     Raises:
         GantkError: there is no such run, its manifest is damaged, or an image it names cannot be read.
     """
-    from gantk.runs.runner import report
+    from gantk.runs.reporting import report
     from gantk.runs.table import find_task, is_task
 
     if is_task(command):
@@ -51,7 +51,7 @@ def page_for(run_dir: Path | str, command: str) -> Page:
     Raises:
         GantkError: there is no such run, or it is damaged.
     """
-    from gantk.runs.runner import page_of_run, read_run
+    from gantk.runs.reporting import page_of_run, read_run
     from gantk.runs.table import find_task, is_task
 
     directory = Path(run_dir)

@@ -94,7 +94,7 @@ class DirectionsInputs(Inputs):
         from gantk.predictors.defaults import segmenter_for
         from gantk.reports.record import RunRecord
         from gantk.resefa.results import JacobianResult
-        from gantk.runs.runner import read_run
+        from gantk.runs.reporting import read_run
         from gantk.store.own_code import ask_again
 
         folder = Path(self.run)

@@ -10,13 +10,15 @@ import contextlib
 import dataclasses
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError
 from gantk.runs.batches import batch_field, is_open, settled, with_size
-from gantk.runs.options import Field, Options, fields_of, from_plain
+from gantk.runs.identity import identity_of, of_arguments, of_options
+from gantk.runs.options import Options, from_plain
+from gantk.runs.reporting import read_from, write_page
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of, write_result
 from gantk.runs.run import MANIFEST_SUFFIX, Run, parse_shard
 from gantk.runs.shared_options import RunOptions
@@ -33,21 +35,10 @@ from gantk.store.memory import shown as in_words
 from gantk.store.progress import Planned, duration, planning, shown
 
 if TYPE_CHECKING:
-    from gantk.reports.page import Page
+    pass
 
 
 BELOW = "sources"  # of a run: the runs that it needed
-# what is raised where parts of a result, each of its type, do not fit each other
-_UNFIT = (
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    StopIteration,
-    RuntimeError,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +131,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
             if leads:
                 _drop_left(task, directory)
                 with read_from(task, directory):
-                    _write_page(task, earlier, directory)
+                    write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
         with contextlib.suppress(OnlyAPart):
@@ -201,7 +192,7 @@ def execute_below(task: Task, run: Run, name: str, arguments: Mapping[str, objec
 
     It is continued, or read where it is complete; what the other one was told to forget is forgotten here too.
     """
-    identity = {"result version": task.result_type.VERSION, **_of_arguments(arguments), **_of_options(options)}
+    identity = {"result version": task.result_type.VERSION, **of_arguments(arguments), **of_options(options)}
     directory = run.path(f"{BELOW}/{name}")
     afresh = run.afresh and name not in run.below
     run.below.add(name)
@@ -271,30 +262,6 @@ def default_directory(task: Task, inputs: Inputs) -> str:
     return inputs.directory(task.made)
 
 
-def identity_of(task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object]) -> dict[str, object]:
-    """All that decides the result, as plain values: name of an option or an input -> its value or fingerprint."""
-    said: dict[str, object] = {"result version": task.result_type.VERSION}
-    return {**said, **_of_options(inputs), **_of_options(options), **_of_arguments(arguments)}
-
-
-def _of_options(options: Options) -> dict[str, object]:
-    return {
-        field.dashed: fingerprint(_contents(field, getattr(options, field.name)))
-        for field in fields_of(type(options))
-        if field.about.identity
-    }
-
-
-def _of_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
-    return {f"the {name.replace('_', ' ')}": fingerprint(value) for name, value in arguments.items()}
-
-
-def _contents(field: Field, value: object) -> object:
-    """The file that an option names, where it may name one: its contents decide."""
-    named = field.about.file and isinstance(value, str) and Path(value).is_file()
-    return Path(str(value)) if named else value
-
-
 def _device(arguments: Mapping[str, object]) -> object:
     return next((value.device for value in arguments.values() if hasattr(value, "device")), None)
 
@@ -322,78 +289,7 @@ def finish(task: Task, run: Run, result: Result) -> None:
         export.write(run.output(export.name, export.about))
     run.complete()
     run.drop_parts()
-    _write_page(task, result, run.directory)
-
-
-def _write_page(task: Task, result: Result, directory: Path) -> None:
-    page = page_of_run(task, result, directory)
-    page.write(directory / f"{stem_of(task.name)}.html")
-
-
-def page_of_run(task: Task, result: Result, directory: Path) -> Page:
-    """The page of a result with the run it came from: command line, settings, versions, times."""
-    from gantk.reports.record import RunRecord
-    from gantk.reports.sections import Facts
-
-    run = RunRecord.read(directory, task.name)
-    page = task.page_of(result)
-    settings = Facts(run.settings(), "Settings")
-    return dataclasses.replace(
-        page,
-        sections=[*page.sections, settings],
-        command_line=run.command_line,
-        manifest=run.manifest,
-        command=run.command,
-    )
-
-
-@contextlib.contextmanager
-def read_from(task: Task, directory: Path) -> Iterator[None]:
-    """Around what shows a result that was read from a file: its parts have their types and may not fit each other.
-
-    Raises:
-        GantkError: no page can be made of it.
-    """
-    try:
-        yield
-    except _UNFIT as error:
-        raise GantkError(
-            f"The result of `{task.spelled}` in {directory} does not hold together "
-            f"({type(error).__name__}: {str(error)[:200]}): run the command again."
-        ) from error
-
-
-def read_run(task: Task, directory: Path) -> Result:
-    """The result of a run, whichever version of gantk made it.
-
-    Raises:
-        GantkError: the run is not complete, or damaged.
-    """
-    from gantk.reports.record import RunRecord
-
-    if (directory / (stem_of(task.name) + RESULT_SUFFIX)).is_file():
-        return read_result(task.result_type, directory)
-    run = RunRecord.read(directory, task.name)
-    if task.upgrade is None or "identity" in run.manifest:
-        state = str(run.manifest.get("state"))
-        raise GantkError(f"The run of `{task.spelled}` in {directory} has no result yet (it is {state}): run it again.")
-    try:
-        upgraded: Result = resolve(task.upgrade)(run.manifest, directory)
-    except _UNFIT as error:
-        raise GantkError(
-            f"The run of `{task.spelled}` in {directory} was made by an earlier gantk and cannot be read "
-            f"({type(error).__name__}: {error}): run it again."
-        ) from error
-    return upgraded
-
-
-def report(task: Task, directory: Path) -> Path:
-    """Write the page of a run from its files; return the page's path."""
-    remove_stale(directory)
-    path = directory / f"{stem_of(task.name)}.html"
-    result = read_run(task, directory)
-    with read_from(task, directory):
-        return page_of_run(task, result, directory).write(path)
+    write_page(task, result, run.directory)
 
 
 def conclude(task: Task, run: Run) -> None:

@@ -80,8 +80,8 @@ def _texts(trees: list[Any]) -> Callable[[random.Random], bytes]:
 def _results(source: random.Random, folder: Path) -> Iterator[Case]:
     """Results by their types, right or wrong at one place, read and shown as a page."""
     from gantk.errors import GantkError
+    from gantk.runs.reporting import read_from
     from gantk.runs.results import read_result, stem_of
-    from gantk.runs.runner import read_from
     from gantk.runs.table import TASKS, find_task
 
     (folder / "x.png").write_bytes(files.pictures()[0])

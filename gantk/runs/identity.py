@@ -1,0 +1,36 @@
+"""What decides the result of a run: options, and what its inputs hold. No author of a task adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gantk.runs.options import Field, Options, fields_of
+from gantk.runs.task import Inputs, Task
+from gantk.store.fingerprint import fingerprint
+
+
+def identity_of(task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object]) -> dict[str, object]:
+    """All that decides the result, as plain values: name of an option or an input -> its value or fingerprint."""
+    said: dict[str, object] = {"result version": task.result_type.VERSION}
+    return {**said, **of_options(inputs), **of_options(options), **of_arguments(arguments)}
+
+
+def of_options(options: Options) -> dict[str, object]:
+    """The fingerprints of the options that decide the result."""
+    return {
+        field.dashed: fingerprint(_contents(field, getattr(options, field.name)))
+        for field in fields_of(type(options))
+        if field.about.identity
+    }
+
+
+def of_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
+    """The fingerprints of what inputs hold."""
+    return {f"the {name.replace('_', ' ')}": fingerprint(value) for name, value in arguments.items()}
+
+
+def _contents(field: Field, value: object) -> object:
+    """The file that an option names, where it may name one: its contents decide."""
+    named = field.about.file and isinstance(value, str) and Path(value).is_file()
+    return Path(str(value)) if named else value

@@ -1,0 +1,103 @@
+"""Results and pages of runs, from their files: of this version, or of an earlier one by its upgrade."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gantk.errors import GantkError
+from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of
+from gantk.runs.task import Task
+from gantk.store.files import remove_stale
+from gantk.store.lazy import resolve
+
+if TYPE_CHECKING:
+    from gantk.reports.page import Page
+
+
+# what is raised where parts of a result, each of its type, do not fit each other
+_UNFIT = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    StopIteration,
+    RuntimeError,
+)
+
+
+def write_page(task: Task, result: Result, directory: Path) -> None:
+    """Write the page of a result into the directory of its run."""
+    page = page_of_run(task, result, directory)
+    page.write(directory / f"{stem_of(task.name)}.html")
+
+
+def page_of_run(task: Task, result: Result, directory: Path) -> Page:
+    """The page of a result with the run it came from: command line, settings, versions, times."""
+    from gantk.reports.record import RunRecord
+    from gantk.reports.sections import Facts
+
+    run = RunRecord.read(directory, task.name)
+    page = task.page_of(result)
+    settings = Facts(run.settings(), "Settings")
+    return dataclasses.replace(
+        page,
+        sections=[*page.sections, settings],
+        command_line=run.command_line,
+        manifest=run.manifest,
+        command=run.command,
+    )
+
+
+@contextlib.contextmanager
+def read_from(task: Task, directory: Path) -> Iterator[None]:
+    """Around what shows a result that was read from a file: its parts have their types and may not fit each other.
+
+    Raises:
+        GantkError: no page can be made of it.
+    """
+    try:
+        yield
+    except _UNFIT as error:
+        raise GantkError(
+            f"The result of `{task.spelled}` in {directory} does not hold together "
+            f"({type(error).__name__}: {str(error)[:200]}): run the command again."
+        ) from error
+
+
+def read_run(task: Task, directory: Path) -> Result:
+    """The result of a run, whichever version of gantk made it.
+
+    Raises:
+        GantkError: the run is not complete, or damaged.
+    """
+    from gantk.reports.record import RunRecord
+
+    if (directory / (stem_of(task.name) + RESULT_SUFFIX)).is_file():
+        return read_result(task.result_type, directory)
+    run = RunRecord.read(directory, task.name)
+    if task.upgrade is None or "identity" in run.manifest:
+        state = str(run.manifest.get("state"))
+        raise GantkError(f"The run of `{task.spelled}` in {directory} has no result yet (it is {state}): run it again.")
+    try:
+        upgraded: Result = resolve(task.upgrade)(run.manifest, directory)
+    except _UNFIT as error:
+        raise GantkError(
+            f"The run of `{task.spelled}` in {directory} was made by an earlier gantk and cannot be read "
+            f"({type(error).__name__}: {error}): run it again."
+        ) from error
+    return upgraded
+
+
+def report(task: Task, directory: Path) -> Path:
+    """Write the page of a run from its files; return the page's path."""
+    remove_stale(directory)
+    path = directory / f"{stem_of(task.name)}.html"
+    result = read_run(task, directory)
+    with read_from(task, directory):
+        return page_of_run(task, result, directory).write(path)
