@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from gantk.checkpoints.load import load_generator, read_checkpoint, read_discriminator
+from gantk.checkpoints.load import load_generator
+from gantk.checkpoints.reading import read_checkpoint, read_discriminator
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, Truncation
 from gantk.generators.ops import pixel_norm

@@ -19,7 +19,8 @@ from conftest import REFERENCE
 from generator_cases import close, codes, differ, refuse, tiny, uneven
 from torch import Tensor
 
-from gantk.checkpoints.load import load_generator, read_checkpoint
+from gantk.checkpoints.load import load_generator
+from gantk.checkpoints.reading import read_checkpoint
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Truncation
 from gantk.generators.biggan import BigGAN, BigGANConfig

@@ -2,14 +2,15 @@
 
 import io
 import json
+from pathlib import Path
 
 import foreign_files as foreign
 import numpy as np
 import pytest
 import torch
 
-from gantk.checkpoints import genforce, load, names, native, stylegan2
-from gantk.checkpoints.checkpoint import Checkpoint
+from gantk.checkpoints import genforce, load, names, native, reading, stylegan2
+from gantk.checkpoints.checkpoint import Checkpoint, Raw
 from gantk.checkpoints.export import INVERSE, LAYOUTS, export_state
 from gantk.checkpoints.golden import Golden, render_golden
 from gantk.errors import GantkError, UsageError
@@ -18,7 +19,7 @@ from gantk.errors import GantkError, UsageError
 def read(tmp_path, data):
     path = tmp_path / "file.bin"
     path.write_bytes(data)
-    return load.read_checkpoint(path)
+    return reading.read_checkpoint(path)
 
 
 def assert_same_state(got: Checkpoint, want: Checkpoint):
@@ -232,7 +233,7 @@ def test_unknown_files_say_what_was_found_and_what_is_known(tmp_path):
     with pytest.raises(GantkError, match="it starts with b'GIF89a'"):
         read(tmp_path, b"GIF89a")
     with pytest.raises(GantkError, match="folder without"):
-        load.read_checkpoint(tmp_path)
+        reading.read_checkpoint(tmp_path)
 
 
 def test_layouts_refuse_what_they_cannot_express():
@@ -256,7 +257,7 @@ def test_native_files_keep_everything(tmp_path):
     path = tmp_path / "a" / "x.safetensors"
     digest = native.write_checkpoint(path, want, extra={"k": 1})
     assert len(digest) == 64
-    got = load.read_checkpoint(path)
+    got = reading.read_checkpoint(path)
     assert got.family == "stylegan2" and got.header["extra"] == {"k": 1} and got.source == "test"
     assert all(torch.equal(got.state[name], tensor) for name, tensor in want.state.items())
     generator = load.load_generator(path)
@@ -268,7 +269,7 @@ def test_native_half_files_round_the_weights_only(tmp_path):
     want = foreign.small_checkpoint()
     path = tmp_path / "x.safetensors"
     native.write_checkpoint(path, want, half=True)
-    got = load.read_checkpoint(path)
+    got = reading.read_checkpoint(path)
     assert torch.equal(got.state["synthesis.b4.conv1.bias"], want.state["synthesis.b4.conv1.bias"])
     assert torch.equal(got.state["synthesis.const"], want.state["synthesis.const"].half().float())
 
@@ -308,10 +309,10 @@ def test_other_safetensors_files_are_told_apart(tmp_path):
     path = tmp_path / "x.safetensors"
     save_file({"w": torch.ones(2)}, path)
     with pytest.raises(GantkError, match="that gantk did not write"):
-        load.read_checkpoint(path)
+        reading.read_checkpoint(path)
     path.write_bytes(b"\x20\0\0\0\0\0\0\0{not json at all, but 32 bytes!!}")
     with pytest.raises(GantkError, match="no JSON"):
-        load.read_checkpoint(path)
+        reading.read_checkpoint(path)
 
 
 # --- names, golden images --------------------------------------------------------------------------------------------
@@ -377,7 +378,7 @@ def test_models_commands(gantk_command, tmp_path):
     code, text, _ = gantk_command("models", "info", source, "--audit")
     assert code == 0 and "FORBIDDEN" not in text and "torch._utils._rebuild_tensor_v2" in text
     assert gantk_command("models", "convert", source, tmp_path / "G.pt", "--layout", "genforce")[0] == 0
-    assert load.read_checkpoint(tmp_path / "G.pt").source == "genforce-stylegan2"
+    assert reading.read_checkpoint(tmp_path / "G.pt").source == "genforce-stylegan2"
 
 
 def test_a_failed_conversion_leaves_nothing(gantk_command, tmp_path):
@@ -388,16 +389,16 @@ def test_a_failed_conversion_leaves_nothing(gantk_command, tmp_path):
 
 
 def test_hammer_settings_survive_nonsense():
-    raw = load.Raw(load.Path("x"), None, "torch zip", "flat", {}, {"model_kwargs_init": io})
+    raw = Raw(Path("x"), None, "torch zip", "flat", {}, {"model_kwargs_init": io})
     assert genforce.hammer_settings(raw) == {}
 
 
 def test_every_network_of_a_tensorflow_pickle_can_be_opened(tmp_path):
     path = tmp_path / "x.pkl"
     path.write_bytes(foreign.tensorflow_file())
-    assert list(load.open_networks(path)) == ["G", "D", "Gs"]
+    assert list(reading.open_networks(path)) == ["G", "D", "Gs"]
     with pytest.raises(GantkError, match="G_main, and only D_paper"):
-        load.read_discriminator(path)
+        reading.read_discriminator(path)
     path.write_bytes(foreign.rosinality_file())
     with pytest.raises(GantkError, match="no TensorFlow pickle"):
-        load.open_networks(path)
+        reading.open_networks(path)

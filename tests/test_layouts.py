@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from gantk.checkpoints import nvidia
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.export import LAYOUTS, export, export_state, reaches_clamp
-from gantk.checkpoints.load import build_generator, load_generator, open_raw, read_checkpoint
+from gantk.checkpoints.load import build_generator, load_generator
+from gantk.checkpoints.reading import open_raw, read_checkpoint
 from gantk.errors import GantkError
 
 SQUARE = {"z_dim": 8, "w_dim": 8, "mapping_width": 8}

@@ -16,8 +16,9 @@ from conftest import REFERENCE
 import gantk
 from gantk.checkpoints import nvidia
 from gantk.checkpoints.export import export_state
-from gantk.checkpoints.load import build_generator, find_model, load_generator, read_checkpoint
+from gantk.checkpoints.load import build_generator, find_model, load_generator
 from gantk.checkpoints.native import write_checkpoint
+from gantk.checkpoints.reading import read_checkpoint
 from gantk.errors import GantkError, UsageError
 from gantk.generators.labels import parse_label
 
@@ -204,7 +205,7 @@ def test_a_bare_state_dict_of_stylegan2_ada(tmp_path):
 
 @pytest.mark.parametrize("name", ["sg3t_32.pkl", "sg3r_32.pkl", "sg2ada_uncond_32.pkl", "sg2ada_cond_32.pkl"])
 def test_state_dicts_of_the_reference_networks(name, tmp_path, reference_dir):
-    from gantk.checkpoints.load import open_raw
+    from gantk.checkpoints.reading import open_raw
 
     path = reference_dir / "torch" / name
     raw, whole = open_raw(path), load_generator(path)

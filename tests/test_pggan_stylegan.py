@@ -21,7 +21,8 @@ from generator_cases import close, codes, refuse, tiny, uneven
 from torch import Tensor
 from torch.func import jvp, vmap
 
-from gantk.checkpoints.load import build_generator, load_generator, read_checkpoint
+from gantk.checkpoints.load import build_generator, load_generator
+from gantk.checkpoints.reading import read_checkpoint
 from gantk.errors import GantkError
 from gantk.generators import registry
 from gantk.generators.base import Generator, Truncation

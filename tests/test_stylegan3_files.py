@@ -13,7 +13,8 @@ import torch
 
 from gantk.checkpoints import stylegan3 as readers
 from gantk.checkpoints.checkpoint import Raw
-from gantk.checkpoints.load import build_generator, load_generator, open_raw, read_raw
+from gantk.checkpoints.load import build_generator, load_generator
+from gantk.checkpoints.reading import open_raw, read_raw
 from gantk.errors import GantkError
 from gantk.generators.base import Truncation
 from gantk.generators.stylegan3 import StyleGAN3, StyleGAN3Config

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from gantk.checkpoints.checkpoint import Checkpoint
-from gantk.checkpoints.load import build_generator, read_checkpoint
+from gantk.checkpoints.load import build_generator
+from gantk.checkpoints.reading import read_checkpoint
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
 

@@ -31,7 +31,7 @@ def read_encoder(path: str | Path) -> Checkpoint:
     Raises:
         GantkError: no TensorFlow pickle, one without an encoder, or one whose variables do not fit together.
     """
-    from gantk.checkpoints.load import open_networks
+    from gantk.checkpoints.reading import open_networks
 
     networks = open_networks(path)
     if "E" not in networks:

@@ -231,7 +231,7 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
 def read_stylegan2_discriminator(raw: Raw) -> Checkpoint:
     """D_stylegan2, or D_stylegan of configurations b to d, as a `stylegan2-discriminator`.
 
-    `raw` is that of the tuple's D (see load.read_discriminator).
+    `raw` is that of the tuple's D (see reading.read_discriminator).
     """
     has = raw.entries.__contains__
     flags = {**_STYLEGAN2_FLAGS, "mbstd_num_features": (1,)}

@@ -112,7 +112,8 @@ def info(file: str, facts: tuple[str, ...], force: bool, auditing: bool) -> None
     from pathlib import Path
 
     from gantk.checkpoints.facts import split_facts
-    from gantk.checkpoints.load import build_generator, find_model, load_generator, read_checkpoint
+    from gantk.checkpoints.load import build_generator, find_model, load_generator
+    from gantk.checkpoints.reading import read_checkpoint
     from gantk.store.own_code import names_code
 
     found, told = (None, None) if names_code(file) else find_model(file, split_facts(facts))
@@ -208,8 +209,9 @@ def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool
 
     from gantk.checkpoints.facts import split_facts
     from gantk.checkpoints.golden import render_golden
-    from gantk.checkpoints.load import build_generator, find_model, read_checkpoint
+    from gantk.checkpoints.load import build_generator, find_model
     from gantk.checkpoints.native import write_checkpoint
+    from gantk.checkpoints.reading import read_checkpoint
     from gantk.errors import GantkError, UsageError
 
     if not out.endswith(".safetensors") and layout == "gantk":

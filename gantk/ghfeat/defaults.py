@@ -138,7 +138,7 @@ def own_encoder(path: str, generator: Generator, force: bool = False) -> Encoder
     Raises:
         UsageError: there is none in it.
     """
-    from gantk.checkpoints.load import open_networks
+    from gantk.checkpoints.reading import open_networks
 
     try:
         inside = "E" in open_networks(path)

@@ -161,7 +161,8 @@ def check_encoder(loaded: EncoderFile, generator: Generator, force: bool = False
     if force:
         return loaded
     if theirs is None and loaded.source == SOURCE and generator.source != "constructed":
-        from gantk.checkpoints.load import build_generator, read_checkpoint
+        from gantk.checkpoints.load import build_generator
+        from gantk.checkpoints.reading import read_checkpoint
 
         theirs = probe(build_generator(read_checkpoint(loaded.name)))
     difference = None if theirs is None else mismatch(theirs, probe_of(generator))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from torch import nn
 
-from gantk.checkpoints.load import fill, read_discriminator
+from gantk.checkpoints.load import fill
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
+from gantk.checkpoints.reading import read_discriminator
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.store.bounded import parse_json

@@ -57,7 +57,7 @@ def load_discriminator(training: Training, path: Path) -> int:
 
 def begin_from(training: Training, generator: Path, discriminator: Path) -> None:
     """Start from exported networks (both the weights and their average are the exported average)."""
-    from gantk.checkpoints.load import read_checkpoint
+    from gantk.checkpoints.reading import read_checkpoint
 
     state = read_checkpoint(generator).state
     training.generator.load_state_dict(state)
