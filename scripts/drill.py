@@ -120,8 +120,9 @@ class Results:
 
 def drill(name: str, case: Any, work: Path, results: Results, trials: dict[str, Any], times: int, kills: int) -> None:
     """Do the trials of one command that are not done yet."""
+    from drilling.bench import Bench, Failed, contents
     from drilling.processes import Running
-    from drilling.trials import OUT, Bench, Failed, contents
+    from drilling.trials import OUT
 
     def done(trial: str) -> bool:
         result = results.of(name, trial)
@@ -166,9 +167,9 @@ def drill(name: str, case: Any, work: Path, results: Results, trials: dict[str, 
 
 def faults(work: Path, only: list[str] | None, every: bool) -> int:
     """Let writes of one run of each task fail; print a line for each; 1 where something was not as it must be."""
+    from drilling.bench import Failed
     from drilling.faults import every_fault, silently
     from drilling.lines import before, in_folder, line_of
-    from drilling.trials import Failed
     from recording.running import cases, prepare
 
     from gantk.runs.table import TASKS

@@ -22,11 +22,11 @@ from gantk.cli.streams import Steady
 from gantk.errors import LONGEST, GantkError, UsageError
 from gantk.runs.manifest import read_manifest
 from gantk.runs.options import changed, from_plain
-from gantk.runs.run import Run, Shard
+from gantk.runs.run import Run
 from gantk.runs.table import TASKS, find_task
 from gantk.store import bounded, interruption
 from gantk.store.bounded import DEEPEST, npy_of, open_zip, parse_json, read_npz
-from gantk.store.chunks import MOST_CHUNKS, Grid, Ledger
+from gantk.store.chunks import MOST_CHUNKS, Grid, Ledger, Shard
 from gantk.store.files import load_json, load_npy, save_json
 
 Call = Callable[..., tuple[int, str, str]]

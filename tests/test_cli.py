@@ -426,7 +426,8 @@ def test_suggestions() -> None:
 
 
 def test_pages_are_rebuilt_from_a_run(gantk_command: Call, tmp_path: Path) -> None:
-    from gantk.runs.run import Run, Shard
+    from gantk.runs.run import Run
+    from gantk.store.chunks import Shard
 
     code, _, err = gantk_command("report", tmp_path)
     assert code == 1 and "holds no *.run.json" in err

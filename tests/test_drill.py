@@ -30,8 +30,8 @@ def test_a_difference_is_seen(tmp_path: Path, root: Path, monkeypatch: pytest.Mo
     import random
 
     monkeypatch.syspath_prepend(str(root / "scripts"))
+    from drilling.bench import Bench, Failed, contents
     from drilling.cases import Case
-    from drilling.trials import Bench, Failed, contents
 
     out = tmp_path / "out"
     out.mkdir()

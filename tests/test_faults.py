@@ -14,10 +14,10 @@ from gantk.runs.table import TASKS, Row
 from gantk.store.files import save_npy, write_atomic
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+from drilling.bench import Failed
 from drilling.cases import cases
 from drilling.faults import ERRORS, every_fault, faulty
 from drilling.lines import line_of
-from drilling.trials import Failed
 
 TOY = ["brightness", "demo-biggan", "-N", "4", "-o", "out"]
 

@@ -29,9 +29,10 @@ from gantk.runs.batches import settled
 from gantk.runs.identity import identity_of
 from gantk.runs.merging import merge_runs
 from gantk.runs.options import Field, Options, fields_of
-from gantk.runs.run import Run, Shard
+from gantk.runs.run import Run
 from gantk.runs.table import TASKS, find_task
 from gantk.runs.task import Inputs, Task
+from gantk.store.chunks import Shard
 from gantk.store.files import to_json
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))

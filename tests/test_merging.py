@@ -11,8 +11,10 @@ import pytest
 from test_runs import contents, work
 
 from gantk.errors import GantkError, UsageError
+from gantk.runs.manifest import manifests
 from gantk.runs.merging import merge_runs
-from gantk.runs.run import LedgerWarning, Run, Shard, manifests
+from gantk.runs.run import Run
+from gantk.store.chunks import LedgerWarning, Shard
 from gantk.store.files import load_json
 
 

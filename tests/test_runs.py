@@ -17,9 +17,12 @@ import pytest
 
 from gantk.errors import GantkError, UsageError
 from gantk.runs import run as runs
-from gantk.runs.run import Run, Shard, manifests, progress
+from gantk.runs.manifest import manifests
+from gantk.runs.run import Run
 from gantk.store import progress as progressing
+from gantk.store.chunks import Shard
 from gantk.store.files import load_json
+from gantk.store.progress import progress
 from gantk.store.seeding import random_normal
 
 

@@ -18,7 +18,9 @@ from gantk.cli.main import run as run_command
 from gantk.errors import GantkError, UsageError
 from gantk.pictures.opening import open_picture, open_values, picture_sides
 from gantk.predictors.load import load_predictor
-from gantk.runs.run import Run, Shard, manifests
+from gantk.runs.manifest import manifests
+from gantk.runs.run import Run
+from gantk.store.chunks import Shard
 from gantk.store.files import load_json, load_npy, save_json
 from gantk.store.inside import RunName, inside, regular_file
 from gantk.store.own_code import OwnCode, find_object

@@ -2,8 +2,8 @@
 
 People save the state dict, a dictionary around it, the network object itself, or a training snapshot with both copies
 and everything else. `candidates` gives every place at which a generator can be, best first: a moving average before the
-copy that was being trained, names as they are before names with a known prefix taken off. reading.py takes the first whose
-names are those of a known format.
+copy that was being trained, names as they are before names with a known prefix taken off. reading.py takes the first
+whose names are those of a known format.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def command(run: str, chosen: str | None, figures: str | None, width: str) -> No
     from gantk.reports.export import export, read_width
     from gantk.reports.pdf import ABSENT, can_write_pdf
     from gantk.reports.render import page_for
-    from gantk.runs.run import manifests
+    from gantk.runs.manifest import manifests
 
     width_mm = read_width(width)
     commands = [manifest["command"] for manifest in manifests(run).values() if not manifest["arguments"].get("shard")]

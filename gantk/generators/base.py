@@ -375,28 +375,6 @@ class Generator(nn.Module, ABC):
             checked[layer.index] = (delta, strength_N.reshape(-1))
         return checked
 
-    def _label_matrix(self, label: Tensor | None, n: int, like: Tensor) -> Tensor | None:
-        """Labels as float rows [n, C]: ids become one-hot, rows pass, None is zeros; None without label inputs."""
-        classes = self.spec.label_dim
-        if classes == 0:
-            if label is not None:
-                raise UsageError(f"this {self.spec.family} is not conditional and takes no label")
-            return None
-        if label is None:
-            if self.spec.label_required:
-                raise UsageError(f"this {self.spec.family} needs a label: a class from 0 to {classes - 1} per sample")
-            return like.new_zeros(n, classes)
-        if label.ndim == 1 and not label.is_floating_point():
-            if label.shape[0] != n:
-                raise UsageError(f"{label.shape[0]} labels were given for {n} samples")
-            try:
-                return torch.nn.functional.one_hot(label.to(like.device), classes).to(like.dtype)
-            except RuntimeError as error:
-                raise UsageError(f"a label is out of range: this network has classes 0 to {classes - 1}") from error
-        if label.shape != (n, classes):
-            raise UsageError(f"labels of shape {list(label.shape)} do not fit: [{n}] ids or [{n}, {classes}] rows")
-        return label.to(like)
-
     def _check_width(self, name: str, code: Tensor, ndim: int, width: int) -> None:
         if code.ndim != ndim or code.shape[-1] != width:
             raise UsageError(f"{name} of shape {list(code.shape)} does not fit: [N, {width}] is expected")

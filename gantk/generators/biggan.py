@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation
 from gantk.generators.biggan_blocks import Attention, NormConv, random_weight, stored_row
+from gantk.generators.labels import label_matrix
 from gantk.generators.progressive import nearest
 from gantk.generators.spec import Config
 
@@ -188,7 +189,7 @@ class BigGAN(Generator):
 
     def class_embedding(self, label: Tensor | None, n: int) -> Tensor:
         """Ids [n] or soft rows [n, C] to [n, E]: rows of the table, or the one-hot where there is none."""
-        row_NC = self._label_matrix(label, n, self._first())
+        row_NC = label_matrix(self.spec, label, n, self._first())
         assert row_NC is not None
         return F.linear(row_NC, self.get_parameter("embed.weight")) if self.config.embed_dim else row_NC
 

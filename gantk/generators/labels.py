@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from gantk.errors import UsageError, suggestion
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gantk.generators.spec import GeneratorSpec
 
 RANDOM = "random"
@@ -111,3 +113,28 @@ def _names(spec: GeneratorSpec) -> tuple[str, ...]:
 
 def _plain(name: str) -> str:
     return " ".join(re.split(r"[\s_-]+", name.lower())).strip()
+
+
+def label_matrix(spec: GeneratorSpec, label: Tensor | None, n: int, like: Tensor) -> Tensor | None:
+    """Labels as float rows [n, C]: ids become one-hot, rows pass, None is zeros; None without label inputs."""
+    import torch
+
+    classes = spec.label_dim
+    if classes == 0:
+        if label is not None:
+            raise UsageError(f"this {spec.family} is not conditional and takes no label")
+        return None
+    if label is None:
+        if spec.label_required:
+            raise UsageError(f"this {spec.family} needs a label: a class from 0 to {classes - 1} per sample")
+        return like.new_zeros(n, classes)
+    if label.ndim == 1 and not label.is_floating_point():
+        if label.shape[0] != n:
+            raise UsageError(f"{label.shape[0]} labels were given for {n} samples")
+        try:
+            return torch.nn.functional.one_hot(label.to(like.device), classes).to(like.dtype)
+        except RuntimeError as error:
+            raise UsageError(f"a label is out of range: this network has classes 0 to {classes - 1}") from error
+    if label.shape != (n, classes):
+        raise UsageError(f"labels of shape {list(label.shape)} do not fit: [{n}] ids or [{n}, {classes}] rows")
+    return label.to(like)

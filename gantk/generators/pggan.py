@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles
+from gantk.generators.labels import label_matrix
 from gantk.generators.ops import SQRT2, leaky, pixel_norm
 from gantk.generators.progressive import check_growth, conv, growth
 from gantk.generators.spec import Config
@@ -113,7 +114,7 @@ class PGGAN(Generator):
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         """w is z joined with its label; the network normalises it at its entrance."""
         self._check_width("z", z_ND, 2, self.spec.z_dim)
-        label_NC = self._label_matrix(label, z_ND.shape[0], z_ND)
+        label_NC = label_matrix(self.spec, label, z_ND.shape[0], z_ND)
         if self.config.label_rule == "separate":
             z_ND = pixel_norm(z_ND, eps=self.config.epsilon)
         return z_ND if label_NC is None else torch.cat([z_ND, label_NC], 1)

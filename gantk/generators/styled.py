@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, Styles, Truncation
+from gantk.generators.labels import label_matrix
 from gantk.generators.noise import seeded_noise
 from gantk.generators.ops import SQRT2, Dense, leaky, pixel_norm
 from gantk.generators.spec import Config
@@ -131,7 +132,7 @@ class StyledGenerator(Generator):
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         self._check_width("z", z_ND, 2, self.spec.z_dim)
-        return cast(Tensor, self.mapping(z_ND, self._label_matrix(label, z_ND.shape[0], z_ND)))
+        return cast(Tensor, self.mapping(z_ND, label_matrix(self.spec, label, z_ND.shape[0], z_ND)))
 
     def styles(self, wp_NLD: Tensor) -> Styles:
         rows = [(layer.affine, layer.row) for layer in self.layers]

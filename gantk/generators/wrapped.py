@@ -22,6 +22,7 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles
 from gantk.generators.called_steps import CalledSteps
 from gantk.generators.graph_steps import GraphSteps
+from gantk.generators.labels import label_matrix
 from gantk.generators.spec import Config
 from gantk.generators.steps import Pause, Steps
 
@@ -92,7 +93,7 @@ class Wrapped(Generator):
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         """w: of the module's own mapping, else z joined with the label's columns."""
         self._check_width("z", z_ND, 2, self.spec.z_dim)
-        label_NK = self._label_matrix(label, z_ND.shape[0], z_ND)
+        label_NK = label_matrix(self.spec, label, z_ND.shape[0], z_ND)
         if label_NK is not None and self.config.label_form == "ids" and label is not None and label.ndim == 2:
             raise UsageError("this module looks its label up by number, so that a soft label has no meaning; give ids")
         if not self.config.parts:

@@ -14,7 +14,7 @@ import numpy as np
 from gantk.errors import GantkError, suggestion
 from gantk.reports.numbers import read_number
 from gantk.reports.sections import Picture
-from gantk.runs.run import MANIFEST_SUFFIX, file_stem
+from gantk.runs.manifest import MANIFEST_SUFFIX, file_stem
 from gantk.store.files import load_json, load_npy
 from gantk.store.inside import inside
 

@@ -12,8 +12,18 @@ from pathlib import Path
 from typing import cast
 
 from gantk.errors import GantkError, UsageError
-from gantk.runs.manifest import Manifest, ShardAccount, read_manifest, shard_of
-from gantk.runs.run import MANIFEST_SUFFIX, Run, decisive, difference, file_stem, manifests
+from gantk.runs.manifest import (
+    MANIFEST_SUFFIX,
+    Manifest,
+    ShardAccount,
+    decisive,
+    difference,
+    file_stem,
+    manifests,
+    read_manifest,
+    shard_of,
+)
+from gantk.runs.run import Run
 from gantk.store.chunks import Ledger, Shard, shard_range
 from gantk.store.files import open_atomic
 from gantk.store.inside import inside, regular_file

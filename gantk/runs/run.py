@@ -20,68 +20,38 @@ from gantk.errors import GantkError
 from gantk.runs.manifest import (
     HALVED,
     MANIFEST_SUFFIX,
-    VOLATILE,
     Manifest,
     decisive,
     decisive_arguments,
-    difference,
     earlier,
     file_stem,
     forget,
     holds_another,
     holds_run,
-    manifests,
     new_manifest,
     readable,
     refuse_another,
     shard_suffix,
 )
 from gantk.store import interruption
-from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger, LedgerWarning, Shard, parse_shard, shard_range
+from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger, Shard
 from gantk.store.files import (
-    load_json,
     load_npy,
+    place_of,
+    remove_empty,
     remove_stale,
-    save_image,
     save_json,
     save_npy,
     to_json,
     to_table,
-    write_atomic,
 )
 from gantk.store.inside import inside
 from gantk.store.json_values import JsonTable
 from gantk.store.locks import hold
 from gantk.store.own_code import ran
-from gantk.store.progress import progress
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-__all__ = [
-    "CONCATENATE",
-    "MANIFEST_SUFFIX",
-    "SUM",
-    "VOLATILE",
-    "Grid",
-    "Ledger",
-    "LedgerWarning",
-    "Run",
-    "Shard",
-    "decisive",
-    "difference",
-    "file_stem",
-    "load_json",
-    "load_npy",
-    "manifests",
-    "parse_shard",
-    "progress",
-    "save_image",
-    "save_json",
-    "save_npy",
-    "shard_range",
-    "write_atomic",
-]
 
 
 class Run:
@@ -97,7 +67,7 @@ class Run:
         self.own_code: dict[str, str] = {}  # argument -> what this invocation names for it, of a run being merged
         self.is_new = False  # whether no run of the command was there before
         self._ended = False
-        self._place = _place_of(directory)
+        self._place = place_of(directory)
         self._began = time.monotonic()
         self._seconds_before = float(manifest["timings"].get("total", 0.0))
 
@@ -143,7 +113,7 @@ class Run:
         except OSError as error:
             raise GantkError(f"The output directory {directory} cannot be made: {error.strerror}.") from error
         with contextlib.ExitStack() as stack:
-            stack.callback(_remove_empty, absent)  # last of all, when the locks are gone
+            stack.callback(remove_empty, absent)  # last of all, when the locks are gone
             stack.enter_context(hold(directory / f".{stem}.lock", shared=not shard.is_whole, what=str(directory)))
             if not shard.is_whole:
                 own = directory / f".{stem}{shard_suffix(shard)}.lock"
@@ -266,7 +236,7 @@ class Run:
         Raises:
             GantkError: it was.
         """
-        if _place_of(self.directory) != self._place:
+        if place_of(self.directory) != self._place:
             raise GantkError(
                 f"The run directory {self.directory} was removed or replaced while the run was in it: what was "
                 "computed is not kept; run the command again."
@@ -399,21 +369,3 @@ class Run:
                 ledger.finished.add(name)
             ledger.remove(name)
         return paths
-
-
-def _place_of(directory: Path) -> tuple[int, int] | None:
-    """What tells a directory from another of its name; None where there is none."""
-    try:
-        about = directory.stat()
-    except OSError:
-        return None
-    return about.st_dev, about.st_ino
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    """Remove the folders, innermost first, as far as they are empty."""
-    for folder in folders:
-        try:
-            folder.rmdir()
-        except OSError:
-            return

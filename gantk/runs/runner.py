@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING
 from gantk.errors import GantkError
 from gantk.runs.batches import batch_field, is_open, settled, with_size
 from gantk.runs.identity import identity_of, of_arguments, of_options
+from gantk.runs.manifest import MANIFEST_SUFFIX
 from gantk.runs.options import Options, from_plain
 from gantk.runs.reporting import read_from, write_page
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of, write_result
-from gantk.runs.run import MANIFEST_SUFFIX, Run, parse_shard
+from gantk.runs.run import Run
 from gantk.runs.shared_options import RunOptions
 from gantk.runs.stores import Following, MemoryStore, OnlyAPart, RunStore
 from gantk.runs.structure import Source
 from gantk.runs.structure import from_plain as structured
 from gantk.runs.task import Inputs, Task
+from gantk.store.chunks import parse_shard
 from gantk.store.files import load_json, remove_stale, to_json
 from gantk.store.fingerprint import fingerprint
 from gantk.store.lazy import resolve

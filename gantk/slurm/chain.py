@@ -15,9 +15,10 @@ from typing import TypedDict
 
 from gantk.errors import GantkError, UsageError
 from gantk.runs.manifest import read_manifest
-from gantk.runs.run import Run, write_atomic
+from gantk.runs.run import Run
 from gantk.slurm.batch import BatchFile, folder_of
 from gantk.slurm.settings import ChainSettings
+from gantk.store.files import write_atomic
 from gantk.store.json_values import JsonTable, items, table, text, whole
 
 COMMAND = "slurm"

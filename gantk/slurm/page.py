@@ -23,8 +23,9 @@ from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, records
 from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Facts, Headline, Link, Links, Prose, Section, Table
-from gantk.runs.run import MANIFEST_SUFFIX, file_stem, load_json
+from gantk.runs.manifest import MANIFEST_SUFFIX, file_stem
 from gantk.store.chunks import Grid, parse_shard, shard_range
+from gantk.store.files import load_json
 from gantk.store.inside import inside
 
 BAD = ("FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")

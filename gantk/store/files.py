@@ -230,3 +230,21 @@ def _alive(process: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def place_of(directory: Path) -> tuple[int, int] | None:
+    """What tells a directory from another of its name; None where there is none."""
+    try:
+        about = directory.stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
+
+
+def remove_empty(folders: list[Path]) -> None:
+    """Remove the folders, innermost first, as far as they are empty."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return

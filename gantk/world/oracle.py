@@ -30,6 +30,7 @@ from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles
+from gantk.generators.labels import label_matrix
 from gantk.generators.spec import Config
 from gantk.store.seeding import random_normal
 from gantk.world.renderer import CLASSES, FACTOR_NAMES, FACTORS, NUISANCE_DIM, Render, render
@@ -133,7 +134,7 @@ class DemoOracle(Generator):
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:
         self._check_width("z", z_ND, 2, CODE_DIM)
-        self._label_matrix(label, z_ND.shape[0], z_ND)
+        label_matrix(self.spec, label, z_ND.shape[0], z_ND)
         return z_ND @ self.rotation.t()
 
     def styles(self, wp_NLD: Tensor) -> Styles:

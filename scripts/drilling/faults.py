@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drilling.bench import Failed, contents
 from drilling.cases import OUT
-from drilling.trials import Failed, contents
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
 WRITING = frozenset("wxa+")
