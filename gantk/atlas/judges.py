@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator, WpOrStyles
 from gantk.predictors.base import Predictor
 
-ReadCodes = Callable[[Any], Tensor]
+ReadCodes = Callable[[WpOrStyles], Tensor]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from gantk.atlas.found import SourceFound
 from gantk.atlas.moves import Move, Samples, draw_samples, moves_of, weight_moves
 from gantk.atlas.options import AtlasOptions
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, Truncation
 from gantk.runs.options import LARGEST_SEED
 from gantk.runs.results import record
 
@@ -64,7 +63,9 @@ class AtlasFacts:
     seer: str
 
 
-def held_out(generator: Generator, options: AtlasOptions, truncation: Any, num: int, start: int = 0) -> Samples:
+def held_out(
+    generator: Generator, options: AtlasOptions, truncation: Truncation | None, num: int, start: int = 0
+) -> Samples:
     seed = (options.seed + HELD_OUT) % LARGEST_SEED
     return draw_samples(generator, num, seed, truncation, start=start, batch_size=options.batch_size)
 

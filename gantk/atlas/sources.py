@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -93,11 +93,14 @@ class Ground:
         return {name: self.score_NA[:, i] for i, name in enumerate(self.names) if np.ptp(self.score_NA[:, i]) > 0}
 
     def task(self, name: str, task: str, arguments: Mapping[str, object], options: Options) -> Any:
-        """The result of a system's task, with as many samples at once as here: a run that goes on has the same size."""
+        """The result of a system's task, with as many samples at once as here: a run that goes on has the same size.
+
+        Any, as `Store.task` gives it: which result it is, the task's name says.
+        """
         return self.store.task(name, task, arguments, within(options, self.samples.batch_size))
 
 
-def code_space(generator: Generator) -> str:
+def code_space(generator: Generator) -> Literal["w", "z"]:
     """w, or z where w is hardly more."""
     return "w" if generator.spec.can_truncate and "w" in generator.spec.spaces else "z"
 
@@ -178,7 +181,7 @@ def _resefa(ground: Ground) -> Found:
     }
     if not regions:
         raise GantkError("Every image is one region, so there are no directions of regions.")
-    space = cast(Any, code_space(ground.generator))
+    space = code_space(ground.generator)
     drawn = "random" if ground.generator.spec.label_required else None
     asked = JacobianOptions(
         num=num, seed=ground.seed, truncation=ground.truncation, label=drawn, preview=0, space=space

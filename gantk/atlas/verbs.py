@@ -8,8 +8,6 @@ Legend: N samples, A attributes, R regions, L rows of wp, M directions, G groups
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -28,7 +26,7 @@ from gantk.atlas.yardstick import Settings, Yardstick
 from gantk.codes.entries import entries_of
 from gantk.codes.latents import parse_truncation
 from gantk.errors import GantkError, UsageError
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, Truncation
 from gantk.ghfeat.files import EncoderFile
 from gantk.higan.options import SynthesizeOptions
 from gantk.predictors.base import Predictor
@@ -224,7 +222,7 @@ def _judge(
 
 
 def _yardstick(
-    store: Store, samples: Samples, judge: Judge, sizes: Sizes, options: AtlasOptions, truncation: Any
+    store: Store, samples: Samples, judge: Judge, sizes: Sizes, options: AtlasOptions, truncation: Truncation | None
 ) -> tuple[Yardstick, Floor]:
     generator = samples.generator
     others = None

@@ -100,8 +100,7 @@ def edit(
 
 
 def _base(read: Read) -> tuple[int | None, int | None]:
-    base = read.session.base
-    return int(base["seed"]), int(base["index"])
+    return read.session.sample
 
 
 def _one(generator: Generator, given: GivenCodes, truncation: Truncation | None) -> torch.Tensor:

@@ -14,10 +14,10 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from gantk.pictures.label_maps import label_png
 from gantk.pictures.opening import open_picture, open_values
 from gantk.predictors.heads import Head, class_map
 from gantk.store.bounded import DAMAGED_ZIP, check_members, npy_of, parse_json
+from gantk.store.json_values import Json, JsonTable, JsonView, shown
 
 SCHEMA, MOST_BYTES, MOST_FILES, MOST_STEPS = 2, 512 << 20, 10_000, 10_000
 MACHINE = ("gantk", "device", "precision", "threads", "torch")
@@ -53,7 +54,7 @@ class Step:
     made: str
     before: Codes
     name: str = ""
-    moves: tuple[Mapping[str, Any], ...] = ()
+    moves: tuple[Mapping[str, Json], ...] = ()
     settings: EditSettings | None = None
     evaluations: int | None = None
     head: str = ""
@@ -69,16 +70,25 @@ class Session:
     """
 
     model: str
-    base: Mapping[str, Any]
+    base: Mapping[str, Json]
     steps: tuple[Step, ...]
     wp: Codes
     noise: int | str = "const"
     code: Codes | None = None
-    moves: tuple[Mapping[str, Any], ...] = ()
+    moves: tuple[Mapping[str, Json], ...] = ()
 
     @property
     def edits(self) -> int:
         return sum(step.settings is not None for step in self.steps)
+
+    @property
+    def sample(self) -> tuple[int, int]:
+        """Seed and index of the base.
+
+        Raises:
+            KeyError, TypeError, ValueError: a base that was read has none.
+        """
+        return int(_number(self.base["seed"])), int(_number(self.base["index"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +96,7 @@ class Read:
     """A session that was read: what it says of the machine it was made on, and its bytes."""
 
     session: Session
-    about: Mapping[str, Any]
+    about: JsonTable
     data: bytes
 
     def fingerprint(self) -> str:
@@ -144,17 +154,17 @@ def session_zip(generator: Generator, head: Head | None, session: Session) -> by
     colours = [] if head is None else list(head.class_colours)
     edits = []
     for number, step in enumerate(session.steps, 1):
-        told: dict[str, Any] = {"made": step.made, "name": step.name, "moves": list(step.moves)}
+        told: dict[str, JsonView] = {"made": step.made, "name": step.name, "moves": list(step.moves)}
         if step.settings is not None and step.stroke is not None:
             told |= {"settings": dataclasses.asdict(step.settings), "evaluations": step.evaluations, "head": step.head}
             stroke = step.stroke
             if stroke.label is not None:
-                told["label"] = f"strokes/{number:03d}-label.png"
-                files[told["label"]] = label_png(stroke.label, colours)
+                told["label"] = name = f"strokes/{number:03d}-label.png"
+                files[name] = label_png(stroke.label, colours)
             if stroke.colour is not None and stroke.painted is not None:
-                told["colour"] = f"strokes/{number:03d}-colour.png"
+                told["colour"] = name = f"strokes/{number:03d}-colour.png"
                 alpha = np.where(stroke.painted, 255, 0).astype(np.uint8)[..., None]
-                files[told["colour"]] = encode(np.concatenate([stroke.colour * (alpha > 0), alpha], 2))
+                files[name] = encode(np.concatenate([stroke.colour * (alpha > 0), alpha], 2))
         files[f"codes/{number:03d}-before.npy"] = _npy(step.before)
         edits.append(told)
     if head is not None:
@@ -205,14 +215,15 @@ def read_session(path: str | Path) -> Read:
             if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > MOST_BYTES:
                 raise GantkError(f"The session {path} is larger than {MOST_BYTES >> 20} MB unpacked: that is none.")
             files = {entry.filename: archive.read(entry) for entry in entries}
-        about = parse_json(files["session.json"])
+        about: Json = parse_json(files["session.json"])
         if not isinstance(about, dict) or about.get("schema") != SCHEMA:
             raise GantkError(f"The session {path} is not of schema {SCHEMA}, which gantk web exports: export it there.")
+        _table(about.get("checksums", {}))  # `replay` compares them
         session = Session(
-            str(about["model"]), dict(about["base"]),
-            tuple(_step(told, number, files) for number, told in enumerate(about["edits"], 1)),
-            _code(files["wp.npy"]), about["noise"], _code(files["base.npy"]) if "base.npy" in files else None,
-            tuple(dict(move) for move in about["moves"]),
+            str(about["model"]), _table(about["base"]),
+            tuple(_step(_table(told), number, files) for number, told in enumerate(_items(about["edits"]), 1)),
+            _code(files["wp.npy"]), _noise(about["noise"]), _code(files["base.npy"]) if "base.npy" in files else None,
+            tuple(_table(move) for move in _items(about["moves"])),
         )  # fmt: skip
     except FileNotFoundError:
         raise GantkError(f"There is no session {path}: export one in gantk web.") from None
@@ -223,38 +234,64 @@ def read_session(path: str | Path) -> Read:
     return Read(session, about, data)
 
 
-def _step(told: Mapping[str, Any], number: int, files: Mapping[str, bytes]) -> Step:
+def _step(told: JsonTable, number: int, files: Mapping[str, bytes]) -> Step:
     before = _code(files[f"codes/{number:03d}-before.npy"])
-    moves = tuple(dict(move) for move in told["moves"])
+    moves = tuple(_table(move) for move in _items(told["moves"]))
     if "settings" not in told:
         return Step(str(told["made"]), before, str(told["name"]), moves)
     label = colour = painted = None
     if "label" in told:
-        label = np.array(open_values(files[told["label"]], name=told["label"]), np.uint8)
+        label = np.array(open_values(files[str(told["label"])], name=str(told["label"])), np.uint8)
     if "colour" in told:
-        rgba = np.asarray(open_picture(files[told["colour"]], name=told["colour"], background=None))
+        name = str(told["colour"])
+        rgba = np.asarray(open_picture(files[name], name=name, background=None))
         colour, painted = np.ascontiguousarray(rgba[..., :3]), rgba[..., 3] == 255
     evaluations = told["evaluations"]
-    if evaluations is not None and type(evaluations) is not int:
+    if evaluations is not None and (isinstance(evaluations, bool) or not isinstance(evaluations, int)):
         raise ValueError(f"evaluations is {evaluations!r}")
     return Step(
-        str(told["made"]), before, str(told["name"]), moves, _settings(told["settings"]), evaluations,
+        str(told["made"]), before, str(told["name"]), moves, _settings(_table(told["settings"])), evaluations,
         str(told["head"]), Stroke(label, colour, painted),
     )  # fmt: skip
 
 
-def _settings(told: Mapping[str, Any]) -> EditSettings:
+def _settings(told: JsonTable) -> EditSettings:
     known = {field.name: field.default for field in dataclasses.fields(EditSettings)}
     for name, value in told.items():
         wanted = int if name == "margin" and value is not None else type(known[name])  # an unknown name is a KeyError
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not (number if wanted is float else type(value) is wanted):
             raise ValueError(f"{name} is {value!r}")
-    settings = EditSettings(**told)
+    settings = EditSettings(**cast("Mapping[str, Any]", told))  # Any: each value is of its field's type, as said above
     margin_fits = settings.margin is None or 0 <= settings.margin <= 1024
     if not 1 <= settings.steps <= MOST_STEPS or not margin_fits or settings.procedure != "gantk":
         raise ValueError(f"an edit of {settings.steps} steps, margin {settings.margin}, by {settings.procedure}")
     return settings
+
+
+def _table(told: Json) -> JsonTable:
+    if not isinstance(told, dict):
+        raise TypeError(f"{shown(told)} where a table was expected")
+    return told
+
+
+def _items(told: Json) -> list[Json]:
+    if not isinstance(told, list):
+        raise TypeError(f"{shown(told)} where a list was expected")
+    return told
+
+
+def _number(told: Json) -> float | str:
+    """A number, or a text that `int` and `float` may read as one."""
+    if not isinstance(told, (int, float, str)):
+        raise TypeError(f"{shown(told)} where a number was expected")
+    return told
+
+
+def _noise(told: Json) -> int | str:
+    if not isinstance(told, (int, str)):
+        raise TypeError(f"the noise is {shown(told)}")
+    return told
 
 
 def _code(data: bytes) -> Codes:
@@ -313,9 +350,10 @@ def _first(generator: Generator, session: Session) -> Tensor:
         return torch.from_numpy(session.code).to(generator.device)
     base = session.base
     try:
-        seed, index, psi, rows = int(base["seed"]), int(base["index"]), base["psi"], base["rows"]
-        truncation = None if psi is None else Truncation(float(psi), None if rows is None else int(rows))
-        named = None if base["label"] is None else int(base["label"])
+        (seed, index), psi, rows = session.sample, base["psi"], base["rows"]
+        most = None if psi is None or rows is None else int(_number(rows))
+        truncation = None if psi is None else Truncation(float(_number(psi)), most)
+        named = None if base["label"] is None else int(_number(base["label"]))
     except (KeyError, TypeError, ValueError) as error:
         raise GantkError(f"The session's base is not understood ({error}): export it again.") from error
     if named is None:
@@ -326,7 +364,7 @@ def _first(generator: Generator, session: Session) -> Tensor:
         return generator.expand(generator.map(generator.sample_z(1, seed=seed, start=index), label), truncation)
 
 
-def _until(evaluations: int | None) -> Any:
+def _until(evaluations: int | None) -> Callable[[int, Tensor], bool] | None:
     """A watch that stops after so many evaluations, as the hand did."""
     return None if evaluations is None else lambda number, _code: number + 1 >= evaluations
 
@@ -336,10 +374,11 @@ def _inside(data: bytes, name: str) -> bytes:
         return archive.read(name)
 
 
-def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+def _differences(was: JsonTable, now: JsonTable) -> tuple[str, ...]:
     found = []
+    sums = [_table(about.get("checksums", {})) for about in (was, now)]
     for name in ("generator", "head"):
-        before, after = (about.get("checksums", {}).get(name) for about in (was, now))
+        before, after = (one.get(name) for one in sums)
         if before != after:
             found.append(f"{name} {str(after)[:8]} (was {str(before)[:8]})")
     found += [f"{name} {now[name]} (was {was.get(name)})" for name in MACHINE if was.get(name) != now[name]]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from gantk.reports.tabular import latex_text
+from gantk.store.json_values import Json
 
 _PAPERS = {
     "higan": (
@@ -67,7 +67,7 @@ _BOUNDARIES = frozenset({"train-boundary", "manipulate"})
 _HIGAN = frozenset({"synthesize", "train-boundary", "rescore", "manipulate"})
 
 
-def bibtex(task: str, manifest: Mapping[str, Any] | None = None, command_line: str = "") -> str:
+def bibtex(task: str, manifest: Mapping[str, Json] | None = None, command_line: str = "") -> str:
     """The entries of a task ("lse train"): its method's paper where it has one, and gantk.
 
     The note of gantk's entry holds the command, the seed and the model's fingerprint as far as they are given.
@@ -75,17 +75,17 @@ def bibtex(task: str, manifest: Mapping[str, Any] | None = None, command_line: s
     import gantk
 
     manifest = manifest or {}
-    version = str((manifest.get("versions") or {}).get("gantk") or gantk.__version__)
+    version = str(_part(manifest, "versions").get("gantk") or gantk.__version__)
     system = "higan" if task in _HIGAN else (task.replace("-", " ").split() or [""])[0]
     systems = [system]
     if task in _BOUNDARIES:
         systems.append("interfacegan")
-    if task == "invert" and (manifest.get("arguments") or {}).get("tune"):
+    if task == "invert" and _part(manifest, "arguments").get("tune"):
         systems.append("pti")
     notes = [latex_text(command_line)] if command_line else []
     if manifest.get("seed") is not None:
         notes.append(f"seed {manifest['seed']}")
-    model = (manifest.get("identity") or {}).get("the generator")
+    model = _part(manifest, "identity").get("the generator")
     if isinstance(model, str):
         notes.append(f"model {latex_text(model)}")
     fields = [
@@ -96,3 +96,9 @@ def bibtex(task: str, manifest: Mapping[str, Any] | None = None, command_line: s
     ]
     own = "@software{gantk,\n  " + ",\n  ".join(fields) + "\n}\n"
     return "\n".join([*(_PAPERS[name] for name in systems if name in _PAPERS), own])
+
+
+def _part(manifest: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    """A table of a manifest; empty where there is none."""
+    found = manifest.get(name)
+    return found if isinstance(found, dict) else {}

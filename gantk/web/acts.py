@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from gantk.web import wire
 from gantk.web.jobs import code_bytes
 from gantk.web.pictures import packed, shown
 from gantk.web.projects import Project
 from gantk.web.scene import Scene
-from gantk.web.terms import EVENTS, Applied, Base, BaseEvent, Move, MovesEvent
+from gantk.web.terms import EVENTS, Applied, Base, BaseEvent, Event, Move, MovesEvent
 from gantk.web.wire import ApiError, structure
 from gantk.web.workshop import Model, Workshop
 
@@ -72,7 +71,7 @@ def drawn(
     return wire.frame(form, flags, message.pane, message.seq, size, spent, found.first, data)
 
 
-def read_event(workshop: Workshop, project: Project, value: Any) -> Any:
+def read_event(workshop: Workshop, project: Project, value: object) -> Event:
     """An event of a page, checked against the project's model.
 
     Raises:
@@ -81,7 +80,7 @@ def read_event(workshop: Workshop, project: Project, value: Any) -> Any:
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(kind, str) or kind not in EVENTS:
         raise ApiError(400, f"An event of a page is one of {', '.join(EVENTS)}.")
-    event: Any = structure(EVENTS[kind], value, "the event")
+    event = structure(EVENTS[kind], value, "the event")
     model = workshop.of(project)
     if isinstance(event, MovesEvent):
         for move in event.moves:

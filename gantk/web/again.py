@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonView
 from gantk.web.blobs import Blobs
 from gantk.web.projects import Project
-from gantk.web.wire import ApiError
+from gantk.web.wire import ApiError, structure
 
 if TYPE_CHECKING:
     from gantk.web.queue import Job
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 class Again:
     """What the job gave, as the page gets it, and the files that it made by their SHA-256."""
 
-    result: Mapping[str, Any]
+    result: Mapping[str, JsonView]
     blobs: Mapping[str, bytes]
 
 
@@ -52,7 +53,7 @@ class _Overlay(Blobs):
 def again(
     model: str,
     kind: str,
-    args: Mapping[str, Any],
+    args: Mapping[str, JsonView],
     *,
     project: str | Path,
     rev: int,
@@ -132,7 +133,9 @@ def _none(job: Job, model: Model) -> str:
 
 def _edit(job: Job, model: Model) -> str:
     """`gantk lse edit`, which takes the session that Export gives and the head's file."""
-    named = model.head_sources.get(job.args["head"])
+    from gantk.web.jobs import EditArgs
+
+    named = model.head_sources.get(structure(EditArgs, job.args, "args").head)
     head, zipped = named or "head.safetensors", f"{model.name}-session.zip"
     files = f"# {zipped}: Export, Session" + ("" if named else "; head.safetensors: Train, Save head")
     return f"{files}\n{shlex.join(['gantk', 'lse', 'edit', model.source, head, '--session', zipped, '-o', 'edited'])}"
@@ -140,20 +143,24 @@ def _edit(job: Job, model: Model) -> str:
 
 def _card(job: Job, model: Model) -> str:
     """`gantk rescore`, for a boundary that has a name on a command line: it moves every row."""
+    from gantk.web.compare import CardArgs
+
+    args = structure(CardArgs, job.args, "args")
     try:
-        entry = model.easel.catalogue.get(job.args["direction"])
+        entry = model.easel.catalogue.get(args.direction)
     except ApiError:
         return ""
-    amount, base = job.args.get("amount"), job.base
-    plain = base is not None and base.code is None and base.label is None and base.noise == "const"
-    rows = job.args.get("rows") or entry.rows
+    amount, base = args.amount, job.base
+    if base is None or base.code is not None or base.label is not None or base.noise != "const":
+        return ""
+    rows = args.rows or entry.rows
     whole = rows is None or rows == f"0-{model.easel.generator.spec.num_layers - 1}"
-    if not plain or not whole or not entry.source or entry.system != "HiGAN":
+    if not whole or not entry.source or entry.system != "HiGAN":
         return ""
     truncation = "none" if base.psi is None else f"{base.psi:g}" + ("" if base.rows is None else f":{base.rows}")
     words = [
         "gantk", "rescore", model.source, entry.source, "--distance",
-        f"{entry.scale / 2 if amount is None else amount:g}", "--num", str(job.args.get("samples", 32)),
+        f"{entry.scale / 2 if amount is None else amount:g}", "--num", str(args.samples),
         "--seed", str(base.seed), "--truncation", truncation, "-o", "rescored",
     ]  # fmt: skip
     return shlex.join(words)

@@ -13,10 +13,11 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from gantk import __version__
+from gantk.store.json_values import Json, JsonView, table
 from gantk.web.acts import RenderMessage, drawn, exported, first_base, kept, read_event
 from gantk.web.again import command_of
 from gantk.web.catalogue import Catalogue
@@ -46,8 +47,9 @@ class Reply:
     name: str = ""
 
     @property
-    def json(self) -> Any:
-        return json.loads(self.data)
+    def json(self) -> Json:
+        found: Json = json.loads(self.data)
+        return found
 
 
 class Channel:
@@ -90,7 +92,7 @@ class Channel:
 
     # --- what a page asks -------------------------------------------------------------------------------------
 
-    def render(self, value: Any, before: dict[int, tuple[str, Scene]]) -> bytes:
+    def render(self, value: Json, before: dict[int, tuple[str, Scene]]) -> bytes:
         """The frame of a render message; `before` holds what this view's panes showed last.
 
         Raises:
@@ -100,7 +102,7 @@ class Channel:
         message.check()
         self.workshop.check_base(self.model, message.base)
         found = self.workshop.sparing(self.model, lambda: drawn(self.model, self.project, message, before, bool))
-        assert isinstance(found, bytes)  # nothing ends it early
+        assert found is not None  # nothing ends it early
         return found
 
     def ask(self, method: str, path: str, body: str = "") -> Reply:
@@ -140,34 +142,36 @@ class Channel:
                 return _json({"text": command_of(self._job(job), self.project, self.model)})
         raise ApiError(404, "There is nothing at this address of a notebook.")
 
-    def _info(self) -> dict[str, Any]:
+    def _info(self) -> dict[str, JsonView]:
         device = self.model.easel.generator.device.type
         return {"version": __version__, "device": device, "models": [self.model.view()], "project": self.project.id}
 
-    def _view(self) -> dict[str, object]:
+    def _view(self) -> dict[str, JsonView]:
         return {**self.project.view(), "heads": [], "jobs": []}
 
-    def _event(self, value: Any) -> int:
-        if not isinstance(value, dict) or type(value.get("rev")) is not int:
+    def _event(self, value: Json) -> int:
+        rev = value.get("rev") if isinstance(value, dict) else None
+        if not isinstance(value, dict) or not isinstance(rev, int) or isinstance(rev, bool):
             raise ApiError(422, "the body lacks the field 'rev'.")
         event = read_event(self.workshop, self.project, value.get("event"))
         if isinstance(event, BaseEvent) and event.keep:
             event = kept(self.model, self.project)
         try:
-            return self.record(event, value["rev"])
+            return self.record(event, rev)
         except ApiError as error:
             if error.status == 409:
                 raise ApiError(409, str(error), state=self._view()) from None
             raise
 
-    def _run(self, value: Any) -> Job:
+    def _run(self, value: Json) -> Job:
         kind = value.get("kind") if isinstance(value, dict) else None
-        if kind not in KINDS:
+        if not isinstance(value, dict) or not isinstance(kind, str) or kind not in KINDS:
             raise ApiError(400, f"A notebook has the jobs {' and '.join(KINDS)}: gantk web has the others.")
         args = value.get("args", {})
         run = self._desk.prepare(self.project, kind, args)
         at = self.project.state.at.base
-        job = Job(secrets.token_hex(8), self.project.id, kind, "", run, args=args, rev=self.project.rev, base=at)
+        known = table(args, "args")
+        job = Job(secrets.token_hex(8), self.project.id, kind, "", run, args=known, rev=self.project.rev, base=at)
         self._jobs[job.id] = job
         try:
             job.result = self.workshop.sparing(self.model, lambda: run(Ticket(job, self.workshop.engine)))
@@ -184,5 +188,5 @@ class Channel:
         return self._jobs[id]
 
 
-def _json(value: Any) -> Reply:
+def _json(value: object) -> Reply:
     return Reply(200, json.dumps(value).encode())

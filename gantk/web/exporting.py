@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import itertools
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from gantk.checkpoints.addresses import is_address
 from gantk.codes.directions import Direction
@@ -20,10 +22,11 @@ from gantk.lse.archive import zipped
 from gantk.lse.editing import EditSettings
 from gantk.lse.replay import Session, Step, session_zip
 from gantk.pictures.label_maps import label_png
+from gantk.store.json_values import JsonTable
 from gantk.web.jobs import Desk, Run, label_of, stroke_of
 from gantk.web.pictures import Image, animation, shown, strip
 from gantk.web.projects import Project
-from gantk.web.queue import Ticket
+from gantk.web.queue import Result, Ticket
 from gantk.web.scene import direction_of
 from gantk.web.state import Node
 from gantk.web.terms import MOST_NAME, Move, Saved
@@ -59,9 +62,13 @@ class ExportArgs:
     frames: int = 7
 
 
-def file_result(project: Project, data: bytes, name: str) -> dict[str, Any]:
+def file_result(project: Project, data: bytes, name: str) -> Result:
     """What a page needs to fetch a file: its blob, its kind, and a name that the server chose."""
-    return {"blob": project.blobs.put(data), "type": MIME[name.rpartition(".")[2]], "name": name}
+    return _file_at(project.blobs.put(data), name)
+
+
+def _file_at(sha: str, name: str) -> Result:
+    return {"blob": sha, "type": MIME[name.rpartition(".")[2]], "name": name}
 
 
 def prepare_animation(desk: Desk, project: Project, model: Model, args: AnimateArgs) -> Run:
@@ -73,13 +80,16 @@ def prepare_animation(desk: Desk, project: Project, model: Model, args: AnimateA
         require_mp4()
     frames = _prepare_frames(desk, project, model, args.direction, args.frames)
 
-    def run(ticket: Ticket) -> dict[str, Any]:
+    def run(ticket: Ticket) -> Result:
         return file_result(project, animation(frames(ticket), args.form), f"{model.name}-animation.{args.form}")
 
     return run
 
 
-def _prepare_frames(desk: Desk, project: Project, model: Model, direction: str, count: int) -> Any:
+def _prepare_frames(
+    desk: Desk, project: Project, model: Model, direction: str, count: int
+) -> Callable[[Ticket], list[Image]]:
+    """Frames [H, W, C] along one slider, drawn by a ticket."""
     if not 2 <= count <= MOST_FRAMES:
         raise ApiError(400, f"{count} frames are not between 2 and {MOST_FRAMES}.")
     entry = model.easel.catalogue.get(direction)
@@ -147,14 +157,16 @@ def sum_of_moves(model: Model, node: Node) -> Direction:
     rows = {tuple(_rows(model, move, part)) for move, part in parts}
     from gantk.generators.probe import probe_of
 
-    common: dict[str, Any] = {
-        "kind": "direction", "scale": 2.0, "probe": probe_of(model.easel.generator),
-        "meta": {"command": f"gantk web {model.name}", "sum_of": [part.name for _, part in parts]},
-    }  # fmt: skip
+    def summed(space: str, vector: npt.NDArray[np.float64], layers: tuple[int, ...] | None) -> Direction:
+        return Direction(
+            "moves", "direction", space, vector[None].astype(np.float32), layers=layers, scale=2.0,
+            probe=probe_of(model.easel.generator),
+            meta={"command": f"gantk web {model.name}", "sum_of": [part.name for _, part in parts]},
+        )  # fmt: skip
+
     if space in ("z", "s") or (space == "w" and len(rows) == 1):
         vector = np.sum([move.amount * part.vectors[0].astype(np.float64) for move, part in parts], 0)
-        layers = None if space in ("z", "s") else rows.pop()
-        return Direction("moves", space=space, vectors=vector[None].astype(np.float32), layers=layers, **common)
+        return summed(space, vector, None if space in ("z", "s") else rows.pop())
     spec = model.easel.generator.spec
     truncation = model.easel.truncation(node.base)
     total = np.zeros((spec.num_layers, spec.wp_dim))
@@ -163,7 +175,7 @@ def sum_of_moves(model: Model, node: Node) -> Direction:
         vector = np.broadcast_to(part.vectors[0], total.shape)
         for row in _rows(model, move, part):
             total[row] += move.amount * psi[row] * vector[row]
-    return Direction("moves", space="wp", vectors=total[None].astype(np.float32), **common)
+    return summed("wp", total, None)
 
 
 def _rows(model: Model, move: Move, direction: Direction) -> tuple[int, ...]:
@@ -173,17 +185,17 @@ def _rows(model: Model, move: Move, direction: Direction) -> tuple[int, ...]:
     return parse_layers(chosen, model.easel.generator.spec.num_layers)
 
 
-def _direction(desk: Desk, project: Project, model: Model, name: str) -> dict[str, Any]:
+def _direction(desk: Desk, project: Project, model: Model, name: str) -> Result:
     found = sum_of_moves(model, project.state.at).replace(name=name)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "direction.safetensors"
         save_direction(path, found)
         data = path.read_bytes()
-    result = file_result(project, data, "direction.safetensors")
-    project.record(Saved("saved", "direction", name, result["blob"]))
+    sha = project.blobs.put(data)
+    project.record(Saved("saved", "direction", name, sha))
     (entry,) = model.easel.catalogue.made_here(found)
     desk.workshop.changed(model.name)
-    return {**result, "direction": entry.id, "rev": project.rev}
+    return {**_file_at(sha, "direction.safetensors"), "direction": entry.id, "rev": project.rev}
 
 
 # --- archives --------------------------------------------------------------------------------------------------------
@@ -228,7 +240,7 @@ def export_session(desk: Desk, project: Project, model: Model) -> bytes:
     return session_zip(model.easel.generator, head, session)
 
 
-def _named(model: Model, node: Node) -> tuple[dict[str, Any], ...]:
+def _named(model: Model, node: Node) -> tuple[JsonTable, ...]:
     """The moves that lie on a picture, by the names of their directions."""
     moves = (move for move in node.moves if not move.mute and move.amount)
     return tuple({**asdict(move), "direction": model.easel.catalogue.get(move.direction).name} for move in moves)

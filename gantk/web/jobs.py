@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from gantk.errors import GantkError
 from gantk.lse.editing import EditSettings, Stroke, edit
 from gantk.pictures.images import encode, to_uint8
 from gantk.web.projects import Project
-from gantk.web.queue import Ticket
+from gantk.web.queue import Result, Ticket
 from gantk.web.terms import Applied, Base, Draft, check_sha
 from gantk.web.wire import ApiError, structure
 from gantk.web.workshop import Model, Workshop
@@ -27,10 +27,12 @@ from gantk.web.workshop import Model, Workshop
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gantk.predictors.heads import Head
+
 Labels = npt.NDArray[np.uint8]
 Preview = Callable[[str, "Tensor"], None]  # job's id and an image [1, C, H, W]
 PREVIEW_SECONDS = 0.15
-Run = Callable[[Ticket], dict[str, Any]]
+Run = Callable[[Ticket], Result]
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Desk:
     def kinds(self) -> tuple[str, ...]:
         return tuple(self._kinds)
 
-    def prepare(self, project: Project, kind: str, args: Any) -> Run:
+    def prepare(self, project: Project, kind: str, args: object) -> Run:
         """The job's function, its arguments checked.
 
         Raises:
@@ -163,7 +165,7 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
     node = project.state.at
     easel = model.easel
 
-    def run(ticket: Ticket) -> dict[str, Any]:
+    def run(ticket: Ticket) -> Result:
         import torch
 
         wp = easel.latent(node.base, node.moves, project.blobs.get)
@@ -215,7 +217,7 @@ def prepare_predict(desk: Desk, project: Project, model: Model, args: PredictArg
         raise ApiError(400, "This server has no segmenter for the model: start it with --segmenter, or fit a head.")
     moves = project.state.at.moves if args.moved else ()
 
-    def run(ticket: Ticket) -> dict[str, Any]:
+    def run(ticket: Ticket) -> Result:
         wp = model.easel.latent(args.base, moves, project.blobs.get)
         label = labels(model, wp, head)
         return {"label": project.blobs.put(label.tobytes()), "size": int(label.shape[0])}
@@ -233,7 +235,7 @@ def prepare_superpixels(desk: Desk, project: Project, model: Model, args: Superp
         raise ApiError(400, f"Label maps have 16 to 512 pixels a side, not {args.side}.")
     moves = project.state.at.moves if args.moved else ()
 
-    def run(ticket: Ticket) -> dict[str, Any]:
+    def run(ticket: Ticket) -> Result:
         wp = model.easel.latent(args.base, moves, project.blobs.get)
         pieces = superpixels(model.easel.generator, wp, args.side, args.size)
         sha = project.blobs.put(pieces.astype("<u2").tobytes())
@@ -242,7 +244,7 @@ def prepare_superpixels(desk: Desk, project: Project, model: Model, args: Superp
     return run
 
 
-def labels(model: Model, wp: Tensor, head: Any, size: int | None = None) -> Labels:
+def labels(model: Model, wp: Tensor, head: Head | None, size: int | None = None) -> Labels:
     """Classes [S, S] of one code, by a head or by the server's segmenter."""
     import torch
 

@@ -7,10 +7,11 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from gantk.store.json_values import Json
 from gantk.web import acts, wire
 from gantk.web.acts import RenderMessage
 from gantk.web.pictures import packed, shown
@@ -19,7 +20,11 @@ from gantk.web.queue import Job
 from gantk.web.scene import Scene
 from gantk.web.security import same_token
 from gantk.web.wire import ApiError, as_api_error, parse_json, structure
+from gantk.web.words import Word
 from gantk.web.workshop import Workshop
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TOKEN_SECONDS = 2.0
 SOCKETS = 8  # of one client
@@ -82,7 +87,7 @@ class Hub:
 
     # --- word to pages -----------------------------------------------------------------------------------------
 
-    def tell(self, project: str | None, message: dict[str, Any]) -> None:
+    def tell(self, project: str | None, message: Word) -> None:
         text = json.dumps(message)
         for session in list(self.sessions.values()):
             if project is None or session.project == project:
@@ -100,8 +105,8 @@ class Hub:
             return
         self.tell(project, {"type": "rev", "project": project, "rev": rev})
 
-    def preview(self, job_id: str, image: Any) -> None:
-        """A picture of a running job; called in the compute thread."""
+    def preview(self, job_id: str, image: Tensor) -> None:
+        """A picture [1, C, H, W] of a running job; called in the compute thread."""
         job = self.workshop.engine.job(job_id)
         form, data = packed(shown(image, 512), final=False)
         message = wire.frame(form, wire.JOB, JOB_PANE, job.done, (0, 0), 0, 0, data)
@@ -160,7 +165,8 @@ class Hub:
     async def _read(self, session: Session) -> None:
         bad = 0
         while session.socket.client_state == WebSocketState.CONNECTED:
-            seq = pane = None
+            seq: Json = None
+            pane: Json = None
             try:
                 value = parse_json(await self._text(session.socket))
                 if not isinstance(value, dict):
@@ -221,7 +227,7 @@ class Hub:
         return work
 
 
-def _failure(error: ApiError, seq: Any, pane: Any) -> str:
+def _failure(error: ApiError, seq: Json, pane: Json) -> str:
     whole = {name: value for name, value in (("seq", seq), ("pane", pane)) if type(value) is int}
     return json.dumps({"type": "error", **whole, **error.body()})
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantk.errors import GantkError
+from gantk.store.json_values import JsonView
 from gantk.web.blobs import Blobs
 from gantk.web.journal import Journal
 from gantk.web.state import ProjectState, apply
@@ -79,7 +80,7 @@ class Project:
             self._state, self.rev = after, self.rev + 1
             return self.rev
 
-    def view(self) -> dict[str, object]:
+    def view(self) -> dict[str, JsonView]:
         return {"id": self.id, "rev": self.rev, **self.state.to_json()}
 
 

@@ -13,20 +13,41 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
 
-from gantk.web.wire import ApiError, as_api_error
+from gantk.store.json_values import JsonTable, JsonView
+from gantk.web.wire import ApiError, ErrorBody, as_api_error
+
+if TYPE_CHECKING:
+    from gantk.web.terms import Base
 
 MOST_WAITING = 4  # jobs of a project beside the running one
 MOST_KEPT = 200  # finished jobs that can still be asked for
 MOST_CALLS = 256
 RENDERS_PER_SECOND, BURST = 60.0, 32.0
 
+T = TypeVar("T")
 Work = Callable[[], None]
+Result: TypeAlias = dict[str, JsonView]  # of a job, for the page
 
 
 class Cancelled(Exception):
     """A job that cannot keep what it has so far was stopped."""
+
+
+class JobView(TypedDict):
+    """A job as the page sees it."""
+
+    id: str
+    project: str
+    kind: str
+    state: str
+    done: int
+    total: int
+    note: str
+    result: Result | None
+    error: ErrorBody | None
+    stopped: bool
 
 
 @dataclass(eq=False)
@@ -37,26 +58,30 @@ class Job:
     project: str
     kind: str
     key: str
-    run: Callable[[Ticket], dict[str, Any]]
+    run: Callable[[Ticket], Result]
     state: str = "waiting"  # waiting, running, done, failed, cancelled
     done: int = 0
     total: int = 0
     note: str = ""
-    result: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
+    result: Result | None = None
+    error: ErrorBody | None = None
     asked_to_stop: bool = False
     stopped: bool = False
-    args: Any = None  # as they came; with `rev`, the project's number of events then, they say what was asked for
+    # as they came; with `rev`, the project's number of events then, they say what was asked for
+    args: JsonTable = field(default_factory=dict)
     rev: int = 0
-    base: Any = None
+    base: Base | None = None
 
     @property
     def finished(self) -> bool:
         return self.state in ("done", "failed", "cancelled")
 
-    def view(self) -> dict[str, Any]:
-        fields = ("id", "project", "kind", "state", "done", "total", "note", "result", "error", "stopped")
-        return {name: getattr(self, name) for name in fields}
+    def view(self) -> JobView:
+        return {
+            "id": self.id, "project": self.project, "kind": self.kind, "state": self.state, "done": self.done,
+            "total": self.total, "note": self.note, "result": self.result, "error": self.error,
+            "stopped": self.stopped,
+        }  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -141,13 +166,13 @@ class Engine:
         with self._changed:
             self._clients.pop(client, None)
 
-    def call(self, work: Callable[[], Any]) -> Future[Any]:
+    def call(self, work: Callable[[], T]) -> Future[T]:
         """A short computation; its value or exception.
 
         Raises:
             ApiError: 503 when too many wait.
         """
-        future: Future[Any] = Future()
+        future: Future[T] = Future()
 
         def run() -> None:
             if not future.set_running_or_notify_cancel():
@@ -165,8 +190,8 @@ class Engine:
         return future
 
     def submit(
-        self, project: str, kind: str, key: str, run: Callable[[Ticket], dict[str, Any]], args: Any = None,
-        rev: int = 0, base: Any = None,
+        self, project: str, kind: str, key: str, run: Callable[[Ticket], Result], args: JsonTable | None = None,
+        rev: int = 0, base: Base | None = None,
     ) -> Job:  # fmt: skip
         """A job; the same key of a project gives the same job.
 
@@ -180,7 +205,7 @@ class Engine:
             row = self._jobs.setdefault(project, deque())
             if len(row) >= MOST_WAITING:
                 raise ApiError(429, f"{MOST_WAITING} jobs of this project wait already: stop one, or wait for it.")
-            job = Job("j" + secrets.token_hex(12), project, kind, key, run, args=args, rev=rev, base=base)
+            job = Job("j" + secrets.token_hex(12), project, kind, key, run, args=args or {}, rev=rev, base=base)
             row.append(job)
             self._known[job.id] = job
             finished = [id for id, one in self._known.items() if one.finished]
@@ -297,7 +322,7 @@ class Engine:
             self.listen(job)
 
 
-def _over(_ticket: Ticket) -> dict[str, Any]:
+def _over(_ticket: Ticket) -> Result:
     raise RuntimeError("a finished job was run again")
 
 

@@ -9,7 +9,7 @@ import hashlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,10 +25,9 @@ from gantk.web.wire import ApiError
 
 if TYPE_CHECKING:
     from gantk.codes.directions import Direction
-    from gantk.generators.base import Generator
+    from gantk.generators.base import Deltas, Generator, WpOrStyles
 
 Fetch = Callable[[str], bytes]  # a blob by its sha
-Codes = "Tensor | Styles"
 SKETCH = 256  # pixels a side while something moves, of a network that takes seconds
 
 
@@ -39,7 +38,7 @@ class Scene:
     `marks` has, by layer, bytes that are equal where two scenes feed the layer alike.
     """
 
-    codes: Any
+    codes: WpOrStyles
     deltas: dict[int, Tensor]
     noise: int | str
     marks: tuple[bytes, ...]
@@ -115,7 +114,7 @@ class Easel:
 
     # --- moves -------------------------------------------------------------------------------------------------
 
-    def moved(self, base: Base, moves: Sequence[Move], fetch: Fetch) -> tuple[Any, dict[int, Tensor]]:
+    def moved(self, base: Base, moves: Sequence[Move], fetch: Fetch) -> tuple[WpOrStyles, dict[int, Tensor]]:
         """Codes (wp, or styles where a move is of them) and weight deltas by layer index.
 
         Raises:
@@ -138,13 +137,13 @@ class Easel:
         for move, entry in found:
             if entry.space in ("w", "wp"):
                 wp = direction_of(move, entry, held).apply(wp, move.amount, move.rows, truncation)
-        codes: Any = wp
-        if any(entry.space == "s" for _, entry in found):
-            codes = self.generator.styles(wp)
-            for move, entry in found:
-                if entry.space == "s":
-                    codes = direction_of(move, entry, held).apply(codes, move.amount, move.rows)
-        return codes, self._deltas(found)
+        if not any(entry.space == "s" for _, entry in found):
+            return wp, self._deltas(found)
+        styles = self.generator.styles(wp)
+        for move, entry in found:
+            if entry.space == "s":
+                styles = direction_of(move, entry, held).apply(styles, move.amount, move.rows)
+        return styles, self._deltas(found)
 
     def _deltas(self, found: list[tuple[Move, Entry]]) -> dict[int, Tensor]:
         deltas: dict[int, Tensor] = {}
@@ -169,8 +168,8 @@ class Easel:
                 raise GantkError(f"{entry.name!r} moves {kind}, which a kept code cannot hold: mute or reset it first.")
         with torch.no_grad():
             codes, _ = self.moved(base, moves, fetch)
-            found: Tensor = codes.clone()  # what was made for a frame cannot be differentiated
-        return found
+            assert isinstance(codes, Tensor)  # moves of styles were refused
+            return codes.clone()  # what was made for a frame cannot be differentiated
 
     # --- pictures ----------------------------------------------------------------------------------------------
 
@@ -179,7 +178,7 @@ class Easel:
             codes, deltas = self.moved(base, moves, fetch)
             return Scene(codes, deltas, base.noise, self._marks(codes, deltas, base.noise))
 
-    def _marks(self, codes: Any, deltas: dict[int, Tensor], noise: int | str) -> tuple[bytes, ...]:
+    def _marks(self, codes: WpOrStyles, deltas: dict[int, Tensor], noise: int | str) -> tuple[bytes, ...]:
         spec, layers = self.generator.spec, self.generator.layers
         common = repr(noise).encode()
         if isinstance(codes, Tensor):
@@ -290,7 +289,7 @@ def _stops(generator: Generator) -> tuple[int | None, tuple[int, ...]]:
     return next(index for resolution, index in sorted(first.items()) if resolution > SKETCH), tuple(beyond)
 
 
-def _with_strengths(deltas: dict[int, Tensor]) -> Any:
+def _with_strengths(deltas: dict[int, Tensor]) -> Deltas | None:
     return {index: (delta, 1.0) for index, delta in deltas.items()} or None
 
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gantk.web.wire import ApiError
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 API, LIVE = "/api/v1/", "/api/v1/live"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def new_token() -> str:
@@ -52,7 +50,9 @@ class Security:
     framed_by: the one site that may embed the page.
     """
 
-    def __init__(self, app: App, token: str | None, hosts: Iterable[str] = (), framed_by: str | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, token: str | None, hosts: Iterable[str] = (), framed_by: str | None = None
+    ) -> None:
         self.app, self.token = app, token
         self.hosts = {*LOOPBACK, *(host.lower() for host in hosts)}
         frame = framed_by or "'none'"
@@ -78,7 +78,7 @@ class Security:
             await self._refuse(scope, receive, send, error)
             return
 
-        async def guarded(message: MutableMapping[str, Any]) -> None:
+        async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", []), *self.headers]
             await send(message)

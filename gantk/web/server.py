@@ -7,13 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from gantk import __version__
@@ -24,11 +24,14 @@ from gantk.web.exporting import command
 from gantk.web.jobs import Desk
 from gantk.web.live import Hub
 from gantk.web.projects import Project
-from gantk.web.queue import Ticket
-from gantk.web.security import App, Security
+from gantk.web.queue import Result, Ticket
+from gantk.web.security import Security
 from gantk.web.terms import Applied, BaseEvent
 from gantk.web.wire import ApiError, as_api_error, parse_json, structure
 from gantk.web.workshop import Workshop
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 MOST_JSON = 1 << 20
 MOST_SIDE = 2048  # of strokes
@@ -46,14 +49,14 @@ class NewProject:
 @dataclass(frozen=True)
 class EventBody:
     rev: int
-    event: Any
+    event: object  # `read_event` reads it
 
 
 @dataclass(frozen=True)
 class JobBody:
     kind: str
     key: str
-    args: Any = field(default_factory=dict)
+    args: object = field(default_factory=dict)  # the kind's form reads them
 
 
 class Api:
@@ -62,7 +65,7 @@ class Api:
     def __init__(self, workshop: Workshop, hub: Hub, desk: Desk, public: bool = False) -> None:
         self.workshop, self.hub, self.desk, self.public = workshop, hub, desk, public
 
-    def routes(self) -> list[Any]:
+    def routes(self) -> list[Route]:
         table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
             ("GET", "info", self.info),
             ("GET", "directions", self.directions),
@@ -121,7 +124,7 @@ class Api:
         await asyncio.to_thread(self.workshop.learn_directions, project)
         return JSONResponse(self._view(project))
 
-    def _view(self, project: Project) -> dict[str, Any]:
+    def _view(self, project: Project) -> dict[str, object]:
         engine = self.workshop.engine
         jobs = [{**job.view(), "place": engine.place(job)} for job in engine.jobs_of(project.id)]
         return {**project.view(), "heads": self.workshop.heads_of(project), "jobs": jobs}
@@ -144,8 +147,7 @@ class Api:
     async def _kept(self, project: Project) -> Applied:
         """The moved picture at hand as a base of its own."""
         model = self.workshop.of(project)
-        found: Applied = await asyncio.wrap_future(self.workshop.engine.call(lambda: kept(model, project)))
-        return found
+        return await asyncio.wrap_future(self.workshop.engine.call(lambda: kept(model, project)))
 
     async def command(self, request: Request) -> Response:
         _query(request)
@@ -210,10 +212,10 @@ class Api:
             run = await asyncio.to_thread(self.desk.prepare, project, body.kind, body.args)
             model = self.workshop.of(project)
 
-            def work(ticket: Ticket) -> dict[str, Any]:
-                found: dict[str, Any] = self.workshop.sparing(model, lambda: run(ticket))
-                return found
+            def work(ticket: Ticket) -> Result:
+                return self.workshop.sparing(model, lambda: run(ticket))
 
+            assert isinstance(body.args, dict)  # `prepare` has read them
             known = engine.submit(project.id, body.kind, body.key, work, body.args, rev, base)
         return JSONResponse({"job": known.id, "place": engine.place(known)}, 202)
 
@@ -316,7 +318,9 @@ def static_files() -> dict[str, tuple[bytes, str]]:
     return found
 
 
-def make_app(workshop: Workshop, token: str | None, hosts: tuple[str, ...] = (), framed_by: str | None = None) -> App:
+def make_app(
+    workshop: Workshop, token: str | None, hosts: tuple[str, ...] = (), framed_by: str | None = None
+) -> ASGIApp:
     """The whole application: page, API and socket, behind `Security`; its lifespan is the compute thread's."""
     hub = Hub(workshop, token)
     api = Api(workshop, hub, Desk(workshop, hub.preview), public=token is None)
@@ -340,7 +344,7 @@ def make_app(workshop: Workshop, token: str | None, hosts: tuple[str, ...] = (),
         yield
         await asyncio.to_thread(workshop.engine.close)
 
-    routes = [*api.routes(), WebSocketRoute("/api/v1/live", live)]
+    routes: list[BaseRoute] = [*api.routes(), WebSocketRoute("/api/v1/live", live)]
     routes += [Route(path, page, methods=["GET"]) for path in pages]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: fail})
     return Security(app, token, hosts, framed_by)

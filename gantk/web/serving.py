@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError, UsageError
-from gantk.web.security import LOOPBACK, App
+from gantk.web.security import LOOPBACK
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.types import ASGIApp
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def check_host(host: str, allowed: tuple[str, ...], public: bool) -> None:
         )
 
 
-def server_of(app: App) -> uvicorn.Server:
+def server_of(app: ASGIApp) -> uvicorn.Server:
     """Uvicorn with the limits of the socket, and without a log of addresses."""
     import uvicorn
 
@@ -128,6 +129,6 @@ def server_of(app: App) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def run(app: App, address: Address) -> None:
+def run(app: ASGIApp, address: Address) -> None:
     """Serve until interrupted."""
     server_of(app).run(sockets=[address.bound])

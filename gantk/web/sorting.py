@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from gantk.errors import GantkError
 from gantk.lse.archive import zipped
@@ -33,6 +34,7 @@ from gantk.web.workshop import Model
 if TYPE_CHECKING:
     from gantk.codes.directions import Direction
 
+Array = npt.NDArray[np.float32]
 POOL, MOST_POOL, MOST_NEXT = 400, 1000, 24
 KEPT_FEATURES = 256 << 20  # bytes of maps in memory: fewer samples are looked at where they are large
 BATCH = 16
@@ -104,7 +106,7 @@ def alike(mine: Base, other: Base) -> bool:
 
 def _features(
     model: Model, base: Base, order: Sequence[int], labelled: int, taps: Sequence[str], ticket: Ticket
-) -> tuple[list[Any], list[int]]:
+) -> tuple[list[Array], list[int]]:
     """Blocks [N, D_b] of samples by index, and which they are; kept, so that a refit costs only the solve."""
     import torch
 
@@ -112,7 +114,7 @@ def _features(
 
     easel, kept = model.easel, model.sorted
     plain = replace(base, index=0)
-    found: dict[int, list[Any]] = {index: kept[plain, index] for index in order if (plain, index) in kept}
+    found: dict[int, list[Array]] = {index: kept[plain, index] for index in order if (plain, index) in kept}
     missing = [index for index in order if index not in found]
     total = len(missing)
     while missing:
@@ -133,7 +135,7 @@ def _features(
     return [np.stack([found[index][block] for index in used]) for block in range(len(found[used[0]]))], used
 
 
-def _boundary(model: Model, args: SortArgs, order: Sequence[int], score_N: Any) -> Direction:
+def _boundary(model: Model, args: SortArgs, order: Sequence[int], score_N: npt.NDArray[np.float64]) -> Direction:
     """The direction of w that carries the scores."""
     import torch
 

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from gantk.store.json_values import JsonView
 from gantk.web.terms import (
     MOST_CLASSES,
     MOST_MARKS,
@@ -95,7 +96,7 @@ class ProjectState:
                 found |= {node.strokes.label, node.strokes.colour}
         return {sha for sha in found if sha is not None}
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, JsonView]:
         return dataclasses.asdict(self)
 
 

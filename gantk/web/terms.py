@@ -196,7 +196,7 @@ class Saved:
     about: str = ""
 
 
-EVENTS: dict[str, type] = {
+EVENTS: dict[str, type[Event]] = {
     "base": BaseEvent,
     "moves": MovesEvent,
     "draft": DraftEvent,
@@ -206,7 +206,7 @@ EVENTS: dict[str, type] = {
     "classes": ClassesEvent,
     "marks": MarksEvent,
 }
-OWN_EVENTS: dict[str, type] = {"created": Created, "applied": Applied, "saved": Saved}
+OWN_EVENTS: dict[str, type[Event]] = {"created": Created, "applied": Applied, "saved": Saved}
 
 Event = (
     BaseEvent | MovesEvent | DraftEvent | CursorEvent | NameEvent | AnnotationEvent | ClassesEvent

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import SupportsFloat, TypedDict, cast
 
 import anywidget
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gantk.errors import GantkError
 from gantk.store.files import write_atomic
+from gantk.store.json_values import Json, JsonTable, JsonView
 from gantk.web.bundle import module
 from gantk.web.catalogue import Entry
 from gantk.web.channel import Channel
@@ -25,6 +26,20 @@ from gantk.web.pictures import packed, shown
 from gantk.web.scene import Scene
 from gantk.web.terms import Base, BaseEvent, Move, MovesEvent
 from gantk.web.wire import ApiError, as_api_error, structure
+from gantk.web.words import DirectionsWord, RevWord
+
+
+class Traits(TypedDict):
+    """The traits as a project sets them."""
+
+    base: dict[str, JsonView]
+    moves: dict[str, JsonView]
+
+
+class Proposal(TypedDict):
+    """What Python or a page wants a trait to be, before it is checked."""
+
+    value: Mapping[str, object]
 
 
 class Explorer(anywidget.AnyWidget):
@@ -101,26 +116,26 @@ class Explorer(anywidget.AnyWidget):
             found[entry.id] = name if name not in found.values() else f"{name} ({entry.id})"
         return found
 
-    def _at_hand(self) -> dict[str, dict[str, Any]]:
+    def _at_hand(self) -> Traits:
         at, names = self._channel.project.state.at, self._names()
-        moves: dict[str, Any] = {}
+        moves: dict[str, JsonView] = {}
         for move in at.moves:
             fields = {key: value for key, value in asdict(move).items() if key != "direction"}
             plain = move == Move(move.direction, move.amount)
             moves[names[move.direction]] = move.amount if plain else fields
         return {"base": asdict(at.base), "moves": moves}
 
-    def _move(self, name: Any, value: Any) -> Move:
+    def _move(self, name: str, value: object) -> Move:
         ids = {called: id for id, called in self._names().items()}
         if name not in ids:
             raise GantkError(f"There is no direction {name!r} here: there are {', '.join(ids) or 'none'}.")
-        fields = dict(value) if isinstance(value, Mapping) else {"amount": value}
+        fields: dict[str, object] = dict(value) if isinstance(value, Mapping) else {"amount": value}
         if "amount" in fields and not isinstance(fields["amount"], (int, float)):
-            fields["amount"] = float(fields["amount"])  # numpy's and torch's numbers
+            fields["amount"] = float(cast("SupportsFloat", fields["amount"]))  # numpy's and torch's; others it refuses
         return structure(Move, {"amount": 0.0, **fields, "direction": ids[name]}, f"the move {name!r}")
 
     @traitlets.validate("moves")
-    def _validate_moves(self, proposal: Any) -> dict[str, Any]:
+    def _validate_moves(self, proposal: Proposal) -> Mapping[str, object]:
         if self._following:
             return dict(proposal["value"])
         moves = tuple(self._move(name, value) for name, value in proposal["value"].items())
@@ -128,7 +143,7 @@ class Explorer(anywidget.AnyWidget):
         return self._at_hand()["moves"]
 
     @traitlets.validate("base")
-    def _validate_base(self, proposal: Any) -> dict[str, Any]:
+    def _validate_base(self, proposal: Proposal) -> Mapping[str, object]:
         if self._following:
             return dict(proposal["value"])
         before = asdict(self._channel.project.state.at.base)
@@ -143,7 +158,7 @@ class Explorer(anywidget.AnyWidget):
         return self._at_hand()["base"]
 
     @traitlets.observe("moves", "base")
-    def _told(self, change: Any) -> None:
+    def _told(self, change: object) -> None:
         if not self._following:
             self._changed(self._channel.project.rev)
 
@@ -155,18 +170,20 @@ class Explorer(anywidget.AnyWidget):
                 setattr(self, name, value)
         finally:
             self._following = before
-        self.send({"t": "told", "message": {"type": "rev", "project": self._channel.project.id, "rev": rev}})
+        moved: RevWord = {"type": "rev", "project": self._channel.project.id, "rev": rev}
+        self.send({"t": "told", "message": moved})
         if self._listed != len(self.directions):  # one was saved
             self._listed = len(self.directions)
-            self.send({"t": "told", "message": {"type": "directions", "model": self._channel.model.name}})
+            grown: DirectionsWord = {"type": "directions", "model": self._channel.model.name}
+            self.send({"t": "told", "message": grown})
 
     # --- messages ----------------------------------------------------------------------------------------------
 
-    def _hear(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _hear(self, widget: object, content: Json, buffers: object) -> None:
         """A message of a view: a request, or a picture that is wanted."""
-        if not isinstance(content, dict) or not isinstance(content.get("view"), str):
+        view = content.get("view") if isinstance(content, dict) else None
+        if not isinstance(content, dict) or not isinstance(view, str):
             return
-        view = content["view"]
         if content.get("t") == "ask":
             wanted = [content.get(name) for name in ("method", "path", "body")]
             if all(isinstance(part, str) for part in wanted):
@@ -180,13 +197,15 @@ class Explorer(anywidget.AnyWidget):
                 self.send({"t": "frame", "view": view}, [frame])
             except Exception as error:
                 told_error = as_api_error(error)
-                asked = message if isinstance(message, dict) else {}
+                asked: JsonTable = message if isinstance(message, dict) else {}
                 known = {name: asked[name] for name in ("seq", "pane") if type(asked.get(name)) is int}
                 self.send({"t": "told", "view": view, "message": {"type": "error", **known, **told_error.body()}})
                 if told_error.status == 500:
                     raise
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def _repr_mimebundle_(
+        self, **kwargs: dict[str, JsonView]
+    ) -> tuple[dict[str, JsonView], dict[str, JsonView]] | None:
         """The widget; and the picture, for where a notebook is read without a kernel."""
         found = super()._repr_mimebundle_(**kwargs)
         if found is None:

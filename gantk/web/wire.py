@@ -9,9 +9,11 @@ import math
 import struct
 import types
 import typing
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import NoReturn, NotRequired, TypedDict, TypeVar
 
 from gantk.errors import GantkError
+from gantk.store.json_values import Json, JsonTable
 
 T = TypeVar("T")
 
@@ -39,16 +41,27 @@ CODES = {
 }
 
 
+class ErrorBody(TypedDict):
+    """A refusal as the page reads it; `state` is the project's, where an event came too late."""
+
+    code: str
+    message: str
+    hint: str
+    state: NotRequired[Mapping[str, object]]
+
+
 class ApiError(GantkError):
     """A refusal with an HTTP status; the message is the sentence that the page shows."""
 
-    def __init__(self, status: int, message: str, hint: str = "", state: Any = None) -> None:
+    def __init__(self, status: int, message: str, hint: str = "", state: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.status, self.hint, self.state = status, hint, state
 
-    def body(self) -> dict[str, Any]:
-        found = {"code": CODES[self.status], "message": str(self), "hint": self.hint}
-        return found if self.state is None else {**found, "state": self.state}
+    def body(self) -> ErrorBody:
+        found: ErrorBody = {"code": CODES[self.status], "message": str(self), "hint": self.hint}
+        if self.state is not None:
+            found["state"] = self.state
+        return found
 
 
 def as_api_error(error: BaseException) -> ApiError:
@@ -83,14 +96,14 @@ def frame(
     return HEADER.pack(VERSION, form, flags, pane, seq & 0xFFFFFFFF, width, height, spent, first) + data
 
 
-def parse_json(data: bytes | str) -> Any:
+def parse_json(data: bytes | str) -> Json:
     """JSON without NaN, without repeated keys and not nested beyond reason.
 
     Raises:
         ApiError: 400 for anything else.
     """
     try:
-        value = json.loads(data, parse_constant=_no_constant, object_pairs_hook=_once)
+        value: Json = json.loads(data, parse_constant=_no_constant, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"The body is no JSON that can be read ({_first(error)}).") from None
     if _depth(value) > MOST_DEPTH:
@@ -98,8 +111,10 @@ def parse_json(data: bytes | str) -> Any:
     return value
 
 
-def structure(kind: type[T], value: Any, where: str = "the body") -> T:
+def structure(kind: type[T], value: object, where: str = "the body") -> T:
     """JSON as a dataclass; every field by its declared type, nothing missing, nothing unknown.
+
+    A field of type `object` is taken as it comes: what reads it next checks it.
 
     Raises:
         ApiError: 422 for unknown or missing fields, 400 for values of another type.
@@ -107,8 +122,8 @@ def structure(kind: type[T], value: Any, where: str = "the body") -> T:
     return typing.cast(T, _structure(kind, value, where))
 
 
-def _structure(kind: Any, value: Any, where: str) -> Any:
-    if kind is Any:
+def _structure(kind: object, value: object, where: str) -> object:
+    if kind is object:
         return value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
@@ -139,16 +154,17 @@ def _structure(kind: Any, value: Any, where: str) -> Any:
         if abs(value) >= 1 << 53:
             raise ApiError(400, f"{where} is {_show(value)}, and whole numbers go to 2^53.")
         return value
-    if kind in (str, bool) and isinstance(value, kind):
-        if kind is str and (len(value) > 4096 or any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000
-                                                     for letter in value)):  # fmt: skip
+    if kind is bool and isinstance(value, bool):
+        return value
+    if kind is str and isinstance(value, str):
+        if len(value) > 4096 or any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in value):
             raise ApiError(400, f"{where} is too long a text, or has characters that cannot be shown.")
         return value
-    names = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
+    names: dict[object, str] = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
     raise ApiError(400, f"{where} must be {names.get(kind, kind)}, not {_show(value)}.")
 
 
-def _dataclass(kind: type[Any], value: Any, where: str) -> Any:
+def _dataclass(kind: type, value: object, where: str) -> object:
     if not isinstance(value, dict):
         raise ApiError(400, f"{where} must be an object, not {_show(value)}.")
     hints = typing.get_type_hints(kind)
@@ -169,7 +185,7 @@ def _dataclass(kind: type[Any], value: Any, where: str) -> Any:
     return kind(**found)
 
 
-def _show(value: Any) -> str:
+def _show(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 40 else text[:40] + "…"
 
@@ -178,18 +194,18 @@ def _first(error: BaseException) -> str:
     return str(error).splitlines()[0][:80] if str(error) else type(error).__name__
 
 
-def _no_constant(name: str) -> Any:
+def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number here")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, Json]]) -> JsonTable:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key is there twice")
     return found
 
 
-def _depth(value: Any) -> int:
+def _depth(value: Json) -> int:
     if isinstance(value, dict):
         return 1 + max(map(_depth, value.values()), default=0)
     if isinstance(value, list):

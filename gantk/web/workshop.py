@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from gantk.errors import GantkError
 from gantk.store.json_values import JsonView
@@ -23,6 +23,8 @@ from gantk.web.terms import Base, Class
 from gantk.web.wire import ApiError, is_out_of_memory
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from torch import Tensor
 
     from gantk.ghfeat.files import EncoderFile
@@ -31,9 +33,14 @@ if TYPE_CHECKING:
     from gantk.predictors.base import Predictor
     from gantk.predictors.heads import Head
 
+    Array: TypeAlias = npt.NDArray[np.float32]
+
 CACHE = 512 << 20
 JACOBIANS = 256 << 20  # bytes of kept derivatives per model: 100 MB for 512 coordinates at 128 pixels
 GROW_AFTER = 3.0  # seconds; the first picture comes first
+
+T = TypeVar("T")
+Given: TypeAlias = dict[str, list[str] | str]
 
 
 @dataclass(eq=False)
@@ -43,7 +50,7 @@ class Model:
     name: str
     source: str
     easel: Easel
-    given: dict[str, Any] = field(default_factory=dict)  # what the command line named for it, beside the model
+    given: Given = field(default_factory=dict)  # what the command line named for it, beside the model
     heads: dict[str, Head] = field(default_factory=dict)
     head_sources: dict[str, str] = field(default_factory=dict)
     teacher: Teacher | None = None
@@ -52,8 +59,8 @@ class Model:
     perception: Perception | None = None  # beside the squared error of an inversion
     jacobians: Cache[Tensor] = field(default_factory=lambda: Cache(JACOBIANS))
     loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
-    features: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of annotated images
-    sorted: dict[tuple[Base, int], Any] = field(default_factory=dict)  # maps of sorted samples, by base and number
+    features: dict[tuple[Base, int], tuple[Tensor, ...]] = field(default_factory=dict)  # maps of annotated images
+    sorted: dict[tuple[Base, int], list[Array]] = field(default_factory=dict)  # of sorted samples, by base and number
 
     def view(self) -> dict[str, JsonView]:
         spec = self.easel.generator.spec
@@ -129,12 +136,12 @@ class Workshop:
         catalogue.add_shipped()
         for path in directions:
             catalogue.add_path(file_at(path) if is_address(path) else Path(path))
-        named: dict[str, Any] = {
+        named: dict[str, list[str] | str | None] = {
             "directions": list(directions), "heads": list(heads), "segmenter": segmenter, "encoder": encoder,
             "predictor": predictor, "device": None if device == "cpu" else device,
             "precision": None if precision == "float32" else precision,
         }  # fmt: skip
-        given = {key: value for key, value in named.items() if value}
+        given: Given = {key: value for key, value in named.items() if value}
         model = Model(name, source, Easel(name, generator, catalogue, self.cache), given)
         for file in heads:
             head = load_head(file, generator).bind(generator)
@@ -287,7 +294,7 @@ class Workshop:
                     path.write_bytes(project.blobs.get(saved.sha))
                     catalogue.made_here(load_direction(path))
 
-    def sparing(self, model: Model, work: Callable[[], Any]) -> Any:
+    def sparing(self, model: Model, work: Callable[[], T]) -> T:
         """Work that is tried once more with empty caches when memory runs out; the server lives on."""
         try:
             return work()
