@@ -73,12 +73,15 @@ def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs)
                 last[0] = now
             return ticket.breathe(number, steps)
 
-        found = search(easel.generator, target, plan, model.perception, start, watch=watch)
-        ticket.job.stopped = ticket.job.asked_to_stop
+        def trying(number: int, count: int) -> None:
+            ticket.check(number, count, "looking for a start")
+
+        found = search(easel.generator, target, plan, model.perception, start, watch=watch, trying=trying)
+        ticket.conclude()
         assert not isinstance(found.codes, tuple)
         wp = found.codes if args.space == "wp" else easel.generator.expand(found.codes)
         blobs = project.blobs
-        picture = encode(to_uint8(easel.draw(wp))[0])
+        picture = encode(to_uint8(found.image_NCHW)[0])
         base = Base(project.state.at.base.seed, project.state.at.base.index, code=blobs.put(code_bytes(wp)))
         project.record(Applied("applied", "photo", base, blobs.put(picture), photo=args.photo))
         return {
