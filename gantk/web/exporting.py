@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gantk.checkpoints.addresses import is_address
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
@@ -23,6 +22,7 @@ from gantk.lse.editing import EditSettings
 from gantk.lse.replay import Session, Step, session_zip
 from gantk.pictures.label_maps import label_png
 from gantk.store.json_values import JsonTable
+from gantk.web.again import vouching
 from gantk.web.jobs import Desk, Run, label_of, stroke_of
 from gantk.web.pictures import Image, animation, shown, strip
 from gantk.web.projects import Project
@@ -268,7 +268,7 @@ def command(project: Project, model: Model) -> str:
     at = project.state.at
     base, catalogue = at.base, model.easel.catalogue
     active = sorted((m for m in at.moves if not m.mute), key=lambda move: move.direction)
-    typed = ", fetch=True" if is_address(model.source) else ""
+    typed = "".join(f", {name}=True" for name in vouching([model.source]))
     lines = ["import gantk", f"generator = gantk.load_generator({model.source!r}{typed})"]
     truncation = "None"
     if base.psi is not None:

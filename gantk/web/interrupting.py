@@ -24,7 +24,8 @@ def interruptible(generator: Generator, wanted: Callable[[], bool]) -> AbstractC
 class Interruptible(TorchDispatchMode):
     """While it is entered, the first operation after `wanted()` came true raises Stopped, forward and backward alike.
 
-    It does so once: what then puts the best so far together is not disturbed. It costs some microseconds an operation, and changes no bit.
+    It does so once: what then puts the best so far together is not disturbed. It costs some microseconds an operation,
+    and changes no bit.
     """
 
     def __init__(self, wanted: Callable[[], bool]) -> None:

@@ -83,6 +83,23 @@ class Model:
         }
 
 
+def name_of(source: str) -> str:
+    """What a model is called here: its file's or its own name, without the facts that were given with it.
+
+    Tuned weights make another network of it, so that they are named too.
+    """
+    from gantk.checkpoints.addresses import is_address, stem_of
+    from gantk.checkpoints.facts import split_model
+    from gantk.checkpoints.tuned import KEY
+
+    if is_address(source):
+        return stem_of(source)
+    plain, facts = split_model(source)
+    path = Path(plain)
+    name = path.stem if path.suffix else path.name
+    return f"{name}+{Path(facts[KEY]).stem}" if KEY in facts else name
+
+
 def head_view(id: str, head: Head) -> dict[str, JsonView]:
     info = head.info
     return {
@@ -120,16 +137,13 @@ class Workshop:
         Raises:
             GantkError: a file is missing, damaged, or another model's.
         """
-        from gantk.checkpoints.addresses import file_at, is_address, stem_of
+        from gantk.checkpoints.addresses import file_at, is_address
         from gantk.checkpoints.load import load_generator
-        from gantk.checkpoints.names import is_bundled
         from gantk.predictors.head_files import load_head
         from gantk.predictors.load import load_predictor
 
         generator = load_generator(source, device=device, precision=precision).requires_grad_(False)
-        name = Path(source).stem if Path(source).suffix else Path(source).name
-        if is_address(source):
-            name = stem_of(source)
+        name = name_of(source)
         if name in self.models:
             raise GantkError(f"Two models are called {name!r}: rename one of the files.")
         catalogue = Catalogue(generator)
@@ -149,7 +163,7 @@ class Workshop:
             model.heads[id], model.head_sources[id] = head, file
         model.teacher = self._teacher(model, segmenter)
         model.encoder, model.perception = self._seers(model, encoder)
-        if predictor is not None or is_bundled(source):
+        if predictor is not None or generator.bundled:
             model.predictor = load_predictor(predictor or "demo", generator.device, generator).eval()
         self.models[name] = model
         return model
