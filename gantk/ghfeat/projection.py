@@ -138,7 +138,8 @@ def project(
     codes = problem.start(trying) if start is None else problem.adopt(start)
     free = [code.detach().clone().requires_grad_(True) for code in codes]
     optimizer = torch.optim.Adam([{"params": [code]} for code in free], lr=plan.rate, betas=(0.9, 0.99))
-    losses, kept, frames = [], [], []
+    losses: list[Tensor] = []
+    kept, frames = [], []
     best = _Best() if watch is not None else None
     wanted = {round(k * plan.steps / max(1, plan.frames - 1)) for k in range(plan.frames)} if plan.frames else set()
     for step in range(plan.steps + 1):

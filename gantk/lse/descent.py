@@ -52,7 +52,8 @@ def descend(
     x, first, second = start.detach().clone(), torch.zeros_like(start), torch.zeros_like(start)
     best, seen = x.clone(), x.clone()
     lowest = torch.full((len(x),), float("inf"), device=x.device)
-    curve, idle = [], 0
+    curve: list[Tensor] = []
+    idle = 0
     for number in range(steps + 1):
         before, seen = seen, x.clone()
         leaf = x.clone().requires_grad_(number < steps)

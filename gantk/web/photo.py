@@ -54,7 +54,7 @@ def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs)
         raise ApiError(400, f"A {spec.family} has no w to find a photo's code in.")
     if args.way != "optimise" and model.encoder is None:
         raise ApiError(400, "There is no encoder for this model: start the server with --encoder, or optimise alone.")
-    target = _target(project.blobs.get(args.photo), spec.image_channels)
+    target = square_photo(project.blobs.get(args.photo), spec.image_channels)
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
         from gantk.ghfeat.projection import ProjectionPlan
@@ -97,7 +97,7 @@ def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs)
     return run
 
 
-def _target(data: bytes, channels: int) -> Tensor:
+def square_photo(data: bytes, channels: int) -> Tensor:
     """The photo [1, C, H, H] in [-1, 1], cut square."""
     import torch
 

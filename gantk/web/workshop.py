@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from gantk.predictors.heads import Head
 
     Array: TypeAlias = npt.NDArray[np.float32]
+    Picture: TypeAlias = npt.NDArray[np.uint8]
 
 CACHE = 512 << 20
 JACOBIANS = 256 << 20  # bytes of kept derivatives per model: 100 MB for 512 coordinates at 128 pixels
+AROUND = 64 << 20
 GROW_AFTER = 3.0  # seconds; the first picture comes first
 
 T = TypeVar("T")
@@ -57,6 +59,7 @@ class Model:
     encoder: EncoderFile | None = None
     predictor: Predictor | None = None  # of attributes
     perception: Perception | None = None  # beside the squared error of an inversion
+    around: Cache[Picture] = field(default_factory=lambda: Cache(AROUND))  # photos that edits are pasted into
     jacobians: Cache[Tensor] = field(default_factory=lambda: Cache(JACOBIANS))
     loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
     features: dict[tuple[Base, int], tuple[Tensor, ...]] = field(default_factory=dict)  # maps of annotated images
@@ -318,6 +321,7 @@ class Workshop:
         for other in self.models.values():
             other.easel.forget()
             other.jacobians.clear()
+            other.around.clear()
             other.features.clear()
             other.sorted.clear()
         return work()

@@ -3,13 +3,15 @@
 import { attempt, button, choice, complain, el, field, quiet, say } from "./dom.js";
 import * as api from "./api.js";
 import { curve } from "./curve.js";
+import { pasteSwitch } from "./paste.js";
 
-const SIDE = 512;
+let SIDE = 512; // pixels of the square that is cut out: no fewer than the generator draws
 const KINDS = ["image/png", "image/jpeg", "image/webp"];
 
 export class Photo {
   constructor(app) {
     this.app = app;
+    SIDE = Math.max(512, Math.min(1024, app.store.model.resolution));
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.cut = el("canvas", { width: SIDE, height: SIDE, tabIndex: 0, role: "img", "aria-label": "The photo: drag to move it, arrows move it too" });
     this.made = el("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "The generator's picture of it" });
@@ -39,7 +41,7 @@ export class Photo {
       el("div", { class: "fields" }, button("Another photo", () => this.picker.click(), {}), field("Zoom", this.zoom)), this.picker,
       this.way, el("div", { class: "fields" }, this.space, field("Steps", this.steps)),
       el("p", { class: "quiet" }, "wp follows the photo closer; w stays nearer to what the generator knows."),
-      el("div", { class: "fields go" }, this.go, this.halt), this.progress, this.result);
+      el("div", { class: "fields go" }, this.go, this.halt), this.progress, this.result, pasteSwitch(app));
     this.picker.classList.add("unseen");
     this.listen();
   }
