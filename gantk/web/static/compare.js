@@ -12,9 +12,9 @@ export class Compare {
     this.cards = new Map();
     this.pick = el("select", { id: "card-pick", onchange: () => this.add(this.pick.value) });
     this.list = el("div", { class: "items" });
-    this.amount = choice("Amount", [["half", "half the range"], ["all", "the range"], ["moved", "as set", "As the sliders stand"], ["alike", "alike inside", "So that each changes the region by 5 %"]], "half", (key) => { this.by = key; });
+    this.amount = choice("Amount", [["half", "half the range"], ["all", "the range"], ["moved", "as set", "As the sliders stand"], ["alike", "alike inside", "So that each changes the region by 5 %"]], "half", (key) => { this.by = key; }, { class: "choice named chips" });
     this.by = "half";
-    this.rows = choice("Rows", [["own", "its rows"], ["all", "all rows"]], "own", (key) => { this.which = key; });
+    this.rows = choice("Rows", [["own", "its rows"], ["all", "all rows"]], "own", (key) => { this.which = key; }, { class: "choice named" });
     this.which = "own";
     this.region = el("select", { id: "card-region" });
     this.each = el("input", { type: "checkbox", id: "each-row" });

@@ -90,7 +90,7 @@ export class Explore {
   // --- directions ---
 
   list() {
-    this.search = el("input", { type: "search", placeholder: "Search directions", "aria-label": "Search directions", oninput: () => this.arrange({ text: this.search.value.toLowerCase() }) });
+    this.search = el("input", { type: "search", placeholder: "Search", "aria-label": "Search directions", oninput: () => this.arrange({ text: this.search.value.toLowerCase() }) });
     this.sort = el("select", { "aria-label": "Order", onchange: () => this.arrange({ sort: this.sort.value }) }, SORTS.map(([value, text]) => el("option", { value }, text)));
     this.systems = el("div", { class: "systems" });
     this.rowsBox = el("div", { class: "lines", role: "list", "aria-label": "Directions" });

@@ -26,7 +26,7 @@ export class Sort {
     this.halt.hidden = true;
     const out = button("Export labels", () => attempt(out, () => app.takeFile("export", { what: "labels" })), { class: "plain", title: "A table and its pictures, for gantk train-predictor" });
     this.result = el("div", { class: "result" });
-    this.order = choice("What comes next", [["unsure", "the least sure"], ["fresh", "fresh samples"]], "unsure", (key) => { this.by = key; });
+    this.order = choice("Next", [["unsure", "the least sure"], ["fresh", "fresh samples"]], "unsure", (key) => { this.by = key; }, { class: "choice named" });
     this.by = "unsure";
     this.node = el("div", { class: "panel", id: "sort" }, field("Attribute", this.name), this.names,
       el("p", { class: "quiet" }, "Click the samples that have it; a second click takes it back. Then the rest have it not."),
