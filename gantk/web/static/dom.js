@@ -58,6 +58,7 @@ export function complain(beside, error) {
   const text = error.message || String(error);
   const box = el("p", { class: "problem", role: "alert" }, text, error.hint ? ` ${error.hint}` : "");
   beside.after(box);
+  box.scrollIntoView?.({ block: "nearest" });
   return box;
 }
 

@@ -24,14 +24,14 @@ export class Sort {
     this.keep = button("Make it a slider", () => attempt(this.keep, () => this.run(true), this.note).then(() => this.sync()), { id: "slider" });
     this.halt = button("Stop", () => this.stop(), { title: "Esc" });
     this.halt.hidden = true;
-    const out = button("Export labels", () => attempt(out, () => app.takeFile("export", { what: "labels" })), { class: "plain", title: "A table and its pictures, for gantk train-predictor" });
+    this.out = button("Export labels", () => attempt(this.out, () => app.takeFile("export", { what: "labels" })), { class: "plain", title: "A table and its pictures, for gantk train-predictor" });
     this.result = el("div", { class: "result" });
     this.order = choice("Next", [["unsure", "the least sure"], ["fresh", "fresh samples"]], "unsure", (key) => { this.by = key; }, { class: "choice named" });
     this.by = "unsure";
     this.node = el("div", { class: "panel", id: "sort" }, field("Attribute", this.name), this.names,
       el("p", { class: "quiet" }, "Click the samples that have it; a second click takes it back. Then the rest have it not."),
       el("div", { class: "fields" }, this.rest, this.more), this.order, this.note,
-      el("div", { class: "fields go" }, this.fit, this.keep, this.halt, out), this.result);
+      el("div", { class: "fields go" }, this.fit, this.keep, this.halt, this.out), this.result);
     app.store.addEventListener("state", () => this.sync());
     app.store.addEventListener("directions", () => this.slide());
     this.sync();
@@ -79,6 +79,7 @@ export class Sort {
     if (!this.job) this.note.textContent = marks.size ? `${marks.size} marked: ${have} have it, ${marks.size - have} have it not.` : "";
     this.fit.disabled = Boolean(this.job) || !ready;
     this.keep.disabled = this.fit.disabled;
+    this.out.hidden = !(store.state.marks || []).length;
     this.rest.disabled = !this.attribute || !have;
     const key = JSON.stringify(this.base(0));
     if (key !== this.shownBase && this.app.view === "sort") this.ask();
@@ -218,7 +219,7 @@ export class Sort {
     const percent = (value) => `${Math.round(100 * value)} %`;
     this.slot = el("div", {});
     this.result.replaceChildren(el("h3", {}, found.attribute),
-      el("dl", { class: "facts" }, el("dt", {}, "Right, left out"), el("dd", {}, `${percent(found.accuracy)} (${percent(found.low)} – ${percent(found.high)})`),
+      el("dl", { class: "facts" }, el("dt", {}, "Right when left out"), el("dd", {}, `${percent(found.accuracy)} (${percent(found.low)} – ${percent(found.high)})`),
         el("dt", {}, "Labels"), el("dd", {}, `${found.labels}, ${found.positives} have it`), el("dt", {}, "Samples looked at"), el("dd", {}, String(found.pool))),
       this.slot, el("div", { class: "fields" }, this.app.commandOf(found.job)));
     this.slide();
