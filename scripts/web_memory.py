@@ -15,7 +15,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ class Probe(Client):
         return f"{found['state']}{error} after {done} of {found['total']}; stop took {stopped:.1f} s{looks}"
 
 
-def views(probe: Probe, seconds: float) -> Iterator[tuple[str, float, str]]:
+def views(probe: Probe, seconds: float, wanted: Collection[str]) -> Iterator[tuple[str, float, str]]:
     """Name of each view, its peak in MB, and what happened."""
     yield "start", probe.peak(), "the model is there"
     probe.begin()
@@ -109,28 +109,44 @@ def views(probe: Probe, seconds: float) -> Iterator[tuple[str, float, str]]:
     probe.frames(0)
     times = [probe.frame(), probe.frame(), probe.frame(final=True)]
     yield "explore", probe.peak(), f"frames {times[0]:.1f}, {times[1]:.1f} s, at full size {times[2]:.1f} s"
+    for view, begin in ACTS.items():
+        if view in wanted:
+            said = begin(probe, seconds)
+            yield view, probe.peak(), said
+
+
+def _photo(probe: Probe, seconds: float) -> str:
     from gantk.pictures.images import encode
 
     photo = probe.upload(encode(noise()), "image/png")
-    said = probe.work("invert", {"photo": photo, "way": "optimise"}, seconds)
-    yield "photo", probe.peak(), said
+    return probe.work("invert", {"photo": photo, "way": "optimise"}, seconds)
+
+
+def _regions(probe: Probe, seconds: float) -> str:
     mask = bytearray(b"\xff" * 128 * 128)
     for row in range(40, 80):
         mask[row * 128 + 40 : row * 128 + 80] = bytes(40)
-    said = probe.work("region", {"mask": probe.upload(bytes(mask))}, seconds)
-    yield "regions", probe.peak(), said
+    return probe.work("region", {"mask": probe.upload(bytes(mask))}, seconds)
+
+
+def _compare(probe: Probe, seconds: float) -> str:
     directions = [item["id"] for item in json.loads(probe.ask("GET", f"directions?model={probe.model}")[1])]
-    if directions:
-        said = probe.work("card", {"direction": directions[0]}, seconds)
-        yield "compare", probe.peak(), said
+    return probe.work("card", {"direction": directions[0]}, seconds) if directions else "no direction is known yet"
+
+
+def _sort(probe: Probe, seconds: float) -> str:
     marks = [{"base": {"index": i, "psi": None}, "value": i % 2 == 0} for i in range(6)]
     probe.rev = probe.state()["rev"]
     probe.record({"type": "marks", "attribute": "it", "marks": marks})
-    said = probe.work("sort", {"attribute": "it", "base": {}}, seconds)
-    yield "sort", probe.peak(), said
-    label = bytearray(b"\0" * 128 * 256 + b"\1" * 128 * 256)
+    return probe.work("sort", {"attribute": "it", "base": {}}, seconds)
+
+
+HALVES = b"\0" * 128 * 256 + b"\1" * 128 * 256
+
+
+def _train(probe: Probe, seconds: float) -> str:
     for index in range(2):
-        event = {"type": "annotation", "base": {"index": index}, "label": probe.upload(bytes(label))}
+        event = {"type": "annotation", "base": {"index": index}, "label": probe.upload(HALVES)}
         classes = {
             "type": "classes",
             "classes": [{"name": "a", "colour": [9, 9, 9]}, {"name": "b", "colour": [99, 9, 9]}],
@@ -138,14 +154,21 @@ def views(probe: Probe, seconds: float) -> Iterator[tuple[str, float, str]]:
         for one in (classes, event):
             probe.rev = probe.state()["rev"]
             probe.record(one)
-    said = probe.work("fit", {}, 20 * seconds)
-    yield "train", probe.peak(), said
+    return probe.work("fit", {}, LONGEST)
+
+
+def _edit(probe: Probe, seconds: float) -> str:
     heads = probe.state()["heads"]
-    if heads:
-        stroke = bytes(label[: 96 * 256]) + b"\xff" * (160 * 256)
-        args = {"head": heads[-1]["id"], "draft": {"label": probe.upload(stroke)}}
-        said = probe.work("edit", args, seconds)
-        yield "edit", probe.peak(), said
+    if not heads:
+        return "there is no head: train one"
+    stroke = HALVES[: 96 * 256] + b"\xff" * (160 * 256)
+    args = {"head": heads[-1]["id"], "draft": {"label": probe.upload(stroke)}}
+    return probe.work("edit", args, seconds)
+
+
+ACTS: dict[str, Callable[[Probe, float], str]] = {
+    "photo": _photo, "regions": _regions, "compare": _compare, "sort": _sort, "train": _train, "edit": _edit,
+}  # fmt: skip
 
 
 def noise() -> Any:
@@ -157,6 +180,7 @@ def noise() -> Any:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=40.0, help="of each view's work")
+    parser.add_argument("--only", nargs="+", choices=ACTS, default=list(ACTS), help="views; default: all")
     given = parser.parse_args()
     bad = False
     with tempfile.TemporaryDirectory() as name:
@@ -168,7 +192,7 @@ def main() -> int:
         probe = Probe(shared, server)
         probe.model = "large"
         try:
-            for view, peak, said in views(probe, given.seconds):
+            for view, peak, said in views(probe, given.seconds, given.only):
                 bad |= peak > MOST
                 print(f"{view:8} {peak:6.0f} MB  {said}", flush=True)
         finally:

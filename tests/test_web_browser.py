@@ -777,12 +777,14 @@ def test_15_axe_finds_nothing_serious(server: Running, page: Page, fresh: str, h
 OVERLAPS = """(() => {
   const box = (node) => node.getBoundingClientRect();
   const scrolls = (node) => Boolean(node.closest('.bar, .history, .classes'));
-  const inStage = (node) => Boolean(node.closest('.stage'));
+  // on a phone the picture is pinned above what scrolls, and what begins a job below it
+  const sticky = (node) => getComputedStyle(node).position === 'sticky';
+  const pinned = (node) => ['.stage', '.go'].find((name) => sticky(node.closest(name) || node));
   const shown = [...document.querySelectorAll('button, input, select, .choice label')].filter((node) =>
     box(node).width > 4 && box(node).height > 4 && node.checkVisibility({visibilityProperty: true}) && !scrolls(node));
   const found = shown.filter((node) => box(node).right > innerWidth + 1).map((node) => node.outerHTML.slice(0, 90));
   shown.forEach((a, place) => shown.slice(place + 1).forEach((b) => {
-    if (a.contains(b) || b.contains(a) || inStage(a) !== inStage(b)) return;
+    if (a.contains(b) || b.contains(a) || pinned(a) !== pinned(b)) return;
     const [p, q] = [box(a), box(b)];
     const x = Math.min(p.right, q.right) - Math.max(p.left, q.left);
     const y = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
