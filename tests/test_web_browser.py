@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -366,6 +367,30 @@ def test_08_train_fits_a_head_that_edit_takes(server: Running, page: Page, fresh
     open_view(page, "edit")
     page.wait("gantk.edit.heads.some(head => head.name === 'head 1')")
     assert page.complaints() == []
+
+
+def test_a_fit_is_stopped_by_escape(server: Running, page: Page, fresh: str) -> None:
+    label = np.repeat(np.arange(2, dtype=np.uint8), 32 * 64).tobytes()
+    base = server.state(fresh)["nodes"][0]["base"]
+    server.event(fresh, {"type": "annotation", "base": base, "label": server.upload(fresh, label)})
+    page.reload()
+    open_view(page, "train")
+    settled(page)
+    before = server.state(fresh)
+    gate = threading.Event()
+    server.workshop.engine.call(lambda: gate.wait(60))  # the job waits behind it
+    try:
+        page.click("#fit")
+        page.wait("(gantk.train.fitting || '').length > 10 && !gantk.train.halt.hidden")
+        assert page.run("gantk.train.fit.disabled")
+        page.run("document.activeElement.blur()")
+        page.press("Escape")
+        page.wait("!gantk.train.fitting && gantk.train.halt.hidden && !gantk.train.fit.disabled")
+    finally:
+        gate.set()
+    after = server.state(fresh)
+    assert after["saved"] == before["saved"] and after["rev"] == before["rev"]
+    assert after["jobs"][-1]["state"] == "cancelled" and page.complaints() == []
 
 
 def test_09_a_photo_that_is_chosen_becomes_the_base(server: Running, page: Page, fresh: str) -> None:
