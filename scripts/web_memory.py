@@ -27,19 +27,27 @@ LONGEST = 900.0  # seconds that two evaluations may take
 CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64, 32)
 
 
-def write_generator(path: Path) -> None:
-    """A StyleGAN2 of 1024 pixels and the published widths, with random weights."""
+def write_files(network: Path, head: Path) -> None:
+    """A StyleGAN2 of 1024 pixels and the published widths, and a head of two classes, with random weights."""
     import torch
 
     from gantk.checkpoints.checkpoint import Checkpoint
     from gantk.checkpoints.native import write_checkpoint
+    from gantk.generators.probe import probe_of
     from gantk.generators.registry import build
+    from gantk.predictors.head_files import save_head
+    from gantk.predictors.heads import NETWORKS, Head, HeadInfo, default_taps, taps_of
 
     torch.manual_seed(0)
     generator = build("stylegan2", {"resolution": 1024, "channels": list(CHANNELS)})
     assert generator.w_avg is not None
     generator.w_avg.normal_(std=0.3)
-    write_checkpoint(path, Checkpoint("stylegan2", generator.config.to_dict(), generator.state_dict(), "random"))
+    write_checkpoint(network, Checkpoint("stylegan2", generator.config.to_dict(), generator.state_dict(), "random"))
+    taps, colours = default_taps(generator), ((9, 9, 9), (99, 9, 9))
+    info = HeadInfo(
+        "LSE", ("a", "b"), colours, taps, taps_of(generator, taps), 256, True, "random", probe_of(generator), {}
+    )  # fmt: skip
+    save_head(head, Head(info, NETWORKS["LSE"](info.channels, 2, True)))
 
 
 class Probe(Client):
@@ -159,8 +167,6 @@ def _train(probe: Probe, seconds: float) -> str:
 
 def _edit(probe: Probe, seconds: float) -> str:
     heads = probe.state()["heads"]
-    if not heads:
-        return "there is no head: train one"
     stroke = HALVES[: 96 * 256] + b"\xff" * (160 * 256)
     args = {"head": heads[-1]["id"], "draft": {"label": probe.upload(stroke)}}
     return probe.work("edit", args, seconds)
@@ -185,9 +191,10 @@ def main() -> int:
     bad = False
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_generator(folder / "large.safetensors")
+        write_files(folder / "large.safetensors", folder / "head.safetensors")
         shared = Shared()
         server = Server(folder, shared, str(folder / "large.safetensors"), None)
+        server.more += ["--head", str(folder / "head.safetensors")]
         server.start()
         probe = Probe(shared, server)
         probe.model = "large"

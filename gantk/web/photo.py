@@ -76,7 +76,7 @@ def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs)
             if now - last[0] > PREVIEW_SECONDS:
                 desk.preview(ticket.job.id, image)
                 last[0] = now
-            return ticket.breathe(number, steps)
+            return ticket.breathe(number, steps, "searching")
 
         def trying(number: int, count: int) -> None:
             ticket.check(number, count, "looking for a start")
