@@ -4,6 +4,4 @@ from __future__ import annotations
 
 from gantk.store.lazy import lazily
 
-__all__ = ["train_predictor"]
-
-__getattr__, __dir__ = lazily(__name__, {"train_predictor": "verbs"})
+__getattr__, __dir__, __all__ = lazily(__name__, "verbs.train_predictor")

@@ -15,16 +15,7 @@ if TYPE_CHECKING:
     from gantk.lse.studies import fewshot as fewshot
     from gantk.lse.training import train as train
 
-_PUBLIC = {
-    "EditSession": "session",
-    "Rival": "scoring",
-    "edit": "edits",
-    "evaluate": "evaluation",
-    "fewshot": "studies",
-    "sample": "sampling",
-    "train": "training",
-}
-
-__all__ = list(_PUBLIC)
-
-__getattr__, __dir__ = lazily(__name__, _PUBLIC)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    "session.EditSession scoring.Rival edits.edit evaluation.evaluate studies.fewshot sampling.sample training.train",
+)

@@ -16,17 +16,8 @@ if TYPE_CHECKING:
     from gantk.navigan.rectification import train as train
     from gantk.navigan.singular import svd as svd
 
-_PUBLIC = {
-    "Metric": "metrics",
-    "WeightDirections": "directions",
-    "apply": "editing",
-    "export": "exporting",
-    "hessian": "eigenvectors",
-    "load_weights": "files",
-    "svd": "singular",
-    "train": "rectification",
-}
-
-__all__ = [*_PUBLIC]
-
-__getattr__, __dir__ = lazily(__name__, _PUBLIC)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    "metrics.Metric directions.WeightDirections editing.apply exporting.export eigenvectors.hessian "
+    "files.load_weights singular.svd rectification.train",
+)

@@ -4,6 +4,4 @@ from __future__ import annotations
 
 from gantk.store.lazy import lazily
 
-__all__ = ["Limits", "Rate", "Speed", "measure"]
-
-__getattr__, __dir__ = lazily(__name__, {name: "gantk.speed.measuring" for name in __all__})
+__getattr__, __dir__, __all__ = lazily(__name__, "measuring.Limits measuring.Rate measuring.Speed measuring.measure")
