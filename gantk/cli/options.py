@@ -68,7 +68,6 @@ def output_dir_option(default: str | None = None, help: str = "", made: str = ""
 
 
 def seed_option(default: int = 0) -> Decorator:
-    """``--seed`` -> `seed`."""
     return click.option("--seed", type=click.IntRange(0), default=default, show_default=True, help="Seed of all draws.")
 
 
@@ -80,7 +79,6 @@ def device_option() -> Decorator:
 
 
 def precision_option() -> Decorator:
-    """``--precision`` -> `precision`."""
     kinds = click.Choice(["float32", "float16", "bfloat16"])
     return click.option(
         "--precision", type=kinds, default="float32", show_default=True, help="Precision of the generator."
@@ -88,7 +86,6 @@ def precision_option() -> Decorator:
 
 
 def overwrite_option() -> Decorator:
-    """``--overwrite`` -> `overwrite`."""
     return click.option(
         "--overwrite",
         is_flag=True,

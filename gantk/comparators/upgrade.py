@@ -14,12 +14,10 @@ R = TypeVar("R", SefaResult, GanspaceResult)
 
 
 def sefa(manifest: Mapping[str, Any], directory: Path) -> SefaResult:
-    """The result of a run of format 1."""
     return _upgraded(SefaResult, manifest, directory)
 
 
 def ganspace(manifest: Mapping[str, Any], directory: Path) -> GanspaceResult:
-    """The result of a run of format 1."""
     return _upgraded(GanspaceResult, manifest, directory)
 
 

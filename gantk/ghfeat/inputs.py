@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractInputs(PerceptionInputs, EncoderInputs):
-    """Of `gantk ghfeat extract`."""
-
     images: tuple[str, ...] = argument("IMAGE", IMAGES)
 
     def load(self, options: ExtractOptions) -> dict[str, object]:
@@ -59,8 +57,6 @@ class ExtractInputs(PerceptionInputs, EncoderInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class InvertInputs(PerceptionInputs, EncoderInputs):
-    """Of `gantk invert`."""
-
     images: tuple[str, ...] = argument("IMAGE", IMAGES)
     encoder: str | None = named(
         None,
@@ -142,8 +138,6 @@ class InvertInputs(PerceptionInputs, EncoderInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class MixInputs(SubjectInputs):
-    """Of `gantk ghfeat mix`."""
-
     content: tuple[str, ...] = named(MISSING, "Image whose other rows are kept; may be repeated.", metavar="IMAGE")
     style: tuple[str, ...] = named(MISSING, "Image whose rows are taken; may be repeated.", metavar="IMAGE")
 
@@ -153,8 +147,6 @@ class MixInputs(SubjectInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
-    """Of `gantk ghfeat edit`."""
-
     images: tuple[str, ...] = argument("IMAGE", IMAGES.removesuffix(".") + "; or one file of codes.")
     direction: str | None = named(
         None, "A boundary or direction: a shipped name, or a file.", metavar="NAME", address=True
@@ -183,8 +175,6 @@ class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class HarmonizeInputs(MaskInputs, EncoderInputs):
-    """Of `gantk ghfeat harmonize`."""
-
     images: tuple[str, ...] = argument("IMAGE", IMAGES)
     patch: tuple[str, ...] = named(MISSING, "Image that is pasted: one, or one for each IMAGE.", metavar="IMAGE")
 
@@ -203,8 +193,6 @@ class HarmonizeInputs(MaskInputs, EncoderInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateInputs(ReaderInputs, EncoderInputs):
-    """Of `gantk ghfeat evaluate`."""
-
     images: tuple[str, ...] = argument(
         "IMAGE", f"{IMAGES.removesuffix('.')}; default: scenes of the bundled world.", default=()
     )
@@ -250,8 +238,6 @@ class EvaluateInputs(ReaderInputs, EncoderInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainInputs(ReaderInputs, ModelInputs):
-    """Of `gantk ghfeat train`."""
-
     data: tuple[str, ...] = named(
         MISSING,
         "A folder, a list of images, a .zip, .tfrecords, renderer, or generator (its samples, of which the codes are "

@@ -130,12 +130,9 @@ class SubjectInputs(EncoderInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskInputs(Inputs):
-    """A region in an image."""
-
     mask: str | None = named(None, "The region as an image: white is inside.", metavar="FILE")
 
     def region(self) -> Photos | None:
-        """The image."""
         from gantk.ghfeat.photos import Images
 
         return None if self.mask is None else Images(self.mask, 1, "squash").check().photos

@@ -21,7 +21,6 @@ from gantk.store.json_values import items, whole
 
 
 def train(manifest: Mapping[str, Any], directory: Path) -> TrainResult:
-    """The result of a training of format 1."""
     results, final = manifest["results"], manifest["results"]["final"]
     return part(
         TrainResult,
@@ -42,7 +41,6 @@ def train(manifest: Mapping[str, Any], directory: Path) -> TrainResult:
 
 
 def extract(manifest: Mapping[str, Any], directory: Path) -> ExtractResult:
-    """The result of an extraction of format 1."""
     results, arguments = manifest["results"], manifest["arguments"]
     codes, names = inside(directory, CODES), tuple(map(str, results["names"]))
     header, arrays = read_codes(codes)
@@ -62,7 +60,6 @@ def extract(manifest: Mapping[str, Any], directory: Path) -> ExtractResult:
 
 
 def invert(manifest: Mapping[str, Any], directory: Path) -> InvertResult:
-    """The result of an inversion of format 1."""
     results, arguments = manifest["results"], manifest["arguments"]
     space, codes = str(arguments["space"]), inside(directory, CODES)
     header, arrays = read_codes(codes) if space == "s" else ({}, {})
@@ -82,7 +79,6 @@ def invert(manifest: Mapping[str, Any], directory: Path) -> InvertResult:
 
 
 def mix(manifest: Mapping[str, Any], directory: Path) -> MixResult:
-    """The result of mixtures of format 1."""
     results = manifest["results"]
     return part(
         MixResult,
@@ -94,7 +90,6 @@ def mix(manifest: Mapping[str, Any], directory: Path) -> MixResult:
 
 
 def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
-    """The result of an edit of format 1."""
     results = manifest["results"]
     if "cells" in results:
         return _exchanged(results, str(manifest["arguments"]["way"]), directory)
@@ -112,7 +107,6 @@ def _exchanged(results: Mapping[str, Any], way: str, directory: Path) -> EditRes
 
 
 def harmonize(manifest: Mapping[str, Any], directory: Path) -> HarmonizeResult:
-    """The result of a harmonisation of format 1."""
     results, cells = manifest["results"], manifest["results"]["cells"]
     columns = zip(*(cells[name] for name in ("names", "original", "pasted", "harmonized")), strict=True)
     images = [dict(zip(("name", "original", "pasted", "harmonized"), each, strict=True)) for each in columns]
@@ -120,7 +114,6 @@ def harmonize(manifest: Mapping[str, Any], directory: Path) -> HarmonizeResult:
 
 
 def evaluate(manifest: Mapping[str, Any], directory: Path) -> EvaluateResult:
-    """The result of an evaluation of format 1."""
     results = manifest["results"]
     probes, made = results["probes"], results["reconstruction"]
     named = probes.get("classification")

@@ -26,7 +26,6 @@ OWN = ("z", "w", "wp", "image", "attribute", "category")
 
 
 def synthesize(manifest: Mapping[str, Any], directory: Path) -> SynthesizeResult:
-    """The result of a run of format 1."""
     results = manifest["results"]
     arrays = {Path(name).stem: load_npy(inside(directory, name), mmap=True) for name in results["files"]}
     summaries = {
@@ -49,7 +48,6 @@ def synthesize(manifest: Mapping[str, Any], directory: Path) -> SynthesizeResult
 
 
 def train_boundary(manifest: Mapping[str, Any], directory: Path) -> TrainBoundaryResult:
-    """The result of a run of format 1."""
     results, arguments = manifest["results"], manifest["arguments"]
     stem = str(arguments["save_name"]).removesuffix(".npy")
     log_name = str(arguments["logfile_name"] or f"{stem}.log")
@@ -112,7 +110,6 @@ def _used(directory: Path, prefix: str, name: str, space: str) -> Direction:
 
 
 def manipulate(manifest: Mapping[str, Any], directory: Path) -> ManipulateResult:
-    """The result of a run of format 1."""
     results = manifest["results"]
     arrays = {Path(name).stem: load_npy(inside(directory, name), mmap=True) for name in results["files"]}
     how = results["animation"]

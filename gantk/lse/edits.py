@@ -153,7 +153,6 @@ def _result(
 
 
 def _painted(before: Labels, stroke: Stroke, head: Head) -> Labels:
-    """The image with the strokes on it."""
     painted = before.copy() if before.shape[2] == 3 else before.repeat(3, 2)
     if stroke.label is not None:
         mask = stroke.label != 255

@@ -32,7 +32,6 @@ class TeacherInputs(ModelInputs):
     )
 
     def labeller(self, generator: Generator, classes: str | None) -> Teacher:
-        """Load the teacher."""
         from gantk.lse.teachers import load_teacher
 
         return load_teacher(self.teacher, generator, classes)
@@ -40,8 +39,6 @@ class TeacherInputs(ModelInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainInputs(TeacherInputs):
-    """Of `gantk lse train`."""
-
     def load(self, options: TrainOptions) -> dict[str, object]:
         generator = self.generator()
         return {"generator": generator, "teacher": self.labeller(generator, options.classes)}
@@ -56,8 +53,6 @@ class TrainInputs(TeacherInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class FewshotInputs(TeacherInputs):
-    """Of `gantk lse fewshot`."""
-
     codes: str | None = named(
         None,
         "Codes wp [N, L, D] of the labelled images.",
@@ -98,8 +93,6 @@ class ForceInputs(Inputs):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateInputs(ForceInputs, TeacherInputs):
-    """Of `gantk lse evaluate`."""
-
     heads: tuple[str, ...] = argument("HEAD", "Files of heads, or folders of them.")
     also: tuple[str, ...] = named(
         (),
@@ -137,12 +130,9 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class HeadInputs(ForceInputs):
-    """One head."""
-
     head: str = argument("HEAD", "File of a head.")
 
     def reader(self, generator: Generator) -> Head:
-        """Load the head for its generator."""
         from gantk.predictors.head_files import load_head
 
         return load_head(self.head, generator, self.force)
@@ -150,8 +140,6 @@ class HeadInputs(ForceInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class SampleInputs(HeadInputs, TeacherInputs):
-    """Of `gantk lse sample`."""
-
     target: tuple[str, ...] = named(
         (), "Label map that is wanted (255: any class), or a folder of them; repeated.", metavar="PNG",
     )  # fmt: skip
@@ -171,8 +159,6 @@ class SampleInputs(HeadInputs, TeacherInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class EditInputs(HeadInputs, ModelInputs):
-    """Of `gantk lse edit`."""
-
     code: str | None = named(
         None,
         "A code wp [L, D] or [1, L, D] to edit, instead of a sample of the seed.",

@@ -23,7 +23,6 @@ EPS = (0.5, 3.0)  # the shrinkages that version 0.1.0 tried
 
 
 def train(manifest: Mapping[str, Any], directory: Path) -> TrainResult:
-    """The result of a run of format 1."""
     told = manifest["results"]
     entries = told["heads"]
     trainings = []
@@ -45,7 +44,6 @@ def train(manifest: Mapping[str, Any], directory: Path) -> TrainResult:
 
 
 def fewshot(manifest: Mapping[str, Any], directory: Path) -> FewshotResult:
-    """The result of a run of format 1."""
     told = manifest["results"]
     fits = []
     for name, fit in told["fits"].items():
@@ -65,7 +63,6 @@ def fewshot(manifest: Mapping[str, Any], directory: Path) -> FewshotResult:
 
 
 def evaluate(manifest: Mapping[str, Any], directory: Path) -> EvaluateResult:
-    """The result of a run of format 1."""
     told = manifest["results"]
     teachers = {row["model"]: row["teacher"] for row in told["scores"]}
     rows = tuple(part(ScoredHead, row, directory, scores=_scores(row)) for row in told["scores"])
@@ -78,7 +75,6 @@ def evaluate(manifest: Mapping[str, Any], directory: Path) -> EvaluateResult:
 
 
 def sample(manifest: Mapping[str, Any], directory: Path) -> SampleResult:
-    """The result of a run of format 1."""
     told = manifest["results"]
     counts = load_npy(directory / "counts.npy")
     targets = []
@@ -99,7 +95,6 @@ def sample(manifest: Mapping[str, Any], directory: Path) -> SampleResult:
 
 
 def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
-    """The result of a run of format 1."""
     import zipfile
 
     from gantk.pictures.label_maps import read_label_map

@@ -157,7 +157,6 @@ def apply(
 
 
 def conclude(arrays: Mapping[str, Array], facts: ApplyFacts, options: ApplyOptions, store: Store) -> ApplyResult:
-    """The result of the joined arrays."""
     edited = []
     for edit in facts.edits:
         strips = tuple(

@@ -128,7 +128,6 @@ def hessian(
 def conclude(
     arrays: Mapping[str, npt.NDArray[Any]], facts: HessianFacts, options: HessianOptions, store: Store
 ) -> HessianResult:
-    """The result of the joined arrays."""
     store.exchange().clear()
     vectors = arrays["eigenvectors"]
     measured = {name.removeprefix("hessian_"): array for name, array in arrays.items()}

@@ -29,7 +29,6 @@ TOLERANCE = 0.003  # the default, where a run did not say it
 
 
 def hessian(manifest: Mapping[str, Any], directory: Path) -> HessianResult:
-    """The result of a run of format 1."""
     results = manifest["results"]
     exact = None
     if "residuals" in results:
@@ -43,13 +42,11 @@ def hessian(manifest: Mapping[str, Any], directory: Path) -> HessianResult:
 
 
 def svd(manifest: Mapping[str, Any], directory: Path) -> SvdResult:
-    """The result of a run of format 1."""
     results = manifest["results"]
     return part(SvdResult, results, directory, **_directions(results, directory))
 
 
 def train(manifest: Mapping[str, Any], directory: Path) -> TrainResult:
-    """The result of a run of format 1."""
     results = manifest["results"]
     log = tuple(part(LogLine, line, directory) for line in results["log"])
     basis = Path(str(manifest["arguments"]["basis"])).name
@@ -58,7 +55,6 @@ def train(manifest: Mapping[str, Any], directory: Path) -> TrainResult:
 
 
 def apply(manifest: Mapping[str, Any], directory: Path) -> ApplyResult:
-    """The result of a run of format 1."""
     results, arguments = manifest["results"], manifest["arguments"]
     metric = arguments.get("metric")
     edited = []

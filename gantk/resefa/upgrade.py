@@ -28,7 +28,6 @@ from gantk.store.inside import inside
 
 
 def jacobian(manifest: Mapping[str, Any], directory: Path) -> JacobianResult:
-    """The result of a run of `gantk resefa jacobian`."""
     results = manifest["results"]
     leading = tuple(_leading(entry, directory) for entry in results.get("leading", []))
     return JacobianResult(
@@ -84,7 +83,6 @@ def _leading(entry: Mapping[str, Any], directory: Path) -> LeadingDirections:
 
 
 def directions(manifest: Mapping[str, Any], directory: Path) -> DirectionsResult:
-    """The result of a run of `gantk resefa directions`."""
     results = manifest["results"]
     compat = tuple(
         part(CompatDirections, entry, directory, vectors=load_npy(inside(directory, entry["file"])))

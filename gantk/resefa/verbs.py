@@ -94,7 +94,6 @@ def jacobian(
 def conclude(
     arrays: Mapping[str, np.ndarray[Any, Any]], facts: JacobianFacts, options: JacobianOptions, store: Store
 ) -> JacobianResult:
-    """The result of accumulated arrays."""
     grams = grams_of(arrays, options.per_sample or options.compat)
     return JacobianResult(facts=facts, grams=grams, responses=responses(summed(grams), facts, store), leading=())
 

@@ -33,7 +33,6 @@ class ModelInputs(Inputs):
     tuned: str | None = named(None, "Weights tuned to photos, which `gantk invert --tune` wrote.", metavar="FILE")
 
     def generator(self) -> Generator:
-        """Load the generator."""
         from gantk.checkpoints.load import load_generator
         from gantk.generators.devices import resolve_device
 

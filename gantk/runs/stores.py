@@ -149,8 +149,6 @@ class Store(ABC):
 
 
 class MemoryChunks:
-    """Chunks in memory."""
-
     def __init__(self, grid: Grid, joins: dict[str, str]) -> None:
         self.grid, self.joins = grid, joins
         self.parts: dict[str, dict[int, Array]] = {name: {} for name in joins}
