@@ -8,8 +8,6 @@ measured = [yardstick.measure(move) for move in moves_of(generator, direction, "
 groups = find_groups(measured, ...)
 """
 
-from __future__ import annotations
-
 from gantk.store.lazy import lazily
 
 __getattr__, __dir__, __all__ = lazily(

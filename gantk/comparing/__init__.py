@@ -1,7 +1,5 @@
 """Finished runs of one command side by side: settings, numbers and pictures."""
 
-from __future__ import annotations
-
 from gantk.store.lazy import lazily
 
 __getattr__, __dir__, __all__ = lazily(__name__, "results.CompareResult verbs.compare")

@@ -1,7 +1,5 @@
 """GH-Feat (Xu et al. 2021): an encoder of real images into a generator's styles, and what its codes can do."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from gantk.store.lazy import lazily

@@ -1,7 +1,5 @@
 """HiGAN: which direction of the latent codes carries an attribute, and in which layers."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from gantk.store.lazy import lazily

@@ -1,7 +1,5 @@
 """LSE: where in the image each class is, read linearly from a generator's own maps (Xu and Zheng 2021)."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from gantk.store.lazy import lazily

@@ -1,7 +1,5 @@
 """NaviGAN: directions in the space of one convolution's weights."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from gantk.store.lazy import lazily

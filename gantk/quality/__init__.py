@@ -1,7 +1,5 @@
 """How near a set of samples is to a set of real images, by their features."""
 
-from __future__ import annotations
-
 from gantk.store.lazy import lazily
 
 __getattr__, __dir__, __all__ = lazily(

@@ -3,8 +3,6 @@
 Needs numpy, pillow and jinja2, nothing else; a page can be rebuilt anywhere from the run directory alone.
 """
 
-from __future__ import annotations
-
 from gantk.reports.page import Page as Page
 from gantk.reports.render import render as render
 from gantk.reports.render import render_all as render_all

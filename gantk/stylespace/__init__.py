@@ -6,8 +6,6 @@ found = gantk.stylespace.attribute_channels(generator, wp, scores, names)
 direction = gantk.stylespace.channel_direction(channel, statistics)
 """
 
-from __future__ import annotations
-
 from gantk.store.lazy import lazily
 
 __getattr__, __dir__, __all__ = lazily(
