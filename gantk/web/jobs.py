@@ -151,6 +151,11 @@ def label_of(project: Project, sha: str, size: int | None = None) -> Labels:
     return np.frombuffer(data, np.uint8).reshape(side, side).copy()
 
 
+def no_blob(_sha: str) -> bytes:
+    """What samples of a seed fetch: they have no kept code."""
+    raise ApiError(404, "There is no such blob.")
+
+
 def code_bytes(wp_1LD: Tensor) -> bytes:
     """A code as the bytes of an .npy file."""
     buffer = io.BytesIO()

@@ -22,7 +22,7 @@ from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.store.json_values import JsonView
-from gantk.web.jobs import Desk, Run, label_of, labels
+from gantk.web.jobs import Desk, Run, label_of, labels, no_blob
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
 from gantk.web.terms import Base, Saved, check_sha
@@ -217,7 +217,7 @@ def _measured(
     for number in range(FRESH):
         fresh = Base(base.seed + 1, number, base.label, base.psi, base.rows, base.noise)
         with torch.no_grad():
-            z, _, wp = easel.start(fresh, _nothing)
+            z, _, wp = easel.start(fresh, no_blob)
             if direction.space == "z":
                 assert z is not None
                 moved_z = direction.apply(z, direction.scale / 2, row=row)
@@ -233,7 +233,3 @@ def _measured(
         ticket.check(note="measuring")
     inside, outside = np.sqrt(sums / np.maximum(counts, 1))
     return float(inside), float(outside)
-
-
-def _nothing(_sha: str) -> bytes:
-    raise ApiError(404, "There is no such blob.")

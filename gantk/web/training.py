@@ -17,7 +17,7 @@ import numpy as np
 
 from gantk.errors import GantkError
 from gantk.store.json_values import JsonView
-from gantk.web.jobs import Desk, Labels, Run, label_of, label_size, labels
+from gantk.web.jobs import Desk, Labels, Run, label_of, label_size, labels, no_blob
 from gantk.web.projects import Project
 from gantk.web.queue import Cancelled, Ticket
 from gantk.web.state import Annotation
@@ -99,7 +99,7 @@ def _taught(model: Model, args: FitArgs, ticket: Ticket) -> tuple[Shots, Labels,
     maps, label = [], []
     for index in range(args.teach):
         base = Base(seed=args.seed, index=index)
-        wp = model.easel.latent(base, (), _nothing)
+        wp = model.easel.latent(base, (), no_blob)
         label.append(labels(model, wp, None))
         maps.append(_features(model, base, wp, label[-1]))
         ticket.check(index + 1, args.teach, "labelling")
@@ -188,10 +188,6 @@ def _file(head: Head) -> bytes:
         path = Path(folder) / "head.safetensors"
         save_head(path, head)
         return path.read_bytes()
-
-
-def _nothing(_sha: str) -> bytes:
-    raise ApiError(404, "There is no such blob.")
 
 
 def prepare_uncertain(desk: Desk, project: Project, model: Model, args: UncertainArgs) -> Run:
