@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -260,8 +261,6 @@ class TrainInputs(ReaderInputs, ModelInputs):
     )
 
     def load(self, options: TrainOptions) -> dict[str, object]:
-        import dataclasses
-
         from gantk.ghfeat.data import open_data
         from gantk.ghfeat.defaults import NONE, discriminator_for, perception_for
         from gantk.ghfeat.losses import VGG

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -125,8 +126,6 @@ class TrainInputs(NetworkInputs, MetricInputs):
     conv: str | None = named(None, f"{CONV}; needed where BASIS does not say it.", metavar="LAYER")
 
     def load(self, options: TrainOptions) -> dict[str, object]:
-        import dataclasses
-
         from gantk.navigan.files import load_weights
         from gantk.navigan.singular import singular_directions
         from gantk.navigan.subject import target_of

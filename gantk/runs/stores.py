@@ -19,8 +19,8 @@ import numpy.typing as npt
 from gantk.errors import GantkError
 from gantk.runs.exchange import Exchange, RunExchange
 from gantk.runs.manifest import HALVED
-from gantk.runs.structure import Image
-from gantk.store.chunks import CONCATENATE, SUM, Grid
+from gantk.runs.structure import Image, Sink, Source, from_plain, to_plain
+from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger
 
 if TYPE_CHECKING:
     from gantk.runs.options import Options
@@ -263,7 +263,6 @@ class RunStore(Store):
         return self.run.ledger(arrays if isinstance(arrays, Mapping) else list(arrays), total, chunk)
 
     def assemble(self, chunks: Chunks, facts: object = None) -> dict[str, Array]:
-        from gantk.store.chunks import Ledger
         from gantk.store.files import load_npy
 
         assert isinstance(chunks, Ledger)
@@ -326,7 +325,6 @@ class RunStore(Store):
         return load_npy(path) if path.is_file() and is_sound(path, self.run.mark) else None
 
     def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
-        from gantk.runs.structure import Sink, Source, from_plain, to_plain
         from gantk.store.files import load_json, save_json
 
         folder = self.run.parts

@@ -162,7 +162,6 @@ def load_json(path: str | os.PathLike[str]) -> Json:
 def to_json(value: object) -> Json:
     """Return `value` as what JSON can hold: the same for what a manifest was written from and read back to."""
     import dataclasses
-    import math
 
     if value is None or isinstance(value, (bool, str)):
         return value

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError
 from gantk.generators.rows import parse_layers
-from gantk.pictures.animation import GridStyle, fuse
+from gantk.pictures.animation import GridStyle, fuse, resize
 from gantk.pictures.images import as_saved, encode, to_uint8
 from gantk.store.json_values import JsonView
 from gantk.web.catalogue import Entry
@@ -247,7 +247,6 @@ def _pictures(
     model: Model, entry: Entry, source: CodeSource, amount: float, rows: str | None, base: Base, ticket: Ticket
 ) -> bytes:
     """Samples below one another, frames from minus to plus the amount side by side: one PNG."""
-    from gantk.pictures.animation import resize
 
     codes = source.batch(0, min(SHOWN, source.total))
     frames = []
