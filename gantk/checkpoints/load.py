@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import nn
+
 from gantk.checkpoints.checkpoint import Checkpoint, listed
 from gantk.checkpoints.facts import Fact, Facts, parse_facts, split_model
 from gantk.checkpoints.pickle_machine import clipped
@@ -120,7 +123,6 @@ def load_generator(
             code that may not be one or does not make a generator.
         GantkError: the file cannot be read, see `read_checkpoint`.
     """
-    import torch
 
     name_or_path, tuned = _tuning(name_or_path, tuned)
     generator = _construct(name_or_path, facts, force, code, fetch)
@@ -212,7 +214,6 @@ def _own_generator(name: str, code: bool) -> Generator:
     Raises:
         UsageError: the name was not typed for this invocation, or what it names makes no generator.
     """
-    from torch import nn
 
     from gantk.generators.base import Generator
     from gantk.generators.wrapped import wrap

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 
 from gantk.cli.options import TYPED, device_option, examples, model_argument, output_dir_option
 from gantk.errors import GantkError, UsageError
+from gantk.store.own_code import names_code
 
 if TYPE_CHECKING:
     from gantk.checkpoints.audit import Audit
@@ -50,8 +52,6 @@ def list_models(family: str | None, everything: bool, as_json: bool) -> None:
         found = only_family(found, family)
     shown = [row for row in found if everything or row["kind"] == "generator"]
     if as_json:
-        import json
-
         click.echo(json.dumps(shown, indent=2))
         return
     show(shown)
@@ -116,7 +116,6 @@ def info(file: str, facts: tuple[str, ...], force: bool, auditing: bool) -> None
     from gantk.checkpoints.facts import split_facts
     from gantk.checkpoints.load import build_generator, find_model, load_generator
     from gantk.checkpoints.reading import read_checkpoint
-    from gantk.store.own_code import names_code
 
     found, told = (None, None) if names_code(file) else find_model(file, split_facts(facts))
     checkpoint = read_checkpoint(found, told, force) if isinstance(found, Path) else None
@@ -343,8 +342,6 @@ def bench(
     chosen = None if precisions is None else tuple(word.strip() for word in precisions.split(","))
     speed = measure(generator, model, counts, chosen, seconds)
     if as_json:
-        import json
-
         click.echo(json.dumps(speed.plain()))
     else:
         for line in speed.lines():

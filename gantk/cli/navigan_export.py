@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gantk.cli.options import examples
+from gantk.errors import UsageError
 
 if TYPE_CHECKING:
     from gantk.navigan.exporting import Form
@@ -54,7 +55,6 @@ def command(
     learned combinations. An edited generator is a gantk file like any other.
     """
     from gantk.checkpoints.load import load_generator
-    from gantk.errors import UsageError
     from gantk.navigan.exporting import export
     from gantk.navigan.options import read_directions
 

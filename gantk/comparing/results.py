@@ -5,6 +5,7 @@ Shape legend: R runs; every tuple of values has one entry for each run, in the o
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -162,7 +163,6 @@ class CompareResult(Result):
     def exports(self) -> Iterator[Export]:
         def write(path: object) -> object:
             import csv
-            import io
 
             text, rows = io.StringIO(), self.table()
             names = list(rows[0]) if rows else ["row", "number"]

@@ -20,6 +20,7 @@ from gantk.predictors.departure import Departure
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
+from gantk.store.files import write_atomic
 
 Array = npt.NDArray[Any]
 STRIP_LINES, STRIP_SIDE = 12, 256  # samples of a strip, and the longer side its images are reduced to, at most twice
@@ -133,7 +134,6 @@ def _write_strip(path: Path, walk: Walk) -> Path:
     from PIL import Image as Pillow
 
     from gantk.pictures.images import encode
-    from gantk.store.files import write_atomic
 
     lines = walk.strips[:STRIP_LINES]
     images = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
 from gantk.lse.image_results import EditResult, SampleResult, Target
 from gantk.lse.metrics import Scores, scores
 from gantk.lse.results import FewshotResult, Fit, ShotRow, ShotScores, Training, TrainResult
+from gantk.pictures.label_maps import read_label_map
+from gantk.pictures.opening import open_values
 from gantk.predictors.head_info import LearnedHead, Weight, info_of
 from gantk.runs.structure import Image, Strip
 from gantk.runs.upgrade import part
@@ -95,10 +98,6 @@ def sample(manifest: Mapping[str, Any], directory: Path) -> SampleResult:
 
 
 def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
-    import zipfile
-
-    from gantk.pictures.label_maps import read_label_map
-
     told, given = manifest["results"], manifest["arguments"].get("code") is not None
     with zipfile.ZipFile(directory / "session.zip") as archive:
         source = str(parse_json(archive.read("session.json"))["generator"])
@@ -121,8 +120,6 @@ def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
 
 
 def _decoded(data: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    from gantk.pictures.opening import open_values
-
     array: np.ndarray[Any, np.dtype[np.uint8]] = np.asarray(open_values(data, name="image.png"))
     return array[..., None] if array.ndim == 2 else array
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gantk.errors import GantkError, UsageError
 from gantk.resefa.options import DirectionsOptions, JacobianOptions
 from gantk.runs.inputs import CodesInputs
 from gantk.runs.options import argument, named
@@ -35,7 +36,6 @@ class JacobianInputs(CodesInputs):
 
     # Any: as `Inputs.load` has it
     def load(self, options: Any) -> dict[str, object]:
-        from gantk.errors import UsageError
         from gantk.predictors.defaults import segmenter_for
         from gantk.resefa.given_regions import build_regions, read_label_map
         from gantk.resefa.regions import Labels
@@ -81,7 +81,6 @@ class DirectionsInputs(Inputs):
     # Any: as `Inputs.load` has it
     def load(self, options: Any) -> dict[str, object]:
         from gantk.checkpoints.load import load_generator
-        from gantk.errors import GantkError
         from gantk.generators.devices import resolve_device
         from gantk.predictors.defaults import segmenter_for
         from gantk.reports.record import RunRecord

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError, suggestion
 from gantk.store.channels import viewable
 from gantk.store.files import load_npy, save_npy, write_atomic
+from gantk.store.inside import inside
 
 INLINE = 256  # elements up to which an array stands in the JSON itself
 
@@ -172,8 +173,6 @@ class Source:
         self.directory, self.what = directory, what
 
     def path(self, name: object, place: str) -> Path:
-        from gantk.store.inside import inside
-
         if not isinstance(name, str):
             raise self.error(place, name, "the name of a file")
         return inside(self.directory, name)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from gantk.errors import GantkError
 from gantk.generators.rows import parse_layers
@@ -90,8 +91,6 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
     alone = args.each_row and entry.space in ("w", "wp")
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
-        import torch
-
         amount = first_amount
         with torch.inference_mode():
             if region is not None and args.inside is not None:

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.lse.archive import zipped
 from gantk.pictures.images import encode
@@ -67,8 +69,6 @@ def prepare_sort(desk: Desk, project: Project, model: Model, args: SortArgs) -> 
         raise ApiError(400, f"Nothing is marked for {args.attribute!r} yet: click the samples that have it.")
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
-        import torch
-
         from gantk.predictors.few_labels import fitted
         from gantk.predictors.linear_probe import suggest
         from gantk.predictors.probe_features import default_maps
@@ -108,7 +108,6 @@ def _features(
     model: Model, base: Base, order: Sequence[int], labelled: int, taps: Sequence[str], ticket: Ticket
 ) -> tuple[list[Array], list[int]]:
     """Blocks [N, D_b] of samples by index, and which they are; kept, so that a refit costs only the solve."""
-    import torch
 
     from gantk.predictors.probe_features import code_blocks
 
@@ -137,7 +136,6 @@ def _features(
 
 def _boundary(model: Model, args: SortArgs, order: Sequence[int], score_N: npt.NDArray[np.float64]) -> Direction:
     """The direction of w that carries the scores."""
-    import torch
 
     from gantk.codes.given import GivenCodes
     from gantk.higan.training import train_boundary
@@ -153,8 +151,6 @@ def _boundary(model: Model, args: SortArgs, order: Sequence[int], score_N: npt.N
 
 
 def _kept(desk: Desk, project: Project, model: Model, direction: Direction) -> dict[str, JsonView]:
-    from gantk.codes.kept_directions import save_direction
-
     with TemporaryDirectory() as folder:
         path = save_direction(Path(folder) / "boundary.safetensors", direction)
         sha = project.blobs.put(path.read_bytes())
