@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
 
 from gantk.pictures.images import to_uint8
+from gantk.predictors.resampling import resize
 from gantk.web.jobs import label_of
 from gantk.web.photo import square_photo
 from gantk.web.pictures import Image, shown
@@ -79,9 +82,6 @@ def pasted(picture: Image, model: Model, project: Project, place: int, moves: Se
 
 def soft(edited_HW: Mask) -> Weight:
     """Weights [H, W]: 1 where something was edited, falling to 0 two edges away from it."""
-    import torch
-    import torch.nn.functional as F
-
     reach = max(1, round(EDGE * max(edited_HW.shape)))
     window = 2 * reach + 1
     with torch.no_grad():
@@ -123,8 +123,6 @@ def _at(mask_SS: Mask, size: tuple[int, ...]) -> Mask:
 
 
 def _photo(project: Project, node: Node, like: Image) -> Image:
-    from gantk.predictors.resampling import resize
-
     assert node.photo is not None
     return to_uint8(resize(square_photo(project.blobs.get(node.photo), like.shape[2]), *like.shape[:2]))[0]
 

@@ -117,8 +117,6 @@ def _sketched(model: Model, target: Tensor, space: str, ticket: Ticket) -> Tenso
 
     The search draws 64 samples whole, which takes minutes at 1024 pixels.
     """
-    import torch
-
     from gantk.ghfeat.metrics import at_size
 
     easel = model.easel
