@@ -115,12 +115,15 @@ def views(probe: Probe, seconds: float, wanted: Collection[str]) -> Iterator[tup
     probe.begin()
     probe.directions = ["-"]
     probe.frames(0)
-    times = [probe.frame(), probe.frame(), probe.frame(final=True)]
-    yield "explore", probe.peak(), f"frames {times[0]:.1f}, {times[1]:.1f} s, at full size {times[2]:.1f} s"
     for view, begin in ACTS.items():
         if view in wanted:
             said = begin(probe, seconds)
             yield view, probe.peak(), said
+
+
+def _explore(probe: Probe, seconds: float) -> str:
+    times = [probe.frame(), probe.frame(), probe.frame(final=True)]
+    return f"frames {times[0]:.1f}, {times[1]:.1f} s, at full size {times[2]:.1f} s"
 
 
 def _photo(probe: Probe, seconds: float) -> str:
@@ -173,7 +176,8 @@ def _edit(probe: Probe, seconds: float) -> str:
 
 
 ACTS: dict[str, Callable[[Probe, float], str]] = {
-    "photo": _photo, "regions": _regions, "compare": _compare, "sort": _sort, "train": _train, "edit": _edit,
+    "explore": _explore, "photo": _photo, "regions": _regions, "compare": _compare, "sort": _sort, "train": _train,
+    "edit": _edit,
 }  # fmt: skip
 
 
