@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gantk.reports.tabular import latex_text
+from gantk.reports.latex import latex_text
 from gantk.store.json_values import Json
 
-_PAPERS = {
+PAPERS = {
     "higan": (
         "@article{yang2021semantic,\n"
         "  title = {Semantic Hierarchy Emerges in Deep Generative Representations for Scene Synthesis},\n"
@@ -70,7 +70,7 @@ _HIGAN = frozenset({"synthesize", "train-boundary", "rescore", "manipulate"})
 def bibtex(task: str, manifest: Mapping[str, Json] | None = None, command_line: str = "") -> str:
     """The entries of a task ("lse train"): its method's paper where it has one, and gantk.
 
-    The note of gantk's entry holds the command, the seed and the model's fingerprint as far as they are given.
+    The note of gantk's entry holds the version, and the command, seed and model's fingerprint as far as they are given.
     """
     import gantk
 
@@ -82,7 +82,7 @@ def bibtex(task: str, manifest: Mapping[str, Json] | None = None, command_line: 
         systems.append("interfacegan")
     if task == "invert" and _part(manifest, "arguments").get("tune"):
         systems.append("pti")
-    notes = [latex_text(command_line)] if command_line else []
+    notes = [f"version {latex_text(version)}", *([latex_text(command_line)] if command_line else [])]
     if manifest.get("seed") is not None:
         notes.append(f"seed {manifest['seed']}")
     model = _part(manifest, "identity").get("the generator")
@@ -91,11 +91,10 @@ def bibtex(task: str, manifest: Mapping[str, Json] | None = None, command_line: 
     fields = [
         "title = {gantk: a toolkit over trained generative adversarial networks}",
         "author = {{gantk contributors}}",
-        f"version = {{{version}}}",
-        *([f"note = {{{', '.join(notes)}}}"] if notes else []),
+        f"note = {{{', '.join(notes)}}}",
     ]
-    own = "@software{gantk,\n  " + ",\n  ".join(fields) + "\n}\n"
-    return "\n".join([*(_PAPERS[name] for name in systems if name in _PAPERS), own])
+    own = "@misc{gantk,\n  " + ",\n  ".join(fields) + "\n}\n"
+    return "\n".join([*(PAPERS[name] for name in systems if name in PAPERS), own])
 
 
 def _part(manifest: Mapping[str, Json], name: str) -> Mapping[str, Json]:
