@@ -15,7 +15,7 @@ from browser import Browser
 
 from gantk.reports import Page
 from gantk.reports.latex import SIGNS, latex
-from gantk.reports.sections import BarPlot, Cell, Column, HeatMap, Picture, Table
+from gantk.reports.sections import BarPlot, Cell, Column, HeatMap, LinePlot, Picture, Series, Table
 from gantk.reports.tabular import csv_text, grid_of, markdown
 
 pytestmark = pytest.mark.browser
@@ -36,6 +36,9 @@ WIDE = Table(
     "Wide",
 )
 HEAT = HeatMap(np.array([[0.5, -1.0], [2.0, 0.25]]), ["r1", "r_2"], ["c1", "c2"], "Heat", row_name="row")
+CURVES = LinePlot(
+    [Series("one & two", [0, 1], [0, 1]), Series("<three>", [0, 1], [1, 0])], "Curves", x_name="row", y_name="gain"
+)
 BARS = BarPlot(["one", "two"], [1.0, -0.5], title="Bars & more")
 
 
@@ -47,7 +50,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, tmp_path: Path) -> Path:
-    path = Page("Title", sections=[TABLE, WIDE, HEAT, BARS]).write(tmp_path / "page.html")
+    path = Page("Title", sections=[TABLE, WIDE, HEAT, BARS, CURVES]).write(tmp_path / "page.html")
     browser.screen(1280)
     browser.open(path)
     browser.run(
@@ -93,6 +96,19 @@ def test_a_saved_plot_is_valid_alone(browser: Browser, page: Path) -> None:
     name, address = taken(browser, "bars-more", "PNG")
     assert name == "bars-more.png" and address.startswith("data:image/png;base64,") and len(address) > 2000
     assert browser.console == []
+
+
+def test_a_saved_plot_brings_its_legend(browser: Browser, page: Path) -> None:
+    shown = browser.run("document.querySelector('#curves svg.plot').getAttribute('viewBox')").split()
+    root = ET.fromstring(urllib.parse.unquote(taken(browser, "curves", "SVG")[1].partition(",")[2]))
+    texts = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"one & two", "<three>", "row", "gain"} <= set(texts)
+    squares = [node.attrib["fill"] for node in root[0].iter("{http://www.w3.org/2000/svg}rect")]
+    assert squares == ["rgb(10, 122, 111)", "rgb(196, 84, 26)"]
+    box = root.attrib["viewBox"].split()
+    assert box[:3] == shown[:3] and float(box[3]) == float(shown[3]) + 24 == float(root.attrib["height"])
+    assert browser.run("document.querySelector('#curves svg.plot').getAttribute('viewBox')").split() == shown
+    assert taken(browser, "curves", "PNG")[1].startswith("data:image/png;base64,")
 
 
 def test_one_tab_stop_and_arrows_reach_the_buttons(browser: Browser, page: Path) -> None:

@@ -109,10 +109,35 @@
     return navigator.clipboard.writeText(text).then(function () { return true; }, function () { return false; });
   };
 
-  // The drawing that is seen, in the light colours, every style of it as an attribute.
+  // The drawing that is seen with its legend above it, in the light colours, every style of it as an attribute.
   var looks = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "text-anchor", "paint-order"];
+  var shape = function (name, given) {
+    var made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    Object.keys(given).forEach(function (key) { made.setAttribute(key, given[key]); });
+    return made;
+  };
+  var legendAbove = function (twin, items, font) {
+    var box = twin.viewBox.baseVal, x = 2, y = 0;
+    if (!items.length) return;
+    var plot = shape("g", {}), names = shape("g", { stroke: "none", "font-family": font, "font-size": 12 });
+    while (twin.firstChild) plot.appendChild(twin.firstChild);
+    items.forEach(function (item) {
+      var text = words(item), needs = 34 + 7.3 * count(text);
+      if (x > 2 && x + needs > box.width) { x = 2; y += 18; }
+      names.appendChild(shape("rect", { x: x, y: y + 3, width: 10, height: 10, fill: getComputedStyle(item.querySelector(".swatch")).backgroundColor }));
+      names.appendChild(shape("text", { x: x + 16, y: y + 12, fill: getComputedStyle(item).color })).textContent = text;
+      x += needs;
+    });
+    y += 24;
+    plot.setAttribute("transform", "translate(0 " + y + ")");
+    names.setAttribute("transform", "translate(" + box.x + " " + box.y + ")");
+    twin.append(names, plot);
+    twin.setAttribute("viewBox", [box.x, box.y, box.width, box.height + y].join(" "));
+    twin.setAttribute("width", box.width);
+    twin.setAttribute("height", box.height);
+  };
   var drawing = function (svg) {
-    var root = document.documentElement, theme = root.dataset.theme;
+    var root = document.documentElement, theme = root.dataset.theme, figure = svg.closest("figure"), panel = svg.closest(".panel");
     root.dataset.theme = "light";
     var twin = svg.cloneNode(true), from = all("*", svg), to = all("*", twin);
     from.forEach(function (node, place) {
@@ -120,11 +145,17 @@
       looks.forEach(function (name) { to[place].setAttribute(name, style.getPropertyValue(name)); });
       to[place].removeAttribute("class");
     });
+    var items = all(".legend li", figure).filter(function (item) {
+      var own = item.closest(".panel");
+      return !own || own === panel;
+    });
+    legendAbove(twin, items, getComputedStyle(svg).fontFamily);
     if (theme === undefined) delete root.dataset.theme; else root.dataset.theme = theme;
     twin.removeAttribute("class");
     twin.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-    return new XMLSerializer().serializeToString(twin);
+    return twin;
   };
+  var written = function (svg) { return new XMLSerializer().serializeToString(svg); };
   var address = function (text) { return "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text); };
   var save = function (href, name) {
     var link = document.createElement("a");
@@ -135,7 +166,7 @@
     link.remove();
   };
   var savePng = function (svg, name) {
-    var image = new Image(), box = svg.viewBox.baseVal, scale = 3;
+    var image = new Image(), twin = drawing(svg), box = twin.viewBox.baseVal, scale = 3;
     image.onload = function () {
       var canvas = document.createElement("canvas");
       canvas.width = box.width * scale;
@@ -146,7 +177,7 @@
       context.drawImage(image, 0, 0, canvas.width, canvas.height);
       save(canvas.toDataURL("image/png"), name);
     };
-    image.src = address(drawing(svg));
+    image.src = address(written(twin));
   };
 
   var line = function (label, names, act) {
@@ -185,7 +216,7 @@
       var box = line("Save", ["SVG", "PNG"], function (name) {
         var svg = plots.filter(function (each) { return each.getBoundingClientRect().width; })[0];
         var stem = (svg.getAttribute("aria-label") || "plot").replace(/[^A-Za-z0-9._-]+/g, "-").toLowerCase().slice(0, 60);
-        if (name === "SVG") save(address(drawing(svg)), stem + ".svg"); else savePng(svg, stem + ".png");
+        if (name === "SVG") save(address(written(drawing(svg))), stem + ".svg"); else savePng(svg, stem + ".png");
       });
       place.insertBefore(box, place === figure ? caption : null);
     });
