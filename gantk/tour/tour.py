@@ -56,17 +56,23 @@ class Chapter(TypedDict):
     table: NotRequired[Table]
 
 
-class Slider(TypedDict):
-    """A walk, with the files where they are."""
+class Best(TypedDict):
+    """A direction of the first screen: samples moved along it, with the files where they are.
+
+    `change`, with its 95 % interval, is that of its own factor at distance `measured`, in standard deviations.
+    """
 
     name: str
     space: str
-    layers: tuple[int, ...] | None
     distances: Sequence[float]
     frames: list[list[str]]
     samples: list[str]
     start: int | None
-    animation: dict[str, str]
+    measured: float
+    change: float | None
+    low: float | None
+    high: float | None
+    selectivity: float
 
 
 class Layers(TypedDict):
@@ -98,7 +104,7 @@ class PageParts(TypedDict, total=False):
     oracle: Table
     headline: list[Headline]
     findings: list[str]
-    sliders: list[Slider]
+    best: list[Best]
     layers: Layers
 
 
