@@ -125,8 +125,8 @@ def test_what_to_cite() -> None:
 
 
 def test_further_papers_are_cited_where_they_were_used() -> None:
-    assert "roich2021pivotal" in bibtex("invert", {"arguments": {"tune": True}})
-    assert "roich2021pivotal" not in bibtex("invert", {"arguments": {"tune": False}})
+    assert "roich2022pivotal" in bibtex("invert", {"arguments": {"tune": True}})
+    assert "roich2022pivotal" not in bibtex("invert", {"arguments": {"tune": False}})
     assert "shen2020interpreting" in bibtex("train-boundary") and "shen2020interpreting" not in bibtex("rescore")
 
 

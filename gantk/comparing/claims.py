@@ -38,7 +38,7 @@ COMPARE: Claims[CompareResult] = (
     Claim("found", lambda r: bool(r.different) and r.different[0].apart,
           lambda r: f"{_ends(r)}; the intervals do not meet."),
     Claim("found", lambda r: bool(r.different) and r.different[0].bounded and not r.different[0].apart,
-          lambda r: f"{_ends(r)}; the intervals of all runs meet, as everywhere else."),
+          lambda r: f"{_ends(r)}; the intervals of all runs meet."),
     Claim("found", lambda r: bool(r.different) and not r.different[0].bounded,
           lambda r: f"{_ends(r)}, {100 * r.different[0].relative:.3g} % of the larger size."),
     Claim("found", lambda r: bool(r.shared) and not r.different,

@@ -12,7 +12,8 @@ PAPERS = {
         "@article{yang2021semantic,\n"
         "  title = {Semantic Hierarchy Emerges in Deep Generative Representations for Scene Synthesis},\n"
         "  author = {Yang, Ceyuan and Shen, Yujun and Zhou, Bolei},\n"
-        "  journal = {International Journal of Computer Vision},\n  year = {2021}\n}\n"
+        "  journal = {International Journal of Computer Vision},\n"
+        "  volume = {129},\n  number = {5},\n  pages = {1451--1466},\n  year = {2021}\n}\n"
     ),
     "lse": (
         "@inproceedings{xu2021linear,\n  title = {Linear Semantics in Generative Adversarial Networks},\n"
@@ -58,9 +59,10 @@ PAPERS = {
         "  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition},\n  year = {2020}\n}\n"
     ),
     "pti": (
-        "@misc{roich2021pivotal,\n  title = {Pivotal Tuning for Latent-based Editing of Real Images},\n"
+        "@article{roich2022pivotal,\n  title = {Pivotal Tuning for Latent-based Editing of Real Images},\n"
         "  author = {Roich, Daniel and Mokady, Ron and Bermano, Amit H. and Cohen-Or, Daniel},\n"
-        "  year = {2021},\n  note = {arXiv:2106.05744}\n}\n"
+        "  journal = {ACM Transactions on Graphics},\n"
+        "  volume = {42},\n  number = {1},\n  pages = {1--13},\n  year = {2022}\n}\n"
     ),
 }
 _BOUNDARIES = frozenset({"train-boundary", "manipulate"})
