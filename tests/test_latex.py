@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gantk.lse.tables import classes_latex, comparison_latex
 from gantk.reports import Cell, Column, HeatMap, Picture, Table
 from gantk.reports.cite import PAPERS, bibtex
 from gantk.reports.export import export
@@ -86,6 +87,12 @@ def test_what_a_page_writes_compiles_with_its_literature(tmp_path: Path) -> None
     body += [rf"\includegraphics{{{path.name}}}" for path in files if path.suffix == ".pdf"]
     body += [r"\bibliographystyle{plain}", r"\bibliography{boundary}"]
     compiled(tmp_path, body, "pdflatex", "bibtex", "pdflatex")
+
+
+@needs_tex
+def test_tables_of_scores_compile_without_packages(tmp_path: Path) -> None:
+    scores = comparison_latex({NASTY: {"LSE": 0.5, "a_b": 0.625}, "c": {"LSE": 0.25}}, ("LSE", "a_b"))
+    compiled(tmp_path, [scores, "", classes_latex([NASTY], {"x & y": [0.5]})])
 
 
 @needs_tex
