@@ -55,7 +55,8 @@ def _captured(result: HessianResult) -> bool:
 
 
 def _vectors(result: HessianResult) -> str:
-    return f"{counted(len(result), 'eigenvector')} of {result.directions.layer}"
+    count = len(result)
+    return f"{counted(count, 'eigenvector')} of {result.directions.layer} {'was' if count == 1 else 'were'} found"
 
 
 def _differs(result: HessianResult) -> bool:
@@ -110,7 +111,8 @@ SVD: Claims[SvdResult] = (
         "found",
         lambda r: True,
         lambda r: (
-            f"{counted(len(r), 'singular direction')} of {r.directions.layer}; the largest singular value is "
+            f"{counted(len(r), 'singular direction')} of {r.directions.layer} {'was' if len(r) == 1 else 'were'} "
+            "found; the largest singular value is "
             f"{float(r.singular_values[0]):.3g}."
         ),
     ),
@@ -139,7 +141,7 @@ def beyond_chance(share: float, count: int, tries: int | None) -> bool:
 
 def _named(result: TrainResult) -> str:
     return (
-        f"{counted(len(result), 'direction')} of {result.directions.layer}, learned in "
+        f"{counted(len(result), 'direction')} of {result.directions.layer} were learned in "
         f"{counted(result.steps, 'step')}: a network names the right one of {len(result)} in "
         f"{percent(result.held_out)} of held-out edits; chance is {percent(1 / len(result))}."
     )
@@ -150,7 +152,7 @@ TRAIN: Claims[TrainResult] = (
     Claim(
         "found",
         lambda r: len(r) == 1,
-        lambda r: f"1 direction of {r.directions.layer}, learned in {counted(r.steps, 'step')}.",
+        lambda r: f"1 direction of {r.directions.layer} was learned in {counted(r.steps, 'step')}.",
     ),
     Claim(
         "doubt",
