@@ -347,11 +347,11 @@ DIRECTIONS: dict[str, list[Reader]] = {
     ],
     "navigan apply": [
         (
-            r"(\d+) samples?, each along a direction of (.*) of its own\.",
+            r"(\d+) samples? (?:was|were) moved, each along its own direction of (.*)\.",
             lambda r, m: int(m[1]) == r.total and bool(r.each),
         ),
         (
-            r"(\d+) samples? along (\d+) directions? of (.*)\.",
+            r"(\d+) samples? (?:was|were) moved along (\d+) directions? of (.*)\.",
             lambda r, m: (int(m[1]), int(m[2]), m[3]) == (r.total, len(r.edited), r.layer),
         ),
     ],

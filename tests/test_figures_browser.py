@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import shutil
+import subprocess
 import urllib.parse
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +124,26 @@ def test_one_tab_stop_and_arrows_reach_the_buttons(browser: Browser, page: Path)
     for _ in range(2):
         browser.press("ArrowRight")
     assert browser.run("document.activeElement.getAttribute('aria-label')") == "Copy as LaTeX"
+
+
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="no pdftotext is installed (Debian: poppler-utils)")
+def test_printed_figures_stay_whole_and_tables_keep_their_heads(browser: Browser, tmp_path: Path) -> None:
+    """A heading, its figure and its caption are on one page of paper; a long table names its columns on each."""
+    rows = [[f"row_{i}", *(i + j / 7 for j in range(12))] for i in range(60)]
+    long = Table(["name_of_rows", *(f"c{i}" for i in range(12))], rows, "Long")
+    figures = [replace(BARS, title=f"Bars {i}", caption=f"Caption {i}.") for i in range(7)]
+    maps = [replace(HEAT, title=f"Map {i}", caption=f"Legend {i}.") for i in range(7)]
+    both = [part for pair in zip(figures, maps, strict=True) for part in pair]
+    browser.open(Page("t", sections=[*both, long]).write(tmp_path / "page.html"))
+    (tmp_path / "page.pdf").write_bytes(browser.pdf())
+    subprocess.run(["pdftotext", "-layout", "page.pdf", "page.txt"], cwd=tmp_path, check=True, timeout=60)
+    pages = (tmp_path / "page.txt").read_text().split("\f")
+    for number in range(7):
+        for title, caption in ((f"Bars {number}", f"Caption {number}."), (f"Map {number}", f"Legend {number}.")):
+            assert [title in text for text in pages] == [caption in text for text in pages], title
+    for text in pages:
+        if "row_" in text.replace("name_of_rows", ""):
+            assert "name_of_rows" in text and all(re.search(rf"\bc{i}\b", text) for i in range(12))
 
 
 def test_print_has_tables_and_no_buttons(browser: Browser, page: Path) -> None:

@@ -33,7 +33,10 @@ MIX: Claims[MixResult] = (
     Claim(
         "next",
         lambda r: True,
-        lambda r: "What follows the top is stored in the rows of that grid: edit those with `gantk manipulate --rows`.",
+        lambda r: (
+            "What changes with the code at the top is stored in the rows of that grid: edit them with `gantk "
+            "manipulate --rows`."
+        ),
     ),
 )
 WALK: Claims[WalkResult] = (

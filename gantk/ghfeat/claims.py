@@ -139,7 +139,9 @@ MIX: Claims[MixResult] = (
     Claim(
         "next",
         lambda r: True,
-        lambda r: "What follows the style in a grid is stored in its rows: edit those with `gantk manipulate --rows`.",
+        lambda r: (
+            "What changes with the style in a grid is stored in its rows: edit them with `gantk manipulate --rows`."
+        ),
     ),
 )
 

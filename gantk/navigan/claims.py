@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, counted, percent
+from gantk.runs.claims import Claim, Claims, counted, percent, were
 
 if TYPE_CHECKING:
     from gantk.navigan.results import ApplyResult, Exactness, HessianResult, SvdResult, TrainResult, WeightResult
@@ -172,12 +172,12 @@ APPLY: Claims[ApplyResult] = (
     Claim(
         "found",
         lambda r: bool(r.each),
-        lambda r: f"{counted(r.total, 'sample')}, each along a direction of {r.layer} of its own.",
+        lambda r: f"{were(r.total, 'sample')} moved, each along its own direction of {r.layer}.",
     ),
     Claim(
         "found",
         lambda r: not r.each,
-        lambda r: f"{counted(r.total, 'sample')} along {counted(len(r.edited), 'direction')} of {r.layer}.",
+        lambda r: f"{were(r.total, 'sample')} moved along {counted(len(r.edited), 'direction')} of {r.layer}.",
     ),
     Claim(
         "next",

@@ -201,6 +201,7 @@
   all("figure").forEach(function (figure) {
     var table = figure.querySelector("table"), caption = figure.querySelector("figcaption");
     if (table && table.tHead) {
+      if (cells(table, shown)[0].length < 2 && table.querySelector(".picture")) return; // pictures alone
       figure.insertBefore(line("Copy", ["LaTeX", "CSV", "Markdown"], function (name, button) {
         copy(forms[name](table)).then(function (done) {
           button.textContent = done ? "copied" : "not copied";
