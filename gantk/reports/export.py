@@ -65,7 +65,7 @@ def export(page: Page, directory: Path | str, stem: str, width_mm: float = COLUM
     return [write_atomic(directory / name, data) for name, data in made.items()]
 
 
-def _files(section: Section, width_mm: float, heading: str) -> Iterator[tuple[str, bytes]]:
+def _files(section: Section, width_mm: float, heading: str = "") -> Iterator[tuple[str, bytes]]:
     svg = ""
     if isinstance(section, (Sheet, SliderStrip, SliderGrid)):
         if rows := rows_of(section):
