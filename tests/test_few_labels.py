@@ -251,6 +251,11 @@ def test_tables_are_read(pictures: Path) -> None:
     assert np.isnan(table.label_NA[3:]).all()
 
 
+def test_labels_of_one_and_minus_one_are_classes_and_counts_stay_numbers(pictures: Path) -> None:
+    table = read_labels(written(pictures, "image,a,b\n00,-1,0\n01,1,2\n02,-1,1\n"), pictures)
+    assert table.label_NA[:3].tolist() == [[0, 0], [1, 2], [0, 1]]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -263,6 +268,9 @@ def test_tables_are_read(pictures: Path) -> None:
         ("image,a\n../labels.csv,1\n", "is not there"),
         ("image,a\n00.png,1\n00,0\n", "again"),
         ("image,a\n", "no labels below"),
+        ("image,a\n00.png,\n", "no labels below"),
+        ("00.png,1\n01.png,0\n", "first line .* is 00.png's"),
+        ("image,a\n00,1\n01,0\n02,11\n03,0\n04,0\n05,1\n", "a of 02.png .* is 11, and nearly all"),
     ],
 )
 def test_wrong_tables_are_one_sentence(pictures: Path, text: str, words: str) -> None:
