@@ -99,6 +99,20 @@ def test_cards_say_what_left_out_labels_say() -> None:
     assert "60 labels" in card.sentence() and "R2" in other.sentence()
 
 
+def test_what_is_the_same_in_a_mirror_is_learned_from_both() -> None:
+    random = np.random.default_rng(4)
+    same, other = random.standard_normal((2, 90, 40))  # what a mirror keeps of the features, and what it turns round
+    image, mirror = [same + other], [same - other]
+    smile, left = ((part[:, :4].sum(1) > 0).astype(float) for part in (same, other))
+    found = fit_probe(image, np.stack([smile, left], 1), ["smile", "left"], mirror)
+    assert [card.mirrored for card in found.cards] == [True, False]
+    assert "mirror images alike" in found.cards[0].sentence() and "mirror" not in found.cards[1].sentence()
+    assert np.array_equal(found.weight_AD[0, :40], found.weight_AD[0, 40:]) and not found.weight_AD[1, 40:].any()
+    alone = fit_probe(image, np.stack([smile, left], 1), ["smile", "left"])
+    assert found.cards[0].auc > alone.cards[0].auc + 0.03 and found.cards[1] == alone.cards[1]
+    assert fit_probe(image, left[:, None], ["left"], mirror).weight_AD.shape == (1, 40), "nothing is left to read"
+
+
 def test_labels_that_say_nothing_are_told_apart_from_those_that_do() -> None:
     blocks, classes, _ = problem(60)
     mixed = np.random.default_rng(3).permutation(classes)
