@@ -187,6 +187,12 @@ def _standardised(blocks: Sequence[npt.NDArray[np.floating]]) -> tuple[Array, Ar
     return np.concatenate(parts, 1), np.concatenate(means), np.concatenate(scales)
 
 
+def check_labels(label_NA: Array, names: Sequence[str]) -> None:
+    """Refuse labels that `fit_probe` would, before any feature is read."""
+    for label_N, name in zip(label_NA.T, names, strict=True):
+        _target(label_N[~np.isnan(label_N)], name)
+
+
 def _target(label_n: Array, name: str) -> tuple[Array, Array, bool]:
     """What is regressed on, the weight of each image (classes weigh the same), and whether it is a class."""
     n = len(label_n)
