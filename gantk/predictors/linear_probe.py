@@ -34,6 +34,7 @@ Array = npt.NDArray[np.float64]
 SHRINKAGES = 10.0 ** np.arange(-5, 1.1, 0.25)  # candidates, as shares of the labelled images' total variance
 LEAST_LABELS, LEAST_OF_A_CLASS = 4, 2
 SLOPE, SLOPE_DEVIATION = 2.0, 0.5  # prior of the calibration, per standard deviation of scores: few labels cannot tell
+MARGIN = 0.05  # by which the images alone must go better with the labels than with their mirror images beside them
 CONFIDENT = 1.959964  # standard deviations of a 95 % interval
 
 
@@ -150,7 +151,7 @@ def fit_probe(
         label_n = label_N[rows]
         y_n, weight_n, is_class = _target(label_n, name)
         found = [_ridge(x_ND[rows] @ x_ND[rows].T, y_n, weight_n) for x_ND, _, _ in ways]
-        best = int(np.argmax([part.fit for part in found]))  # the images alone where it makes no difference
+        best = len(found) - 1 if found[-1].fit > found[0].fit - MARGIN else 0
         (x_ND, mean_D, scale_D), ridge, mirrored = ways[best], found[best], best == 1
         slope, offset = _calibration(ridge.left_out_n, label_n) if is_class else (label_n.std(), label_n.mean())
         weight_D = slope * (x_ND[rows].T @ ridge.dual_n) / scale_D
