@@ -33,6 +33,7 @@ from gantk.generators.base import Generator, WpOrStyles
 from gantk.predictors.departure import KEPT as STILL_NEAR
 from gantk.predictors.departure import Neighbourhood
 from gantk.predictors.distance import distance_of_maps
+from gantk.predictors.reading import coloured
 from gantk.predictors.resampling import resize
 
 KEPT = 0.9  # of the main effect: what the least set of rows must keep
@@ -292,7 +293,7 @@ class Yardstick:
     def _features(self, image: Tensor) -> Array | None:
         if self.judge.features is None or not self.settings.others:
             return None
-        return _numpy(self.judge.features.features(_coloured(image)))
+        return _numpy(self.judge.features.features(coloured(image)))
 
     def _moved_features(self, move: Move, strength: float) -> Array:
         parts = []
@@ -373,7 +374,3 @@ def _alternating(count: int, like: Tensor) -> Tensor:
 def _numpy(value: Tensor) -> npt.NDArray[np.float32]:
     found: npt.NDArray[np.float32] = value.float().cpu().numpy()
     return found
-
-
-def _coloured(image_NCHW: Tensor) -> Tensor:
-    return image_NCHW.expand(-1, 3, -1, -1) if image_NCHW.shape[1] == 1 else image_NCHW
