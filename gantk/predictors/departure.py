@@ -87,7 +87,7 @@ def reach(found: Sequence[Departure]) -> tuple[float, float]:
     for sign in (-1, 1):
         limit = 0.0
         for step in sorted((step for step in found if step.distance * sign > 0), key=lambda step: abs(step.distance)):
-            if step.near < KEPT:
+            if step.near < KEPT - 1e-9:  # shares that are equal but for rounding
                 break
             limit = step.distance
         ends.append(limit)
