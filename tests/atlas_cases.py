@@ -82,7 +82,7 @@ def made_atlas(
     )
     floor = Floor(floor_A=np.full(len(ATTRIBUTES), 0.1), steady=tuple(np.linspace(0, 0.2, 24).tolist()))
     facts = AtlasFacts(
-        sources=sources, attributes=ATTRIBUTES, regions=REGIONS, floor=floor, samples=8, seer="the maker"
+        sources=sources, attributes=ATTRIBUTES, regions=REGIONS, floor=floor, samples=8, seer="the maker", reader="demo"
     )
     arrays = made_arrays(count, generator.spec.num_layers, width, folder)
     return conclude(arrays, facts, AtlasOptions(shown=12), store, generator)

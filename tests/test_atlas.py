@@ -40,6 +40,13 @@ def test_every_system_has_its_directions(chart: AtlasResult) -> None:
     assert members == list(range(len(chart.charted)))
 
 
+def test_how_far_edits_may_go_is_said_and_by_whose_features(chart: AtlasResult) -> None:
+    assert chart.reader == "demo" and all(part.limit is not None for part in chart.charted)
+    assert "by the features of demo, as" in chart.page().text()
+    blind = dataclasses.replace(chart, reader="")
+    assert "nothing here has features of images" in blind.page().text()
+
+
 def test_files_move_towards_their_attribute(chart: AtlasResult) -> None:
     """A file, measured again from scratch on other samples, makes the attribute that names it grow."""
     generator = gantk.load_generator("demo")

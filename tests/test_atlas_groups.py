@@ -8,11 +8,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gantk.atlas.figures import far_of, frechet_ratio, mean_cosine, steadiness_of, what_of, where_of
+from gantk.atlas.figures import far_of, mean_cosine, steadiness_of, what_of, where_of
 from gantk.atlas.groups import Spectrum, cluster, find_groups, overlaps, similarity, stack
 from gantk.atlas.matching import match_strength
 from gantk.atlas.results import Effect, Measured, Rows, Steadiness, What, Where
 from gantk.errors import UsageError
+from gantk.predictors.departure import Neighbourhood, departures
 
 ATTRIBUTES, REGIONS = ("season", "light"), ("tree", "ground")
 
@@ -208,13 +209,18 @@ def test_steadiness_of_straight_and_of_bent_paths() -> None:
     assert mean_cosine(step) == pytest.approx(np.mean(pairs))
 
 
-def test_the_range_ends_where_the_frechet_distance_has_doubled() -> None:
+def test_the_range_ends_where_samples_are_near_no_more() -> None:
     random = np.random.default_rng(0)
     base, others = random.normal(size=(64, 20)), random.normal(size=(300, 20))
-    assert frechet_ratio(base, base, others) == pytest.approx(1)
-    ratios = [frechet_ratio(base + 0.2 * k, base, others) for k in range(4)]
-    assert np.all(np.diff(ratios) > 0)
-    found = far_of(np.array([0.0, 1.0, 2.0]), np.array([1.0, 1.5, 2.5]))
+    around = Neighbourhood(base, others)
+    assert around.near(base) == pytest.approx(1)
+    near = [around.near(base + 0.3 * k) for k in range(4)]
+    assert near[1] > near[2] > near[3]
+    step = [(float(k), base + 0.3 * k) for k in range(4)]
+    assert [part.near for part in departures(base, others[:64], step)] == [
+        Neighbourhood(base, others[:64]).near(base + 0.3 * k) for k in range(4)
+    ]  # what manipulate --realism says
+    found = far_of(np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.95, 0.85]))
     assert found.limit == pytest.approx(1.5)
     assert found.reached
-    assert not far_of(np.array([0.0, 1.0]), np.array([1.0, 1.2])).reached
+    assert not far_of(np.array([0.0, 1.0]), np.array([1.0, 0.92])).reached

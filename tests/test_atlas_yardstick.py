@@ -77,7 +77,7 @@ def test_a_true_direction_changes_its_factor_alone(
     if region is not None:
         assert CLASSES[found.where.region] == region
     assert found.far is not None
-    assert found.far.ratios[0] == 1
+    assert found.far.near[0] == 1
     assert found.passes > 0
 
 

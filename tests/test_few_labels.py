@@ -100,6 +100,20 @@ def test_cards_say_what_left_out_labels_say() -> None:
     assert "60 labels" in card.sentence() and "R2" in other.sentence()
 
 
+def test_what_is_the_same_in_a_mirror_is_learned_from_both() -> None:
+    random = np.random.default_rng(4)
+    same, other = random.standard_normal((2, 90, 40))  # what a mirror keeps of the features, and what it turns round
+    image, mirror = [same + other], [same - other]
+    smile, left = ((part[:, :4].sum(1) > 0).astype(float) for part in (same, other))
+    found = fit_probe(image, np.stack([smile, left], 1), ["smile", "left"], mirror)
+    assert [card.mirrored for card in found.cards] == [True, False]
+    assert "mirror images alike" in found.cards[0].sentence() and "mirror" not in found.cards[1].sentence()
+    assert np.array_equal(found.weight_AD[0, :40], found.weight_AD[0, 40:]) and not found.weight_AD[1, 40:].any()
+    alone = fit_probe(image, np.stack([smile, left], 1), ["smile", "left"])
+    assert found.cards[0].auc > alone.cards[0].auc + 0.03 and found.cards[1] == alone.cards[1]
+    assert fit_probe(image, left[:, None], ["left"], mirror).weight_AD.shape == (1, 40), "nothing is left to read"
+
+
 def test_labels_that_say_nothing_are_told_apart_from_those_that_do() -> None:
     blocks, classes, _ = problem(60)
     mixed = np.random.default_rng(3).permutation(classes)
@@ -254,6 +268,11 @@ def test_tables_are_read(pictures: Path) -> None:
     assert np.isnan(table.label_NA[3:]).all()
 
 
+def test_labels_of_one_and_minus_one_are_classes_and_counts_stay_numbers(pictures: Path) -> None:
+    table = read_labels(written(pictures, "image,a,b\n00,-1,0\n01,1,2\n02,-1,1\n"), pictures)
+    assert table.label_NA[:3].tolist() == [[0, 0], [1, 2], [0, 1]]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -266,6 +285,9 @@ def test_tables_are_read(pictures: Path) -> None:
         ("image,a\n../labels.csv,1\n", "is not there"),
         ("image,a\n00.png,1\n00,0\n", "again"),
         ("image,a\n", "no labels below"),
+        ("image,a\n00.png,\n", "no labels below"),
+        ("00.png,1\n01.png,0\n", "first line .* is 00.png's"),
+        ("image,a\n00,1\n01,0\n02,11\n03,0\n04,0\n05,1\n", "a of 02.png .* is 11, and nearly all"),
     ],
 )
 def test_wrong_tables_are_one_sentence(pictures: Path, text: str, words: str) -> None:

@@ -154,6 +154,11 @@ class Vectors(Chain):
         return super().forward(z).flatten(1)
 
 
+class Nothing(Chain):
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(z)[..., :0]
+
+
 class Pairs(Chain):
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         return super().forward(z), z
@@ -167,6 +172,7 @@ class Pairs(Chain):
         (Broken, "not finite"),
         (Fewer, "15 images of 16 codes"),
         (Vectors, "images \\[N, C, H, W\\]"),
+        (Nothing, "no pixels"),
         (Pairs, "returned tuple"),
     ],
 )
@@ -212,6 +218,9 @@ class Net(nn.Module):
 def raising():
     raise RuntimeError("no weights here")
 
+def leaving():
+    raise SystemExit(3)
+
 def a_class():
     return Net
 
@@ -249,6 +258,7 @@ def test_code_runs_only_where_the_caller_says_so(factories: str, tmp_path: Path)
     ("name", "words"),
     [
         ("raising", "raised RuntimeError: no weights here"),
+        ("leaving", "raised SystemExit: 3"),
         ("a_class", "returned the class Net"),
         ("number", "returned a int"),
         ("wraped", "Did you mean 'wrapped'"),

@@ -92,6 +92,7 @@ def conclude(
         similarity_MM=groups.similarity_MM,
         samples=facts.samples,
         seer=facts.seer,
+        reader=facts.reader,
         directions=tuple(part if isinstance(part, Direction) else None for part in artifacts),
         weights=tuple(part if isinstance(part, KeptWeights) else None for part in artifacts),
     )  # fmt: skip

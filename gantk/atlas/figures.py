@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.atlas.results import HowFar, Steadiness, What, Where
-from gantk.predictors.distance import frechet_distance
+from gantk.predictors.departure import KEPT
 from gantk.predictors.selectivity import selectivity
 
 SHARE, LIFT = 0.1, 1.5  # of the change, and locality: less, and a region is not named
-COMPONENTS = 4  # samples per dimension in which a Frechet distance is taken
 
 Array = npt.NDArray[Any]
 
@@ -86,25 +85,12 @@ def _cosines(a_NP: Array, b_NP: Array) -> Array:
     return found
 
 
-def frechet_ratio(moved_NF: Array, base_NF: Array, others_MF: Array) -> float:
-    """Frechet distance of moved samples to others over that of the same samples unmoved: 1 where nothing moved.
-
-    Both are taken in the leading components of the others, a few samples for each, so that covariances have full rank.
-    """
-    keep = max(1, min(others_MF.shape[1], len(base_NF) // COMPONENTS))
-    centre_F = others_MF.mean(0)
-    axes_FK = np.linalg.svd(others_MF - centre_F, full_matrices=False)[2][:keep].T
-    coordinates = [(part - centre_F) @ axes_FK for part in (moved_NF, base_NF, others_MF)]
-    base = frechet_distance(coordinates[1], coordinates[2])
-    return frechet_distance(coordinates[0], coordinates[2]) / max(base, 1e-12)
-
-
-def far_of(strengths: Array, ratios: Array) -> HowFar:
-    """Where the ratio first becomes 2, on straight lines between what was tried."""
-    beyond = np.flatnonzero(ratios >= 2)
+def far_of(strengths: Array, near: Array) -> HowFar:
+    """Where the share of near samples first falls below `KEPT`, on straight lines between what was tried."""
+    beyond = np.flatnonzero(near < KEPT)
     if not len(beyond):
-        return HowFar(strengths, ratios, float(strengths[-1]), False)
+        return HowFar(strengths, near, float(strengths[-1]), False)
     i = int(beyond[0])
-    low, high = ratios[i - 1], ratios[i]
-    limit = strengths[i - 1] + (strengths[i] - strengths[i - 1]) * (2 - low) / max(high - low, 1e-12)
-    return HowFar(strengths, ratios, float(limit), True)
+    low, high = near[i - 1], near[i]
+    limit = strengths[i - 1] + (strengths[i] - strengths[i - 1]) * (low - KEPT) / max(low - high, 1e-12)
+    return HowFar(strengths, near, float(limit), True)

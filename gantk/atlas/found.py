@@ -172,10 +172,12 @@ class AtlasResult(Result):
         cut, unrelated: similarity from which directions are joined, and how similar unrelated ones come out.
         similarity_MM: of the directions.
         samples: that were measured on. seer: what tells regions apart; empty where nothing does.
+        reader: by whose features moved samples are near what the generator draws; empty where nothing has features.
         directions, weights: the representative of every group with its card: one of codes, or of a weight.
     """
 
     TASK: ClassVar[str] = "atlas"
+    VERSION: ClassVar[int] = 2
     CLAIMS: ClassVar[Claims[AtlasResult]] = ATLAS
     KEPT: ClassVar[tuple[str, ...]] = ("similarity_MM",)
     sources: tuple[Source, ...]
@@ -194,6 +196,7 @@ class AtlasResult(Result):
     similarity_MM: Array
     samples: int
     seer: str
+    reader: str
     directions: tuple[Direction | None, ...]
     weights: tuple[KeptWeights | None, ...]
 

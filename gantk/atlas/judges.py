@@ -28,7 +28,7 @@ class Judge:
         exact: attributes [N, A] of codes (wp or styles), where a generator knows them; it comes before `attributes`.
         attribute_names: [A].
         segmenter: whose classes are the regions; None has none.
-        features: a predictor whose features a Frechet distance is taken in; None measures no range.
+        features: a predictor by whose features samples are near what the generator draws; None measures no range.
     """
 
     metric: Predictor
@@ -70,6 +70,7 @@ def judge_of(
     segmenter: Predictor | None = None,
     exact: ReadCodes | None = None,
     metric: Predictor | None = None,
+    features: Predictor | None = None,
 ) -> Judge:
     """A judge made of one predictor, as far as it goes, and others where it does not.
 
@@ -78,6 +79,7 @@ def judge_of(
         segmenter: in place of the predictor's classes: a head, say.
         exact: see `Judge`; the names are then the predictor's.
         metric: in place of the predictor's feature maps; needed where it has none.
+        features: in place of the predictor's and the metric's.
 
     Raises:
         UsageError: nothing has feature maps.
@@ -91,7 +93,7 @@ def judge_of(
     names = () if predictor is None else predictor.attribute_names
     reader = predictor if predictor is not None and names and _has(predictor, "attributes") else None
     sees = segmenter or (predictor if predictor is not None and predictor.class_names else None)
-    features = next((p for p in (predictor, maps) if p is not None and _has(p, "features")), None)
+    features = next((p for p in (features, predictor, maps) if p is not None and _has(p, "features")), None)
     return Judge(maps, reader, exact, tuple(names) if reader is not None or exact is not None else (), sees, features)
 
 

@@ -1,6 +1,6 @@
 """Measured moves as arrays, one row each, so that any number of them is kept, divided among shards and read again.
 
-Legend: M moves, A attributes, R regions, L rows of wp, S strengths of a Frechet distance, P numbers of an effect
+Legend: M moves, A attributes, R regions, L rows of wp, S strengths of a reach, P numbers of an effect
 vector, H x W pixels of a heat map.
 """
 
@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 
 FIGURES, HEAT, EFFECT = "atlas_figures", "atlas_heat", "atlas_effect"
 ARRAYS = (FIGURES, HEAT, EFFECT)
-STRENGTHS = 5  # at which a Frechet distance is taken, at most
+STRENGTHS = 5  # at which it is asked who is near, at most
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Sizes:
             "change": a, "error": a, "floor": a, "attribute": 1, "selectivity": 1, "twice": a,
             "cosine": 1, "curvature": 1, "symmetry": 1, "passes": 1,
             "has_rows": 1, "effect": n, "least": n, "kept": 1,
-            "strengths": STRENGTHS, "ratios": STRENGTHS,
+            "strengths": STRENGTHS, "near": STRENGTHS,
         }  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def to_arrays(part: Measured, sizes: Sizes) -> dict[str, Array]:
         "has_rows": rows is not None, "effect": np.full(sizes.rows, np.nan) if rows is None else rows.effect_L,
         "least": least, "kept": 0.0 if rows is None else rows.kept,
         "strengths": _filled(None if far is None else far.strengths),
-        "ratios": _filled(None if far is None else far.ratios),
+        "near": _filled(None if far is None else far.near),
     }  # fmt: skip
     flat = [np.atleast_1d(np.asarray(values[name], np.float64)).ravel() for name in sizes.parts()]
     for (name, count), found in zip(sizes.parts().items(), flat, strict=True):
@@ -97,7 +97,7 @@ def from_arrays(arrays: Mapping[str, Array], index: int, sizes: Sizes, name: str
         Steadiness(one("cosine"), one("curvature"), one("symmetry")),
         Effect(effect[0], effect[1]),
         rows,
-        _far(found["strengths"], found["ratios"]),
+        _far(found["strengths"], found["near"]),
         passes=int(one("passes")),
     )
 
@@ -109,6 +109,6 @@ def _filled(values: Array | None) -> Array:
     return whole
 
 
-def _far(strengths: Array, ratios: Array) -> HowFar | None:
+def _far(strengths: Array, near: Array) -> HowFar | None:
     tried = np.isfinite(strengths)
-    return far_of(strengths[tried], ratios[tried]) if tried.any() else None
+    return far_of(strengths[tried], near[tried]) if tried.any() else None

@@ -153,12 +153,12 @@ def _table(result: AtlasResult) -> Table:
         Column("locality", "Change per pixel inside the region over outside", 2),
         Column("rows", "Of wp, that keep nine tenths of the effect"),
         Column("steadiness", "Cosine between the changes of different samples: 1 is the same everywhere", 2),
-        Column("range", "Distance at which samples leave the distribution, or twice the matched one", 2),
+        Column("range", "Distance up to which samples stay near what the generator draws, or twice the matched one", 2),
     ]
     caption = (
         "One line for each group of directions that do the same; a click on a heading sorts, the lists above choose. "
         "All figures at the "
-        "distance where the image changes by a tenth of what lies between two samples."
+        f"distance where the image changes by a tenth of what lies between two samples. {_reach(result)}"
     )
     return Table(columns, rows, "All groups of directions", caption, filters=("systems", "attribute", "region", "rows"))
 
@@ -166,6 +166,20 @@ def _table(result: AtlasResult) -> Table:
 def _titles(result: AtlasResult) -> list[str]:
     """Number and attribute or region of every group: what tables have room for."""
     return [f"{number}. {group.name.split(' (')[0]}" for number, group in enumerate(result.groups, 1)]
+
+
+def _reach(result: AtlasResult) -> str:
+    """How far edits may go, and by whose features."""
+    if not result.reader:
+        return (
+            "How far edits may go was not measured, as nothing here has features of images: ranges are twice that "
+            "distance. With `pip install 'gantk[features]'` it is measured."
+        )
+    return (
+        "The range is where fewer than nine tenths as many moved samples as unmoved ones are near what the generator "
+        f"draws, by the features of {result.reader}, as `gantk manipulate --realism` has it; "
+        f"of {2 * result.samples} moved samples, so roughly."
+    )
 
 
 def _range(head: Charted) -> CellValue:

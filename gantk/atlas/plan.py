@@ -37,7 +37,7 @@ class Sizes:
 def sizes_of(options: AtlasOptions) -> Sizes:
     """What was asked for, or the defaults of a quick or a whole atlas."""
     quick = options.quick
-    usual = Sizes(300, 1, 8, 6, 12, 2, 0) if quick else Sizes(2000, 2, 24, 24, 24, 6, 256)
+    usual = Sizes(300, 1, 8, 6, 12, 2, 64) if quick else Sizes(2000, 2, 24, 24, 24, 6, 256)
     asked = {name: getattr(options, name) for name in ("num", "components", "measured", "random", "shown")}
     chosen = {name: value for name, value in asked.items() if value is not None}
     return Sizes(**{**vars(usual), **chosen})
@@ -61,6 +61,7 @@ class AtlasFacts:
     floor: Floor
     samples: int
     seer: str
+    reader: str
 
 
 def held_out(

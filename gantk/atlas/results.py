@@ -83,16 +83,17 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class HowFar:
-    """How far samples can be moved before they leave the distribution.
+    """How far samples can be moved before they leave what the generator draws.
 
     Attributes:
-        strengths, ratios: tried, ascending, and the Frechet distance to other samples over that of unmoved ones.
-        limit: strength at which the ratio is 2; the farthest tried where it never is.
-        reached: whether it was.
+        strengths, near: tried, ascending, and the share of samples moved to either side that are near unmoved ones, as
+            `gantk manipulate --realism` has it (`gantk.predictors.departure`).
+        limit: strength at which that share falls below nine tenths; the farthest tried where it never does.
+        reached: whether it did.
     """
 
     strengths: Array
-    ratios: Array
+    near: Array
     limit: float
     reached: bool
 

@@ -98,6 +98,7 @@ def chart(
         floor=floor,
         samples=len(measured_on),
         seer="" if ground.seer is None else ground.seer.name,
+        reader="" if judge.features is None else judge.features.name,
     )
     return conclude(store.assemble(chunks, facts), facts, options, store, generator)
 
@@ -210,12 +211,22 @@ def _judge(
     reader = predictor
     exact = getattr(reader, "attributes_of_codes", None)
     if exact is not None:
-        return judge_of(generator, _of_images(generator), seer, exact=exact)
+        return judge_of(generator, _of_images(generator), seer, exact=exact, features=_reader(generator, metric))
     if metric is None and (reader is None or type(reader).feature_maps is Predictor.feature_maps):
         metric = load_predictor(metric_name(generator), generator.device, generator).eval()
     if reader is not None and metric is not None and reader.name == metric.name:
         metric = None  # one network looks once
-    return judge_of(generator, reader, seer, metric=metric)
+    return judge_of(generator, reader, seer, metric=metric, features=_reader(generator, metric))
+
+
+def _reader(generator: Generator, metric: Predictor | None) -> Predictor | None:
+    """Whose features say how far edits may go, as for `gantk manipulate --realism`; None where it is not installed."""
+    from gantk.predictors.defaults import features_for
+    from gantk.predictors.efficientnet_lite import NAME, located
+
+    if metric is not None and metric.name == NAME:
+        return metric
+    return features_for(generator) if generator.bundled or located() is not None else None
 
 
 # --- measuring -------------------------------------------------------------------------------------------------------

@@ -23,13 +23,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.atlas.figures import far_of, floor_of, frechet_ratio, mean_cosine, steadiness_of, what_of, where_of
+from gantk.atlas.figures import far_of, floor_of, mean_cosine, steadiness_of, what_of, where_of
 from gantk.atlas.judges import Judge
 from gantk.atlas.matching import Match, match_strength
 from gantk.atlas.moves import Move, Samples
 from gantk.atlas.results import Cost, Effect, HowFar, Measured, Rows, Where
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, WpOrStyles
+from gantk.predictors.departure import KEPT as STILL_NEAR
+from gantk.predictors.departure import Neighbourhood
 from gantk.predictors.distance import distance_of_maps
 from gantk.predictors.reading import coloured
 from gantk.predictors.resampling import resize
@@ -48,8 +50,8 @@ class Settings:
         level: of the perceptual change, over the distance between two samples.
         search: samples in the search for the strength.
         rows: samples that single rows are tried on; 0 leaves rows out.
-        others: samples that a Frechet distance compares with; 0 leaves the range out.
-        farther: further multiples of t that are tried while the Frechet distance has not doubled.
+        others: samples that moved ones are near to or not; 0 leaves the range out.
+        farther: further multiples of t that are tried while moved samples are near.
         heat: largest side of a heat map.
         pool: side of the pooled feature maps.
     """
@@ -79,7 +81,7 @@ class Yardstick:
         samples: that nothing was found on; two or more.
         judge: see there.
         settings: see there.
-        others: further samples for the Frechet distance; None draws none and measures no range.
+        others: further samples that moved ones are near to or not; None draws none and measures no range.
 
     Raises:
         GantkError: the judge sees no difference between the samples.
@@ -103,7 +105,7 @@ class Yardstick:
         shifts = range(1, min(len(pooled), 9))
         apart = np.median([np.square(pooled - np.roll(pooled, shift, 0)).sum(1) for shift in shifts])
         self._feature_scale = 1 / max(float(np.sqrt(apart)), 1e-12)
-        self._reference = self._features_of(others)
+        self._around = self._neighbourhood(others)
 
     # --- one move ------------------------------------------------------------------------------------------------
 
@@ -119,7 +121,7 @@ class Yardstick:
             steadiness = steadiness_of(delta[1.0], delta[-1.0], delta[2.0], delta[-2.0])
             effect = Effect(*(self._effect(delta[sign], looks[sign].score_NA) for sign in (1.0, -1.0)))
             rows = self._rows(move, match.strength, what.attribute) if self.settings.rows and move.rows else None
-            far = self._far(move, match.strength, looks) if self._reference is not None else None
+            far = self._far(move, match.strength, looks) if self._around is not None else None
         return Measured(
             move.name, move.system, match.strength, match.change / self.between, match.matched, where, what, twice,
             steadiness, effect, rows, far, cost or Cost(), self.passes - before,
@@ -167,7 +169,7 @@ class Yardstick:
     def _looks(self, move: Move, strength: float) -> tuple[Where, dict[float, _Look]]:
         kept: dict[float, list[tuple[Array, Array, Array | None]]] = {factor: [] for factor in FACTORS}
         places = _Places(self)
-        for start, part in _parts(self.samples):
+        for _, part in _parts(self.samples):
             base = part.images()
             places.before(base, part)
             for factor in FACTORS:
@@ -175,7 +177,7 @@ class Yardstick:
                 image = move.images(part, strength_N)
                 codes = move.codes(part, strength_N) if self._needs_codes else None
                 maps, score = self.judge.look(image, codes)
-                kept[factor].append((self._pooled(maps), _numpy(score), self._signed_features(image, factor, start)))
+                kept[factor].append((self._pooled(maps), _numpy(score), self._features(image)))
                 if abs(factor) == 1:
                     places.after(image, base, move, part, strength_N)
             self.passes += len(part) * (1 + len(FACTORS))
@@ -226,23 +228,19 @@ class Yardstick:
         return Rows(effect_L, tuple(sorted(order[:count])), float(kept))
 
     def _far(self, move: Move, strength: float, looks: dict[float, _Look]) -> HowFar:
-        assert self._reference is not None and self._base.feature_NF is not None
-        sign_N = _alternating(len(self.samples), self.samples.wp_NLD)
-        even = _numpy(sign_N) > 0
-        strengths, ratios = [0.0], [1.0]
+        assert self._around is not None
+        strengths, near = [0.0], [1.0]
         for factor in (1.0, 2.0, *self.settings.farther):
-            if ratios[-1] >= 2 or (factor not in looks and factor * strength > move.reach):
+            if near[-1] < STILL_NEAR or (factor not in looks and factor * strength > move.reach):
                 break
-            if factor in looks:
-                plus, minus = looks[factor].feature_NF, looks[-factor].feature_NF
-                assert plus is not None and minus is not None
-                feature_NF = np.empty((len(even), plus.shape[1]), dtype=plus.dtype)
-                feature_NF[even], feature_NF[~even] = plus, minus
-            else:
-                feature_NF = self._moved_features(move, factor * strength * sign_N)
+            sides = []
+            for side in (factor, -factor):
+                seen = looks[side].feature_NF if side in looks else self._moved_features(move, side * strength)
+                assert seen is not None
+                sides.append(seen)
             strengths.append(factor * strength)
-            ratios.append(frechet_ratio(feature_NF, self._base.feature_NF, self._reference))
-        return far_of(np.array(strengths), np.array(ratios))
+            near.append(self._around.near(np.concatenate(sides)))
+        return far_of(np.array(strengths), np.array(near))
 
     # --- what looks are made of ------------------------------------------------------------------------------------
 
@@ -257,8 +255,9 @@ class Yardstick:
             maps, score = self.judge.look(image, part.wp_NLD if self._needs_codes else None)
             pooled.append(self._pooled(maps))
             scores.append(_numpy(score))
-            if self.judge.features is not None and self.settings.others:
-                features.append(_numpy(self.judge.features.features(coloured(image))))
+            seen = self._features(image)
+            if seen is not None:
+                features.append(seen)
             if start < len(self._search):
                 self._maps.append(maps)
             self.passes += len(part)
@@ -291,31 +290,27 @@ class Yardstick:
         attributes = (score_NA - self._base.score_NA).mean(0) / (self.deviation_A * np.sqrt(2 * names))
         return np.concatenate([features, attributes]).astype(np.float32)
 
-    def _signed_features(self, image: Tensor, factor: float, start: int) -> Array | None:
-        """Features of every second sample: those whose turn it is to move to this side."""
-        if self._base.feature_NF is None or self.judge.features is None:
+    def _features(self, image: Tensor) -> Array | None:
+        if self.judge.features is None or not self.settings.others:
             return None
-        first = start % 2 if factor > 0 else 1 - start % 2
-        chosen = coloured(image[first::2])
-        width = self._base.feature_NF.shape[1]
-        return _numpy(self.judge.features.features(chosen)) if len(chosen) else np.zeros((0, width), np.float32)
+        return _numpy(self.judge.features.features(coloured(image)))
 
-    def _moved_features(self, move: Move, strength_N: Tensor) -> Array:
-        assert self.judge.features is not None
+    def _moved_features(self, move: Move, strength: float) -> Array:
         parts = []
-        for start, part in _parts(self.samples):
-            image = move.images(part, strength_N[start : start + len(part)])
-            parts.append(_numpy(self.judge.features.features(coloured(image))))
+        for _, part in _parts(self.samples):
+            seen = self._features(move.images(part, torch.full((len(part),), strength).to(part.wp_NLD)))
+            assert seen is not None
+            parts.append(seen)
         self.passes += len(self.samples)
         return np.concatenate(parts)
 
-    def _features_of(self, others: Samples | None) -> Array | None:
-        if others is None or self._base.feature_NF is None or self.judge.features is None:
+    def _neighbourhood(self, others: Samples | None) -> Neighbourhood | None:
+        if others is None or self._base.feature_NF is None:
             return None
         with torch.inference_mode():
-            found = [_numpy(self.judge.features.features(coloured(part.images()))) for _, part in _parts(others)]
+            found = [self._features(part.images()) for _, part in _parts(others)]
         self.passes += len(others)
-        return np.concatenate(found)
+        return Neighbourhood(self._base.feature_NF, np.concatenate([part for part in found if part is not None]))
 
 
 class _Places:

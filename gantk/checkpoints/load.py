@@ -225,7 +225,7 @@ def _own_generator(name: str, code: bool) -> Generator:
             made = made()
         except GantkError:
             raise
-        except Exception as error:  # foreign code may raise anything
+        except (Exception, SystemExit) as error:  # foreign code may raise anything, and scripts end by exit()
             raise UsageError(f"The factory {name!r} raised {type(error).__name__}: {clipped(error, 160)}.") from error
     if not isinstance(made, nn.Module):
         what = f"the class {made.__name__}" if isinstance(made, type) else f"a {type(made).__name__}"

@@ -66,7 +66,7 @@ def clipped(text: object, length: int = 80) -> str:
     flat = isinstance(text, _ATOMS) or (
         isinstance(text, tuple | list) and len(text) <= 16 and all(isinstance(part, _ATOMS) for part in text)
     )
-    shown = str(text) if flat or isinstance(text, Exception) else f"a {type(text).__name__}"
+    shown = str(text) if flat or isinstance(text, BaseException) else f"a {type(text).__name__}"
     shown = shown if len(shown) <= length else shown[: length - 3] + "..."
     return "".join(character if character.isprintable() else "?" for character in shown)
 

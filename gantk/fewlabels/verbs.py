@@ -16,7 +16,7 @@ from gantk.fewlabels.options import SUGGESTED, TrainPredictorOptions
 from gantk.fewlabels.results import Learned, Seen, TrainedPredictor
 from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.predictors.label_files import LabelTable, batches, read_labels
-from gantk.predictors.linear_probe import AttributeCard
+from gantk.predictors.linear_probe import AttributeCard, check_labels
 from gantk.runs.options import at_most
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
@@ -56,6 +56,7 @@ def train_predictor(
     else:
         read = read_labels(images) if labels is None else read_labels(labels, images)
         table = read.first(options.unlabelled)
+    check_labels(table.label_NA, table.names)
     labelled = table.labelled
     unlabelled = int(np.isnan(table.label_NA).sum(0).max())
     at_most("--suggest", options.suggest, unlabelled, "images without a label", SUGGESTED)

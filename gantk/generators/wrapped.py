@@ -222,7 +222,7 @@ def _called(module: nn.Module, inputs: tuple[Tensor, ...], what: str = "The modu
     try:
         with torch.no_grad():
             image = module(*inputs)
-    except Exception as error:  # foreign code may raise anything
+    except (Exception, SystemExit) as error:  # foreign code may raise anything, and scripts end by exit()
         shapes = " and ".join(str(list(x.shape)) for x in inputs)
         reason = " ".join(str(error).split())[:160]
         raise UsageError(
@@ -252,6 +252,8 @@ def _check(module: nn.Module, config: WrappedConfig, z_ND: Tensor, label_NK: Ten
     if not isinstance(image, Tensor) or image.ndim != 4 or not image.is_floating_point():
         what = f"{image.dtype} of shape {list(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
         raise UsageError(f"The module {name} returned {what}, where images [N, C, H, W] of floats were expected.")
+    if not image.numel():
+        raise UsageError(f"The module {name} made images of shape {list(image.shape)}, which have no pixels.")
     if len(image) != n:
         raise UsageError(f"The module {name} made {len(image)} images of {n} codes: one for each was expected.")
     if not bool(torch.isfinite(image).all()):

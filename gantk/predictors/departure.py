@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError
-from gantk.predictors.manifolds import radii
+from gantk.predictors.manifolds import Distances, radii
 from gantk.predictors.set_distances import kernel_distance, pairwise
 
 Features = npt.NDArray[np.float64]
@@ -72,13 +72,12 @@ def departures(
     orders = [random.permutation(2 * n) for _ in range(SPLITS)]
     usual = [kernel_distance(pool[order[:n]], pool[order[n:]]) for order in orders]
     unit = max(float(np.quantile(usual, 1 - USUAL)), 1e-12)
-    reach_N = radii(pairwise(reference, reference), NEIGHBOURS)
-    near = max(_share_near(before, reference, reach_N), 1 / n)
+    around = Neighbourhood(before, reference)
     found = []
     for distance, features in edited:
         moved = np.asarray(features, np.float64)
         apart = kernel_distance(moved, reference) / unit
-        found.append(Departure(float(distance), apart, _share_near(moved, reference, reach_N) / near))
+        found.append(Departure(float(distance), apart, around.near(moved)))
     return tuple(found)
 
 
@@ -88,7 +87,7 @@ def reach(found: Sequence[Departure]) -> tuple[float, float]:
     for sign in (-1, 1):
         limit = 0.0
         for step in sorted((step for step in found if step.distance * sign > 0), key=lambda step: abs(step.distance)):
-            if step.near < KEPT:
+            if step.near < KEPT - 1e-9:  # shares that are equal but for rounding
                 break
             limit = step.distance
         ends.append(limit)
@@ -108,5 +107,23 @@ def told(name: str, found: Sequence[Departure]) -> str:
     return f"{name}: from {low:g} to {high:g} {nearest}.{whole}"
 
 
-def _share_near(sample_NF: Features, reference_NF: Features, reach_N: npt.NDArray[np.float32]) -> float:
-    return float((pairwise(sample_NF, reference_NF) <= reach_N).any(1).mean())
+class Neighbourhood:
+    """What a generator draws unedited: balls around samples, each to its fifth nearest other.
+
+    Args:
+        unedited_NF: features of the samples before an edit: the share of them that is near is what counts as all.
+        other_MF: of unedited samples of other codes, which the balls are around; six or more.
+    """
+
+    def __init__(self, unedited_NF: npt.NDArray[Any], other_MF: npt.NDArray[Any]) -> None:
+        self._other_MF = np.asarray(other_MF, np.float64)
+        self._reach_M: Distances = radii(pairwise(self._other_MF, self._other_MF), NEIGHBOURS)
+        self._usual = max(self._share(unedited_NF), 1 / len(unedited_NF))
+
+    def near(self, sample_NF: npt.NDArray[Any]) -> float:
+        """Share of samples in a ball, over that of the unedited ones."""
+        return self._share(sample_NF) / self._usual
+
+    def _share(self, sample_NF: npt.NDArray[Any]) -> float:
+        across_NM = pairwise(np.asarray(sample_NF, np.float64), self._other_MF)
+        return float((across_NM <= self._reach_M).any(1).mean())

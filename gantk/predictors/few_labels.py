@@ -44,6 +44,11 @@ class FewLabelsInfo:
     name: str = "few-labels"
     probe: Mapping[str, Any] | None = field(default=None)
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether any attribute is read from images and their mirror images alike."""
+        return any(card.mirrored for card in self.cards)
+
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UsageError(f"Features of kind {self.kind!r} are unknown: use {', '.join(KINDS)}.")
@@ -108,13 +113,15 @@ class FewLabels(Predictor):
                 "(attributes_of_codes), or train one on images."
             )
         assert self.network is not None  # made above for this kind
-        return self.scores(image_blocks(self.network, image_NCHW))
+        return self.scores(image_blocks(self.network, image_NCHW, self.info.mirrored))
 
     def _attributes_of_codes(self, wp: WpOrStyles, **options: Unpack[Drawing]) -> Tensor:
         """Scores [N, A] of codes wp [N, L, D] (or styles) of the generator it is bound to."""
         if not self.generator:
             raise UsageError(f"The predictor {self.name!r} reads a generator's maps: bind(generator) first.")
-        return self.scores(code_blocks(self.generator[0], wp, self.info.taps, self.network, **options))
+        return self.scores(
+            code_blocks(self.generator[0], wp, self.info.taps, self.network, self.info.mirrored, **options)
+        )
 
     def suggest(self, score_NA: Tensor, count: int = 20, attribute: str | None = None) -> list[int]:
         """The images to label next: those whose probability of an attribute (the first) is nearest to one half."""
@@ -127,8 +134,13 @@ class FewLabels(Predictor):
         return suggest(score_NA[:, column].detach().double().logit().cpu().numpy(), count)
 
     def scores(self, blocks: Sequence[Tensor]) -> Tensor:
-        """Scores [N, A] of features that were read already, one block [N, D] per stage."""
+        """Scores [N, A] of features that were read already, one block [N, D] per stage.
+
+        Those of mirror images follow where they are read, and are left out where no attribute is learned from them.
+        """
         feature_ND = torch.cat(list(blocks), 1).to(self.weight_AD.dtype)
+        if not self.info.mirrored and feature_ND.shape[1] == 2 * self.weight_AD.shape[1]:
+            feature_ND = feature_ND[:, : self.weight_AD.shape[1]]
         if feature_ND.shape[1] != self.weight_AD.shape[1]:
             raise GantkError(
                 f"The predictor {self.name!r} was trained on {self.weight_AD.shape[1]} features and got "
@@ -177,7 +189,11 @@ def fitted(
     blocks: Sequence[Any], labels: Mapping[str, Array], name: str, kind: str = "imagenet", taps: tuple[str, ...] = (),
     network: ImageNet | None = None, generator: Generator | None = None,
 ) -> tuple[FewLabels, Probe]:  # fmt: skip
-    """The predictor of features [N, D] that were read already, and its probe with the scores of images left out."""
+    """The predictor of features [N, D] that were read already, and its probe with the scores of images left out.
+
+    Args:
+        blocks: of images or maps, then as many of their mirror images.
+    """
     n = len(blocks[0])
     if not labels:
         raise UsageError("There are no labels: give at least one attribute.")
@@ -185,7 +201,8 @@ def fitted(
         if np.shape(values) != (n,):
             raise UsageError(f"{attribute!r} has labels of shape {np.shape(values)} for {n} images.")
     label_NA = np.stack([np.asarray(values, np.float64) for values in labels.values()], 1)
-    probed = fit_probe(blocks, label_NA, tuple(labels))
+    half = len(blocks) // 2
+    probed = fit_probe(blocks[:half], label_NA, tuple(labels), blocks[half:])
     probe = None
     if generator is not None:
         from gantk.generators.probe import probe_of

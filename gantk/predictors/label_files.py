@@ -19,6 +19,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError, suggestion
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+MISTYPED = 0.2  # share of labels besides 0 and 1 below which they are typing errors, and not numbers
 YES, NO, OPEN = ("1", "yes", "true"), ("0", "no", "false"), ("", "?", "-")
 
 
@@ -64,9 +65,9 @@ def read_labels(labels: str | Path, images: str | Path | None = None) -> LabelTa
 
     Args:
         labels: a CSV whose first line names the columns `image,ATTRIBUTE,...`, with 1 and 0 (yes and no, true and
-            false) or numbers, and nothing (or ?) where there is no label; or a folder with two folders in it, such as
-            `smile` and `no_smile`: the images of one have the attribute, those of the one called no_... or not_... do
-            not.
+            false; -1 for 0 where all are 1 and -1) or numbers, and nothing (or ?) where there is no label; or a folder
+            with two folders in it, such as `smile` and `no_smile`: the images of one have the attribute, those of the
+            one called no_... or not_... do not.
         images: the folder of a CSV's images, by default the file's own; its other images come without a label. Beside
             two folders, a folder of images without a label: those whose names are in neither.
 
@@ -97,6 +98,11 @@ def _from_csv(path: Path, folder: Path) -> LabelTable:
     if "" in names or len(set(names)) != len(names):
         raise GantkError(f"The columns of {path} are {', '.join(names)}: each needs a name of its own.")
     there = _images(folder)
+    first = lines[0][1][0].strip()
+    if Path(first).suffix.lower() in SUFFIXES:
+        raise GantkError(
+            f"The first line of {path} is {first}'s: put one above it that names columns, image,ATTRIBUTE,..."
+        )
     found: dict[Path, list[float]] = {}
     for number, row in lines[1:]:
         if len(row) != len(names) + 1:
@@ -105,13 +111,33 @@ def _from_csv(path: Path, folder: Path) -> LabelTable:
         if image in found:
             raise GantkError(f"Line {number} of {path} names {row[0].strip()} again.")
         found[image] = [_value(text, name, number, path) for name, text in zip(names, row[1:], strict=True)]
-    if not found:
-        raise GantkError(f"{path} has no labels below its first line.")
     labelled = [image for image, values in found.items() if not all(map(math.isnan, values))]
+    if not labelled:
+        raise GantkError(f"{path} has no labels below its first line.")
     others = [image for image in there.values() if image not in labelled]
     label_NA = np.full((len(labelled) + len(others), len(names)), np.nan)
     label_NA[: len(labelled)] = [found[image] for image in labelled]
+    for column, name in enumerate(names):
+        label_NA[:, column] = _classes(label_NA[:, column], [image.name for image in labelled], name, path)
     return LabelTable((*labelled, *others), names, label_NA)
+
+
+def _classes(label_N: npt.NDArray[np.float64], images: list[str], name: str, path: Path) -> npt.NDArray[np.float64]:
+    """Labels of 1 and -1 as 1 and 0; others as they are.
+
+    Raises:
+        GantkError: nearly all are 0 and 1, so that the others are typing errors and no numbers to learn.
+    """
+    values = set(label_N[~np.isnan(label_N)])
+    if values == {-1.0, 1.0}:
+        return np.where(label_N == -1, 0.0, label_N)
+    odd = np.flatnonzero(~np.isnan(label_N) & ~np.isin(label_N, (0, 1)))
+    if {0.0, 1.0} <= values and 0 < len(odd) < MISTYPED * len(images):
+        raise GantkError(
+            f"{name} of {images[odd[0]]} in {path} is {label_N[odd[0]]:g}, and nearly all others are 0 and 1: write 1, "
+            "0 or nothing."
+        )
+    return label_N
 
 
 def _from_folders(path: Path, others: Path) -> LabelTable:

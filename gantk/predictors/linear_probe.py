@@ -7,6 +7,10 @@ the space of images, so that D may be any size, and every shrinkage's leave-one-
 wanted of them is that they go with the labels, not that they are near -1 and 1: the shrinkage with the highest
 correlation is far smaller than that of the least squares, and the direction it gives is better (docs/truth.md).
 
+Where features of the mirror images are given too, an attribute is learned from both alike if its leave-one-out scores
+are then better. What is the same in a mirror, as a smile is, needs half as many features that way; what is not, such as
+where a house stands, is learned from the images alone.
+
 The score of a class is a probability, calibrated on the scores of images left out (Platt 1999). A rare attribute's
 scores then differ where it may be there, and not among the many images that surely lack it: a boundary trained from
 them is nearer to that of true labels.
@@ -16,7 +20,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +34,7 @@ Array = npt.NDArray[np.float64]
 SHRINKAGES = 10.0 ** np.arange(-5, 1.1, 0.25)  # candidates, as shares of the labelled images' total variance
 LEAST_LABELS, LEAST_OF_A_CLASS = 4, 2
 SLOPE, SLOPE_DEVIATION = 2.0, 0.5  # prior of the calibration, per standard deviation of scores: few labels cannot tell
+MARGIN = 0.05  # by which the images alone must go better with the labels than with their mirror images beside them
 CONFIDENT = 1.959964  # standard deviations of a 95 % interval
 
 
@@ -45,6 +51,7 @@ class AttributeCard:
             1/2; for numbers the correlation.
         auc: area under the ROC curve; None for numbers.
         shrinkage: chosen, as a share of the labelled images' total variance.
+        mirrored: whether it is learned from images and their mirror images alike.
     """
 
     name: str
@@ -56,6 +63,7 @@ class AttributeCard:
     balanced: float
     auc: float | None
     shrinkage: float
+    mirrored: bool = False
 
     @property
     def is_class(self) -> bool:
@@ -63,15 +71,16 @@ class AttributeCard:
 
     def sentence(self) -> str:
         """The card in one sentence."""
+        seen = ", seen in images and their mirror images alike" if self.mirrored else ""
         if not self.is_class or self.auc is None:
             return (
                 f"{self.name}: R2 {self.accuracy:.2f} (95 % interval {self.low:.2f} to {self.high:.2f}) by "
-                f"leave-one-out of {self.labels} labels."
+                f"leave-one-out of {self.labels} labels{seen}."
             )
         return (
             f"{self.name}: {self.accuracy:.0%} right (95 % interval {self.low:.0%} to {self.high:.0%}), balanced "
             f"{self.balanced:.0%}, AUC {self.auc:.2f}, by leave-one-out of {self.labels} labels, {self.positives} of "
-            "them positive."
+            f"them positive{seen}."
         )
 
 
@@ -92,6 +101,7 @@ def read_card(told: JsonTable) -> AttributeCard:
         number(told["balanced"], "balanced"),
         None if auc is None else number(auc, "auc"),
         number(told["shrinkage"], "shrinkage"),
+        told.get("mirrored") is True,  # files of before know nothing of it
     )
 
 
@@ -100,7 +110,8 @@ class Probe:
     """features @ weight + bias are logits of classes, and numbers in their own units.
 
     Attributes:
-        weight_AD, bias_A: for the features as they were given, all blocks side by side.
+        weight_AD, bias_A: for the features as they were given, all blocks side by side, then those of the mirror images
+            where any attribute is learned from them.
         left_out_NA: the same of labelled images, each by a probe that did not have it; NaN elsewhere.
         cards: one per attribute.
     """
@@ -111,18 +122,26 @@ class Probe:
     cards: tuple[AttributeCard, ...]
 
 
-def fit_probe(blocks: Sequence[npt.NDArray[np.floating]], label_NA: Array, names: Sequence[str]) -> Probe:
+def fit_probe(
+    blocks: Sequence[npt.NDArray[np.floating]],
+    label_NA: Array,
+    names: Sequence[str],
+    mirror: Sequence[npt.NDArray[np.floating]] = (),
+) -> Probe:
     """Fit every attribute.
 
     Args:
         blocks: features [N, D_b] of all images, labelled or not, one array per stage.
         label_NA: NaN where there is no label; columns of 0 and 1 are classes, others are numbers to predict.
         names: of the attributes.
+        mirror: the same features of the mirror images, where attributes may be learned from both.
 
     Raises:
         GantkError: too few labels, one class only, labels that never vary, or features that are not finite.
     """
-    x_ND, mean_D, scale_D = _standardised(blocks)
+    ways = [_standardised(blocks)]
+    if mirror:
+        ways.append(_standardised([(block + other) / 2 for block, other in zip(blocks, mirror, strict=True)]))
     weights, biases = [], []
     left_out_NA = np.full(label_NA.shape, np.nan)
     cards = []
@@ -131,15 +150,25 @@ def fit_probe(blocks: Sequence[npt.NDArray[np.floating]], label_NA: Array, names
         rows = np.flatnonzero(~np.isnan(label_N))
         label_n = label_N[rows]
         y_n, weight_n, is_class = _target(label_n, name)
-        x_nD = x_ND[rows]
-        dual_n, bias, left_out_n, shrinkage = _ridge(x_nD @ x_nD.T, y_n, weight_n)
-        slope, offset = _calibration(left_out_n, label_n) if is_class else (label_n.std(), label_n.mean())
-        weight_D = slope * (x_nD.T @ dual_n) / scale_D
-        weights.append(weight_D)
-        biases.append(slope * bias + offset - float(weight_D @ mean_D))
-        left_out_NA[rows, column] = slope * left_out_n + offset
-        cards.append(_card(name, label_n, left_out_NA[rows, column], is_class, shrinkage))
-    return Probe(np.stack(weights), np.array(biases), left_out_NA, tuple(cards))
+        found = [_ridge(x_ND[rows] @ x_ND[rows].T, y_n, weight_n) for x_ND, _, _ in ways]
+        best = len(found) - 1 if found[-1].fit > found[0].fit - MARGIN else 0
+        (x_ND, mean_D, scale_D), ridge, mirrored = ways[best], found[best], best == 1
+        slope, offset = _calibration(ridge.left_out_n, label_n) if is_class else (label_n.std(), label_n.mean())
+        weight_D = slope * (x_ND[rows].T @ ridge.dual_n) / scale_D
+        biases.append(slope * ridge.bias + offset - float(weight_D @ mean_D))
+        weights.append(np.concatenate([weight_D, weight_D]) / 2 if mirrored else _padded(weight_D, bool(mirror)))
+        left_out_NA[rows, column] = slope * ridge.left_out_n + offset
+        card = _card(name, label_n, left_out_NA[rows, column], is_class, ridge.shrinkage)
+        cards.append(replace(card, mirrored=mirrored))
+    weight_AD = np.stack(weights)
+    if mirror and not any(card.mirrored for card in cards):
+        weight_AD = weight_AD[:, : weight_AD.shape[1] // 2]
+    return Probe(weight_AD, np.array(biases), left_out_NA, tuple(cards))
+
+
+def _padded(weight_D: Array, padded: bool) -> Array:
+    """With zeros for the mirror images."""
+    return np.concatenate([weight_D, np.zeros_like(weight_D)]) if padded else weight_D
 
 
 def _standardised(blocks: Sequence[npt.NDArray[np.floating]]) -> tuple[Array, Array, Array]:
@@ -157,6 +186,12 @@ def _standardised(blocks: Sequence[npt.NDArray[np.floating]]) -> tuple[Array, Ar
         means.append(mean)
         scales.append(scale)
     return np.concatenate(parts, 1), np.concatenate(means), np.concatenate(scales)
+
+
+def check_labels(label_NA: Array, names: Sequence[str]) -> None:
+    """Refuse labels that `fit_probe` would, before any feature is read."""
+    for label_N, name in zip(label_NA.T, names, strict=True):
+        _target(label_N[~np.isnan(label_N)], name)
 
 
 def _target(label_n: Array, name: str) -> tuple[Array, Array, bool]:
@@ -203,12 +238,18 @@ def _calibration(left_out_n: Array, label_n: Array) -> tuple[float, float]:
     return float(slope / deviation), float(offset - slope * mean / deviation)
 
 
-def _ridge(gram_nn: Array, y_n: Array, weight_n: Array) -> tuple[Array, float, Array, float]:
-    """Weighted kernel ridge with a free intercept; the shrinkage gives leave-one-out scores that go best with y.
+class _Ridge(NamedTuple):
+    """Dual coefficients, intercept, leave-one-out scores, how well they go with y, the shrinkage over the trace."""
 
-    Returns:
-        Dual coefficients, intercept, leave-one-out scores, the shrinkage as a share of the trace.
-    """
+    dual_n: Array
+    bias: float
+    left_out_n: Array
+    fit: float
+    shrinkage: float
+
+
+def _ridge(gram_nn: Array, y_n: Array, weight_n: Array) -> _Ridge:
+    """Weighted kernel ridge with a free intercept; the shrinkage gives leave-one-out scores that go best with y."""
     root_n = np.sqrt(weight_n)
     unit_n = root_n / np.linalg.norm(root_n)
     away_nn = np.eye(len(y_n)) - np.outer(unit_n, unit_n)  # of the intercept
@@ -228,9 +269,9 @@ def _ridge(gram_nn: Array, y_n: Array, weight_n: Array) -> tuple[Array, float, A
         if best is None or fit > best[0]:
             best = (fit, root_n * (away_nn @ (vectors @ (coordinates / damping))), left_out_n, float(share))
     assert best is not None
-    _, dual_n, left_out_n, share = best
+    fit, dual_n, left_out_n, share = best
     bias = float(np.average(y_n - gram_nn @ dual_n, weights=weight_n))
-    return dual_n, bias, left_out_n, share
+    return _Ridge(dual_n, bias, left_out_n, fit, share)
 
 
 def _correlation(a_n: Array, b_n: Array, weight_n: Array) -> float:

@@ -114,7 +114,7 @@ def _adopt(found: object, text: str) -> Predictor:
             made = found()
         except GantkError:
             raise
-        except Exception as error:  # foreign code may raise anything
+        except (Exception, SystemExit) as error:  # foreign code may raise anything, and scripts end by exit()
             raise _raised(text, error) from error
         if isinstance(made, Predictor):
             return made
@@ -138,7 +138,7 @@ def _needs_arguments(function: Callable[..., Any]) -> bool:
     return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
 
 
-def _raised(name: str, error: Exception) -> GantkError:
+def _raised(name: str, error: BaseException) -> GantkError:
     first = (str(error).strip().splitlines() or [""])[0][:160]
     return GantkError(f"The predictor {name!r} raised {type(error).__name__}: {first}.")
 
@@ -200,7 +200,7 @@ class FunctionPredictor(Predictor):
             found = self.function(image_NCHW)
         except GantkError:
             raise
-        except Exception as error:  # foreign code may raise anything
+        except (Exception, SystemExit) as error:  # foreign code may raise anything, and scripts end by exit()
             raise _raised(self.name, error) from error
         if isinstance(found, Mapping) and isinstance(found.get("out"), Tensor) and found["out"].ndim == 4:
             found = found["out"]

@@ -35,14 +35,18 @@ def pooled(map_NCHW: Tensor) -> Tensor:
     return resize(map_NCHW, height, width).flatten(1)
 
 
-def image_blocks(network: ImageNet, image_NCHW: Tensor) -> list[Tensor]:
+def image_blocks(network: ImageNet, image_NCHW: Tensor, mirror: bool = True) -> list[Tensor]:
     """Blocks [N, D] of images [N, 3, H, W] in [-1, 1]: three stages, and the mean of the last map.
 
     Args:
         network: an `ImageNet`.
+        mirror: whether the same of the mirror images follow.
     """
-    reading = network.read(image_NCHW, SIDE)
-    return [*(pooled(reading.maps[stage]) for stage in STAGES), reading.head.mean((2, 3))]
+    found = []
+    for image in (image_NCHW, image_NCHW.flip(3))[: 1 + mirror]:
+        reading = network.read(image, SIDE)
+        found += [*(pooled(reading.maps[stage]) for stage in STAGES), reading.head.mean((2, 3))]
+    return found
 
 
 def default_maps(generator: Generator) -> tuple[str, ...]:
@@ -60,12 +64,19 @@ def code_blocks(
     wp: WpOrStyles,
     taps: Sequence[str],
     network: ImageNet | None = None,
+    mirror: bool = True,
     **options: Unpack[Drawing],
 ) -> list[Tensor]:
-    """Blocks [N, D] of what a generator makes of codes: its maps and, with a `network`, the image's blocks first."""
+    """Blocks [N, D] of what a generator makes of codes: its maps and, with a `network`, the image's blocks first.
+
+    Args:
+        mirror: whether the same of mirrored maps and images follow.
+    """
     image, maps = generator.trace(wp, taps, image=network is not None, **options)
-    found = [] if network is None or image is None else image_blocks(network, image)
-    return [*found, *(pooled(maps[tap]) for tap in taps)]
+    seen = [] if network is None or image is None else image_blocks(network, image, mirror)
+    size = len(seen) // (1 + mirror)
+    found = [*seen[:size], *(pooled(maps[tap]) for tap in taps)]
+    return [*found, *seen[size:], *(pooled(maps[tap].flip(3)) for tap in taps)] if mirror else found
 
 
 @torch.inference_mode()

@@ -62,7 +62,7 @@ def find_object(name: str, what: str, code: bool = False) -> Any:
         loaded = _from_file(Path(module)) if module.endswith(".py") else _from_name(module)
     except (ImportError, OSError) as error:
         raise UsageError(f"{what} cannot be imported: {error}.") from error
-    except Exception as error:  # foreign code may raise anything
+    except (Exception, SystemExit) as error:  # foreign code may raise anything, and scripts end by exit()
         reason = " ".join(str(error).split())[:160]
         raise UsageError(f"{what} cannot be imported: {type(error).__name__}: {reason}.") from error
     if not hasattr(loaded, attribute):

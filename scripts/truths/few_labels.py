@@ -44,7 +44,8 @@ def looked_at(generator: Any, num: int, seed: int, network: ImageNet | None) -> 
             image, maps = generator.trace(wp_NLD, taps)
             codes.append(w_ND)
             factors.append(generator.factors(wp_NLD))
-            parts["maps"].append([pooled(maps[tap]) for tap in taps])
+            read = [maps[tap] for tap in taps]
+            parts["maps"].append([pooled(x) for x in (*read, *(x.flip(3) for x in read))])
             if network is not None:
                 parts.setdefault("imagenet", []).append(image_blocks(network, image))
     return {"w": torch.cat(codes).double().numpy(), "factors": torch.cat(factors).double().numpy(),
@@ -61,6 +62,7 @@ def figures(
 ) -> dict[str, float]:
     """Means over factors and draws of the labelled samples."""
     blocks, others = seen["blocks"][kind], fresh["blocks"][kind]
+    half = len(blocks) // 2  # then those of the mirror images
     every, new = np.concatenate(blocks, 1).astype(np.float64), np.concatenate(others, 1).astype(np.float64)
     rows: list[tuple[float, ...]] = []
     skipped = 0
@@ -77,11 +79,13 @@ def figures(
             label = np.full((len(used), 1), np.nan)
             label[:count, 0] = has[chosen]
             try:
-                probe = fit_probe([block[used] for block in blocks], label, [name])
+                plain, mirror = ([block[used] for block in part] for part in (blocks[:half], blocks[half:]))
+                probe = fit_probe(plain, label, [name], mirror)
             except GantkError:  # a draw without two of each class
                 skipped += 1
                 continue
-            logit, told = (x @ probe.weight_AD[0] + probe.bias_A[0] for x in (every, new))
+            weight_D = probe.weight_AD[0]  # those of the images alone, where they do
+            logit, told = (x[:, : len(weight_D)] @ weight_D + probe.bias_A[0] for x in (every, new))
             divide = np.log(label[:count].mean() / (1 - label[:count].mean()))
             balanced = float(((told > divide)[new_has].mean() + (told <= divide)[~new_has].mean()) / 2)
             probability = 1 / (1 + np.exp(-logit))
