@@ -20,7 +20,32 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelInputs(Inputs):
+class DeviceInputs(Inputs):
+    """Where and how generators run."""
+
+    device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
+    precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
+    compile: bool = option(
+        False, "Draw pictures by torch.compile's graphs: each batch size costs a minute or more once, and needs a C++ "
+        "compiler.",
+        identity=False,
+    )  # fmt: skip
+    deterministic: bool = option(
+        False, "On a GPU, take only algorithms that give the same bits every time, which are slower.", identity=False
+    )
+
+    def loaded(self, model: str, tuned: str | None = None) -> Generator:
+        """A generator by name or file."""
+        from gantk.checkpoints.load import load_generator
+        from gantk.generators.devices import resolve_device
+
+        return load_generator(
+            model, device=resolve_device(self.device), precision=self.precision, tuned=tuned, compile=self.compile
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInputs(DeviceInputs):
     """A generator, on a device, in a precision."""
 
     model: str = argument(
@@ -29,20 +54,13 @@ class ModelInputs(Inputs):
         identity=False,
         code=True,
     )
-    device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
-    precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
     tuned: str | None = option(
         None, "Weights tuned to photos, which `gantk invert --tune` wrote.", metavar="FILE", identity=False
     )
 
     def generator(self) -> Generator:
         """Load the generator."""
-        from gantk.checkpoints.load import load_generator
-        from gantk.generators.devices import resolve_device
-
-        return load_generator(
-            self.model, device=resolve_device(self.device), precision=self.precision, tuned=self.tuned
-        )
+        return self.loaded(self.model, self.tuned)
 
 
 @dataclass(frozen=True, kw_only=True)
