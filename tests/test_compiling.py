@@ -196,10 +196,10 @@ def test_deterministic_is_part_of_what_a_gpu_makes() -> None:
 
 def test_what_has_no_deterministic_algorithm_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
-    with pytest.raises(GantkError, match="^grid_sampler_2d_backward_cuda has no deterministic algorithm here"):
-        with reproducible():
-            assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
-            raise RuntimeError("grid_sampler_2d_backward_cuda does not have a deterministic implementation, but ...")
+    said = "^grid_sampler_2d_backward_cuda has no deterministic algorithm here"
+    with pytest.raises(GantkError, match=said), reproducible():
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+        raise RuntimeError("grid_sampler_2d_backward_cuda does not have a deterministic implementation, but ...")
     with pytest.raises(RuntimeError, match="other"), reproducible():
         raise RuntimeError("other")
     assert not torch.are_deterministic_algorithms_enabled()

@@ -42,7 +42,7 @@ def of_options(options: Options) -> dict[str, object]:
 
 
 def of_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
-    """The fingerprints of what inputs hold, and whether pictures are drawn by compiled graphs, which round otherwise."""
+    """The fingerprints of what inputs hold, and whether compiled graphs draw, which round otherwise."""
     found = {f"the {name.replace('_', ' ')}": fingerprint(value) for name, value in arguments.items()}
     compiled = any(getattr(each, "compiled", None) is not None for each in _parts(arguments.values()))
     return {**found, "--compile": True} if compiled else found
