@@ -137,8 +137,8 @@ def load_generator(
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"device {device!r} cannot be used: {clipped(error, 120)}") from error
     generator.set_precision(precision)
-    if generator.device.type == "cuda" and precision != "float32":
-        generator.to(memory_format=torch.channels_last)  # as tensor cores take maps of half precision
+    if generator.channels_last and (generator.device.type == "cpu" or precision != "float32"):
+        generator.to(memory_format=torch.channels_last)  # on a GPU it is for tensor cores, which float32 does not use
     if compile:
         from gantk.generators.compiling import compile_synthesis
 

@@ -62,6 +62,7 @@ class Generator(nn.Module, ABC):
     source: str = "constructed"
     bundled: str | None = None  # the name under which the network comes with gantk: it draws the bundled world
     tuned_from: Probe | None = None  # the probe of the network whose weights were tuned to make this one
+    channels_last: ClassVar[bool] = False  # whether convolutions are measured to be quicker with weights laid out so
     compiled: Compiled | None = None  # what `compile_synthesis` made
     half_dtype: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it
     _estimate: Tensor | None = None
