@@ -38,6 +38,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     from gantk.reports import render
     from gantk.runs.run import Run
     from gantk.store.own_code import names_code, refuse_untyped
+    from gantk.store.progress import alive
     from gantk.tour.itinerary import STEPS
     from gantk.tour.tour import Tour, take
 
@@ -59,7 +60,8 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    conditional = load_generator(model).spec.label_dim > 0
+    with alive("demo"):
+        conditional = load_generator(model).spec.label_dim > 0
     arguments = {"model": model, "predictor": predictor, "full": full, "seed": seed}
     with Run.begin(directory, "demo", arguments, seed, overwrite=overwrite) as run:
         tour = Tour(directory, model, predictor, full, seed, call, say)
