@@ -45,6 +45,20 @@ def test_compiled_pictures_of_demo_are_the_same() -> None:
     assert (drawn - plain).abs().max() <= 1e-4
 
 
+def test_weights_lie_as_convolutions_take_them_quickest() -> None:
+    for name, wanted in (("demo", True), ("demo-pggan", True), ("demo-biggan", True), ("demo-stylegan3", False)):
+        generator = gantk.load_generator(name)
+        kernels = [each for each in generator.parameters() if each.ndim == 4 and min(each.shape) > 1]
+        assert kernels and all(each.is_contiguous(memory_format=torch.channels_last) is wanted for each in kernels), (
+            name
+        )
+    generator = gantk.load_generator("demo")
+    plain = copy.deepcopy(generator).to(memory_format=torch.contiguous_format)
+    wp = codes(generator, 2)
+    with torch.inference_mode():
+        torch.testing.assert_close(generator.synthesize(wp), plain.synthesize(wp), rtol=0, atol=3e-5)
+
+
 class Counted:
     """Counts the passes through the graphs, and makes none: what is drawn is what the family draws."""
 
