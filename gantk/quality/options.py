@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantk.runs.inputs import DeviceInputs
-from gantk.runs.options import argument, option
+from gantk.runs.options import argument, named, option
 from gantk.runs.shared_options import BatchOptions, LabelOptions, SeedOptions, TruncationOptions
 
 if TYPE_CHECKING:
@@ -20,16 +20,13 @@ MOST, DRAWN = 5000, 2000  # images of a folder, and samples where both sides are
 class QualityInputs(DeviceInputs):
     """Two sets of images, and what they are compared by."""
 
-    model: str = argument("MODEL", "A generator, or a folder of images.", identity=False, code=True)
-    images: str = argument(
-        "IMAGES", "What it is compared with: a folder of images, or another generator.", identity=False, code=True
-    )
-    features: str | None = option(
+    model: str = argument("MODEL", "A generator, or a folder of images.", code=True)
+    images: str = argument("IMAGES", "What it is compared with: a folder of images, or another generator.", code=True)
+    features: str | None = named(
         None,
         "Features that images are compared by: imagenet, inception, demo, or a predictor that gives features.",
         metavar="NAME",
         default_text="demo for the bundled models, else imagenet",
-        identity=False,
         code=True,
     )
 
