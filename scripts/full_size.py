@@ -2,7 +2,7 @@
 
     python scripts/full_size.py                          every line that was not measured yet
     python scripts/full_size.py --only synthesize        those whose names have a word
-    python scripts/full_size.py --docs                   write the table into docs/full-size.md
+    python scripts/full_size.py --docs                   write what was measured into the table of docs/full-size.md
     python scripts/full_size.py --small --only sefa      the same lines on small networks: a dry run
 
 Each command runs in a process of its own, one after the other. A figure is kept in the folder of results (--folder) as
@@ -70,8 +70,9 @@ def child(answer: Path, words: list[str]) -> int:
     return code
 
 
-def table(results: dict[str, Any], lines: Any) -> str:
-    """Markdown, one row for each line."""
+def table(results: dict[str, Any], lines: Any, before: str = "") -> str:
+    """Markdown, one row for each line; one without a result stays as it was in the table `before`."""
+    kept = {tuple(row.split(" | ")[:2]): row for row in before.splitlines()}
     rows = ["| command | network | peak memory | bound | CPU time | lower first |", "|---|---|---|---|---|---|"]
     for line in lines:
         found = results.get(f"{line.network}: {line.name}")
@@ -80,7 +81,8 @@ def table(results: dict[str, Any], lines: Any) -> str:
             said = (f"{found['peak_mb'] / 1000:.1f} GB", f"{found['cpu_s']:.0f} s")
         words = " ".join(word.replace("WORLD/", "") for word in line.words)
         cells = [f"{line.name}: `gantk {words}`", line.network, said[0], f"{line.most} GB", said[1], f"`{line.lower}`"]
-        rows.append(f"| {' | '.join(cells)} |")
+        row = f"| {' | '.join(cells)} |"
+        rows.append(row if found is not None else kept.get(tuple(row.split(" | ")[:2]), row))
     return "\n".join(rows)
 
 
@@ -106,8 +108,9 @@ def main() -> None:
     results: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     if arguments.docs:
         text = DOCS.read_text()
-        head, tail = text.partition(BEGIN)[0], text.partition(END)[2]
-        DOCS.write_text(f"{head}{BEGIN}\n{table(results, LINES)}\n{END}{tail}")
+        head, _, rest = text.partition(BEGIN)
+        before, _, tail = rest.partition(END)
+        DOCS.write_text(f"{head}{BEGIN}\n{table(results, LINES, before)}\n{END}{tail}")
         return
     failed = 0
     for line in LINES:

@@ -86,3 +86,6 @@ def test_a_line_of_the_table_is_measured_on_a_small_network(root: Path, tmp_path
     assert set(found) == {"peak_mb", "cpu_s", "s"} and found["peak_mb"] > 50
     text = full_size.table({f"{line.network}: {line.name}": found}, LINES)
     assert f"{found['peak_mb'] / 1000:.1f} GB" in text and text.count("not measured") == len(LINES) - 1
+    other = next(each for each in LINES if each is not line)
+    again = full_size.table({f"{other.network}: {other.name}": {"peak_mb": 7000, "cpu_s": 1.0}}, LINES, text)
+    assert f"{found['peak_mb'] / 1000:.1f} GB" in again and again.count("not measured") == len(LINES) - 2

@@ -47,6 +47,8 @@ every_task = pytest.mark.parametrize(
 # What an option of a task may be without deciding its result, and why.
 FREE = {
     "device": "where it is computed",
+    "compile": "a run whose pictures were drawn so is told by the network (tests/test_compiling.py)",
+    "deterministic": "counts on a GPU alone, where the bits may differ (tests/test_compiling.py)",
     "workers": "threads that write pictures",
     "patience": "how long a shard waits for another",
     "save_every": "how often a training keeps its state",

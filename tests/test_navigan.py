@@ -40,7 +40,7 @@ def target_of(case: str, dtype: torch.dtype = torch.float32) -> GeneratorTarget:
     return GeneratorTarget(generator, convs[-1].name)
 
 
-def curvature_of(target: Target, metric: Metric, n: int = 4, batch: int = 2, **options: bool) -> Curvature:
+def curvature_of(target: Target, metric: Metric, n: int = 4, batch: int = 2, **options: Any) -> Curvature:
     if isinstance(target, GeneratorTarget):
         generator = target.generator
 
@@ -67,7 +67,7 @@ def whole(curvature: Curvature) -> Callable[[int, Tensor], Tensor]:
 def dense(curvature: Curvature) -> Tensor:
     """The Hessian [P, P] of the mean distance by two reverse passes: the definition."""
     target, metric = curvature.target, curvature.metric
-    prefixes = [curvature.prefix(chunk) for chunk in range(curvature.chunks)]
+    prefixes = [curvature.prefix(part) for part in curvature.all_parts()]
     before = [[part.detach() for part in metric.embed(target.images(prefix))] for prefix in prefixes]
 
     def distance(flat_P: Tensor) -> Tensor:
@@ -96,6 +96,19 @@ def test_products_are_those_of_the_hessian(case: str) -> None:
     assert torch.linalg.eigvalsh(expected)[0] > -1e-9 * expected.abs().max()
 
 
+def test_a_chunk_in_parts_has_the_same_products_and_other_probes_of_the_same_trace() -> None:
+    target = target_of("stylegan2-skip", torch.float64)
+    whole_chunk, parts = (curvature_of(target, PIXELS, n=4, batch=4, at_once=few) for few in (None, 3))
+    assert [list(part) for part in parts.all_parts()] == [[0, 1, 2], [3]] and parts.chunks == 1
+    vectors = torch.eye(parts.dimension, dtype=torch.float64)[::7]
+    expected = whole_chunk.product(0, vectors)
+    assert (parts.product(0, vectors) - expected).abs().max() < 1e-12 * expected.abs().max()
+    trace = float(dense(whole_chunk).trace())
+    for curvature in (whole_chunk, parts):
+        mean = sum(float(curvature.probes(0, seed).square().sum()) for seed in range(60)) / 60
+        assert mean == pytest.approx(trace, rel=0.2)
+
+
 def test_products_with_the_bundled_predictor_all_at_once_or_one_by_one() -> None:
     target = target_of("stylegan2-skip", torch.float64)
     metric = load_metric("demo")
@@ -118,7 +131,7 @@ def test_products_of_an_image_to_image_network() -> None:
         vectors = torch.randn(2, curvature.dimension, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
         step = 1e-6
         flat = target.weight.detach().flatten()
-        prefix = curvature.prefix(0)
+        prefix = curvature.prefix(curvature.all_parts()[0])
         for vector, product in zip(vectors, curvature.product(0, vectors), strict=True):
             ends = [target.images(prefix, (flat + sign * step * vector).view(target.shape)) for sign in (1, -1)]
             along = (ends[0] - ends[1]) / (2 * step)  # J v; then v' H v = 2/N |J v|^2

@@ -17,7 +17,7 @@ from gantk.cli.options import normalize_token
 from gantk.errors import UsageError
 from gantk.runs.runner import Plan
 from gantk.slurm.batch import batch_files, folder_of, submit_script
-from gantk.slurm.estimates import estimated, limited, slurm_time
+from gantk.slurm.estimates import Estimate, estimated, limited, slurm_time
 from gantk.slurm.pipelines import PIPELINES
 from gantk.slurm.settings import JobSettings, read_settings
 from gantk.store.progress import Planned
@@ -279,14 +279,18 @@ def test_the_page_merges_what_the_shards_took(settings: Path, gantk_command: Cal
 
 def test_limits_that_nobody_set_come_of_a_plan() -> None:
     planned = Planned("synthesize", "img", 100_000, 10, 2.0)  # 20 000 s in all
-    plan = Plan(16, planned, 5.0, 3_000_000_000)
+    plan = Estimate.of(Plan(16, planned, 5.0, 3_000_000_000))
+    assert plan.origin.startswith("measured on ") and " cores, " in plan.origin
     assert limited(JobSettings(), plan, 4) == JobSettings(time="02:05:00", memory="5G")
     assert limited(JobSettings(time="09:00:00"), plan, 4) == JobSettings(time="09:00:00", memory="5G")
-    assert limited(JobSettings(memory="1G"), Plan(None, None, 3.0, 1), 1) == JobSettings(time="00:10:00", memory="1G")
+    assert limited(JobSettings(memory="1G"), Estimate(3.0, 1, ""), 1) == JobSettings(time="00:10:00", memory="1G")
     assert slurm_time(2 * 86400 + 4 * 3600 + 61) == "2-04:02:00"
 
 
-def test_a_job_is_planned_with_all_of_its_work_and_without_a_directory() -> None:
+def test_a_job_is_planned_with_all_of_its_work_and_without_a_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANTK_HOME", str(tmp_path))
     chain = read_settings("rescore", {"slurm": BASE}, "x.toml")
     asked: list[list[str]] = []
 
@@ -294,20 +298,43 @@ def test_a_job_is_planned_with_all_of_its_work_and_without_a_directory() -> None
         asked.append(words)
         return Plan(1, Planned("rescore", "img", 10, 1, 1000.0), 5.0, 10) if words[0] == "rescore" else None
 
-    found = estimated("rescore", chain, plan)
+    found = estimated("rescore", chain, {}, plan)
     assert asked == [["rescore", "model.file", "boundaries.file"]]
     assert found.jobs["rescore"].time == slurm_time(1.5 * 10_000 / chain.jobs["rescore"].array)
     assert found.jobs["merge"] == chain.jobs["merge"]
 
 
-def test_estimates_are_asked_for(gantk_command: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_estimates_are_asked_for_once_and_kept(
+    gantk_command: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.toml").write_text(
-        '[slurm]\nmodel = "demo-oracle"\noutput-dir = "runs/x"\narray = 2\n[synthesize]\nnum = 20\n'
-    )
-    assert gantk_command("slurm", "synthesize", "--config", "a.toml", "--estimate")[0] == 0
-    text = (tmp_path / "runs" / "x" / "slurm" / "1-synthesize.sbatch").read_text()
-    assert "--time=00:10:00" in options(text) and any(option.startswith("--mem=") for option in options(text))
+    monkeypatch.setenv("GANTK_HOME", str(tmp_path / "home"))
+    settings = '[slurm]\nmodel = "demo-oracle"\noutput-dir = "runs/x"\narray = 2\n[synthesize]\nnum = 20\n'
+    (tmp_path / "a.toml").write_text(settings)
+    words = ("slurm", "synthesize", "--config", "a.toml")
+
+    def text() -> str:
+        return (tmp_path / "runs" / "x" / "slurm" / "1-synthesize.sbatch").read_text()
+
+    assert gantk_command(*words)[0] == 0
+    assert "--time" not in text() and "# Time and memory" not in text()  # nothing is known yet
+    assert gantk_command(*words, "--estimate")[0] == 0
+    measured = text()
+    assert "--time=00:10:00" in options(measured) and any(option.startswith("--mem=") for option in options(measured))
+    assert re.search(
+        r"^# Time and memory: 1\.5 times what `--plan` of the command measured on .* cores, .*\), [0-9-]{10}\.$",
+        measured, re.MULTILINE,
+    )  # fmt: skip
+    assert gantk_command(*words)[0] == 0
+    assert options(text()) == options(measured) and "# Time and memory: 1.5 times" in text()
+    (tmp_path / "a.toml").write_text(settings.replace("array = 2", 'array = 2\ntime = "03:00:00"'))
+    assert gantk_command(*words)[0] == 0
+    assert "--time=03:00:00" in options(text()) and "# Memory: 1.5 times" in text()
+    (tmp_path / "a.toml").write_text(settings.replace("20", "21"))  # other work
+    assert gantk_command(*words)[0] == 0 and "--time" not in text()
+    (tmp_path / "home" / "estimates.json").write_text("{")  # damaged: nothing is known
+    (tmp_path / "a.toml").write_text(settings)
+    assert gantk_command(*words)[0] == 0 and "--time" not in text()
     (tmp_path / "b.toml").write_text('[slurm]\nmodel = "there-is-none"\noutput-dir = "runs/y"\n')
     code, _, error = gantk_command("slurm", "synthesize", "--config", "b.toml", "--estimate")
     assert code == 0 and "No estimate of `gantk synthesize there-is-none" in error

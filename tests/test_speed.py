@@ -70,6 +70,12 @@ def test_what_does_not_fit_is_a_line_and_the_precision_stays(monkeypatch: pytest
         speed.measure(generator, works=("dance",))
 
 
+def test_the_command_says_soon_what_it_does(gantk_command: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gantk.store.progress.FIRST_SIGN", 0.001)
+    code, _, error = gantk_command("models", "bench", "demo", "--batches", "1", "--seconds", "0.01")
+    assert code == 0 and "measure: 100 % (4/4 figures)" in error
+
+
 def test_the_command_prints_lines_or_json_and_writes_a_page(gantk_command: Call, tmp_path: Path) -> None:
     words = ("models", "bench", "demo-oracle", "--batches", "1", "--seconds", "0.01")
     code, said, _ = gantk_command(*words, "-o", tmp_path)

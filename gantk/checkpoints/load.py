@@ -95,6 +95,7 @@ def load_generator(
     fetch: bool = False,
     force: bool = False,
     tuned: object = None,
+    compile: bool = False,
     **facts: Fact,
 ) -> Generator:
     """A generator by bundled or zoo name (such as `demo`), or from a checkpoint in any known format, or of own code.
@@ -115,6 +116,7 @@ def load_generator(
         force: load a file although some of its weights are not finite.
         tuned: what `gantk invert --tune` found, its file or its result: added to the weights. `MODEL?tuned=FILE` is the
             same.
+        compile: draw pictures by torch.compile's graphs, see compiling.py; where there is no compiler, as without it.
         facts: what the file does not say and you know: `label_dim`, `z_dim`, `fused`, `resample_kernel`, `conv_clamp`,
             `epsilon`, `mapping_lr`, `output_scale`, `class_names`; see facts.py.
 
@@ -136,7 +138,14 @@ def load_generator(
             torch.backends.cudnn.allow_tf32 = False  # PyTorch's default allows it, with errors of 1e-3
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"device {device!r} cannot be used: {clipped(error, 120)}") from error
-    return generator.set_precision(precision)
+    generator.set_precision(precision)
+    if generator.channels_last and (generator.device.type == "cpu" or precision != "float32"):
+        generator.to(memory_format=torch.channels_last)  # on a GPU it is for tensor cores, which float32 does not use
+    if compile:
+        from gantk.generators.compiling import compile_synthesis
+
+        compile_synthesis(generator)
+    return generator
 
 
 def _tuning(name_or_path: str | Path, tuned: object) -> tuple[str | Path, object]:

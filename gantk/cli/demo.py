@@ -10,6 +10,7 @@ import click
 from gantk.cli.options import TYPED, examples, output_dir_option, overwrite_option, seed_option
 from gantk.errors import UsageError
 from gantk.store.own_code import names_code, refuse_untyped
+from gantk.store.progress import alive
 
 
 @click.command(epilog=examples("gantk demo", "gantk demo --full -o runs/tour", "gantk demo --model demo-oracle"))
@@ -59,7 +60,8 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    conditional = load_generator(model).spec.label_dim > 0
+    with alive("demo"):
+        conditional = load_generator(model).spec.label_dim > 0
     arguments = {"model": model, "predictor": predictor, "full": full, "seed": seed}
     with Run.begin(directory, "demo", arguments, seed, overwrite=overwrite) as run:
         tour = Tour(directory, model, predictor, full, seed, call, say)

@@ -340,7 +340,7 @@ def bench(
     with alive("models bench"):
         generator = load_generator(model, device=resolve_device(device))
     chosen = None if precisions is None else tuple(word.strip() for word in precisions.split(","))
-    speed = measure(generator, model, counts, chosen, seconds)
+    speed = measure(generator, model, counts, chosen, seconds, show=True)
     if as_json:
         click.echo(json.dumps(speed.plain()))
     else:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "--estimate",
     is_flag=True,
     help="Measure here for a few seconds how long each job would take, and ask for time and memory where the settings "
-    "do not.",
+    "do not; without it what was measured before is taken, for the same command lines.",
 )
 @click.option("--submit", is_flag=True, help="Also hand them to sbatch, each job after the one before.")
 @click.option("--status", is_flag=True, help="Write nothing new; ask the scheduler and make the chain's page again.")
@@ -65,6 +65,7 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: boo
         submit_chain,
         write_chain,
     )
+    from gantk.slurm.estimates import estimated
     from gantk.slurm.settings import read_settings
     from gantk.store.command_line import typed
     from gantk.store.shipped import find_shipped
@@ -77,10 +78,8 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: boo
         raise UsageError("--submit and --status exclude each other: submit first, then ask.")
     settings = read_config(config)
     chain = read_settings(pipeline, settings, config)
-    if estimate:
-        from gantk.slurm.estimates import estimated
-
-        chain = estimated(pipeline, chain, lambda words: _plan(config, words))
+    if not status:
+        chain = estimated(pipeline, chain, settings, (lambda words: _plan(config, words)) if estimate else None)
     folder = Path(folder_of(chain))
     if status and not recorded_jobs(folder):
         raise UsageError(f"There is no chain in {folder}: write it with `gantk slurm {pipeline} --config {config}`.")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import jvp, vmap
 
 from gantk.errors import UsageError
+from gantk.generators.compiling import Compiled
 from gantk.generators.forward_mode import load_decompositions
 from gantk.generators.noise import Noise as Noise
 from gantk.generators.noise import noise_seeds
@@ -61,6 +62,8 @@ class Generator(nn.Module, ABC):
     source: str = "constructed"
     bundled: str | None = None  # the name under which the network comes with gantk: it draws the bundled world
     tuned_from: Probe | None = None  # the probe of the network whose weights were tuned to make this one
+    channels_last: ClassVar[bool] = False  # whether convolutions are measured to be quicker with weights laid out so
+    compiled: Compiled | None = None  # what `compile_synthesis` made
     half_dtype: torch.dtype | None = None  # what `set_precision` chose; the family knows which layers take it
     _estimate: Tensor | None = None
 
@@ -165,7 +168,10 @@ class Generator(nn.Module, ABC):
             transform: StyleGAN3's forward motion of the image, [3, 3] or [N, 3, 3].
         """
         options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
-        image, _, _ = self._run(self._codes(wp, options, start), options, frozenset(), start, None)
+        codes = self._codes(wp, options, start)
+        if self.compiled is not None and self.compiled.serves(options, start):
+            return self.compiled.draw(self, codes, options)
+        image, _, _ = self._run(codes, options, frozenset(), start, None)
         assert image is not None  # the last step of every family makes one
         return image
 

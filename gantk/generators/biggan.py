@@ -141,6 +141,7 @@ class BigGAN(Generator):
 
     config: BigGANConfig
     config_class = BigGANConfig
+    channels_last = True
     w_avg = None
 
     def __init__(self, config: BigGANConfig):

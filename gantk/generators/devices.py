@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
-from gantk.errors import UsageError
+from gantk.errors import GantkError, UsageError
 
 
 def resolve_device(name: str) -> str:
@@ -32,3 +34,28 @@ def resolve_device(name: str) -> str:
                 f"The device {name!r} does not exist: this machine has {found}. Give --device cpu or auto."
             )
     return name
+
+
+@contextlib.contextmanager
+def reproducible() -> Iterator[None]:
+    """Within the block torch takes only algorithms that give the same bits every time.
+
+    cuBLAS needs workspaces of fixed sizes for that, which it is told before it is first used.
+
+    Raises:
+        GantkError: the work needs an operation that torch has no such algorithm for.
+    """
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    except RuntimeError as error:
+        if "does not have a deterministic implementation" not in str(error):
+            raise
+        name = str(error).split()[0]
+        raise GantkError(f"{name} has no deterministic algorithm here: leave --deterministic out.") from error
+    finally:
+        torch.use_deterministic_algorithms(before)

@@ -74,6 +74,7 @@ class PGGAN(Generator):
 
     config: PGGANConfig
     config_class = PGGANConfig
+    channels_last = True
     w_avg = None
 
     def __init__(self, config: PGGANConfig):

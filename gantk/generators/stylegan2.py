@@ -145,6 +145,7 @@ class StyleGAN2(StyledGenerator):
 
     config: StyleGAN2Config
     config_class = StyleGAN2Config
+    channels_last = True
 
     def __init__(self, config: StyleGAN2Config):
         super().__init__()

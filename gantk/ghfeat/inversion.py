@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
+from gantk.generators.frugal_steps import images_at_once
 from gantk.generators.probe import probe_of
 from gantk.generators.probed import Probe
 from gantk.ghfeat.bridge import styles_to_wp
@@ -64,7 +65,7 @@ def default_space(generator: Generator, encoded: bool) -> str:
     return "wp" if "wp" in spaces and "w" in spaces else "z"
 
 
-@verb(InvertOptions, halves=False)
+@verb(InvertOptions, within=True)
 def invert(
     generator: Generator,
     images: object,
@@ -112,6 +113,7 @@ def invert(
         raise UsageError(f"{len(begun)} codes cannot start {len(given)} images: give one for each.")
     chunks = store.chunks([CODES, LOSSES], len(given), options.batch_size)
     missing = [(index, *chunks.grid.bounds(index)) for index in chunks.missing()]
+    at_once = store.fewer(min(options.batch_size, options.at_once or images_at_once(generator, options.batch_size)))
     with store.timed("inversion"), progress(sum(b - a for _, a, b in missing), "invert", unit="img") as bar:
         reads = given.batches([(a, b) for _, a, b in missing])
         for (index, first, last), read in zip(missing, reads, strict=True):
@@ -119,7 +121,7 @@ def invert(
             told = _start(generator, loaded, target, plan.space) if begun is None else begun.of(first, last, label)
             found = project_all(
                 generator, target, plan, distance, told,
-                None if label is None else label.expand(len(target), *label.shape[1:]), options.seed, options.at_once,
+                None if label is None else label.expand(len(target), *label.shape[1:]), options.seed, at_once,
             )  # fmt: skip
             codes = found.codes if isinstance(found.codes, tuple) else (found.codes,)
             packed = torch.cat([code.flatten(1) for code in codes], 1).float().cpu().numpy()

@@ -96,7 +96,6 @@ class TrainOptions(EncoderOptions, LossOptions, PhotoOptions, SeedOptions):
         1.0, "Share of the training after which batch statistics stay as they are.", least=0, most=1
     )
     ema_images: float = option(10_000.0, "Half-life of the average of the weights, in images.", least=0)
-    compile: bool = option(False, "Compile the generator with torch.compile, which needs a C++ compiler.")
     half: bool = option(False, "Store the encoder's matrices in float16.")
     save_every: float = option(240.0, "Seconds between checkpoints.", least=0, identity=False)
     minutes: float | None = option(

@@ -176,13 +176,13 @@ def _prepared(
     judge = None
     if options.adversarial:
         judge = copy.deepcopy(discriminator_for(generator, discriminator, seed=seed))
-    training = Training(settings, config, generator, sources, judge, taught, _painter(generator, options.compile))
+    training = Training(settings, config, generator, sources, judge, taught, _painter(generator))
     reader = predictor_for(generator, predictor)
     return training, HeldOut.of(judged, options.validation_images, feature, reader, generator.device)
 
 
-def _painter(generator: Generator, compiled: bool) -> Paint | None:
-    if not compiled:
+def _painter(generator: Generator) -> Paint | None:
+    if generator.compiled is None:
         return None
     paint: Paint = torch.compile(lambda styles: generator.synthesize(styles))
     return paint

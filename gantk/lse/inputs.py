@@ -102,8 +102,6 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
     )
 
     def load(self, options: EvaluateOptions) -> dict[str, object]:
-        from gantk.checkpoints.load import load_generator
-        from gantk.generators.devices import resolve_device
         from gantk.lse.heads import find_heads
         from gantk.lse.scoring import Rival
         from gantk.store.own_code import OwnCode
@@ -122,7 +120,7 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
             if not equals or not model or not heads:
                 raise UsageError(f"--also {text!r} is not understood: write MODEL=HEAD,HEAD.")
             model = OwnCode(model) if isinstance(text, OwnCode) else model  # a part of what was typed was typed
-            other = load_generator(model, device=resolve_device(self.device), precision=self.precision)
+            other = self.loaded(model)
             found = find_heads(heads.split(","), other, self.force)
             rivals.append(Rival(model, other, found, self.labeller(other, options.classes)))
         return {**arguments, "also": tuple(rivals), "name": self.model}

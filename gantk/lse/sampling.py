@@ -60,7 +60,7 @@ class SampleFacts:
     class_colours: tuple[tuple[int, int, int], ...]
 
 
-@verb(SamplingOptions, halves=False)
+@verb(SamplingOptions, within=True)
 def sample(
     generator: Generator,
     head: object,
@@ -86,7 +86,7 @@ def sample(
     Raises:
         UsageError: options that do not go together, or the head and the teacher tell other classes apart.
     """
-    work = _work(generator, one_head(head, generator), teacher, options)
+    work = _work(generator, one_head(head, generator), teacher, options, store.fewer(options.batch_size))
     info = work.head.info
     wanted = given_targets(targets, info)
     if options.shape:
@@ -149,7 +149,8 @@ def _spread(values: Array) -> Spread:
 class _Work:
     """What is sampled, from what, and what judges it.
 
-    `through` is what the loss sees: the head, or the judge through the image (the paper's baseline).
+    `batch` samples make a chunk, and `at_once` of them are computed at once, fewer where memory ran out. `through` is
+    what the loss sees: the head, or the judge through the image (the paper's baseline).
     """
 
     head: Head
@@ -158,6 +159,7 @@ class _Work:
     search: Search
     bank: int
     batch: int
+    at_once: int
     through: str
 
     @property
@@ -171,8 +173,12 @@ class _Work:
         return self.judge.logits(generator, wp, generator.synthesize(wp), self.size)
 
 
-def _work(generator: Generator, head: Head, teacher: object, options: SamplingOptions) -> _Work:
-    """What the options mean."""
+def _work(generator: Generator, head: Head, teacher: object, options: SamplingOptions, at_once: int) -> _Work:
+    """What the options mean.
+
+    Args:
+        at_once: samples that are computed together.
+    """
     judge = teacher_of(generator, teacher, options.classes)
     if tuple(judge.class_names) != tuple(head.class_names):
         raise UsageError(
@@ -192,7 +198,7 @@ def _work(generator: Generator, head: Head, teacher: object, options: SamplingOp
         rate = options.rate or (0.05 if options.space == "w" else 0.02)
         search = Search(options.samples, options.space, options.steps, rate, schedule=options.schedule)
     stream = dataclasses.replace(stream, mixed=False)  # the space says whether every row has a z of its own
-    return _Work(head, stream, judge, search, options.bank, options.batch_size, options.through)
+    return _Work(head, stream, judge, search, options.bank, options.batch_size, at_once, options.through)
 
 
 def _search(store: Store, work: _Work, label_TSS: Labels) -> Chunks:
@@ -219,8 +225,8 @@ def _bank(store: Store, work: _Work) -> Labels:
     side = min(BANK_SIDE, work.size)
     parts = []
     with store.timed("bank"), progress(work.bank, "bank", unit="code") as bar, torch.inference_mode():
-        for start in range(0, work.bank, work.batch):
-            stop = min(start + work.batch, work.bank)
+        for start in range(0, work.bank, work.at_once):
+            stop = min(start + work.at_once, work.bank)
             parts.append(label_codes(work.head, work.stream.wp(start, stop), side, work.stream.generator))
             bar.update(stop - start)
     return store.keep(BANK, np.concatenate(parts), "label maps of the codes that samples start from")
@@ -240,10 +246,12 @@ def _chunk(
     start, class_N = start_codes(stream, chosen.ravel(), search.space)
     repeated = np.repeat(label_TSS, n, 0)
     label_NSS = torch.from_numpy(repeated).to(generator.device)
-    found = search_codes(generator, work.logits, start, label_NSS, search, stream.truncation, class_N)
+    found = search_codes(generator, work.logits, start, label_NSS, search, stream.truncation, class_N, work.at_once)
     with torch.inference_mode():
-        image = generator.synthesize(found.wp)
-        judged = work.judge.label(generator, found.wp, image, work.size).cpu().numpy()
+        parts = found.wp.split(work.at_once)
+        images = [generator.synthesize(wp) for wp in parts]
+        labels = [work.judge.label(generator, wp, part, work.size) for wp, part in zip(parts, images, strict=True)]
+        image, judged = torch.cat(images), torch.cat(labels).cpu().numpy()
         drawn = to_rgb8(resize_grid(image.float(), work.size))
     spread = [
         list(diversity(found.wp[t * n : t * n + n], judged[t * n : t * n + n], image[t * n : t * n + n]).values())
@@ -287,8 +295,8 @@ def _fresh_starts(work: _Work, target: Labels, place: int) -> npt.NDArray[np.int
     for number in range(search.samples):
         first = (place * search.samples + number) * search.starts
         best, most = first, -1.0
-        for start in range(first, first + search.starts, work.batch):
-            stop = min(start + work.batch, first + search.starts)
+        for start in range(first, first + search.starts, work.at_once):
+            stop = min(start + work.at_once, first + search.starts)
             with torch.inference_mode():
                 found = label_codes(work.head, stream.wp(start, stop), work.size, stream.generator)
             match = ((found == target) & (target != 255)).sum((1, 2))

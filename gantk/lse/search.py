@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from gantk.generators.base import Generator, Truncation
 from gantk.lse.codes import CodeStream, wp_of
@@ -113,14 +114,28 @@ def search_codes(
     search: Search,
     truncation: Truncation | None = None,
     class_N: Tensor | None = None,
+    at_once: int | None = None,
 ) -> Samples:
     """Move codes until their images have the wanted labels.
 
     Args:
         start: z [N, Z] or [N, L, Z] (mixed), or w [N, D].
         label_NSS: uint8, 255 where anything goes.
+        at_once: samples whose maps are in memory at once, made again in the backward pass; None is all of them.
     """
     wp_from = mapper(generator, search.space, truncation, class_N)
+    few = at_once or len(start)
+
+    def said_of(x: Tensor, some: slice) -> Tensor:
+        wp_NLD = mapper(generator, search.space, truncation, None if class_N is None else class_N[some])(x)
+        return stroke_loss(logits(wp_NLD), label_NSS[some])
+
+    def said(x: Tensor) -> Tensor:
+        parts = [slice(first, first + few) for first in range(0, len(x), few)]
+        if len(parts) == 1:
+            return said_of(x, parts[0])
+        return torch.cat([checkpoint(said_of, x[some], some, use_reentrant=False) for some in parts])
+
     # in z the paper's rate; in w one that does not depend on how widely the network spreads its codes
     unit = float(start.std()) if search.space == "w" and len(start) > 1 else 1.0
     rate: float | Tensor = search.rate * unit
@@ -129,7 +144,7 @@ def search_codes(
     rows = start.shape[1] if search.space == "mixed" else 1
 
     def objective(x: Tensor) -> tuple[Tensor, Tensor]:
-        said_N = stroke_loss(logits(wp_from(x)), label_NSS)
+        said_N = said(x)
         held_N = (x - start).square().flatten(1).sum(1) / unit**2
         norm_N = x.square().flatten(1).sum(1) / rows
         return said_N + search.keep * held_N + search.prior * norm_N, said_N

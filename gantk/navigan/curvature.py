@@ -33,7 +33,8 @@ class Curvature:
     Args:
         codes: (start, stop) -> codes of these samples, as the target takes them.
         total: N.
-        batch: samples per chunk: what is differentiated at once.
+        batch: samples per chunk.
+        at_once: samples of a chunk that are differentiated at once; None is all of them.
         vectorize: all vectors of a block at once (GPU) instead of one after the other (faster on a CPU).
     """
 
@@ -45,12 +46,14 @@ class Curvature:
         total: int,
         batch: int,
         vectorize: bool | None = None,
+        at_once: int | None = None,
     ) -> None:
         self.target, self.metric, self.total, self.batch = target, metric, total, batch
+        self.at_once = min(batch, at_once or batch)
         self._codes = codes
         self._kept: dict[int, Prefix] = {}
         self._numbers = 0
-        self._last: tuple[int, _Pullback] | None = None  # where all samples are one chunk, its graphs serve all blocks
+        self._last: tuple[range, _Pullback] | None = None  # where all samples are one part, its graphs serve all blocks
         self.vectorize = target.weight.device.type == "cuda" if vectorize is None else vectorize
 
     @property
@@ -61,15 +64,25 @@ class Curvature:
     def dimension(self) -> int:
         return self.target.size
 
-    def prefix(self, chunk: int) -> Prefix:
-        """The cached part of a chunk's samples."""
-        found = self._kept.get(chunk)
+    def parts(self, chunk: int) -> list[range]:
+        """The samples of a chunk, as many as are differentiated at once in each."""
+        stop = min((chunk + 1) * self.batch, self.total)
+        return [
+            range(first, min(first + self.at_once, stop)) for first in range(chunk * self.batch, stop, self.at_once)
+        ]
+
+    def all_parts(self) -> list[range]:
+        """The samples, as many as are differentiated at once in each."""
+        return [part for chunk in range(self.chunks) for part in self.parts(chunk)]
+
+    def prefix(self, part: range) -> Prefix:
+        """The cached part of some samples."""
+        found = self._kept.get(part.start)
         if found is None:
-            start = chunk * self.batch
-            found = self.target.prefix(self._codes(start, min(start + self.batch, self.total)))
+            found = self.target.prefix(self._codes(part.start, part.stop))
             self._numbers += found.numbers
             if self._numbers <= KEPT_NUMBERS:
-                self._kept[chunk] = found
+                self._kept[part.start] = found
         return found
 
     def product(self, chunk: int, vector_BP: Tensor) -> Tensor:
@@ -78,7 +91,11 @@ class Curvature:
         Raises:
             GantkError: the network or the metric gave something that is not finite.
         """
-        pull = self._pullback(chunk)
+        shares = [self._product(part, vector_BP) for part in self.parts(chunk)]
+        return shares[0] if len(shares) == 1 else torch.stack(shares).sum(0)
+
+    def _product(self, part: range, vector_BP: Tensor) -> Tensor:
+        pull = self._pullback(part)
         if self.vectorize:
             result = pull.both(vector_BP, batched=True)
         else:
@@ -86,37 +103,39 @@ class Curvature:
         result = result * (2 / self.total)
         if not torch.isfinite(result).all():
             raise GantkError(
-                f"The metric {self.metric.name} has a derivative that is not finite at samples {chunk * self.batch} to "
-                f"{min((chunk + 1) * self.batch, self.total) - 1}: use another --metric or --metric-size, or leave "
-                "these samples out."
+                f"The metric {self.metric.name} has a derivative that is not finite at samples {part.start} to "
+                f"{part.stop - 1}: use another --metric or --metric-size, or leave these samples out."
             )
         return result
 
     def probes(self, chunk: int, seed: int) -> Tensor:
         """One random J^T u [P] of this chunk, scaled so that the expected squared length is its share of tr H."""
-        pull = self._pullback(chunk)
         source = torch.Generator().manual_seed(seed * 1_000_003 + chunk)
-        signs = [
-            (torch.randint(0, 2, part.shape, generator=source) * 2 - 1).to(part.device, part.dtype)
-            for part in pull.outputs
-        ]
-        return pull.back(signs) * (2 / self.total) ** 0.5
+        pulled = []
+        for part in self.parts(chunk):
+            pull = self._pullback(part)
+            signs = [
+                (torch.randint(0, 2, each.shape, generator=source) * 2 - 1).to(each.device, each.dtype)
+                for each in pull.outputs
+            ]
+            pulled.append(pull.back(signs))
+        whole = pulled[0] if len(pulled) == 1 else torch.stack(pulled).sum(0)
+        return whole * (2 / self.total) ** 0.5
 
-    def _pullback(self, chunk: int) -> _Pullback:
-        if self._last is not None and self._last[0] == chunk:
+    def _pullback(self, part: range) -> _Pullback:
+        if self._last is not None and self._last[0] == part:
             return self._last[1]
         self._last = None  # its memory goes before the next one's comes
         weight = self.target.weight.detach().clone().requires_grad_(True)
-        prefix = self.prefix(chunk)
+        prefix = self.prefix(part)
         with FixedConvolutions():
             outputs = self.metric.embed(self.target.images(prefix, weight))
-        if not all(torch.isfinite(part).all() for part in outputs):
+        if not all(torch.isfinite(each).all() for each in outputs):
             raise GantkError(
-                f"The metric {self.metric.name} is not finite at samples {chunk * self.batch} to "
-                f"{min((chunk + 1) * self.batch, self.total) - 1}: is the network damaged, or the metric not made for "
-                "such images?"
+                f"The metric {self.metric.name} is not finite at samples {part.start} to {part.stop - 1}: is the "
+                "network damaged, or the metric not made for such images?"
             )
-        self._last = (chunk, _Pullback(weight, outputs))
+        self._last = (part, _Pullback(weight, outputs))
         return self._last[1]
 
 

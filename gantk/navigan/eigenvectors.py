@@ -70,7 +70,7 @@ class Searched:
     facts: HessianFacts
 
 
-@verb(HessianOptions, halves=False)
+@verb(HessianOptions, within=True)
 @without_gradients
 def hessian(
     generator: nn.Module,
@@ -115,7 +115,8 @@ def hessian(
     chunks = store.chunks(ARRAYS, options.k, 1)
     missing = chunks.missing()
     if missing:
-        measuring = Measuring(about, judge, directions, options.share, show, FOLDER, 1.0, options.batch_size)
+        few = store.fewer(options.batch_size)
+        measuring = Measuring(about, judge, directions, options.share, show, FOLDER, 1.0, few)
         with store.timed("strengths and pictures"), store.pictures() as pictures:
             for number in progress(missing, "strengths", unit="direction"):
                 found = measuring.one(number, pictures)
@@ -169,7 +170,8 @@ def _searched(
     about: Subject, metric: Metric, options: HessianOptions, show: int, store: Store, exchange: Exchange
 ) -> Searched:
     """What the search finds: made by the first shard with the help of the others, read by them."""
-    curvature = Curvature(about.target, metric, about.codes, about.total, options.batch_size)
+    size = options.batch_size
+    curvature = Curvature(about.target, metric, about.codes, about.total, size, at_once=store.fewer(size))
 
     def make() -> Searched:
         with store.timed("search"):

@@ -57,8 +57,10 @@ class NetworkInputs(CodesInputs):
             raise UsageError(
                 f"--inputs is for a network that takes no codes; {self.model} is a generator: give -i FILE with codes."
             )
-        if self.latent_codes_path is not None or self.precision != "float32":
-            raise UsageError("A module takes --inputs: leave out -i, --seeds, --label, --truncation and --precision.")
+        if self.latent_codes_path is not None or self.precision != "float32" or self.compile:
+            raise UsageError(
+                "A module takes --inputs: leave out -i, --seeds, --label, --truncation, --precision and --compile."
+            )
         return module, load_inputs(self.inputs, num)
 
     def _generator_or_hint(self) -> Generator:

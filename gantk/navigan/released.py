@@ -28,8 +28,8 @@ def gradient(curvature: Curvature, shift_P: Tensor) -> Tensor:
     """d/d delta of the mean distance between pictures of w0 and w0 + delta, at delta = shift, [P]."""
     target, metric = curvature.target, curvature.metric
     total = torch.zeros_like(shift_P)
-    for chunk in range(curvature.chunks):
-        prefix = curvature.prefix(chunk)
+    for part in curvature.all_parts():
+        prefix = curvature.prefix(part)
         with torch.no_grad():
             before = metric.embed(target.images(prefix))
         weight = (target.weight.detach() + shift_P.view(target.shape)).requires_grad_(True)

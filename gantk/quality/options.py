@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from gantk.runs.inputs import DeviceInputs
 from gantk.runs.options import argument, named, option
 from gantk.runs.shared_options import BatchOptions, LabelOptions, SeedOptions, TruncationOptions
-from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
     from gantk.quality.sources import Pictures, Titled
@@ -17,7 +17,7 @@ MOST, DRAWN = 5000, 2000  # images of a folder, and samples where both sides are
 
 
 @dataclass(frozen=True, kw_only=True)
-class QualityInputs(Inputs):
+class QualityInputs(DeviceInputs):
     """Two sets of images, and what they are compared by."""
 
     model: str = argument("MODEL", "A generator, or a folder of images.", code=True)
@@ -29,8 +29,6 @@ class QualityInputs(Inputs):
         default_text="demo for the bundled models, else imagenet",
         code=True,
     )
-    device: str = named("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.")
-    precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
 
     def load(self, options: CompareOptions) -> dict[str, object]:
         from gantk.quality.sources import reader_for
@@ -39,13 +37,11 @@ class QualityInputs(Inputs):
         return {"samples": samples, "reals": reals, "reader": reader_for(samples, reals, self.features, self.device)}
 
     def _side(self, name: str) -> Titled | Pictures:
-        from gantk.checkpoints.load import load_generator
-        from gantk.generators.devices import resolve_device
         from gantk.quality.sources import Titled, is_folder_of_images, read_folder
 
         if is_folder_of_images(name):
             return read_folder(name)
-        return Titled(load_generator(name, device=resolve_device(self.device), precision=self.precision), str(name))
+        return Titled(self.loaded(name), str(name))
 
     def stem(self) -> str:
         from gantk.checkpoints.addresses import is_address

@@ -119,21 +119,25 @@ def budget(device: Any) -> int:
     return ON_CPU if free_here is None else min(ON_CPU, free_here // SHARE_OF_FREE)
 
 
-def halving(call: Callable[[OptionsT], T], options: OptionsT, store: Store, halves: bool = True) -> T:
+def halving(call: Callable[[OptionsT], T], options: OptionsT, store: Store, within: bool = False) -> T:
     """Call a verb; where memory runs out, again with half as many samples at once, and what was kept is kept.
 
     The chunks of a run stay as they are, so that shards still fit together; the store notes how often the size was
-    halved, and a run that is continued goes on with it.
+    halved, and a run that is continued goes on with it. It is said once, however often it happens.
+
+    Args:
+        within: the batch size says what a chunk holds: the options stay, and the verb asks `Store.fewer` how many
+            samples of a chunk are computed at once.
 
     Raises:
-        GantkError: memory runs out with one sample at once, or the size is none that may change.
+        GantkError: memory runs out with one sample at once.
     """
     while True:
-        field = batch_field(options)
-        size = 1 if field is None else int(getattr(options, field.name))
-        now = max(1, size >> store.halved)
+        size = int(getattr(options, "batch_size", 1))
+        halves = within or batch_field(options) is not None  # the samples of a training's step stay as many
+        now = max(1, size >> store.halved) if halves else size
         try:
-            return call(options if now == size else with_size(options, now))
+            return call(options if within or now == size else with_size(options, now))
         except Exception as error:  # torch's on the CPU is a plain RuntimeError
             if not is_out_of_memory(error):
                 raise
@@ -141,8 +145,9 @@ def halving(call: Callable[[OptionsT], T], options: OptionsT, store: Store, halv
                 raise GantkError(no_memory(options, now)) from error
         free_memory()
         store.halve()
-        text = f"There was not enough memory for {now} samples at once: the work goes on with {now // 2}."
-        warnings.warn(text, MemoryWarning, stacklevel=2)
+        if store.halved == 1:
+            text = f"There was not enough memory for {now} samples at once: the work goes on with as many as fit."
+            warnings.warn(text, MemoryWarning, stacklevel=2)
 
 
 def free_memory() -> None:

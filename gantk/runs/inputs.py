@@ -20,7 +20,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelInputs(Inputs):
+class DeviceInputs(Inputs):
+    """Where and how generators run."""
+
+    device: str = named("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.")
+    precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
+    compile: bool = named(
+        False, "Draw pictures by torch.compile's graphs: each batch size costs a minute or more once, and needs a C++ "
+        "compiler.",
+    )  # fmt: skip
+    deterministic: bool = named(
+        False, "On a GPU, take only algorithms that give the same bits every time, which are slower."
+    )
+
+    def loaded(self, model: str, tuned: str | None = None) -> Generator:
+        """A generator by name or file."""
+        from gantk.checkpoints.load import load_generator
+        from gantk.generators.devices import resolve_device
+
+        return load_generator(
+            model, device=resolve_device(self.device), precision=self.precision, tuned=tuned, compile=self.compile
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInputs(DeviceInputs):
     """A generator, on a device, in a precision."""
 
     model: str = argument(
@@ -28,17 +52,10 @@ class ModelInputs(Inputs):
         "A zoo name, a checkpoint in any known format or its https address, or a gantk file.",
         code=True,
     )
-    device: str = named("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.")
-    precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
     tuned: str | None = named(None, "Weights tuned to photos, which `gantk invert --tune` wrote.", metavar="FILE")
 
     def generator(self) -> Generator:
-        from gantk.checkpoints.load import load_generator
-        from gantk.generators.devices import resolve_device
-
-        return load_generator(
-            self.model, device=resolve_device(self.device), precision=self.precision, tuned=self.tuned
-        )
+        return self.loaded(self.model, self.tuned)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,11 +65,21 @@ def execute(task: Task, inputs: Inputs, options: Options, where: RunOptions) -> 
         GantkError: what the inputs or the verb raise.
     """
     if not task.together:
-        return _execute(task, inputs, options, where)
+        with _reproducible(inputs):
+            return _execute(task, inputs, options, where)
     from gantk.store.parallel import processes
 
-    with processes(str(getattr(inputs, "device", "auto"))) as (rank, device):
+    with _reproducible(inputs), processes(str(getattr(inputs, "device", "auto"))) as (rank, device):
         return _execute(task, dataclasses.replace(inputs, **{"device": device}), options, where, leads=rank == 0)
+
+
+def _reproducible(inputs: Inputs) -> contextlib.AbstractContextManager[None]:
+    """What `--deterministic` asks for, while a task runs."""
+    if not getattr(inputs, "deterministic", False):
+        return contextlib.nullcontext()
+    from gantk.generators.devices import reproducible
+
+    return reproducible()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +117,7 @@ def plan(task: Task, inputs: Inputs, options: Options) -> Plan:
     size = None if field is None else int(getattr(options, field.name))
     began, found = time.monotonic(), None
     try:
-        with planning():
+        with _reproducible(inputs), planning():
             task.call(arguments, options, MemoryStore())
     except Planned as planned:
         found = planned

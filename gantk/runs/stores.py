@@ -73,6 +73,10 @@ class Store(ABC):
         """Note that memory ran out."""
         self.halved += 1
 
+    def fewer(self, size: int) -> int:
+        """How many of so many samples are computed at once, after memory ran out so often."""
+        return max(1, size >> self.halved)
+
     @abstractmethod
     def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
         """Open the chunks of arrays over `total` samples; `arrays` are names, or name -> concatenate | sum."""

@@ -145,7 +145,7 @@ class Task:
         return f"gantk {self.name}"
 
 
-def verb(options: type[Options], *, halves: bool = True) -> Callable[[Callable[..., R]], Callable[..., R]]:
+def verb(options: type[Options], *, within: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Make a function that takes ``options`` and ``store`` as keywords the public verb of a task.
 
     The verb takes ``options=None`` (the defaults), single fields as keywords, ``store=None`` (memory) and
@@ -153,8 +153,8 @@ def verb(options: type[Options], *, halves: bool = True) -> Callable[[Callable[.
 
     Args:
         options: the class.
-        halves: whether it may be called again with half as many samples at once where memory ran out. Not where the
-            batch size says what a chunk holds.
+        within: whether the batch size says what a chunk holds: where memory ran out, the verb is called again with the
+            same options and computes a chunk in parts, `Store.fewer` samples each.
     """
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
@@ -179,7 +179,7 @@ def verb(options: type[Options], *, halves: bool = True) -> Callable[[Callable[.
             with shown(store is not None if progress is None else progress):
                 return halving(
                     lambda changed: function(*arguments, **given, options=changed, store=kept),
-                    settled(chosen, inputs), kept, halves,
+                    settled(chosen, inputs), kept, within,
                 )  # fmt: skip
 
         call.OPTIONS = kind  # type: ignore[attr-defined]

@@ -87,6 +87,7 @@ def _text(pipeline: str, chain: ChainSettings, job: Job, place: str, typed: str,
         what += f" {'An array' if job.split else 'A job'} of {settings.array} shards."
     written = f", written by `{typed}`" if typed else ""
     lines = ["#!/bin/bash", f"# {what}", f"# Job {place} of the pipeline {pipeline}{written}."]
+    lines += [f"# {chain.origins[job.name]}"] if job.name in chain.origins else []
     lines += [f"#SBATCH {option}" for option in _options(chain, job, settings)]
     identity = "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}" if job.split else "$SLURM_JOB_ID"
     # srun itself takes TERM for the order to kill its tasks at once; the tasks take it as gantk does.

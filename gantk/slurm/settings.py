@@ -23,7 +23,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gantk.checkpoints.addresses import is_address
@@ -92,12 +92,14 @@ class ChainSettings:
         output_dir: the run directory, or the folder of the pipeline's run directories.
         name: before every job's name in the queue.
         jobs: the settings of each job by its name.
+        origins: where the limits of a job come from that the settings do not say: a sentence by name.
     """
 
     name: str
     output_dir: str
     inputs: dict[str, str]
     jobs: dict[str, JobSettings]
+    origins: dict[str, str] = field(default_factory=dict)
 
 
 def _key(field: str) -> str:

@@ -26,6 +26,7 @@ from gantk.errors import UsageError
 from gantk.generators.base import PRECISIONS, Generator
 from gantk.runs.batches import free_memory
 from gantk.store.memory import is_out_of_memory, resident_peak
+from gantk.store.progress import progress, shown
 
 SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices
 COPIED = {"cpu": 1 << 26, "cuda": 1 << 30}  # bytes
@@ -110,6 +111,7 @@ def measure(
     precisions: Sequence[str] | None = None,
     seconds: float = 1.0,
     works: Sequence[str] = WORKS,
+    show: bool = False,
 ) -> Speed:
     """Measure a generator where it is.
 
@@ -119,6 +121,7 @@ def measure(
         precisions: default: float32, and on a GPU float16 where the original allowed it.
         seconds: of every measurement, at least one pass.
         works: of forward, trace, tangent.
+        show: a bar on stderr.
 
     Raises:
         UsageError: a precision that the network does not have, or another work.
@@ -131,14 +134,17 @@ def measure(
         precisions = ("float32", "float16") if on_gpu and generator.spec.half_precision else ("float32",)
     before = generator.half_dtype
     limits, rates = [], []
+    wanted = [(work, batch) for work in works for batch in (batches if work != "tangent" else (TANGENTS,))]
     try:
-        flop = operations(generator)
-        for precision in precisions:
-            generator.set_precision(precision)
-            limits.append(limits_of(generator.device, precision, seconds))
-            for work in works:
-                for batch in batches if work != "tangent" else (TANGENTS,):
+        with shown(show), progress(len(precisions) * (1 + len(wanted)), "measure", unit="figures") as bar:
+            flop = operations(generator)
+            for precision in precisions:
+                generator.set_precision(precision)
+                limits.append(limits_of(generator.device, precision, seconds))
+                bar.update(1)
+                for work, batch in wanted:
                     rates.append(_rate(generator, work, batch, precision, seconds, flop, limits[-1]))
+                    bar.update(1)
     finally:
         generator.half_dtype = before
     said = torch.cuda.get_device_name(generator.device) if on_gpu else f"cpu, {torch.get_num_threads()} threads"
