@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gantk.runs.inputs import seeds_option
 from gantk.runs.options import argument, option
 from gantk.runs.shared_options import BatchOptions, LabelOptions, SeedOptions, TruncationOptions
 from gantk.runs.task import Inputs
@@ -65,6 +66,7 @@ class CompareOptions(SeedOptions, TruncationOptions, LabelOptions, BatchOptions)
         least=4,
         default_text=f"all of a folder, at most {MOST}, and as many samples; {DRAWN} where both are generators",
     )
+    seeds: str | tuple[int, ...] | None = seeds_option("Samples of MODEL")
     neighbours: int = option(
         5,
         "Nearest images that a neighbourhood holds, for precision, recall, density and coverage.",
