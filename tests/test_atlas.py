@@ -25,7 +25,8 @@ WORDS = ["--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "
 def chart() -> AtlasResult:
     generator = gantk.load_generator("demo")
     given = gantk.Direction("mine", "direction", "w", np.eye(64, dtype=np.float32)[:1])
-    found: AtlasResult = gantk.atlas.chart(generator, predictor_for(generator), directions=given, seeds="85,3,4", **SMALL)
+    words = {"directions": given, "seeds": "85,3,4", **SMALL}
+    found: AtlasResult = gantk.atlas.chart(generator, predictor_for(generator), **words)
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gantk.runs.inputs import seeds_option
@@ -50,11 +49,6 @@ class QualityInputs(Inputs):
         if is_folder_of_images(name):
             return read_folder(name)
         return Titled(load_generator(name, device=resolve_device(self.device), precision=self.precision), str(name))
-
-    def stem(self) -> str:
-        from gantk.checkpoints.addresses import is_address
-
-        return super().stem() if is_address(self.model) else (Path(self.model).stem or self.model)
 
 
 @dataclass(frozen=True, kw_only=True)
