@@ -19,6 +19,7 @@ from gantk.checkpoints.export import export_state
 from gantk.checkpoints.load import build_generator, find_model, load_generator
 from gantk.checkpoints.native import write_checkpoint
 from gantk.checkpoints.reading import read_checkpoint
+from gantk.cli.main import run
 from gantk.errors import GantkError, UsageError
 from gantk.generators.labels import parse_label
 
@@ -232,9 +233,31 @@ def test_state_dicts_of_the_reference_networks(name, tmp_path, reference_dir):
     ],
 )
 def test_networks_that_are_refused_by_name(entries, message, tmp_path):
+    """As a state dict; each sentence says what can be done."""
     more = {"synthesis.input.freqs": torch.ones(2, 2), "synthesis.input.affine.weight": torch.ones(4, 2)}
     with pytest.raises(GantkError, match=message):
         load_generator(written(tmp_path, {**entries, **more}))
+
+
+@pytest.mark.parametrize(
+    "name, entries, alien, message",
+    [
+        ("Generator", ["mapping.embed_proj.weight"], None, "class embedding of a StyleGAN-XL"),
+        ("SuperresGenerator", ["mapping.embed_proj.weight"], "synthesis.head", "class embedding of a StyleGAN-XL"),
+        ("SuperresGenerator", ["mapping.fc0.weight"], None, "layers of a StyleGAN-XL .SuperresGenerator."),
+        ("Generator", ["mapping.mlp.fc0.weight"], "mapping.clip", "StyleGAN-T .* text encoder"),
+        ("Generator", ["mapping.mlp.fc0.weight", "synthesis.b4.const"], None, "StyleGAN-T .* text encoder"),
+    ],
+)
+def test_pickles_that_are_refused_by_name(name, entries, alien, message, tmp_path, strangers, capsys):
+    """As the programs pickle their objects, with a discriminator of other libraries and a text encoder inside."""
+    tensors = {key: torch.ones(4, 2) for key in (*entries, "synthesis.input.freqs", "synthesis.input.affine.weight")}
+    pickled = foreign.persistent_file(tensors, name, strangers.Thing, alien)
+    path = written(tmp_path, pickled, "network.pkl")
+    del sys.modules["strange.library"]
+    with pytest.raises(GantkError, match=rf"{message}.*file\.py:function"):
+        load_generator(path)
+    assert run(["models", "info", str(path)]) == 1 and "StyleGAN-" in capsys.readouterr().err
 
 
 # --- mean codes, canvases, channels ----------------------------------------------------------------------------------

@@ -181,7 +181,7 @@ def find_model(
     given: Facts = {**told, **(facts or {})}
     if TUNED in given:
         raise UsageError(
-            f"{TUNED}={given[TUNED]} changes a network that is loaded, and here a file is read as it lies: leave it out."
+            f"{TUNED}={given[TUNED]} changes a loaded network, and here a file is read as it lies: leave it out."
         )
     if isinstance(name, str) and is_address(name):
         parse_facts(given)  # a wrong word is said before anything is fetched

@@ -53,7 +53,6 @@ def _present(entries: Mapping[str, Any], pattern: str) -> bool:
 
 
 _AFFINE, _INPUT = "synthesis.b4.conv1.affine.weight", "synthesis.input.affine.weight"
-_FOREIGN = ("mapping.embed_proj.*", "mapping.mlp.*")
 _EARLY = "synthesis.early_layer.const"
 _OUTPUT = "output_layer.2.weight"
 _CONST = "synthesis.layer0.const"
@@ -61,12 +60,12 @@ _FIRST = "synthesis.layer0.first_layer"
 _TF_MOD = "synthesis/4x4/Conv/mod_weight"
 _TF_STYLE = "synthesis/4x4/Conv/StyleMod/weight"
 FORMATS: tuple[Format, ...] = (
-    Format("nvidia-stylegan2", ("nvidia",), ("synthesis.b4.const",), (), "nvidia:read_stylegan2"),
-    Format("nvidia-stylegan3", ("nvidia",), ("synthesis.input.freqs",), _FOREIGN, "stylegan3:read_nvidia"),
-    Format("nvidia-stylegan2 state dict", (), ("synthesis.b4.const", _AFFINE), (), "nvidia:read_stylegan2_state"),
-    Format("nvidia-stylegan3 state dict", (), ("synthesis.input.freqs", _INPUT), _FOREIGN, "stylegan3:read_state"),
     Format("stylegan-xl", (), ("mapping.embed_proj.*",), (), "stylegan3:refuse_xl"),
     Format("stylegan-t", (), ("mapping.mlp.*", "synthesis.*"), (), "stylegan3:refuse_t"),
+    Format("nvidia-stylegan2", ("nvidia",), ("synthesis.b4.const",), (), "nvidia:read_stylegan2"),
+    Format("nvidia-stylegan3", ("nvidia",), ("synthesis.input.freqs",), (), "stylegan3:read_nvidia"),
+    Format("nvidia-stylegan2 state dict", (), ("synthesis.b4.const", _AFFINE), (), "nvidia:read_stylegan2_state"),
+    Format("nvidia-stylegan3 state dict", (), ("synthesis.input.freqs", _INPUT), (), "stylegan3:read_state"),
     Format("hammer-stylegan3", (), ("synthesis.early_layer.frequency", "w_avg"), (), "stylegan3:read_hammer"),
     Format("tensorflow-stylegan2", ("tensorflow",), (_TF_MOD,), (), "tensorflow:read_stylegan2"),
     Format("rosinality-stylegan2", (), ("input.input", "conv1.conv.weight"), (), "rosinality:read_stylegan2"),

@@ -18,7 +18,7 @@ import torch
 
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_while, listed
 from gantk.checkpoints.genforce import hammer_settings
-from gantk.checkpoints.nvidia import beside
+from gantk.checkpoints.nvidia import SUPERRES, beside
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stand_ins import Stored
 from gantk.errors import GantkError
@@ -141,6 +141,8 @@ def _taps(raw: Raw, name: str, radial_allowed: bool) -> tuple[int, bool]:
 
 def read_nvidia(raw: Raw) -> Checkpoint:
     """A pickle of NVIDIA's stylegan3 repository; every size and cutoff is an attribute of the layer that has it."""
+    if raw.records[""].get("class_name") == SUPERRES:
+        refuse_xl(raw)
     synthesis = _attributes(raw, "synthesis")
     names = synthesis.get("layer_names")
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names) or len(names) < 2:
@@ -255,12 +257,17 @@ def read_state(raw: Raw) -> Checkpoint:
     return dataclasses.replace(checkpoint, assumed=("conv_clamp", "output_scale", "mapping_lr"))
 
 
+_OWN = "its own program can be given as MODEL, as file.py:function (docs/your-own.md)"
+
+
 def refuse_xl(raw: Raw) -> Checkpoint:
     """StyleGAN-XL: its class embedding comes from a pretrained network and its stem is another generator's."""
+    known = any(name.startswith("mapping.embed_proj.") for name in raw.entries)
+    what = "class embedding of a StyleGAN-XL (mapping.embed_proj)" if known else f"layers of a StyleGAN-XL ({SUPERRES})"
     raise raw.refuse(
-        "the class embedding of a StyleGAN-XL (mapping.embed_proj)",
-        "which gantk does not read: it is projected from a pretrained classifier's features, and the layers above its "
-        "stem resample by rules of their own; gantk reads StyleGAN3 T and R",
+        f"the {what}",
+        "which gantk does not read: classes are projected from a pretrained classifier's features, and the layers above "
+        f"its stem resample by rules of their own; gantk reads StyleGAN3 T and R, and {_OWN}",
     )
 
 
@@ -269,7 +276,7 @@ def refuse_t(raw: Raw) -> Checkpoint:
     raise raw.refuse(
         "the mapping network of a StyleGAN-T (mapping.mlp)",
         "which gantk does not read: its codes come from a text encoder (CLIP), which is no part of a GAN; gantk reads "
-        "StyleGAN2 and StyleGAN3",
+        f"StyleGAN2 and StyleGAN3, and {_OWN}",
     )
 
 
