@@ -77,7 +77,7 @@ SUPERRES = "SuperresGenerator"
 
 
 def _is_later(record: Record) -> bool:
-    """Whether it is a StyleGAN-XL or StyleGAN-T, whose parts of other libraries give way to the reason it is refused."""
+    """Whether it is a StyleGAN-XL or StyleGAN-T, which is refused for what it is, not for parts of other libraries."""
     modules = record.state.get("_modules")
     mapping = modules.get("mapping") if isinstance(modules, Mapping) else None
     inside = mapping.state.get("_modules") if isinstance(mapping, Record | Inert) else None

@@ -266,8 +266,8 @@ def refuse_xl(raw: Raw) -> Checkpoint:
     what = "class embedding of a StyleGAN-XL (mapping.embed_proj)" if known else f"layers of a StyleGAN-XL ({SUPERRES})"
     raise raw.refuse(
         f"the {what}",
-        "which gantk does not read: classes are projected from a pretrained classifier's features, and the layers above "
-        f"its stem resample by rules of their own; gantk reads StyleGAN3 T and R, and {_OWN}",
+        "which gantk does not read: classes are projected from a pretrained classifier's features, and the layers above"
+        f" its stem resample by rules of their own; gantk reads StyleGAN3 T and R, and {_OWN}",
     )
 
 
