@@ -12,6 +12,7 @@ from gantk.checkpoints.facts import TUNED, Fact, Facts, parse_facts, split_model
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.reading import read_checkpoint
 from gantk.errors import GantkError, UsageError
+from gantk.store.progress import tell
 
 if TYPE_CHECKING:
     import torch
@@ -205,7 +206,11 @@ def _construct(name_or_path: str | Path, facts: Facts, force: bool, code: bool, 
 
     found, told = find_model(name_or_path, facts, fetch)
     if isinstance(found, Path):
-        generator = build_generator(read_checkpoint(found, told, force))
+        checkpoint = read_checkpoint(found, told, force)
+        generator = build_generator(checkpoint)
+        if "format" not in checkpoint.header:  # what gantk wrote was said when it was
+            for note in checkpoint.notes:
+                tell(f"{found.name}: {note}.")
     elif told:
         raise UsageError(f"{name_or_path} is made without a file, so {listed(told)} cannot be set for it.")
     else:

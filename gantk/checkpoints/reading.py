@@ -25,6 +25,7 @@ from gantk.checkpoints.checkpoint import Checkpoint, Raw, check_finite, listed
 from gantk.checkpoints.facts import Facts, parse_facts, settle
 from gantk.checkpoints.finding import candidates, is_tuple, tensorflow_raw
 from gantk.checkpoints.pickle_machine import clipped
+from gantk.checkpoints.signs import sign_of
 from gantk.checkpoints.unpickle import container_kind, decode, open_bytes
 from gantk.errors import GantkError
 from gantk.store.lazy import resolve
@@ -107,7 +108,7 @@ def open_raw(path: str | Path) -> Raw:
         what = f"a {type(value).__name__}"
         if isinstance(value, Mapping):
             what = (
-                f"a dictionary of {listed(map(str, value), 6)}, none of which is a network" if value else "no tensors"
+                f"a dictionary of {listed(map(str, value), 6)}, none of which is a generator" if value else "no tensors"
             )
         raise unknown(Raw(Path(path), container.source, container.kind, "flat", {}), what)
     return first
@@ -151,8 +152,7 @@ def read_checkpoint(path: str | Path, facts: Facts | None = None, force: bool = 
         return settle(checkpoint, parse_facts(facts or {}))
     if container_kind(data) is None:
         raise GantkError(
-            f"{path} is no checkpoint: it is neither a pickle, a file of torch.save nor a safetensors file "
-            f"(it starts with {bytes(data[:8])!r})"
+            f"{path} is no checkpoint (no pickle, no file of torch.save and no safetensors): {sign_of(data)}"
         )
     known = parse_facts(facts or {})
     raw = dataclasses.replace(open_raw(path), facts=known, force=force)

@@ -257,27 +257,23 @@ def read_state(raw: Raw) -> Checkpoint:
     return dataclasses.replace(checkpoint, assumed=("conv_clamp", "output_scale", "mapping_lr"))
 
 
-_OWN = "its own program can be given as MODEL, as file.py:function (docs/your-own.md)"
+_OWN = "gantk reads StyleGAN2 and 3, and its own program can be given as MODEL, file.py:function (docs/your-own.md)"
 
 
 def refuse_xl(raw: Raw) -> Checkpoint:
     """StyleGAN-XL: its class embedding comes from a pretrained network and its stem is another generator's."""
     known = any(name.startswith("mapping.embed_proj.") for name in raw.entries)
     what = "class embedding of a StyleGAN-XL (mapping.embed_proj)" if known else f"layers of a StyleGAN-XL ({SUPERRES})"
-    raise raw.refuse(
-        f"the {what}",
-        "which gantk does not read: classes are projected from a pretrained classifier's features, and the layers above"
-        f" its stem resample by rules of their own; gantk reads StyleGAN3 T and R, and {_OWN}",
+    reason = (
+        "classes are projected from a pretrained classifier's features, and layers above its stem resample by rules"
     )
+    raise raw.refuse(f"the {what}", f"which gantk does not read: {reason} of their own; {_OWN}")
 
 
 def refuse_t(raw: Raw) -> Checkpoint:
     """StyleGAN-T: w comes from a text encoder."""
-    raise raw.refuse(
-        "the mapping network of a StyleGAN-T (mapping.mlp)",
-        "which gantk does not read: its codes come from a text encoder (CLIP), which is no part of a GAN; gantk reads "
-        f"StyleGAN2 and StyleGAN3, and {_OWN}",
-    )
+    reason = f"its codes come from a text encoder (CLIP), which is no part of a GAN; {_OWN}"
+    raise raw.refuse("the mapping network of a StyleGAN-T (mapping.mlp)", f"which gantk does not read: {reason}")
 
 
 # --- Hammer ----------------------------------------------------------------------------------------------------------

@@ -64,7 +64,6 @@ def read_arrays(path: str | Path) -> Found:
         return _folder(file)
     if not file.is_file():
         raise GantkError(f"The file {file} does not exist.")
-    from gantk.checkpoints.native import is_native
     from gantk.checkpoints.unpickle import container_kind, open_bytes
 
     data = open_bytes(file)
@@ -73,10 +72,10 @@ def read_arrays(path: str | Path) -> Found:
         found = _npy(file)
     elif kind == "torch zip" and not _is_torch(file):
         found = _npz(file)
+    elif kind == "safetensors":
+        found = _safetensors(file)
     elif kind is not None:
         found = _pickle(file)
-    elif is_native(data):
-        found = _safetensors(file)
     else:
         found = Found(file, {"": _text(file, data)})
     numbers = {name: array for name, array in found.arrays.items() if array.dtype.kind in "fiu" and array.size}

@@ -94,8 +94,6 @@ def read_content(path: Path) -> Content:
     """
     if not regular_file(path).is_file():
         raise GantkError(f"The direction file {path} does not exist.")
-    if path.suffix == ".safetensors":
-        return read_native(path)
     from gantk.checkpoints.native import is_native
     from gantk.checkpoints.unpickle import open_bytes
 
