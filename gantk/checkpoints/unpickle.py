@@ -351,14 +351,15 @@ def load_legacy_npy(path: str | Path) -> Any:
     if isinstance(value, np.ndarray):
         return value
     check_expansion(source, value)
-    if (
-        not isinstance(value, StoredArray)
-        or value.items is None
-        or len(value.items) != 1
-        or value.shape not in ((), (1,))
-    ):
-        raise source.forbidden("an array of objects (only one dictionary in a 0-d array is read)")
-    return plain(value.items[0], source)
+    items = value.items if isinstance(value, StoredArray) else None
+    numbers = [float(item) for item in items or () if isinstance(item, int | float)]
+    if isinstance(value, StoredArray) and items and len(numbers) == len(items):
+        return np.array(numbers).reshape(value.shape)
+    if items and all(isinstance(item, Stored) for item in items):
+        return plain(items, source)
+    if not isinstance(value, StoredArray) or items is None or len(items) != 1 or value.shape not in ((), (1,)):
+        raise source.forbidden("an array of objects that are neither numbers nor arrays, nor one dictionary")
+    return plain(items[0], source)
 
 
 def is_pickled_npy(path: str | Path) -> bool:

@@ -153,12 +153,15 @@ def read_foreign(path: Path) -> Content:
     if extra and not arrays.keys() - {""}:
         raise GantkError(f"{path} holds a dictionary without a 'boundary': {', '.join(extra)}.")
     key, array = next(iter(arrays.items()))
-    if len(arrays) > 1 or not {key.lower()} <= {"", *_DIRECTION_KEYS, *_CODES}:
+    if len(arrays) > 1 or "." in key:  # a picture's name
         raise GantkError(
             f"{path} holds {', '.join(f'{name} {list(array.shape)}' for name, array in list(arrays.items())[:4])} and "
-            "no single direction (such a dictionary is without a 'boundary'): are these codes, which -i takes?"
+            "no single direction (such a dictionary is without a 'boundary'): are these codes, which -i takes, or "
+            "several directions, of which the one that is meant is to be saved alone?"
         )
     vectors = np.asarray(array)
+    if vectors.ndim == 2 and vectors.shape[1] == 1:
+        vectors = vectors.T  # [D, 1]: a column
     if vectors.ndim == 4 and vectors.shape[:2] == (1, 1) and vectors.shape[2] > 1:
         vectors = vectors[0]
     if vectors.ndim not in (1, 2, 3):

@@ -204,7 +204,7 @@ def _coloured(image: Image, name: str, background: tuple[int, int, int] | None) 
     over = image.convert("RGBA")
     if background is None:
         return over
-    if over.getextrema()[3][0] < 255:
+    if over.getchannel("A").getextrema()[0] != 255:
         _say(name, "what is transparent in it shows " + ("white" if background == WHITE else str(background)))
     return Image.alpha_composite(Image.new("RGBA", over.size, (*background, 255)), over).convert("RGB")
 
