@@ -119,13 +119,11 @@ def test_codes_of_every_kind(name: str, generator: StyleGAN2, tmp_path: Path) ->
 
 @pytest.mark.parametrize("header", ["", "file,a,b,c,d,e,f,g,h\n", ",0,1,2,3,4,5,6,7\n"])
 def test_names_beside_the_numbers(header: str, generator: StyleGAN2, tmp_path: Path) -> None:
-    names = ["0", "1", "2"] if header.startswith(",") else ["a 1.png", "b.png", "c.png"]
-    lines = [
-        ",".join([f'"{name}"'.replace(" ", "_"), *map(str, row)]) for name, row in zip(names, MANY_Z, strict=False)
-    ]
+    names = ["0", "1", "2"] if header.startswith(",") else ["a.png", "b.png", "c.png"]
+    lines = [",".join([f'"{name}"', *map(str, row)]) for name, row in zip(names, MANY_Z[:3], strict=True)]
     (tmp_path / "named.csv").write_text(header + "\n".join(lines))
     found = read_codes(tmp_path / "named.csv", generator.spec)
-    assert found.names == tuple(name.replace(" ", "_") for name in names)
+    assert found.names == tuple(names)
     np.testing.assert_allclose(found.codes, MANY_Z[:3], rtol=1e-6)
 
 

@@ -50,7 +50,7 @@ def read_header(path: str | Path, kind: str = FORMAT, title: str = "a checkpoint
     """
     data = open_bytes(path)
     if not is_safetensors(data):
-        raise GantkError(f"{path} is no safetensors file")
+        raise GantkError(f"{path} is no safetensors file, and {title} is one")
     (length,) = struct.unpack_from("<Q", data)
     source = Source(str(path), len(data))
     if length > LONGEST_HEADER:
