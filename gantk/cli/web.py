@@ -77,7 +77,7 @@ def command(
     The link that it prints works on this machine; through an ssh tunnel on yours.
     """
     import contextlib
-import os
+    import os
     import shlex
     from pathlib import Path
 
