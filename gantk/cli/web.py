@@ -115,7 +115,7 @@ def command(
         """Nothing was served: leave no folder that was not there."""
         if made:
             (folder / ".lock").unlink(missing_ok=True)
-            remove_empty(made)
+            remove_empty([folder / "projects", *made])
 
     token = None if public else new_token()
     with contextlib.ExitStack() as undo, hold(folder / ".lock", what=output_dir), listen(host, port, path) as address:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -152,9 +151,10 @@ def _picked(pick: str, direction: Direction) -> tuple[int, ...]:
 
 def _is_numbers(path: Path) -> bool:
     """Whether a text file begins with numbers, which no boundary list does."""
-    with contextlib.suppress(OSError), path.open("rb") as file:
+    if not path.is_file():  # a pipe would be waited for
+        return False
+    with path.open("rb") as file:
         return re.match(rb"(\xef\xbb\xbf)?[\s\[]*[-+]?[0-9.]+[eE0-9+-]*[\s,;\]]", file.read(200)) is not None
-    return False
 
 
 def _load(
