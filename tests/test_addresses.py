@@ -293,7 +293,7 @@ def test_tuned_weights_and_facts_beside_an_address(served: Served, tmp_path: Pat
         assert torch.allclose(generator.get_parameter(name), weight + 1) and len(served.asked) == 1, words
     with pytest.raises(UsageError, match="The tuned weights are named twice"):
         gantk.load_generator(OwnCode(f"{url}&tuned={file}"), tuned="other.safetensors")
-    with pytest.raises(UsageError, match="tuned=x changes a network that is loaded"):
+    with pytest.raises(UsageError, match="tuned=x changes a loaded network"):
         find_model(OwnCode(f"{url}&tuned=x"))
     assert gantk.load_generator(f"demo?tuned={file}&label_dim=0").tuned_from is not None
     with pytest.raises(UsageError, match="The fact label_dim=4 contradicts the file"):
