@@ -165,6 +165,33 @@ def nvidia_file(protocol: int = 4, attributes: dict[str, dict[str, Any]] | None 
         return pickle.dumps(value, protocol=protocol)
 
 
+def persistent_file(tensors: dict[str, torch.Tensor], name: str, alien: type, place: str | None = None) -> bytes:
+    """G and G_ema of a class `name` as NVIDIA's persistence pickles them, D and the module at `place` as `alien`s."""
+
+    def _reconstruct_persistent_obj(meta: dict[str, Any]) -> None:
+        raise AssertionError("the loader of a pickle was called")
+
+    class Persistent:
+        def __init__(self, path: str) -> None:
+            self.path = path
+
+        def __reduce__(self) -> Any:
+            prefix = f"{self.path}." if self.path else ""
+            inside = [key.removeprefix(prefix) for key in tensors if key.startswith(prefix)]
+            modules: dict[str, Any] = {
+                key: Persistent(prefix + key) for key in dict.fromkeys(k.split(".")[0] for k in inside if "." in k)
+            }
+            if place is not None and place.rpartition(".")[0] == self.path:
+                modules[place.rpartition(".")[2]] = alien()
+            own = {key: torch.nn.Parameter(tensors[prefix + key]) for key in inside if "." not in key}
+            state = {"_parameters": own, "_buffers": OrderedDict(), "_modules": modules}
+            meta = {"type": "class", "version": 6, "class_name": "Layer" if self.path else name, "state": state}
+            return _reconstruct_persistent_obj, ({**meta, "module_src": ""},)
+
+    with _Modules(torch_utils__persistence___reconstruct_persistent_obj=_reconstruct_persistent_obj):
+        return pickle.dumps({"G": Persistent(""), "D": alien(), "G_ema": Persistent("")}, protocol=4)
+
+
 def default_attributes(path: str, config: dict[str, Any]) -> dict[str, Any]:
     """What NVIDIA's modules keep beside their tensors."""
     last = path.rpartition(".")[2]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from file_server import Served, start
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,10 +22,12 @@ from gantk.checkpoints import addresses, download
 from gantk.checkpoints.addresses import Address, file_at, is_address, parse_address, stem_of
 from gantk.checkpoints.load import find_model
 from gantk.checkpoints.names import locate
+from gantk.checkpoints.tuned import TunedWeights, save_tuned
 from gantk.cli.main import run as run_command
 from gantk.codes.boundary_list import parse_boundary_list
 from gantk.codes.kept_directions import load_direction
 from gantk.errors import GantkError, UsageError
+from gantk.generators.probe import probe_of
 from gantk.slurm.settings import read_settings
 from gantk.store.own_code import OwnCode
 from gantk.store.shipped import home
@@ -50,7 +53,7 @@ HEX = "0123456789abcdef" * 4
         ("https://ex\u00e4mple.org/net.pkl", "in ASCII"),
         ("https://example.org/" + "a" * 3000, "is no address"),
         ("https://me:secret@example.org/net.pkl", "An address of example.org with a user's name in it is not fetched"),
-        ("https://example.org/net.pkl#md5", "has '#md5' behind it: write #sha256=HEX, 64 digits."),
+        ("https://example.org/net.pkl#md5", "has 'md5' behind it: write #sha256=HEX (64 digits) or #key=value"),
         ("https://example.org/net.pkl#sha256=", "behind it: write #sha256=HEX"),
         ("https://example.org/net.pkl#sha256=abc", "sha256=abc behind"),
         (f"https://example.org/net.pkl#sha256={HEX}&sha256={HEX}", "write #sha256=HEX"),
@@ -270,6 +273,31 @@ def test_a_model_by_address(served: Served, tmp_path: Path, capsys: pytest.Captu
     run_command(["models", "verify", url])
     assert "from the cache, fetched" in capsys.readouterr().err
     assert len(served.asked) == 1
+
+
+def test_tuned_weights_and_facts_beside_an_address(served: Served, tmp_path: Path) -> None:
+    """Behind ? or #, in any order; what is typed stays typed, so that the address may be fetched."""
+    served.body = demo_bytes()
+    file, url = tmp_path / "of one photo.safetensors", served.url.replace("file.pkl", "net.safetensors?raw=1")
+    plain = gantk.load_generator("demo")
+    name, weight = next(iter(plain.named_parameters()))
+    save_tuned(file, TunedWeights.of({name: torch.ones_like(weight)}, probe_of(plain), {}))
+    digest = sha256(served.body).hexdigest()
+    for words in (
+        f"{url}&tuned={file}#sha256={digest}",
+        f"{url}#sha256={digest}?tuned={file}",
+        f"{url}#tuned={file}&sha256={digest}&label_dim=0",
+        f"{url}&label_dim=0&tuned={file}",
+    ):
+        generator = gantk.load_generator(OwnCode(words))
+        assert torch.allclose(generator.get_parameter(name), weight + 1) and len(served.asked) == 1, words
+    with pytest.raises(UsageError, match="The tuned weights are named twice"):
+        gantk.load_generator(OwnCode(f"{url}&tuned={file}"), tuned="other.safetensors")
+    with pytest.raises(UsageError, match="tuned=x changes a loaded network"):
+        find_model(OwnCode(f"{url}&tuned=x"))
+    assert gantk.load_generator(f"demo?tuned={file}&label_dim=0").tuned_from is not None
+    with pytest.raises(UsageError, match="The fact label_dim=4 contradicts the file"):
+        gantk.load_generator(f"demo?label_dim=4&tuned={file}")
 
 
 def test_directions_by_address_and_what_reads_the_run(

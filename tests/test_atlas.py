@@ -25,7 +25,8 @@ WORDS = ["--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "
 def chart() -> AtlasResult:
     generator = gantk.load_generator("demo")
     given = gantk.Direction("mine", "direction", "w", np.eye(64, dtype=np.float32)[:1])
-    found: AtlasResult = gantk.atlas.chart(generator, predictor_for(generator), directions=given, **SMALL)
+    words = {"directions": given, "seeds": "85,3,4", **SMALL}
+    found: AtlasResult = gantk.atlas.chart(generator, predictor_for(generator), **words)
     return found
 
 
@@ -36,6 +37,8 @@ def test_every_system_has_its_directions(chart: AtlasResult) -> None:
     assert count["navigan"] == 3 and sum(part is not None for part in chart.weights) <= 3
     assert sum(count.values()) == len(chart.charted)
     assert not any(source.note for source in chart.sources)
+    walks = [group.walk for group in chart.groups if group.walk is not None]
+    assert walks and all([strip.label for strip in walk.strips] == ["seed 85", "seed 3", "seed 4"] for walk in walks)
     members = sorted(m for group in chart.groups for m in group.members)
     assert members == list(range(len(chart.charted)))
 

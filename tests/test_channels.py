@@ -4,13 +4,14 @@ import foreign_files as foreign
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from gantk.checkpoints.load import build_generator, load_generator
 from gantk.checkpoints.native import write_checkpoint
 from gantk.cli.main import cli
 from gantk.errors import GantkError
 from gantk.pictures.images import encode, to_rgb8
+from gantk.pictures.opening import open_picture
 from gantk.store.channels import colours, in_channels, viewable
 from gantk.store.files import load_json
 
@@ -134,3 +135,45 @@ def test_a_path_that_is_no_utf8(tmp_path, monkeypatch):
     os.rename("network.safetensors", name)
     cli.main(args=["synthesize", name, "-N", "1", "--images", "-o", "run"], standalone_mode=False)
     assert load_json(tmp_path / "run" / "synthesize.run.json")["arguments"]["model"] == name
+
+
+def test_what_was_done_with_a_picture_is_said(tmp_path, capsys):
+    """Transparency lies on white, and of several pictures the first is taken: once for each file."""
+    clear, many, whole = tmp_path / "clear.png", tmp_path / "many.webp", tmp_path / "whole.png"
+    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(clear)
+    Image.new("RGB", (4, 4)).save(many, save_all=True, append_images=[Image.new("RGB", (4, 4), (9, 9, 9))])
+    Image.new("RGBA", (4, 4), (255, 0, 0, 255)).save(whole)
+    for path in (clear, many, whole, clear):
+        open_picture(path)
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        f"{clear}: what is transparent in it shows white.",
+        f"{many}: the first of its 2 pictures is taken.",
+    ]
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+def test_every_orientation_in_every_format(suffix, orientation, tmp_path):
+    exif = Image.Exif()
+    exif[274] = orientation
+    picture = Image.fromarray(np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3))
+    picture.save(tmp_path / f"a.{suffix}", exif=exif, quality=100)
+    plain = open_picture(tmp_path / f"a.{suffix}")
+    with Image.open(tmp_path / f"a.{suffix}") as file:
+        expected = ImageOps.exif_transpose(file).convert("RGB")
+    assert plain.size == expected.size and np.array_equal(plain, expected)
+
+
+@pytest.mark.parametrize(
+    "data, said",
+    [
+        (b"", "is empty, and no PNG"),
+        (b"%!PS-Adobe", "is PostScript, and what is read is PNG"),
+        (b"\0\0\0\x1cftypavif", "is none of PNG, JPEG, WEBP, BMP, TIFF, PPM, GIF: save it as one of them"),
+    ],
+)
+def test_other_files_are_not_called_images(data, said, tmp_path):
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(GantkError, match=said):
+        open_picture(tmp_path / "a.png")

@@ -58,12 +58,17 @@ def test_what_cannot_be_told_is_asked() -> None:
         given_codes(generator, "w.npy")
 
 
+class OnlyCodes(CodesInputs):
+    def load(self, options: object) -> dict[str, object]:
+        return {}
+
+
 def test_the_fingerprint_is_of_the_contents(tmp_path: Path) -> None:
     path = tmp_path / "w.npy"
     generator = tiny()
     width = generator.spec.w_dim
     np.save(path, np.ones((5, width), np.float32))
-    inputs = CodesInputs(model="x", latent_codes_path=str(path))
+    inputs = OnlyCodes(model="x", latent_codes_path=str(path))
     first = fingerprint(inputs.codes(generator))  # w by the file's name
     assert first == fingerprint(GivenCodes(np.ones((5, width), np.float32), "w", "elsewhere"))
     assert first != fingerprint(GivenCodes(np.ones((5, width), np.float32), "z"))
@@ -71,9 +76,9 @@ def test_the_fingerprint_is_of_the_contents(tmp_path: Path) -> None:
     changed[2, 2] = 2
     np.save(path, changed)
     assert first != fingerprint(inputs.codes(generator))
-    assert CodesInputs(model="x").codes(generator) is None
+    assert OnlyCodes(model="x").codes(generator) is None
     with pytest.raises(GantkError, match="does not exist"):
-        CodesInputs(model="x", latent_codes_path=str(tmp_path / "no.npy")).codes(generator)
+        OnlyCodes(model="x", latent_codes_path=str(tmp_path / "no.npy")).codes(generator)
 
 
 def test_directions_of_every_kind() -> None:

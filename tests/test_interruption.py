@@ -61,3 +61,13 @@ def test_a_signal_is_not_lost_where_its_exception_is(
     assert (got, err.lstrip()) == (code, f"Interrupted. The same command continues in {tmp_path}.\n")
     assert json.loads((tmp_path / "deaf.run.json").read_text())["state"] == "interrupted"
     assert len(list(tmp_path.rglob("x.*.npy"))) == 2
+
+
+def test_web_without_a_model_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gantk.cli.main import run
+
+    for package in ("starlette", "uvicorn", "websockets"):
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    assert run(["web", "nothere", "--port", "0"]) == 2
+    assert not list(tmp_path.iterdir())

@@ -96,3 +96,29 @@ def test_a_conditional_network_that_can_do_without_asks_too(generator: gantk.Gen
     relaxed.spec = dataclasses.replace(relaxed.spec, label_required=False)
     with pytest.raises(UsageError, match="with 3 classes draws a class"):
         CodeSource(relaxed, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "ids"),
+    [
+        (np.array(1), [1, 1, 1]),
+        (np.array([0.0, 1.0, 2.0]), [0, 1, 2]),
+        (np.array([[2], [1], [0]]), [2, 1, 0]),
+        (np.eye(3, dtype=bool)[[2, 0, 0]], [2, 0, 0]),
+        (np.array(["day", "Night", "blue_hour"]), [0, 2, 1]),
+        (np.array("night"), [2, 2, 2]),
+    ],
+)
+def test_labels_of_a_file_in_every_form(labels: np.ndarray, ids: list[int], tmp_path: Path) -> None:
+    generator = gantk.load_generator(NAMED)
+    np.save(tmp_path / "labels.npy", labels)
+    source = CodeSource(generator, 3, label=str(tmp_path / "labels.npy"))
+    expected = CodeSource(generator, 3, label=np.array(ids))
+    assert torch.equal(source.batch(0, 3).wp, expected.batch(0, 3).wp)
+
+
+@pytest.mark.parametrize("labels", [np.ones((3, 4)), np.array([0.5, 1, 2]), np.ones((3, 1, 3)), np.array([1j, 0, 0])])
+def test_labels_that_are_none(labels: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "labels.npy", labels)
+    with pytest.raises(UsageError, match=r"labels.npy holds .*, where classes \[N\] or a row of 3 shares"):
+        CodeSource(gantk.load_generator(NAMED), 3, label=str(tmp_path / "labels.npy"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from gantk.errors import UsageError
 from gantk.higan.samples import SynthesizeResult
 from gantk.pictures.images import to_uint8
 from gantk.runs.inputs import SampleOptions
+from gantk.runs.table import TASKS, find_task
 
 
 def test_lists_of_seeds() -> None:
@@ -117,3 +119,58 @@ def test_the_edited_sample_by_its_seed() -> None:
         gantk.lse.edit(generator, head, seeds="85,86", **words)
     with pytest.raises(UsageError, match="--seeds 85 draws a code, and the codes was given: leave one out"):
         gantk.lse.edit(generator, head, code=wp_NLD, seeds="85", **words)
+
+
+def test_every_task_that_draws_samples_takes_seeds() -> None:
+    """A truncation, or samples drawn with sliders, is the mark of a task whose samples a person chooses."""
+    for name in TASKS:
+        fields = {field.name for field in dataclasses.fields(find_task(name).options)}
+        if fields & {"truncation", "samples"}:
+            assert fields & {"seeds", "left_seeds"}, name
+
+
+def test_heads_of_the_seeds_that_are_listed() -> None:
+    """lse: the images learned from, labelled, scored and wanted are those that people know by their numbers."""
+    generator, demo = gantk.load_generator("demo"), gantk.load_predictor("demo")
+    z_ND = numbered_z((0, 85, 3, 4), generator.spec.z_dim)
+    few = {"size": 32, "truncation": "none"}
+    trained = gantk.lse.train(generator, demo, seeds="0,85,3-4", held_out=2, steps=1, **few)
+    np.testing.assert_array_equal(trained.z[:4], z_ND)
+    np.testing.assert_array_equal(trained.z[4:], generator.sample_z(2, start=4))
+    assert trained.heads[0].info.meta["num"] == 4
+    fitted = gantk.lse.fewshot(generator, demo, seeds="0,85", shots=2, num_eval=0, **few)
+    with torch.inference_mode():
+        wp_NLD = generator.expand(generator.map(torch.from_numpy(z_ND[:2])))
+    given = gantk.lse.fewshot(generator, demo, codes=wp_NLD, shots=2, num_eval=0, **few)
+    assert [each.array().tobytes() for each in fitted.shot_images] == [x.array().tobytes() for x in given.shot_images]
+    scored = gantk.lse.evaluate(generator, fitted, demo, seeds="0,85,7", truncation="none")
+    assert scored.num == 3 == len(scored.generators[0].sheet)
+    found = gantk.lse.sample(generator, fitted, teacher=demo, seeds="85", samples=1, steps=1, bank=4, truncation="none")
+    assert [target.name for target in found.targets] == ["seed 85"]
+    for verb, words, said in (
+        (gantk.lse.train, {"seeds": "1-2", "num": 3}, "--seeds 1-2 are 2 samples, and --num is 3"),
+        (gantk.lse.train, {"seeds": "1-2", "solver": "adam"}, "--solver adam learns from fresh images"),
+        (gantk.lse.train, {"seeds": "1-2", "mixed": True}, "--mixed draws a z for every row"),
+        (gantk.lse.fewshot, {"seeds": "1-3", "shots": 2}, "--seeds 1-3 are 3 samples, and 2 are labelled"),
+        (
+            gantk.lse.fewshot,
+            {"seeds": "1-2", "shots": 2, "codes": wp_NLD},
+            "--seeds 1-2 draws codes, and the",
+        ),
+    ):
+        with pytest.raises(UsageError, match=said):
+            verb(generator, demo, **few, **words)
+
+
+def test_quality_of_the_seeds_that_are_listed() -> None:
+    generator, demo = gantk.load_generator("demo"), gantk.load_predictor("demo")
+    reals = generator.synthesize(generator.expand(generator.map(generator.sample_z(12, seed=9))))
+    listed = gantk.quality.measure(generator, reals, demo, seeds="0-9", neighbours=2, subsets=2, truncation="none")
+    z_ND = torch.from_numpy(numbered_z(range(10), generator.spec.z_dim))
+    with torch.inference_mode():
+        images = generator.synthesize(generator.expand(generator.map(z_ND)))
+    same = gantk.quality.measure(images, reals, demo, neighbours=2, subsets=2)
+    assert listed.found.frechet.value == pytest.approx(same.found.frechet.value, rel=1e-2)
+    assert {each.sample.name for each in listed.closest} <= {f"seed {seed}" for seed in range(10)}
+    with pytest.raises(UsageError, match="--seeds 1-4 is for a generator, and MODEL is a set of images"):
+        gantk.quality.measure(images, reals, demo, seeds="1-4")

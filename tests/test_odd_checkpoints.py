@@ -7,6 +7,7 @@ import pathlib
 import pickle
 import sys
 import types
+import zipfile
 
 import foreign_files as foreign
 import pytest
@@ -19,6 +20,7 @@ from gantk.checkpoints.export import export_state
 from gantk.checkpoints.load import build_generator, find_model, load_generator
 from gantk.checkpoints.native import write_checkpoint
 from gantk.checkpoints.reading import read_checkpoint
+from gantk.cli.main import run
 from gantk.errors import GantkError, UsageError
 from gantk.generators.labels import parse_label
 
@@ -98,6 +100,65 @@ def test_networks_side_by_side(tmp_path):
     assert "of which number 1 is used" in notes[0]
 
 
+SAID_NOTHING = "does not say whether it is a moving average"
+
+
+@pytest.mark.parametrize(
+    "wrap, said",
+    [
+        (lambda g, other: {"G": other, "G_EMA": g}, ""),
+        (lambda g, other: {"generator": other, "ema_generator": g}, ""),
+        (lambda g, other: {"g": other, "g_ema_state_dict": g}, ""),
+        (lambda g, other: {"generator_state_dict": g, "discriminator_state_dict": {"a": other}}, SAID_NOTHING),
+        (lambda g, other: {"results": {"best": {"generator": g}}}, "found under 'best'"),
+        (lambda g, other: {"ema_model.": g, "online_model.": other}, "'ema_model.', which is taken off"),
+        (lambda g, other: {"generator.": other, "generator_EMA.": g}, "'generator_EMA.', which is taken off"),
+        (lambda g, other: {"student.module.": g}, "'student.', which is taken off"),
+        (lambda g, other: (100, g), "of which number 2 is used"),
+        (lambda g, other: [g], ""),
+    ],
+)
+def test_places_that_no_list_names(wrap, said, tmp_path):
+    """An average wins over the other copy, however it is spelt; a place that says nothing is said."""
+    file = rosinality()["g_ema"]
+    value = wrap(file, {name: tensor + 1 for name, tensor in file.items()})
+    if isinstance(value, dict) and any(key.endswith(".") for key in value):
+        value = {f"{prefix}{name}": tensor for prefix, state in value.items() for name, tensor in state.items()}
+    notes = same_images(tmp_path, value)
+    assert any(said in note for note in notes) if said else len(notes) == 1
+
+
+def test_safetensors_of_other_programs(tmp_path, capsys):
+    """A state dict as Accelerate and Hugging Face save it, alone or in a folder; loading says what was assumed."""
+    from safetensors.torch import save
+
+    file = {name: tensor.contiguous() for name, tensor in rosinality()["g_ema"].items()}
+    same_images(tmp_path, save({f"module.{name}": tensor for name, tensor in file.items()}), name="model.safetensors")
+    assert "model.safetensors: the file has no mean code" in capsys.readouterr().err
+    assert load_generator(tmp_path).spec.resolution == 16
+    with pytest.raises(GantkError, match="damaged or not a checkpoint: .*do not lie where its header says"):
+        load_generator(written(tmp_path, save(file)[:-40], "cut.safetensors"))
+
+
+@pytest.mark.parametrize(
+    "data, said",
+    [
+        (b"<!DOCTYPE html><html>", "it is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS's pointer to the file"),
+        (b"\x1f\x8b\x08\x08....", "it is compressed: unpack it first"),
+        (b"\x89PNG\r\n\x1a\n....", "it is a picture"),
+        (b"hello world", "it starts with b'hello wo'"),
+    ],
+)
+def test_files_that_are_no_checkpoint(data, said, tmp_path):
+    with pytest.raises(GantkError, match=said):
+        load_generator(written(tmp_path, data, "net.pkl"))
+    with zipfile.ZipFile(tmp_path / "net.zip", "w") as archive:
+        archive.writestr("inside/net.pkl", data)
+    with pytest.raises(GantkError, match="is a zip archive of inside/net.pkl and no checkpoint: unpack it"):
+        load_generator(tmp_path / "net.zip")
+
+
 # --- network objects -------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +234,26 @@ def test_foreign_objects_beside_the_network(tmp_path, strangers):
     assert "datetime.date" in notes[0] and "nothing of them was built" in notes[0]
 
 
+@pytest.mark.parametrize("form", ["attributes", "slots", "arguments", "entries"])
+def test_a_training_programs_object_around_the_network(form, tmp_path, strangers):
+    """A dataclass, one with slots, a named tuple, a dictionary of another class: what they hold is looked through."""
+    file = rosinality()
+    held = {"g": {"x": torch.ones(1)}, "g_ema": file["g_ema"], "step": 3}
+
+    class Held:
+        def __reduce__(self):
+            if form == "arguments":
+                return strangers.Thing, tuple(held.values())
+            if form == "entries":
+                return strangers.Thing, (), None, None, iter(held.items())
+            return strangers.Thing, (), held if form == "attributes" else (None, held)
+
+    path = written(tmp_path, Held())
+    del sys.modules["strange.library"]
+    notes = same_images(tmp_path, path.read_bytes())
+    assert any("strange.library.Thing" in note for note in notes)
+
+
 def test_foreign_objects_inside_the_network_and_calls_are_refused(tmp_path, strangers):
     file = rosinality()
     inside = {**file["g_ema"], "conv1.noise": strangers.Thing()}
@@ -232,9 +313,31 @@ def test_state_dicts_of_the_reference_networks(name, tmp_path, reference_dir):
     ],
 )
 def test_networks_that_are_refused_by_name(entries, message, tmp_path):
+    """As a state dict; each sentence says what can be done."""
     more = {"synthesis.input.freqs": torch.ones(2, 2), "synthesis.input.affine.weight": torch.ones(4, 2)}
     with pytest.raises(GantkError, match=message):
         load_generator(written(tmp_path, {**entries, **more}))
+
+
+@pytest.mark.parametrize(
+    "name, entries, alien, message",
+    [
+        ("Generator", ["mapping.embed_proj.weight"], None, "class embedding of a StyleGAN-XL"),
+        ("SuperresGenerator", ["mapping.embed_proj.weight"], "synthesis.head", "class embedding of a StyleGAN-XL"),
+        ("SuperresGenerator", ["mapping.fc0.weight"], None, "layers of a StyleGAN-XL .SuperresGenerator."),
+        ("Generator", ["mapping.mlp.fc0.weight"], "mapping.clip", "StyleGAN-T .* text encoder"),
+        ("Generator", ["mapping.mlp.fc0.weight", "synthesis.b4.const"], None, "StyleGAN-T .* text encoder"),
+    ],
+)
+def test_pickles_that_are_refused_by_name(name, entries, alien, message, tmp_path, strangers, capsys):
+    """As the programs pickle their objects, with a discriminator of other libraries and a text encoder inside."""
+    tensors = {key: torch.ones(4, 2) for key in (*entries, "synthesis.input.freqs", "synthesis.input.affine.weight")}
+    pickled = foreign.persistent_file(tensors, name, strangers.Thing, alien)
+    path = written(tmp_path, pickled, "network.pkl")
+    del sys.modules["strange.library"]
+    with pytest.raises(GantkError, match=rf"{message}.*file\.py:function"):
+        load_generator(path)
+    assert run(["models", "info", str(path)]) == 1 and "StyleGAN-" in capsys.readouterr().err
 
 
 # --- mean codes, canvases, channels ----------------------------------------------------------------------------------

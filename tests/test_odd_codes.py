@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,16 @@ CODES = {
         torch_bytes({"a.png": {"img": torch.zeros(1, 3, 4, 4), "latent": torch.from_numpy(ONE_WP)}}), "wp", ONE_WP[None]
     ),
     "list": (pickle.dumps([ONE_WP, ONE_WP]), "wp", np.stack([ONE_WP, ONE_WP])),
+    "wp one by one": (npy_bytes(np.stack([ONE_WP] * 3)[:, None]), "wp", np.stack([ONE_WP] * 3)),
+    "a column": (npy_bytes(MANY_Z[:1].T), "z", MANY_Z[:1]),
+    "other orders": (npy_bytes(np.asfortranarray(np.stack([ONE_WP] * 3)).astype(">f2")), "wp",
+                     np.stack([ONE_WP] * 3).astype(np.float16)),
+    "objects": (npy_bytes(np.array([*ONE_WP[None], None], dtype=object)[:1]), "wp", ONE_WP[None]),
+    "numbers as objects": (npy_bytes(MANY_Z.astype(object)), "z", MANY_Z),
+    "header": (b"a,b,c,d,e,f,g,h\n" + text(MANY_Z, ","), "z", MANY_Z),
+    "counted header": (b"0,1,2,3,4,5,6,7\n" + text(MANY_Z, ","), "z", MANY_Z),
+    "decimal commas": (b"\xef\xbb\xbf" + text(MANY_Z, ";").replace(b".", b","), "z", MANY_Z),
+    "json": (json.dumps({"w": MANY_Z.tolist()}).encode(), "w", MANY_Z),
 }  # fmt: skip
 
 
@@ -104,6 +115,52 @@ def test_codes_of_every_kind(name: str, generator: StyleGAN2, tmp_path: Path) ->
     source = CodeSource(generator, path=tmp_path / "file.any")
     assert source.total == len(expected) and source.first_space == found.space
     assert source.batch(0, 1).wp.shape == (1, L, D)
+
+
+@pytest.mark.parametrize("header", ["", "file,a,b,c,d,e,f,g,h\n", ",0,1,2,3,4,5,6,7\n"])
+def test_names_beside_the_numbers(header: str, generator: StyleGAN2, tmp_path: Path) -> None:
+    names = ["0", "1", "2"] if header.startswith(",") else ["a.png", "b.png", "c.png"]
+    lines = [",".join([f'"{name}"', *map(str, row)]) for name, row in zip(names, MANY_Z[:3], strict=True)]
+    (tmp_path / "named.csv").write_text(header + "\n".join(lines))
+    found = read_codes(tmp_path / "named.csv", generator.spec)
+    assert found.names == tuple(names)
+    np.testing.assert_allclose(found.codes, MANY_Z[:3], rtol=1e-6)
+
+
+def test_as_many_codes_as_rows(generator: StyleGAN2, tmp_path: Path) -> None:
+    """What synthesize writes is read as what it is, though L codes of z have the shape of one wp code."""
+    for name, space in (("z", "z"), ("w", "w"), ("wp", "wp"), ("z_nv_seeds", "z"), ("projected_w", "wp")):
+        np.save(tmp_path / f"{name}.npy", ONE_WP)
+        assert read_codes(tmp_path / f"{name}.npy", generator.spec).space == space, name
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("column.npy", npy_bytes(unit(1, D).T)),
+        ("one.npz", npz_bytes(smile=unit(D))),
+        ("numbers.txt", text(unit(1, D))),
+        ("semicolons.csv", text(unit(1, D), ";")),
+        ("list.txt", json.dumps(unit(D).tolist()).encode()),
+        ("half.pt", torch_bytes(torch.from_numpy(unit(1, D)).half())),
+    ],
+)
+def test_single_directions_of_every_kind(name: str, data: bytes, generator: StyleGAN2, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    (entry,) = gather([str(tmp_path / name)], generator)
+    assert entry.direction.space == "w"
+    np.testing.assert_allclose(entry.direction.vectors, unit(1, D), atol=1e-3)
+
+
+def test_a_folder_called_like_a_shipped_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gantk
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "season").mkdir()
+    (entry,) = gather(["season"], gantk.load_generator("demo"))
+    assert entry.direction.name == "season"
+    with pytest.raises(GantkError, match="The folder season holds no direction file"):
+        gather(["./season"], gantk.load_generator("demo"))
 
 
 def test_names_come_along_and_the_space_can_be_said(generator: StyleGAN2, tmp_path: Path) -> None:

@@ -19,12 +19,14 @@ from gantk.codes.source import CodeSource
 from gantk.comparators.components import components
 from gantk.comparators.results import ClosedForm
 from gantk.errors import GantkError, UsageError
+from gantk.pictures.images import to_uint8
 from gantk.resefa.accumulate import check_regions, samples_of, summed
 from gantk.resefa.given_regions import build_regions, parse_region
 from gantk.resefa.options import JacobianOptions
 from gantk.resefa.regions import Labels, Regions
 from gantk.resefa.results import DirectionsResult, JacobianResult
 from gantk.resefa.tables import published_box
+from gantk.runs.inputs import SampleOptions
 from gantk.runs.results import Result, load_result, read_result
 
 Call = Callable[..., tuple[int, str, str]]
@@ -446,6 +448,21 @@ def test_from_python_in_one_call() -> None:
     house = few[0]
     assert house.name == "house" and few["house"] is house and "house" in repr(few)
     assert house.direction.vectors.shape == (2, 64) and house.direction.layers == (8, 9)
+    listed = gantk.resefa.directions(
+        generator, JacobianOptions(num=1, rows="8-9", preview=0), {"house": predictor}, held_out=4, num_directions=1,
+        against="none", step=3, seeds="0,85",
+    )  # fmt: skip
+    strips = listed["house"].drawn[0].strips
+    assert [strip.label for strip in strips] == ["seed 0", "seed 85"] and "seed 85" in listed.page().text()
+    wp_NLD = SampleOptions(seeds="0,85").source(generator).batch(0, 2).wp
+    with torch.inference_mode():
+        images = to_uint8(generator.synthesize(wp_NLD))
+    for strip, image in zip(strips, images, strict=True):
+        assert np.abs(strip.images[1].array().astype(int) - image).max() <= 1
+    with pytest.raises(UsageError, match="--held-out 0 draws no samples, and --seeds 85 lists some"):
+        gantk.resefa.directions(
+            generator, JacobianOptions(num=1, preview=0), {"house": predictor}, held_out=0, seeds="85"
+        )
     box = gantk.resefa.jacobian(
         generator, {"a": (0.1, 0.2, 0.6, 0.7), "b": np.tri(64) > 0}, num=1, rows="9", preview=0, size=16
     )

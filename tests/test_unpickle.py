@@ -118,7 +118,7 @@ def test_files_are_recognised_by_content_only(tmp_path):
     path.write_bytes(torch_bytes({"w": torch.ones(2)}))
     assert unpickle.read_pickle(path).kind == "torch zip"
     path.write_bytes(b"hello world, not a checkpoint")
-    with pytest.raises(GantkError, match="neither a pickle nor a file"):
+    with pytest.raises(GantkError, match="is no pickle, no file of torch.save"):
         unpickle.read_pickle(path)
     path.write_bytes(b"")
     with pytest.raises(GantkError, match="is empty"):

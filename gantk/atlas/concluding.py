@@ -19,7 +19,7 @@ from gantk.atlas.groups import find_groups
 from gantk.atlas.kept import EFFECT
 from gantk.atlas.kept import Sizes as RowSizes
 from gantk.atlas.kept import from_arrays as measured_of
-from gantk.atlas.moves import DirectionMove, Move, Samples, WeightMove
+from gantk.atlas.moves import DirectionMove, Move, WeightMove
 from gantk.atlas.options import AtlasOptions
 from gantk.atlas.plan import AtlasFacts, held_out, moves_in, sizes_of
 from gantk.atlas.results import Group, Measured
@@ -30,6 +30,7 @@ from gantk.errors import GantkError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe
 from gantk.navigan.kept import KeptWeights, keep
+from gantk.runs.inputs import numbered
 from gantk.runs.stores import Store
 from gantk.store.progress import progress
 
@@ -60,13 +61,15 @@ def conclude(
     if not is_steady(
         [charted[group.members[0]] for group in groups.groups], facts.floor.steady
     ):  # what is the same nowhere has no name
-        numbered = (replace(group, name=f"direction {place}") for place, group in enumerate(groups.groups, 1))
-        groups = replace(groups, groups=tuple(numbered))
+        unnamed = (replace(group, name=f"direction {place}") for place, group in enumerate(groups.groups, 1))
+        groups = replace(groups, groups=tuple(unnamed))
     truncation = parse_truncation(options.truncation, generator.spec)
+    listed = numbered(options, generator)
+    titles = None if listed is None else listed.names
     with store.timed("drawing"):
         drawn = _drawn(
-            store, held_out(generator, options, truncation, DRAWN_SAMPLES), moves, measured, groups.groups,
-            sizes_of(options).shown,
+            Drawer(store, held_out(generator, options, truncation, DRAWN_SAMPLES, listed=listed), titles), moves,
+            measured, groups.groups, sizes_of(options).shown,
         )  # fmt: skip
     artifacts = [_carded(generator, moves, measured, group, facts.attributes) for group in drawn]
     return AtlasResult(
@@ -133,14 +136,12 @@ def _row_names(generator: Generator) -> tuple[str, ...]:
 
 
 def _drawn(
-    store: Store,
-    samples: Samples,
+    drawer: Drawer,
     moves: Sequence[Move],
     measured: Sequence[Measured],
     groups: Sequence[Group],
     shown: int,
 ) -> tuple[Drawn, ...]:
-    drawer = Drawer(store, samples)
     files = _files([group.name for group in groups])
     found = []
     with progress(len(groups), "drawing", unit="group") as bar:

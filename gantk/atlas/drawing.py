@@ -25,8 +25,9 @@ BESIDE = 6  # members that are drawn beside the representative
 class Drawer:
     """Draws moves on a few samples into a store."""
 
-    def __init__(self, store: Store, samples: Samples) -> None:
+    def __init__(self, store: Store, samples: Samples, titles: Sequence[str] | None = None) -> None:
         self.store, self.samples = store, samples
+        self.titles = titles or [f"sample {sample}" for sample in range(len(samples))]
 
     def heat(self, file: str, heat_HW: npt.NDArray[np.float64]) -> Image:
         """The root of the mean squared change, the largest white."""
@@ -46,7 +47,7 @@ class Drawer:
                 line.append(image)
         strips = tuple(
             Strip(
-                label=f"sample {sample}",
+                label=self.titles[sample],
                 values=tuple(distances),
                 images=tuple(line),
                 origin=distances.index(0.0) if 0.0 in distances else None,

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gantk.codes.directions import Direction
+from gantk.codes.given import GivenCodes
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation, WpOrStyles
 
@@ -71,10 +72,14 @@ def draw_samples(
     noise: str = "const",
     batch_size: int = 16,
     start: int = 0,
+    listed: GivenCodes | None = None,
 ) -> Samples:
-    """Samples start .. start + num - 1 of a seed, of seeded classes where the generator has them."""
+    """Samples start .. start + num - 1 of a seed, or of the z listed; of seeded classes where there are some."""
     with torch.no_grad():
+        num = num if listed is None else len(listed)
         z_ND = generator.sample_z(num, seed=seed, start=start)
+        if listed is not None:
+            z_ND = torch.from_numpy(np.array(listed.array)).to(z_ND)
         label = generator.sample_label(num, seed=seed, start=start)
         wp_NLD = generator.expand(generator.map(z_ND, label), truncation).contiguous()
     return Samples(generator, wp_NLD, z_ND, truncation, label, noise, batch_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gantk.runs.inputs import seeds_option
 from gantk.runs.options import named, option
 from gantk.runs.shared_options import BatchOptions, SeedOptions, TruncationOptions
 from gantk.stylespace.options import JudgedInputs
@@ -82,6 +83,7 @@ class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
     shown: int | None = option(
         None, "Number of groups that are drawn with sliders.", least=0, default_text="24, quick: 12"
     )
+    seeds: str | tuple[int, ...] | None = seeds_option("Samples drawn with sliders,")
     cut: float | None = option(
         None, "Similarity from which directions are joined, in (0, 1).", above=0, below=1,
         default_text="what the nearest of unrelated directions reach in one of 20 cases, by permutation",

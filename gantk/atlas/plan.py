@@ -14,6 +14,7 @@ import numpy.typing as npt
 from gantk.atlas.found import SourceFound
 from gantk.atlas.moves import Move, Samples, draw_samples, moves_of, weight_moves
 from gantk.atlas.options import AtlasOptions
+from gantk.codes.given import GivenCodes
 from gantk.generators.base import Generator, Truncation
 from gantk.runs.options import LARGEST_SEED
 from gantk.runs.results import record
@@ -65,10 +66,11 @@ class AtlasFacts:
 
 
 def held_out(
-    generator: Generator, options: AtlasOptions, truncation: Truncation | None, num: int, start: int = 0
-) -> Samples:
+    generator: Generator, options: AtlasOptions, truncation: Truncation | None, num: int, start: int = 0,
+    listed: GivenCodes | None = None,
+) -> Samples:  # fmt: skip
     seed = (options.seed + HELD_OUT) % LARGEST_SEED
-    return draw_samples(generator, num, seed, truncation, start=start, batch_size=options.batch_size)
+    return draw_samples(generator, num, seed, truncation, batch_size=options.batch_size, start=start, listed=listed)
 
 
 def moves_in(generator: Generator, sources: Sequence[SourceFound]) -> Iterator[Move]:

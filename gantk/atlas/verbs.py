@@ -31,6 +31,7 @@ from gantk.ghfeat.files import EncoderFile
 from gantk.higan.options import SynthesizeOptions
 from gantk.predictors.base import Predictor
 from gantk.predictors.segments import find_segments
+from gantk.runs.inputs import numbered
 from gantk.runs.stores import OnlyAPart, Store
 from gantk.runs.task import verb
 from gantk.store.progress import progress, tell
@@ -66,6 +67,7 @@ def chart(
         GantkError: no source has a direction, or there is no perceptual distance.
     """
     _systems(options)  # a name that is none is said before anything is computed
+    numbered(options, generator)  # and so are seeds
     sizes, truncation = sizes_of(options), parse_truncation(options.truncation, generator.spec)
     reader = predictor or _bundled(generator)
     _tell_pace(generator, reader, metric, sizes, options)

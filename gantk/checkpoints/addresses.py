@@ -15,9 +15,10 @@ import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from gantk.checkpoints.download import Cut, Expected, LinkError, download, part_of, sha256_of
+from gantk.checkpoints.facts import KEYS, TUNED
 from gantk.errors import GantkError, UsageError
 from gantk.store.files import load_json, save_json
 from gantk.store.locks import hold
@@ -29,6 +30,7 @@ LONGEST = 2000  # characters of an address
 RECORD = ".address.json"  # no file's name begins with a dot
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+_WORDS = {*KEYS, TUNED, "sha256"}
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -39,12 +41,19 @@ class Address:
     Attributes:
         url: without what stands behind #.
         sha256: of the file, where ``#sha256=HEX`` gave it, in small letters.
-        facts: the other words behind #, ``#label_dim=4&fused=true``, which say what a checkpoint does not.
+        facts: the other words behind #, ``#label_dim=4&fused=true``, which say what a checkpoint does not; words of
+            gantk's may stand behind ? too, and what else stands there is the address's own.
     """
 
     url: str
     sha256: str | None
     facts: dict[str, str]
+
+    def without(self, fact: str) -> str:
+        """As it is typed, less one of its facts."""
+        words = {"sha256": self.sha256, **self.facts}
+        said = "&".join(f"{key}={quote(value)}" for key, value in words.items() if value is not None and key != fact)
+        return f"{self.url}#{said}" if said else self.url
 
     @property
     def name(self) -> str:
@@ -91,11 +100,17 @@ def parse_address(text: str) -> Address:
         )
     try:
         parts = urlsplit(text)
+        words = parts.query.split("&")
+        own = [word for word in words if word.partition("=")[0] in _WORDS]
+        url = parts._replace(
+            scheme="https", query="&".join(word for word in words if word not in own), fragment=""
+        ).geturl()
         host, named = parts.hostname, parts.username is not None or parts.password is not None
         _ = parts.port
     except ValueError as error:
         raise UsageError(f"{shown} is no address: {error}.") from None
-    if not host or len(text) > LONGEST or re.search(r"[\x00-\x20\x7f\\<>\"]", text) or not text.isascii():
+    odd = re.search(r"[\x00-\x1f\x7f]", text) or re.search(r"[ \\<>\"]", url) or not url.isascii()
+    if not host or len(text) > LONGEST or odd:
         raise UsageError(
             f"{shown} is no address: write https://host/path/file, in ASCII, without blanks (%20 stands for one)."
         )
@@ -105,15 +120,15 @@ def parse_address(text: str) -> Address:
             "download the file and give its path."
         )
     facts: dict[str, str] = {}
-    for item in filter(None, parts.fragment.split("&")):
+    for item in filter(None, [*own, *re.split("[&?#]", parts.fragment)]):
         key, sign, value = item.partition("=")
         if not sign or not key or not value or key in facts:
-            raise UsageError(f"{shown} has {('#' + parts.fragment)!r} behind it: write #sha256=HEX, 64 digits.")
+            raise UsageError(f"{shown} has {item[:80]!r} behind it: write #sha256=HEX (64 digits) or #key=value, once.")
         facts[key] = unquote(value)
     digest = facts.pop("sha256", None)
     if digest is not None and not _DIGEST.fullmatch(digest):
         raise UsageError(f"sha256={digest[:80]} behind {shown} is no SHA-256: give its 64 hexadecimal digits.")
-    return Address(parts._replace(scheme="https", fragment="").geturl(), digest and digest.lower(), facts)
+    return Address(url, digest and digest.lower(), facts)
 
 
 def file_at(name: str, fetch: bool = False) -> Path:

@@ -57,7 +57,7 @@ def audit(path: str | Path) -> Audit:
     """
     data = open_bytes(path)
     kind = container_kind(data)
-    if kind is None:
+    if kind is None or kind == "safetensors":
         raise GantkError(f"{path} holds no pickle: it starts with {bytes(data[:8])!r}")
     source = Source(str(path), len(data))
     if kind == "torch zip":

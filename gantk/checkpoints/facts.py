@@ -72,6 +72,7 @@ KEYS: dict[str, tuple[Callable[[str], Fact], str]] = {
     "output_scale": (_number, "of StyleGAN3's image, such as 0.25"),
     "class_names": (_names, "the names of the classes, as a,b,c or a text file with one a line"),
 }
+TUNED = "tuned"  # MODEL?tuned=FILE, which is no fact of the file
 _STYLED = ("label_dim", "z_dim", "mapping_lr", "class_names")
 FAMILIES = {
     "stylegan2": (*_STYLED, "conv_clamp", "resample_kernel"),
@@ -122,7 +123,7 @@ def split_facts(pairs: tuple[str, ...] | list[str]) -> dict[str, str]:
 def split_model(model: str) -> tuple[str, dict[str, str]]:
     """`MODEL?label_dim=4&fused=true` as the model and the facts; a file that really has such a name stays whole.
 
-    The ? of an https address is the address's own; its facts stand behind #, see addresses.py.
+    An https address stays whole too: what of it is the address's own, addresses.py knows.
     """
     name, sign, query = model.partition("?")
     if not sign or "=" not in query or Path(model).exists() or "://" in model:

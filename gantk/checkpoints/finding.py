@@ -9,6 +9,7 @@ whose names are those of a known format.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ AVERAGE_CODES = ("latent_avg", "w_avg", "dlatent_avg", "mean_latent")
 TF_CLASSES = ("dnnlib.tflib.network.Network", "tfutil.Network", "network.Network")
 _OTHERS = frozenset(("discriminator", "g", "d", "G", "D", "g_optim", "d_optim", "optimizer", "optimizers"))
 _DEEPEST = 4
+_MOST = 16  # places under names that say nothing
+_AVERAGE = re.compile(r"(?i)(?<![a-z])(ema|smooth|averaged?|shadow)(?![a-z])")
 
 
 def candidates(path: Path, container: Container) -> Iterator[Raw]:
@@ -68,25 +71,33 @@ def _networks(
 ) -> Iterator[Raw]:
     """The networks inside a value, at any of the known keys down to a few levels."""
     source = container.source
+    if isinstance(value, Record | Inert) and "_modules" not in value.state:  # a training program's object around it
+        value = value.state or list(getattr(value, "arguments", ()))
     if isinstance(value, Record | Inert):
         yield _module(path, container, value, wrapper, extra, notes)
         return
     if isinstance(value, list | tuple) and len(value) <= 8 and depth == 0:  # networks side by side, the average last
         for place, item in reversed(list(enumerate(value))):
             if isinstance(item, Mapping | Record | Inert):
-                said = (*notes, f"the file holds {len(value)} objects, of which number {place + 1} is used")
+                said = notes
+                if len(value) > 1:
+                    said = (*notes, f"the file holds {len(value)} objects, of which number {place + 1} is used")
                 yield from _networks(path, container, item, "flat", extra, said, depth + 1)
         return
     if not isinstance(value, Mapping) or depth > _DEEPEST:
         return
     beside = {**extra, **{str(key): item for key, item in value.items() if key not in _OTHERS}}
-    averages = [name for name in AVERAGES if isinstance(value.get(name), Mapping | Record | Inert)]
-    for name in (*averages, *TRAINED, *WRAPPERS):
-        if not isinstance(value.get(name), Mapping | Record | Inert):
-            continue
+    places = [name for name, item in value.items() if isinstance(item, Mapping | Record | Inert) and item]
+    averages = [name for name in AVERAGES if name in places]
+    averages += [name for name in places if _AVERAGE.search(str(name)) and name not in averages]
+    known = [name for name in (*averages, *TRAINED, *WRAPPERS) if name in places]
+    others = [name for name in places if name not in known and name not in _OTHERS and "optim" not in str(name)]
+    for name in (*known, *others[:_MOST]):
         said = notes
         if name in TRAINED and not averages:
             said = (*notes, f"the file has no moving average of its generator; {name!r}, the trained copy, is used")
+        elif name in others:
+            said = (*notes, f"it was found under {clipped(name)!r}, which does not say whether it is a moving average")
         inside = {key: item for key, item in beside.items() if key != name}
         yield from _networks(path, container, value[name], name, inside, said, depth + 1)
     entries = {str(key): item for key, item in value.items() if isinstance(item, Stored | int | float)}
@@ -132,7 +143,8 @@ def _with_prefixes(raw: Raw, depth: int) -> Iterator[Raw]:
     yield raw
     if depth > _DEEPEST:
         return
-    for prefix in PREFIXES:
+    heads = [f"{head}." for head in dict.fromkeys(name.partition(".")[0] for name in raw.entries)][:_MOST]
+    for prefix in dict.fromkeys((*(head for head in heads if _AVERAGE.search(head)), *PREFIXES, *heads)):
         inside = {name.removeprefix(prefix): item for name, item in raw.entries.items() if name.startswith(prefix)}
         if not inside:
             continue
@@ -141,7 +153,7 @@ def _with_prefixes(raw: Raw, depth: int) -> Iterator[Raw]:
         note = f"its names begin with {prefix!r}, which is taken off"
         left = [name for name in others if name not in averages]
         if left:
-            note += f"; {len(left)} others ({listed(left, 2)}) are not the generator's and are ignored"
+            note += f"; others ({len(left)}: {listed(left, 2)}) are not the generator's and are ignored"
         notes = raw.notes if prefix == "module." and not left else (*raw.notes, note)
         extra = {**raw.extra, **averages}
         yield from _with_prefixes(dataclasses.replace(raw, entries=inside, extra=extra, notes=notes), depth + 1)

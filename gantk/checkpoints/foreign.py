@@ -2,7 +2,7 @@
 
 A training program leaves whatever it was configured with beside the weights: a path, a date, a device, a discriminator
 whose classes come from another library. A pickle can refer to those only by name, and here a name stays a name: an
-`Inert` object keeps the state the file gives it, unused, and nothing is imported or called.
+`Inert` object keeps the state the file gives it, in which a network is looked for, and nothing is imported or called.
 
 Two things are refused all the same, because no checkpoint needs them and a file that has them means harm: anything of
 the standard library that is not a plain value (`os.system`, `builtins.eval`), and the call of another library's
@@ -53,8 +53,8 @@ def inert(module: str, name: str) -> Global | None:
     elif not (_is_class(name) or name.startswith("_") or path in _CONSTRUCTORS):
         return Global(path, call=_refused(path), new=_refused(path))
 
-    def make(source: Source, *_: object) -> Inert:
-        return Inert(path)
+    def make(source: Source, *arguments: object) -> Inert:
+        return Inert(path, arguments)
 
     return Global(path, call=make, new=make)
 

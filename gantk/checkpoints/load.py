@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from gantk.checkpoints.checkpoint import Checkpoint, listed
-from gantk.checkpoints.facts import Fact, Facts, parse_facts, split_model
+from gantk.checkpoints.facts import TUNED, Fact, Facts, parse_facts, split_model
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.reading import read_checkpoint
 from gantk.errors import GantkError, UsageError
+from gantk.store.progress import tell
 
 if TYPE_CHECKING:
     import torch
@@ -150,19 +151,23 @@ def load_generator(
 
 def _tuning(name_or_path: str | Path, tuned: object) -> tuple[str | Path, object]:
     """The model without `tuned=FILE`, and the tuned weights that are meant."""
-    from gantk.checkpoints.addresses import is_address
-    from gantk.checkpoints.tuned import KEY
+    from gantk.checkpoints.addresses import is_address, parse_address
 
-    if isinstance(name_or_path, Path) or is_address(name_or_path):
+    if isinstance(name_or_path, Path):
         return name_or_path, tuned
-    name, told = split_model(name_or_path)
-    if KEY not in told:
+    if is_address(name_or_path):
+        address = parse_address(name_or_path)
+        file, name = address.facts.get(TUNED), address.without(TUNED)
+    else:
+        plain, told = split_model(name_or_path)
+        file = told.pop(TUNED, None)
+        query = "&".join(f"{key}={value}" for key, value in told.items())
+        name = f"{plain}?{query}" if query else plain
+    if file is None:
         return name_or_path, tuned
-    file = told.pop(KEY)
     if tuned is not None and str(tuned) != file:
         raise UsageError(f"The tuned weights are named twice, {file} and {tuned}: give them once.")
-    query = "&".join(f"{key}={value}" for key, value in told.items())
-    return f"{name}?{query}" if query else name, file
+    return type(name_or_path)(name), file  # what was typed stays so
 
 
 def find_model(
@@ -186,6 +191,10 @@ def find_model(
         if key in told and str(value) != told[key]:
             raise UsageError(f"The fact {key} is set twice, to {told[key]!r} and to {value!r}: give it once.")
     given: Facts = {**told, **(facts or {})}
+    if TUNED in given:
+        raise UsageError(
+            f"{TUNED}={given[TUNED]} changes a loaded network, and here a file is read as it lies: leave it out."
+        )
     if isinstance(name, str) and is_address(name):
         parse_facts(given)  # a wrong word is said before anything is fetched
         return file_at(name, fetch), given
@@ -207,7 +216,11 @@ def _construct(name_or_path: str | Path, facts: Facts, force: bool, code: bool, 
 
     found, told = find_model(name_or_path, facts, fetch)
     if isinstance(found, Path):
-        generator = build_generator(read_checkpoint(found, told, force))
+        checkpoint = read_checkpoint(found, told, force)
+        generator = build_generator(checkpoint)
+        if "format" not in checkpoint.header:  # what gantk wrote was said when it was
+            for note in checkpoint.notes:
+                tell(f"{found.name}: {note}.")
     elif told:
         raise UsageError(f"{name_or_path} is made without a file, so {listed(told)} cannot be set for it.")
     else:

@@ -16,6 +16,7 @@ import torch
 
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.pickle_machine import Source, clipped
+from gantk.checkpoints.plain_tensors import LONGEST_HEADER, is_safetensors
 from gantk.checkpoints.unpickle import open_bytes
 from gantk.errors import GantkError
 from gantk.store.bounded import parse_json
@@ -23,16 +24,20 @@ from gantk.store.json_values import JsonTable, JsonView
 
 FORMAT = "gantk-checkpoint"
 VERSION = 1
-LONGEST_HEADER = 16 << 20
 IN_WEIGHTS = ("label_dim", "z_dim", "fused")  # assumptions that a converted file holds as facts
 
 
 def is_native(data: memoryview) -> bool:
-    """Whether bytes start like a safetensors file: an 8-byte length and a JSON object."""
-    if len(data) < 10:
+    """Whether bytes are a safetensors file with a gantk header, of whatever kind."""
+    if not is_safetensors(data):
         return False
     (length,) = struct.unpack_from("<Q", data)
-    return 2 <= length <= len(data) - 8 and data[8] == 0x7B
+    if length > LONGEST_HEADER:
+        return False
+    try:
+        return "gantk" in (parse_json(bytes(data[8 : 8 + length])).get("__metadata__") or {})
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return False
 
 
 def read_header(path: str | Path, kind: str = FORMAT, title: str = "a checkpoint of a generator") -> JsonTable:
@@ -46,8 +51,8 @@ def read_header(path: str | Path, kind: str = FORMAT, title: str = "a checkpoint
         GantkError: no safetensors file, not written by gantk, a newer version, or a header that makes no sense.
     """
     data = open_bytes(path)
-    if not is_native(data):
-        raise GantkError(f"{path} is no safetensors file")
+    if not is_safetensors(data):
+        raise GantkError(f"{path} is no safetensors file, and {title} is one")
     (length,) = struct.unpack_from("<Q", data)
     source = Source(str(path), len(data))
     if length > LONGEST_HEADER:

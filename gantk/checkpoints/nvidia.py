@@ -39,7 +39,7 @@ def flatten(source: Source, record: Record | Inert) -> tuple[dict[str, object], 
 
     Modules of other libraries are looked into only where the network itself is one, and then for their tensors alone.
     """
-    kinds = Record if isinstance(record, Record) else Record | Inert
+    kinds = Record if isinstance(record, Record) and not _is_later(record) else Record | Inert
     entries: dict[str, object] = {}
     attributes: dict[str, dict[str, object]] = {}
     waiting = [("", record)]
@@ -71,6 +71,19 @@ def flatten(source: Source, record: Record | Inert) -> tuple[dict[str, object], 
                 own[str(name)] = value
         attributes[path] = {**own, "class_name": module.class_name}
     return entries, {path.removesuffix("."): own for path, own in attributes.items()}
+
+
+SUPERRES = "SuperresGenerator"
+
+
+def _is_later(record: Record) -> bool:
+    """Whether it is a StyleGAN-XL or StyleGAN-T, which is refused for what it is, not for parts of other libraries."""
+    modules = record.state.get("_modules")
+    mapping = modules.get("mapping") if isinstance(modules, Mapping) else None
+    inside = mapping.state.get("_modules") if isinstance(mapping, Record | Inert) else None
+    return record.class_name == SUPERRES or (
+        isinstance(inside, Mapping) and bool({"mlp", "embed_proj"} & inside.keys())
+    )
 
 
 def read_stylegan2(raw: Raw) -> Checkpoint:

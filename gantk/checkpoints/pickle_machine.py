@@ -79,16 +79,15 @@ class StandIn:
 
 
 class Inert(StandIn):
-    """An object of a class that no list names: its name and the state the file gives it, which nothing looks into."""
+    """An object of a class that no list names: its name, what it was made of, and the state the file gives it."""
 
-    def __init__(self, class_name: str) -> None:
-        self.class_name = class_name
+    def __init__(self, class_name: str, arguments: tuple[object, ...] = ()) -> None:
+        self.class_name, self.arguments = class_name, arguments
         self.state: dict[object, object] = {}
 
     def build(self, source: Source, state: object) -> None:
-        if isinstance(state, tuple) and len(state) == 2:  # (attributes, slots)
-            state = state[0]
-        self.state = state if isinstance(state, dict) else {}
+        for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):  # (attributes, slots)
+            self.state |= part if isinstance(part, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -236,9 +235,7 @@ class PickleMachine:
         target.extend(items)
 
     def set_items(self, items: list[Any]) -> None:
-        target = self.stack[-1]
-        if isinstance(target, Inert):
-            return
+        target = self.stack[-1].state if isinstance(self.stack[-1], Inert) else self.stack[-1]
         if not isinstance(target, dict) or len(items) % 2:
             raise self.source.damaged(f"it sets items of a {type(target).__name__}")
         for key, value in zip(items[::2], items[1::2], strict=True):

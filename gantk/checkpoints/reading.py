@@ -25,6 +25,7 @@ from gantk.checkpoints.checkpoint import Checkpoint, Raw, check_finite, listed
 from gantk.checkpoints.facts import Facts, parse_facts, settle
 from gantk.checkpoints.finding import candidates, is_tuple, tensorflow_raw
 from gantk.checkpoints.pickle_machine import clipped
+from gantk.checkpoints.signs import sign_of
 from gantk.checkpoints.unpickle import container_kind, decode, open_bytes
 from gantk.errors import GantkError
 from gantk.store.lazy import resolve
@@ -53,7 +54,6 @@ def _present(entries: Mapping[str, Any], pattern: str) -> bool:
 
 
 _AFFINE, _INPUT = "synthesis.b4.conv1.affine.weight", "synthesis.input.affine.weight"
-_FOREIGN = ("mapping.embed_proj.*", "mapping.mlp.*")
 _EARLY = "synthesis.early_layer.const"
 _OUTPUT = "output_layer.2.weight"
 _CONST = "synthesis.layer0.const"
@@ -61,12 +61,12 @@ _FIRST = "synthesis.layer0.first_layer"
 _TF_MOD = "synthesis/4x4/Conv/mod_weight"
 _TF_STYLE = "synthesis/4x4/Conv/StyleMod/weight"
 FORMATS: tuple[Format, ...] = (
-    Format("nvidia-stylegan2", ("nvidia",), ("synthesis.b4.const",), (), "nvidia:read_stylegan2"),
-    Format("nvidia-stylegan3", ("nvidia",), ("synthesis.input.freqs",), _FOREIGN, "stylegan3:read_nvidia"),
-    Format("nvidia-stylegan2 state dict", (), ("synthesis.b4.const", _AFFINE), (), "nvidia:read_stylegan2_state"),
-    Format("nvidia-stylegan3 state dict", (), ("synthesis.input.freqs", _INPUT), _FOREIGN, "stylegan3:read_state"),
     Format("stylegan-xl", (), ("mapping.embed_proj.*",), (), "stylegan3:refuse_xl"),
     Format("stylegan-t", (), ("mapping.mlp.*", "synthesis.*"), (), "stylegan3:refuse_t"),
+    Format("nvidia-stylegan2", ("nvidia",), ("synthesis.b4.const",), (), "nvidia:read_stylegan2"),
+    Format("nvidia-stylegan3", ("nvidia",), ("synthesis.input.freqs",), (), "stylegan3:read_nvidia"),
+    Format("nvidia-stylegan2 state dict", (), ("synthesis.b4.const", _AFFINE), (), "nvidia:read_stylegan2_state"),
+    Format("nvidia-stylegan3 state dict", (), ("synthesis.input.freqs", _INPUT), (), "stylegan3:read_state"),
     Format("hammer-stylegan3", (), ("synthesis.early_layer.frequency", "w_avg"), (), "stylegan3:read_hammer"),
     Format("tensorflow-stylegan2", ("tensorflow",), (_TF_MOD,), (), "tensorflow:read_stylegan2"),
     Format("rosinality-stylegan2", (), ("input.input", "conv1.conv.weight"), (), "rosinality:read_stylegan2"),
@@ -108,7 +108,7 @@ def open_raw(path: str | Path) -> Raw:
         what = f"a {type(value).__name__}"
         if isinstance(value, Mapping):
             what = (
-                f"a dictionary of {listed(map(str, value), 6)}, none of which is a network" if value else "no tensors"
+                f"a dictionary of {listed(map(str, value), 6)}, none of which is a generator" if value else "no tensors"
             )
         raise unknown(Raw(Path(path), container.source, container.kind, "flat", {}), what)
     return first
@@ -152,8 +152,7 @@ def read_checkpoint(path: str | Path, facts: Facts | None = None, force: bool = 
         return settle(checkpoint, parse_facts(facts or {}))
     if container_kind(data) is None:
         raise GantkError(
-            f"{path} is no checkpoint: it is neither a pickle, a file of torch.save nor a safetensors file "
-            f"(it starts with {bytes(data[:8])!r})"
+            f"{path} is no checkpoint (no pickle, no file of torch.save and no safetensors): {sign_of(data)}"
         )
     known = parse_facts(facts or {})
     raw = dataclasses.replace(open_raw(path), facts=known, force=force)

@@ -48,15 +48,18 @@ def read_stylegan2(raw: Raw) -> Checkpoint:
     """`raw.entries` is the state dict `g_ema`; the mean code lies beside it in converted files only."""
     average, notes = raw.extra.get("latent_avg"), raw.notes
     width = raw.shape("conv1.conv.modulation.weight")[-1:]
-    if "latent_avg" not in raw.entries and isinstance(average, Stored):
+    if average is not None and not isinstance(average, Stored):
+        notes = (*notes, f"its latent_avg is a {type(average).__name__} and no tensor: ignored")
+    elif "latent_avg" not in raw.entries and isinstance(average, Stored):
         if average.shape[-1:] == width and len(average.shape) <= 3:
             raw = dataclasses.replace(raw, entries={**raw.entries, "latent_avg": average})
         else:
-            notes = (f"its latent_avg of shape {list(average.shape)} is another network's (w is {width[0]}): ignored",)
+            shape = list(average.shape)
+            notes = (*notes, f"its latent_avg of shape {shape} is another network's (w is {width[0]}): ignored")
     filters = [name for name in raw.entries if name.endswith((".blur.kernel", ".upsample.kernel"))]
     taps = check_filters(raw, filters, total=4)
     assumed = ("conv_clamp", "mapping_lr", *(() if filters else ("resample_kernel",)))
     checkpoint = stylegan2.read(
         raw, SPELLING, "rosinality-stylegan2", dead=filters, resample_filter=taps, assumed=assumed
     )
-    return dataclasses.replace(checkpoint, notes=(*notes, *checkpoint.notes)) if notes is not raw.notes else checkpoint
+    return dataclasses.replace(checkpoint, notes=(*notes[len(raw.notes) :], *checkpoint.notes))

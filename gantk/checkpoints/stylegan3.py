@@ -18,7 +18,7 @@ import torch
 
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_while, listed
 from gantk.checkpoints.genforce import hammer_settings
-from gantk.checkpoints.nvidia import beside
+from gantk.checkpoints.nvidia import SUPERRES, beside
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stand_ins import Stored
 from gantk.errors import GantkError
@@ -141,6 +141,8 @@ def _taps(raw: Raw, name: str, radial_allowed: bool) -> tuple[int, bool]:
 
 def read_nvidia(raw: Raw) -> Checkpoint:
     """A pickle of NVIDIA's stylegan3 repository; every size and cutoff is an attribute of the layer that has it."""
+    if raw.records[""].get("class_name") == SUPERRES:
+        refuse_xl(raw)
     synthesis = _attributes(raw, "synthesis")
     names = synthesis.get("layer_names")
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names) or len(names) < 2:
@@ -255,22 +257,23 @@ def read_state(raw: Raw) -> Checkpoint:
     return dataclasses.replace(checkpoint, assumed=("conv_clamp", "output_scale", "mapping_lr"))
 
 
+_OWN = "gantk reads StyleGAN2 and 3, and its own program can be given as MODEL, file.py:function (docs/your-own.md)"
+
+
 def refuse_xl(raw: Raw) -> Checkpoint:
     """StyleGAN-XL: its class embedding comes from a pretrained network and its stem is another generator's."""
-    raise raw.refuse(
-        "the class embedding of a StyleGAN-XL (mapping.embed_proj)",
-        "which gantk does not read: it is projected from a pretrained classifier's features, and the layers above its "
-        "stem resample by rules of their own; gantk reads StyleGAN3 T and R",
+    known = any(name.startswith("mapping.embed_proj.") for name in raw.entries)
+    what = "class embedding of a StyleGAN-XL (mapping.embed_proj)" if known else f"layers of a StyleGAN-XL ({SUPERRES})"
+    reason = (
+        "classes are projected from a pretrained classifier's features, and layers above its stem resample by rules"
     )
+    raise raw.refuse(f"the {what}", f"which gantk does not read: {reason} of their own; {_OWN}")
 
 
 def refuse_t(raw: Raw) -> Checkpoint:
     """StyleGAN-T: w comes from a text encoder."""
-    raise raw.refuse(
-        "the mapping network of a StyleGAN-T (mapping.mlp)",
-        "which gantk does not read: its codes come from a text encoder (CLIP), which is no part of a GAN; gantk reads "
-        "StyleGAN2 and StyleGAN3",
-    )
+    reason = f"its codes come from a text encoder (CLIP), which is no part of a GAN; {_OWN}"
+    raise raw.refuse("the mapping network of a StyleGAN-T (mapping.mlp)", f"which gantk does not read: {reason}")
 
 
 # --- Hammer ----------------------------------------------------------------------------------------------------------

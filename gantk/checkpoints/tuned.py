@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
 FORMAT, VERSION, TITLE = "gantk-tuned", 1, "tuned weights"
-KEY = "tuned"  # of MODEL?tuned=FILE
 
 
 @dataclass(frozen=True, eq=False)

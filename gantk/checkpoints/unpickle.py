@@ -30,6 +30,8 @@ import numpy as np
 from gantk.checkpoints.expansion import check_expansion
 from gantk.checkpoints.foreign import inert
 from gantk.checkpoints.pickle_machine import Global, PickleMachine, Source, clipped
+from gantk.checkpoints.plain_tensors import is_safetensors, read_safetensors
+from gantk.checkpoints.signs import sign_of
 from gantk.checkpoints.stand_ins import (
     ALLOWED,
     ARRAYS,
@@ -48,7 +50,7 @@ ZIP_MAGIC = b"PK\x03\x04"
 NUMPY_MAGIC = b"\x93NUMPY"
 LOAD_FROM_BYTES = "torch.storage._load_from_bytes"
 
-Kind = Literal["pickle", "torch zip", "torch stream", "npy"]
+Kind = Literal["pickle", "torch zip", "torch stream", "npy", "safetensors"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def container_kind(data: memoryview) -> Kind | None:
         return "torch stream"
     if head.startswith(NUMPY_MAGIC):
         return "npy"
+    if is_safetensors(data):
+        return "safetensors"
     return "pickle" if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5 else None
 
 
@@ -97,13 +101,15 @@ def decode(data: memoryview, name: str) -> Container:
     source = Source(name, len(data))
     kind = container_kind(data)
     if kind is None:
-        raise GantkError(f"{name} is neither a pickle nor a file of torch.save (it starts with {bytes(data[:8])!r})")
+        raise GantkError(f"{name} is no pickle, no file of torch.save and no safetensors: {sign_of(data)}")
     if kind == "torch zip":
         value = _read_zip(data, source)
     elif kind == "torch stream":
         value = _read_stream(data, source, ALLOWED)
     elif kind == "npy":
         value = _read_npy(data, source)
+    elif kind == "safetensors":
+        value = read_safetensors(data, source)
     else:
         value = _read_plain(data, source)
     check_expansion(source, value)
@@ -275,6 +281,9 @@ class _Window(io.RawIOBase):
 def _read_zip(data: memoryview, source: Source) -> Any:
     archive = ZipMembers(data, source)
     roots = [name.removesuffix("data.pkl") for name in archive.members if name.endswith("/data.pkl")]
+    if not roots and archive.members:
+        inside = ", ".join(clipped(name) for name in list(archive.members)[:3])
+        raise GantkError(f"{source.name} is a zip archive of {inside} and no checkpoint: unpack it, and name its file")
     if len(roots) != 1:
         raise source.damaged(f"it is a zip file with {len(roots)} members named data.pkl where torch.save writes one")
     root = roots[0]
@@ -342,14 +351,15 @@ def load_legacy_npy(path: str | Path) -> Any:
     if isinstance(value, np.ndarray):
         return value
     check_expansion(source, value)
-    if (
-        not isinstance(value, StoredArray)
-        or value.items is None
-        or len(value.items) != 1
-        or value.shape not in ((), (1,))
-    ):
-        raise source.forbidden("an array of objects (only one dictionary in a 0-d array is read)")
-    return plain(value.items[0], source)
+    items = value.items if isinstance(value, StoredArray) else None
+    numbers = [float(item) for item in items or () if isinstance(item, int | float)]
+    if isinstance(value, StoredArray) and items and len(numbers) == len(items):
+        return np.array(numbers).reshape(value.shape)
+    if items and all(isinstance(item, Stored) for item in items):
+        return plain(items, source)
+    if not isinstance(value, StoredArray) or items is None or len(items) != 1 or value.shape not in ((), (1,)):
+        raise source.forbidden("an array of objects that are neither numbers nor arrays, nor one dictionary")
+    return plain(items[0], source)
 
 
 def is_pickled_npy(path: str | Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -329,14 +330,17 @@ def bench(
 
     from gantk.checkpoints.load import load_generator
     from gantk.codes.numbering import parse_seeds
+    from gantk.errors import UsageError
     from gantk.generators.devices import resolve_device
     from gantk.speed.measuring import measure
     from gantk.speed.page import page
     from gantk.store.progress import alive
 
-    counts = tuple(parse_seeds(batches))
+    counts: tuple[int, ...] = ()
+    with contextlib.suppress(UsageError):
+        counts = parse_seeds(batches)
     if not counts or min(counts) < 1:
-        raise click.BadParameter(f"{batches} has a number below 1.", param_hint="--batches")
+        raise click.BadParameter(f"{batches!r} is no list of batch sizes: write 1,4,8.", param_hint="--batches")
     with alive("models bench"):
         generator = load_generator(model, device=resolve_device(device))
     chosen = None if precisions is None else tuple(word.strip() for word in precisions.split(","))

@@ -79,6 +79,7 @@ def command(
 
     The link that it prints works on this machine; through an ssh tunnel on yours.
     """
+    import contextlib
     import shlex
 
     try:
@@ -95,7 +96,7 @@ def command(
         command_line = write_space(Path(space), models, files, {name: word for name, word in given.items() if word})
         click.echo(f"Wrote {space}: push it to a Space, which runs {shlex.join(command_line)}.")
         return
-    from gantk.store.files import remove_stale
+    from gantk.store.files import remove_empty, remove_stale
     from gantk.store.locks import hold
     from gantk.web.security import new_token
     from gantk.web.serving import check_host, listen, run, scratch_in
@@ -106,9 +107,18 @@ def command(
     if public and named:
         allowed = (*allowed, named)
     folder = Path(output_dir)
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
+
+    def forget() -> None:
+        """Nothing was served: leave no folder that was not there."""
+        if made:
+            (folder / ".lock").unlink(missing_ok=True)
+            remove_empty([folder / "projects", *made])
+
     token = None if public else new_token()
-    with hold(folder / ".lock", what=output_dir), listen(host, port, path) as address:
+    with contextlib.ExitStack() as undo, hold(folder / ".lock", what=output_dir), listen(host, port, path) as address:
+        undo.callback(forget)
         click.echo(f"Open {address.link(allowed[0] if allowed else host, token)}")
         click.echo(f"From another machine: {address.tunnel()}, then open the same link there.")
         remove_stale(folder)
@@ -122,5 +132,6 @@ def command(
             for model in models:
                 workshop.add(model, str(resolve_device(device)), precision, **beside)
             app = make_app(workshop, token, allowed, "https://huggingface.co" if public else None)
+            undo.pop_all()
             click.echo(f"Ready: {', '.join(workshop.models)}. Ctrl-C ends it; projects stay in {output_dir}.")
             run(app, address)

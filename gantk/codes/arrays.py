@@ -4,7 +4,7 @@
     .npz                one array, or several by name
     torch.save, pickle  a tensor, or a dictionary of tensors by name (read by the allow-list reader)
     safetensors         of other programs: tensors by name
-    text                numbers separated by blanks or commas, a line each row
+    text                numbers separated by blanks, commas or semicolons, a line each row; JSON
     folder              of such files, each one a code
 
 Legend: N codes, L rows of wp, D the width of a code.
@@ -12,6 +12,7 @@ Legend: N codes, L rows of wp, D the width of a code.
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError
 from gantk.store.bounded import DAMAGED_ZIP, parse_json, read_npz
+from gantk.store.json_values import Json
 
 Array = npt.NDArray[Any]
 
@@ -64,7 +66,6 @@ def read_arrays(path: str | Path) -> Found:
         return _folder(file)
     if not file.is_file():
         raise GantkError(f"The file {file} does not exist.")
-    from gantk.checkpoints.native import is_native
     from gantk.checkpoints.unpickle import container_kind, open_bytes
 
     data = open_bytes(file)
@@ -73,12 +74,12 @@ def read_arrays(path: str | Path) -> Found:
         found = _npy(file)
     elif kind == "torch zip" and not _is_torch(file):
         found = _npz(file)
+    elif kind == "safetensors":
+        found = _safetensors(file)
     elif kind is not None:
         found = _pickle(file)
-    elif is_native(data):
-        found = _safetensors(file)
     else:
-        found = Found(file, {"": _text(file, data)})
+        found = _text(file, data)
     numbers = {name: array for name, array in found.arrays.items() if array.dtype.kind in "fiu" and array.size}
     if not numbers:
         kinds = ", ".join(f"{array.dtype} {array.shape}" for array in list(found.arrays.values())[:3])
@@ -123,9 +124,8 @@ def _tree(path: Path, value: object) -> Found:
     if isinstance(value, list | tuple):
         value = {f"{index}": item for index, item in enumerate(value)}
     if not isinstance(value, Mapping):
-        raise GantkError(
-            f"{path} holds a {type(value).__name__} where an array, or a dictionary of them, was expected."
-        )
+        what = getattr(value, "class_name", type(value).__name__)
+        raise GantkError(f"{path} holds a {what} where an array, or a dictionary of them, was expected.")
     arrays: dict[str, Array] = {}
     extra: dict[str, object] = {}
     for key, item in value.items():
@@ -165,8 +165,11 @@ WAYS = {
 }
 
 
-def _text(path: Path, data: memoryview) -> Array:
-    """Numbers as text, [rows, columns]; one line, or one number a line, is [D]."""
+def _text(path: Path, data: memoryview) -> Found:
+    """Numbers as text, [rows, columns], or a row for each name; one line, or one number a line, is [D]; or JSON.
+
+    A first line that is no row of numbers is a header, a first column of words names the rows.
+    """
     if path.suffix.lower() in (".npy", ".npz"):
         raise GantkError(f"{path} is no readable {path.suffix} array: it starts with {bytes(data[:8])!r}.")
     if len(data) > _LARGEST_TEXT:
@@ -177,16 +180,31 @@ def _text(path: Path, data: memoryview) -> Array:
         raise GantkError(
             f"{path} is no array: it is neither .npy, .npz, a file of torch.save, a pickle, safetensors nor text."
         ) from error
+    if text.lstrip()[:1] in ("[", "{"):
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            return _tree(path, _of_json(parse_json(text)))
     rows: list[list[float]] = []
+    names: list[str] = []
+    indexed = False
     for number, line in enumerate(text.splitlines(), start=1):
-        words = line.partition("#")[0].replace(",", " ").replace(";", " ").split()
+        line = line.partition("#")[0].strip(" ")
+        if ";" in line and "." not in line:
+            line = line.replace(",", ".")  # decimal commas
+        words = [word.strip("\"'") for word in line.replace(",", " ").replace(";", " ").split()]
+        first = not rows and not names
         if not words:
             continue
-        try:
-            rows.append([float(word) for word in words])
-        except ValueError:
-            shown = line.strip()[:40]
-            raise GantkError(f"{path}, line {number}: {shown!r} is no row of numbers.") from None
+        found = _row(words[1:] if indexed else words)
+        counted = found == [*range(len(words))] and len(words) > 1  # columns without names, as pandas writes them
+        if first and (counted or (found is None and _row(words[1:]) is None)):
+            names.append("")  # a header
+            indexed = line[0] in ",;\t"  # before it a column without a name: the numbers of the rows
+            continue
+        if (found is None and (found := _row(words[1:])) is not None) or indexed:
+            names.append(words[0])
+        if not found:
+            raise GantkError(f"{path}, line {number}: {line[:40]!r} is no row of numbers.")
+        rows.append(found)
         if len(rows[-1]) != len(rows[0]):
             raise GantkError(
                 f"{path}, line {number}: {len(rows[-1])} numbers where the lines before have {len(rows[0])}."
@@ -194,7 +212,24 @@ def _text(path: Path, data: memoryview) -> Array:
     if not rows:
         raise GantkError(f"{path} holds no numbers.")
     array = np.array(rows)
-    return array.reshape(-1) if 1 in array.shape else array
+    told = [name for name in names if name]
+    if len(rows) == len(set(told)):
+        return Found(path, dict(zip(told, array, strict=True)))
+    return Found(path, {"": array.reshape(-1) if 1 in array.shape else array})
+
+
+def _row(words: list[str]) -> list[float] | None:
+    try:
+        return [float(word) for word in words] or None
+    except ValueError:
+        return None
+
+
+def _of_json(value: Json) -> object:
+    """Lists of numbers as arrays, in a table or alone."""
+    if isinstance(value, dict):
+        return {key: _of_json(item) for key, item in value.items()}
+    return np.array(value, float) if isinstance(value, list) else value
 
 
 def _folder(path: Path) -> Found:

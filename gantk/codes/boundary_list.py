@@ -100,25 +100,25 @@ def parse_boundary_list(text: str, folder: str | os.PathLike[str] = ".", source:
 
 def _parse_line(line: str, folder: Path, where: str, number: int) -> Entry:
     if not line.startswith("("):
-        raise UsageError(f"{where}: {line!r} does not start with '(': {_FORM}.")
+        raise UsageError(f"{where}: {line[:60]!r} does not start with '(': {_FORM}.")
     head, mark, tail = line[1:].partition(")")
     if not mark:
-        raise UsageError(f"{where}: {line!r} has no ')': {_FORM}.")
+        raise UsageError(f"{where}: {line[:60]!r} has no ')': {_FORM}.")
     colon = tail.lstrip()
     if not colon.startswith(":"):
-        raise UsageError(f"{where}: {line!r} has no ':' after ')': {_FORM}.")
+        raise UsageError(f"{where}: {line[:60]!r} has no ':' after ')': {_FORM}.")
     parts = [part.strip() for part in head.split(",")]
     if len(parts) != 2:
-        raise UsageError(f"{where}: {head!r} is not NAME, SPACE (a name has no comma): {_FORM}.")
+        raise UsageError(f"{where}: {head[:60]!r} is not NAME, SPACE (a name has no comma): {_FORM}.")
     name, spelling = parts
     if not name:
-        raise UsageError(f"{where}: {line!r} has no name: {_FORM}.")
+        raise UsageError(f"{where}: {line[:60]!r} has no name: {_FORM}.")
     space = spelling.lower()
     if space not in SPACES:
         raise UsageError(f"{where}: {spelling!r} is no latent space.{suggestion(space, SPACES)}")
     target = colon[1:].strip()
     if not target:
-        raise UsageError(f"{where}: {line!r} has no path: {_FORM}.")
+        raise UsageError(f"{where}: {line[:60]!r} has no path: {_FORM}.")
     if is_address(target):
         raise UsageError(
             f"{where}: {target[:100]!r} is an address, and gantk fetches none that a file names: give it on the "

@@ -84,6 +84,10 @@ def _fitted(
     held = f"{path} holds {array.dtype} {array.shape}"
     while array.ndim > 3 and array.shape[0] == 1:
         array = array[0]
+    if array.ndim == 4 and array.shape[1] == 1:
+        array = array[:, 0]  # [N, 1, L, D]
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array.T  # [D, 1]: a column
     if array.ndim == 3 and array.shape[1] == 1 and spec.num_layers != 1 and space != "wp":
         array = array[:, 0]  # [N, 1, D]: codes one by one
     rows = (spec.num_layers, spec.wp_dim)
@@ -102,8 +106,10 @@ def _fitted(
 
 def _concluded(path: Path, array: Array, key: str, rows: tuple[int, int], spaces: list[str]) -> str:
     """The space of an array that nobody named."""
-    if "wp" in spaces and (array.ndim == 3 or (array.shape == rows and rows[0] > 1)):
+    stem = path.stem.lower()
+    words = [_SPACE_OF.get(key.lower(), ""), *re.split(r"[^a-z]+", stem)]
+    several = array.ndim == 2 and ("z" in words or stem == "w")  # as many codes as rows: gantk's z.npy and w.npy
+    if "wp" in spaces and (array.ndim == 3 or (array.shape == rows and rows[0] > 1 and not several)):
         return "wp"
-    words = [_SPACE_OF.get(key.lower(), ""), *re.split(r"[^a-z]+", path.stem.lower())]
     named = [word for word in words if word in ("z", "w") and word in spaces]
     return named[0] if named else spaces[0]

@@ -94,8 +94,6 @@ def read_content(path: Path) -> Content:
     """
     if not regular_file(path).is_file():
         raise GantkError(f"The direction file {path} does not exist.")
-    if path.suffix == ".safetensors":
-        return read_native(path)
     from gantk.checkpoints.native import is_native
     from gantk.checkpoints.unpickle import open_bytes
 
@@ -155,12 +153,15 @@ def read_foreign(path: Path) -> Content:
     if extra and not arrays.keys() - {""}:
         raise GantkError(f"{path} holds a dictionary without a 'boundary': {', '.join(extra)}.")
     key, array = next(iter(arrays.items()))
-    if len(arrays) > 1 or not {key.lower()} <= {"", *_DIRECTION_KEYS, *_CODES}:
+    if len(arrays) > 1 or "." in key or key in _NOT_DIRECTIONS - _CODES:  # by a picture's name, or scores
         raise GantkError(
             f"{path} holds {', '.join(f'{name} {list(array.shape)}' for name, array in list(arrays.items())[:4])} and "
-            "no single direction (such a dictionary is without a 'boundary'): are these codes, which -i takes?"
+            "no single direction (such a dictionary is without a 'boundary'): are these codes, which -i takes, or "
+            "several directions, of which the one that is meant is to be saved alone?"
         )
     vectors = np.asarray(array)
+    if vectors.ndim == 2 and vectors.shape[1] == 1:
+        vectors = vectors.T  # [D, 1]: a column
     if vectors.ndim == 4 and vectors.shape[:2] == (1, 1) and vectors.shape[2] > 1:
         vectors = vectors[0]
     if vectors.ndim not in (1, 2, 3):
@@ -315,7 +316,7 @@ def _ask_about_codes(content: Content, rows: int | None) -> None:
         return
     lengths = np.linalg.norm(vectors.reshape(-1, vectors.shape[-1]).astype(np.float64), axis=1)
     equal = vectors.ndim == 2 and bool((vectors == vectors[:1]).all())
-    if not equal and not np.allclose(lengths, lengths[0], rtol=1e-3):
+    if np.isfinite(lengths).all() and not equal and not np.allclose(lengths, lengths[0], rtol=1e-3):
         raise UsageError(f"{form}, whose vectors have lengths from {lengths.min():.3g} to {lengths.max():.3g}: {how}")
 
 
@@ -341,7 +342,7 @@ def direction_files(folder: Path) -> list[Path]:
 
 
 _CODES = frozenset((*CODE_NAMES, "latent_codes", "projected_w", "projected_wp"))
-_NOT_DIRECTIONS = frozenset((*_CODES, "attribute", "category", "scores", "jacobians_w"))
+_NOT_DIRECTIONS = frozenset((*_CODES, "attribute", "category", "score", "scores", "jacobians_w"))
 
 
 def _is_direction(path: Path) -> bool:

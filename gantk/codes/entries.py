@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from gantk.checkpoints.addresses import is_address
 from gantk.codes.direction_files import READABLE, direction_files
 from gantk.codes.directions import Direction
-from gantk.codes.kept_directions import load_direction
+from gantk.codes.kept_directions import is_shipped, load_direction
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.generators.rows import parse_layers
@@ -148,19 +149,29 @@ def _picked(pick: str, direction: Direction) -> tuple[int, ...]:
         ) from None
 
 
+def _is_numbers(path: Path) -> bool:
+    """Whether a text file begins with numbers, which no boundary list does."""
+    if not path.is_file():  # a pipe would be waited for
+        return False
+    with path.open("rb") as file:
+        return re.match(rb"(\xef\xbb\xbf)?[\s\[]*[-+]?[0-9.]+[eE0-9+-]*[\s,;\]]", file.read(200)) is not None
+
+
 def _load(
     word: str, generator: Generator, force: bool, space: str | None, several: bool
 ) -> Iterator[tuple[str | None, Direction]]:
+    if not word.strip():
+        raise UsageError("A direction without a name is given: give a file, a boundary list, a folder or a name.")
     path = Path(word)
     if is_address(word):
         yield None, load_direction(word, generator, force, space, several)
-    elif path.is_dir():
+    elif path.is_dir() and not is_shipped(word):
         files = direction_files(path)
         if not files:
             raise GantkError(f"The folder {path} holds no direction file ({', '.join(READABLE)}).")
         for file in files:
             yield None, load_direction(file, generator, force, space, several)
-    elif path.suffix in READABLE or not (path.is_file() or path.suffix == ".txt"):
+    elif path.suffix in READABLE or not (path.is_file() or path.suffix == ".txt") or _is_numbers(path):
         yield None, load_direction(word, generator, force, space, several)
     else:
         from gantk.codes.boundary_list import read_boundary_list

@@ -66,7 +66,7 @@ def load_direction(
     path = Path(name_or_path)
     if isinstance(name_or_path, str) and is_address(name_or_path):
         path = _file_at(name_or_path, fetch)
-    if path.suffix in READABLE or path.is_file():
+    if path.suffix in READABLE or (path.is_file() and not is_shipped(str(name_or_path))):
         direction = _from_content(read_content(path), space, generator, several)
         if generator is not None:
             check_generator(direction, generator, force)
@@ -80,6 +80,13 @@ def _file_at(name: str, fetch: bool) -> Path:
     if facts:
         raise UsageError(f"{', '.join(facts)} behind the address of a direction says nothing: only sha256=HEX does.")
     return file_at(name, fetch)
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a word is a shipped direction's name, so that a file or folder of that name is `./NAME`."""
+    if Path(name).name != name or Path(name).suffix:
+        return False
+    return bool(matching("directions", name, SUFFIXES) or matching("boundaries", name, SUFFIXES))
 
 
 def _load_by_name(name: str, generator: Generator | None, force: bool, space: str | None) -> Direction:

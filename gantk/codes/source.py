@@ -18,8 +18,8 @@ from torch import Tensor
 from gantk.codes.given import GivenCodes, codes_in, numbers_of
 from gantk.codes.latents import normalize_sphere
 from gantk.errors import GantkError, UsageError
-from gantk.generators.base import Generator, Truncation
-from gantk.generators.labels import ask_for_label, parse_label
+from gantk.generators.base import Generator, GeneratorSpec, Truncation
+from gantk.generators.labels import ask_for_label, class_id, parse_label
 from gantk.store.files import load_npy
 
 SPACES = ("z", "w", "wp")
@@ -172,13 +172,35 @@ class CodeSource:
                 return np.array(one, dtype=np.int64 if isinstance(one, int) else np.float32)
         name = label if isinstance(label, str) else "--label"
         labels = load_npy(label) if isinstance(label, str) else numbers_of(label)
-        if labels.ndim == 0 or len(labels) != self.total:
-            count = len(labels) if labels.ndim else 1
-            raise UsageError(f"{name} holds {count} labels for {self.total} samples: they must be as many.")
+        labels = _numbered(labels, name, self.generator.spec)
+        if labels.ndim and len(labels) != self.total:
+            raise UsageError(f"{name} holds {len(labels)} labels for {self.total} samples: they must be as many.")
+        self._shared = not labels.ndim
         if labels.dtype.kind in "iu" and labels.size and (labels.min() < 0 or labels.max() >= classes):
             bad = labels.min() if labels.min() < 0 else labels.max()
             raise UsageError(f"The class {bad} does not exist: this network has classes 0 to {classes - 1}.")
         return labels.astype(np.float32 if labels.dtype.kind == "f" else np.int64)
+
+
+def _numbered(labels: npt.NDArray[Any], name: str, spec: GeneratorSpec) -> npt.NDArray[Any]:
+    """Labels of a file as ids [N] or rows [N, C], or one id; names and whole floats become ids.
+
+    Raises:
+        UsageError: they are neither.
+    """
+    if labels.dtype.kind in "US":
+        return np.array([class_id(str(word), spec) for word in labels.ravel()]).reshape(labels.shape[:1])
+    if labels.ndim == 2 and labels.shape[1] == 1 != spec.label_dim:
+        labels = labels[:, 0]
+    if labels.ndim < 2 and labels.dtype.kind == "f" and bool((labels == np.floor(labels)).all()):
+        labels = labels.astype(np.int64)
+    rows = labels.ndim == 2 and labels.shape[1] == spec.label_dim and labels.dtype.kind in "fiub"
+    if not rows and (labels.ndim > 1 or labels.dtype.kind not in "iu"):
+        raise UsageError(
+            f"{name} holds {labels.dtype} {list(labels.shape)}, where classes [N] or a row of {spec.label_dim} shares "
+            "for each sample were expected."
+        )
+    return labels.astype(np.float32) if rows else labels
 
 
 def weights_checksum(generator: Generator) -> str:

@@ -22,6 +22,7 @@ import torch
 from gantk.checkpoints import native
 from gantk.checkpoints.ghfeat import SOURCE, read_encoder
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
+from gantk.checkpoints.plain_tensors import is_safetensors
 from gantk.checkpoints.unpickle import open_bytes
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
@@ -127,7 +128,7 @@ def load_encoder(
         path = shipped[wanted]
         check_sum(path)
     data = open_bytes(path)
-    is_pickle = not native.is_native(data)
+    is_pickle = not is_safetensors(data)
     loaded = _from_pickle(path) if is_pickle else _from_native(path)
     if generator is not None:
         if own and loaded.probe is None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from gantk.codes.given import GivenCodes
 from gantk.codes.latents import parse_truncation
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation
@@ -23,7 +25,8 @@ class CodeStream:
     """Codes of seed `seed`; `mixed` draws a z per row; `label` is a class for all, or shares of some; None a
     seeded class each.
 
-    `offset` is the number of the stream's first sample: images that no other stream of the seed has.
+    `offset` is the number of the stream's first sample: images that no other stream of the seed has. `first` are z
+    [N, Z] of the first samples, where they are others than the seed's.
     """
 
     generator: Generator
@@ -32,6 +35,7 @@ class CodeStream:
     mixed: bool = False
     label: Class | None = None
     offset: int = 0
+    first: GivenCodes | None = None
 
     def __post_init__(self) -> None:
         spec = self.generator.spec
@@ -40,11 +44,16 @@ class CodeStream:
             raise UsageError(f"--label {self.label} does not exist: this {spec.family} {what}.")
         if self.truncation is not None and not spec.can_truncate:
             raise UsageError(f"A {spec.family} has no mean code to pull to: leave --truncation out.")
+        if self.first is not None and self.mixed:
+            raise UsageError("--mixed draws a z for every row, and --seeds numbers one for all: leave one of them out.")
 
     def z(self, start: int, stop: int) -> Tensor:
         """z of samples start .. stop - 1: [N, Z], or [N, L, Z] when mixed."""
         rows = self.generator.spec.num_layers if self.mixed else 1
         z = self.generator.sample_z((stop - start) * rows, seed=self.seed, start=(self.offset + start) * rows)
+        if self.first is not None and start < len(self.first):
+            given = torch.from_numpy(np.asarray(self.first.array[start:stop])).to(z)
+            z = torch.cat([given, z[len(given) :]])
         return z.unflatten(0, (stop - start, rows)) if self.mixed else z
 
     def labels(self, start: int, stop: int) -> Tensor | None:
@@ -63,7 +72,9 @@ class CodeStream:
         return wp_of(self.generator, z, self.truncation, label_N)
 
 
-def stream_of(generator: Generator, options: StreamOptions, offset: int = 0) -> CodeStream:
+def stream_of(
+    generator: Generator, options: StreamOptions, offset: int = 0, first: GivenCodes | None = None
+) -> CodeStream:
     """The stream that options mean for a generator.
 
     Raises:
@@ -73,7 +84,7 @@ def stream_of(generator: Generator, options: StreamOptions, offset: int = 0) -> 
     if options.label is None and generator.spec.label_dim:
         raise ask_for_label(generator.spec)
     label = one_class(options.label, generator.spec)
-    return CodeStream(generator, options.seed, truncation, options.mixed, label, offset)
+    return CodeStream(generator, options.seed, truncation, options.mixed, label, offset, first)
 
 
 def wp_of(generator: Generator, z: Tensor, truncation: Truncation | None, label_N: Tensor | None = None) -> Tensor:

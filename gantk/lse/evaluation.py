@@ -18,6 +18,7 @@ from gantk.lse.metrics import Intervals, Scores, bootstrap, scores
 from gantk.lse.options import EvaluateOptions
 from gantk.lse.scoring import Rival, Subject, confusions, segmenter_on_renders, sheet
 from gantk.lse.teachers import PredictorTeacher, teacher_of
+from gantk.runs.inputs import numbered
 from gantk.runs.results import record
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
@@ -80,9 +81,11 @@ def evaluate(
     """
     rivals = [Rival(name or generator.bundled or generator.source, generator, heads, teacher), *also]
     subjects = [_subject(place, rival, options) for place, rival in enumerate(rivals)]
-    every = [confusions(store, subject, options.num, options.batch_size) for subject in subjects]
+    first = subjects[0].stream.first
+    num = options.num if first is None else len(first)
+    every = [confusions(store, subject, num, options.batch_size) for subject in subjects]
     facts = EvaluateFacts(
-        generators=tuple(_judged(store, place, subject) for place, subject in enumerate(subjects)),
+        generators=tuple(_judged(store, place, subject, min(SHOWN, num)) for place, subject in enumerate(subjects)),
         heads=tuple(_heads(subject) for subject in subjects),
         with_first=tuple(not subject.teacher.has_other for subject in subjects),
         renders=_renders(subjects),
@@ -105,7 +108,8 @@ def conclude(
         behind = relative([one.paper_miou for one in told])
         for row in zip(heads, told, ends, behind, strict=True):
             rows.append(_scored(judged.model, *row))
-    return EvaluateResult(num=options.num, scores=tuple(rows), generators=facts.generators, renders=facts.renders)
+    num = len(arrays["confusion-0"])
+    return EvaluateResult(num=num, scores=tuple(rows), generators=facts.generators, renders=facts.renders)
 
 
 def _scored(model: str, head: HeadFacts, told: Scores, ends: Intervals, behind: float) -> ScoredHead:
@@ -133,18 +137,19 @@ def _subject(place: int, rival: Rival, options: EvaluateOptions) -> Subject:
     heads = several_heads(rival.heads, generator)
     teacher = teacher_of(generator, rival.teacher, options.classes)
     size = options.size or next(iter(heads.values())).info.size
-    stream = stream_of(generator, options, options.start)
+    listed = numbered(options, generator, "num")
+    stream = stream_of(generator, options, options.start, listed)
     return Subject(rival.name, f"confusion-{place}", stream, teacher, heads, size)
 
 
-def _judged(store: Store, place: int, subject: Subject) -> Judged:
+def _judged(store: Store, place: int, subject: Subject, shown: int) -> Judged:
     return Judged(
         model=subject.name,
         teacher=subject.teacher.name,
         class_names=tuple(subject.teacher.class_names),
         class_colours=tuple(subject.teacher.class_colours),
         columns=("image", "teacher", *subject.heads),
-        sheet=sheet(store, subject, SHOWN, 0, f"sheet-{place}"),
+        sheet=sheet(store, subject, shown, 0, f"sheet-{place}"),
     )
 
 

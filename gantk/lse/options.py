@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from gantk.runs.inputs import seeds_option
 from gantk.runs.options import Options, batch, option
 from gantk.runs.shared_options import BatchOptions, SeedOptions, TruncationOptions
 
@@ -52,6 +53,7 @@ class MapOptions(Options):
 class TrainOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
     head: tuple[Literal["LSE", "NSE-1", "NSE-2"], ...] = option(("LSE",), "Kind of head to train; may be repeated.")
     num: int = option(256, "Number of images to learn from.", "-N", least=1)
+    seeds: str | tuple[int, ...] | None = seeds_option("Images to learn from")
     held_out: int = option(64, "Number of held-out images that are scored during the training.", least=0)
     solver: Literal["lbfgs", "ridge", "adam"] = option(
         "lbfgs",
@@ -75,6 +77,7 @@ class TrainOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
 class FewshotOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
     shots: str | int | tuple[int, ...] = option("8", "Numbers of labelled images, such as 1,4,8,16.", metavar="LIST")
     repeats: int = option(1, "Number of repeats, each with other images.", least=1)
+    seeds: str | tuple[int, ...] | None = seeds_option("The labelled images")
     num_eval: int = option(256, "Number of fresh images to score the heads on.", least=0)
     noise_draws: int = option(2, "Number of noise inputs that each labelled image is drawn with.", least=1)
     penalty: float = option(1e-4, "Penalty on the squared whitened weights.", least=0)
@@ -85,6 +88,7 @@ class FewshotOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(ClassOptions, StreamOptions, BatchOptions):
     num: int = option(1000, "Number of images.", "-N", least=1)
+    seeds: str | tuple[int, ...] | None = seeds_option("Images")
     start: int = option(1_000_000, "Number of the first image, far behind those of a training.", least=0)
     size: int | None = option(None, "Side of the labels, in pixels.", least=2, default_text="the first head's")
 
@@ -98,6 +102,7 @@ class SamplingOptions(ClassOptions, StreamOptions, BatchOptions):
     num_targets: int | None = option(
         None, "Number of label maps of fresh samples that are targets.", least=1, default_text="4 without other targets"
     )
+    seeds: str | tuple[int, ...] | None = seeds_option("Samples whose label maps are targets,")
     samples: int = option(4, "Number of images for each target.", least=1)
     batch_size: int = batch(16, gradients=True)
     space: Literal["z", "mixed", "w"] = option(

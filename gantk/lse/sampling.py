@@ -31,6 +31,7 @@ from gantk.pictures.images import to_rgb8
 from gantk.pictures.label_maps import draw
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Head
+from gantk.runs.inputs import numbered
 from gantk.runs.results import record
 from gantk.runs.stores import Chunks, Store
 from gantk.runs.structure import Image
@@ -91,8 +92,10 @@ def sample(
     wanted = given_targets(targets, info)
     if options.shape:
         wanted.append((" ".join(options.shape), draw(options.shape, info.class_names, info.size)))
-    if options.num_targets or not wanted:
-        wanted += drawn_targets(work.stream, work.judge, info.size, options.num_targets or 4)
+    listed = numbered(options, generator, "num_targets")
+    num = (options.num_targets or (0 if wanted else 4)) if listed is None else len(listed)
+    if num:
+        wanted += drawn_targets(work.stream, work.judge, info.size, num, listed)
     names, label_TSS = tuple(name for name, _ in wanted), np.stack([label for _, label in wanted])
     chunks = _search(store, work, label_TSS)
     facts = SampleFacts(

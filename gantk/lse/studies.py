@@ -37,6 +37,7 @@ from gantk.predictors.grids import resize_grid
 from gantk.predictors.head_info import HeadInfo, LearnedHead
 from gantk.predictors.head_networks import LinearNetwork
 from gantk.predictors.heads import Head
+from gantk.runs.inputs import numbered
 from gantk.runs.results import record
 from gantk.runs.stores import Store
 from gantk.runs.structure import Image
@@ -119,7 +120,8 @@ def fewshot(
     Raises:
         UsageError: no teacher, or a folder is to judge fresh images. GantkError: labels that are none.
     """
-    images = images_of(generator, options)
+    listed = numbered(options, generator)
+    images = images_of(generator, options, listed)
     labeller = teacher_of(generator, teacher, options.classes)
     referee = labeller if judge is None else teacher_of(generator, judge, options.classes, option="judge")
     counts = parse_shots(options.shots)
@@ -128,7 +130,16 @@ def fewshot(
             f"The teacher {referee.name} is a folder and cannot judge fresh images: give --judge, or --num-eval 0."
         )
     whole = None if full is None else one_head(full, generator)
-    study = _Study(images, labeller, counts, options, _given(generator, labeller, codes))
+    given = _given(generator, labeller, codes)
+    if listed is not None:
+        if given is not None:
+            raise UsageError(f"--seeds {options.seeds} draws codes, and {given.source} was given: leave one out.")
+        if len(listed) != options.repeats * max(counts):
+            raise UsageError(
+                f"--seeds {options.seeds} are {len(listed)} samples, and {options.repeats * max(counts)} are labelled "
+                "(the most --shots for each of --repeats): list as many."
+            )
+    study = _Study(images, labeller, counts, options, given)
     fitted = study.fit(store)
     heads = {each.fit.name: each.head.head(generator) for each in fitted}
     if whole is not None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gantk.codes.given import GivenCodes
 from gantk.errors import GantkError, UsageError
 from gantk.lse.codes import CodeStream
 from gantk.lse.teachers import Teacher
@@ -69,10 +70,13 @@ def given_targets(given: object, info: HeadInfo) -> list[Named]:
 
 
 @torch.inference_mode()
-def drawn_targets(stream: CodeStream, judge: Teacher, size: int, num: int) -> list[Named]:
-    """Label maps of fresh samples, as the judge sees them: targets that the generator can reach."""
+def drawn_targets(
+    stream: CodeStream, judge: Teacher, size: int, num: int, listed: GivenCodes | None = None
+) -> list[Named]:
+    """Label maps of fresh samples, or of the z listed, as the judge sees them: targets that the generator can reach."""
     generator = stream.generator
-    fresh = CodeStream(generator, stream.seed, stream.truncation, False, stream.label, FRESH)
+    fresh = CodeStream(generator, stream.seed, stream.truncation, False, stream.label, FRESH, listed)
     wp = fresh.wp(0, num)
     label = judge.label(generator, wp, generator.synthesize(wp), size).cpu().numpy()
-    return [(f"sample {FRESH + place}", each) for place, each in enumerate(label)]
+    names = (f"sample {FRESH + place}" for place in range(num)) if listed is None else listed.names or ()
+    return list(zip(names, label, strict=True))

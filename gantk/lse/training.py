@@ -14,6 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.codes.given import GivenCodes
+from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.lse import adam
 from gantk.lse.codes import stream_of
@@ -27,6 +29,7 @@ from gantk.lse.teachers import NamedTeacher, Teacher, teacher_of
 from gantk.predictors.head_info import HeadInfo
 from gantk.predictors.head_networks import LinearNetwork
 from gantk.predictors.heads import Head, parse_taps
+from gantk.runs.inputs import numbered
 from gantk.runs.results import record
 from gantk.runs.stores import Chunks, Store
 from gantk.runs.structure import Image
@@ -97,7 +100,7 @@ def conclude(
     heads, trainings = [], []
     for each in found:
         shares = contributions(each.network, total) if isinstance(each.network, LinearNetwork) and total else None
-        head = _head(each, images, facts, options, shares)
+        head = _head(each, images, facts, options, shares, plan.num)
         heads.append(head)
         trainings.append(_training(each, shares))
     counts = np.bincount(np.asarray(label).ravel(), minlength=256)[: len(names)]
@@ -127,26 +130,30 @@ def conclude(
     return result
 
 
-def images_of(generator: Generator, options: TrainOptions | FewshotOptions) -> Images:
-    """The images that options mean, as a head sees them."""
+def images_of(generator: Generator, options: TrainOptions | FewshotOptions, first: GivenCodes | None = None) -> Images:
+    """The images that options mean, as a head sees them; `first` are z of the first of them, where they are listed."""
     taps = parse_taps(options.taps, generator)
     size = options.size or min(generator.spec.resolution, 512)
-    return Images(stream_of(generator, options), taps, size, not options.pixel_centres, options.batch_size)
+    stream = stream_of(generator, options, first=first)
+    return Images(stream, taps, size, not options.pixel_centres, options.batch_size)
 
 
 def plan_of(generator: Generator, options: TrainOptions) -> tuple[Plan, Images]:
     """What the options mean for a generator."""
-    images = images_of(generator, options)
+    listed = numbered(options, generator, "num")
+    num, images = options.num if listed is None else len(listed), images_of(generator, options, listed)
     if options.solver == "adam":
+        if listed is not None:
+            raise UsageError("--solver adam learns from fresh images of every epoch: leave --seeds out.")
         schedule = adam.PAPER.scaled(options.epochs or adam.PAPER.epochs, options.epoch_images)
     else:
-        schedule = adam.short(options.num, options.epochs or 16)
+        schedule = adam.short(num, options.epochs or 16)
     # a chunk holds a Gram matrix: with wide features there are few of them
-    least = -(-options.num // 16) if sum(images.channels) > WIDE else 32
+    least = -(-num // 16) if sum(images.channels) > WIDE else 32
     batch = options.batch_size
     chunk = options.chunk or batch * -(-max(least, 32) // batch)
     plan = Plan(
-        tuple(dict.fromkeys(options.head)), options.num, options.held_out, chunk, options.solver, options.steps,
+        tuple(dict.fromkeys(options.head)), num, options.held_out, chunk, options.solver, options.steps,
         options.eps, options.penalty, schedule=schedule, seed=options.seed,
     )  # fmt: skip
     return plan, images
@@ -201,12 +208,12 @@ class _Known(Teacher):
 
 
 def _head(
-    trained: Trained, images: Images, facts: TrainFacts, options: TrainOptions, shares: list[float] | None
+    trained: Trained, images: Images, facts: TrainFacts, options: TrainOptions, shares: list[float] | None, num: int
 ) -> Head:
     """A trained network as a head for files and other systems."""
     from gantk.generators.probe import probe_of
 
-    meta: dict[str, object] = {"solver": options.solver, "teacher": facts.teacher, "num": options.num}
+    meta: dict[str, object] = {"solver": options.solver, "teacher": facts.teacher, "num": num}
     meta |= {"seed": options.seed, "passes": trained.total_passes}
     if shares is not None:
         meta["contributions"] = shares

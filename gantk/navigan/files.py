@@ -89,10 +89,10 @@ def load(path: str | Path, layer: str | None = None, basis: WeightDirections | N
     file = Path(path)
     if not regular_file(file).is_file():
         raise GantkError(f"The file of weight directions {file} does not exist.")
-    from gantk.checkpoints.native import is_native
+    from gantk.checkpoints.plain_tensors import is_safetensors
     from gantk.checkpoints.unpickle import open_bytes
 
-    if is_native(open_bytes(file)):
+    if is_safetensors(open_bytes(file)):
         return _load_native(file)
     return _load_released(file, layer, basis)
 

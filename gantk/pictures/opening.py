@@ -9,6 +9,7 @@ Shape legend: H x W pixels.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -20,6 +21,7 @@ from typing import IO, TYPE_CHECKING
 
 from gantk.errors import GantkError
 from gantk.store.inside import regular_file
+from gantk.store.progress import tell
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -77,6 +79,8 @@ def open_picture(
     called = _called(source, name)
     with _opened(source, called, max_pixels, formats) as image:
         image.load()
+        if isinstance(source, (str, os.PathLike)) and getattr(image, "n_frames", 1) > 1:
+            _say(called, f"the first of its {getattr(image, 'n_frames', 1)} pictures is taken")
         return _coloured(_turned(image, _orientation(image)), called, background)
 
 
@@ -136,8 +140,11 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
             file.seek(0)
             form = picture_format(head, formats)
             if form is None:
-                what = "PostScript" if head.lstrip().startswith((b"%!", b"\xc5\xd0\xd3\xc6")) else "no image"
-                raise GantkError(f"The image {name} cannot be read: it is {what}, where {', '.join(formats)} are taken")
+                script = head.lstrip().startswith((b"%!", b"\xc5\xd0\xd3\xc6"))
+                what = "is PostScript, and what is read is" if script else "is none of" if head else "is empty, and no"
+                raise GantkError(
+                    f"The image {name} cannot be read: it {what} {', '.join(formats)}: save it as one of them"
+                )
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")  # of damaged metadata, and of a size that is checked here
             image = stack.enter_context(Image.open(file, formats=[form]))
@@ -154,6 +161,12 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
             raise GantkError(f"The image {name} is too large to be opened: {error}") from error
         except _DAMAGED as error:
             raise GantkError(f"The image {name} cannot be read: it is no image, or damaged ({error})") from error
+
+
+@functools.lru_cache(maxsize=1000)
+def _say(name: str, text: str) -> None:
+    """Say of a picture, once, what was done with it."""
+    tell(f"{name}: {text}.")
 
 
 def _orientation(image: Image) -> int:
@@ -191,6 +204,8 @@ def _coloured(image: Image, name: str, background: tuple[int, int, int] | None) 
     over = image.convert("RGBA")
     if background is None:
         return over
+    if over.getchannel("A").getextrema()[0] != 255:
+        _say(name, "what is transparent in it shows " + ("white" if background == WHITE else str(background)))
     return Image.alpha_composite(Image.new("RGBA", over.size, (*background, 255)), over).convert("RGB")
 
 

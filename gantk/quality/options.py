@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from gantk.runs.inputs import DeviceInputs
+from gantk.runs.inputs import DeviceInputs, seeds_option
 from gantk.runs.options import argument, named, option
 from gantk.runs.shared_options import BatchOptions, LabelOptions, SeedOptions, TruncationOptions
 
@@ -43,11 +42,6 @@ class QualityInputs(DeviceInputs):
             return read_folder(name)
         return Titled(self.loaded(name), str(name))
 
-    def stem(self) -> str:
-        from gantk.checkpoints.addresses import is_address
-
-        return super().stem() if is_address(self.model) else (Path(self.model).stem or self.model)
-
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions(SeedOptions, TruncationOptions, LabelOptions, BatchOptions):
@@ -58,6 +52,7 @@ class CompareOptions(SeedOptions, TruncationOptions, LabelOptions, BatchOptions)
         least=4,
         default_text=f"all of a folder, at most {MOST}, and as many samples; {DRAWN} where both are generators",
     )
+    seeds: str | tuple[int, ...] | None = seeds_option("Samples of MODEL")
     neighbours: int = option(
         5,
         "Nearest images that a neighbourhood holds, for precision, recall, density and coverage.",

@@ -96,7 +96,7 @@ class Drawn:
         yield colours(as_saved(self.generator.synthesize(self._source.batch(start, stop).wp)))
 
     def called(self, index: int) -> str:
-        return f"sample {index}"
+        return self._source.names[index] if self._source.names else f"sample {index}"
 
 
 class OfFolder:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from gantk.codes.given import GivenCodes
 from gantk.codes.latents import parse_truncation
 from gantk.codes.source import CodeSource, show_truncation
 from gantk.errors import GantkError, UsageError
@@ -31,6 +32,7 @@ from gantk.quality.sources import (
     read_folder,
     reader_for,
 )
+from gantk.runs.inputs import numbered
 from gantk.runs.options import LARGEST_SEED
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
@@ -59,14 +61,17 @@ def measure(
     samples, reals = (read_folder(side) if isinstance(side, (str, Path)) else side for side in (samples, reals))
     titles = [side.name if isinstance(side, Titled) else None for side in (samples, reals)]
     samples, reals = (side.generator if isinstance(side, Titled) else side for side in (samples, reals))
-    if not isinstance(samples, Generator) and options.truncation is not None:
-        raise UsageError(f"--truncation {options.truncation} is for a generator, and MODEL is a set of images.")
+    for name in ("truncation", "seeds"):
+        if not isinstance(samples, Generator) and getattr(options, name) is not None:
+            raise UsageError(f"--{name} {getattr(options, name)} is for a generator, and MODEL is a set of images.")
     if options.label is not None and not any(isinstance(side, Generator) for side in (samples, reals)):
         raise UsageError(f"--label {options.label} is for a generator, and both sides are sets of images.")
     reader = reader_for(samples, reals, None) if reader is None else reader
     truncation = parse_truncation(options.truncation, samples.spec) if isinstance(samples, Generator) else None
     total = _total(samples, reals, options.num)
-    first = _side(samples, total, options.seed, options, None if truncation is None else options.truncation, titles[0])
+    listed = numbered(options, samples, "num") if isinstance(samples, Generator) else None
+    pulled = None if truncation is None else options.truncation
+    first = _side(samples, total, options.seed, options, pulled, titles[0], listed)
     second = _side(reals, total, (options.seed + 1) % LARGEST_SEED, options, "none", titles[1])
     _check_sizes(first, second, options.neighbours)
     sample_NF = _features(store, "sample_features", first, reader, options.batch_size)
@@ -117,13 +122,14 @@ def _check_sizes(samples: Side, reals: Side, neighbours: int) -> None:
 
 
 def _side(
-    given: object, total: int, seed: int, options: CompareOptions, truncation: str | None, title: str | None
-) -> Side:
+    given: object, total: int, seed: int, options: CompareOptions, truncation: str | None, title: str | None,
+    listed: GivenCodes | None = None,
+) -> Side:  # fmt: skip
     if isinstance(given, Generator):
         # a network that takes no label has none, whatever the other side asks for
         label = options.label if given.spec.label_dim else None
         pulled = parse_truncation(truncation, given.spec) if given.spec.can_truncate else None
-        return Drawn(given, CodeSource(given, total, seed, pulled, label=label), title)
+        return Drawn(given, CodeSource(given, total, seed, pulled, label=label, codes=listed), title)
     if isinstance(given, Pictures):
         return OfFolder(given, total)
     if isinstance(given, Tensor):

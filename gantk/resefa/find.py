@@ -165,10 +165,13 @@ class Finder:
     def held_out(self, place: int) -> HeldOut:
         """Fresh codes, their images and where one region is in them."""
         assert self.regions is not None
-        generator, count = self.generator, self.options.held_out
+        generator, listed = self.generator, self.options.shown_codes(self.generator)
+        count = max(self.options.held_out, len(listed or ()))
         truncation = parse_truncation(self.facts.truncation, generator.spec)
         with torch.inference_mode(False), torch.no_grad():
             z_ND = generator.sample_z(count, seed=self.seed)
+            if listed is not None:
+                z_ND[: len(listed)] = torch.from_numpy(np.asarray(listed.array)).to(z_ND)
             label = fresh_labels(generator, count, self.seed, self.facts.label)
             wp_NLD = generator.expand(generator.map(z_ND, label), truncation).contiguous()
             batches = wp_NLD.split(self.options.batch_size)
@@ -188,7 +191,8 @@ class Finder:
     ) -> tuple[tuple[Image, ...], tuple[DrawnDirection, ...]]:
         """Regions of a few samples, strips along the first directions, and where they change at the ends."""
         options, store = self.options, self.store
-        samples = min(options.samples, len(held.wp_NLD))
+        listed = options.shown_codes(self.generator)
+        samples = min(options.samples if listed is None else len(listed), len(held.wp_NLD))
         base = held.image_NCHW[:samples]
         folder = f"{name}_steps"
         drawn = []
@@ -205,6 +209,8 @@ class Finder:
         pictures: Pictures,
     ) -> DrawnDirection:  # fmt: skip
         distances = symmetric_steps(scale, self.options.step)
+        listed = self.options.shown_codes(self.generator)
+        titles = [f"sample {sample}" for sample in range(len(base))] if listed is None else listed.names or ()
         stems = [f"{folder}/{number:02d}_{sample}" for sample in range(len(base))]
         names = [[f"{stem}_{step:02d}.png" for step in range(len(distances))] for stem in stems]
         changes = []
@@ -220,7 +226,7 @@ class Finder:
             write_one(pictures, f"{stem}_heat.png", enlarged(heat(change_HW, limit)))
         strips = tuple(
             Strip(
-                label=f"sample {sample}",
+                label=titles[sample],
                 values=tuple(distances),
                 images=tuple(self.store.picture(each) for each in line),
                 origin=distances.index(0.0) if 0.0 in distances else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gantk.runs.inputs import SampleOptions
+from gantk.runs.inputs import SampleOptions, SeedsShownOptions
 from gantk.runs.options import option
 from gantk.runs.shared_options import BatchOptions
 
@@ -54,7 +54,7 @@ class JacobianOptions(SampleOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DirectionsOptions(BatchOptions):
+class DirectionsOptions(BatchOptions, SeedsShownOptions):
     region: tuple[str, ...] = option((), "Region of the run; may be repeated.", metavar="NAME", default_text="all")
     num_directions: int | None = option(
         None, "Number of directions per region.", "-K", least=1, default_text="32 (all with --compat)"

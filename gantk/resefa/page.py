@@ -179,8 +179,8 @@ def _region(region: RegionDirections, levels: tuple[float, ...]) -> list[Section
     sections: list[Section] = []
     if region.overlays:
         pictures = [
-            Picture(image.source, f"Held-out sample {place} with {region.name} outlined", f"sample {place}")
-            for place, image in enumerate(region.overlays)
+            Picture(image.source, f"Held-out {title} with {region.name} outlined", title)
+            for image, title in zip(region.overlays, _titles(region), strict=False)
         ]
         share = "" if region.share is None else f" It covers {100 * region.share:.1f} % of the held-out images."
         caption = f"{about} The region in the held-out samples shown below.{share}"
@@ -272,11 +272,17 @@ def _directions_table(
     return Table(columns, rows, caption=f"The first of {len(eigenvalues)} directions. {note}".strip())
 
 
+def _titles(region: RegionDirections) -> list[str]:
+    """What the samples are called."""
+    strips = region.drawn[0].strips if region.drawn else ()
+    return [strip.label for strip in strips] or [f"sample {place}" for place in range(len(region.overlays))]
+
+
 def _sliders(region: RegionDirections, drawn: DrawnDirection) -> list[Section]:
     title = f"{region.name}, direction {drawn.number}"
     heats = [
-        Picture(image.source, f"Where {title} changes sample {sample}", f"sample {sample}")
-        for sample, image in enumerate(drawn.heat)
+        Picture(image.source, f"Where {title} changes {sample}", sample)
+        for image, sample in zip(drawn.heat, _titles(region), strict=False)
     ]
     caption = (
         f"Where direction {drawn.number} changes each of them at the ends of its slider: black nowhere, white by "

@@ -198,6 +198,8 @@ def directions(
     if options.compat:
         at_most("--num-directions", options.num_directions, facts.dim, "directions")
         return DirectionsResult(levels=LEVELS, regions=(), compat=compat_of(grams, facts, options))
+    if options.shown_codes(generator) is not None and not options.held_out:
+        raise UsageError(f"--held-out 0 draws no samples, and --seeds {options.seeds} lists some: leave one out.")
     reduced = reduced_of(facts, generator, options.rows, options.space)
     count = at_most("--num-directions", options.num_directions, reduced.variable.dim, "directions", DEFAULT_COUNT)
     shown = at_most("--shown", options.shown, count, "directions", DEFAULT_SHOWN)

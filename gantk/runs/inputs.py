@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gantk.errors import UsageError
 from gantk.runs.options import Options, argument, fields_of, named, option
@@ -78,6 +78,42 @@ class CodesInputs(ModelInputs):
         return codes_in(self.latent_codes_path, generator, self.latent_space_type)
 
 
+def seeds_option(what: str) -> Any:
+    """Declare `seeds`: which samples, by NVIDIA's numbering."""
+    return option(
+        None,
+        f"{what} by their seeds in NVIDIA's numbering (one random state per seed), such as 0-31,85.",
+        metavar="LIST",
+    )
+
+
+def numbered(options: Options, generator: Generator, count: str | None = None) -> GivenCodes | None:
+    """z of the seeds that ``options.seeds`` lists, named after them; None where it lists none.
+
+    Args:
+        count: the option that says how many samples there are where no seeds are listed.
+
+    Raises:
+        UsageError: `count` was given too and is another number, or the generator draws z from another distribution
+            than the numbering's.
+    """
+    from gantk.codes.given import numbered_codes
+    from gantk.codes.numbering import parse_seeds, show_seeds
+
+    listed = getattr(options, "seeds", None)
+    if listed is None:
+        return None
+    seeds = parse_seeds(listed)
+    if count is not None:
+        field, given = next(field for field in fields_of(type(options)) if field.name == count), getattr(options, count)
+        if given not in (field.default, len(seeds)):
+            raise UsageError(
+                f"--seeds {show_seeds(seeds)} are {len(seeds)} samples, and --{count.replace('_', '-')} is {given}: "
+                "leave one of the two out."
+            )
+    return numbered_codes(generator, seeds)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
     """Which samples a task is about: the first `num` of a seed, those of a list of seeds, or the codes given."""
@@ -85,11 +121,7 @@ class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
     num: int | None = option(
         None, "Number of samples; with a file of codes at most how many of them.", "-N", least=0, default_text="all"
     )
-    seeds: str | tuple[int, ...] | None = option(
-        None,
-        "Samples by their seeds in NVIDIA's numbering (one random state per seed), such as 0-31,85.",
-        metavar="LIST",
-    )
+    seeds: str | tuple[int, ...] | None = seeds_option("Samples")
 
     def source(self, generator: Generator, codes: object = None, drawn: int | None = None) -> CodeSource:
         """Where the codes of a verb come from.
@@ -108,27 +140,13 @@ class SampleOptions(SeedOptions, TruncationOptions, LabelOptions):
         from gantk.codes.latents import parse_truncation
         from gantk.codes.source import CodeSource
 
-        given = given_codes(generator, codes)
-        if self.seeds is not None:
-            given = self._numbered(generator, codes)
+        listed = numbered(self, generator, "num")
+        if listed is not None and codes is not None:
+            raise UsageError(f"--seeds {self.seeds} draws codes, and codes were given: leave one of the two out.")
+        given = listed or given_codes(generator, codes)
         truncation = parse_truncation(self.truncation, generator.spec)
         num = self.num or (drawn if given is None else None)
         return CodeSource(generator, num, self.seed, truncation, label=self.label, codes=given)
-
-    def _numbered(self, generator: Generator, codes: object) -> GivenCodes:
-        """z of the seeds of a list."""
-        from gantk.codes.given import numbered_codes
-        from gantk.codes.numbering import parse_seeds, show_seeds
-
-        assert self.seeds is not None
-        seeds = parse_seeds(self.seeds)
-        shown = f"--seeds {show_seeds(seeds)}"
-        if codes is not None:
-            raise UsageError(f"{shown} draws codes, and codes were given: leave one of the two out.")
-        usual = next(field.default for field in fields_of(type(self)) if field.name == "num")
-        if self.num not in (usual, len(seeds)):
-            raise UsageError(f"{shown} are {len(seeds)} samples, and --num is {self.num}: leave one of the two out.")
-        return numbered_codes(generator, seeds)
 
     def name_of(self, sample: int) -> str:
         """What sample i is called below its picture: its seed where seeds were listed."""
@@ -146,26 +164,8 @@ class SeedsShownOptions(Options):
     )
 
     def shown_codes(self, generator: Generator) -> GivenCodes | None:
-        """z of the seeds; None where none are listed.
-
-        Raises:
-            UsageError: `samples` was given too and is another number, or the generator draws z from another
-                distribution than the numbering's.
-        """
-        from gantk.codes.given import numbered_codes
-        from gantk.codes.numbering import parse_seeds, show_seeds
-
-        if self.seeds is None:
-            return None
-        seeds = parse_seeds(self.seeds)
-        samples = next(field for field in fields_of(type(self)) if field.name == "samples")
-        given = getattr(self, samples.name)
-        if given not in (samples.default, len(seeds)):
-            raise UsageError(
-                f"--seeds {show_seeds(seeds)} are {len(seeds)} samples, and --samples is {given}: leave one of the two "
-                "out."
-            )
-        return numbered_codes(generator, seeds)
+        """z of the seeds, see `numbered`; None where none are listed."""
+        return numbered(self, generator, "samples")
 
 
 @dataclass(frozen=True, kw_only=True)

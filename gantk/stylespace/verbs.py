@@ -107,6 +107,7 @@ def find(
     """
     channels(generator)
     truncation = parse_truncation(options.truncation, generator.spec)
+    shown = options.shown_codes(generator)
     wp_NLD = _codes(generator, options.num, options.seed, truncation)
     names = predictor.attribute_names if predictor is not None else ()
     score_NA = scores
@@ -124,7 +125,6 @@ def find(
     named, local, directions = found.named, found.local, found.directions
     if not directions:
         raise UsageError("No channel belongs to a region, and there is no attribute to look for: give --predictor.")
-    shown = options.shown_codes(generator)
     walks = tuple(
         walk
         for direction in directions

@@ -1,0 +1,50 @@
+"""Safetensors that other programs wrote (Accelerate, Hugging Face): tensors by name, which still lie in the file."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import torch
+
+from gantk.checkpoints.pickle_machine import Source, clipped
+from gantk.checkpoints.stand_ins import Storage, StoredTensor, checked_shape
+from gantk.store.bounded import parse_json
+
+LONGEST_HEADER = 16 << 20
+TYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+    "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
+
+
+def is_safetensors(data: memoryview) -> bool:
+    """Whether bytes start like a safetensors file: an 8-byte length and a JSON object."""
+    if len(data) < 10:
+        return False
+    (length,) = struct.unpack_from("<Q", data)
+    return 2 <= length <= len(data) - 8 and data[8] == 0x7B
+
+
+def read_safetensors(data: memoryview, source: Source) -> dict[str, StoredTensor]:
+    """The tensors of a file by name; its metadata are not looked at."""
+    (length,) = struct.unpack_from("<Q", data)
+    if length > LONGEST_HEADER:
+        raise source.damaged(f"its header claims {length} bytes")
+    body, found = data[8 + length :], {}
+    try:
+        header = parse_json(bytes(data[8 : 8 + length]))
+        for name, entry in header.items():
+            if name == "__metadata__":
+                continue
+            start, stop = (int(end) for end in entry["data_offsets"])
+            dtype, shape = TYPES[entry["dtype"]], checked_shape(source, entry["shape"])
+            count = math.prod(shape)
+            if not 0 <= start <= stop <= len(body) or stop - start != count * dtype.itemsize:
+                raise source.damaged(f"the data of {clipped(name)} do not lie where its header says")
+            stride = tuple(math.prod(shape[place + 1 :]) for place in range(len(shape)))
+            storage = Storage(source, dtype, count, lambda start=start, stop=stop: body[start:stop])  # type: ignore[misc]
+            found[name] = StoredTensor(storage, 0, shape, stride)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise source.damaged(f"its header is no list of tensors ({clipped(error)})") from error
+    return found
