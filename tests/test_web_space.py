@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import io
 import json
 import os
 import shutil
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 from web_server import Answer, Running, render, serve
 
+from gantk.cli.main import run
 from gantk.web.limits import PUBLIC
 from gantk.web.server import make_app
 from gantk.web.wire import FINAL, PNG, ApiError
@@ -31,11 +34,10 @@ PATIENCE = 120.0
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written") / "space"
-    command = [sys.executable, "-m", "gantk", "web", "demo", "--directions"]
-    command += [str(ROOT / "directions" / "demo" / "region_house.safetensors"), "--write-space", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"Wrote {folder}: push it to a Space, which runs python -m gantk web demo")
+    words = ["web", "demo", "--directions", str(ROOT / "directions" / "demo" / "region_house.safetensors")]
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert run([*words, "--write-space", str(folder)]) == 0
+    assert said.getvalue().startswith(f"Wrote {folder}: push it to a Space, which runs python -m gantk web demo")
     return folder
 
 
@@ -79,9 +81,9 @@ def test_17_the_written_folder_starts_in_a_process_like_its_container(space: Pat
     command[command.index("--port") + 1] = str(port)
     own = {"SPACE_HOST": HOST, "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
     environment = {"PATH": os.environ["PATH"], **variables, **own}
-    user: dict[str, Any] = {}
+    user = other_user()
     place = space
-    if other_user():  # a folder of pytest's own can be entered by its owner alone
+    if user:  # a folder of pytest's own can be entered by its owner alone
         shared = Path(tempfile.mkdtemp(prefix="gantk-space-"))
         shared.chmod(0o755)
         place, out = shared / "app", shared / "out"
@@ -90,7 +92,6 @@ def test_17_the_written_folder_starts_in_a_process_like_its_container(space: Pat
         os.chown(out, 1000, 1000)
         command[-1] = str(out)
         environment["HOME"] = str(out)
-        user = other_user()
     before = sorted(place.rglob("*"))
     process = subprocess.Popen(
         command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **user
