@@ -46,7 +46,7 @@ class Size:
 
 def size_of(tour: Tour) -> Size:
     """The short tour fits into a minute of two cores."""
-    return Size(20000, 96, 2000, 256, 16, 5) if tour.full else Size(2000, 48, 256, 32, 4, 5)
+    return Size(20000, 96, 2000, 256, 16, 5) if tour.full else Size(1400, 48, 256, 24, 4, 5)
 
 
 def factors_of(tour: Tour) -> tuple[str, ...]:
