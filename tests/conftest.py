@@ -9,6 +9,7 @@ from typing import Any
 
 import made_once
 import pytest
+from browser import Browser, find_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = Path(os.environ.get("GANTK_REFERENCE") or ROOT.parent / "shared" / "reference")
@@ -16,7 +17,6 @@ LONG = (
     "test_web_browser", "test_atlas", "test_higan_pipelines_tour", "test_torchrun", "test_slurm_scheduler",
     "test_notebooks", "test_faults", "test_drill", "test_task_contract", "test_fake_cuda",
 )  # fmt: skip
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,17 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("reference") and not REFERENCE.is_dir():
             item.add_marker(no_reference)
-        if item.get_closest_marker("browser") and find_browser() is None:
+        if item.get_closest_marker("browser") and find_chromium() is None:
             item.add_marker(no_browser)
-
-
-def find_browser() -> str | None:
-    import shutil
-
-    given = os.environ.get("CHROMIUM")
-    if given:
-        return given if Path(given).exists() else None
-    return next((path for path in map(shutil.which, BROWSERS) if path), None)
 
 
 @pytest.fixture(scope="session")
@@ -84,10 +75,24 @@ def reference_dir() -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium; a test that asks for it is skipped where there is none."""
-    path = find_browser()
+    path = find_chromium()
     if path is None:
         pytest.skip("no Chromium was found (set CHROMIUM to its path)")
     return path
+
+
+@pytest.fixture(scope="session")
+def _browser(chromium: str) -> Iterator[Browser]:
+    with Browser(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture
+def browser(_browser: Browser) -> Browser:
+    """The browser that all pages are looked at in, as it was opened but for what pages keep."""
+    _browser.media("")
+    _browser.screen(1280)
+    return _browser
 
 
 @pytest.fixture(scope="session", autouse=True)

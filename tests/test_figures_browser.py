@@ -6,7 +6,6 @@ import csv
 import io
 import urllib.parse
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +30,6 @@ TABLE = Table(
 )
 HEAT = HeatMap(np.array([[0.5, -1.0], [2.0, 0.25]]), ["r1", "r_2"], ["c1", "c2"], "Heat", row_name="row")
 BARS = BarPlot(["one", "two"], [1.0, -0.5], title="Bars & more")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with Browser(chromium) as opened:
-        yield opened
 
 
 @pytest.fixture
