@@ -3,8 +3,6 @@
 Public names are loaded on first use, so that importing the package costs nothing.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from gantk.store.lazy import lazily
@@ -44,40 +42,15 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "Direction": "codes.directions",
-    "GantkError": "errors",
-    "GivenCodes": "codes.given",
-    "Generator": "generators.base",
-    "Truncation": "generators.base",
-    "UsageError": "errors",
-    "atlas": "",
-    "comparators": "",
-    "compare": "comparing.verbs",
-    "disentanglement": "",
-    "explore": "web.notebook",
-    "ganspace": "comparators.verbs",
-    "ghfeat": "",
-    "higan": "",
-    "invert": "ghfeat.inversion",
-    "load_direction": "codes.kept_directions",
-    "load_encoder": "ghfeat.files",
-    "load_generator": "checkpoints.load",
-    "load_head": "predictors.head_files",
-    "load_predictor": "predictors.load",
-    "load_result": "runs.results",
-    "load_weights": "navigan.files",
-    "lse": "",
-    "navigan": "",
-    "quality": "",
-    "resefa": "",
-    "sample": "higan.synthesis",
-    "sefa": "comparators.verbs",
-    "stylespace": "",
-    "train_predictor": "fewlabels.verbs",
-    "wrap": "generators.wrapped",
-}
+__getattr__, __dir__, _names = lazily(
+    __name__,
+    "codes.directions.Direction errors.GantkError codes.given.GivenCodes generators.base.Generator "
+    "generators.base.Truncation errors.UsageError atlas comparators comparing.verbs.compare disentanglement "
+    "web.notebook.explore comparators.verbs.ganspace ghfeat higan ghfeat.inversion.invert "
+    "codes.kept_directions.load_direction ghfeat.files.load_encoder checkpoints.load.load_generator "
+    "predictors.head_files.load_head predictors.load.load_predictor runs.results.load_result "
+    "navigan.files.load_weights lse navigan quality resefa higan.synthesis.sample comparators.verbs.sefa stylespace "
+    "fewlabels.verbs.train_predictor generators.wrapped.wrap",
+)
 
-__all__ = ["__version__", *_PUBLIC]
-
-__getattr__, __dir__ = lazily(__name__, {name: module and f"gantk.{module}" for name, module in _PUBLIC.items()})
+__all__ = ["__version__", *_names]

@@ -25,7 +25,7 @@ from gantk.codes.directions import Direction
 from gantk.navigan.kept import KeptWeights
 from gantk.reports.images import Encoded
 from gantk.reports.sections import Prose
-from gantk.runs.claims import Claim, always, decimals, listed, measured, percent, said
+from gantk.runs.claims import Claim, advise, decimals, found, listed, measured, percent, said
 from gantk.runs.reporting import read_run
 from gantk.runs.results import Result
 from gantk.runs.structure import Image, Strip
@@ -134,9 +134,9 @@ def read(name: str, label: str, part: str, sentence: str, result: Result) -> Non
 
 def test_only_what_holds_is_said() -> None:
     claims: tuple[Claim[int], ...] = (
-        Claim("found", lambda n: n > 0, lambda n: f"There are {n}."),
-        Claim("found", lambda n: n == 0, lambda n: f"There is none, and 1 / {n} is never asked."),
-        Claim("next", always, lambda n: "Go on."),
+        found(lambda n: f"There are {n}.", lambda n: n > 0),
+        found(lambda n: f"There is none, and 1 / {n} is never asked.", lambda n: n == 0),
+        advise("Go on."),
     )
     assert said(claims, 2, "found") == ("There are 2.",)
     assert said(claims, 0, "found")[0].startswith("There is none")

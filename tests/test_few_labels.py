@@ -17,10 +17,11 @@ from test_imagenet import published_state
 from gantk.errors import GantkError, UsageError
 from gantk.predictors.efficientnet_lite import ImageNet
 from gantk.predictors.few_label_files import save_few_labels
-from gantk.predictors.few_labels import FewLabels, train_on_codes, train_on_images
+from gantk.predictors.few_labels import FewLabels, fitted, train_on_codes
 from gantk.predictors.label_files import read_labels
 from gantk.predictors.linear_probe import SHRINKAGES, area, fit_probe, suggest, wilson
 from gantk.predictors.load import load_predictor
+from gantk.predictors.probe_features import all_blocks, image_blocks
 
 
 def problem(n: int = 40, width: int = 60, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
@@ -168,7 +169,9 @@ def test_a_predictor_of_images_is_saved_and_read(
 ) -> None:
     image, has = toy_images()
     label = np.where(np.arange(24) < 18, has, np.nan)
-    made = train_on_images(image, {"square": label}, "corner", network)
+    with torch.inference_mode():
+        blocks = all_blocks([image_blocks(network, image)])
+    made = fitted(blocks, {"square": label}, "corner", network=network)[0]
     score = made.attributes(image)
     assert score.shape == (24, 1) and made.attribute_names == ("square",)
     assert float(score.min()) >= 0 and float(score.max()) <= 1

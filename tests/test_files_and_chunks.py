@@ -119,18 +119,6 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
             files.load_json(tmp_path / name)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".webp", ".jpg"])
-def test_images(tmp_path: Path, suffix: str) -> None:
-    from PIL import Image
-
-    image = np.full((8, 6, 3), 120, dtype=np.uint8)
-    with Image.open(files.save_image(tmp_path / f"x{suffix}", image)) as read:
-        assert read.size == (6, 8)
-        assert np.abs(np.asarray(read).astype(int) - 120).max() <= 2
-    with pytest.raises(GantkError, match=r"x\.gif"):
-        files.save_image(tmp_path / "x.gif", image)
-
-
 # --- grids and shards ----------------------------------------------------------------------------------------------
 
 

@@ -8,27 +8,11 @@ measured = [yardstick.measure(move) for move in moves_of(generator, direction, "
 groups = find_groups(measured, ...)
 """
 
-from __future__ import annotations
-
 from gantk.store.lazy import lazily
 
-_PUBLIC = {
-    "AtlasResult": "found",
-    "DirectionMove": "moves",
-    "Judge": "judges",
-    "Measured": "results",
-    "Move": "moves",
-    "Samples": "moves",
-    "Settings": "yardstick",
-    "WeightMove": "moves",
-    "Yardstick": "yardstick",
-    "chart": "verbs",
-    "draw_samples": "moves",
-    "find_groups": "groups",
-    "judge_of": "judges",
-    "moves_of": "moves",
-}
-
-__all__ = sorted(_PUBLIC)
-
-__getattr__, __dir__ = lazily(__name__, _PUBLIC)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    "found.AtlasResult moves.DirectionMove judges.Judge results.Measured moves.Move moves.Samples yardstick.Settings "
+    "moves.WeightMove yardstick.Yardstick verbs.chart moves.draw_samples groups.find_groups judges.judge_of "
+    "moves.moves_of",
+)

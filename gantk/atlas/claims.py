@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gantk.predictors.selectivity import SELECTIVE
-from gantk.runs.claims import Claim, Claims, counted, listed
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed
 
 if TYPE_CHECKING:
     from gantk.atlas.found import AtlasResult
@@ -37,29 +37,24 @@ def _unsteady(result: AtlasResult) -> str:
 
 
 ATLAS: Claims[AtlasResult] = (
-    Claim("found", lambda r: not r.is_steady, _unsteady),
-    Claim("found", lambda r: r.is_steady, _shared),
-    Claim("found", lambda r: r.is_steady and bool(r.attributes), _selective),
-    Claim(
-        "doubt",
+    found(_unsteady, lambda r: not r.is_steady),
+    found(_shared, lambda r: r.is_steady),
+    found(_selective, lambda r: r.is_steady and bool(r.attributes)),
+    doubt(
+        "There is no predictor of attributes: directions are named by regions only, and no boundary was trained.",
         lambda r: not r.attributes,
-        lambda r: (
-            "There is no predictor of attributes: directions are named by regions only, and no boundary was trained."
-        ),
     ),
-    Claim(
-        "doubt",
-        lambda r: r.is_steady and bool(r.missing()),
+    doubt(
         lambda r: (
             f"No direction changes these at least {SELECTIVE:g} times as much as any other: {listed(r.missing(), 20)}."
         ),
+        lambda r: r.is_steady and bool(r.missing()),
     ),
-    Claim(
-        "next",
-        lambda r: bool(r.groups),
+    advise(
         lambda r: (
             f"`gantk {'navigan apply' if r.head(r.groups[0]).space == 'weights' else 'manipulate'} MODEL "
             f"{r.file(r.groups[0])}` moves samples along the clearest one; the table lists all."
         ),
+        lambda r: bool(r.groups),
     ),
 )

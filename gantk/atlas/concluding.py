@@ -19,7 +19,7 @@ from gantk.atlas.groups import find_groups
 from gantk.atlas.kept import EFFECT
 from gantk.atlas.kept import Sizes as RowSizes
 from gantk.atlas.kept import from_arrays as measured_of
-from gantk.atlas.moves import DirectionMove, Move, Samples
+from gantk.atlas.moves import DirectionMove, Move, Samples, WeightMove
 from gantk.atlas.options import AtlasOptions
 from gantk.atlas.plan import AtlasFacts, held_out, moves_in, sizes_of
 from gantk.atlas.results import Group, Measured
@@ -223,7 +223,6 @@ def _carded(
 
 def _weights(move: Move, group: Drawn, strength: float, turn: int, card: Mapping[str, object]) -> KeptWeights:
     """A direction of a convolution's weight as an artifact."""
-    from gantk.atlas.moves import WeightMove
     from gantk.navigan.bases import VectorBasis
     from gantk.navigan.directions import WeightDirections
     from gantk.navigan.eigenvectors import plain

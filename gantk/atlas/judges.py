@@ -13,6 +13,7 @@ from torch import Tensor
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, WpOrStyles
 from gantk.predictors.base import Predictor
+from gantk.predictors.reading import coloured
 
 ReadCodes = Callable[[WpOrStyles], Tensor]
 
@@ -48,7 +49,7 @@ class Judge:
 
     def look(self, image_NCHW: Tensor, codes: WpOrStyles | None = None) -> tuple[list[Tensor], Tensor]:
         """Feature maps, and attributes [N, A] (none: [N, 0])."""
-        image = _coloured(image_NCHW)
+        image = coloured(image_NCHW)
         if self.exact is not None and codes is not None:
             return self.metric.feature_maps(image), self.exact(codes)
         if self.attributes is None:
@@ -60,7 +61,7 @@ class Judge:
     def classes(self, image_NCHW: Tensor) -> Tensor:
         """The region of every pixel of images, [N, H, W]."""
         assert self.segmenter is not None
-        return self.segmenter.segment(_coloured(image_NCHW)).argmax(1)
+        return self.segmenter.segment(coloured(image_NCHW)).argmax(1)
 
 
 def judge_of(
@@ -98,7 +99,3 @@ def _has(predictor: Predictor, method: str) -> bool:
     if getattr(type(predictor), method) is getattr(Predictor, method):
         return False
     return method != "segment" or not hasattr(predictor, "info")  # a head has the method only to refuse it
-
-
-def _coloured(image_NCHW: Tensor) -> Tensor:
-    return image_NCHW.expand(-1, 3, -1, -1) if image_NCHW.shape[1] == 1 else image_NCHW

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gantk.runs.options import option
+from gantk.runs.options import named, option
 from gantk.runs.shared_options import BatchOptions, SeedOptions, TruncationOptions
 from gantk.stylespace.options import JudgedInputs
 
@@ -18,24 +18,21 @@ if TYPE_CHECKING:
 class AtlasInputs(JudgedInputs):
     """A generator, what looks at its images, and directions that are known already."""
 
-    directions: tuple[str, ...] = option(
+    directions: tuple[str, ...] = named(
         (),
         "Further direction, file or folder of directions; may be repeated.",
         metavar="PATH",
-        identity=False,
         address=True,
     )
-    metric: str | None = option(
+    metric: str | None = named(
         None, "Perceptual distance: demo, imagenet, lpips-vgg or lpips-alex.", metavar="NAME",
-        default_text="demo for bundled models, else what is installed", identity=False,
+        default_text="demo for bundled models, else what is installed",
     )  # fmt: skip
-    encoder: str | None = option(
+    encoder: str | None = named(
         None, "Encoder of images into the generator's styles, in which boundaries are found too.", metavar="FILE",
-        default_text="the one that ships with the generator, if any", identity=False,
+        default_text="the one that ships with the generator, if any",
     )  # fmt: skip
-    force: bool = option(
-        False, "Take directions that were found with another generator of the same widths.", identity=False
-    )
+    force: bool = named(False, "Take directions that were found with another generator of the same widths.")
 
     def load(self, options: object) -> dict[str, object]:
         from gantk.codes.entries import gather

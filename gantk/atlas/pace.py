@@ -12,6 +12,7 @@ import torch
 from gantk.atlas.moves import draw_samples
 from gantk.generators.base import Generator
 from gantk.predictors.base import Predictor
+from gantk.predictors.reading import coloured
 
 TRIED = 5  # strengths in the search of one direction, about
 GUESSED = 8  # regions, before anything has told them apart
@@ -45,8 +46,7 @@ def seconds_of_pass(generator: Generator, metric: Predictor, batch: int) -> floa
     with torch.inference_mode():
         for _ in range(2):
             began = time.monotonic()
-            image_NCHW = samples.images()
-            metric.feature_maps(image_NCHW.expand(-1, 3, -1, -1) if image_NCHW.shape[1] == 1 else image_NCHW)
+            metric.feature_maps(coloured(samples.images()))
             seconds = time.monotonic() - began
     return seconds / len(samples)
 

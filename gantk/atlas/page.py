@@ -50,7 +50,6 @@ NAMES = {
 
 
 def page(result: AtlasResult) -> Page:
-    """The page of `gantk atlas`."""
     sections: list[Section] = answer(result, _best(result), _numbers(result))
     sections.append(_table(result))
     sections.append(Prose(_carries(result), "What each part of the rows carries"))

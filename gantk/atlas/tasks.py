@@ -1,7 +1,5 @@
 """The task of the atlas."""
 
-from __future__ import annotations
-
 from gantk.atlas.options import AtlasInputs, AtlasOptions
 from gantk.runs.shared_options import ShardOptions
 from gantk.runs.task import Task

@@ -31,6 +31,7 @@ from gantk.atlas.results import Cost, Effect, HowFar, Measured, Rows, Where
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, WpOrStyles
 from gantk.predictors.distance import distance_of_maps
+from gantk.predictors.reading import coloured
 from gantk.predictors.resampling import resize
 
 KEPT = 0.9  # of the main effect: what the least set of rows must keep
@@ -257,7 +258,7 @@ class Yardstick:
             pooled.append(self._pooled(maps))
             scores.append(_numpy(score))
             if self.judge.features is not None and self.settings.others:
-                features.append(_numpy(self.judge.features.features(_coloured(image))))
+                features.append(_numpy(self.judge.features.features(coloured(image))))
             if start < len(self._search):
                 self._maps.append(maps)
             self.passes += len(part)
@@ -295,7 +296,7 @@ class Yardstick:
         if self._base.feature_NF is None or self.judge.features is None:
             return None
         first = start % 2 if factor > 0 else 1 - start % 2
-        chosen = _coloured(image[first::2])
+        chosen = coloured(image[first::2])
         width = self._base.feature_NF.shape[1]
         return _numpy(self.judge.features.features(chosen)) if len(chosen) else np.zeros((0, width), np.float32)
 
@@ -304,7 +305,7 @@ class Yardstick:
         parts = []
         for start, part in _parts(self.samples):
             image = move.images(part, strength_N[start : start + len(part)])
-            parts.append(_numpy(self.judge.features.features(_coloured(image))))
+            parts.append(_numpy(self.judge.features.features(coloured(image))))
         self.passes += len(self.samples)
         return np.concatenate(parts)
 
@@ -312,7 +313,7 @@ class Yardstick:
         if others is None or self._base.feature_NF is None or self.judge.features is None:
             return None
         with torch.inference_mode():
-            found = [_numpy(self.judge.features.features(_coloured(part.images()))) for _, part in _parts(others)]
+            found = [_numpy(self.judge.features.features(coloured(part.images()))) for _, part in _parts(others)]
         self.passes += len(others)
         return np.concatenate(found)
 
@@ -378,7 +379,3 @@ def _alternating(count: int, like: Tensor) -> Tensor:
 def _numpy(value: Tensor) -> npt.NDArray[np.float32]:
     found: npt.NDArray[np.float32] = value.float().cpu().numpy()
     return found
-
-
-def _coloured(image_NCHW: Tensor) -> Tensor:
-    return image_NCHW.expand(-1, 3, -1, -1) if image_NCHW.shape[1] == 1 else image_NCHW

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, counted
+from gantk.runs.claims import Claims, advise, counted, found
 
 if TYPE_CHECKING:
     from gantk.between.results import MixResult
@@ -28,14 +28,10 @@ def _frames(result: WalkResult) -> str:
 
 
 MIX: Claims[MixResult] = (
-    Claim("found", lambda r: True, _grids),
-    Claim(
-        "next",
-        lambda r: True,
-        lambda r: "What follows the top is stored in the rows of that grid: edit those with `gantk manipulate --rows`.",
-    ),
+    found(_grids),
+    advise("What follows the top is stored in the rows of that grid: edit those with `gantk manipulate --rows`."),
 )
 WALK: Claims[WalkResult] = (
-    Claim("found", lambda r: True, _frames),
-    Claim("next", lambda r: True, lambda r: "`gantk manipulate` moves one code along a direction with a meaning."),
+    found(_frames),
+    advise("`gantk manipulate` moves one code along a direction with a meaning."),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gantk.runs.inputs import CodesInputs, ModelInputs, SampleOptions
-from gantk.runs.options import option
+from gantk.runs.options import named, option
 from gantk.runs.shared_options import BatchOptions, LabelOptions, TruncationOptions
 
 
@@ -14,12 +14,8 @@ from gantk.runs.shared_options import BatchOptions, LabelOptions, TruncationOpti
 class MixInputs(ModelInputs):
     """A generator and, where codes are not drawn, files of them."""
 
-    left_codes: str | None = option(
-        None, "File of codes of the left side, instead of seeds.", metavar="FILE", identity=False
-    )
-    top_codes: str | None = option(
-        None, "File of codes of the top side, instead of seeds.", metavar="FILE", identity=False
-    )
+    left_codes: str | None = named(None, "File of codes of the left side, instead of seeds.", metavar="FILE")
+    top_codes: str | None = named(None, "File of codes of the top side, instead of seeds.", metavar="FILE")
 
     def load(self, options: MixOptions) -> dict[str, object]:
         from gantk.codes.given import codes_in

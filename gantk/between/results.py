@@ -84,7 +84,6 @@ class MixResult(Result):
 
 
 def grid_name(grid: MixGrid) -> str:
-    """The file of a grid."""
     return f"mix_rows_{grid.spelled.replace(',', '_')}.png"
 
 

@@ -1,7 +1,5 @@
 """The tasks between codes."""
 
-from __future__ import annotations
-
 from gantk.between.options import MixInputs, MixOptions, WalkInputs, WalkOptions
 from gantk.runs.task import Task
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import nn
+
 from gantk.checkpoints.checkpoint import Checkpoint, listed
 from gantk.checkpoints.facts import Fact, Facts, parse_facts, split_model
 from gantk.checkpoints.pickle_machine import clipped
@@ -120,7 +123,6 @@ def load_generator(
             code that may not be one or does not make a generator.
         GantkError: the file cannot be read, see `read_checkpoint`.
     """
-    import torch
 
     name_or_path, tuned = _tuning(name_or_path, tuned)
     generator = _construct(name_or_path, facts, force, code, fetch)
@@ -189,11 +191,10 @@ def find_model(
 def _construct(name_or_path: str | Path, facts: Facts, force: bool, code: bool, fetch: bool) -> Generator:
     from gantk.checkpoints.hub import is_hub
     from gantk.checkpoints.names import ALIASES, is_bundled
-    from gantk.checkpoints.own_generator import own_generator
     from gantk.store.own_code import names_code
 
     if isinstance(name_or_path, str) and names_code(name_or_path) and not is_hub(name_or_path):
-        return own_generator(name_or_path, code)
+        return _own_generator(name_or_path, code)
 
     found, told = find_model(name_or_path, facts, fetch)
     if isinstance(found, Path):
@@ -204,4 +205,31 @@ def _construct(name_or_path: str | Path, facts: Facts, force: bool, code: bool, 
         generator = found
     name = "" if isinstance(name_or_path, Path) else split_model(name_or_path)[0]
     generator.bundled = ALIASES.get(name, name) if is_bundled(name) else None
+    return generator
+
+
+def _own_generator(name: str, code: bool) -> Generator:
+    """The generator that ``file.py:factory`` or ``module:factory`` makes; this runs that code.
+
+    Raises:
+        UsageError: the name was not typed for this invocation, or what it names makes no generator.
+    """
+
+    from gantk.generators.base import Generator
+    from gantk.generators.wrapped import wrap
+    from gantk.store.own_code import find_object
+
+    made = find_object(name, f"The generator {name!r}", code)
+    if not isinstance(made, nn.Module) and callable(made):
+        try:
+            made = made()
+        except GantkError:
+            raise
+        except Exception as error:  # foreign code may raise anything
+            raise UsageError(f"The factory {name!r} raised {type(error).__name__}: {clipped(error, 160)}.") from error
+    if not isinstance(made, nn.Module):
+        what = f"the class {made.__name__}" if isinstance(made, type) else f"a {type(made).__name__}"
+        raise UsageError(f"The factory {name!r} returned {what}, where a generator or a torch module was expected.")
+    generator = made if isinstance(made, Generator) else wrap(made)
+    generator.source = name
     return generator

@@ -12,6 +12,8 @@ import json
 import struct
 from pathlib import Path
 
+import torch
+
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.unpickle import open_bytes
@@ -73,7 +75,6 @@ def read_header(path: str | Path, kind: str = FORMAT, title: str = "a checkpoint
 
 def read(path: str | Path) -> Checkpoint:
     """A checkpoint from a gantk file; its tensors are float32 and lie in memory."""
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load, load_file
 
@@ -108,7 +109,6 @@ def write_checkpoint(path: str | Path, checkpoint: Checkpoint, half: bool = Fals
         half: store matrices and kernels in float16 (for the small bundled models).
         header: further entries of the JSON header.
     """
-    import torch
     from safetensors.torch import save
 
     from gantk import __version__

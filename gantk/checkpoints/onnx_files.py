@@ -190,7 +190,6 @@ def _quietly() -> Iterator[None]:
 
 
 def _graph(module: nn.Module, inputs: dict[str, Tensor], output: str, facts: Mapping[str, str]) -> bytes:
-    """The bytes of the file."""
     import onnx
 
     batch = torch.export.Dim("N")

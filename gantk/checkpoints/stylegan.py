@@ -34,7 +34,6 @@ from gantk.checkpoints.tensorflow import SIZES, check_flags, figure, number, res
 from gantk.store.json_values import JsonView
 
 FUSED_FROM = 128  # the resolution from which `fused_scale="auto"` fuses
-BLUR = (0.25, 0.5, 0.25)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from gantk.cli.options import TYPED, examples, output_dir_option, overwrite_option, seed_option
+from gantk.errors import UsageError
+from gantk.store.own_code import names_code, refuse_untyped
 
 
 @click.command(epilog=examples("gantk demo", "gantk demo --full -o runs/tour", "gantk demo --model demo-oracle"))
@@ -31,13 +34,10 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     Open index.html in the output directory. Every step is a command with a page of its own, which ends with its
     command line.
     """
-    from pathlib import Path
 
     from gantk.checkpoints.load import load_generator
-    from gantk.errors import UsageError
     from gantk.reports import render
     from gantk.runs.run import Run
-    from gantk.store.own_code import names_code, refuse_untyped
     from gantk.tour.itinerary import STEPS
     from gantk.tour.tour import Tour, take
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from gantk.cli.options import TYPED, device_option, examples, model_argument, output_dir_option
+from gantk.errors import GantkError, UsageError
+from gantk.store.own_code import names_code
 
 if TYPE_CHECKING:
     from gantk.checkpoints.audit import Audit
@@ -47,8 +52,6 @@ def list_models(family: str | None, everything: bool, as_json: bool) -> None:
         found = only_family(found, family)
     shown = [row for row in found if everything or row["kind"] == "generator"]
     if as_json:
-        import json
-
         click.echo(json.dumps(shown, indent=2))
         return
     show(shown)
@@ -109,12 +112,10 @@ def info(file: str, facts: tuple[str, ...], force: bool, auditing: bool) -> None
 
         _show_audit(file, audit(_path_of(file)))
         return
-    from pathlib import Path
 
     from gantk.checkpoints.facts import split_facts
     from gantk.checkpoints.load import build_generator, find_model, load_generator
     from gantk.checkpoints.reading import read_checkpoint
-    from gantk.store.own_code import names_code
 
     found, told = (None, None) if names_code(file) else find_model(file, split_facts(facts))
     checkpoint = read_checkpoint(found, told, force) if isinstance(found, Path) else None
@@ -155,7 +156,6 @@ def _channels(count: int) -> str:
 
 def _path_of(file: str) -> str:
     """A file as it was given, or the one that a name stands for."""
-    from pathlib import Path
 
     from gantk.checkpoints.load import find_model
 
@@ -203,16 +203,13 @@ def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool
 
     With --layout, write it for one of the original programs.
     """
-    import dataclasses
     import hashlib
-    from pathlib import Path
 
     from gantk.checkpoints.facts import split_facts
     from gantk.checkpoints.golden import render_golden
     from gantk.checkpoints.load import build_generator, find_model
     from gantk.checkpoints.native import write_checkpoint
     from gantk.checkpoints.reading import read_checkpoint
-    from gantk.errors import GantkError, UsageError
 
     if not out.endswith(".safetensors") and layout == "gantk":
         raise UsageError(f"OUT must end with .safetensors, not {out!r}")
@@ -277,13 +274,11 @@ def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool
 @device_option()
 def verify(model: str, device: str) -> None:
     """Render a gantk file's golden image again and compare it with the one that was stored."""
-    from pathlib import Path
 
     from gantk.checkpoints.golden import Golden, render_golden
     from gantk.checkpoints.load import build_generator, find_model
     from gantk.checkpoints.native import is_native, read
     from gantk.checkpoints.unpickle import open_bytes
-    from gantk.errors import GantkError
 
     found, _ = find_model(model)
     if not isinstance(found, Path) or found.is_dir() or not is_native(open_bytes(found)):
@@ -331,7 +326,6 @@ def bench(
 
     A matrix product and a copy are measured on the same device, and each figure is also given as a share of them.
     """
-    from pathlib import Path
 
     from gantk.checkpoints.load import load_generator
     from gantk.codes.numbering import parse_seeds
@@ -348,8 +342,6 @@ def bench(
     chosen = None if precisions is None else tuple(word.strip() for word in precisions.split(","))
     speed = measure(generator, model, counts, chosen, seconds)
     if as_json:
-        import json
-
         click.echo(json.dumps(speed.plain()))
     else:
         for line in speed.lines():

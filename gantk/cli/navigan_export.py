@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gantk.cli.options import examples
+from gantk.errors import UsageError
 
 if TYPE_CHECKING:
     from gantk.navigan.exporting import Form
@@ -53,15 +54,14 @@ def command(
     The released formats are a tensor of eigenvectors, one annotated deformation {layer_ix, shift}, and a checkpoint of
     learned combinations. An edited generator is a gantk file like any other.
     """
-    from gantk.cli.options import load_model
-    from gantk.errors import UsageError
+    from gantk.checkpoints.load import load_generator
     from gantk.navigan.exporting import export
     from gantk.navigan.options import read_directions
 
     if (model is not None) != (form == "generator"):
         raise UsageError("--as generator and --model go together.")
     directions = read_directions(file, basis, conv)
-    generator = None if model is None else load_model(model, "cpu", "float32")
+    generator = None if model is None else load_generator(model, device="cpu")
     click.echo(
         f"{out}: {export(directions, out, generator=generator, form=form, pick=pick, strength=strength, force=force)}"
     )

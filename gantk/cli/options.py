@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -21,9 +21,6 @@ from gantk.store.bounded import refuse_depth
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable, shown
 from gantk.store.own_code import OwnCode
-
-if TYPE_CHECKING:
-    from gantk.generators.base import Generator
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -61,14 +58,12 @@ def model_argument(name: str = "model") -> Decorator:
     return click.argument(name, metavar="MODEL", type=TYPED)
 
 
-def output_dir_option(default: str | None = None, help: str = "", made: str = "") -> Decorator:
-    """``--output-dir/-o`` -> `output_dir`, str or None; without it a command makes MODEL_`made` where one stands."""
-    text = help or f"Run directory{f'; default: MODEL_{made}' if made else '; made when absent'}."
-    return click.option("--output-dir", "-o", default=default, show_default=default is not None, help=text)
+def output_dir_option(default: str | None = None, help: str = "Run directory; made when absent.") -> Decorator:
+    """``--output-dir/-o`` -> `output_dir`, str or None."""
+    return click.option("--output-dir", "-o", default=default, show_default=default is not None, help=help)
 
 
 def seed_option(default: int = 0) -> Decorator:
-    """``--seed`` -> `seed`."""
     return click.option("--seed", type=click.IntRange(0), default=default, show_default=True, help="Seed of all draws.")
 
 
@@ -80,7 +75,6 @@ def device_option() -> Decorator:
 
 
 def precision_option() -> Decorator:
-    """``--precision`` -> `precision`."""
     kinds = click.Choice(["float32", "float16", "bfloat16"])
     return click.option(
         "--precision", type=kinds, default="float32", show_default=True, help="Precision of the generator."
@@ -88,23 +82,11 @@ def precision_option() -> Decorator:
 
 
 def overwrite_option() -> Decorator:
-    """``--overwrite`` -> `overwrite`."""
     return click.option(
         "--overwrite",
         is_flag=True,
         help="Forget an earlier run of this command in the directory instead of continuing it.",
     )
-
-
-# --- what the values mean ------------------------------------------------------------------------------------------
-
-
-def load_model(model: str, device: str = "auto", precision: str = "float32") -> Generator:
-    """Load MODEL for inference on the device and in the precision asked for."""
-    from gantk.checkpoints.load import load_generator
-    from gantk.generators.devices import resolve_device
-
-    return load_generator(model, device=resolve_device(device), precision=precision)
 
 
 # --- --config ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gantk.cli.options import examples
+from gantk.errors import UsageError, suggestion
 
 
 @click.command(
@@ -34,7 +35,6 @@ def command(run: str, chosen: str | None, figures: str | None, width: str) -> No
 
     Needs neither the generator nor a GPU.
     """
-    from gantk.errors import UsageError, suggestion
     from gantk.reports import render, render_index
     from gantk.reports.export import export, read_width
     from gantk.reports.pdf import ABSENT, can_write_pdf

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from gantk.cli.options import examples, read_config
+from gantk.errors import GantkError, UsageError
 from gantk.slurm.pipelines import PIPELINES
 
 if TYPE_CHECKING:
@@ -48,9 +52,7 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: boo
     They are plain text in OUTPUT-DIR/slurm: arrays whose tasks are shards, each job after the one before, queued again
     when the time is up, continuing where they stopped. The page there shows the state of the chain.
     """
-    from pathlib import Path
 
-    from gantk.errors import UsageError
     from gantk.reports import render
     from gantk.runs.run import Run
     from gantk.slurm.batch import batch_files, folder_of, submit_script
@@ -102,11 +104,8 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: boo
 
 def _plan(config: str, words: list[str]) -> Plan | None:
     """The plan of a job's command line; None, and a word on it, where it cannot be made yet."""
-    import contextlib
-    import io
 
     from gantk.cli.main import cli
-    from gantk.errors import GantkError
     from gantk.runs.runner import Plan
 
     try:

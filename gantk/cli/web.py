@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
 
 from gantk.cli.options import TYPED, device_option, examples, precision_option
+from gantk.errors import UsageError
 
 
 class Beside(TypedDict):
@@ -76,11 +79,7 @@ def command(
 
     The link that it prints works on this machine; through an ssh tunnel on yours.
     """
-    import os
     import shlex
-    from pathlib import Path
-
-    from gantk.errors import UsageError
 
     try:
         import starlette  # noqa: F401

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, counted, percent
+from gantk.runs.claims import Claim, Claims, advise, counted, doubt, found, percent
 
 if TYPE_CHECKING:
     from gantk.comparators.results import ClosedForm, GanspaceResult, SefaResult
@@ -16,7 +16,7 @@ MEANING = (
 
 
 def _next(order: str) -> Claim[ClosedForm]:
-    return Claim("next", lambda r: True, lambda r: f"Directions are ordered by {order}, not by meaning. {MEANING}")
+    return advise(f"Directions are ordered by {order}, not by meaning. {MEANING}")
 
 
 def _first_eigenvalue(result: SefaResult) -> float:
@@ -24,48 +24,38 @@ def _first_eigenvalue(result: SefaResult) -> float:
 
 
 SEFA: Claims[SefaResult] = (
-    Claim(
-        "found",
-        lambda r: len(r.direction) > 1 and r.eigenvalues.sum() > 0,
+    found(
         lambda r: (
             f"{counted(len(r.direction), 'direction')} of {r.direction.space} from the weights of the chosen rows; the "
             f"first has {percent(_first_eigenvalue(r))} of the sum of their eigenvalues."
         ),
+        lambda r: len(r.direction) > 1 and r.eigenvalues.sum() > 0,
     ),
-    Claim(
-        "found",
-        lambda r: not (len(r.direction) > 1 and r.eigenvalues.sum() > 0),
+    found(
         lambda r: (
             f"{counted(len(r.direction), 'direction')} of {r.direction.space} from the weights of the chosen rows."
         ),
+        lambda r: not (len(r.direction) > 1 and r.eigenvalues.sum() > 0),
     ),
-    Claim(
-        "doubt",
-        lambda r: not r.eigenvalues.sum() > 0,
-        lambda r: "Every eigenvalue is 0: a step along these directions changes no style.",
+    doubt(
+        "Every eigenvalue is 0: a step along these directions changes no style.", lambda r: not r.eigenvalues.sum() > 0
     ),
     _next("how much a unit step changes the styles"),
 )
 
 GANSPACE: Claims[GanspaceResult] = (
-    Claim(
-        "found",
-        lambda r: bool(r.explained[0] > 0),
+    found(
         lambda r: (
             f"{counted(len(r.direction), 'component')} of {r.layer}; the first explains "
             f"{percent(float(r.explained[0]))} of the variance of the sampled codes, all of them together "
             f"{percent(float(min(r.explained.sum(), 1.0)))}."
         ),
+        lambda r: bool(r.explained[0] > 0),
     ),
-    Claim(
-        "found",
+    found(lambda r: f"{counted(len(r.direction), 'component')} of {r.layer}.", lambda r: not r.explained[0] > 0),
+    doubt(
+        "The first component explains none of the variance: the sampled codes do not vary.",
         lambda r: not r.explained[0] > 0,
-        lambda r: f"{counted(len(r.direction), 'component')} of {r.layer}.",
-    ),
-    Claim(
-        "doubt",
-        lambda r: not r.explained[0] > 0,
-        lambda r: "The first component explains none of the variance: the sampled codes do not vary.",
     ),
     _next("how much the sampled codes vary along them"),
 )

@@ -15,7 +15,6 @@ LONGEST = 128
 
 
 def sefa_page(result: SefaResult) -> Page:
-    """The page of `gantk sefa`."""
     caption = "Squared change of the styles of a unit step along each direction."
     spectrum = _curve("Eigenvalues", "eigenvalue", result.eigenvalues, caption)
     asked = "Which steps change the styles of the chosen rows most? The answer comes from the weights alone (SeFa)."
@@ -25,7 +24,6 @@ def sefa_page(result: SefaResult) -> Page:
 
 
 def ganspace_page(result: GanspaceResult) -> Page:
-    """The page of `gantk ganspace`."""
     curves = [
         _curve("Standard deviations", "deviation", result.deviations, "Of the sampled codes along each component."),
         _curve("Explained variance", "share", result.explained, "Each component's share of the variance of the codes."),

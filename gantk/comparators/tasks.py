@@ -1,7 +1,5 @@
 """The tasks of the comparators."""
 
-from __future__ import annotations
-
 from gantk.comparators.options import GanspaceOptions, ModelOnly, SefaOptions
 from gantk.runs.task import Task
 

@@ -4,37 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-
-from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import load_direction
 from gantk.comparators.results import GanspaceResult, SefaResult
-from gantk.runs.upgrade import walks
+from gantk.runs.upgrade import part, walks
+
+R = TypeVar("R", SefaResult, GanspaceResult)
 
 
 def sefa(manifest: Mapping[str, Any], directory: Path) -> SefaResult:
-    """The result of a run of format 1."""
-    results = manifest["results"]
-    return SefaResult(
-        direction=_direction("sefa", directory),
-        walks=walks(results["directions"], directory),
-        eigenvalues=np.asarray(results["eigenvalues"], np.float64),
-    )
+    return _upgraded(SefaResult, manifest, directory)
 
 
 def ganspace(manifest: Mapping[str, Any], directory: Path) -> GanspaceResult:
-    """The result of a run of format 1."""
+    return _upgraded(GanspaceResult, manifest, directory)
+
+
+def _upgraded(kind: type[R], manifest: Mapping[str, Any], directory: Path) -> R:
     results = manifest["results"]
-    return GanspaceResult(
-        direction=_direction("ganspace", directory),
+    return part(
+        kind,
+        {**manifest["arguments"], **results},
+        directory,
+        direction=load_direction(directory / f"{kind.TASK}.safetensors"),
         walks=walks(results["directions"], directory),
-        deviations=np.asarray(results["deviations"], np.float64),
-        explained=np.asarray(results["explained"], np.float64),
-        layer=str(manifest["arguments"]["layer"]),
     )
-
-
-def _direction(name: str, directory: Path) -> Direction:
-    return load_direction(directory / f"{name}.safetensors")

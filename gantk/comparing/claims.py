@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, counted, decimals, listed
+from gantk.runs.claims import Claims, counted, decimals, doubt, found, listed
 
 if TYPE_CHECKING:
     from gantk.comparing.results import CompareResult, Number
@@ -35,28 +35,23 @@ def _names(result: CompareResult) -> str:
 
 
 COMPARE: Claims[CompareResult] = (
-    Claim("found", lambda r: bool(r.different) and r.different[0].apart,
-          lambda r: f"{_ends(r)}; the intervals do not meet."),
-    Claim("found", lambda r: bool(r.different) and r.different[0].bounded and not r.different[0].apart,
-          lambda r: f"{_ends(r)}; the intervals of all runs meet, as everywhere else."),
-    Claim("found", lambda r: bool(r.different) and not r.different[0].bounded,
-          lambda r: f"{_ends(r)}, {100 * r.different[0].relative:.3g} % of the larger size."),
-    Claim("found", lambda r: bool(r.shared) and not r.different,
-          lambda r: f"{counted(len(r.shared), 'number is', 'numbers are')} the same in all {len(r.runs)} runs."),
-    Claim("found", lambda r: not r.shared,
-          lambda r: f"The {len(r.runs)} runs of `gantk {r.command}` share no number."),
-    Claim("found", lambda r: r.known and bool(r.settings),
-          lambda r: f"{counted(len(r.settings), 'setting or input', 'settings and inputs')} differ: {_names(r)}."
-          if len(r.settings) != 1 else f"One setting or input differs: {_names(r)}."),
-    Claim("found", lambda r: r.known and not r.settings,
-          lambda r: "No setting and no input that the runs recorded differs."),
-    Claim("doubt", lambda r: bool(r.different) and not any(n.bounded for n in r.different),
-          lambda r: "No number that differs has an interval: whether chance explains the differences is not known "
-          "from these runs."),
-    Claim("doubt", lambda r: len(r.settings) > 1,
-          lambda r: "More than one setting or input differs: no difference can be put down to one of them alone."),
-    Claim("doubt", lambda r: len(r.shared) < len(r.numbers),
-          lambda r: f"{len(r.numbers) - len(r.shared)} of {counted(len(r.numbers), 'number')} are not in every run."),
-    Claim("doubt", lambda r: not r.known,
-          lambda r: "Settings are not compared: at least one result was given without its run directory."),
+    found(lambda r: f"{_ends(r)}; the intervals do not meet.", lambda r: bool(r.different) and r.different[0].apart),
+    found(lambda r: f"{_ends(r)}; the intervals of all runs meet, as everywhere else.",
+          lambda r: bool(r.different) and r.different[0].bounded and not r.different[0].apart),
+    found(lambda r: f"{_ends(r)}, {100 * r.different[0].relative:.3g} % of the larger size.",
+          lambda r: bool(r.different) and not r.different[0].bounded),
+    found(lambda r: f"{counted(len(r.shared), 'number is', 'numbers are')} the same in all {len(r.runs)} runs.",
+          lambda r: bool(r.shared) and not r.different),
+    found(lambda r: f"The {len(r.runs)} runs of `gantk {r.command}` share no number.", lambda r: not r.shared),
+    found(lambda r: f"{counted(len(r.settings), 'setting or input', 'settings and inputs')} differ: {_names(r)}."
+          if len(r.settings) != 1 else f"One setting or input differs: {_names(r)}.",
+          lambda r: r.known and bool(r.settings)),
+    found("No setting and no input that the runs recorded differs.", lambda r: r.known and not r.settings),
+    doubt("No number that differs has an interval: whether chance explains the differences is not known "
+          "from these runs.", lambda r: bool(r.different) and not any(n.bounded for n in r.different)),
+    doubt("More than one setting or input differs: no difference can be put down to one of them alone.",
+          lambda r: len(r.settings) > 1),
+    doubt(lambda r: f"{len(r.numbers) - len(r.shared)} of {counted(len(r.numbers), 'number')} are not in every run.",
+          lambda r: len(r.shared) < len(r.numbers)),
+    doubt("Settings are not compared: at least one result was given without its run directory.", lambda r: not r.known),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gantk.runs.options import Options, argument, option
+from gantk.runs.options import Options, argument, named, option
 from gantk.runs.task import Inputs
 
 
@@ -12,10 +12,10 @@ from gantk.runs.task import Inputs
 class CompareInputs(Inputs):
     """The run directories. What they hold decides, not what they are called."""
 
-    runs: tuple[str, ...] = argument("RUN", "Run directory of a finished command; two or more.", identity=False)
-    command: str | None = option(
+    runs: tuple[str, ...] = argument("RUN", "Run directory of a finished command; two or more.")
+    command: str | None = named(
         None, "Command whose runs are compared, such as rescore, where the directories hold several.", metavar="NAME",
-        default_text="the one that all of them hold", identity=False,
+        default_text="the one that all of them hold",
     )  # fmt: skip
 
     def load(self, options: object) -> dict[str, object]:

@@ -5,11 +5,12 @@ Shape legend: R runs; every tuple of values has one entry for each run, in the o
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import ClassVar
 
 from gantk.comparing.claims import COMPARE
-from gantk.runs.claims import Claims
+from gantk.runs.claims import Claims, plain
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import write_atomic
@@ -142,8 +143,6 @@ class CompareResult(Result):
         return tuple(number for number in self.shared if number.difference > 0)
 
     def lines(self) -> tuple[str, ...]:
-        from gantk.runs.claims import plain
-
         names = [
             f"{each.name}: {' | '.join('not there' if v is None else v for v in each.values)}" for each in self.settings
         ]
@@ -164,7 +163,6 @@ class CompareResult(Result):
     def exports(self) -> Iterator[Export]:
         def write(path: object) -> object:
             import csv
-            import io
 
             text, rows = io.StringIO(), self.table()
             names = list(rows[0]) if rows else ["row", "number"]

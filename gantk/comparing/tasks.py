@@ -1,7 +1,5 @@
 """The task of comparing."""
 
-from __future__ import annotations
-
 from gantk.comparing.options import CompareInputs, CompareOptions
 from gantk.runs.task import Task
 

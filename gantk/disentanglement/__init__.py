@@ -6,8 +6,6 @@
 Every score is 1 where each factor has one coordinate of its own and near 0 where none has.
 """
 
-from __future__ import annotations
-
 from gantk.disentanglement.results import Dci as Dci
 from gantk.disentanglement.results import DisentanglementResult as DisentanglementResult
 from gantk.disentanglement.scores import measure as measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, always, counted, listed, percent
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, percent
 
 if TYPE_CHECKING:
     from gantk.fewlabels.results import Learned, TrainedPredictor
@@ -51,27 +51,19 @@ def _weak(result: TrainedPredictor) -> str:
 
 
 TRAIN_PREDICTOR: Claims[TrainedPredictor] = (
-    Claim("found", always, _learned),
-    Claim(
-        "found",
-        lambda r: bool(_useful(r)),
+    found(_learned),
+    found(
         lambda r: f"{listed(_useful(r))}: told right more often than by always naming the larger class.",
+        lambda r: bool(_useful(r)),
     ),
-    Claim("doubt", lambda r: bool(_useless(r)), _weak),
-    Claim(
-        "next",
+    doubt(_weak, lambda r: bool(_useless(r))),
+    advise(
+        "Label the images of `label-next.csv`, which the predictor is least sure of, append them to the labels, "
+        "and run `gantk train-predictor` again.",
         lambda r: any(each.suggested for each in r.attributes),
-        lambda r: (
-            "Label the images of `label-next.csv`, which the predictor is least sure of, append them to the labels, "
-            "and run `gantk train-predictor` again."
-        ),
     ),
-    Claim(
-        "next",
-        always,
-        lambda r: (
-            "`gantk synthesize MODEL --generate-prediction --predictor predictor.safetensors` scores samples by these "
-            "attributes, which `gantk train-boundary` turns into directions."
-        ),
+    advise(
+        "`gantk synthesize MODEL --generate-prediction --predictor predictor.safetensors` scores samples by these "
+        "attributes, which `gantk train-boundary` turns into directions."
     ),
 )

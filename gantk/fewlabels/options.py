@@ -15,12 +15,9 @@ SUGGESTED, UNLABELLED = 20, 1000
 class LabelledImages(Inputs):
     """Images and labels of some of them."""
 
-    images: str = argument(
-        "IMAGES", "A folder of images; where LABELS is left out, it has two folders in it.", identity=False
-    )
+    images: str = argument("IMAGES", "A folder of images; where LABELS is left out, it has two folders in it.")
     labels: str | None = argument(
         "[LABELS]", "A CSV file (image,ATTRIBUTE,...), or a folder of two such as smile and no_smile.", None,
-        identity=False,
     )  # fmt: skip
     device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
 

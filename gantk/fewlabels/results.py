@@ -6,6 +6,7 @@ Shape legend: A attributes, D features.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -18,6 +19,7 @@ from gantk.predictors.linear_probe import AttributeCard
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
+from gantk.store.files import write_atomic
 
 if TYPE_CHECKING:
     from gantk.predictors.efficientnet_lite import ImageNet
@@ -131,9 +133,6 @@ class TrainedPredictor(Result):
 
     def _suggest(self, path: Path) -> Path:
         """A table in the form of labels: every suggested image once, with nothing in its columns yet."""
-        import io
-
-        from gantk.store.files import write_atomic
 
         names = [each.card.name for each in self.attributes]
         files = dict.fromkeys(seen.file for each in self.attributes for seen in each.suggested)

@@ -1,7 +1,5 @@
 """The task of few labels."""
 
-from __future__ import annotations
-
 from gantk.fewlabels.options import LabelledImages, TrainPredictorOptions
 from gantk.runs.task import Task
 

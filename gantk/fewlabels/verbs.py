@@ -15,7 +15,7 @@ import torch
 from gantk.fewlabels.options import SUGGESTED, TrainPredictorOptions
 from gantk.fewlabels.results import Learned, Seen, TrainedPredictor
 from gantk.predictors.efficientnet_lite import ImageNet
-from gantk.predictors.label_files import LabelTable, read_labels
+from gantk.predictors.label_files import LabelTable, batches, read_labels
 from gantk.predictors.linear_probe import AttributeCard
 from gantk.runs.options import at_most
 from gantk.runs.stores import Store
@@ -48,9 +48,7 @@ def train_predictor(
         GantkError, UsageError: one sentence about the first label or image that is wrong, too few labels, or one class
             only; the features of ImageNet are not installed.
     """
-    from gantk.predictors.efficientnet_lite import ImageNet
     from gantk.predictors.few_labels import fitted
-    from gantk.predictors.label_files import batches
     from gantk.predictors.probe_features import SIDE, all_blocks, image_blocks
 
     if isinstance(images, LabelTable):

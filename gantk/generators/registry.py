@@ -22,7 +22,6 @@ FAMILIES: dict[str, str] = {
 
 
 def family_class(family: str) -> type[Generator]:
-    """The generator class of a family."""
     if family not in FAMILIES:
         raise GantkError(f"no generator family is named {family!r}; known are {', '.join(FAMILIES)}")
     cls: type[Generator] = resolve(FAMILIES[family])

@@ -27,7 +27,6 @@ from gantk.generators.spec import Config
 from gantk.generators.steps import Pause, Steps
 
 Range = tuple[float, float]
-KNOWN_RANGES: tuple[Range, ...] = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
 CHECKED = 16  # codes behind the detected range
 FORMS = ("rows", "ids")
 

@@ -1,7 +1,5 @@
 """GH-Feat (Xu et al. 2021): an encoder of real images into a generator's styles, and what its codes can do."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from gantk.store.lazy import lazily
@@ -20,21 +18,8 @@ if TYPE_CHECKING:
     from gantk.ghfeat.photos import photos_of as photos_of
     from gantk.ghfeat.train_run import train as train
 
-_PUBLIC = {
-    "Codes": "codes",
-    "edit": "edits",
-    "evaluate": "evaluation",
-    "extract": "extraction",
-    "harmonize": "mixtures",
-    "invert": "inversion",
-    "load_codes": "codes",
-    "load_discriminator": "judges",
-    "load_encoder": "files",
-    "mix": "mixtures",
-    "photos_of": "photos",
-    "train": "train_run",
-}
-
-__all__ = list(_PUBLIC)
-
-__getattr__, __dir__ = lazily(__name__, _PUBLIC)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    "codes.Codes edits.edit evaluation.evaluate extraction.extract mixtures.harmonize inversion.invert "
+    "codes.load_codes judges.load_discriminator files.load_encoder mixtures.mix photos.photos_of train_run.train",
+)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gantk.ghfeat.figures import counted
-from gantk.runs.claims import Claim, Claims, listed, percent
+from gantk.runs.claims import Claims, advise, doubt, found, listed, percent
 
 if TYPE_CHECKING:
     from gantk.ghfeat.picture_results import EditResult, Exchanged, HarmonizeResult, MixResult, Moved
@@ -37,30 +37,20 @@ def _state(result: TrainResult) -> str:
 
 
 TRAIN: Claims[TrainResult] = (
-    Claim(
-        "found",
-        lambda r: True,
+    found(
         lambda r: (
             f"Encoder {_state(r)}; on {counted(r.held_out, 'held-out image')} MSE {r.final.mse:.4f}, SSIM "
             f"{r.final.ssim:.3f}, the mean code's MSE {r.mean_code_mse:.4f}."
-        ),
+        )
     ),
-    Claim(
-        "doubt",
+    doubt(
+        "Its reconstructions are no closer than one and the same picture, that of the mean code: train it for longer.",
         lambda r: r.final.mse >= r.mean_code_mse,
-        lambda r: (
-            "Its reconstructions are no closer than one and the same picture, that of the mean code: train it for "
-            "longer."
-        ),
     ),
-    Claim(
-        "doubt",
-        lambda r: r.skipped > 0,
-        lambda r: f"{counted(r.skipped, 'update')} left out because a gradient was not finite.",
+    doubt(
+        lambda r: f"{counted(r.skipped, 'update')} left out because a gradient was not finite.", lambda r: r.skipped > 0
     ),
-    Claim(
-        "next", lambda r: True, lambda r: "`gantk ghfeat extract --encoder encoder.safetensors` encodes images with it."
-    ),
+    advise("`gantk ghfeat extract --encoder encoder.safetensors` encodes images with it."),
 )
 
 
@@ -74,22 +64,13 @@ def _error(result: ExtractResult) -> float:
 
 
 EXTRACT: Claims[ExtractResult] = (
-    Claim(
-        "found",
-        lambda r: r.kept_figures is not None and len(r.kept) > 0,
+    found(
         lambda r: f"{counted(len(r.kept))} encoded, mean squared error {_error(r):.4f} (pixels in [-1, 1]).",
+        lambda r: r.kept_figures is not None and len(r.kept) > 0,
     ),
-    Claim(
-        "found",
-        lambda r: r.kept_figures is None or not len(r.kept),
-        lambda r: f"{counted(len(r.kept))} encoded.",
-    ),
-    Claim("doubt", lambda r: bool(r.skipped), lambda r: unread(r.skipped)),
-    Claim(
-        "next",
-        lambda r: True,
-        lambda r: "`gantk ghfeat edit` moves these images along a direction; `gantk ghfeat mix` mixes their levels.",
-    ),
+    found(lambda r: f"{counted(len(r.kept))} encoded.", lambda r: r.kept_figures is None or not len(r.kept)),
+    doubt(lambda r: unread(r.skipped), lambda r: bool(r.skipped)),
+    advise("`gantk ghfeat edit` moves these images along a direction; `gantk ghfeat mix` mixes their levels."),
 )
 
 
@@ -103,44 +84,30 @@ def with_tuned(result: InvertResult) -> str:
 
 
 INVERT: Claims[InvertResult] = (
-    Claim(
-        "found",
-        lambda r: True,
+    found(
         lambda r: (
             f"{counted(len(r.kept))} inverted, mean squared error {r.means.mse:.4f} (pixels in [-1, 1]) after "
             f"{counted(r.steps, 'step')}{with_tuned(r)}."
-        ),
+        )
     ),
-    Claim("doubt", lambda r: bool(r.skipped), lambda r: unread(r.skipped)),
-    Claim(
-        "doubt",
-        lambda r: len(r.loss) > 1 and bool(r.loss[-1] >= r.loss[0]),
-        lambda r: "The loss did not fall: lower the learning rate.",
+    doubt(lambda r: unread(r.skipped), lambda r: bool(r.skipped)),
+    doubt(
+        "The loss did not fall: lower the learning rate.", lambda r: len(r.loss) > 1 and bool(r.loss[-1] >= r.loss[0])
     ),
-    Claim(
-        "next",
-        lambda r: True,
-        lambda r: "The codes below are those of the images: `gantk manipulate` and `gantk ghfeat edit` take them.",
-    ),
+    advise("The codes below are those of the images: `gantk manipulate` and `gantk ghfeat edit` take them."),
 )
 
 
 # --- mix -------------------------------------------------------------------------------------------------------------
 
 MIX: Claims[MixResult] = (
-    Claim(
-        "found",
-        lambda r: True,
+    found(
         lambda r: (
             f"{counted(len(r.grids), 'grid')} of {counted(len(r.content), 'content')} by "
             f"{counted(len(r.style), 'style')}."
-        ),
+        )
     ),
-    Claim(
-        "next",
-        lambda r: True,
-        lambda r: "What follows the style in a grid is stored in its rows: edit those with `gantk manipulate --rows`.",
-    ),
+    advise("What follows the style in a grid is stored in its rows: edit those with `gantk manipulate --rows`."),
 )
 
 
@@ -171,55 +138,42 @@ def reach_of(found: Exchanged) -> str:
 
 
 EDIT: Claims[EditResult] = (
-    Claim(
-        "found",
-        lambda r: r.exchanged is not None,
+    found(
         lambda r: (
             f"{counted(len(r.pairs))} edited; mean change {_exchanged(r).inside:.4f} inside the region, "
             f"{_exchanged(r).outside:.4f} outside it (pixels in [-1, 1])."
         ),
+        lambda r: r.exchanged is not None,
     ),
-    Claim("found", lambda r: r.exchanged is not None, lambda r: reach_of(_exchanged(r))),
-    Claim(
-        "found",
-        lambda r: r.moved is not None,
+    found(lambda r: reach_of(_exchanged(r)), lambda r: r.exchanged is not None),
+    found(
         lambda r: (
             f"{counted(len(r.pairs))} moved along {_moved(r).walk.name}, distance {_moved(r).distances[0]:g} to "
             f"{_moved(r).distances[-1]:g}."
         ),
+        lambda r: r.moved is not None,
     ),
-    Claim(
-        "doubt",
-        lambda r: r.mse is not None,
+    doubt(
         lambda r: (
             f"Edits start from the reconstruction, whose mean squared error is {r.mse:.4f}: details that the "
             "encoder lost are missing from every edit."
         ),
-    ),
-    Claim(
-        "next",
         lambda r: r.mse is not None,
-        lambda r: "`gantk invert` brings the codes closer to the images before they are edited.",
     ),
+    advise("`gantk invert` brings the codes closer to the images before they are edited.", lambda r: r.mse is not None),
 )
 
 
 # --- harmonize -------------------------------------------------------------------------------------------------------
 
 HARMONIZE: Claims[HarmonizeResult] = (
-    Claim(
-        "found",
-        lambda r: True,
+    found(
         lambda r: (
             f"{counted(len(r.images))} harmonized; mean change {r.outside:.4f} outside the region (pixels in "
             f"[-1, 1]), mean squared error {r.against_paste:.4f} against the paste."
-        ),
+        )
     ),
-    Claim(
-        "next",
-        lambda r: True,
-        lambda r: "`gantk invert` on a pasted picture comes closer to it, at the price of its seams.",
-    ),
+    advise("`gantk invert` on a pasted picture comes closer to it, at the price of its seams."),
 )
 
 
@@ -238,30 +192,22 @@ def _read(result: EvaluateResult) -> list[tuple[str, float]]:
 
 
 EVALUATE: Claims[EvaluateResult] = (
-    Claim(
-        "found",
-        lambda r: True,
+    found(
         lambda r: (
             f"{counted(r.count)}, {counted(len(r.probes.features), 'set')} of features probed; mean squared error of "
             f"reconstructions {r.reconstruction.mse:.4f}."
-        ),
+        )
     ),
-    Claim(
-        "found",
-        lambda r: len(_read(r)) > 1,
+    found(
         lambda r: (
             f"A linear model reads {_read(r)[-1][0].replace('_', ' ')} best from all levels (R2 "
             f"{_read(r)[-1][1]:.2f}) and {_read(r)[0][0].replace('_', ' ')} worst ({_read(r)[0][1]:.2f})."
         ),
+        lambda r: len(_read(r)) > 1,
     ),
-    Claim(
-        "doubt",
+    doubt(
+        "Reconstructions are no closer than one and the same picture, that of the mean code.",
         lambda r: not _better(r, r.reconstruction.mse) and r.reconstruction.mse > 0,
-        lambda r: "Reconstructions are no closer than one and the same picture, that of the mean code.",
     ),
-    Claim(
-        "next",
-        lambda r: True,
-        lambda r: "`gantk ghfeat mix` shows what each level changes; `gantk ghfeat edit` moves images.",
-    ),
+    advise("`gantk ghfeat mix` shows what each level changes; `gantk ghfeat edit` moves images."),
 )

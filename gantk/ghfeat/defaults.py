@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.ghfeat.calibration import style_layout
@@ -117,7 +119,6 @@ def discriminator_for(
     Raises:
         UsageError: there is none. GantkError: it cannot be read, or judges images of another size.
     """
-    from torch import nn
 
     from gantk.ghfeat.judges import load_discriminator
 

@@ -5,6 +5,7 @@ Legend: N images, F features, C_l width of a style, H x W pixels.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,6 @@ class Backbone:
     @classmethod
     def of(cls, backbone: str = "resnet18") -> Backbone:
         """The backbone of a name, on the CPU."""
-        import os
 
         import torchvision
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from gantk.ghfeat.shared_inputs import (
     photos_for,
 )
 from gantk.runs.inputs import ModelInputs
-from gantk.runs.options import argument, option
+from gantk.runs.options import argument, named
 
 if TYPE_CHECKING:
     from gantk.codes.directions import Direction
@@ -38,9 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractInputs(PerceptionInputs, EncoderInputs):
-    """Of `gantk ghfeat extract`."""
-
-    images: tuple[str, ...] = argument("IMAGE", IMAGES, identity=False)
+    images: tuple[str, ...] = argument("IMAGE", IMAGES)
 
     def load(self, options: ExtractOptions) -> dict[str, object]:
         generator = self.generator()
@@ -59,30 +58,25 @@ class ExtractInputs(PerceptionInputs, EncoderInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class InvertInputs(PerceptionInputs, EncoderInputs):
-    """Of `gantk invert`."""
-
-    images: tuple[str, ...] = argument("IMAGE", IMAGES, identity=False)
-    encoder: str | None = option(
+    images: tuple[str, ...] = argument("IMAGE", IMAGES)
+    encoder: str | None = named(
         None,
         "An encoder's file or GH-Feat pickle that gives the start, or none.",
         metavar="FILE",
         default_text="the one in MODEL's pickle, or the one that ships, where there is one",
-        identity=False,
     )
 
-    start: str | None = option(
+    start: str | None = named(
         None,
         "File of codes to start from, one for each image, of z, w, wp or styles.",
         metavar="FILE",
         default_text="the encoder's",
-        identity=False,
     )
-    direction: str | None = option(
+    direction: str | None = named(
         None,
         "A boundary or direction along which the page of --tune moves the images.",
         metavar="NAME",
         default_text="season for demo",
-        identity=False,
     )
 
     def load(self, options: InvertOptions) -> dict[str, object]:
@@ -145,14 +139,8 @@ class InvertInputs(PerceptionInputs, EncoderInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class MixInputs(SubjectInputs):
-    """Of `gantk ghfeat mix`."""
-
-    content: tuple[str, ...] = option(
-        MISSING, "Image whose other rows are kept; may be repeated.", metavar="IMAGE", identity=False
-    )
-    style: tuple[str, ...] = option(
-        MISSING, "Image whose rows are taken; may be repeated.", metavar="IMAGE", identity=False
-    )
+    content: tuple[str, ...] = named(MISSING, "Image whose other rows are kept; may be repeated.", metavar="IMAGE")
+    style: tuple[str, ...] = named(MISSING, "Image whose rows are taken; may be repeated.", metavar="IMAGE")
 
     def load(self, options: MixOptions) -> dict[str, object]:
         return self.subjects(options, content=self.content, style=self.style)
@@ -160,15 +148,13 @@ class MixInputs(SubjectInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
-    """Of `gantk ghfeat edit`."""
-
-    images: tuple[str, ...] = argument("IMAGE", IMAGES.removesuffix(".") + "; or one file of codes.", identity=False)
-    direction: str | None = option(
-        None, "A boundary or direction: a shipped name, or a file.", metavar="NAME", identity=False, address=True
+    images: tuple[str, ...] = argument("IMAGE", IMAGES.removesuffix(".") + "; or one file of codes.")
+    direction: str | None = named(
+        None, "A boundary or direction: a shipped name, or a file.", metavar="NAME", address=True
     )
-    of: str | None = option(None, "Codes whose principal axes --component numbers.", metavar="CODES", identity=False)
-    reference: tuple[str, ...] = option(
-        (), "Edit a region: the image whose region is taken; one, or one for each.", metavar="IMAGE", identity=False
+    of: str | None = named(None, "Codes whose principal axes --component numbers.", metavar="CODES")
+    reference: tuple[str, ...] = named(
+        (), "Edit a region: the image whose region is taken; one, or one for each.", metavar="IMAGE"
     )
 
     def load(self, options: EditOptions) -> dict[str, object]:
@@ -190,12 +176,8 @@ class EditInputs(ReaderInputs, MaskInputs, SubjectInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class HarmonizeInputs(MaskInputs, EncoderInputs):
-    """Of `gantk ghfeat harmonize`."""
-
-    images: tuple[str, ...] = argument("IMAGE", IMAGES, identity=False)
-    patch: tuple[str, ...] = option(
-        MISSING, "Image that is pasted: one, or one for each IMAGE.", metavar="IMAGE", identity=False
-    )
+    images: tuple[str, ...] = argument("IMAGE", IMAGES)
+    patch: tuple[str, ...] = named(MISSING, "Image that is pasted: one, or one for each IMAGE.", metavar="IMAGE")
 
     def load(self, options: HarmonizeOptions) -> dict[str, object]:
         generator = self.generator()
@@ -212,22 +194,18 @@ class HarmonizeInputs(MaskInputs, EncoderInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateInputs(ReaderInputs, EncoderInputs):
-    """Of `gantk ghfeat evaluate`."""
-
     images: tuple[str, ...] = argument(
-        "IMAGE", f"{IMAGES.removesuffix('.')}; default: scenes of the bundled world.", default=(), identity=False
+        "IMAGE", f"{IMAGES.removesuffix('.')}; default: scenes of the bundled world.", default=()
     )
-    labels: str | None = option(
+    labels: str | None = named(
         None,
         "Table of what is known about the images: a row for each image, a column for each fact.",
         metavar="FILE.csv",
-        identity=False,
     )
-    pairs: str | None = option(
+    pairs: str | None = named(
         None,
         "Pairs of images, one a line: two names, then 1 where they show the same thing, else 0.",
         metavar="FILE",
-        identity=False,
     )
 
     def load(self, options: EvaluateOptions) -> dict[str, object]:
@@ -261,37 +239,28 @@ class EvaluateInputs(ReaderInputs, EncoderInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainInputs(ReaderInputs, ModelInputs):
-    """Of `gantk ghfeat train`."""
-
-    data: tuple[str, ...] = option(
+    data: tuple[str, ...] = named(
         MISSING,
         "A folder, a list of images, a .zip, .tfrecords, renderer, or generator (its samples, of which the codes are "
         "known); several are used in turn.",
         metavar="DATA",
-        identity=False,
     )
-    validation: str | None = option(
-        None, "Held-out images.", metavar="DATA", default_text="part of the first --data", identity=False
-    )
-    perception: str | None = option(
+    validation: str | None = named(None, "Held-out images.", metavar="DATA", default_text="part of the first --data")
+    perception: str | None = named(
         None,
         "Feature distance: vgg16, a predictor with feature maps (demo), or none.",
         metavar="NAME",
         default_text="demo for the bundled models, else vgg16",
-        identity=False,
         code=True,
     )
-    discriminator: str | None = option(
+    discriminator: str | None = named(
         None,
         "A pickle with a discriminator, a bundled generator's name, or new.",
         metavar="FILE",
         default_text="the model's",
-        identity=False,
     )
 
     def load(self, options: TrainOptions) -> dict[str, object]:
-        import dataclasses
-
         from gantk.ghfeat.data import open_data
         from gantk.ghfeat.defaults import NONE, discriminator_for, perception_for
         from gantk.ghfeat.losses import VGG

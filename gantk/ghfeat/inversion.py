@@ -148,7 +148,6 @@ def invert(
 
 
 def _encoder(generator: Generator, encoder: object, options: InvertOptions, begun: Start | None) -> EncoderFile | None:
-    """The encoder that gives the start, or none."""
     if begun is not None:
         if encoder is not None and encoder != NONE:
             raise UsageError("The optimisation starts from codes (--start) or from what an encoder says: give one.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from gantk.checkpoints.load import fill
@@ -87,8 +88,6 @@ def _of_safetensors(path: Path) -> nn.Module:
 
 
 def _new(generator: Generator, seed: int) -> nn.Module:
-    import torch
-
     from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
 
     size = generator.spec.resolution

@@ -85,8 +85,6 @@ class LossOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(EncoderOptions, LossOptions, PhotoOptions, SeedOptions):
-    """Of `gantk ghfeat train`."""
-
     validation_images: int = option(200, "Number of held-out images, at most.", least=2)
     images: int = option(14_000_000, "Number of images seen until the end.", least=1)
     batch_size: int = option(12, "Images of a step, of all processes together.", least=1)
@@ -111,8 +109,6 @@ class TrainOptions(EncoderOptions, LossOptions, PhotoOptions, SeedOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractOptions(PhotoOptions, BatchOptions):
-    """Of `gantk ghfeat extract`."""
-
     refine: int = option(0, "Number of steps of optimisation after the encoder.", least=0)
     reconstruct: bool = option(True, "Render the images of the codes.")
     save_images: bool = option(False, "Write every reconstruction, not only those for the page.")
@@ -142,8 +138,6 @@ class TuneOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class InvertOptions(TuneOptions, PhotoOptions, SeedOptions, BatchOptions):
-    """Of `gantk invert`."""
-
     space: Literal["z", "w", "wp", "s"] | None = option(
         None,
         "Space of the code that is found: z, w, a code per row (wp), or a style per layer (s).",
@@ -179,8 +173,6 @@ class MixOptions(RowOptions, PhotoOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class EditOptions(RowOptions, BoxOptions, PhotoOptions):
-    """Of `gantk ghfeat edit`."""
-
     pick: int = option(0, "Which direction of a file with several.", least=0)
     component: int | None = option(None, "A principal axis of --of, in place of --direction.", least=0)
     distance: float | None = option(
@@ -202,8 +194,6 @@ class EditOptions(RowOptions, BoxOptions, PhotoOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class HarmonizeOptions(BoxOptions, PhotoOptions):
-    """Of `gantk ghfeat harmonize`."""
-
     feather: float = option(0.0, "Soften the edge by so many pixels.", least=0)
     keep_fine: int = option(0, "Number of finest rows that come from the base's own code.", least=0)
     blend_back: bool = option(False, "Show the base itself outside the region.")
@@ -214,8 +204,6 @@ class HarmonizeOptions(BoxOptions, PhotoOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(PhotoOptions, SeedOptions):
-    """Of `gantk ghfeat evaluate`."""
-
     num: int = option(400, "Number of scenes that are drawn where no images are given.", "-N", least=20)
     folds: int = option(5, "Number of folds of the cross-validation.", least=2)
     baselines: bool = option(True, "Also probe pixels and a torchvision backbone.")

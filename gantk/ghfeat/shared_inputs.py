@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gantk.errors import UsageError
 from gantk.ghfeat.options import PhotoOptions
 from gantk.runs.inputs import ModelInputs
-from gantk.runs.options import option
+from gantk.runs.options import named
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
@@ -27,14 +27,13 @@ IMAGES = "Files, folders, text files with one path per line, .zip, .tfrecords, o
 class EncoderInputs(ModelInputs):
     """A generator and an encoder of images into its styles."""
 
-    encoder: str | None = option(
+    encoder: str | None = named(
         None,
         "An encoder's file or GH-Feat pickle.",
         metavar="FILE",
         default_text="the one in MODEL's pickle, or the one that ships",
-        identity=False,
     )
-    force: bool = option(False, "Take an encoder that was trained for another generator.", identity=False)
+    force: bool = named(False, "Take an encoder that was trained for another generator.")
 
     def encoder_of(self, generator: Generator) -> EncoderFile:
         """Load the encoder that is meant.
@@ -57,12 +56,11 @@ class EncoderInputs(ModelInputs):
 class PerceptionInputs(Inputs):
     """A distance of features beside that of pixels."""
 
-    perception: str | None = option(
+    perception: str | None = named(
         None,
         "Feature distance beside pixels: a predictor (demo), vgg16 or none.",
         metavar="NAME",
         default_text="demo for the bundled models",
-        identity=False,
         code=True,
     )
 
@@ -77,12 +75,11 @@ class PerceptionInputs(Inputs):
 class ReaderInputs(Inputs):
     """What reads attributes of images."""
 
-    predictor: str | None = option(
+    predictor: str | None = named(
         None,
         "Predictor that reads attributes of the images.",
         metavar="NAME",
         default_text="demo for the bundled models",
-        identity=False,
         code=True,
     )
 
@@ -133,12 +130,9 @@ class SubjectInputs(EncoderInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskInputs(Inputs):
-    """A region in an image."""
-
-    mask: str | None = option(None, "The region as an image: white is inside.", metavar="FILE", identity=False)
+    mask: str | None = named(None, "The region as an image: white is inside.", metavar="FILE")
 
     def region(self) -> Photos | None:
-        """The image."""
         from gantk.ghfeat.photos import Images
 
         return None if self.mask is None else Images(self.mask, 1, "squash").check().photos

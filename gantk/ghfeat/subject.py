@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -149,8 +150,6 @@ def region_of(box: str | Sequence[float] | None, mask: object, size: Size) -> Te
 
 
 def _masked(mask: object, size: Size) -> Tensor:
-    import numpy as np
-
     array = np.asarray(mask.detach().cpu()) if hasattr(mask, "detach") else mask
     if isinstance(array, np.ndarray) and array.ndim == 2 and array.dtype.kind in "bf":
         if not (np.isfinite(array).all() and array.min(initial=0) >= 0 and array.max(initial=0) <= 1):

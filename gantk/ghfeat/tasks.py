@@ -1,7 +1,5 @@
 """The tasks of GH-Feat, and `gantk invert`."""
 
-from __future__ import annotations
-
 from gantk.ghfeat.inputs import (
     EditInputs,
     EvaluateInputs,

@@ -98,7 +98,6 @@ def tuning(
 
 
 def tuning_plan(options: InvertOptions, perception: Perception | None) -> TuningPlan:
-    """The plan that options say."""
     weight = options.tune_perceptual
     if weight is None:
         weight = VGG_WEIGHT if perception is not None and perception.name == VGG else 1.0

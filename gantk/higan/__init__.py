@@ -1,7 +1,5 @@
 """HiGAN: which direction of the latent codes carries an attribute, and in which layers."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from gantk.store.lazy import lazily
@@ -13,14 +11,7 @@ if TYPE_CHECKING:
     from gantk.higan.synthesis import synthesize as synthesize
     from gantk.higan.training import train_boundary as train_boundary
 
-_PUBLIC = {
-    "manipulate": "manipulation",
-    "rescore": "rescoring",
-    "sample": "synthesis",
-    "synthesize": "synthesis",
-    "train_boundary": "training",
-}
-
-__all__ = list(_PUBLIC)
-
-__getattr__, __dir__ = lazily(__name__, _PUBLIC)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    "manipulation.manipulate rescoring.rescore synthesis.sample synthesis.synthesize training.train_boundary",
+)

@@ -19,6 +19,7 @@ from gantk.higan.claims import TRAIN_BOUNDARY
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
+from gantk.store.files import write_atomic
 
 LIST_NAME = "boundary_list.txt"
 
@@ -230,7 +231,6 @@ class TrainBoundaryResult(Result):
 
     def exports(self) -> Iterator[Export]:
         from gantk.higan.cards import card_of, update_list
-        from gantk.store.files import write_atomic
 
         for each in self.boundaries:
             for suffix, about in ((".safetensors", "boundary"), (".npy", "the same for the original programs")):

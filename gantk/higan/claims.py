@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gantk.predictors.departure import told
 from gantk.predictors.selectivity import SELECTIVE
-from gantk.runs.claims import Claim, Claims, always, counted, listed, measured
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured
 
 if TYPE_CHECKING:
     from gantk.higan.boundaries import Boundary, TrainBoundaryResult
@@ -35,27 +35,22 @@ def _unread(result: SynthesizeResult) -> dict[str, int]:
 
 
 SYNTHESIZE: Claims[SynthesizeResult] = (
-    Claim("found", always, _drawn),
-    Claim(
-        "doubt",
-        lambda r: bool(_unread(r)),
+    found(_drawn),
+    doubt(
         lambda r: (
             "The predictor gave no number for some samples, which are left out: "
             + ", ".join(f"{name} of {count}" for name, count in _unread(r).items())
             + "."
         ),
+        lambda r: bool(_unread(r)),
     ),
-    Claim(
-        "next",
+    advise(
+        "`gantk train-boundary` finds the direction of each attribute from these codes and scores.",
         lambda r: bool(r.summaries),
-        lambda r: "`gantk train-boundary` finds the direction of each attribute from these codes and scores.",
     ),
-    Claim(
-        "next",
+    advise(
+        "Nothing scored these samples. `--generate-prediction` scores them, which `gantk train-boundary` needs.",
         lambda r: not r.summaries,
-        lambda r: (
-            "Nothing scored these samples. `--generate-prediction` scores them, which `gantk train-boundary` needs."
-        ),
     ),
 )
 
@@ -103,45 +98,40 @@ def _stable(result: TrainBoundaryResult) -> list[str]:
 
 
 TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
-    Claim("found", always, _trained),
-    Claim(
-        "found",
-        lambda r: len(_stable(r)) == len(r.boundaries),
+    found(_trained),
+    found(
         lambda r: (
             f"No stability is below {STABLE:g}: another split of the samples gives nearly the same "
             f"{'direction' if len(r.boundaries) == 1 else 'directions'}."
         ),
+        lambda r: len(_stable(r)) == len(r.boundaries),
     ),
-    Claim("found", lambda r: r.compat, lambda r: "The split was drawn as the original draws it."),
-    Claim(
-        "doubt",
-        lambda r: not all(each.converged for each in r.boundaries),
+    found("The split was drawn as the original draws it.", lambda r: r.compat),
+    doubt(
         lambda r: (
             "The solver did not converge for "
             f"{listed([each.name for each in r.boundaries if not each.converged])}: try --solver newton."
         ),
+        lambda r: not all(each.converged for each in r.boundaries),
     ),
-    Claim(
-        "doubt",
-        lambda r: any(each.tied for each in r.boundaries),
+    doubt(
         lambda r: (
             f"Both ends of {listed([each.name for each in r.boundaries if each.tied])} contain samples of the same "
             "score, so that chance put some of them in one class: choose fewer samples, or mark what was not scored "
             "with --invalid-value."
         ),
+        lambda r: any(each.tied for each in r.boundaries),
     ),
-    Claim("doubt", lambda r: bool(_unstable(r)), _shaky),
-    Claim(
-        "next",
-        lambda r: bool(_stable(r)),
+    doubt(_shaky, lambda r: bool(_unstable(r))),
+    advise(
         lambda r: (
             f"`gantk rescore` measures what moving along {listed(_stable(r))} changes; `gantk manipulate` shows it."
         ),
+        lambda r: bool(_stable(r)),
     ),
-    Claim(
-        "next",
+    advise(
+        "Stability was not measured: `--resamples 5` says how much each direction depends on the split.",
         lambda r: all(each.figures.stability is None for each in r.boundaries),
-        lambda r: "Stability was not measured: `--resamples 5` says how much each direction depends on the split.",
     ),
 )
 
@@ -203,36 +193,31 @@ def _selectivity(result: RescoreResult) -> str:
 
 
 RESCORE: Claims[RescoreResult] = (
-    Claim(
-        "found",
-        lambda r: _best(r).standardized is None,
+    found(
         lambda r: f"The attributes of these boundaries never vary over {counted(r.num, 'sample')}.",
+        lambda r: _best(r).standardized is None,
     ),
-    Claim(
-        "found",
-        lambda r: _best(r).standardized is not None and not _raises(r),
+    found(
         lambda r: f"No boundary raises its attribute over {counted(r.num, 'sample')}.",
+        lambda r: _best(r).standardized is not None and not _raises(r),
     ),
-    Claim("found", _raises, _strongest),
-    Claim("found", lambda r: _raises(r) and len(_tried(r)) == len(r.boundaries) and not _noise(r), _beyond),
-    Claim("found", lambda r: len(r.attributes) > 1 and _raises(r), _selectivity),
-    Claim("doubt", lambda r: bool(_noise(r)), _within),
-    Claim(
-        "doubt",
+    found(_strongest, _raises),
+    found(_beyond, lambda r: _raises(r) and len(_tried(r)) == len(r.boundaries) and not _noise(r)),
+    found(_selectivity, lambda r: len(r.attributes) > 1 and _raises(r)),
+    doubt(_within, lambda r: bool(_noise(r))),
+    doubt(
+        "No random direction was tried, so that chance is not excluded: `--random 20` measures it.",
         lambda r: not _tried(r),
-        lambda r: "No random direction was tried, so that chance is not excluded: `--random 20` measures it.",
     ),
-    Claim(
-        "next",
-        lambda r: _raises(r) and _best(r).name not in _noise(r),
+    advise(
         lambda r: (
             f"`gantk manipulate MODEL {_best(r).prefix}_boundary.npy` shows samples moved along `{_best(r).name}`."
         ),
+        lambda r: _raises(r) and _best(r).name not in _noise(r),
     ),
-    Claim(
-        "next",
+    advise(
+        "Train the boundaries on more samples, or rescore at a larger `--distance`.",
         lambda r: not _raises(r) or _best(r).name in _noise(r),
-        lambda r: "Train the boundaries on more samples, or rescore at a larger `--distance`.",
     ),
 )
 
@@ -241,23 +226,19 @@ RESCORE: Claims[RescoreResult] = (
 
 
 MANIPULATE: Claims[ManipulateResult] = (
-    Claim(
-        "found",
-        always,
+    found(
         lambda r: (
             f"{counted(r.num, 'sample')} moved along {', '.join(each.walk.name for each in r.moved)} in "
             f"{counted(len(r.moved[0].distances), 'step')}."
-        ),
+        )
     ),
-    Claim(
-        "found",
-        lambda r: any(each.departures for each in r.moved),
+    found(
         lambda r: " ".join(told(each.walk.name, each.departures) for each in r.moved if each.departures),
+        lambda r: any(each.departures for each in r.moved),
     ),
-    Claim(
-        "next",
+    advise(
+        "`--realism 200` says how far the edit may go before samples leave what the generator draws.",
         lambda r: not any(each.departures for each in r.moved),
-        lambda r: "`--realism 200` says how far the edit may go before samples leave what the generator draws.",
     ),
-    Claim("next", always, lambda r: "`gantk rescore` measures how much each attribute changes along these directions."),
+    advise("`gantk rescore` measures how much each attribute changes along these directions."),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gantk.runs.inputs import CodesInputs, DirectionInputs, PredictorInputs
-from gantk.runs.options import argument, option
+from gantk.runs.options import argument, named
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SynthesizeInputs(CodesInputs, PredictorInputs):
-    generate_prediction: bool = option(
-        False, "Score the images: attribute.npy, category.npy.", "--predict", identity=False
-    )
+    generate_prediction: bool = named(False, "Score the images: attribute.npy, category.npy.", "--predict")
 
     def load(self, options: SynthesizeOptions) -> dict[str, object]:
         generator = self.generator()
@@ -28,23 +26,21 @@ class SynthesizeInputs(CodesInputs, PredictorInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainBoundaryInputs(Inputs):
-    latents: str = argument("LATENTS", "An .npy of codes.", identity=False)
-    scores: str = argument("SCORES", "An .npy, .npz or .csv with a score of each code.", identity=False)
-    latent_space_type: Literal["z", "w", "wp"] | None = option(
-        None, "The space of LATENTS.", default_text="by its name and shape", identity=False
+    latents: str = argument("LATENTS", "An .npy of codes.")
+    scores: str = argument("SCORES", "An .npy, .npz or .csv with a score of each code.")
+    latent_space_type: Literal["z", "w", "wp"] | None = named(
+        None, "The space of LATENTS.", default_text="by its name and shape"
     )
-    condition: tuple[str, ...] = option(
+    condition: tuple[str, ...] = named(
         (),
         "Score of this run, or direction by file or name, that the boundaries are made orthogonal to; may be repeated.",
         metavar="NAME",
-        identity=False,
         address=True,
     )
-    model: str | None = option(
+    model: str | None = named(
         None,
         "Generator that the latents come from; it is noted in the boundaries.",
         metavar="MODEL",
-        identity=False,
         code=True,
     )
 
@@ -84,7 +80,6 @@ class RescoreInputs(CodesInputs, PredictorInputs, DirectionInputs):
     boundaries: tuple[str, ...] = argument(
         "BOUNDARY",
         "A file, a boundary list, a folder of boundaries, or the name of a shipped one.",
-        identity=False,
         address=True,
     )
 
@@ -102,13 +97,12 @@ class RescoreInputs(CodesInputs, PredictorInputs, DirectionInputs):
 @dataclass(frozen=True, kw_only=True)
 class ManipulateInputs(CodesInputs, DirectionInputs):
     directions: tuple[str, ...] = argument(
-        "DIRECTION", "A file, a boundary list, a folder, or the name of a shipped one.", identity=False, address=True
+        "DIRECTION", "A file, a boundary list, a folder, or the name of a shipped one.", address=True
     )
-    condition: tuple[str, ...] = option(
+    condition: tuple[str, ...] = named(
         (),
         "Direction that the edit is made orthogonal to; may be repeated.",
         metavar="DIRECTION",
-        identity=False,
         address=True,
     )
 

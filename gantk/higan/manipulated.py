@@ -15,11 +15,12 @@ import numpy.typing as npt
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.higan.claims import MANIPULATE
-from gantk.pictures.animation import GridStyle
+from gantk.pictures.animation import GridStyle, animate_arrays, fuse
 from gantk.predictors.departure import Departure
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
+from gantk.store.files import write_atomic
 
 Array = npt.NDArray[Any]
 STRIP_LINES, STRIP_SIDE = 12, 256  # samples of a strip, and the longer side its images are reduced to, at most twice
@@ -111,8 +112,6 @@ class ManipulateResult(Result):
         ]
 
     def exports(self) -> Iterator[Export]:
-        from gantk.pictures.animation import animate_arrays
-
         for each in self.moved:
             save = lambda path, found=each.direction: save_direction(path, found)  # noqa: E731
             yield Export(f"{each.prefix}_boundary.npy", save, "as it was used")
@@ -134,9 +133,7 @@ def _write_strip(path: Path, walk: Walk) -> Path:
     """The first samples of a walk as one picture, a sample in each line; large images are reduced by whole factors."""
     from PIL import Image as Pillow
 
-    from gantk.pictures.animation import fuse
     from gantk.pictures.images import encode
-    from gantk.store.files import write_atomic
 
     lines = walk.strips[:STRIP_LINES]
     images = []

@@ -52,7 +52,6 @@ class Pool:
 
     @property
     def width(self) -> int:
-        """D."""
         return int(self.codes.shape[-1])
 
     def _take(self, part_NLD: npt.NDArray[Any], row: int) -> npt.NDArray[Any]:

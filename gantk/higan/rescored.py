@@ -6,6 +6,7 @@ rows, then each row alone (P = 1 where rows were not moved alone).
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from gantk.predictors.selectivity import selectivity
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
+from gantk.store.files import write_atomic
 
 Array = npt.NDArray[Any]
 
@@ -173,8 +175,6 @@ class RescoreResult(Result):
         return np.array([[row.gain / each.deviation for row in each.rows] for each in known])
 
     def exports(self) -> Iterator[Export]:
-        from gantk.store.files import write_atomic
-
         for each in self.boundaries:
             save = lambda path, found=each.direction: save_direction(path, found)  # noqa: E731
             yield Export(f"{each.prefix}_boundary.npy", save, "as it was used")
@@ -188,7 +188,6 @@ def _or(value: float | None, other: float) -> float:
 def as_csv(rows: list[dict[str, object]]) -> str:
     """Rows as comma-separated text, with the columns of the longest."""
     import csv
-    import io
 
     head = max((list(row) for row in rows), key=len)
     buffer = io.StringIO()

@@ -1,7 +1,5 @@
 """The tasks of HiGAN."""
 
-from __future__ import annotations
-
 from gantk.higan.inputs import ManipulateInputs, RescoreInputs, SynthesizeInputs, TrainBoundaryInputs
 from gantk.higan.options import ManipulateOptions, RescoreOptions, SynthesizeOptions, TrainBoundaryOptions
 from gantk.runs.shared_options import ShardOptions

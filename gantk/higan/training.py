@@ -25,6 +25,7 @@ from gantk.higan.options import TrainBoundaryOptions
 from gantk.higan.scores import Scores, from_content
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
+from gantk.store.command_line import command_line, typed
 from gantk.store.progress import progress
 
 BINS = 40
@@ -219,7 +220,6 @@ def direction_of(
     Its scale is three standard deviations of the samples' distances, as far as samples go; 3, as the original's, where
     that is not known.
     """
-    from gantk.store.command_line import command_line, typed
 
     deviation = found.mean(lambda part: part.distance_std)
     meta = {

@@ -18,7 +18,7 @@ from gantk.higan.rescored import RescoreResult
 from gantk.higan.samples import ScoreSummary, SynthesizeResult
 from gantk.pictures.animation import GridStyle
 from gantk.runs.structure import Image
-from gantk.runs.upgrade import walks
+from gantk.runs.upgrade import part, walks
 from gantk.store.files import load_npy
 from gantk.store.inside import inside
 
@@ -26,16 +26,10 @@ OWN = ("z", "w", "wp", "image", "attribute", "category")
 
 
 def synthesize(manifest: Mapping[str, Any], directory: Path) -> SynthesizeResult:
-    """The result of a run of format 1."""
     results = manifest["results"]
     arrays = {Path(name).stem: load_npy(inside(directory, name), mmap=True) for name in results["files"]}
     summaries = {
-        name: ScoreSummary(
-            missing=0,
-            **{key: float(found[key]) for key in ("mean", "std", "min", "max")},
-            counts=np.asarray(found["histogram"]["counts"], np.int64),
-            edges=np.asarray(found["histogram"]["edges"], np.float64),
-        )
+        name: part(ScoreSummary, {**found, **found["histogram"]}, directory, missing=0)
         for name, found in results.get("attributes", {}).items()
     }
     return SynthesizeResult(
@@ -54,7 +48,6 @@ def synthesize(manifest: Mapping[str, Any], directory: Path) -> SynthesizeResult
 
 
 def train_boundary(manifest: Mapping[str, Any], directory: Path) -> TrainBoundaryResult:
-    """The result of a run of format 1."""
     results, arguments = manifest["results"], manifest["arguments"]
     stem = str(arguments["save_name"]).removesuffix(".npy")
     log_name = str(arguments["logfile_name"] or f"{stem}.log")
@@ -73,37 +66,18 @@ def train_boundary(manifest: Mapping[str, Any], directory: Path) -> TrainBoundar
 
 def _boundary(entry: Mapping[str, Any], tied: set[str], settings: Mapping[str, Any], directory: Path) -> Boundary:
     path, projections = str(entry["path"]), entry["projection_histogram"]
-    return Boundary(
-        name=str(entry["name"]),
+    scores = entry["score_histogram"]
+    return part(
+        Boundary,
+        {**entry, "score_counts": scores["counts"], "score_edges": scores["edges"]},
+        directory,
         direction=load_direction(inside(directory, path)),
         file=path.removesuffix(".safetensors"),
-        solver=str(entry["solver"]),
-        C=float(entry["C"]),
-        figures=Figures(**{name: entry[name] for name in Figures.__dataclass_fields__}),
-        converged=bool(entry["converged"]),
+        figures=part(Figures, entry, directory),
         tied=entry["name"] in tied,
         refit=bool(settings["refit"]),
-        conditions=tuple(entry["conditions"]),
-        score_counts=np.asarray(entry["score_histogram"]["counts"], np.int64),
-        score_edges=np.asarray(entry["score_histogram"]["edges"], np.float64),
-        threshold=entry.get("threshold"),
-        projections=Histograms(
-            edges=np.asarray(projections["edges"], np.float64),
-            positive=np.asarray(projections["positive"], np.int64),
-            negative=np.asarray(projections["negative"], np.int64),
-        )
-        if projections
-        else None,
-        rows=tuple(
-            RowFigures(
-                row=int(part["index"]),
-                accuracy_val=part["accuracy_val"],
-                auc=part["auc"],
-                stability=part["stability"],
-            )
-            for part in entry.get("layers", ())
-        ),
-        **{name: entry[name] for name in ("num_train", "num_val", "num_remaining", "stability_low", "seconds")},
+        projections=part(Histograms, projections, directory) if projections else None,
+        rows=tuple(part(RowFigures, {**row, "row": row["index"]}, directory) for row in entry.get("layers", ())),
     )
 
 
@@ -136,7 +110,6 @@ def _used(directory: Path, prefix: str, name: str, space: str) -> Direction:
 
 
 def manipulate(manifest: Mapping[str, Any], directory: Path) -> ManipulateResult:
-    """The result of a run of format 1."""
     results = manifest["results"]
     arrays = {Path(name).stem: load_npy(inside(directory, name), mmap=True) for name in results["files"]}
     how = results["animation"]

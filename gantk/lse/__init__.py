@@ -1,7 +1,5 @@
 """LSE: where in the image each class is, read linearly from a generator's own maps (Xu and Zheng 2021)."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from gantk.store.lazy import lazily
@@ -15,16 +13,7 @@ if TYPE_CHECKING:
     from gantk.lse.studies import fewshot as fewshot
     from gantk.lse.training import train as train
 
-_PUBLIC = {
-    "EditSession": "session",
-    "Rival": "scoring",
-    "edit": "edits",
-    "evaluate": "evaluation",
-    "fewshot": "studies",
-    "sample": "sampling",
-    "train": "training",
-}
-
-__all__ = list(_PUBLIC)
-
-__getattr__, __dir__ = lazily(__name__, _PUBLIC)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    "session.EditSession scoring.Rival edits.edit evaluation.evaluate studies.fewshot sampling.sample training.train",
+)

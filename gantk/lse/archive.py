@@ -32,7 +32,6 @@ def write_session(
     about: Mapping[str, object],
     source: str,
 ) -> Path:
-    """Write the archive; return its path."""
     from gantk.pictures.images import encode
 
     code = io.BytesIO()

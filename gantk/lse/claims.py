@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, counted, listed, measured, percent
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, percent
 
 if TYPE_CHECKING:
     from gantk.lse.evaluated import EvaluateResult, ScoredHead
@@ -51,24 +51,20 @@ def _scored(result: TrainResult) -> str:
 
 
 TRAIN: Claims[TrainResult] = (
-    Claim("found", lambda r: any(each.scores is not None for each in r.trainings), _scored),
-    Claim(
-        "found",
-        lambda r: all(each.scores is None for each in r.trainings),
+    found(_scored, lambda r: any(each.scores is not None for each in r.trainings)),
+    found(
         lambda r: f"Trained {', '.join(each.name for each in r.trainings)} on the labels of {r.teacher}.",
+        lambda r: all(each.scores is None for each in r.trainings),
     ),
-    Claim(
-        "doubt",
-        lambda r: bool(r.empty_classes),
+    doubt(
         lambda r: f"No pixel of any image is {listed(r.empty_classes)}, so no head has learned it.",
+        lambda r: bool(r.empty_classes),
     ),
-    Claim(
-        "next",
-        lambda r: True,
+    advise(
         lambda r: (
             "`gantk lse evaluate` scores heads on fresh images; `gantk lse edit MODEL "
             f"heads/{r.trainings[0].name}.safetensors` edits by strokes."
-        ),
+        )
     ),
 )
 
@@ -99,24 +95,20 @@ def _poor(result: FewshotResult) -> list[str]:
 
 
 FEWSHOT: Claims[FewshotResult] = (
-    Claim("found", lambda r: r.shots[-1].scores is not None, _last),
-    Claim(
-        "found",
-        lambda r: r.shots[-1].scores is None,
+    found(_last, lambda r: r.shots[-1].scores is not None),
+    found(
         lambda r: f"A linear head of {counted(r.shots[-1].shots, 'image')} labelled by {r.teacher}.",
+        lambda r: r.shots[-1].scores is None,
     ),
-    Claim(
-        "doubt",
-        lambda r: bool(_poor(r)),
+    doubt(
         lambda r: f"The IoU of these classes is below {POOR:g}: {listed(_poor(r), 8)}. Label images that show them.",
+        lambda r: bool(_poor(r)),
     ),
-    Claim(
-        "next",
-        lambda r: True,
+    advise(
         lambda r: (
             f"`gantk lse edit MODEL heads/{r.shots[-1].heads[0]}.safetensors` edits images by strokes; `gantk "
             "lse sample` finds images with a wanted label map."
-        ),
+        )
     ),
 )
 
@@ -141,27 +133,20 @@ def _tied(result: EvaluateResult) -> list[str]:
 
 
 EVALUATE: Claims[EvaluateResult] = (
-    Claim(
-        "found",
-        lambda r: True,
+    found(
         lambda r: (
             f"The best of {counted(len(r.scores), 'head')} is {_best(r).head} of {_best(r).model}, with a mIoU of "
             f"{measured(_best(r).scores.paper_miou, *_best(r).intervals.paper_miou)} on {counted(r.num, 'image')}."
-        ),
+        )
     ),
-    Claim(
-        "doubt",
-        lambda r: bool(_tied(r)),
+    doubt(
         lambda r: (
             f"The 95 % interval of {listed(_tied(r))} overlaps that of {_best(r).head}: more images may change the "
             "order."
         ),
+        lambda r: bool(_tied(r)),
     ),
-    Claim(
-        "next",
-        lambda r: True,
-        lambda r: "`gantk lse sample` and `gantk lse edit` use a head; `scores.tex` is the table for a paper.",
-    ),
+    advise("`gantk lse sample` and `gantk lse edit` use a head; `scores.tex` is the table for a paper."),
 )
 
 
@@ -169,28 +154,21 @@ EVALUATE: Claims[EvaluateResult] = (
 
 
 SAMPLE: Claims[SampleResult] = (
-    Claim(
-        "found",
-        lambda r: True,
+    found(
         lambda r: (
             f"{percent(r.scores.accuracy)} of the wanted pixels of {counted(len(r.targets), 'label map')} are "
             f"as wanted, as {r.judge} labels the samples; {with_worst(r.scores, r.class_names)}."
-        ),
+        )
     ),
-    Claim(
-        "doubt",
-        lambda r: bool(poor_classes(r.scores.paper_K.tolist(), r.class_names)),
+    doubt(
         lambda r: (
             f"The IoU of these classes is below {POOR:g}: "
             f"{listed(poor_classes(r.scores.paper_K.tolist(), r.class_names), 8)}. Take more `--steps` or a "
             "larger `--bank`."
         ),
+        lambda r: bool(poor_classes(r.scores.paper_K.tolist(), r.class_names)),
     ),
-    Claim(
-        "next",
-        lambda r: True,
-        lambda r: "`wp.npy` holds the codes: `gantk manipulate` and `gantk lse edit` take them.",
-    ),
+    advise("`wp.npy` holds the codes: `gantk manipulate` and `gantk lse edit` take them."),
 )
 
 
@@ -208,16 +186,11 @@ def _followed(result: EditResult) -> str:
 
 
 EDIT: Claims[EditResult] = (
-    Claim("found", lambda r: r.followed is not None, _followed),
-    Claim("found", lambda r: r.followed is None, lambda r: f"The image was edited; {_outside(r)}."),
-    Claim(
-        "doubt",
+    found(_followed, lambda r: r.followed is not None),
+    found(lambda r: f"The image was edited; {_outside(r)}.", lambda r: r.followed is None),
+    doubt(
+        "No more pixels of the strokes have their class than before: take more `--steps`, or paint less.",
         lambda r: r.followed is not None and r.followed[1] <= r.followed[0],
-        lambda r: "No more pixels of the strokes have their class than before: take more `--steps`, or paint less.",
     ),
-    Claim(
-        "next",
-        lambda r: True,
-        lambda r: "`session.zip` opens in `gantk web` for further strokes; `wp.npy` holds the code before and after.",
-    ),
+    advise("`session.zip` opens in `gantk web` for further strokes; `wp.npy` holds the code before and after."),
 )

@@ -5,6 +5,9 @@ Shape legend: L rows of wp, D width, S side of the labels, H x W image.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -22,14 +25,16 @@ from gantk.lse.options import EditOptions
 from gantk.lse.replay import Read, Replayed, replay
 from gantk.lse.scoring import keep_pictures
 from gantk.lse.session import EditSession
-from gantk.lse.strokes import stroke_of
 from gantk.lse.tables import side_by_side
 from gantk.pictures.images import to_rgb8
-from gantk.pictures.label_maps import colour_map
-from gantk.predictors.heads import Head
+from gantk.pictures.label_maps import colour_map, draw
+from gantk.pictures.shapes import BOX, DISC, parse_numbers, parse_shape, pixels_of
+from gantk.predictors.heads import Head, HeadInfo
 from gantk.runs.stores import Store
 from gantk.runs.structure import Strip
 from gantk.runs.task import verb
+
+COLOUR_FORM = f"#rrggbb:{BOX} or #rrggbb:{DISC}"
 
 Labels = npt.NDArray[np.uint8]
 FRAMES = "frames"
@@ -153,7 +158,6 @@ def _result(
 
 
 def _painted(before: Labels, stroke: Stroke, head: Head) -> Labels:
-    """The image with the strokes on it."""
     painted = before.copy() if before.shape[2] == 3 else before.repeat(3, 2)
     if stroke.label is not None:
         mask = stroke.label != 255
@@ -182,3 +186,28 @@ def _strip(store: Store, generator: Generator, found: Edited, count: int) -> Str
         frames[f"{FRAMES}/{place:02d}.png"] = side_by_side([to_rgb8(image)[0]], ())
     images = keep_pictures(store, frames)
     return Strip(label="the edit", values=tuple(shares.tolist()), images=images, quantity="share of the edit", origin=0)
+
+
+def stroke_of(
+    info: HeadInfo, shapes: Sequence[str], colours: Sequence[str], label: npt.NDArray[np.uint8] | None = None
+) -> Stroke:
+    """The strokes of ``--shape`` and ``--colour``, drawn onto a label map that is given.
+
+    Raises:
+        UsageError: nothing is drawn, or a shape is not understood or lies outside the image.
+    """
+    size = info.size
+    if shapes:
+        label = draw(shapes, info.class_names, size, label)
+    colour = painted = None
+    for text in colours:
+        match = re.fullmatch(r"#([0-9a-fA-F]{6}):(.+)", text.strip())
+        if match is None or len(parse_numbers(match[2])) not in (3, 4):
+            raise UsageError(f"--colour {text!r} is not understood: write {COLOUR_FORM}.")
+        if colour is None or painted is None:
+            colour, painted = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), bool)
+        mask = pixels_of(parse_shape(match[2], f"--colour {text!r}", COLOUR_FORM), size, text)
+        colour[mask], painted[mask] = np.frombuffer(bytes.fromhex(match[1]), np.uint8), True
+    if label is None and colour is None:
+        raise UsageError("There is no stroke: give --shape, --stroke or --colour.")
+    return Stroke(label, colour, painted)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gantk.errors import UsageError
 from gantk.lse.options import EvaluateOptions, FewshotOptions, SamplingOptions, TrainOptions
 from gantk.runs.inputs import ModelInputs
-from gantk.runs.options import argument, option
+from gantk.runs.options import argument, named
 from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
@@ -21,19 +21,17 @@ if TYPE_CHECKING:
 class TeacherInputs(ModelInputs):
     """A generator and what labels its images."""
 
-    teacher: str | None = option(
+    teacher: str | None = named(
         None,
         "Teacher that labels the images: truth (of demo-oracle), demo, module:callable that gives logits [N, K, H, "
         "W], a file, "
         "or a folder of index PNGs.",
         metavar="NAME",
         default_text="the bundled one for bundled models",
-        identity=False,
         code=True,
     )
 
     def labeller(self, generator: Generator, classes: str | None) -> Teacher:
-        """Load the teacher."""
         from gantk.lse.teachers import load_teacher
 
         return load_teacher(self.teacher, generator, classes)
@@ -41,8 +39,6 @@ class TeacherInputs(ModelInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainInputs(TeacherInputs):
-    """Of `gantk lse train`."""
-
     def load(self, options: TrainOptions) -> dict[str, object]:
         generator = self.generator()
         return {"generator": generator, "teacher": self.labeller(generator, options.classes)}
@@ -57,26 +53,20 @@ class TrainInputs(TeacherInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class FewshotInputs(TeacherInputs):
-    """Of `gantk lse fewshot`."""
-
-    codes: str | None = option(
+    codes: str | None = named(
         None,
         "Codes wp [N, L, D] of the labelled images.",
         metavar="FILE.npy",
         default_text="a folder's wp.npy, or drawn",
-        identity=False,
     )
-    judge: str | None = option(
+    judge: str | None = named(
         None,
         "What the heads are scored against, named as for --teacher.",
         metavar="NAME",
         default_text="the teacher",
-        identity=False,
         code=True,
     )
-    full: str | None = option(
-        None, "Head that was trained on many images, to compare with.", metavar="HEAD", identity=False
-    )
+    full: str | None = named(None, "Head that was trained on many images, to compare with.", metavar="HEAD")
 
     def load(self, options: FewshotOptions) -> dict[str, object]:
         from gantk.codes.given import codes_in
@@ -98,19 +88,16 @@ class FewshotInputs(TeacherInputs):
 class ForceInputs(Inputs):
     """Whether a head of another generator is taken."""
 
-    force: bool = option(False, "Take heads of another generator with the same maps.", identity=False)
+    force: bool = named(False, "Take heads of another generator with the same maps.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateInputs(ForceInputs, TeacherInputs):
-    """Of `gantk lse evaluate`."""
-
-    heads: tuple[str, ...] = argument("HEAD", "Files of heads, or folders of them.", identity=False)
-    also: tuple[str, ...] = option(
+    heads: tuple[str, ...] = argument("HEAD", "Files of heads, or folders of them.")
+    also: tuple[str, ...] = named(
         (),
         "Another generator and its heads, for the same table; may be repeated.",
         metavar="MODEL=HEAD,...",
-        identity=False,
         code=True,
     )
 
@@ -143,12 +130,9 @@ class EvaluateInputs(ForceInputs, TeacherInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class HeadInputs(ForceInputs):
-    """One head."""
-
-    head: str = argument("HEAD", "File of a head.", identity=False)
+    head: str = argument("HEAD", "File of a head.")
 
     def reader(self, generator: Generator) -> Head:
-        """Load the head for its generator."""
         from gantk.predictors.head_files import load_head
 
         return load_head(self.head, generator, self.force)
@@ -156,11 +140,8 @@ class HeadInputs(ForceInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class SampleInputs(HeadInputs, TeacherInputs):
-    """Of `gantk lse sample`."""
-
-    target: tuple[str, ...] = option(
+    target: tuple[str, ...] = named(
         (), "Label map that is wanted (255: any class), or a folder of them; repeated.", metavar="PNG",
-        identity=False,
     )  # fmt: skip
 
     def load(self, options: SamplingOptions) -> dict[str, object]:
@@ -178,20 +159,14 @@ class SampleInputs(HeadInputs, TeacherInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class EditInputs(HeadInputs, ModelInputs):
-    """Of `gantk lse edit`."""
-
-    code: str | None = option(
+    code: str | None = named(
         None,
         "A code wp [L, D] or [1, L, D] to edit, instead of a sample of the seed.",
         metavar="FILE.npy",
-        identity=False,
     )
-    stroke: str | None = option(
-        None, "Label map of the stroke, 255 where nothing was painted.", metavar="PNG", identity=False
-    )
-    session: str | None = option(
+    stroke: str | None = named(None, "Label map of the stroke, 255 where nothing was painted.", metavar="PNG")
+    session: str | None = named(
         None, "A session exported by gantk web, all of whose edits are made again.", metavar="FILE.zip",
-        identity=False,
     )  # fmt: skip
 
     def load(self, options: object) -> dict[str, object]:

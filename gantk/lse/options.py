@@ -50,8 +50,6 @@ class MapOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
-    """Of `gantk lse train`."""
-
     head: tuple[Literal["LSE", "NSE-1", "NSE-2"], ...] = option(("LSE",), "Kind of head to train; may be repeated.")
     num: int = option(256, "Number of images to learn from.", "-N", least=1)
     held_out: int = option(64, "Number of held-out images that are scored during the training.", least=0)
@@ -75,8 +73,6 @@ class TrainOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class FewshotOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
-    """Of `gantk lse fewshot`."""
-
     shots: str | int | tuple[int, ...] = option("8", "Numbers of labelled images, such as 1,4,8,16.", metavar="LIST")
     repeats: int = option(1, "Number of repeats, each with other images.", least=1)
     num_eval: int = option(256, "Number of fresh images to score the heads on.", least=0)
@@ -88,8 +84,6 @@ class FewshotOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(ClassOptions, StreamOptions, BatchOptions):
-    """Of `gantk lse evaluate`."""
-
     num: int = option(1000, "Number of images.", "-N", least=1)
     start: int = option(1_000_000, "Number of the first image, far behind those of a training.", least=0)
     size: int | None = option(None, "Side of the labels, in pixels.", least=2, default_text="the first head's")
@@ -100,8 +94,6 @@ SHAPE_HELP = "a box TOP,LEFT,BOTTOM,RIGHT or a disc ROW,COLUMN,RADIUS, in pixels
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions(ClassOptions, StreamOptions, BatchOptions):
-    """Of `gantk lse sample`."""
-
     shape: tuple[str, ...] = option((), f"Part of a drawn target: {SHAPE_HELP}", metavar="CLASS:TOP,LEFT,...")
     num_targets: int | None = option(
         None, "Number of label maps of fresh samples that are targets.", least=1, default_text="4 without other targets"
@@ -130,8 +122,6 @@ class SamplingOptions(ClassOptions, StreamOptions, BatchOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class EditOptions(SeedOptions, TruncationOptions):
-    """Of `gantk lse edit`."""
-
     index: int = option(0, "Which sample of the seed is edited, from 0.", least=0)
     seeds: str | int | None = option(
         None, "Seed of the edited sample in NVIDIA's numbering, such as 85, instead of --index.", metavar="SEED"

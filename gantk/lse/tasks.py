@@ -1,7 +1,5 @@
 """The tasks of LSE."""
 
-from __future__ import annotations
-
 from gantk.lse.inputs import EditInputs, EvaluateInputs, FewshotInputs, SampleInputs, TrainInputs
 from gantk.lse.options import EditOptions, EvaluateOptions, FewshotOptions, SamplingOptions, TrainOptions
 from gantk.runs.shared_options import ShardOptions

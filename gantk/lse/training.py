@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from gantk.generators.base import Generator
@@ -196,8 +197,6 @@ class _Known(Teacher):
         self.class_colours = self.facts.class_colours
 
     def label(self, generator: Generator, wp: Tensor, image_NCHW: Tensor, size: int, start: int = 0) -> Tensor:
-        import torch
-
         return torch.from_numpy(np.array(self.label_NSS))
 
 

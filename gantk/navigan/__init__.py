@@ -1,7 +1,5 @@
 """NaviGAN: directions in the space of one convolution's weights."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from gantk.store.lazy import lazily
@@ -16,17 +14,8 @@ if TYPE_CHECKING:
     from gantk.navigan.rectification import train as train
     from gantk.navigan.singular import svd as svd
 
-_PUBLIC = {
-    "Metric": "metrics",
-    "WeightDirections": "directions",
-    "apply": "editing",
-    "export": "exporting",
-    "hessian": "eigenvectors",
-    "load_weights": "files",
-    "svd": "singular",
-    "train": "rectification",
-}
-
-__all__ = [*_PUBLIC]
-
-__getattr__, __dir__ = lazily(__name__, _PUBLIC)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    "metrics.Metric directions.WeightDirections editing.apply exporting.export eigenvectors.hessian "
+    "files.load_weights singular.svd rectification.train",
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, counted, percent
+from gantk.runs.claims import Claim, Claims, advise, counted, doubt, found, percent
 
 if TYPE_CHECKING:
     from gantk.navigan.results import ApplyResult, Exactness, HessianResult, SvdResult, TrainResult, WeightResult
@@ -19,25 +19,21 @@ def _unreached(result: WeightResult) -> int:
     return sum(not curve.reached for curve in result.curves)
 
 
-UNMEASURED: Claim[WeightResult] = Claim(
-    "doubt",
+UNMEASURED: Claim[WeightResult] = doubt(
+    "No metric was given, so that recommended strengths were not measured: give one with --metric.",
     lambda r: r.metric is None,
-    lambda r: "No metric was given, so that recommended strengths were not measured: give one with --metric.",
 )
 SHARED: Claims[WeightResult] = (
-    Claim(
-        "doubt",
-        lambda r: _unreached(r) > 0,
+    doubt(
         lambda r: (
             f"{counted(_unreached(r), 'direction')} never moved the pictures as far as was asked, whatever the "
             "strength: their recommended strength is the strongest that was tried."
         ),
+        lambda r: _unreached(r) > 0,
     ),
     UNMEASURED,
-    Claim(
-        "next",
-        lambda r: True,
-        lambda r: f"`gantk navigan apply MODEL {r.FILE}` renders samples along them; `export` writes edited weights.",
+    advise(
+        lambda r: f"`gantk navigan apply MODEL {r.FILE}` renders samples along them; `export` writes edited weights."
     ),
 )
 
@@ -70,34 +66,28 @@ def _agreement(result: HessianResult) -> float:
 
 
 HESSIAN: Claims[HessianResult] = (
-    Claim(
-        "found",
-        _captured,
+    found(
         lambda r: (
             f"{_vectors(r)}, with {percent(_exact(r).captured or 0.0)} of the Hessian's trace; "
             f"{counted(r.spectrum.products, 'product')} with the Hessian were taken."
         ),
+        _captured,
     ),
-    Claim(
-        "found",
-        lambda r: not _captured(r),
+    found(
         lambda r: f"{_vectors(r)}; {counted(r.spectrum.products, 'product')} with the Hessian were taken.",
+        lambda r: not _captured(r),
     ),
-    Claim(
-        "doubt",
+    doubt(
+        "The search stopped before all residuals were small: the last directions are mixtures. Give more "
+        "--max-products.",
         lambda r: r.spectrum.exact is not None and not r.spectrum.exact.converged,
-        lambda r: (
-            "The search stopped before all residuals were small: the last directions are mixtures. Give more "
-            "--max-products."
-        ),
     ),
-    Claim(
-        "doubt",
-        _differs,
+    doubt(
         lambda r: (
             f"The two halves of the samples share only {percent(_agreement(r))} of their leading directions: other "
             "samples would give other ones. Give more with --num."
         ),
+        _differs,
     ),
     *SHARED,
 )
@@ -106,21 +96,15 @@ HESSIAN: Claims[HessianResult] = (
 # --- svd -------------------------------------------------------------------------------------------------------------
 
 SVD: Claims[SvdResult] = (
-    Claim(
-        "found",
-        lambda r: True,
+    found(
         lambda r: (
             f"{counted(len(r), 'singular direction')} of {r.directions.layer}; the largest singular value is "
             f"{float(r.singular_values[0]):.3g}."
-        ),
+        )
     ),
-    Claim(
-        "doubt",
-        lambda r: True,
-        lambda r: (
-            "Singular vectors are found from the weight alone and no picture is looked at: on the bundled "
-            "generator they moved factors less than random directions at the same perceptual distance (docs/truth.md)."
-        ),
+    doubt(
+        "Singular vectors are found from the weight alone and no picture is looked at: on the bundled "
+        "generator they moved factors less than random directions at the same perceptual distance (docs/truth.md)."
     ),
     *SHARED,
 )
@@ -146,19 +130,14 @@ def _named(result: TrainResult) -> str:
 
 
 TRAIN: Claims[TrainResult] = (
-    Claim("found", lambda r: len(r) > 1, _named),
-    Claim(
-        "found",
-        lambda r: len(r) == 1,
-        lambda r: f"1 direction of {r.directions.layer}, learned in {counted(r.steps, 'step')}.",
+    found(_named, lambda r: len(r) > 1),
+    found(
+        lambda r: f"1 direction of {r.directions.layer}, learned in {counted(r.steps, 'step')}.", lambda r: len(r) == 1
     ),
-    Claim(
-        "doubt",
+    doubt(
+        "The directions are not told apart better than by chance: take more --steps before using them (the paper "
+        "takes 100 000).",
         lambda r: len(r) > 1 and not beyond_chance(r.held_out, len(r), None),
-        lambda r: (
-            "The directions are not told apart better than by chance: take more --steps before using them (the paper "
-            "takes 100 000)."
-        ),
     ),
     *SHARED,
 )
@@ -167,19 +146,15 @@ TRAIN: Claims[TrainResult] = (
 # --- apply -----------------------------------------------------------------------------------------------------------
 
 APPLY: Claims[ApplyResult] = (
-    Claim(
-        "found",
-        lambda r: bool(r.each),
+    found(
         lambda r: f"{counted(r.total, 'sample')}, each along a direction of {r.layer} of its own.",
+        lambda r: bool(r.each),
     ),
-    Claim(
-        "found",
-        lambda r: not r.each,
+    found(
         lambda r: f"{counted(r.total, 'sample')} along {counted(len(r.edited), 'direction')} of {r.layer}.",
+        lambda r: not r.each,
     ),
-    Claim(
-        "next",
-        lambda r: r.metric is None,
-        lambda r: "`--metric demo` measures how far each picture moves from the sample as it was.",
+    advise(
+        "`--metric demo` measures how far each picture moves from the sample as it was.", lambda r: r.metric is None
     ),
 )

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
-from gantk.navigan.bases import Basis
+from gantk.navigan.bases import Basis, VectorBasis
 from gantk.navigan.target import GeneratorTarget, Prefix, Target, by_direction
 
 NEARLY_ONE = 2e-6
@@ -102,7 +102,6 @@ class WeightDirections:
         for row in rows:
             if not 0 <= row < len(self):
                 raise UsageError(f"Direction {row} does not exist: {self.name} has 0 to {len(self) - 1}.")
-        from gantk.navigan.bases import VectorBasis
 
         scales = None if self.scales is None else tuple(self.scales[row] for row in rows)
         meta = dict(self.meta)

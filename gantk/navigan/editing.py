@@ -5,6 +5,7 @@ Shape legend: N samples, T steps, D directions.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -157,7 +158,6 @@ def apply(
 
 
 def conclude(arrays: Mapping[str, Array], facts: ApplyFacts, options: ApplyOptions, store: Store) -> ApplyResult:
-    """The result of the joined arrays."""
     edited = []
     for edit in facts.edits:
         strips = tuple(
@@ -195,7 +195,6 @@ def conclude(arrays: Mapping[str, Array], facts: ApplyFacts, options: ApplyOptio
 
 def _as_many(options: ApplyOptions, num: int) -> ApplyOptions:
     """The options with as many samples as a table has lines."""
-    import dataclasses
 
     return dataclasses.replace(options, num=num)
 

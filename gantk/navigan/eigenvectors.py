@@ -32,6 +32,7 @@ from gantk.runs.options import at_most
 from gantk.runs.results import record
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
+from gantk.store.files import to_table
 from gantk.store.json_values import JsonTable
 from gantk.store.progress import progress
 
@@ -128,7 +129,6 @@ def hessian(
 def conclude(
     arrays: Mapping[str, npt.NDArray[Any]], facts: HessianFacts, options: HessianOptions, store: Store
 ) -> HessianResult:
-    """The result of the joined arrays."""
     store.exchange().clear()
     vectors = arrays["eigenvectors"]
     measured = {name.removeprefix("hessian_"): array for name, array in arrays.items()}
@@ -261,7 +261,6 @@ def _released(exchange: Exchange, curvature: Curvature, options: HessianOptions)
 
 def plain(identity: Mapping[str, object]) -> JsonTable:
     """What a weight is, as JSON holds it."""
-    from gantk.store.files import to_table
 
     return to_table(identity)
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError
 from gantk.runs.results import record
 from gantk.store.bounded import parse_json
+from gantk.store.files import to_table
 
 if TYPE_CHECKING:
     from gantk.navigan.directions import WeightDirections
@@ -89,7 +90,6 @@ def keep(directions: WeightDirections, vectors: Array | None = None) -> KeptWeig
     Args:
         vectors: those of the basis, where they are an array of the run that need not be written again.
     """
-    from gantk.store.files import to_table
 
     parts = {name: part.detach().float().cpu().numpy() for name, part in directions.basis.tensors().items()}
     combined = directions.coefficients

@@ -17,7 +17,6 @@ from gantk.navigan.animations import names as animation_names
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.metrics import Metric
 from gantk.navigan.options import ShownOptions
-from gantk.navigan.pictures import heat
 from gantk.navigan.results import Curve, Pair, Shown
 from gantk.navigan.strength import ALL, CURVE, curve_of, first_guess, ruler
 from gantk.navigan.subject import Subject
@@ -121,12 +120,12 @@ class Measuring:
         for kind, images in (
             ("original", _drawable(to_uint8(before[:count]))),
             ("edited", _drawable(to_uint8(after[:count]))),
-            ("change", np.stack([heat(change_HW, limit) for change_HW in change_NHW[:count]])),
+            ("change", np.stack([_heat(change_HW, limit) for change_HW in change_NHW[:count]])),
         ):
             written += pictures.write([pair_name(self.folder, kind, number, n) for n in range(count)], images)
         mean_HW = change_NHW.mean(0)
         most = float(mean_HW.max())
-        written += pictures.write([map_name(self.folder, number)], heat(mean_HW, most or 1.0)[None])
+        written += pictures.write([map_name(self.folder, number)], _heat(mean_HW, most or 1.0)[None])
         for future in written:
             future.result()
         return float(mean_HW.mean()), most
@@ -248,3 +247,12 @@ def shown_of(
             )
         )
     return tuple(found)
+
+
+def _heat(values_HW: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np.uint8]:
+    """A map [H, W] from 0 to `limit` as colours from black over orange to white."""
+    share = np.clip(values_HW / limit, 0, 1)
+    stops = np.array([[12, 12, 20], [120, 30, 90], [230, 100, 40], [255, 200, 80], [255, 255, 240]], dtype=np.float64)
+    place = np.linspace(0, 1, len(stops))
+    channels = [np.interp(share, place, stops[:, channel]) for channel in range(3)]
+    return np.stack(channels, -1).round().astype(np.uint8)

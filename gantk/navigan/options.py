@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gantk.errors import UsageError
 from gantk.runs.inputs import CodesInputs, SampleOptions
-from gantk.runs.options import Options, argument, batch, option
+from gantk.runs.options import Options, argument, batch, named, option
 from gantk.runs.shared_options import BatchOptions, PictureOptions
 from gantk.runs.task import Inputs
 
@@ -32,11 +33,10 @@ Form = Literal["gif", "webp", "mp4"]
 class NetworkInputs(CodesInputs):
     """A generator with codes, one's own too, or any other network that is named as code, with its inputs."""
 
-    inputs: str | None = option(
+    inputs: str | None = named(
         None,
         "Inputs [N, ...], such as label maps, of a network that is named as code and takes no codes.",
         metavar="FILE.npy",
-        identity=False,
     )
 
     def network(self, num: int | None) -> tuple[nn.Module, GivenCodes | Tensor | None]:
@@ -77,12 +77,11 @@ class NetworkInputs(CodesInputs):
 class MetricInputs(Inputs):
     """What a distance between pictures is measured with."""
 
-    metric: str | None = option(
+    metric: str | None = named(
         None,
         "What measures how far pictures moved: pixels, demo, lpips-vgg, lpips-alex, any predictor, or none.",
         metavar="NAME",
         default_text="demo for the bundled models, else lpips-vgg",
-        identity=False,
         code=True,
     )
 
@@ -97,7 +96,7 @@ class MetricInputs(Inputs):
 
 @dataclass(frozen=True, kw_only=True)
 class HessianInputs(NetworkInputs, MetricInputs):
-    conv: str = option(MISSING, f"{CONV}.", metavar="LAYER", identity=False)
+    conv: str = named(MISSING, f"{CONV}.", metavar="LAYER")
 
     def load(self, options: HessianOptions) -> dict[str, object]:
         from gantk.navigan.subject import target_of
@@ -110,7 +109,7 @@ class HessianInputs(NetworkInputs, MetricInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class SvdInputs(NetworkInputs, MetricInputs):
-    conv: str = option(MISSING, f"{CONV}.", metavar="LAYER", identity=False)
+    conv: str = named(MISSING, f"{CONV}.", metavar="LAYER")
 
     def load(self, options: SvdOptions) -> dict[str, object]:
         from gantk.navigan.subject import target_of
@@ -123,12 +122,10 @@ class SvdInputs(NetworkInputs, MetricInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainInputs(NetworkInputs, MetricInputs):
-    basis: str = argument("BASIS", "Weight directions, a file or a shipped name, or svd.", identity=False)
-    conv: str | None = option(None, f"{CONV}; needed where BASIS does not say it.", metavar="LAYER", identity=False)
+    basis: str = argument("BASIS", "Weight directions, a file or a shipped name, or svd.")
+    conv: str | None = named(None, f"{CONV}; needed where BASIS does not say it.", metavar="LAYER")
 
     def load(self, options: TrainOptions) -> dict[str, object]:
-        import dataclasses
-
         from gantk.navigan.files import load_weights
         from gantk.navigan.singular import singular_directions
         from gantk.navigan.subject import target_of
@@ -145,16 +142,13 @@ class TrainInputs(NetworkInputs, MetricInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class ApplyInputs(NetworkInputs, MetricInputs):
-    directions: str = argument("DIRECTIONS", "Weight directions: a file, or a shipped name.", identity=False)
-    basis: str | None = option(
-        None, "Eigenvectors that a released checkpoint refers to.", metavar="FILE", identity=False
-    )
-    conv: str | None = option(None, f"{CONV}; needed where DIRECTIONS do not say it.", metavar="LAYER", identity=False)
-    each: str | None = option(
+    directions: str = argument("DIRECTIONS", "Weight directions: a file, or a shipped name.")
+    basis: str | None = named(None, "Eigenvectors that a released checkpoint refers to.", metavar="FILE")
+    conv: str | None = named(None, f"{CONV}; needed where DIRECTIONS do not say it.", metavar="LAYER")
+    each: str | None = named(
         None,
         "Table [N, 2] of a direction and a strength for every sample, in place of --pick, --start and --end.",
         metavar="FILE.npy",
-        identity=False,
     )
 
     def load(self, options: ApplyOptions) -> dict[str, object]:

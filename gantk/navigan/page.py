@@ -42,14 +42,12 @@ MOST_CURVES = 8
 
 
 def hessian_page(result: HessianResult) -> Page:
-    """The page of `gantk navigan hessian`."""
     asked = "Which directions in the weights of this convolution change pictures most?"
     after = _spectrum(result.spectrum)
     return _page("Leading directions of a convolution's weights", asked, result, _certain(result), after, "eigenvalue")
 
 
 def svd_page(result: SvdResult) -> Page:
-    """The page of `gantk navigan svd`."""
     values = result.singular_values
     caption = "The convolution's singular values, largest first. They are computed from the weight alone."
     series = [Series("singular values", np.arange(len(values)), values)]
@@ -60,7 +58,6 @@ def svd_page(result: SvdResult) -> Page:
 
 
 def train_page(result: TrainResult) -> Page:
-    """The page of `gantk navigan train`."""
     numbers: list[tuple[object, str, str]] = [
         (percent(result.held_out), "named correctly", f"on held-out samples; chance is {percent(1 / len(result))}"),
         (result.steps, "steps", f"on the basis {result.basis}"),
@@ -71,7 +68,6 @@ def train_page(result: TrainResult) -> Page:
 
 
 def apply_page(result: ApplyResult) -> Page:
-    """The page of `gantk navigan apply`."""
     picture = film(result.edited[0].walk) if result.edited else []
     sections: list[Section] = answer(result, picture)
     if result.edited:

@@ -1,7 +1,5 @@
 """The tasks of NaviGAN."""
 
-from __future__ import annotations
-
 from gantk.navigan.options import (
     ApplyInputs,
     ApplyOptions,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
+from gantk.predictors.distance import unit_vectors
 from gantk.predictors.networks import RESOLUTION, AttributeNetwork, Reading, Segmenter
 from gantk.predictors.resampling import resize
 from gantk.predictors.weights import WeightFile, read_bundled, read_weights
@@ -76,11 +77,11 @@ class DemoPredictor(Predictor):
         return self._read(image_NCHW, "features").feature_NF
 
     def feature_maps(self, image_NCHW: Tensor) -> list[Tensor]:
-        return [_unit_vectors(x) for x in self._read(image_NCHW, "feature maps").maps]
+        return [unit_vectors(x) for x in self._read(image_NCHW, "feature maps").maps]
 
     def maps_and_attributes(self, image_NCHW: Tensor) -> tuple[list[Tensor], Tensor]:
         reading = self._read(image_NCHW, "feature maps")
-        return [_unit_vectors(x) for x in reading.maps], self.low_A + self.span_A * reading.output_NA
+        return [unit_vectors(x) for x in reading.maps], self.low_A + self.span_A * reading.output_NA
 
     def segment(self, image_NCHW: Tensor) -> Tensor:
         image_NCHW = colours(image_NCHW)
@@ -94,8 +95,3 @@ class DemoPredictor(Predictor):
         if self.attribute_network is None:
             raise self._lacks(what)
         return self.attribute_network(resize(image_NCHW, RESOLUTION, RESOLUTION))
-
-
-def _unit_vectors(map_NCHW: Tensor) -> Tensor:
-    """The vectors of a map at length one; differentiable where one is zero."""
-    return map_NCHW * (map_NCHW.square().sum(1, keepdim=True) + 1e-6).rsqrt()

@@ -38,6 +38,11 @@ def distance_of_maps(a_maps: Sequence[Tensor], b_maps: Sequence[Tensor]) -> Tens
     return torch.stack([(a - b).square().sum(1).mean((1, 2)) for a, b in pairs]).sum(0)
 
 
+def unit_vectors(map_NCHW: Tensor) -> Tensor:
+    """The vectors of a map at length one; differentiable where one is zero."""
+    return map_NCHW * (map_NCHW.square().sum(1, keepdim=True) + 1e-6).rsqrt()
+
+
 def frechet_distance(features_a: Tensor | npt.NDArray[Any], features_b: Tensor | npt.NDArray[Any]) -> float:
     """Frechet distance between Gaussians fitted to features [N, F] and [M, F] (Heusel et al. 2017), in float64.
 

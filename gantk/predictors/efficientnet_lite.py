@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
+from gantk.predictors.distance import unit_vectors
 from gantk.predictors.lpips import folders
 from gantk.predictors.resampling import resize
 from gantk.store.channels import colours
@@ -161,11 +162,6 @@ class ImageNet(Predictor):
             height, width = round(height * scale), round(width * scale)
         # x = 127.5 (image + 1), and the network takes (x - 127) / 128
         return self.network(resize(image_NCHW, height, width) * (127.5 / 128) + 0.5 / 128, head)
-
-
-def unit_vectors(map_NCHW: Tensor) -> Tensor:
-    """The vectors of a map at length one; differentiable where one is zero."""
-    return map_NCHW * (map_NCHW.square().sum(1, keepdim=True) + 1e-6).rsqrt()
 
 
 def located() -> Path | None:

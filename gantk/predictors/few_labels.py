@@ -5,7 +5,7 @@ Shape legend: N samples, A attributes, D features, L rows of wp, C channels, H x
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -136,32 +136,6 @@ class FewLabels(Predictor):
             )
         logit_NA = feature_ND @ self.weight_AD.T + self.bias_A
         return torch.where(self.is_class_A, logit_NA.sigmoid(), logit_NA)
-
-
-def train_on_images(
-    images: Tensor | Iterable[Tensor],
-    labels: Mapping[str, Array],
-    name: str = "few-labels",
-    network: ImageNet | None = None,
-) -> FewLabels:
-    """A predictor of attributes from labelled images.
-
-    Args:
-        images: [N, 3, H, W] in [-1, 1], or such batches, each of one size; images without a label help too.
-        labels: attribute -> [N], NaN where there is no label; 0 and 1, or numbers.
-        network: an `ImageNet`; by default the installed one.
-
-    Raises:
-        GantkError: see `fit_probe`; the features of ImageNet are not installed.
-    """
-    if network is None:
-        from gantk.predictors.efficientnet_lite import ImageNet
-
-        network = ImageNet.from_file()
-    given = images.split(BATCH) if isinstance(images, Tensor) else images
-    with torch.inference_mode():
-        parts = [image_blocks(network, batch.to(network.device)) for batch in given]
-    return fitted(all_blocks(parts), labels, name, network=network)[0]
 
 
 def train_on_codes(

@@ -71,12 +71,6 @@ class LinearNetwork(HeadNetwork):
                 logits[side] = torch.baddbmm(so_far, batch, flat)
         return [logit.unflatten(2, (side, side)) for side, logit in logits.items()]
 
-    def layer_logits(self, maps: Sequence[Tensor], size: int) -> list[Tensor]:
-        """What each map alone says, [N, K, S, S] per map, bias left out."""
-        self.check(maps)
-        parts = zip(self.weight_KD.split(self.channels, 1), maps, strict=True)
-        return [resize_grid(F.conv2d(x, w[:, :, None, None]), size, self.align_corners) for w, x in parts]
-
 
 class PointwiseNetwork(HeadNetwork):
     """NSE-1: per map three 1 x 1 convolutions C, m, m, K with ReLU between, m = (C + K) // 2; weights of maps folded.

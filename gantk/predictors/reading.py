@@ -29,7 +29,9 @@ def _read(generator: Generator, predictor: Predictor, wp_NLD: Tensor, noise: str
     if callable(exact):
         found: Tensor = exact(wp_NLD)
         return found
-    image_NCHW = generator.synthesize(wp_NLD, noise=noise)
-    if image_NCHW.shape[1] == 1:
-        image_NCHW = image_NCHW.expand(-1, 3, -1, -1)
-    return predictor.attributes(image_NCHW)
+    return predictor.attributes(coloured(generator.synthesize(wp_NLD, noise=noise)))
+
+
+def coloured(image_NCHW: Tensor) -> Tensor:
+    """Grey images with three equal channels; others as they are."""
+    return image_NCHW.expand(-1, 3, -1, -1) if image_NCHW.shape[1] == 1 else image_NCHW

@@ -1,21 +1,10 @@
 """How near a set of samples is to a set of real images, by their features."""
 
-from __future__ import annotations
-
 from gantk.store.lazy import lazily
 
-_PUBLIC = {
-    "Measured": "gantk.quality.results",
-    "Quality": "gantk.quality.results",
-    "compare": "gantk.quality.comparison",
-    "QualityResult": "gantk.quality.results",
-    "kernel_distance": "gantk.predictors.set_distances",
-    "manifold_shares": "gantk.predictors.manifolds",
-    "measure": "gantk.quality.verbs",
-    "nearest": "gantk.predictors.manifolds",
-    "unreached": "gantk.predictors.manifolds",
-}
-
-__all__ = sorted(_PUBLIC)
-
-__getattr__, __dir__ = lazily(__name__, _PUBLIC)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    "results.Measured results.Quality results.QualityResult comparison.compare "
+    "gantk.predictors.set_distances.kernel_distance gantk.predictors.manifolds.manifold_shares verbs.measure "
+    "gantk.predictors.manifolds.nearest gantk.predictors.manifolds.unreached",
+)

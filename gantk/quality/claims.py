@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, always, counted
+from gantk.runs.claims import Claims, advise, counted, doubt, found
 
 if TYPE_CHECKING:
     from gantk.quality.results import QualityResult
@@ -35,41 +35,32 @@ def _missed(result: QualityResult) -> str:
 
 
 QUALITY: Claims[QualityResult] = (
-    Claim("found", always, lambda r: r.found.sentence()),
-    Claim("found", lambda r: r.found.kernel.low > 0, _differ),
-    Claim("found", lambda r: r.found.kernel.low <= 0 <= r.found.kernel.high, _alike),
-    Claim(
-        "doubt",
-        lambda r: r.found.copies > 0,
+    found(lambda r: r.found.sentence()),
+    found(_differ, lambda r: r.found.kernel.low > 0),
+    found(_alike, lambda r: r.found.kernel.low <= 0 <= r.found.kernel.high),
+    doubt(
         lambda r: (
             f"{r.found.copies} of {r.found.samples} samples have exactly the features of a real image. Distances and "
             "intervals are meant for two sets that were drawn independently: where sets share images, the kernel "
             "distance and its whole interval come out below 0."
         ),
+        lambda r: r.found.copies > 0,
     ),
-    Claim(
-        "doubt",
-        lambda r: r.found.features != "inception",
+    doubt(
         lambda r: (
             f"The features are those of {r.found.features}, so that these are no FID and no KID: they can be compared "
             "with figures that the same features gave, not with published ones."
         ),
+        lambda r: r.found.features != "inception",
     ),
-    Claim("next", lambda r: len(r.found.unreached) > 0, _missed),
-    Claim(
-        "next",
+    advise(_missed, lambda r: len(r.found.unreached) > 0),
+    advise(
+        "`gantk quality MODEL IMAGES --truncation 0.7` measures the same with samples nearer to the mean code: "
+        "precision against recall.",
         lambda r: r.truncation is not None,
-        lambda r: (
-            "`gantk quality MODEL IMAGES --truncation 0.7` measures the same with samples nearer to the mean code: "
-            "precision against recall."
-        ),
     ),
-    Claim(
-        "next",
-        always,
-        lambda r: (
-            "`gantk quality FOLDER IMAGES` of two halves of the real images gives the figures of equal sets: compare "
-            "with those, at the same number of images."
-        ),
+    advise(
+        "`gantk quality FOLDER IMAGES` of two halves of the real images gives the figures of equal sets: compare "
+        "with those, at the same number of images."
     ),
 )

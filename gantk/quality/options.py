@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gantk.runs.options import argument, option
+from gantk.runs.options import argument, named, option
 from gantk.runs.shared_options import BatchOptions, LabelOptions, SeedOptions, TruncationOptions
 from gantk.runs.task import Inputs
 
@@ -20,19 +20,16 @@ MOST, DRAWN = 5000, 2000  # images of a folder, and samples where both sides are
 class QualityInputs(Inputs):
     """Two sets of images, and what they are compared by."""
 
-    model: str = argument("MODEL", "A generator, or a folder of images.", identity=False, code=True)
-    images: str = argument(
-        "IMAGES", "What it is compared with: a folder of images, or another generator.", identity=False, code=True
-    )
-    features: str | None = option(
+    model: str = argument("MODEL", "A generator, or a folder of images.", code=True)
+    images: str = argument("IMAGES", "What it is compared with: a folder of images, or another generator.", code=True)
+    features: str | None = named(
         None,
         "Features that images are compared by: imagenet, inception, demo, or a predictor that gives features.",
         metavar="NAME",
         default_text="demo for the bundled models, else imagenet",
-        identity=False,
         code=True,
     )
-    device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
+    device: str = named("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.")
     precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
 
     def load(self, options: CompareOptions) -> dict[str, object]:

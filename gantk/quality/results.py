@@ -19,6 +19,7 @@ from gantk.quality.claims import QUALITY
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
+from gantk.store.files import write_atomic
 
 FILE = "quality.csv"
 
@@ -153,8 +154,6 @@ class QualityResult(Result):
         yield Export(FILE, self._save, "the figures with their intervals")
 
     def _save(self, path: Path) -> Path:
-        from gantk.store.files import write_atomic
-
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["figure", "value", "low", "high"])

@@ -1,7 +1,5 @@
 """The task of quality."""
 
-from __future__ import annotations
-
 from gantk.quality.options import CompareOptions, QualityInputs
 from gantk.runs.task import Task
 

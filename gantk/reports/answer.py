@@ -13,7 +13,6 @@ from gantk.reports.strips import in_spreads, title_of
 from gantk.runs.results import Result
 from gantk.runs.walk import Walk
 
-FILM = 3  # pictures of a sample: the original, half way, the end
 MOST_SAMPLES = 2
 
 

@@ -15,7 +15,7 @@ from gantk.errors import GantkError, suggestion
 from gantk.reports.numbers import read_number
 from gantk.reports.sections import Picture
 from gantk.runs.manifest import MANIFEST_SUFFIX, file_stem
-from gantk.store.files import load_json, load_npy
+from gantk.store.files import load_json
 from gantk.store.inside import inside
 
 SUFFIX = MANIFEST_SUFFIX
@@ -81,11 +81,6 @@ class RunRecord:
         path = self.path(name)
         return Picture(path, alt, label, saved_as) if path is not None else None
 
-    def array(self, name: object) -> np.ndarray | None:
-        """A .npy file of the run (memory-mapped, without pickle), or None where it is missing."""
-        path = self.path(name)
-        return load_npy(path, mmap=True) if path is not None else None
-
     @property
     def subject(self) -> str:
         """The model the run was about, as its arguments name it: a file by its name, not by its folders."""
@@ -134,12 +129,6 @@ def matrix(value: object, rows: int, columns: int) -> np.ndarray | None:
         return None
     parts = [numbers(row) for row in value]
     return np.stack(parts) if parts and all(part.shape == (columns,) for part in parts) else None
-
-
-def interval(value: object) -> tuple[float, float] | None:
-    """A pair of finite numbers, or None."""
-    ends = numbers(value)
-    return (float(ends[0]), float(ends[1])) if ends.shape == (2,) and np.isfinite(ends).all() else None
 
 
 def commands_of(directory: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gantk.reports.numbers import show_number
-from gantk.runs.claims import Claim, Claims, counted, listed
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed
 
 if TYPE_CHECKING:
     from gantk.resefa.results import DirectionsResult, JacobianResult, RegionDirections, RegionResponse
@@ -22,42 +22,34 @@ def _most(result: JacobianResult) -> RegionResponse:
 
 
 JACOBIAN: Claims[JacobianResult] = (
-    Claim(
-        "found",
-        lambda r: True,
+    found(
         lambda r: (
             f"{counted(r.facts.samples, 'sample')}, {counted(r.facts.dim, 'coordinate')}, "
             f"{'region' if len(r.facts.names) == 1 else 'regions'} {', '.join(r.facts.names)}."
-        ),
+        )
     ),
-    Claim(
-        "found",
-        lambda r: any(each.outside > 0 and each.inside > each.outside for each in r.responses),
+    found(
         lambda r: (
             f"A random unit step changes {_most(r).name} {_most(r).inside / _most(r).outside:.1f} times as "
             "much as the rest of the image, per pixel."
         ),
+        lambda r: any(each.outside > 0 and each.inside > each.outside for each in r.responses),
     ),
-    Claim(
-        "doubt",
-        lambda r: any(each.share <= 0 for each in r.responses),
+    doubt(
         lambda r: (
             f"No pixel of any sample is {listed([each.name for each in r.responses if each.share <= 0])}: "
             "directions of it would mean nothing."
         ),
+        lambda r: any(each.share <= 0 for each in r.responses),
     ),
-    Claim(
-        "next",
+    advise(
+        "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any subset of the "
+        "rows can be chosen there.",
         lambda r: r.grams is not None,
-        lambda r: (
-            "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any subset of the "
-            "rows can be chosen there."
-        ),
     ),
-    Claim(
-        "next",
+    advise(
+        "`gantk manipulate` moves samples along these directions; `gantk rescore` measures what they change.",
         lambda r: bool(r.leading),
-        lambda r: "`gantk manipulate` moves samples along these directions; `gantk rescore` measures what they change.",
     ),
 )
 
@@ -130,29 +122,23 @@ def _why_random(result: DirectionsResult) -> str:
 
 
 DIRECTIONS: Claims[DirectionsResult] = (
-    Claim(
-        "found",
-        lambda r: bool(r.compat),
-        lambda r: f"{counted(len(r.compat), 'file')} as the released script writes them.",
-    ),
-    Claim("found", lambda r: bool(r.regions), _quotients),
-    Claim("found", lambda r: bool(_compared(r)), lambda r: "\n\n".join(_compared(r))),
-    Claim("found", lambda r: bool(behind_random(r)), _why_random),
-    Claim(
-        "doubt",
-        lambda r: any(each.scores and "resefa" not in at_middle(each, r.middle) for each in r.regions),
+    found(lambda r: f"{counted(len(r.compat), 'file')} as the released script writes them.", lambda r: bool(r.compat)),
+    found(_quotients, lambda r: bool(r.regions)),
+    found(lambda r: "\n\n".join(_compared(r)), lambda r: bool(_compared(r))),
+    found(_why_random, lambda r: bool(behind_random(r))),
+    doubt(
         lambda r: (
             "No direction of "
             f"{listed([e.name for e in r.regions if e.scores and 'resefa' not in at_middle(e, r.middle)])} "
             f"changes it by {r.middle:g} within the reach of the codes: raise `--tau`, or choose other rows."
         ),
+        lambda r: any(each.scores and "resefa" not in at_middle(each, r.middle) for each in r.regions),
     ),
-    Claim(
-        "next",
-        lambda r: bool(r.regions),
+    advise(
         lambda r: (
             f"`gantk manipulate MODEL {r.regions[0].name}.safetensors --pick 0` moves samples along the first "
             "direction; `gantk rescore` measures which attributes it changes."
         ),
+        lambda r: bool(r.regions),
     ),
 )

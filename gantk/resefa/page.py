@@ -52,7 +52,6 @@ ABOUT = {
 
 
 def jacobian_page(result: JacobianResult) -> Page:
-    """The page of `gantk resefa jacobian`."""
     shown: list[RegionResponse | LeadingDirections] = [*result.responses, *result.leading]
     pictures: list[Section] = []
     for region in shown:
@@ -130,7 +129,6 @@ def _spectra(regions: tuple[RegionResponse, ...]) -> list[Section]:
 
 
 def directions_page(result: DirectionsResult) -> Page:
-    """The page of `gantk resefa directions`."""
     first = next((_walk(region, region.drawn[0]) for region in result.regions if region.drawn), None)
     sections: list[Section] = answer(result, film(first) if first is not None else [], _locality(result))
     for region in result.regions:

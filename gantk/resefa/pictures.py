@@ -65,7 +65,6 @@ def write_overlays(
 
 
 def write_one(pictures: Pictures, name: str, picture_HWC: Pixels) -> None:
-    """Keep one picture."""
     for future in pictures.write([name], picture_HWC[None]):
         future.result()
 

@@ -23,7 +23,7 @@ import torch
 from gantk.comparators.components import components
 from gantk.comparators.factorisation import factorise
 from gantk.comparators.lowrank import low_rank_directions
-from gantk.errors import UsageError
+from gantk.errors import UsageError, suggestion
 from gantk.generators.base import Generator
 from gantk.resefa.solve import rates
 from gantk.resefa.variables import Variable
@@ -102,7 +102,6 @@ def available(methods: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UsageError: one is unknown.
     """
-    from gantk.errors import suggestion
 
     if tuple(methods) == ("all",):
         return METHODS

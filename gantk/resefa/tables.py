@@ -71,8 +71,3 @@ def published_box(name: str) -> Box:
         f"There is no published region {name!r}.{suggestion(short, [*known, *WORLD])} "
         "Give a box (--box), a mask (--mask) or classes (--region NAME=CLASS,...)."
     )
-
-
-def table_names() -> dict[str, tuple[str, ...]]:
-    """The regions of each table."""
-    return {table: tuple(boxes) for table, boxes in _BOXES.items()}

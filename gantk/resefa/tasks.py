@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gantk.errors import GantkError, UsageError
 from gantk.resefa.options import DirectionsOptions, JacobianOptions
 from gantk.runs.inputs import CodesInputs
-from gantk.runs.options import argument, option
+from gantk.runs.options import argument, named
 from gantk.runs.shared_options import ShardOptions
 from gantk.runs.task import Inputs, Task
 
@@ -17,30 +18,24 @@ from gantk.runs.task import Inputs, Task
 class JacobianInputs(CodesInputs):
     """A generator, its codes, and where regions are."""
 
-    region: tuple[str, ...] = option(
+    region: tuple[str, ...] = named(
         (), "Region: a published box (eyes, ffhq/mouth), a group of the bundled world's classes (house, sky, tree, "
-        "ground), or classes by name or number; may be repeated.", metavar="NAME[=CLASSES]", identity=False,
+        "ground), or classes by name or number; may be repeated.", metavar="NAME[=CLASSES]",
         default_text="all four groups for bundled models",
     )  # fmt: skip
-    box: tuple[str, ...] = option(
+    box: tuple[str, ...] = named(
         (), "Region as a box: its top, left, bottom and right edge in fractions of the image; may be repeated.",
-        metavar="NAME=TOP,LEFT,BOTTOM,RIGHT", identity=False,
+        metavar="NAME=TOP,LEFT,BOTTOM,RIGHT",
     )  # fmt: skip
-    mask: tuple[str, ...] = option(
-        (), "Region as a picture, bright inside; may be repeated.", metavar="NAME=FILE", identity=False
-    )
-    label_map: str | None = option(
-        None, "Labels of every pixel, [H, W] or one for each sample.", metavar="FILE", identity=False
-    )
-    segmenter: str | None = option(
+    mask: tuple[str, ...] = named((), "Region as a picture, bright inside; may be repeated.", metavar="NAME=FILE")
+    label_map: str | None = named(None, "Labels of every pixel, [H, W] or one for each sample.", metavar="FILE")
+    segmenter: str | None = named(
         None, "Segmenter that finds the classes: truth (demo-oracle), demo, a segmentation head, "
-        "module:callable.", metavar="NAME",
-        identity=False, code=True, default_text="the bundled one for bundled models",
+        "module:callable.", metavar="NAME", code=True, default_text="the bundled one for bundled models",
     )  # fmt: skip
 
     # Any: as `Inputs.load` has it
     def load(self, options: Any) -> dict[str, object]:
-        from gantk.errors import UsageError
         from gantk.predictors.defaults import segmenter_for
         from gantk.resefa.given_regions import build_regions, read_label_map
         from gantk.resefa.regions import Labels
@@ -70,18 +65,15 @@ class JacobianInputs(CodesInputs):
 class DirectionsInputs(Inputs):
     """A run of `gantk resefa jacobian`, and the generator that it names."""
 
-    run: str = argument("RUN", "The run directory of `gantk resefa jacobian`.", identity=False)
-    model: str | None = option(
-        None, "Generator, where the run's is elsewhere now.", metavar="MODEL", identity=False, code=True
-    )
-    segmenter: str | None = option(
+    run: str = argument("RUN", "The run directory of `gantk resefa jacobian`.")
+    model: str | None = named(None, "Generator, where the run's is elsewhere now.", metavar="MODEL", code=True)
+    segmenter: str | None = named(
         None,
         "Segmenter that finds the classes, where the run's own is not there or is code.",
         metavar="NAME",
-        identity=False,
         code=True,
     )
-    device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
+    device: str = named("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.")
 
     def directory(self, made: str) -> str:
         return self.run
@@ -89,7 +81,6 @@ class DirectionsInputs(Inputs):
     # Any: as `Inputs.load` has it
     def load(self, options: Any) -> dict[str, object]:
         from gantk.checkpoints.load import load_generator
-        from gantk.errors import GantkError
         from gantk.generators.devices import resolve_device
         from gantk.predictors.defaults import segmenter_for
         from gantk.reports.record import RunRecord

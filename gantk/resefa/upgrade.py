@@ -17,30 +17,28 @@ from gantk.resefa.results import (
     JacobianFacts,
     JacobianResult,
     LeadingDirections,
-    Reached,
     RegionDirections,
     RegionPlace,
     RegionResponse,
-    ScoreAt,
 )
 from gantk.runs.structure import Image, Strip
+from gantk.runs.upgrade import part
 from gantk.store.files import load_npy
 from gantk.store.inside import inside
 
 
 def jacobian(manifest: Mapping[str, Any], directory: Path) -> JacobianResult:
-    """The result of a run of `gantk resefa jacobian`."""
     results = manifest["results"]
     leading = tuple(_leading(entry, directory) for entry in results.get("leading", []))
     return JacobianResult(
-        facts=_facts(manifest),
+        facts=_facts(manifest, directory),
         grams=None if leading else _grams(manifest, directory),
         responses=tuple(_response(entry, directory) for entry in results.get("regions", [])),
         leading=leading,
     )
 
 
-def _facts(manifest: Mapping[str, Any]) -> JacobianFacts:
+def _facts(manifest: Mapping[str, Any], directory: Path) -> JacobianFacts:
     made, results = manifest["arguments"], manifest["results"]
     asked = made["asked"]
     fixed = bool(asked["box"] or asked["mask"])
@@ -49,23 +47,13 @@ def _facts(manifest: Mapping[str, Any]) -> JacobianFacts:
         RegionPlace(name=str(name), text=str(text), mask=None, classes=None)
         for name, text in zip(made["names"], made["regions"], strict=True)
     )
-    return JacobianFacts(
+    return part(
+        JacobianFacts,
+        {**made, **results},
+        directory,
         places=places,
-        space=str(made["space"]),
-        part=str(made["part"]),
         rows=tuple(made["layers"]),
-        dim=int(results["dim"]),
-        size=int(made["size"]),
-        channels=str(made["channels"]),
-        decimate=bool(made["decimate"]),
-        noise=str(made["noise"]),
-        margin=float(made["margin"]),
-        truncation=str(made["truncation"]),
-        label=made.get("label"),
         samples=int(made["num"]),
-        seed=int(made["seed"]),
-        resolution=int(results["resolution"]),
-        layer_names=tuple(results["layer_names"]),
         weights=f"crc32:{made['weights']}",
         segmenter="" if fixed else str(made.get("segmenter") or ""),
         own_maps=made.get("label_map") is not None,
@@ -86,45 +74,18 @@ def _images(names: list[str], directory: Path) -> tuple[Image, ...]:
 
 
 def _response(entry: Mapping[str, Any], directory: Path) -> RegionResponse:
-    return RegionResponse(
-        name=str(entry["name"]),
-        text=str(entry["text"]),
-        share=float(entry["share"]),
-        inside=float(entry["inside"]),
-        outside=float(entry["outside"]),
-        rank=int(entry["rank"]),
-        condition=entry["condition"],
-        spectrum_inside=np.asarray(entry["spectrum"]["inside"], np.float64),
-        spectrum_outside=np.asarray(entry["spectrum"]["outside"], np.float64),
-        pictures=_images(entry["pictures"], directory),
-    )
+    spectra = {f"spectrum_{side}": values for side, values in entry["spectrum"].items()}
+    return part(RegionResponse, {**entry, **spectra}, directory)
 
 
 def _leading(entry: Mapping[str, Any], directory: Path) -> LeadingDirections:
-    return LeadingDirections(
-        name=str(entry["name"]),
-        text=str(entry["text"]),
-        share=float(entry["share"]),
-        passes=int(entry["passes"]),
-        direction=load_direction(inside(directory, entry["file"])),
-        eigenvalues=np.asarray(entry["eigenvalues"], np.float64),
-        quotients=np.asarray(entry["quotients"], np.float64),
-        scales=np.asarray(entry["scales"], np.float64),
-        pictures=_images(entry["pictures"], directory),
-    )
+    return part(LeadingDirections, entry, directory, direction=load_direction(inside(directory, entry["file"])))
 
 
 def directions(manifest: Mapping[str, Any], directory: Path) -> DirectionsResult:
-    """The result of a run of `gantk resefa directions`."""
     results = manifest["results"]
     compat = tuple(
-        CompatDirections(
-            name=str(entry["name"]),
-            sample=int(entry["sample"]),
-            file=str(entry["file"]),
-            vectors=load_npy(inside(directory, entry["file"])),
-            eigenvalues=np.asarray(entry["eigenvalues"]),
-        )
+        part(CompatDirections, entry, directory, vectors=load_npy(inside(directory, entry["file"])))
         for entry in results.get("compat", [])
     )
     regions = tuple(_region(entry, directory) for entry in results.get("regions", []))
@@ -132,22 +93,15 @@ def directions(manifest: Mapping[str, Any], directory: Path) -> DirectionsResult
 
 
 def _region(entry: Mapping[str, Any], directory: Path) -> RegionDirections:
-    name = str(entry["name"])
-    folder = f"{name}_steps"
+    folder = f"{entry['name']}_steps"
     drawn = tuple(_drawn(shown, directory) for shown in entry.get("pictures", []))
     samples = len(drawn[0].strips) if drawn else 0
-    return RegionDirections(
-        name=name,
-        text=str(entry["text"]),
+    return part(
+        RegionDirections,
+        {"scores": (), **entry, "reached": [walk["levels"] for walk in entry.get("walks", [])]},
+        directory,
         direction=load_direction(inside(directory, entry["file"])),
-        eigenvalues=np.asarray(entry["eigenvalues"], np.float64),
-        quotients=np.asarray(entry["quotients"], np.float64),
-        scales=np.asarray(entry["scales"], np.float64),
-        condition=entry["condition"],
         alike=_nearest(np.asarray(entry["alike"], np.float64)),
-        share=entry.get("share"),
-        scores=tuple(ScoreAt(**score) for score in entry.get("scores", [])),
-        reached=tuple(tuple(Reached(**at) for at in walk["levels"]) for walk in entry.get("walks", [])),
         overlays=_images([f"{folder}/region_{sample}.png" for sample in range(samples)], directory),
         drawn=drawn,
     )

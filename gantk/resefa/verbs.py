@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gantk.codes.given import GivenCodes
-from gantk.codes.source import CodeSource, show_truncation
+from gantk.codes.source import CodeSource, show_truncation, weights_checksum
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
 from gantk.generators.rows import parse_layers
@@ -94,7 +94,6 @@ def jacobian(
 def conclude(
     arrays: Mapping[str, np.ndarray[Any, Any]], facts: JacobianFacts, options: JacobianOptions, store: Store
 ) -> JacobianResult:
-    """The result of accumulated arrays."""
     grams = grams_of(arrays, options.per_sample or options.compat)
     return JacobianResult(facts=facts, grams=grams, responses=responses(summed(grams), facts, store), leading=())
 
@@ -229,7 +228,6 @@ def directions(
 
 def _same_weights(generator: Generator, weights: str) -> bool:
     """Whether a Jacobian is of this generator; runs before results were typed have another checksum."""
-    from gantk.codes.source import weights_checksum
 
     if weights.startswith("crc32:"):
         return weights == f"crc32:{weights_checksum(generator)}"

@@ -1,7 +1,7 @@
 """Sentences about a result, each kept with the condition under which it is true.
 
     SEFA: Claims[SefaResult] = (
-        Claim("found", lambda r: len(r.direction) > 1, lambda r: f"{len(r.direction)} directions were found."),
+        found(lambda r: f"{len(r.direction)} directions were found.", lambda r: len(r.direction) > 1),
         ...
     )
 
@@ -41,14 +41,33 @@ class Claim(Generic[R]):
 Claims = tuple[Claim[R], ...]
 
 
-def said(claims: Sequence[Claim[S]], result: S, part: Part) -> tuple[str, ...]:
-    """The sentences of a part that are true of a result, in order."""
-    return tuple(claim.text(result) for claim in claims if claim.part == part and claim.holds(result))
-
-
 def always(result: object) -> bool:
     """The condition of a sentence that every result fulfils: it only names what the result holds."""
     return True
+
+
+def _claim(part: Part, text: str | Callable[[S], str], when: Callable[[S], bool]) -> Claim[S]:
+    return Claim(part, when, (lambda result: text) if isinstance(text, str) else text)
+
+
+def found(text: str | Callable[[S], str], when: Callable[[S], bool] = always) -> Claim[S]:
+    """A sentence about what came out."""
+    return _claim("found", text, when)
+
+
+def doubt(text: str | Callable[[S], str], when: Callable[[S], bool] = always) -> Claim[S]:
+    """A sentence that a reader must know before believing it."""
+    return _claim("doubt", text, when)
+
+
+def advise(text: str | Callable[[S], str], when: Callable[[S], bool] = always) -> Claim[S]:
+    """A sentence about what to do next."""
+    return _claim("next", text, when)
+
+
+def said(claims: Sequence[Claim[S]], result: S, part: Part) -> tuple[str, ...]:
+    """The sentences of a part that are true of a result, in order."""
+    return tuple(claim.text(result) for claim in claims if claim.part == part and claim.holds(result))
 
 
 def plain(text: str) -> str:

@@ -40,7 +40,6 @@ class Exchange:
         return name in self._kept
 
     def write(self, name: str, array: Array) -> None:
-        """Keep an array."""
         self._kept[name] = np.array(array)
 
     def read(self, name: str) -> Array:

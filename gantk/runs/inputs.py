@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gantk.errors import UsageError
-from gantk.runs.options import Options, argument, fields_of, option
+from gantk.runs.options import Options, argument, fields_of, named, option
 from gantk.runs.shared_options import LabelOptions, SeedOptions, TruncationOptions
 from gantk.runs.task import Inputs
 
@@ -26,17 +26,13 @@ class ModelInputs(Inputs):
     model: str = argument(
         "MODEL",
         "A zoo name, a checkpoint in any known format or its https address, or a gantk file.",
-        identity=False,
         code=True,
     )
-    device: str = option("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.", identity=False)
+    device: str = named("auto", "Device: cpu, cuda, cuda:N; auto takes a GPU when there is one.")
     precision: Literal["float32", "float16", "bfloat16"] = option("float32", "Precision of the generator.")
-    tuned: str | None = option(
-        None, "Weights tuned to photos, which `gantk invert --tune` wrote.", metavar="FILE", identity=False
-    )
+    tuned: str | None = named(None, "Weights tuned to photos, which `gantk invert --tune` wrote.", metavar="FILE")
 
     def generator(self) -> Generator:
-        """Load the generator."""
         from gantk.checkpoints.load import load_generator
         from gantk.generators.devices import resolve_device
 
@@ -49,11 +45,11 @@ class ModelInputs(Inputs):
 class CodesInputs(ModelInputs):
     """A generator and, where there is one, a file of codes for it; goes with `SampleOptions`."""
 
-    latent_codes_path: str | None = option(
-        None, "File of codes to use instead of drawing some.", "-i", "-c", metavar="FILE", identity=False
+    latent_codes_path: str | None = named(
+        None, "File of codes to use instead of drawing some.", "-i", "-c", metavar="FILE"
     )
-    latent_space_type: Literal["z", "w", "wp"] | None = option(
-        None, "Space of the codes in FILE.", default_text="by its content", identity=False
+    latent_space_type: Literal["z", "w", "wp"] | None = named(
+        None, "Space of the codes in FILE.", default_text="by its content"
     )
 
     def codes(self, generator: Generator) -> GivenCodes | None:
@@ -159,13 +155,12 @@ class SeedsShownOptions(Options):
 class PredictorInputs(Inputs):
     """What scores images."""
 
-    predictor: str | None = option(
+    predictor: str | None = named(
         None,
         "What scores the images: demo, places365 (scene), truth, file.py:function or a file.",
         "--predictor-name",
         metavar="NAME",
         default_text="demo for the bundled models, truth for demo-oracle, else places365",
-        identity=False,
         code=True,
     )
 
@@ -180,19 +175,14 @@ class PredictorInputs(Inputs):
 class DirectionInputs(Inputs):
     """How directions that are named on a command line are read."""
 
-    pick: str | None = option(
+    pick: str | None = named(
         None,
         "Numbers of the directions to take from files with several: 0-3 or all.",
         metavar="LIST",
         default_text="0",
-        identity=False,
     )
-    space: Literal["z", "w", "wp"] | None = option(
-        None, "Space of directions whose files do not say it.", identity=False
-    )
-    force: bool = option(
-        False, "Take directions that were found with another generator of the same widths.", identity=False
-    )
+    space: Literal["z", "w", "wp"] | None = named(None, "Space of directions whose files do not say it.")
+    force: bool = named(False, "Take directions that were found with another generator of the same widths.")
 
     def entries(self, generator: Generator, words: Sequence[str]) -> list[Entry]:
         """Load the directions that words name: files, boundary lists, folders, names of shipped ones."""

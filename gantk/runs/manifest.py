@@ -12,6 +12,7 @@ import shutil
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, cast
 
@@ -220,7 +221,6 @@ def _job() -> dict[str, str]:
 
 def _versions() -> dict[str, str]:
     import platform
-    from importlib import metadata
 
     import gantk
 

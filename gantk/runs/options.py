@@ -71,11 +71,10 @@ class About:
     address: bool = False
 
 
-class AboutKeywords(TypedDict, total=False):
-    """The keywords of `About`."""
+class InputKeywords(TypedDict, total=False):
+    """The keywords of `About` that an input has."""
 
     originals: tuple[str, ...]
-    identity: bool
     least: float | None
     above: float | None
     most: float | None
@@ -90,11 +89,23 @@ class AboutKeywords(TypedDict, total=False):
     gradients: bool
 
 
+class AboutKeywords(InputKeywords, total=False):
+    """The keywords of `About`."""
+
+    identity: bool
+
+
 # Any: the default of any option, and a field that dataclasses make of it, whose type is that of the annotation
 def option(default: Any, help: str, *also: str, metavar: str | None = None, **about: Unpack[AboutKeywords]) -> Any:
     """Declare an option: its default, its help line, further spellings, and the other fields of `About`."""
     field = {"default_factory": lambda: default} if isinstance(default, list) else {"default": default}
     return dataclasses.field(**field, metadata={"about": About(help=help, also=also, metavar=metavar, **about)})
+
+
+# Any: as above
+def named(default: Any, help: str, *also: str, metavar: str | None = None, **about: Unpack[InputKeywords]) -> Any:
+    """Declare an option of what is loaded, or where and how: what is loaded decides the result, not these words."""
+    return option(default, help, *also, metavar=metavar, identity=False, **about)
 
 
 def batch(most: int, *, gradients: bool = False) -> Any:
@@ -103,9 +114,9 @@ def batch(most: int, *, gradients: bool = False) -> Any:
     return option(AUTOMATIC, text, least=1, auto=most, gradients=gradients, default_text=AUTO)
 
 
-def argument(metavar: str, help: str, default: object = dataclasses.MISSING, **about: Unpack[AboutKeywords]) -> Any:
-    """Declare a positional argument; a field of type ``tuple[str, ...]`` takes several."""
-    said = About(help=help, metavar=metavar, argument=True, **about)
+def argument(metavar: str, help: str, default: object = dataclasses.MISSING, **about: Unpack[InputKeywords]) -> Any:
+    """Declare a positional argument, which names an input; a field of type ``tuple[str, ...]`` takes several."""
+    said = About(help=help, metavar=metavar, argument=True, identity=False, **about)
     return dataclasses.field(default=default, metadata={"about": said})
 
 

@@ -6,6 +6,7 @@ It writes and reads itself, shows itself as its page, and says in `repr` what it
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,6 @@ class Result:
 
     def show(self) -> None:
         """Show the page: in a notebook below the cell, elsewhere in the browser."""
-        import sys
 
         if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
             sys.modules["IPython"].display.display(self)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from gantk.errors import GantkError
 from gantk.runs.batches import batch_field, is_open, settled, with_size
 from gantk.runs.identity import identity_of, of_arguments, of_options
-from gantk.runs.manifest import MANIFEST_SUFFIX
+from gantk.runs.manifest import MANIFEST_SUFFIX, decisive, read_manifest
 from gantk.runs.options import Options, from_plain
 from gantk.runs.reporting import read_from, write_page
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of, write_result
@@ -28,7 +28,7 @@ from gantk.runs.structure import Source
 from gantk.runs.structure import from_plain as structured
 from gantk.runs.task import Inputs, Task
 from gantk.store.chunks import parse_shard
-from gantk.store.files import load_json, remove_stale, to_json
+from gantk.store.files import load_json, load_npy, remove_stale, to_json
 from gantk.store.fingerprint import fingerprint
 from gantk.store.lazy import resolve
 from gantk.store.locks import hold
@@ -182,7 +182,6 @@ def _with_batch(
 
 def _identity(path: Path) -> dict[str, object]:
     """The identity that a manifest holds; nothing where it is damaged, which `Run.begin` says."""
-    from gantk.runs.manifest import read_manifest
 
     with contextlib.suppress(GantkError):
         return dict(read_manifest(path).get("identity", {}))
@@ -242,7 +241,6 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
 
     Nobody chose the directory, so that another run of the same command is no reason to refuse this one.
     """
-    from gantk.runs.manifest import decisive, read_manifest
 
     same, number, found = to_json(dict(identity)), 1, directory
 
@@ -300,7 +298,6 @@ def conclude(task: Task, run: Run) -> None:
     Raises:
         GantkError: the task's work cannot be divided, or the manifest is damaged.
     """
-    from gantk.store.files import load_npy
 
     if task.conclude is None:
         raise GantkError(f"The work of `{task.spelled}` is not divided: there is nothing to join.")

@@ -19,8 +19,10 @@ import numpy.typing as npt
 from gantk.errors import GantkError
 from gantk.runs.exchange import Exchange, RunExchange
 from gantk.runs.manifest import HALVED
-from gantk.runs.structure import Image
-from gantk.store.chunks import CONCATENATE, SUM, Grid
+from gantk.runs.structure import Image, Sink, Source, from_plain, to_plain
+from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger
+from gantk.store.files import load_json, load_npy, save_json
+from gantk.store.seals import is_sound, save_sealed
 
 if TYPE_CHECKING:
     from gantk.runs.options import Options
@@ -149,8 +151,6 @@ class Store(ABC):
 
 
 class MemoryChunks:
-    """Chunks in memory."""
-
     def __init__(self, grid: Grid, joins: dict[str, str]) -> None:
         self.grid, self.joins = grid, joins
         self.parts: dict[str, dict[int, Array]] = {name: {} for name in joins}
@@ -265,9 +265,6 @@ class RunStore(Store):
         return self.run.ledger(arrays if isinstance(arrays, Mapping) else list(arrays), total, chunk)
 
     def assemble(self, chunks: Chunks, facts: object = None) -> dict[str, Array]:
-        from gantk.store.chunks import Ledger
-        from gantk.store.files import load_npy
-
         assert isinstance(chunks, Ledger)
         if not self.whole:
             self.run.keep_facts(facts)
@@ -313,24 +310,16 @@ class RunStore(Store):
         self.run.manifest["outputs"].pop(name, None)
 
     def keep(self, name: str, array: Array, about: str = "") -> Array:
-        from gantk.store.seals import save_sealed
-
         save_sealed(self.run.output(f"{name}.npy", about), array, self.run.mark)
         return array
 
     def kept(self, name: str) -> Array | None:
-        from gantk.store.files import load_npy
-        from gantk.store.seals import is_sound
-
         path = self.run.directory / f"{name}.npy"
         if self.run.afresh:
             return None
         return load_npy(path) if path.is_file() and is_sound(path, self.run.mark) else None
 
     def part(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
-        from gantk.runs.structure import Sink, Source, from_plain, to_plain
-        from gantk.store.files import load_json, save_json
-
         folder = self.run.parts
         path = folder / f"{name}.json"
         left = self.run.waits and self.run.shard.index == 0  # of the run that this one will replace

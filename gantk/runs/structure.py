@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError, suggestion
 from gantk.store.channels import viewable
-from gantk.store.files import load_npy, save_npy
+from gantk.store.files import load_npy, save_npy, write_atomic
+from gantk.store.inside import inside
 
 INLINE = 256  # elements up to which an array stands in the JSON itself
 
@@ -102,7 +103,6 @@ class Sink:
     def image(self, image: Image) -> str:
         """Write a picture, unless it is a file of the directory already; return the file's name."""
         from gantk.pictures.images import encode
-        from gantk.store.files import write_atomic
 
         target = self.directory / image.name
         if image.file is None or image.file.resolve() != target.resolve():
@@ -173,8 +173,6 @@ class Source:
         self.directory, self.what = directory, what
 
     def path(self, name: object, place: str) -> Path:
-        from gantk.store.inside import inside
-
         if not isinstance(name, str):
             raise self.error(place, name, "the name of a file")
         return inside(self.directory, name)

@@ -128,17 +128,14 @@ class Task:
 
     @property
     def result_type(self) -> type[Result]:
-        """The class of the result."""
         found: type[Result] = resolve(self.result)
         return found
 
     def page_of(self, result: Result) -> Page:
-        """The page of a result."""
         page: Page = resolve(self.page)(result)
         return page
 
     def call(self, arguments: Mapping[str, object], options: Options, store: Store) -> Result:
-        """Call the verb."""
         result: Result = resolve(self.verb)(**arguments, options=options, store=store)
         return result
 

@@ -177,11 +177,9 @@ PIPELINES: dict[str, Pipeline] = {
 
 
 def job_names() -> list[str]:
-    """The names of the jobs of all pipelines."""
     return list(dict.fromkeys(job.name for pipeline in PIPELINES.values() for job in pipeline.jobs))
 
 
 def input_names() -> list[str]:
-    """The inputs of all pipelines."""
     names = [name for pipeline in PIPELINES.values() for name in pipeline.inputs]
     return list(dict.fromkeys([*names, *(name for pipeline in PIPELINES.values() for name, _ in pipeline.optional)]))

@@ -13,7 +13,6 @@ ABOUT = (
 
 
 def page(speed: Speed) -> Page:
-    """The page of a measurement."""
     limits = Table(
         ["precision", "product, TFLOP/s", "copy, GB/s"],
         [(each.precision, round(each.flops / 1e12, 3), round(each.bytes / 1e9, 1)) for each in speed.limits],

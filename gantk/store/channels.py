@@ -45,12 +45,6 @@ def _composed(image_HWC: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(np.round(mixed), dtype=image_HWC.dtype)
 
 
-def described(channels: int) -> str:
-    """How pictures of so many channels are shown, for a note; empty for the usual three."""
-    words = {1: "grey", 2: "two channels, shown as two greys side by side", 3: "", 4: "RGB with alpha"}
-    return words.get(channels, f"{channels} channels, of which the first three are shown as RGB")
-
-
 def colours(image_NCHW: Tensor) -> Tensor:
     """Images in [-1, 1], a tensor, as [N, 3, H, W] for whoever looks at colours.
 

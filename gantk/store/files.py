@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import itertools
 import json
 import math
@@ -163,7 +162,6 @@ def load_json(path: str | os.PathLike[str]) -> Json:
 def to_json(value: object) -> Json:
     """Return `value` as what JSON can hold: the same for what a manifest was written from and read back to."""
     import dataclasses
-    import math
 
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -188,23 +186,6 @@ def to_json(value: object) -> Json:
 def to_table(values: Mapping[str, object]) -> JsonTable:
     """`to_json` of a table."""
     return {str(key): to_json(value) for key, value in values.items()}
-
-
-def save_image(path: str | os.PathLike[str], image_HWC: np.ndarray[Any, Any], quality: int = 95) -> Path:
-    """Write a uint8 image [H, W] or [H, W, C] in the format of the path's suffix (PNG, WebP, JPEG), see channels.py."""
-    from PIL import Image
-
-    from gantk.store.channels import viewable
-
-    formats = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
-    kind = formats.get(Path(path).suffix.lower())
-    if kind is None:
-        raise GantkError(f"{os.fspath(path)} has no known image suffix: use {', '.join(formats)}.")
-    buffer = io.BytesIO()
-    Image.fromarray(viewable(image_HWC, alpha=kind != "JPEG")).save(
-        buffer, kind, **({} if kind == "PNG" else {"quality": quality})
-    )
-    return write_atomic(path, buffer.getvalue())
 
 
 def remove_stale(directory: Path) -> None:

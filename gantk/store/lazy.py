@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 
-def lazily(package: str, names: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package.
+def lazily(package: str, paths: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package.
 
     Args:
-        names: public name -> module below the package, or a whole module's name with a dot; "" for a sub-package.
+        paths: of the public names, with spaces between: ``module.name`` below the package, ``gantk.module.name`` of
+            another one, or the name of a sub-package alone.
     """
+    places = {name: module for module, _, name in (path.rpartition(".") for path in paths.split())}
 
     def get(name: str) -> Any:
-        if name not in names:
+        if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        if not names[name]:
+        if not places[name]:
             return import_module(f"{package}.{name}")
-        module = names[name] if "." in names[name] else f"{package}.{names[name]}"
+        module = places[name] if places[name].startswith("gantk.") else f"{package}.{places[name]}"
         value = getattr(import_module(module), name)
         setattr(sys.modules[package], name, value)
         return value
 
     def listed() -> list[str]:
-        return sorted({*names, *(name for name in vars(sys.modules[package]) if name.startswith("__"))})
+        return sorted({*places, *(name for name in vars(sys.modules[package]) if name.startswith("__"))})
 
-    return get, listed
+    return get, listed, list(places)
 
 
 def resolve(reference: str) -> Any:

@@ -6,24 +6,11 @@ found = gantk.stylespace.attribute_channels(generator, wp, scores, names)
 direction = gantk.stylespace.channel_direction(channel, statistics)
 """
 
-from __future__ import annotations
-
 from gantk.store.lazy import lazily
 
-_PUBLIC = {
-    "AttributeChannels": "results",
-    "Channel": "results",
-    "RegionChannels": "results",
-    "StyleStatistics": "results",
-    "StylespaceResult": "found",
-    "attribute_channels": "attributes",
-    "channel_direction": "styles",
-    "channels": "styles",
-    "find": "verbs",
-    "region_channels": "regions",
-    "style_statistics": "styles",
-}
-
-__all__ = sorted(_PUBLIC)
-
-__getattr__, __dir__ = lazily(__name__, _PUBLIC)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    "results.AttributeChannels results.Channel results.RegionChannels results.StyleStatistics found.StylespaceResult "
+    "attributes.attribute_channels styles.channel_direction styles.channels verbs.find regions.region_channels "
+    "styles.style_statistics",
+)

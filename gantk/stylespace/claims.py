@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, counted
+from gantk.runs.claims import Claims, advise, counted, doubt, found
 
 if TYPE_CHECKING:
     from gantk.stylespace.found import ForRegion, StylespaceResult
@@ -25,26 +25,23 @@ def _clearest(result: StylespaceResult) -> ForRegion:
 
 
 STYLESPACE: Claims[StylespaceResult] = (
-    Claim("found", lambda r: True, _counts),
-    Claim(
-        "found",
-        lambda r: bool(r.by_region) and _clearest(r).locality > 1,
+    found(_counts),
+    found(
         lambda r: (
             f"The most local one listed is `{_clearest(r).channel}`: per pixel it changes {_clearest(r).region} "
             f"{_clearest(r).locality:.1f} times as much as the rest of the image."
         ),
+        lambda r: bool(r.by_region) and _clearest(r).locality > 1,
     ),
-    Claim(
-        "doubt",
-        lambda r: r.looked < 8,
+    doubt(
         lambda r: (
             f"Regions were looked at in {counted(r.looked, 'sample')} only, so that a channel may belong to another "
             "region in other samples: raise `--looked`."
         ),
+        lambda r: r.looked < 8,
     ),
-    Claim(
-        "next",
+    advise(
+        "`gantk manipulate MODEL directions/NAME.safetensors --pick 0` moves the first channel of a file.",
         lambda r: bool(r.directions),
-        lambda r: "`gantk manipulate MODEL directions/NAME.safetensors --pick 0` moves the first channel of a file.",
     ),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gantk.runs.inputs import ModelInputs, PredictorInputs, SeedsShownOptions
-from gantk.runs.options import option
+from gantk.runs.options import named, option
 from gantk.runs.shared_options import BatchOptions, SeedOptions, TruncationOptions
 
 if TYPE_CHECKING:
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 class JudgedInputs(ModelInputs, PredictorInputs):
     """A generator, and what names attributes and regions where there is something."""
 
-    head: str | None = option(
+    head: str | None = named(
         None,
         "Segmentation head whose classes are the regions.",
         metavar="FILE",
         default_text="the predictor's classes, else segments without labels",
-        identity=False,
     )
 
     def load(self, options: object) -> dict[str, object]:

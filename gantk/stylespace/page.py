@@ -16,7 +16,6 @@ ABOUT = (
 
 
 def page(result: StylespaceResult) -> Page:
-    """The page of `gantk stylespace`."""
     sections: list[Section] = answer(result, film(result.walks[0]) if result.walks else [])
     for walk in result.walks:
         sections += walk_sections(walk)

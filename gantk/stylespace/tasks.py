@@ -1,7 +1,5 @@
 """The task of StyleSpace."""
 
-from __future__ import annotations
-
 from gantk.runs.task import Task
 from gantk.stylespace.options import JudgedInputs, StylespaceOptions
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.checkpoints.names import ALIASES
 from gantk.ghfeat.claims import reach_of
 from gantk.ghfeat.files import shipped_encoders
 from gantk.ghfeat.picture_results import EditResult
@@ -21,7 +22,6 @@ BOX, ROWS = "0.4,0.28,0.86,0.72", "4-5"
 
 def has_encoder(tour: Tour) -> bool:
     """Whether an encoder ships for the tour's generator: demo-oracle has none, since its codes are known."""
-    from gantk.checkpoints.names import ALIASES
 
     return ALIASES.get(tour.model, tour.model) in shipped_encoders()
 

@@ -20,12 +20,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from gantk.reports import index
 from gantk.reports.answer import film
 from gantk.reports.images import thumbnail
-from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, matrix, records, records_below, texts
 from gantk.reports.sections import (
@@ -48,30 +47,6 @@ from gantk.runs.upgrade import walks
 def _headline(value: object, title: str = "") -> list[Section]:
     items = [(entry.get("value"), str(entry.get("name", "")), str(entry.get("note") or "")) for entry in records(value)]
     return [Headline(items, title)] if items else []
-
-
-def heat_map_of(found: Mapping[str, Any], title: str) -> list[Section]:
-    """A heat map written as plain data; nothing where its shape does not fit its names."""
-    rows, columns = texts(found.get("rows")), texts(found.get("columns"))
-    values = matrix(found.get("values"), len(rows), len(columns))
-    if values is None:
-        return []
-    scale: Literal["diverging", "sequential"] = "diverging" if found.get("scale") == "diverging" else "sequential"
-    return [
-        HeatMap(
-            values,
-            rows,
-            columns,
-            title,
-            str(found.get("caption") or ""),
-            str(found.get("row_name") or ""),
-            str(found.get("column_name") or ""),
-            scale,
-            read_number(found.get("limit")),
-            quantity=str(found.get("quantity") or ""),
-            diagonal=bool(found.get("diagonal")),
-        )
-    ]
 
 
 def _table(found: Mapping[str, Any], title: str = "", missing: str = "") -> list[Section]:
@@ -114,11 +89,15 @@ def _samples(run: RunRecord) -> list[Section]:
 
 
 def _layers(run: RunRecord) -> list[Section]:
-    layers = mapping(run.results.get("layers"))
-    if not layers:
+    """What each row of wp carries; nothing where the shape does not fit the names."""
+    found = mapping(run.results.get("layers"))
+    names, layers = texts(found.get("names")), texts(found.get("layers"))
+    values = matrix(found.get("values"), len(names), len(layers))
+    if values is None:
         return []
-    names = {"rows": layers.get("names"), "columns": layers.get("layers"), "row_name": "factor", "column_name": "layer"}
-    return heat_map_of({**layers, **names}, "Change of each factor by row of wp")
+    caption, quantity = (str(found.get(key) or "") for key in ("caption", "quantity"))
+    title = "Change of each factor by row of wp"
+    return [HeatMap(values, names, layers, title, caption, "factor", "layer", quantity=quantity)]
 
 
 def _chapters(run: RunRecord) -> list[Section]:
@@ -178,9 +157,5 @@ def build(run: RunRecord) -> Page:
     sections += _table(mapping(results.get("oracle")), "The same search, against the truth")
     sections += [*_layers(run), *_chapters(run), *_others(run)]
     sections.append(Facts(run.settings(), "Settings"))
-    subtitle = str(
-        results.get("subtitle") or "What does this generator know, where is it stored, and how do I move it?"
-    )
-    return Page(
-        str(results.get("title") or "A tour of gantk"), subtitle, sections, run.command_line, run.manifest, run.command
-    )
+    subtitle = "What does this generator know, where is it stored, and how do I move it?"
+    return Page("A tour of gantk", subtitle, sections, run.command_line, run.manifest, run.command)

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 
 class Table(TypedDict):
-    """A table of a chapter."""
-
     columns: list[str]
     rows: Sequence[Sequence[str | float | None]]
     caption: str

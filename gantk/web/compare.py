@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from gantk.errors import GantkError
 from gantk.generators.rows import parse_layers
-from gantk.pictures.animation import GridStyle, fuse
+from gantk.pictures.animation import GridStyle, fuse, resize
 from gantk.pictures.images import as_saved, encode, to_uint8
 from gantk.store.json_values import JsonView
 from gantk.web.catalogue import Entry
@@ -90,8 +91,6 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
     alone = args.each_row and entry.space in ("w", "wp")
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
-        import torch
-
         amount = first_amount
         with torch.inference_mode():
             if region is not None and args.inside is not None:
@@ -247,7 +246,6 @@ def _pictures(
     model: Model, entry: Entry, source: CodeSource, amount: float, rows: str | None, base: Base, ticket: Ticket
 ) -> bytes:
     """Samples below one another, frames from minus to plus the amount side by side: one PNG."""
-    from gantk.pictures.animation import resize
 
     codes = source.batch(0, min(SHOWN, source.total))
     frames = []

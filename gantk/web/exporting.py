@@ -18,9 +18,11 @@ from gantk.checkpoints.addresses import is_address
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
+from gantk.generators.rows import parse_layers
 from gantk.lse.archive import zipped
 from gantk.lse.editing import EditSettings
 from gantk.lse.replay import Session, Step, session_zip
+from gantk.pictures.animation import require_mp4
 from gantk.pictures.label_maps import label_png
 from gantk.store.json_values import JsonTable
 from gantk.web.jobs import Desk, Run, label_of, stroke_of
@@ -75,8 +77,6 @@ def prepare_animation(desk: Desk, project: Project, model: Model, args: AnimateA
     if args.form not in ("gif", "webp", "mp4"):
         raise ApiError(400, f"An animation is gif, webp or mp4, not {args.form!r}.")
     if args.form == "mp4":
-        from gantk.pictures.animation import require_mp4
-
         require_mp4()
     frames = _prepare_frames(desk, project, model, args.direction, args.frames)
 
@@ -179,8 +179,6 @@ def sum_of_moves(model: Model, node: Node) -> Direction:
 
 
 def _rows(model: Model, move: Move, direction: Direction) -> tuple[int, ...]:
-    from gantk.generators.rows import parse_layers
-
     chosen = direction.layers if move.rows is None else move.rows
     return parse_layers(chosen, model.easel.generator.spec.num_layers)
 

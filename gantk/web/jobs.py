@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from gantk.errors import GantkError
 from gantk.lse.editing import EditSettings, Stroke, edit
 from gantk.pictures.images import encode, to_uint8
+from gantk.predictors.heads import class_map
 from gantk.web.projects import Project
 from gantk.web.queue import Result, Ticket
 from gantk.web.terms import Applied, Base, Draft, check_sha
@@ -151,6 +153,11 @@ def label_of(project: Project, sha: str, size: int | None = None) -> Labels:
     return np.frombuffer(data, np.uint8).reshape(side, side).copy()
 
 
+def no_blob(_sha: str) -> bytes:
+    """What samples of a seed fetch: they have no kept code."""
+    raise ApiError(404, "There is no such blob.")
+
+
 def code_bytes(wp_1LD: Tensor) -> bytes:
     """A code as the bytes of an .npy file."""
     buffer = io.BytesIO()
@@ -166,8 +173,6 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
     easel = model.easel
 
     def run(ticket: Ticket) -> Result:
-        import torch
-
         wp = easel.latent(node.base, node.moves, project.blobs.get)
         last = [0.0]
 
@@ -246,9 +251,6 @@ def prepare_superpixels(desk: Desk, project: Project, model: Model, args: Superp
 
 def labels(model: Model, wp: Tensor, head: Head | None, size: int | None = None) -> Labels:
     """Classes [S, S] of one code, by a head or by the server's segmenter."""
-    import torch
-
-    from gantk.predictors.heads import class_map
 
     generator = model.easel.generator
     with torch.no_grad():

@@ -19,7 +19,7 @@ from gantk.web.projects import Project
 from gantk.web.queue import Job
 from gantk.web.scene import Scene
 from gantk.web.security import same_token
-from gantk.web.wire import ApiError, as_api_error, parse_json, structure
+from gantk.web.wire import ApiError, as_api_error, parse_json, report, structure
 from gantk.web.words import Word
 from gantk.web.workshop import Workshop
 
@@ -221,7 +221,7 @@ class Hub:
             except Exception as error:
                 told = as_api_error(error)
                 if told.status == 500:
-                    _report(error)
+                    report(error)
                 session.post(_failure(told, message.seq, message.pane))
 
         return work
@@ -230,10 +230,3 @@ class Hub:
 def _failure(error: ApiError, seq: Json, pane: Json) -> str:
     whole = {name: value for name, value in (("seq", seq), ("pane", pane)) if type(value) is int}
     return json.dumps({"type": "error", **whole, **error.body()})
-
-
-def _report(error: BaseException) -> None:
-    import sys
-    import traceback
-
-    traceback.print_exception(error, file=sys.stderr)

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from gantk.errors import GantkError
 from gantk.pictures.images import encode, to_uint8
+from gantk.pictures.opening import open_picture
 from gantk.store.json_values import JsonView
 from gantk.web.jobs import PREVIEW_SECONDS, Desk, Run, code_bytes
 from gantk.web.projects import Project
@@ -91,9 +93,6 @@ def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs)
 
 def _target(data: bytes, channels: int) -> Tensor:
     """The photo [1, C, H, H] in [-1, 1], cut square."""
-    import torch
-
-    from gantk.pictures.opening import open_picture
 
     try:
         picture = open_picture(data, name="the blob", formats=("PNG",)).convert("L" if channels == 1 else "RGB")
@@ -107,7 +106,6 @@ def _target(data: bytes, channels: int) -> Tensor:
 
 def _encoded(model: Model, target: Tensor, space: str) -> Tensor:
     """What the encoder says, as the nearest code."""
-    import torch
 
     from gantk.ghfeat.bridge import styles_to_wp
     from gantk.ghfeat.metrics import at_size
@@ -127,7 +125,6 @@ def _distances(model: Model, target: Tensor, image: Tensor, wp_1LD: Tensor) -> d
     `away` is the root mean square of the code's deviation per number, in units of the samples' own, so that a sample
     has about 1; `beyond` the share of 256 samples that are nearer to the mean.
     """
-    import torch
 
     from gantk.ghfeat.losses import structural_similarity
     from gantk.ghfeat.metrics import at_size

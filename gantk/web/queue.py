@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
 
 from gantk.store.json_values import JsonTable, JsonView
-from gantk.web.wire import ApiError, ErrorBody, as_api_error
+from gantk.web.wire import ApiError, ErrorBody, as_api_error, report
 
 if TYPE_CHECKING:
     from gantk.web.terms import Base
@@ -95,7 +95,7 @@ class Ticket:
         """Report, let urgent work run; whether the job should stop."""
         if done is not None:
             self.job.done, self.job.total, self.job.note = done, total or self.job.total, note or self.job.note
-            self.engine.tell(self.job)
+            self.engine.listen(self.job)
         self.engine.serve_urgent()
         return self.job.asked_to_stop
 
@@ -243,9 +243,6 @@ class Engine:
             self._changed.notify()
         self.listen(job)
 
-    def tell(self, job: Job) -> None:
-        self.listen(job)
-
     # --- doing -------------------------------------------------------------------------------------------------
 
     def serve_urgent(self) -> None:
@@ -314,7 +311,7 @@ class Engine:
         except BaseException as error:
             job.error, job.state = as_api_error(error).body(), "failed"
             if job.error["code"] == "defect":
-                _report(error)
+                report(error)
         finally:
             with self._changed:
                 self._running = None
@@ -324,11 +321,3 @@ class Engine:
 
 def _over(_ticket: Ticket) -> Result:
     raise RuntimeError("a finished job was run again")
-
-
-def _report(error: BaseException) -> None:
-    """A defect: what a developer needs, on the server's stderr; the page gets a sentence."""
-    import sys
-    import traceback
-
-    traceback.print_exception(error, file=sys.stderr)

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
+from gantk.generators.rows import parse_layers
 from gantk.store.json_values import JsonView
-from gantk.web.jobs import Desk, Run, label_of, labels
+from gantk.web.jobs import Desk, Run, label_of, labels, no_blob
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
 from gantk.web.terms import Base, Saved, check_sha
@@ -71,7 +74,6 @@ class RegionArgs:
 
 
 def prepare_region(desk: Desk, project: Project, model: Model, args: RegionArgs) -> Run:
-    from gantk.generators.rows import parse_layers
     from gantk.resefa.variables import choose
 
     easel, spec = model.easel, model.easel.generator.spec
@@ -140,7 +142,6 @@ def _jacobian(
     total: int,
 ) -> tuple[Tensor, int]:  # fmt: skip
     """J transposed, [d, O, S, S], and whether it was there already."""
-    import torch
 
     from gantk.resefa.derivative import LocalJacobian, Output
     from gantk.resefa.variables import CodeMap
@@ -167,8 +168,6 @@ def _jacobian(
 
 def grams(jacobian: Tensor, mask: Mask) -> tuple[Array, Array, Array, Array]:
     """Sums over one sample's pixels: inside and outside [d, d], the rise of the brightness [d], counts of both."""
-    import torch
-    import torch.nn.functional as F
 
     inside = torch.from_numpy(np.ascontiguousarray(mask)).to(jacobian.device)
     width = max(1, round(MARGIN * mask.shape[-1]))
@@ -181,8 +180,6 @@ def grams(jacobian: Tensor, mask: Mask) -> tuple[Array, Array, Array, Array]:
 
 
 def _direction(model: Model, variable: Variable, vectors: Array, change: Array, args: RegionArgs) -> Direction:
-    import torch
-
     from gantk.generators.probe import probe_of
     from gantk.resefa.find import spread
 
@@ -207,7 +204,6 @@ def _measured(
     ticket: Ticket,
 ) -> tuple[float, float]:
     """Root mean square change inside and outside (of a range of 1) at half the slider, over fresh codes."""
-    import torch
 
     from gantk.resefa.derivative import Output
 
@@ -217,7 +213,7 @@ def _measured(
     for number in range(FRESH):
         fresh = Base(base.seed + 1, number, base.label, base.psi, base.rows, base.noise)
         with torch.no_grad():
-            z, _, wp = easel.start(fresh, _nothing)
+            z, _, wp = easel.start(fresh, no_blob)
             if direction.space == "z":
                 assert z is not None
                 moved_z = direction.apply(z, direction.scale / 2, row=row)
@@ -233,7 +229,3 @@ def _measured(
         ticket.check(note="measuring")
     inside, outside = np.sqrt(sums / np.maximum(counts, 1))
     return float(inside), float(outside)
-
-
-def _nothing(_sha: str) -> bytes:
-    raise ApiError(404, "There is no such blob.")

@@ -18,7 +18,7 @@ from gantk.web.wire import ApiError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-API, LIVE = "/api/v1/", "/api/v1/live"
+API = "/api/v1/"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 

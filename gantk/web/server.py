@@ -27,7 +27,7 @@ from gantk.web.projects import Project
 from gantk.web.queue import Result, Ticket
 from gantk.web.security import Security
 from gantk.web.terms import Applied, BaseEvent
-from gantk.web.wire import ApiError, as_api_error, parse_json, structure
+from gantk.web.wire import ApiError, as_api_error, parse_json, report, structure
 from gantk.web.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -249,10 +249,7 @@ def _guard(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Reque
         except Exception as error:
             told = as_api_error(error)
             if told.status == 500:
-                import sys
-                import traceback
-
-                traceback.print_exception(error, file=sys.stderr)
+                report(error)
             headers = {"retry-after": "1"} if told.status == 503 else {}
             if told.status in (413, 411, 415):
                 headers["connection"] = "close"  # what is left of the body is not read

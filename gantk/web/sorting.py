@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.lse.archive import zipped
 from gantk.pictures.images import encode
 from gantk.store.json_values import JsonView
-from gantk.web.jobs import Desk, Run
+from gantk.web.jobs import Desk, Run, no_blob
 from gantk.web.pictures import shown
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
@@ -67,8 +69,6 @@ def prepare_sort(desk: Desk, project: Project, model: Model, args: SortArgs) -> 
         raise ApiError(400, f"Nothing is marked for {args.attribute!r} yet: click the samples that have it.")
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
-        import torch
-
         from gantk.predictors.few_labels import fitted
         from gantk.predictors.linear_probe import suggest
         from gantk.predictors.probe_features import default_maps
@@ -108,7 +108,6 @@ def _features(
     model: Model, base: Base, order: Sequence[int], labelled: int, taps: Sequence[str], ticket: Ticket
 ) -> tuple[list[Array], list[int]]:
     """Blocks [N, D_b] of samples by index, and which they are; kept, so that a refit costs only the solve."""
-    import torch
 
     from gantk.predictors.probe_features import code_blocks
 
@@ -119,7 +118,7 @@ def _features(
     total = len(missing)
     while missing:
         part, missing = missing[:BATCH], missing[BATCH:]
-        wp = torch.cat([easel.latent(replace(base, index=index), (), _nothing) for index in part])
+        wp = torch.cat([easel.latent(replace(base, index=index), (), no_blob) for index in part])
         with torch.inference_mode():
             blocks = [block.float().cpu().numpy() for block in code_blocks(easel.generator, wp, taps)]
         for place, index in enumerate(part):
@@ -137,13 +136,12 @@ def _features(
 
 def _boundary(model: Model, args: SortArgs, order: Sequence[int], score_N: npt.NDArray[np.float64]) -> Direction:
     """The direction of w that carries the scores."""
-    import torch
 
     from gantk.codes.given import GivenCodes
     from gantk.higan.training import train_boundary
 
     easel = model.easel
-    w = [easel.start(replace(args.base, index=index), _nothing)[1] for index in order]
+    w = [easel.start(replace(args.base, index=index), no_blob)[1] for index in order]
     codes = GivenCodes(torch.cat([each for each in w if each is not None]).float().cpu().numpy(), "w")
     result = train_boundary(codes, score_N, generator=easel.generator)
     direction: Direction = result.boundaries[0].direction
@@ -153,8 +151,6 @@ def _boundary(model: Model, args: SortArgs, order: Sequence[int], score_N: npt.N
 
 
 def _kept(desk: Desk, project: Project, model: Model, direction: Direction) -> dict[str, JsonView]:
-    from gantk.codes.kept_directions import save_direction
-
     with TemporaryDirectory() as folder:
         path = save_direction(Path(folder) / "boundary.safetensors", direction)
         sha = project.blobs.put(path.read_bytes())
@@ -163,10 +159,6 @@ def _kept(desk: Desk, project: Project, model: Model, direction: Direction) -> d
     (entry,) = model.easel.catalogue.made_here(direction)
     desk.workshop.changed(model.name)
     return {"blob": sha, "direction": entry.id, "rev": project.rev}
-
-
-def _nothing(_sha: str) -> bytes:
-    raise ApiError(404, "There is no such blob.")
 
 
 # --- the labels as files ---------------------------------------------------------------------------------------------
@@ -204,7 +196,7 @@ def labels_zip(project: Project, model: Model, ticket: Ticket) -> bytes:
     text, bases = labels_csv(marks)
     files = {"labels.csv": text.encode()}
     for number, base in enumerate(bases):
-        image = model.easel.draw(model.easel.latent(base, (), _nothing), base.noise)
+        image = model.easel.draw(model.easel.latent(base, (), no_blob), base.noise)
         files[_file(number, base)] = encode(shown(image, SIDE))
         ticket.check(number + 1, len(bases), "drawing")
     return zipped(files)

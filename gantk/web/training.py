@@ -14,10 +14,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from gantk.errors import GantkError
+from gantk.lse.codes import CodeStream
+from gantk.predictors.heads import Head, HeadInfo, default_taps, taps_of
 from gantk.store.json_values import JsonView
-from gantk.web.jobs import Desk, Labels, Run, label_of, label_size, labels
+from gantk.web.jobs import Desk, Labels, Run, label_of, label_size, labels, no_blob
 from gantk.web.projects import Project
 from gantk.web.queue import Cancelled, Ticket
 from gantk.web.state import Annotation
@@ -99,7 +102,7 @@ def _taught(model: Model, args: FitArgs, ticket: Ticket) -> tuple[Shots, Labels,
     maps, label = [], []
     for index in range(args.teach):
         base = Base(seed=args.seed, index=index)
-        wp = model.easel.latent(base, (), _nothing)
+        wp = model.easel.latent(base, (), no_blob)
         label.append(labels(model, wp, None))
         maps.append(_features(model, base, wp, label[-1]))
         ticket.check(index + 1, args.teach, "labelling")
@@ -128,12 +131,9 @@ def _annotated(
 
 def _features(model: Model, base: Base, wp: Tensor, label: Labels) -> tuple[Tensor, ...]:
     """Maps of one image, kept by its base."""
-    import torch
 
-    from gantk.lse.codes import CodeStream
     from gantk.lse.images import Images
     from gantk.lse.shots import shots_of
-    from gantk.predictors.heads import default_taps
 
     key = (base, label.shape[-1])
     if key not in model.features:
@@ -169,7 +169,6 @@ def _fit(shots: Shots, names: tuple[Class, ...], ticket: Ticket) -> FewShotFit:
 
 def _as_head(model: Model, name: str, found: FewShotFit, size: int, names: tuple[Class, ...]) -> Head:
     from gantk.generators.probe import probe_of
-    from gantk.predictors.heads import Head, HeadInfo, default_taps, taps_of
 
     generator = model.easel.generator
     taps = default_taps(generator)
@@ -190,18 +189,12 @@ def _file(head: Head) -> bytes:
         return path.read_bytes()
 
 
-def _nothing(_sha: str) -> bytes:
-    raise ApiError(404, "There is no such blob.")
-
-
 def prepare_uncertain(desk: Desk, project: Project, model: Model, args: UncertainArgs) -> Run:
     if not 1 <= args.count <= MOST_RANKED:
         raise ApiError(400, f"{args.count} samples cannot be ranked at once: give 1 to {MOST_RANKED}.")
     head = desk.workshop.head(project, args.head)
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
-        import torch
-
         entropies = []
         for offset in range(args.count):
             wp = model.easel.latent(model.easel.neighbour(args.base, offset), (), project.blobs.get)

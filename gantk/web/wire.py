@@ -7,6 +7,8 @@ import errno
 import json
 import math
 import struct
+import sys
+import traceback
 import types
 import typing
 from collections.abc import Mapping
@@ -76,6 +78,11 @@ def as_api_error(error: BaseException) -> ApiError:
     if is_out_of_memory(error):
         return ApiError(507, "There is not enough memory for this, even with every cache emptied: show fewer samples.")
     return ApiError(500, f"This is a defect of gantk ({type(error).__name__}): please report it.")
+
+
+def report(error: BaseException) -> None:
+    """A defect: what a developer needs, on the server's stderr; the page gets a sentence."""
+    traceback.print_exception(error, file=sys.stderr)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

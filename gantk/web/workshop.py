@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from gantk.checkpoints.addresses import file_at, is_address, stem_of
+from gantk.codes.kept_directions import load_direction
 from gantk.errors import GantkError
+from gantk.generators.forward_mode import load_decompositions
 from gantk.store.json_values import JsonView
 from gantk.web.cache import Cache
 from gantk.web.catalogue import Catalogue
@@ -120,7 +124,6 @@ class Workshop:
         Raises:
             GantkError: a file is missing, damaged, or another model's.
         """
-        from gantk.checkpoints.addresses import file_at, is_address, stem_of
         from gantk.checkpoints.load import load_generator
         from gantk.checkpoints.names import is_bundled
         from gantk.predictors.head_files import load_head
@@ -179,8 +182,6 @@ class Workshop:
         threading.Thread(target=self._grow, name="gantk-grow", daemon=True).start()
 
     def _grow(self) -> None:
-        from gantk.generators.forward_mode import load_decompositions
-
         time.sleep(GROW_AFTER)
         load_decompositions()  # seconds of imports, which the compute thread shall not spend
         for model in list(self.models.values()):
@@ -269,7 +270,6 @@ class Workshop:
 
     def heads_of(self, project: Project) -> list[dict[str, JsonView]]:
         """Every head of a project as the page sees it; the newest last."""
-        import json
 
         model = self.of(project)
         found = [head_view(id, head) for id, head in model.heads.items()]
@@ -287,8 +287,6 @@ class Workshop:
         catalogue = self.of(project).easel.catalogue
         for saved in project.state.saved:
             if saved.kind == "direction":
-                from gantk.codes.kept_directions import load_direction
-
                 with TemporaryDirectory() as folder:
                     path = Path(folder) / "direction.safetensors"
                     path.write_bytes(project.blobs.get(saved.sha))

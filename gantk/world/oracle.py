@@ -225,7 +225,6 @@ def normal_cdf(x: Tensor) -> Tensor:
 
 
 def oracle_generator() -> DemoOracle:
-    """The bundled `demo-oracle`."""
     oracle = DemoOracle(DemoOracleConfig()).eval()
     oracle.source = "bundled"
     return oracle

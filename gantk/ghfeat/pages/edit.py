@@ -21,7 +21,6 @@ CAPTION = (
 
 
 def page(result: EditResult) -> Page:
-    """The page of an edit."""
     if result.exchanged is not None:
         return _exchanged(result, result.exchanged)
     assert result.moved is not None

@@ -27,7 +27,6 @@ VERIFICATION = (
 
 
 def page(result: EvaluateResult) -> Page:
-    """The page of an evaluation."""
     probes = result.probes
     names = [features.name for features in probes.features]
     about = f"of {counted(result.count, 'reconstruction')}, in [-1, 1]"

@@ -15,7 +15,6 @@ LONGEST = 192  # rows of the table
 
 
 def page(result: ExtractResult) -> Page:
-    """The page of an extraction."""
     figures = result.kept_figures
     numbers: list[tuple[object, str, str]] = []
     if figures is not None and len(figures):

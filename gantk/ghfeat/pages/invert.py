@@ -12,7 +12,6 @@ from gantk.reports.sections import LinePlot, Link, Links, Section, Series, Sheet
 
 
 def page(result: InvertResult) -> Page:
-    """The page of an inversion."""
     steps = [float(step) for step in result.kept_steps]
     pairs, strips = [], []
     for course in result.sequences:

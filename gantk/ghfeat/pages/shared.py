@@ -16,7 +16,6 @@ def small(value: float) -> str:
 
 
 def picture(image: Image, alt: str, caption: str = "") -> Picture:
-    """An image of a result, for a page."""
     return Picture(image.source, alt, caption, Path(image.name).stem)
 
 

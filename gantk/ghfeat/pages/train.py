@@ -22,7 +22,6 @@ LOWEST = -0.2  # R2 is drawn down to here
 
 
 def page(result: TrainResult) -> Page:
-    """The page of a training."""
     about = f"on {counted(result.held_out, 'held-out image')}"
     pictures = pairs_sheet(result.pairs, "Held-out images and their reconstructions")
     sections = answer(result, pictures, closeness_items(result.final, about, result.mean_code_mse))

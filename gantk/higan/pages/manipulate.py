@@ -22,7 +22,6 @@ CAPTION = (
 
 
 def page(result: ManipulateResult) -> Page:
-    """The page of moved samples."""
     shown = [walk for walk in result.walks if walk.strips]
     sections: list[Section] = answer(result, film(shown[0]) if shown else [])
     for walk in result.walks:

@@ -34,7 +34,6 @@ UNIT = "standard deviations"
 
 
 def page(result: RescoreResult) -> Page:
-    """The page of a rescoring."""
     pictures = _pictures(result)
     sections: list[Section] = answer(result, pictures or _bars(result), _numbers(result))
     sections += [

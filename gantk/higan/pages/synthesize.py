@@ -30,7 +30,6 @@ MOST_CLASSES = 20
 
 
 def page(result: SynthesizeResult) -> Page:
-    """The page of a synthesis."""
     sections = [*answer(result, [_sheet(result)]), *_scores(result)]
     if result.classes:
         ranked = sorted(result.classes.items(), key=lambda item: (-item[1], item[0]))[:MOST_CLASSES]

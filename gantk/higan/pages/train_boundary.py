@@ -53,7 +53,6 @@ MEASURES: tuple[tuple[str, str, Callable[[Boundary], float | None]], ...] = (
 
 
 def page(result: TrainBoundaryResult) -> Page:
-    """The page of a boundary search."""
     figures = [*_stability(result), *_separation(result)]
     picture = _ends(result) or figures[:1]
     sections: list[Section] = answer(result, picture, _headline(result))

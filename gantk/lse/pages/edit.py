@@ -32,7 +32,6 @@ ALT = {
 
 
 def page(result: EditResult) -> Page:
-    """The page of `gantk lse edit`."""
     items: list[tuple[object, str, str]] = []
     if result.followed is not None:
         before, after = result.followed

@@ -14,7 +14,6 @@ from gantk.runs.claims import counted
 
 
 def page(result: EvaluateResult) -> Page:
-    """The page of `gantk lse evaluate`."""
     sections: list[Section] = [
         *answer(result, _pictures(result, 0), _numbers(result)),
         *_teachers(result),

@@ -16,7 +16,6 @@ from gantk.runs.claims import counted
 
 
 def page(result: FewshotResult) -> Page:
-    """The page of `gantk lse fewshot`."""
     scored = [row for row in result.shots if row.scores is not None]
     best = result.best().info.name
     names, colours = result.class_names, result.class_colours

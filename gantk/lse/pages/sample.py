@@ -15,7 +15,6 @@ from gantk.runs.claims import percent
 
 
 def page(result: SampleResult) -> Page:
-    """The page of `gantk lse sample`."""
     worst = worst_class(result.scores.paper_K.tolist(), result.class_names)
     items: list[tuple[object, str, str]] = [
         (percent(result.scores.accuracy), "pixels as wanted", f"of those labelled, as {result.judge} sees the samples"),

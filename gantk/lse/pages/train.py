@@ -18,7 +18,6 @@ NONE = "no held-out images"
 
 
 def page(result: TrainResult) -> Page:
-    """The page of `gantk lse train`."""
     scored = [each for each in result.trainings if each.scores is not None]
     numbers: list[tuple[object, str, str]] = []
     for each in scored[:4]:
