@@ -14,8 +14,8 @@ from browser import Browser, find_chromium
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = Path(os.environ.get("GANTK_REFERENCE") or ROOT.parent / "shared" / "reference")
 LONG = (
-    "test_web_browser", "test_atlas", "test_higan_pipelines_tour", "test_torchrun", "test_slurm_scheduler",
-    "test_notebooks", "test_faults", "test_drill", "test_task_contract", "test_fake_cuda",
+    "test_web_browser", "test_atlas", "test_higan_pipelines_tour", "test_identity", "test_torchrun",
+    "test_slurm_scheduler", "test_notebooks", "test_faults", "test_drill", "test_task_contract", "test_fake_cuda",
 )  # fmt: skip
 
 
