@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import made_once
 import pytest
+from browser import Browser, find_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = Path(os.environ.get("GANTK_REFERENCE") or ROOT.parent / "shared" / "reference")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+LONG = (
+    "test_web_browser", "test_atlas", "test_higan_pipelines_tour", "test_identity", "test_torchrun",
+    "test_slurm_scheduler", "test_notebooks", "test_faults", "test_drill", "test_task_contract", "test_fake_cuda",
+)  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,24 +35,27 @@ def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(1)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With -n, a file goes to one worker as a whole: what it prepares for its tests is made once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getvalue("dist") != "load":
+        return None  # another way was asked for
+    config.option.loadscopereorder = False  # the order below is meant
+    return LoadFileScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, and say why."""
+    """Begin with the long files, so that all workers end together; skip what this machine cannot run, and say why."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     no_reference = pytest.mark.skip(reason=f"the reference files are not there ({REFERENCE})")
     no_browser = pytest.mark.skip(reason="no Chromium was found (set CHROMIUM to its path)")
     for item in items:
         if item.get_closest_marker("reference") and not REFERENCE.is_dir():
             item.add_marker(no_reference)
-        if item.get_closest_marker("browser") and find_browser() is None:
+        if item.get_closest_marker("browser") and find_chromium() is None:
             item.add_marker(no_browser)
-
-
-def find_browser() -> str | None:
-    import shutil
-
-    given = os.environ.get("CHROMIUM")
-    if given:
-        return given if Path(given).exists() else None
-    return next((path for path in map(shutil.which, BROWSERS) if path), None)
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +75,31 @@ def reference_dir() -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium; a test that asks for it is skipped where there is none."""
-    path = find_browser()
+    path = find_chromium()
     if path is None:
         pytest.skip("no Chromium was found (set CHROMIUM to its path)")
     return path
+
+
+@pytest.fixture(scope="session")
+def _browser(chromium: str) -> Iterator[Browser]:
+    with Browser(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture
+def browser(_browser: Browser) -> Browser:
+    """The browser that all pages are looked at in, as it was opened but for what pages keep."""
+    _browser.media("")
+    _browser.screen(1280)
+    return _browser
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where `made_once` keeps what the tests of all workers share."""
+    own = tmp_path_factory.getbasetemp()
+    os.environ[made_once.PLACE] = str(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture(autouse=True)

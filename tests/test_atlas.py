@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from higan_cases import save_tiny
 
 import gantk
 from gantk.atlas import Settings, Yardstick, judge_of, rows, verbs
@@ -19,6 +20,7 @@ from gantk.predictors.defaults import predictor_for
 
 SMALL = {"quick": True, "num": 40, "measured": 2, "random": 1, "shown": 1}
 WORDS = ["--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "1"]
+WORDS += ["--predictor", "demo", "--metric", "demo"]
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +79,9 @@ def test_a_family_without_styles_says_what_it_lacks(monkeypatch: pytest.MonkeyPa
 
 def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, other = tmp_path / "whole", tmp_path / "killed"
+    model = str(save_tiny(tmp_path / "tiny.safetensors"))
     monkeypatch.setattr(verbs, "SYSTEMS", ("sefa", "stylespace"))
-    assert run(["atlas", "demo", *WORDS, "-o", str(whole)]) == 0
+    assert run(["atlas", model, *WORDS, "-o", str(whole)]) == 0
     measure, calls, after = Yardstick.measure, [], []
 
     def killed(self: Yardstick, *arguments: object) -> Measured:
@@ -95,10 +98,10 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: p
         raise AssertionError(f"{name} was searched again")
 
     monkeypatch.setattr(Yardstick, "measure", killed)
-    assert run(["atlas", "demo", *WORDS, "-o", str(other)]) != 0
+    assert run(["atlas", model, *WORDS, "-o", str(other)]) != 0
     monkeypatch.setattr(Yardstick, "measure", counted)
     monkeypatch.setattr(verbs, "find_source", refuse)
-    assert run(["atlas", "demo", *WORDS, "-o", str(other)]) == 0
+    assert run(["atlas", model, *WORDS, "-o", str(other)]) == 0
     names = {path.relative_to(whole) for path in whole.rglob("*") if path.is_file()}
     assert names == {path.relative_to(other) for path in other.rglob("*") if path.is_file()}
     differ = {str(name) for name in names if (whole / name).read_bytes() != (other / name).read_bytes()}
@@ -111,12 +114,13 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: p
 
 def test_shards_end_with_the_bytes_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
+    model = str(save_tiny(tmp_path / "tiny.safetensors"))
     monkeypatch.setattr(verbs, "SYSTEMS", ("sefa", "navigan"))
-    assert run(["atlas", "demo", *WORDS, "-o", str(whole)]) == 0
-    assert run(["atlas", "demo", *WORDS, "-o", str(parts), "--prepare"]) == 0
+    assert run(["atlas", model, *WORDS, "-o", str(whole)]) == 0
+    assert run(["atlas", model, *WORDS, "-o", str(parts), "--prepare"]) == 0
     assert not (parts / "atlas.result.json").exists()
     for index in range(2):
-        assert run(["atlas", "demo", *WORDS, "-o", str(parts), "--shard", f"{index}/2"]) == 0
+        assert run(["atlas", model, *WORDS, "-o", str(parts), "--shard", f"{index}/2"]) == 0
     assert run(["merge", str(parts)]) == 0
     names = {path.relative_to(whole) for path in whole.rglob("*") if path.is_file()}
     differ = {str(name) for name in names if (whole / name).read_bytes() != (parts / name).read_bytes()}
@@ -124,7 +128,7 @@ def test_shards_end_with_the_bytes_of_the_whole(tmp_path: Path, monkeypatch: pyt
     assert (parts / "sources" / "samples" / "synthesize.html").is_file()
     weights = [row for row in json.loads((whole / "atlas.json").read_text()) if row["file"].startswith("weights/")]
     assert weights, "the leading weight directions do nothing that SeFa does"
-    generator = gantk.load_generator("demo")
+    generator = gantk.load_generator(model)
     moved = gantk.navigan.load_weights(whole / weights[0]["file"])
     assert moved.scale(0) == pytest.approx(2 * weights[0]["strength"])
     assert moved.render(generator, gantk.GivenCodes(generator.sample_z(1), "z")) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,18 +13,30 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_a_part_of_the_drill(tmp_path: Path, root: Path) -> None:
+def test_a_part_of_the_drill(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = str(root / "scripts" / "drill.py")
     words = ["--work", str(tmp_path), "--only", "rescore", "--kills", "4", "--times", "1", "--json"]
     words += ["--trials", "kill -9", "SIGUSR1", "damaged chunk", "shard removed"]
-    for _ in range(2):  # the second time everything is done
-        done = subprocess.run(
-            [sys.executable, str(root / "scripts" / "drill.py"), *words], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        found = json.loads(done.stdout)
-        assert found["failures"] == [] and found["commands"] == ["rescore", "merge of rescore"]
-        assert found["drill"]["kill -9"] >= 4 and found["drill"]["shard removed"] == 1
-    assert "kill -9" not in done.stderr
+    done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["failures"] == [] and found["commands"] == ["rescore", "merge of rescore"]
+    assert found["drill"]["kill -9"] >= 4 and found["drill"]["shard removed"] == 1
+
+    monkeypatch.setattr(sys, "path", [str(root / "scripts"), *sys.path])
+    monkeypatch.setattr(sys, "argv", [script, *words])
+    import drill
+
+    monkeypatch.setattr(os, "fork", refused)
+    assert drill.main() == 0  # the second time everything is done
+    out, err = capsys.readouterr()
+    assert json.loads(out) == found and "kill -9" not in err
+
+
+def refused(*_: object, **__: object) -> None:
+    raise AssertionError("a process was started")
 
 
 def test_a_difference_is_seen(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

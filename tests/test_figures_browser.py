@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import urllib.parse
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,12 +43,6 @@ CURVES = LinePlot(
     [Series("one & two", [0, 1], [0, 1]), Series("<three>", [0, 1], [1, 0])], "Curves", x_name="row", y_name="gain"
 )
 BARS = BarPlot(["one", "two"], [1.0, -0.5], title="Bars & more")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with Browser(chromium) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from gantk.predictors.truth import ExactFactors
 from gantk.resefa.results import DirectionsResult
 from gantk.runs.results import read_result
 from gantk.store.files import load_json
+from gantk.tour import atlas as tour_atlas
 from gantk.tour import higan as tour_higan
 from gantk.tour.figures import GROUPS, centre, divides, group_of, leaks, selective, where
 from gantk.tour.figures import Test as Judged
@@ -27,6 +28,7 @@ from gantk.tour.resefa import beside_random
 from gantk.world.oracle import oracle_generator, row_of_factor
 
 Gantk = Callable[..., tuple[int, str, str]]
+ATLAS = ("--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "1")
 
 
 def test_the_tour_finds_the_truth_of_the_oracle(
@@ -34,6 +36,7 @@ def test_the_tour_finds_the_truth_of_the_oracle(
 ) -> None:
     small = tour_higan.Size(samples=500, preview=4, fresh=128, rescored=16, random=1, resamples=1)
     monkeypatch.setattr(tour_higan, "size_of", lambda tour: small)
+    monkeypatch.setattr(tour_atlas, "SIZE", ATLAS)
     code, out, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
     assert code == 0, err
     assert re.search(r"\[(\d+)/\1\]", err) and "index.html" in out
@@ -73,6 +76,7 @@ def test_the_tour_goes_through_every_family(
 ) -> None:
     small = tour_higan.Size(samples=400, preview=4, fresh=64, rescored=8, random=1, resamples=1)
     monkeypatch.setattr(tour_higan, "size_of", lambda tour: small)
+    monkeypatch.setattr(tour_atlas, "SIZE", ATLAS)
     code, _, err = gantk_command("demo", "--model", name, "-o", tmp_path / "tour")
     assert code == 0, err
     results = load_json(tmp_path / "tour" / "demo.run.json")["results"]

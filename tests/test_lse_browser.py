@@ -27,18 +27,17 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.browser
-def test_the_slider_shows_the_way(edited: Path, chromium: str) -> None:
+def test_the_slider_shows_the_way(edited: Path, browser: Browser) -> None:
     page = edited / "lse-edit.html"
-    with Browser(chromium) as browser:
-        browser.screen(1280)
-        browser.open(page)
-        assert browser.run("document.querySelector('.strip output').textContent") == "0.0"  # the original
-        before = browser.run("[...document.querySelectorAll('.strip .frame')].map(f => f.matches('.current'))")
-        browser.click(".strip .slider input")
-        browser.press("End")
-        after = browser.run("[...document.querySelectorAll('.strip .frame')].map(f => f.matches('.current'))")
-        assert before == [True, False, False] and after == [False, False, True]
-        assert browser.console == []
-        browser.screen(390, phone=True)
-        browser.open(page)
-        assert browser.run("document.documentElement.scrollWidth") <= 390
+    browser.screen(1280)
+    browser.open(page)
+    assert browser.run("document.querySelector('.strip output').textContent") == "0.0"  # the original
+    before = browser.run("[...document.querySelectorAll('.strip .frame')].map(f => f.matches('.current'))")
+    browser.click(".strip .slider input")
+    browser.press("End")
+    after = browser.run("[...document.querySelectorAll('.strip .frame')].map(f => f.matches('.current'))")
+    assert before == [True, False, False] and after == [False, False, True]
+    assert browser.console == []
+    browser.screen(390, phone=True)
+    browser.open(page)
+    assert browser.run("document.documentElement.scrollWidth") <= 390

@@ -6,11 +6,7 @@ Shape legend: N samples, D directions, R vectors of the basis.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -182,42 +178,6 @@ def test_a_loss_that_is_not_finite_stops_the_training() -> None:
     with torch.no_grad():
         learning.rectifier.coefficients.fill_(math.nan)
     refuse(lambda: learning.step(0), GantkError)
-
-
-@pytest.mark.slow
-def test_processes_of_torchrun_learn_what_one_does(tmp_path: Path) -> None:
-    """Two processes that halve every batch end near the same directions; batch norms see halves."""
-    script = tmp_path / "two.py"
-    script.write_text(
-        "import dataclasses, json, sys\n"
-        f"sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parent.parent)!r}]\n"
-        "import torch, torch.distributed as dist\n"
-        "torch.set_num_threads(1)\n"
-        "from test_navigan_training import PLAN, basis_of, target\n"
-        "from generator_cases import codes\n"
-        "from gantk.navigan.training import Rectifier, Trainer\n"
-        "dist.init_process_group('gloo')\n"
-        "found = target()\n"
-        "trainer = Trainer(Rectifier(found, basis_of(found), PLAN),\n"
-        "                  lambda a, b: codes(found.generator, b - a, start=a), dist.get_rank(), 2)\n"
-        "for number in range(3):\n"
-        "    trainer.step(number)\n"
-        "if dist.get_rank() == 0:\n"
-        "    print(json.dumps(trainer.rectifier.coefficients.tolist()))\n"
-        "dist.destroy_process_group()\n"
-    )
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", *words], capture_output=True, text=True, timeout=280,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = torch.tensor(json.loads(done.stdout.strip().splitlines()[-1]))
-    alone = trainer()
-    for number in range(3):
-        alone.step(number)
-    moved = (found - trainer().rectifier.coefficients).abs().max()
-    assert moved > 1e-3 and (found - alone.rectifier.coefficients).abs().max() < 1.5 * moved
 
 
 # --- LPIPS -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +73,6 @@ class Cell:
 
     def rests(self) -> bool:
         return bool(self.asks("root()?.querySelector('.grid')?.getAttribute('aria-busy') === 'false'"))
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with Browser(chromium) as found:
-        yield found
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,12 +41,6 @@ TINY = (
 )
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with Browser(chromium) as opened:
-        yield opened
-
-
 @functools.cache
 def axe() -> str:
     """The text of axe-core, from the package that brings it."""
@@ -63,7 +56,7 @@ def page_of(name: str) -> Path:
 
 def readable(browser: Browser, page: Path) -> None:
     """Axe finds nothing serious on a page, no text of drawings and no picture is too small, nothing overflows."""
-    for width, dark in ((1280, False), (390, True)):
+    for width, dark in ((390, True), (1280, False)):
         browser.screen(width, dark=dark, phone=width < 600)
         browser.open(page)
         browser.run(axe() + "; undefined")
@@ -86,8 +79,6 @@ def test_the_tour_and_the_index_are_readable_by_everyone(browser: Browser, tmp_p
 @pytest.mark.parametrize("name", list(TASKS))
 def test_a_page_of_every_task_is_readable_by_everyone(browser: Browser, name: str) -> None:
     readable(browser, page_of(name))
-    browser.screen(1280)
-    browser.open(page_of(name))
     for number, stops in browser.run(STOPS):
         pictures, headings, rest = (
             [s for s in stops if "zoom" in s],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,6 @@ from gantk.reports import Page, Picture, Sheet, SliderGrid, SliderStrip, render
 pytestmark = pytest.mark.browser
 
 SHOWN = ".many .strip .frame.current img"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with Browser(chromium) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +41,22 @@ def visible(browser: Browser, selector: str) -> bool:
 
 
 @pytest.mark.parametrize("command", [*MAKERS, "gallery"])
-@pytest.mark.parametrize(("width", "phone"), [(1280, False), (360, True)])
 def test_pages_fit_the_screen_and_complain_about_nothing(
-    browser: Browser, tmp_path: Path, page: Path, command: str, width: int, phone: bool
+    browser: Browser, tmp_path: Path, page: Path, command: str
 ) -> None:
-    browser.screen(width, phone=phone)
-    browser.open(page if command == "gallery" else render(MAKERS[command](tmp_path), command))
-    assert browser.console == []
-    assert browser.run("document.documentElement.scrollWidth") <= width
-    wide = browser.run(
-        "[...document.querySelectorAll('main *, .intro *, footer *')].filter(e => !e.closest('.scroll, .frames, svg'))"
-        ".filter(e => e.getBoundingClientRect().width > 0 && e.getBoundingClientRect().right > innerWidth + 1)"
-        ".map(e => e.outerHTML.slice(0, 80))"
-    )
-    assert wide == []
+    path = page if command == "gallery" else render(MAKERS[command](tmp_path), command)
+    for width, phone in ((1280, False), (360, True)):
+        browser.screen(width, phone=phone)
+        browser.open(path)
+        assert browser.console == []
+        assert browser.run("document.documentElement.scrollWidth") <= width
+        wide = browser.run(
+            "[...document.querySelectorAll('main *, .intro *, footer *')]"
+            ".filter(e => !e.closest('.scroll, .frames, svg'))"
+            ".filter(e => e.getBoundingClientRect().width > 0 && e.getBoundingClientRect().right > innerWidth + 1)"
+            ".map(e => e.outerHTML.slice(0, 80))"
+        )
+        assert wide == [], width
 
 
 def test_a_slider_changes_the_picture(browser: Browser, tmp_path: Path) -> None:

@@ -159,13 +159,11 @@ def test_pages_of_the_other_commands(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "phone"), [(1280, False), (390, True)])
-def test_sliders_move_and_pages_fit(tmp_path: Path, chromium: str, width: int, phone: bool) -> None:
-    pages = [found.page().write(tmp_path / f"{number}.html") for number, found in
-             enumerate((hessian(tmp_path), train(tmp_path)))]  # fmt: skip
-    with Browser(chromium) as browser:
-        browser.screen(width, phone=phone)
-        for page in pages:
+def test_sliders_move_and_pages_fit(tmp_path: Path, browser: Browser) -> None:
+    for number, found in enumerate((hessian(tmp_path), train(tmp_path))):
+        page = found.page().write(tmp_path / f"{number}.html")
+        for width, phone in ((1280, False), (390, True)):
+            browser.screen(width, phone=phone)
             browser.open(page)
             assert browser.console == []
             assert browser.run("document.documentElement.scrollWidth") <= width

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,6 @@ from higan_cases import save_tiny
 pytestmark = pytest.mark.browser
 
 SHOWN = ".many .strip .frame.current img"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with Browser(chromium) as opened:
-        yield opened
 
 
 def test_regions_and_sliders(

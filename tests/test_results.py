@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
 import dataclasses
 import functools
 import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from higan_cases import save_tiny
+from made_once import made_once
 from PIL import Image
 from test_imagenet import published_state
 
@@ -30,7 +30,22 @@ RUNS = Path(__file__).with_name("runs_v1")  # of version 0.1.0: one small run of
 
 # Of tasks that the released version did not have: a small run by the command itself.
 FRESH: dict[str, list[str]] = {
-    "atlas": ["demo", "--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "1"],
+    "atlas": [
+        "TINY",
+        "--predictor",
+        "demo",
+        "--metric",
+        "demo",
+        "--quick",
+        "-N",
+        "40",
+        "--measured",
+        "2",
+        "--random",
+        "1",
+        "--shown",
+        "1",
+    ],
     "stylespace": ["demo", "-N", "40", "--looked", "1", "-K", "1", "--samples", "1", "--step", "3"],
     "mix": ["demo", "--left", "0-1", "--top", "2", "--rows", "0-3", "--rows", "4"],
     "walk": ["demo", "--seeds", "0,85", "--frames", "2", "--strip", "2"],
@@ -49,15 +64,18 @@ def old_run(name: str, folder: Path) -> Path:
     return Path(shutil.copytree(RUNS / stem_of(name), folder / "run"))
 
 
-@functools.cache
 def fresh_run(name: str) -> Path:
     """A run of a task, made once."""
+    return made_once(f"fresh-{stem_of(name)}", lambda folder: make_run(name, folder)) / "run"
 
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    given = {"PICTURES": str(folder / "pictures"), "LABELS": str(folder / "labels.csv")}
+
+def make_run(name: str, folder: Path) -> None:
+    given = {"TINY": str(folder / "tiny.safetensors")}
+    given |= {"PICTURES": str(folder / "pictures"), "LABELS": str(folder / "labels.csv")}
     given |= {"KEPT": str(RUNS / "rescore"), "CHANGED": str(folder / "changed")}
     words = [given.get(word, word) for word in FRESH[name]]
+    if "TINY" in FRESH[name]:
+        save_tiny(folder / "tiny.safetensors")
     if "PICTURES" in FRESH[name]:
         labelled_pictures(folder)
     if "CHANGED" in FRESH[name]:
@@ -65,7 +83,6 @@ def fresh_run(name: str) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ImageNet, "from_file", random_features)  # where its weights are not installed
         assert run([*name.split(), *words, "-o", str(folder / "run")]) == 0
-    return folder / "run"
 
 
 def changed_run(folder: Path) -> Path:
@@ -136,20 +153,21 @@ def test_every_renamed_field_is_seen(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{stem_of(name)}.result.json"
     plain = json.loads(path.read_text())
     tried = 0
-    for trail in places(plain["fields"]):
-        changed = json.loads(json.dumps(plain))
-        holder = changed["fields"]
+    for trail in list(places(plain["fields"])):
+        holder = plain["fields"]
         for step in trail[:-1]:
             holder = holder[step]
-        if not isinstance(holder, dict):
-            continue
-        holder[f"{trail[-1]}_renamed"] = holder.pop(trail[-1])
-        path.write_text(json.dumps(changed))
-        if free(task.result_type, trail):
+        if not isinstance(holder, dict) or free(task.result_type, trail):
             continue  # a table whose keys are names of data, not fields
+        other = f"{trail[-1]}_renamed"
+        holder[other] = holder.pop(trail[-1])
+        path.write_text(json.dumps(plain))
         with pytest.raises(GantkError):
             load_result(path)
+        holder[trail[-1]] = holder.pop(other)
         tried += 1
+    path.write_text(json.dumps(plain))
+    load_result(path)  # with every name as it was
     assert tried >= len(dataclasses.fields(task.result_type))  # type: ignore[arg-type]
 
 

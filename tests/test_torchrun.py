@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import ghfeat_cases
 import numpy as np
 import pytest
+import torch
+from generator_cases import close
 from higan_cases import contents, write_world
+from test_ghfeat_training import command
+from test_navigan_training import trainer
+
+from gantk.ghfeat.data import Renders
+from gantk.ghfeat.files import load_encoder
+from gantk.ghfeat.results import TrainResult
+from gantk.runs.results import read_result
 
 pytestmark = pytest.mark.slow
 Call = Callable[..., tuple[int, str, str]]
@@ -20,53 +31,80 @@ COMMANDS = {
     "rescore": "rescore tiny.safetensors list.txt -N 21 --chunk 4 --layerwise --random 2 --predictor pred.py:score",
     "resefa jacobian": "resefa jacobian tiny.safetensors -N 11 --chunk 2 --box a=0.2,0.2,0.6,0.6",
 }
+SHARED = ["--batch-size", "4"]
+TRAINING = (
+    "navigan train tiny.safetensors svd --conv 16x16/conv1 --metric pixels -N 2 --show 1 --directions 2"
+    " --predictor lenet --predictor-size 32 --batch-size 4 --save-every 3"
+)
 
 
-def torchrun(folder: Path, root: Path, *words: str, processes: int = 2) -> None:
-    line = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={processes}",
-        "-m",
-        *words,
-    ]
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+    """A folder in which two processes under torchrun did everything that these tests look at."""
+    folder = tmp_path_factory.mktemp("ranks")
+    write_world(folder)
+    ghfeat_cases.write_world(folder)
+    lines = [[*line.split(), *SHARED, "--shard", "auto", "-o", f"parts {name}"] for name, line in COMMANDS.items()]
+    for steps, out in (("3", "twice"), ("6", "twice"), ("6", "once")):
+        lines.append([*TRAINING.split(), "--steps", steps, "-o", out])
+    lines.append(command(folder, folder / "encoder")[2:])
+    (folder / "lines.json").write_text(json.dumps(lines))
+    script = str(Path(__file__).with_name("torchrun_ranks.py"))
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [*start, script, "lines.json", "coefficients.json"], cwd=folder, env=environment, capture_output=True,
+        text=True, timeout=300, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
+    return folder
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_two_processes_write_what_one_writes(
-    name: str, tmp_path: Path, root: Path, gantk_command: Call, monkeypatch: pytest.MonkeyPatch
+    name: str, ranks: Path, gantk_command: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_world(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    words = [*COMMANDS[name].split(), "--batch-size", "4"]
-    torchrun(tmp_path, root, "gantk", *words, "--shard", "auto", "-o", "parts")
+    monkeypatch.chdir(ranks)
+    made, alone = Path(f"parts {name}"), Path(f"whole {name}")
     stem = name.replace(" ", "-")
-    assert sorted(path.name for path in Path("parts").glob("*.json")) == [f"{stem}.{i}-of-2.run.json" for i in (0, 1)]
-    assert gantk_command("merge", "parts")[0] == 0
-    code, _, err = gantk_command(*words, "-o", "whole")
+    assert sorted(path.name for path in made.glob("*.json")) == [f"{stem}.{i}-of-2.run.json" for i in (0, 1)]
+    assert gantk_command("merge", made)[0] == 0
+    code, _, err = gantk_command(*COMMANDS[name].split(), *SHARED, "-o", alone)
     assert code == 0, err
-    parts, whole = contents(tmp_path / "parts"), contents(tmp_path / "whole")
+    parts, whole = contents(made), contents(alone)
     assert parts.keys() == whole.keys() and len(whole) > 3
     for file in whole:
-        if file.endswith(".npy") and np.load(tmp_path / "whole" / file).dtype == np.float64:  # sums over samples
-            ours, theirs = (np.load(tmp_path / folder / file) for folder in ("parts", "whole"))
-            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=0)
+        if file.endswith(".npy") and np.load(alone / file).dtype == np.float64:  # sums over samples
+            np.testing.assert_allclose(np.load(made / file), np.load(alone / file), rtol=1e-12, atol=0)
     assert parts == whole  # sums too: they are joined chunk by chunk, whoever computed them
 
 
-def test_a_training_of_two_processes_continues_to_the_same_bytes(tmp_path: Path, root: Path) -> None:
+def test_a_training_of_two_processes_continues_to_the_same_bytes(ranks: Path) -> None:
     """Both take every step from the first one's state, and more steps continue it."""
-    write_world(tmp_path)
-    line = "navigan train tiny.safetensors svd --conv 16x16/conv1 --metric pixels -N 2 --show 1 --directions 2"
-    line += " --predictor lenet --predictor-size 32 --batch-size 4 --save-every 3"
-    torchrun(tmp_path, root, "gantk", *line.split(), "--steps", "3", "-o", "twice")
-    torchrun(tmp_path, root, "gantk", *line.split(), "--steps", "6", "-o", "twice")
-    torchrun(tmp_path, root, "gantk", *line.split(), "--steps", "6", "-o", "once")
     for name in ("training.pt", "directions.safetensors"):
-        assert (tmp_path / "twice" / name).read_bytes() == (tmp_path / "once" / name).read_bytes(), name
-    assert len(list((tmp_path / "once").glob("*.run.json"))) == 1
+        assert (ranks / "twice" / name).read_bytes() == (ranks / "once" / name).read_bytes(), name
+    assert len(list((ranks / "once").glob("*.run.json"))) == 1
+
+
+def test_processes_learn_what_one_does(ranks: Path) -> None:
+    """Two processes that halve every batch end near the same directions; batch norms see halves."""
+    found = torch.tensor(json.loads((ranks / "coefficients.json").read_text()))
+    alone = trainer()
+    for number in range(3):
+        alone.step(number)
+    moved = (found - trainer().rectifier.coefficients).abs().max()
+    assert moved > 1e-3 and (found - alone.rectifier.coefficients).abs().max() < 1.5 * moved
+
+
+def test_two_processes_train_an_encoder_like_one(ranks: Path, gantk_command: Call) -> None:
+    code, _, err = gantk_command(*command(ranks, ranks / "encoder alone")[2:])
+    assert code == 0, err
+    folders = [ranks / name for name in ("encoder alone", "encoder")]
+    results = [read_result(TrainResult, folder) for folder in folders]
+    for a, b in zip(results[0].curve, results[1].curve, strict=True):
+        known = {name: value for name, value in vars(a).items() if value is not None}
+        assert {name: vars(b)[name] for name in known} == pytest.approx(known, rel=2e-3)
+    encoders = [load_encoder(folder / "encoder.safetensors").encoder for folder in folders]
+    image = Renders(16, 5).batch(range(4)).image_NCHW
+    for one, other in zip(*(encoder(image) for encoder in encoders), strict=True):
+        close(other, one, 5e-3)  # Adam makes much of the rounding of small gradients

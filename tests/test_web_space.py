@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import io
 import json
@@ -22,6 +23,7 @@ import pytest
 from PIL import Image
 from web_server import Answer, Running, render, serve
 
+from gantk.cli.main import run
 from gantk.web.limits import PUBLIC
 from gantk.web.server import make_app
 from gantk.web.wire import FINAL, PNG, ApiError
@@ -35,11 +37,10 @@ PATIENCE = 120.0
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written") / "space"
-    command = [sys.executable, "-m", "gantk", "web", "demo", "--directions"]
-    command += [str(ROOT / "directions" / "demo" / "region_house.safetensors"), "--write-space", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"Wrote {folder}: push it to a Space, which runs python -m gantk web demo")
+    words = ["web", "demo", "--directions", str(ROOT / "directions" / "demo" / "region_house.safetensors")]
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert run([*words, "--write-space", str(folder)]) == 0
+    assert said.getvalue().startswith(f"Wrote {folder}: push it to a Space, which runs python -m gantk web demo")
     return folder
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from gantk.runs.inputs import DeviceInputs, seeds_option
 from gantk.runs.options import argument, named, option

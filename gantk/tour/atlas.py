@@ -11,15 +11,12 @@ from gantk.world.renderer import FACTOR_NAMES
 ATLAS = "atlas"
 SHOWN = 6
 SYSTEMS = "higan,sefa,ganspace,resefa,navigan"  # those of the tour; `gantk atlas` takes all
+SIZE = ("--quick", "-N", "200", "--measured", "6", "--random", "6", "--shown", str(SHOWN))  # of a tour that is not full
 
 
 def atlas(tour: Tour) -> Chapter:
     """Chart the generator; its figures come first on the tour's page."""
-    size = (
-        []
-        if tour.full
-        else ["--systems", SYSTEMS, "--quick", "-N", "200", "--measured", "6", "--random", "6", "--shown", str(SHOWN)]
-    )
+    size = () if tour.full else ("--systems", SYSTEMS, *SIZE)
     tour.call([
         "atlas", tour.model, *size, *tour.judged(), "--seed", str(tour.seed), "--batch-size", "16",
         "-o", str(tour.folder(ATLAS)),
