@@ -31,7 +31,7 @@ def wild(source: random.Random) -> Any:
             lambda: {source.choice(NAMES): wild(source)},
             lambda: {"file": source.choice(NAMES)},
             lambda: {"dtype": source.choice(["<f4", "O", "V9", "<U3", 7]), "shape": wild(source), "data": wild(source)},
-            lambda: [[0] * 3] * 300,
+            lambda: [[0] * 3 for _ in range(300)],  # 300 lists: one place changed is one place
             lambda: "0/0",
             lambda: "1/99999999999999999999",
             lambda: "x" * 5000,
