@@ -27,6 +27,10 @@ class UsageError(GantkError):
     exit_code = 2
 
 
+class Stopped(Exception):
+    """Somebody asked a computation to end in the middle of an evaluation; a search ends with the best it has."""
+
+
 def suggestion(name: str, known: Iterable[str], *, limit: int = 8) -> str:
     """Return the end of an error about a misspelt `name`: near matches, or else what there is.
 

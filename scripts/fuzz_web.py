@@ -93,10 +93,16 @@ class Fuzzer:
         return {**found, **({self.key(): self.value(3)} if draw.random() < 0.3 else {})}
 
     def event(self) -> Any:
-        kinds = "base moves draft cursor name annotation classes applied saved created x"
+        kinds = "base moves draft cursor name annotation classes marks sorting paste applied saved created x"
         event: dict[str, Any] = {"type": self.random.choice(kinds.split())}
-        made = {"base": self.base, "moves": lambda: [self.move() for _ in range(self.random.randrange(3))]}
-        for key in ("base", "moves", "draft", "node", "name", "label", "classes", "keep"):
+        made = {
+            "base": self.base, "moves": lambda: [self.move() for _ in range(self.random.randrange(3))],
+            "marks": lambda: [{"base": self.base(), "value": self.value(3)} for _ in range(self.random.randrange(3))],
+            "step": lambda: self.random.choice([-1, 1, 0]), "on": lambda: self.random.choice([True, False, 1]),
+        }  # fmt: skip
+        for key in (
+            "base", "moves", "draft", "node", "name", "label", "classes", "keep", "marks", "attribute", "step", "on",
+        ):  # fmt: skip
             if self.random.random() < 0.35:
                 event[key] = made.get(key, self.value)()
         return event
@@ -228,6 +234,7 @@ class Fuzzer:
             "pane": draw.choice([0, 1, 15, 31, 32, -1]), "project": draw.choice([*self.projects, "x"]),
             "base": self.base(), "moves": [self.move() for _ in range(draw.randrange(3))],
             "size": draw.choice([64, 0, 10**6]), "final": draw.choice([True, False, 1]),
+            "paste": draw.choice([None, None, 0, 1, -1, "0"]),
         }  # fmt: skip
         return json.dumps({key: item for key, item in message.items() if draw.random() < 0.9})
 

@@ -193,6 +193,11 @@ class Browser:
                 "Input.dispatchMouseEvent", {"type": kind, "x": box[0], "y": box[1], "button": "left", "clickCount": 1}
             )
 
+    def pdf(self) -> bytes:
+        """The page as it is printed on A4."""
+        size = {"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": True, "preferCSSPageSize": False}
+        return base64.b64decode(self._call("Page.printToPDF", size)["data"])
+
     def screenshot(self, path: Path | None = None, whole: bool = False) -> bytes:
         """A PNG of the window, or of the whole page."""
         values: dict[str, Any] = {"format": "png"}

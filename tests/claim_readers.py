@@ -195,7 +195,8 @@ HIGAN: dict[str, list[Reader]] = {
     ],
     "synthesize": [
         (
-            r"(\d+) samples?.*; latents kept in ([^,;]*(?:, (?:z|w|wp))*)(?:, (\d+) attributes? scored by (.*))?\.",
+            r"(\d+) samples?.* (?:is|are) kept as latents in ([^,;]*?(?:, (?:z|w|wp))*)"
+            r"(?:, with (\d+) attributes? scored by (.*))?\.",
             lambda r, m: (
                 int(m[1]) == r.num
                 and m[2].split(", ") == list(r.spaces)
@@ -209,7 +210,7 @@ HIGAN: dict[str, list[Reader]] = {
     ],
     "manipulate": [
         (
-            r"(\d+) samples? moved along (.*) in (\d+) steps?\.",
+            r"(\d+) samples? (?:was|were) moved along (.*) in (\d+) steps?\.",
             lambda r, m: int(m[1]) == r.num and int(m[3]) == len(r.moved[0].distances) and r.moved[0].walk.name in m[2],
         ),
         (r"(.*: (?:from|at none of) .*\.)", _goes_as_far),
@@ -289,7 +290,7 @@ DIRECTIONS: dict[str, list[Reader]] = {
     ],
     "resefa jacobian": [
         (
-            r"(\d+) samples?, (\d+) coordinates?, regions? (.*)\.",
+            r"The derivatives of (\d+) samples? in (\d+) coordinates? were taken for regions? (.*)\.",
             lambda r, m: (int(m[1]), int(m[2]), m[3]) == (r.facts.samples, r.facts.dim, ", ".join(r.facts.names)),
         ),
         (
@@ -303,7 +304,7 @@ DIRECTIONS: dict[str, list[Reader]] = {
     "resefa directions": [
         (r"(\d+) files? as the released script writes them\.", lambda r, m: int(m[1]) == len(r.compat)),
         (
-            r"Mean squared change inside the region .* direction: (.*)\.",
+            r"Along the first direction of each region, .* outside: (.*)\.",
             lambda r, m: all(near(q, float(r[n].quotients[0])) for n, q in re.findall(r"(\w+) (\S+) times", m[1])),
         ),
         (r"\*\*.+\*\*: at a change of .*", most_local),
@@ -336,21 +337,21 @@ DIRECTIONS: dict[str, list[Reader]] = {
     ],
     "navigan train": [
         (
-            r"(\d+) directions? of (.*), learned in (\d+) steps?: a network names the right one of (\d+) in "
+            r"(\d+) directions? of (.*) were learned in (\d+) steps?: a network names the right one of (\d+) in "
             rf"{SHARE} of "
             rf"held-out edits; chance is {SHARE}\.",
             lambda r, m: int(m[1]) == int(m[4]) == len(r) and share(m[5], r.held_out) and share(m[6], 1 / len(r)),
         ),
-        (r"1 direction of (.*), learned in (\d+) steps?\.", lambda r, m: len(r) == 1 and int(m[2]) == r.steps),
+        (r"1 direction of (.*) was learned in (\d+) steps?\.", lambda r, m: len(r) == 1 and int(m[2]) == r.steps),
         (r"The directions are not told apart better than by chance.*", lambda r, m: r.held_out <= 1 / len(r)),
     ],
     "navigan apply": [
         (
-            r"(\d+) samples?, each along a direction of (.*) of its own\.",
+            r"(\d+) samples? (?:was|were) moved, each along its own direction of (.*)\.",
             lambda r, m: int(m[1]) == r.total and bool(r.each),
         ),
         (
-            r"(\d+) samples? along (\d+) directions? of (.*)\.",
+            r"(\d+) samples? (?:was|were) moved along (\d+) directions? of (.*)\.",
             lambda r, m: (int(m[1]), int(m[2]), m[3]) == (r.total, len(r.edited), r.layer),
         ),
     ],
@@ -537,7 +538,8 @@ def read_best(result: Any, match: re.Match[str]) -> bool:
 GHFEAT: dict[str, list[Reader]] = {
     "ghfeat train": [
         (
-            rf"Encoder (.*); on (\d+) held-out images? MSE {NUMBER}, SSIM {NUMBER}, the mean code's MSE {NUMBER}\.",
+            rf"The encoder was (.*); on (\d+) held-out images? its MSE is {NUMBER}, its SSIM {NUMBER} and the mean "
+            rf"code's MSE {NUMBER}\.",
             lambda r, m: (
                 (m[1] == "trained") == (r.reached >= r.images)
                 and close(m[3], r.final.mse)
@@ -550,15 +552,15 @@ GHFEAT: dict[str, list[Reader]] = {
     ],
     "ghfeat extract": [
         (
-            rf"(\d+) images? encoded, mean squared error {NUMBER} .*",
+            rf"(\d+) images? (?:was|were) encoded; the mean squared error is {NUMBER} .*",
             lambda r, m: int(m[1]) == len(r.kept) and close(m[2], float(np.asarray(r.figures)[r.kept, 0].mean())),
         ),
-        (r"(\d+) images? encoded\.", lambda r, m: int(m[1]) == len(r.kept) and r.figures is None),
+        (r"(\d+) images? (?:was|were) encoded\.", lambda r, m: int(m[1]) == len(r.kept) and r.figures is None),
         (r"(\d+) images? could not be read .*", left_out),
     ],
     "invert": [
         (
-            rf"(\d+) images? inverted, mean squared error {NUMBER} .* after (\d+) steps?\.",
+            rf"(\d+) images? (?:was|were) inverted; the mean squared error is {NUMBER} .* after (\d+) steps?\.",
             lambda r, m: (
                 int(m[1]) == len(r.kept)
                 and close(m[2], float(np.asarray(r.losses)[r.kept, 0].mean()))
@@ -573,19 +575,20 @@ GHFEAT: dict[str, list[Reader]] = {
     ],
     "ghfeat mix": [
         (
-            r"(\d+) grids? of (\d+) contents? by (\d+) styles?\.",
+            r"(\d+) grids? shows? (\d+) contents?, each in (\d+) styles?\.",
             lambda r, m: [int(x) for x in m.groups()] == [len(r.grids), len(r.content), len(r.style)],
         )
     ],
     "ghfeat edit": [
         (
-            rf"(\d+) images? edited; mean change {NUMBER} inside the region, {NUMBER} outside it .*",
+            rf"(\d+) images? (?:was|were) edited; the mean change is {NUMBER} inside the region and {NUMBER} "
+            r"outside it .*",
             lambda r, m: close(m[2], r.exchanged.inside) and close(m[3], r.exchanged.outside),
         ),
         (rf"It can reach {SHARE} of the image.* the other {SHARE}.*", in_reach),
         (r"The reach of the edit is the whole image\.", lambda r, m: r.exchanged.share == 1),
         (
-            r"(\d+) images? moved along (.*), distance (\S+) to (\S+)\.",
+            r"(\d+) images? (?:was|were) moved along (.*), by distances from (\S+) to (\S+)\.",
             lambda r, m: int(m[1]) == len(r.pairs) and near(m[3], r.moved.walk.strips[0].values[0]),
         ),
         (
@@ -595,14 +598,15 @@ GHFEAT: dict[str, list[Reader]] = {
     ],
     "ghfeat harmonize": [
         (
-            rf"(\d+) images? harmonized; mean change {NUMBER} outside .* mean squared error {NUMBER} against "
-            r"the paste\.",
+            rf"(\d+) images? (?:was|were) harmonized; the mean change outside the region is {NUMBER} .* the mean "
+            rf"squared error against the paste {NUMBER}\.",
             lambda r, m: int(m[1]) == len(r.images) and close(m[2], r.outside) and close(m[3], r.against_paste),
         )
     ],
     "ghfeat evaluate": [
         (
-            rf"(\d+) images?, (\d+) sets? of features probed; mean squared error of reconstructions {NUMBER}\.",
+            rf"On (\d+) images?, (\d+) sets? of features were probed; the mean squared error of reconstructions is "
+            rf"{NUMBER}\.",
             lambda r, m: (
                 int(m[1]) == r.count and int(m[2]) == len(r.probes.features) and close(m[3], r.reconstruction.mse)
             ),
@@ -626,20 +630,23 @@ def _share(number: Any) -> float:
     return float((max(number.values) - min(number.values)) / max(map(abs, number.values)))
 
 
+def _half_widths(number: Any) -> float:
+    """The difference over the half width that it has where the halves of both ends are independent."""
+    order = sorted(range(len(number.values)), key=lambda place: number.values[place])
+    squares = [((number.high[place] - number.low[place]) / 2) ** 2 for place in (order[0], order[-1])]
+    return float("inf") if not any(squares) else (max(number.values) - min(number.values)) / sum(squares) ** 0.5
+
+
 def _differs_most(result: Any, match: re.Match[str]) -> bool:
     name, row, first, low, high, run, second, low2, high2, other, how = match.groups()
     number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
     runs = [side.name for side in result.runs]
     rivals = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
-    if how == "do not meet":
-        right = not _meet(number)
-        rivals = [n for n in rivals if not _meet(n)]
-    else:
-        right = all(map(_meet, rivals)) and len(rivals) == len(_unlike(result))
+    right = _meet(number) == (how != "do not meet")
     written = (((first, low, high), runs.index(run)), ((second, low2, high2), runs.index(other)))
     return (
         right
-        and _share(number) == max(map(_share, rivals))
+        and _half_widths(number) >= max(map(_half_widths, rivals)) * (1 - 1e-9)
         and all(
             close(text, values[place])
             for texts, place in written
@@ -655,8 +662,8 @@ def _differs_by_share(result: Any, match: re.Match[str]) -> bool:
     runs = [side.name for side in result.runs]
     bounded = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
     return (
-        all(map(_meet, bounded))
-        and _share(number) == max(_share(n) for n in _unlike(result) if n not in bounded)
+        not bounded
+        and _share(number) == max(map(_share, _unlike(result)))
         and near(first, number.values[runs.index(run)])
         and near(second, number.values[runs.index(other)])
         and near(percent, 100 * _share(number))
@@ -671,13 +678,14 @@ def _all_the_same(result: Any, match: re.Match[str]) -> bool:
 OTHERS: dict[str, list[Reader]] = {
     "mix": [
         (
-            r"Rows (.*) of wp from the (?:(\d+) codes|code) at the top, the others from the left: (\d+) by (\d+)\.",
+            r"Rows (.*) of wp are from the (?:(\d+) codes|code) at the top, the others from the left, in grids of "
+            r"(\d+) by (\d+)\.",
             lambda r, m: (int(m[2] or 1), int(m[3]), int(m[4])) == (len(r.top), len(r.left), len(r.top)),
         )
     ],
     "walk": [
         (
-            rf"(\d+) frames? \({NUMBER} s\) through (\d+) codes?(.*), .* in (\w+)\.",
+            rf"The walk has (\d+) frames? \({NUMBER} s\) and leads through (\d+) codes?(.*), .* in (\w+)\.",
             lambda r, m: (
                 int(m[1]) == len(r.frames)
                 and near(m[2], len(r.frames) / r.fps)
@@ -689,7 +697,7 @@ OTHERS: dict[str, list[Reader]] = {
     "compare": [
         (
             rf"(.+?)(?: of (.+))? differs most: {NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} \({NUMBER} to "
-            rf"{NUMBER}\) in (.+?); the intervals (do not meet|of all runs meet, as everywhere else)\.",
+            rf"{NUMBER}\) in (.+?); the intervals (do not meet|of all runs meet)\.",
             _differs_most,
         ),
         (

@@ -299,3 +299,39 @@ def test_directions_by_address_and_what_reads_the_run(
     shutil.rmtree(home() / "addresses")
     assert run_command(["merge", "out"]) == 0, capsys.readouterr().err
     assert len(served.asked) == asked
+
+
+def test_a_line_of_the_web_application_vouches_for_its_address(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs where the file was never fetched, as the person who typed it may."""
+    pytest.importorskip("starlette", reason="starlette is not installed (pip install 'gantk[web]')")
+    import torch
+    from web_server import serve
+
+    from gantk.checkpoints.checkpoint import Checkpoint
+    from gantk.checkpoints.native import write_checkpoint
+    from gantk.generators.registry import build
+
+    torch.manual_seed(0)
+    generator = build("stylegan2", {"resolution": 16, "channels": [8, 8, 8], "z_dim": 6, "w_dim": 8,
+                                    "mapping_layers": 1, "mapping_width": 8})  # fmt: skip
+    path = tmp_path / "net.safetensors"
+    write_checkpoint(path, Checkpoint("stylegan2", generator.config.to_dict(), generator.state_dict(), "random"))
+    served.body = path.read_bytes()
+    address = f"{served.url.rpartition('/')[0]}/net.safetensors#sha256={sha256(served.body).hexdigest()}"
+    with serve(tmp_path / "web", lambda workshop: workshop.add(OwnCode(address))) as running:
+        project = running.project(model="net")
+        done = running.job(project, "superpixels", {"base": {}, "side": 16})
+        text = running.ask("GET", f"jobs/{done['id']}/command").json["text"]
+        picture = running.ask("GET", f"projects/{project}/command").json["python"]
+    assert "fetch=True" in text and "code=True" not in text
+    asked = len(served.asked)
+    for line in (text, picture):
+        monkeypatch.setenv("GANTK_HOME", str(tmp_path / f"elsewhere-{len(served.asked)}"))
+        names: dict[str, Any] = {}
+        exec(line, names)
+        assert len(served.asked) > asked
+        asked = len(served.asked)
+        if "found" in names:
+            assert names["found"].result == done["result"]

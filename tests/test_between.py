@@ -64,7 +64,10 @@ def test_mix_at_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
     monkeypatch.chdir(tmp_path)
     line = ["mix", "demo", "--row-seeds", "85", "--cols", "0,1", "--styles", "0-3", "--trunc", "0.7", "--outdir", "a"]
     assert run(line) == 0
-    assert "Rows 0-3 of wp from the 2 codes at the top, the others from the left: 1 by 2" in capsys.readouterr().out
+    assert (
+        "Rows 0-3 of wp are from the 2 codes at the top, the others from the left, in grids of 1 by 2"
+        in capsys.readouterr().out
+    )
     with Image.open("a/mix_rows_0-3.png") as picture:
         assert picture.size == (3 * 64 + 2 * GAP, 2 * 64 + GAP)
     result = gantk.load_result("a/mix.result.json")
@@ -136,7 +139,7 @@ def test_classes_change_along_a_walk_in_z() -> None:
 def test_walk_at_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["walk", "demo", "--seeds", "0,85", "--frames", "3", "--fps", "10", "--strip", "4", "-o", "a"]) == 0
-    assert "6 frames (0.6 s) through 2 codes and back, spline in w" in capsys.readouterr().out
+    assert "6 frames (0.6 s) and leads through 2 codes and back, as spline in w" in capsys.readouterr().out
     assert len(list(Path("a/frames").glob("*.png"))) == 6
     with Image.open("a/walk.gif") as moving:
         assert getattr(moving, "n_frames", 1) == 6 and moving.size == (64, 64)

@@ -138,7 +138,7 @@ def test_unreadable_images_are_named_and_skipped_only_with_the_flag(gantk: Gantk
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         code, out, err = gantk(*words, "--skip-unreadable", "-o", tmp_path / "b")
-    assert code == 0 and "3 images encoded" in out and "002.png" in err and "absent.png" in err
+    assert code == 0 and "3 images were encoded" in out and "002.png" in err and "absent.png" in err
     result = read_result(ExtractResult, tmp_path / "b")
     assert result.kept.tolist() == [0, 1, 3] and len(result.skipped) == 2
     assert "could not be read" in (tmp_path / "b" / "ghfeat-extract.html").read_text()

@@ -55,7 +55,11 @@ def test_the_changed_number_and_the_changed_setting_are_found(pair: tuple[Path, 
     assert found.sentence().startswith(f"gain of {number.row} differs most: ")
     assert all(n.row == number.row or n.name == "rank" for n in found.different)
     row = next(row for row in found.table() if (row["row"], row["number"]) == (number.row, "gain"))
-    assert row["apart"] is True and row["second high"] == new["gain_high"]
+    assert (
+        row["scaled"] == pytest.approx(number.scaled)
+        and row["apart"] is True
+        and row["second high"] == new["gain_high"]
+    )
 
 
 def test_the_same_numbers_are_said_to_be_the_same(tmp_path: Path) -> None:
@@ -194,7 +198,12 @@ def test_differences_and_intervals() -> None:
     assert (bare.difference, bare.relative, bare.bounded) == (4.0, 4 / 3, False)
     assert not lost.shared and lost.difference == 0
     assert number((0.0, 0.0)).relative == 0
-    assert ordered([lost, near, bare, far]) == (far, bare, near, lost)
+    assert far.scaled == pytest.approx(1 / (0.1 * 2**0.5)) and bare.scaled is None
+    tiny = number((1e-9, -1e-9))  # 200 % of its size, and without an interval
+    assert ordered([lost, tiny, near, bare, far]) == (far, near, tiny, bare, lost)
+    assert number((0.0, 5.0), 0.0).scaled == float("inf") and number((5.0, 5.0), 0.0).scaled == 0
+    wide = Number(row="", name="n", values=(0.0, 9.0, 1.0), low=(-1.0, 6.0, 0.9), high=(1.0, 12.0, 1.1))
+    assert wide.scaled == pytest.approx(9 / 10**0.5)  # of the two runs that are furthest apart
     assert number((0.0, 5.0, 1.0), 0.1).apart
 
 

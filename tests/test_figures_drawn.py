@@ -14,6 +14,7 @@ from PIL import Image
 
 from gantk.reports.drawing import DRAW, SPACE, UNIT
 from gantk.reports.export import _files as files_of
+from gantk.reports.latex import latex
 from gantk.reports.mosaic import GAP
 from gantk.reports.pdf import can_write_pdf
 from gantk.reports.sections import (
@@ -35,7 +36,7 @@ from gantk.reports.sections import (
     bins_of,
 )
 from gantk.reports.sections import Histogram as Bars
-from gantk.reports.tabular import grid_of, latex
+from gantk.reports.tabular import grid_of
 
 needs_pdf = pytest.mark.skipif(not can_write_pdf(), reason="the extra `figures` is not installed")
 

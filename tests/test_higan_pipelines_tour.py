@@ -48,7 +48,13 @@ def test_the_tour_finds_the_truth_of_the_oracle(
     assert all(row[-2] == row[-1] for row in table["rows"])  # the row found is the true one
     selectivity = [row[-1] for row in results["factors"]["rows"]]
     assert min(selectivity) > 2 and f"**{len(selectivity)} of {len(selectivity)}** boundaries" in results["findings"][1]
+    best = results["best"]
+    assert [each["selectivity"] for each in best] == sorted(selectivity, reverse=True)[: len(best)]
+    assert len(best) == tour_higan.BEST and all(each["low"] <= each["change"] <= each["high"] for each in best)
     page = (tmp_path / "tour" / "index.html").read_text()
+    pictures, next_, table = page.index('class="picture"'), page.index('class="words next"'), page.index("<table")
+    assert page.index('class="words finding"') < pictures < next_ < table
+    assert all(f">{each['name']} \u2212" in page and f">{each['name']} +" in page for each in best)
     links = set(re.findall(r'href="([a-z]+/[a-z-]+\.html)"', page))
     wanted = {"samples/synthesize.html", "boundaries/train-boundary.html", "rescore/rescore.html"}
     assert links >= wanted | {"manipulation/manipulate.html"}

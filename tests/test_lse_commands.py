@@ -153,7 +153,7 @@ def test_evaluate(gantk_command: Gantk, trained: Path, head: str, tmp_path: Path
     first, second = result_of(tmp_path, "evaluate").scores
     assert first.scores.paper_miou == second.scores.paper_miou and first.intervals == second.intervals
     assert load_npy(tmp_path / "confusion-0.npy").shape == (20, 1, 10, 10)
-    assert (tmp_path / "scores.csv").read_text().count("\n") == 3 and "toprule" in (tmp_path / "scores.tex").read_text()
+    assert (tmp_path / "scores.csv").read_text().count("\n") == 3 and "tabular" in (tmp_path / "scores.tex").read_text()
     page = (tmp_path / "lse-evaluate.html").read_text()
     assert "known exactly" in page and "Classes of the teacher and of the head" in page
     for shard in ("0/2", "1/2"):

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from browser import Browser
+from report_runs import demo
 from test_results import old_run
 
+from gantk.reports.render import render, render_index
 from gantk.runs.reporting import report
 from gantk.runs.table import TASKS, find_task
 
@@ -59,16 +61,31 @@ def page_of(name: str) -> Path:
     return report(find_task(name), old_run(name, Path(tempfile.mkdtemp())))
 
 
-@pytest.mark.parametrize("name", list(TASKS))
-def test_a_page_of_every_task_is_readable_by_everyone(browser: Browser, name: str) -> None:
+def readable(browser: Browser, page: Path) -> None:
+    """Axe finds nothing serious on a page, no text of drawings and no picture is too small, nothing overflows."""
     for width, dark in ((1280, False), (390, True)):
         browser.screen(width, dark=dark, phone=width < 600)
-        browser.open(page_of(name))
+        browser.open(page)
         browser.run(axe() + "; undefined")
         assert browser.run(SERIOUS) == [], width
         assert browser.run(SMALL_TEXT) == [], width
         assert browser.run(TINY) == [], width
         assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.console == []
+
+
+def test_the_tour_and_the_index_are_readable_by_everyone(browser: Browser, tmp_path: Path) -> None:
+    demo(tmp_path)
+    readable(browser, render(tmp_path, "demo"))
+    (tmp_path / "demo.run.json").unlink()  # else the tour's page is the index
+    index = render_index(tmp_path)
+    assert index is not None
+    readable(browser, index)
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_a_page_of_every_task_is_readable_by_everyone(browser: Browser, name: str) -> None:
+    readable(browser, page_of(name))
     browser.screen(1280)
     browser.open(page_of(name))
     for number, stops in browser.run(STOPS):

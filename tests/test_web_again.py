@@ -165,6 +165,44 @@ def test_what_cannot_be_repeated_says_why(server: Running, project: str, tmp_pat
     assert server.ask("GET", "jobs/none/command").status == 404
 
 
+def test_a_model_with_facts_or_tuned_weights_is_named_with_them(tmp_path: Path) -> None:
+    """What the line says is that network, not the file's own."""
+    import foreign_files as foreign
+    import torch
+
+    import gantk
+    from gantk.checkpoints import nvidia
+    from gantk.checkpoints.tuned import TunedWeights, save_tuned
+    from gantk.generators.probe import probe_of
+
+    checkpoint = foreign.small_checkpoint(z_dim=8, w_dim=8, mapping_width=8)
+    path = tmp_path / "tiny.pt"  # which does not say where activations are clamped
+    path.write_bytes(foreign.torch_file(foreign.source_state(nvidia.SPELLING, checkpoint)))
+    generator = gantk.load_generator(path)
+    name = "synthesis.b8.conv1.weight"
+    delta = {name: 3 * torch.randn_like(generator.get_parameter(name))}
+    tuned = save_tuned(tmp_path / "photos.safetensors", TunedWeights.of(delta, probe_of(generator), {}))
+    sources = {"tiny": str(path), "clamped": f"{path}?conv_clamp=0.5", "tiny+photos": f"{path}?tuned={tuned}"}
+    found = {}
+    for name, source in sources.items():
+        with serve(tmp_path / name, lambda workshop, source=source: workshop.add(source)) as running:
+            (model,) = running.workshop.models
+            assert model == ("tiny" if name == "clamped" else name)
+            project = running.project(model=model)
+            args = {"photo": photo(running, project), "steps": 1, "way": "optimise"}
+            compare(running, project, "invert", args)
+            found[name] = running.job(project, "invert", args)["result"]["picture"]
+            running.event(project, {"type": "cursor", "node": 0})
+            text = running.ask("GET", f"projects/{project}/command").json["python"]
+            names: dict[str, Any] = {}
+            with torch.inference_mode():
+                exec(text, names)
+                wanted = gantk.load_generator(source)
+                wp = wanted.expand(wanted.map(wanted.sample_z(1, seed=0)))
+                assert torch.equal(names["image"], wanted.synthesize(wp))
+    assert len(set(found.values())) == 3
+
+
 def _in(folder: Path, command: Any, line: str) -> Any:
     words, here = shlex.split(line), Path.cwd()
     os.chdir(folder)

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -368,6 +369,30 @@ def test_08_train_fits_a_head_that_edit_takes(server: Running, page: Page, fresh
     assert page.complaints() == []
 
 
+def test_a_fit_is_stopped_by_escape(server: Running, page: Page, fresh: str) -> None:
+    label = np.repeat(np.arange(2, dtype=np.uint8), 32 * 64).tobytes()
+    base = server.state(fresh)["nodes"][0]["base"]
+    server.event(fresh, {"type": "annotation", "base": base, "label": server.upload(fresh, label)})
+    page.reload()
+    open_view(page, "train")
+    settled(page)
+    before = server.state(fresh)
+    gate = threading.Event()
+    server.workshop.engine.call(lambda: gate.wait(60))  # the job waits behind it
+    try:
+        page.click("#fit")
+        page.wait("(gantk.train.fitting || '').length > 10 && !gantk.train.halt.hidden")
+        assert page.run("gantk.train.fit.disabled")
+        page.run("document.activeElement.blur()")
+        page.press("Escape")
+        page.wait("!gantk.train.fitting && gantk.train.halt.hidden && !gantk.train.fit.disabled")
+    finally:
+        gate.set()
+    after = server.state(fresh)
+    assert after["saved"] == before["saved"] and after["rev"] == before["rev"]
+    assert after["jobs"][-1]["state"] == "cancelled" and page.complaints() == []
+
+
 def test_09_a_photo_that_is_chosen_becomes_the_base(server: Running, page: Page, fresh: str) -> None:
     open_view(page, "photo")
     assert page.run("gantk.photo.go.disabled")
@@ -385,6 +410,72 @@ def test_09_a_photo_that_is_chosen_becomes_the_base(server: Running, page: Page,
     open_view(page, "explore")
     settled(page)
     assert np.array_equal(drawn(page), exported(server, fresh)) and page.complaints() == []
+
+
+def test_09_an_edited_photo_is_shown_within_its_own_pixels(server: Running, page: Page, fresh: str, head: None) -> None:
+    """A photo that no generator draws: around the strokes it is there to the byte, in them the generator's picture."""
+    from gantk.pictures.images import encode
+    from gantk.predictors.resampling import resize
+
+    y, x = np.mgrid[:96, :96]
+    photo = np.stack([2 * x + 20, 255 - 2 * y, 90 + 40 * ((x // 12 + y // 12) % 2)], -1).astype(np.uint8)
+    text = base64.b64encode(encode(photo)).decode()
+    open_view(page, "photo")
+    assert page.run("document.querySelector('#photo .paste').hidden")
+    page.run(
+        f"gantk.photo.take(new File([Uint8Array.from(atob('{text}'), c => c.charCodeAt(0))], 'a.png', "
+        "{type: 'image/png'}))"
+    )
+    page.run("gantk.photo.steps.value = 4")
+    page.click("#invert")
+    page.wait("gantk.store.at.made === 'photo' && !gantk.photo.job")
+    open_view(page, "edit")
+    settled(page)
+    page.run("gantk.edit.settings.steps.value = 4; gantk.edit.palette.picked(7); gantk.edit.palette.resize(6)")
+    paint(page, (0.6, 0.3), (0.8, 0.3))
+    page.press("Enter")
+    page.wait("gantk.store.at.made === 'edit' && !gantk.edit.job")
+    settled(page)
+    plain = drawn(page, ".sheet .under")
+    assert np.array_equal(plain, exported(server, fresh))
+    page.click("#edit .paste input")
+    page.wait("gantk.store.state.paste")
+    settled(page)
+    shown = drawn(page, ".sheet .under")
+    node = server.state(fresh)["nodes"][-1]
+    data = server.ask("GET", f"projects/{fresh}/blobs/{server.state(fresh)['nodes'][node['parent']]['photo']}").data
+    cut = torch.from_numpy(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).copy()).permute(2, 0, 1)[None]
+    own = resize(cut.float(), 64, 64)[0].permute(1, 2, 0).numpy()
+    label = server.ask("GET", f"projects/{fresh}/blobs/{node['strokes']['label']}").data
+    stroke = np.frombuffer(label, np.uint8).reshape(64, 64) != 255
+    away = np.array([[np.abs(np.argwhere(stroke) - place).max(1).min() for place in row]
+                     for row in np.moveaxis(np.mgrid[:64, :64], 0, -1)])  # fmt: skip
+    assert (away > 4).sum() > 2500 and stroke.sum() > 20
+    assert np.abs(shown.astype(int) - own)[away > 4].max() <= 1  # of rounding
+    assert np.array_equal(shown[stroke], plain[stroke])
+    between = (away > 2) & (away <= 4)
+    low, high = np.minimum(own, plain)[between], np.maximum(own, plain)[between]
+    assert (shown[between] >= low - 1).all() and (shown[between] <= high + 1).all()
+    assert np.array_equal(shown, exported(server, fresh))
+    # it stays over a reload, and sliders change what they change
+    page.reload()
+    open_view(page, "explore")
+    settled(page)
+    assert np.array_equal(drawn(page), shown) and page.run("document.querySelector('.bar .paste input').checked")
+    light = server.directions()["window light"]["id"]
+    page.run(f"gantk.explore.change('{light}', {{amount: 3}})")
+    page.wait("!gantk.explore.dirty && !gantk.store.pending")
+    settled(page)
+    moved = drawn(page)
+    differs = np.abs(moved.astype(int) - shown).max(-1) > 3
+    assert np.array_equal(moved, exported(server, fresh)) and 10 < differs.sum() < 3000
+    page.click(".bar .paste input")
+    page.wait("!gantk.store.state.paste")
+    settled(page)
+    assert np.array_equal(drawn(page), exported(server, fresh)) and not np.array_equal(drawn(page), moved)
+    page.run("gantk.explore.base({index: 3})")  # a sample has no photo behind it
+    page.wait("document.querySelector('.bar .paste').hidden")
+    assert page.complaints() == []
 
 
 def test_10_a_painted_region_becomes_sliders(server: Running, page: Page, fresh: str) -> None:
@@ -487,6 +578,18 @@ def test_sorted_samples_become_a_slider_within_a_minute(server: Running, page: P
     page.reload()
     open_view(page, "sort")
     page.wait(f"gantk.store.state.marks.length === {left} && gantk.sort.name.value === 'winter'")
+    # and what was clicked before the reload is taken back too, and done again
+    clicked = page.run("gantk.store.state.marks.filter(mark => mark.value).at(-1).base.index")
+    page.run("document.activeElement.blur()")
+    page.press("z")
+    page.wait(f"gantk.store.state.marks.length === {left - 1} && gantk.sort.indices.includes({clicked})")
+    place = page.run(f"gantk.sort.indices.indexOf({clicked})")
+    assert page.run(f"gantk.sort.cells[{place}].node.dataset.value") == ""
+    page.run("gantk.sort.redo()")
+    page.wait(f"gantk.store.state.marks.length === {left} && !gantk.store.pending")
+    assert page.run(f"gantk.sort.cells[{place}].node.dataset.value") == "true"
+    page.run("gantk.sort.redo()")
+    page.wait("gantk.store.state.marks.length === 48 && !gantk.store.pending")
     assert page.complaints() == []
 
 
@@ -699,12 +802,14 @@ def test_15_axe_finds_nothing_serious(server: Running, page: Page, fresh: str, h
 OVERLAPS = """(() => {
   const box = (node) => node.getBoundingClientRect();
   const scrolls = (node) => Boolean(node.closest('.bar, .history, .classes'));
-  const inStage = (node) => Boolean(node.closest('.stage'));
+  // on a phone the picture is pinned above what scrolls, and what begins a job below it
+  const sticky = (node) => getComputedStyle(node).position === 'sticky';
+  const pinned = (node) => ['.stage', '.go'].find((name) => sticky(node.closest(name) || node));
   const shown = [...document.querySelectorAll('button, input, select, .choice label')].filter((node) =>
     box(node).width > 4 && box(node).height > 4 && node.checkVisibility({visibilityProperty: true}) && !scrolls(node));
   const found = shown.filter((node) => box(node).right > innerWidth + 1).map((node) => node.outerHTML.slice(0, 90));
   shown.forEach((a, place) => shown.slice(place + 1).forEach((b) => {
-    if (a.contains(b) || b.contains(a) || inStage(a) !== inStage(b)) return;
+    if (a.contains(b) || b.contains(a) || pinned(a) !== pinned(b)) return;
     const [p, q] = [box(a), box(b)];
     const x = Math.min(p.right, q.right) - Math.max(p.left, q.left);
     const y = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);

@@ -942,8 +942,11 @@ def test_a_photo_alone_by_optimisation_can_be_stopped(server: Running, project: 
     args = {"photo": answer.json["sha256"], "way": "optimise", "space": "w", "steps": 2000}
     job = server.begin(project, "invert", args)
     until = time.monotonic() + 30
-    while server.ask("GET", f"jobs/{job}").json["done"] < 3:
+    notes = []
+    while (seen := server.ask("GET", f"jobs/{job}").json)["done"] < 3 or seen["note"] != "searching":
         assert time.monotonic() < until
+        notes.append(seen["note"])
+    assert set(notes) <= {"", "looking for a start", "searching"}
     server.ask("DELETE", f"jobs/{job}")
     while (found := server.ask("GET", f"jobs/{job}").json)["state"] == "running":
         assert time.monotonic() < until

@@ -93,6 +93,33 @@ def test_marks_are_taken_back_and_exported_as_a_table(server: Running, tmp_path:
     assert len(again.state.marks) == 3  # from the journal alone
 
 
+def test_acts_of_sorting_are_taken_back_by_another_server_too(server: Running) -> None:
+    project = server.project(seed=3)
+    mark(server, project, {0: True, 1: True})
+    mark(server, project, {1: False, 2: False})
+    mark(server, project, {5: True}, "other")
+    mark(server, project, {5: True}, "other")  # changes nothing, and is no act
+
+    def marks(state: Any) -> set[tuple[str, int, bool]]:
+        return {(one["attribute"], one["base"]["index"], one["value"]) for one in state["marks"]}
+
+    def step(by: int) -> tuple[int, int, int]:
+        status = server.event(project, {"type": "sorting", "step": by}).status
+        state = server.state(project)
+        return status, state["undoable"], state["redoable"]
+
+    whole = marks(server.state(project))
+    assert step(-1) == (200, 2, 1) and step(-1) == (200, 1, 2)
+    assert marks(server.state(project)) == {("winter", 0, True), ("winter", 1, True)}
+    again = type(server.workshop.projects)(server.workshop.root).get(project)  # from the journal alone
+    assert marks(again.view()) == marks(server.state(project)) and again.view()["redoable"] == 2
+    assert step(1) == (200, 2, 1) and step(1) == (200, 3, 0) and marks(server.state(project)) == whole
+    assert step(1)[0] == 400 and step(2)[0] == 400
+    assert step(-1) == (200, 2, 1)
+    mark(server, project, {7: True})  # another act: what was taken back is gone
+    assert step(1)[0] == 400 and step(-1) == (200, 2, 1)
+
+
 def test_what_cannot_be_sorted_says_why(server: Running) -> None:
     project = server.project()
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import io
 import json
 import os
-import shutil
+import re
+import shlex
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from web_server import Answer, Running, render, serve
 
 from gantk.web.limits import PUBLIC
@@ -46,16 +50,6 @@ def container_command(folder: Path) -> tuple[list[str], dict[str, str]]:
     return json.loads(values["CMD"]), dict(pair.split("=", 1) for pair in values["ENV"].split())
 
 
-def other_user() -> dict[str, Any]:
-    """How a process is started as user 1000; empty where that is not ours to do, or our Python is not for others."""
-    user: dict[str, Any] = {"user": 1000, "group": 1000, "extra_groups": []}
-    try:
-        subprocess.run([sys.executable, "-c", "import torch"], cwd="/", check=True, capture_output=True, **user)
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    return user
-
-
 def ask(port: int, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
@@ -66,69 +60,184 @@ def ask(port: int, method: str, path: str, headers: Mapping[str, str], body: byt
         connection.close()
 
 
-@pytest.mark.slow
-def test_17_the_written_folder_starts_in_a_process_like_its_container(space: Path, tmp_path: Path) -> None:
-    """User 1000 where the test may change users, no gantk but the copied one, and nothing written beside it."""
+def closed_to_others() -> dict[Path, list[Path]]:
+    """Folders that only their owner can enter, with what our Python needs below them."""
+    found: dict[Path, list[Path]] = {}
+    for wanted in sorted({Path(sys.prefix), Path(sys.base_prefix)}):
+        closed = [parent for parent in wanted.parents if not parent.stat().st_mode & 0o001]
+        if closed:
+            found.setdefault(closed[-1], []).append(wanted)
+    return found
+
+
+def like_a_container(space: Path, command: Sequence[str], variables: Mapping[str, str], scratch: Path) -> list[str]:
+    """The words that run a command where the Dockerfile puts it: user 1000, every file system but /tmp read-only.
+
+    It has mounts of its own, with an empty /tmp; what the closed home of our own user has of Python is shown to it.
+    """
+    app = "/home/user/app"
+    script = ["set -e", "mount -t tmpfs -o mode=755 tmpfs /home", f"mkdir -p {app}",
+              f"mount --bind {shlex.quote(str(space))} {app}", f"mount -o remount,bind,ro {app}"]  # fmt: skip
+    for number, (closed, needed) in enumerate(closed_to_others().items()):
+        shown = scratch / str(number)
+        for wanted in needed:
+            place = shown / wanted.relative_to(closed)
+            script += [f"mkdir -p {shlex.quote(str(place))}",
+                       f"mount --bind {shlex.quote(str(wanted))} {shlex.quote(str(place))}"]  # fmt: skip
+        script += [f"chmod 755 {shlex.quote(str(shown))}", f"mount --rbind {shlex.quote(str(shown))} {closed}"]
+    words = [f"{name}={value}" for name, value in variables.items()]
+    run = ["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups", "env", "-i", *words, *command]
+    script += ["mount -t tmpfs -o mode=1777 tmpfs /tmp", "mount -o remount,bind,ro /", f"cd {app}",
+               f"exec {shlex.join(run)}"]  # fmt: skip
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", "\n".join(script)]
+
+
+def can_be_a_container() -> bool:
+    """Whether mounts and users are ours to change, and Python does not lie where the container has its own folders."""
+    if any(Path(prefix).is_relative_to(own) for prefix in (sys.prefix, sys.base_prefix) for own in ("/tmp", "/home")):
+        return False
+    try:
+        tried = ["unshare", "--mount", "--propagation", "private", "sh", "-c", "mount -t tmpfs tmpfs /tmp && "
+                 "mount -o remount,bind,ro / && setpriv --reuid 1000 --regid 1000 --clear-groups true"]  # fmt: skip
+        return subprocess.run(tried, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class Started:
+    """The Space in a process of its own; `root` is the file system as it sees it."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    root: Path
+    contained: bool
+
+
+@pytest.fixture(scope="module")
+def started(space: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     command, variables = container_command(space)
     assert command[0] == "python" and command[-2:] == ["--output-dir", "/tmp/gantk-web"]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    out = tmp_path / "projects"
-    command = [sys.executable, *command[1:-1], str(out)]
     command[command.index("--port") + 1] = str(port)
-    own = {"SPACE_HOST": HOST, "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    environment = {"PATH": os.environ["PATH"], **variables, **own}
-    user: dict[str, Any] = {}
-    place = space
-    if other_user():  # a folder of pytest's own can be entered by its owner alone
-        shared = Path(tempfile.mkdtemp(prefix="gantk-space-"))
-        shared.chmod(0o755)
-        place, out = shared / "app", shared / "out"
-        shutil.copytree(space, place)
-        out.mkdir()
-        os.chown(out, 1000, 1000)
-        command[-1] = str(out)
-        environment["HOME"] = str(out)
-        user = other_user()
-    before = sorted(place.rglob("*"))
-    process = subprocess.Popen(
-        command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **user
-    )
+    scratch = tmp_path_factory.mktemp("scratch")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables |= {"PATH": path, "SPACE_HOST": HOST, "OMP_NUM_THREADS": "1"}
+    contained = can_be_a_container()
+    if contained:
+        words, environment = like_a_container(space, command, variables, scratch), dict(os.environ)
+    else:  # where it cannot be had: a process with the same words and variables, and a folder of the test's
+        words = [*command[:-1], str(scratch / "tmp" / "gantk-web")]
+        environment = {**variables, "HOME": str(scratch)}
+    process = subprocess.Popen(words, cwd=space, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         until = time.monotonic() + PATIENCE
         while True:
             assert process.poll() is None, process.stdout and process.stdout.read()
             assert time.monotonic() < until
             try:
-                page = ask(port, "GET", "/", {"Host": HOST})
+                ask(port, "GET", "/", {"Host": HOST})
                 break
             except OSError:
                 time.sleep(0.2)
-        assert page.status == 200 and b"/static/main.js" in page.data
-        assert "frame-ancestors https://huggingface.co" in page.headers["content-security-policy"]
-        assert ask(port, "GET", "/static/explore.js", {"Host": HOST}).status == 200
-        info = ask(port, "GET", "/api/v1/info", {"Host": HOST}).json
-        assert info["public"] and info["limits"]["upload"] == 5 << 20
-        sent = {"Host": HOST, "Origin": f"https://{HOST}", "Content-Type": "application/json"}
-        made = ask(port, "POST", "/api/v1/projects", sent, b'{"model": "demo"}')
-        assert made.status == 201
-        listed = ask(port, "GET", "/api/v1/directions?model=demo", {"Host": HOST}).json
-        assert any(entry["system"] == "ReSeFa" for entry in listed)
-        picture = ask(port, "GET", f"/api/v1/projects/{made.json['id']}/export?what=png", {"Host": HOST})
-        assert picture.status == 200 and picture.data.startswith(b"\x89PNG")
-        assert ask(port, "GET", "/api/v1/projects", {"Host": HOST}).json == []
-        assert ask(port, "GET", "/", {"Host": "evil.example"}).status == 403
-        assert ask(port, "GET", "/api/v1/info", {"Host": HOST, "Origin": "https://evil.example"}).status == 403
-        assert (out / "projects" / made.json["id"] / "journal.jsonl").is_file()
-        assert sorted(place.rglob("*")) == before
+        yield Started(port, process, Path(f"/proc/{process.pid}/root") if contained else scratch, contained)
     finally:
         process.terminate()
         process.wait(PATIENCE)
         if process.stdout:
             process.stdout.close()
-        if place != space:
-            shutil.rmtree(place.parent, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_17_the_written_folder_runs_as_its_container_would(space: Path, started: Started) -> None:
+    """User 1000, no gantk but the copied one, nothing that it could change but what it keeps under /tmp."""
+    port = started.port
+    before = sorted(space.rglob("*"))
+    page = ask(port, "GET", "/", {"Host": HOST})
+    assert page.status == 200 and b"/static/main.js" in page.data
+    assert "frame-ancestors https://huggingface.co" in page.headers["content-security-policy"]
+    info = ask(port, "GET", "/api/v1/info", {"Host": HOST}).json
+    assert info["public"] and info["limits"]["upload"] == 5 << 20
+    sent = {"Host": HOST, "Origin": f"https://{HOST}", "Content-Type": "application/json"}
+    made = ask(port, "POST", "/api/v1/projects", sent, b'{"model": "demo"}')
+    assert made.status == 201
+    listed = ask(port, "GET", "/api/v1/directions?model=demo", {"Host": HOST}).json
+    assert any(entry["system"] == "ReSeFa" for entry in listed)
+    picture = ask(port, "GET", f"/api/v1/projects/{made.json['id']}/export?what=png", {"Host": HOST})
+    assert picture.status == 200 and picture.data.startswith(b"\x89PNG")
+    assert ask(port, "GET", "/api/v1/projects", {"Host": HOST}).json == []
+    assert (started.root / "tmp" / "gantk-web" / "projects" / made.json["id"] / "journal.jsonl").is_file()
+    assert sorted(space.rglob("*")) == before
+    print("in a container's mounts" if started.contained else "as a plain process")
+    if started.contained:
+        status = Path(f"/proc/{started.process.pid}/status").read_text()
+        assert re.search(r"^Uid:\s1000\s1000", status, re.MULTILINE) and "CapEff:\t0000000000000000" in status
+        mounts = [line.split() for line in Path(f"/proc/{started.process.pid}/mounts").read_text().splitlines()]
+        modes = {where: options.split(",")[0] for _, where, _, options, *_ in mounts}
+        assert modes["/"] == "ro" and modes["/home/user/app"] == "ro" and modes["/tmp"] == "rw"
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_17_01_02_in_a_browser(started: Started, chromium: str) -> None:
+    """Every view opens and asks nobody else; a slider ends with the server's picture; the link brings it back."""
+    from web_page import Page
+
+    with Page(chromium) as page:
+        page.screen(1280, 860)
+        page.visit(f"http://localhost:{started.port}/")
+        project = page.run("gantk.store.id")
+        assert page.run("location.hash") == f"#project={project}" and page.run("document.cookie") == ""
+        for view in ("explore", "edit", "train", "photo", "regions", "compare", "sort"):
+            page.run(f"gantk.go('{view}')")
+            time.sleep(0.2)
+            assert page.run("document.body.dataset.view") == view
+        page.run("gantk.go('explore')")
+        light = page.run("gantk.store.directions.find(entry => entry.name === 'window light').id")
+        selector = f"input[data-direction='{light}']"
+        page.run(f"document.querySelector(\"{selector}\").scrollIntoView({{block: 'center'}}); gantk.live.most = 0")
+        page.drag(*[page.at(selector, 0.3 + 0.4 * step / 60) for step in range(61)])
+        page.wait("gantk.stage.grid.getAttribute('aria-busy') === 'false' && !gantk.store.pending")
+        page.wait("gantk.store.state.nodes[0].moves.length && !gantk.explore.dirty && !gantk.store.pending")
+        assert page.run("gantk.live.most") <= 2
+        text = page.run("document.querySelector('.grid canvas').toDataURL('image/png').split(',')[1]")
+        host = {"Host": f"localhost:{started.port}"}
+        data = ask(started.port, "GET", f"/api/v1/projects/{project}/export?what=png", host).data
+        drawn, exported = (Image.open(io.BytesIO(part)).convert("RGB") for part in (base64.b64decode(text), data))
+        assert drawn.tobytes() == exported.tobytes()
+        assert page.complaints() == []
+
+
+@pytest.mark.slow
+def test_17_12_what_is_refused(started: Started) -> None:
+    port = started.port
+    own = {"Host": HOST, "Origin": f"https://{HOST}"}
+    json_body = {**own, "Content-Type": "application/json"}
+    project = ask(port, "POST", "/api/v1/projects", json_body, b'{"model": "demo"}').json["id"]
+    blobs = f"/api/v1/projects/{project}/blobs"
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+    refusals: list[tuple[int, str, str, dict[str, str], bytes | None]] = [
+        (403, "GET", "/", {"Host": "evil.example"}, None),
+        (403, "GET", "/api/v1/info", {**own, "Origin": "https://evil.example"}, None),
+        (404, "GET", "/api/v1/projects/..%2F..%2Fetc", own, None),
+        (404, "GET", f"{blobs}/..%2Fjournal.jsonl", own, None),
+        (404, "GET", "/api/v1/jobs/..%2F..", own, None),
+        (413, "PUT", blobs, {**own, "Content-Type": "image/png"}, bytes(6 << 20)),
+        (415, "PUT", blobs, {**own, "Content-Type": "image/gif"}, b"GIF89a"),
+        (415, "PUT", blobs, {**own, "Content-Type": "image/png"}, svg),
+        (422, "POST", "/api/v1/projects", json_body, b'{"model": "demo", "more": 1}'),
+    ]
+    for status, method, path, headers, body in refusals:
+        try:
+            answer = ask(port, method, path, headers, body).status
+        except (BrokenPipeError, ConnectionResetError):  # it does not read on
+            answer = status if status == 413 else 0
+        assert answer == status, (method, path, headers)
+        begun = time.monotonic()
+        assert ask(port, "GET", "/api/v1/info", own).status == 200
+        assert time.monotonic() - begun < 10
 
 
 def test_the_folder_holds_what_it_needs_and_no_path_of_this_machine(space: Path) -> None:

@@ -15,21 +15,25 @@ def _grids(result: MixResult) -> str:
     rows = " and ".join(grid.spelled for grid in result.grids)
     count = len(result.top)
     tops = "code" if count == 1 else f"{count} codes"
-    return f"Rows {rows} of wp from the {tops} at the top, the others from the left: {len(result.left)} by {count}."
+    grids = f"in grids of {len(result.left)} by {count}"
+    return f"Rows {rows} of wp are from the {tops} at the top, the others from the left, {grids}."
 
 
 def _frames(result: WalkResult) -> str:
     back = " and back" if result.loop else ""
     count, seconds = len(result.frames), len(result.frames) / result.fps
     return (
-        f"{counted(count, 'frame')} ({seconds:.3g} s) through {counted(len(result.keys), 'code')}{back}, "
-        f"{result.path} in {result.space}."
+        f"The walk has {counted(count, 'frame')} ({seconds:.3g} s) and leads through "
+        f"{counted(len(result.keys), 'code')}{back}, as {result.path} in {result.space}."
     )
 
 
 MIX: Claims[MixResult] = (
     found(_grids),
-    advise("What follows the top is stored in the rows of that grid: edit those with `gantk manipulate --rows`."),
+    advise(
+        "What changes with the code at the top is stored in the rows of that grid: edit them with `gantk manipulate "
+        "--rows`."
+    ),
 )
 WALK: Claims[WalkResult] = (
     found(_frames),

@@ -36,7 +36,7 @@ def _names(result: CompareResult) -> str:
 
 COMPARE: Claims[CompareResult] = (
     found(lambda r: f"{_ends(r)}; the intervals do not meet.", lambda r: bool(r.different) and r.different[0].apart),
-    found(lambda r: f"{_ends(r)}; the intervals of all runs meet, as everywhere else.",
+    found(lambda r: f"{_ends(r)}; the intervals of all runs meet.",
           lambda r: bool(r.different) and r.different[0].bounded and not r.different[0].apart),
     found(lambda r: f"{_ends(r)}, {100 * r.different[0].relative:.3g} % of the larger size.",
           lambda r: bool(r.different) and not r.different[0].bounded),

@@ -28,7 +28,7 @@ Ends = tuple[float, float | None, float | None]
 
 
 def side_by_side(results: Sequence[Result]) -> tuple[Number, ...]:
-    """The numbers of all results, matched by row and name, those that differ most first."""
+    """The numbers of all results, matched by row and name, in the order of `ordered`."""
     every = numbers_of(results)
     keys = list(dict.fromkeys(key for found in every for key in found))
     blank = (None, None, None)
@@ -40,12 +40,13 @@ def side_by_side(results: Sequence[Result]) -> tuple[Number, ...]:
 
 
 def ordered(numbers: Sequence[Number]) -> tuple[Number, ...]:
-    """First those whose intervals do not meet, then those without, then those whose intervals meet; among them by
-    the share of the difference; last those that not every run has."""
+    """First those with intervals, by the difference in half widths of its interval; then those without, by the
+    difference as a share of the size; then those that are the same in all runs, and those that not every run has."""
 
-    def place(number: Number) -> tuple[bool, bool, int, float]:
-        kind = 0 if number.apart else 2 if number.bounded else 1
-        return not number.shared, not number.difference > 0, kind, -number.relative
+    def place(number: Number) -> tuple[bool, bool, bool, float]:
+        scaled = number.scaled
+        by = number.relative if scaled is None else scaled
+        return not number.shared, not number.difference > 0, scaled is None, -by
 
     return tuple(sorted(numbers, key=place))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -85,19 +86,25 @@ def _settings(result: CompareResult) -> Table:
 
 
 def _numbers(result: CompareResult) -> Table:
-    columns = [Column("of"), Column("number"), *(Column(side.name) for side in result.runs),
-               Column("difference"), Column("% of size", "", 1), Column("intervals")]  # fmt: skip
+    columns = [
+        Column("of"),
+        Column("number"),
+        *(Column(side.name) for side in result.runs),
+        Column("difference"),
+        Column("in half widths", "Of the difference's own 95 % interval: above 1, chance hardly makes it", 1),
+        Column("% of size", "Of the larger size; large for any number near 0", 1),
+        Column("intervals"),
+    ]
     rows: list[list[CellValue]] = []
     for number in result.numbers:
         cells: list[CellValue] = [_cell(number, place) for place in range(len(result.runs))]
-        ends: list[CellValue] = [Cell(None, "not in every run"), Cell(None, "not in every run")]
+        ends: list[CellValue] = [Cell(None, "not in every run")] * 3
         if number.shared:
-            ends = [Cell(number.difference, f"{number.difference:.4g}"), 100 * number.relative]
+            ends = [Cell(number.difference, f"{number.difference:.4g}"), _scaled(number), 100 * number.relative]
         rows.append([number.row or WHOLE, number.name, *cells, *ends, _intervals(number)])
     caption = (
-        "Difference is the largest value minus the smallest, also as % of the larger size. First numbers whose "
-        "intervals do not meet, then those without an interval, then those whose intervals meet; among them those that "
-        "differ most for their size."
+        "Difference is the largest value minus the smallest. Numbers with intervals come first, ranked by the "
+        "difference in half widths; those without an interval follow, ranked by the difference as % of the larger size."
     )
     return Table(columns, rows, "Numbers", caption)
 
@@ -110,6 +117,12 @@ def _cell(number: Number, place: int) -> CellValue:
         return Cell(value, f"{value:.4g}" if not value.is_integer() else show_number(int(value)))
     digits = decimals(low, high)
     return Cell(value, f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
+
+
+def _scaled(number: Number) -> CellValue:
+    if number.scaled is None:
+        return Cell(None, "no interval")
+    return Cell(None, "intervals without width") if math.isinf(number.scaled) else number.scaled
 
 
 def _intervals(number: Number) -> str:

@@ -6,6 +6,7 @@ Shape legend: R runs; every tuple of values has one entry for each run, in the o
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -74,6 +75,21 @@ class Number:
         return self.difference / largest if largest > 0 else 0.0
 
     @property
+    def scaled(self) -> float | None:
+        """The difference over the half width of its own 95 % interval, which is the root of the sum of the squares of
+        the half widths in the two runs that are furthest apart; None where a run holds no interval."""
+        if not self.bounded:
+            return None
+        known = [value for value in self.values if value is not None]
+        ends = [
+            (high - low) / 2
+            for low, high in zip(self.low, self.high, strict=True)
+            if low is not None and high is not None
+        ]
+        width = math.hypot(ends[known.index(min(known))], ends[known.index(max(known))])
+        return self.difference / width if width > 0 else math.inf if self.difference > 0 else 0.0
+
+    @property
     def bounded(self) -> bool:
         """Whether every run holds an interval of it."""
         return self.shared and all(end is not None for end in (*self.low, *self.high))
@@ -117,7 +133,7 @@ class CompareResult(Result):
         known: whether the settings of all are known: a result that was given in Python brings none.
         settings: those that differ.
         same: how many settings and inputs are the same in all.
-        numbers: all, those that differ most first.
+        numbers: all, in the order of `numbers.ordered`.
         pictures, moved: the first samples, paired by name or place.
     """
 
@@ -139,7 +155,7 @@ class CompareResult(Result):
 
     @property
     def different(self) -> tuple[Number, ...]:
-        """Those of them that are not the same in all runs, by decreasing difference (see `numbers.ordered`)."""
+        """Those of them that are not the same in all runs, in the order of `numbers.ordered`."""
         return tuple(number for number in self.shared if number.difference > 0)
 
     def lines(self) -> tuple[str, ...]:
@@ -149,14 +165,15 @@ class CompareResult(Result):
         return (self.sentence(), *(plain(text) for text in self.said("doubt")), *names)
 
     def table(self) -> list[dict[str, object]]:
-        """One row for each number: row, number, each run's value and interval, difference, share, apart."""
+        """One row for each number: row, number, each run's value and interval, difference, the same in half
+        widths of its interval, as a share of the size, and whether intervals are apart."""
         rows = []
         for number in self.numbers:
             row: dict[str, object] = {"row": number.row, "number": number.name}
             for place, side in enumerate(self.runs):
                 row[side.name] = number.values[place]
                 row[f"{side.name} low"], row[f"{side.name} high"] = number.low[place], number.high[place]
-            row |= {"difference": number.difference, "relative": number.relative}
+            row |= {"difference": number.difference, "scaled": number.scaled, "relative": number.relative}
             rows.append(row | {"apart": number.apart if number.bounded else None})
         return rows
 

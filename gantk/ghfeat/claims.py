@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gantk.ghfeat.figures import counted
-from gantk.runs.claims import Claims, advise, doubt, found, listed, percent
+from gantk.runs.claims import Claims, advise, doubt, found, listed, percent, were
 
 if TYPE_CHECKING:
     from gantk.ghfeat.picture_results import EditResult, Exchanged, HarmonizeResult, MixResult, Moved
@@ -39,8 +39,8 @@ def _state(result: TrainResult) -> str:
 TRAIN: Claims[TrainResult] = (
     found(
         lambda r: (
-            f"Encoder {_state(r)}; on {counted(r.held_out, 'held-out image')} MSE {r.final.mse:.4f}, SSIM "
-            f"{r.final.ssim:.3f}, the mean code's MSE {r.mean_code_mse:.4f}."
+            f"The encoder was {_state(r)}; on {counted(r.held_out, 'held-out image')} its MSE is {r.final.mse:.4f}, "
+            f"its SSIM {r.final.ssim:.3f} and the mean code's MSE {r.mean_code_mse:.4f}."
         )
     ),
     doubt(
@@ -65,10 +65,10 @@ def _error(result: ExtractResult) -> float:
 
 EXTRACT: Claims[ExtractResult] = (
     found(
-        lambda r: f"{counted(len(r.kept))} encoded, mean squared error {_error(r):.4f} (pixels in [-1, 1]).",
+        lambda r: f"{were(len(r.kept))} encoded; the mean squared error is {_error(r):.4f} (pixels in [-1, 1]).",
         lambda r: r.kept_figures is not None and len(r.kept) > 0,
     ),
-    found(lambda r: f"{counted(len(r.kept))} encoded.", lambda r: r.kept_figures is None or not len(r.kept)),
+    found(lambda r: f"{were(len(r.kept))} encoded.", lambda r: r.kept_figures is None or not len(r.kept)),
     doubt(lambda r: unread(r.skipped), lambda r: bool(r.skipped)),
     advise("`gantk ghfeat edit` moves these images along a direction; `gantk ghfeat mix` mixes their levels."),
 )
@@ -86,7 +86,7 @@ def with_tuned(result: InvertResult) -> str:
 INVERT: Claims[InvertResult] = (
     found(
         lambda r: (
-            f"{counted(len(r.kept))} inverted, mean squared error {r.means.mse:.4f} (pixels in [-1, 1]) after "
+            f"{were(len(r.kept))} inverted; the mean squared error is {r.means.mse:.4f} (pixels in [-1, 1]) after "
             f"{counted(r.steps, 'step')}{with_tuned(r)}."
         )
     ),
@@ -103,11 +103,11 @@ INVERT: Claims[InvertResult] = (
 MIX: Claims[MixResult] = (
     found(
         lambda r: (
-            f"{counted(len(r.grids), 'grid')} of {counted(len(r.content), 'content')} by "
-            f"{counted(len(r.style), 'style')}."
+            f"{counted(len(r.grids), 'grid')} {'shows' if len(r.grids) == 1 else 'show'} "
+            f"{counted(len(r.content), 'content')}, each in {counted(len(r.style), 'style')}."
         )
     ),
-    advise("What follows the style in a grid is stored in its rows: edit those with `gantk manipulate --rows`."),
+    advise("What changes with the style in a grid is stored in its rows: edit them with `gantk manipulate --rows`."),
 )
 
 
@@ -140,7 +140,7 @@ def reach_of(found: Exchanged) -> str:
 EDIT: Claims[EditResult] = (
     found(
         lambda r: (
-            f"{counted(len(r.pairs))} edited; mean change {_exchanged(r).inside:.4f} inside the region, "
+            f"{were(len(r.pairs))} edited; the mean change is {_exchanged(r).inside:.4f} inside the region and "
             f"{_exchanged(r).outside:.4f} outside it (pixels in [-1, 1])."
         ),
         lambda r: r.exchanged is not None,
@@ -148,7 +148,7 @@ EDIT: Claims[EditResult] = (
     found(lambda r: reach_of(_exchanged(r)), lambda r: r.exchanged is not None),
     found(
         lambda r: (
-            f"{counted(len(r.pairs))} moved along {_moved(r).walk.name}, distance {_moved(r).distances[0]:g} to "
+            f"{were(len(r.pairs))} moved along {_moved(r).walk.name}, by distances from {_moved(r).distances[0]:g} to "
             f"{_moved(r).distances[-1]:g}."
         ),
         lambda r: r.moved is not None,
@@ -169,8 +169,8 @@ EDIT: Claims[EditResult] = (
 HARMONIZE: Claims[HarmonizeResult] = (
     found(
         lambda r: (
-            f"{counted(len(r.images))} harmonized; mean change {r.outside:.4f} outside the region (pixels in "
-            f"[-1, 1]), mean squared error {r.against_paste:.4f} against the paste."
+            f"{were(len(r.images))} harmonized; the mean change outside the region is {r.outside:.4f} (pixels in "
+            f"[-1, 1]), the mean squared error against the paste {r.against_paste:.4f}."
         )
     ),
     advise("`gantk invert` on a pasted picture comes closer to it, at the price of its seams."),
@@ -194,8 +194,8 @@ def _read(result: EvaluateResult) -> list[tuple[str, float]]:
 EVALUATE: Claims[EvaluateResult] = (
     found(
         lambda r: (
-            f"{counted(r.count)}, {counted(len(r.probes.features), 'set')} of features probed; mean squared error of "
-            f"reconstructions {r.reconstruction.mse:.4f}."
+            f"On {counted(r.count)}, {counted(len(r.probes.features), 'set')} of features were probed; the mean "
+            f"squared error of reconstructions is {r.reconstruction.mse:.4f}."
         )
     ),
     found(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gantk.errors import UsageError
+from gantk.errors import Stopped, UsageError
 from gantk.generators.base import Generator
 from gantk.generators.frugal_steps import images_at_once, synthesize_frugally
 from gantk.ghfeat.losses import Perception
@@ -115,6 +115,7 @@ def project(
     label: Tensor | None = None,
     seed: int = 0,
     watch: Callable[[int, Tensor], bool] | None = None,
+    trying: Callable[[int, int], None] | None = None,
 ) -> Projection:
     """Codes whose images are close to the targets [N, 3, H, W].
 
@@ -123,8 +124,10 @@ def project(
         label: of a conditional network, [N] ids or [N, C] rows.
         watch: called after each evaluation with its number and the images; True stops there, and what is returned are
             the codes with the lowest loss so far.
+        trying: called before each sample that may be the start, with its number and how many there are.
 
     Raises:
+        Stopped: before the first evaluation was whole. A watched search that is stopped later returns its best.
         UsageError: the family does not have the space, or the start does not fit it.
     """
     if plan.space not in generator.spec.spaces and not (plan.space == "wp" and "w" in generator.spec.spaces):
@@ -132,16 +135,24 @@ def project(
             f"A {generator.spec.family} has no space {plan.space!r}: give one of {', '.join(generator.spec.spaces)}."
         )
     problem = _Problem(generator, target_NCHW, plan, perception, label, seed)
-    codes = problem.start() if start is None else problem.adopt(start)
+    codes = problem.start(trying) if start is None else problem.adopt(start)
     free = [code.detach().clone().requires_grad_(True) for code in codes]
     optimizer = torch.optim.Adam([{"params": [code]} for code in free], lr=plan.rate, betas=(0.9, 0.99))
-    losses, kept, frames = [], [], []
+    losses: list[Tensor] = []
+    kept, frames = [], []
     best = _Best() if watch is not None else None
     wanted = {round(k * plan.steps / max(1, plan.frames - 1)) for k in range(plan.frames)} if plan.frames else set()
     for step in range(plan.steps + 1):
         last = step == plan.steps
-        with torch.enable_grad():
-            image, loss_N = problem.loss([_scaled(code, unit) for code, unit in zip(free, problem.units, strict=True)])
+        try:
+            with torch.enable_grad():
+                scaled = [_scaled(code, unit) for code, unit in zip(free, problem.units, strict=True)]
+                image, loss_N = problem.loss(scaled)
+        except Stopped:
+            if best is None or not losses:
+                raise
+            image, free = best.image, best.free
+            break
         losses.append(loss_N.detach())
         if best is not None and watch is not None:
             best.see(loss_N.detach(), image.detach(), free)
@@ -153,7 +164,13 @@ def project(
             frames.append(image.detach())
         if last:
             break
-        gradients = torch.autograd.grad(loss_N.sum(), free)
+        try:
+            gradients = torch.autograd.grad(loss_N.sum(), free)
+        except Stopped:
+            if best is None:
+                raise
+            image, free = best.image, best.free
+            break
         for code, gradient in zip(free, gradients, strict=True):
             code.grad = gradient
         for group in optimizer.param_groups:
@@ -236,13 +253,15 @@ class _Problem:
         wp_KLD = g.expand(w_KD)
         return [wp_KLD] if space == "wp" else list(g.styles(wp_KLD))
 
-    def start(self) -> list[Tensor]:
+    def start(self, trying: Callable[[int, int], None] | None = None) -> list[Tensor]:
         """For each image the nearest of the samples and the mean code, as free variables."""
         with torch.no_grad():
             candidates = [torch.cat([code, code.mean(0, keepdim=True)]) for code in self.samples]
             best = torch.full((self.n,), torch.inf, device=self.target.device)
             chosen = [code[:1].expand(self.n, *code.shape[1:]).clone() for code in candidates]
             for k in range(len(candidates[0])):
+                if trying is not None:
+                    trying(k, len(candidates[0]))
                 codes = [code[k : k + 1] for code in candidates]
                 label = None if self.label is None else self.label[:1]
                 image = self._image(codes, label).clamp(-1, 1)

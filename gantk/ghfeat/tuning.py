@@ -1,4 +1,4 @@
-"""Pivotal tuning (Roich et al. 2021, arXiv 2106.05744): a generator's weights are fitted to photos around their codes.
+"""Pivotal tuning (Roich et al. 2022, arXiv 2106.05744): a generator's weights are fitted to photos around their codes.
 
 The codes stay where they are, so that directions lead where they led; what a code could not say goes into the weights.
 With x a photo, p its code (the pivot) and r a random code pulled towards p, the loss of section 3.2 is

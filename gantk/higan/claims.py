@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gantk.predictors.departure import told
 from gantk.predictors.selectivity import SELECTIVE
-from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, were
 
 if TYPE_CHECKING:
     from gantk.higan.boundaries import Boundary, TrainBoundaryResult
@@ -26,8 +26,9 @@ def _drawn(result: SynthesizeResult) -> str:
         "" if result.seeds is None else f", seed{'s' if result.num != 1 else ''} {result.seeds} in NVIDIA's numbering"
     )
     attributes = counted(len(result.summaries), "attribute")
-    scored = f", {attributes} scored by {result.predictor}" if result.summaries else ""
-    return f"{counted(result.num, 'sample')}{which}; latents kept in {', '.join(result.spaces)}{scored}."
+    scored = f", with {attributes} scored by {result.predictor}" if result.summaries else ""
+    kept = f"{'is' if result.num == 1 else 'are'} kept as latents in {', '.join(result.spaces)}"
+    return f"{counted(result.num, 'sample')}{which} {kept}{scored}."
 
 
 def _unread(result: SynthesizeResult) -> dict[str, int]:
@@ -228,7 +229,7 @@ RESCORE: Claims[RescoreResult] = (
 MANIPULATE: Claims[ManipulateResult] = (
     found(
         lambda r: (
-            f"{counted(r.num, 'sample')} moved along {', '.join(each.walk.name for each in r.moved)} in "
+            f"{were(r.num, 'sample')} moved along {', '.join(each.walk.name for each in r.moved)} in "
             f"{counted(len(r.moved[0].distances), 'step')}."
         )
     ),

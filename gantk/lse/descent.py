@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gantk.errors import Stopped
+
 BETAS, TINY = (0.9, 0.999), 1e-8
 
 Objective = Callable[[Tensor], tuple[Tensor, Tensor]]  # codes to (what is minimised, what is watched), each [N]
@@ -43,15 +45,25 @@ def descend(
         rate: step size, a number or anything that broadcasts against the codes (one per row of wp, say).
         patience: stop when no code's watched value has improved by a thousandth for so many steps; None: never.
         after: called after each evaluation with its number and the codes; True ends the descent.
+
+    Raises:
+        Stopped: in the first evaluation. In a later one it ends the descent, as if that had not begun.
     """
     x, first, second = start.detach().clone(), torch.zeros_like(start), torch.zeros_like(start)
     best, seen = x.clone(), x.clone()
     lowest = torch.full((len(x),), float("inf"), device=x.device)
-    curve, idle = [], 0
+    curve: list[Tensor] = []
+    idle = 0
     for number in range(steps + 1):
-        seen = x.clone()
+        before, seen = seen, x.clone()
         leaf = x.clone().requires_grad_(number < steps)
-        total_N, watched_N = objective(leaf)
+        try:
+            total_N, watched_N = objective(leaf)
+        except Stopped:
+            if not curve:
+                raise
+            x = seen = before
+            break
         watched_N = watched_N.detach()
         curve.append(watched_N)
         better = watched_N < lowest
@@ -61,7 +73,10 @@ def descend(
         stop = after is not None and after(number, x)
         if number == steps or stop or (patience is not None and idle >= patience):
             break
-        (gradient,) = torch.autograd.grad(total_N.sum(), leaf)
+        try:
+            (gradient,) = torch.autograd.grad(total_N.sum(), leaf)
+        except Stopped:
+            break
         first = BETAS[0] * first + (1 - BETAS[0]) * gradient
         second = BETAS[1] * second + (1 - BETAS[1]) * gradient.square()
         scale = (1 - BETAS[1] ** (number + 1)) ** 0.5 / (1 - BETAS[0] ** (number + 1))

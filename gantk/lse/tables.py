@@ -16,7 +16,6 @@ import numpy.typing as npt
 from gantk.pictures.label_maps import Colours, colour_map
 
 Array = npt.NDArray[np.uint8]
-_LATEX = str.maketrans({c: "\\" + c for c in "&%$#_{}"})
 
 
 def scores_csv(rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> str:
@@ -44,15 +43,17 @@ def comparison_latex(table: Mapping[str, Mapping[str, float]], heads: Sequence[s
 
     `table` is generator -> head -> mIoU; a head that a generator lacks is a dash.
     """
+    from gantk.reports.latex import latex_text  # which brings all of the page kit
+
     models = list(table)
     lines = [
         "\\begin{tabular}{l" + "r" * len(models) + "}",
-        "\\toprule",
-        " & ".join(["", *(model.translate(_LATEX) for model in models)]) + " \\\\",
-        "\\midrule",
+        "\\hline",
+        " & ".join(["", *(latex_text(model) for model in models)]) + " \\\\",
+        "\\hline",
     ]
     for head in heads:
-        cells = [head.translate(_LATEX)]
+        cells = [latex_text(head)]
         for model in models:
             value = table[model].get(head)
             best = max(table[model].values())
@@ -63,18 +64,20 @@ def comparison_latex(table: Mapping[str, Mapping[str, float]], heads: Sequence[s
             else:
                 cells.append(f"{100 * value:.1f} ({100 * (value - best) / best if best else 0:.1f})")
         lines.append(" & ".join(cells) + " \\\\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+    return "\n".join([*lines, "\\hline", "\\end{tabular}", ""])
 
 
 def classes_latex(names: Sequence[str], heads: Mapping[str, Sequence[float]]) -> str:
     """A row per class, a column per head, the paper's IoU in percent."""
-    lines = ["\\begin{tabular}{l" + "r" * len(heads) + "}", "\\toprule"]
-    lines += [" & ".join(["class", *(head.translate(_LATEX) for head in heads)]) + " \\\\", "\\midrule"]
+    from gantk.reports.latex import latex_text
+
+    lines = ["\\begin{tabular}{l" + "r" * len(heads) + "}", "\\hline"]
+    lines += [" & ".join(["class", *(latex_text(head) for head in heads)]) + " \\\\", "\\hline"]
     for place, name in enumerate(names):
         values = [scores[place] for scores in heads.values()]
         cells = ["--" if value <= -0.1 else f"{100 * value:.1f}" for value in values]
-        lines.append(" & ".join([name.translate(_LATEX), *cells]) + " \\\\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+        lines.append(" & ".join([latex_text(name), *cells]) + " \\\\")
+    return "\n".join([*lines, "\\hline", "\\end{tabular}", ""])
 
 
 def side_by_side(pictures: Sequence[Array], colours: Colours, gap: int = 2, least: int = 128) -> Array:

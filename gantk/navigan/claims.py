@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, advise, counted, doubt, found, percent
+from gantk.runs.claims import Claim, Claims, advise, counted, doubt, found, percent, were
 
 if TYPE_CHECKING:
     from gantk.navigan.results import ApplyResult, Exactness, HessianResult, SvdResult, TrainResult, WeightResult
@@ -51,7 +51,8 @@ def _captured(result: HessianResult) -> bool:
 
 
 def _vectors(result: HessianResult) -> str:
-    return f"{counted(len(result), 'eigenvector')} of {result.directions.layer}"
+    count = len(result)
+    return f"{counted(count, 'eigenvector')} of {result.directions.layer} {'was' if count == 1 else 'were'} found"
 
 
 def _differs(result: HessianResult) -> bool:
@@ -98,7 +99,8 @@ HESSIAN: Claims[HessianResult] = (
 SVD: Claims[SvdResult] = (
     found(
         lambda r: (
-            f"{counted(len(r), 'singular direction')} of {r.directions.layer}; the largest singular value is "
+            f"{counted(len(r), 'singular direction')} of {r.directions.layer} {'was' if len(r) == 1 else 'were'} "
+            "found; the largest singular value is "
             f"{float(r.singular_values[0]):.3g}."
         )
     ),
@@ -123,7 +125,7 @@ def beyond_chance(share: float, count: int, tries: int | None) -> bool:
 
 def _named(result: TrainResult) -> str:
     return (
-        f"{counted(len(result), 'direction')} of {result.directions.layer}, learned in "
+        f"{counted(len(result), 'direction')} of {result.directions.layer} were learned in "
         f"{counted(result.steps, 'step')}: a network names the right one of {len(result)} in "
         f"{percent(result.held_out)} of held-out edits; chance is {percent(1 / len(result))}."
     )
@@ -132,7 +134,8 @@ def _named(result: TrainResult) -> str:
 TRAIN: Claims[TrainResult] = (
     found(_named, lambda r: len(r) > 1),
     found(
-        lambda r: f"1 direction of {r.directions.layer}, learned in {counted(r.steps, 'step')}.", lambda r: len(r) == 1
+        lambda r: f"1 direction of {r.directions.layer} was learned in {counted(r.steps, 'step')}.",
+        lambda r: len(r) == 1,
     ),
     doubt(
         "The directions are not told apart better than by chance: take more --steps before using them (the paper "
@@ -147,11 +150,11 @@ TRAIN: Claims[TrainResult] = (
 
 APPLY: Claims[ApplyResult] = (
     found(
-        lambda r: f"{counted(r.total, 'sample')}, each along a direction of {r.layer} of its own.",
+        lambda r: f"{were(r.total, 'sample')} moved, each along its own direction of {r.layer}.",
         lambda r: bool(r.each),
     ),
     found(
-        lambda r: f"{counted(r.total, 'sample')} along {counted(len(r.edited), 'direction')} of {r.layer}.",
+        lambda r: f"{were(r.total, 'sample')} moved along {counted(len(r.edited), 'direction')} of {r.layer}.",
         lambda r: not r.each,
     ),
     advise(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gantk.reports.tabular import latex_text
+from gantk.reports.latex import latex_text
 from gantk.store.json_values import Json
 
-_PAPERS = {
+PAPERS = {
     "higan": (
         "@article{yang2021semantic,\n"
         "  title = {Semantic Hierarchy Emerges in Deep Generative Representations for Scene Synthesis},\n"
         "  author = {Yang, Ceyuan and Shen, Yujun and Zhou, Bolei},\n"
-        "  journal = {International Journal of Computer Vision},\n  year = {2021}\n}\n"
+        "  journal = {International Journal of Computer Vision},\n"
+        "  volume = {129},\n  number = {5},\n  pages = {1451--1466},\n  year = {2021}\n}\n"
     ),
     "lse": (
         "@inproceedings{xu2021linear,\n  title = {Linear Semantics in Generative Adversarial Networks},\n"
@@ -58,9 +59,10 @@ _PAPERS = {
         "  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition},\n  year = {2020}\n}\n"
     ),
     "pti": (
-        "@misc{roich2021pivotal,\n  title = {Pivotal Tuning for Latent-based Editing of Real Images},\n"
+        "@article{roich2022pivotal,\n  title = {Pivotal Tuning for Latent-based Editing of Real Images},\n"
         "  author = {Roich, Daniel and Mokady, Ron and Bermano, Amit H. and Cohen-Or, Daniel},\n"
-        "  year = {2021},\n  note = {arXiv:2106.05744}\n}\n"
+        "  journal = {ACM Transactions on Graphics},\n"
+        "  volume = {42},\n  number = {1},\n  pages = {1--13},\n  year = {2022}\n}\n"
     ),
 }
 _BOUNDARIES = frozenset({"train-boundary", "manipulate"})
@@ -70,7 +72,7 @@ _HIGAN = frozenset({"synthesize", "train-boundary", "rescore", "manipulate"})
 def bibtex(task: str, manifest: Mapping[str, Json] | None = None, command_line: str = "") -> str:
     """The entries of a task ("lse train"): its method's paper where it has one, and gantk.
 
-    The note of gantk's entry holds the command, the seed and the model's fingerprint as far as they are given.
+    The note of gantk's entry holds the version, and the command, seed and model's fingerprint as far as they are given.
     """
     import gantk
 
@@ -82,7 +84,7 @@ def bibtex(task: str, manifest: Mapping[str, Json] | None = None, command_line: 
         systems.append("interfacegan")
     if task == "invert" and _part(manifest, "arguments").get("tune"):
         systems.append("pti")
-    notes = [latex_text(command_line)] if command_line else []
+    notes = [f"version {latex_text(version)}", *([latex_text(command_line)] if command_line else [])]
     if manifest.get("seed") is not None:
         notes.append(f"seed {manifest['seed']}")
     model = _part(manifest, "identity").get("the generator")
@@ -91,11 +93,10 @@ def bibtex(task: str, manifest: Mapping[str, Json] | None = None, command_line: 
     fields = [
         "title = {gantk: a toolkit over trained generative adversarial networks}",
         "author = {{gantk contributors}}",
-        f"version = {{{version}}}",
-        *([f"note = {{{', '.join(notes)}}}"] if notes else []),
+        f"note = {{{', '.join(notes)}}}",
     ]
-    own = "@software{gantk,\n  " + ",\n  ".join(fields) + "\n}\n"
-    return "\n".join([*(_PAPERS[name] for name in systems if name in _PAPERS), own])
+    own = "@misc{gantk,\n  " + ",\n  ".join(fields) + "\n}\n"
+    return "\n".join([*(PAPERS[name] for name in systems if name in PAPERS), own])
 
 
 def _part(manifest: Mapping[str, Json], name: str) -> Mapping[str, Json]:

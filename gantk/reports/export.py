@@ -8,11 +8,12 @@ from pathlib import Path
 from gantk.errors import GantkError, UsageError
 from gantk.reports.cite import bibtex
 from gantk.reports.drawing import DRAW
+from gantk.reports.latex import latex
 from gantk.reports.mosaic import draw_rows, png_bytes, rows_of, tile
 from gantk.reports.page import Page
 from gantk.reports.pdf import can_write_pdf, to_pdf
 from gantk.reports.sections import HeatMap, Panels, Section, Sheet, SliderGrid, SliderStrip, Table
-from gantk.reports.tabular import csv_text, grid_of, latex, markdown
+from gantk.reports.tabular import csv_text, grid_of, markdown
 from gantk.reports.text import Anchors
 from gantk.store.files import write_atomic
 
@@ -49,11 +50,11 @@ def export(page: Page, directory: Path | str, stem: str, width_mm: float = COLUM
     """
     cited = bibtex(page.command or stem, page.manifest, page.command_line)
     made: dict[str, bytes] = {f"{stem}.bib": cited.encode()}
-    anchors, number, title = Anchors(()), 1, "answer"  # what stands first has no heading
+    anchors, number, heading = Anchors(()), 1, ""
     for section in page.sections:
-        title = section.title or title
-        if files := list(_files(section, width_mm)):
-            name = f"{stem}-{number:02d}-{anchors.take(title)}"
+        heading = section.title or heading
+        if files := list(_files(section, width_mm, heading)):
+            name = f"{stem}-{number:02d}-{anchors.take(heading or 'answer')}"  # what stands first has no heading
             made |= {f"{name}{suffix}": data for suffix, data in files}
             number += 1
     directory = Path(directory)
@@ -64,7 +65,7 @@ def export(page: Page, directory: Path | str, stem: str, width_mm: float = COLUM
     return [write_atomic(directory / name, data) for name, data in made.items()]
 
 
-def _files(section: Section, width_mm: float) -> Iterator[tuple[str, bytes]]:
+def _files(section: Section, width_mm: float, heading: str = "") -> Iterator[tuple[str, bytes]]:
     svg = ""
     if isinstance(section, (Sheet, SliderStrip, SliderGrid)):
         if rows := rows_of(section):
@@ -78,8 +79,9 @@ def _files(section: Section, width_mm: float) -> Iterator[tuple[str, bytes]]:
             yield ".pdf", to_pdf(svg)
     if isinstance(section, (Table, HeatMap)):
         grid = grid_of(section)
-        if grid.names:
-            yield ".tex", latex(grid, section.title).encode()
+        # pictures named in one column are no table
+        if len(grid.names) > 1 or (grid.names and isinstance(section, Table) and len(section.columns) == 1):
+            yield ".tex", latex(grid, heading).encode()
             yield ".csv", csv_text(grid).encode()
             yield ".md", markdown(grid).encode()
 

@@ -21,6 +21,7 @@ from gantk.errors import GantkError
 from gantk.reports import figures, plots, tables
 from gantk.reports.cite import bibtex
 from gantk.reports.images import PAGE_LIMIT, ImageStore, PageTooLarge, stale_files
+from gantk.reports.latex import rules
 from gantk.reports.numbers import show_number
 from gantk.reports.sections import (
     BarPlot,
@@ -157,9 +158,12 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _script(name: str) -> tuple[Markup, str]:
-    """A script and the hash by which the page's policy allows it; no other script and no inline handler runs."""
-    text = (Path(__file__).with_name("templates") / name).read_text(encoding="utf-8").strip()
+def _script(name: str, rules: str = "{}") -> tuple[Markup, str]:
+    """A script and the hash by which the page's policy allows it; no other script and no inline handler runs.
+
+    `rules` is JSON that stands where the script says RULES.
+    """
+    text = (Path(__file__).with_name("templates") / name).read_text(encoding="utf-8").strip().replace("RULES", rules)
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return Markup(text), f"'sha256-{digest}'"
 
@@ -187,7 +191,7 @@ class Page:
         shown = _show(self.sections, images)
         headings = [section for section in shown if section.title]
         early, early_hash = _script("theme.js")
-        taking, taking_hash = _script("taking.js")
+        taking, taking_hash = _script("taking.js", rules())
         script, script_hash = _script("page.js")
         template = _environment().get_template("page.html.j2")
         return template.render(

@@ -1,40 +1,17 @@
-"""Tables and heat maps of a page as LaTeX, CSV and Markdown, as their cells read on the page."""
+"""Tables and heat maps of a page as text, as their cells read on the page; as CSV and as Markdown."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
-from gantk.reports.numbers import MINUS, show_fixed, show_number
+from gantk.reports.numbers import show_fixed, show_number
 from gantk.reports.sections import Cell, CellValue, Column, HeatMap, Picture, Table
 from gantk.reports.text import minus
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "--": "-{}-",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    MINUS: r"\ensuremath{-}",
-    "\u00b1": r"\ensuremath{\pm}",
-    "\u00b0": r"\ensuremath{^\circ}",
-    "\u00b7": r"\ensuremath{\cdot}",
-    "\u00d7": r"\ensuremath{\times}",
-    "\u2265": r"\ensuremath{\geq}",
-    "\u2264": r"\ensuremath{\leq}",
-    "\u2192": r"\ensuremath{\to}",
-    "<": r"\ensuremath{<}",
-    ">": r"\ensuremath{>}",
-    "|": r"\ensuremath{|}",
-    "\u2013": "--",
-    "\u2026": r"\ldots{}",
-    "\u202f": r"\,",
-} | {sign: "\\" + sign for sign in "&%$#_{}"}
-_SIGNIFICANT = re.compile("|".join(re.escape(sign) for sign in _LATEX))
 
 
 @dataclass(frozen=True)
@@ -49,16 +26,21 @@ class Grid:
 
 
 def grid_of(section: Table | HeatMap) -> Grid:
-    """The texts of a table. Pictures become their label; a missing number is a dash, and empty for programs."""
+    """The texts of a table. Pictures become their label; a missing number is a dash, and empty for programs.
+
+    A column that holds pictures without labels alone is left out.
+    """
     if isinstance(section, HeatMap):
         return _heat_grid(section)
-    columns = [column if isinstance(column, Column) else Column(column) for column in section.columns]
+    every = [column if isinstance(column, Column) else Column(column) for column in section.columns]
+    kept = [place for place in range(len(every)) if not _is_pictures([row[place] for row in section.rows])]
+    columns, cells = [every[place] for place in kept], [[row[place] for place in kept] for row in section.rows]
     align = ""
     for place in range(len(columns)):
-        values = [value for row in section.rows if (value := _value(row[place])) is not None]
+        values = [value for row in cells if (value := _value(row[place])) is not None]
         align += "r" if values and all(_is_number(value) for value in values) else "l"
-    rows = tuple(tuple(_text(cell, col) for cell, col in zip(row, columns, strict=True)) for row in section.rows)
-    plain = tuple(tuple(_plain(cell) for cell in row) for row in section.rows)
+    rows = tuple(tuple(_text(cell, col) for cell, col in zip(row, columns, strict=True)) for row in cells)
+    plain = tuple(tuple(_plain(cell) for cell in row) for row in cells)
     return Grid(tuple(column.name for column in columns), align, rows, plain)
 
 
@@ -71,6 +53,10 @@ def _heat_grid(chart: HeatMap) -> Grid:
         plain.append((name, *(repr(value) if good else "" for value, good in finite)))
     names = (chart.row_name, *chart.columns)
     return Grid(names, "l" + "r" * len(chart.columns), tuple(rows), tuple(plain))
+
+
+def _is_pictures(cells: list[CellValue]) -> bool:
+    return bool(cells) and all(isinstance(cell, Picture) and not cell.label for cell in cells)
 
 
 def _value(cell: CellValue) -> object:
@@ -105,27 +91,6 @@ def _plain(cell: CellValue) -> str:
     if isinstance(value, (float, np.floating)):
         return repr(float(value)) if math.isfinite(value) else ""
     return str(value)
-
-
-def latex(grid: Grid, caption: str = "") -> str:
-    """A `tabular` that needs no package, or a `table` around it where there is a caption."""
-    lines = [rf"\begin{{tabular}}{{{grid.align}}}", r"\hline", _row(grid.names), r"\hline"]
-    lines += [_row(row) for row in grid.rows]
-    lines += [r"\hline", r"\end{tabular}"]
-    if caption:
-        lines = [r"\begin{table}", r"\centering", *lines, rf"\caption{{{latex_text(caption)}}}", r"\end{table}"]
-    return "\n".join(lines) + "\n"
-
-
-def _row(texts: tuple[str, ...]) -> str:
-    # A row that begins with a bracket would be read as the optional argument of the line break before it.
-    first, *rest = map(latex_text, texts)
-    return " & ".join(["{}" + first if first.startswith(("[", "*")) else first, *rest]) + r" \\"
-
-
-def latex_text(text: str) -> str:
-    """`text` with every sign that LaTeX reads as a command replaced, on one line."""
-    return _SIGNIFICANT.sub(lambda match: _LATEX[match.group()], text.replace("\n", " "))
 
 
 def csv_text(grid: Grid) -> str:

@@ -24,8 +24,8 @@ def _most(result: JacobianResult) -> RegionResponse:
 JACOBIAN: Claims[JacobianResult] = (
     found(
         lambda r: (
-            f"{counted(r.facts.samples, 'sample')}, {counted(r.facts.dim, 'coordinate')}, "
-            f"{'region' if len(r.facts.names) == 1 else 'regions'} {', '.join(r.facts.names)}."
+            f"The derivatives of {counted(r.facts.samples, 'sample')} in {counted(r.facts.dim, 'coordinate')} were "
+            f"taken for {'region' if len(r.facts.names) == 1 else 'regions'} {', '.join(r.facts.names)}."
         )
     ),
     found(
@@ -95,8 +95,8 @@ def _compared(result: DirectionsResult) -> list[str]:
 def _quotients(result: DirectionsResult) -> str:
     best = "; ".join(f"{r.name} {r.quotients[0]:.3g} times" for r in result.regions)
     return (
-        "Mean squared change inside the region over that outside, per pixel and to first order, of each region's first "
-        f"direction: {best}."
+        "Along the first direction of each region, its mean squared change per pixel is, to first order, a multiple of "
+        f"that outside: {best}."
     )
 
 

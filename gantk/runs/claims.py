@@ -80,6 +80,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+def were(number: int, noun: str = "image") -> str:
+    """As `counted`, with the verb: 1 image was, 3 images were."""
+    return f"{counted(number, noun)} {'was' if number == 1 else 'were'}"
+
+
 def listed(names: Sequence[str], most: int = 4) -> str:
     """Names in a sentence: a, b and c, or a, b and 7 more."""
     shown = list(names[:most])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gantk.atlas.found import AtlasResult
 from gantk.predictors.selectivity import SELECTIVE
+from gantk.runs.claims import counted
 from gantk.tour.tour import Chapter, Headline, Step, Table, Tour
 from gantk.world.renderer import FACTOR_NAMES
 
@@ -32,7 +33,7 @@ def atlas(tour: Tour) -> Chapter:
         "rows": rows,
         "caption": "One line for each factor: the direction that changes it most selectively. Selectivity: "
         "its change over the largest other one's. Region: where the image changes beyond the region's share. Distance: "
-        "at which the image changes by a tenth of what lies between two samples. An empty line: no direction changes "
+        "at which the image changes by a tenth of what lies between two samples. Without a direction: none changes "
         f"the factor at least {SELECTIVE:g} times as much as any other.",
     }
     page["first"] = {"headline": headline(result), "text": text(result), "table": table}
@@ -51,31 +52,25 @@ def _row(result: AtlasResult, name: str) -> list[object]:
 
 
 def headline(result: AtlasResult) -> list[Headline]:
-    """Figures of the first screen, each with what it means."""
-    known = [name for name in result.attributes if name in FACTOR_NAMES]
+    """Numbers of the atlas, each with what it means."""
     both = sum(len(group.systems) > 1 for group in result.groups)
     return [
-        {
-            "value": f"{len(result.found())} of {len(known)}",
-            "name": "factors have a direction",
-            "note": f"that changes them {SELECTIVE:g} times as much as any other factor",
-        },
-        {
-            "value": len(result.groups),
-            "name": "different things",
-            "note": f"that {len(result.charted)} directions do, once those that do the same are joined",
-        },
-        {"value": len(result.systems), "name": "systems", "note": "that found a direction, each by a way of its own"},
-        {"value": both, "name": "things found twice", "note": "or more often, by systems that do not know each other"},
+        {"value": len(result.charted), "name": "directions", "note": f"of {counted(len(result.systems), 'system')}"},
+        {"value": len(result.groups), "name": "groups of equal effect", "note": "directions that change the same"},
+        {"value": both, "name": "groups of several systems", "note": "found by more than one system"},
     ]
 
 
 def text(result: AtlasResult) -> str:
-    """What the figures are held against."""
-    missing = [name for name in result.attributes if name not in result.found()]
-    if not missing:
-        return "The world has these factors and no others: every one of them has its direction."
-    return f"The world has {len(result.attributes)} factors. Without a direction of its own: {', '.join(missing)}."
+    """What was found, against the factors that the world has."""
+    known = [name for name in result.attributes if name in FACTOR_NAMES]
+    found = [name for name in known if name in result.found()]
+    missing = [f"`{name}`" for name in known if name not in found]
+    without = f" Without one: {', '.join(missing)}." if missing else ""
+    return (
+        f"**{len(found)} of {len(known)}** factors of the world have a direction that changes them at least "
+        f"{SELECTIVE:g} times as much as any other factor.{without}"
+    )
 
 
 STEPS = (Step("what it knows", atlas),)

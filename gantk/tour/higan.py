@@ -20,14 +20,14 @@ from gantk.predictors.selectivity import SELECTIVE, selectivity
 from gantk.runs.walk import Walk
 from gantk.store.files import load_npy
 from gantk.tour.figures import divides, group_of, leaks, selective, test, typical_distance, where
-from gantk.tour.tour import Chapter, PageParts, Slider, Step, Table, Tour
+from gantk.tour.tour import Best, Chapter, PageParts, Step, Table, Tour
 from gantk.world.renderer import FACTOR_NAMES
 
 Array = npt.NDArray[Any]
 
 # What the short tour is about; --full takes all factors. Some of each group.
 FEW = ("horizon", "house_size", "mountain", "trees", "time_of_day", "season", "window_light")
-SHOWN = ("time_of_day", "season", "trees", "house_size")
+BEST = 4  # boundaries on the first screen
 SAMPLES, BOUNDARIES, FRESH, RESCORE, MANIPULATION = "samples", "boundaries", "fresh", "rescore", "manipulation"
 ORACLE, ORACLE_MODEL = "oracle", "demo-oracle"
 
@@ -177,31 +177,44 @@ def rescoring(tour: Tour) -> Chapter:
 
 
 def manipulation(tour: Tour) -> Chapter:
-    """Sliders for a few factors."""
-    chosen = [factor for factor in SHOWN if factor in tour.found["boundaries"]]
+    """Sliders along the most selective boundaries, which are the first screen."""
+    rescored = tour.result(RESCORE, RescoreResult)
+    chosen = most_selective(rescored)
     files = [str(tour.folder(BOUNDARIES) / f"{factor}_boundary.safetensors") for factor in chosen]
     words = ["manipulate", tour.model, *files, "--num", "3", "--step", "9", "--seed", str(tour.seed)]
     tour.call([*words, "--animation", "webp", "--batch-size", "32", "-o", str(tour.folder(MANIPULATION))])
-    tour.found["page"]["sliders"] = [slider(tour, walk) for walk in tour.result(MANIPULATION, ManipulateResult).walks]
+    walks = tour.result(MANIPULATION, ManipulateResult).walks
+    tour.found["page"]["best"] = [best(tour, walk, rescored) for walk in walks]
     return {
         "title": "Samples moved along the boundaries",
-        "text": f"{len(chosen)} of the boundaries on three samples, with sliders: three standard deviations to "
-        "either side.",
+        "text": f"The {len(chosen)} most selective boundaries on three samples, with sliders: three standard "
+        "deviations to either side.",
         "page": tour.relative(MANIPULATION, "manipulate.html"),
     }
 
 
-def slider(tour: Tour, walk: Walk) -> Slider:
-    """A walk as the tour's manifest keeps it, with the files where they are."""
+def most_selective(result: RescoreResult) -> list[str]:
+    """The names of the boundaries on the first screen."""
+    order = np.argsort(-result.selectivity, kind="stable")
+    return [result.boundaries[place].name for place in order[:BEST]]
+
+
+def best(tour: Tour, walk: Walk, result: RescoreResult) -> Best:
+    """A walk along a boundary, and what rescoring measured of it at its own distance."""
+    names = [each.name for each in result.boundaries]
+    each, strips = result.boundaries[names.index(walk.name)], walk.strips
     return {
         "name": walk.name,
         "space": walk.space,
-        "layers": walk.rows,
-        "distances": walk.strips[0].values,
-        "frames": [[tour.relative(MANIPULATION, image.name) for image in strip.images] for strip in walk.strips],
-        "samples": [strip.label for strip in walk.strips],
-        "start": walk.strips[0].origin,
-        "animation": {form: tour.relative(MANIPULATION, name) for form, name in (walk.animations or {}).items()},
+        "distances": strips[0].values,
+        "frames": [[tour.relative(MANIPULATION, image.name) for image in strip.images] for strip in strips],
+        "samples": [strip.label for strip in strips],
+        "start": strips[0].origin,
+        "measured": result.distance,
+        "change": each.in_deviations(each.whole.signed),
+        "low": each.in_deviations(each.whole.signed_low),
+        "high": each.in_deviations(each.whole.signed_high),
+        "selectivity": float(result.selectivity[names.index(walk.name)]),
     }
 
 

@@ -1,7 +1,7 @@
 """The page of `gantk demo`: the tour, its findings, and a card for every page it made.
 
 Reads of `results`, all optional:
-    first           {headline, table: as below, text}: the first screen, of the atlas
+    first           {headline, table: as below, text}: what the atlas found; the text is the page's first sentence
     headline        [{value, name, note}]: figures to remember
     findings        [text]: sentences, most important first
     truth           text: whether the figures are known exactly or estimated, and by what
@@ -11,20 +11,20 @@ Reads of `results`, all optional:
                       table: {columns: [name], rows: [[value]], caption}}]
     images          [path]: a contact sheet
     images_caption  text below it
-    sliders         [{name, space, rows, distances, frames: [[path]], samples, start, animation: {format: path}}]
+    best            [{name, space, distances, frames: [[path]], samples, start, measured, change, low, high,
+                    selectivity}]: the directions of the first screen
     layers          {names: [A], layers: [L], values: [A][L], caption}: what is stored where
 Runs found in the directory or one level below it are linked even when no chapter names them.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from gantk.reports import index
-from gantk.reports.answer import film
 from gantk.reports.images import thumbnail
+from gantk.reports.numbers import read_number, show_number, show_step, step_digits
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, matrix, records, records_below, texts
 from gantk.reports.sections import (
@@ -41,7 +41,11 @@ from gantk.reports.sections import (
     Sheet,
     Table,
 )
+from gantk.reports.text import minus
 from gantk.runs.upgrade import walks
+from gantk.runs.walk import Walk
+
+BOUNDARIES = "boundaries"  # the directory of the tour's boundaries
 
 
 def _headline(value: object, title: str = "") -> list[Section]:
@@ -63,20 +67,49 @@ def _table(found: Mapping[str, Any], title: str = "", missing: str = "") -> list
 
 SAMPLES = 24  # of the contact sheet
 PANEL = 136  # width of a picture, in pixels
+ENDS = 3  # pictures of a direction
 
 
-def _edits(run: RunRecord) -> list[Section]:
-    """The first sample along every boundary that has sliders: the original, half way, the end."""
-    pictures: list[Picture] = []
-    group = 0
-    for walk in walks(records(run.results.get("sliders")), run.directory):
-        for section in film(dataclasses.replace(walk, strips=walk.strips[:1])):
-            assert isinstance(section, Sheet)
-            group = section.group
-            first, *rest = section.pictures
-            pictures += [dataclasses.replace(first, label=f"{walk.name}: original"), *rest]
-    caption = "One sample along each boundary, from the original to the end of the slider."
-    return [Sheet(pictures, "", caption, PANEL, group)] if group and len(pictures) % group == 0 else []
+def _best(run: RunRecord) -> list[Section]:
+    """The first sample along each of the best directions, their numbers in the same order, and what to do next."""
+    entries = records(run.results.get("best"))
+    pictures = [picture for walk in walks(entries, run.directory) for picture in _ends(walk)]
+    if not pictures:
+        return []
+    numbers: list[tuple[object, str, str]] = []
+    for entry in entries:
+        value, low, high, times = (read_number(entry.get(part)) for part in ("change", "low", "high", "selectivity"))
+        if value is not None and low is not None and high is not None and times is not None:
+            note = f"standard deviations, 95 % interval {low:.2f} to {high:.2f}; {times:.1f} times any other factor"
+            numbers.append((show_number(value, 2, signed=True), str(entry["name"]), minus(note)))
+    caption = "One sample at both ends of each of the most selective boundaries."
+    measured = read_number(entries[0].get("measured"))
+    if numbers and measured is not None:
+        caption += f" Below: the change of the boundary's own factor at distance {show_step(measured)}."
+    name, model = str(entries[0]["name"]), mapping(run.manifest.get("arguments")).get("model") or "demo"
+    line = (
+        f"`gantk manipulate {model} {BOUNDARIES}/{name}_boundary.safetensors` in this directory moves other samples "
+        f"along `{name}`. The pages of the tour, below, hold what each method found."
+    )
+    made: list[Section] = [Sheet(pictures, "", caption, PANEL, ENDS)]
+    return [*made, *([Headline(numbers)] if numbers else []), Prose(line, tone="next")]
+
+
+def _ends(walk: Walk) -> list[Picture]:
+    """The first sample of a walk at its lower end, as it is, and at its upper end; none where it lacks one of them."""
+    strip = walk.strips[0]
+    if strip.origin is None or len(strip.images) != len(strip.values) or not 0 < strip.origin < len(strip.values) - 1:
+        return []
+    digits = step_digits([strip.values[0], strip.values[-1]])
+    pictures = []
+    for place in (0, strip.origin, len(strip.values) - 1):
+        step = show_step(strip.values[place], digits)
+        label = "original" if place == strip.origin else f"{walk.name} {step}"
+        alt = f"{strip.label}, {walk.name}, {strip.quantity} {step}"
+        pictures.append(
+            Picture(strip.images[place].source, alt, label, f"{walk.name}_{strip.values[place]:+.{digits}f}")
+        )
+    return pictures
 
 
 def _samples(run: RunRecord) -> list[Section]:
@@ -100,9 +133,10 @@ def _layers(run: RunRecord) -> list[Section]:
     return [HeatMap(values, names, layers, title, caption, "factor", "layer", quantity=quantity)]
 
 
-def _chapters(run: RunRecord) -> list[Section]:
+def _chapters(run: RunRecord) -> tuple[list[Section], list[Section]]:
     """A card for every chapter, and the tables that no other page has."""
-    links, tables = [], []
+    links: list[Link] = []
+    tables: list[Section] = []
     for chapter in records(run.results.get("chapters")):
         title, text, page = (str(chapter.get(name) or "") for name in ("title", "text", "page"))
         tables += _table(mapping(chapter.get("table")), title)
@@ -111,7 +145,7 @@ def _chapters(run: RunRecord) -> list[Section]:
         image = chapter.get("image") or next(iter(texts(chapter.get("images"))), None)
         picture = run.picture(image, f"{chapter.get('alt') or 'An image'}, of: {title}") if image else None
         links.append(Link(page, title, text, thumbnail(picture) if picture is not None else _other_picture(run, page)))
-    return [*([Links(links, "Pages of the tour")] if links else []), *tables]
+    return [Links(links, "Pages of the tour")] if links else [], tables
 
 
 def _other_picture(run: RunRecord, page: str) -> Picture | None:
@@ -134,28 +168,32 @@ def _others(run: RunRecord) -> list[Section]:
 
 
 def build(run: RunRecord) -> Page:
-    """The page: pictures and findings first, then tables, then a card for every page."""
+    """The page: pictures and findings first, then a card for every page, then tables."""
     results = run.results
     findings = texts(results.get("findings"))
     truth = str(results.get("truth") or "")
     sections: list[Section] = []
     first = mapping(results.get("first"))
-    if first:
-        sections += _headline(first.get("headline"))
-        sections.append(Prose(str(first.get("text") or ""), tone="finding"))
-        sections += _table(mapping(first.get("table")), "What the generator knows", "none found")
-    if findings:
-        sections.append(Prose(findings[0], tone="finding"))
-    sections += _edits(run)
-    sections += _headline(results.get("headline"))
-    if findings[1:]:
-        sections.append(Prose("\n".join(f"- {text}" for text in findings[1:]), "What was found"))
+    opening = str(first.get("text") or "") or next(iter(findings), "")
+    if opening:
+        sections.append(Prose(opening, tone="finding"))
+    sections += _best(run)
+    others = [text for text in findings if text != opening]
+    if others:
+        sections.append(Prose("\n".join(f"- {text}" for text in others), "What was found"))
     if truth:
         sections.append(Prose(truth, tone="warning"))
     sections += _samples(run)
-    sections += _table(mapping(results.get("factors")), "What was found of each factor")
+    pages, tables = _chapters(run)
+    sections += pages
+    sections += _headline(first.get("headline"), "Directions of every factor")
+    sections += _table(
+        mapping(first.get("table")), "" if first.get("headline") else "Directions of every factor", "none"
+    )
+    sections += _headline(results.get("headline"), "Boundaries of the factors")
+    sections += _table(mapping(results.get("factors")), "" if results.get("headline") else "Boundaries of the factors")
     sections += _table(mapping(results.get("oracle")), "The same search, against the truth")
-    sections += [*_layers(run), *_chapters(run), *_others(run)]
+    sections += [*_layers(run), *tables, *_others(run)]
     sections.append(Facts(run.settings(), "Settings"))
     subtitle = "What does this generator know, where is it stored, and how do I move it?"
     return Page("A tour of gantk", subtitle, sections, run.command_line, run.manifest, run.command)

@@ -1,7 +1,7 @@
 """The tour: every system on the bundled world, step by step, and how what it finds compares with the truth.
 
 A step runs commands as a user would type them, each in a run directory of its own below the tour's, and returns a
-chapter for the tour's page. gantk/tour/itinerary.py lists the steps of every system (HiGAN's are in tour_higan.py);
+chapter for the tour's page. gantk/tour/itinerary.py lists the steps of every system;
 later steps read what earlier ones found from `Tour.found`.
 """
 
@@ -54,17 +54,23 @@ class Chapter(TypedDict):
     table: NotRequired[Table]
 
 
-class Slider(TypedDict):
-    """A walk, with the files where they are."""
+class Best(TypedDict):
+    """A direction of the first screen: samples moved along it, with the files where they are.
+
+    `change`, with its 95 % interval, is that of its own factor at distance `measured`, in standard deviations.
+    """
 
     name: str
     space: str
-    layers: tuple[int, ...] | None
     distances: Sequence[float]
     frames: list[list[str]]
     samples: list[str]
     start: int | None
-    animation: dict[str, str]
+    measured: float
+    change: float | None
+    low: float | None
+    high: float | None
+    selectivity: float
 
 
 class Layers(TypedDict):
@@ -96,7 +102,7 @@ class PageParts(TypedDict, total=False):
     oracle: Table
     headline: list[Headline]
     findings: list[str]
-    sliders: list[Slider]
+    best: list[Best]
     layers: Layers
 
 

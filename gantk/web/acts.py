@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from gantk.web import wire
 from gantk.web.jobs import code_bytes
-from gantk.web.pictures import packed, shown
+from gantk.web.pasting import pasted, picture_at_hand
+from gantk.web.pictures import Image, packed, shown
 from gantk.web.projects import Project
 from gantk.web.scene import Scene
 from gantk.web.terms import EVENTS, Applied, Base, BaseEvent, Event, Move, MovesEvent
@@ -20,7 +21,8 @@ PANES = 64
 
 @dataclass(frozen=True)
 class RenderMessage:
-    """A picture is wanted: sample `offset` beside the base, with moves.
+    """A picture is wanted: sample `offset` beside the base, with moves; `paste` is the place of the history whose photo
+    it is shown in.
 
     Panes 16 to 31 show what was before, those from 32 on samples of a grid.
     """
@@ -34,6 +36,7 @@ class RenderMessage:
     offset: int = 0
     size: int = 512
     final: bool = False
+    paste: int | None = None
 
     def check(self) -> None:
         """
@@ -63,12 +66,18 @@ def drawn(
     if found is None:
         return None
     shown_before[message.pane] = (model.name, scene)
-    picture = shown(found.image, 1 << 14 if message.final else message.size)
+    size = 1 << 14 if message.final else message.size
+    picture = shown(found.image, size)
+    if message.paste is not None:
+
+        def draw(other: Scene) -> Image:
+            return shown(easel.render(other, None, not message.final).image, size)
+
+        picture = pasted(picture, model, project, message.paste, message.moves, draw)
     form, data = packed(picture, message.final)
-    size = (picture.shape[1], picture.shape[0])
     flags = wire.FINAL if message.final else 0
     spent = (time.perf_counter() - begun) * 1000
-    return wire.frame(form, flags, message.pane, message.seq, size, spent, found.first, data)
+    return wire.frame(form, flags, message.pane, message.seq, picture.shape[1::-1], spent, found.first, data)
 
 
 def read_event(workshop: Workshop, project: Project, value: object) -> Event:
@@ -120,8 +129,7 @@ def exported(model: Model, project: Project, what: str) -> tuple[str, str, bytes
     name = _plain(f"{model.name}-{at.base.seed}-{at.base.index}.{what}")
     if what == "npy":
         return name, "application/octet-stream", code_bytes(model.easel.latent(at.base, at.moves, project.blobs.get))
-    scene = model.easel.scene(at.base, at.moves, project.blobs.get)
-    return name, "image/png", packed(shown(model.easel.render(scene).image, 1 << 14), final=True)[1]
+    return name, "image/png", packed(picture_at_hand(model, project), final=True)[1]
 
 
 def _plain(name: str) -> str:

@@ -17,8 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from gantk.checkpoints.addresses import is_address
 from gantk.errors import GantkError
 from gantk.store.json_values import JsonView
+from gantk.store.own_code import OwnCode, names_code
 from gantk.web.blobs import Blobs
 from gantk.web.projects import Project
 from gantk.web.wire import ApiError, structure
@@ -64,6 +66,8 @@ def again(
     predictor: str | None = None,
     device: str = "cpu",
     precision: str = "float32",
+    code: bool = False,
+    fetch: bool = False,
 ) -> Again:
     """Run a job as the page ran it.
 
@@ -71,6 +75,7 @@ def again(
         kind, args: of the job.
         project: the folder of the project; rev: how many of its events count.
         directions, heads, segmenter, encoder, predictor, device, precision: of `gantk web`.
+        code, fetch: whether what is named may be code, or an address to fetch, as `gantk.load_generator` takes them.
 
     Raises:
         GantkError: there is no such project, or the job fails.
@@ -81,6 +86,7 @@ def again(
 
     with TemporaryDirectory() as folder:
         workshop = Workshop(Path(folder))
+        model, *directions = (_vouched(name, code, fetch) for name in (model, *directions))
         found = workshop.add(model, device, precision, directions, heads, segmenter, encoder, predictor)
         at = _as_it_was(Path(project), rev, Path(folder))
         if at.state.model != found.name:
@@ -92,6 +98,17 @@ def again(
         result = run(Ticket(Job("again", at.id, kind, "again", run), engine))
         made = {path.name: path.read_bytes() for path in at.blobs.folder.glob("*")}
     return Again(result, made)
+
+
+def _vouched(name: str, code: bool, fetch: bool) -> str:
+    """A name as if it had been typed, where the caller vouches for its kind."""
+    return OwnCode(name) if (fetch and is_address(name)) or (code and names_code(name)) else name
+
+
+def vouching(names: Sequence[str]) -> dict[str, bool]:
+    """What a line says to vouch for the names that were typed for `gantk web`."""
+    kinds = {"code": any(map(names_code, names)), "fetch": any(map(is_address, names))}
+    return {kind: True for kind, there in kinds.items() if there}
 
 
 def _as_it_was(folder: Path, rev: int, scratch: Path) -> Project:
@@ -117,7 +134,8 @@ def _as_it_was(folder: Path, rev: int, scratch: Path) -> Project:
 
 def command_of(job: Job, project: Project, model: Model) -> str:
     """Lines that repeat a job: those of `gantk` first where there are such, then Python."""
-    given = "".join(f"    {name}={value!r},\n" for name, value in model.given.items())
+    typed = vouching([model.source, *model.given.get("directions", ())])
+    given = "".join(f"    {name}={value!r},\n" for name, value in [*model.given.items(), *typed.items()])
     python = (
         "from gantk.web.again import again\n\n"
         f"found = again(\n    {model.source!r}, {job.kind!r}, {job.args!r},\n"

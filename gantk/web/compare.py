@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from gantk.errors import GantkError
+from gantk.generators.footprint import sample_bytes
 from gantk.generators.rows import parse_layers
 from gantk.pictures.animation import GridStyle, fuse, resize
 from gantk.pictures.images import as_saved, encode, to_uint8
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from gantk.generators.base import WpOrStyles
 
 BATCH, FRAMES, SHOWN, SIDE = 8, 5, 3, 96
+MEMORY = 1 << 30  # bytes that the samples of a batch may add
 MOST_SAMPLES, NEAREST = 256, 5
 BISECTIONS = 10
 
@@ -118,6 +120,11 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
     return run
 
 
+def _at_once(model: Model) -> int:
+    """How many samples are drawn together: BATCH, and fewer of large pictures."""
+    return max(1, min(BATCH, MEMORY // sample_bytes(model.easel.generator)))
+
+
 def _moved(model: Model, entry: Entry, codes: Codes, amount: float, rows: str | None, base: Base, source: CodeSource,
            first: int) -> Tensor:  # fmt: skip
     """Images [N, C, H, W] after a move."""
@@ -165,8 +172,9 @@ def _attributes(
     if predictor is None or not predictor.attribute_names:
         return None
     before, after = [], []
-    for first in range(0, source.total, BATCH):
-        codes = source.batch(first, min(first + BATCH, source.total))
+    few = _at_once(model)
+    for first in range(0, source.total, few):
+        codes = source.batch(first, min(first + few, source.total))
         before.append(predictor.attributes(as_saved(model.easel.generator.synthesize(codes.wp, noise=base.noise))))
         after.append(predictor.attributes(as_saved(_moved(model, entry, codes, amount, rows, base, source, first))))
         ticket.check(first + len(codes.wp), source.total, "measuring")
@@ -208,12 +216,15 @@ def _changes(
     from gantk.resefa.derivative import Output
 
     output = Output(min(SIZE, model.easel.generator.spec.resolution))
-    codes = source.batch(0, min(BATCH, source.total))
-    was = output(model.easel.generator.synthesize(codes.wp, noise=base.noise))
-    now = output(_moved(model, entry, codes, amount, rows, base, source, 0))
-    square_NSS = ((now - was).double().square().mean(1) / 4).cpu().numpy()
-    mask_NSS = np.stack([region(wp[None].clone()) for wp in codes.wp])
-    ticket.check(note="measuring")
+    squares, masks, few, total = [], [], _at_once(model), min(BATCH, source.total)
+    for first in range(0, total, few):
+        codes = source.batch(first, min(first + few, total))
+        was = output(model.easel.generator.synthesize(codes.wp, noise=base.noise))
+        now = output(_moved(model, entry, codes, amount, rows, base, source, first))
+        squares.append(((now - was).double().square().mean(1) / 4).cpu().numpy())
+        masks += [region(wp[None].clone()) for wp in codes.wp]
+        ticket.check(note="measuring")
+    square_NSS, mask_NSS = np.concatenate(squares), np.stack(masks)
     if not mask_NSS.any() or mask_NSS.all():
         raise GantkError("The region is empty in these samples, or all there is: choose another one.")
     return float(np.sqrt(square_NSS[mask_NSS].mean())), float(np.sqrt(square_NSS[~mask_NSS].mean()))

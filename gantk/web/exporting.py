@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gantk.checkpoints.addresses import is_address
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
@@ -25,11 +24,13 @@ from gantk.lse.replay import Session, Step, session_zip
 from gantk.pictures.animation import require_mp4
 from gantk.pictures.label_maps import label_png
 from gantk.store.json_values import JsonTable
+from gantk.web.again import vouching
 from gantk.web.jobs import Desk, Run, label_of, stroke_of
+from gantk.web.pasting import pasted, steps_since_photo
 from gantk.web.pictures import Image, animation, shown, strip
 from gantk.web.projects import Project
 from gantk.web.queue import Result, Ticket
-from gantk.web.scene import direction_of
+from gantk.web.scene import Scene, direction_of
 from gantk.web.state import Node
 from gantk.web.terms import MOST_NAME, Move, Saved
 from gantk.web.wire import ApiError
@@ -93,7 +94,10 @@ def _prepare_frames(
     if not 2 <= count <= MOST_FRAMES:
         raise ApiError(400, f"{count} frames are not between 2 and {MOST_FRAMES}.")
     entry = model.easel.catalogue.get(direction)
-    node = project.state.at
+    node, paste = project.state.at, project.state.paste
+
+    def draw(scene: Scene) -> Image:
+        return shown(model.easel.render(scene).image, SIDE)
 
     def frames(ticket: Ticket) -> list[Image]:
         now = next((move for move in node.moves if move.direction == direction), Move(direction, 0.0))
@@ -104,7 +108,8 @@ def _prepare_frames(
             amount = entry.scale * (2 * place / (count - 1) - 1)
             moves = [*others, replace(now, amount=amount, mute=False)]
             scene = model.easel.scene(node.base, moves, project.blobs.get)
-            found.append(shown(model.easel.render(scene, before).image, SIDE))
+            picture = shown(model.easel.render(scene, before).image, SIDE)
+            found.append(pasted(picture, model, project, node.id, moves, draw) if paste else picture)
             before = scene
             ticket.check(place + 1, count, "rendering")
         return found
@@ -266,12 +271,14 @@ def command(project: Project, model: Model) -> str:
     at = project.state.at
     base, catalogue = at.base, model.easel.catalogue
     active = sorted((m for m in at.moves if not m.mute), key=lambda move: move.direction)
-    typed = ", fetch=True" if is_address(model.source) else ""
+    typed = "".join(f", {name}=True" for name in vouching([model.source]))
     lines = ["import gantk", f"generator = gantk.load_generator({model.source!r}{typed})"]
     truncation = "None"
     if base.psi is not None:
         truncation = f"gantk.Truncation({base.psi!r}, {base.rows!r})"
     lines.append(f"truncation = {truncation}")
+    if project.state.paste and steps_since_photo(project.state.nodes, project.state.cursor) is not None:
+        lines.insert(0, "# the generator's own picture: Export, PNG has the photo's pixels around the edit")
     if base.code is not None:
         lines += ["import numpy, torch", "wp = torch.from_numpy(numpy.load('wp.npy'))  # Export, codes"]
         return "\n".join([*lines, f"image = generator.synthesize(wp, noise={base.noise!r})"])

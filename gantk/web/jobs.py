@@ -179,18 +179,17 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
         def watch(number: int, code: Tensor) -> bool:
             now = time.monotonic()
             if now - last[0] > PREVIEW_SECONDS:
-                with torch.no_grad():
-                    desk.preview(ticket.job.id, easel.generator.synthesize(code))
+                desk.preview(ticket.job.id, easel.sketch(code))
                 last[0] = now
             return ticket.breathe(number, args.settings.steps)
 
         found = edit(easel.generator, head, wp, stroke, args.settings, watch=watch)
-        ticket.job.stopped = ticket.job.asked_to_stop
+        ticket.conclude()
         blobs = project.blobs
         base = Base(
             node.base.seed, node.base.index, node.base.label, noise="const", code=blobs.put(code_bytes(found.after))
         )
-        picture = blobs.put(encode(to_uint8(easel.draw(found.after))[0]))
+        picture = blobs.put(encode(to_uint8(found.image_after)[0]))
         with project.lock:
             elsewhere = project.state.cursor != node.id
         if elsewhere:

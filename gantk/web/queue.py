@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
 
+from gantk.errors import Stopped
 from gantk.store.json_values import JsonTable, JsonView
 from gantk.web.wire import ApiError, ErrorBody, as_api_error, report
 
@@ -29,10 +30,6 @@ RENDERS_PER_SECOND, BURST = 60.0, 32.0
 T = TypeVar("T")
 Work = Callable[[], None]
 Result: TypeAlias = dict[str, JsonView]  # of a job, for the page
-
-
-class Cancelled(Exception):
-    """A job that cannot keep what it has so far was stopped."""
 
 
 class JobView(TypedDict):
@@ -90,6 +87,7 @@ class Ticket:
 
     job: Job
     engine: Engine
+    told: bool = False  # the job knows that it shall end
 
     def breathe(self, done: int | None = None, total: int | None = None, note: str = "") -> bool:
         """Report, let urgent work run; whether the job should stop."""
@@ -97,12 +95,27 @@ class Ticket:
             self.job.done, self.job.total, self.job.note = done, total or self.job.total, note or self.job.note
             self.engine.listen(self.job)
         self.engine.serve_urgent()
-        return self.job.asked_to_stop
+        stop = self.job.asked_to_stop
+        self.told = self.told or stop
+        return stop
 
     def check(self, done: int | None = None, total: int | None = None, note: str = "") -> None:
-        """`breathe` for jobs that have nothing to keep when stopped."""
+        """`breathe` for jobs that have nothing to keep when stopped.
+
+        Raises:
+            Stopped: the job shall end.
+        """
         if self.breathe(done, total, note):
-            raise Cancelled
+            raise Stopped
+
+    def unwanted(self) -> bool:
+        """Whether to end in the middle of an evaluation: the job's own, not that of a frame which it let in."""
+        return self.job.asked_to_stop and not self.told and not self.engine.serving
+
+    def conclude(self) -> None:
+        """The search is over: what comes now is done even if the job is stopped, for the best becomes a result."""
+        self.told = True
+        self.job.stopped = self.job.asked_to_stop
 
 
 @dataclass(eq=False)
@@ -131,6 +144,7 @@ class Engine:
         self._known: OrderedDict[str, Job] = OrderedDict()
         self._running: Job | None = None
         self._closing = False
+        self.serving = False  # something urgent inside a job; the compute thread's
         self._thread = threading.Thread(target=self._loop, name="gantk-compute", daemon=True)
 
     def start(self) -> None:
@@ -249,11 +263,15 @@ class Engine:
         """Everything urgent that waits now, once each; called in the thread, also from inside a job."""
         with self._changed:
             most = sum(len(client.waiting) for client in self._clients.values()) + len(self._calls)
-        for _ in range(most):
-            work = self._next_urgent()
-            if work is None:
-                return
-            work()
+        before, self.serving = self.serving, True
+        try:
+            for _ in range(most):
+                work = self._next_urgent()
+                if work is None:
+                    return
+                work()
+        finally:
+            self.serving = before
 
     def _next_urgent(self) -> Work | None:
         with self._changed:
@@ -306,7 +324,7 @@ class Engine:
         try:
             job.result = job.run(Ticket(job, self))
             job.state = "done"
-        except Cancelled:
+        except Stopped:
             job.state = "cancelled"
         except BaseException as error:
             job.error, job.state = as_api_error(error).body(), "failed"

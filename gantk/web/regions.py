@@ -23,8 +23,10 @@ import torch.nn.functional as F
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
+from gantk.generators.footprint import sample_bytes
 from gantk.generators.rows import parse_layers
 from gantk.store.json_values import JsonView
+from gantk.web.interrupting import LARGE
 from gantk.web.jobs import Desk, Run, label_of, labels, no_blob
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
@@ -35,12 +37,14 @@ from gantk.web.workshop import Model
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gantk.generators.base import Generator
     from gantk.resefa.variables import Variable
 
 SIZE = 128  # of the picture that is differentiated
 MARGIN = 1 / 32  # of its side: pixels around the region that count on neither side
 FRESH = 4  # codes that the result is measured on
 MOST_SAMPLES, MOST_DIRECTIONS = 16, 32
+MEMORY = 2 << 30  # bytes that the tangents at once may add
 LEVEL = 0.15  # change inside (root mean square, of a range of 1) that the end of a slider aims at, to first order
 REACH = 2.0  # of the codes' spread: further out no code is met
 
@@ -156,7 +160,7 @@ def _jacobian(
     z = None if z is None else z.clone()
     code_map = CodeMap(easel.generator, variable, easel.truncation(base), z, easel.label(base))
     noise = base.noise
-    local = LocalJacobian(easel.generator, wp, code_map, Output(size), noise)
+    local = LocalJacobian(easel.generator, wp, code_map, Output(size), noise, _chunk(easel.generator))
     parts = []
     for start, columns in local.columns():
         parts.append(columns.detach().clone())
@@ -164,6 +168,11 @@ def _jacobian(
     found = torch.cat(parts)
     model.jacobians.put(key, found, found.numel() * found.element_size())
     return found, 0
+
+
+def _chunk(generator: Generator) -> int | None:
+    """Tangents at once: few of large pictures, so that memory holds them and sliders wait for few."""
+    return None if generator.spec.resolution <= LARGE else max(1, MEMORY // sample_bytes(generator))
 
 
 def grams(jacobian: Tensor, mask: Mask) -> tuple[Array, Array, Array, Array]:

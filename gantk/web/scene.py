@@ -247,6 +247,19 @@ class Easel:
         with torch.inference_mode():
             return self.generator.synthesize(wp_1LD, noise=noise)
 
+    @property
+    def sketches(self) -> bool:
+        """Whether pictures take seconds, so that sketches stand in for them."""
+        return self._sketched is not None
+
+    def sketch(self, wp_1LD: Tensor) -> Tensor:
+        """The image of a code for a look on the way: at 256 pixels where `render` can sketch, else whole."""
+        if self._sketched is None:
+            return self.draw(wp_1LD)
+        with torch.inference_mode():
+            image = self.generator.cache(wp_1LD, self._sketched).image
+        return self.draw(wp_1LD) if image is None else image
+
     def _key(self, scene: Scene, index: int) -> tuple[int, bytes]:
         return index, hashlib.sha256(b"".join(scene.marks[:index]) + repr(scene.noise).encode()).digest()
 

@@ -21,6 +21,7 @@ from gantk.web import decode
 from gantk.web.acts import exported, first_base, kept, read_event
 from gantk.web.again import command_of
 from gantk.web.exporting import command
+from gantk.web.interrupting import interruptible
 from gantk.web.jobs import Desk
 from gantk.web.live import Hub
 from gantk.web.projects import Project
@@ -213,7 +214,8 @@ class Api:
             model = self.workshop.of(project)
 
             def work(ticket: Ticket) -> Result:
-                return self.workshop.sparing(model, lambda: run(ticket))
+                with interruptible(model.easel.generator, ticket.unwanted):
+                    return self.workshop.sparing(model, lambda: run(ticket))
 
             assert isinstance(body.args, dict)  # `prepare` has read them
             known = engine.submit(project.id, body.kind, body.key, work, body.args, rev, base)

@@ -27,13 +27,18 @@ from gantk.web.terms import (
     Draft,
     DraftEvent,
     Event,
+    Marked,
     MarksEvent,
     Move,
     MovesEvent,
     NameEvent,
+    PasteEvent,
     Saved,
+    SortingEvent,
 )
 from gantk.web.wire import ApiError
+
+MOST_ACTS = 200  # of sorting that can be taken back
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,15 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Act:
+    """What one act of sorting changed: the marks of an attribute before it and after it."""
+
+    attribute: str
+    before: tuple[Marked, ...]
+    after: tuple[Marked, ...]
+
+
+@dataclass(frozen=True)
 class ProjectState:
     model: str
     nodes: tuple[Node, ...]
@@ -82,6 +96,9 @@ class ProjectState:
     annotations: tuple[Annotation, ...] = ()
     saved: tuple[Saved, ...] = ()
     marks: tuple[Mark, ...] = ()
+    acts: tuple[Act, ...] = ()  # of sorting
+    done: int = 0  # how many of them stand; the others were taken back
+    paste: bool = False  # an edited photo is shown within its own pixels
 
     @property
     def at(self) -> Node:
@@ -97,7 +114,9 @@ class ProjectState:
         return {sha for sha in found if sha is not None}
 
     def to_json(self) -> dict[str, JsonView]:
-        return dataclasses.asdict(self)
+        found = dataclasses.asdict(dataclasses.replace(self, acts=()))
+        del found["acts"], found["done"]
+        return {**found, "undoable": self.done, "redoable": len(self.acts) - self.done}
 
 
 def apply(state: ProjectState | None, event: Event) -> ProjectState:
@@ -172,15 +191,38 @@ def _classes(state: ProjectState, event: ClassesEvent) -> ProjectState:
 def _marks(state: ProjectState, event: MarksEvent) -> ProjectState:
     if not 1 <= len(event.attribute.strip()) <= MOST_NAME:
         raise ApiError(400, f"An attribute has a name of 1 to {MOST_NAME} letters.")
+    known = {mark.base: mark.value for mark in state.marks if mark.attribute == event.attribute}
+    before = tuple(Marked(marked.base, known.get(marked.base)) for marked in event.marks)
+    after = _marked(state, event.attribute, event.marks)
+    if before == event.marks:
+        return after
+    acts = (*state.acts[: state.done], Act(event.attribute, before, event.marks))[-MOST_ACTS:]
+    return replace(after, acts=acts, done=len(acts))
+
+
+def _marked(state: ProjectState, attribute: str, marks: tuple[Marked, ...]) -> ProjectState:
     found = {(mark.attribute, mark.base): mark for mark in state.marks}
-    for marked in event.marks:
-        key = (event.attribute, marked.base)
+    for marked in marks:
+        key = (attribute, marked.base)
         found.pop(key, None)
         if marked.value is not None:
-            found[key] = Mark(event.attribute, marked.base, marked.value)
+            found[key] = Mark(attribute, marked.base, marked.value)
     if len(found) > MOST_MARKS:
         raise ApiError(400, f"A project holds at most {MOST_MARKS} marks.")
     return replace(state, marks=tuple(found.values()))
+
+
+def _sorting(state: ProjectState, event: SortingEvent) -> ProjectState:
+    back = event.step < 0
+    if not (state.done if back else len(state.acts) - state.done):
+        raise ApiError(400, f"No act of sorting is there to {'take back' if back else 'do again'}.")
+    act = state.acts[state.done - 1 if back else state.done]
+    after = _marked(state, act.attribute, act.before if back else act.after)
+    return replace(after, done=state.done + event.step)
+
+
+def _paste(state: ProjectState, event: PasteEvent) -> ProjectState:
+    return replace(state, paste=event.on)
 
 
 def _applied(state: ProjectState, event: Applied) -> ProjectState:
@@ -214,6 +256,8 @@ _HANDLERS: dict[type, Callable[..., ProjectState]] = {
     AnnotationEvent: _annotation,
     ClassesEvent: _classes,
     MarksEvent: _marks,
+    SortingEvent: _sorting,
+    PasteEvent: _paste,
     Applied: _applied,
     Saved: _saved,
 }

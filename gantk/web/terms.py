@@ -157,6 +157,26 @@ class MarksEvent:
     marks: tuple[Marked, ...]
 
 
+@dataclass(frozen=True)
+class SortingEvent:
+    """The last act of sorting is taken back (`step` -1), or done again (1)."""
+
+    type: str
+    step: int
+
+    def __post_init__(self) -> None:
+        if self.step not in (-1, 1):
+            raise ApiError(400, f"Sorting goes a step back (-1) or forth (1), not {self.step}.")
+
+
+@dataclass(frozen=True)
+class PasteEvent:
+    """Whether an edited photo is shown within its own pixels."""
+
+    type: str
+    on: bool
+
+
 # --- events that only the server writes ----------------------------------------------------------------------------
 
 
@@ -205,12 +225,14 @@ EVENTS: dict[str, type[Event]] = {
     "annotation": AnnotationEvent,
     "classes": ClassesEvent,
     "marks": MarksEvent,
+    "sorting": SortingEvent,
+    "paste": PasteEvent,
 }
 OWN_EVENTS: dict[str, type[Event]] = {"created": Created, "applied": Applied, "saved": Saved}
 
 Event = (
     BaseEvent | MovesEvent | DraftEvent | CursorEvent | NameEvent | AnnotationEvent | ClassesEvent
-    | MarksEvent | Created | Applied | Saved
+    | MarksEvent | SortingEvent | PasteEvent | Created | Applied | Saved
 )  # fmt: skip
 
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gantk.errors import GantkError
+from gantk.errors import GantkError, Stopped
 from gantk.lse.codes import CodeStream
 from gantk.predictors.heads import Head, HeadInfo, default_taps, taps_of
 from gantk.store.json_values import JsonView
 from gantk.web.jobs import Desk, Labels, Run, label_of, label_size, labels, no_blob
 from gantk.web.projects import Project
-from gantk.web.queue import Cancelled, Ticket
+from gantk.web.queue import Ticket
 from gantk.web.state import Annotation
 from gantk.web.terms import Base, Class, Saved
 from gantk.web.wire import ApiError
@@ -162,7 +162,7 @@ def _fit(shots: Shots, names: tuple[Class, ...], ticket: Ticket) -> FewShotFit:
 
     def breathe() -> None:
         if ticket.breathe(note="solving"):
-            raise Cancelled
+            raise Stopped
 
     return fit(shots, len(names), watch=breathe)
 

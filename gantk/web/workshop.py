@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from gantk.checkpoints.addresses import file_at, is_address, stem_of
+from gantk.checkpoints.facts import split_model
+from gantk.checkpoints.tuned import KEY
 from gantk.codes.kept_directions import load_direction
 from gantk.errors import GantkError
 from gantk.generators.forward_mode import load_decompositions
@@ -38,9 +40,11 @@ if TYPE_CHECKING:
     from gantk.predictors.heads import Head
 
     Array: TypeAlias = npt.NDArray[np.float32]
+    Picture: TypeAlias = npt.NDArray[np.uint8]
 
 CACHE = 512 << 20
 JACOBIANS = 256 << 20  # bytes of kept derivatives per model: 100 MB for 512 coordinates at 128 pixels
+AROUND = 64 << 20
 GROW_AFTER = 3.0  # seconds; the first picture comes first
 
 T = TypeVar("T")
@@ -61,6 +65,7 @@ class Model:
     encoder: EncoderFile | None = None
     predictor: Predictor | None = None  # of attributes
     perception: Perception | None = None  # beside the squared error of an inversion
+    around: Cache[Picture] = field(default_factory=lambda: Cache(AROUND))  # photos that edits are pasted into
     jacobians: Cache[Tensor] = field(default_factory=lambda: Cache(JACOBIANS))
     loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
     features: dict[tuple[Base, int], tuple[Tensor, ...]] = field(default_factory=dict)  # maps of annotated images
@@ -85,6 +90,19 @@ class Model:
             "encoder": self.encoder is not None,
             "teacher": None if self.teacher is None else teacher_view(self.teacher),
         }
+
+
+def name_of(source: str) -> str:
+    """What a model is called here: its file's or its own name, without the facts that were given with it.
+
+    Tuned weights make another network of it, so that they are named too.
+    """
+    if is_address(source):
+        return stem_of(source)
+    plain, facts = split_model(source)
+    path = Path(plain)
+    name = path.stem if path.suffix else path.name
+    return f"{name}+{Path(facts[KEY]).stem}" if KEY in facts else name
 
 
 def head_view(id: str, head: Head) -> dict[str, JsonView]:
@@ -125,14 +143,11 @@ class Workshop:
             GantkError: a file is missing, damaged, or another model's.
         """
         from gantk.checkpoints.load import load_generator
-        from gantk.checkpoints.names import is_bundled
         from gantk.predictors.head_files import load_head
         from gantk.predictors.load import load_predictor
 
         generator = load_generator(source, device=device, precision=precision).requires_grad_(False)
-        name = Path(source).stem if Path(source).suffix else Path(source).name
-        if is_address(source):
-            name = stem_of(source)
+        name = name_of(source)
         if name in self.models:
             raise GantkError(f"Two models are called {name!r}: rename one of the files.")
         catalogue = Catalogue(generator)
@@ -152,7 +167,7 @@ class Workshop:
             model.heads[id], model.head_sources[id] = head, file
         model.teacher = self._teacher(model, segmenter)
         model.encoder, model.perception = self._seers(model, encoder)
-        if predictor is not None or is_bundled(source):
+        if predictor is not None or generator.bundled:
             model.predictor = load_predictor(predictor or "demo", generator.device, generator).eval()
         self.models[name] = model
         return model
@@ -302,6 +317,7 @@ class Workshop:
         for other in self.models.values():
             other.easel.forget()
             other.jacobians.clear()
+            other.around.clear()
             other.features.clear()
             other.sorted.clear()
         return work()

@@ -142,8 +142,8 @@ class Client(threading.Thread):
         if self.socket is None:
             raw = sockets.create_connection(("127.0.0.1", self.shared.port), 60, source_address=(self.address, 0))
             port: Any = self.shared.port
-            self.socket = connect(f"ws://localhost:{port}/api/v1/live", sock=raw, origin=f"http://localhost:{port}",  # type: ignore[arg-type]
-                                  open_timeout=60)  # fmt: skip
+            self.socket = connect(f"ws://localhost:{port}/api/v1/live", sock=raw, origin=f"http://localhost:{port}",  # type: ignore[call-overload]
+                                  open_timeout=60, ping_interval=None)  # fmt: skip
             self.socket.send(json.dumps({"token": self.shared.token}))
             self.socket.send(json.dumps({"t": "watch", "project": self.project}))
         found = []

@@ -5,6 +5,12 @@ import * as api from "./api.js";
 
 const MOST = 4;
 
+// Two decimals with a sign, and none before nothing.
+function signed(value) {
+  const text = Math.abs(value).toFixed(2);
+  return Number(text) ? `${value > 0 ? "+" : "−"}${text}` : text;
+}
+
 export class Compare {
   constructor(app) {
     this.app = app;
@@ -12,9 +18,9 @@ export class Compare {
     this.cards = new Map();
     this.pick = el("select", { id: "card-pick", onchange: () => this.add(this.pick.value) });
     this.list = el("div", { class: "items" });
-    this.amount = choice("Amount", [["half", "half the range"], ["all", "the range"], ["moved", "as set", "As the sliders stand"], ["alike", "alike inside", "So that each changes the region by 5 %"]], "half", (key) => { this.by = key; });
+    this.amount = choice("Amount", [["half", "half the range"], ["all", "the range"], ["moved", "as set", "As the sliders stand"], ["alike", "alike inside", "So that each changes the region by 5 %"]], "half", (key) => { this.by = key; }, { class: "choice named chips" });
     this.by = "half";
-    this.rows = choice("Rows", [["own", "its rows"], ["all", "all rows"]], "own", (key) => { this.which = key; });
+    this.rows = choice("Rows", [["own", "its rows"], ["all", "all rows"]], "own", (key) => { this.which = key; }, { class: "choice named" });
     this.which = "own";
     this.region = el("select", { id: "card-region" });
     this.each = el("input", { type: "checkbox", id: "each-row" });
@@ -63,9 +69,12 @@ export class Compare {
       const entry = store.direction(id);
       return el("div", { class: "editline" }, el("span", {}, `${entry.name}`), el("span", { class: "quiet" }, entry.system), button("✕", () => this.drop(id), { class: "icon", "aria-label": `Leave out ${entry.name}` }));
     }));
-    if (!this.chosen.length)
-      this.board.replaceChildren(el("div", { class: "empty" }, el("h2", {}, "Nothing to compare yet"), el("p", { class: "quiet" }, "Add one to four directions: each gets a card with its pictures, what it moves, and which others are like it.")));
-    else if (this.board.querySelector(".empty")) this.board.replaceChildren();
+    if (!this.cards.size) {
+      const some = this.chosen.length;
+      this.board.replaceChildren(el("div", { class: "empty" }, el("h2", {}, some ? "Not measured yet" : "Nothing to compare yet"), el("p", { class: "quiet" }, some
+        ? "Rescore draws a card of each direction that is chosen."
+        : "Add one to four directions: each gets a card with its pictures, what it moves, and which others are like it.")));
+    }
     this.offer();
   }
 
@@ -103,6 +112,7 @@ export class Compare {
         });
         if (!job.result) return;
         const card = await this.card(job.result, job.id);
+        if (!this.cards.size) this.board.replaceChildren();
         if (this.cards.has(id)) this.cards.get(id).replaceWith(card);
         else this.board.append(card);
         this.cards.set(id, card);
@@ -127,13 +137,13 @@ export class Compare {
       bar.style.setProperty("--to", place(Math.max(0, item.change)));
       bar.style.setProperty("--low", place(item.low));
       bar.style.setProperty("--high", place(item.high));
-      return el("div", { class: "moves" }, el("span", {}, item.name.replace(/_/g, " ")), bar, el("span", { class: "number" }, `${item.change >= 0 ? "+" : "−"}${Math.abs(item.change).toFixed(2)}`));
+      return el("div", { class: "moves" }, el("span", {}, item.name.replace(/_/g, " ")), bar, el("span", { class: "number" }, signed(item.change)));
     });
     const like = found.nearest.slice(0, 3).map((other) => `${other.name} (${other.system}) ${other.cosine.toFixed(2)}`).join(", ");
     return el("article", { class: "card" }, el("h2", {}, found.name, el("span", { class: "quiet" }, ` ${found.system} · ±${found.amount.toFixed(2)}`)), strip,
       found.attributes ? el("div", {}, bars) : el("p", { class: "quiet" }, "No predictor of attributes is known for this model: start the server with --predictor."),
       found.inside !== null && el("p", { class: "changes" }, `Changes ${(100 * found.inside).toFixed(1)} % inside the region, ${(100 * found.outside).toFixed(1)} % outside.`),
-      found.by_row.length > 0 && el("p", { class: "quiet" }, `${found.by_row[0].name.replace(/_/g, " ")} by row: ${found.by_row.map((item) => `${item.row}: ${item.change >= 0 ? "+" : "−"}${Math.abs(item.change).toFixed(2)}`).join(", ")}.`),
+      found.by_row.length > 0 && el("p", { class: "quiet" }, `${found.by_row[0].name.replace(/_/g, " ")} by row: ${found.by_row.map((item) => `${item.row}: ${signed(item.change)}`).join(", ")}.`),
       like && el("p", { class: "quiet" }, `Most alike (cosine): ${like}.`), el("p", { class: "quiet origin" }, found.origin), this.app.commandOf(id));
   }
 

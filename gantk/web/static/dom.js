@@ -26,7 +26,7 @@ export function button(text, onclick, props = {}) {
   return el("button", { type: "button", onclick, ...props }, text);
 }
 
-// One of several, as radio buttons that look like one control; arrow keys work.
+// One of several, as radio buttons that look like one control; arrow keys work. The class `named` shows its name.
 export function choice(name, options, value, onpick, props = {}) {
   const group = fresh("choice");
   const box = el("fieldset", { class: "choice", ...props }, el("legend", { class: "unseen" }, name));
@@ -58,6 +58,7 @@ export function complain(beside, error) {
   const text = error.message || String(error);
   const box = el("p", { class: "problem", role: "alert" }, text, error.hint ? ` ${error.hint}` : "");
   beside.after(box);
+  box.scrollIntoView?.({ block: "nearest" });
   return box;
 }
 

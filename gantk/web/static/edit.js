@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { Painter } from "./painter.js";
 import { Palette } from "./palette.js";
 import { curve } from "./curve.js";
+import { pasteSwitch } from "./paste.js";
 
 const SETTINGS = [
   ["steps", "Steps", 60, 1, "of Adam, at most"], ["rate", "Rate", 0.05, 0.001, "in deviations of w"],
@@ -28,7 +29,7 @@ export class Edit {
     this.result = el("div", { class: "result" });
     this.headPick = el("select", { id: "head", onchange: () => this.useHead(this.headPick.value) });
     this.tools = el("div", {}, field("Head", this.headPick), this.palette.node, this.more(),
-      el("div", { class: "fields go" }, this.apply, this.halt, this.clean), this.progress, this.result);
+      el("div", { class: "fields go" }, this.apply, this.halt, this.clean), pasteSwitch(app), this.progress, this.result);
     this.empty = this.noHead();
     this.node = el("div", { class: "panel", id: "edit" }, this.empty, this.tools);
     this.history = el("ol", { class: "history", "aria-label": "History" });

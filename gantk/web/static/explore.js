@@ -2,6 +2,7 @@
 
 import { attempt, button, choice, el, field, later, quiet, complain, save, say } from "./dom.js";
 import * as api from "./api.js";
+import { pasteSwitch } from "./paste.js";
 
 const SORTS = [["system", "by system"], ["name", "by name"], ["range", "by range"], ["effect", "by effect"]];
 const favourites = new Set(JSON.parse(localStorage.getItem("gantk-favourites") || "[]"));
@@ -89,7 +90,7 @@ export class Explore {
   // --- directions ---
 
   list() {
-    this.search = el("input", { type: "search", placeholder: "Search directions", "aria-label": "Search directions", oninput: () => this.arrange({ text: this.search.value.toLowerCase() }) });
+    this.search = el("input", { type: "search", placeholder: "Search", "aria-label": "Search directions", oninput: () => this.arrange({ text: this.search.value.toLowerCase() }) });
     this.sort = el("select", { "aria-label": "Order", onchange: () => this.arrange({ sort: this.sort.value }) }, SORTS.map(([value, text]) => el("option", { value }, text)));
     this.systems = el("div", { class: "systems" });
     this.rowsBox = el("div", { class: "lines", role: "list", "aria-label": "Directions" });
@@ -357,6 +358,6 @@ export function stageBar(app) {
     return el("div", {}, el("p", { class: "quiet" }, "Python that draws this picture."), text, copy, app.lastFile && button("The last file's", () => app.showCommand(app.lastFile), { class: "plain" }));
   });
   const bar = el("div", { class: "bar" }, before, modes, el("span", { class: "gap" }), keep,
-    button("Save direction", () => saver(), {}), button("Export", () => exports(), { id: "export" }), button("Command", () => repeat(), { class: "plain" }));
+    button("Save direction", () => saver(), {}), button("Export", () => exports(), { id: "export" }), button("Command", () => repeat(), { class: "plain" }), pasteSwitch(app));
   return bar;
 }

@@ -43,7 +43,7 @@ class App extends Frame {
     this.build();
     listen(this);
     store.addEventListener("state", () => {
-      const key = JSON.stringify([store.id, store.at.base, store.at.moves, store.state.cursor]);
+      const key = JSON.stringify([store.id, store.at.base, store.at.moves, store.state.cursor, store.state.paste]);
       if (key !== this.shown) {
         this.shown = key;
         this.renderer.asked = "";

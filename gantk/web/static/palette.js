@@ -31,7 +31,7 @@ export class Palette {
       options.predict?.();
     } });
     this.cutting = options.cut;
-    this.pieceSize = choice("Size of superpixels", [["small", "small"], ["medium", "medium"], ["large", "large"]], "medium", (size) => { this.piece = size; this.cutting?.(size); });
+    this.pieceSize = choice("Superpixels", [["small", "small"], ["medium", "medium"], ["large", "large"]], "medium", (size) => { this.piece = size; this.cutting?.(size); }, { class: "choice named" });
     this.piece = "medium";
     this.pieceSize.hidden = true;
     this.node = el("div", { class: "palette" },

@@ -3,19 +3,21 @@
 import { attempt, button, choice, complain, el, field, quiet, say } from "./dom.js";
 import * as api from "./api.js";
 import { curve } from "./curve.js";
+import { pasteSwitch } from "./paste.js";
 
-const SIDE = 512;
+let SIDE = 512; // pixels of the square that is cut out: no fewer than the generator draws
 const KINDS = ["image/png", "image/jpeg", "image/webp"];
 
 export class Photo {
   constructor(app) {
     this.app = app;
+    SIDE = Math.max(512, Math.min(1024, app.store.model.resolution));
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.cut = el("canvas", { width: SIDE, height: SIDE, tabIndex: 0, role: "img", "aria-label": "The photo: drag to move it, arrows move it too" });
     this.made = el("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "The generator's picture of it" });
     this.apart = el("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "The difference" });
     this.picker = el("input", { type: "file", accept: KINDS.join(","), id: "photo-file", onchange: () => this.take(this.picker.files[0]) });
-    const drop = el("label", { class: "drop", htmlFor: "photo-file" }, el("strong", {}, "Choose a photo"), el("span", { class: "quiet" }, "or drop one here, or paste it. PNG, JPEG or WebP, up to 20 MB. It stays on this server; position and camera are dropped."));
+    const drop = el("label", { class: "drop", htmlFor: "photo-file" }, el("strong", {}, "Choose a photo"), el("span", { class: "quiet" }, "or drop one here, or paste it. PNG, JPEG or WebP, up to 20 MB. It stays on this server; where and with what it was taken is not kept."));
     this.empty = el("div", { class: "empty wide" }, drop);
     const triple = el("div", { class: "triple" },
       el("figure", {}, this.cut, el("figcaption", {}, "photo")), el("figure", {}, this.made, el("figcaption", {}, "generator")), el("figure", {}, this.apart, el("figcaption", {}, "difference")));
@@ -24,9 +26,9 @@ export class Photo {
     this.stageNode = el("div", { class: "photo" }, this.empty, this.pictures);
     this.zoom = el("input", { type: "range", min: 1, max: 6, step: 0.01, value: 1, "aria-label": "Zoom of the photo", oninput: () => { this.view.zoom = this.zoom.valueAsNumber; this.draw(); } });
     const { encoder } = app.store.model;
-    this.way = choice("Way", [...(encoder ? [["both", "Both"], ["encoder", "Encoder"]] : []), ["optimise", "Optimise"]], encoder ? "both" : "optimise", (way) => { this.wayKey = way; });
+    this.way = choice("By", [...(encoder ? [["both", "both"], ["encoder", "encoder"]] : []), ["optimise", "optimisation"]], encoder ? "both" : "optimise", (way) => { this.wayKey = way; }, { class: "choice named" });
     this.wayKey = encoder ? "both" : "optimise";
-    this.space = choice("Space", [["wp", "wp"], ["w", "w"]], "wp", (space) => { this.spaceKey = space; });
+    this.space = choice("Space", [["wp", "wp"], ["w", "w"]], "wp", (space) => { this.spaceKey = space; }, { class: "choice named" });
     this.spaceKey = "wp";
     this.steps = el("input", { type: "number", min: 1, max: 2000, step: 1, value: 120 });
     this.go = button("Find its code", () => this.run(), { class: "main", id: "invert", disabled: true });
@@ -35,11 +37,14 @@ export class Photo {
     this.progress = el("progress", { "aria-label": "Progress of the inversion" });
     this.progress.hidden = true;
     this.result = el("div", { class: "result" });
+    this.framing = el("div", { class: "fields" }, button("Another photo", () => this.picker.click(), {}), field("Zoom", this.zoom));
+    this.framing.hidden = true;
+    this.note = el("p", { class: "quiet" });
     this.node = el("div", { class: "panel", id: "photo" },
-      el("div", { class: "fields" }, button("Another photo", () => this.picker.click(), {}), field("Zoom", this.zoom)), this.picker,
+      this.framing, this.picker,
       this.way, el("div", { class: "fields" }, this.space, field("Steps", this.steps)),
       el("p", { class: "quiet" }, "wp follows the photo closer; w stays nearer to what the generator knows."),
-      el("div", { class: "fields go" }, this.go, this.halt), this.progress, this.result);
+      el("div", { class: "fields go" }, this.go, this.halt), this.progress, this.note, this.result, pasteSwitch(app));
     this.picker.classList.add("unseen");
     this.listen();
   }
@@ -76,7 +81,7 @@ export class Photo {
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.zoom.value = 1;
     this.empty.hidden = true;
-    this.pictures.hidden = false;
+    this.pictures.hidden = this.framing.hidden = false;
     this.go.disabled = false;
     this.result.replaceChildren();
     for (const canvas of [this.made, this.apart]) canvas.getContext("2d", { willReadFrequently: true }).clearRect(0, 0, SIDE, SIDE);
@@ -129,6 +134,7 @@ export class Photo {
       const args = { photo, way: this.wayKey, space: this.spaceKey, steps: this.steps.valueAsNumber || 120 };
       const job = await store.job("invert", args, (told) => {
         this.job = told.id;
+        this.note.textContent = told.note ? `${told.note}…` : "";
         if (told.total) Object.assign(this.progress, { max: told.total, value: told.done });
       });
       if (job.result) {
@@ -140,6 +146,7 @@ export class Photo {
       complain(this.result, error);
     } finally {
       this.job = null;
+      this.note.textContent = "";
       this.go.disabled = false;
       this.halt.hidden = this.progress.hidden = true;
     }

@@ -23,7 +23,7 @@ export class Regions {
     const last = app.store.model.rows - 1;
     this.rows = el("input", { type: "text", class: "rows", placeholder: `all, or 0-${last}` });
     this.count = el("input", { type: "number", min: 1, max: 32, value: 6 });
-    this.samples = choice("Codes", [["1", "this code"], ["4", "4 samples"], ["16", "16"]], "1", (value) => { this.many = Number(value); });
+    this.samples = choice("Codes", [["1", "this code"], ["4", "4 samples"], ["16", "16"]], "1", (value) => { this.many = Number(value); }, { class: "choice named" });
     this.many = 1;
     this.find = button("Find directions", () => attempt(this.find, () => this.run(), this.note).then(() => this.offer()), { class: "main", id: "find" });
     this.halt = button("Stop", () => this.stop(), { title: "Esc" });
@@ -60,7 +60,8 @@ export class Regions {
 
   offer() {
     const byClass = this.klass.value !== "";
-    this.painted.hidden = this.clean.hidden = byClass;
+    this.painted.hidden = byClass;
+    this.clean.hidden = byClass || this.painter.layers.empty;
     this.find.disabled = Boolean(this.job) || (!byClass && this.painter.layers.empty);
     if (!this.job && !this.result.children.length)
       this.note.textContent = this.find.disabled ? "Paint the part of the picture that is to change." : "";

@@ -1,6 +1,7 @@
 // What the stage shows, asked for over the socket: moving frames while something moves, exact ones at rest.
 
 import { later } from "./dom.js";
+import { pasting } from "./paste.js";
 import { BEFORE } from "./stage.js";
 
 export class Renderer {
@@ -28,7 +29,7 @@ export class Renderer {
     const size = stage.count > 1 ? 256 : this.size;
     const common = { project: store.id, size, final };
     for (let place = 0; place < stage.count; place += 1) {
-      const now = { ...common, base: store.at.base, moves: this.moves(store.at.moves), offset: place };
+      const now = { ...common, base: store.at.base, moves: this.moves(store.at.moves), offset: place, paste: place ? null : pasting(store, store.at.id) };
       const seq = this.live.request(place, now, since);
       if (final) this.wanted[place] = seq;
     }
@@ -46,8 +47,9 @@ export class Renderer {
   askBefore(common) {
     const { store, stage } = this;
     const { base, moves } = store.before;
+    const paste = pasting(store, store.at.parent ?? store.at.id);
     const then = JSON.stringify([base, this.moves(moves)]);
-    const key = JSON.stringify([common.project, then, stage.count]);
+    const key = JSON.stringify([common.project, then, stage.count, paste]);
     if (then === JSON.stringify([store.at.base, this.moves(store.at.moves)])) {
       stage.before.length = 0;
       this.asked = "";
@@ -56,6 +58,6 @@ export class Renderer {
     if (key === this.asked) return;
     this.asked = key;
     for (let place = 0; place < stage.count; place += 1)
-      this.live.request(place + BEFORE, { ...common, base, moves: this.moves(moves), offset: place });
+      this.live.request(place + BEFORE, { ...common, base, moves: this.moves(moves), offset: place, paste: place ? null : paste });
   }
 }

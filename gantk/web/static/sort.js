@@ -11,8 +11,6 @@ export class Sort {
   constructor(app) {
     this.app = app;
     this.indices = Array.from({ length: COUNT }, (_, place) => place);
-    this.past = [];
-    this.future = [];
     this.cells = this.indices.map((_, place) => this.cell(place));
     this.grid = el("div", { class: "sorting", role: "group", "aria-label": "Samples" }, this.cells.map((cell) => cell.node));
     this.stageNode = el("div", { class: "sorter" }, this.grid);
@@ -26,14 +24,14 @@ export class Sort {
     this.keep = button("Make it a slider", () => attempt(this.keep, () => this.run(true), this.note).then(() => this.sync()), { id: "slider" });
     this.halt = button("Stop", () => this.stop(), { title: "Esc" });
     this.halt.hidden = true;
-    const out = button("Export labels", () => attempt(out, () => app.takeFile("export", { what: "labels" })), { class: "plain", title: "A table and its pictures, for gantk train-predictor" });
+    this.out = button("Export labels", () => attempt(this.out, () => app.takeFile("export", { what: "labels" })), { class: "plain", title: "A table and its pictures, for gantk train-predictor" });
     this.result = el("div", { class: "result" });
-    this.order = choice("What comes next", [["unsure", "the least sure"], ["fresh", "fresh samples"]], "unsure", (key) => { this.by = key; });
+    this.order = choice("Next", [["unsure", "the least sure"], ["fresh", "fresh samples"]], "unsure", (key) => { this.by = key; }, { class: "choice named" });
     this.by = "unsure";
     this.node = el("div", { class: "panel", id: "sort" }, field("Attribute", this.name), this.names,
       el("p", { class: "quiet" }, "Click the samples that have it; a second click takes it back. Then the rest have it not."),
       el("div", { class: "fields" }, this.rest, this.more), this.order, this.note,
-      el("div", { class: "fields go" }, this.fit, this.keep, this.halt, out), this.result);
+      el("div", { class: "fields go" }, this.fit, this.keep, this.halt, this.out), this.result);
     app.store.addEventListener("state", () => this.sync());
     app.store.addEventListener("directions", () => this.slide());
     this.sync();
@@ -81,6 +79,7 @@ export class Sort {
     if (!this.job) this.note.textContent = marks.size ? `${marks.size} marked: ${have} have it, ${marks.size - have} have it not.` : "";
     this.fit.disabled = Boolean(this.job) || !ready;
     this.keep.disabled = this.fit.disabled;
+    this.out.hidden = !(store.state.marks || []).length;
     this.rest.disabled = !this.attribute || !have;
     const key = JSON.stringify(this.base(0));
     if (key !== this.shownBase && this.app.view === "sort") this.ask();
@@ -97,45 +96,49 @@ export class Sort {
     return this.put([[index, this.marks.get(index) === true ? null : true]]);
   }
 
-  // one event for one act; what was there before is what undo records
-  async put(pairs, remember = true) {
-    const { marks, attribute } = this;
-    const before = pairs.map(([index]) => [index, marks.get(index) ?? null]);
-    if (remember) {
-      this.past.push({ attribute, pairs: before, indices: [...this.indices] });
-      this.future = [];
-    }
-    await this.record(attribute, pairs);
-    return before;
+  // one event for one act, which the server can take back
+  put(pairs) {
+    const marks = pairs.map(([index, value]) => ({ base: this.base(index), value }));
+    return this.record({ type: "marks", attribute: this.attribute, marks });
   }
 
-  async record(attribute, pairs) {
-    const marked = pairs.map(([index, value]) => ({ base: this.base(index), value }));
+  async record(event) {
     try {
-      await this.app.store.post({ type: "marks", attribute, marks: marked }, true);
+      await this.app.store.post(event, true);
       quiet(this.note);
     } catch (error) {
       complain(this.note, error);
     }
   }
 
-  async back(from, to, word) {
-    const step = from.pop();
-    if (!step) return void say(`There is nothing to ${word}.`);
-    this.name.value = step.attribute;
-    const indices = [...this.indices];
-    const before = await this.put(step.pairs, false);
-    to.push({ attribute: step.attribute, pairs: before, indices });
-    this.show(step.indices);
-    return void say("Done.");
+  async step(step) {
+    const { store } = this.app;
+    await store.queue;
+    if (!store.state[step < 0 ? "undoable" : "redoable"]) return void say(`There is nothing to ${step < 0 ? "undo" : "redo"}.`);
+    const then = new Set(store.state.marks.map((mark) => JSON.stringify(mark)));
+    await this.record({ type: "sorting", step });
+    const now = new Set(store.state.marks.map((mark) => JSON.stringify(mark)));
+    const changed = [...then].filter((mark) => !now.has(mark)).concat([...now].filter((mark) => !then.has(mark))).map((mark) => JSON.parse(mark));
+    if (!changed.length) return undefined;
+    this.name.value = changed[0].attribute;
+    const indices = [...new Set(changed.map((mark) => mark.base.index))];
+    if (JSON.stringify({ ...changed[0].base, index: 0 }) !== JSON.stringify(this.base(0))) this.sync(); // of other samples than these
+    else this.show(indices.every((index) => this.indices.includes(index)) ? this.indices : this.around(indices));
+    return void say(`${indices.length === 1 ? `Sample ${indices[0]} is` : `${indices.length} samples are`} as ${step < 0 ? "before" : "marked again"}.`);
+  }
+
+  // a grid with these samples, those that were marked last, and fresh ones
+  around(indices) {
+    const marked = [...this.marks.keys()].reverse();
+    return [...new Set([...indices, ...marked, ...this.after()])].slice(0, COUNT).sort((a, b) => a - b);
   }
 
   undo() {
-    return this.back(this.past, this.future, "undo");
+    return this.step(-1);
   }
 
   redo() {
-    return this.back(this.future, this.past, "redo");
+    return this.step(1);
   }
 
   // --- samples ---
@@ -216,7 +219,7 @@ export class Sort {
     const percent = (value) => `${Math.round(100 * value)} %`;
     this.slot = el("div", {});
     this.result.replaceChildren(el("h3", {}, found.attribute),
-      el("dl", { class: "facts" }, el("dt", {}, "Right, left out"), el("dd", {}, `${percent(found.accuracy)} (${percent(found.low)} – ${percent(found.high)})`),
+      el("dl", { class: "facts" }, el("dt", {}, "Right when left out"), el("dd", {}, `${percent(found.accuracy)} (${percent(found.low)} – ${percent(found.high)})`),
         el("dt", {}, "Labels"), el("dd", {}, `${found.labels}, ${found.positives} have it`), el("dt", {}, "Samples looked at"), el("dd", {}, String(found.pool))),
       this.slot, el("div", { class: "fields" }, this.app.commandOf(found.job)));
     this.slide();

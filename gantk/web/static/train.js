@@ -24,18 +24,20 @@ export class Train {
     this.fitted = el("div", { class: "result" });
     this.where = el("input", { type: "number", min: 0, step: 1, onchange: () => this.go(this.where.valueAsNumber || 0) });
     this.fit = button("Fit", () => attempt(this.fit, () => this.run(), this.progress), { class: "main", id: "fit" });
+    this.halt = button("Stop", () => this.stop(), { title: "Esc" });
+    this.halt.hidden = true;
     this.progress = el("p", { class: "quiet" });
     const unsure = button("Most uncertain", () => attempt(unsure, () => this.uncertain(), bar), { class: "plain", title: "Of 32 samples, those the head is least sure of" });
     const drafts = button("Head's map as draft", () => attempt(drafts, () => this.draft(), bar), { class: "plain", id: "draft-head" });
     this.asSegmenter = button("Segmenter's map as draft", () => attempt(this.asSegmenter, () => this.draft(true), bar), { class: "plain", id: "draft-segmenter" });
-    const clean = button("Clear", () => { this.painter.layers.clear(); this.painter.draw(); this.changed(); }, { class: "plain" });
+    this.clean = button("Clear", () => { this.painter.layers.clear(); this.painter.draw(); this.changed(); }, { class: "plain" });
     const bar = el("div", { class: "fields" }, field("Sample", this.where), button("Next", () => this.go(this.index + 1), { title: "N" }), unsure);
-    const out = button("Export annotations", () => attempt(out, () => app.takeFile("export", { what: "annotations" })), { class: "plain" });
+    this.out = button("Export annotations", () => attempt(this.out, () => app.takeFile("export", { what: "annotations" })), { class: "plain" });
     this.needs = [unsure, drafts];
     this.node = el("div", { class: "panel", id: "train" }, bar,
-      el("div", { class: "fields" }, drafts, this.asSegmenter, clean), this.palette.node,
+      el("div", { class: "fields" }, drafts, this.asSegmenter, this.clean), this.palette.node,
       el("details", { class: "more", id: "class-editor" }, el("summary", {}, "Classes"), this.classes),
-      el("div", { class: "fields go" }, this.fit, out), this.progress, this.fitted);
+      el("div", { class: "fields go" }, this.fit, this.halt, this.out), this.progress, this.fitted);
     app.store.addEventListener("state", () => this.sync());
     this.sync();
   }
@@ -70,6 +72,8 @@ export class Train {
       this.editor();
     }
     for (const control of this.needs) control.hidden = !this.head;
+    this.palette.seen.closest("label").hidden = !this.head;
+    this.out.hidden = !state.annotations.length;
     this.asSegmenter.hidden = !model.teacher;
     this.fit.disabled = !state.annotations.length;
     if (!this.fitting)
@@ -129,13 +133,15 @@ export class Train {
     if (key === this.loaded) return;
     this.loaded = key;
     this.painter.load(sha ? await api.bytes(this.app.store.id, sha).catch(() => null) : null, null);
+    this.clean.hidden = this.painter.layers.empty;
   }
 
   async uncertain() {
     const { store } = this.app;
     const labelled = new Set(store.state.annotations.map((item) => item.base.index));
     const start = Math.max(0, ...labelled, this.index) + 1;
-    const { result } = await store.job("uncertain", { base: { ...this.base, index: start }, head: this.head.id, count: 32 });
+    const { result } = await this.work("uncertain", { base: { ...this.base, index: start }, head: this.head.id, count: 32 });
+    if (!result) return;
     await this.go(result.indices[0]);
     say(`Sample ${result.indices[0]} is the one the head is least sure of.`);
   }
@@ -183,6 +189,7 @@ export class Train {
 
   changed() {
     this.dirty = true;
+    this.clean.hidden = this.painter.layers.empty;
     this.upload();
   }
 
@@ -243,17 +250,31 @@ export class Train {
   async run() {
     const { store } = this.app;
     if (this.dirty) await this.saveLabel();
-    this.fitting = true;
     const before = this.head;
+    const { result, id } = await this.work("fit", {});
+    if (!result) return;
+    await store.catchUp();
+    this.report(result, before, id);
+  }
+
+  // a job that says how far it is, and can be stopped
+  async work(kind, args) {
+    this.fitting = "asked";
+    this.halt.hidden = false;
     try {
-      const { result, state, id } = await store.job("fit", {}, (job) => { this.progress.textContent = `${job.note || "waiting"} ${job.total && job.note !== "solving" ? `${job.done} of ${job.total}` : ""}…`; });
-      if (state === "cancelled") return;
-      await store.catchUp();
-      this.report(result, before, id);
+      return await this.app.store.job(kind, args, (job) => {
+        this.fitting = job.id;
+        this.progress.textContent = `${job.note || "waiting"} ${job.total && job.note !== "solving" ? `${job.done} of ${job.total}` : ""}…`;
+      });
     } finally {
-      this.fitting = false;
+      this.fitting = null;
+      this.halt.hidden = true;
       this.sync();
     }
+  }
+
+  stop() {
+    if (this.fitting && this.fitting !== "asked") this.app.store.stop(this.fitting).catch((error) => complain(this.progress, error));
   }
 
   report(result, before, id) {
