@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from gantk.checkpoints.addresses import file_at, is_address, stem_of
-from gantk.checkpoints.facts import split_model
-from gantk.checkpoints.tuned import KEY
+from gantk.checkpoints.facts import TUNED, split_model
 from gantk.codes.kept_directions import load_direction
 from gantk.errors import GantkError
 from gantk.generators.forward_mode import load_decompositions
@@ -102,7 +101,7 @@ def name_of(source: str) -> str:
     plain, facts = split_model(source)
     path = Path(plain)
     name = path.stem if path.suffix else path.name
-    return f"{name}+{Path(facts[KEY]).stem}" if KEY in facts else name
+    return f"{name}+{Path(facts[TUNED]).stem}" if TUNED in facts else name
 
 
 def head_view(id: str, head: Head) -> dict[str, JsonView]:
