@@ -62,7 +62,7 @@ def sampling(tour: Tour) -> Chapter:
         "title": "Images with a wanted label map",
         "text": "Codes were optimised until the head reads the wanted label map from their images. As "
         f"{result.judge} labels them, {percent(result.scores.accuracy)} of the pixels are as wanted; "
-        f"{with_worst(result.scores, result.class_names)}.",
+        f"they have {with_worst(result.scores, result.class_names)}.",
         "images": [tour.relative(SAMPLED, image.name) for image in (target.wanted, *target.samples)],
         "alt": "A wanted label map",
         "page": tour.relative(SAMPLED, "lse-sample.html"),
