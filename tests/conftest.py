@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     # No test cuts the power, and a worker that waits for a disk lets a core idle.
-    os.fsync = lambda descriptor: None
+    os.fsync = lambda fd: None
     import hypothesis
 
     # The same examples in every run: a failure here is the change's, not the draw's.

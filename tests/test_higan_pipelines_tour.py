@@ -22,7 +22,6 @@ from gantk.tour import atlas as tour_atlas
 from gantk.tour import higan as tour_higan
 from gantk.tour import lse as tour_lse
 from gantk.tour import navigan as tour_navigan
-from gantk.tour import resefa as tour_resefa
 from gantk.tour.figures import GROUPS, centre, divides, group_of, leaks, selective, where
 from gantk.tour.figures import Test as Judged
 from gantk.tour.figures import test as judge
@@ -43,7 +42,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tour_lse, "SEARCH", ("1", "1", "16", "2"))
     monkeypatch.setattr(tour_lse, "STEPS_OF_EDIT", "2")
     monkeypatch.setattr(tour_navigan, "SIZE", (2, 1, 1))
-    monkeypatch.setattr(tour_resefa, "SIZE", ("1", "2"))
 
 
 @pytest.mark.usefixtures("short")
