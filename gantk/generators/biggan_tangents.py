@@ -15,7 +15,6 @@ Shape legend: c steps, I/C channels, H x W pixels, P = H * W, Q of them after po
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -89,9 +88,7 @@ class _Tangents:
         return self.bend.new_zeros(count, *self.bend.shape[1:]) if dx is None else dx.mul_(self.bend)
 
 
-def _rule(
-    step: Step, part: nn.Module, x: Tensor | None, style: Tensor | None, stored: tuple[int, float]
-) -> Rule:
+def _rule(step: Step, part: nn.Module, x: Tensor | None, style: Tensor | None, stored: tuple[int, float]) -> Rule:
     if step.kind == "dense":
         return _dense(part)
     if step.kind == "skip":
