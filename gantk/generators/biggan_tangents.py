@@ -45,14 +45,14 @@ def tangent_map(
     """
     if options.deltas or generator.training:
         return None
-    return _Tangents(generator, styles, frozenset(moving), options, start)
+    return _Tangents(generator, styles, moving, options, start)
 
 
 class _Tangents:
     def __init__(
-        self, generator: BigGAN, styles: Sequence[Tensor], moving: frozenset[int], options: Options, start: State | None
+        self, generator: BigGAN, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
     ) -> None:
-        self.moving, self.deep = tuple(sorted(moving)), generator.config.deep
+        self.moving, self.deep = tuple(moving), generator.config.deep
         self.rules: list[tuple[Step, int, Rule]] = []
         truncation = generator.config.bn_truncation if options.bn_truncation is None else options.bn_truncation
         stored = stored_row(truncation, generator.config.num_stats)

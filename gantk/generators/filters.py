@@ -24,6 +24,7 @@ from gantk.generators.ops import LEAK
 
 # Values of one block's fine signal on a CPU, so that it stays in the cache and malloc reuses its memory.
 BLOCK_VALUES = 1_200_000
+TANGENT_VALUES = 2_400_000  # the same of steps at one sample, measured: larger blocks repay what a call costs
 BLOCK_CHANNELS = 32  # two vector registers of the depthwise convolution; smaller blocks would waste them
 
 
@@ -152,7 +153,9 @@ def filtered_tangent(
         slope: of some channels, behind `rows` output rows from `row` on: [1, C', F', F].
     """
     count, channels = step_cCHW.shape[:2]
-    step_n, step_c, step_rows = _steps(step_cCHW, plan)
+    _, step_c, step_rows = _steps(step_cCHW[:1], plan)  # channels together, so that blocks lie in one piece
+    pixels = plan.fine(step_rows) * plan.fine(plan.out_size)
+    step_n = max(1, TANGENT_VALUES // (step_c * pixels)) if step_cCHW.device.type == "cpu" else count
     blocks = []
     for c in _slices(channels, step_c):
         block, bands = _padded(step_cCHW[:, c], plan), []

@@ -73,7 +73,7 @@ def tangent_map(
         return None
     if generator.dtype not in (torch.float32, torch.float64):
         return None
-    return _Tangents(generator, styles, frozenset(moving), options, start)
+    return _Tangents(generator, styles, moving, options, start)
 
 
 class _Tangents:
@@ -81,17 +81,17 @@ class _Tangents:
         self,
         generator: StyleGAN2,
         styles: Sequence[Tensor],
-        moving: frozenset[int],
+        moving: Sequence[int],
         options: Options,
         start: State | None,
     ) -> None:
-        self.generator, self.moving = generator, tuple(sorted(moving))
+        self.generator, self.moving = generator, tuple(moving)
         self.resnet = generator.config.architecture == "resnet"
         self.rules: list[_Conv | _RGB] = []
         with torch.no_grad():
             self._prepare(styles, moving, options, start)
 
-    def _prepare(self, styles: Sequence[Tensor], moving: frozenset[int], options: Options, start: State | None) -> None:
+    def _prepare(self, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None) -> None:
         """One pass over the layers at the code, which keeps what the rules need."""
         generator = self.generator
         x = generator.synthesis.const.unsqueeze(0) if start is None else start.x
