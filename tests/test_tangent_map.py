@@ -16,7 +16,7 @@ from generator_cases import TINY, close, tiny, uneven
 from torch import Tensor
 
 from gantk.generators import biggan_tangents, filters, pggan_tangents, stylegan2_tangents, stylegan3_tangents
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, State
 from gantk.generators.stylegan2_tangents import _Tangents
 
 RULES = {
@@ -60,10 +60,12 @@ def test_it_is_the_derivative(name: str) -> None:
     close(fast, torch.stack(slow), 1e-6)
 
 
-def by_forward_mode(generator: Generator, codes: Sequence[Tensor], moving: list[int], **options: object) -> Callable:
+def by_forward_mode(
+    generator: Generator, codes: tuple[Tensor, ...], moving: list[int], noise: str = "const", start: State | None = None
+) -> Callable[[Sequence[Tensor]], Tensor]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(type(generator), "_tangent_map", Generator._tangent_map)
-        return generator.tangent_map(codes, moving, **options)
+        return generator.tangent_map(codes, moving, noise=noise, start=start)
 
 
 @pytest.mark.parametrize("name", BY_HAND)

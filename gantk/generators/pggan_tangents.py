@@ -57,7 +57,10 @@ class _Tangents:
         config = generator.config
         self.blending = growth(config, options.lod)
         self.rules: list[_Rule] = []
-        self.gain, self.norm = _norm(codes[0][:, 0], config.epsilon) if config.normalize_z else (None, None)
+        self.gain: Tensor | None = None
+        self.norm: Tensor | None = None
+        if config.normalize_z:
+            self.gain, self.norm = _norm(codes[0][:, 0], config.epsilon)
         state = State(0, codes[0][:, 0])
         with torch.no_grad():
             for layer in generator.layers:

@@ -66,6 +66,7 @@ class _Tangents:
                 x = state.x
                 _, _, state = generator._run(tuple(styles), options, frozenset(), state, layer.index + 1)
                 if layer.index:
+                    assert x is not None  # the layer before made it
                     after = None if layer.is_rgb else styles[layer.index + 1]
                     part = cast("SynthesisLayer", generator.synthesis.get_submodule(layer.name))
                     scale = generator.config.output_scale if layer.is_rgb else SQRT2
