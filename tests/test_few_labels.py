@@ -21,7 +21,7 @@ from gantk.predictors.few_labels import FewLabels, fitted, train_on_codes
 from gantk.predictors.label_files import read_labels
 from gantk.predictors.linear_probe import SHRINKAGES, area, fit_probe, suggest, wilson
 from gantk.predictors.load import load_predictor
-from gantk.predictors.probe_features import all_blocks, image_blocks
+from gantk.predictors.probe_features import all_blocks, code_blocks, image_blocks
 
 
 def problem(n: int = 40, width: int = 60, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
@@ -212,6 +212,8 @@ def test_a_predictor_of_maps_needs_no_images_and_knows_its_generator(tmp_path: P
     made = train_on_codes(generator, wp, {"bright": label})
     score = made.attributes_of_codes(wp)
     assert score.shape == (30, 1)
+    assert len(code_blocks(generator, wp, made.info.taps)) == len(made.info.taps), "maps are not mirrored"
+    assert not made.info.mirrored
     with pytest.raises(GantkError, match="not images"):
         made.attributes(torch.zeros(1, 3, 16, 16))
     path = save_few_labels(tmp_path / "bright.safetensors", made)
@@ -234,6 +236,13 @@ def test_images_and_maps_together(network: ImageNet) -> None:
     width = made.weight_AD.shape[1]
     assert width > sum(64 * c for c in (24, 40, 112)) + 1280
     assert made.attributes_of_codes(wp).shape == (12, 1)
+    blocks = code_blocks(generator, wp, made.info.taps, network)
+    half = len(blocks) // 2
+    turned = image_blocks(network, generator.synthesize(wp).flip(3), mirror=False)
+    assert half == len(turned) + len(made.info.taps)
+    for mirrored, expected in zip(blocks[half:], [*turned, *blocks[len(turned) : half]], strict=True):
+        assert torch.allclose(mirrored, expected, atol=1e-5), "images are mirrored, maps are not"
+    assert width in (sum(block.shape[1] for block in blocks[:half]), sum(block.shape[1] for block in blocks))
     with pytest.raises(UsageError, match="maps or both"):
         train_on_codes(generator, wp, {"odd": np.zeros(12)}, "imagenet")
 

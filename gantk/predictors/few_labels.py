@@ -192,7 +192,7 @@ def fitted(
     """The predictor of features [N, D] that were read already, and its probe with the scores of images left out.
 
     Args:
-        blocks: of images or maps, then as many of their mirror images.
+        blocks: of maps; or, where images are read, as many of their mirror images follow.
     """
     n = len(blocks[0])
     if not labels:
@@ -201,8 +201,8 @@ def fitted(
         if np.shape(values) != (n,):
             raise UsageError(f"{attribute!r} has labels of shape {np.shape(values)} for {n} images.")
     label_NA = np.stack([np.asarray(values, np.float64) for values in labels.values()], 1)
-    half = len(blocks) // 2
-    probed = fit_probe(blocks[:half], label_NA, tuple(labels), blocks[half:])
+    once = len(blocks) if kind == "maps" else len(blocks) // 2
+    probed = fit_probe(blocks[:once], label_NA, tuple(labels), blocks[once:])
     probe = None
     if generator is not None:
         from gantk.generators.probe import probe_of

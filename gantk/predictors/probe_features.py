@@ -70,13 +70,16 @@ def code_blocks(
     """Blocks [N, D] of what a generator makes of codes: its maps and, with a `network`, the image's blocks first.
 
     Args:
-        mirror: whether the same of mirrored maps and images follow.
+        mirror: whether the same follow with mirrored images; maps are never mirrored, which did not help
+            (docs/truth.md), so that without a `network` nothing follows.
     """
     image, maps = generator.trace(wp, taps, image=network is not None, **options)
-    seen = [] if network is None or image is None else image_blocks(network, image, mirror)
+    read = [pooled(maps[tap]) for tap in taps]
+    if network is None or image is None:
+        return read
+    seen = image_blocks(network, image, mirror)
     size = len(seen) // (1 + mirror)
-    found = [*seen[:size], *(pooled(maps[tap]) for tap in taps)]
-    return [*found, *seen[size:], *(pooled(maps[tap].flip(3)) for tap in taps)] if mirror else found
+    return [*seen[:size], *read, *seen[size:], *read] if mirror else [*seen, *read]
 
 
 @torch.inference_mode()

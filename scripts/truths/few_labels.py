@@ -44,8 +44,7 @@ def looked_at(generator: Any, num: int, seed: int, network: ImageNet | None) -> 
             image, maps = generator.trace(wp_NLD, taps)
             codes.append(w_ND)
             factors.append(generator.factors(wp_NLD))
-            read = [maps[tap] for tap in taps]
-            parts["maps"].append([pooled(x) for x in (*read, *(x.flip(3) for x in read))])
+            parts["maps"].append([pooled(maps[tap]) for tap in taps])
             if network is not None:
                 parts.setdefault("imagenet", []).append(image_blocks(network, image))
     return {"w": torch.cat(codes).double().numpy(), "factors": torch.cat(factors).double().numpy(),
@@ -62,7 +61,7 @@ def figures(
 ) -> dict[str, float]:
     """Means over factors and draws of the labelled samples."""
     blocks, others = seen["blocks"][kind], fresh["blocks"][kind]
-    half = len(blocks) // 2  # then those of the mirror images
+    once = len(blocks) if kind == "maps" else len(blocks) // 2  # then those of the mirror images
     every, new = np.concatenate(blocks, 1).astype(np.float64), np.concatenate(others, 1).astype(np.float64)
     rows: list[tuple[float, ...]] = []
     skipped = 0
@@ -79,7 +78,7 @@ def figures(
             label = np.full((len(used), 1), np.nan)
             label[:count, 0] = has[chosen]
             try:
-                plain, mirror = ([block[used] for block in part] for part in (blocks[:half], blocks[half:]))
+                plain, mirror = ([block[used] for block in part] for part in (blocks[:once], blocks[once:]))
                 probe = fit_probe(plain, label, [name], mirror)
             except GantkError:  # a draw without two of each class
                 skipped += 1
