@@ -278,6 +278,8 @@ def test_the_page_with_pictures_beside_it_works_from_a_file(browser: Browser, tm
     browser.screen(1280)
     browser.open(path)
     assert browser.console == []
+    assert browser.run("document.querySelector('.spread').getAttribute('aria-pressed')") == "true"  # few and first
+    browser.click(".spread")
     browser.run("document.querySelector('.strip').scrollIntoView()")
     assert browser.run(f"document.querySelector('{SHOWN}').decode().then(() => true)")
     assert browser.run(f"document.querySelector('{SHOWN}').naturalWidth") == 40

@@ -119,8 +119,7 @@ def _best(result: AtlasResult) -> list[Section]:
     if not strips:
         return []
     caption = (
-        "The clearest directions on one sample. At 1 the image changes by a tenth of what lies between two samples; "
-        "arrow keys move the sliders, the key 0 takes them to the sample as it is."
+        "The clearest directions on one sample. At 1 the image changes by a tenth of what lies between two samples."
     )
     return [SliderGrid(strips, "", caption, "change")]
 

@@ -47,11 +47,16 @@ from gantk.store.inside import inside
 NO_LIMIT = 1 << 62
 CONTENTS_FROM = 4
 """Headings from which on a page gets a table of contents."""
+SPREAD = 4
+"""Strips up to which the first figure shows all their steps."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A section ready for its template: `kind` names the macro, `number` counts figures, `view` is what it prints."""
+    """A section ready for its template: `kind` names the macro, `number` counts figures, `view` is what it prints.
+
+    The strips of a page's first figure open `spread`, all steps beside each other: sliders at 0 show no edit.
+    """
 
     kind: str
     title: str
@@ -59,6 +64,7 @@ class Shown:
     caption: str
     number: str
     view: object
+    spread: bool = False
 
 
 def _facts(section: Facts, images: ImageStore) -> list[tuple[str, str]]:
@@ -140,7 +146,9 @@ def _show(sections: Sequence[Section], images: ImageStore) -> list[Shown]:
             counts[counted] += 1
             number = f"{counted} {counts[counted]}"
         anchor = anchors.take(section.title) if section.title else ""
-        shown.append(Shown(kind, section.title, anchor, getattr(section, "caption", ""), number, view(section, images)))
+        caption = getattr(section, "caption", "")
+        spread = number == "Figure 1" and len(getattr(section, "strips", [section])) <= SPREAD
+        shown.append(Shown(kind, section.title, anchor, caption, number, view(section, images), spread))
     return shown
 
 
