@@ -48,7 +48,7 @@ def made_arrays(count: int, rows: int, width: int, folder: Path | None = None) -
     figures[:, columns["effect"]] = random.dirichlet(np.ones(rows), count)
     figures[:, columns["least"]] = np.eye(rows)[random.integers(0, rows, count)]
     figures[:, columns["strengths"]] = np.nan
-    figures[:, columns["ratios"]] = np.nan
+    figures[:, columns["near"]] = np.nan
     arrays = {FIGURES: figures}
     shapes = {HEAT: (count, 32, 32), EFFECT: (count, 2, width)}
     for name, shape in shapes.items():

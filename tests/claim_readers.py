@@ -283,7 +283,7 @@ DIRECTIONS: dict[str, list[Reader]] = {
             lambda r, m: [int(x) for x in m.groups()] == [sum(r.belonging), r.channels, len(r.regions)],
         ),
         (
-            rf"The most local one listed is `(.+)`: per pixel it changes (\w+) {NUMBER} times .*",
+            rf"The most local one listed is `(.+)`: per pixel it changes the region (\w+) {NUMBER} times .*",
             lambda r, m: close(m[3], max(part.locality for part in r.by_region)) and float(m[3]) >= 1,
         ),
         (r"Regions were looked at in (\d+) samples? only.*", lambda r, m: int(m[1]) == r.looked < 8),
@@ -376,7 +376,7 @@ DIRECTIONS: dict[str, list[Reader]] = {
             ),
         ),
         (
-            r"No direction changes these at least 2 times as much as any other: (.*)\.",
+            r"No direction changes (.*) at least 2 times as much as any other attribute\.",
             lambda r, m: all(
                 h.selectivity < 2
                 for h in map(r.head, r.groups)
@@ -414,8 +414,8 @@ for _task in ("navigan hessian", "navigan svd", "navigan train"):
 
 
 def miou(text: str, scores: Any, names: Any) -> bool:
-    """ "mIoU 0.720 (lowest: sun, 0.27)" of scores."""
-    match = re.search(r"mIoU ([\d.-]+)(?: \(lowest: (.+), ([\d.]+)\))?", text)
+    """ "a mIoU of 0.720 (lowest: sun, 0.27)" of scores."""
+    match = re.search(r"mIoU of ([\d.-]+)(?: \(lowest: (.+), ([\d.]+)\))?", text)
     assert match is not None
     seen = {name: float(value) for name, value in zip(names, scores.paper_K, strict=True) if value >= 0}
     low = match[2] is None or (seen[match[2]] == min(seen.values()) and close(match[3], min(seen.values())))
@@ -434,7 +434,7 @@ def best_head(result: Any, match: re.Match[str]) -> bool:
     named = [e for e in result.scores if e.head == head and e.model == model and e.scores.paper_miou == top]
     ends = named[0].intervals.paper_miou
     right = close(value, top) and close(low, ends[0]) and close(high, ends[1])
-    return int(count) == len(result.scores) and bool(named) and right and int(num) == result.num
+    return int(count or 1) == len(result.scores) and bool(named) and right and int(num) == result.num
 
 
 def overlapping(result: Any, match: re.Match[str]) -> bool:
@@ -460,18 +460,21 @@ def last_shot(result: Any, match: re.Match[str]) -> bool:
 LSE: dict[str, list[Reader]] = {
     "lse train": [
         (
-            r"On held-out images, against the labels of (.*?): (.*)\.",
+            r"On held-out images, against the labels of (.*?), (.* has a mIoU .*)\.",
             lambda r, m: all(
                 miou(part, each.scores, r.class_names)
                 for part, each in zip(m[2].split("; "), [e for e in r.trainings if e.scores is not None], strict=True)
             ),
         ),
-        (r"Trained (.*) on the labels of (.*)\.", lambda r, m: not any(each.scores for each in r.trainings)),
+        (
+            r"(.*) (?:was|were) trained on the labels of (.*)\.",
+            lambda r, m: not any(each.scores for each in r.trainings),
+        ),
         (r"No pixel of any image is (.*), so no head .*", lambda r, m: r.empty_classes[0] in m[1]),
     ],
     "lse fewshot": [
         (r"A linear head of (\d+) labelled images? has a mIoU of (.*?)(?:,.*)?, judged by .*", last_shot),
-        (r"A linear head of (\d+) images? labelled by (.*)\.", lambda r, m: r.shots[-1].scores is None),
+        (r"A linear head was fitted to (\d+) images? labelled by (.*)\.", lambda r, m: r.shots[-1].scores is None),
         (
             r"The IoU of these classes is below 0.5: (.*)\. Label images .*",
             lambda r, m: poor(r.shots[-1].scores.classes, r.class_names, m[1]),
@@ -479,9 +482,8 @@ LSE: dict[str, list[Reader]] = {
     ],
     "lse evaluate": [
         (
-            r"The best of (\d+) heads? is (\S+) of (\S+), with a mIoU of (\S+) \(95 % interval (\S+) to "
-            r"(\S+)\) on (\d+) "
-            r"images?\.",
+            r"(?:The best of (\d+) heads is )?(\S+) of (\S+?)(?: has|, with) a mIoU of (\S+) \(95 % interval (\S+) to "
+            r"(\S+)\) on (\d+) images?\.",
             best_head,
         ),
         (r"The 95 % interval of (.*) overlaps that of .*", overlapping),
@@ -489,7 +491,7 @@ LSE: dict[str, list[Reader]] = {
     "lse sample": [
         (
             rf"{SHARE} of the wanted pixels of (\d+) label maps? are as wanted, as (.*) labels the samples; "
-            r"(mIoU .*)\.",
+            r"they have (a mIoU .*)\.",
             lambda r, m: (
                 share(m[1], r.scores.accuracy) and int(m[2]) == len(r.targets) and miou(m[4], r.scores, r.class_names)
             ),
@@ -685,7 +687,7 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "walk": [
         (
-            rf"The walk has (\d+) frames? \({NUMBER} s\) and leads through (\d+) codes?(.*), .* in (\w+)\.",
+            rf"The walk has (\d+) frames? \({NUMBER} s\) and leads through (\d+) codes?(.*), along .* in (\w+)\.",
             lambda r, m: (
                 int(m[1]) == len(r.frames)
                 and near(m[2], len(r.frames) / r.fps)
@@ -696,13 +698,13 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "compare": [
         (
-            rf"(.+?)(?: of (.+))? differs most: {NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} \({NUMBER} to "
-            rf"{NUMBER}\) in (.+?); the intervals (do not meet|of all runs meet)\.",
+            rf"`(.+?)`(?: of `(.+)`)? differs most: it is {NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} "
+            rf"\({NUMBER} to {NUMBER}\) in (.+?); the intervals (do not meet|of all runs meet)\.",
             _differs_most,
         ),
         (
-            rf"(.+?)(?: of (.+))? differs most: {NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), {NUMBER} % of the larger "
-            r"size\.",
+            rf"`(.+?)`(?: of `(.+)`)? differs most: it is {NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), {NUMBER} % of "
+            r"the larger size\.",
             _differs_by_share,
         ),
         (r"(\d+) numbers? (?:is|are) the same in all (\d+) runs\.", _all_the_same),
@@ -725,10 +727,11 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "quality": [
         (
-            r"(\d+) samples against (\d+) real images by the features of (.*?): (.*)\.",
+            r"(\d+) samples were compared with (\d+) real images by the features of (.*?): (.*)\.",
             lambda r, m: (
                 (int(m[1]), int(m[2])) == (r.found.samples, r.found.reals)
-                and f"precision {r.found.precision.value:.4g}" in m[4]
+                and f"precision is {r.found.precision.value:.4g} " in m[4]
+                and f"recall is {r.found.recall.value:.4g} " in m[4]
             ),
         ),
         (
@@ -749,11 +752,13 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "train-predictor": [
         (
-            r"(.*): told right more often than by always naming the larger class\.",
-            lambda r, m: all(larger(e.card) < e.card.low for e in r.attributes if e.card.name in m[1].split(", ")),
+            r"(.*) (?:is|are) told right more often than by always naming the larger class\.",
+            lambda r, m: all(
+                larger(e.card) < e.card.low for e in r.attributes if e.card.name in re.split(", | and ", m[1])
+            ),
         ),
         (
-            r"The interval of the accuracy does not lie above .* for (.*): label more images.*",
+            r"Always naming the larger class may be right as often for (.*): the interval of the accuracy .*",
             lambda r, m: all(
                 f"{e.card.name} (larger class" not in m[1] or e.card.low <= larger(e.card) for e in r.attributes
             ),
@@ -761,7 +766,8 @@ OTHERS: dict[str, list[Reader]] = {
         (
             r".*",
             lambda r, m: all(
-                f"{e.card.accuracy:.0%} right" in m[0] or f"R2 {e.card.accuracy:.2f}" in m[0]
+                f"{e.card.name} is told right in {100 * e.card.accuracy:.0f} % of {e.card.labels} labels" in m[0]
+                or f"R2 of {e.card.name} is {e.card.accuracy:.2f} " in m[0]
                 for e in sorted(r.attributes, key=lambda e: -e.card.balanced)[:3]
             ),
         ),

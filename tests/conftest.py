@@ -14,8 +14,9 @@ from browser import Browser, find_chromium
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = Path(os.environ.get("GANTK_REFERENCE") or ROOT.parent / "shared" / "reference")
 LONG = (
-    "test_web_browser", "test_atlas", "test_higan_pipelines_tour", "test_identity", "test_torchrun",
-    "test_slurm_scheduler", "test_notebooks", "test_faults", "test_drill", "test_task_contract", "test_fake_cuda",
+    "test_web_browser", "test_higan_pipelines_tour", "test_atlas", "test_identity", "test_slurm_scheduler",
+    "test_web_server", "test_fake_cuda", "test_task_contract", "test_torchrun", "test_claims", "test_faults",
+    "test_your_own", "test_navigan", "test_notebooks", "test_drill", "test_predictors", "test_gpu_script",
 )  # fmt: skip
 
 
@@ -23,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Two spinning threads per worker are slower than one; set before torch is imported, and for subprocesses.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
+    # No test cuts the power, and a worker that waits for a disk lets a core idle.
+    os.fsync = lambda fd: None
     import hypothesis
 
     # The same examples in every run: a failure here is the change's, not the draw's.

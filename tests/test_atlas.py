@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ import gantk
 from gantk.atlas import Settings, Yardstick, judge_of, rows, verbs
 from gantk.atlas.found import AtlasResult, Charted, is_steady
 from gantk.atlas.moves import draw_samples, moves_of
+from gantk.atlas.options import AtlasOptions
+from gantk.atlas.plan import Sizes, sizes_of
 from gantk.atlas.results import Measured
 from gantk.cli.main import run
 from gantk.predictors.defaults import predictor_for
@@ -23,8 +26,20 @@ WORDS = ["--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "
 WORDS += ["--predictor", "demo", "--metric", "demo"]
 
 
+def smaller(options: AtlasOptions) -> Sizes:
+    """A quick atlas's sizes, with few rows and neighbours."""
+    return dataclasses.replace(sizes_of(options), rows=1, others=8)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _smaller() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verbs, "sizes_of", smaller)
+        yield
+
+
 @pytest.fixture(scope="module")
-def chart() -> AtlasResult:
+def chart(_smaller: None) -> AtlasResult:
     generator = gantk.load_generator("demo")
     given = gantk.Direction("mine", "direction", "w", np.eye(64, dtype=np.float32)[:1])
     words = {"directions": given, "seeds": "85,3,4", **SMALL}
@@ -81,6 +96,7 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, monkeypatch: p
     whole, other = tmp_path / "whole", tmp_path / "killed"
     model = str(save_tiny(tmp_path / "tiny.safetensors"))
     monkeypatch.setattr(verbs, "SYSTEMS", ("sefa", "stylespace"))
+    monkeypatch.setattr(verbs, "_reader", lambda generator, metric: None)  # the shards below have one, and its range
     assert run(["atlas", model, *WORDS, "-o", str(whole)]) == 0
     measure, calls, after = Yardstick.measure, [], []
 

@@ -139,7 +139,7 @@ def test_classes_change_along_a_walk_in_z() -> None:
 def test_walk_at_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["walk", "demo", "--seeds", "0,85", "--frames", "3", "--fps", "10", "--strip", "4", "-o", "a"]) == 0
-    assert "6 frames (0.6 s) and leads through 2 codes and back, as spline in w" in capsys.readouterr().out
+    assert "6 frames (0.6 s) and leads through 2 codes and back, along a smooth spline in w" in capsys.readouterr().out
     assert len(list(Path("a/frames").glob("*.png"))) == 6
     with Image.open("a/walk.gif") as moving:
         assert getattr(moving, "n_frames", 1) == 6 and moving.size == (64, 64)

@@ -52,7 +52,7 @@ def test_the_changed_number_and_the_changed_setting_are_found(pair: tuple[Path, 
     number = next(n for n in found.different if (n.row, n.name) == (old["boundary"], "gain"))
     assert number.values == (old["gain"], new["gain"]) and number.difference == pytest.approx(10)
     assert number.low == (old["gain_low"], new["gain_low"]) and number.apart
-    assert found.sentence().startswith(f"gain of {number.row} differs most: ")
+    assert found.sentence().startswith(f"gain of {number.row} differs most: it is ")
     assert all(n.row == number.row or n.name == "rank" for n in found.different)
     row = next(row for row in found.table() if (row["row"], row["number"]) == (number.row, "gain"))
     assert (

@@ -101,7 +101,7 @@ def test_zips(tmp_path: Path) -> None:
     assert len(images) == 4 and np.array_equal(images[1], pictures(3)[1])
     with pytest.raises(GantkError, match=r"999\.png"):
         images[3]
-    with pytest.raises(GantkError, match=r"999\.png of .*no image.*--skip-unreadable"):
+    with pytest.raises(GantkError, match=r"999\.png of .*none of PNG.*--skip-unreadable"):
         Images([str(tmp_path / "x.zip")], 16).check()
     Images([str(tmp_path / "x.zip")], 16, skip=True).check()
     (tmp_path / "bad.zip").write_bytes(b"PK no")

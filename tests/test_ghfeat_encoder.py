@@ -209,12 +209,13 @@ def test_the_generator_beside_an_encoder_in_a_pickle_is_read_once(monkeypatch: p
 
     import gantk
     import gantk.checkpoints.load as loading
+    import gantk.checkpoints.reading as reading
     from gantk.ghfeat.files import SOURCE, check_encoder
 
     generator = gantk.load_generator("demo")
     loaded = dataclasses.replace(gantk.load_encoder("demo", generator), source=SOURCE, probe=None)
     reads: list[str] = []
-    monkeypatch.setattr(loading, "read_checkpoint", lambda name: reads.append(name))
+    monkeypatch.setattr(reading, "read_checkpoint", lambda name: reads.append(name))
     monkeypatch.setattr(loading, "build_generator", lambda _: generator)
     once = check_encoder(loaded, generator)
     assert once.probe is not None and check_encoder(once, generator) == once

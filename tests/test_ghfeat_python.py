@@ -57,7 +57,7 @@ def test_the_example_of_the_design_on_demo(tmp_path: Path, monkeypatch: pytest.M
     change = {name: abs(after[name] - before[name]) for name in ("season", "horizon")}
     assert change["season"] > 0.2 and change["season"] > 3 * change["horizon"]
     assert result.mse < 0.02 and result.edited[0].array().shape == (64, 64, 3)
-    assert "1 image moved along season" in repr(result)
+    assert "1 image was moved along season" in repr(result)
     round_trip(result, tmp_path / "saved")
 
     class Found:  # of any system: what has a direction stands for it

@@ -155,7 +155,7 @@ def test_pages_of_the_other_commands(tmp_path: Path) -> None:
     each = EachEdit(image=scene(tmp_path, "images/each_00000.png", 0), number=2, strength=-1.5)
     fields: dict[str, Any] = {"name": "nose", "layer": "8x8/conv1", "count": 3, "metric": None, "fps": 10.0}
     assert "2 at −1.5" in ApplyResult(**fields, total=1, edited=(), each=(each,)).page().text()
-    assert "1 sample along 0 directions" in ApplyResult(**fields, total=1, edited=(), each=()).sentence()
+    assert "1 sample was moved along 0 directions" in ApplyResult(**fields, total=1, edited=(), each=()).sentence()
 
 
 @pytest.mark.browser

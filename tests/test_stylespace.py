@@ -84,7 +84,7 @@ def column_of(factor: str) -> int:
 @pytest.mark.slow
 def test_the_oracle_channels_find_their_regions() -> None:
     oracle = DemoOracle(DemoOracleConfig(resolution=32))
-    found = stylespace.region_channels(oracle, ExactFactors(oracle), codes(oracle, 6))
+    found = stylespace.region_channels(oracle, ExactFactors(oracle), codes(oracle, 3))
     belongs = {name: found.region_S[column_of(name)] for name in FACTOR_NAMES}
     assert CLASSES[belongs["window_light"]] == "window"
     assert CLASSES[belongs["material"]] in ("wall", "roof")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -15,10 +15,17 @@ import torch
 from generator_cases import TINY, close, tiny, uneven
 from torch import Tensor
 
-from gantk.generators.base import Generator
+from gantk.generators import biggan_tangents, filters, pggan_tangents, stylegan2_tangents, stylegan3_tangents
+from gantk.generators.base import Generator, State
 from gantk.generators.stylegan2_tangents import _Tangents
 
-STYLEGAN2 = [name for name in TINY if TINY[name][0] == "stylegan2"]
+RULES = {
+    "stylegan2": stylegan2_tangents._Tangents,
+    "stylegan3": stylegan3_tangents._Tangents,
+    "biggan": biggan_tangents._Tangents,
+    "pggan": pggan_tangents._Tangents,
+}
+BY_HAND = [name for name in TINY if TINY[name][0] in RULES]
 
 
 def codes_of(generator: Generator) -> tuple[Tensor, ...]:
@@ -53,26 +60,65 @@ def test_it_is_the_derivative(name: str) -> None:
     close(fast, torch.stack(slow), 1e-6)
 
 
-@pytest.mark.parametrize("name", STYLEGAN2)
-@pytest.mark.parametrize("noise", ["const", "none"])
-def test_the_rules_by_hand_equal_forward_mode(name: str, noise: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def by_forward_mode(
+    generator: Generator, codes: tuple[Tensor, ...], moving: list[int], noise: str = "const", start: State | None = None
+) -> Callable[[Sequence[Tensor]], Tensor]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(generator), "_tangent_map", Generator._tangent_map)
+        return generator.tangent_map(codes, moving, noise=noise, start=start)
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_the_rules_by_hand_equal_forward_mode(name: str) -> None:
     """Whatever moves, from a cached state or not, called twice (nothing of the code is overwritten)."""
     generator = tiny(name).double()
     codes = codes_of(generator)
     last = len(codes) - 1
-    for moving in (range(last + 1), [0], [1, 2], [3], [2, 4], [last]):
-        for before in (None, min(moving)):
-            state = generator.cache(list(codes), before, noise=noise) if before else None
-            steps = steps_of(codes, list(moving))
-            ours = generator.tangent_map(codes, list(moving), noise=noise, start=state)
-            assert isinstance(ours, _Tangents) == (name != "stylegan2-revised")
-            ours(steps)
-            fast = ours(steps)
-            with monkeypatch.context() as patched:
-                patched.setattr(type(generator), "_tangent_map", Generator._tangent_map)
-                slow = generator.tangent_map(codes, list(moving), noise=noise, start=state)(steps)
-            assert fast.shape == slow.shape
-            close(fast, slow, 1e-12)
+    styled = [layer.index for layer in generator.layers if layer.style_dim]
+    some = (list(range(last + 1)), [0], [1, 2], [3], [2, 4], [last]) if last else ([0],)
+    for noise in ("const", "none") if generator.spec.has_noise else ("const",):
+        for moving in some:
+            for before in (None, styled[min(moving)] if styled else None):
+                state = generator.cache(list(codes), before, noise=noise) if before else None
+                steps = steps_of(codes, moving)
+                ours = generator.tangent_map(codes, moving, noise=noise, start=state)
+                assert isinstance(ours, RULES[TINY[name][0]]) == (name != "stylegan2-revised")
+                ours(steps)
+                fast = ours(steps)
+                slow = by_forward_mode(generator, codes, moving, noise=noise, start=state)(steps)
+                assert fast.shape == slow.shape
+                close(fast, slow, 1e-12)
+
+
+@pytest.mark.parametrize("name", ["stylegan3-t", "stylegan3-r"])
+def test_slopes_too_many_to_keep(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Computed again in blocks of channels, rows and steps."""
+    generator = tiny(name).double()
+    codes = codes_of(generator)
+    moving = list(range(len(codes)))
+    steps = steps_of(codes, moving)
+    kept = generator.tangent_map(codes, moving)(steps)
+    monkeypatch.setattr(stylegan3_tangents, "KEPT_VALUES", 0)
+    for values, channels in ((1, 2), (2000, 2), (20_000, 32)):
+        monkeypatch.setattr(filters, "BLOCK_VALUES", values)
+        monkeypatch.setattr(filters, "TANGENT_VALUES", 2 * values)
+        monkeypatch.setattr(filters, "BLOCK_CHANNELS", channels)
+        close(generator.tangent_map(codes, moving)(steps), kept, 1e-12)
+
+
+def test_moving_codes_in_any_order() -> None:
+    for name in ("stylegan2-skip", "stylegan3-t", "biggan-deep"):
+        generator = tiny(name).double()
+        codes = codes_of(generator)
+        steps = steps_of(codes, [3, 1])
+        fast = generator.tangent_map(codes, [3, 1])(steps)
+        close(fast, by_forward_mode(generator, codes, [3, 1])(steps), 1e-12)
+
+
+@pytest.mark.parametrize("name", ["biggan-deep-stats", "biggan-chunks"])
+def test_training_is_left_to_forward_mode(name: str) -> None:
+    generator = tiny(name).train()
+    assert not isinstance(generator.tangent_map(codes_of(generator), [0]), biggan_tangents._Tangents)
 
 
 def test_steps_add_up() -> None:

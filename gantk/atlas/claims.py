@@ -46,15 +46,13 @@ ATLAS: Claims[AtlasResult] = (
     ),
     doubt(
         lambda r: (
-            f"No direction changes these at least {SELECTIVE:g} times as much as any other: {listed(r.missing(), 20)}."
+            f"No direction changes {listed(r.missing(), 20)} at least {SELECTIVE:g} times as much as any other "
+            "attribute."
         ),
         lambda r: r.is_steady and bool(r.missing()),
     ),
     advise(
-        lambda r: (
-            f"`gantk {'navigan apply' if r.head(r.groups[0]).space == 'weights' else 'manipulate'} MODEL "
-            f"{r.file(r.groups[0])}` moves samples along the clearest one; the table lists all."
-        ),
+        lambda r: f"`{r.command(r.groups[0])}` in this folder moves samples along the clearest one; tables list all.",
         lambda r: bool(r.groups),
     ),
 )

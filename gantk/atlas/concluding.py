@@ -28,7 +28,7 @@ from gantk.codes.directions import Direction
 from gantk.codes.latents import parse_truncation
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
-from gantk.generators.probe import probe
+from gantk.generators.probe import probe_of
 from gantk.navigan.kept import KeptWeights, keep
 from gantk.runs.inputs import numbered
 from gantk.runs.stores import Store
@@ -219,7 +219,7 @@ def _carded(
         intercept = -intercept if isinstance(intercept, float) else tuple(-value for value in intercept)
     return one.replace(
         name=group.file, vectors=one.vectors * np.float32(turn), intercept=intercept, scale=2 * part.strength,
-        scales=None, probe=probe(generator), meta=card,
+        scales=None, probe=probe_of(generator), meta=card,
     )  # fmt: skip
 
 

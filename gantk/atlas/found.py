@@ -258,6 +258,11 @@ class AtlasResult(Result):
         folder = "weights" if self.head(group).space == "weights" else "directions"
         return f"{folder}/{group.file}.safetensors"
 
+    def command(self, group: Drawn, model: str = "MODEL", folder: str = "") -> str:
+        """What moves samples along the representative of a group, typed where `folder` is that of the run."""
+        verb = "navigan apply" if self.head(group).space == "weights" else "manipulate"
+        return f"gantk {verb} {model} {folder}{self.file(group)}"
+
     def matrix(self, of: str) -> npt.NDArray[np.float64]:
         """Of every representative: change of "attributes" [G, A], its own growing, or share of "regions" [G, R]."""
         heads = [self.head(group) for group in self.groups]

@@ -51,7 +51,7 @@ NAMES = {
 
 def page(result: AtlasResult) -> Page:
     sections: list[Section] = answer(result, _best(result), _numbers(result))
-    sections.append(_table(result))
+    sections += [*_choice(result), _table(result)]
     sections.append(Prose(_carries(result), "What each part of the rows carries"))
     sections += _matrices(result)
     for number, group in enumerate(result.groups):
@@ -125,6 +125,29 @@ def _best(result: AtlasResult) -> list[Section]:
     return [SliderGrid(strips, "", caption, "change")]
 
 
+def _choice(result: AtlasResult) -> list[Section]:
+    """The best direction of every attribute, and what to type for it."""
+    best = result.found()
+    rows: list[list[CellValue]] = []
+    for name in result.attributes if best else ():
+        group = best.get(name)
+        if group is None:
+            rows.append([name, *(Cell(None, "none") for _ in range(3))])
+            continue
+        rows.append([name, result.command(group), result.head(group).selectivity, ", ".join(group.systems)])
+    columns = [
+        Column("attribute"),
+        Column("command", "Typed in this folder, it moves samples along the direction"),
+        Column("selectivity", "Change of the attribute over the largest other", 2),
+        Column("found by"),
+    ]
+    caption = (
+        f"The most selective direction of each attribute. None: no direction changes it {SELECTIVE:g} times as much as "
+        "any other."
+    )
+    return [Table(columns, rows, "Which direction to use for each attribute", caption)] if rows else []
+
+
 def _table(result: AtlasResult) -> Table:
     rows: list[list[CellValue]] = []
     for group, title in zip(result.groups, _titles(result), strict=True):
@@ -153,7 +176,11 @@ def _table(result: AtlasResult) -> Table:
         Column("locality", "Change per pixel inside the region over outside", 2),
         Column("rows", "Of wp, that keep nine tenths of the effect"),
         Column("steadiness", "Cosine between the changes of different samples: 1 is the same everywhere", 2),
-        Column("range", "Distance up to which samples stay near what the generator draws, or twice the matched one", 2),
+        Column(
+            "range",
+            "Distance up to which samples stay near what the generator draws, or twice the matched one; ≥: or further",
+            2,
+        ),
     ]
     caption = (
         "One line for each group of directions that do the same; a click on a heading sorts, the lists above choose. "
@@ -187,8 +214,7 @@ def _range(head: Charted) -> CellValue:
         return Cell(
             2 * head.strength, f"± {2 * head.strength:.2g}", "twice the matched distance; no range was measured"
         )
-    sign = "" if head.reached else "at least "
-    return Cell(head.limit, f"{sign}± {head.limit:.2g}")
+    return Cell(head.limit, f"{'±' if head.reached else '≥'} {head.limit:.2g}")
 
 
 def _matrices(result: AtlasResult) -> list[Section]:
@@ -276,11 +302,10 @@ def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, o
         equal = "is the closest to an equal change that was tried"
     card.append(("distance", f"{head.strength:.3g} in {head.space} {equal}"))
     card.append(("steady", f"{head.cosine:.2f}; bend {head.curvature:.2f}; opposite to both sides {head.symmetry:.2f}"))
+    card.append(("command", result.command(group)))
     if head.space == "weights":
-        card.append(("command", f"gantk navigan apply MODEL {file}"))
         card.append(("Python", f'gantk.navigan.load_weights("{file}").render(generator, codes)'))
     else:
-        card.append(("command", f"gantk manipulate MODEL {file}"))
         card.append(("Python", f'gantk.load_direction("{file}", generator)'))
     return card
 

@@ -25,7 +25,7 @@ from gantk.codes.given import GivenCodes
 from gantk.comparators.options import GanspaceOptions, SefaOptions
 from gantk.errors import GantkError
 from gantk.generators.base import Generator
-from gantk.generators.probe import probe
+from gantk.generators.probe import probe_of
 from gantk.ghfeat.defaults import encoder_for
 from gantk.ghfeat.files import EncoderFile
 from gantk.higan.options import TrainBoundaryOptions
@@ -298,4 +298,4 @@ def _direction(
     kind: str = "direction",
 ) -> Direction:
     rows = None if space == "z" else rows
-    return Direction(name, kind, space, vectors.astype(np.float32), None, rows, 3.0, probe(ground.generator))
+    return Direction(name, kind, space, vectors.astype(np.float32), None, rows, 3.0, probe_of(ground.generator))

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from gantk.between.walked import WalkResult
 
 
+PATHS = {"linear": "straight lines", "spherical": "great circles", "spline": "a smooth spline"}
+
+
 def _grids(result: MixResult) -> str:
     rows = " and ".join(grid.spelled for grid in result.grids)
     count = len(result.top)
@@ -24,7 +27,7 @@ def _frames(result: WalkResult) -> str:
     count, seconds = len(result.frames), len(result.frames) / result.fps
     return (
         f"The walk has {counted(count, 'frame')} ({seconds:.3g} s) and leads through "
-        f"{counted(len(result.keys), 'code')}{back}, as {result.path} in {result.space}."
+        f"{counted(len(result.keys), 'code')}{back}, along {PATHS[result.path]} in {result.space}."
     )
 
 

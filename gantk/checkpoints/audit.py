@@ -11,8 +11,9 @@ from pathlib import Path
 from gantk.checkpoints.foreign import inert
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.stand_ins import ALLOWED, ARRAYS
-from gantk.checkpoints.unpickle import LOAD_FROM_BYTES, STREAM_MAGIC, ZipMembers, container_kind, npy_body, open_bytes
+from gantk.checkpoints.unpickle import LOAD_FROM_BYTES, STREAM_MAGIC, ZipMembers, container_kind, npy_body
 from gantk.errors import GantkError
+from gantk.store.files import open_bytes
 
 MOST_OPCODES = 500_000
 DEEPEST = 4

@@ -16,28 +16,15 @@ import torch
 
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.pickle_machine import Source, clipped
-from gantk.checkpoints.plain_tensors import LONGEST_HEADER, is_safetensors
-from gantk.checkpoints.unpickle import open_bytes
+from gantk.checkpoints.safetensors_header import LONGEST_HEADER, is_safetensors
 from gantk.errors import GantkError
 from gantk.store.bounded import parse_json
+from gantk.store.files import open_bytes
 from gantk.store.json_values import JsonTable, JsonView
 
 FORMAT = "gantk-checkpoint"
 VERSION = 1
 IN_WEIGHTS = ("label_dim", "z_dim", "fused")  # assumptions that a converted file holds as facts
-
-
-def is_native(data: memoryview) -> bool:
-    """Whether bytes are a safetensors file with a gantk header, of whatever kind."""
-    if not is_safetensors(data):
-        return False
-    (length,) = struct.unpack_from("<Q", data)
-    if length > LONGEST_HEADER:
-        return False
-    try:
-        return "gantk" in (parse_json(bytes(data[8 : 8 + length])).get("__metadata__") or {})
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        return False
 
 
 def read_header(path: str | Path, kind: str = FORMAT, title: str = "a checkpoint of a generator") -> JsonTable:

@@ -8,22 +8,14 @@ import struct
 import torch
 
 from gantk.checkpoints.pickle_machine import Source, clipped
+from gantk.checkpoints.safetensors_header import LONGEST_HEADER
 from gantk.checkpoints.stand_ins import Storage, StoredTensor, checked_shape
 from gantk.store.bounded import parse_json
 
-LONGEST_HEADER = 16 << 20
 TYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
     "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
-
-
-def is_safetensors(data: memoryview) -> bool:
-    """Whether bytes start like a safetensors file: an 8-byte length and a JSON object."""
-    if len(data) < 10:
-        return False
-    (length,) = struct.unpack_from("<Q", data)
-    return 2 <= length <= len(data) - 8 and data[8] == 0x7B
 
 
 def read_safetensors(data: memoryview, source: Source) -> dict[str, StoredTensor]:

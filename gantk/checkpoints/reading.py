@@ -25,9 +25,11 @@ from gantk.checkpoints.checkpoint import Checkpoint, Raw, check_finite, listed
 from gantk.checkpoints.facts import Facts, parse_facts, settle
 from gantk.checkpoints.finding import candidates, is_tuple, tensorflow_raw
 from gantk.checkpoints.pickle_machine import clipped
+from gantk.checkpoints.safetensors_header import is_native
 from gantk.checkpoints.signs import sign_of
-from gantk.checkpoints.unpickle import container_kind, decode, open_bytes
+from gantk.checkpoints.unpickle import container_kind, decode
 from gantk.errors import GantkError
+from gantk.store.files import open_bytes
 from gantk.store.lazy import resolve
 
 
@@ -144,7 +146,7 @@ def read_checkpoint(path: str | Path, facts: Facts | None = None, force: bool = 
     if path.is_dir():
         path = _weights_of_folder(path)
     data = open_bytes(path)
-    if native.is_native(data):
+    if is_native(data):
         checkpoint = native.read(path)
         if not force:
             for name, tensor in checkpoint.state.items():

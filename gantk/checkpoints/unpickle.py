@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import io
 import math
-import mmap
 import struct
 import zipfile
 import zlib
@@ -30,7 +29,8 @@ import numpy as np
 from gantk.checkpoints.expansion import check_expansion
 from gantk.checkpoints.foreign import inert
 from gantk.checkpoints.pickle_machine import Global, PickleMachine, Source, clipped
-from gantk.checkpoints.plain_tensors import is_safetensors, read_safetensors
+from gantk.checkpoints.plain_tensors import read_safetensors
+from gantk.checkpoints.safetensors_header import is_safetensors
 from gantk.checkpoints.signs import sign_of
 from gantk.checkpoints.stand_ins import (
     ALLOWED,
@@ -43,7 +43,7 @@ from gantk.checkpoints.stand_ins import (
 )
 from gantk.errors import GantkError
 from gantk.store.bounded import possible
-from gantk.store.inside import regular_file
+from gantk.store.files import open_bytes
 
 STREAM_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 ZIP_MAGIC = b"PK\x03\x04"
@@ -60,17 +60,6 @@ class Container:
     kind: Kind
     value: Any  # lists, tables, numbers, texts and stand-ins, as the file nests them; readers check what they take
     source: Source
-
-
-def open_bytes(path: str | Path) -> memoryview:
-    """The whole file as a view; pages are read when touched. GantkError when it cannot be opened or is empty."""
-    try:
-        with open(regular_file(path), "rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except ValueError as error:
-        raise GantkError(f"{path} is empty") from error
-    except OSError as error:
-        raise GantkError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def container_kind(data: memoryview) -> Kind | None:

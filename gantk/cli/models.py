@@ -278,8 +278,9 @@ def verify(model: str, device: str) -> None:
 
     from gantk.checkpoints.golden import Golden, render_golden
     from gantk.checkpoints.load import build_generator, find_model
-    from gantk.checkpoints.native import is_native, read
-    from gantk.checkpoints.unpickle import open_bytes
+    from gantk.checkpoints.native import read
+    from gantk.checkpoints.safetensors_header import is_native
+    from gantk.store.files import open_bytes
 
     found, _ = find_model(model)
     if not isinstance(found, Path) or found.is_dir() or not is_native(open_bytes(found)):

@@ -66,7 +66,8 @@ def read_arrays(path: str | Path) -> Found:
         return _folder(file)
     if not file.is_file():
         raise GantkError(f"The file {file} does not exist.")
-    from gantk.checkpoints.unpickle import container_kind, open_bytes
+    from gantk.checkpoints.unpickle import container_kind
+    from gantk.store.files import open_bytes
 
     data = open_bytes(file)
     kind = container_kind(data)

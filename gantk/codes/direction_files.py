@@ -94,8 +94,8 @@ def read_content(path: Path) -> Content:
     """
     if not regular_file(path).is_file():
         raise GantkError(f"The direction file {path} does not exist.")
-    from gantk.checkpoints.native import is_native
-    from gantk.checkpoints.unpickle import open_bytes
+    from gantk.checkpoints.safetensors_header import is_native
+    from gantk.store.files import open_bytes
 
     return read_native(path) if is_native(open_bytes(path)) else read_foreign(path)
 

@@ -24,10 +24,10 @@ def _ends(result: CompareResult) -> str:
     number = result.different[0]
     known = [value for value in number.values if value is not None]
     low, high = known.index(min(known)), known.index(max(known))
-    of = f" of {number.row}" if number.row else ""
+    of = f" of `{number.row}`" if number.row else ""
     places = sorted((low, high))
     said = " and ".join(f"{_value(number, place)} in {result.runs[place].name}" for place in places)
-    return f"{number.name}{of} differs most: {said}"
+    return f"`{number.name}`{of} differs most: it is {said}"
 
 
 def _names(result: CompareResult) -> str:

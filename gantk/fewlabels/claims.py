@@ -26,7 +26,7 @@ def best_first(result: TrainedPredictor) -> list[Learned]:
 def _learned(result: TrainedPredictor) -> str:
     told = " ".join(each.card.sentence() for each in best_first(result)[:MOST_SAID])
     rest = len(result.attributes) - MOST_SAID
-    return told + (f" {counted(rest, 'more attribute')} in the table." if rest > 0 else "")
+    return told + (f" The table has {counted(rest, 'more attribute')}." if rest > 0 else "")
 
 
 def _classes(result: TrainedPredictor) -> list[AttributeCard]:
@@ -45,15 +45,18 @@ def _useless(result: TrainedPredictor) -> list[AttributeCard]:
 def _weak(result: TrainedPredictor) -> str:
     names = listed([f"{card.name} (larger class {percent(larger_share(card))})" for card in _useless(result)])
     return (
-        "The interval of the accuracy does not lie above the share of the larger class, which always naming that "
-        f"class tells right, for {names}: label more images, above all of the rarer class."
+        f"Always naming the larger class may be right as often for {names}: the interval of the accuracy does not lie "
+        "above that class's share. Label more images, above all of the rarer class."
     )
 
 
 TRAIN_PREDICTOR: Claims[TrainedPredictor] = (
     found(_learned),
     found(
-        lambda r: f"{listed(_useful(r))}: told right more often than by always naming the larger class.",
+        lambda r: (
+            f"{listed(_useful(r))} {'is' if len(_useful(r)) == 1 else 'are'} told right more often than by always "
+            "naming the larger class."
+        ),
         lambda r: bool(_useful(r)),
     ),
     doubt(_weak, lambda r: bool(_useless(r))),

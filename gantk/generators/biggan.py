@@ -16,6 +16,7 @@ norm before it, [gain, bias], with the 1 around which gains lie and before the s
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles, Truncation
 from gantk.generators.biggan_blocks import Attention, NormConv, random_weight, stored_row
+from gantk.generators.biggan_tangents import tangent_map
 from gantk.generators.labels import label_matrix
 from gantk.generators.progressive import nearest
 from gantk.generators.spec import Config
@@ -268,6 +270,11 @@ class BigGAN(Generator):
             if layer.name in taps:
                 maps[layer.name] = cast(Tensor, image) if layer.is_rgb else x
         return (image if stop is None else None), maps, State(end, x, image, shortcut)
+
+    def _tangent_map(
+        self, codes: Styles, moving: Sequence[int], options: Options, start: State | None
+    ) -> Callable[[Sequence[Tensor]], Tensor] | None:
+        return tangent_map(self, codes, moving, options, start)
 
 
 def _dense(code_NZ: Tensor, part: nn.Module, delta: tuple[Tensor, Tensor] | None) -> Tensor:

@@ -13,6 +13,7 @@ Shape legend: N samples, C channels, H x W pixels, K filter taps.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,7 @@ from gantk.generators.ops import LEAK
 
 # Values of one block's fine signal on a CPU, so that it stays in the cache and malloc reuses its memory.
 BLOCK_VALUES = 1_200_000
+TANGENT_VALUES = 2_400_000  # the same of steps at one sample, measured: larger blocks repay what a call costs
 BLOCK_CHANNELS = 32  # two vector registers of the depthwise convolution; smaller blocks would waste them
 
 
@@ -112,52 +114,110 @@ def filtered_leaky(
         down: down filter [K] (separable) or [K, K], as published.
     """
     samples, channels = x_NCHW.shape[:2]
-    step_n, step_c, step_rows = samples, channels, plan.out_size
     if torch.compiler.is_exporting():  # a graph for any number of samples has one operation, not blocks
         whole = torch.addcmul(bias_C[:, None, None], x_NCHW, factor_NC[:, :, None, None])
-        whole = F.pad(whole, plan.pad + plan.pad) if any(plan.pad) else whole
-        return _band(whole, up_K, down, plan, clamp, 0, plan.out_size)
-    if x_NCHW.device.type == "cpu":
-        pixels = plan.fine(plan.out_size) ** 2
-        step_c = _blocks(channels, BLOCK_VALUES // (samples * pixels))
-        step_n = max(1, min(samples, BLOCK_VALUES // (step_c * pixels)))
-        bands = max(1, round(step_c * step_n * pixels / (4 * BLOCK_VALUES)))
-        step_rows = -(-plan.out_size // bands)
+        return _band(_padded(whole, plan), up_K, down, plan, clamp, 0, plan.out_size)
+    step_n, step_c, step_rows = _steps(x_NCHW, plan)
     batches = []
     for n in range(0, samples, step_n):
         blocks = []
-        for c in range(0, channels, step_c):
-            last = channels if channels - c < step_c + BLOCK_CHANNELS else c + step_c
-            block = x_NCHW[n : n + step_n, c:last]
-            block = torch.addcmul(bias_C[c:last, None, None], block, factor_NC[n : n + step_n, c:last, None, None])
-            if any(plan.pad):
-                block = F.pad(block, plan.pad + plan.pad)
+        for c in _slices(channels, step_c):
+            block = x_NCHW[n : n + step_n, c]
+            block = torch.addcmul(bias_C[c, None, None], block, factor_NC[n : n + step_n, c, None, None])
+            block = _padded(block, plan)
             rows = range(0, plan.out_size, step_rows)
             parts = [_band(block, up_K, down, plan, clamp, r, min(step_rows, plan.out_size - r)) for r in rows]
-            blocks.append(parts[0] if len(parts) == 1 else torch.cat(parts, 2))
-            if last == channels:
-                break
-        batches.append(blocks[0] if len(blocks) == 1 else torch.cat(blocks, 1))
-    return batches[0] if len(batches) == 1 else torch.cat(batches, 0)
+            blocks.append(_joined(parts, 2))
+        batches.append(_joined(blocks, 1))
+    return _joined(batches, 0)
 
 
-def _blocks(channels: int, wanted: int) -> int:
-    """Channels per block: a multiple of the vector width near `wanted`."""
-    step = max(BLOCK_CHANNELS, wanted // BLOCK_CHANNELS * BLOCK_CHANNELS)
-    return min(channels, step)
+def leaky_slope(z_NCHW: Tensor, up_K: Tensor, plan: Resampling, clamp: float | None, row: int, rows: int) -> Tensor:
+    """The derivative of the clamped leaky ReLU behind some output rows of `filtered_leaky`, [N, C, F', F].
+
+    Args:
+        z_NCHW: x * factor + bias.
+    """
+    fine = _fine(_padded(z_NCHW, plan), up_K, plan, row, rows)
+    slope = torch.where(fine > 0, fine.new_tensor(1.0), fine.new_tensor(LEAK))
+    return slope if clamp is None else slope * ((fine > -clamp / LEAK) & (fine < clamp))
+
+
+def filtered_tangent(
+    step_cCHW: Tensor, up_K: Tensor, down: Tensor, plan: Resampling, slope: Callable[[slice, int, int], Tensor]
+) -> Tensor:
+    """down-filter(slope * up-filter(step)), [c, C, out, out]: the derivative of `filtered_leaky` at one sample.
+
+    Args:
+        step_cCHW: of x * factor + bias, many at once.
+        slope: of some channels, behind `rows` output rows from `row` on: [1, C', F', F].
+    """
+    count, channels = step_cCHW.shape[:2]
+    _, step_c, step_rows = _steps(step_cCHW[:1], plan)  # channels together, so that blocks lie in one piece
+    pixels = plan.fine(step_rows) * plan.fine(plan.out_size)
+    step_n = max(1, TANGENT_VALUES // (step_c * pixels)) if step_cCHW.device.type == "cpu" else count
+    blocks = []
+    for c in _slices(channels, step_c):
+        block, bands = _padded(step_cCHW[:, c], plan), []
+        for row in range(0, plan.out_size, step_rows):
+            rows = min(step_rows, plan.out_size - row)
+            factor = slope(c, row, rows)
+            parts = (_fine(block[n : n + step_n], up_K, plan, row, rows).mul_(factor) for n in range(0, count, step_n))
+            bands.append(_joined([_lowered(part, down, plan) for part in parts], 0))
+        blocks.append(_joined(bands, 2))
+    return _joined(blocks, 1)
+
+
+def _steps(x_NCHW: Tensor, plan: Resampling) -> tuple[int, int, int]:
+    """Samples, channels and output rows of one block."""
+    samples, channels = x_NCHW.shape[:2]
+    if x_NCHW.device.type != "cpu":
+        return samples, channels, plan.out_size
+    pixels = plan.fine(plan.out_size) ** 2
+    # channels: a multiple of the vector width
+    step_c = min(channels, max(BLOCK_CHANNELS, BLOCK_VALUES // (samples * pixels) // BLOCK_CHANNELS * BLOCK_CHANNELS))
+    step_n = max(1, min(samples, BLOCK_VALUES // (step_c * pixels)))
+    bands = max(1, round(step_c * step_n * pixels / (4 * BLOCK_VALUES)))
+    return step_n, step_c, -(-plan.out_size // bands)
+
+
+def _slices(channels: int, step: int) -> Iterator[slice]:
+    """Blocks of `step` channels; a rest smaller than a vector register joins the last one."""
+    first = 0
+    while first < channels:
+        last = channels if channels - first < step + BLOCK_CHANNELS else first + step
+        yield slice(first, last)
+        first = last
+
+
+def _padded(x: Tensor, plan: Resampling) -> Tensor:
+    return F.pad(x, plan.pad + plan.pad) if any(plan.pad) else x
+
+
+def _joined(parts: list[Tensor], dim: int) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
 
 
 def _band(x: Tensor, up_K: Tensor, down: Tensor, plan: Resampling, clamp: float | None, row: int, rows: int) -> Tensor:
     """Output rows `row .. row + rows - 1`: up along both axes, bend, down along both axes."""
+    x = _fine(x, up_K, plan, row, rows)
+    if clamp is not None:  # first, because autograd keeps the result of the leaky ReLU: so both can work in place
+        x = F.hardtanh_(x, -clamp / LEAK, clamp)  # clamp_, which vmap does not know
+    return _lowered(F.leaky_relu_(x, LEAK), down, plan)
+
+
+def _fine(x: Tensor, up_K: Tensor, plan: Resampling, row: int, rows: int) -> Tensor:
+    """Up along both axes: the samples behind output rows `row .. row + rows - 1`."""
     start, length = row * plan.down + plan.start, plan.fine(rows)
     first, last = max(0, -((plan.up_taps - 1 - start) // plan.up)), (start + length - 1) // plan.up
     if first > 0 or last + 1 < x.shape[2]:
         x, start = x[:, :, first : last + 1], start - first * plan.up
     x = _raise(x, up_K[:, None], plan.up, 2, start, length)
-    x = _raise(x, up_K[None], plan.up, 3, plan.start, plan.fine(plan.out_size))
-    if clamp is not None:  # first, because autograd keeps the result of the leaky ReLU: so both can work in place
-        x = F.hardtanh_(x, -clamp / LEAK, clamp)  # clamp_, which vmap does not know
-    x = F.leaky_relu_(x, LEAK)
+    return _raise(x, up_K[None], plan.up, 3, plan.start, plan.fine(plan.out_size))
+
+
+def _lowered(x: Tensor, down: Tensor, plan: Resampling) -> Tensor:
+    """Down along both axes."""
     if down.ndim == 2:
         return _depthwise(x, down.flip(0, 1), (plan.down, plan.down))
     taps_K = down.flip(0)

@@ -6,6 +6,7 @@ Shape legend: N samples, Z latent width, I/O/C channels, H x W pixels.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,6 +18,7 @@ from gantk.errors import GantkError
 from gantk.generators.base import Generator, GeneratorSpec, Layer, Options, State, Styles
 from gantk.generators.labels import label_matrix
 from gantk.generators.ops import SQRT2, leaky, pixel_norm
+from gantk.generators.pggan_tangents import tangent_map
 from gantk.generators.progressive import check_growth, conv, growth
 from gantk.generators.spec import Config
 
@@ -154,6 +156,11 @@ class PGGAN(Generator):
             if layer.name in taps:
                 maps[layer.name] = x
         return (image if stop is None else None), maps, State(end, x, image)
+
+    def _tangent_map(
+        self, codes: Styles, moving: Sequence[int], options: Options, start: State | None
+    ) -> Callable[[Sequence[Tensor]], Tensor] | None:
+        return tangent_map(self, codes, options, start)
 
     def _part(self, layer: Layer) -> ScaledConv:
         return cast(ScaledConv, self.get_submodule((layer.weight or "").removesuffix(".weight")))

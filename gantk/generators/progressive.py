@@ -70,10 +70,14 @@ def up_conv(x_NIHW: Tensor, weight_OI33: Tensor, bias_O: Tensor | None = None) -
 
     A pixel that nearest upsampling doubled meets neighbouring taps with one value, so the taps can be added first.
     """
+    return F.conv_transpose2d(x_NIHW, up_kernel(weight_OI33).transpose(0, 1), bias_O, stride=2, padding=1)
+
+
+def up_kernel(weight_OI33: Tensor) -> Tensor:
+    """The 4x4 kernel [O, I, 4, 4] of `up_conv`'s transposed convolution."""
     weight_OI33 = weight_OI33.flip(2, 3)
     weight_OI43 = F.pad(weight_OI33, (0, 0, 0, 1)) + F.pad(weight_OI33, (0, 0, 1, 0))
-    weight_OI44 = F.pad(weight_OI43, (0, 1)) + F.pad(weight_OI43, (1, 0))
-    return F.conv_transpose2d(x_NIHW, weight_OI44.transpose(0, 1), bias_O, stride=2, padding=1)
+    return F.pad(weight_OI43, (0, 1)) + F.pad(weight_OI43, (1, 0))
 
 
 def nearest(image_NCHW: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.generators.ops import LEAK, SQRT2, fir, up_pad, upsample2d
+from gantk.generators.ops import LEAK, SQRT2, arranged, fir, up_pad, upsample2d
 from gantk.generators.spec import Layer, Options, State
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def tangent_map(
         return None
     if generator.dtype not in (torch.float32, torch.float64):
         return None
-    return _Tangents(generator, styles, frozenset(moving), options, start)
+    return _Tangents(generator, styles, moving, options, start)
 
 
 class _Tangents:
@@ -81,17 +81,17 @@ class _Tangents:
         self,
         generator: StyleGAN2,
         styles: Sequence[Tensor],
-        moving: frozenset[int],
+        moving: Sequence[int],
         options: Options,
         start: State | None,
     ) -> None:
-        self.generator, self.moving = generator, tuple(sorted(moving))
+        self.generator, self.moving = generator, tuple(moving)
         self.resnet = generator.config.architecture == "resnet"
         self.rules: list[_Conv | _RGB] = []
         with torch.no_grad():
             self._prepare(styles, moving, options, start)
 
-    def _prepare(self, styles: Sequence[Tensor], moving: frozenset[int], options: Options, start: State | None) -> None:
+    def _prepare(self, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None) -> None:
         """One pass over the layers at the code, which keeps what the rules need."""
         generator = self.generator
         x = generator.synthesis.const.unsqueeze(0) if start is None else start.x
@@ -168,7 +168,7 @@ def _conv_rule(
     square_OI = weight.square().sum((2, 3)) * scale**2
     energy_1O = style.square() @ square_OI.t() + EPSILON
     factor_1O = gain * SQRT2 * torch.rsqrt(energy_1O)
-    modulated = _arranged(weight * (style[:, :, None, None] * scale))
+    modulated = arranged(weight * (style[:, :, None, None] * scale))
     y = _convolve(x, modulated, part)
     total = y * factor_1O[:, :, None, None] + (part.bias * (gain * SQRT2))[:, None, None]
     if noise is not None:
@@ -187,7 +187,7 @@ def _conv_rule(
         part,
         x,
         style,
-        _arranged(weight * scale) if moves else modulated,
+        arranged(weight * scale) if moves else modulated,
         square_OI if moves else None,
         -factor_1O / energy_1O if moves else None,
         dy_gain,
@@ -250,8 +250,3 @@ def _convolve(x: Tensor, weight: Tensor, part: StyledConv) -> Tensor:
         y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
         return fir(y, part.taps, up_pad(part.taps), 4.0)
     return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-
-
-def _arranged(weight: Tensor) -> Tensor:
-    """Kernels in the order that makes a CPU's convolutions keep channels last, which they are fastest in."""
-    return weight.contiguous(memory_format=torch.channels_last) if weight.device.type == "cpu" else weight

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import abc
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from gantk.generators.filters import filtered_leaky, lowpass, resampling
 from gantk.generators.ops import SQRT2, Dense
 from gantk.generators.styled import Mapping, MappingConfig, StyledGenerator
 from gantk.generators.stylegan3_plan import Step, plan
+from gantk.generators.stylegan3_tangents import tangent_map
 
 EPSILON = 1e-8  # of the demodulation
 SMALLEST = 1e-30  # keeps a channel that was edited to nothing at nothing instead of not-a-number
@@ -170,11 +172,15 @@ class SynthesisLayer(nn.Module):
             y = torch.addcmul(self.bias[:, None, None], y.to(style_NI.dtype), factor_NO[:, :, None, None])
             return y if clamp is None else y.clamp(-clamp, clamp)
         # the leaky ReLU is homogeneous: its gain goes to its operands
-        one = self.bias.new_ones(1)
-        up = (one if self.up_filter is None else self.up_filter) * self.step.up
-        down = one if self.down_filter is None else self.down_filter
+        up, down = self._filters()
         factor, bias = (factor_NO * gain).to(y.dtype), (self.bias * gain).to(y.dtype)
         return filtered_leaky(y, factor, bias, up.to(y.dtype), down.to(y.dtype), self.plan, clamp)
+
+    def _filters(self) -> tuple[Tensor, Tensor]:
+        """As `filtered_leaky` takes them."""
+        one = self.bias.new_ones(1)
+        up = (one if self.up_filter is None else self.up_filter) * self.step.up
+        return up, one if self.down_filter is None else self.down_filter
 
     def _convolve(self, x_NIHW: Tensor, style_NI: Tensor, delta: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
         """The convolution with the style on its input, and the factor [N, O] its output still needs.
@@ -290,6 +296,11 @@ class StyleGAN3(StyledGenerator):
             if layer.name in taps:
                 maps[layer.name] = _canvas(full, rate) if crop else full
         return (image if stop is None else None), maps, State(end, x, image)
+
+    def _tangent_map(
+        self, codes: Styles, moving: Sequence[int], options: Options, start: State | None
+    ) -> Callable[[Sequence[Tensor]], Tensor] | None:
+        return tangent_map(self, codes, moving, options, start)
 
 
 def _canvas(x: Tensor, rate: int) -> Tensor:

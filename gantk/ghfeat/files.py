@@ -22,14 +22,14 @@ import torch
 from gantk.checkpoints import native
 from gantk.checkpoints.ghfeat import SOURCE, read_encoder
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
-from gantk.checkpoints.plain_tensors import is_safetensors
-from gantk.checkpoints.unpickle import open_bytes
+from gantk.checkpoints.safetensors_header import is_safetensors
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
 from gantk.generators.probe import Probe, mismatch, probe, probe_of
 from gantk.generators.probed import read_probe
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
+from gantk.store.files import open_bytes
 from gantk.store.fingerprint import of_module
 
 FORMAT = "gantk-encoder"

@@ -27,10 +27,10 @@ def worst_class(scores_K: Sequence[float], names: Sequence[str]) -> tuple[str, f
 
 
 def with_worst(scores: Scores, names: Sequence[str]) -> str:
-    """The mIoU with the class that is lowest, such as: mIoU 0.720 (lowest: sun, 0.27)."""
+    """The mIoU with the class that is lowest, such as: a mIoU of 0.720 (lowest: sun, 0.27)."""
     found = worst_class(scores.paper_K.tolist(), names)
     low = "" if found is None else f" (lowest: {found[0]}, {found[1]:.2f})"
-    return f"mIoU {scores.paper_miou:.3f}{low}"
+    return f"a mIoU of {scores.paper_miou:.3f}{low}"
 
 
 def poor_classes(scores_K: Sequence[float], names: Sequence[str]) -> list[str]:
@@ -43,17 +43,20 @@ def poor_classes(scores_K: Sequence[float], names: Sequence[str]) -> list[str]:
 
 def _scored(result: TrainResult) -> str:
     parts = [
-        f"{each.name}: {with_worst(each.scores, result.class_names)}"
+        f"{each.name} has {with_worst(each.scores, result.class_names)}"
         for each in result.trainings
         if each.scores is not None
     ]
-    return f"On held-out images, against the labels of {result.teacher}: {'; '.join(parts)}."
+    return f"On held-out images, against the labels of {result.teacher}, {'; '.join(parts)}."
 
 
 TRAIN: Claims[TrainResult] = (
     found(_scored, lambda r: any(each.scores is not None for each in r.trainings)),
     found(
-        lambda r: f"Trained {', '.join(each.name for each in r.trainings)} on the labels of {r.teacher}.",
+        lambda r: (
+            f"{listed([each.name for each in r.trainings])} {'was' if len(r.trainings) == 1 else 'were'} trained on "
+            f"the labels of {r.teacher}."
+        ),
         lambda r: all(each.scores is None for each in r.trainings),
     ),
     doubt(
@@ -97,7 +100,7 @@ def _poor(result: FewshotResult) -> list[str]:
 FEWSHOT: Claims[FewshotResult] = (
     found(_last, lambda r: r.shots[-1].scores is not None),
     found(
-        lambda r: f"A linear head of {counted(r.shots[-1].shots, 'image')} labelled by {r.teacher}.",
+        lambda r: f"A linear head was fitted to {counted(r.shots[-1].shots, 'image')} labelled by {r.teacher}.",
         lambda r: r.shots[-1].scores is None,
     ),
     doubt(
@@ -132,10 +135,15 @@ def _tied(result: EvaluateResult) -> list[str]:
     ]
 
 
+def _which(result: EvaluateResult) -> str:
+    best = f"{_best(result).head} of {_best(result).model}"
+    return f"{best} has" if len(result.scores) == 1 else f"The best of {len(result.scores)} heads is {best}, with"
+
+
 EVALUATE: Claims[EvaluateResult] = (
     found(
         lambda r: (
-            f"The best of {counted(len(r.scores), 'head')} is {_best(r).head} of {_best(r).model}, with a mIoU of "
+            f"{_which(r)} a mIoU of "
             f"{measured(_best(r).scores.paper_miou, *_best(r).intervals.paper_miou)} on {counted(r.num, 'image')}."
         )
     ),
@@ -157,7 +165,7 @@ SAMPLE: Claims[SampleResult] = (
     found(
         lambda r: (
             f"{percent(r.scores.accuracy)} of the wanted pixels of {counted(len(r.targets), 'label map')} are "
-            f"as wanted, as {r.judge} labels the samples; {with_worst(r.scores, r.class_names)}."
+            f"as wanted, as {r.judge} labels the samples; they have {with_worst(r.scores, r.class_names)}."
         )
     ),
     doubt(

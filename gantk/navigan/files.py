@@ -89,8 +89,8 @@ def load(path: str | Path, layer: str | None = None, basis: WeightDirections | N
     file = Path(path)
     if not regular_file(file).is_file():
         raise GantkError(f"The file of weight directions {file} does not exist.")
-    from gantk.checkpoints.plain_tensors import is_safetensors
-    from gantk.checkpoints.unpickle import open_bytes
+    from gantk.checkpoints.safetensors_header import is_safetensors
+    from gantk.store.files import open_bytes
 
     if is_safetensors(open_bytes(file)):
         return _load_native(file)

@@ -71,16 +71,16 @@ class AttributeCard:
 
     def sentence(self) -> str:
         """The card in one sentence."""
-        seen = ", seen in images and their mirror images alike" if self.mirrored else ""
+        seen = " It was learned from images and their mirror images alike." if self.mirrored else ""
         if not self.is_class or self.auc is None:
             return (
-                f"{self.name}: R2 {self.accuracy:.2f} (95 % interval {self.low:.2f} to {self.high:.2f}) by "
-                f"leave-one-out of {self.labels} labels{seen}."
+                f"The R2 of {self.name} is {self.accuracy:.2f} (95 % interval {self.low:.2f} to {self.high:.2f}), by "
+                f"leave-one-out of {self.labels} labels.{seen}"
             )
         return (
-            f"{self.name}: {self.accuracy:.0%} right (95 % interval {self.low:.0%} to {self.high:.0%}), balanced "
-            f"{self.balanced:.0%}, AUC {self.auc:.2f}, by leave-one-out of {self.labels} labels, {self.positives} of "
-            f"them positive{seen}."
+            f"{self.name} is told right in {100 * self.accuracy:.0f} % of {self.labels} labels, {self.positives} of "
+            f"them positive (95 % interval {100 * self.low:.0f} to {100 * self.high:.0f} %); by leave-one-out the "
+            f"balanced accuracy is {100 * self.balanced:.0f} % and the AUC {self.auc:.2f}.{seen}"
         )
 
 

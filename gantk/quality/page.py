@@ -44,7 +44,7 @@ def page(result: QualityResult) -> Page:
     )
     sections.append(_missed(result))
     sections.append(
-        Links([Link(FILE, FILE)], "Files", "The features of both sides are sample_features and real_features.")
+        Links([Link(FILE, FILE)], "Files", "The features of both sets are in `sample_features` and `real_features`.")
     )
     pulled = "" if result.truncation in (None, "none") else f", truncation {result.truncation},"
     return Page(

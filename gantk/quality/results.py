@@ -96,8 +96,11 @@ class Quality:
 
     def sentence(self) -> str:
         figures = self.figures
-        said = ", ".join(f"{figure.name} {figure.measured}" for figure in (figures[0], *figures[2:4]))
-        return f"{self.samples} samples against {self.reals} real images by the features of {self.features}: {said}."
+        distance, precision, recall = (f"{figure.name} is {figure.measured}" for figure in (figures[0], *figures[2:4]))
+        return (
+            f"{self.samples} samples were compared with {self.reals} real images by the features of {self.features}: "
+            f"the {distance}, the {precision} and the {recall}."
+        )
 
 
 @record

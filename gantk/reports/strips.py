@@ -15,20 +15,20 @@ def title_of(walk: Walk) -> str:
     return walk.name if walk.number is None else f"{walk.name}, direction {walk.number}"
 
 
-def walk_sections(walk: Walk) -> list[Section]:
-    """The sliders of a walk."""
+def walk_sections(walk: Walk, title: str = "") -> list[Section]:
+    """The sliders of a walk, under its name or another title."""
     if not walk.strips:
         return []
-    title = title_of(walk)
+    title = title or title_of(walk)
     quantity = walk.strips[0].quantity
-    sliders = [_slider(walk, strip, index) for index, strip in enumerate(walk.strips)]
+    sliders = [_slider(walk, strip, index, title) for index, strip in enumerate(walk.strips)]
     downloads = [Link(path, FORMATS[key]) for key, path in (walk.animations or {}).items()]
     return [SliderGrid(sliders, f"{title}: edited samples", _walk_caption(walk, sliders), quantity, downloads)]
 
 
-def _slider(walk: Walk, strip: Strip, index: int) -> SliderStrip:
+def _slider(walk: Walk, strip: Strip, index: int, name: str) -> SliderStrip:
     values = list(strip.values)
-    digits, name = step_digits(values), title_of(walk)
+    digits = step_digits(values)
     pictures = []
     for image, value in zip(strip.images, values, strict=True):
         step = show_step(value, digits)

@@ -28,7 +28,7 @@ class Grid:
 def grid_of(section: Table | HeatMap) -> Grid:
     """The texts of a table. Pictures become their label; a missing number is a dash, and empty for programs.
 
-    A column that holds pictures without labels alone is left out.
+    A column that holds nothing but pictures without labels, such as swatches and maps, is left out.
     """
     if isinstance(section, HeatMap):
         return _heat_grid(section)
@@ -56,7 +56,8 @@ def _heat_grid(chart: HeatMap) -> Grid:
 
 
 def _is_pictures(cells: list[CellValue]) -> bool:
-    return bool(cells) and all(isinstance(cell, Picture) and not cell.label for cell in cells)
+    pictures = [cell for cell in cells if cell is not None and cell != ""]
+    return bool(pictures) and all(isinstance(cell, Picture) and not cell.label for cell in pictures)
 
 
 def _value(cell: CellValue) -> object:

@@ -17,10 +17,14 @@ def page(speed: Speed) -> Page:
         ["precision", "product, TFLOP/s", "copy, GB/s"],
         [(each.precision, round(each.flops / 1e12, 3), round(each.bytes / 1e9, 1)) for each in speed.limits],
         "What the device reaches",
+        "Measured by one product of two matrices and one copy, without a network.",
     )
     columns = ["work", "at once", "precision", "per second", "memory, MB", "% of product", "% of copy"]
     rates = Table(
-        columns, [_row(rate) for rate in speed.rates], "Rates", "Images; of tangents columns of the Jacobian."
+        columns,
+        [_row(rate) for rate in speed.rates],
+        "Rates",
+        "Forward passes and traces are counted in images, tangents in columns of the Jacobian.",
     )
     sections: list[Section] = [Prose(ABOUT), rates, limits]
     subtitle = f"{speed.family} of {speed.resolution} pixels, {speed.flop / 1e9:.3g} GFLOP an image, on {speed.device}."

@@ -7,6 +7,7 @@ import errno
 import itertools
 import json
 import math
+import mmap
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -229,3 +230,14 @@ def remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
         except OSError:
             return
+
+
+def open_bytes(path: str | Path) -> memoryview:
+    """The whole file as a view; pages are read when touched. GantkError when it cannot be opened or is empty."""
+    try:
+        with open(regular_file(path), "rb") as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except ValueError as error:
+        raise GantkError(f"{path} is empty") from error
+    except OSError as error:
+        raise GantkError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -28,8 +28,8 @@ STYLESPACE: Claims[StylespaceResult] = (
     found(_counts),
     found(
         lambda r: (
-            f"The most local one listed is `{_clearest(r).channel}`: per pixel it changes {_clearest(r).region} "
-            f"{_clearest(r).locality:.1f} times as much as the rest of the image."
+            f"The most local one listed is `{_clearest(r).channel}`: per pixel it changes the region "
+            f"{_clearest(r).region} {_clearest(r).locality:.1f} times as much as the rest of the image."
         ),
         lambda r: bool(r.by_region) and _clearest(r).locality > 1,
     ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from gantk.codes.directions import Direction
 from gantk.reports.answer import answer, film
 from gantk.reports.page import Page
 from gantk.reports.sections import BarPlot, CellValue, Link, Links, Prose, Section, Table
-from gantk.reports.strips import walk_sections
+from gantk.reports.strips import title_of, walk_sections
 from gantk.stylespace.found import StylespaceResult
 
 ABOUT = (
@@ -16,9 +17,14 @@ ABOUT = (
 
 
 def page(result: StylespaceResult) -> Page:
-    sections: list[Section] = answer(result, film(result.walks[0]) if result.walks else [])
-    for walk in result.walks:
-        sections += walk_sections(walk)
+    titles = {direction.name: _title(direction) for direction in result.directions}
+    shown = [(walk, titles.get(walk.name) or title_of(walk)) for walk in result.walks]
+    first: list[Section] = []
+    for walk, title in shown[:1]:
+        first = film(walk, f"From the original to the end of the slider along the {title}.")
+    sections = answer(result, first)
+    for walk, title in shown:
+        sections += walk_sections(walk, title[:1].upper() + title[1:])
     sections.append(
         BarPlot(
             result.regions,
@@ -43,6 +49,13 @@ def page(result: StylespaceResult) -> Page:
         "Which single numbers of the styles carry an attribute, or change one region?",
         sections,
     )
+
+
+def _title(direction: Direction) -> str:
+    """The best channel of a file and what it was chosen for, such as: channel 16x16/conv0:17 of season."""
+    channels = direction.meta.get("channels") or [direction.name]
+    kind = "region " if direction.name.startswith("region_") else ""
+    return f"channel {channels[0]} of {kind}{direction.meta.get('target', direction.name)}"
 
 
 def _attributes(result: StylespaceResult) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gantk.atlas.found import AtlasResult
 from gantk.predictors.selectivity import SELECTIVE
-from gantk.runs.claims import counted
+from gantk.runs.claims import counted, listed
 from gantk.tour.tour import Chapter, Headline, Step, Table, Tour
 from gantk.world.renderer import FACTOR_NAMES
 
@@ -24,16 +24,15 @@ def atlas(tour: Tour) -> Chapter:
     result = tour.result(ATLAS, AtlasResult)
     page = tour.found.setdefault("page", {})
     best = result.found()
-    rows = [[name, *(_row(result, name) if name in best else [None] * 5)] for name in result.attributes]
+    rows = [[name, *(_row(tour, result, name) if name in best else [None] * 3)] for name in result.attributes]
     table: Table = {
-        "columns": ["factor", "direction", "found by", "selectivity", "region", "distance"],
+        "columns": ["factor", "command", "selectivity", "found by"],
         "rows": rows,
-        "caption": "One line for each factor: the direction that changes it most selectively. Selectivity: "
-        "its change over the largest other one's. Region: where the image changes beyond the region's share. Distance: "
-        "at which the image changes by a tenth of what lies between two samples. Without a direction: none changes "
-        f"the factor at least {SELECTIVE:g} times as much as any other.",
+        "caption": "The most selective direction of each factor: the command, typed in this directory, moves samples "
+        "along it. Selectivity is the factor's change over the largest other one's. Where none stands, no direction "
+        f"changes the factor at least {SELECTIVE:g} times as much as any other.",
     }
-    page["first"] = {"headline": headline(result), "text": text(result), "table": table}
+    page["first"] = {"headline": headline(result), "text": text(tour.model, result), "table": table}
     return {
         "title": "The atlas",
         "text": "Every direction that the systems find, measured alike and joined where they do the same.",
@@ -41,11 +40,10 @@ def atlas(tour: Tour) -> Chapter:
     }
 
 
-def _row(result: AtlasResult, name: str) -> list[object]:
+def _row(tour: Tour, result: AtlasResult, name: str) -> list[object]:
     group = result.found()[name]
-    head = result.head(group)
-    region = result.regions[head.region] if head.region >= 0 else None
-    return [result.charted[group.members[0]].name, ", ".join(group.systems), head.selectivity, region, head.strength]
+    command = result.command(group, tour.model, f"{ATLAS}/")
+    return [command, result.head(group).selectivity, ", ".join(group.systems)]
 
 
 def headline(result: AtlasResult) -> list[Headline]:
@@ -58,15 +56,16 @@ def headline(result: AtlasResult) -> list[Headline]:
     ]
 
 
-def text(result: AtlasResult) -> str:
+def text(model: str, result: AtlasResult) -> str:
     """What was found, against the factors that the world has."""
     known = [name for name in result.attributes if name in FACTOR_NAMES]
     found = [name for name in known if name in result.found()]
     missing = [f"`{name}`" for name in known if name not in found]
-    without = f" Without one: {', '.join(missing)}." if missing else ""
+    without = f"; none was found for {listed(missing, len(missing))}" if missing else ""
     return (
-        f"**{len(found)} of {len(known)}** factors of the world have a direction that changes them at least "
-        f"{SELECTIVE:g} times as much as any other factor.{without}"
+        f"`{model}` draws houses in landscapes that differ in {counted(len(known), 'factor')}. For **{len(found)} of "
+        f"{len(known)}** a direction was found that changes the factor at least {SELECTIVE:g} times as much as any "
+        f"other{without}."
     )
 
 

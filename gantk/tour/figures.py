@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from gantk.codes.directions import Direction
 from gantk.predictors.selectivity import SELECTIVE, selectivity
-from gantk.runs.claims import counted
+from gantk.runs.claims import counted, listed
 from gantk.world.renderer import FACTOR_NAMES, FACTORS
 
 Array = npt.NDArray[Any]
@@ -63,8 +63,8 @@ def leaks(names: Sequence[str], attributes: Sequence[str], change_BF: Array, own
         return "No boundary changes any factor but its own."
     b, f = (int(index) for index in np.unravel_index(int(others.argmax()), others.shape))
     return (
-        f"The strongest side effect: along `{names[b]}`, `{attributes[f]}` changes by {change_BF[b, f]:+.2f} standard "
-        f"deviations, `{names[b]}` itself by {change_BF[b, own[b]]:+.2f}."
+        f"The strongest side effect is along `{names[b]}`: `{attributes[f]}` changes by {change_BF[b, f]:+.2f} "
+        f"standard deviations, `{names[b]}` itself by {change_BF[b, own[b]]:+.2f}."
     )
 
 
@@ -107,10 +107,10 @@ def where(names: Sequence[str], by_row: Array) -> list[str]:
             centres[group] = centre(np.mean(rows, axis=0))
     if not centres:
         return []
-    shown = ", ".join(f"{group} {value:.1f}" for group, value in centres.items())
+    shown = listed([f"{value:.1f} for {group}" for group, value in centres.items()])
     text = (
-        "Rows of wp that carry each group of factors (mean row, weighted by the change there; 0 is the "
-        f"coarsest): {shown}."
+        "The mean row of wp that carries a group of factors, weighted by the change there and counted from the "
+        f"coarsest, 0, is {shown}."
     )
     if len(centres) == len(GROUPS):
         rising = centres["layout"] < centres["objects"] < centres["attributes"]

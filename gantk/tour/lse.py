@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 FEWSHOT, SAMPLED, EDITED = "fewshot", "sampled", "edited"
 SHOTS = 8
+# Of a tour that is not full:
+FRESH = 48  # images the head is scored on
+SEARCH = ("2", "2", "96", "20")  # wanted maps, samples of each, codes to begin from, steps
+STEPS_OF_EDIT = "30"
 STROKE = ("mountain", (24, 4, 36, 30))  # class and box (top, left, bottom, right), in pixels of 64
 
 
@@ -25,7 +29,7 @@ def head_of(tour: Tour) -> str:
 
 def fewshot(tour: Tour) -> Chapter:
     """Fit a head and score it against what labels the images."""
-    num = 1000 if tour.full else 48
+    num = 1000 if tour.full else FRESH
     words = ["lse", "fewshot", tour.model, "--shots", str(SHOTS), "--num-eval", str(num), "--seed", str(tour.seed)]
     tour.call([*words, "-o", str(tour.folder(FEWSHOT))])
     result = cast("FewshotResult", load_result(tour.folder(FEWSHOT)))
@@ -51,7 +55,7 @@ def fewshot(tour: Tour) -> Chapter:
 
 def sampling(tour: Tour) -> Chapter:
     """Images that have wanted label maps, found with the few-shot head."""
-    size = ("8", "4", "1024", "50") if tour.full else ("2", "2", "96", "20")
+    size = ("8", "4", "1024", "50") if tour.full else SEARCH
     targets, samples, bank, steps = size
     words = ["lse", "sample", tour.model, head_of(tour), "--num-targets", targets, "--samples", samples]
     words += ["--bank", bank, "--steps", steps, "--seed", str(tour.seed), "-o", str(tour.folder(SAMPLED))]
@@ -62,7 +66,7 @@ def sampling(tour: Tour) -> Chapter:
         "title": "Images with a wanted label map",
         "text": "Codes were optimised until the head reads the wanted label map from their images. As "
         f"{result.judge} labels them, {percent(result.scores.accuracy)} of the pixels are as wanted; "
-        f"{with_worst(result.scores, result.class_names)}.",
+        f"they have {with_worst(result.scores, result.class_names)}.",
         "images": [tour.relative(SAMPLED, image.name) for image in (target.wanted, *target.samples)],
         "alt": "A wanted label map",
         "page": tour.relative(SAMPLED, "lse-sample.html"),
@@ -74,7 +78,7 @@ def editing(tour: Tour) -> Chapter:
     name, box = STROKE
     shape = ",".join(str(edge * tour.generator.spec.resolution // 64) for edge in box)
     words = ["lse", "edit", tour.model, head_of(tour), "--shape", f"{name}:{shape}", "--index", "5"]
-    words += ["--seed", str(tour.seed), "--steps", "60" if tour.full else "30"]
+    words += ["--seed", str(tour.seed), "--steps", "60" if tour.full else STEPS_OF_EDIT]
     tour.call([*words, "-o", str(tour.folder(EDITED))])
     result = cast("EditResult", load_result(tour.folder(EDITED)))
     assert result.followed is not None

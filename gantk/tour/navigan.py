@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gantk.predictors.demo import DemoPredictor
 
 FOLDER = "navigan"
+SIZE = (4, 8, 2)  # directions, samples and shown ones of a tour that is not full
 
 
 def weights(tour: Tour) -> Chapter:
@@ -28,7 +29,7 @@ def weights(tour: Tour) -> Chapter:
     if conv is None:
         text = f"NaviGAN edits the weights of a convolution, and `{tour.model}` has none."
         return {"title": title, "text": text}
-    count, samples, shown = (16, 64, 8) if tour.full else (4, 8, 2)
+    count, samples, shown = (16, 64, 8) if tour.full else SIZE
     words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", str(count), "--num", str(samples)]
     words += ["--batch-size", "8", "--show", str(shown), "--seed", str(tour.seed), "--metric", "demo"]
     tour.call([*words, "-o", str(tour.folder(FOLDER))])

@@ -178,6 +178,8 @@ def build(run: RunRecord) -> Page:
     if opening:
         sections.append(Prose(opening, tone="finding"))
     sections += _best(run)
+    sections += _table(mapping(first.get("table")), "Which direction to use for each factor", "none")
+    sections += _headline(first.get("headline"))
     others = [text for text in findings if text != opening]
     if others:
         sections.append(Prose("\n".join(f"- {text}" for text in others), "What was found"))
@@ -186,10 +188,6 @@ def build(run: RunRecord) -> Page:
     sections += _samples(run)
     pages, tables = _chapters(run)
     sections += pages
-    sections += _headline(first.get("headline"), "Directions of every factor")
-    sections += _table(
-        mapping(first.get("table")), "" if first.get("headline") else "Directions of every factor", "none"
-    )
     sections += _headline(results.get("headline"), "Boundaries of the factors")
     sections += _table(mapping(results.get("factors")), "" if results.get("headline") else "Boundaries of the factors")
     sections += _table(mapping(results.get("oracle")), "The same search, against the truth")

@@ -11,11 +11,12 @@ from gantk.tour.tour import Chapter, Step, Tour
 
 FOLDER, REGION = "region", "house"
 LEVEL = 0.05
+SIZE = ("4", "6")  # samples and held-out ones of a tour that is not full
 
 
 def region(tour: Tour) -> Chapter:
     """One region, its directions, and how much of what they change lies outside it."""
-    samples, held_out = ("32", "32") if tour.full else ("4", "6")
+    samples, held_out = ("32", "32") if tour.full else SIZE
     rows = rows_of(tour)
     folder = str(tour.folder(FOLDER))
     words = ["resefa", "jacobian", tour.model, "--region", REGION, "--space", "w", "--rows", rows]

@@ -36,9 +36,13 @@ def page(result: EvaluateResult) -> Page:
             sections += map_bars(known.taps, known.contributions, f"What each map adds{of}", caption)
     files = ["scores.csv", "scores.tex", *(f"classes-{place}.tex" for place in range(len(result.generators)))]
     sections.append(Links([Link(name, name) for name in files], "Tables", "For a spreadsheet and for a paper."))
-    return Page(
-        "Scores of heads", f"How well do {counted(len(result.scores), 'head')} agree with their teacher?", sections
-    )
+    return Page("Scores of heads", _question(len(result.scores)), sections)
+
+
+def _question(count: int) -> str:
+    return "How well does the head agree with its teacher?" if count == 1 else (
+        f"How well do {count} heads agree with their teacher?"
+    )  # fmt: skip
 
 
 def _pictures(result: EvaluateResult, place: int) -> list[Section]:
@@ -60,7 +64,7 @@ def _numbers(result: EvaluateResult) -> list[tuple[object, str, str]]:
 
 def _teachers(result: EvaluateResult) -> list[Section]:
     said = [
-        f"The labels are the bundled segmenter's, which is no truth: on {show_number(one.num, 0)} renders, "
+        f"The labels are the bundled segmenter's, which can be wrong: on {show_number(one.num, 0)} renders, "
         f"whose classes are known, it has a mIoU of **{show_number(one.paper_miou)}** itself. A head's score is "
         "its agreement with this teacher."
         for one in result.renders
@@ -94,7 +98,7 @@ def _table(result: EvaluateResult) -> Table:
         Column("to the best", "(mIoU - best) / best among the heads of the generator, as in the paper's tables"),
         Column("mIoU, all pixels", "Of the summed confusion matrix"), Column("accuracy"), Column("weights", digits=0),
     ]  # fmt: skip
-    return Table(columns, cells, "Scores of every head", f"{METRIC}.")
+    return Table(columns, cells, "Scores of every head")
 
 
 def _confusion(row: ScoredHead, generator: Judged, of: str) -> HeatMap:

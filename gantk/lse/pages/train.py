@@ -62,7 +62,7 @@ def _table(result: TrainResult) -> Table:
         columns,
         rows,
         "Scores of the heads",
-        f"Agreement with the teacher `{result.teacher}` on held-out images. {METRIC}.",
+        f"Agreement with the teacher `{result.teacher}` on held-out images.",
     )
 
 

@@ -66,9 +66,10 @@
     var shown = all("tbody tr", table).filter(function (row) { return !row.hidden; });
     var kept = function (cells) {
       return Array.prototype.filter.call(cells, function (cell) {
-        return !shown.length || shown.some(function (row) {
-          var image = row.cells[cell.cellIndex].querySelector(".picture img");
-          return !image || image.dataset.label;
+        var below = shown.map(function (row) { return row.cells[cell.cellIndex]; });
+        var image = function (cell) { return cell.querySelector(".picture img"); };
+        return !below.some(image) || below.some(function (cell) {
+          return image(cell) ? image(cell).dataset.label : cell.dataset.sort;
         });
       });
     };
