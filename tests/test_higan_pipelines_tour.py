@@ -143,7 +143,7 @@ def test_figures_of_effects() -> None:
     assert selectivity([[0.0, 1.0], [2.0, 0.0]], [0, 0]) == pytest.approx(
         [0, 1000]
     )  # at most, where nothing else moves
-    assert "along `a`, `c` changes by -1.00" in leaks(["a", "b"], ["a", "b", "c"], change, [0, 1])
+    assert "along `a`: `c` changes by -1.00" in leaks(["a", "b"], ["a", "b", "c"], change, [0, 1])
     assert "No boundary changes any factor but its own" in leaks(["a"], ["a", "b"], np.array([[1.0, 0.0]]), [0])
 
 
