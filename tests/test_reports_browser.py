@@ -110,6 +110,12 @@ def test_every_step_at_once(browser: Browser, page: Path) -> None:
     assert browser.run(
         "[...document.querySelectorAll('.many .frame')].every(f => getComputedStyle(f).visibility === 'visible')"
     )
+    stops = "[...document.querySelectorAll('.many .zoom')].map(z => z.tabIndex).filter(i => i === 0).length"
+    assert browser.run(stops) == 1  # of all that are shown
+    browser.run("document.querySelector('.many .current .zoom').focus()")
+    before = browser.run("document.activeElement.querySelector('img').alt")
+    browser.press("ArrowRight")
+    assert browser.run("document.activeElement.querySelector('img').alt") != before and browser.run(stops) == 1
     assert browser.run("document.querySelectorAll('.many .frame').length") == 36
 
 

@@ -125,8 +125,9 @@
     });
   });
   // One tab stop for the pictures of a figure and one for the headings of a table; arrow keys move inside. Of a strip
-  // left and right change the step, up and down go to the next strip. Saving and playing stay with the mouse and the
+  // left and right change the step (where all are shown, go to it), up and down go to the next strip. Saving and playing stay with the mouse and the
   // zoomed picture, which has its own button.
+  var stopAt = function (items, chosen) { items.forEach(function (each) { each.tabIndex = each === chosen ? 0 : -1; }); };
   var rove = function (groups, sideways) {
     groups.forEach(function (group, place) {
       group.forEach(function (item) {
@@ -137,7 +138,9 @@
           if (!next) return;
           event.preventDefault();
           groups.forEach(function (other) { other.forEach(function (each) { each.tabIndex = other === next ? 0 : -1; }); });
-          (next.filter(function (each) { return getComputedStyle(each).visibility !== "hidden"; })[0] || next[0]).focus();
+          var target = next.filter(function (each) { return getComputedStyle(each).visibility !== "hidden"; })[0] || next[0];
+          if (target.closest(".spreading")) stopAt(next, target);
+          target.focus();
         });
       });
     });
@@ -155,8 +158,13 @@
     var input = strip.querySelector(".slider input");
     on(strip.querySelector(".frames"), "keydown", function (event) {
       var amount = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (!amount || strip.closest(".spreading")) return;
+      if (!amount) return;
       event.preventDefault();
+      if (strip.closest(".spreading")) {
+        var zooms = all(".zoom", strip), next = zooms[zooms.indexOf(document.activeElement) + amount];
+        if (next) { stopAt(zooms, next); next.focus(); }
+        return;
+      }
       step(input, amount);
       var zoom = strip.querySelector(".current .zoom");
       if (zoom) zoom.focus({ preventScroll: true });
@@ -177,10 +185,20 @@
       show();
     });
   });
+  var settle = function (figure) {  // the tab stop of a figure whose steps are all shown, or no longer
+    var spread = figure.classList.contains("spreading");
+    all(".strip", figure).forEach(function (strip) {
+      var zooms = all(".zoom", strip);
+      if (!zooms.some(function (zoom) { return zoom.tabIndex === 0; })) return;
+      zooms.forEach(function (zoom) { zoom.tabIndex = !spread || zoom.closest(".current") ? 0 : -1; });
+    });
+  };
+  all("figure.spreading").forEach(settle);
   all("button.spread").forEach(function (button) {
     on(button, "click", function () {
-      var spread = button.closest("figure").classList.toggle("spreading");
+      var figure = button.closest("figure"), spread = figure.classList.toggle("spreading");
       button.setAttribute("aria-pressed", String(spread));
+      settle(figure);
     });
   });
 
