@@ -9,10 +9,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= runs/demo
-WORKERS ?= 2
+WORKERS ?= 3
 MODEL ?= demo
 ARGS ?=
-# One thread per worker: two workers with two threads each are slower on two cores than with one.
+# One thread per worker: two workers with two threads each are slower on two cores than with one. The third one works
+# while tests wait for servers, browsers and slurm.
 THREADS ?= 1
 
 ONE_THREAD = OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) OPENBLAS_NUM_THREADS=$(THREADS)
