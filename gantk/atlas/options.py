@@ -41,7 +41,9 @@ class AtlasInputs(JudgedInputs):
         from gantk.predictors.load import load_predictor
 
         generator = self.generator()
-        metric = load_predictor(self.metric or metric_name(generator), generator.device, generator).eval()
+        metric = load_predictor(
+            self.metric or metric_name(generator), generator.device, generator, option="--metric"
+        ).eval()
         given = gather(self.directions, generator, self.force, None, "all") if self.directions else []
         return {
             "generator": generator, "predictor": self.named(generator), "segmenter": self.segmenter(generator),

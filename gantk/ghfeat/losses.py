@@ -115,7 +115,7 @@ def load_perception(name: str, device: str | torch.device = "cpu", recognition: 
     if name != VGG:
         from gantk.predictors.load import load_predictor
 
-        predictor = load_predictor(name, device)
+        predictor = load_predictor(name, device, option="--perception")
         probe = torch.zeros(1, 3, 32, 32, device=device)
         predictor.maps_and_attributes(probe) if recognition else predictor.feature_maps(probe)  # says what it lacks
         return PredictorDistance(predictor, recognition)

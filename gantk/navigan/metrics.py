@@ -120,7 +120,9 @@ def load_metric(
         return Metric(None, "maps", size, nearest)
     from gantk.predictors.load import load_predictor
 
-    return of_predictor(load_predictor(name, device).eval().requires_grad_(False), kind, size, nearest)
+    return of_predictor(
+        load_predictor(name, device, option="--metric").eval().requires_grad_(False), kind, size, nearest
+    )
 
 
 def metric_for(

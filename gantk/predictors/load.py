@@ -28,6 +28,7 @@ def load_predictor(
     generator: Generator | None = None,
     force: bool = False,
     code: bool = False,
+    option: str = "",
 ) -> Predictor:
     """A predictor, ready for images on `device`.
 
@@ -50,6 +51,7 @@ def load_predictor(
         generator: what a head is for; it is compared with the head's probe. Needed for LinearGAN's files.
         force: take a head of another generator with the same maps.
         code: whether `name` may name code; never say so of a name that was read from a file.
+        option: the option that gave the name, where it is not `--predictor`, for the message.
 
     Raises:
         UsageError: no such name, or it names code and may not.
@@ -82,8 +84,8 @@ def load_predictor(
         return adopted
     if not Path(text).exists():
         raise UsageError(
-            f"There is no predictor {text!r}: give {', '.join(NAMES)}, a path, or module:callable."
-            + (suggestion(text, NAMES) if "/" not in text else "")
+            f"There is no predictor {text!r}{f' for {option}' if option else ''}: give a name, a path, or "
+            f"module:callable.{suggestion(text, NAMES)}"
         )
     from gantk.predictors.few_label_files import is_few_labels, load_few_labels
     from gantk.predictors.head_files import is_head, load_head

@@ -161,7 +161,9 @@ def reader_for(samples: object, reals: object, name: str | None, device: str = "
 
     sides = [side.generator if isinstance(side, Titled) else side for side in (samples, reals)]
     bundled = any(isinstance(side, Generator) and side.bundled for side in sides)
-    found = load_predictor(name or ("demo" if bundled else "imagenet"), resolve_device(device)).eval()
+    found = load_predictor(
+        name or ("demo" if bundled else "imagenet"), resolve_device(device), option="--features"
+    ).eval()
     with torch.inference_mode():
         found.features(torch.zeros(1, 3, 64, 64, device=found.device))  # one that has none says so before any work
     return found
