@@ -6,10 +6,12 @@ Legend: A attributes, R regions, L rows of wp.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 import torch
 
 from gantk.atlas.moves import draw_samples
+from gantk.atlas.plan import Sizes
 from gantk.generators.base import Generator
 from gantk.predictors.base import Predictor
 from gantk.predictors.reading import coloured
@@ -18,25 +20,29 @@ TRIED = 5  # strengths in the search of one direction, about
 GUESSED = 8  # regions, before anything has told them apart
 
 
-def directions_of(attributes: int, count: int) -> int:
-    """About how many directions all sources have together."""
-    named = attributes * (2 + count)  # boundaries in codes and in an encoder's styles, and channels
-    return named + count * (3 * 3 + 2 * GUESSED)  # three sources by thirds, two by regions
+def directions_of(attributes: int, count: int, systems: Collection[str]) -> int:
+    """About how many directions these systems have together, by thirds of the rows, attributes and regions."""
+    each = {
+        "higan": attributes, "encoder": attributes, "stylespace": count * (attributes + GUESSED),
+        "resefa": count * GUESSED, "sefa": 3 * count, "ganspace": 3 * count, "navigan": 3 * count,
+    }  # fmt: skip
+    return sum(each[name] for name in systems)
 
 
-def passes_of(
-    generator: Generator, attributes: int, count: int, num: int, measured: int, rows: int, others: int, quick: bool
-) -> int:
+def passes_of(generator: Generator, attributes: int, systems: Collection[str], sizes: Sizes, quick: bool) -> int:
     """About how many generator passes an atlas takes.
 
     Args:
-        count: directions for each third, region or attribute.
-        num, measured, rows, others: samples that are scored, measured on, moved row by row, compared with.
+        attributes: how many the predictor reads.
+        systems: that are asked for.
     """
     layers = generator.spec.num_layers
-    finding = num + (3 if quick else 6) * int(1.5 * generator.spec.w_dim) + (2 if quick else 8) * 200
-    each = TRIED * min(16, measured) + 5 * measured + rows * (3 + layers) + (2 * measured if others else 0)
-    return finding + directions_of(attributes, count) * each + others
+    jacobians = (3 if quick else 6) * int(1.5 * generator.spec.w_dim) if "resefa" in systems else 0
+    products = (2 if quick else 8) * 200 if "navigan" in systems else 0
+    near = 2 * sizes.measured if sizes.others else 0
+    each = TRIED * min(16, sizes.measured) + 5 * sizes.measured + sizes.rows * (3 + layers) + near
+    found = directions_of(attributes, sizes.components, systems) + sizes.random
+    return sizes.num + jacobians + products + found * each + sizes.others
 
 
 def seconds_of_pass(generator: Generator, metric: Predictor, batch: int) -> float:

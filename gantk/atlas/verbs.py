@@ -128,9 +128,7 @@ def _tell_pace(
     if looks is None or type(looks).feature_maps is Predictor.feature_maps:
         return
     names = 0 if reader is None else len(reader.attribute_names)
-    passes = passes_of(
-        generator, names, sizes.components, sizes.num, sizes.measured, sizes.rows, sizes.others, options.quick
-    )
+    passes = passes_of(generator, names, _systems(options), sizes, options.quick)
     tell(told(passes, seconds_of_pass(generator, looks, options.batch_size)))
 
 
