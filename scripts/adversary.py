@@ -24,6 +24,7 @@ import traceback
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -97,6 +98,7 @@ def attack(
             raise SystemExit(f"--only {only} is no kind: give one of {', '.join(every)}")
         total = sum(kind.share for kind in chosen.values())
         canary = Canary(Path(name))
+        import_module("scipy.stats")  # of a page that seldom asks for it
         with alarms():
             for kind, made in chosen.items():  # imports what its readers need; the same cases come again, watched
                 cases = made.cases(random.Random(f"{seed} {kind}"), Path(name))

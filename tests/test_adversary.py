@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -21,6 +22,7 @@ from higan_cases import save_tiny
 
 from gantk.cli.streams import Steady
 from gantk.errors import LONGEST, GantkError, UsageError
+from gantk.runs import structure
 from gantk.runs.manifest import read_manifest
 from gantk.runs.options import changed, from_plain
 from gantk.runs.run import Run
@@ -29,6 +31,8 @@ from gantk.store import bounded, interruption
 from gantk.store.bounded import DEEPEST, npy_of, open_zip, parse_json, read_npz
 from gantk.store.chunks import MOST_CHUNKS, Grid, Ledger, Shard
 from gantk.store.files import load_json, load_npy, save_json
+
+RELEASED = Path(__file__).with_name("runs_v1")
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -248,6 +252,26 @@ def test_a_manifest_of_other_types_is_one_sentence(
     for words in (["merge", run], ["report", run]):
         code, _, err = gantk_command(*words)
         assert code in (1, 2) and "unexpectedly" not in err and err.count("\n") == 1, err
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no such file was written"])
+@pytest.mark.parametrize("name", sorted(path.name for path in RELEASED.iterdir()))
+def test_a_released_run_without_one_of_its_files_is_one_sentence(
+    name: str, content: bytes | None, tmp_path: Path, gantk_command: Call
+) -> None:
+    run = Path(shutil.copytree(RELEASED / name, tmp_path / "run"))
+    kinds = {path.suffix: path for path in sorted(run.rglob("*")) if path.is_file() and ".run." not in path.name}
+    for path in kinds.values():  # one of each kind
+        whole = path.read_bytes()
+        path.unlink() if content is None else path.write_bytes(content)
+        code, _, err = gantk_command("report", run)
+        assert code in (0, 1) and "unexpectedly" not in err and err.count("\n") <= 1, (path.name, err)
+        path.write_bytes(whole)
+
+
+def test_a_number_too_large_for_a_float_is_one_sentence() -> None:
+    with pytest.raises(GantkError, match="a number"):
+        structure.from_plain(float, 10**400, structure.Source(Path(), "the result"), "share")
 
 
 @pytest.mark.parametrize("total", [10**6, 10**12, 1 << 53])

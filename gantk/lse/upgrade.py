@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gantk.errors import GantkError
 from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
 from gantk.lse.image_results import EditResult, SampleResult, Target
 from gantk.lse.metrics import Scores, scores
@@ -126,13 +127,16 @@ def _decoded(data: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 def _head(directory: Path, name: str) -> LearnedHead:
     """A head's file, without torch."""
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     path = inside(directory, name)
-    with safe_open(path, framework="numpy") as file:
-        info = info_of(parse_json(file.metadata()["gantk"]), path)
-        names = file.keys()
-        return LearnedHead(info, tuple(Weight(name, file.get_tensor(name).astype(np.float32)) for name in names))
+    try:
+        with safe_open(path, framework="numpy") as file:
+            info = info_of(parse_json(file.metadata()["gantk"]), path)
+            names = file.keys()
+            return LearnedHead(info, tuple(Weight(name, file.get_tensor(name).astype(np.float32)) for name in names))
+    except SafetensorError as error:
+        raise GantkError(f"{path} is no readable head ({error}).") from error
 
 
 def _shot_row(row: Mapping[str, Any], directory: Path) -> ShotRow:

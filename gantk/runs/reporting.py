@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,7 +88,7 @@ def read_run(task: Task, directory: Path) -> Result:
         raise GantkError(f"The run of `{task.spelled}` in {directory} has no result yet (it is {state}): run it again.")
     try:
         upgraded: Result = resolve(task.upgrade)(run.manifest, directory)
-    except _UNFIT as error:
+    except (*_UNFIT, OSError, zipfile.BadZipFile) as error:  # the files that it names are read here too
         raise GantkError(
             f"The run of `{task.spelled}` in {directory} was made by an earlier gantk and cannot be read "
             f"({type(error).__name__}: {error}): run it again."

@@ -236,7 +236,10 @@ def _one_of(kinds: tuple[Any, ...], plain: object, source: Source, place: str) -
 def _scalar(kind: type, plain: object, source: Source, place: str) -> Any:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
     if kind is float and isinstance(plain, int) and not isinstance(plain, bool):
-        return float(plain)
+        try:
+            return float(plain)
+        except OverflowError:
+            raise source.error(place, plain, "a number") from None
     if type(plain) is not kind:
         raise source.error(place, plain, names.get(kind, f"a {getattr(kind, '__name__', kind)}"))
     return plain
