@@ -20,8 +20,10 @@ import numpy as np
 import pytest
 from higan_cases import save_tiny
 
+from gantk.checkpoints.unpickle import read_pickle
 from gantk.cli.streams import Steady
 from gantk.errors import LONGEST, GantkError, UsageError
+from gantk.higan.scores import read_scores
 from gantk.runs import structure
 from gantk.runs.manifest import read_manifest
 from gantk.runs.options import changed, from_plain
@@ -267,6 +269,19 @@ def test_a_released_run_without_one_of_its_files_is_one_sentence(
         code, _, err = gantk_command("report", run)
         assert code in (0, 1) and "unexpectedly" not in err and err.count("\n") <= 1, (path.name, err)
         path.write_bytes(whole)
+
+
+def test_scores_of_no_samples_and_many_columns_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.npy").write_bytes(npy("'<f4'", f"(0, {10**12})"))
+    with pytest.raises(GantkError, match="no scores"):
+        read_scores(tmp_path / "s.npy")
+
+
+def test_an_infinite_offset_is_one_sentence(tmp_path: Path) -> None:
+    header = b'{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, Infinity]}}'
+    (tmp_path / "w.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    with pytest.raises(GantkError, match="list of tensors"):
+        read_pickle(tmp_path / "w.safetensors")
 
 
 def test_a_number_too_large_for_a_float_is_one_sentence() -> None:

@@ -37,6 +37,6 @@ def read_safetensors(data: memoryview, source: Source) -> dict[str, StoredTensor
             stride = tuple(math.prod(shape[place + 1 :]) for place in range(len(shape)))
             storage = Storage(source, dtype, count, lambda start=start, stop=stop: body[start:stop])  # type: ignore[misc]
             found[name] = StoredTensor(storage, 0, shape, stride)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise source.damaged(f"its header is no list of tensors ({clipped(error)})") from error
     return found
