@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 from higan_cases import save_tiny
 
@@ -275,6 +276,43 @@ def test_scores_of_no_samples_and_many_columns_are_refused(tmp_path: Path) -> No
     (tmp_path / "s.npy").write_bytes(npy("'<f4'", f"(0, {10**12})"))
     with pytest.raises(GantkError, match="no scores"):
         read_scores(tmp_path / "s.npy")
+
+
+def test_a_chunk_of_two_gigabytes_in_a_small_picture_is_one_sentence(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    PIL.Image.new("RGB", (16, 9)).save(buffer, "PNG")
+    data = buffer.getvalue()
+    place = data.index(b"IDAT") - 4
+    path = tmp_path / "p.png"
+    path.write_bytes(data[:place] + b"\x7f\xff\xff\xff" + data[place + 4 :])
+    assert_refused(f"from gantk.pictures.opening import open_picture; open_picture({str(path)!r})", "memory")
+
+
+@pytest.mark.parametrize(
+    ("read", "member"), [("gantk.store.bounded:read_npz", "w.npy"), ("gantk.lse.replay:read_session", "session.json")]
+)
+def test_an_lzma_member_with_a_dictionary_of_gigabytes_is_one_sentence(read: str, member: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr(member, npy("'<f4'", "(9,)", bytes(36)))
+    data = path.read_bytes()
+    place = data.index(b"\x5d", data.index(member.encode()))  # the properties; behind them the dictionary's size
+    path.write_bytes(data[: place + 1] + b"\xff\xff\xff\x7f" + data[place + 5 :])
+    module, name = read.split(":")
+    assert_refused(f"from {module} import {name}; {name}({str(path)!r})", "memory")
+
+
+def assert_refused(act: str, match: str) -> None:
+    """A line of Python ends in a GantkError in a process that may take half a gigabyte beyond what it has."""
+    script = (
+        "import resource, sys\nimport numpy, PIL.PngImagePlugin\nfrom gantk.errors import GantkError\n"
+        "import gantk.pictures.opening, gantk.lse.replay\n"
+        "now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (now + (512 << 20),) * 2)\n"
+        f"try:\n    {act}\nexcept GantkError as error:\n    print(error)\nelse:\n    sys.exit('not refused')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0 and match in done.stdout, done.stderr
 
 
 def test_an_infinite_offset_is_one_sentence(tmp_path: Path) -> None:

@@ -229,6 +229,8 @@ def read_session(path: str | Path) -> Read:
         raise GantkError(f"There is no session {path}: export one in gantk web.") from None
     except GantkError:
         raise
+    except MemoryError as error:
+        raise GantkError(f"The session {path} asks for more memory to be unfolded than there is.") from error
     except (*DAMAGED_ZIP, TypeError, AttributeError) as error:
         raise GantkError(f"The session {path} cannot be read: it is damaged, or no session ({error}).") from error
     return Read(session, about, data)

@@ -159,6 +159,8 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
             raise GantkError(f"The image {name} does not exist") from None
         except Image.DecompressionBombError as error:
             raise GantkError(f"The image {name} is too large to be opened: {error}") from error
+        except MemoryError as error:  # a part of the file claims to be larger than what there is
+            raise GantkError(f"The image {name} cannot be read: it asks for more memory than there is") from error
         except _DAMAGED as error:
             raise GantkError(f"The image {name} cannot be read: it is no image, or damaged ({error})") from error
 

@@ -86,6 +86,8 @@ def open_zip(path: str | os.PathLike[str], what: str = "zip file") -> Iterator[z
             yield archive
     except FileNotFoundError:
         raise GantkError(f"The file {os.fspath(path)} does not exist.") from None
+    except MemoryError as error:  # an LZMA member names the size of its dictionary itself
+        raise GantkError(f"{os.fspath(path)} asks for more memory to be unfolded than there is.") from error
     except DAMAGED_ZIP as error:
         raise GantkError(f"{os.fspath(path)} is no readable {what} ({_short(error)}).") from error
 
