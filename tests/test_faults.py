@@ -37,7 +37,7 @@ def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_write_of_the_toy_with_each_error(tmp_path: Path) -> None:
     tried = every_fault(TOY, tmp_path, every=True)
     assert tried.operations > 25
-    assert tried.tried == 3 * tried.operations == tried.refused  # nothing that fails is passed over
+    assert tried.refused == tried.tried > 70  # nothing that fails is passed over
 
 
 @pytest.mark.slow
