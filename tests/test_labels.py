@@ -117,7 +117,13 @@ def test_labels_of_a_file_in_every_form(labels: np.ndarray, ids: list[int], tmp_
     assert torch.equal(source.batch(0, 3).wp, expected.batch(0, 3).wp)
 
 
-@pytest.mark.parametrize("labels", [np.ones((3, 4)), np.array([0.5, 1, 2]), np.ones((3, 1, 3)), np.array([1j, 0, 0])])
+NO_LABELS = [
+    np.ones((3, 4)), np.array([0.5, 1, 2]), np.ones((3, 1, 3)), np.array([1j, 0, 0]), np.array([np.inf, 1, 2]),
+    np.array([1e30, 1, 2]), np.array([["day", "night"]] * 3), np.array([["night", "day", "night"]] * 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", NO_LABELS)
 def test_labels_that_are_none(labels: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "labels.npy", labels)
     with pytest.raises(UsageError, match=r"labels.npy holds .*, where classes \[N\] or a row of 3 shares"):
