@@ -224,9 +224,9 @@ def test_hammer_flags(tmp_path):
 
 
 def test_unknown_files_say_what_was_found_and_what_is_known(tmp_path):
-    with pytest.raises(GantkError, match=r"torch zip file with a network, 1 entries named like w; known formats are nvidia"):
+    with pytest.raises(GantkError, match="torch zip file with a network, 1 entries named like w; known formats are"):
         read(tmp_path, foreign.torch_file({"w": torch.ones(1)}))
-    with pytest.raises(GantkError, match="torch zip with a list"):
+    with pytest.raises(GantkError, match="torch zip file with a list"):
         read(tmp_path, foreign.torch_file([torch.ones(1)]))
     with pytest.raises(GantkError, match="no tensors"):
         read(tmp_path, foreign.torch_file({}))

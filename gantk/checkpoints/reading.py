@@ -122,8 +122,8 @@ def unknown(raw: Raw, what: str) -> GantkError:
     extra = f" beside {listed(raw.extra, 4)}" if raw.extra else ""
     known = ", ".join(dict.fromkeys(entry.name.split()[0] for entry in FORMATS if ":refuse" not in entry.reader))
     return GantkError(
-        f"{raw.source.name} is no checkpoint of a known format: it is a {raw.container} file with {what}{names}{extra}; "
-        f"known formats are {known}, and gantk's own"
+        f"{raw.source.name} is no checkpoint of a known format: it is a {raw.container} file with {what}{names}"
+        f"{extra}; known formats are {known}, and gantk's own"
     )
 
 
