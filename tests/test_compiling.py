@@ -217,3 +217,10 @@ def test_what_has_no_deterministic_algorithm_is_named(monkeypatch: pytest.Monkey
     with pytest.raises(RuntimeError, match="other"), reproducible():
         raise RuntimeError("other")
     assert not torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with reproducible():
+            assert not torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
