@@ -255,26 +255,29 @@ def random_first(result: Any, match: re.Match[str]) -> bool:
 DIRECTIONS: dict[str, list[Reader]] = {
     "sefa": [
         (
-            rf"(\d+) directions of (\w+) .* the first has {SHARE} of the sum of their eigenvalues\.",
+            rf"(\d+) directions were found in (\w+), .* the first has {SHARE} of the sum of their eigenvalues\.",
             lambda r, m: int(m[1]) == len(r.direction) > 1 and share(m[3], r.eigenvalues[0] / r.eigenvalues.sum()),
         ),
         (
-            r"(\d+) directions? of (\w+) from the weights of the chosen rows\.",
+            r"(\d+) directions? (?:was|were) found in (\w+), from the weights of the chosen rows\.",
             lambda r, m: int(m[1]) == len(r.direction),
         ),
         (r"Every eigenvalue is 0.*", lambda r, m: not np.asarray(r.eigenvalues).any()),
     ],
     "ganspace": [
         (
-            rf"(\d+) components? of (.*); the first explains {SHARE} of the variance of the sampled codes, all of them "
-            rf"together {SHARE}\.",
+            rf"(\d+) components? (?:was|were) found in (.*); the first explains {SHARE} of the variance of the sampled "
+            rf"codes, all of them together {SHARE}\.",
             lambda r, m: (
                 int(m[1]) == len(r.direction)
                 and share(m[3], float(r.explained[0]))
                 and share(m[4], min(float(r.explained.sum()), 1.0))
             ),
         ),
-        (r"(\d+) components? of ([^;]*)\.", lambda r, m: int(m[1]) == len(r.direction) and m[2] == r.layer),
+        (
+            r"(\d+) components? (?:was|were) found in ([^;]*)\.",
+            lambda r, m: int(m[1]) == len(r.direction) and m[2] == r.layer,
+        ),
         (r"The first component explains none.*", lambda r, m: not r.explained[0] > 0),
     ],
     "stylespace": [
@@ -302,9 +305,12 @@ DIRECTIONS: dict[str, list[Reader]] = {
         (r"No pixel of any sample is (.*): .*", lambda r, m: any(e.share == 0 for e in r.responses)),
     ],
     "resefa directions": [
-        (r"(\d+) files? as the released script writes them\.", lambda r, m: int(m[1]) == len(r.compat)),
         (
-            r"Along the first direction of each region, .* outside: (.*)\.",
+            r"(\d+) files? (?:was|were) written as the released script writes them\.",
+            lambda r, m: int(m[1]) == len(r.compat),
+        ),
+        (
+            r"The first direction of each region changes it .* first order: (.*)\.",
             lambda r, m: all(near(q, float(r[n].quotients[0])) for n, q in re.findall(r"(\w+) (\S+) times", m[1])),
         ),
         (r"\*\*.+\*\*: at a change of .*", most_local),

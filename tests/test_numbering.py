@@ -71,7 +71,7 @@ def test_a_run_says_whose_numbering(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["synthesize", "demo", "--seeds", "0-1,85", "-o", "a"]) == 0
-    assert "3 samples, seeds 0-1,85 in NVIDIA's numbering" in capsys.readouterr().out
+    assert "3 samples (seeds 0-1,85 in NVIDIA's numbering)" in capsys.readouterr().out
     result = gantk.load_result("a/synthesize.result.json")
     assert isinstance(result, SynthesizeResult)
     assert result.seeds == "0-1,85" and result.seed is None

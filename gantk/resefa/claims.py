@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gantk.reports.numbers import show_number
-from gantk.runs.claims import Claims, advise, counted, doubt, found, listed
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, were
 
 if TYPE_CHECKING:
     from gantk.resefa.results import DirectionsResult, JacobianResult, RegionDirections, RegionResponse
@@ -95,8 +95,8 @@ def _compared(result: DirectionsResult) -> list[str]:
 def _quotients(result: DirectionsResult) -> str:
     best = "; ".join(f"{r.name} {r.quotients[0]:.3g} times" for r in result.regions)
     return (
-        "Along the first direction of each region, its mean squared change per pixel is, to first order, a multiple of "
-        f"that outside: {best}."
+        "The first direction of each region changes it so many times as much as the rest of the image, in mean square "
+        f"per pixel and to first order: {best}."
     )
 
 
@@ -122,7 +122,10 @@ def _why_random(result: DirectionsResult) -> str:
 
 
 DIRECTIONS: Claims[DirectionsResult] = (
-    found(lambda r: f"{counted(len(r.compat), 'file')} as the released script writes them.", lambda r: bool(r.compat)),
+    found(
+        lambda r: f"{were(len(r.compat), 'file')} written as the released script writes them.",
+        lambda r: bool(r.compat),
+    ),
     found(_quotients, lambda r: bool(r.regions)),
     found(lambda r: "\n\n".join(_compared(r)), lambda r: bool(_compared(r))),
     found(_why_random, lambda r: bool(behind_random(r))),
