@@ -168,8 +168,8 @@ def test_every_orientation_in_every_format(suffix, orientation, tmp_path):
 @pytest.mark.parametrize(
     "data, said",
     [
-        (b"", "is empty, and no PNG"),
-        (b"%!PS-Adobe", "is PostScript, and what is read is PNG"),
+        (b"", "cannot be read: it is empty"),
+        (b"%!PS-Adobe", "it is PostScript: save it as one of PNG"),
         (b"\0\0\0\x1cftypavif", "is none of PNG, JPEG, WEBP, BMP, TIFF, PPM, GIF: save it as one of them"),
     ],
 )

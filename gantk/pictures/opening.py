@@ -79,8 +79,8 @@ def open_picture(
     called = _called(source, name)
     with _opened(source, called, max_pixels, formats) as image:
         image.load()
-        if isinstance(source, (str, os.PathLike)) and getattr(image, "n_frames", 1) > 1:
-            _say(called, f"the first of its {getattr(image, 'n_frames', 1)} pictures is taken")
+        if isinstance(source, (str, os.PathLike)) and (frames := int(getattr(image, "n_frames", 1))) > 1:
+            _say(called, f"the first of its {frames} pictures is taken")
         return _coloured(_turned(image, _orientation(image)), called, background)
 
 
@@ -140,11 +140,10 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
             file.seek(0)
             form = picture_format(head, formats)
             if form is None:
-                script = head.lstrip().startswith((b"%!", b"\xc5\xd0\xd3\xc6"))
-                what = "is PostScript, and what is read is" if script else "is none of" if head else "is empty, and no"
-                raise GantkError(
-                    f"The image {name} cannot be read: it {what} {', '.join(formats)}: save it as one of them"
-                )
+                what = f"it is none of {', '.join(formats)}: save it as one of them"
+                if head.lstrip().startswith((b"%!", b"\xc5\xd0\xd3\xc6")):
+                    what = f"it is PostScript: save it as one of {', '.join(formats)}"
+                raise GantkError(f"The image {name} cannot be read: {what if head else 'it is empty'}")
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")  # of damaged metadata, and of a size that is checked here
             image = stack.enter_context(Image.open(file, formats=[form]))
