@@ -140,6 +140,7 @@ def test_as_many_codes_as_rows(generator: StyleGAN2, tmp_path: Path) -> None:
         ("column.npy", npy_bytes(unit(1, D).T)),
         ("one.npz", npz_bytes(smile=unit(D))),
         ("numbers.txt", text(unit(1, D))),
+        ("commented.txt", b"# of one kind\n# and another\n" + text(unit(1, D))),
         ("semicolons.csv", text(unit(1, D), ";")),
         ("list.txt", json.dumps(unit(D).tolist()).encode()),
         ("half.pt", torch_bytes(torch.from_numpy(unit(1, D)).half())),
