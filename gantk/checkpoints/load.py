@@ -161,6 +161,8 @@ def _tuning(name_or_path: str | Path, tuned: object) -> tuple[str | Path, object
         name = f"{plain}?{query}" if query else plain
     if file is None:
         return name_or_path, tuned
+    if not file:
+        raise UsageError(f"{clipped(name_or_path)} names no file of tuned weights: give MODEL?tuned=FILE.")
     if tuned is not None and str(tuned) != file:
         raise UsageError(f"The tuned weights are named twice, {file} and {tuned}: give them once.")
     return type(name_or_path)(name), file  # what was typed stays so
