@@ -15,6 +15,8 @@ from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.labels import parse_label
 from gantk.lse.codes import CodeStream
+from gantk.runs.identity import of_options
+from gantk.runs.inputs import SampleOptions
 
 NAMED = "demo-biggan?class_names=day,blue hour,night"
 
@@ -115,6 +117,17 @@ def test_labels_of_a_file_in_every_form(labels: np.ndarray, ids: list[int], tmp_
     source = CodeSource(generator, 3, label=str(tmp_path / "labels.npy"))
     expected = CodeSource(generator, 3, label=np.array(ids))
     assert torch.equal(source.batch(0, 3).wp, expected.batch(0, 3).wp)
+
+
+def test_names_and_shares_longer_than_the_name_of_a_file() -> None:
+    names = [f"{name} {'x' * 100}" for name in ("day", "dusk", "night")]
+    generator = gantk.load_generator(f"demo-biggan?class_names={','.join(names)}")
+    assert generator.spec.class_names == tuple(names)
+    assert gantk.load_generator("demo-biggan", class_names=names).spec.class_names == tuple(names)
+    label = ",".join(f"{name}:{share}" for name, share in zip(names, (0.5, 0.25, 0.25), strict=True))
+    assert of_options(SampleOptions(label=label))["--label"] == label
+    source = CodeSource(generator, 1, label=label)
+    assert torch.equal(source.batch(0, 1).wp, CodeSource(generator, 1, label="0:0.5,1:0.25,2:0.25").batch(0, 1).wp)
 
 
 NO_LABELS = [
