@@ -550,7 +550,7 @@ GHFEAT: dict[str, list[Reader]] = {
             ),
         ),
         (r"Its reconstructions are no closer .*", lambda r, m: r.final.mse >= r.mean_code_mse),
-        (r"(\d+) updates? left out .*", lambda r, m: int(m[1]) == r.skipped > 0),
+        (r"(\d+) updates? (?:was|were) left out, .*", lambda r, m: int(m[1]) == r.skipped > 0),
     ],
     "ghfeat extract": [
         (
