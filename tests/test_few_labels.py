@@ -280,10 +280,7 @@ def test_tables_are_read(pictures: Path) -> None:
 def test_labels_of_one_and_minus_one_are_classes_and_counts_stay_numbers(pictures: Path) -> None:
     table = read_labels(written(pictures, "image,a,b\n00,-1,0\n01,1,2\n02,-1,1\n"), pictures)
     assert table.label_NA[:3].tolist() == [[0, 0], [1, 2], [0, 1]]
-    # three are rated, one of them with 2
-    rated = "".join(
-        f"{i:02d},{i % 2},{i if i < 3 else '?'}\n" for i in range(10)
-    )  # few are rated, and one of these is 2
+    rated = "".join(f"{i:02d},{i % 2},{i if i < 3 else '?'}\n" for i in range(10))  # three are, one of them with 2
     assert read_labels(written(pictures, "image,a,stars\n" + rated), pictures).label_NA[2, 1] == 2
 
 
