@@ -137,7 +137,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         if earlier is not None and earlier.answers(options):
             if leads:
                 _drop_left(task, directory)
-                with read_from(task, directory):
+                with read_from(task.spelled, directory):
                     write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
