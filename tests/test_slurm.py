@@ -340,6 +340,8 @@ def test_estimates_are_asked_for_once_and_kept(
     for damaged in ("{", "[]", json.dumps({key: {}}), json.dumps({key: 3}), infinite):  # nothing is known
         kept.write_text(damaged)
         assert gantk_command(*words)[0] == 0 and "--time" not in text(), damaged
+    kept.write_text(json.dumps({key: {"seconds": 1.0, "memory": 1, "origin": "here\necho now"}}))
+    assert gantk_command(*words)[0] == 0 and "command here echo now." in text()
     (tmp_path / "b.toml").write_text('[slurm]\nmodel = "there-is-none"\noutput-dir = "runs/y"\n')
     code, _, error = gantk_command("slurm", "synthesize", "--config", "b.toml", "--estimate")
     assert code == 0 and "No estimate of `gantk synthesize there-is-none" in error

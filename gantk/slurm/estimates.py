@@ -117,8 +117,9 @@ def _kept() -> dict[str, Estimate]:
         for key, told in table(load_json(_file()), "estimates").items():
             each = table(told, key)
             seconds = number(each["seconds"], "seconds")
+            origin = " ".join(text(each["origin"], "origin").split())  # it becomes one comment of a batch file
             if math.isfinite(seconds):
-                found[key] = Estimate(seconds, whole(each["memory"], "memory"), text(each["origin"], "origin"))
+                found[key] = Estimate(seconds, whole(each["memory"], "memory"), origin)
     return found
 
 
