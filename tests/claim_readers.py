@@ -310,10 +310,10 @@ DIRECTIONS: dict[str, list[Reader]] = {
             lambda r, m: int(m[1]) == len(r.compat),
         ),
         (
-            r"Along the first direction of a region .* to first order, (.*) as large inside it as outside\.",
-            lambda r, m: (
-                len(found := re.findall(r"(\S+) times \((.+?)\)", m[1])) == len(r.regions)
-                and all(near(q, float(r[n].quotients[0])) for q, n in found)
+            r"Along the first direction of (.*) the mean .* to first order, (.*) times as large inside as outside\.",
+            lambda r, m: all(
+                near(value, float(r[name].quotients[0]))
+                for name, value in zip(*(re.split(", | and ", each) for each in m.groups()), strict=True)
             ),
         ),
         (r"At a change of .* inside the directions of \*\*.+\*\* are .*", most_local),
