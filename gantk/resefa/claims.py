@@ -93,8 +93,8 @@ def quotients(regions: Sequence[RegionDirections]) -> str:
     names = listed([region.name for region in regions], len(regions))
     values = listed([f"{region.quotients[0]:.3g}" for region in regions], len(regions))
     return (
-        f"Along the first direction of {names} the mean squared change of a pixel is, to first order, {values} times as "
-        "large inside as outside."
+        f"Along the first direction of {names} the mean squared change of a pixel is, to first order, {values} times "
+        "as large inside as outside."
     )
 
 
