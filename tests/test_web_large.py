@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,18 @@ import torch
 from PIL import Image
 from web_server import Running, render, serve
 
+import gantk
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.native import write_checkpoint
+from gantk.errors import Stopped
+from gantk.generators.base import Generator
 from gantk.generators.registry import build
+from gantk.ghfeat.projection import ProjectionPlan, project
+from gantk.lse.descent import descend
 from gantk.pictures.images import to_uint8
 from gantk.web.catalogue import Catalogue
+from gantk.web.interrupting import Interruptible, interruptible
+from gantk.web.queue import Engine, Job, Ticket
 from gantk.web.scene import Easel
 from gantk.web.terms import Base
 from gantk.web.workshop import Workshop
@@ -95,8 +103,6 @@ def test_a_slow_picture_is_left_for_a_newer_one_and_lets_others_in(server: Runni
 
 
 def test_only_slow_networks_are_sketched() -> None:
-    import gantk
-
     generator = gantk.load_generator("demo")
     easel = Easel("demo", generator, Catalogue(generator))
     scene = easel.scene(Base(), (), none)
@@ -107,12 +113,6 @@ def test_only_slow_networks_are_sketched() -> None:
 
 def test_a_stop_ends_an_evaluation_between_its_operations_and_keeps_the_best(large: Path) -> None:
     """Forward and backward: what is left are the whole evaluations, to the bit; nothing more is computed."""
-    import gantk
-    from gantk.errors import Stopped
-    from gantk.ghfeat.projection import ProjectionPlan, project
-    from gantk.lse.descent import descend
-    from gantk.web.interrupting import Interruptible
-
     generator = gantk.load_generator(str(large)).requires_grad_(False)
     target = torch.linspace(-1, 1, 3 * 512 * 512).reshape(1, 3, 512, 512)
     start = generator.expand(generator.map(generator.sample_z(1, seed=1))).clone()
@@ -137,7 +137,7 @@ def test_a_stop_ends_an_evaluation_between_its_operations_and_keeps_the_best(lar
             return number == stop
 
         with Interruptible(after(most)):
-            return project(generator, target, ProjectionPlan("wp", 6, frames=0), None, start, watch=watch)
+            return project(generator, target, ProjectionPlan("wp", 3, frames=0), None, start, watch=watch)
 
     def descended(most: int | None, stop: int) -> Any:
         nonlocal count
@@ -153,9 +153,9 @@ def test_a_stop_ends_an_evaluation_between_its_operations_and_keeps_the_best(lar
             return number == stop
 
         with Interruptible(after(most)):
-            return descend(start, objective, 6, 0.1, after=watch)
+            return descend(start, objective, 3, 0.1, after=watch)
 
-    plain = project(generator, target, ProjectionPlan("wp", 6, frames=0), None, start, watch=lambda *_: False)
+    plain = project(generator, target, ProjectionPlan("wp", 3, frames=0), None, start, watch=lambda *_: False)
     assert torch.equal(searched(None, 99).codes, plain.codes)  # looking changes no bit
     for search, code in ((searched, "codes"), (descended, "best")):
         search(None, 2)
@@ -169,6 +169,84 @@ def test_a_stop_ends_an_evaluation_between_its_operations_and_keeps_the_best(lar
             assert count - most < 40  # only what puts the result together
         with pytest.raises(Stopped):
             search(seen[0] // 2, 99)
+
+
+@pytest.mark.parametrize("way", ["backward", "forward mode"])
+def test_a_frame_is_drawn_between_two_operations_of_an_evaluation(
+    large: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for in the middle of one it is there before the next operation, and both have the bits they have alone.
+
+    A call, which may differentiate, waits for the end of the evaluation.
+    """
+    over = threading.Event()
+    engine = Engine(lambda job: over.set() if job.finished else None)
+    generator = gantk.load_generator(str(large)).requires_grad_(False)
+    monkeypatch.setattr(type(generator), "_tangent_map", Generator._tangent_map)
+    easel = Easel("large", generator, Catalogue(generator))
+    wp = generator.expand(generator.map(generator.sample_z(1, seed=1))).clone()
+    styles = generator.styles(wp)
+
+    def evaluate() -> torch.Tensor:
+        if way == "forward mode":
+            return generator.tangent_map(styles, [0, 5])([torch.ones_like(styles[place]) for place in (0, 5)])
+        code = wp.clone().requires_grad_()
+        return torch.autograd.grad(generator.synthesize(code).square().mean(), code)[0]
+
+    def draw(number: int) -> torch.Tensor:
+        return easel.render(easel.scene(Base(seed=2), (), none), sketch=number % 2 == 0).image
+
+    order: list[str] = []
+    operations: list[str] = []
+    with Interruptible(lambda: bool(operations.append(""))):
+        alone = evaluate()
+    pictures = [draw(0), draw(1)]
+    asked = [int(share * len(operations)) for share in (0.1, 0.4, 0.7, 0.9)]
+    operations.clear()
+
+    def frame(number: int) -> None:
+        order.append(f"frame {number}" if torch.equal(draw(number), pictures[number % 2]) else "another picture")
+
+    def job(ticket: Ticket) -> dict[str, Any]:
+        let_in = ticket.between
+
+        def between() -> bool:
+            assert not engine.serving  # frames are not looked into
+            operations.append("")
+            if len(operations) in asked:
+                number = asked.index(len(operations))
+                order.append(f"asked {number}")
+                engine.frame("a", 0, lambda: frame(number))
+                engine.call(lambda: order.append(f"call {number}"))
+            ended = let_in()
+            if len(operations) in asked:
+                order.append("goes on")
+            return ended
+
+        monkeypatch.setattr(ticket, "between", between)
+        with interruptible(generator, ticket):
+            found = evaluate()
+        order.append("evaluated")
+        ticket.breathe()
+        return {"same": torch.equal(found, alone)}
+
+    engine.start()
+    done = engine.submit("p", "edit", "k", job)
+    assert over.wait(60)
+    engine.close()
+    assert done.result == {"same": True}, done.error
+    inside = [[f"asked {number}", f"frame {number}", "goes on"] for number in range(4)]
+    assert order == [*itertools.chain(*inside), "evaluated", *(f"call {number}" for number in range(4))]
+
+
+def test_no_frame_comes_into_the_module_of_a_user(large: Path) -> None:
+    """It may keep something from one layer to the next."""
+    ticket = Ticket(Job("j", "p", "edit", "k", dict), Engine())  # type: ignore[arg-type]
+    generator = gantk.load_generator(str(large))
+    module = gantk.wrap(torch.nn.Sequential(torch.nn.Unflatten(1, (4, 1, 1)), torch.nn.ConvTranspose2d(4, 3, 512)), 4)
+    for network, wanted in ((generator, ticket.between), (module, ticket.unwanted)):
+        made = interruptible(network, ticket)
+        assert isinstance(made, Interruptible) and made.wanted == wanted
 
 
 def test_a_stopped_job_ends_at_once_and_a_frame_that_it_let_in_does_not(server: Running) -> None:
