@@ -24,8 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Two spinning threads per worker are slower than one; set before torch is imported, and for subprocesses.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
-    # No test cuts the power, and a worker that waits for a disk lets a core idle.
-    os.fsync = lambda fd: None
+    # No test cuts the power, and a worker that waits for a disk lets a core idle. That a file is flushed, and when, is
+    # what tests/test_faults.py and tests/test_web_server.py look at; a file that is closed stays an error.
+    os.fsync = os.fstat  # type: ignore[assignment]
     import hypothesis
 
     # The same examples in every run: a failure here is the change's, not the draw's.

@@ -70,36 +70,43 @@ def test_what_moves_is_a_sketch_and_what_rests_is_exact(server: Running) -> None
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), wanted)
 
 
-def test_a_slow_picture_is_left_for_a_newer_one_and_lets_others_in(server: Running) -> None:
+def test_a_slow_picture_is_left_for_a_newer_one_and_lets_others_in(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = server.project(model="large")
     easel, engine = server.workshop.models["large"].easel, server.workshop.engine
-    real, order, gate = easel.render_in_steps, [], threading.Event()
+    real, ask, order = easel.render_in_steps, engine.frame, []
+    begun, asked = threading.Event(), threading.Event()
 
     def slow(scene: Any, before: Any, pause: Any) -> Any:
         def stop() -> bool:
-            order.append("step")
-            gate.wait(0.3)
+            """A step of it ends once a further picture is asked for."""
+            begun.set()
+            assert asked.wait(60)
+            asked.clear()
             return bool(pause())
 
+        asked.clear()
         found = real(scene, before, stop)
         order.append("left" if found is None else "done")
         return found
 
-    easel.render_in_steps = slow  # type: ignore[method-assign]
-    try:
-        with server.socket() as socket, server.socket() as other:
-            message = '{"t":"render","seq":%d,"pane":0,"project":"' + project + '","base":{},"final":%s}'
-            socket.send(message % (1, "true"))
-            while "step" not in order:
-                gate.wait(0.01)
-            header, _ = render(other, project, 5)  # another client does not wait for the picture's end
-            assert header[4] == 5 and "done" not in order
-            socket.send(message % (2, "false"))
-            answer = socket.recv(20)
-            assert isinstance(answer, bytes) and int.from_bytes(answer[4:8], "little") == 2
-            assert order[-1] == "left" and not engine.superseded("none", 0)
-    finally:
-        easel.render_in_steps = real  # type: ignore[method-assign]
+    def frame(*given: Any) -> bool:
+        replaced = ask(*given)
+        asked.set()
+        return replaced
+
+    monkeypatch.setattr(easel, "render_in_steps", slow)
+    monkeypatch.setattr(engine, "frame", frame)
+    with server.socket() as socket, server.socket() as other:
+        message = '{"t":"render","seq":%d,"pane":0,"project":"' + project + '","base":{},"final":%s}'
+        socket.send(message % (1, "true"))
+        assert begun.wait(60)
+        header, _ = render(other, project, 5)  # another client does not wait for the picture's end
+        assert header[4] == 5 and order == []
+        socket.send(message % (2, "false"))
+        answer = socket.recv(60)
+        assert isinstance(answer, bytes) and int.from_bytes(answer[4:8], "little") == 2 and order == ["left"]
 
 
 def test_only_slow_networks_are_sketched() -> None:
@@ -249,32 +256,38 @@ def test_no_frame_comes_into_the_module_of_a_user(large: Path) -> None:
         assert isinstance(made, Interruptible) and made.wanted == wanted
 
 
-def test_a_stopped_job_ends_at_once_and_a_frame_that_it_let_in_does_not(server: Running) -> None:
+def test_a_stopped_job_ends_at_once_and_a_frame_that_it_let_in_does_not(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The stop comes while a frame is drawn inside the job: the frame is drawn to its end."""
     project = server.project(model="large")
     easel, engine = server.workshop.models["large"].easel, server.workshop.engine
-    real, inside = easel.render, threading.Event()
+    real, listen, inside, over = easel.render, engine.listen, threading.Event(), threading.Event()
+    running = threading.Event()
     marks = [{"base": {"index": i}, "value": i % 2 == 0} for i in range(6)]
     assert server.event(project, {"type": "marks", "attribute": "it", "marks": marks}).status == 200
     jobs: list[str] = []
 
+    def told(job: Job) -> None:
+        listen(job)
+        (over if job.finished else running).set()
+
     def render_and_stop(*given: Any, **named: Any) -> Any:
-        if jobs:
-            engine.cancel(engine.job(jobs[0]))
-            inside.set()
+        assert engine.serving  # inside the job
+        engine.cancel(engine.job(jobs[0]))
+        inside.set()
         return real(*given, **named)
 
-    easel.render = render_and_stop  # type: ignore[method-assign]
-    try:
-        with server.socket() as socket:
-            args = {"attribute": "it", "base": {}, "pool": 1000}
-            jobs.append(server.begin(project, "sort", args))
-            header, data = render(socket, project, 3, size=64)  # `render` fails where the server answers an error
-            assert inside.is_set() and header[4] == 3 and Image.open(io.BytesIO(data)).size == (64, 64)
-    finally:
-        easel.render = real  # type: ignore[method-assign]
-    while (found := server.ask("GET", f"jobs/{jobs[0]}").json)["state"] == "running":
-        pass
+    monkeypatch.setattr(easel, "render", render_and_stop)
+    monkeypatch.setattr(engine, "listen", told)
+    with server.socket() as socket:
+        args = {"attribute": "it", "base": {}, "pool": 1000}
+        jobs.append(server.begin(project, "sort", args))
+        assert running.wait(60)
+        header, data = render(socket, project, 3, size=64)  # `render` fails where the server answers an error
+        assert inside.is_set() and header[4] == 3 and Image.open(io.BytesIO(data)).size == (64, 64)
+    assert over.wait(60)
+    found = server.ask("GET", f"jobs/{jobs[0]}").json
     assert found["state"] == "cancelled" and found["error"] is None
     with torch.inference_mode():
         picture = to_uint8(easel.sketch(easel.start(Base(), none)[2]))
