@@ -436,6 +436,15 @@ def test_a_full_disk_is_an_error_and_nothing_is_lost(tmp_path: Path, monkeypatch
     assert [path.name for path in (project.folder).iterdir() if "tmp" in path.name] == []
 
 
+def test_an_edit_of_another_picture_than_the_one_at_hand_is_not_applied(tmp_path: Path) -> None:
+    project = Projects(tmp_path).create("demo", Base(), [])
+    event = terms.Applied("applied", "edit", Base(index=1), project.blobs.put(b"picture"))
+    assert project.record(event, node=0) == 2 and project.state.cursor == 1
+    with pytest.raises(GantkError, match="The picture was changed while the edit ran"):
+        project.record(event, node=0)
+    assert project.rev == 2 and len(project.state.nodes) == 2
+
+
 def test_results_that_no_event_names_are_gone_after_a_day(tmp_path: Path) -> None:
     import os
 
