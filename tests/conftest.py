@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(no_reference)
         if item.get_closest_marker("browser") and find_chromium() is None:
             item.add_marker(no_browser)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What a test and its fixtures draw is the same in every run: torch begins each process with another seed."""
+    if "torch" in sys.modules:
+        import torch
+
+        torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
