@@ -166,12 +166,6 @@ class Browser:
             raise RuntimeError(answer["exceptionDetails"]["exception"].get("description", expression))
         return answer["result"].get("value")
 
-    def processor_seconds(self) -> float:
-        """CPU time that the page's process has taken: what a busy machine does not lengthen."""
-        self._call("Performance.enable", {"timeDomain": "threadTicks"})
-        found = {part["name"]: part["value"] for part in self._call("Performance.getMetrics")["metrics"]}
-        return float(found["ProcessTime"])
-
     def press(self, key: str) -> None:
         """A key as a keyboard sends it, to what has the focus."""
         codes = {"ArrowLeft": 37, "ArrowRight": 39, "Escape": 27, "Enter": 13, "Tab": 9, "Home": 36, "End": 35}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Two spinning threads per worker are slower than one; set before torch is imported, and for subprocesses.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
-    # No test cuts the power, and a worker that waits for a disk lets a core idle.
-    os.fsync = lambda fd: None
+    # No test cuts the power, and a worker that waits for a disk lets a core idle. That a file is flushed, and when, is
+    # what tests/test_faults.py and tests/test_web_server.py look at; a file that is closed stays an error.
+    os.fsync = os.fstat  # type: ignore[assignment]
     import hypothesis
 
     # The same examples in every run: a failure here is the change's, not the draw's.
@@ -59,6 +61,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(no_reference)
         if item.get_closest_marker("browser") and find_chromium() is None:
             item.add_marker(no_browser)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What a test and its fixtures draw is the same in every run: torch begins each process with another seed."""
+    if "torch" in sys.modules:
+        import torch
+
+        torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

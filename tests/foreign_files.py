@@ -7,6 +7,8 @@ import pickle
 import sys
 import types
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -135,61 +137,60 @@ def nvidia_file(protocol: int = 4, attributes: dict[str, dict[str, Any]] | None 
     line = torch.tensor(DEFAULT_TAPS)
     tensors["synthesis.b8.conv0.resample_filter"] = torch.outer(line, line)
 
+    def more(path: str) -> dict[str, Any]:
+        return {**default_attributes(path, checkpoint.config), **(attributes or {}).get(path, {})}
+
+    with _persistent(tensors, "Generator", {}, more) as network:
+        return pickle.dumps({"training_set_kwargs": None, "G": network(), "D": None, "G_ema": network()}, protocol)
+
+
+def persistent_file(tensors: dict[str, torch.Tensor], name: str, alien: type, place: str | None = None) -> bytes:
+    """G and G_ema of a class `name` as NVIDIA's persistence pickles them, D and the module at `place` as `alien`s."""
+    with _persistent(tensors, name, {} if place is None else {place: alien()}, lambda path: {}) as network:
+        return pickle.dumps({"G": network(), "D": alien(), "G_ema": network()}, protocol=4)
+
+
+@contextmanager
+def _persistent(
+    tensors: dict[str, torch.Tensor], name: str, others: dict[str, object], more: Callable[[str], dict[str, Any]]
+) -> Iterator[Callable[[], object]]:
+    """What makes networks that pickle themselves as NVIDIA's persistence does.
+
+    Args:
+        others: modules by path that pickle themselves in another way.
+        more: the attributes of the module at a path, beside its tensors.
+    """
+
     def _reconstruct_persistent_obj(meta: dict[str, Any]) -> None:
         raise AssertionError("the loader of a pickle was called")
 
     class Persistent:
-        def __init__(self, path: str) -> None:
+        def __init__(self, path: str = "") -> None:
             self.path = path
+
+        def part(self, name: str) -> object:
+            path = f"{self.path}.{name}" if self.path else name
+            return others[path] if path in others else Persistent(path)
 
         def __reduce__(self) -> Any:
             prefix = f"{self.path}." if self.path else ""
-            inside = [name.removeprefix(prefix) for name in tensors if name.startswith(prefix)]
-            own = {name: torch.nn.Parameter(tensors[prefix + name]) for name in inside if "." not in name}
-            children = OrderedDict.fromkeys(name.split(".")[0] for name in inside if "." in name)
+            inside = [key.removeprefix(prefix) for key in [*tensors, *others] if key.startswith(prefix)]
+            own = [key for key in inside if prefix + key in tensors and "." not in key]
+            parts = OrderedDict.fromkeys(key.split(".")[0] for key in inside if key not in own)
             state = {
-                "_parameters": own,
+                "_parameters": {key: torch.nn.Parameter(tensors[prefix + key]) for key in own},
                 "_buffers": OrderedDict(),
-                "_modules": {name: Persistent(prefix + name) for name in children},
-                **default_attributes(self.path, checkpoint.config),
-                **(attributes or {}).get(self.path, {}),
+                "_modules": {key: self.part(key) for key in parts},
+                **more(self.path),
             }
             meta = {
-                "type": "class", "version": 6, "class_name": "Generator", "state": state,
+                "type": "class", "version": 6, "class_name": "Layer" if self.path else name, "state": state,
                 "module_src": "raise SystemExit('the source in a pickle was executed')",
             }  # fmt: skip
             return _reconstruct_persistent_obj, (meta,)
 
     with _Modules(torch_utils__persistence___reconstruct_persistent_obj=_reconstruct_persistent_obj):
-        value = {"training_set_kwargs": None, "G": Persistent(""), "D": None, "G_ema": Persistent("")}
-        return pickle.dumps(value, protocol=protocol)
-
-
-def persistent_file(tensors: dict[str, torch.Tensor], name: str, alien: type, place: str | None = None) -> bytes:
-    """G and G_ema of a class `name` as NVIDIA's persistence pickles them, D and the module at `place` as `alien`s."""
-
-    def _reconstruct_persistent_obj(meta: dict[str, Any]) -> None:
-        raise AssertionError("the loader of a pickle was called")
-
-    class Persistent:
-        def __init__(self, path: str) -> None:
-            self.path = path
-
-        def __reduce__(self) -> Any:
-            prefix = f"{self.path}." if self.path else ""
-            inside = [key.removeprefix(prefix) for key in tensors if key.startswith(prefix)]
-            modules: dict[str, Any] = {
-                key: Persistent(prefix + key) for key in dict.fromkeys(k.split(".")[0] for k in inside if "." in k)
-            }
-            if place is not None and place.rpartition(".")[0] == self.path:
-                modules[place.rpartition(".")[2]] = alien()
-            own = {key: torch.nn.Parameter(tensors[prefix + key]) for key in inside if "." not in key}
-            state = {"_parameters": own, "_buffers": OrderedDict(), "_modules": modules}
-            meta = {"type": "class", "version": 6, "class_name": "Layer" if self.path else name, "state": state}
-            return _reconstruct_persistent_obj, ({**meta, "module_src": ""},)
-
-    with _Modules(torch_utils__persistence___reconstruct_persistent_obj=_reconstruct_persistent_obj):
-        return pickle.dumps({"G": Persistent(""), "D": alien(), "G_ema": Persistent("")}, protocol=4)
+        yield Persistent
 
 
 def default_attributes(path: str, config: dict[str, Any]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def test_kill_nine_then_the_same_command_gives_the_same_bytes(gantk: Gantk, worl
     process = subprocess.Popen(
         [sys.executable, "-m", "gantk", *words, "-o", str(broken)],
         cwd=world,
-        env={**os.environ, "TEST_SLEEP": "0.1"},
+        env={**os.environ, "TEST_HOLD": "8"},
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120

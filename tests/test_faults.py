@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -60,6 +61,22 @@ def test_the_operations_of_one_file_are_counted_and_fail(number: int, tmp_path: 
         with faulty(tmp_path, turn - 1, number), pytest.raises(Exception, match=r"b\.txt"):
             save_npy(tmp_path / "a" / "b.txt", np.zeros(3))
         assert os.listdir(tmp_path / "a") == ["b.txt"] and (tmp_path / "a" / "b.txt").read_text() == "text"
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "b.txt"
+    flushed: list[tuple[bool, int, bool]] = []
+
+    def fsync(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        folder = stat.S_ISDIR(found.st_mode)
+        flushed.append((folder, 0 if folder else found.st_size, target.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_atomic(target, "text")
+    assert flushed == [(False, 4, False), (True, 0, True)]
 
 
 @pytest.mark.usefixtures("_toy")

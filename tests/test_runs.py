@@ -158,9 +158,9 @@ from gantk.store.seeding import random_normal
 
 @click.command()
 @click.option("--limit", type=int, default=None)
-@click.option("--pause", type=float, default=0.0)
+@click.option("--hold", type=int, default=None)
 @click.option("--output-dir", "-o")
-def draw(limit, pause, output_dir):
+def draw(limit, hold, output_dir):
     if limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     with Run.begin(output_dir, "draw", {"num": 64}) as run:
@@ -169,7 +169,8 @@ def draw(limit, pause, output_dir):
             start, stop = ledger.grid.bounds(index)
             ledger.write(index, {"z": random_normal(stop - start, 2048, start=start)})
             print(index, flush=True)
-            time.sleep(pause)
+            if index == hold:
+                time.sleep(600)
         run.assemble(ledger)
 
 module = ModuleType("gantk.cli.draw")
@@ -214,7 +215,7 @@ def test_a_killed_command_continues(
     tmp_path: Path, uninterrupted: dict[str, bytes], sent: signal.Signals, code: int, state: str
 ) -> None:
     out = tmp_path / "out"
-    process = start(tmp_path, "--pause", "0.2", "-o", str(out))
+    process = start(tmp_path, "--hold", "3", "-o", str(out))
     wait_for_chunk(process, 3)
     process.send_signal(sent)
     error = process.communicate(timeout=60)[1]
@@ -246,7 +247,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, uninterrupted: 
 
 def test_two_commands_in_one_directory(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    first = start(tmp_path, "--pause", "30", "-o", str(out))
+    first = start(tmp_path, "--hold", "0", "-o", str(out))
     try:
         wait_for_chunk(first, 0)
         second = start(tmp_path, "-o", str(out))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,18 @@ import torch
 from PIL import Image
 from web_server import Running, render, serve
 
+import gantk
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.native import write_checkpoint
+from gantk.errors import Stopped
+from gantk.generators.base import Generator
 from gantk.generators.registry import build
+from gantk.ghfeat.projection import ProjectionPlan, project
+from gantk.lse.descent import descend
 from gantk.pictures.images import to_uint8
 from gantk.web.catalogue import Catalogue
+from gantk.web.interrupting import Interruptible, interruptible
+from gantk.web.queue import Engine, Job, Ticket
 from gantk.web.scene import Easel
 from gantk.web.terms import Base
 from gantk.web.workshop import Workshop
@@ -62,41 +70,46 @@ def test_what_moves_is_a_sketch_and_what_rests_is_exact(server: Running) -> None
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), wanted)
 
 
-def test_a_slow_picture_is_left_for_a_newer_one_and_lets_others_in(server: Running) -> None:
+def test_a_slow_picture_is_left_for_a_newer_one_and_lets_others_in(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = server.project(model="large")
     easel, engine = server.workshop.models["large"].easel, server.workshop.engine
-    real, order, gate = easel.render_in_steps, [], threading.Event()
+    real, ask, order = easel.render_in_steps, engine.frame, []
+    begun, asked = threading.Event(), threading.Event()
 
     def slow(scene: Any, before: Any, pause: Any) -> Any:
         def stop() -> bool:
-            order.append("step")
-            gate.wait(0.3)
+            """A step of it ends once a further picture is asked for."""
+            begun.set()
+            assert asked.wait(60)
+            asked.clear()
             return bool(pause())
 
+        asked.clear()
         found = real(scene, before, stop)
         order.append("left" if found is None else "done")
         return found
 
-    easel.render_in_steps = slow  # type: ignore[method-assign]
-    try:
-        with server.socket() as socket, server.socket() as other:
-            message = '{"t":"render","seq":%d,"pane":0,"project":"' + project + '","base":{},"final":%s}'
-            socket.send(message % (1, "true"))
-            while "step" not in order:
-                gate.wait(0.01)
-            header, _ = render(other, project, 5)  # another client does not wait for the picture's end
-            assert header[4] == 5 and "done" not in order
-            socket.send(message % (2, "false"))
-            answer = socket.recv(20)
-            assert isinstance(answer, bytes) and int.from_bytes(answer[4:8], "little") == 2
-            assert order[-1] == "left" and not engine.superseded("none", 0)
-    finally:
-        easel.render_in_steps = real  # type: ignore[method-assign]
+    def frame(*given: Any) -> bool:
+        replaced = ask(*given)
+        asked.set()
+        return replaced
+
+    monkeypatch.setattr(easel, "render_in_steps", slow)
+    monkeypatch.setattr(engine, "frame", frame)
+    with server.socket() as socket, server.socket() as other:
+        message = '{"t":"render","seq":%d,"pane":0,"project":"' + project + '","base":{},"final":%s}'
+        socket.send(message % (1, "true"))
+        assert begun.wait(60)
+        header, _ = render(other, project, 5)  # another client does not wait for the picture's end
+        assert header[4] == 5 and order == []
+        socket.send(message % (2, "false"))
+        answer = socket.recv(60)
+        assert isinstance(answer, bytes) and int.from_bytes(answer[4:8], "little") == 2 and order == ["left"]
 
 
 def test_only_slow_networks_are_sketched() -> None:
-    import gantk
-
     generator = gantk.load_generator("demo")
     easel = Easel("demo", generator, Catalogue(generator))
     scene = easel.scene(Base(), (), none)
@@ -107,12 +120,6 @@ def test_only_slow_networks_are_sketched() -> None:
 
 def test_a_stop_ends_an_evaluation_between_its_operations_and_keeps_the_best(large: Path) -> None:
     """Forward and backward: what is left are the whole evaluations, to the bit; nothing more is computed."""
-    import gantk
-    from gantk.errors import Stopped
-    from gantk.ghfeat.projection import ProjectionPlan, project
-    from gantk.lse.descent import descend
-    from gantk.web.interrupting import Interruptible
-
     generator = gantk.load_generator(str(large)).requires_grad_(False)
     target = torch.linspace(-1, 1, 3 * 512 * 512).reshape(1, 3, 512, 512)
     start = generator.expand(generator.map(generator.sample_z(1, seed=1))).clone()
@@ -137,7 +144,7 @@ def test_a_stop_ends_an_evaluation_between_its_operations_and_keeps_the_best(lar
             return number == stop
 
         with Interruptible(after(most)):
-            return project(generator, target, ProjectionPlan("wp", 6, frames=0), None, start, watch=watch)
+            return project(generator, target, ProjectionPlan("wp", 3, frames=0), None, start, watch=watch)
 
     def descended(most: int | None, stop: int) -> Any:
         nonlocal count
@@ -153,9 +160,9 @@ def test_a_stop_ends_an_evaluation_between_its_operations_and_keeps_the_best(lar
             return number == stop
 
         with Interruptible(after(most)):
-            return descend(start, objective, 6, 0.1, after=watch)
+            return descend(start, objective, 3, 0.1, after=watch)
 
-    plain = project(generator, target, ProjectionPlan("wp", 6, frames=0), None, start, watch=lambda *_: False)
+    plain = project(generator, target, ProjectionPlan("wp", 3, frames=0), None, start, watch=lambda *_: False)
     assert torch.equal(searched(None, 99).codes, plain.codes)  # looking changes no bit
     for search, code in ((searched, "codes"), (descended, "best")):
         search(None, 2)
@@ -171,32 +178,116 @@ def test_a_stop_ends_an_evaluation_between_its_operations_and_keeps_the_best(lar
             search(seen[0] // 2, 99)
 
 
-def test_a_stopped_job_ends_at_once_and_a_frame_that_it_let_in_does_not(server: Running) -> None:
+@pytest.mark.parametrize("way", ["backward", "forward mode"])
+def test_a_frame_is_drawn_between_two_operations_of_an_evaluation(
+    large: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for in the middle of one it is there before the next operation, and both have the bits they have alone.
+
+    A call, which may differentiate, waits for the end of the evaluation.
+    """
+    over = threading.Event()
+    engine = Engine(lambda job: over.set() if job.finished else None)
+    generator = gantk.load_generator(str(large)).requires_grad_(False)
+    monkeypatch.setattr(type(generator), "_tangent_map", Generator._tangent_map)
+    easel = Easel("large", generator, Catalogue(generator))
+    wp = generator.expand(generator.map(generator.sample_z(1, seed=1))).clone()
+    styles = generator.styles(wp)
+
+    def evaluate() -> torch.Tensor:
+        if way == "forward mode":
+            return generator.tangent_map(styles, [0, 5])([torch.ones_like(styles[place]) for place in (0, 5)])
+        code = wp.clone().requires_grad_()
+        return torch.autograd.grad(generator.synthesize(code).square().mean(), code)[0]
+
+    def draw(number: int) -> torch.Tensor:
+        return easel.render(easel.scene(Base(seed=2), (), none), sketch=number % 2 == 0).image
+
+    order: list[str] = []
+    operations: list[str] = []
+    with Interruptible(lambda: bool(operations.append(""))):
+        alone = evaluate()
+    pictures = [draw(0), draw(1)]
+    asked = [int(share * len(operations)) for share in (0.1, 0.4, 0.7, 0.9)]
+    operations.clear()
+
+    def frame(number: int) -> None:
+        order.append(f"frame {number}" if torch.equal(draw(number), pictures[number % 2]) else "another picture")
+
+    def job(ticket: Ticket) -> dict[str, Any]:
+        let_in = ticket.between
+
+        def between() -> bool:
+            assert not engine.serving  # frames are not looked into
+            operations.append("")
+            if len(operations) in asked:
+                number = asked.index(len(operations))
+                order.append(f"asked {number}")
+                engine.frame("a", 0, lambda: frame(number))
+                engine.call(lambda: order.append(f"call {number}"))
+            ended = let_in()
+            if len(operations) in asked:
+                order.append("goes on")
+            return ended
+
+        monkeypatch.setattr(ticket, "between", between)
+        with interruptible(generator, ticket):
+            found = evaluate()
+        order.append("evaluated")
+        ticket.breathe()
+        return {"same": torch.equal(found, alone)}
+
+    engine.start()
+    done = engine.submit("p", "edit", "k", job)
+    assert over.wait(60)
+    engine.close()
+    assert done.result == {"same": True}, done.error
+    inside = [[f"asked {number}", f"frame {number}", "goes on"] for number in range(4)]
+    assert order == [*itertools.chain(*inside), "evaluated", *(f"call {number}" for number in range(4))]
+
+
+def test_no_frame_comes_into_the_module_of_a_user(large: Path) -> None:
+    """It may keep something from one layer to the next."""
+    ticket = Ticket(Job("j", "p", "edit", "k", dict), Engine())  # type: ignore[arg-type]
+    generator = gantk.load_generator(str(large))
+    module = gantk.wrap(torch.nn.Sequential(torch.nn.Unflatten(1, (4, 1, 1)), torch.nn.ConvTranspose2d(4, 3, 512)), 4)
+    for network, wanted in ((generator, ticket.between), (module, ticket.unwanted)):
+        made = interruptible(network, ticket)
+        assert isinstance(made, Interruptible) and made.wanted == wanted
+
+
+def test_a_stopped_job_ends_at_once_and_a_frame_that_it_let_in_does_not(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The stop comes while a frame is drawn inside the job: the frame is drawn to its end."""
     project = server.project(model="large")
     easel, engine = server.workshop.models["large"].easel, server.workshop.engine
-    real, inside = easel.render, threading.Event()
+    real, listen, inside, over = easel.render, engine.listen, threading.Event(), threading.Event()
+    running = threading.Event()
     marks = [{"base": {"index": i}, "value": i % 2 == 0} for i in range(6)]
     assert server.event(project, {"type": "marks", "attribute": "it", "marks": marks}).status == 200
     jobs: list[str] = []
 
+    def told(job: Job) -> None:
+        listen(job)
+        (over if job.finished else running).set()
+
     def render_and_stop(*given: Any, **named: Any) -> Any:
-        if jobs:
-            engine.cancel(engine.job(jobs[0]))
-            inside.set()
+        assert engine.serving  # inside the job
+        engine.cancel(engine.job(jobs[0]))
+        inside.set()
         return real(*given, **named)
 
-    easel.render = render_and_stop  # type: ignore[method-assign]
-    try:
-        with server.socket() as socket:
-            args = {"attribute": "it", "base": {}, "pool": 1000}
-            jobs.append(server.begin(project, "sort", args))
-            header, data = render(socket, project, 3, size=64)  # `render` fails where the server answers an error
-            assert inside.is_set() and header[4] == 3 and Image.open(io.BytesIO(data)).size == (64, 64)
-    finally:
-        easel.render = real  # type: ignore[method-assign]
-    while (found := server.ask("GET", f"jobs/{jobs[0]}").json)["state"] == "running":
-        pass
+    monkeypatch.setattr(easel, "render", render_and_stop)
+    monkeypatch.setattr(engine, "listen", told)
+    with server.socket() as socket:
+        args = {"attribute": "it", "base": {}, "pool": 1000}
+        jobs.append(server.begin(project, "sort", args))
+        assert running.wait(60)
+        header, data = render(socket, project, 3, size=64)  # `render` fails where the server answers an error
+        assert inside.is_set() and header[4] == 3 and Image.open(io.BytesIO(data)).size == (64, 64)
+    assert over.wait(60)
+    found = server.ask("GET", f"jobs/{jobs[0]}").json
     assert found["state"] == "cancelled" and found["error"] is None
     with torch.inference_mode():
         picture = to_uint8(easel.sketch(easel.start(Base(), none)[2]))

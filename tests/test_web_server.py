@@ -7,6 +7,7 @@ import dataclasses
 import errno
 import http.client
 import io
+import itertools
 import json
 import random
 import struct
@@ -15,6 +16,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -434,6 +436,15 @@ def test_a_full_disk_is_an_error_and_nothing_is_lost(tmp_path: Path, monkeypatch
     assert [path.name for path in (project.folder).iterdir() if "tmp" in path.name] == []
 
 
+def test_an_edit_of_another_picture_than_the_one_at_hand_is_not_applied(tmp_path: Path) -> None:
+    project = Projects(tmp_path).create("demo", Base(), [])
+    event = terms.Applied("applied", "edit", Base(index=1), project.blobs.put(b"picture"))
+    assert project.record(event, node=0) == 2 and project.state.cursor == 1
+    with pytest.raises(GantkError, match="The picture was changed while the edit ran"):
+        project.record(event, node=0)
+    assert project.rev == 2 and len(project.state.nodes) == 2
+
+
 def test_results_that_no_event_names_are_gone_after_a_day(tmp_path: Path) -> None:
     import os
 
@@ -464,7 +475,7 @@ def test_history_is_a_tree(tmp_path: Path) -> None:
 def test_two_tabs_are_brought_up_to_date(server: Running, project: str) -> None:
     with server.socket() as socket:
         socket.send(json.dumps({"t": "watch", "project": project}))
-        time.sleep(0.1)
+        render(socket, project)  # messages are read in turn: it is watched now
         server.event(project, {"type": "name", "name": "first"})
         heard = [json.loads(socket.recv(10))]
         while heard[-1]["type"] != "rev":
@@ -483,13 +494,13 @@ def test_only_the_newest_frame_of_a_pane_waits_and_clients_take_turns() -> None:
     done: list[str] = []
     gate = threading.Event()
     engine.start()
-    engine.call(lambda: gate.wait(10))
+    engine.call(lambda: gate.wait(60))
     for number in range(5):
         engine.frame("a", 0, lambda n=number: done.append(f"a0-{n}"))
         engine.frame("a", 1, lambda n=number: done.append(f"a1-{n}"))
     engine.frame("b", 0, lambda: done.append("b0"))
     gate.set()
-    engine.call(lambda: None).result(10)
+    engine.call(lambda: None).result(60)
     engine.close()
     assert done == ["a0-4", "b0", "a1-4"]
 
@@ -501,20 +512,19 @@ def test_13_a_long_job_lets_frames_in_and_is_found_by_its_key() -> None:
     begun = threading.Event()
 
     def run(ticket: Ticket) -> dict[str, Any]:
-        for step in range(200):
+        for step in itertools.count():  # until it is stopped
             order.append("job")
             begun.set()
-            time.sleep(0.005)
             if ticket.breathe(step, 200):
-                return {"step": step}
-        return {"step": 200}
+                break
+        return {"steps": step + 1}
 
     job = engine.submit("p", "edit", "k", run)
     assert engine.submit("p", "edit", "k", run) is job
-    assert begun.wait(10)
+    assert begun.wait(60)
     shown = threading.Event()
     engine.frame("a", 0, lambda: (order.append("frame"), shown.set()))
-    assert shown.wait(5) and order.index("frame") < 200
+    assert shown.wait(60)
     waiting = [engine.submit("p", "edit", f"w{n}", run) for n in range(4)]
     with pytest.raises(ApiError, match="4 jobs of this project wait"):
         engine.submit("p", "edit", "one more", run)
@@ -524,22 +534,30 @@ def test_13_a_long_job_lets_frames_in_and_is_found_by_its_key() -> None:
         engine.cancel(one)
     engine.cancel(job)
     engine.close()
-    assert job.state == "done" and job.result is not None and job.result["step"] < 200
+    assert job.state == "done" and job.result == {"steps": order.count("job")} and order.count("frame") == 1
     assert [one.state for one in waiting] == ["cancelled"] * 4
 
 
-def test_a_client_begins_at_most_sixty_renders_a_second() -> None:
-    engine = Engine()
-    engine.start()
-    count = 0
-    until = time.monotonic() + 1.0
-    while time.monotonic() < until:
-        ready = threading.Event()
-        engine.frame("a", 0, ready.set)
-        assert ready.wait(5)
-        count += 1
-    engine.close()
-    assert 60 <= count <= 60 + 32 + 10
+def test_a_client_begins_at_most_sixty_renders_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [time.monotonic() + 1]
+    monkeypatch.setattr("gantk.web.queue.time", SimpleNamespace(monotonic=lambda: now[0]))
+    engine = Engine()  # its thread is this one
+    drawn: list[str] = []
+
+    def begun(client: str, tries: int) -> int:
+        """How many of so many frames are drawn that are asked for one after the other."""
+        drawn.clear()
+        for _ in range(tries):
+            engine.frame(client, 0, lambda: drawn.append(client))
+            engine.serve_urgent()
+        return len(drawn)
+
+    assert begun("a", 100) == 32 and begun("a", 100) == 0
+    assert begun("b", 5) == 5  # another's are not counted
+    now[0] += 0.5
+    assert begun("a", 100) == 30
+    now[0] += 60
+    assert begun("a", 100) == 32  # no more than a burst is saved
 
 
 def test_14_a_failed_job_is_a_sentence_and_the_engine_lives_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -724,7 +742,7 @@ def test_12_uploads_are_judged_by_their_content(server: Running, project: str) -
     bomb += png(14_000, 20)[33:]
     assert put(bomb) == 413
     begun = time.monotonic()
-    assert server.ask("GET", "info").status == 200 and time.monotonic() - begun < 1
+    assert server.ask("GET", "info").status == 200 and time.monotonic() - begun < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 256 << 10
     svg = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     assert put(svg) == put(svg, "image/svg+xml") == 415
@@ -965,19 +983,18 @@ def test_10_a_box_gives_local_directions_and_a_second_one_costs_products_only(se
     label[26:46, 8:36] = 0  # the house
     args = {"mask": server.upload(project, label.tobytes()), "rows": "5-9", "count": 3, "name": "house"}
 
-    def run(**changes: Any) -> tuple[Any, float]:
-        begun = time.monotonic()
+    def run(**changes: Any) -> Any:
         done = server.job(project, "region", {**args, **changes})
         assert done["state"] == "done", done
-        return done["result"], time.monotonic() - begun
+        return done["result"]
 
-    first, _ = run()
+    first = run()
     assert first["kept"] == 0 and len(first["directions"]) == 3
     values = [item["eigenvalue"] for item in first["directions"]]
     assert values == sorted(values, reverse=True)
     label[:] = 255
     label[48:60, 4:60] = 0
-    second, _ = run(mask=server.upload(project, label.tobytes()), name="ground")
+    second = run(mask=server.upload(project, label.tobytes()), name="ground")
     assert second["kept"] == 1  # what takes time was there already
     generator = gantk.load_generator("demo")
     house = np.zeros((64, 64), bool)

@@ -18,6 +18,8 @@ from web_server import Running, serve
 import gantk
 from gantk.errors import UsageError
 from gantk.lse.superpixels import superpixels
+from gantk.web.state import apply
+from gantk.web.terms import MOST_MARKS, Base, Created, Marked, MarksEvent, SortingEvent
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,20 @@ def test_marks_are_taken_back_and_exported_as_a_table(server: Running, tmp_path:
     assert table.names == ("open, wide", "winter") and table.labelled == 2
     again = type(server.workshop.projects)(server.workshop.root).get(project)
     assert len(again.state.marks) == 3  # from the journal alone
+
+
+def test_a_page_cannot_fill_the_memory_with_acts_to_take_back() -> None:
+    state = apply(None, Created("created", "demo", Base()))
+    for number in range(6):  # the same samples are marked and unmarked, by the thousand
+        value = number % 2 == 0 or None
+        marks = tuple(Marked(Base(index=index), value) for index in range(2000))
+        state = apply(state, MarksEvent("marks", "winter", marks))
+    assert len(state.acts) == state.done == MOST_MARKS // 2000 and not state.marks
+    state = apply(state, SortingEvent("sorting", -1))
+    assert len(state.marks) == 2000
+    repeated = tuple(Marked(Base(), value) for value in (True, False) * MOST_MARKS)  # one sample, and one mark
+    state = apply(state, MarksEvent("marks", "winter", repeated))
+    assert not state.acts and state.done == 0 and len(state.marks) == 2000
 
 
 def test_acts_of_sorting_are_taken_back_by_another_server_too(server: Running) -> None:

@@ -193,7 +193,7 @@ def test_17_01_02_in_a_browser(started: Started, chromium: str) -> None:
         assert page.run("location.hash") == f"#project={project}" and page.run("document.cookie") == ""
         for view in ("explore", "edit", "train", "photo", "regions", "compare", "sort"):
             page.run(f"gantk.go('{view}')")
-            time.sleep(0.2)
+            page.still()
             assert page.run("document.body.dataset.view") == view
         page.run("gantk.go('explore')")
         light = page.run("gantk.store.directions.find(entry => entry.name === 'window light').id")

@@ -23,9 +23,17 @@ class Page(Browser):
         self.wait("globalThis.gantk?.stage.heads[0]?.final === true")
 
     def reload(self) -> None:
+        self.run("globalThis.former = true")
         self._call("Page.reload")
-        time.sleep(0.2)
-        self.wait("globalThis.gantk?.stage.heads[0]?.final === true")
+        self.wait("!globalThis.former && globalThis.gantk?.stage.heads[0]?.final === true")
+
+    def still(self) -> None:
+        """Until what moves by itself has come to its end, and what was changed is laid out."""
+        self.run(
+            "Promise.all(document.getAnimations().filter(a => a.effect.getComputedTiming().endTime < Infinity)"
+            ".map(a => a.finished.catch(() => 0)))"
+            ".then(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1)))))"
+        )
 
     def wait(self, expression: str, patience: float = 40.0) -> Any:
         """Until a JavaScript expression is true."""

@@ -1,4 +1,4 @@
-"""Stopping in the middle of an evaluation: a job looks between any two operations of torch whether it shall end."""
+"""In the middle of an evaluation: between any two operations of torch a job lets frames in, and may be ended."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from typing import TYPE_CHECKING
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gantk.errors import Stopped
+from gantk.generators.wrapped import Wrapped
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
+    from gantk.web.queue import Ticket
 
 LARGE = 256  # pixels: above them an evaluation takes seconds on a CPU
 
 
-def interruptible(generator: Generator, wanted: Callable[[], bool]) -> AbstractContextManager[object]:
-    """`Interruptible` for large networks; nothing for the others, whose evaluations are short."""
-    return Interruptible(wanted) if generator.spec.resolution > LARGE else nullcontext()
+def interruptible(generator: Generator, ticket: Ticket) -> AbstractContextManager[object]:
+    """`Interruptible` for large networks; nothing for the others, whose evaluations are short.
+
+    Frames run within an evaluation of gantk's own families alone: they are functions of codes, while the module of a
+    user may keep something from one layer to the next.
+    """
+    if generator.spec.resolution <= LARGE:
+        return nullcontext()
+    return Interruptible(ticket.unwanted if isinstance(generator, Wrapped) else ticket.between)
 
 
 class Interruptible(TorchDispatchMode):

@@ -61,14 +61,21 @@ class Project:
             except OSError:
                 continue  # gone already, or not ours to remove
 
-    def record(self, event: Event, rev: int | None = None) -> int:
-        """Apply an event, on the disk before it counts; `rev` is what the sender believes to be the newest.
+    def record(self, event: Event, rev: int | None = None, node: int | None = None) -> int:
+        """Apply an event, on the disk before it counts.
+
+        Args:
+            rev: what the sender believes to be the newest; node: of which picture of the history the event is.
 
         Raises:
             ApiError: 409 with the state for an old `rev`, 404 for a blob that is not here, 400 for an event without
-                sense; GantkError for a full disk. The state is as it was.
+                sense; GantkError for another picture, or a full disk. The state is as it was.
         """
         with self.lock:
+            if node is not None and node != self.state.cursor:
+                raise GantkError(
+                    "The picture was changed while the edit ran, so its result was not applied: do it again."
+                )
             if rev is not None and rev != self.rev:
                 raise ApiError(409, "Another window changed this project; it is shown as it is now.", state=self.view())
             after = apply(self._state, event)

@@ -1,7 +1,8 @@
 """One thread owns torch and the models. Order: live frames, final frames and small calls, jobs; fair among clients.
 
 A job calls `Ticket.breathe` after each of its evaluations; whatever is more urgent runs there, inside the job's own
-call, so that a slider waits for one evaluation at most. Nothing here knows what is computed.
+call, so that a slider waits for one evaluation at most. Where evaluations are long, `Ticket.between` lets frames in
+between two of their operations too. Nothing here knows what is computed.
 """
 
 from __future__ import annotations
@@ -112,6 +113,12 @@ class Ticket:
         """Whether to end in the middle of an evaluation: the job's own, not that of a frame which it let in."""
         return self.job.asked_to_stop and not self.told and not self.engine.serving
 
+    def between(self) -> bool:
+        """`unwanted` after frames that wait have run in the middle of the evaluation."""
+        if not self.engine.serving:
+            self.engine.serve_frames()
+        return self.unwanted()
+
     def conclude(self) -> None:
         """The search is over: what comes now is done even if the job is stopped, for the best becomes a result."""
         self.told = True
@@ -144,7 +151,8 @@ class Engine:
         self._known: OrderedDict[str, Job] = OrderedDict()
         self._running: Job | None = None
         self._closing = False
-        self.serving = False  # something urgent inside a job; the compute thread's
+        self.serving = False  # something urgent inside a job; the compute thread's, like the next
+        self._frames_alone = False
         self._thread = threading.Thread(target=self._loop, name="gantk-compute", daemon=True)
 
     def start(self) -> None:
@@ -273,6 +281,14 @@ class Engine:
         finally:
             self.serving = before
 
+    def serve_frames(self) -> None:
+        """`serve_urgent` within an evaluation: calls wait for its end, for they may differentiate, or take long."""
+        self._frames_alone = True
+        try:
+            self.serve_urgent()
+        finally:
+            self._frames_alone = False
+
     def _next_urgent(self) -> Work | None:
         with self._changed:
             now = time.monotonic()
@@ -281,7 +297,7 @@ class Engine:
                     client.tokens -= 1
                     self._clients.move_to_end(name)  # the others first next time
                     return client.waiting.popitem(last=False)[1]
-            return self._calls.popleft() if self._calls else None
+            return self._calls.popleft() if self._calls and not self._frames_alone else None
 
     def _order(self) -> list[Job]:
         """Waiting jobs as they will run: round robin among projects."""

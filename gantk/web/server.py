@@ -214,7 +214,7 @@ class Api:
             model = self.workshop.of(project)
 
             def work(ticket: Ticket) -> Result:
-                with interruptible(model.easel.generator, ticket.unwanted):
+                with interruptible(model.easel.generator, ticket):
                     return self.workshop.sparing(model, lambda: run(ticket))
 
             assert isinstance(body.args, dict)  # `prepare` has read them

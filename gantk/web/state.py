@@ -38,7 +38,7 @@ from gantk.web.terms import (
 )
 from gantk.web.wire import ApiError
 
-MOST_ACTS = 200  # of sorting that can be taken back
+MOST_ACTS = 200  # of sorting that can be taken back, with MOST_MARKS marks in all
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,8 @@ def _marks(state: ProjectState, event: MarksEvent) -> ProjectState:
     if before == event.marks:
         return after
     acts = (*state.acts[: state.done], Act(event.attribute, before, event.marks))[-MOST_ACTS:]
+    while sum(len(act.after) for act in acts) > MOST_MARKS:  # else a page could fill the memory with them
+        acts = acts[1:]
     return replace(after, acts=acts, done=len(acts))
 
 
