@@ -108,6 +108,6 @@ def test_truncation_as_text() -> None:
     assert parse_truncation("none", spec) is None
     assert parse_truncation("0.7", spec) == Truncation(0.7, None)
     assert parse_truncation("0.7:8", spec) == Truncation(0.7, 8)
-    for text in ("", "a", "0.7:x", "nan", "0.7:-1", "0.7,8"):
+    for text in ("", "a", "0.7:x", "nan", "inf", "1e21", "0.7:-1", "0.7,8"):
         with pytest.raises(UsageError, match="truncation"):
             parse_truncation(text, spec)

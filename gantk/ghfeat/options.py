@@ -185,7 +185,7 @@ class EditOptions(RowOptions, BoxOptions, PhotoOptions):
     end_distance: float | None = option(
         None, "Last distance, in units of the direction's space.", default_text="the direction's scale"
     )
-    step: int = option(7, "Number of images along the way.", least=2)
+    step: int = option(7, "Number of images along the way.", least=2, most=10_000)
     way: Literal["features", "styles"] = option(
         "features", "Of an edit of a region: exchange feature maps, or style them by place."
     )

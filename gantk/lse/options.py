@@ -140,4 +140,4 @@ class EditOptions(SeedOptions, TruncationOptions):
     rate: float = option(0.05, "Rate of Adam, in standard deviations of w.", above=0)
     preserve: float = option(20.0, "Weight of the squared change of the image outside the strokes.", least=0)
     paper: bool = option(False, "Do as the released program: 50 steps of a z per row, nothing preserved.")
-    frames: int = option(9, "Number of images from the original to the edited one.", least=2)
+    frames: int = option(9, "Number of images from the original to the edited one.", least=2, most=10_000)

@@ -72,8 +72,8 @@ class DirectionsOptions(BatchOptions, SeedsShownOptions):
     low_rank: bool = option(False, "LowRankGAN's robust PCA and projection instead of the quotient.", "--project")
     held_out: int = option(16, "Number of fresh codes to measure on; 0: no measures and no pictures.", least=0)
     shown: int | None = option(None, "Number of directions measured and drawn.", least=1, default_text="5")
-    samples: int = option(3, "Number of samples drawn with sliders.", least=1)
-    step: int = option(9, "Number of images per slider.", least=3)
+    samples: int = option(3, "Number of samples drawn with sliders.", least=1, most=1000)
+    step: int = option(9, "Number of images per slider.", least=3, most=1000)
     against: str = option(
         "all", "Methods to compare with: lowrankgan, sefa, ganspace, 'sefa chosen', 'ganspace chosen', random; "
         "comma-separated, all or none.", metavar="LIST",
