@@ -18,6 +18,8 @@ from gantk.ghfeat.data import open_data
 from gantk.ghfeat.photos import Images, photos_of
 from gantk.ghfeat.pictures import Zip, decode, find_images, fit, to_float
 from gantk.ghfeat.tfrecord import TFRecords, crc32c
+from gantk.pictures.label_maps import find_label_maps
+from gantk.quality.sources import read_folder
 
 
 def slow_crc32c(data: bytes) -> int:
@@ -97,6 +99,7 @@ def test_zips(tmp_path: Path) -> None:
             archive.write(file, f"inside/{file.name}")
         archive.writestr("readme.txt", "no image")
         archive.writestr("inside/999.png", b"no image either")
+        archive.writestr("__MACOSX/inside/._000.png", b"what a Mac leaves")
     images = Zip(tmp_path / "x.zip")
     assert len(images) == 4 and np.array_equal(images[1], pictures(3)[1])
     with pytest.raises(GantkError, match=r"999\.png"):
@@ -112,7 +115,14 @@ def test_lists_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     files = write_pictures(tmp_path / "p", 3)
     (tmp_path / "list.txt").write_text(f"# comment\n{files[1]}\n\np/002.png\n")
     assert find_images([str(tmp_path / "list.txt")]) == [files[1], files[2]]  # beside the list
+    (tmp_path / "p" / "._000.png").write_bytes(b"what a Mac leaves")
+    (tmp_path / "p" / "__MACOSX").mkdir()
+    (tmp_path / "p" / "__MACOSX" / "000.png").write_bytes(b"the same")
     assert find_images([str(tmp_path / "p"), str(files[0])]) == [*files, files[0]]
+    assert read_folder(tmp_path / "p").files == tuple(files) and find_label_maps(tmp_path / "p") == files
+    for encoding in ("utf-8-sig", "utf-16"):
+        (tmp_path / "list.txt").write_bytes("p/000.png\r\np/001.png\r\n".encode(encoding))
+        assert find_images([str(tmp_path / "list.txt")]) == files[:2]
     refuse(lambda: find_images([]))
     (tmp_path / "empty").mkdir()
     refuse(lambda: find_images([str(tmp_path / "empty")]))

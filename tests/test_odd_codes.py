@@ -193,7 +193,7 @@ def test_a_folder_of_codes_or_none(generator: StyleGAN2, tmp_path: Path) -> None
         (npz_bytes(a=np.array([None])), "it holds Python objects"),
         (b"0.1 0.2\n0.3 x\n", "line 2: '0.3 x' is no row of numbers"),
         (b"0.1 0.2\n0.3\n", "line 2: 1 numbers where the lines before have 2"),
-        (b"\xff\xfe\x00\x01", "neither .npy, .npz"),
+        (b"\xff\xfe\x00", "neither .npy, .npz"),
         (npy_bytes(np.array(["a"])), "<U1"),
         (torch_bytes({"epoch": 3}), "no array where an array of numbers"),
     ],

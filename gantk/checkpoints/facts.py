@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gantk.errors import UsageError, suggestion
+from gantk.store.text import read_text
 
 if TYPE_CHECKING:
     from gantk.checkpoints.checkpoint import Checkpoint
@@ -53,7 +54,7 @@ def _taps(text: str) -> tuple[float, ...]:
 
 def _names(text: str) -> tuple[str, ...]:
     path = Path(text)
-    lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else text.split(",")
+    lines = read_text(path).splitlines() if path.is_file() else text.split(",")
     names = tuple(line.strip() for line in lines if line.strip())
     if not names or len(set(names)) != len(names):
         raise ValueError

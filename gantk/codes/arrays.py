@@ -25,6 +25,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError
 from gantk.store.bounded import DAMAGED_ZIP, parse_json, read_npz
 from gantk.store.json_values import Json
+from gantk.store.text import decode_text
 
 Array = npt.NDArray[Any]
 
@@ -176,7 +177,7 @@ def _text(path: Path, data: memoryview) -> Found:
     if len(data) > _LARGEST_TEXT:
         raise GantkError(f"{path} is no array of any known kind, and too long for numbers written as text.")
     try:
-        text = bytes(data).decode("utf-8-sig")
+        text = decode_text(bytes(data))
     except UnicodeDecodeError as error:
         raise GantkError(
             f"{path} is no array: it is neither .npy, .npz, a file of torch.save, a pickle, safetensors nor text."

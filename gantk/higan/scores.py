@@ -20,6 +20,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.store.bounded import read_npz
 from gantk.store.inside import regular_file
+from gantk.store.text import read_rows
 
 SUFFIXES = (".npy", ".npz", ".csv")
 Column = npt.NDArray[np.generic]
@@ -161,9 +162,7 @@ def _read_npz(source: Path) -> Scores:
 def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:
     """One row per sample; names in a first row that is not all numbers."""
     try:
-        with open(source, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+        rows = [(line, [cell.strip() for cell in row]) for line, row in read_rows(source)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise GantkError(f"{source} is no readable .csv file ({error}).") from error
     if not rows:

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from gantk.errors import GantkError
 
@@ -124,3 +124,13 @@ def regular_file(path: str | os.PathLike[str]) -> Path:
 
 def _kind(mode: int) -> str:
     return next((words for test, words in _KINDS if test(mode)), "no regular file")
+
+
+def is_listed(name: str | PurePath, suffixes: tuple[str, ...] = ()) -> bool:
+    """Whether a file or folder below one that was given counts: it has one of the suffixes, and no part is hidden.
+
+    Systems leave `.DS_Store`, `._photo.png` and `__MACOSX/` beside what people copy; nobody means these.
+    """
+    path = PurePath(name)
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts if part not in (".", ".."))
+    return not hidden and (not suffixes or path.suffix.lower() in suffixes)
