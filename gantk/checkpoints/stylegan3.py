@@ -20,7 +20,7 @@ from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_wh
 from gantk.checkpoints.genforce import hammer_settings
 from gantk.checkpoints.nvidia import SUPERRES, beside
 from gantk.checkpoints.pickle_machine import clipped
-from gantk.checkpoints.stand_ins import Stored
+from gantk.checkpoints.stored_tensors import Stored
 from gantk.checkpoints.stylegan3_plans import told_plan
 from gantk.errors import GantkError
 from gantk.generators.filters import lowpass
