@@ -192,6 +192,11 @@ def test_too_few_images_to_hold_any_out(tmp_path: Path) -> None:
 # --- photos in Python ------------------------------------------------------------------------------------------------
 
 
+def test_a_render_of_no_such_number_is_said() -> None:
+    for word in ("render:-1", "render:1.5", "render:" + "9" * 23, "render:" + "9" * 5000, "render:99999999999/1"):
+        refuse(lambda word=word: photos_of(word))
+
+
 def test_photos_are_paths_or_arrays(tmp_path: Path) -> None:
     files = write_pictures(tmp_path / "p", 2)
     wanted = Images([str(tmp_path / "p")], 16).all()
@@ -237,6 +242,14 @@ def test_data_count_by_their_contents(tmp_path: Path) -> None:
     assert open_data("renderer").fingerprint() != open_data("generator").fingerprint()
     batch = open_data(pictures(3)).source(tiny("stylegan2-skip"), 16, 0, "exact").batch([1])
     assert torch.equal(batch.image_NCHW[0], torch.from_numpy(to_float(pictures(3)))[1])
+
+
+def test_names_too_long_for_more_words_are_cut() -> None:
+    from gantk.ghfeat.photos import Item, Photos
+
+    names = ["é" * 120 + "1.png", "é" * 120 + "2.png", "日" * 80 + ".png", "a.png"]
+    photos = Photos([Item(lambda size: np.zeros((1, 1, 3), np.uint8))] * 4, names, [None] * 4)
+    assert photos.stems() == ["é" * 60 + "_00000", "é" * 60 + "_00001", "日" * 40, "a"]
 
 
 def test_names_of_very_many_images_are_made_at_once() -> None:

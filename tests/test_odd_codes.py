@@ -175,6 +175,12 @@ def test_single_directions_of_every_kind(name: str, data: bytes, generator: Styl
     np.testing.assert_allclose(entry.direction.vectors, unit(1, D), atol=1e-3)
 
 
+def test_a_direction_of_a_very_long_name_has_files(generator: StyleGAN2, tmp_path: Path) -> None:
+    np.save(tmp_path / f"{'n' * 240}.npy", unit(1, D))
+    (entry,) = gather([str(tmp_path / f"{'n' * 240}.npy")], generator)
+    assert entry.prefix == "n" * 120 + "_w" and entry.name == "n" * 240
+
+
 def test_a_folder_called_like_a_shipped_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gantk
 

@@ -62,7 +62,11 @@ class EncoderOptions(Options):
     rank: int = option(0, "Inner width of factorised heads; 0: dense.", least=0)
     head_norm: Literal["batch", "none"] = option("batch", "Normalisation after the heads; none suits small batches.")
     size: int | None = option(
-        None, "Side of the images that the encoder reads, in pixels.", least=16, default_text="the generator's"
+        None,
+        "Side of the images that the encoder reads, in pixels.",
+        least=16,
+        most=16_384,
+        default_text="the generator's",
     )
     stem: Literal["1", "2", "4"] | None = option(
         None, "Factor by which the stem reduces the resolution.", default_text="4 if it fits"

@@ -184,6 +184,7 @@ class MetricOptions(Options):
         METRIC_SIZE,
         "Side of the square, in pixels, that pictures are resized to for comparison; 0 leaves them as they are.",
         least=0,
+        most=16_384,
     )
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
-from gantk.store.inside import is_listed
+from gantk.store.inside import clipped, is_listed
 from gantk.store.text import read_rows
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -98,6 +98,9 @@ def _from_csv(path: Path, folder: Path) -> LabelTable:
     names = tuple(name.strip() for name in lines[0][1][1:])
     if "" in names or len(set(names)) != len(names):
         raise GantkError(f"The columns of {path} are {', '.join(names)}: each needs a name of its own.")
+    long = [name for name in names if clipped(name) != name]
+    if long:
+        raise GantkError(f"The column {long[0][:40]}... of {path} has a name of {len(long[0])} letters: shorten it.")
     there = _images(folder)
     first = lines[0][1][0].strip()
     if Path(first).suffix.lower() in SUFFIXES:

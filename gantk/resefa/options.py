@@ -33,7 +33,9 @@ class JacobianOptions(SampleOptions):
         "image's side.", least=0.0,
         below=0.5, default_text="1/64",
     )  # fmt: skip
-    size: int | None = option(None, "Working size in pixels.", least=1, default_text=f"the image's, at most {LARGEST}")
+    size: int | None = option(
+        None, "Working size in pixels.", least=1, most=16_384, default_text=f"the image's, at most {LARGEST}"
+    )
     channels: Literal["rgb", "sum"] = option("rgb", "Colours of the image, or their sum (blind to hue).")
     noise: Literal["const", "none"] = option("const", "Noise inputs of the network.")
     tangents: int | None = option(
