@@ -173,5 +173,7 @@ def test_quality_of_the_seeds_that_are_listed() -> None:
     same = gantk.quality.measure(images, reals, demo, neighbours=2, subsets=2)
     assert listed.found.frechet.value == pytest.approx(same.found.frechet.value, rel=1e-2)
     assert {each.sample.name for each in listed.closest} <= {f"seed {seed}" for seed in range(10)}
+    more = gantk.quality.measure(generator, reals, demo, seeds="0-15", neighbours=2, subsets=2, truncation="none")
+    assert (more.found.samples, more.found.reals) == (16, 12), "as many as are listed, however few images there are"
     with pytest.raises(UsageError, match="--seeds 1-4 is for a generator, and MODEL is a set of images"):
         gantk.quality.measure(images, reals, demo, seeds="1-4")

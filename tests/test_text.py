@@ -10,6 +10,7 @@ from PIL import Image
 
 from gantk.cli.options import read_config
 from gantk.codes.boundary_list import read_boundary_list
+from gantk.errors import GantkError
 from gantk.ghfeat.labels import label_table, pair_list
 from gantk.higan.scores import read_scores
 from gantk.predictors.label_files import read_labels
@@ -45,6 +46,13 @@ def test_every_reader_of_tables_takes(how: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(columns["age"], [0, 1.5])
     table = label_table(tmp_path / "labels.csv").of(["a.png", "c.png"])
     np.testing.assert_array_equal(table.numbers["age"], [0.5, 2])
+
+
+def test_a_column_name_too_long_for_files_is_said(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / "labels.csv").write_text(f"image,{'n' * 200}\na.png,1\n")
+    with pytest.raises(GantkError, match=r"n{40}\.\.\. of .* has a name of 200 letters: shorten it"):
+        read_labels(tmp_path / "labels.csv")
 
 
 def test_a_comma_inside_quotes_is_no_column(tmp_path: Path) -> None:
