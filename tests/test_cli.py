@@ -326,6 +326,30 @@ def test_an_error_is_one_sentence(
     assert "Traceback" not in err
 
 
+def test_a_file_that_begins_with_a_dash_is_told_from_an_option(
+    gantk_command: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-lead.png").touch()
+    code, _, err = gantk_command("invert", "demo", "-lead.png")
+    assert code == 2 and err.endswith("If the file -lead.png is meant, write ./-lead.png.\n")
+
+
+def test_a_warning_of_a_library_names_it(gantk_command: Call, command: Callable[..., None]) -> None:
+    """One of gantk's own does not, whatever its category is."""
+
+    @click.command()
+    def careless() -> None:
+        ours = str(Path(gantk.__file__).parent / "codes" / "source.py")
+        warnings.warn_explicit("what is skipped", UserWarning, ours, 1)
+        warnings.warn_explicit("what is new", UserWarning, "/usr/lib/site-packages/torch/nested/x.py", 1)
+
+    command(careless)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert gantk_command("probe")[2] == "Warning: What is skipped.\nWarning: What is new. (torch)\n"
+
+
 def test_a_warning_is_one_sentence(gantk_command: Call, command: Callable[..., None]) -> None:
     from gantk.codes.boundary_list import BoundaryListWarning
 

@@ -179,6 +179,7 @@ def test_shards_as_text(text: str | None, environment: dict[str, str], shard: Sh
         ("1", "'1'"),
         ("-1/2", "'-1/2'"),
         ("a/b", "'a/b'"),
+        ("0/1000000000000", "at most 7 digits"),
         ("auto", "SLURM_ARRAY_TASK_ID"),
     ],
 )

@@ -18,6 +18,8 @@ from gantk.ghfeat.data import open_data
 from gantk.ghfeat.photos import Images, photos_of
 from gantk.ghfeat.pictures import Zip, decode, find_images, fit, to_float
 from gantk.ghfeat.tfrecord import TFRecords, crc32c
+from gantk.pictures.label_maps import find_label_maps
+from gantk.quality.sources import read_folder
 
 
 def slow_crc32c(data: bytes) -> int:
@@ -97,6 +99,7 @@ def test_zips(tmp_path: Path) -> None:
             archive.write(file, f"inside/{file.name}")
         archive.writestr("readme.txt", "no image")
         archive.writestr("inside/999.png", b"no image either")
+        archive.writestr("__MACOSX/inside/._000.png", b"what a Mac leaves")
     images = Zip(tmp_path / "x.zip")
     assert len(images) == 4 and np.array_equal(images[1], pictures(3)[1])
     with pytest.raises(GantkError, match=r"999\.png"):
@@ -112,7 +115,14 @@ def test_lists_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     files = write_pictures(tmp_path / "p", 3)
     (tmp_path / "list.txt").write_text(f"# comment\n{files[1]}\n\np/002.png\n")
     assert find_images([str(tmp_path / "list.txt")]) == [files[1], files[2]]  # beside the list
+    (tmp_path / "p" / "._000.png").write_bytes(b"what a Mac leaves")
+    (tmp_path / "p" / "__MACOSX").mkdir()
+    (tmp_path / "p" / "__MACOSX" / "000.png").write_bytes(b"the same")
     assert find_images([str(tmp_path / "p"), str(files[0])]) == [*files, files[0]]
+    assert read_folder(tmp_path / "p").files == tuple(files) and find_label_maps(tmp_path / "p") == files
+    for encoding in ("utf-8-sig", "utf-16"):
+        (tmp_path / "list.txt").write_bytes("p/000.png\r\np/001.png\r\n".encode(encoding))
+        assert find_images([str(tmp_path / "list.txt")]) == files[:2]
     refuse(lambda: find_images([]))
     (tmp_path / "empty").mkdir()
     refuse(lambda: find_images([str(tmp_path / "empty")]))
@@ -182,6 +192,11 @@ def test_too_few_images_to_hold_any_out(tmp_path: Path) -> None:
 # --- photos in Python ------------------------------------------------------------------------------------------------
 
 
+def test_a_render_of_no_such_number_is_said() -> None:
+    for word in ("render:-1", "render:1.5", "render:" + "9" * 23, "render:" + "9" * 5000, "render:99999999999/1"):
+        refuse(lambda word=word: photos_of(word))
+
+
 def test_photos_are_paths_or_arrays(tmp_path: Path) -> None:
     files = write_pictures(tmp_path / "p", 2)
     wanted = Images([str(tmp_path / "p")], 16).all()
@@ -227,6 +242,14 @@ def test_data_count_by_their_contents(tmp_path: Path) -> None:
     assert open_data("renderer").fingerprint() != open_data("generator").fingerprint()
     batch = open_data(pictures(3)).source(tiny("stylegan2-skip"), 16, 0, "exact").batch([1])
     assert torch.equal(batch.image_NCHW[0], torch.from_numpy(to_float(pictures(3)))[1])
+
+
+def test_names_too_long_for_more_words_are_cut() -> None:
+    from gantk.ghfeat.photos import Item, Photos
+
+    names = ["é" * 120 + "1.png", "é" * 120 + "2.png", "日" * 80 + ".png", "a.png"]
+    photos = Photos([Item(lambda size: np.zeros((1, 1, 3), np.uint8))] * 4, names, [None] * 4)
+    assert photos.stems() == ["é" * 60 + "_00000", "é" * 60 + "_00001", "日" * 40, "a"]
 
 
 def test_names_of_very_many_images_are_made_at_once() -> None:

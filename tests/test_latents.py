@@ -103,11 +103,13 @@ def test_codes_on_the_sphere(kind: str) -> None:
 
 
 def test_truncation_as_text() -> None:
-    spec: Any = SimpleNamespace(truncation=Truncation(0.5, 18))
+    spec: Any = SimpleNamespace(truncation=Truncation(0.5, 18), num_layers=18)
     assert parse_truncation(None, spec) == Truncation(0.5, 18)
     assert parse_truncation("none", spec) is None
     assert parse_truncation("0.7", spec) == Truncation(0.7, None)
     assert parse_truncation("0.7:8", spec) == Truncation(0.7, 8)
-    for text in ("", "a", "0.7:x", "nan", "0.7:-1", "0.7,8"):
+    for text in ("", "a", "0.7:x", "nan", "inf", "1e21", "0.7:-1", "0.7,8"):
         with pytest.raises(UsageError, match="truncation"):
             parse_truncation(text, spec)
+    with pytest.raises(UsageError, match="names 99 rows, and this generator has 18: give fewer, or 0.7 for all"):
+        parse_truncation("0.7:99", spec)

@@ -11,6 +11,7 @@ from gantk.checkpoints import nvidia
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.export import LAYOUTS, export, export_state, reaches_clamp
 from gantk.checkpoints.load import build_generator, load_generator
+from gantk.checkpoints.names import bundled
 from gantk.checkpoints.reading import open_raw, read_checkpoint
 from gantk.errors import GantkError
 
@@ -136,6 +137,19 @@ def test_the_constructor_is_json(tmp_path):
     assert channels == [8, 8, 4] and kwargs["conv_clamp"] == 256 and kwargs["resample_filter"] == [1, 3, 3, 1]
     (tmp_path / "out.json").write_text('{"format": "gantk-nvidia-constructor", "arguments": 3}')
     assert load_generator(tmp_path / "out.pt").config.conv_clamp == 256
+
+
+def test_a_stylegan3_of_its_own_plan_to_nvidia_and_back(tmp_path):
+    """Sizes and cutoffs that are not the published ones are among the constructor's arguments, and read from there."""
+    checkpoint = read_checkpoint(bundled()["demo-stylegan3"])
+    generator = build_generator(checkpoint)
+    complete = Checkpoint(checkpoint.family, generator.config.to_dict(), checkpoint.state, checkpoint.source)
+    export(tmp_path / "out.pt", complete, "nvidia")
+    arguments = json.loads((tmp_path / "out.json").read_text())["arguments"]
+    assert (arguments["margin_size"], arguments["filter_size"], arguments["channel_base"]) == (2, 4, 640)
+    again = load_generator(tmp_path / "out.pt")
+    assert again.config.steps == generator.config.steps
+    assert torch.equal(images(again), images(generator))
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def test_lists_of_seeds() -> None:
         ("-1", "are not understood"),
         ("1,,2", "are not understood"),
         ("4294967296", "at most 4294967295"),
+        ("1" + "0" * 21, "is too large for NVIDIA's numbering"),
         ("0-99999999", "are more than 1000000"),
     ],
 )

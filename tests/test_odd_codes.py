@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,19 @@ def text(array: Any, delimiter: str = " ") -> bytes:
     return file.getvalue()
 
 
+def sparse(array: np.ndarray[Any, Any], layout: str, *blocks: Any) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that the layout is new
+        made: torch.Tensor = getattr(torch.from_numpy(array), f"to_sparse_{layout}")(*blocks)
+    return made
+
+
+def wide(rows: int, columns: int, at: int = 1) -> torch.Tensor:
+    """One number, in a sparse tensor of any size."""
+    place = torch.tensor([[0], [at]])
+    return torch.sparse_coo_tensor(place, torch.ones(1), (rows, columns), check_invariants=False)
+
+
 ONE_WP = numbers(L, D)
 MANY_Z = numbers(5, D)
 CODES = {
@@ -101,6 +115,15 @@ CODES = {
     "header": (b"a,b,c,d,e,f,g,h\n" + text(MANY_Z, ","), "z", MANY_Z),
     "counted header": (b"0,1,2,3,4,5,6,7\n" + text(MANY_Z, ","), "z", MANY_Z),
     "decimal commas": (b"\xef\xbb\xbf" + text(MANY_Z, ";").replace(b".", b","), "z", MANY_Z),
+    "sparse": (torch_bytes(torch.from_numpy(MANY_Z).to_sparse()), "z", MANY_Z),
+    "sparse by rows": (torch_bytes(sparse(MANY_Z, "csr")), "z", MANY_Z),
+    "sparse by blocks": (torch_bytes({"w": sparse(MANY_Z[:4], "bsc", (2, 2))}), "w", MANY_Z[:4]),
+    "a negated view": (torch_bytes(torch.from_numpy(MANY_Z)._neg_view()), "z", -MANY_Z),
+    "eight bits": (torch_bytes(torch.from_numpy(np.sign(MANY_Z)).to(torch.float8_e4m3fn)), "z", np.sign(MANY_Z)),
+    "bfloat": (torch_bytes(torch.from_numpy(np.sign(MANY_Z)).bfloat16()), "z", np.sign(MANY_Z)),
+    "a network's parameter": (torch_bytes(torch.nn.Parameter(torch.from_numpy(MANY_Z))), "z", MANY_Z),
+    "z as convolutions take it": (npy_bytes(MANY_Z[:, :, None, None]), "z", MANY_Z),
+    "utf-16 text": (b"\xff\xfe" + text(MANY_Z).decode().encode("utf-16-le"), "z", MANY_Z),
     "json": (json.dumps({"w": MANY_Z.tolist()}).encode(), "w", MANY_Z),
 }  # fmt: skip
 
@@ -153,6 +176,12 @@ def test_single_directions_of_every_kind(name: str, data: bytes, generator: Styl
     np.testing.assert_allclose(entry.direction.vectors, unit(1, D), atol=1e-3)
 
 
+def test_a_direction_of_a_very_long_name_has_files(generator: StyleGAN2, tmp_path: Path) -> None:
+    np.save(tmp_path / f"{'n' * 240}.npy", unit(1, D))
+    (entry,) = gather([str(tmp_path / f"{'n' * 240}.npy")], generator)
+    assert entry.prefix == "n" * 120 + "_w" and entry.name == "n" * 240
+
+
 def test_a_folder_called_like_a_shipped_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gantk
 
@@ -182,8 +211,57 @@ def test_a_folder_of_codes_or_none(generator: StyleGAN2, tmp_path: Path) -> None
         torch.save(torch.from_numpy(ONE_WP[None] + index), tmp_path / "codes" / f"{index}.pt")
     source = CodeSource(generator, path=tmp_path / "codes")
     assert source.names == ("0", "1", "2") and source.total == 3
+    assert CodeSource(generator, path=tmp_path).names == ("codes/0", "codes/1", "codes/2")
+    (tmp_path / "empty" / "inner").mkdir(parents=True)
     with pytest.raises(GantkError, match="is a folder without a file of codes"):
-        CodeSource(generator, path=tmp_path)
+        CodeSource(generator, path=tmp_path / "empty")
+
+
+@pytest.mark.parametrize("form", ["{}", "{}/out"])
+def test_a_folder_for_each_code(form: str, generator: StyleGAN2, tmp_path: Path) -> None:
+    for index in (0, 2, 10):
+        inner = tmp_path / "runs" / form.format(index)
+        inner.mkdir(parents=True)
+        np.savez(inner / "projected_w.npz", w=ONE_WP[None] + index)
+        (inner / "target.png").write_bytes(b"no code")
+        (inner / "._projected_w.npz").write_bytes(b"what a Mac leaves")
+    found = read_codes(tmp_path / "runs", generator.spec)
+    assert found.names == ("0", "2", "10") and found.space == "wp"
+    np.testing.assert_array_equal(found.codes, [ONE_WP + index for index in (0, 2, 10)])
+    assert len(read_codes(tmp_path / "runs" / "2", generator.spec).codes) == 1
+    np.save(tmp_path / "runs" / form.format(2) / "second.npy", ONE_WP)
+    names = read_codes(tmp_path / "runs", generator.spec).names
+    assert names == ("0", f"{form.format(2)}/projected_w", f"{form.format(2)}/second", "10")
+    np.savez(tmp_path / "runs" / form.format(10) / "projected_w.npz", w=ONE_WP[:, :3])
+    with pytest.raises(GantkError, match=r"runs, 10, holds float32 \(6, 3\)"):
+        read_codes(tmp_path / "runs", generator.spec)
+
+
+def test_files_of_a_folder_say_their_space_and_stand_in_order(generator: StyleGAN2, tmp_path: Path) -> None:
+    for index in (1, 2, 10):
+        np.savez(tmp_path / f"seed{index}.npz", w=MANY_Z[:1] + index, loss=np.float32(3))
+    found = read_codes(tmp_path, generator.spec)
+    assert found.space == "w" and found.names == ("seed1", "seed2", "seed10")
+    np.testing.assert_array_equal(found.codes, np.concatenate([MANY_Z[:1] + index for index in (1, 2, 10)]))
+
+
+@pytest.mark.parametrize("factor", [1e21, 1e-21])
+def test_a_length_that_shows_nothing_is_said(factor: float, generator: StyleGAN2, tmp_path: Path) -> None:
+    np.save(tmp_path / "d.npy", unit(1, D).astype(np.float64) * factor)
+    with pytest.raises(
+        UsageError, match=f"has the length {factor:.3g}".replace("+", r"\+") + ".*divide it by its length"
+    ):
+        gather([str(tmp_path / "d.npy")], generator)
+
+
+def test_codes_far_beyond_all_codes(generator: StyleGAN2, tmp_path: Path) -> None:
+    """The length of z counts for nothing where the network takes it off; w of 1e21 shows nothing."""
+    np.save(tmp_path / "z.npy", MANY_Z.astype(np.float64) * 1e21)
+    np.save(tmp_path / "w.npy", MANY_Z.astype(np.float64) * 1e21)
+    near = CodeSource(generator, path=tmp_path / "z.npy").batch(0, 5).wp
+    torch.testing.assert_close(near, CodeSource(generator, given=MANY_Z).batch(0, 5).wp, rtol=1e-4, atol=1e-5)
+    with pytest.raises(GantkError, match=r"holds codes as large as .*e\+21 between rows 0 and 4, and w of a generator"):
+        CodeSource(generator, path=tmp_path / "w.npy").batch(0, 5)
 
 
 @pytest.mark.parametrize(
@@ -195,9 +273,15 @@ def test_a_folder_of_codes_or_none(generator: StyleGAN2, tmp_path: Path) -> None
         (b"0.1 0.2\n0.3 x\n", "line 2: '0.3 x' is no row of numbers"),
         (b"[1" + b"0" * 400 + b", 2]", "holds no numbers"),
         (b"0.1 0.2\n0.3\n", "line 2: 1 numbers where the lines before have 2"),
-        (b"\xff\xfe\x00\x01", "neither .npy, .npz"),
+        (b"\xff\xfe\x00", "neither .npy, .npz"),
         (npy_bytes(np.array(["a"])), "<U1"),
         (torch_bytes({"epoch": 3}), "no array where an array of numbers"),
+        (torch_bytes(torch.from_numpy(MANY_Z).to(torch.complex64)), "holds complex64"),
+        (
+            torch_bytes(wide(100_000, 1_000_000)),
+            r"a sparse tensor of \[100000, 1000000\], which takes 400000000000 bytes",
+        ),
+        (torch_bytes(wide(5, D, at=99)), "a sparse tensor makes no sense"),
     ],
 )
 def test_what_is_no_code_is_said_without_advice(

@@ -67,6 +67,14 @@ def test_npz(tmp_path: Path) -> None:
         read_scores(tmp_path / "bad.npz")
 
 
+def test_a_name_too_long_for_files_is_said(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("n" * 200 + ",b\n1,2\n2,3\n")
+    scores = read_scores(tmp_path / "s.csv")
+    with pytest.raises(UsageError, match=r"The score n{40}\.\.\. has a name of 200 letters: shorten it"):
+        scores.choose(())
+    assert list(scores.choose(["b"])) == ["b"]
+
+
 @pytest.mark.parametrize(
     ("text", "names", "last"),
     [

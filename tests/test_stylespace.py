@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import foreign_files as foreign
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,9 @@ from generator_cases import close, tiny
 from torch import Tensor
 
 from gantk import stylespace
+from gantk.checkpoints.load import build_generator
 from gantk.errors import UsageError
+from gantk.generators.base import Generator
 from gantk.predictors.base import Predictor
 from gantk.predictors.truth import ExactFactors
 from gantk.stylespace.regions import locality
@@ -31,11 +34,11 @@ class Quarters(Predictor):
     class_names = ("left", "right", "below")
 
     def segment_codes(self, generator: Any, wp: Any, **options: Any) -> Tensor:
-        size = generator.spec.resolution
-        logit = torch.zeros(len(wp), 3, size, size)
-        logit[:, 0, : size // 2, : size // 2] = 1
-        logit[:, 1, : size // 2, size // 2 :] = 1
-        logit[:, 2, size // 2 :] = 1
+        height, width = generator.spec.size
+        logit = torch.zeros(len(wp), 3, height, width)
+        logit[:, 0, : height // 2, : width // 2] = 1
+        logit[:, 1, : height // 2, width // 2 :] = 1
+        logit[:, 2, height // 2 :] = 1
         return logit
 
 
@@ -48,7 +51,17 @@ def codes(generator: Any, n: int, seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize("name", STYLED)
 def test_shares_are_those_of_the_plain_derivative_in_every_family_with_styles(name: str) -> None:
-    generator = tiny(name)
+    _check_shares(tiny(name))
+
+
+def test_shares_of_a_canvas_that_is_not_square() -> None:
+    generator = build_generator(foreign.small_checkpoint(base=(4, 8), resolution=32))
+    _check_shares(generator)
+    found = stylespace.region_channels(generator, Quarters(), codes(generator, 2), probes=4)
+    assert found.share_SR.shape == (len(found.channels), 3)
+
+
+def _check_shares(generator: Generator) -> None:
     wp_NLD = codes(generator, 1)
     found = stylespace.region_channels(generator, Quarters(), wp_NLD, probes=0)
     share_SR = np.zeros_like(found.share_SR)

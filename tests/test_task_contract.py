@@ -170,6 +170,15 @@ def test_a_bad_number_is_one_sentence_that_names_the_option(
 
 
 @pytest.mark.parametrize(("name", "field"), numbers())
+def test_what_is_drawn_for_every_sample_has_an_end(name: str, field: Field) -> None:
+    """A typing error in these is endless work before anything is seen: they multiply what every sample costs."""
+    if field.dashed in ("--size", "--metric-size"):  # of images; memory grows with its square
+        assert field.about.most is not None and field.about.most <= 16_384, f"{name} {field.dashed}"
+    if field.dashed in ("--step", "--frames", "--subsets", "--resamples", "--random"):
+        assert field.about.most is not None and field.about.most <= 100_000, f"{name} {field.dashed}"
+
+
+@pytest.mark.parametrize(("name", "field"), numbers())
 def test_python_refuses_what_the_command_line_refuses(name: str, field: Field) -> None:
     task = find_task(name)
     kind = next(each for each in classes_of(task) if field.name in {one.name for one in fields_of(each)})

@@ -14,7 +14,8 @@ import torch
 
 from gantk.checkpoints import unpickle
 from gantk.checkpoints.audit import audit
-from gantk.checkpoints.stand_ins import Record, Stored
+from gantk.checkpoints.stand_ins import Record
+from gantk.checkpoints.stored_tensors import Stored
 from gantk.errors import GantkError
 
 

@@ -80,7 +80,11 @@ class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
         None, "Number of held-out samples that directions are measured on.", least=2, default_text="24, quick: 8"
     )
     random: int | None = option(
-        None, "Number of random directions, whose changes count as chance.", least=1, default_text="24, quick: 6"
+        None,
+        "Number of random directions, whose changes count as chance.",
+        least=1,
+        most=10_000,
+        default_text="24, quick: 6",
     )
     shown: int | None = option(
         None, "Number of groups that are drawn with sliders.", least=0, default_text="24, quick: 12"

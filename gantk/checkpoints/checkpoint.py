@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gantk.checkpoints.facts import Fact
 from gantk.checkpoints.pickle_machine import Source, clipped
-from gantk.checkpoints.stand_ins import Stored
+from gantk.checkpoints.stored_tensors import Stored
 from gantk.errors import GantkError
 from gantk.store.json_values import JsonTable
 

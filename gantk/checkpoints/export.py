@@ -16,7 +16,9 @@ from gantk.checkpoints import genforce, nvidia, rosinality
 from gantk.checkpoints import stylegan2 as parts
 from gantk.checkpoints.checkpoint import Change, Checkpoint, same
 from gantk.checkpoints.stylegan2 import Spelling
+from gantk.checkpoints.stylegan3_plans import arguments_of
 from gantk.errors import GantkError, UsageError
+from gantk.generators.stylegan3_plan import Step
 from gantk.store.json_values import JsonView
 
 PROBE_SAMPLES, PROBE_BATCH = 64, 8
@@ -280,17 +282,14 @@ def constructor(checkpoint: Checkpoint) -> Mapping[str, JsonView]:
         "mapping_kwargs": {"num_layers": config["mapping_layers"], "lr_multiplier": config["mapping_lr"]},
     }  # fmt: skip
     if checkpoint.family == "stylegan3":
-        first = config["steps"][0]
-        first = first if isinstance(first, Mapping) else dataclasses.asdict(first)
-        common |= {
-            "num_layers": len(config["steps"]) - 1, "conv_kernel": first["kernel"],
-            "use_radial_filters": first["radial"], "conv_clamp": first["conv_clamp"],
-            "output_scale": config["output_scale"], "first_cutoff": first["in_cutoff"],
-            "channels": [
-                (step if isinstance(step, Mapping) else dataclasses.asdict(step))["out_channels"]
-                for step in config["steps"]
-            ],
-        }  # fmt: skip
+        steps = [step if isinstance(step, Step) else Step(**step) for step in config["steps"]]
+        told = arguments_of(config["resolution"], steps)
+        if told is None:
+            raise GantkError(
+                "This StyleGAN3 has sizes and cutoffs that no arguments of nvidia's constructor give: write it as "
+                ".safetensors, without --layout."
+            )
+        common |= {**told, "output_scale": config["output_scale"]}
         return {"format": nvidia.CONSTRUCTOR, "class": "training.networks_stylegan3.Generator", "arguments": common}
     base, most = channel_rule(config)
     common["synthesis_kwargs"] = {
@@ -337,11 +336,12 @@ def export(path: str | Path, checkpoint: Checkpoint, program: str, force: bool =
     if program == "rosinality" and len(set(widths.values())) > 1:
         said = ", ".join(f"{key} {value}" for key, value in widths.items())
         notes.append(f"rosinality's constructor has one width for all of {said}: set them in its code")
+    arguments = constructor(checkpoint) if program == "nvidia" else {}
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_atomic(path, buffer.getvalue())
-    if program == "nvidia":
-        beside = save_json(Path(path).with_suffix(".json"), constructor(checkpoint))
+    if arguments:
+        beside = save_json(Path(path).with_suffix(".json"), arguments)
         notes.append(
             f"a pickle of NVIDIA's carries its program's source; this is the state dict, and {beside.name} has the "
             "arguments of the constructor that takes it"

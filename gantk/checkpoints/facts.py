@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gantk.errors import UsageError, suggestion
+from gantk.store.text import read_text
 
 if TYPE_CHECKING:
     from gantk.checkpoints.checkpoint import Checkpoint
@@ -54,7 +55,7 @@ def _taps(text: str) -> tuple[float, ...]:
 
 def _names(text: str) -> tuple[str, ...]:
     named = os.path.isfile(text)  # a list is often longer than a file's name may be, which pathlib raises for
-    lines = Path(text).read_text(encoding="utf-8-sig").splitlines() if named else text.split(",")
+    lines = read_text(Path(text)).splitlines() if named else text.split(",")
     names = tuple(line.strip() for line in lines if line.strip())
     if not names or len(set(names)) != len(names):
         raise ValueError

@@ -18,7 +18,8 @@ from gantk.checkpoints.checkpoint import Raw, listed
 from gantk.checkpoints.foreign import is_value
 from gantk.checkpoints.nvidia import flatten
 from gantk.checkpoints.pickle_machine import Inert, Source, clipped
-from gantk.checkpoints.stand_ins import Record, Stored
+from gantk.checkpoints.stand_ins import Record
+from gantk.checkpoints.stored_tensors import Stored
 from gantk.checkpoints.tensorflow import flatten as flatten_tensorflow
 from gantk.checkpoints.unpickle import Container
 from gantk.errors import GantkError

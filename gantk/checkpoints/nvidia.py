@@ -13,6 +13,7 @@ from gantk.checkpoints.facts import Fact
 from gantk.checkpoints.pickle_machine import Inert, Source, clipped
 from gantk.checkpoints.stand_ins import Record
 from gantk.checkpoints.stylegan2 import Part, Spelling, check_filters
+from gantk.checkpoints.stylegan3_plans import PLAN_NAMES
 from gantk.store.bounded import parse_json
 
 _AFFINE: dict[str, Part] = {"affine.weight": (".affine.weight", same), "affine.bias": (".affine.bias", same)}
@@ -142,7 +143,7 @@ def beside(raw: Raw) -> dict[str, Fact]:
             return {}
         arguments = said["arguments"]
         inner = {**arguments, **arguments.get("synthesis_kwargs", {})}
-        facts = {key: inner[key] for key in ("conv_clamp", "output_scale") if key in inner}
+        facts = {key: value for key, value in inner.items() if key in (*PLAN_NAMES, "output_scale")}
         return {**facts, "mapping_lr": arguments["mapping_kwargs"]["lr_multiplier"]}
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return {}

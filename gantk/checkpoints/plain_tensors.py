@@ -9,7 +9,7 @@ import torch
 
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.safetensors_header import LONGEST_HEADER
-from gantk.checkpoints.stand_ins import Storage, StoredTensor, checked_shape
+from gantk.checkpoints.stored_tensors import Storage, StoredTensor, checked_shape
 from gantk.errors import GantkError
 from gantk.store.bounded import parse_json
 

@@ -27,6 +27,7 @@ from gantk.checkpoints.finding import candidates, is_tuple, tensorflow_raw
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.safetensors_header import is_native
 from gantk.checkpoints.signs import sign_of
+from gantk.checkpoints.stored_tensors import Stored
 from gantk.checkpoints.unpickle import container_kind, decode
 from gantk.errors import GantkError
 from gantk.store.files import open_bytes
@@ -107,7 +108,9 @@ def open_raw(path: str | Path) -> Raw:
         first = first or raw
     if first is None:
         value = container.value
-        what = f"a {type(value).__name__}"
+        what = f"a {clipped(getattr(value, 'class_name', type(value).__name__))}"
+        if isinstance(value, Stored):
+            what = f"a single array of {list(value.shape)}, as codes and directions are"
         if isinstance(value, Mapping):
             what = (
                 f"a dictionary of {listed(map(str, value), 6)}, none of which is a generator" if value else "no tensors"

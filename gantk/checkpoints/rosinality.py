@@ -6,7 +6,7 @@ import dataclasses
 
 from gantk.checkpoints import stylegan2
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, same
-from gantk.checkpoints.stand_ins import Stored
+from gantk.checkpoints.stored_tensors import Stored
 from gantk.checkpoints.stylegan2 import Spelling, check_filters, first, flat, index, scalar, square
 
 

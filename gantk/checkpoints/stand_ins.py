@@ -9,8 +9,6 @@ file.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,20 +16,7 @@ import torch
 from torch import Tensor
 
 from gantk.checkpoints.pickle_machine import Global, Source, StandIn, checked_key, clipped
-
-STORAGE_TYPES = {
-    "FloatStorage": torch.float32,
-    "DoubleStorage": torch.float64,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "ShortStorage": torch.int16,
-    "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8,
-    "BoolStorage": torch.bool,
-}
-MOST_DIMENSIONS = 16
+from gantk.checkpoints.stored_tensors import STORAGE_TYPES, TORCH, Stored, checked_shape
 
 
 class Record(StandIn):
@@ -63,103 +48,6 @@ class Attributes(dict[Any, Any], StandIn):
             raise source.damaged(f"the attributes of an object are a {type(state).__name__}")
         source.spend(len(state))
         self.update(state)
-
-
-def checked_shape(source: Source, shape: object) -> tuple[int, ...]:
-    """A shape as a tuple of non-negative integers."""
-    sizes = tuple(shape) if isinstance(shape, list | tuple) else (None,)
-    if len(sizes) > MOST_DIMENSIONS or not all(type(size) is int and 0 <= size < 1 << 48 for size in sizes):
-        raise source.damaged(f"{clipped(shape)} is no shape")
-    return sizes
-
-
-class Stored(StandIn, ABC):
-    """An array or tensor that still lies in the file."""
-
-    shape: tuple[int, ...]
-
-    @abstractmethod
-    def array(self) -> np.ndarray:
-        """A copy as a numpy array."""
-
-    @abstractmethod
-    def tensor(self) -> Tensor:
-        """A copy as a contiguous CPU tensor."""
-
-
-# --- torch -----------------------------------------------------------------------------------------------------------
-
-
-class Storage(StandIn):
-    """Typed memory behind tensors; `fetch` gives its bytes (later than the pickle: in a stream the data follow it)."""
-
-    def __init__(self, source: Source, dtype: torch.dtype, count: int, fetch: Callable[[], memoryview]) -> None:
-        self.source = source
-        self.dtype = dtype
-        self.count = count
-        self.fetch = fetch
-
-    def elements(self, start: int, stop: int) -> Tensor:
-        """A copy of the elements start .. stop - 1."""
-        if stop <= start:
-            return torch.empty(0, dtype=self.dtype)
-        raw = self.fetch()
-        width = self.dtype.itemsize
-        if len(raw) != self.count * width:
-            raise self.source.damaged(f"a storage of {self.count} elements has {len(raw)} bytes of data")
-        copied = bytearray(raw[start * width : stop * width])  # aligned, writable, and no longer tied to the file
-        if self.dtype is torch.bool:
-            return torch.frombuffer(copied, dtype=torch.uint8) != 0
-        return torch.frombuffer(copied, dtype=self.dtype)
-
-
-class StoredTensor(Stored):
-    """A strided view of a storage."""
-
-    def __init__(self, storage: Storage, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> None:
-        self.storage = storage
-        self.offset = offset
-        self.shape = shape
-        self.stride = stride
-
-    def tensor(self) -> Tensor:
-        source = self.storage.source
-        if 0 in self.shape:
-            return torch.empty(self.shape, dtype=self.storage.dtype)
-        reach = self.offset + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True)) + 1
-        if reach > self.storage.count:
-            raise source.damaged(
-                f"a tensor of shape {clipped(self.shape)} reaches element {reach} of a storage of {self.storage.count}"
-            )
-        # An expanded view (stride 0) is a large tensor over little data; a sparse one copies more than it keeps.
-        source.spend(max(math.prod(self.shape), reach - self.offset) * self.storage.dtype.itemsize)
-        flat = self.storage.elements(self.offset, reach)
-        return torch.as_strided(flat, self.shape, self.stride).contiguous()
-
-    def array(self) -> np.ndarray:
-        tensor = self.tensor()
-        return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
-
-
-def rebuild_tensor(
-    source: Source, storage: object, offset: object, shape: object, stride: object, *_: object
-) -> StoredTensor:
-    """torch._utils._rebuild_tensor(_v2): gradient flags, hooks and metadata are not data and are dropped."""
-    shape, stride = checked_shape(source, shape), checked_shape(source, stride)
-    if not isinstance(storage, Storage) or type(offset) is not int or offset < 0 or len(shape) != len(stride):
-        raise source.damaged("a tensor's storage, offset or strides make no sense")
-    return StoredTensor(storage, offset, shape, stride)
-
-
-def _parameter(source: Source, data: object, *_: object) -> object:
-    return data
-
-
-def _from_type(source: Source, function: object, kind: object, arguments: object, state: object = None) -> object:
-    """torch._tensor._rebuild_from_type_v2: a tensor of a subclass, or one that carries attributes; both are dropped."""
-    if not isinstance(function, Global) or not function.name.startswith("torch._utils._rebuild") or not function.call:
-        raise source.damaged("a tensor is rebuilt by something that rebuilds none")
-    return function.call(source, *(arguments if isinstance(arguments, tuple) else ()))
 
 
 # --- numpy -----------------------------------------------------------------------------------------------------------
@@ -309,7 +197,9 @@ def _attributes(name: str) -> Global:
     return Global(name, call=lambda source: Attributes(), new=lambda source: Attributes())
 
 
-STORAGES = {f"torch.{name}": Global(f"torch.{name}") for name in STORAGE_TYPES}
+STORAGES = {
+    name: Global(name) for kind in STORAGE_TYPES for name in (f"torch.{kind}", f"torch.storage.{kind}")
+}  # the untyped one is in the second place
 _SETS = [Global(f"{module}.set", call=_set) for module in ("builtins", "__builtin__")]
 _BYTES = [Global(f"{module}.bytes", call=_bytes) for module in ("builtins", "__builtin__")]
 _NUMPY = [
@@ -321,15 +211,8 @@ _NUMPY = [
         Global(f"{core}.numeric._frombuffer", call=_from_buffer),
     )
 ] + [Global("numpy.ndarray"), Global("numpy.dtype", call=DType)]
-_TORCH = [
-    Global("torch._utils._rebuild_tensor", call=rebuild_tensor),
-    Global("torch._utils._rebuild_tensor_v2", call=rebuild_tensor),
-    Global("torch._utils._rebuild_parameter", call=_parameter),
-    Global("torch._utils._rebuild_parameter_with_state", call=_parameter),
-    Global("torch._tensor._rebuild_from_type_v2", call=_from_type),
-    Global("torch.Size", call=_size),
-]
 _OTHERS = [
+    Global("torch.Size", call=_size),
     Global("collections.OrderedDict", call=_ordered, new=lambda source: OrderedItems()),
     Global("collections.defaultdict", call=lambda source, *_: OrderedItems()),
     Global("_codecs.encode", call=_encode),
@@ -338,7 +221,7 @@ _OTHERS = [
     *[_attributes(name) for name in ("easydict.EasyDict", "argparse.Namespace")],
     *[_record(name) for name in ("dnnlib.tflib.network.Network", "tfutil.Network", "network.Network")],
 ]
-ALLOWED = {entry.name: entry for entry in (*_NUMPY, *_TORCH, *_OTHERS, *_SETS, *_BYTES)} | STORAGES
+ALLOWED = {entry.name: entry for entry in (*_NUMPY, *TORCH, *_OTHERS, *_SETS, *_BYTES)} | STORAGES
 """Every global a checkpoint may refer to (`torch.storage._load_from_bytes` is added by the reader of containers)."""
 
 ARRAYS = {entry.name: entry for entry in (*_NUMPY, *_BYTES)} | {

@@ -20,7 +20,8 @@ from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_wh
 from gantk.checkpoints.genforce import hammer_settings
 from gantk.checkpoints.nvidia import SUPERRES, beside
 from gantk.checkpoints.pickle_machine import clipped
-from gantk.checkpoints.stand_ins import Stored
+from gantk.checkpoints.stored_tensors import Stored
+from gantk.checkpoints.stylegan3_plans import told_plan
 from gantk.errors import GantkError
 from gantk.generators.filters import lowpass
 from gantk.generators.stylegan3_plan import PlanArguments, Step, plan
@@ -235,11 +236,10 @@ def read_state(raw: Raw) -> Checkpoint:
     layers = [named[i] for i in range(len(named))]
     clamp = raw.facts.get("conv_clamp", 256.0)
     arguments: PlanArguments = {
-        "num_layers": len(layers) - 1,
-        "kernel": _kernel(raw, f"{layers[0]}.weight")[2],
+        **told_plan(raw.facts), "num_layers": len(layers) - 1, "kernel": _kernel(raw, f"{layers[0]}.weight")[2],
         "radial": _taps(raw, f"{layers[0]}.down_filter", True)[1],
         "conv_clamp": clamp if isinstance(clamp, int | float) else None,
-    }
+    }  # fmt: skip
     size = int(layers[-1].split("_")[1])
     steps = _fitting(raw, layers, arguments, [size], NVIDIA)
     usual = (("conv_clamp", 256), ("output_scale", 0.25), ("mapping_lr", 0.01))

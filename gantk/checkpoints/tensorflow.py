@@ -15,7 +15,8 @@ from torch import Tensor
 from gantk.checkpoints import stylegan2
 from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_while, same
 from gantk.checkpoints.pickle_machine import Source, clipped
-from gantk.checkpoints.stand_ins import Record, Stored
+from gantk.checkpoints.stand_ins import Record
+from gantk.checkpoints.stored_tensors import Stored
 from gantk.checkpoints.stylegan2 import Spelling, first, hwio, hwio_flipped, index, plus_one, scalar, square, transposed
 
 

@@ -32,15 +32,8 @@ from gantk.checkpoints.pickle_machine import Global, PickleMachine, Source, clip
 from gantk.checkpoints.plain_tensors import read_safetensors
 from gantk.checkpoints.safetensors_header import is_safetensors
 from gantk.checkpoints.signs import sign_of
-from gantk.checkpoints.stand_ins import (
-    ALLOWED,
-    ARRAYS,
-    STORAGE_TYPES,
-    STORAGES,
-    Storage,
-    Stored,
-    StoredArray,
-)
+from gantk.checkpoints.stand_ins import ALLOWED, ARRAYS, STORAGES, StoredArray
+from gantk.checkpoints.stored_tensors import STORAGE_TYPES, Storage, Stored
 from gantk.errors import GantkError
 from gantk.store.bounded import possible
 from gantk.store.files import open_bytes
@@ -147,7 +140,7 @@ class _StorageReader:
         _, kind, key, _, count = reference[:5]
         if len(reference) == 6 and reference[5] is not None:
             raise self.source.damaged("a storage is a view of another, as torch wrote before 0.4")
-        type_name = kind.name.removeprefix("torch.") if isinstance(kind, Global) else ""
+        type_name = kind.name.removeprefix("torch.").removeprefix("storage.") if isinstance(kind, Global) else ""
         if type_name not in STORAGE_TYPES or not isinstance(key, str):
             raise self.source.damaged("a storage has no known type or no key")
         dtype = STORAGE_TYPES[type_name]

@@ -11,6 +11,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -190,10 +191,14 @@ def _report(error: BaseException, quiet: bool) -> int:
     return code
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_where: object, **_more: object) -> None:
-    """A warning is one sentence, as an error is, without the line of code that gave it."""
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str = "", *_where: object, **_more: object
+) -> None:
+    """A warning is one sentence, as an error is, without the line of code that gave it; one of a library names it."""
     text = f"Warning: {_sentence(str(message))}"
-    click.echo(text if category.__module__.startswith("gantk") else f"{text} ({category.__module__})", err=True)
+    ours = category.__module__.startswith("gantk") or Path(filename).is_relative_to(Path(__file__).parents[1])
+    library = filename.rpartition("-packages/")[2].partition("/")[0] or category.__module__
+    click.echo(text if ours else f"{text} ({library})", err=True)
 
 
 def describe(error: BaseException) -> tuple[str, int]:
@@ -202,6 +207,9 @@ def describe(error: BaseException) -> tuple[str, int]:
         return _sentence(str(error)), error.exit_code
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "gantk"
+        dashed = [word for word in command_line.get() or () if word.startswith("-") and os.path.exists(word)]
+        if dashed and isinstance(error, click.NoSuchOption):
+            return f"{_sentence(error.format_message())} If the file {dashed[0]} is meant, write ./{dashed[0]}.", 2
         return f"{_sentence(error.format_message())} Try `{path} --help`.", 2
     if isinstance(error, click.ClickException):
         return _sentence(error.format_message()), error.exit_code

@@ -21,6 +21,7 @@ from gantk.store.bounded import refuse_depth
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable, shown
 from gantk.store.own_code import OwnCode
+from gantk.store.text import read_text
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -143,7 +144,7 @@ def read_config(name: str) -> JsonTable:
     if not regular_file(path).is_file():
         path = find_shipped("configs", name, (".toml",))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         if len(text) > LONGEST_SETTINGS or _DEEP_KEY.search(text):  # the parser's time grows with their square
             raise ValueError("it is longer than a megabyte, or has a name of more than 64 parts")
         settings = tomllib.loads(text)

@@ -5,7 +5,7 @@
     torch.save, pickle  a tensor, or a dictionary of tensors by name (read by the allow-list reader)
     safetensors         of other programs: tensors by name
     text                numbers separated by blanks, commas or semicolons, a line each row; JSON
-    folder              of such files, each one a code
+    folder              of such files, each one a code, or of folders with one each
 
 Legend: N codes, L rows of wp, D the width of a code.
 """
@@ -13,6 +13,7 @@ Legend: N codes, L rows of wp, D the width of a code.
 from __future__ import annotations
 
 import contextlib
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,9 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError
 from gantk.store.bounded import DAMAGED_ZIP, parse_json, read_npz
+from gantk.store.inside import is_listed
 from gantk.store.json_values import Json
+from gantk.store.text import decode_text
 
 Array = npt.NDArray[Any]
 
@@ -32,15 +35,18 @@ SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle", ".safetensors", ".
 CODE_NAMES = ("wp", "w_plus", "w+", "latent_w_plus", "w", "z", "latent", "latents", "latent_code", "code", "codes")
 """Keys under which programs keep codes, those of later spaces first."""
 _LARGEST_TEXT = 256 << 20
+_MOST_FILES = 100_000
+_OUTPUT = "out"  # the folder in which NVIDIA's projector leaves its files
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a file holds: arrays by name ("" where it has none), and its other entries."""
+    """What a file holds: arrays by name ("" where it has none), its other entries, and of a folder the files' keys."""
 
     path: Path
     arrays: Mapping[str, Array]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     def only(self, expected: str) -> Array:
         """The one array of a file.
@@ -85,7 +91,7 @@ def read_arrays(path: str | Path) -> Found:
     if not numbers:
         kinds = ", ".join(f"{array.dtype} {array.shape}" for array in list(found.arrays.values())[:3])
         raise GantkError(f"{file} holds {kinds or 'no array'} where an array of numbers was expected.")
-    return Found(file, numbers, found.extra)
+    return Found(file, numbers, found.extra, found.keys)
 
 
 def _is_torch(path: Path) -> bool:
@@ -176,7 +182,7 @@ def _text(path: Path, data: memoryview) -> Found:
     if len(data) > _LARGEST_TEXT:
         raise GantkError(f"{path} is no array of any known kind, and too long for numbers written as text.")
     try:
-        text = bytes(data).decode("utf-8-sig")
+        text = decode_text(bytes(data))
     except UnicodeDecodeError as error:
         raise GantkError(
             f"{path} is no array: it is neither .npy, .npz, a file of torch.save, a pickle, safetensors nor text."
@@ -234,17 +240,52 @@ def _of_json(value: Json) -> object:
 
 
 def _folder(path: Path) -> Found:
-    """A folder of code files, in the order of their names; hidden ones are skipped."""
-    files = sorted(item for item in path.iterdir() if item.suffix.lower() in SUFFIXES and not item.name.startswith("."))
-    files = [item for item in files if item.is_file()]
+    """A folder of code files in the order of their names, 2 before 10; hidden ones are skipped.
+
+    Without a file of its own it is the folders in it that hold the codes, as projectors leave them: each is named by
+    its folder (`3/out/projected_w.npz` is 3), and by its file too where a folder has several.
+    """
+    files = _code_files(path)
+    below = {} if files else {folder: _below(folder) for folder in _in_order(path) if folder.is_dir()}
+    files += [file for found in below.values() for file in found]
     if not files:
         raise GantkError(
             f"{path} is a folder without a file of codes ({', '.join(SUFFIXES)}): give a file, or a folder of them."
         )
+    if len(files) > _MOST_FILES:
+        raise GantkError(f"{path} is a folder of {len(files)} files of codes, and at most {_MOST_FILES} are read.")
+    alone = {file for found in below.values() if len(found) == 1 for file in found}
     arrays: dict[str, Array] = {}
+    keys: dict[str, str] = {}
     for file in files:
+        name = file.relative_to(path).with_suffix("").as_posix()
+        if file in alone:
+            name = "/".join(part for part in file.relative_to(path).parent.parts if part != _OUTPUT) or file.stem
         found = read_arrays(file)
-        for name, array in found.arrays.items():
-            key = "/".join(part for part in (file.stem, name if len(found.arrays) > 1 else "") if part)
-            arrays[key] = array
-    return Found(path, arrays)
+        known = [key for key in found.arrays if key.lower() in CODE_NAMES]
+        for key in known[:1] if known else found.arrays:  # of several, what is called as codes are
+            told = "/".join(part for part in (name, key if not known and len(found.arrays) > 1 else "") if part)
+            arrays[told], keys[told] = found.arrays[key], key or file.stem
+    return Found(path, arrays, keys=keys)
+
+
+def _code_files(folder: Path) -> list[Path]:
+    return [item for item in _in_order(folder) if item.suffix.lower() in SUFFIXES and item.is_file()]
+
+
+def _below(folder: Path) -> list[Path]:
+    """The code files of a folder, or else of those in it."""
+    found = _code_files(folder)
+    for inner in [] if found else _in_order(folder):
+        found += _code_files(inner) if inner.is_dir() else []
+    return found
+
+
+def _in_order(folder: Path) -> list[Path]:
+    """What is in a folder, numbers in names by their size."""
+
+    def key(item: Path) -> list[tuple[int, int, str]]:
+        parts = re.split(r"([0-9]{1,18})", item.name)
+        return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+    return sorted((item for item in folder.iterdir() if is_listed(item.name)), key=key)

@@ -17,7 +17,7 @@ from pathlib import Path, PureWindowsPath
 from gantk.checkpoints.addresses import is_address
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.store.files import write_atomic
-from gantk.store.inside import regular_file
+from gantk.store.text import read_text
 
 SPACES = ("z", "w", "wp", "s")
 DISABLE = "DISABLE"
@@ -55,7 +55,7 @@ def read_boundary_list(path: str | os.PathLike[str]) -> list[Entry]:
     """
     source = Path(path)
     try:
-        text = regular_file(source).read_text(encoding="utf-8-sig")
+        text = read_text(source)
     except FileNotFoundError:
         raise UsageError(f"The boundary list {source} does not exist.") from None
     except GantkError as error:

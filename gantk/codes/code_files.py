@@ -39,12 +39,12 @@ def read_codes(path: str | Path, spec: GeneratorSpec, space: str | None = None) 
         GantkError: no readable file, or arrays that are no codes of this generator.
     """
     found = read_arrays(path)
-    if len(found.arrays) == 1:
+    if len(found.arrays) == 1 and not found.keys:
         name, array = next(iter(found.arrays.items()))
-        return _fitted(found.path, array, name, spec, space, None)
-    chosen = _chosen(found, space)
+        return _fitted(found.path, array, name, spec, space)
+    chosen = None if found.keys else _chosen(found, space)
     if chosen is not None:
-        return _fitted(found.path, found.arrays[chosen], chosen, spec, space, None)
+        return _fitted(found.path, found.arrays[chosen], chosen, spec, space)
     return _by_name(found, spec, space)
 
 
@@ -58,7 +58,10 @@ def _chosen(found: Found, space: str | None) -> str | None:
 
 def _by_name(found: Found, spec: GeneratorSpec, space: str | None) -> CodeFile:
     """A dictionary name -> code: as many codes as names."""
-    parts = {name: _fitted(found.path, array, "", spec, space, None) for name, array in found.arrays.items()}
+    parts = {
+        name: _fitted(found.path, array, found.keys.get(name, ""), spec, space, name)
+        for name, array in found.arrays.items()
+    }
     spaces = {part.space for part in parts.values()}
     if len(spaces) > 1:
         raise GantkError(
@@ -76,14 +79,14 @@ def _listed(arrays: Mapping[str, Array]) -> str:
     return ", ".join(f"{name} {list(array.shape)}" for name, array in list(arrays.items())[:4])
 
 
-def _fitted(
-    path: Path, array: Array, key: str, spec: GeneratorSpec, space: str | None, names: tuple[str, ...] | None
-) -> CodeFile:
+def _fitted(path: Path, array: Array, key: str, spec: GeneratorSpec, space: str | None, member: str = "") -> CodeFile:
     widths = {"z": spec.z_dim, "w": spec.w_dim, "wp": spec.wp_dim}
     spaces = [name for name in SPACES if name in spec.spaces]
-    held = f"{path} holds {array.dtype} {array.shape}"
+    held = f"{path}{member and f', {member},'} holds {array.dtype} {array.shape}"
     while array.ndim > 3 and array.shape[0] == 1:
         array = array[0]
+    while array.ndim > 2 and array.shape[-1] == 1 != spec.z_dim:
+        array = array[..., 0]  # [N, D, 1, 1], as convolutions take z
     if array.ndim == 4 and array.shape[1] == 1:
         array = array[:, 0]  # [N, 1, L, D]
     if array.ndim == 2 and array.shape[1] == 1:
@@ -95,7 +98,7 @@ def _fitted(
         space = _concluded(path, array, key, rows, spaces)
     shape = rows if space == "wp" else (widths.get(space, -1),)
     if array.shape == shape or array.shape[1:] == shape:
-        return CodeFile(array.reshape(-1, *shape), space, names)
+        return CodeFile(array.reshape(-1, *shape), space)
     forms = [f"{name} [N, {', '.join(map(str, rows if name == 'wp' else (widths[name],)))}]" for name in spaces]
     raise GantkError(
         f"{held}, and codes of this generator are {', '.join(forms)}"

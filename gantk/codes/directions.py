@@ -32,6 +32,7 @@ __all__ = ["Direction", "project"]
 
 KINDS = ("boundary", "direction")
 SPACES = ("z", "w", "wp", "s")
+LEAST_LENGTH, LARGEST_LENGTH = 1e-6, 1e6  # codes are some units long: beyond these no distance gives another picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,13 @@ class Direction:
             )
         if not np.isfinite(vectors).all() or not vectors.reshape(len(vectors), -1).any(axis=1).all():
             raise UsageError(f"The direction {self.name!r} has a row that is zero or not finite: find it again.")
+        length_K = np.linalg.norm(vectors.reshape(len(vectors), -1).astype(np.float64), axis=1)
+        odd = [float(length) for length in length_K if not LEAST_LENGTH <= length <= LARGEST_LENGTH]
+        if odd:
+            raise UsageError(
+                f"The direction {self.name!r} has the length {odd[0]:.3g}, by which every unit of distance moves "
+                "codes, and shows nothing: divide it by its length (v / numpy.linalg.norm(v))."
+            )
         if isinstance(self.intercept, tuple) and (self.space != "wp" or len(self.intercept) != vectors.shape[1]):
             raise UsageError(
                 f"The direction {self.name!r} has {len(self.intercept)} intercepts: only a wp-boundary has several, "

@@ -14,6 +14,7 @@ from gantk.codes.kept_directions import is_shipped, load_direction
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.generators.rows import parse_layers
+from gantk.store.inside import LONGEST_STEM, clipped
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Entry:
     def prefix(self) -> str:
         """HiGAN's prefix of files, `<name>_<space>`, safe as a file name."""
         stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in self.title)
-        return f"{stem.lstrip('.') or 'direction'}_{self.space}"
+        return f"{clipped(stem.lstrip('.'), LONGEST_STEM) or 'direction'}_{self.space}"
 
     def fingerprint(self) -> object:
         """What moves codes, under the name it has here."""

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 
+LARGEST_PSI = 1000  # nothing is seen at far less, and networks overflow at far more
 ArrayOrTensor = TypeVar("ArrayOrTensor", "npt.NDArray[np.floating]", "Tensor")
 
 
@@ -63,7 +64,13 @@ def parse_truncation(text: str | None, spec: GeneratorSpec) -> Truncation | None
         psi = float(psi_text)
         layers = int(layers_text) if layers_text else None
     except ValueError:
-        raise UsageError(f"The truncation {text!r} is not understood: write 0.7, 0.7:8 (psi:layers) or none.") from None
-    if not math.isfinite(psi) or (layers is not None and layers < 0):
-        raise UsageError(f"The truncation {text!r} needs a finite psi and a layer count of at least 0.")
+        raise UsageError(f"The truncation {text!r} is not understood: write 0.7, 0.7:8 (psi:rows) or none.") from None
+    if not abs(psi) <= LARGEST_PSI or (layers is not None and layers < 0):
+        wanted = f"a psi from -{LARGEST_PSI} to {LARGEST_PSI} and a number of rows of at least 0"
+        raise UsageError(f"The truncation {text!r} needs {wanted}.")
+    if layers is not None and layers > spec.num_layers:
+        raise UsageError(
+            f"The truncation {text!r} names {layers} rows, and this generator has {spec.num_layers}: give fewer, or "
+            f"{psi_text} for all of them."
+        )
     return Truncation(psi=psi, layers=layers)

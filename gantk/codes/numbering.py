@@ -33,7 +33,7 @@ def parse_seeds(seeds: Seeds) -> tuple[int, ...]:
         seeds = ",".join(str(int(seed)) for seed in seeds)
     found: list[int] = []
     for part in seeds.split(","):
-        match = re.fullmatch(r"\s*(\d{1,12})\s*(?:-\s*(\d{1,12})\s*)?", part)
+        match = re.fullmatch(r"\s*(\d{1,24})\s*(?:-\s*(\d{1,24})\s*)?", part)
         if match is None:
             raise UsageError(f"The seeds {seeds!r} are not understood: write 0-31,85 (numbers and ranges).")
         first, last = int(match[1]), int(match[2] or match[1])
@@ -42,7 +42,7 @@ def parse_seeds(seeds: Seeds) -> tuple[int, ...]:
         if last > LARGEST:
             raise UsageError(f"The seed {last} is too large for NVIDIA's numbering: give at most {LARGEST}.")
         if len(found) + last - first >= MOST:
-            raise UsageError(f"The seeds {seeds!r} are more than {MOST}: give fewer, or --seed and --num.")
+            raise UsageError(f"The seeds {seeds!r} are more than {MOST}: give fewer.")
         found += range(first, last + 1)
     return tuple(found)
 

@@ -23,6 +23,7 @@ from gantk.generators.labels import ask_for_label, class_id, parse_label
 from gantk.store.files import load_npy
 
 SPACES = ("z", "w", "wp")
+LARGEST_CODE = 1e6  # far beyond what any mapping network gives, and far below where networks overflow
 
 Label = str | int | npt.NDArray[Any] | None  # of samples: see `CodeSource`
 
@@ -125,6 +126,13 @@ class CodeSource:
             rows = np.array(self._given[start:stop], dtype=np.float32)
             if not np.isfinite(rows).all():
                 raise GantkError(f"{self.origin} holds codes that are not finite between rows {start} and {stop - 1}.")
+            if self.first_space != "z" or not generator.spec.normalizes_z:
+                largest = float(np.abs(rows).max(initial=0))
+                if largest > LARGEST_CODE:
+                    raise GantkError(
+                        f"{self.origin} holds codes as large as {largest:.3g} between rows {start} and {stop - 1}, and "
+                        f"{self.first_space} of a generator is a few units: they are of something else, or damaged."
+                    )
             given = torch.from_numpy(rows).to(generator.device, generator.dtype)
             if self.first_space == "wp":
                 return Codes(None, None, given)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
-from gantk.store.inside import regular_file
+from gantk.store.text import read_rows, read_text
 
 Array = npt.NDArray[np.float64]
 Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]  # [P, 2] and whether they are of the same thing
@@ -118,11 +118,11 @@ def label_table(labels: object) -> LabelTable:
     if not isinstance(labels, (str, os.PathLike)):
         raise UsageError(f"The labels are a {type(labels).__name__}: give a CSV file, or columns by name.")
     try:
-        with open(regular_file(labels), encoding="utf-8", newline="") as file:
-            read = list(csv.DictReader(file))
+        header, *below = [[cell.strip() for cell in cells] for _, cells in read_rows(labels)] or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise GantkError(f"the labels {labels} cannot be read: {error}") from error
-    return _whole(read, f"the table {os.fspath(labels)}")
+    short = any(len(cells) != len(header) for cells in below)
+    return _whole([] if short else [dict(zip(header, cells, strict=True)) for cells in below], f"the table {labels}")
 
 
 def _whole(rows: Sequence[Any], source: str) -> LabelTable:
@@ -184,7 +184,7 @@ def pair_list(pairs: object) -> PairList:
     if not isinstance(pairs, (str, os.PathLike)):
         raise UsageError(f"The pairs are a {type(pairs).__name__}: give a file, or tuples of two images and a truth.")
     try:
-        lines = regular_file(pairs).read_text(encoding="utf-8").splitlines()
+        lines = read_text(pairs).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise GantkError(f"the pairs {pairs} cannot be read: {error}") from error
     found = []

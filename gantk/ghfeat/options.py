@@ -62,7 +62,11 @@ class EncoderOptions(Options):
     rank: int = option(0, "Inner width of factorised heads; 0: dense.", least=0)
     head_norm: Literal["batch", "none"] = option("batch", "Normalisation after the heads; none suits small batches.")
     size: int | None = option(
-        None, "Side of the images that the encoder reads, in pixels.", least=16, default_text="the generator's"
+        None,
+        "Side of the images that the encoder reads, in pixels.",
+        least=16,
+        most=16_384,
+        default_text="the generator's",
     )
     stem: Literal["1", "2", "4"] | None = option(
         None, "Factor by which the stem reduces the resolution.", default_text="4 if it fits"
@@ -185,7 +189,7 @@ class EditOptions(RowOptions, BoxOptions, PhotoOptions):
     end_distance: float | None = option(
         None, "Last distance, in units of the direction's space.", default_text="the direction's scale"
     )
-    step: int = option(7, "Number of images along the way.", least=2)
+    step: int = option(7, "Number of images along the way.", least=2, most=10_000)
     way: Literal["features", "styles"] = option(
         "features", "Of an edit of a region: exchange feature maps, or style them by place."
     )

@@ -23,10 +23,12 @@ from gantk.ghfeat.pictures import Size, Zip, check_sides, decode, find_images, f
 from gantk.ghfeat.tfrecord import TFRecords
 from gantk.store.channels import colours, in_channels, viewable
 from gantk.store.fingerprint import fingerprint, of_path
+from gantk.store.inside import clipped
 
 Pixels = npt.NDArray[np.uint8]
 
 AHEAD = 4  # batches read while one is encoded
+LARGEST_NUMBER = 2**31 - 1  # of scenes and seeds
 RENDER = "render:"  # `render:12` is scene 12 of seed 0 of the bundled world, `render:5/12` of seed 5
 HINT = "give --skip-unreadable to go on without such images"
 NONE_NAMED = "no image was named: give image files, folders, a .zip, .tfrecords, or a list of paths"
@@ -67,7 +69,7 @@ class Photos:
 
     def stems(self) -> list[str]:
         """A name for each image's files: its own where that is unique, or else with its number."""
-        stems = [Path(name).stem.replace(":", "-").replace(" ", "-") or "image" for name in self.names]
+        stems = [clipped(Path(name).stem.replace(":", "-").replace(" ", "-")) or "image" for name in self.names]
         counts = Counter(stems)  # of half a million: to count each anew would take hours
         return [stem if counts[stem] == 1 else f"{stem}_{index:05d}" for index, stem in enumerate(stems)]
 
@@ -187,6 +189,8 @@ def _render(word: str) -> Callable[[Size], Pixels]:
     seed, _, last = word.removeprefix(RENDER).rpartition("/")
     if not last.isdecimal() or not (seed or "0").isdecimal():
         raise UsageError(f"{word!r} names no render: write render:12, or render:5/12 for another seed")
+    if max(len(last), len(seed)) > 10 or max(int(last), int(seed or 0)) > LARGEST_NUMBER:
+        raise UsageError(f"{word[:60]!r} names no render: scenes and seeds are numbers of at most {LARGEST_NUMBER}")
 
     def read(size: Size) -> Pixels:
         from gantk.pictures.images import to_uint8

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from gantk.errors import GantkError, UsageError
 from gantk.pictures.opening import open_picture, picture_sides
 from gantk.store.bounded import DAMAGED_ZIP, check_member, check_members
-from gantk.store.inside import regular_file
+from gantk.store.inside import is_listed, regular_file
+from gantk.store.text import read_text
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -110,7 +111,7 @@ def find_images(arguments: Sequence[str]) -> list[Path]:
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            inside = sorted(p for p in path.rglob("*") if is_listed(p.relative_to(path), SUFFIXES) and p.is_file())
             if not inside:
                 raise UsageError(f"the folder {path} has no images in it ({', '.join(SUFFIXES)})")
             found += inside
@@ -125,7 +126,7 @@ def find_images(arguments: Sequence[str]) -> list[Path]:
 
 def _listed(path: Path) -> list[Path]:
     try:
-        lines = regular_file(path).read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise GantkError(f"the list {path} cannot be read: {error}") from error
     names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
@@ -167,7 +168,7 @@ class Zip:
         names = [
             item.filename for item in self._zip.infolist() if item.filename and not item.is_dir()
         ]  # never written anywhere
-        self.names = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
+        self.names = sorted(name for name in names if is_listed(name, SUFFIXES))
         if not self.names:
             raise GantkError(f"{path} has no images in it ({', '.join(SUFFIXES)})")
 

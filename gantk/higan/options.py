@@ -68,7 +68,7 @@ class TrainBoundaryOptions(SeedOptions):
     )
     per_layer: bool = option(True, "For wp: a boundary for each row, or one for all rows.", off="--shared")
     labels: bool = option(False, "The scores are 0 and 1; all samples are used.")
-    resamples: int = option(5, "Number of further splits to measure stability on.", least=0)
+    resamples: int = option(5, "Number of further splits to measure stability on.", least=0, most=10_000)
     refit: bool | None = option(
         None, "End with a fit on training and validation samples together.", default_text="yes, but for svc"
     )
@@ -88,7 +88,7 @@ class RescoreOptions(SampleOptions, BatchOptions):
     score: tuple[str, ...] = option(
         (), "Attribute that a boundary is about, where their names differ; may be repeated.", metavar="NAME=ATTRIBUTE"
     )
-    random: int = option(8, "Number of random directions to compare with.", least=0)
+    random: int = option(8, "Number of random directions to compare with.", least=0, most=10_000)
     chunk: int | None = option(
         None, "Number of samples per chunk of the ledger.", least=1, default_text="about 2048 images"
     )
@@ -103,7 +103,7 @@ def _hidden(help: str) -> int:
 @dataclass(frozen=True, kw_only=True)
 class ManipulateOptions(SampleOptions, BatchOptions, PictureOptions):
     num: int | None = option(None, "Number of samples.", "-N", least=0, default_text="4, or all of FILE.npy")
-    step: int = option(7, "Number of images along a direction.", "--steps", "-S", least=1)
+    step: int = option(7, "Number of images along a direction.", "--steps", "-S", least=1, most=10_000)
     start_distance: float | None = option(
         None, "First distance, in units of the space.", default_text="minus the direction's scale"
     )

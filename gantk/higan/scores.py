@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.store.bounded import read_npz
-from gantk.store.inside import regular_file
+from gantk.store.inside import clipped, regular_file
+from gantk.store.text import read_rows
 
 SUFFIXES = (".npy", ".npz", ".csv")
 Column = npt.NDArray[np.generic]
@@ -46,11 +47,12 @@ class Scores:
         """Return the columns asked for, in that order; all where none is. A file of one unnamed column takes any name.
 
         Raises:
-            UsageError: there is no such score; near matches are offered.
+            UsageError: there is no such score (near matches are offered), or its name is too long for files.
         """
-        wanted = list(dict.fromkeys(names))
-        if not wanted:
-            return dict(self.columns)
+        wanted = list(dict.fromkeys(names)) or list(self.columns)
+        for name in wanted:
+            if clipped(name) != name:  # files are called after it
+                raise UsageError(f"The score {name[:40]}... has a name of {len(name)} letters: shorten it.")
         if not self.named and len(self.columns) == 1 and len(wanted) == 1:
             return {wanted[0]: next(iter(self.columns.values()))}
         for name in wanted:
@@ -161,9 +163,7 @@ def _read_npz(source: Path) -> Scores:
 def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:
     """One row per sample; names in a first row that is not all numbers."""
     try:
-        with open(source, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+        rows = [(line, [cell.strip() for cell in row]) for line, row in read_rows(source)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise GantkError(f"{source} is no readable .csv file ({error}).") from error
     if not rows:

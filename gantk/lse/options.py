@@ -39,7 +39,9 @@ class StreamOptions(SeedOptions, TruncationOptions):
 class MapOptions(Options):
     """What a head reads, and how large its labels are."""
 
-    size: int | None = option(None, "Side of the labels, in pixels.", least=2, default_text="the images', at most 512")
+    size: int | None = option(
+        None, "Side of the labels, in pixels.", least=2, most=16_384, default_text="the images', at most 512"
+    )
     taps: str | tuple[str, ...] | None = option(
         None,
         "Maps that a head reads: all, last (one per resolution), or layers such as 8x8/conv1,10-12.",
@@ -90,7 +92,9 @@ class EvaluateOptions(ClassOptions, StreamOptions, BatchOptions):
     num: int = option(1000, "Number of images.", "-N", least=1)
     seeds: str | tuple[int, ...] | None = seeds_option("Images")
     start: int = option(1_000_000, "Number of the first image, far behind those of a training.", least=0)
-    size: int | None = option(None, "Side of the labels, in pixels.", least=2, default_text="the first head's")
+    size: int | None = option(
+        None, "Side of the labels, in pixels.", least=2, most=16_384, default_text="the first head's"
+    )
 
 
 SHAPE_HELP = "a box TOP,LEFT,BOTTOM,RIGHT or a disc ROW,COLUMN,RADIUS, in pixels of the labels; repeated."
@@ -140,4 +144,4 @@ class EditOptions(SeedOptions, TruncationOptions):
     rate: float = option(0.05, "Rate of Adam, in standard deviations of w.", above=0)
     preserve: float = option(20.0, "Weight of the squared change of the image outside the strokes.", least=0)
     paper: bool = option(False, "Do as the released program: 50 steps of a z per row, nothing preserved.")
-    frames: int = option(9, "Number of images from the original to the edited one.", least=2)
+    frames: int = option(9, "Number of images from the original to the edited one.", least=2, most=10_000)

@@ -23,6 +23,7 @@ from gantk.predictors.base import Predictor
 from gantk.predictors.defaults import segmenter_for
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Colour, palette
+from gantk.store.text import read_text
 
 OTHERS = ("other", "background", "bg")
 CODES = "wp.npy"  # of a folder of label maps
@@ -259,7 +260,7 @@ def _folder_classes(folder: Path, classes: str | None) -> tuple[str, ...]:
             f"The label maps in {folder} do not say what their numbers mean: give --classes sky,ground,... in their "
             "order, or a classes.txt with a name per line."
         )
-    return tuple(line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
+    return tuple(line.strip() for line in read_text(listed).splitlines() if line.strip())
 
 
 def colours_of(names: Sequence[str]) -> tuple[Colour, ...]:

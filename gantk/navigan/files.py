@@ -109,7 +109,7 @@ def _load_native(path: Path) -> WeightDirections:
 
 def _load_released(path: Path, layer: str | None, basis: WeightDirections | None) -> WeightDirections:
     from gantk.checkpoints.checkpoint import as_tensor
-    from gantk.checkpoints.stand_ins import Stored
+    from gantk.checkpoints.stored_tensors import Stored
     from gantk.checkpoints.unpickle import read_pickle
 
     container = read_pickle(path)

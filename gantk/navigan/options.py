@@ -184,6 +184,7 @@ class MetricOptions(Options):
         METRIC_SIZE,
         "Side of the square, in pixels, that pictures are resized to for comparison; 0 leaves them as they are.",
         least=0,
+        most=16_384,
     )
 
 
@@ -275,7 +276,7 @@ class ApplyOptions(SampleOptions, BatchOptions, MetricOptions, AnimationOptions,
     pick: str | tuple[int, ...] | None = option(
         None, "Numbers of the directions: 0-3,7 or all.", metavar="LIST", default_text="the first 8"
     )
-    step: int = option(7, "Number of pictures along each direction.", "--steps", least=1)
+    step: int = option(7, "Number of pictures along each direction.", "--steps", least=1, most=10_000)
     start: float | None = option(
         None, "First strength, in units of the weight.", default_text="minus the recommended one"
     )

@@ -20,7 +20,7 @@ from gantk.errors import GantkError, UsageError, suggestion
 from gantk.pictures.opening import open_values, picture_format
 from gantk.pictures.shapes import BOX, DISC, parse_shape, pixels_of
 from gantk.store.files import load_npy, write_atomic
-from gantk.store.inside import regular_file
+from gantk.store.inside import is_listed, regular_file
 
 IGNORE = 255  # in a label map: not labelled
 
@@ -82,7 +82,7 @@ def read_label_map(path: str | Path, classes: int, size: int | None = None) -> L
 
 def find_label_maps(folder: Path) -> list[Path]:
     """The files of a folder that may be label maps, by name; capital letters in suffixes count as small ones."""
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    return sorted(file for file in folder.iterdir() if is_listed(file.name, SUFFIXES) and file.is_file())
 
 
 def check_ids(label: npt.NDArray[Any], classes: int, what: str) -> None:

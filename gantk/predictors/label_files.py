@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.store.inside import clipped, is_listed
+from gantk.store.text import read_rows
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MISTYPED = 0.2  # share of labels besides 0 and 1 below which they are typing errors, and not numbers
@@ -88,8 +90,7 @@ def _from_csv(path: Path, folder: Path) -> LabelTable:
     if not folder.is_dir():
         raise UsageError(f"The folder of images {folder} does not exist.")
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(map(str.strip, row))]
+        lines = read_rows(path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise GantkError(f"{path} is no readable CSV file ({error}).") from error
     if not lines or len(lines[0][1]) < 2:
@@ -102,6 +103,9 @@ def _from_csv(path: Path, folder: Path) -> LabelTable:
     names = tuple(name.strip() for name in lines[0][1][1:])
     if "" in names or len(set(names)) != len(names):
         raise GantkError(f"The columns of {path} are {', '.join(names)}: each needs a name of its own.")
+    long = [name for name in names if clipped(name) != name]
+    if long:
+        raise GantkError(f"The column {long[0][:40]}... of {path} has a name of {len(long[0])} letters: shorten it.")
     there = _images(folder)
     found: dict[Path, list[float]] = {}
     for number, row in lines[1:]:
@@ -142,7 +146,7 @@ def _classes(label_N: npt.NDArray[np.float64], images: list[str], name: str, pat
 
 
 def _from_folders(path: Path, others: Path) -> LabelTable:
-    folders = sorted(part for part in path.iterdir() if part.is_dir())
+    folders = sorted(part for part in path.iterdir() if part.is_dir() and is_listed(part.name))
     without = [part for part in folders if part.name.startswith(("no_", "not_", "no-", "not-"))]
     if len(folders) != 2 or len(without) != 1:
         names = ", ".join(part.name for part in folders[:4]) or "none"
@@ -164,7 +168,7 @@ def _from_folders(path: Path, others: Path) -> LabelTable:
 
 
 def _images(folder: Path) -> dict[str, Path]:
-    return {part.name: part for part in sorted(folder.iterdir()) if part.suffix.lower() in SUFFIXES}
+    return {part.name: part for part in sorted(folder.iterdir()) if is_listed(part.name, SUFFIXES)}
 
 
 def _image(text: str, there: dict[str, Path], where: str, folder: Path) -> Path:

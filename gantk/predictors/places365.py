@@ -143,7 +143,7 @@ def _place(root: Path, subfolder: str, name: str) -> Path:
 
 
 def _read_network(path: Path) -> dict[str, Tensor]:
-    from gantk.checkpoints.stand_ins import Stored
+    from gantk.checkpoints.stored_tensors import Stored
     from gantk.checkpoints.unpickle import read_pickle
 
     value = read_pickle(path).value

@@ -59,7 +59,9 @@ class CompareOptions(SeedOptions, TruncationOptions, LabelOptions, BatchOptions)
         "-k",
         least=1,
     )
-    subsets: int = option(20, "Number of random halves of the images that the intervals are computed from.", least=2)
+    subsets: int = option(
+        20, "Number of random halves of the images that the intervals are computed from.", least=2, most=10_000
+    )
     shown: int = option(
         8,
         "Number of samples shown beside their nearest real images: so many nearest ones and so many furthest ones.",

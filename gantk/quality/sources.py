@@ -23,6 +23,7 @@ from gantk.pictures.images import as_saved, to_rgb8
 from gantk.predictors.base import Predictor
 from gantk.predictors.label_files import SUFFIXES
 from gantk.store.channels import colours
+from gantk.store.inside import is_listed
 from gantk.store.progress import progress
 
 
@@ -42,7 +43,7 @@ class Pictures:
 def is_folder_of_images(name: str | Path) -> bool:
     """Whether a name is a folder that holds images, at any depth; a model may be a folder too."""
     path = Path(name)
-    return path.is_dir() and any(part.suffix.lower() in SUFFIXES for part in path.rglob("*"))
+    return path.is_dir() and any(is_listed(part.relative_to(path), SUFFIXES) for part in path.rglob("*"))
 
 
 def read_folder(name: str | Path) -> Pictures:
@@ -52,7 +53,8 @@ def read_folder(name: str | Path) -> Pictures:
         UsageError: it does not exist, or has none.
     """
     path = Path(name)
-    files = tuple(sorted(part for part in path.rglob("*") if part.suffix.lower() in SUFFIXES and part.is_file()))
+    there = (part for part in path.rglob("*") if is_listed(part.relative_to(path), SUFFIXES))
+    files = tuple(sorted(part for part in there if part.is_file()))
     if not files:
         what = f"has no images ({', '.join(SUFFIXES)})" if path.is_dir() else "does not exist"
         raise UsageError(f"The folder {path} {what}: give a folder of images, or a generator.")

@@ -112,7 +112,7 @@ def _check_sizes(samples: Side, reals: Side, neighbours: int) -> None:
     """
     small = min((samples, reals), key=lambda side: side.total)
     if small.total < 4:
-        raise GantkError(f"{small.name} has {small.total} images: at least 4 are needed, better 1000.")
+        raise GantkError(f"There are {small.total} images of {small.name}: at least 4 are needed, better 1000.")
     most = small.total // 2 - 1
     if neighbours > most:
         raise UsageError(

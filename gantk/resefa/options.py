@@ -33,7 +33,9 @@ class JacobianOptions(SampleOptions):
         "image's side.", least=0.0,
         below=0.5, default_text="1/64",
     )  # fmt: skip
-    size: int | None = option(None, "Working size in pixels.", least=1, default_text=f"the image's, at most {LARGEST}")
+    size: int | None = option(
+        None, "Working size in pixels.", least=1, most=16_384, default_text=f"the image's, at most {LARGEST}"
+    )
     channels: Literal["rgb", "sum"] = option("rgb", "Colours of the image, or their sum (blind to hue).")
     noise: Literal["const", "none"] = option("const", "Noise inputs of the network.")
     tangents: int | None = option(
@@ -72,8 +74,8 @@ class DirectionsOptions(BatchOptions, SeedsShownOptions):
     low_rank: bool = option(False, "LowRankGAN's robust PCA and projection instead of the quotient.", "--project")
     held_out: int = option(16, "Number of fresh codes to measure on; 0: no measures and no pictures.", least=0)
     shown: int | None = option(None, "Number of directions measured and drawn.", least=1, default_text="5")
-    samples: int = option(3, "Number of samples drawn with sliders.", least=1)
-    step: int = option(9, "Number of images per slider.", least=3)
+    samples: int = option(3, "Number of samples drawn with sliders.", least=1, most=1000)
+    step: int = option(9, "Number of images per slider.", least=3, most=1000)
     against: str = option(
         "all", "Methods to compare with: lowrankgan, sefa, ganspace, 'sefa chosen', 'ganspace chosen', random; "
         "comma-separated, all or none.", metavar="LIST",

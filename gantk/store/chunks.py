@@ -70,9 +70,10 @@ def parse_shard(text: str | None, environment: Mapping[str, str] | None = None) 
         return Shard()
     if text.strip() == "auto":
         return _shard_from_environment(os.environ if environment is None else environment)
-    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    match = re.fullmatch(r"\s*(\d{1,7})\s*/\s*(\d{1,7})\s*", text)
     if match is None:
-        raise UsageError(f"The shard {text!r} is not understood: write i/n with i from 0, such as 0/4, or auto.")
+        wanted = "write i/n with i from 0 and at most 7 digits, such as 0/4, or auto"
+        raise UsageError(f"The shard {text!r} is not understood: {wanted}.")
     return Shard(int(match[1]), int(match[2]))
 
 
@@ -132,7 +133,8 @@ class Grid:
         if len(self) > MOST_CHUNKS:
             raise UsageError(
                 f"{self.total} samples in chunks of {self.chunk} are {len(self)} chunks, and a run has at most "
-                f"{MOST_CHUNKS}: ask for at most {MOST_CHUNKS * self.chunk} samples, or raise --batch-size."
+                f"{MOST_CHUNKS}: ask for at most {MOST_CHUNKS * self.chunk} samples, or give a larger --chunk "
+                "(--batch-size where there is none)."
             )
 
     def __len__(self) -> int:

@@ -11,12 +11,13 @@ import os
 import re
 import stat
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from gantk.errors import GantkError
 
 LONGEST_PART = 180  # bytes; file systems take 255, and temporary names and suffixes are added
 LONGEST_NAME = 1000
+LONGEST_STEM = 120  # of what others called something, to which files add words of their own
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
@@ -124,3 +125,19 @@ def regular_file(path: str | os.PathLike[str]) -> Path:
 
 def _kind(mode: int) -> str:
     return next((words for test, words in _KINDS if test(mode)), "no regular file")
+
+
+def is_listed(name: str | PurePath, suffixes: tuple[str, ...] = ()) -> bool:
+    """Whether a file or folder below one that was given counts: it has one of the suffixes, and no part is hidden.
+
+    Systems leave `.DS_Store`, `._photo.png` and `__MACOSX/` beside what people copy; nobody means these.
+    """
+    path = PurePath(name)
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts if part not in (".", ".."))
+    return not hidden and (not suffixes or path.suffix.lower() in suffixes)
+
+
+def clipped(stem: str, longest: int = LONGEST_STEM) -> str:
+    """A stem of file names made of what others called something: its beginning, where a file system takes no more."""
+    data = os.fsencode(stem)
+    return stem if len(data) <= longest else data[:longest].decode("utf-8", "ignore")

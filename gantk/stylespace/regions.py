@@ -81,7 +81,7 @@ def region_channels(
         with torch.no_grad():
             label_HW = segmenter.segment_codes(generator, wp_1LD, noise=noise).argmax(1)[0]
             codes = tuple(style.detach() for style in generator.styles(wp_1LD))
-        label_HW = _at_image(label_HW, generator.spec.resolution)
+        label_HW = _at_image(label_HW, generator.spec.size)
         mask_RHW = torch.stack([label_HW == k for k in chosen])
         if probes:
             change_SR, rest_S = _by_probes(generator, codes, mask_RHW, probes, noise, random)
@@ -125,11 +125,14 @@ def locality(share: Array, area: Array) -> Array:
     return found
 
 
-def _at_image(label_HW: Tensor, size: int) -> Tensor:
-    if label_HW.shape[-1] == size:
+def _at_image(label_HW: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(label_HW.shape) == size:
         return label_HW
-    place = (torch.arange(size, device=label_HW.device) * label_HW.shape[-1]) // size
-    return label_HW[place][:, place]
+    down, right = (
+        torch.arange(side, device=label_HW.device) * there // side
+        for side, there in zip(size, label_HW.shape, strict=True)
+    )
+    return label_HW[down][:, right]
 
 
 def _by_tangents(

@@ -1,0 +1,43 @@
+"""Text that people write: with a byte-order mark or without, in UTF-16 as spreadsheets save it; tables of any sign.
+
+`read_text` and `read_rows` raise what opening and decoding raise (OSError, UnicodeDecodeError, csv.Error): who reads
+says what the file was to be.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+import re
+
+from gantk.store.inside import regular_file
+
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
+
+
+def decode_text(data: bytes) -> str:
+    """UTF-8, or UTF-16 where its mark says so; no mark is part of the text."""
+    utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if utf_16 else "utf-8-sig")
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The text of a file that a person wrote."""
+    return decode_text(regular_file(path).read_bytes())
+
+
+def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV file that are not empty, each with the number of its line.
+
+    Cells are separated by commas, or by semicolons or tabs where the first line has these and no comma; numbers between
+    semicolons may have decimal commas.
+    """
+    lines = read_text(path).splitlines(keepends=True)
+    first = next((line for line in lines if line.strip()), "")
+    sign = next((sign for sign in ",;\t" if sign in first), ",")
+    reader = csv.reader(lines, delimiter=sign)
+    rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+    if sign == ";":
+        rows = [(line, [c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c) else c for c in row]) for line, row in rows]
+    return rows
