@@ -27,6 +27,13 @@ class UsageError(GantkError):
     exit_code = 2
 
 
+class StoreError(GantkError):
+    """What is kept cannot be written or read: no room, no permission, another process at work, a damaged file.
+
+    It is nothing that a generator or a method lacks, so that nothing goes on without it.
+    """
+
+
 class Stopped(Exception):
     """Somebody asked a computation to end in the middle of an evaluation; a search ends with the best it has."""
 

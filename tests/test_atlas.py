@@ -6,19 +6,21 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from higan_cases import save_tiny
 
 import gantk
-from gantk.atlas import Settings, Yardstick, judge_of, rows, verbs
+from gantk.atlas import Settings, Yardstick, judge_of, rows, sources, verbs
 from gantk.atlas.found import AtlasResult, Charted, is_steady
 from gantk.atlas.moves import draw_samples, moves_of
 from gantk.atlas.options import AtlasOptions
 from gantk.atlas.plan import Sizes, sizes_of
 from gantk.atlas.results import Measured
 from gantk.cli.main import run
+from gantk.errors import GantkError, StoreError
 from gantk.predictors.defaults import predictor_for
 
 SMALL = {"quick": True, "num": 40, "measured": 2, "random": 1, "shown": 1}
@@ -179,6 +181,21 @@ def test_where_nothing_is_steady_nothing_is_named(chart: AtlasResult) -> None:
 def test_a_source_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run(["atlas", "demo", "--systems", "sefa,sofa", "-o", str(tmp_path / "a")]) == 2
     assert "--systems names 'sofa'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("error", "noted"), [(GantkError("no convolution"), True), (StoreError("a full disk"), False)])
+def test_a_source_is_left_out_for_what_the_generator_lacks_and_not_for_a_full_disk(
+    error: GantkError, noted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(ground: object) -> None:
+        raise error
+
+    monkeypatch.setitem(sources._SOURCES, "sefa", fail)
+    if noted:
+        assert sources.find_source("sefa", cast(sources.Ground, None)).note == str(error)
+    else:
+        with pytest.raises(StoreError, match="a full disk"):
+            sources.find_source("sefa", cast(sources.Ground, None))
 
 
 def test_thirds_hold_every_row_once() -> None:

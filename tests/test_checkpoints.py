@@ -227,7 +227,8 @@ def test_unknown_files_say_what_was_found_and_what_is_known(tmp_path):
     with pytest.raises(GantkError, match="torch zip file with a network, 1 entries named like w; known formats are"):
         read(tmp_path, foreign.torch_file({"w": torch.ones(1)}))
     torch.save(torch.zeros(1, 10, 8).to_sparse(), tmp_path / "codes.pt")
-    with pytest.raises(GantkError, match=r"torch zip file with a single array of \[1, 10, 8\], as codes and directions are"):
+    single = r"torch zip file with a single array of \[1, 10, 8\], as codes and directions are"
+    with pytest.raises(GantkError, match=single):
         reading.read_checkpoint(tmp_path / "codes.pt")
     with pytest.raises(GantkError, match="torch zip file with a list"):
         read(tmp_path, foreign.torch_file([torch.ones(1)]))

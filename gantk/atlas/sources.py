@@ -23,7 +23,7 @@ from gantk.codes.directions import Direction
 from gantk.codes.entries import Entry
 from gantk.codes.given import GivenCodes
 from gantk.comparators.options import GanspaceOptions, SefaOptions
-from gantk.errors import GantkError
+from gantk.errors import GantkError, StoreError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe_of
 from gantk.ghfeat.defaults import encoder_for
@@ -106,9 +106,15 @@ def code_space(generator: Generator) -> Literal["w", "z"]:
 
 
 def find_source(name: str, ground: Ground) -> SourceFound:
-    """The directions of a source, or the sentence that says why it has none."""
+    """The directions of a source, or the sentence that says why it has none.
+
+    Raises:
+        StoreError: the source has some, but a disk or memory failed.
+    """
     try:
         directions, passes = _SOURCES[name](ground)
+    except StoreError:
+        raise
     except GantkError as error:
         return SourceFound(system=name, directions=(), weights=(), passes=0, note=str(error))
     return SourceFound(

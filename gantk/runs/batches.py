@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from gantk.errors import GantkError
+from gantk.errors import StoreError
 from gantk.runs.options import AUTOMATIC, Field, Options, fields_of
 from gantk.store.memory import available, is_out_of_memory
 
@@ -146,7 +146,7 @@ def halving(call: Callable[[OptionsT], T], options: OptionsT, store: Store, with
             if not is_out_of_memory(error):
                 raise
             if now == 1 or not halves:
-                raise GantkError(no_memory(options, now)) from error
+                raise StoreError(no_memory(options, now)) from error
         free_memory()
         store.halve()
         if store.halved == 1:

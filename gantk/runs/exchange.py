@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.errors import GantkError
+from gantk.errors import StoreError
 from gantk.store.chunks import Shard
 from gantk.store.files import load_npy
 from gantk.store.seals import is_sound, save_sealed
@@ -49,7 +49,7 @@ class Exchange:
             GantkError: it is not there.
         """
         if name not in self._kept:
-            raise GantkError(f"The array {name} of this run is not there: run the same command again.")
+            raise StoreError(f"The array {name} of this run is not there: run the same command again.")
         return self._kept[name].copy()
 
     def remove(self, name: str) -> None:
@@ -73,7 +73,7 @@ class Exchange:
         began, pause = time.monotonic(), 0.05
         while not ready():
             if time.monotonic() - began > patience:
-                raise GantkError(
+                raise StoreError(
                     f"Shard {self.shard} waited {patience:g} s for {what}: start all shards of a search together, "
                     "in one --output-dir; the same command continues."
                 )

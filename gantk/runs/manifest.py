@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, cast
 
-from gantk.errors import GantkError, UsageError
+from gantk.errors import GantkError, StoreError, UsageError
 from gantk.store.chunks import CONCATENATE, SUM, LedgerWarning, Shard, parse_shard
 from gantk.store.command_line import typed
 from gantk.store.files import load_json
@@ -91,7 +91,7 @@ def file_stem(command: str) -> str:
     """
     stem = "-".join(command.split())
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", stem):
-        raise GantkError(f"{command[:80]!r} is no command of gantk: do not trust the run that names it.")
+        raise StoreError(f"{command[:80]!r} is no command of gantk: do not trust the run that names it.")
     return stem
 
 
@@ -105,7 +105,7 @@ def manifests(directory: str | Path) -> dict[Path, Manifest]:
     found = {path: read_manifest(path) for path in sorted(folder.glob("*" + MANIFEST_SUFFIX))}
     if not found:
         what = "holds no *.run.json" if folder.is_dir() else "does not exist"
-        raise GantkError(f"The run directory {folder} {what}: give the --output-dir of an earlier command.")
+        raise StoreError(f"The run directory {folder} {what}: give the --output-dir of an earlier command.")
     return found
 
 
@@ -117,14 +117,14 @@ def read_manifest(path: Path) -> Manifest:
     """
     manifest = _as_manifest(load_json(inside(path.parent, path.name)))
     if manifest is None:
-        raise GantkError(f"{path} is no run manifest: it lacks {', '.join(_TABLES)}.")
+        raise StoreError(f"{path} is no run manifest: it lacks {', '.join(_TABLES)}.")
     command = manifest.get("command")
     file_stem(command if isinstance(command, str) else "")
     for name in (*manifest["outputs"], *manifest["arrays"]):
         RunName(name)
     wrong = _fault(manifest)
     if wrong:
-        raise GantkError(f"In {path} {wrong}: it is damaged, or no manifest; run the command again.")
+        raise StoreError(f"In {path} {wrong}: it is damaged, or no manifest; run the command again.")
     return manifest
 
 

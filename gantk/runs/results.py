@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
-from gantk.errors import GantkError
+from gantk.errors import StoreError
 from gantk.runs.claims import Claims, Part, plain, said
 from gantk.runs.structure import Sink, Source, from_plain, to_plain
 from gantk.store.files import load_json, save_json
@@ -173,9 +173,9 @@ def read_result(kind: type[R], directory: Path) -> R:
     path = directory / f"{stem_of(kind.TASK)}{RESULT_SUFFIX}"
     plain = load_json(path)
     if not isinstance(plain, dict) or plain.keys() != {"task", "version", "fields"} or plain["task"] != kind.TASK:
-        raise GantkError(f"{path} is no result of `gantk {kind.TASK}`: run the command again.")
+        raise StoreError(f"{path} is no result of `gantk {kind.TASK}`: run the command again.")
     if plain["version"] != kind.VERSION:
-        raise GantkError(
+        raise StoreError(
             f"{path} has version {plain['version']!r} of the results of `gantk {kind.TASK}`, and this gantk reads "
             f"version {kind.VERSION}: run the command again, or use the gantk that made it."
         )
@@ -196,9 +196,9 @@ def load_result(path: Path | str) -> Result:
     if len(files) != 1:
         names = ", ".join(file.name for file in files)
         how = f"holds several: give one of {names}" if files else "holds no *.result.json: give a run of gantk"
-        raise GantkError(f"{path} {how}.")
+        raise StoreError(f"{path} {how}.")
     plain = load_json(files[0])
     name = plain.get("task") if isinstance(plain, dict) else None
     if not isinstance(name, str):
-        raise GantkError(f"{files[0]} does not say which task it is of.")
+        raise StoreError(f"{files[0]} does not say which task it is of.")
     return read_result(find_task(name).result_type, files[0].parent)

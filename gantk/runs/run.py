@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gantk.errors import GantkError
+from gantk.errors import GantkError, StoreError
 from gantk.runs.manifest import (
     HALVED,
     MANIFEST_SUFFIX,
@@ -111,7 +111,7 @@ class Run:
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise GantkError(f"The output directory {directory} cannot be made: {error.strerror}.") from error
+            raise StoreError(f"The output directory {directory} cannot be made: {error.strerror}.") from error
         with contextlib.ExitStack() as stack:
             stack.callback(remove_empty, absent)  # last of all, when the locks are gone
             stack.enter_context(hold(directory / f".{stem}.lock", shared=not shard.is_whole, what=str(directory)))
@@ -237,7 +237,7 @@ class Run:
             GantkError: it was.
         """
         if place_of(self.directory) != self._place:
-            raise GantkError(
+            raise StoreError(
                 f"The run directory {self.directory} was removed or replaced while the run was in it: what was "
                 "computed is not kept; run the command again."
             )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from gantk.errors import GantkError
+from gantk.errors import GantkError, StoreError
 from gantk.runs.exchange import Exchange, RunExchange
 from gantk.runs.manifest import HALVED
 from gantk.runs.structure import Image, Sink, Source, from_plain, to_plain
@@ -301,7 +301,7 @@ class RunStore(Store):
             state = torch.load(path, map_location="cpu", weights_only=True)
             mark = state.pop("mark")
         except Exception as error:  # torch.load raises what its parts raise
-            raise GantkError(f"The state in {path} cannot be read ({error}): run with --overwrite.") from error
+            raise StoreError(f"The state in {path} cannot be read ({error}): run with --overwrite.") from error
         return state if mark == self.run.mark else None
 
     def save_state(self, name: str, state: Mapping[str, Any], about: str = "") -> None:

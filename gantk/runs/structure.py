@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar, Union
 import numpy as np
 import numpy.typing as npt
 
-from gantk.errors import GantkError, suggestion
+from gantk.errors import GantkError, StoreError, suggestion
 from gantk.store.channels import viewable
 from gantk.store.files import load_npy, save_npy, write_atomic
 from gantk.store.inside import inside
@@ -180,7 +180,7 @@ class Source:
     def error(self, place: str, value: object, wanted: str) -> GantkError:
         shown = repr(value)
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        return GantkError(f"In {self.what} {place or 'the whole'} is {shown}, and {wanted} is expected.")
+        return StoreError(f"In {self.what} {place or 'the whole'} is {shown}, and {wanted} is expected.")
 
 
 # `kind` is whatever an annotation may be: a class, a union, a Literal, a generic alias; Python has no type of those
@@ -283,10 +283,10 @@ def _entries(hints: Mapping[str, Any], plain: object, source: Source, place: str
         raise source.error(place, plain, "a table")
     for name in plain:
         if name not in hints:
-            raise GantkError(f"{source.what} has an unknown field {_dotted(place, name)}.{suggestion(name, hints)}")
+            raise StoreError(f"{source.what} has an unknown field {_dotted(place, name)}.{suggestion(name, hints)}")
     for name in hints:
         if name not in plain:
-            raise GantkError(f"{source.what} lacks the field {_dotted(place, name)}.")
+            raise StoreError(f"{source.what} lacks the field {_dotted(place, name)}.")
     return {name: from_plain(hints[name], plain[name], source, _dotted(place, name)) for name in hints}
 
 

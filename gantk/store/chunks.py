@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from gantk.errors import GantkError, UsageError
+from gantk.errors import StoreError, UsageError
 from gantk.store import interruption
 from gantk.store.files import load_npy, open_atomic, save_npy
 from gantk.store.memory import shown as in_words
@@ -249,7 +249,7 @@ class Ledger:
         folder = next(each for each in (self.directory, *self.directory.parents) if each.is_dir())
         free = shutil.disk_usage(folder).free
         if needed > free:
-            raise GantkError(
+            raise StoreError(
                 f"{self.grid.total} samples need {in_words(needed)} of disk in {folder}, where {in_words(free)} are "
                 "free: ask for fewer, choose another --output-dir, or divide them with --shard over several disks."
             )
@@ -268,7 +268,7 @@ class Ledger:
         """
         absent = [index for index in range(len(self.grid)) if not self._is_good(array, index)]
         if absent:
-            raise GantkError(
+            raise StoreError(
                 f"{len(absent)} of {len(self.grid)} chunks of {array} are missing or damaged in {self.directory} "
                 f"(the first is {absent[0]}): run the command, or its shards, again, then try again."
             )
@@ -313,7 +313,7 @@ def _write_rows(file: IO[bytes], ledger: Ledger, array: str) -> None:
                 npy.write_array_header_2_0(file, header)
         start, stop = ledger.grid.bounds(index)
         if chunk.dtype != first.dtype or chunk.shape != (stop - start, *first.shape[1:]):
-            raise GantkError(
+            raise StoreError(
                 f"Chunk {index} of {array} is {chunk.dtype} {chunk.shape} where {first.dtype} "
                 f"{(stop - start, *first.shape[1:])} was expected: remove {ledger.path(array, index)} and run again."
             )

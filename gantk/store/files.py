@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from gantk.errors import GantkError
+from gantk.errors import GantkError, StoreError
 from gantk.store.bounded import npy_header, parse_json
 from gantk.store.inside import regular_file
 from gantk.store.json_values import Json, JsonTable
@@ -71,11 +71,11 @@ def open_atomic(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 def _write_error(target: Path, error: OSError) -> GantkError:
     # numpy reports a short write without an error number: "4096 requested and 1024 written"
     if error.errno in _NO_SPACE or (error.errno is None and "requested and" in str(error)):
-        return GantkError(
+        return StoreError(
             f"The disk is full (or a quota is reached) while writing {target}; nothing half-written was left: "
             "make room, or choose another output directory, and run the same command again."
         )
-    return GantkError(f"{target} cannot be written: {error.strerror or error}.")
+    return StoreError(f"{target} cannot be written: {error.strerror or error}.")
 
 
 def _remove(path: Path) -> None:
@@ -123,7 +123,7 @@ def load_npy(path: str | os.PathLike[str], mmap: bool = False) -> np.ndarray[Any
     try:
         with open(regular_file(path), "rb") as file:
             if file.read(4) == b"PK\x03\x04":
-                raise GantkError(f"{os.fspath(path)} holds several arrays (.npz) where one .npy array was expected.")
+                raise StoreError(f"{os.fspath(path)} holds several arrays (.npz) where one .npy array was expected.")
             file.seek(0)
             shape, fortran, dtype = npy_header(file)
             place, size = file.tell(), math.prod(shape) * dtype.itemsize
@@ -135,9 +135,9 @@ def load_npy(path: str | os.PathLike[str], mmap: bool = False) -> np.ndarray[Any
             else:
                 array = np.fromfile(file, dtype, math.prod(shape)).reshape(shape, order=order)
     except FileNotFoundError:
-        raise GantkError(f"The file {os.fspath(path)} does not exist.") from None
+        raise StoreError(f"The file {os.fspath(path)} does not exist.") from None
     except (OSError, ValueError, TypeError, EOFError) as error:
-        raise GantkError(f"{os.fspath(path)} is no readable .npy array ({error}).") from error
+        raise StoreError(f"{os.fspath(path)} is no readable .npy array ({error}).") from error
     return array
 
 
@@ -155,9 +155,9 @@ def load_json(path: str | os.PathLike[str]) -> Json:
         found: Json = parse_json(regular_file(path).read_text(encoding="utf-8"))
         return found
     except FileNotFoundError:
-        raise GantkError(f"The file {os.fspath(path)} does not exist.") from None
+        raise StoreError(f"The file {os.fspath(path)} does not exist.") from None
     except (OSError, ValueError) as error:
-        raise GantkError(f"{os.fspath(path)} is no readable JSON file ({error}).") from error
+        raise StoreError(f"{os.fspath(path)} is no readable JSON file ({error}).") from error
 
 
 def to_json(value: object) -> Json:

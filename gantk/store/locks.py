@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gantk.errors import GantkError
+from gantk.errors import StoreError
 
 
 @contextlib.contextmanager
@@ -30,14 +30,14 @@ def hold(path: Path, shared: bool = False, what: str | None = None) -> Iterator[
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
                 fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise GantkError(
+                raise StoreError(
                     f"Another gantk process is working in {what or path.parent}: wait for it to end, "
                     "or choose another --output-dir."
                 ) from None
             except OSError as error:
                 if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL):
                     break  # a file system without locks
-                raise GantkError(f"{path.parent} cannot be written: {error.strerror}.") from error
+                raise StoreError(f"{path.parent} cannot be written: {error.strerror}.") from error
             # The holder before may have removed the file between our open and our lock; then ours is nobody's.
             with contextlib.suppress(FileNotFoundError):
                 if os.fstat(descriptor).st_ino == os.stat(path).st_ino:
