@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.reports.numbers import show_number
+from gantk.reports.numbers import show_number, show_rounded
 from gantk.runs.claims import Claims, advise, counted, doubt, found, listed
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _compared(result: DirectionsResult) -> list[str]:
 
 
 def _quotients(result: DirectionsResult) -> str:
-    best = "; ".join(f"{r.name} {r.quotients[0]:.3g} times" for r in result.regions)
+    best = "; ".join(f"{r.name} {show_rounded(float(r.quotients[0]), 3)} times" for r in result.regions)
     return (
         "Along the first direction of each region, its mean squared change per pixel is, to first order, a multiple of "
         f"that outside: {best}."
