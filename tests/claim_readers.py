@@ -747,14 +747,14 @@ OTHERS: dict[str, list[Reader]] = {
         (
             r"The two sets differ: the interval of the .*, (\S+) to (\S+), lies above 0, .*",
             lambda r, m: (
-                float(m[1]) > 0 and abs(float(m[1]) - r.found.kernel.low) < r.found.kernel.high - r.found.kernel.low
+                float(m[1]) > 0 and abs(float(m[1]) - r.found.kernel.low) <= r.found.kernel.high - r.found.kernel.low
             ),
         ),
         (
             r"By these features the two sets cannot be told apart: the interval of the .*, (\S+) to (\S+), contains .*",
             lambda r, m: (
                 float(m[1]) <= 0 <= float(m[2])
-                and abs(float(m[2]) - r.found.kernel.high) < r.found.kernel.high - r.found.kernel.low
+                and abs(float(m[2]) - r.found.kernel.high) <= r.found.kernel.high - r.found.kernel.low
             ),
         ),
         (r"The features are those of (.*), so that these are no FID.*", lambda r, m: m[1] == r.found.features),

@@ -38,7 +38,7 @@ def page(result: QualityResult) -> Page:
     sections += _matches(
         result.furthest,
         "Samples furthest from all real images",
-        "What the generator draws and the real images do not show.",
+        "Each sample, and the real images nearest to it with their distances: what the real images do not show.",
     )
     sections.append(_missed(result))
     sections.append(
@@ -100,15 +100,14 @@ def _first(result: QualityResult) -> list[Section]:
 def _matches(rows: Sequence[Matched], title: str, caption: str) -> list[Section]:
     if not rows:
         return []
-    columns = [Column("sample"), *(Column(f"nearest {place + 1}") for place in range(len(rows[0].nearest)))]
-    cells: list[list[CellValue]] = []
+    pictures = []
     for row in rows:
-        line: list[CellValue] = [Picture(row.sample.image.source, row.sample.name, row.sample.name)]
+        pictures.append(Picture(row.sample.image.source, row.sample.name, row.sample.name))
         for shown, distance in zip(row.nearest, row.distances, strict=True):
-            text = f"{shown.name}, {distance:.3g}"
-            line.append(Picture(shown.image.source, f"{shown.name} at distance {distance:.3g}", text))
-        cells.append(line)
-    return [Table(columns, cells, title, caption, sortable=False)]
+            alt = f"{shown.name} at distance {distance:.3g} from {row.sample.name}"
+            pictures.append(Picture(shown.image.source, alt, f"{shown.name}, {distance:.3g}"))
+    same = len({len(row.nearest) for row in rows}) == 1
+    return [Sheet(pictures, title, caption, 120, 1 + len(rows[0].nearest) if same else 1)]
 
 
 def _missed(result: QualityResult) -> Section:

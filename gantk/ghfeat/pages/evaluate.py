@@ -67,7 +67,7 @@ def _map(
     if table is None:
         return []
     values = np.asarray(table.values, np.float64)
-    scored: list[bool] = np.isfinite(values).any(1).tolist()
+    scored = [bool(np.isfinite(row).any()) for row in values]
     notes = None
     if table.deviations is not None:
         notes = [
