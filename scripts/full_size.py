@@ -33,7 +33,7 @@ def measured(line: Any, folder: Path, small: bool) -> dict[str, Any]:
     model = save_network(folder / "networks", line.network, small)
     family, config = configs(small)[line.network]
     rows = 2 * len(config["channels"]) if family == "stylegan2" else 2
-    write_world(folder / "world" / line.network, int(config.get("w_dim", 512)), rows - 1)
+    write_world(folder / "world" / line.network, int(config.get("w_dim", 512)), rows - 1, int(config["resolution"]))
     with tempfile.TemporaryDirectory(dir=folder) as out:
         names = {"MODEL": str(model), "WORLD": str(folder / "world" / line.network)}
         words = [_filled(word, names) for word in line.words]

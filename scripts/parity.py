@@ -327,9 +327,11 @@ INTRODUCTION = """# Parity with the original programs
 
 Made by `python scripts/parity.py --markdown docs/parity.md`. The reference checkpoints are tiny networks with random
 weights that the authors' own programs saved, with the outputs those programs gave. Each is read by `load_generator` and
-run on the CPU in float32; compared are codes (w, truncated wp), images (plain, truncated, without noise, from given
-codes, mixed), recorded feature maps, bytes and discriminator scores. An error / tolerance below 1 is a match; the
-tolerances are those of the reference's index, where the smallest mistake costs several times more.
+run on the CPU in float32. Compared are codes (w, truncated wp), images (plain, truncated, without noise, from given
+codes, mixed), recorded feature maps, 8-bit pictures and discriminator scores. A file matches where its largest error is
+below the tolerance, so that their quotient is below 1. The tolerances are those of the reference's index, several times
+smaller than the error that the smallest mistake makes. The last column names the output with the largest error, and its
+absolute error.
 
 """
 

@@ -231,15 +231,18 @@ def regions(result: Any) -> dict[str, dict[str, float]]:
 
 def most_local(result: Any, match: re.Match[str]) -> bool:
     for sentence in match[0].split("\n\n"):
-        name = re.match(r"\*\*(.+)\*\*", sentence)
+        name = re.search(r"\*\*(.+)\*\*", sentence)
         assert name is not None
         at = regions(result)[name[1]]
         own, rest = at["resefa"], min(value for method, value in at.items() if method != "resefa")
         if "the most local" in sentence and not own < rest:
             return False
-        if "is more local than this run" in sentence and not rest < own:
+        if "less local than" in sentence and not rest < own:
             return False
         if "as local as" in sentence and own != rest:
+            return False
+        told = re.findall(r"(?:is|of|has) (\d\S*\d)", sentence.partition(": ")[2])
+        if not told or not all(close(text, value) for text, value in zip(told, (own, rest), strict=False)):
             return False
     return True
 
@@ -255,19 +258,19 @@ def random_first(result: Any, match: re.Match[str]) -> bool:
 DIRECTIONS: dict[str, list[Reader]] = {
     "sefa": [
         (
-            rf"(\d+) directions of (\w+) .* the first has {SHARE} of the sum of their eigenvalues\.",
+            rf"(\d+) directions were found in (\w+), .* the first has {SHARE} of the sum of their eigenvalues\.",
             lambda r, m: int(m[1]) == len(r.direction) > 1 and share(m[3], r.eigenvalues[0] / r.eigenvalues.sum()),
         ),
         (
-            r"(\d+) directions? of (\w+) from the weights of the chosen rows\.",
+            r"(\d+) directions? (?:was|were) found in (\w+), from the weights of the chosen rows\.",
             lambda r, m: int(m[1]) == len(r.direction),
         ),
         (r"Every eigenvalue is 0.*", lambda r, m: not np.asarray(r.eigenvalues).any()),
     ],
     "ganspace": [
         (
-            rf"(\d+) components? of (.*); the first explains {SHARE} of the variance of the sampled codes, all of them "
-            rf"together {SHARE}\.",
+            rf"(\d+) components? (?:was|were) found in (.*); the first explains {SHARE} of the variance of the sampled "
+            rf"codes, all of them together {SHARE}\.",
             lambda r, m: (
                 int(m[1]) == len(r.direction)
                 and share(m[3], float(r.explained[0]))
@@ -278,7 +281,10 @@ DIRECTIONS: dict[str, list[Reader]] = {
             rf"1 component of (.*) explains {SHARE} of the variance of the sampled codes\.",
             lambda r, m: len(r.direction) == 1 and m[1] == r.layer and share(m[2], float(r.explained[0])),
         ),
-        (r"(\d+) components? of ([^;]*)\.", lambda r, m: int(m[1]) == len(r.direction) and m[2] == r.layer),
+        (
+            r"(\d+) components? (?:was|were) found in ([^;]*)\.",
+            lambda r, m: int(m[1]) == len(r.direction) and m[2] == r.layer,
+        ),
         (r"The first component explains none.*", lambda r, m: not r.explained[0] > 0),
     ],
     "stylespace": [
@@ -306,12 +312,18 @@ DIRECTIONS: dict[str, list[Reader]] = {
         (r"No pixel of any sample is (.*): .*", lambda r, m: any(e.share == 0 for e in r.responses)),
     ],
     "resefa directions": [
-        (r"(\d+) files? as the released script writes them\.", lambda r, m: int(m[1]) == len(r.compat)),
         (
-            r"Along the first direction of each region, .* outside: (.*)\.",
-            lambda r, m: all(near(q, float(r[n].quotients[0])) for n, q in re.findall(r"(\w+) (\S+) times", m[1])),
+            r"(\d+) files? (?:was|were) written as the released script writes them\.",
+            lambda r, m: int(m[1]) == len(r.compat),
         ),
-        (r"\*\*.+\*\*: at a change of .*", most_local),
+        (
+            r"Along the first direction of (.*) the mean .* to first order, (.*) times as large inside as outside\.",
+            lambda r, m: all(
+                near(value, float(r[name].quotients[0]))
+                for name, value in zip(*(re.split(", | and ", each) for each in m.groups()), strict=True)
+            ),
+        ),
+        (r"At a change of .* inside the directions of \*\*.+\*\* are .*", most_local),
         (r"Random directions are more local than (.*?) for .*", random_first),
         (r"No direction of (.*) changes it by .*", lambda r, m: any("resefa" not in at for at in regions(r).values())),
     ],
@@ -554,7 +566,7 @@ GHFEAT: dict[str, list[Reader]] = {
             ),
         ),
         (r"Its reconstructions are no closer .*", lambda r, m: r.final.mse >= r.mean_code_mse),
-        (r"(\d+) updates? left out .*", lambda r, m: int(m[1]) == r.skipped > 0),
+        (r"(\d+) updates? (?:was|were) left out, .*", lambda r, m: int(m[1]) == r.skipped > 0),
     ],
     "ghfeat extract": [
         (

@@ -295,6 +295,8 @@ def test_tuned_weights_and_facts_beside_an_address(served: Served, tmp_path: Pat
         gantk.load_generator(OwnCode(f"{url}&tuned={file}"), tuned="other.safetensors")
     with pytest.raises(UsageError, match="tuned=x changes a loaded network"):
         find_model(OwnCode(f"{url}&tuned=x"))
+    with pytest.raises(UsageError, match=r"demo\?tuned= names no file of tuned weights"):
+        gantk.load_generator("demo?tuned=")
     assert gantk.load_generator(f"demo?tuned={file}&label_dim=0").tuned_from is not None
     with pytest.raises(UsageError, match="The fact label_dim=4 contradicts the file"):
         gantk.load_generator(f"demo?label_dim=4&tuned={file}")

@@ -114,6 +114,7 @@ def test_rows_hold_what_the_layers_see() -> None:
     z_ND, label = generator.sample_z(2), torch.tensor([2, 0])
     w_ND = generator.map(z_ND, label)
     assert torch.equal(w_ND, torch.cat([generator.embed.weight.t()[label], z_ND], 1))
+    assert torch.equal(generator.map(z_ND, label.int()), w_ND)
     wp_NLD = generator.expand(w_ND)
     assert torch.equal(wp_NLD[:, :, 4:].flatten(1), z_ND)
     assert torch.equal(wp_NLD[:, :, :4], w_ND[:, None, :4].expand(-1, 3, -1))

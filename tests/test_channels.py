@@ -1,5 +1,7 @@
 """Networks of 1, 2, 3, 4 and 6 channels and canvases that are not square: looked at, judged, aimed at."""
 
+import shutil
+
 import foreign_files as foreign
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from gantk.checkpoints.load import build_generator, load_generator
 from gantk.checkpoints.native import write_checkpoint
 from gantk.cli.main import cli
 from gantk.errors import GantkError
+from gantk.pictures import opening
 from gantk.pictures.images import encode, to_rgb8
 from gantk.pictures.opening import open_picture
 from gantk.store.channels import colours, in_channels, viewable
@@ -138,17 +141,24 @@ def test_a_path_that_is_no_utf8(tmp_path, monkeypatch):
 
 
 def test_what_was_done_with_a_picture_is_said(tmp_path, capsys):
-    """Transparency lies on white, and of several pictures the first is taken: once for each file."""
+    """Transparency lies on white, and of several pictures the first is taken: once for each of the first few files."""
+    opening._told.cache_clear()
     clear, many, whole = tmp_path / "clear.png", tmp_path / "many.webp", tmp_path / "whole.png"
     Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(clear)
     Image.new("RGB", (4, 4)).save(many, save_all=True, append_images=[Image.new("RGB", (4, 4), (9, 9, 9))])
     Image.new("RGBA", (4, 4), (255, 0, 0, 255)).save(whole)
-    for path in (clear, many, whole, clear):
+    camera = tmp_path / "camera.jpg"  # a preview behind the photo
+    Image.new("RGB", (4, 4)).save(camera, "MPO", save_all=True, append_images=[Image.new("RGB", (2, 2))])
+    for path in (clear, many, whole, clear, camera):
         open_picture(path)
+    for number in range(5):
+        open_picture(shutil.copy(clear, tmp_path / f"{number}.png"))
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        f"{clear}: what is transparent in it shows white.",
-        f"{many}: the first of its 2 pictures is taken.",
+        f"{clear}: what is transparent shows white.",
+        f"{many}: of several pictures the first is taken.",
+        *(f"{tmp_path / name}: what is transparent shows white." for name in ("0.png", "1.png")),
+        "Further pictures: what is transparent shows white.",
     ]
 
 
@@ -168,8 +178,8 @@ def test_every_orientation_in_every_format(suffix, orientation, tmp_path):
 @pytest.mark.parametrize(
     "data, said",
     [
-        (b"", "is empty, and no PNG"),
-        (b"%!PS-Adobe", "is PostScript, and what is read is PNG"),
+        (b"", "cannot be read: it is empty"),
+        (b"%!PS-Adobe", "it is PostScript: save it as one of PNG"),
         (b"\0\0\0\x1cftypavif", "is none of PNG, JPEG, WEBP, BMP, TIFF, PPM, GIF: save it as one of them"),
     ],
 )

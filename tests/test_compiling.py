@@ -92,6 +92,17 @@ def test_only_whole_passes_without_gradients_are_compiled() -> None:
     assert counted.sizes == [3, 2]
 
 
+def test_every_graph_is_announced_once() -> None:
+    generator = tiny()
+    Counted(generator)
+    wp = codes(generator, 2)
+    with torch.no_grad():
+        for noise in ("const", "none"):
+            with pytest.warns(CompileWarning, match="Compiled for 2 samples at once"):
+                generator.synthesize(wp, noise=noise)
+            generator.synthesize(wp, noise=noise)  # a warning would be an error
+
+
 @pytest.mark.filterwarnings("ignore::gantk.generators.compiling.CompileWarning")
 def test_a_copy_draws_its_own_weights_and_an_edit_shows() -> None:
     generator = compile_synthesis(tiny(), CHEAP)
@@ -142,7 +153,7 @@ def test_a_gpu_draws_by_cuda_graphs() -> None:
     assert mode_for(torch.device("cpu")) is None
     generator = tiny()
     counted = Counted(generator)
-    generator.compiled.seen.add((2, "cuda:0"))  # type: ignore[union-attr]
+    generator.compiled.seen.add((2, "cuda:0", "None", "const"))  # type: ignore[union-attr]
     with fake_cuda() as device, torch.no_grad():
         there = moved(generator, device)
         wp = torch.zeros(2, there.spec.num_layers, there.spec.wp_dim, device=device)
@@ -217,3 +228,10 @@ def test_what_has_no_deterministic_algorithm_is_named(monkeypatch: pytest.Monkey
     with pytest.raises(RuntimeError, match="other"), reproducible():
         raise RuntimeError("other")
     assert not torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with reproducible():
+            assert not torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)

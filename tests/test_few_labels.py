@@ -280,6 +280,8 @@ def test_tables_are_read(pictures: Path) -> None:
 def test_labels_of_one_and_minus_one_are_classes_and_counts_stay_numbers(pictures: Path) -> None:
     table = read_labels(written(pictures, "image,a,b\n00,-1,0\n01,1,2\n02,-1,1\n"), pictures)
     assert table.label_NA[:3].tolist() == [[0, 0], [1, 2], [0, 1]]
+    rated = "".join(f"{i:02d},{i % 2},{i if i < 3 else '?'}\n" for i in range(10))  # three are, one of them with 2
+    assert read_labels(written(pictures, "image,a,stars\n" + rated), pictures).label_NA[2, 1] == 2
 
 
 @pytest.mark.parametrize(
@@ -296,6 +298,7 @@ def test_labels_of_one_and_minus_one_are_classes_and_counts_stay_numbers(picture
         ("image,a\n", "no labels below"),
         ("image,a\n00.png,\n", "no labels below"),
         ("00.png,1\n01.png,0\n", "first line .* is 00.png's"),
+        ("00.png,1,1\n01.png,0,1\n", "first line .* is 00.png's"),
         ("image,a\n00,1\n01,0\n02,11\n03,0\n04,0\n05,1\n", "a of 02.png .* is 11, and nearly all"),
     ],
 )

@@ -84,6 +84,13 @@ def test_a_copied_table_is_the_written_one(browser: Browser, page: Path, section
     assert browser.console == []
 
 
+def test_a_table_without_lines_has_its_columns(browser: Browser, page: Path) -> None:
+    browser.run("document.querySelectorAll('#numbers tbody tr').forEach(row => row.hidden = true)")
+    empty = grid_of(replace(TABLE, rows=[]))
+    assert taken(browser, "numbers", "LaTeX") == [latex(empty)]
+    assert taken(browser, "numbers", "Markdown") == [markdown(empty)]
+
+
 def test_a_saved_plot_is_valid_alone(browser: Browser, page: Path) -> None:
     name, address = taken(browser, "bars-more", "SVG")
     assert name == "bars-more.svg"

@@ -15,6 +15,8 @@ from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.labels import parse_label
 from gantk.lse.codes import CodeStream
+from gantk.runs.identity import of_options
+from gantk.runs.inputs import SampleOptions
 
 NAMED = "demo-biggan?class_names=day,blue hour,night"
 
@@ -117,7 +119,24 @@ def test_labels_of_a_file_in_every_form(labels: np.ndarray, ids: list[int], tmp_
     assert torch.equal(source.batch(0, 3).wp, expected.batch(0, 3).wp)
 
 
-@pytest.mark.parametrize("labels", [np.ones((3, 4)), np.array([0.5, 1, 2]), np.ones((3, 1, 3)), np.array([1j, 0, 0])])
+def test_names_and_shares_longer_than_the_name_of_a_file() -> None:
+    names = [f"{name} {'x' * 100}" for name in ("day", "dusk", "night")]
+    generator = gantk.load_generator(f"demo-biggan?class_names={','.join(names)}")
+    assert generator.spec.class_names == tuple(names)
+    assert gantk.load_generator("demo-biggan", class_names=names).spec.class_names == tuple(names)
+    label = ",".join(f"{name}:{share}" for name, share in zip(names, (0.5, 0.25, 0.25), strict=True))
+    assert of_options(SampleOptions(label=label))["--label"] == label
+    source = CodeSource(generator, 1, label=label)
+    assert torch.equal(source.batch(0, 1).wp, CodeSource(generator, 1, label="0:0.5,1:0.25,2:0.25").batch(0, 1).wp)
+
+
+NO_LABELS = [
+    np.ones((3, 4)), np.array([0.5, 1, 2]), np.ones((3, 1, 3)), np.array([1j, 0, 0]), np.array([np.inf, 1, 2]),
+    np.array([1e30, 1, 2]), np.array([["day", "night"]] * 3), np.array([["night", "day", "night"]] * 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", NO_LABELS)
 def test_labels_that_are_none(labels: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "labels.npy", labels)
     with pytest.raises(UsageError, match=r"labels.npy holds .*, where classes \[N\] or a row of 3 shares"):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError, UsageError
 from gantk.navigan.bases import VectorBasis, random_basis
 from gantk.navigan.reconstructor import ShiftPredictor
-from gantk.navigan.target import GeneratorTarget, Prefix
+from gantk.navigan.target import GeneratorTarget
 from gantk.navigan.training import Rectifier, Trainer, TrainingPlan, draw, moved_each
 from gantk.predictors import lpips
 from gantk.predictors.distance import perceptual_distance
@@ -31,9 +31,8 @@ def target() -> GeneratorTarget:
     return GeneratorTarget(tiny("stylegan2-skip"), "16x16/conv0")
 
 
-def prefix_of(n: int) -> Prefix:
-    found = target()
-    return found.prefix(codes(found.generator, n))
+def codes_of(n: int) -> Tensor:
+    return codes(target().generator, n)
 
 
 def basis_of(found: GeneratorTarget) -> VectorBasis:
@@ -81,12 +80,12 @@ def test_kernels_per_sample_are_those_of_single_edits_in_one_pass_or_many() -> N
 def test_losses_are_as_specified() -> None:
     learning = trainer()
     rectifier = learning.rectifier.eval()
-    assert rectifier.pictures(prefix_of(4), *draw(PLAN, 0, 0, 4))[1].requires_grad
+    assert rectifier.pictures(codes_of(4), *draw(PLAN, 0, 0, 4))[1].requires_grad
     rectifier.requires_grad_(False)
     index, strength = draw(PLAN, 0, 0, 4)
-    prefix = prefix_of(4)
-    entropy, error, accuracy = rectifier(prefix, index, strength)
-    before, after = rectifier.pictures(prefix, index, strength)
+    given = codes_of(4)
+    entropy, error, accuracy = rectifier(given, index, strength)
+    before, after = rectifier.pictures(given, index, strength)
     logits, told = rectifier.predictor(before, after)
     expected = -torch.log_softmax(logits, 1)[torch.arange(4), index].mean()
     assert float(entropy) == pytest.approx(float(expected), rel=1e-5)
@@ -95,7 +94,18 @@ def test_losses_are_as_specified() -> None:
     plan = dataclasses.replace(PLAN, raw_strength=True)
     raw = Rectifier(target(), basis_of(target()), plan).eval().requires_grad_(False)
     _, told = raw.predictor(before, after)
-    assert float(raw(prefix, index, strength)[1]) == pytest.approx(float((told - strength).abs().mean()), rel=1e-4)
+    assert float(raw(given, index, strength)[1]) == pytest.approx(float((told - strength).abs().mean()), rel=1e-4)
+
+
+def test_samples_in_parts_have_the_losses_and_derivatives_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, parted = trainer(), trainer()
+    monkeypatch.setattr(parted.rectifier._target[0], "at_once", lambda most: 3)
+    losses = [each.step(0) for each in (whole, parted)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    (one, other), length = (each.rectifier.coefficients.grad for each in (whole, parted)), 0.0
+    assert one is not None and other is not None
+    length = float(one.abs().max())
+    assert length > 0 and float((one - other).abs().max()) < 1e-4 * length
 
 
 def test_both_learn_and_the_generator_does_not() -> None:

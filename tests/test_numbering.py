@@ -71,7 +71,7 @@ def test_a_run_says_whose_numbering(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["synthesize", "demo", "--seeds", "0-1,85", "-o", "a"]) == 0
-    assert "3 samples, seeds 0-1,85 in NVIDIA's numbering" in capsys.readouterr().out
+    assert "3 samples (seeds 0-1,85 in NVIDIA's numbering)" in capsys.readouterr().out
     result = gantk.load_result("a/synthesize.result.json")
     assert isinstance(result, SynthesizeResult)
     assert result.seeds == "0-1,85" and result.seed is None
@@ -172,5 +172,7 @@ def test_quality_of_the_seeds_that_are_listed() -> None:
     same = gantk.quality.measure(images, reals, demo, neighbours=2, subsets=2)
     assert listed.found.frechet.value == pytest.approx(same.found.frechet.value, rel=1e-2)
     assert {each.sample.name for each in listed.closest} <= {f"seed {seed}" for seed in range(10)}
+    more = gantk.quality.measure(generator, reals, demo, seeds="0-15", neighbours=2, subsets=2, truncation="none")
+    assert (more.found.samples, more.found.reals) == (16, 12), "as many as are listed, however few images there are"
     with pytest.raises(UsageError, match="--seeds 1-4 is for a generator, and MODEL is a set of images"):
         gantk.quality.measure(images, reals, demo, seeds="1-4")

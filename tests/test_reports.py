@@ -54,6 +54,7 @@ from gantk.reports import (
     render,
     render_all,
 )
+from gantk.reports.render import page_for
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&{{7*7}}"
 VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -268,6 +269,22 @@ def test_missing_keys_are_no_error(tmp_path: Path, command: str) -> None:
     path = tmp_path / f"{command.replace(' ', '-')}.run.json"
     path.write_text(json.dumps({"command": command}))
     Reader(render(tmp_path, command).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("wrong", [{"samples": None}, {"distances": ["x", 0, 1]}, {"frames": []}])
+def test_parts_that_do_not_fit_each_other_are_one_sentence(tmp_path: Path, wrong: dict[str, object]) -> None:
+    best = {
+        "name": "a",
+        "space": "w",
+        "distances": [-1, 0, 1],
+        "frames": [["a", "b", "c"]],
+        "samples": ["s"],
+        "start": 1,
+    }
+    write_run(tmp_path, "demo", {"best": [best | wrong]})
+    for make in (render, page_for):
+        with pytest.raises(GantkError, match="The result of `gantk demo` in .* does not hold together"):
+            make(tmp_path, "demo")
 
 
 def test_missing_numbers_are_no_error(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,10 @@ def test_from_a_generator_to_directions(gantk_command: Call, world: Path, tmp_pa
     words = ["--held-out", "3", "--shown", "2", "--samples", "1", "--step", "3"]
     code, out, err = gantk_command("resefa", "directions", tmp_path, *words)
     assert code == 0, err
-    assert "a: quotients" in out
+    told = [
+        line for line in out.splitlines() if re.match(r"At a change of .* inside the directions of [ab] are ", line)
+    ]
+    assert len(told) == 2 and all(len(line) <= 160 and line.endswith(".") for line in told), out
     found = load_direction(tmp_path / "b.safetensors")
     assert (found.space, found.layers, found.vectors.shape) == ("w", (2, 3, 4), (WIDTH, WIDTH))
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-6)

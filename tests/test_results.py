@@ -120,6 +120,21 @@ def test_a_run_of_the_released_version_opens(name: str, tmp_path: Path) -> None:
     assert page.stat().st_size > 3000
 
 
+@pytest.mark.parametrize("state", ["complete", "failed"])
+def test_a_run_of_the_released_version_is_not_continued(
+    state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its arrays were computed in another order of sums, and its manifest has no identity."""
+    folder = old_run("synthesize", tmp_path)
+    path = folder / "synthesize.run.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "state": state}))
+    before = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+    code = run(["synthesize", "demo", "-N", str(manifest["arguments"]["num"]), "-o", str(folder)])
+    assert code == 2 and "holds a run of `gantk synthesize` made by an earlier gantk" in capsys.readouterr().err
+    assert {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()} == before
+
+
 @every_task
 def test_a_result_survives_the_disk(name: str, tmp_path: Path) -> None:
     task = find_task(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -332,9 +333,15 @@ def test_estimates_are_asked_for_once_and_kept(
     assert "--time=03:00:00" in options(text()) and "# Memory: 1.5 times" in text()
     (tmp_path / "a.toml").write_text(settings.replace("20", "21"))  # other work
     assert gantk_command(*words)[0] == 0 and "--time" not in text()
-    (tmp_path / "home" / "estimates.json").write_text("{")  # damaged: nothing is known
     (tmp_path / "a.toml").write_text(settings)
-    assert gantk_command(*words)[0] == 0 and "--time" not in text()
+    kept = tmp_path / "home" / "estimates.json"
+    key = next(iter(json.loads(kept.read_text())))
+    infinite = json.dumps({key: {"seconds": math.inf, "memory": 1, "origin": "here"}})
+    for damaged in ("{", "[]", json.dumps({key: {}}), json.dumps({key: 3}), infinite):  # nothing is known
+        kept.write_text(damaged)
+        assert gantk_command(*words)[0] == 0 and "--time" not in text(), damaged
+    kept.write_text(json.dumps({key: {"seconds": 1.0, "memory": 1, "origin": "here\necho now"}}))
+    assert gantk_command(*words)[0] == 0 and "command here echo now." in text()
     (tmp_path / "b.toml").write_text('[slurm]\nmodel = "there-is-none"\noutput-dir = "runs/y"\n')
     code, _, error = gantk_command("slurm", "synthesize", "--config", "b.toml", "--estimate")
     assert code == 0 and "No estimate of `gantk synthesize there-is-none" in error

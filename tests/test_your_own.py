@@ -115,7 +115,8 @@ def test_a_run_of_own_code_is_not_gone_on_with_unasked(place: Path, gantk_comman
     code, _, err = gantk_command(*words)
     assert code == 0, err
     code, _, err = gantk_command("resefa", "directions", "run")
-    assert code == 2 and "--model faces.py:generator on this command line" in err
+    assert code == 2 and err.endswith("give --model faces.py:generator.\n"), err
+    assert len(err.splitlines()[-1]) <= 200, "two lines of a terminal"
 
 
 def test_another_model_of_a_table_may_be_own_code(place: Path, gantk_command: Call) -> None:

@@ -1,7 +1,7 @@
 """Measured moves as arrays, one row each, so that any number of them is kept, divided among shards and read again.
 
-Legend: M moves, A attributes, R regions, L rows of wp, S strengths of a reach, P numbers of an effect
-vector, H x W pixels of a heat map.
+Legend: M moves, A attributes, R regions, L rows of wp, S strengths that tell a reach, P numbers of an effect vector,
+H x W pixels of a heat map.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -52,8 +53,8 @@ def _taps(text: str) -> tuple[float, ...]:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    path = Path(text)
-    lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else text.split(",")
+    named = os.path.isfile(text)  # a list is often longer than a file's name may be, which pathlib raises for
+    lines = Path(text).read_text(encoding="utf-8-sig").splitlines() if named else text.split(",")
     names = tuple(line.strip() for line in lines if line.strip())
     if not names or len(set(names)) != len(names):
         raise ValueError
@@ -126,7 +127,7 @@ def split_model(model: str) -> tuple[str, dict[str, str]]:
     An https address stays whole too: what of it is the address's own, addresses.py knows.
     """
     name, sign, query = model.partition("?")
-    if not sign or "=" not in query or Path(model).exists() or "://" in model:
+    if not sign or "=" not in query or os.path.exists(model) or "://" in model:
         return model, {}
     return name, split_facts([item for item in query.split("&") if item])
 

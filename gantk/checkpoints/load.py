@@ -18,10 +18,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.store.progress import tell
 
 if TYPE_CHECKING:
-    import torch
-
     from gantk.generators.base import Generator
-
 
 _LARGEST = 1 << 16
 _MOST_LAYERS = 1 << 10
@@ -61,7 +58,7 @@ def _check_sizes(config: Mapping[str, Any]) -> None:
             )
 
 
-def _compare(checkpoint: Checkpoint, module: torch.nn.Module) -> None:
+def _compare(checkpoint: Checkpoint, module: nn.Module) -> None:
     wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in checkpoint.state.items()}
     if "w_avg" in wanted and "w_avg" not in given:  # estimated when first needed
@@ -79,7 +76,7 @@ def _compare(checkpoint: Checkpoint, module: torch.nn.Module) -> None:
             )
 
 
-def fill(module: torch.nn.Module, checkpoint: Checkpoint) -> None:
+def fill(module: nn.Module, checkpoint: Checkpoint) -> None:
     """Load a checkpoint's state into a module, strictly; a mean code that the file lacks becomes None."""
     _compare(checkpoint, module)
     if "w_avg" not in checkpoint.state and "w_avg" in module.state_dict():
@@ -126,7 +123,6 @@ def load_generator(
             code that may not be one or does not make a generator.
         GantkError: the file cannot be read, see `read_checkpoint`.
     """
-
     name_or_path, tuned = _tuning(name_or_path, tuned)
     generator = _construct(name_or_path, facts, force, code, fetch)
     if tuned is not None:
@@ -165,6 +161,8 @@ def _tuning(name_or_path: str | Path, tuned: object) -> tuple[str | Path, object
         name = f"{plain}?{query}" if query else plain
     if file is None:
         return name_or_path, tuned
+    if not file:
+        raise UsageError(f"{clipped(name_or_path)} names no file of tuned weights: give MODEL?tuned=FILE.")
     if tuned is not None and str(tuned) != file:
         raise UsageError(f"The tuned weights are named twice, {file} and {tuned}: give them once.")
     return type(name_or_path)(name), file  # what was typed stays so
@@ -236,7 +234,6 @@ def _own_generator(name: str, code: bool) -> Generator:
     Raises:
         UsageError: the name was not typed for this invocation, or what it names makes no generator.
     """
-
     from gantk.generators.base import Generator
     from gantk.generators.wrapped import wrap
     from gantk.store.own_code import find_object

@@ -10,6 +10,7 @@ import torch
 from gantk.checkpoints.pickle_machine import Source, clipped
 from gantk.checkpoints.safetensors_header import LONGEST_HEADER
 from gantk.checkpoints.stand_ins import Storage, StoredTensor, checked_shape
+from gantk.errors import GantkError
 from gantk.store.bounded import parse_json
 
 TYPES = {
@@ -30,6 +31,8 @@ def read_safetensors(data: memoryview, source: Source) -> dict[str, StoredTensor
             if name == "__metadata__":
                 continue
             start, stop = (int(end) for end in entry["data_offsets"])
+            if entry["dtype"] not in TYPES:
+                raise GantkError(f"{source.name} holds {clipped(name)} as {clipped(entry['dtype'])}, which is not read")
             dtype, shape = TYPES[entry["dtype"]], checked_shape(source, entry["shape"])
             count = math.prod(shape)
             if not 0 <= start <= stop <= len(body) or stop - start != count * dtype.itemsize:

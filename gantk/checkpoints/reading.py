@@ -122,8 +122,8 @@ def unknown(raw: Raw, what: str) -> GantkError:
     extra = f" beside {listed(raw.extra, 4)}" if raw.extra else ""
     known = ", ".join(dict.fromkeys(entry.name.split()[0] for entry in FORMATS if ":refuse" not in entry.reader))
     return GantkError(
-        f"{raw.source.name} is no checkpoint of a known format: it is a {raw.container} with {what}{names}{extra}; "
-        f"known formats are {known}, and gantk's own"
+        f"{raw.source.name} is no checkpoint of a known format: it is a {raw.container} file with {what}{names}"
+        f"{extra}; known formats are {known}, and gantk's own"
     )
 
 
@@ -189,7 +189,8 @@ def _weights_of_folder(folder: Path) -> Path:
 
     hint = f" (the network that comes with gantk is {folder.name!r} without a path)" if is_known(folder.name) else ""
     raise GantkError(
-        f"{folder} is a folder without pytorch_model.bin{hint}; name a checkpoint file or a Hugging Face model folder"
+        f"{folder} is a folder without pytorch_model.bin or model.safetensors{hint}; name a checkpoint file or a "
+        "Hugging Face model folder"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _SIGNS = (
     (b"version https://git-lfs", "it is Git LFS's pointer to the file, which `git lfs pull` fetches"),
-    (b"<", "it is a web page or XML, as a download leaves it where the address is one of a page"),
+    (b"<", "it is a web page or XML: the address that it was downloaded from is not the file's own"),
     (b"\x1f\x8b", "it is compressed: unpack it first"),
     (b"BZh", "it is compressed: unpack it first"),
     (b"\xfd7zXZ", "it is compressed: unpack it first"),

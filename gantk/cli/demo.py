@@ -35,7 +35,6 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     Open index.html in the output directory. Every step is a command with a page of its own, which ends with its
     command line.
     """
-
     from gantk.checkpoints.load import load_generator
     from gantk.reports import render
     from gantk.runs.run import Run

@@ -157,7 +157,6 @@ def _channels(count: int) -> str:
 
 def _path_of(file: str) -> str:
     """A file as it was given, or the one that a name stands for."""
-
     from gantk.checkpoints.load import find_model
 
     found, _ = find_model(file)
@@ -275,7 +274,6 @@ def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool
 @device_option()
 def verify(model: str, device: str) -> None:
     """Render a gantk file's golden image again and compare it with the one that was stored."""
-
     from gantk.checkpoints.golden import Golden, render_golden
     from gantk.checkpoints.load import build_generator, find_model
     from gantk.checkpoints.native import read
@@ -328,10 +326,8 @@ def bench(
 
     A matrix product and a copy are measured on the same device, and each figure is also given as a share of them.
     """
-
     from gantk.checkpoints.load import load_generator
     from gantk.codes.numbering import parse_seeds
-    from gantk.errors import UsageError
     from gantk.generators.devices import resolve_device
     from gantk.speed.measuring import measure
     from gantk.speed.page import page

@@ -52,7 +52,6 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: boo
     They are plain text in OUTPUT-DIR/slurm: arrays whose tasks are shards, each job after the one before, queued again
     when the time is up, continuing where they stopped. The page there shows the state of the chain.
     """
-
     from gantk.reports import render
     from gantk.runs.run import Run
     from gantk.slurm.batch import batch_files, folder_of, submit_script
@@ -103,7 +102,6 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: boo
 
 def _plan(config: str, words: list[str]) -> Plan | None:
     """The plan of a job's command line; None, and a word on it, where it cannot be made yet."""
-
     from gantk.cli.main import cli
     from gantk.runs.runner import Plan
 

@@ -182,7 +182,7 @@ def _text(path: Path, data: memoryview) -> Found:
             f"{path} is no array: it is neither .npy, .npz, a file of torch.save, a pickle, safetensors nor text."
         ) from error
     if text.lstrip()[:1] in ("[", "{"):
-        with contextlib.suppress(ValueError, TypeError, RecursionError):
+        with contextlib.suppress(ValueError, TypeError, OverflowError, RecursionError):
             return _tree(path, _of_json(parse_json(text)))
     rows: list[list[float]] = []
     names: list[str] = []

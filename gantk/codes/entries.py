@@ -150,11 +150,12 @@ def _picked(pick: str, direction: Direction) -> tuple[int, ...]:
 
 
 def _is_numbers(path: Path) -> bool:
-    """Whether a text file begins with numbers, which no boundary list does."""
+    """Whether a text file begins with numbers, behind comments perhaps, which no boundary list does."""
     if not path.is_file():  # a pipe would be waited for
         return False
     with path.open("rb") as file:
-        return re.match(rb"(\xef\xbb\xbf)?[\s\[]*[-+]?[0-9.]+[eE0-9+-]*[\s,;\]]", file.read(200)) is not None
+        head = re.sub(rb"(?m)^\s*#.*", b"", file.read(2000).removeprefix(b"\xef\xbb\xbf"))
+    return re.match(rb"[\s\[]*[-+]?[0-9.]+[eE0-9+-]*[\s,;\]]", head) is not None
 
 
 def _load(

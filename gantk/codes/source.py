@@ -188,12 +188,14 @@ def _numbered(labels: npt.NDArray[Any], name: str, spec: GeneratorSpec) -> npt.N
     Raises:
         UsageError: they are neither.
     """
-    if labels.dtype.kind in "US":
-        return np.array([class_id(str(word), spec) for word in labels.ravel()]).reshape(labels.shape[:1])
-    if labels.ndim == 2 and labels.shape[1] == 1 != spec.label_dim:
+    words = labels.dtype.kind in "US"
+    if labels.ndim == 2 and labels.shape[1] == 1 and (words or spec.label_dim != 1):
         labels = labels[:, 0]
-    if labels.ndim < 2 and labels.dtype.kind == "f" and bool((labels == np.floor(labels)).all()):
-        labels = labels.astype(np.int64)
+    if words and labels.ndim < 2:
+        return np.array([class_id(str(word), spec) for word in labels.ravel()]).reshape(labels.shape)
+    if labels.ndim < 2 and labels.dtype.kind == "f" and bool((np.abs(labels) < 2**53).all()):
+        whole = labels.astype(np.int64)
+        labels = whole if bool((whole == labels).all()) else labels
     rows = labels.ndim == 2 and labels.shape[1] == spec.label_dim and labels.dtype.kind in "fiub"
     if not rows and (labels.ndim > 1 or labels.dtype.kind not in "iu"):
         raise UsageError(

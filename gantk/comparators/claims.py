@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claim, Claims, advise, counted, doubt, found, percent
+from gantk.runs.claims import Claim, Claims, advise, doubt, found, percent, were
 
 if TYPE_CHECKING:
     from gantk.comparators.results import ClosedForm, GanspaceResult, SefaResult
@@ -23,18 +23,18 @@ def _first_eigenvalue(result: SefaResult) -> float:
     return float(result.eigenvalues[0] / result.eigenvalues.sum())
 
 
+def _from_weights(result: SefaResult) -> str:
+    directions = were(len(result.direction), "direction")
+    return f"{directions} found in {result.direction.space}, from the weights of the chosen rows"
+
+
 SEFA: Claims[SefaResult] = (
     found(
-        lambda r: (
-            f"{counted(len(r.direction), 'direction')} of {r.direction.space} from the weights of the chosen rows; the "
-            f"first has {percent(_first_eigenvalue(r))} of the sum of their eigenvalues."
-        ),
+        lambda r: f"{_from_weights(r)}; the first has {percent(_first_eigenvalue(r))} of the sum of their eigenvalues.",
         lambda r: len(r.direction) > 1 and r.eigenvalues.sum() > 0,
     ),
     found(
-        lambda r: (
-            f"{counted(len(r.direction), 'direction')} of {r.direction.space} from the weights of the chosen rows."
-        ),
+        lambda r: f"{_from_weights(r)}.",
         lambda r: not (len(r.direction) > 1 and r.eigenvalues.sum() > 0),
     ),
     doubt(
@@ -46,7 +46,7 @@ SEFA: Claims[SefaResult] = (
 GANSPACE: Claims[GanspaceResult] = (
     found(
         lambda r: (
-            f"{counted(len(r.direction), 'component')} of {r.layer}; the first explains "
+            f"{were(len(r.direction), 'component')} found in {r.layer}; the first explains "
             f"{percent(float(r.explained[0]))} of the variance of the sampled codes, all of them together "
             f"{percent(float(min(r.explained.sum(), 1.0)))}."
         ),
@@ -58,7 +58,7 @@ GANSPACE: Claims[GanspaceResult] = (
         ),
         lambda r: len(r.direction) == 1 and bool(r.explained[0] > 0),
     ),
-    found(lambda r: f"{counted(len(r.direction), 'component')} of {r.layer}.", lambda r: not r.explained[0] > 0),
+    found(lambda r: f"{were(len(r.direction), 'component')} found in {r.layer}.", lambda r: not r.explained[0] > 0),
     doubt(
         "The first component explains none of the variance: the sampled codes do not vary.",
         lambda r: not r.explained[0] > 0,

@@ -133,7 +133,6 @@ class TrainedPredictor(Result):
 
     def _suggest(self, path: Path) -> Path:
         """A table in the form of labels: every suggested image once, with nothing in its columns yet."""
-
         names = [each.card.name for each in self.attributes]
         files = dict.fromkeys(seen.file for each in self.attributes for seen in each.suggested)
         text = io.StringIO()

@@ -36,11 +36,11 @@ class Compiled:
     """How a generator draws where a graph serves; knows no generator, so that a copy of one draws its own weights.
 
     Attributes:
-        seen: numbers of samples, and devices, that have a graph.
+        seen: what has a graph of its own: number of samples, device, precision and noise.
     """
 
     call: Call
-    seen: set[tuple[int, str]] = field(default_factory=set)
+    seen: set[tuple[int, str, str, str]] = field(default_factory=set)
 
     def serves(self, options: Options, start: State | None) -> bool:
         """Whether a pass with these options goes through the graph."""
@@ -56,18 +56,19 @@ class Compiled:
         Raises:
             GantkError: the network cannot be compiled.
         """
-        size = (len(codes[0]), str(codes[0].device))
+        count = len(codes[0])
+        graph = (count, str(codes[0].device), str(generator.half_dtype), str(options.noise))
         began = time.monotonic()
         try:
             image = self.call(generator, codes, options)
         except Exception as error:  # of the compiler, which raises what its parts raise
-            if size in self.seen or is_out_of_memory(error):
+            if graph in self.seen or is_out_of_memory(error):
                 raise
             raise GantkError(f"This network cannot be compiled ({_reason(error)}): leave --compile out.") from error
-        if size not in self.seen:
-            self.seen.add(size)
+        if graph not in self.seen:
+            self.seen.add(graph)
             took = time.monotonic() - began
-            text = f"Compiled for {size[0]} sample{'s' * (size[0] != 1)} at once: the first pass took {took:.0f} s."
+            text = f"Compiled for {count} sample{'s' * (count != 1)} at once: the first pass took {took:.0f} s."
             warnings.warn(text, CompileWarning, stacklevel=3)
         return image.clone() if image.device.type == "cuda" else image  # a CUDA graph writes the next one there
 

@@ -49,6 +49,7 @@ def reproducible() -> Iterator[None]:
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled()
+    warned = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True)
     try:
         yield
@@ -58,4 +59,4 @@ def reproducible() -> Iterator[None]:
         name = str(error).split()[0]
         raise GantkError(f"{name} has no deterministic algorithm here: leave --deterministic out.") from error
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before, warn_only=warned)

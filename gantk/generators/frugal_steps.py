@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from gantk.generators.base import Generator, State
+from gantk.generators.base import Generator, Noise, State
 
 AT_ONCE = 8 * 256 * 256  # pixels of the images that are differentiated together
 LARGE = 512  # pixels of a side from which on maps are made again in the backward pass
@@ -24,7 +23,7 @@ def images_at_once(generator: Generator, most: int) -> int:
     return max(1, min(most, AT_ONCE // (generator.spec.height * generator.spec.width)))
 
 
-def synthesize_frugally(generator: Generator, codes: Tensor | Sequence[Tensor], noise: Any = "const") -> Tensor:
+def synthesize_frugally(generator: Generator, codes: Tensor | Sequence[Tensor], noise: Noise = "const") -> Tensor:
     """`Generator.synthesize`, [N, C, H, W]: the same image and the same derivatives.
 
     From 512 pixels on the layers run resolution by resolution, and the backward pass makes the maps of each again, so
@@ -48,5 +47,5 @@ def synthesize_frugally(generator: Generator, codes: Tensor | Sequence[Tensor], 
     return image
 
 
-def _to(generator: Generator, styles: Sequence[Tensor], stop: int, state: State | None, noise: Any) -> State:
+def _to(generator: Generator, styles: Sequence[Tensor], stop: int, state: State | None, noise: Noise) -> State:
     return generator.cache(styles, stop, start=state, noise=noise)

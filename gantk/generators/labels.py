@@ -132,7 +132,7 @@ def label_matrix(spec: GeneratorSpec, label: Tensor | None, n: int, like: Tensor
         if label.shape[0] != n:
             raise UsageError(f"{label.shape[0]} labels were given for {n} samples")
         try:
-            return torch.nn.functional.one_hot(label.to(like.device), classes).to(like.dtype)
+            return torch.nn.functional.one_hot(label.long(), classes).to(like)  # a GPU would not check the range
         except RuntimeError as error:
             raise UsageError(f"a label is out of range: this network has classes 0 to {classes - 1}") from error
     if label.shape != (n, classes):

@@ -19,6 +19,8 @@ from gantk.errors import GantkError
 SQRT2 = math.sqrt(2.0)
 LEAK = 0.2
 BOX = (0.5, 0.5)
+EPSILON = 1e-8  # of the demodulation
+SMALLEST = 1e-30  # least energy that StyleGAN3 demodulates by, so that a channel edited to nothing stays at nothing
 
 
 def inferring() -> bool:
@@ -173,7 +175,7 @@ def modulated_conv(
             t = delta[1].to(style_NI.dtype)[:, None]
             cross_OI, delta_OI = (weight_OIKK * delta[0]).sum((2, 3)), delta[0].square().sum((2, 3))
             energy_NO = energy_NO + 2 * t * (square_NI @ cross_OI.t()) + t.square() * (square_NI @ delta_OI.t())
-        factor_NO = factor_NO * torch.rsqrt(energy_NO + 1e-8)
+        factor_NO = factor_NO * torch.rsqrt(energy_NO + EPSILON)
     if dtype != weight_OIKK.dtype:
         # half precision: bring both operands to at most 1; demodulation cancels what it divides by
         peak_N1 = style_NI.abs().amax(1, keepdim=True).clamp_min(1e-12)

@@ -59,10 +59,10 @@ class _Tangents:
         self.rules: list[_Rule] = []
         self.gain: Tensor | None = None
         self.norm: Tensor | None = None
-        if config.normalize_z:
-            self.gain, self.norm = _norm(codes[0][:, 0], config.epsilon)
         state = State(0, codes[0][:, 0])
         with torch.no_grad():
+            if config.normalize_z:
+                self.gain, self.norm = _norm(codes[0][:, 0], config.epsilon)
             for layer in generator.layers:
                 part = generator._part(layer)
                 weight = part.weight * part.scale

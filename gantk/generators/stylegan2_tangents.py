@@ -24,13 +24,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.generators.ops import LEAK, SQRT2, arranged, fir, up_pad, upsample2d
+from gantk.generators.ops import EPSILON, LEAK, SQRT2, arranged, fir, up_pad, upsample2d
 from gantk.generators.spec import Layer, Options, State
 
 if TYPE_CHECKING:
     from gantk.generators.stylegan2 import StyledConv, StyleGAN2, ToRGB
-
-EPSILON = 1e-8
 
 
 @dataclass(frozen=True, eq=False)

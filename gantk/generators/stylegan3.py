@@ -20,13 +20,11 @@ from torch import Tensor, nn
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Layer, Options, State, Styles
 from gantk.generators.filters import filtered_leaky, lowpass, resampling
-from gantk.generators.ops import SQRT2, Dense
+from gantk.generators.ops import EPSILON, SMALLEST, SQRT2, Dense
 from gantk.generators.styled import Mapping, MappingConfig, StyledGenerator
 from gantk.generators.stylegan3_plan import Step, plan
 from gantk.generators.stylegan3_tangents import tangent_map
 
-EPSILON = 1e-8  # of the demodulation
-SMALLEST = 1e-30  # keeps a channel that was edited to nothing at nothing instead of not-a-number
 CANCELLATION = 1e-7  # float32 cannot tell an edited weight's norm from zero below this share of its terms
 
 

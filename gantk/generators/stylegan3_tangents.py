@@ -24,16 +24,13 @@ from torch.func import jvp
 
 from gantk.generators.filters import filtered_tangent, leaky_slope
 from gantk.generators.forward_mode import load_decompositions
-from gantk.generators.ops import SQRT2, arranged
+from gantk.generators.ops import EPSILON, SMALLEST, SQRT2, arranged
 from gantk.generators.spec import Options, State
 
 if TYPE_CHECKING:
     from gantk.generators.stylegan3 import StyleGAN3, SynthesisLayer
 
-
-EPSILON = 1e-8  # of the demodulation
 KEPT_VALUES = 16_000_000  # of a layer's slopes, 64 MB; larger ones are computed again, block by block
-SMALLEST = 1e-30  # of the energy under which the demodulation is constant
 
 Push = Callable[[Tensor | None, Tensor | None], Tensor | None]  # steps of the map and of the style to steps of the map
 

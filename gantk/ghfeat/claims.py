@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gantk.ghfeat.figures import counted
-from gantk.runs.claims import Claims, advise, doubt, found, listed, percent, were
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, percent, were
 
 if TYPE_CHECKING:
     from gantk.ghfeat.picture_results import EditResult, Exchanged, HarmonizeResult, MixResult, Moved
@@ -48,7 +47,8 @@ TRAIN: Claims[TrainResult] = (
         lambda r: r.final.mse >= r.mean_code_mse,
     ),
     doubt(
-        lambda r: f"{counted(r.skipped, 'update')} left out because a gradient was not finite.", lambda r: r.skipped > 0
+        lambda r: f"{were(r.skipped, 'update')} left out, since a gradient was not finite.",
+        lambda r: r.skipped > 0,
     ),
     advise("`gantk ghfeat extract --encoder encoder.safetensors` encodes images with it."),
 )

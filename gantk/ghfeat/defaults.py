@@ -119,7 +119,6 @@ def discriminator_for(
     Raises:
         UsageError: there is none. GantkError: it cannot be read, or judges images of another size.
     """
-
     from gantk.ghfeat.judges import load_discriminator
 
     if isinstance(discriminator, nn.Module):

@@ -66,7 +66,6 @@ class Backbone:
     @classmethod
     def of(cls, backbone: str = "resnet18") -> Backbone:
         """The backbone of a name, on the CPU."""
-
         import torchvision
 
         network = getattr(torchvision.models, backbone)(weights=None)

@@ -43,11 +43,6 @@ class Pair:
     reconstruction: Image
 
 
-def counted(count: int, what: str = "image") -> str:
-    """A number of things in words: "1 image", "3 images"."""
-    return f"{count} {what}{'s' * (count != 1)}"
-
-
 def short(name: str) -> str:
     """The name of an image without its folder."""
     return name.rpartition("/")[2]

@@ -70,7 +70,6 @@ def _of_file(path: Path, generator: Generator) -> nn.Module:
 
 def _of_safetensors(path: Path) -> nn.Module:
     """The half-precision file that the training of the bundled generator leaves."""
-
     from safetensors import SafetensorError, safe_open
 
     from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig

@@ -202,7 +202,7 @@ def pair_list(pairs: object) -> PairList:
 
 # --- the bundled world -----------------------------------------------------------------------------------------------
 
-HOUSES = 2  # scenes of each house that `world` draws: what verification and retrieval look for
+HOUSES = 2  # scenes of each house that `world` draws: what verification looks for
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +215,7 @@ class World:
 
 
 def world(count: int, seed: int = 0) -> World:
-    """Scenes in twos: the same house in the same landscape, at another time of day and season, under another sky.
+    """Scenes in pairs: the same house in the same landscape, at another time of day and season, under another sky.
 
     Their factors are what is regressed, their counts of trees and clouds are classes, the house's place and the horizon
     are points.

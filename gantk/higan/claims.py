@@ -22,9 +22,8 @@ STABLE = 0.8
 
 
 def _drawn(result: SynthesizeResult) -> str:
-    which = (
-        "" if result.seeds is None else f", seed{'s' if result.num != 1 else ''} {result.seeds} in NVIDIA's numbering"
-    )
+    seeds = f"seed{'s' * (result.num != 1)} {result.seeds}"
+    which = "" if result.seeds is None else f" ({seeds} in NVIDIA's numbering)"
     attributes = counted(len(result.summaries), "attribute")
     scored = f", with {attributes} scored by {result.predictor}" if result.summaries else ""
     kept = f"{'is' if result.num == 1 else 'are'} kept as latents in {', '.join(result.spaces)}"

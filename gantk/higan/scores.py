@@ -125,7 +125,7 @@ def _from_array(array: npt.NDArray[Any], stem: str, source: str) -> dict[str, Co
         return columns
     if array.dtype.kind not in "biuf":
         raise GantkError(f"{source} holds {array.dtype} where scores are numbers.")
-    if array.ndim == 2 and not len(array):  # before a column is named for each of who knows how many
+    if array.ndim == 2 and not len(array):  # the shape may name any number of columns
         raise GantkError(f"{source} holds no scores: its shape is {array.shape}.")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

@@ -220,7 +220,6 @@ def direction_of(
     Its scale is three standard deviations of the samples' distances, as far as samples go; 3, as the original's, where
     that is not known.
     """
-
     deviation = found.mean(lambda part: part.distance_std)
     meta = {
         "command": typed() if command_line.get() is not None else None,

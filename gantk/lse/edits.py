@@ -78,7 +78,7 @@ def edit(
             again = replay(generator, reader, session)
         image = EditSession(generator, reader)
         image.show(again.last.after)
-        base = (None, None) if session.session.code is not None else _base(session)
+        base = (None, None) if session.session.code is not None else session.session.sample
         return _result(store, generator, reader, again.stroke, again.last, image.view.image, options, base, again)
     label = None if stroke is None or isinstance(stroke, Stroke) else np.asarray(stroke, np.uint8)
     wanted = stroke if isinstance(stroke, Stroke) else stroke_of(reader.info, options.shape, options.colour, label)
@@ -102,10 +102,6 @@ def edit(
         found = editing.edit(wanted.label, wanted.colour, wanted.painted, settings)
     sample = (options.seed, options.index) if given is None else (None, None)
     return _result(store, generator, reader, wanted, found, editing.view.image, options, sample)
-
-
-def _base(read: Read) -> tuple[int | None, int | None]:
-    return read.session.sample
 
 
 def _one(generator: Generator, given: GivenCodes, truncation: Truncation | None) -> torch.Tensor:

@@ -68,10 +68,10 @@ class Images:
                 yield maps, torch.from_numpy(np.array(label[first:last])).to(self.generator.device)
 
     def draw(self, teacher: Teacher, start: int, stop: int) -> tuple[list[Tensor], Tensor]:
-        """Maps and labels of fresh samples."""
-        with torch.inference_mode():
+        """Maps and labels of fresh samples, usable where something is differentiated."""
+        with torch.no_grad():
             wp = self.stream.wp(start, stop)
             image, maps = self.trace(wp)
             assert image is not None
             label = teacher.label(self.generator, wp, image, self.size, start)
-        return [x.clone() for x in maps], label.clone()  # usable where something is differentiated
+        return maps, label.clone()  # of inference mode, perhaps

@@ -86,7 +86,7 @@ class Session:
         """Seed and index of the base.
 
         Raises:
-            KeyError, TypeError, ValueError: a base that was read has none.
+            KeyError, TypeError, ValueError, OverflowError: a base that was read has none.
         """
         return int(_number(self.base["seed"])), int(_number(self.base["index"]))
 
@@ -355,14 +355,11 @@ def _first(generator: Generator, session: Session) -> Tensor:
         (seed, index), psi, rows = session.sample, base["psi"], base["rows"]
         most = None if psi is None or rows is None else int(_number(rows))
         truncation = None if psi is None else Truncation(float(_number(psi)), most)
-        named = None if base["label"] is None else int(_number(base["label"]))
-    except (KeyError, TypeError, ValueError) as error:
+        named = None if base["label"] is None else torch.tensor([int(_number(base["label"]))], device=generator.device)
+    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: no class so large
         raise GantkError(f"The session's base is not understood ({error}): export it again.") from error
-    if named is None:
-        label = generator.sample_label(1, seed=seed, start=index)
-    else:
-        label = torch.tensor([named], device=generator.device)
     with torch.no_grad():
+        label = generator.sample_label(1, seed=seed, start=index) if named is None else named
         return generator.expand(generator.map(generator.sample_z(1, seed=seed, start=index), label), truncation)
 
 

@@ -245,10 +245,9 @@ def _by_adam(
         if fresh:  # after the images that were gathered, which are looked at
             return images.draw(teacher, plan.total + start, plan.total + stop)
         order = np.arange(start, stop) % plan.num
-        with torch.inference_mode():
+        with torch.no_grad():
             maps = images.maps(int(order[0]), int(order[-1]) + 1)
-        target = torch.from_numpy(np.array(label[order])).to(images.generator.device)
-        return [x.clone() for x in maps], target
+        return maps, torch.from_numpy(np.array(label[order])).to(images.generator.device)
 
     with progress(schedule.epochs, "train", unit="epoch") as bar:
         bar.update(begun)

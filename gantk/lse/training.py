@@ -178,18 +178,28 @@ def _chunk(images: Images, teacher: Teacher, plan: Plan, start: int, stop: int, 
     z, label, total = [], [], None
     classes = len(teacher.class_names)
     for first, last in images.batches(start, stop):
-        maps, found = images.draw(teacher, first, last)
         z.append(images.stream.z(first, last).float().cpu().numpy())
-        label.append(found.cpu().numpy())
-        learned = min(last, plan.num) - first
-        if with_moments and learned > 0:
-            part = moments([x[:learned] for x in maps], found[:learned], classes, images.align_corners)
+        learned = min(last, plan.num) - first if with_moments else 0
+        found, part = _labelled(images, teacher, first, last, learned, classes)
+        label.append(found)
+        if part is not None:
             total = part if total is None else total + part
     arrays: dict[str, Array] = {CODES: np.concatenate(z), LABELS: np.concatenate(label)}
     if with_moments:
         width = sum(images.channels)
         arrays[MOMENTS] = np.zeros((width + 1 + classes, width + 1)) if total is None else total.packed()
     return arrays
+
+
+def _labelled(
+    images: Images, teacher: Teacher, first: int, last: int, learned: int, classes: int
+) -> tuple[npt.NDArray[np.uint8], Moments | None]:
+    """Labels of samples and the moments of the first `learned`; their maps are let go before the next are drawn."""
+    maps, label = images.draw(teacher, first, last)
+    part = None
+    if learned > 0:
+        part = moments([x[:learned] for x in maps], label[:learned], classes, images.align_corners)
+    return label.cpu().numpy(), part
 
 
 @dataclass(eq=False)

@@ -195,7 +195,6 @@ def conclude(arrays: Mapping[str, Array], facts: ApplyFacts, options: ApplyOptio
 
 def _as_many(options: ApplyOptions, num: int) -> ApplyOptions:
     """The options with as many samples as a table has lines."""
-
     return dataclasses.replace(options, num=num)
 
 

@@ -263,7 +263,6 @@ def _released(exchange: Exchange, curvature: Curvature, options: HessianOptions)
 
 def plain(identity: Mapping[str, object]) -> JsonTable:
     """What a weight is, as JSON holds it."""
-
     return to_table(identity)
 
 

@@ -90,7 +90,6 @@ def keep(directions: WeightDirections, vectors: Array | None = None) -> KeptWeig
     Args:
         vectors: those of the basis, where they are an array of the run that need not be written again.
     """
-
     parts = {name: part.detach().float().cpu().numpy() for name, part in directions.basis.tensors().items()}
     combined = directions.coefficients
     return KeptWeights(
@@ -114,7 +113,6 @@ def read_kept(path: Path) -> KeptWeights:
     Raises:
         GantkError: it is damaged, of another kind, or holds numbers that are not finite.
     """
-
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -259,7 +259,7 @@ class TrainOptions(SampleOptions, BatchOptions, ShownOptions):
     rate: float = option(1e-4, "Learning rate of both Adams.", above=0)
     predictor: Literal["resnet", "lenet"] = option("resnet", "Network that has to distinguish the directions.")
     predictor_size: int | None = option(
-        None, "Side of the pictures that it sees, in pixels.", least=16, default_text="as large as they are"
+        None, "Side of the pictures that it sees, in pixels.", least=16, default_text="the images', at most 256"
     )
     start: Literal["random", "basis"] = option(
         "random", "Combinations to start from: random ones, or the basis itself."

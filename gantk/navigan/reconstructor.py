@@ -55,12 +55,16 @@ class ShiftPredictor(nn.Module):
             )
 
     def forward(self, before_NCHW: Tensor, after_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-        pair = torch.cat([before_NCHW, after_NCHW], 1)
-        if self.size is not None and pair.shape[-2:] != (self.size, self.size):
-            pair = F.interpolate(pair, size=(self.size, self.size))
+        pair = self.resized(torch.cat([before_NCHW, after_NCHW], 1))
         check_size(self.kind, min(pair.shape[-2:]))
         feature_NF = self.trunk(pair)
         return self.direction(feature_NF), self.strength(feature_NF)[:, 0]
+
+    def resized(self, image_NCHW: Tensor) -> Tensor:
+        """The pixels that are looked at."""
+        if self.size is None or image_NCHW.shape[-2:] == (self.size, self.size):
+            return image_NCHW
+        return F.interpolate(image_NCHW, size=(self.size, self.size))
 
 
 def check_size(kind: str, size: int | None) -> None:

@@ -29,6 +29,7 @@ from gantk.store.progress import progress
 
 FOLDER, STATE = "train", "training.pt"
 MOST_DIRECTIONS = 64
+SEEN = 256  # pixels of a side that the shift predictor looks at, as in the line that the authors publish
 UNMEASURED = 0.2  # of the weight's length: the largest strength where the basis recommends none
 MEANS = ("cross_entropy", "strength_error", "accuracy")
 
@@ -67,11 +68,12 @@ def train(
     base = weights_of(basis)
     about = subject(generator, base.layer, codes, options)
     base.check(about.target, options.force)
-    plan = plan_of(options, base, about.weight_length)
+    channels, *sides = about.image_shape
+    plan = plan_of(options, base, about.weight_length, max(sides))
     show = at_most("--show", options.show, plan.directions, "directions", SHOWN)
     options.forms()
     judge = metric_for(generator, metric, options, needed=False)
-    trainer = trainer_of(about, base, plan, precision)
+    trainer = trainer_of(about, base, plan, channels, precision)
     with store.timed("training"):
         log = steps(trainer, options, store)
     if not store.whole:
@@ -84,7 +86,8 @@ def train(
         identity=about.target.identity(),
         meta={"basis": base.name, "steps": log[-1].step, "accuracy": log[-1].held_out},
     )
-    measuring = Measuring(about, judge, learned, options.share, show, FOLDER, plan.scale, options.batch_size)
+    few = about.target.at_once(options.batch_size)
+    measuring = Measuring(about, judge, learned, options.share, show, FOLDER, plan.scale, few)
     arrays = measured(store, measuring, plan.directions if judge is not None else show)
     curves = curves_of(arrays)
     scaled = with_scales(learned, curves)
@@ -102,11 +105,12 @@ def train(
     )
 
 
-def plan_of(options: TrainOptions, base: WeightDirections, length: float) -> TrainingPlan:
+def plan_of(options: TrainOptions, base: WeightDirections, length: float, side: int) -> TrainingPlan:
     """The settings of the optimisation.
 
     Args:
         length: of the weight.
+        side: of a picture, in pixels.
     """
     scale = options.shift_scale or default_scale(base, length)
     return TrainingPlan(
@@ -121,7 +125,7 @@ def plan_of(options: TrainOptions, base: WeightDirections, length: float) -> Tra
         raw_strength=options.raw_strength,
         rate=options.rate,
         predictor=options.predictor,
-        predictor_size=options.predictor_size,
+        predictor_size=options.predictor_size or (SEEN if side > SEEN else None),
         identity=options.start == "basis",
         seed=options.seed,
     )
@@ -134,12 +138,12 @@ def default_scale(base: WeightDirections, length: float) -> float:
     return float(sorted(base.scales)[len(base.scales) // 2])
 
 
-def trainer_of(about: Subject, base: WeightDirections, plan: TrainingPlan, precision: str) -> Trainer:
+def trainer_of(about: Subject, base: WeightDirections, plan: TrainingPlan, channels: int, precision: str) -> Trainer:
     """This process's share of the training."""
     world, rank = 1, 0
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         world, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
-    rectifier = Rectifier(about.target, base.basis, plan, about.channels)
+    rectifier = Rectifier(about.target, base.basis, plan, channels)
     half = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}[precision]
     return Trainer(rectifier, about.codes, rank, world, half)
 

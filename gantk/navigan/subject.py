@@ -37,10 +37,11 @@ class Subject:
     total: int
 
     @property
-    def channels(self) -> int:
-        """Of a picture."""
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of a picture."""
         with torch.inference_mode():
-            return int(self.target.images(self.target.prefix(self.codes(0, 1))).shape[1])
+            channels, height, width = self.target.images(self.target.prefix(self.codes(0, 1))).shape[1:]
+        return channels, height, width
 
     @property
     def weight_length(self) -> float:

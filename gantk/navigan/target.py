@@ -19,6 +19,7 @@ from torch.func import functional_call
 
 from gantk.errors import UsageError
 from gantk.generators.base import Drawing, Generator, State, WpOrStyles
+from gantk.generators.frugal_steps import images_at_once
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,10 @@ class Target(ABC):
     def moved(self, prefix: Prefix, delta_OIKK: Tensor, strength_N: Tensor | float) -> Tensor:
         """Images with weight + strength * delta, a strength of its own for every sample."""
 
+    def at_once(self, most: int) -> int:
+        """How many samples, at most `most`, are differentiated together."""
+        return most
+
     def identity(self) -> Mapping[str, object]:
         """What tells this weight from that of another network: for files, and for `check`."""
         return {"layer": self.layer, "shape": list(self.shape), "weight": checksum(self.weight)}
@@ -171,6 +176,9 @@ class GeneratorTarget(Target):
         self._fits(delta_OIKK)
         options: Drawing = {**self.options, "weight_deltas": {self.index: (delta_OIKK.to(self.weight), strength_N)}}
         return self.generator.synthesize(prefix.codes, start=prefix.state, **options)
+
+    def at_once(self, most: int) -> int:
+        return images_at_once(self.generator, most)
 
     def identity(self) -> Mapping[str, object]:
         from gantk.generators.probe import probe_of

@@ -23,11 +23,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.optimizer import StateDict
+from torch.utils.checkpoint import checkpoint
 
 from gantk.errors import GantkError, UsageError
 from gantk.navigan.bases import Basis
 from gantk.navigan.reconstructor import KINDS, ShiftPredictor, check_size
 from gantk.navigan.target import Prefix, Target
+from gantk.store.chunks import parts
 from gantk.store.seeding import random_uniform
 
 HELD_OUT = 1 << 40  # held-out samples are numbered from here on, where training never comes
@@ -98,19 +100,39 @@ class Rectifier(nn.Module):
             predictor = ShiftPredictor(plan.directions, plan.predictor, channels, plan.predictor_size)
         self.predictor = predictor.to(weight.device)
 
-    def pictures(self, prefix: Prefix, index_N: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples as they are, without a graph, and moved, with one to the combinations."""
-        target = self._target[0]
-        with torch.no_grad():
-            before = target.images(prefix)
-        used, place_N = torch.unique(index_N, return_inverse=True)
-        delta_U = self._basis[0].combine(self.coefficients[used])
-        after = moved_each(target, prefix, delta_U[place_N], strength_N)
-        return (before.clamp(-1, 1), after.clamp(-1, 1)) if self.plan.clamp else (before, after)
+    def pictures(self, codes: Tensor, index_N: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor]:
+        """Samples as they are, without a graph, and moved, with one to the combinations, as the predictor sees them.
 
-    def forward(self, prefix: Prefix, index_N: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        Where the target draws fewer samples at once, what a part of them needs for its derivatives is computed again
+        in the backward pass, so that no more than a part is held (Chen et al. 2016).
+        """
+        target = self._target[0]
+        used, place_N = torch.unique(index_N, return_inverse=True)
+        delta_NOIKK = self._basis[0].combine(self.coefficients[used])[place_N]
+        cuts = [slice(*part) for part in parts(0, len(codes), target.at_once(len(codes)))]
+        pairs = []
+        for cut in cuts:
+            own = codes[cut], delta_NOIKK[cut], strength_N[cut]
+            if len(cuts) == 1:
+                pairs.append(self._pair(*own))
+            else:
+                pairs.append(checkpoint(self._pair, *own, use_reentrant=False, preserve_rng_state=False))
+        before, after = (torch.cat(pictures) for pictures in zip(*pairs, strict=True))
+        return before, after
+
+    def _pair(self, codes: Tensor, delta_NOIKK: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor]:
+        target = self._target[0]
+        prefix = target.prefix(codes)
+        with torch.no_grad():
+            before = self._seen(target.images(prefix))
+        return before, self._seen(moved_each(target, prefix, delta_NOIKK, strength_N))
+
+    def _seen(self, image_NCHW: Tensor) -> Tensor:
+        return self.predictor.resized(image_NCHW.clamp(-1, 1) if self.plan.clamp else image_NCHW)
+
+    def forward(self, codes: Tensor, index_N: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Cross entropy, mean strength error over the unit, and the share of directions that were told."""
-        before, after = self.pictures(prefix, index_N, strength_N)
+        before, after = self.pictures(codes, index_N, strength_N)
         logits_ND, told_N = self.predictor(before, after)
         unit = 1.0 if self.plan.raw_strength else self.plan.scale
         entropy = F.cross_entropy(logits_ND.float(), index_N)
@@ -232,12 +254,12 @@ class Trainer:
     ) -> tuple[Tensor, Tensor, Tensor]:
         index_N, strength_N = (part.to(self.device) for part in draw(self.plan, number, first, last, held_out))
         start = number * self.plan.batch + (HELD_OUT if held_out else 0)
-        prefix = self.rectifier._target[0].prefix(self.codes(start + first, start + last))
+        codes = self.codes(start + first, start + last)
         half: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         if self.autocast is not None:
             half = torch.autocast(self.device.type, self.autocast)
         with half:
-            losses: tuple[Tensor, Tensor, Tensor] = model(prefix, index_N, strength_N)
+            losses: tuple[Tensor, Tensor, Tensor] = model(codes, index_N, strength_N)
         return losses
 
     def state(self) -> TrainerState:

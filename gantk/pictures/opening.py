@@ -41,6 +41,7 @@ _MAGIC = (
     (rb"GIF8[79]a", "GIF"),
 )
 _HEAD = 16
+_NAMED = 3  # pictures of which the same is said by name
 _ORIENTATION = 0x0112
 _INVERSE = {6: 8, 8: 6}  # the other orientations undo themselves
 _EXACT_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
@@ -79,8 +80,9 @@ def open_picture(
     called = _called(source, name)
     with _opened(source, called, max_pixels, formats) as image:
         image.load()
-        if isinstance(source, (str, os.PathLike)) and getattr(image, "n_frames", 1) > 1:
-            _say(called, f"the first of its {getattr(image, 'n_frames', 1)} pictures is taken")
+        several = image.format != "MPO" and isinstance(source, (str, os.PathLike))  # behind a camera's are previews
+        if several and getattr(image, "n_frames", 1) > 1:
+            _say(called, "of several pictures the first is taken")
         return _coloured(_turned(image, _orientation(image)), called, background)
 
 
@@ -140,11 +142,10 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
             file.seek(0)
             form = picture_format(head, formats)
             if form is None:
-                script = head.lstrip().startswith((b"%!", b"\xc5\xd0\xd3\xc6"))
-                what = "is PostScript, and what is read is" if script else "is none of" if head else "is empty, and no"
-                raise GantkError(
-                    f"The image {name} cannot be read: it {what} {', '.join(formats)}: save it as one of them"
-                )
+                what = f"it is none of {', '.join(formats)}: save it as one of them"
+                if head.lstrip().startswith((b"%!", b"\xc5\xd0\xd3\xc6")):
+                    what = f"it is PostScript: save it as one of {', '.join(formats)}"
+                raise GantkError(f"The image {name} cannot be read: {what if head else 'it is empty'}")
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")  # of damaged metadata, and of a size that is checked here
             image = stack.enter_context(Image.open(file, formats=[form]))
@@ -165,10 +166,18 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
             raise GantkError(f"The image {name} cannot be read: it is no image, or damaged ({error})") from error
 
 
-@functools.lru_cache(maxsize=1000)
 def _say(name: str, text: str) -> None:
-    """Say of a picture, once, what was done with it."""
-    tell(f"{name}: {text}.")
+    """Say of a picture, once, what was done with it; of the first few such pictures by name."""
+    told = _told(text)
+    if name not in told and len(told) <= _NAMED:
+        told.add(name)
+        tell(f"{name}: {text}." if len(told) <= _NAMED else f"Further pictures: {text}.")
+
+
+@functools.cache
+def _told(text: str) -> set[str]:
+    """The pictures of which this was said."""
+    return set()
 
 
 def _orientation(image: Image) -> int:
@@ -207,7 +216,7 @@ def _coloured(image: Image, name: str, background: tuple[int, int, int] | None) 
     if background is None:
         return over
     if over.getchannel("A").getextrema()[0] != 255:
-        _say(name, "what is transparent in it shows " + ("white" if background == WHITE else str(background)))
+        _say(name, "what is transparent shows " + ("white" if background == WHITE else str(background)))
     return Image.alpha_composite(Image.new("RGBA", over.size, (*background, 255)), over).convert("RGB")
 
 

@@ -94,15 +94,15 @@ def _from_csv(path: Path, folder: Path) -> LabelTable:
         raise GantkError(f"{path} is no readable CSV file ({error}).") from error
     if not lines or len(lines[0][1]) < 2:
         raise GantkError(f"The first line of {path} must name its columns: image,ATTRIBUTE,...")
-    names = tuple(name.strip() for name in lines[0][1][1:])
-    if "" in names or len(set(names)) != len(names):
-        raise GantkError(f"The columns of {path} are {', '.join(names)}: each needs a name of its own.")
-    there = _images(folder)
     first = lines[0][1][0].strip()
     if Path(first).suffix.lower() in SUFFIXES:
         raise GantkError(
             f"The first line of {path} is {first}'s: put one above it that names columns, image,ATTRIBUTE,..."
         )
+    names = tuple(name.strip() for name in lines[0][1][1:])
+    if "" in names or len(set(names)) != len(names):
+        raise GantkError(f"The columns of {path} are {', '.join(names)}: each needs a name of its own.")
+    there = _images(folder)
     found: dict[Path, list[float]] = {}
     for number, row in lines[1:]:
         if len(row) != len(names) + 1:
@@ -128,11 +128,12 @@ def _classes(label_N: npt.NDArray[np.float64], images: list[str], name: str, pat
     Raises:
         GantkError: nearly all are 0 and 1, so that the others are typing errors and no numbers to learn.
     """
-    values = set(label_N[~np.isnan(label_N)])
+    labelled = ~np.isnan(label_N)
+    values = set(label_N[labelled])
     if values == {-1.0, 1.0}:
         return np.where(label_N == -1, 0.0, label_N)
-    odd = np.flatnonzero(~np.isnan(label_N) & ~np.isin(label_N, (0, 1)))
-    if {0.0, 1.0} <= values and 0 < len(odd) < MISTYPED * len(images):
+    odd = np.flatnonzero(labelled & ~np.isin(label_N, (0, 1)))
+    if {0.0, 1.0} <= values and 0 < len(odd) < MISTYPED * labelled.sum():
         raise GantkError(
             f"{name} of {images[odd[0]]} in {path} is {label_N[odd[0]]:g}, and nearly all others are 0 and 1: write 1, "
             "0 or nothing."

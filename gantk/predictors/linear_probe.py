@@ -70,7 +70,7 @@ class AttributeCard:
         return self.positives >= 0
 
     def sentence(self) -> str:
-        """The card in one sentence."""
+        """The card in words."""
         seen = " It was learned from images and their mirror images alike." if self.mirrored else ""
         if not self.is_class or self.auc is None:
             return (

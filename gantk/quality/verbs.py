@@ -71,7 +71,7 @@ def measure(
     total = _total(samples, reals, options.num)
     listed = numbered(options, samples, "num") if isinstance(samples, Generator) else None
     pulled = None if truncation is None else options.truncation
-    first = _side(samples, total, options.seed, options, pulled, titles[0], listed)
+    first = _side(samples, total if listed is None else len(listed), options.seed, options, pulled, titles[0], listed)
     second = _side(reals, total, (options.seed + 1) % LARGEST_SEED, options, "none", titles[1])
     _check_sizes(first, second, options.neighbours)
     sample_NF = _features(store, "sample_features", first, reader, options.batch_size)

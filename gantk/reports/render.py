@@ -36,13 +36,14 @@ def render(run_dir: Path | str, command: str) -> Path:
     Raises:
         GantkError: there is no such run, its manifest is damaged, or an image it names cannot be read.
     """
-    from gantk.runs.reporting import report
+    from gantk.runs.reporting import read_from, report
     from gantk.runs.table import find_task, is_task
 
     if is_task(command):
         return report(find_task(command), Path(run_dir))
     run = RunRecord.read(run_dir, command)
-    return builder_of(run.command)(run).write(run.directory / f"{PAGE_NAMES.get(run.command, run.command)}.html")
+    with read_from(f"gantk {run.command}", run.directory):
+        return builder_of(run.command)(run).write(run.directory / f"{PAGE_NAMES.get(run.command, run.command)}.html")
 
 
 def page_for(run_dir: Path | str, command: str) -> Page:
@@ -51,15 +52,18 @@ def page_for(run_dir: Path | str, command: str) -> Page:
     Raises:
         GantkError: there is no such run, or it is damaged.
     """
-    from gantk.runs.reporting import page_of_run, read_run
+    from gantk.runs.reporting import page_of_run, read_from, read_run
     from gantk.runs.table import find_task, is_task
 
     directory = Path(run_dir)
     if is_task(command):
         task = find_task(command)
-        return page_of_run(task, read_run(task, directory), directory)
+        result = read_run(task, directory)
+        with read_from(task.spelled, directory):
+            return page_of_run(task, result, directory)
     run = RunRecord.read(directory, command)
-    return builder_of(run.command)(run)
+    with read_from(f"gantk {run.command}", directory):
+        return builder_of(run.command)(run)
 
 
 def render_index(run_dir: Path | str) -> Path | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gantk.reports.numbers import show_number, show_rounded
-from gantk.runs.claims import Claims, advise, counted, doubt, found, listed
+from gantk.reports.numbers import show_number
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, were
 
 if TYPE_CHECKING:
     from gantk.resefa.results import DirectionsResult, JacobianResult, RegionDirections, RegionResponse
@@ -73,30 +74,27 @@ def finding(region: RegionDirections, middle: float) -> str:
     at = at_middle(region, middle)
     own, rest = at["resefa"], {name: value for name, value in at.items() if name != "resefa"}
     best = min(rest, key=lambda name: rest[name])
-    second = f"`{best}` {show_number(rest[best], 2)}"
+    shown, other = show_number(own, 2), show_number(rest[best], 2)
+    mine = f"At a change of {middle:g} inside the directions of **{region.name}** are"
     if own < rest[best]:
-        chance = f", random {show_number(at['random'], 2)}" if best != "random" and "random" in at else ""
-        return (
-            f"**{region.name}**: at a change of {middle:g} inside, the most local of all methods: ROIR "
-            f"{show_number(own, 2)}; next {second}{chance}."
-        )
+        chance = f" and `random` {show_number(at['random'], 2)}" if best != "random" and "random" in at else ""
+        return f"{mine} the most local of all: their ROIR is {shown}, while `{best}` has {other}{chance}."
     if own == rest[best]:
-        return f"**{region.name}**: at a change of {middle:g} inside, as local as {second}."
-    return (
-        f"**{region.name}**: at a change of {middle:g} inside, {second} is more local than this run "
-        f"({show_number(own, 2)})."
-    )
+        return f"{mine} as local as those of `{best}`: both have a ROIR of {shown}."
+    return f"{mine} less local than those of `{best}`: their ROIR is {shown}, while `{best}` has {other}."
 
 
 def _compared(result: DirectionsResult) -> list[str]:
     return [finding(region, result.middle) for region in result.regions if compared(region, result.middle)]
 
 
-def _quotients(result: DirectionsResult) -> str:
-    best = "; ".join(f"{r.name} {show_rounded(float(r.quotients[0]), 3)} times" for r in result.regions)
+def quotients(regions: Sequence[RegionDirections]) -> str:
+    """How much more the first directions change inside their regions than outside."""
+    names = listed([region.name for region in regions], len(regions))
+    values = listed([f"{float(f'{region.quotients[0]:.3g}'):g}" for region in regions], len(regions))
     return (
-        "Along the first direction of each region, its mean squared change per pixel is, to first order, a multiple of "
-        f"that outside: {best}."
+        f"Along the first direction of {names} the mean squared change of a pixel is, to first order, {values} times "
+        "as large inside as outside."
     )
 
 
@@ -122,8 +120,10 @@ def _why_random(result: DirectionsResult) -> str:
 
 
 DIRECTIONS: Claims[DirectionsResult] = (
-    found(lambda r: f"{counted(len(r.compat), 'file')} as the released script writes them.", lambda r: bool(r.compat)),
-    found(_quotients, lambda r: bool(r.regions)),
+    found(
+        lambda r: f"{were(len(r.compat), 'file')} written as the released script writes them.", lambda r: bool(r.compat)
+    ),
+    found(lambda r: quotients(r.regions), lambda r: bool(r.regions)),
     found(lambda r: "\n\n".join(_compared(r)), lambda r: bool(_compared(r))),
     found(_why_random, lambda r: bool(behind_random(r))),
     doubt(

@@ -5,6 +5,7 @@ Legend: N samples, K directions, d free coordinates, L rows of wp, D width of a 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import torch
 
 from gantk.codes.directions import Direction
+from gantk.codes.given import GivenCodes
 from gantk.codes.latents import parse_truncation
 from gantk.codes.source import CodeSource
 from gantk.codes.spread import spread_of, unit_of
@@ -162,10 +164,15 @@ class Finder:
             "seed": facts.seed,
         }
 
+    @functools.cached_property
+    def listed(self) -> GivenCodes | None:
+        """z of the samples that --seeds shows; None where it lists none."""
+        return self.options.shown_codes(self.generator)
+
     def held_out(self, place: int) -> HeldOut:
         """Fresh codes, their images and where one region is in them."""
         assert self.regions is not None
-        generator, listed = self.generator, self.options.shown_codes(self.generator)
+        generator, listed = self.generator, self.listed
         count = max(self.options.held_out, len(listed or ()))
         truncation = parse_truncation(self.facts.truncation, generator.spec)
         with torch.inference_mode(False), torch.no_grad():
@@ -190,9 +197,8 @@ class Finder:
         self, held: HeldOut, direction: Direction, name: str, scales: list[float]
     ) -> tuple[tuple[Image, ...], tuple[DrawnDirection, ...]]:
         """Regions of a few samples, strips along the first directions, and where they change at the ends."""
-        options, store = self.options, self.store
-        listed = options.shown_codes(self.generator)
-        samples = min(options.samples if listed is None else len(listed), len(held.wp_NLD))
+        store, listed = self.store, self.listed
+        samples = min(self.options.samples if listed is None else len(listed), len(held.wp_NLD))
         base = held.image_NCHW[:samples]
         folder = f"{name}_steps"
         drawn = []
@@ -209,8 +215,8 @@ class Finder:
         pictures: Pictures,
     ) -> DrawnDirection:  # fmt: skip
         distances = symmetric_steps(scale, self.options.step)
-        listed = self.options.shown_codes(self.generator)
-        titles = [f"sample {sample}" for sample in range(len(base))] if listed is None else listed.names or ()
+        named = None if self.listed is None else self.listed.names
+        titles = named or [f"sample {sample}" for sample in range(len(base))]
         stems = [f"{folder}/{number:02d}_{sample}" for sample in range(len(base))]
         names = [[f"{stem}_{step:02d}.png" for step in range(len(distances))] for stem in stems]
         changes = []

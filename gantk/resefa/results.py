@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
-from gantk.resefa.claims import DIRECTIONS, JACOBIAN
-from gantk.runs.claims import Claims
+from gantk.resefa.claims import DIRECTIONS, JACOBIAN, compared, finding, quotients
+from gantk.runs.claims import Claims, plain
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import save_npy
@@ -267,13 +267,6 @@ class RegionDirections:
     overlays: tuple[Image, ...]
     drawn: tuple[DrawnDirection, ...]
 
-    def line(self, level: float) -> str:
-        """What was found, in one line."""
-        text = f"{self.name}: quotients {', '.join(f'{value:.3g}' for value in self.quotients[:3])}"
-        at = [score for score in self.scores if score.level == level and score.roir is not None]
-        found = ", ".join(f"{score.method} {score.roir:.2f}" for score in at)
-        return text + (f"; ROIR on held-out codes: {found}" if found else "")
-
 
 @record
 class CompatDirections:
@@ -316,7 +309,11 @@ class DirectionsResult(Result):
         return self.levels[len(self.levels) // 2]
 
     def lines(self) -> tuple[str, ...]:
-        return tuple(region.line(self.middle) for region in self.regions)
+        """One sentence for each region: how local, or where that was not measured, what its quotient promises."""
+        return tuple(
+            plain(finding(region, self.middle) if compared(region, self.middle) else quotients([region]))
+            for region in self.regions
+        )
 
     def table(self) -> list[dict[str, object]]:
         return [

@@ -102,7 +102,6 @@ def available(methods: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UsageError: one is unknown.
     """
-
     if tuple(methods) == ("all",):
         return METHODS
     for method in methods:

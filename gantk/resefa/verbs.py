@@ -230,7 +230,6 @@ def directions(
 
 def _same_weights(generator: Generator, weights: str) -> bool:
     """Whether a Jacobian is of this generator; runs before results were typed have another checksum."""
-
     if weights.startswith("crc32:"):
         return weights == f"crc32:{weights_checksum(generator)}"
     return weights == fingerprint(generator)

@@ -12,14 +12,17 @@ import contextlib
 import dataclasses
 import gc
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from gantk.errors import GantkError
 from gantk.runs.options import AUTOMATIC, Field, Options, fields_of
 from gantk.store.memory import available, is_out_of_memory
 
 if TYPE_CHECKING:
+    import torch
+
+    from gantk.generators.base import Generator
     from gantk.runs.stores import Store
 
 ON_CPU = 1 << 30  # bytes; more at once does not make a CPU faster
@@ -82,7 +85,7 @@ def within(options: OptionsT, size: int) -> OptionsT:
     return with_size(options, min(field.about.auto, size))
 
 
-def size_for(values: Any, field: Field) -> int:
+def size_for(values: Iterable[object], field: Field) -> int:
     """The largest power of two, at most the option's own, of samples that fit into the budget; at least 1."""
     most = field.about.auto
     assert most is not None
@@ -96,7 +99,7 @@ def size_for(values: Any, field: Field) -> int:
     return least if least == most else 1 << (least.bit_length() - 1)
 
 
-def _generators(values: Any) -> Iterator[Any]:
+def _generators(values: Iterable[object]) -> Iterator[Generator]:
     from gantk.generators.base import Generator
 
     for value in values:
@@ -104,11 +107,11 @@ def _generators(values: Any) -> Iterator[Any]:
             yield value
         elif isinstance(value, (list, tuple)):
             yield from _generators(value)
-        else:  # of `gantk.lse.Rival`, say
-            yield from (each for each in [getattr(value, "generator", None)] if isinstance(each, Generator))
+        elif isinstance(owned := getattr(value, "generator", None), Generator):  # of `gantk.lse.Rival`, say
+            yield owned
 
 
-def budget(device: Any) -> int:
+def budget(device: torch.device) -> int:
     """Bytes for the samples that are computed at once on a device."""
     import torch
 

@@ -75,7 +75,7 @@ def plain(text: str) -> str:
     return text.replace("`", "").replace("**", "")
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
+def counted(number: int, noun: str = "image", plural: str = "") -> str:
     """A number of things in words: 1 sample, 3 samples, 2 boundaries."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -50,5 +51,5 @@ def of_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
 
 def _contents(field: Field, value: object) -> object:
     """The file that an option names, where it may name one: its contents decide."""
-    named = field.about.file and isinstance(value, str) and Path(value).is_file()
+    named = field.about.file and isinstance(value, str) and os.path.isfile(value)  # or a mixture of many classes
     return Path(str(value)) if named else value

@@ -57,7 +57,7 @@ def page_of_run(task: Task, result: Result, directory: Path) -> Page:
 
 
 @contextlib.contextmanager
-def read_from(task: Task, directory: Path) -> Iterator[None]:
+def read_from(spelled: str, directory: Path) -> Iterator[None]:
     """Around what shows a result that was read from a file: its parts have their types and may not fit each other.
 
     Raises:
@@ -67,7 +67,7 @@ def read_from(task: Task, directory: Path) -> Iterator[None]:
         yield
     except _UNFIT as error:
         raise GantkError(
-            f"The result of `{task.spelled}` in {directory} does not hold together "
+            f"The result of `{spelled}` in {directory} does not hold together "
             f"({type(error).__name__}: {str(error)[:200]}): run the command again."
         ) from error
 
@@ -101,5 +101,5 @@ def report(task: Task, directory: Path) -> Path:
     remove_stale(directory)
     path = directory / f"{stem_of(task.name)}.html"
     result = read_run(task, directory)
-    with read_from(task, directory):
+    with read_from(task.spelled, directory):
         return page_of_run(task, result, directory).write(path)

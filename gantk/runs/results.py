@@ -126,7 +126,6 @@ class Result:
 
     def show(self) -> None:
         """Show the page: in a notebook below the cell, elsewhere in the browser."""
-
         if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
             sys.modules["IPython"].display.display(self)
             return

@@ -12,7 +12,6 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError
 from gantk.runs.batches import batch_field, is_open, settled, with_size
@@ -35,10 +34,6 @@ from gantk.store.locks import hold
 from gantk.store.memory import peak, peak_of_gpus
 from gantk.store.memory import shown as in_words
 from gantk.store.progress import Planned, duration, planning, shown
-
-if TYPE_CHECKING:
-    pass
-
 
 BELOW = "sources"  # of a run: the runs that it needed
 
@@ -142,7 +137,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
         if earlier is not None and earlier.answers(options):
             if leads:
                 _drop_left(task, directory)
-                with read_from(task, directory):
+                with read_from(task.spelled, directory):
                     write_page(task, earlier, directory)
             return Done(directory, earlier if leads else None, note=note, leads=leads)
     if not leads:
@@ -192,7 +187,6 @@ def _with_batch(
 
 def _identity(path: Path) -> dict[str, object]:
     """The identity that a manifest holds; nothing where it is damaged, which `Run.begin` says."""
-
     with contextlib.suppress(GantkError):
         return dict(read_manifest(path).get("identity", {}))
     return {}
@@ -251,7 +245,6 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
 
     Nobody chose the directory, so that another run of the same command is no reason to refuse this one.
     """
-
     same, number, found = to_json(dict(identity)), 1, directory
 
     def other(path: Path) -> bool:
@@ -308,7 +301,6 @@ def conclude(task: Task, run: Run) -> None:
     Raises:
         GantkError: the task's work cannot be divided, or the manifest is damaged.
     """
-
     if task.conclude is None:
         raise GantkError(f"The work of `{task.spelled}` is not divided: there is nothing to join.")
     options = from_plain(task.options, run.manifest["arguments"])

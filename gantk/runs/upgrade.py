@@ -25,7 +25,7 @@ def part(kind: type[T], entry: Mapping[str, Any], directory: Path, **given: obje
     is None where the field may be; numbers that are not finite are None there too.
 
     Raises:
-        KeyError, TypeError, ValueError: an entry is missing or of another kind.
+        KeyError, TypeError, ValueError, AssertionError: an entry is missing or of another kind.
     """
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # a dataclass, of which Python has no type
@@ -37,8 +37,8 @@ def part(kind: type[T], entry: Mapping[str, Any], directory: Path, **given: obje
     return kind(**given)
 
 
-# Any: an annotation (a class, a union, a generic alias), and what untyped JSON holds
-def _converted(hint: Any, value: Any, directory: Path) -> object:
+# Any: an annotation (a class, a union, a generic alias), of which Python has no type
+def _converted(hint: Any, value: object, directory: Path) -> object:
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None or (isinstance(value, float) and not np.isfinite(value)):
@@ -50,11 +50,15 @@ def _converted(hint: Any, value: Any, directory: Path) -> object:
         (dtype,) = typing.get_args(parts[1])
         return np.asarray(value, None if dtype is Any else dtype)
     if origin is tuple:
+        assert isinstance(value, Sequence)
         kinds = parts if parts[-1] is not Ellipsis else (parts[0],) * len(value)
         return tuple(_converted(kind, each, directory) for kind, each in zip(kinds, value, strict=True))
+    if hint in (bool, int, float, str):
+        return hint(value)
+    assert isinstance(value, Mapping)
     if origin is dict:
         return {str(key): _converted(parts[1], each, directory) for key, each in value.items()}
-    return hint(value) if hint in (bool, int, float, str) else part(hint, value, directory)
+    return part(hint, value, directory)
 
 
 def walks(entries: Sequence[Mapping[str, Any]], directory: Path) -> tuple[Walk, ...]:

@@ -24,7 +24,7 @@ from gantk.runs.table import is_task
 from gantk.slurm.pipelines import PIPELINES, Job
 from gantk.slurm.settings import ChainSettings, JobSettings
 from gantk.store.files import load_json, save_json
-from gantk.store.json_values import Json
+from gantk.store.json_values import Json, number, table, text, whole
 from gantk.store.shipped import home
 
 SPARE = 1.5  # times what was measured: other nodes, and what the measured stage does not show
@@ -113,12 +113,13 @@ def _key(words: list[str], settings: Mapping[str, Json]) -> str:
 def _kept() -> dict[str, Estimate]:
     """What was measured before; nothing where the file is not there or damaged."""
     found: dict[str, Estimate] = {}
-    with contextlib.suppress(GantkError, TypeError, ValueError, AttributeError):
-        plain = load_json(_file())
-        assert isinstance(plain, dict)
-        for key, each in plain.items():
-            assert isinstance(each, dict)
-            found[key] = Estimate(float(str(each["seconds"])), int(str(each["memory"])), str(each["origin"]))
+    with contextlib.suppress(GantkError, KeyError, OverflowError):
+        for key, told in table(load_json(_file()), "estimates").items():
+            each = table(told, key)
+            seconds = number(each["seconds"], "seconds")
+            origin = " ".join(text(each["origin"], "origin").split())  # it becomes one comment of a batch file
+            if math.isfinite(seconds):
+                found[key] = Estimate(seconds, whole(each["memory"], "memory"), origin)
     return found
 
 

@@ -21,6 +21,8 @@ from typing import Any
 from gantk.errors import UsageError, suggestion
 from gantk.store.inside import regular_file
 
+SHOWN = 12  # digits of a checksum in a message; all of it is compared
+
 
 class OwnCode(str):
     """A name that was typed for this invocation, so that it may be code (``file.py:object``) or an https address."""
@@ -130,16 +132,16 @@ def ask_again(
         had = str(kept.get("sha256") or "") if isinstance(kept, dict) else ""
         if offer is None and name in needed and names_code(value):
             raise UsageError(
-                f"{where} was made with the code {value} of its maker{f' (sha256 {had[:64]})' if had else ''}, and "
-                f"gantk runs no code that a run names: if you trust it, give --{name} {value} on this command line."
+                f"{where} was made with the code {value}{f' (sha256 {had[:SHOWN]}...)' if had else ''}, and gantk runs "
+                f"no code that a run names: if you trust it, give --{name} {value}."
             )
         if offer is not None:
             module = offer.rpartition(":")[0]
             now = _checksum(str(regular_file(module))) if names_code(offer) and module.endswith(".py") else ""
             if had and now and now != had:
                 raise UsageError(
-                    f"{where} was made with {value} of sha256 {had[:64]}, and --{name} {offer} has {now}: give the "
-                    "file it was made with."
+                    f"{where} was made with {value} of sha256 {had[:SHOWN]}..., and --{name} {offer} has "
+                    f"{now[:SHOWN]}...: give the file it was made with."
                 )
             given[name] = offer
     return given

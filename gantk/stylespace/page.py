@@ -20,10 +20,8 @@ ABOUT = (
 def page(result: StylespaceResult) -> Page:
     titles = {direction.name: _title(direction) for direction in result.directions}
     shown = [(walk, titles.get(walk.name) or title_of(walk)) for walk in result.walks]
-    first: list[Section] = []
-    for walk, title in shown[:1]:
-        first = film(walk, f"From the original to the end of the slider along the {title}.")
-    sections = answer(result, first)
+    caption = f"From the original to the end of the slider along the {shown[0][1]}." if shown else ""
+    sections: list[Section] = answer(result, film(shown[0][0], caption) if shown else [])
     sections.append(
         BarPlot(
             result.regions,

@@ -28,6 +28,7 @@ from torch.func import vjp, vmap
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.forward_mode import load_decompositions
+from gantk.generators.frugal_steps import images_at_once
 from gantk.predictors.base import Predictor
 from gantk.stylespace.results import RegionChannels
 from gantk.stylespace.styles import channels, style_statistics
@@ -162,7 +163,8 @@ def _by_probes(
         return generator.synthesize(styles, noise=noise)
 
     picture, transposed = vjp(image, *codes)[:2]
-    back = vmap(lambda u: torch.cat([part.flatten() for part in transposed(u[None])]))
+    at_once = images_at_once(generator, probes)
+    back = vmap(lambda u: torch.cat([part.flatten() for part in transposed(u[None])]), chunk_size=at_once)
     masks = torch.cat([mask_RHW, ~mask_RHW.any(0, keepdim=True)])
     sums = []
     for mask_HW in masks:

@@ -22,7 +22,6 @@ BOX, ROWS = "0.4,0.28,0.86,0.72", "4-5"
 
 def has_encoder(tour: Tour) -> bool:
     """Whether an encoder ships for the tour's generator: demo-oracle has none, since its codes are known."""
-
     return ALIASES.get(tour.model, tour.model) in shipped_encoders()
 
 

@@ -86,7 +86,7 @@ def _best(run: RunRecord) -> list[Section]:
         if value is not None and low is not None and high is not None and times is not None:
             note = f"standard deviations, 95 % interval {low:.2f} to {high:.2f}; {times:.1f} times any other factor"
             numbers.append((show_number(value, 2, signed=True), str(entry["name"]), minus(note)))
-    caption = "One sample at both ends of each of the most selective boundaries."
+    caption = "One sample, as it is and moved to both ends of each of the most selective boundaries."
     measured = read_number(entries[0].get("measured"))
     if numbers and measured is not None:
         caption += f" Below: the change of the boundary's own factor at distance {show_step(measured)}."

@@ -1,8 +1,8 @@
 """The tour: every system on the bundled world, step by step, and how what it finds compares with the truth.
 
 A step runs commands as a user would type them, each in a run directory of its own below the tour's, and returns a
-chapter for the tour's page. gantk/tour/itinerary.py lists the steps of every system;
-later steps read what earlier ones found from `Tour.found`.
+chapter for the tour's page. gantk/tour/itinerary.py lists the steps of every system; later steps read what earlier
+ones found from `Tour.found`.
 """
 
 from __future__ import annotations

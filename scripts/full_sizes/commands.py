@@ -64,10 +64,24 @@ LINES: tuple[Measured, ...] = (
     _line("navigan hessian", "stylegan2",
           "navigan hessian MODEL --conv 64x64/conv1 -k 1 -N 2 --block 1 --max-products 2 --show 0 --metric pixels",
           4.0, "--metric-size"),
+    _line("navigan hessian, metric imagenet", "stylegan2",
+          "navigan hessian MODEL --conv 64x64/conv1 -k 1 -N 2 --block 1 --max-products 2 --show 0", 4.0,
+          "--metric-size"),
+    _line("navigan train, one step", "stylegan2",
+          "navigan train MODEL svd --conv 64x64/conv1 -D 4 --steps 1 --show 0 --metric none --batch-size 4", 4.0,
+          "--predictor-size"),
     _line("navigan svd", "stylegan2",
           "navigan svd MODEL --conv 64x64/conv1 -N 2 --show 1 --metric none", 4.0, _BATCH),
-    _line("lse fewshot, 2 shots", "stylegan2",
-          "lse fewshot MODEL --teacher WORLD/seg.py:segment --shots 2 --num-eval 2", 4.0, "--size"),
+    _line("lse train", "stylegan2",
+          "lse train MODEL --teacher WORLD/seg.py:segment -N 4 --held-out 1 --steps 2", 4.0, "--size"),
+    _line("lse fewshot, 8 shots", "stylegan2",
+          "lse fewshot MODEL --teacher WORLD/seg.py:segment --shots 8 --num-eval 2", 4.0, "--size"),
+    _line("stylespace", "stylegan2", "stylespace MODEL -N 8 --looked 2 -K 1 --samples 1 --step 3 "
+          "--predictor WORLD/pred.py:score", 4.0, _BATCH),
+    _line("resefa jacobian, two directions", "stylegan2",
+          "resefa jacobian MODEL --box eyes=0.4,0.3,0.5,0.7 -N 1 --leading 2 --preview 1", 4.0, "--size"),
+    _line("invert, two photos", "stylegan2", "invert MODEL WORLD/photos --steps 2", 4.0, "--at-once"),
+    _line("invert --tune", "stylegan2", "invert MODEL WORLD/photos --steps 1 --tune --tune-steps 1", 4.0, "--at-once"),
     _line("synthesize, 2 images", "stylegan3-t", "synthesize MODEL -N 2 --images", 4.0, _BATCH),
     _line("synthesize, 4 images", "biggan-deep", "synthesize MODEL -N 4 --images --label 7", 4.0, _BATCH),
     _line("synthesize, 4 images", "pggan", "synthesize MODEL -N 4 --images", 4.0, _BATCH),
@@ -75,14 +89,16 @@ LINES: tuple[Measured, ...] = (
 )  # fmt: skip
 
 
-def write_world(folder: Path, width: int, last: int) -> None:
-    """Directions of w, one of them of the last rows of wp, and own code that looks at pictures.
+def write_world(folder: Path, width: int, last: int, side: int) -> None:
+    """Directions of w, one of them of the last rows of wp, two photos, and own code that looks at pictures.
 
     Args:
         width: of w.
         last: number of the last row of wp.
+        side: of the photos, in pixels.
     """
     import numpy as np
+    from PIL import Image
 
     from gantk.codes.directions import Direction
     from gantk.codes.kept_directions import save_direction
@@ -94,5 +110,9 @@ def write_world(folder: Path, width: int, last: int) -> None:
         vector /= np.linalg.norm(vector)
         found = Direction(name, "boundary", "w", vector.astype(np.float32), layers=rows)
         save_direction(folder / f"{name}.safetensors", found)
+    (folder / "photos").mkdir(exist_ok=True)
+    for number in range(2):
+        pixels = draw.integers(0, 256, (8, 8, 3), np.uint8)
+        Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC).save(folder / f"photos/{number}.png")
     (folder / "pred.py").write_text(PREDICTOR)
     (folder / "seg.py").write_text(SEGMENTER)

@@ -246,7 +246,7 @@ def analyses(machine: Machine) -> Figures:
 
     model, found = machine.model("stylegan2"), {}
     generator = network("stylegan2", machine.dry)
-    write_world(machine.folder / "world", generator.spec.w_dim, generator.spec.num_layers - 1)
+    write_world(machine.folder / "world", generator.spec.w_dim, generator.spec.num_layers - 1, generator.spec.width)
     for line in LINES:
         if line.network != "stylegan2":
             continue

@@ -131,6 +131,6 @@ def show(result: dict[str, Any]) -> str:
     skipped = sum(part["skipped"] for by_count in result["kinds"].values() for part in by_count.values())
     return (
         f"Means over {len(NAMES)} factors and {result['repeats']} draws of labels, {result['share']:.0%} of them "
-        f"positive; {skipped} draws had not two of each class. The boundary from the exact factors has a cosine of "
-        f"{result['cosine_of_exact_factors']:.3f}.\n\n"
+        f"positive; {skipped} draws had fewer than two labels of a class and are left out. The boundary from the exact "
+        f"factors has a cosine of {result['cosine_of_exact_factors']:.3f}.\n\n"
     ) + table(["features", "", *(f"{count} labels" for count in counts)], rows)

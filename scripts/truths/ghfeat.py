@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from truths._tables import table
 
+from gantk.runs.claims import listed
 from gantk.world.renderer import FACTOR_NAMES, FACTORS, render, sample_scene
 
 RENDER_SEED, PROBE_SEED, SAMPLE_SEED = 34_000, 35_000, 36_000  # no training has seen these
@@ -245,10 +246,10 @@ def _probes(found: dict[str, Any]) -> str:
         [entry["name"], *(f"{max(value, 0):.2f}" for value in values)]
         for entry, values in zip(found["features"], scores["values"], strict=True)
     ]
-    best = ", ".join(f"{group} row {found['groups'][group]['best_row']}" for group in GROUPS)
+    best = listed([f"{found['groups'][group]['best_row']} for {group}" for group in GROUPS])
     text = (
         "*What each level knows*: R2 of every factor from the codes of one level alone, cross-validated; below them "
-        f"all levels, and the baselines. Each group is read best from: {best}."
+        f"from all levels together and from the baselines. The best row is {best}."
     )
     return f"{text}\n\n{table(['features', *scores['columns']], rows)}"
 
@@ -270,17 +271,17 @@ def _others(found: dict[str, Any]) -> str:
         ])  # fmt: skip
     vote = checks["vote of the levels"]
     text = (
-        "*Classes, points, and whether two scenes show the same house* at another time and season. The vote of the "
-        f"levels is right in {vote['accuracy']:.3f} of the pairs."
+        "*Classes, points, and whether two scenes show the same house* at another time and season. A vote of the "
+        f"levels tells {vote['accuracy']:.3f} of the pairs right."
     )
     return f"{text}\n\n{table(head, rows)}"
 
 
 def _styles(errors: Sequence[float]) -> str:
-    listed = ", ".join(f"{value:.2f}" for value in errors)
+    shown = ", ".join(f"{value:.2f}" for value in errors)
     return (
-        "*Styles of the generator's own samples found again*: squared error over variance for each row of wp, coarsest "
-        f"first: {listed}."
+        "*Styles of the generator's own samples found again*: squared error over variance (from 1 on no better than "
+        f"the mean style) for each row of wp, coarsest first: {shown}."
     )
 
 
@@ -301,10 +302,10 @@ def _local(entries: Sequence[dict[str, Any]]) -> str:
 
 def _refined(result: dict[str, Any]) -> str:
     r, o = result["refined"], result["oracle"]
-    parts = ", ".join(f"{name} {value:.4f}" for name, value in r.items() if name != "images")
+    parts = listed([f"{value:.4f} ({name})" for name, value in r.items() if name != "images"])
     median = float(np.median(list(o["median_error"].values())))
     return (
-        f"*Optimisation*, MSE on {r['images']} renders: {parts}. On demo-oracle, 150 steps bring {o['images']} samples "
-        f"from an MSE of {o['start_mse']:.4f} to {o['mse']:.4f}, and half of the factors are then within {median:.3f} "
-        "of their range of the truth."
+        f"*Optimisation*: the MSE on {r['images']} renders is {parts}. On demo-oracle 150 steps bring the MSE of "
+        f"{o['images']} samples from {o['start_mse']:.4f} to {o['mse']:.4f}; the median error is then within "
+        f"{median:.3f} of the range for half of the factors."
     )

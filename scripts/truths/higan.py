@@ -29,6 +29,7 @@ from gantk.higan.solvers import DEFAULT_SOLVER, SOLVERS
 from gantk.predictors.base import Predictor
 from gantk.predictors.load import load_predictor
 from gantk.predictors.truth import ExactFactors
+from gantk.runs.claims import listed
 from gantk.tour.figures import GROUPS, centre, group_of
 from gantk.tour.figures import test as judge
 from gantk.world.oracle import oracle_generator, row_of_factor
@@ -296,13 +297,13 @@ def _demo(result: dict[str, Any]) -> str:
         for name in FACTOR_NAMES
     ]
     head = ["factor", "group", "held out", "AUC", "selectivity", "moves most beside it", "strongest row", "centre"]
-    groups = ", ".join(f"{group} {value:.2f}" for group, value in part["centre_by_group"].items())
+    groups = listed([f"{value:.2f} for {group}" for group, value in part["centre_by_group"].items()])
     order = [part["centre_by_group"][group] for group in GROUPS]
     verdict = "in HiGAN's order" if order == sorted(order) else "not in HiGAN's order"
     text = (
-        f"*demo*, with `{solver}`, as the predictor sees it. Rows of wp that carry a group of factors (mean row, "
-        f"weighted by the change there; 0 is the coarsest): {groups}: {verdict}, layout before objects before "
-        f"attributes. {_ranked(part['ranking'])}"
+        f"*demo*, with `{solver}`, as the predictor sees it. The mean row of wp that carries a group of factors, "
+        f"weighted by the change there and counted from the coarsest, 0, is {groups}: {verdict}, which is layout, "
+        f"objects, attributes. {_ranked(part['ranking'])}"
     )
     return f"{text}\n\n{table(head, rows)}"
 

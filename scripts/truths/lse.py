@@ -118,7 +118,7 @@ def show(result: dict[str, Any]) -> str:
         f"{row['dataset_miou']:.3f} | {row['accuracy']:.3f} | {row['parameters']} | {row['passes'] or ''} |"
         for name, row in result["heads"].items()
     ]
-    own = result["segmenter_on_renders"]
+    own, behind = result["segmenter_on_renders"], result["lse_to_nse1_percent"]
     shots = [
         f"| {count} | {row['paper_miou']:.3f} | {row['deviation']:.3f} | {row['of_full']:.0%} |"
         for count, row in result["shots"].items()
@@ -131,13 +131,13 @@ def show(result: dict[str, Any]) -> str:
             "|---|---|---|---|---|---|",
             *rows,
             "",
-            f"{segmenter}LSE lies {result['lse_to_nse1_percent']:+.1f} % from NSE-1.",
+            f"{segmenter}The mIoU of LSE is {abs(behind):.1f} % {'below' if behind < 0 else 'above'} that of NSE-1.",
             "",
             "| labelled images | mIoU | largest deviation of a repeat | of the full head |",
             "|---|---|---|---|",
             *shots,
             "",
-            f"Samples for wanted label maps: mIoU {result['sampled_miou']:.3f}, accuracy "
+            f"Samples found for wanted label maps have a mIoU of {result['sampled_miou']:.3f} and an accuracy of "
             f"{result['sampled_accuracy']:.3f}, as the segmenter labels them.",
             "",
             *bars,

@@ -371,20 +371,20 @@ def _interval(values: Sequence[float], digits: int) -> str:
 
 
 def _grouped(found: dict[str, Any], part: str) -> str:
-    what = "the true directions" if part == "oracle" else "boundaries"
+    what = "true direction" if part == "oracle" else "boundary"
     rules = "; ".join(f"{name}, {cut:.2f}: {value:.3f}" for name, (cut, value) in found["rules"].items())
     scan = ", ".join(f"{key}: {value:.2f}" for key, value in found["scan"].items())
     return (
-        f"*Groups.* {len(NOISY)} versions of each of {what} among {2 * COUNT} random ones. Adjusted Rand index by the "
-        f"rule that makes the cut of permutations: {rules}. The last one is the rule; without the random directions it "
-        f"gives {found['versions_alone']:.3f}. At fixed cuts, for comparison: {scan}. Least similarity of two versions "
-        f"{found['same_least']:.2f}, largest of two factors {found['different_most']:.2f}."
+        f"*Groups.* {len(NOISY)} noisy versions of each {what} among {2 * COUNT} random directions. Adjusted Rand "
+        f"index by the percentile of permutations that makes the cut: {rules}. The last one is the rule; without the "
+        f"random directions it gives {found['versions_alone']:.3f}. At fixed cuts, for comparison: {scan}. Least "
+        f"similarity of two versions {found['same_least']:.2f}, largest of two factors {found['different_most']:.2f}."
     )
 
 
 def _segmented(found: dict[str, Any]) -> str:
     return (
-        f"*Segments without labels.* {found['k']} segments of {found['layer']}: adjusted Rand index against the class "
-        f"maps {found['unlabelled']:.3f}; of a linear head with labels on the same map "
-        f"{found['labelled, same map']:.3f}, on all maps {found['labelled, all maps']:.3f}."
+        f"*Segments without labels.* {found['k']} segments of {found['layer']}: the adjusted Rand index against the "
+        f"class maps is {found['unlabelled']:.3f}; that of a linear head with labels is "
+        f"{found['labelled, same map']:.3f} on the same map and {found['labelled, all maps']:.3f} on all maps."
     )

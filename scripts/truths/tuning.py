@@ -127,7 +127,7 @@ def show(result: dict[str, Any]) -> str:
                          f"{p['distance']:.4f}", f"{p['moved']:.2f}", f"{p['identity_error']:.3f}", moved))  # fmt: skip
     return (
         f"{r['num']} renders, {r['marked']} of them with a mark; {r['steps']} steps on the codes, {r['tune_steps']} on "
-        f"the weights, all renders together. Factors are in deviations; the edit goes from -{DISTANCE:g} to "
-        f"{DISTANCE:g}. On the originals the predictor is wrong by {r['predictor']:.3f}. The file has "
-        f"{r['ways'][0]['file_mb']:.1f} MB.\n\n{table(head, rows)}"
+        f"the weights, all renders together. The edit goes from -{DISTANCE:g} to {DISTANCE:g} deviations; errors of "
+        f"factors are in standard deviations, and on the originals the predictor's is {r['predictor']:.3f}. The file "
+        f"of weights has {r['ways'][0]['file_mb']:.1f} MB.\n\n{table(head, rows)}"
     )

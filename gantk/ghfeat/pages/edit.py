@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from gantk.ghfeat.figures import counted, short
+from gantk.ghfeat.figures import short
 from gantk.ghfeat.pages.shared import pairs_sheet, picture, small
 from gantk.ghfeat.picture_results import EditResult, Exchanged, Moved
 from gantk.reports.answer import answer, film
 from gantk.reports.page import Page
 from gantk.reports.sections import CellValue, LinePlot, Prose, Section, Series, Table
 from gantk.reports.strips import walk_sections
-from gantk.runs.claims import percent
+from gantk.runs.claims import counted, percent
 
 STRONGEST = 6  # attributes that are drawn
 CAPTION = (

@@ -7,13 +7,13 @@ from itertools import compress
 
 import numpy as np
 
-from gantk.ghfeat.figures import counted
 from gantk.ghfeat.pages.shared import closeness_items, picture, recovery_plot
 from gantk.ghfeat.probe_results import EvaluateResult, Verified
 from gantk.ghfeat.probe_results import Table as Scores
 from gantk.reports.answer import answer
 from gantk.reports.page import Page
 from gantk.reports.sections import BarPlot, Cell, CellValue, Column, HeatMap, Prose, Section, Table
+from gantk.runs.claims import counted
 from gantk.runs.structure import Image
 
 REGRESSION = (

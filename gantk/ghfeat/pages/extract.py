@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from gantk.ghfeat.figures import Figures, counted, psnr, short
+from gantk.ghfeat.figures import Figures, psnr, short
 from gantk.ghfeat.pages.shared import closeness_items, pairs_sheet, picture
 from gantk.ghfeat.results import ExtractResult, mean_of
 from gantk.reports.answer import answer
 from gantk.reports.page import Page
 from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Link, Links, Table
+from gantk.runs.claims import counted
 
 LONGEST = 192  # rows of the table
 

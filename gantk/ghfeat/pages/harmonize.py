@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from gantk.ghfeat.figures import counted, short
+from gantk.ghfeat.figures import short
 from gantk.ghfeat.pages.shared import picture, small
 from gantk.ghfeat.picture_results import HarmonizeResult
 from gantk.reports.answer import answer
 from gantk.reports.page import Page
 from gantk.reports.sections import CellValue, Table
+from gantk.runs.claims import counted
 
 CAPTION = "The image, the patch on it, and what the generator makes of the code of the pasted image."
 

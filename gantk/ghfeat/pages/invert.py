@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from gantk.ghfeat.figures import counted, short
+from gantk.ghfeat.figures import short
 from gantk.ghfeat.pages.shared import closeness_items, picture
 from gantk.ghfeat.pages.tuning import tuning_sections
 from gantk.ghfeat.results import GIVEN, InvertResult
 from gantk.reports.answer import answer
 from gantk.reports.page import Page
 from gantk.reports.sections import LinePlot, Link, Links, Section, Series, Sheet, SliderGrid, SliderStrip
+from gantk.runs.claims import counted
 
 
 def page(result: InvertResult) -> Page:

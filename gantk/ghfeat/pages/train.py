@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gantk.ghfeat.figures import counted
 from gantk.ghfeat.pages.shared import closeness_items, pairs_sheet, recovery_plot
 from gantk.ghfeat.results import ENCODER, TrainResult
 from gantk.reports.answer import answer
 from gantk.reports.numbers import show_fixed, show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import LinePlot, Link, Links, Panels, Section, Series
+from gantk.runs.claims import counted
 
 LOSSES = (
     ("style", "Error of known codes", "in units of a style's variance"),

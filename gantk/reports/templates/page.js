@@ -124,9 +124,9 @@
       moved(input);
     });
   });
-  // One tab stop for the pictures of a figure and one for the headings of a table; arrow keys move inside. Of a strip
-  // left and right change the step (where all are shown, go to it), up and down go to the next strip. Saving and playing stay with the mouse and the
-  // zoomed picture, which has its own button.
+  // One tab stop for the pictures of a figure and one for the headings of a table; arrow keys move inside. In a strip
+  // left and right change the step (where all are shown, they go to the next one), up and down go to the next strip.
+  // Saving and playing are for the mouse and for the zoomed picture, which has a button of its own.
   var stopAt = function (items, chosen) { items.forEach(function (each) { each.tabIndex = each === chosen ? 0 : -1; }); };
   var rove = function (groups, sideways) {
     groups.forEach(function (group, place) {

@@ -78,9 +78,10 @@
   };
   var shown = function (cell) { return words(cell) || cell.dataset.sort || ""; };
   var align = function (table) {
-    return cells(table, function (cell) {
+    var kinds = cells(table, function (cell) {
       return cell.classList.contains("numeric") || (table.classList.contains("heat") && cell.tagName === "TD") ? "r" : "l";
-    })[1] || [];
+    });
+    return kinds[1] || kinds[0].map(function () { return "l"; });  // the lists above may leave no line
   };
   var forms = {
     LaTeX: function (table) {
