@@ -278,6 +278,10 @@ DIRECTIONS: dict[str, list[Reader]] = {
             ),
         ),
         (
+            rf"1 component of (.*) explains {SHARE} of the variance of the sampled codes\.",
+            lambda r, m: len(r.direction) == 1 and m[1] == r.layer and share(m[2], float(r.explained[0])),
+        ),
+        (
             r"(\d+) components? (?:was|were) found in ([^;]*)\.",
             lambda r, m: int(m[1]) == len(r.direction) and m[2] == r.layer,
         ),
@@ -742,8 +746,8 @@ OTHERS: dict[str, list[Reader]] = {
             r"(\d+) samples were compared with (\d+) real images by the features of (.*?): (.*)\.",
             lambda r, m: (
                 (int(m[1]), int(m[2])) == (r.found.samples, r.found.reals)
-                and f"precision is {r.found.precision.value:.4g} " in m[4]
-                and f"recall is {r.found.recall.value:.4g} " in m[4]
+                and f"precision is {r.found.precision.shown()[0]} " in m[4]
+                and f"recall is {r.found.recall.shown()[0]} " in m[4]
             ),
         ),
         (
@@ -754,11 +758,16 @@ OTHERS: dict[str, list[Reader]] = {
         ),
         (
             r"The two sets differ: the interval of the .*, (\S+) to (\S+), lies above 0, .*",
-            lambda r, m: float(m[1]) > 0 and m[1] == f"{r.found.kernel.low:.4g}",
+            lambda r, m: (
+                float(m[1]) > 0 and abs(float(m[1]) - r.found.kernel.low) <= r.found.kernel.high - r.found.kernel.low
+            ),
         ),
         (
             r"By these features the two sets cannot be told apart: the interval of the .*, (\S+) to (\S+), contains .*",
-            lambda r, m: float(m[1]) <= 0 <= float(m[2]) and m[2] == f"{r.found.kernel.high:.4g}",
+            lambda r, m: (
+                float(m[1]) <= 0 <= float(m[2])
+                and abs(float(m[2]) - r.found.kernel.high) <= r.found.kernel.high - r.found.kernel.low
+            ),
         ),
         (r"The features are those of (.*), so that these are no FID.*", lambda r, m: m[1] == r.found.features),
     ],

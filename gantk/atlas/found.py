@@ -270,6 +270,11 @@ class AtlasResult(Result):
             return np.stack([head.turn * np.asarray(head.change_A, dtype=np.float64) for head in heads])
         return np.stack([np.asarray(head.share_R, dtype=np.float64) for head in heads])
 
+    def front(self) -> Image | None:
+        """The clearest direction's first sample at the end of its slider; without one, where the first group acts."""
+        walk = next((group.walk for group in self.groups if group.walk is not None), None)
+        return super().front() if walk is None else walk.strips[0].images[-1]
+
     def emblem(self) -> npt.NDArray[np.float64] | None:
         return np.abs(self.matrix("attributes" if self.attributes else "regions"))
 

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from gantk.atlas.figures import named_regions
 from gantk.atlas.results import Effect, Group, Groups, Measured, Unrelated
 from gantk.errors import UsageError
+from gantk.reports.numbers import show_rows
 
 ALONE = 0.8  # the cut of fewer than three moves, which cannot be permuted
 RULE = 0.95  # of unrelated moves' nearest others lie below the cut; chosen on demo-oracle (scripts/truths/methods.py)
@@ -253,21 +254,12 @@ def _name(part: Measured, attributes: Sequence[str], regions: Sequence[str]) -> 
     where = part.where
     local = [regions[r] for r in named_regions(where.share_R, where.area_R, where.locality_R)]
     least = part.rows.least if part.rows is not None else ()
-    rows = f"row{'s' if len(least) > 1 else ''} {_ranges(least)}" if least else ""
+    rows = show_rows(least) if least else ""
     if part.what.attribute >= 0:
         inside = "; ".join(words for words in (", ".join(local[:3]), rows) if words)
         title = attributes[part.what.attribute]
         return f"{title} ({inside})" if inside else title
     return local[0] if local else "everywhere"
-
-
-def _ranges(rows: Sequence[int]) -> str:
-    texts, start = [], 0
-    for place in range(1, len(rows) + 1):
-        if place == len(rows) or rows[place] != rows[place - 1] + 1:
-            texts.append(f"{rows[start]}-{rows[place - 1]}" if place - start > 1 else f"{rows[start]}")
-            start = place
-    return ", ".join(texts)
 
 
 def _numbered(names: Sequence[str], counted: Sequence[bool]) -> list[str]:

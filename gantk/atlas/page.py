@@ -10,7 +10,7 @@ import numpy as np
 from gantk.atlas.found import FACTORS, AtlasResult, Charted, Drawn
 from gantk.predictors.selectivity import SELECTIVE
 from gantk.reports.answer import answer
-from gantk.reports.numbers import show_step
+from gantk.reports.numbers import show_fixed, show_rounded, show_step
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     Bins,
@@ -31,7 +31,7 @@ from gantk.reports.sections import (
     Table,
 )
 from gantk.reports.strips import walk_sections
-from gantk.runs.claims import counted
+from gantk.runs.claims import counted, percent
 
 BEST = 3
 LISTED = 60  # groups in matrices: more lines than that nobody reads
@@ -169,11 +169,16 @@ def _table(result: AtlasResult) -> Table:
         Column("where", "Mean change of each pixel; white: most"),
         Column("name", "Attribute that random directions change less, or region; the link is its file"),
         Column("systems", "That found it"),
-        Column("attribute", "That changes most, and more than along random directions"),
-        Column("selectivity", "Change of the attribute over the largest other", 2),
-        Column("region", "Where the change is, beyond its share of the image"),
-        Column("locality", "Change per pixel inside the region over outside", 2),
-        Column("rows", "Of wp, that keep nine tenths of the effect"),
+        Column(
+            "attribute",
+            "Of those that change more than along random directions, the one that changes most; –: there is none",
+        ),
+        Column("selectivity", "Change of the attribute over the largest other; –: there is no attribute", 2),
+        Column("region", "Where the change is, beyond its share of the image; –: in none"),
+        Column("locality", "Change per pixel inside the region over outside; –: there is no region", 2),
+        Column(
+            "rows", "Of wp, that keep nine tenths of the effect; –: it moves weights or was not measured row by row"
+        ),
         Column("steadiness", "Cosine between the changes of different samples: 1 is the same everywhere", 2),
         Column(
             "range",
@@ -204,16 +209,18 @@ def _reach(result: AtlasResult) -> str:
     return (
         "The range is where fewer than nine tenths as many moved samples as unmoved ones are near what the generator "
         f"draws, by the features of {result.reader}, as `gantk manipulate --realism` has it; "
-        f"of {2 * result.samples} moved samples, so roughly."
+        f"it is rough, being counted on {2 * result.samples} moved samples."
     )
 
 
 def _range(head: Charted) -> CellValue:
     if head.limit is None:
         return Cell(
-            2 * head.strength, f"± {2 * head.strength:.2g}", "twice the matched distance; no range was measured"
+            2 * head.strength,
+            f"± {show_rounded(2 * head.strength)}",
+            "twice the matched distance; no range was measured",
         )
-    return Cell(head.limit, f"{'±' if head.reached else '≥'} {head.limit:.2g}")
+    return Cell(head.limit, f"{'±' if head.reached else '≥'} {show_rounded(head.limit)}")
 
 
 def _matrices(result: AtlasResult) -> list[Section]:
@@ -240,8 +247,8 @@ def _matrices(result: AtlasResult) -> list[Section]:
         values = np.concatenate([np.asarray(result.area_R)[None], result.matrix("regions")[:LISTED]])
         sections.append(
             HeatMap(
-                values, ["(area)", *names], result.regions, "Share of the change in every region by group", caption,
-                "group", "region", quantity="share",
+                values, ["area of the region", *names], result.regions, "Share of the change in every region by group",
+                caption, "group", "region", quantity="share",
             )
         )  # fmt: skip
     if len(result.systems) > 1:
@@ -279,28 +286,41 @@ def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, o
     card: list[tuple[str, object]] = [("found as", members)]
     if len(group.members) > 1:
         card.append(
-            ("alike", f"{group.similarity:.2f}; unrelated directions are joined so in {group.chance:.0%} of cases")
+            (
+                "similarity",
+                f"{group.similarity:.2f}; unrelated directions are as similar in {percent(group.chance)} of cases",
+            )
         )
     if head.attribute >= 0:
         change, error = abs(head.change_A[head.attribute]), head.error_A[head.attribute]
         twice = abs(head.twice_A[head.attribute])
         name = result.attributes[head.attribute]
         card.append(
-            ("attribute", f"{name}, by {change:.2f} ± {error:.2f} deviations, at twice the distance {twice:.2f}")
+            (
+                "attribute",
+                f"{name}, by {change:.2f} ± {error:.2f} standard deviations, at twice the distance by {twice:.2f}",
+            )
         )
     if head.locality is not None:
         share, area = head.share_R[head.region], result.area_R[head.region]
         card.append(
             (
                 "region",
-                f"{result.regions[head.region]}, {share:.0%} of the change on {area:.0%} of the image",
+                f"{result.regions[head.region]}, {percent(share)} of the change on {percent(area)} of the image",
             )
         )
     equal = "changes the image by a tenth of what lies between two samples"
     if not head.matched:
-        equal = "is the closest to an equal change that was tried"
-    card.append(("distance", f"{head.strength:.3g} in {head.space} {equal}"))
-    card.append(("steady", f"{head.cosine:.2f}; bend {head.curvature:.2f}; opposite to both sides {head.symmetry:.2f}"))
+        equal = "is, of those tried, the closest to that change"
+    card.append(("distance", f"{show_rounded(head.strength, 3)} in {head.space} {equal}"))
+    card += [
+        ("steadiness", f"{show_fixed(head.cosine, 2)}: cosine between the changes of different samples"),
+        (
+            "curvature",
+            f"{show_fixed(head.curvature, 2)}: 0 where the second half of the way changes what the first does",
+        ),
+        ("symmetry", f"{show_fixed(head.symmetry, 2)}: 1 where the changes to both sides are opposite"),
+    ]
     card.append(("command", result.command(group)))
     if head.space == "weights":
         card.append(("Python", f'gantk.navigan.load_weights("{file}").render(generator, codes)'))
@@ -310,15 +330,17 @@ def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, o
 
 
 def _sources(result: AtlasResult) -> Table:
+    absent = any(part.note for part in result.sources)
     rows: list[list[CellValue]] = [
-        [NAMES.get(part.system, part.system), part.directions, part.passes, part.note] for part in result.sources
+        [NAMES.get(part.system, part.system), part.directions, part.passes, *([part.note] if absent else [])]
+        for part in result.sources
     ]
     caption = "Each is a run of its own in `sources/`, with its own page."
     columns: list[Column | str] = [
         "system",
         "directions",
         Column("passes", "Of the generator, to find them", 0),
-        "why there are none",
+        *(["why there are none"] if absent else []),
     ]
     return Table(columns, rows, "Directions of each system", caption)
 
@@ -336,7 +358,7 @@ def _unrelated(result: AtlasResult) -> list[Section]:
     )
     series = [Bins("found", unrelated.found, unrelated.edges), Bins("unrelated", unrelated.permuted, unrelated.edges)]
     rule = (result.cut, f"joined from {result.cut:.2f} on")
-    return [Histogram(series, "Which directions are the same", caption, "similarity", rule)]
+    return [Histogram(series, "Which directions are the same", caption, "similarity", rule, "share of the pairs")]
 
 
 def _files(result: AtlasResult) -> Links:

@@ -50,7 +50,13 @@ GANSPACE: Claims[GanspaceResult] = (
             f"{percent(float(r.explained[0]))} of the variance of the sampled codes, all of them together "
             f"{percent(float(min(r.explained.sum(), 1.0)))}."
         ),
-        lambda r: bool(r.explained[0] > 0),
+        lambda r: len(r.direction) > 1 and bool(r.explained[0] > 0),
+    ),
+    found(
+        lambda r: (
+            f"1 component of {r.layer} explains {percent(float(r.explained[0]))} of the variance of the sampled codes."
+        ),
+        lambda r: len(r.direction) == 1 and bool(r.explained[0] > 0),
     ),
     found(lambda r: f"{were(len(r.direction), 'component')} found in {r.layer}.", lambda r: not r.explained[0] > 0),
     doubt(

@@ -47,7 +47,9 @@ def page(result: CompareResult) -> Page:
     if result.numbers:
         sections.append(_numbers(result))
     sections += [_slider(result, moved) for moved in result.moved]
-    sections.append(Facts([(side.name, side.sentence) for side in result.runs], "What each run says of itself"))
+    sections.append(
+        Facts([(side.name, side.sentence) for side in result.runs], "The first sentence of each run's page")
+    )
     sections.append(Links([Link(FILE, FILE)], "Files", "Every number of every run, with differences, as a table."))
     names = ", ".join(side.name for side in result.runs)
     return Page(f"Comparison of {len(result.runs)} runs of {result.command}", f"{names}.", sections)

@@ -103,8 +103,8 @@ def _attribute(each: Learned) -> list[Section]:
         (each.suggested, f"{name}: label these next", "The least certain first, of images without a label."),
         (each.doubted, f"{name}: doubted labels",
          "A probe that was fitted without these labels predicts otherwise: rare cases, or typing errors."),
-        (each.most, f"{name}: most", "Images without a label that score highest."),
-        (each.least, f"{name}: least", "Images without a label that score lowest."),
+        (each.most, f"{name}: highest scores", "Images without a label that score highest."),
+        (each.least, f"{name}: lowest scores", "Images without a label that score lowest."),
     )  # fmt: skip
     return [Sheet(_pictures(seen, name, unit), title, text, CELL) for seen, title, text in sheets if seen]
 

@@ -33,7 +33,10 @@ SHARED: Claims[WeightResult] = (
     ),
     UNMEASURED,
     advise(
-        lambda r: f"`gantk navigan apply MODEL {r.FILE}` renders samples along them; `export` writes edited weights."
+        lambda r: (
+            f"`gantk navigan apply MODEL {r.FILE}` renders samples along them; `gantk navigan export` writes edited "
+            "weights."
+        )
     ),
 )
 
@@ -138,7 +141,7 @@ TRAIN: Claims[TrainResult] = (
         lambda r: len(r) == 1,
     ),
     doubt(
-        "The directions are not told apart better than by chance: take more --steps before using them (the paper "
+        "The directions are not told apart better than by chance: take more `--steps` before using them (the paper "
         "takes 100 000).",
         lambda r: len(r) > 1 and not beyond_chance(r.held_out, len(r), None),
     ),

@@ -20,9 +20,10 @@ from gantk.navigan.results import (
     WeightResult,
 )
 from gantk.reports.answer import answer, film
-from gantk.reports.numbers import show_number, show_step
+from gantk.reports.numbers import show_number, show_rounded, show_step
 from gantk.reports.page import Page
 from gantk.reports.sections import (
+    Cell,
     CellValue,
     Column,
     LinePlot,
@@ -51,9 +52,11 @@ def svd_page(result: SvdResult) -> Page:
     values = result.singular_values
     caption = "The convolution's singular values, largest first. They are computed from the weight alone."
     series = [Series("singular values", np.arange(len(values)), values)]
-    plot = LinePlot(series, "Singular values", caption, "direction", "value", markers=len(values) < 64)
+    plot = LinePlot(series, "Singular values", caption, "direction", "singular value", markers=len(values) < 64)
     asked = "What do the singular vectors of this convolution's weights change?"
-    numbers: list[tuple[object, str, str]] = [(float(values[0]), "largest singular value", f"of {len(values)}")]
+    numbers: list[tuple[object, str, str]] = [
+        (show_rounded(float(values[0]), 3), "largest singular value", f"of {len(values)}")
+    ]
     return _page("The singular directions of a convolution", asked, result, numbers, [plot], "singular value")
 
 
@@ -77,7 +80,7 @@ def apply_page(result: ApplyResult) -> Page:
             columns.append(Column("distance", "Of the last picture from the sample as it was, mean over samples"))
         rows: list[list[CellValue]] = []
         for edit in result.edited:
-            row: list[CellValue] = [f"direction {edit.number}", edit.scale]
+            row: list[CellValue] = [f"direction {edit.number}", Cell(edit.scale, f"{edit.scale:g}")]
             if edit.distance is not None:
                 row.append(float(np.mean(edit.distance[:, -1])))
             rows.append(row)
@@ -107,12 +110,12 @@ def _page(
     for shown in result.shown:
         sections += _direction(shown)
     sections += [*_curves(result), *after]
-    text = "The directions, to be used with `gantk navigan apply` and `export`."
+    text = "The directions, to be used with `gantk navigan apply` and `gantk navigan export`."
     sections.append(Links([Link(result.FILE, result.FILE)], "Files", text))
     shape = " x ".join(map(str, result.directions.shape))
     subtitle = (
         f"{asked} {counted(len(result), 'direction')} of layer {result.directions.layer}, a weight of {shape} and "
-        f"length {show_number(result.weight_length)}."
+        f"length {show_rounded(result.weight_length, 3)}."
     )
     return Page(title, subtitle, sections)
 
@@ -154,16 +157,21 @@ def _spectrum(spectrum: Spectrum) -> list[Section]:
 
 def _eigenvalues(values: np.ndarray, exact: Exactness) -> Section:
     rows: list[list[CellValue]] = [
-        [index, float(value), float(miss), float(100 * value / exact.trace) if exact.trace > 0 else None]
+        [
+            index,
+            float(value),
+            Cell(float(miss), show_rounded(float(miss))),
+            float(100 * value / exact.trace) if exact.trace > 0 else None,
+        ]
         for index, (value, miss) in enumerate(zip(values, exact.residuals, strict=True))
     ]
     columns = [
         Column("direction", digits=0),
         Column("eigenvalue", digits=4),
-        Column("residual", "|Hv - lambda v|: the eigenvalue is wrong by at most this", digits=6),
+        Column("residual", "|Hv \u2212 \u03bbv|: the eigenvalue is wrong by at most this"),
         Column("% of the trace", digits=2),
     ]
-    caption = "Every eigenvalue is known to its residual; the trace is what all directions together make."
+    caption = "Every eigenvalue is known to within its residual; the trace is the sum of all eigenvalues."
     return Table(columns, rows, "Eigenvalues and their errors", caption)
 
 
@@ -196,7 +204,10 @@ def _training(log: Sequence[LogLine], count: int) -> Section:
         LinePlot([Series(error, step, [x.strength_error for x in log])], error, x_name="step", markers=few),
         LinePlot(both, accuracy, x_name="step", markers=few),
     ]
-    caption = f"Means since the line before; held-out samples are never trained on. Chance is {100 / count:.1f} %."
+    caption = (
+        "Each point is the mean over the steps since the point before; held-out samples are never trained on. Chance "
+        f"is {percent(1 / count)}."
+    )
     return Panels(panels, "Losses of the training", caption)
 
 
@@ -213,8 +224,8 @@ def _overview(shown: Sequence[Shown], value_name: str) -> Section:
     for each in shown:
         row: list[CellValue] = [each.walk.name, Picture(each.where.source, f"Where {each.walk.name} acts", "")]
         if valued:
-            row.append(each.value)
-        rows.append([*row, each.scale, each.change, each.change_most])
+            row.append(each.value if each.value is None else Cell(each.value, show_rounded(each.value, 3)))
+        rows.append([*row, Cell(each.scale, f"{each.scale:g}"), each.change, each.change_most])
     caption = (
         "The lighter, the more a pixel changes: black not at all, white the most of its map (the column "
         "`largest change`)."

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def _differ(result: QualityResult) -> str:
     figure = result.found.figures[1]
     return (
-        f"The two sets differ: the interval of the {figure.name}, {figure.measured.low:.4g} to "
-        f"{figure.measured.high:.4g}, lies above 0, its value for equal sets."
+        f"The two sets differ: the interval of the {figure.name}, {figure.measured.shown()[1]} to "
+        f"{figure.measured.shown()[2]}, lies above 0, its value for equal sets."
     )
 
 
@@ -22,7 +22,7 @@ def _alike(result: QualityResult) -> str:
     figure = result.found.figures[1]
     return (
         f"By these features the two sets cannot be told apart: the interval of the {figure.name}, "
-        f"{figure.measured.low:.4g} to {figure.measured.high:.4g}, contains 0, its value for equal sets."
+        f"{figure.measured.shown()[1]} to {figure.measured.shown()[2]}, contains 0, its value for equal sets."
     )
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gantk.quality.results import FILE, Matched, QualityResult
+from gantk.quality.results import FILE, Matched, Measured, QualityResult
 from gantk.reports.answer import answer
-from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import Cell, CellValue, Column, Link, Links, Picture, Prose, Section, Sheet, Table
 from gantk.runs.claims import counted
 
 COLUMNS = (
     Column("figure"),
-    Column("value", "", 4),
-    Column("from", "Lower end of the 95 % interval, by random halves of both sets", 4),
-    Column("to", "Upper end of it", 4),
+    Column("value"),
+    Column("from", "Lower end of the 95 % interval, by random halves of both sets"),
+    Column("to", "Upper end of it"),
 )
 FIRST = 2  # samples at either end on the first screen
 
@@ -24,14 +23,13 @@ def page(result: QualityResult) -> Page:
     """Figures, the samples nearest to a real image and furthest from all, and real images that no sample is near."""
     found = result.found
     rows: list[list[CellValue]] = [
-        [Cell(figure.name, note=figure.about), figure.measured.value, figure.measured.low, figure.measured.high]
-        for figure in found.figures
+        [Cell(figure.name, note=figure.about), *_interval(figure.measured)] for figure in found.figures
     ]
     sections: list[Section] = answer(result, _first(result), _numbers(result))
     caption = "The Frechet distance falls with more images: compare sets of one size. " + " ".join(
         f"{figure.name}: {figure.about[0].lower()}{figure.about[1:]}." for figure in found.figures
     )
-    sections.append(Table(COLUMNS, rows, "Figures", caption, sortable=False))
+    sections.append(Table(COLUMNS, rows, "Distances and shares", caption, sortable=False))
     sections += _matches(
         result.closest,
         "Samples nearest to a real image",
@@ -40,7 +38,7 @@ def page(result: QualityResult) -> Page:
     sections += _matches(
         result.furthest,
         "Samples furthest from all real images",
-        "What the generator draws and the real images do not show.",
+        "Each sample, and the real images nearest to it with their distances: what the real images do not show.",
     )
     sections.append(_missed(result))
     sections.append(
@@ -54,6 +52,12 @@ def page(result: QualityResult) -> Page:
     )
 
 
+def _interval(measured: Measured) -> list[Cell]:
+    """A figure and the ends of its interval, in the decimals that the interval deserves."""
+    values = (measured.value, measured.low, measured.high)
+    return [Cell(value, text) for value, text in zip(values, measured.shown(), strict=True)]
+
+
 def _numbers(result: QualityResult) -> list[tuple[object, str, str]]:
     """The distance and four shares with their intervals."""
     items: list[tuple[object, str, str]] = []
@@ -63,14 +67,14 @@ def _numbers(result: QualityResult) -> list[tuple[object, str, str]]:
     }  # fmt: skip
     figures = result.found.figures
     for figure in figures:
-        low, high = figure.measured.low, figure.measured.high
-        interval = f"95 % interval {show_number(low)} to {show_number(high)}"
+        value, low, high = figure.measured.shown()
+        interval = f"95 % interval {low} to {high}"
         if figure is figures[0]:
             note = f"0 for equal sets; {interval}, {result.found.samples} samples, {result.found.reals} real images"
-            items.append((show_number(figure.measured.value), figure.name, note))
+            items.append((value, figure.name, note))
         elif figure.name in what:
             note = f"share of {what[figure.name]}; {interval}"
-            items.append((show_number(figure.measured.value), figure.name, note))
+            items.append((value, figure.name, note))
     return items
 
 
@@ -96,15 +100,14 @@ def _first(result: QualityResult) -> list[Section]:
 def _matches(rows: Sequence[Matched], title: str, caption: str) -> list[Section]:
     if not rows:
         return []
-    columns = [Column("sample"), *(Column(f"nearest {place + 1}") for place in range(len(rows[0].nearest)))]
-    cells: list[list[CellValue]] = []
+    pictures = []
     for row in rows:
-        line: list[CellValue] = [Picture(row.sample.image.source, row.sample.name, row.sample.name)]
+        pictures.append(Picture(row.sample.image.source, row.sample.name, row.sample.name))
         for shown, distance in zip(row.nearest, row.distances, strict=True):
-            text = f"{shown.name}, {distance:.3g}"
-            line.append(Picture(shown.image.source, f"{shown.name} at distance {distance:.3g}", text))
-        cells.append(line)
-    return [Table(columns, cells, title, caption, sortable=False)]
+            alt = f"{shown.name} at distance {distance:.3g} from {row.sample.name}"
+            pictures.append(Picture(shown.image.source, alt, f"{shown.name}, {distance:.3g}"))
+    same = len({len(row.nearest) for row in rows}) == 1
+    return [Sheet(pictures, title, caption, 120, 1 + len(rows[0].nearest) if same else 1)]
 
 
 def _missed(result: QualityResult) -> Section:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.quality.claims import QUALITY
-from gantk.runs.claims import Claims
+from gantk.runs.claims import Claims, decimals
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.store.files import write_atomic
@@ -33,7 +33,16 @@ class Measured:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
+        value, low, high = self.shown()
+        return f"{value} ({low} to {high})"
+
+    def shown(self) -> tuple[str, str, str]:
+        """Value and ends of the interval as text, with one decimal more than the interval deserves; no end reads as 0
+        that is not 0."""
+        digits = decimals(self.low, self.high) + 1
+        while digits < 6 and any(end != 0 and float(f"{end:.{digits}f}") == 0 for end in (self.low, self.high)):
+            digits += 1
+        return f"{self.value:.{digits}f}", f"{self.low:.{digits}f}", f"{self.high:.{digits}f}"
 
 
 class Figure(NamedTuple):

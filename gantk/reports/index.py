@@ -77,7 +77,6 @@ def _image_names(run: RunRecord) -> Iterable[object]:
 def _of_result(run: RunRecord, alt: str) -> Picture | None:
     """The first picture of a task's result, or its matrix, small."""
     from gantk.runs.reporting import read_run
-    from gantk.runs.structure import images_of
     from gantk.runs.table import find_task, is_task
 
     if not is_task(run.command):
@@ -86,7 +85,7 @@ def _of_result(run: RunRecord, alt: str) -> Picture | None:
         result = read_run(find_task(run.command), run.directory)
     except GantkError:  # a run that is not complete
         return None
-    image = next(images_of(result), None)
+    image = result.front()
     if image is not None:
         return thumbnail(Picture(image.source, alt))
     values = result.emblem()

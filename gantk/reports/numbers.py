@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 MINUS = "\u2212"
 MISSING = "\u2013"
@@ -37,6 +38,36 @@ def show_number(value: object, digits: int = 3, signed: bool = False) -> str:
     if signed and number > 0 and float(number) != 0:
         text = "+" + text
     return text.replace("-", MINUS)
+
+
+def show_rounded(value: float, digits: int = 2) -> str:
+    """A number with this many significant digits: 0.012, 1.0, 28, 1 300; powers of ten from a million on and for what
+    is below a millionth."""
+    if not math.isfinite(value):
+        return MISSING
+    rounded, exponent = (float(part) for part in f"{value:.{digits - 1}e}".split("e"))
+    if value == 0 or -6 <= exponent < 6:
+        shown = round(value, digits - 1 - int(exponent))
+        text = f"{shown:,.{max(0, digits - 1 - int(exponent))}f}".replace(",", "\u202f")
+    else:
+        text = f"{rounded:.{digits - 1}f}e{exponent:+03.0f}"
+    return text.replace("-", MINUS)
+
+
+def show_places(places: Sequence[int]) -> str:
+    """Numbers of rows in order, neighbours as a range: 0-3, 5, 7-9."""
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
+def show_rows(rows: Sequence[int]) -> str:
+    """As `show_places`, with the noun: row 6, rows 0-9."""
+    return f"row{'s' if len(rows) != 1 else ''} {show_places(rows)}"
 
 
 def show_fixed(value: float, digits: int) -> str:

@@ -48,6 +48,7 @@ NO_LIMIT = 1 << 62
 CONTENTS_FROM = 4
 """Headings from which on a page gets a table of contents."""
 SPREAD = 4
+SHORT_FACT = 30  # letters that fit into a column of facts
 """Strips up to which the first figure shows all their steps."""
 
 
@@ -67,8 +68,11 @@ class Shown:
     spread: bool = False
 
 
-def _facts(section: Facts, images: ImageStore) -> list[tuple[str, str]]:
-    return [(name, _plain(value)) for name, value in section.items]
+def _facts(section: Facts, images: ImageStore) -> list[tuple[str, str, bool]]:
+    """Names, values, and whether each takes a line of its own: the long ones, or all where most are long."""
+    items = [(name, _plain(value)) for name, value in section.items]
+    long = [len(value) > SHORT_FACT for _, value in items]
+    return [(name, value, alone or 2 * sum(long) > len(long)) for (name, value), alone in zip(items, long, strict=True)]
 
 
 def _plain(value: object) -> str:

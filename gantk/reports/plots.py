@@ -103,16 +103,25 @@ def _drawing(frame: Frame, kind: str, name: str, content: Sequence[Markup]) -> M
     )
 
 
+def _ticks(axis: Axis, count: int, whole: bool = False) -> list[float]:
+    """About `count` ticks of an axis, but two at least: one alone is no scale."""
+    for more in range(max(2, count), max(2, count) + 6):
+        ticks = nice_ticks(axis.low, axis.high, more, whole)
+        if len(ticks) > 1:
+            break
+    return ticks
+
+
 def _axes(frame: Frame, x_axis: Axis, y_axis: Axis, x_name: str, y_name: str, whole: bool = False) -> list[Markup]:
     """Grid, ticks with numbers, and names: the y name stands above its axis, where it is read without turning the
     head."""
     parts: list[Markup] = []
-    y_ticks = nice_ticks(y_axis.low, y_axis.high, max(2, int((frame.y_end - frame.top) // 52)))
+    y_ticks = _ticks(y_axis, int((frame.y_end - frame.top) // 52))
     for value, text in zip(y_ticks, tick_labels(y_ticks), strict=True):
         y = y_axis(value)
         parts.append(tag("line", x1=frame.left, x2=frame.x_end, y1=y, y2=y, class_="zero" if value == 0 else "grid"))
         parts.append(tag("text", text, x=frame.left - 8.0, y=y + 4.0, class_="tick", text_anchor="end"))
-    x_ticks = nice_ticks(x_axis.low, x_axis.high, max(2, int((frame.x_end - frame.left) // 58)), whole)
+    x_ticks = _ticks(x_axis, int((frame.x_end - frame.left) // 58), whole)
     for value, text in zip(x_ticks, tick_labels(x_ticks), strict=True):
         x = x_axis(value)
         parts.append(tag("line", x1=x, x2=x, y1=frame.y_end, y2=frame.y_end + 5.0, class_="axis"))
@@ -275,7 +284,7 @@ def _histogram(plot: Histogram, frame: Frame, kind: str) -> Markup:
     _, y_high = _bounds([bins.counts for bins in plot.series], include_zero=True, pad=0.05)
     x_axis = Axis(x_low, x_high, frame.left, frame.x_end)
     y_axis = Axis(0.0, y_high, frame.y_end, frame.top)
-    parts = _axes(frame, x_axis, y_axis, plot.x_name, "count" if kind != "panel" else "")
+    parts = _axes(frame, x_axis, y_axis, plot.x_name, plot.y_name)
     for index, bins in enumerate(plot.series):
         marks = []
         for count, start, end in zip(bins.counts, bins.edges, list(bins.edges)[1:], strict=False):
@@ -284,7 +293,8 @@ def _histogram(plot: Histogram, frame: Frame, kind: str) -> Markup:
             x, y = x_axis(float(start)), y_axis(float(count))
             width = max(x_axis(float(end)) - x - (0.8 if len(plot.series) == 1 else 0), 0.4)
             before = f"{bins.name}: " if bins.name else ""
-            note = f"{before}{show_number(count, 0)} in [{show_number(start)}, {show_number(end)})"
+            height = show_number(count, 0 if float(count).is_integer() else 3)
+            note = f"{before}{height} in [{show_number(start)}, {show_number(end)})"
             marks.append(tag("rect", tag("title", note), x=x, y=y, width=width, height=frame.y_end - y))
         if marks:
             parts.append(tag("g", marks, class_=f"bin s{index % COLOURS}"))

@@ -345,6 +345,7 @@ class Histogram:
     caption: str = ""
     x_name: str = ""
     rule: tuple[float, str] | None = None
+    y_name: str = "count"
 
 
 @dataclass(frozen=True)

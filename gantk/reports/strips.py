@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gantk.reports.numbers import show_step, step_digits
+from gantk.reports.numbers import show_rounded, show_rows, show_step, step_digits
 from gantk.reports.sections import Link, Picture, Section, SliderGrid, SliderStrip
 from gantk.runs.structure import Strip
 from gantk.runs.walk import Walk
@@ -41,7 +41,7 @@ def _walk_caption(walk: Walk, sliders: list[SliderStrip]) -> str:
     low, high = sliders[0].values[0], sliders[0].values[-1]
     text = f"{len(sliders)} sample{'s' if len(sliders) > 1 else ''} moved"
     text += f" in {walk.space}" if walk.space else ""
-    text += f", rows {', '.join(map(str, walk.rows))}" if walk.rows else ""
+    text += f", {show_rows(walk.rows)}" if walk.rows else ""
     text += f", {walk.strips[0].quantity} {show_step(low)} to {show_step(high)}{_unit(walk)}."
     text += f"{in_spreads(walk, float(high) or float(low))} {how_to_move(sliders[0])}"
     return f"{text} {walk.note}".strip()
@@ -58,7 +58,7 @@ def in_spreads(walk: Walk, distance: float) -> str:
     """A distance as a multiple of the samples' own spread, for a caption; empty where that was not measured."""
     if walk.spread is None or not distance:
         return ""
-    multiple = f"{abs(distance) / walk.spread:.2g}"
+    multiple = show_rounded(abs(distance) / walk.spread)
     return (
         f" A distance of {show_step(abs(distance))} is {multiple} standard deviations of the generator's samples "
         "along this direction."

@@ -45,6 +45,7 @@ class ShownTable:
     rows: list[list[ShownCell]]
     sortable: bool
     filters: list[ShownFilter]
+    helps: list[tuple[str, str]]
 
 
 def _sorted_value(cell: CellValue) -> object:
@@ -90,7 +91,19 @@ def show_table(table: Table, images: ImageStore) -> ShownTable:
     ]
     names = [column.name for column in columns]
     filters = [_filter(name, names.index(name), rows) for name in table.filters]
-    return ShownTable(shown, rows, table.sortable and len(rows) > 1, [part for part in filters if len(part.values) > 1])
+    return ShownTable(
+        shown, rows, table.sortable and len(rows) > 1, [part for part in filters if len(part.values) > 1],
+        _helps([(column.name, column.help) for column in columns]),
+    )  # fmt: skip
+
+
+def _helps(columns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What columns mean; those that mean the same are named together."""
+    found: dict[str, list[str]] = {}
+    for name, help in columns:
+        if help:
+            found.setdefault(help, []).append(name)
+    return [(", ".join(names), help) for help, names in found.items()]
 
 
 def _filter(name: str, column: int, rows: list[list[ShownCell]]) -> ShownFilter:
@@ -119,7 +132,8 @@ class HeatCell:
 @dataclass(frozen=True)
 class ShownHeatMap:
     rows: list[tuple[str, list[HeatCell]]]
-    columns: list[tuple[str, str]]
+    columns: list[str]
+    helps: list[tuple[str, str]]
     row_name: str
     column_name: str
     legend: list[tuple[str, str]]
@@ -158,6 +172,8 @@ def show_heat_map(chart: HeatMap) -> ShownHeatMap:
     stops: Sequence[float] = (-1, -0.5, 0, 0.5, 1) if diverging else (0, 0.25, 0.5, 0.75, 1)
     legend = [(show_fixed(stop * limit, chart.digits), _style(stop, diverging)) for stop in stops]
     helps = list(chart.column_help) + [""] * (len(chart.columns) - len(chart.column_help))
-    columns = list(zip(chart.columns, helps, strict=False))
+    helped = _helps(list(zip(chart.columns, helps, strict=False)))
     upright = max((len(name) for name in chart.columns), default=0) > 6
-    return ShownHeatMap(rows, columns, chart.row_name, chart.column_name, legend, chart.quantity, upright)
+    return ShownHeatMap(
+        rows, list(chart.columns), helped, chart.row_name, chart.column_name, legend, chart.quantity, upright
+    )

@@ -91,7 +91,7 @@ def _compared(result: DirectionsResult) -> list[str]:
 def quotients(regions: Sequence[RegionDirections]) -> str:
     """How much more the first directions change inside their regions than outside."""
     names = listed([region.name for region in regions], len(regions))
-    values = listed([f"{region.quotients[0]:.3g}" for region in regions], len(regions))
+    values = listed([f"{float(f'{region.quotients[0]:.3g}'):g}" for region in regions], len(regions))
     return (
         f"Along the first direction of {names} the mean squared change of a pixel is, to first order, {values} times "
         "as large inside as outside."

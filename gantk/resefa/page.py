@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gantk.reports.answer import answer, film
-from gantk.reports.numbers import show_number
+from gantk.reports.numbers import show_number, show_rounded, show_rows
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     Cell,
@@ -56,7 +56,7 @@ def jacobian_page(result: JacobianResult) -> Page:
     pictures: list[Section] = []
     for region in shown:
         if region.pictures:
-            caption = f"{region.text}: {show_number(100 * region.share, 1)} % of the pixels."
+            caption = f"The region outlined: {region.text}, {show_number(100 * region.share, 1)} % of the pixels."
             alt = f"with the region {region.name} outlined"
             pictures.append(Sheet(_samples(region.pictures, alt), f"Region {region.name} in the samples", caption, 160))
     sections: list[Section] = [*answer(result, pictures[:1], _response(result)), *pictures[1:]]
@@ -72,8 +72,8 @@ def jacobian_page(result: JacobianResult) -> Page:
     subtitle = (
         f"What changes inside a region, and what outside it? What moving each of {show_number(result.facts.dim, 0)} "
         "coordinates changes inside every region and outside it, to first order, added up over "
-        f"{show_number(result.facts.samples, 0)} samples. The coordinates are those of {result.facts.space} on rows "
-        f"{', '.join(map(str, result.facts.rows))} of wp."
+        f"{counted(result.facts.samples, 'sample')}. The coordinates are those of {result.facts.space} on "
+        f"{show_rows(result.facts.rows)} of wp."
     )
     return Page("Regions and their Jacobian", subtitle, sections)
 
@@ -100,7 +100,7 @@ def _regions_table(regions: tuple[RegionResponse, ...]) -> Table:
     rows: list[list[CellValue]] = []
     for region in regions:
         condition = region.condition
-        shown = Cell(condition, f"{condition:.1e}") if condition is not None else Cell(float("inf"), "singular")
+        shown = Cell(condition, show_rounded(condition)) if condition is not None else Cell(float("inf"), "singular")
         rows.append([region.name, 100 * region.share, region.inside, region.outside, region.rank, shown])
     caption = (
         "A background whose Gram matrix is nearly singular has directions that change nothing anywhere; the ridge "
@@ -119,7 +119,11 @@ def _spectra(regions: tuple[RegionResponse, ...]) -> list[Section]:
         caption = f"Root mean square change {side} the region along each principal direction, strongest first."
         found.append(
             LinePlot(
-                series, f"Change {side} by principal direction", caption, "principal direction", "change of a unit step"
+                series,
+                f"Change {side} by principal direction",
+                caption,
+                "principal direction",
+                "change of a pixel in [-1, 1] by a unit step",
             )
         )
     return found
@@ -173,7 +177,7 @@ def _method() -> str:
 
 def _region(region: RegionDirections, levels: tuple[float, ...]) -> list[Section]:
     rows = region.direction.layers
-    where = f"rows {', '.join(map(str, rows))} of wp" if rows else "every row of wp"
+    where = f"{show_rows(rows)} of wp" if rows else "every row of wp"
     about = f"{region.text}. " if region.text and region.text != region.name else ""
     about += f"Directions of {region.direction.space}, {where}."
     sections: list[Section] = []
@@ -189,7 +193,7 @@ def _region(region: RegionDirections, levels: tuple[float, ...]) -> list[Section
         sections.append(Prose(about, f"Region {region.name}"))
     if region.scores:
         sections.append(_scores_table(region, levels))
-    condition = "singular" if region.condition is None else f"{region.condition:.1e}"
+    condition = "singular" if region.condition is None else show_rounded(region.condition)
     note = (
         f"The condition of the background is {condition}; the largest cosine between two of the directions shown is "
         f"{region.alike:.2f}."
@@ -254,7 +258,7 @@ def _directions_table(
         Column("scale", "Distance at which the inside changes by 0.1 to first order", 2),
     ]
     for level in levels:
-        columns.append(Column(f"distance at {level:g}", "Where the inside really changes that much", 2))
+        columns.append(Column(f"distance at {level:g}", "Distances at which the inside really changes that much", 2))
         columns.append(Column(f"ROIR at {level:g}", digits=2))
     rows: list[list[CellValue]] = []
     for number in range(min(len(eigenvalues), 12)):
@@ -269,7 +273,9 @@ def _directions_table(
                     for value in ((None, None) if at is None else (at.distance, at.roir))
                 ]
         rows.append(line)
-    return Table(columns, rows, caption=f"The first of {len(eigenvalues)} directions. {note}".strip())
+    count = len(eigenvalues)
+    which = f"The first {len(rows)} of {count} directions." if count > len(rows) else f"{counted(count, 'direction')}."
+    return Table(columns, rows, caption=f"{which} {note}".strip())
 
 
 def _titles(region: RegionDirections) -> list[str]:

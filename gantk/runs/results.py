@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
 from gantk.errors import StoreError
 from gantk.runs.claims import Claims, Part, plain, said
-from gantk.runs.structure import Sink, Source, from_plain, to_plain
+from gantk.runs.structure import Image, Sink, Source, from_plain, images_of, to_plain
 from gantk.store.files import load_json, save_json
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ class Result:
     def exports(self) -> Iterator[Export]:
         """Files beside the result that other programs read."""
         return iter(())
+
+    def front(self) -> Image | None:
+        """The picture that stands for a result where pages are listed."""
+        return next(images_of(self), None)
 
     def emblem(self) -> npt.NDArray[np.float64] | None:
         """A matrix that stands for a result without pictures where pages are listed."""

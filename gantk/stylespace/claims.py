@@ -41,7 +41,10 @@ STYLESPACE: Claims[StylespaceResult] = (
         lambda r: r.looked < 8,
     ),
     advise(
-        "`gantk manipulate MODEL directions/NAME.safetensors --pick 0` moves the first channel of a file.",
+        lambda r: (
+            f"`gantk manipulate MODEL directions/{r.directions[0].name}.safetensors --pick 0` moves the first channel "
+            "of a file."
+        ),
         lambda r: bool(r.directions),
     ),
 )

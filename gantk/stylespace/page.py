@@ -7,6 +7,7 @@ from gantk.reports.answer import answer, film
 from gantk.reports.page import Page
 from gantk.reports.sections import BarPlot, CellValue, Link, Links, Prose, Section, Table
 from gantk.reports.strips import title_of, walk_sections
+from gantk.runs.claims import counted
 from gantk.stylespace.found import StylespaceResult
 
 ABOUT = (
@@ -21,15 +22,13 @@ def page(result: StylespaceResult) -> Page:
     shown = [(walk, titles.get(walk.name) or title_of(walk)) for walk in result.walks]
     caption = f"From the original to the end of the slider along the {shown[0][1]}." if shown else ""
     sections: list[Section] = answer(result, film(shown[0][0], caption) if shown else [])
-    for walk, title in shown:
-        sections += walk_sections(walk, title[:1].upper() + title[1:])
     sections.append(
         BarPlot(
             result.regions,
             [float(count) for count in result.belonging],
             title="Channels by region",
-            caption=f"Of {result.channels} channels, in {result.looked} samples; {result.seer} tells regions apart. "
-            f"Finding them took as much as {result.passes} passes through the generator.",
+            caption=f"Of {result.channels} channels, in {counted(result.looked, 'sample')}; {result.seer} tells "
+            f"regions apart. Finding them took as much as {result.passes} passes through the generator.",
             quantity="channels",
             digits=0,
         )
@@ -39,6 +38,8 @@ def page(result: StylespaceResult) -> Page:
     if result.by_region:
         sections.append(_regions(result))
     sections.append(Prose(ABOUT, "How channels are chosen"))
+    for walk, title in shown:
+        sections += walk_sections(walk, title[:1].upper() + title[1:])
     text = "For `gantk manipulate` and `gantk atlas`; `--pick` chooses among the channels of a file."
     files = [Link(f"directions/{part.name}.safetensors", part.name) for part in result.directions]
     sections.append(Links(files, "Files", text))
@@ -64,7 +65,12 @@ def _attributes(result: StylespaceResult) -> Table:
         f"The {result.chosen} highest scored of {result.samples} samples beside all: distance of the mean in "
         "deviations, and that over the deviation within the highest scored."
     )
-    return Table(["attribute", "channel", "row of wp", "distance", "relevance"], rows, "By attribute", caption)
+    return Table(
+        ["attribute", "channel", "row of wp", "distance", "relevance"],
+        rows,
+        "Best channels for each attribute",
+        caption,
+    )
 
 
 def _regions(result: StylespaceResult) -> Table:
@@ -73,8 +79,8 @@ def _regions(result: StylespaceResult) -> Table:
         for part in result.by_region
     ]
     caption = (
-        "wins: share of the samples in which the channel changes the region most; share of its squared change and of "
+        "Wins: share of the samples in which the channel changes the region most; share of its squared change and of "
         "the pixels inside; locality: change per pixel inside over outside; change of the image by one deviation."
     )
     names = ["region", "channel", "row of wp", "wins", "share", "area", "locality", "change"]
-    return Table(names, rows, "By region", caption)
+    return Table(names, rows, "Best channels for each region", caption)

@@ -37,7 +37,7 @@ def weights(tour: Tour) -> Chapter:
     rows = effects(tour, found.weights, 8)
     table: list[list[str | float]] = []
     for index, (value, row) in enumerate(zip(found.eigenvalues, rows, strict=True)):
-        table.append([index, float(value), row["scale"], row["first"], row["change"], row["second"], row["other"]])
+        table.append([index, float(value), row["scale"], row["change"], row["first"], row["other"], row["second"]])
     share = None if found.spectrum.exact is None else found.spectrum.exact.captured
     held = "" if share is None else f" They have {percent(share)} of its trace."
     first = rows[0]
@@ -49,7 +49,7 @@ def weights(tour: Tour) -> Chapter:
             f"distance's Hessian, along which pictures change fastest.{held}{moves}"
         ),
         "table": {
-            "columns": ["direction", "eigenvalue", "strength", "moves most", "by", "then", "by "],
+            "columns": ["direction", "eigenvalue", "strength", "largest change", "of", "second largest", "of "],
             "rows": table,
             "caption": "Change of a factor as the predictor reads it, in standard deviations, from no edit to that "
             "strength, mean over samples.",

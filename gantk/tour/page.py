@@ -30,6 +30,7 @@ from gantk.reports.record import RunRecord, mapping, matrix, records, records_be
 from gantk.reports.sections import (
     Cell,
     CellValue,
+    Column,
     Facts,
     Headline,
     HeatMap,
@@ -45,6 +46,8 @@ from gantk.reports.text import minus
 from gantk.runs.upgrade import walks
 from gantk.runs.walk import Walk
 
+DIGITS = {name: 2 for name in ("selectivity", "own change", "strength", "largest change", "second largest")}
+"""Decimals of columns that would have too many."""
 BOUNDARIES = "boundaries"  # the directory of the tour's boundaries
 
 
@@ -62,7 +65,8 @@ def _table(found: Mapping[str, Any], title: str = "", missing: str = "") -> list
         if isinstance(row, list) and len(row) == len(columns):
             cells = [cell if cell is None or isinstance(cell, (str, int, float)) else str(cell) for cell in row]
             rows.append([Cell(None, missing) if missing and cell is None else cell for cell in cells])
-    return [Table(columns, rows, title, str(found.get("caption") or ""))] if rows else []
+    heads = [Column(name, digits=DIGITS.get(name, 3)) for name in columns]
+    return [Table(heads, rows, title, str(found.get("caption") or ""))] if rows else []
 
 
 SAMPLES = 24  # of the contact sheet

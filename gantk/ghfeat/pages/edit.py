@@ -16,7 +16,7 @@ from gantk.runs.claims import counted, percent
 STRONGEST = 6  # attributes that are drawn
 CAPTION = (
     "{first}what the generator makes of its code, the same of the reference, the coded image with the reference's "
-    "region, the change (white is the largest), and the region (white) with what it can reach (grey)."
+    "region, the change (white: the largest of that image), and the region (white) with what it can reach (grey)."
 )
 
 
@@ -35,8 +35,8 @@ def page(result: EditResult) -> Page:
     sections += pairs_sheet(result.pairs, "The images and their reconstructions")
     title = moved.walk.name.replace("_", " ")
     subtitle = (
-        "What does the direction change in these images? Codes are styles: a step of w becomes a step of "
-        "styles, dy = A dw."
+        "What does the direction change in these images? Codes are styles: a step of w is turned into the step of the "
+        "styles that it causes."
     )
     return Page(title[:1].upper() + title[1:], subtitle, sections)
 
@@ -100,4 +100,10 @@ def _cells(result: EditResult, found: Exchanged) -> Table:
         rows.append([*row, *(picture(images[number], f"{name}: {title}") for title, images in columns)])
     titles = ["name", *(["image"] if known else []), *(title for title, _ in columns)]
     caption = CAPTION.format(first="The image, " if known else "")
-    return Table(titles, rows, "Coded, edited, changed", caption[:1].upper() + caption[1:], sortable=False)
+    return Table(
+        titles,
+        rows,
+        "Images before and after, and where they changed",
+        caption[:1].upper() + caption[1:],
+        sortable=False,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 
 import numpy as np
 
@@ -21,8 +22,8 @@ REGRESSION = (
 )
 RETRIEVAL = "Share of the five nearest neighbours (by cosine) that are of the same class."
 VERIFICATION = (
-    "Whether two images show the same thing, by the cosine of their features: the threshold is chosen on most of the "
-    "pairs and judged on the others, in turn."
+    "Accuracy of telling by the cosine of two images' features whether they agree: the threshold is chosen on most "
+    "of the pairs and judged on the others, in turn."
 )
 
 
@@ -31,7 +32,9 @@ def page(result: EvaluateResult) -> Page:
     names = [features.name for features in probes.features]
     about = f"of {counted(result.count, 'reconstruction')}, in [-1, 1]"
     what = "Factors" if result.exact else "Labels"
-    table = _map(probes.regression, names, f"{what} read from each level", "R2, cross-validated", REGRESSION)
+    table = _map(
+        probes.regression, names, f"{what} read from each level", "R2, cross-validated", REGRESSION, what.lower()[:-1]
+    )
     sections = answer(result, table, closeness_items(result.reconstruction, about, result.mean_code_mse))
     sections += recovery_plot(result.reconstruction, "What reconstructions keep of each attribute")
     truth = "the factors the scenes were drawn from, which are known exactly" if result.exact else "the labels given"
@@ -43,8 +46,10 @@ def page(result: EvaluateResult) -> Page:
         )
     )
     text = "Share of images whose class a linear softmax names."
-    sections += _map(probes.classification, names, "Classes read from each level", "accuracy", text)
-    sections += _map(probes.retrieval, names, "Nearest neighbours of the same class", "precision at 5", RETRIEVAL)
+    sections += _map(probes.classification, names, "Classes read from each level", "accuracy", text, "class")
+    sections += _map(
+        probes.retrieval, names, "Nearest neighbours of the same class", "precision at 5", RETRIEVAL, "class"
+    )
     sections += _landmarks(probes.landmarks, names)
     sections += _verification(probes.verification)
     sections += _neighbours(result.neighbours)
@@ -55,10 +60,14 @@ def page(result: EvaluateResult) -> Page:
     )
 
 
-def _map(table: Scores | None, features: list[str], title: str, quantity: str, caption: str) -> list[Section]:
+def _map(
+    table: Scores | None, features: list[str], title: str, quantity: str, caption: str, what: str
+) -> list[Section]:
+    """Scores as a heat map; features that were not scored have no line."""
     if table is None:
         return []
     values = np.asarray(table.values, np.float64)
+    scored = [bool(np.isfinite(row).any()) for row in values]
     notes = None
     if table.deviations is not None:
         notes = [
@@ -73,8 +82,8 @@ def _map(table: Scores | None, features: list[str], title: str, quantity: str, c
         parts = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, table.chance, strict=True))
         caption += f" By chance: {parts}."
     return [
-        HeatMap(np.maximum(values, 0), features, names, title, caption, "features", "", "sequential", 1.0, 2, quantity,
-                notes)
+        HeatMap(np.maximum(values[scored], 0), list(compress(features, scored)), names, title, caption, "features",
+                what, "sequential", 1.0, 2, quantity, None if notes is None else list(compress(notes, scored)))
     ]  # fmt: skip
 
 
@@ -100,10 +109,10 @@ def _verification(entries: Sequence[Verified]) -> list[Section]:
     columns: list[Column | str] = [
         "features",
         Column("accuracy"),
-        Column("±", "Deviation over folds"),
-        Column("area", "Under the ROC curve"),
+        Column("deviation", "Standard deviation of the accuracy over folds"),
+        Column("AUC", "Area under the ROC curve"),
     ]
-    return [Table(columns, rows, "Verification", VERIFICATION)]
+    return [Table(columns, rows, "Whether two images show the same thing", VERIFICATION)]
 
 
 def _neighbours(found: Sequence[Sequence[Image]]) -> list[Section]:
@@ -117,4 +126,12 @@ def _neighbours(found: Sequence[Sequence[Image]]) -> list[Section]:
         for number, images in enumerate(found)
     ]
     columns = ["image", *(str(place) for place in range(1, len(rows[0])))]
-    return [Table(columns, rows, "Nearest neighbours", "By all levels, nearest first.", sortable=False)]
+    return [
+        Table(
+            columns,
+            rows,
+            "Nearest neighbours",
+            "Each image and the images whose codes of all levels are nearest to its own, nearest first.",
+            sortable=False,
+        )
+    ]

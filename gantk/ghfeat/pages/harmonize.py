@@ -10,7 +10,7 @@ from gantk.reports.page import Page
 from gantk.reports.sections import CellValue, Table
 from gantk.runs.claims import counted
 
-CAPTION = "The image, the patch on it, and what the generator makes of the code of that."
+CAPTION = "The image, the patch on it, and what the generator makes of the code of the pasted image."
 
 
 def page(result: HarmonizeResult) -> Page:
@@ -18,10 +18,10 @@ def page(result: HarmonizeResult) -> Page:
     rows: list[list[CellValue]] = []
     for each in result.images:
         name = short(each.name)
-        shown = (("image", each.original), ("pasted", each.pasted), ("harmonized", each.harmonized))
+        shown = (("image", each.original), ("pasted", each.pasted), ("harmonised", each.harmonized))
         rows.append([name, *(picture(image, f"{name}: {what}") for what, image in shown)])
     table = Table(
-        ["name", "image", "pasted", "harmonized"], rows, "Images, pastes and results", CAPTION, sortable=False
+        ["name", "image", "pasted", "harmonised"], rows, "Images, pastes and results", CAPTION, sortable=False
     )
     numbers: list[tuple[object, str, str]] = [
         (small(result.outside), "mean change outside", f"of pixels in [-1, 1], {counted(len(result.images))}"),

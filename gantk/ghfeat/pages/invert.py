@@ -39,7 +39,7 @@ def page(result: InvertResult) -> Page:
         sections += tuning_sections(result.tuning)
     sections.append(Links([Link(each.name, each.name, each.about) for each in result.exports()], "Files"))
     began = {"none": "the nearest of some samples", GIVEN: GIVEN}.get(
-        result.encoder, f"what `{short(result.encoder)}` says"
+        result.encoder, f"the codes of `{short(result.encoder)}`"
     )
     subtitle = f"Which codes make these images? Codes in the space `{result.space}`: {result.steps} steps from {began}."
     return Page("Inversion", subtitle, sections)

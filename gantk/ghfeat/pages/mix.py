@@ -15,6 +15,8 @@ ABOUT = (
     "everywhere else in gantk."
 )
 
+ABOVE = "The first line has the contents without a style; below, each line takes the named rows from one style."
+
 
 def page(result: MixResult) -> Page:
     """The page of mixtures."""
@@ -37,4 +39,4 @@ def _grid(result: MixResult, grid: Grid) -> Table:
             for cell, name in zip(cells, names, strict=True)
         ]
         rows.append([picture(pair.reconstruction, f"style {of}"), *made])
-    return Table(["style", *names], rows, grid.title, "Above, the contents as they are.", sortable=False)
+    return Table(["style", *names], rows, f"Styles in {grid.title}", ABOVE, sortable=False)

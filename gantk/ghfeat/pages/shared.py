@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gantk.ghfeat.figures import Figures, Pair, short
+from gantk.reports.numbers import show_rounded
 from gantk.reports.sections import BarPlot, Picture, Section, Sheet
 from gantk.runs.structure import Image
 
@@ -56,9 +57,11 @@ def closeness_items(figures: Figures, about: str, mean_code: float | None = None
     """
     items: list[tuple[object, str, str]] = [(small(figures.mse), "mean squared error", about)]
     if mean_code is not None and figures.mse > 0:
-        items.append((mean_code / figures.mse, "times better than one code", "the mean code for every image"))
+        items.append(
+            (show_rounded(mean_code / figures.mse), "times better than one code", "the mean code for every image")
+        )
     if mean_code is None:
-        items.append((figures.psnr, "dB", "signal to noise"))
+        items.append((f"{figures.psnr:.1f} dB", "peak signal to noise", "higher is closer"))
     items.append((figures.ssim, "structural similarity", "1 is equal"))
     if figures.perceptual is not None:
         items.append((figures.perceptual, "feature distance", "0 is equal"))

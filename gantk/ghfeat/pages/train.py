@@ -5,6 +5,7 @@ from __future__ import annotations
 from gantk.ghfeat.pages.shared import closeness_items, pairs_sheet, recovery_plot
 from gantk.ghfeat.results import ENCODER, TrainResult
 from gantk.reports.answer import answer
+from gantk.reports.numbers import show_fixed, show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import LinePlot, Link, Links, Panels, Section, Series
 from gantk.runs.claims import counted
@@ -27,11 +28,11 @@ def page(result: TrainResult) -> Page:
     sections = answer(result, pictures, closeness_items(result.final, about, result.mean_code_mse))
     sections += recovery_plot(result.final, "What reconstructions keep of each attribute")
     sections += _curves(result)
-    size = f"{result.file.size / 1e6:.1f} MB, {result.parameters:,} parameters, sha256 {result.sha256[:16]}..."
+    count = show_number(result.parameters, 0)
+    size = f"{result.file.size / 1e6:.1f} MB, {count} parameters, sha256 {result.sha256[:16]}..."
     sections.append(Links([Link(ENCODER, ENCODER, size)], "The encoder", "Give it as `--encoder`."))
-    subtitle = (
-        f"How close are the images that a generator makes of the encoder's codes? After {result.reached:,} images."
-    )
+    reached = show_number(result.reached, 0)
+    subtitle = f"How close are the images that a generator makes of the encoder's codes? After {reached} images."
     return Page("Encoder training", subtitle, sections)
 
 
@@ -59,8 +60,10 @@ def _curves(result: TrainResult) -> list[Section]:
         for name in (result.final.recovery if len(held) > 1 else ())
     ]
     if kept:
-        caption = f"R2 of each attribute on held-out images, see above; values below {LOWEST} are drawn there."
-        sections.append(LinePlot(kept, "What reconstructions keep, over the training", caption, "images", "R2"))
+        low = show_fixed(LOWEST, 1)
+        caption = f"R2 of each attribute on held-out images; values below {low} are drawn there."
+        panels = [LinePlot([each], each.name, x_name="images", y_name="R2", y_range=(LOWEST, 1.0)) for each in kept]
+        sections.append(Panels(panels, "What reconstructions keep, over the training", caption))
     return sections
 
 

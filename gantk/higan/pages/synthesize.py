@@ -67,7 +67,10 @@ def _scores(result: SynthesizeResult) -> list[Section]:
     if not result.summaries:
         return []
     who = f" as `{result.predictor}` scores them"
-    panels = [Histogram([Bins("", found.counts, found.edges)], name) for name, found in result.summaries.items()]
+    panels = [
+        Histogram([Bins("", found.counts, found.edges)], name, x_name="score", y_name="samples")
+        for name, found in result.summaries.items()
+    ]
     more = (
         f" The first {MOST_PANELS} of {len(panels)} are drawn; the table has all." if len(panels) > MOST_PANELS else ""
     )

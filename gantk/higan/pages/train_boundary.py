@@ -46,8 +46,8 @@ MEASURES: tuple[tuple[str, str, Callable[[Boundary], float | None]], ...] = (
     ),
     ("C", "Inverse strength of the regularisation", lambda each: each.C),
     ("intercept", "Signed distance of the origin from the boundary", lambda each: each.intercepts[0]),
-    ("train", "Samples the boundary was fitted on", lambda each: each.num_train),
-    ("held out", "Samples of the validation", lambda each: each.num_val),
+    ("train", "Samples of the two ends that were not held out", lambda each: each.num_train),
+    ("held out", "Samples of the two ends that the validation was on", lambda each: each.num_val),
     ("seconds", "Time of the fit", lambda each: each.seconds),
 )
 
@@ -128,7 +128,7 @@ def _separation(result: TrainBoundaryResult) -> list[Section]:
         "Signed distance of the held-out samples of both ends from the boundary: the less the two colours overlap, "
         "the better it divides."
     )
-    return [Panels(panels, "Separation", caption)] if panels else []
+    return [Panels(panels, "Held-out samples on both sides of each boundary", caption)] if panels else []
 
 
 def _table(result: TrainBoundaryResult) -> Table:
@@ -166,17 +166,21 @@ def _projections(each: Boundary) -> Histogram:
     series = [Bins("negative", found.negative, found.edges), Bins("positive", found.positive, found.edges)]
     accuracy = each.figures.accuracy_val
     text = f"validation accuracy {show_number(accuracy)}" if accuracy is not None else ""
-    return Histogram(series, each.name, text, x_name="signed distance", rule=(0.0, ""))
+    return Histogram(series, each.name, text, x_name="signed distance", rule=(0.0, ""), y_name="samples")
 
 
 def _scores(result: TrainBoundaryResult) -> Section:
     panels = []
     for each in result.boundaries:
         rule = None if each.threshold is None else (each.threshold, "threshold")
-        panels.append(Histogram([Bins("", each.score_counts, each.score_edges)], each.name, rule=rule))
+        panels.append(
+            Histogram(
+                [Bins("", each.score_counts, each.score_edges)], each.name, x_name="score", rule=rule, y_name="samples"
+            )
+        )
     every = all(each.solver == "ridge" for each in result.boundaries)
-    taken = "all samples were regressed on" if every else "both ends were taken"
-    return Panels(panels[:MOST_PANELS], "Scores", f"Scores the boundaries were trained from; {taken}.")
+    taken = "those of all samples were regressed on" if every else "samples of both ends were taken"
+    return Panels(panels[:MOST_PANELS], "Scores", f"Scores that the boundaries were trained from; {taken}.")
 
 
 def _by_row(result: TrainBoundaryResult) -> list[Section]:
@@ -190,4 +194,4 @@ def _by_row(result: TrainBoundaryResult) -> list[Section]:
         return []
     few = "" if len(series) <= 6 else ", of the first six attributes"
     caption = f"Validation accuracy of the boundary of each row of wp{few}."
-    return [LinePlot(series[:6], "Row by row", caption, "row", "accuracy")]
+    return [LinePlot(series[:6], "Accuracy by row of wp", caption, "row", "accuracy")]

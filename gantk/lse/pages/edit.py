@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gantk.lse.image_results import EditResult
-from gantk.lse.pages.parts import class_table, legend_of
+from gantk.lse.pages.parts import legend_of
 from gantk.reports.answer import answer
 from gantk.reports.page import Page
 from gantk.reports.sections import (
@@ -38,7 +38,7 @@ def page(result: EditResult) -> Page:
         items.append((percent(after), "of the strokes' pixels as wanted", f"{percent(before)} before"))
     items.append((result.changed, "change outside", "RMS of pixels, of a range of 2"))
     pictures = [Picture(getattr(result, name).source, alt, name.replace("_", " ")) for name, alt in ALT.items()]
-    caption = "Change: black where a pixel did not change, white where it changed the most of all."
+    caption = "Change: black where a pixel did not change, white where it changed the most of all pixels of this image."
     legend = legend_of(result.class_names, result.class_colours)
     sections: list[Section] = answer(result, [Sheet(pictures, "", caption, 170, 3, legend)], items)
     strip = result.strip
@@ -51,7 +51,14 @@ def page(result: EditResult) -> Page:
     if len(result.losses) > 1:
         series = [Series("loss", np.arange(len(result.losses)), np.array(result.losses))]
         sections.append(
-            LinePlot(series, "Loss by step", "The code of the lowest is kept.", "step", "loss", markers=False)
+            LinePlot(
+                series,
+                "Loss by step",
+                "The loss after each step; the code with the lowest is kept.",
+                "step",
+                "loss",
+                markers=False,
+            )
         )
     if len(result.moved) > 1:
         rows = [str(row) for row in range(len(result.moved))]
@@ -61,7 +68,6 @@ def page(result: EditResult) -> Page:
                 rows, result.moved, title="Movement of each row of wp", caption=caption, quantity="RMS, in units of w"
             )
         )
-    sections += class_table(result.class_names, result.class_colours, {}, "Classes and colours", "")
     said = "wp.npy: the code before and after. session.zip: image, labels and code of the result."
     sections.append(Links([Link(name, name) for name in ("wp.npy", "session.zip", "label.png")], "Files", said))
     which = "A code" if result.index is None else f"Sample {result.index} of seed {result.seed}"

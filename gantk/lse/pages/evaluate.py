@@ -95,10 +95,11 @@ def _table(result: EvaluateResult) -> Table:
         )
     columns = [
         Column("generator"), Column("head"), Column("mIoU", METRIC), Column("95 % interval", "Over resampled images"),
-        Column("to the best", "(mIoU - best) / best among the heads of the generator, as in the paper's tables"),
+        Column("from the best", "(mIoU \u2212 best) / best among the heads of the generator, as in the paper's tables"),
         Column("mIoU, all pixels", "Of the summed confusion matrix"), Column("accuracy"), Column("weights", digits=0),
     ]  # fmt: skip
-    return Table(columns, cells, "Scores of every head")
+    caption = "Each row is one head on the same fresh images of its generator."
+    return Table(columns, cells, "Scores of every head", caption)
 
 
 def _confusion(row: ScoredHead, generator: Judged, of: str) -> HeatMap:
@@ -109,4 +110,5 @@ def _confusion(row: ScoredHead, generator: Judged, of: str) -> HeatMap:
         "top. A perfect head has ones on the diagonal."
     )
     title = f"Classes of the teacher and of the head{of}"
-    return HeatMap(share, names, names, title, caption, "teacher", "head", limit=1.0, diagonal=True)
+    return HeatMap(share, names, names, title, caption, "teacher", "head", limit=1.0, quantity="share of pixels",
+                   diagonal=True)  # fmt: skip

@@ -27,7 +27,7 @@ def page(result: FewshotResult) -> Page:
         [(row.scores.paper_miou, f"mIoU of {_shots(row)}", _note(row)) for row in scored[:5] if row.scores is not None],
     )
     sections += _curve(result)
-    caption = "Those of the first repeat, of which fewer shots take the first."
+    caption = "The images of the first repeat; heads of fewer shots learned from the first of them."
     sections += strips(result.shot_images, ["image", "labels"], "The labelled images", caption, names, colours)
     sections.append(_table(result.shots))
     columns = {_shots(row): row.scores.classes.tolist() for row in scored if row.scores is not None}
@@ -83,14 +83,14 @@ def _table(rows: Sequence[ShotRow]) -> Table:
             numbers = (told.paper_miou, off, told.dataset_miou)
             share = share if told.of_full is None else Cell(told.of_full, tenths(told.of_full))
         seconds: CellValue = Cell(None, "in shards") if row.seconds is None else row.seconds
-        cells.append([float(row.shots), *numbers, share, seconds, ", ".join(show_number(eps) for eps in row.eps)])
+        cells.append([float(row.shots), *numbers, share, seconds, ", ".join(f"{eps:g}" for eps in row.eps)])
     columns = [
         Column("shots", digits=0), Column("mIoU", METRIC),
         Column("deviation", "Largest deviation of a repeat from the mean"),
         Column("mIoU, all pixels"), Column("of the full head"), Column("seconds", "To fit one head, choosing included",
         1), Column("shrinkage", "Chosen by leaving images out; one for each repeat"),
     ]  # fmt: skip
-    caption = "Shrinkage is chosen by leaving images out."
+    caption = "Each row is one number of labelled images, averaged over repeats."
     return Table(columns, cells, "Scores by number of labelled images", caption)
 
 

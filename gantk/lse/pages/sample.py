@@ -22,11 +22,11 @@ def page(result: SampleResult) -> Page:
     ]
     if len(result.targets[0].samples) > 1:
         items.append((percent(result.spread.labels), "labelled otherwise", "between two samples of one target"))
-    sheets = [_target(result, target) for target in result.targets]
+    sheets = [_target(result, target, place) for place, target in enumerate(result.targets, 1)]
     sections: list[Section] = [*answer(result, sheets[:1], items), *sheets[1:]]
     mean, low, high = result.curve
     if len(mean) > 1:
-        caption = "Cross entropy with the target by step: mean over samples, the best and the worst."
+        caption = "Cross entropy with the target by step: the mean over samples, and from the best to the worst."
         series = Series("samples", np.arange(len(mean)), mean, low, high)
         sections.append(LinePlot([series], "Cross entropy by step", caption, "step", "cross entropy", markers=False))
     caption = f"{METRIC}. Never seen: neither wanted nor drawn where something was wanted."
@@ -37,16 +37,21 @@ def page(result: SampleResult) -> Page:
     )
 
 
-def _target(result: SampleResult, target: Target) -> Sheet:
+def _target(result: SampleResult, target: Target, place: int) -> Sheet:
     pictures = [Picture(target.wanted.source, f"The wanted label map of {target.name}", "wanted")]
     for number, (image, accuracy) in enumerate(zip(target.samples, target.accuracy, strict=True)):
         alt = f"Sample {number} for {target.name} beside its label map"
         pictures.append(Picture(image.source, alt, f"{percent(accuracy)} of pixels as wanted"))
     told = ", ".join("not defined" if value is None else show_number(value) for value in target.miou)
     caption = (
-        f"Each sample stands beside the label map that {result.judge} gives it; grey in a target means that anything "
-        f"may be there. mIoU of the samples: {told}."
+        f"Each sample stands beside the label map that {result.judge} gives it. A target is a label map without an "
+        f"image, so that its left half is grey; grey in the map itself means that anything may be there. mIoU of the "
+        f"samples: {told}."
     )
     return Sheet(
-        pictures, f"Target {target.name}", caption, 260, legend=legend_of(result.class_names, result.class_colours)
+        pictures,
+        f"Target {place}: {target.name}",
+        caption,
+        260,
+        legend=legend_of(result.class_names, result.class_colours),
     )

@@ -61,19 +61,20 @@
     return (kind === "longtable" ? ["% \\usepackage{longtable}"] : []).concat(made).join("\n");
   };
   // Lines that a list above the table leaves out are left out here too, and columns of pictures without labels.
-  var cells = function (table, value) {
-    var head = table.tHead.rows[table.tHead.rows.length - 1];
-    var shown = all("tbody tr", table).filter(function (row) { return !row.hidden; });
-    var kept = function (cells) {
-      return Array.prototype.filter.call(cells, function (cell) {
-        var below = shown.map(function (row) { return row.cells[cell.cellIndex]; });
-        var image = function (cell) { return cell.querySelector(".picture img"); };
-        return !below.some(image) || below.some(function (cell) {
-          return image(cell) ? image(cell).dataset.label : cell.dataset.sort;
-        });
+  var lines = function (table) { return all("tbody tr", table).filter(function (row) { return !row.hidden; }); };
+  var columns = function (table, lines) {  // looked for once: a long table has many cells
+    var image = function (cell) { return cell.querySelector(".picture img"); };
+    return all("thead tr:last-child th", table).map(function (head) { return head.cellIndex; }).filter(function (place) {
+      var below = lines.map(function (row) { return row.cells[place]; });
+      return !below.some(image) || below.some(function (cell) {
+        return image(cell) ? image(cell).dataset.label : cell.dataset.sort;
       });
-    };
-    return [kept(head.cells).map(words)].concat(shown.map(function (row) { return kept(row.cells).map(value); }));
+    });
+  };
+  var cells = function (table, value) {
+    var below = lines(table), kept = columns(table, below);
+    var taken = function (row, value) { return kept.map(function (place) { return value(row.cells[place]); }); };
+    return [taken(table.tHead.rows[table.tHead.rows.length - 1], words)].concat(below.map(function (row) { return taken(row, value); }));
   };
   var shown = function (cell) { return words(cell) || cell.dataset.sort || ""; };
   var align = function (table) {
@@ -203,7 +204,7 @@
   all("figure").forEach(function (figure) {
     var table = figure.querySelector("table"), caption = figure.querySelector("figcaption");
     if (table && table.tHead) {
-      if (cells(table, shown)[0].length < 2 && table.querySelector(".picture")) return; // pictures alone
+      if (table.querySelector(".picture") && columns(table, lines(table)).length < 2) return; // pictures alone
       figure.insertBefore(line("Copy", ["LaTeX", "CSV", "Markdown"], function (name, button) {
         copy(forms[name](table)).then(function (done) {
           button.textContent = done ? "copied" : "not copied";
