@@ -24,6 +24,7 @@ from gantk.runs.commits import CommitsBehind
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
 from gantk.store.chunks import parts
+from gantk.store.memory import require
 from gantk.store.progress import progress
 
 KEYS = 6
@@ -53,6 +54,8 @@ def walk(generator: Generator, codes: object = None, *, options: WalkOptions, st
     if space not in source.spaces:
         known = ", ".join(source.spaces)
         raise UsageError(f"A walk in {space} is not possible: of these codes there are {known}.")
+    frames = source.total * options.frames
+    require(frames * source.bytes_of(space), f"The codes of {frames} frames", "give a smaller --num or --frames")
     times_T = frame_times(source.total, options.frames, options.loop)
     with torch.inference_mode():
         keys = source.batch(0, source.total).space(space)
@@ -60,7 +63,7 @@ def walk(generator: Generator, codes: object = None, *, options: WalkOptions, st
         path_T = along(_array(keys), times_T, options.path, options.loop, centre).astype(np.float32)
         label_TC = _labels(source, times_T, options) if space == "z" else None
     names = [f"frames/{place:06d}.png" for place in range(len(times_T))]
-    chunks = store.chunks([CODES], len(times_T), options.batch_size)
+    chunks = store.chunks([CODES], len(times_T), options.batch_size, source.bytes_of(space))
     missing = chunks.missing()
     with (
         torch.inference_mode(),

@@ -21,6 +21,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Truncation
 from gantk.generators.labels import ask_for_label, class_id, parse_label
 from gantk.store.files import load_npy
+from gantk.store.memory import require
 
 SPACES = ("z", "w", "wp")
 LARGEST_CODE = 1e6  # far beyond what any mapping network gives, and far below where networks overflow
@@ -102,6 +103,12 @@ class CodeSource:
         self._shared = False  # whether `_labels` is that of every sample: an id, or a row [C]
         self._label, self._labels = label, self._read_labels(label)
 
+    def bytes_of(self, *spaces: str) -> int:
+        """Bytes that a sample's codes of these spaces take."""
+        spec = self.generator.spec
+        widths = {"z": spec.z_dim, "w": spec.w_dim, "wp": spec.num_layers * spec.wp_dim}
+        return 4 * sum(widths[space] for space in spaces)
+
     @property
     def spaces(self) -> tuple[str, ...]:
         """The spaces whose codes are known: from a file of w, w and wp."""
@@ -119,6 +126,7 @@ class CodeSource:
     def batch(self, start: int, stop: int) -> Codes:
         """Codes of samples start .. stop - 1 on the generator's device."""
         generator = self.generator
+        require((stop - start) * self.bytes_of(*self.spaces), f"The codes of {stop - start} samples", "ask for fewer")
         label = self.labels(start, stop)
         if self._given is None:
             z = generator.sample_z(stop - start, seed=self.seed, start=start)

@@ -85,8 +85,10 @@ class Generator(nn.Module, ABC):
 
         `truncation` scales (and for a truncated normal bounds) the draw as the family's authors do.
         """
+        from gantk.store.memory import require
         from gantk.store.seeding import sample_z
 
+        require(4 * n * self.spec.z_dim, f"The codes of {n} samples", "ask for fewer")
         z = sample_z(n, self.spec.z_dim, seed=seed, start=start, distribution=self.spec.z_distribution)
         z_ND = torch.from_numpy(z).to(self.device, self.dtype)
         return z_ND if truncation is None else z_ND * truncation

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.store.memory import require
 from gantk.store.text import read_rows, read_text
 
 Array = npt.NDArray[np.float64]
@@ -222,6 +223,7 @@ def world(count: int, seed: int = 0) -> World:
     """
     from gantk.world.renderer import FACTOR_NAMES, FACTORS, sample_scene
 
+    require(8 * count * len(FACTOR_NAMES), f"The factors of {count} scenes", "give a smaller --num")
     factors, nuisance = (part.numpy() for part in sample_scene(count, seed))
     kept = [FACTOR_NAMES.index(f.name) for f in FACTORS if f.group == "layout" or f.name == "material"]
     factors[1::2, kept] = factors[: count - count % 2 : 2, kept]

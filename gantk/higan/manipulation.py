@@ -124,7 +124,10 @@ def manipulate(
     check_edits(source, edits)
     kept = _kept(source)
     joins = [f"manipulate_{name}" for name in kept] + [edit.array for edit in edits if edit.space != "s"]
-    chunks = store.chunks(joins, source.total, max(1, options.batch_size // options.step))
+    each = source.bytes_of(*kept) + sum(
+        len(edit.distances) * source.bytes_of(edit.space) for edit in edits if edit.space != "s"
+    )
+    chunks = store.chunks(joins, source.total, max(1, options.batch_size // options.step), each)
     missing = chunks.missing()
     count = sum(len(edit.distances) for edit in edits)
     total = sum(stop - start for start, stop in map(chunks.grid.bounds, missing)) * count

@@ -19,6 +19,7 @@ from gantk.predictors.base import Predictor
 from gantk.predictors.departure import LEAST, Departure, departures
 from gantk.runs.options import LARGEST_SEED
 from gantk.store.channels import colours
+from gantk.store.memory import require
 from gantk.store.progress import progress
 
 # the images of all steps of the samples [start, stop) of a source, samples first
@@ -33,6 +34,7 @@ def check_number(num: int, absolute: bool) -> None:
     """
     if 0 < num < LEAST:
         raise UsageError(f"--realism {num} is too few samples to compare: give at least {LEAST}, better 200, or 0.")
+    require(16 * num**2, f"--realism {num}: the distances between so many samples", "give a smaller --realism")
     if num and absolute:
         raise UsageError("--realism measures steps from where samples are, so it does not go with --absolute.")
 
@@ -63,12 +65,12 @@ def measured(
         for start in range(0, num, batch):
             wp = drawn.batch(start, min(start + batch, num)).wp
             parts.append(_features(reader, source.generator.synthesize(wp)))
+            bar.update(len(wp))
         return np.concatenate(parts)
 
     found = []
     with torch.inference_mode(), progress(num * (2 + len(edits)), "realism", unit="sample") as bar:
         before, reference = unedited(moving), unedited(other)
-        bar.update(2 * num)
         for edit in edits:
             parts = []
             for start in range(0, num, batch):

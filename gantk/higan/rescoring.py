@@ -131,7 +131,7 @@ def rescore(
         joins[NULL] = SUM
     renders = work.renders()
     target = options.chunk or max(1, RENDERS_PER_CHUNK // renders)
-    chunks = store.chunks(joins, source.total, chunk_size(options.batch_size, target))
+    chunks = store.chunks(joins, source.total, chunk_size(options.batch_size, target), each=4 * len(entries))
     missing = chunks.missing()
     samples = sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
     with (

@@ -95,7 +95,8 @@ def synthesize(
     source = options.source(generator, codes)
     work = _Work(source, predictor, options, store)
     target = 256 if predictor is not None or work.imaged == source.total else 1024
-    chunks = store.chunks(work.arrays(), source.total, chunk_size(options.batch_size, options.chunk or target))
+    size = chunk_size(options.batch_size, options.chunk or target)
+    chunks = store.chunks(work.arrays(), source.total, size, work.bytes_each())
     missing = chunks.missing()
     total = sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
     with (
@@ -176,6 +177,13 @@ class _Work:
         if self.predictor is not None:
             names += [name for name, labels in score_tables(self.predictor).items() if labels]
         return names
+
+    def bytes_each(self) -> int:
+        """Bytes of a sample in the arrays; scores are few beside the rest."""
+        spec = self.generator.spec
+        styles = sum(layer.style_dim for layer in self.generator.layers if layer.row is not None)
+        image = spec.image_channels * spec.height * spec.width if self.as_array else 0
+        return self.source.bytes_of(*self.latents) + (4 * styles if self.style_names else 0) + image
 
     def facts(self) -> SynthesisFacts:
         given = self.source.first_space != "z" or bool(self.source.origin)

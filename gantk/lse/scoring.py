@@ -80,9 +80,14 @@ class Rival:
         return [self.name, *(fingerprint(part) for part in (self.generator, self.heads, self.teacher))]
 
 
+def scored_at_once(batch: int) -> int:
+    """Images of a chunk of `confusions`."""
+    return batch * max(1, 128 // batch)
+
+
 def confusions(store: Store, subject: Subject, num: int, batch: int) -> Chunks:
     """Compute the confusion matrices [N, B, K, K] of a subject, chunk by chunk."""
-    chunks = store.chunks([subject.array], num, batch * max(1, 128 // batch))
+    chunks = store.chunks([subject.array], num, scored_at_once(batch), each=8)
     few = images_at_once(subject.stream.generator, batch)
     missing = chunks.missing()
     bounds = [chunks.grid.bounds(index) for index in missing]

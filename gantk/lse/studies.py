@@ -27,7 +27,7 @@ from gantk.lse.images import Images
 from gantk.lse.metrics import Scores, bootstrap, scores
 from gantk.lse.options import FewshotOptions
 from gantk.lse.results import FewshotResult, Fit, ShotRow, ShotScores
-from gantk.lse.scoring import Subject, confusions, keep_pictures, sheet
+from gantk.lse.scoring import Subject, confusions, keep_pictures, scored_at_once, sheet
 from gantk.lse.shots import Labels, check_labels, shots_of
 from gantk.lse.tables import side_by_side
 from gantk.lse.teachers import FolderTeacher, Teacher, teacher_of
@@ -42,6 +42,7 @@ from gantk.runs.results import record
 from gantk.runs.stores import Store
 from gantk.runs.structure import Image
 from gantk.runs.task import verb
+from gantk.store.chunks import Grid
 
 Array = npt.NDArray[Any]
 FRESH = 2_000_000  # number of the first image to score on
@@ -129,6 +130,7 @@ def fewshot(
         raise UsageError(
             f"The teacher {referee.name} is a folder and cannot judge fresh images: give --judge, or --num-eval 0."
         )
+    Grid(options.num_eval, scored_at_once(options.batch_size))  # too many are refused before anything is learned
     whole = None if full is None else one_head(full, generator)
     given = _given(generator, labeller, codes)
     if listed is not None:

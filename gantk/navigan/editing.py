@@ -116,8 +116,8 @@ def apply(
         return _apply_each(about, directions, table, options, store)
     edits = _edits(directions, options, UNMEASURED * about.weight_length)
     judge = metric_for(generator, metric, options, needed=False)
-    chunks = store.chunks([edit.array for edit in edits], about.total, options.batch_size)
     steps = sum(len(edit.strengths) for edit in edits)
+    chunks = store.chunks([edit.array for edit in edits], about.total, options.batch_size, each=4 * steps)
     missing = chunks.missing()
     count = sum(stop - start for start, stop in map(chunks.grid.bounds, missing)) * steps
     with (

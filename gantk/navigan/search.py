@@ -82,19 +82,18 @@ def search(exchange: Exchange, curvature: Curvature, plan: SearchPlan) -> Found:
     def operator(block: int, vector_BP: Tensor) -> Tensor:
         product = f"product.{block:04d}"
         if not exchange.has(product):
-            _write(exchange, product, _lead(exchange, curvature, block, vector_BP, plan.patience))
+            _write(exchange, product, _lead(exchange, curvature, block, vector_BP, plan.patience, bar))
             _tidy(exchange, block)
+        else:
+            bar.update(own)
         return _read(exchange, product).to(device)
 
     most = min(curvature.dimension, plan.max_products or MOST_PRODUCTS * plan.k)
-    with progress(most, "search, at most", unit="products") as bar:
-        done = 0
+    own = len(shard_range(curvature.chunks, exchange.shard))
+    with progress(-(-most // plan.block) * own, "search, at most", unit="batch") as bar:
 
         def watch(step: Progress) -> None:
-            nonlocal done
             bar.set_postfix_str(_said(step, plan))
-            bar.update(step.products - done)
-            done = step.products
 
         pairs = block_lanczos(
             operator,
@@ -151,12 +150,12 @@ def follow(exchange: Exchange, curvature: Curvature, patience: float) -> None:
             )
 
 
-def _lead(exchange: Exchange, curvature: Curvature, block: int, vector_BP: Tensor, patience: float) -> Tensor:
+def _lead(exchange: Exchange, curvature: Curvature, block: int, vector_BP: Tensor, patience: float, bar: Bar) -> Tensor:
     shard = exchange.shard
     if shard.is_whole:
-        return share(curvature, vector_BP, shard)
+        return share(curvature, vector_BP, shard, bar)
     _write(exchange, f"request.{block:04d}", vector_BP)
-    total = share(curvature, vector_BP, shard).cpu()
+    total = share(curvature, vector_BP, shard, bar).cpu()
     for index in range(1, shard.count):
         part = _part(block, index)
         what = f"block {block} of shard {index}/{shard.count}"

@@ -19,6 +19,7 @@ from gantk.generators.base import Generator
 from gantk.navigan.modules import ModuleTarget
 from gantk.navigan.target import GeneratorTarget, Target, spelled_layer
 from gantk.runs.inputs import SampleOptions
+from gantk.store.memory import require
 
 R = TypeVar("R")
 
@@ -116,6 +117,7 @@ def _of_generator(generator: Generator, target: Target, codes: object, options: 
         with torch.no_grad():
             if endless:
                 return source.batch(start, stop).wp.contiguous()
+            require((stop - start) * source.bytes_of("wp"), f"The codes of {stop - start} samples", "ask for fewer")
             return torch.cat([source.batch(i % total, i % total + 1).wp for i in range(start, stop)])
 
     return Subject(target, some, total)

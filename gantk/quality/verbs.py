@@ -36,6 +36,7 @@ from gantk.runs.inputs import numbered
 from gantk.runs.options import LARGEST_SEED
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
+from gantk.store.memory import require
 
 PIXELS = 128  # of a picture's longer side on the page
 
@@ -113,6 +114,8 @@ def _check_sizes(samples: Side, reals: Side, neighbours: int) -> None:
     small = min((samples, reals), key=lambda side: side.total)
     if small.total < 4:
         raise GantkError(f"There are {small.total} images of {small.name}: at least 4 are needed, better 1000.")
+    n, m = samples.total, reals.total
+    require(4 * (n**2 + m**2 + n * m), f"The distances between {n} and {m} images", "give a smaller --num")
     most = small.total // 2 - 1
     if neighbours > most:
         raise UsageError(

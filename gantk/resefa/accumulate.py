@@ -99,7 +99,9 @@ def accumulate(store: Store, source: Source, regions: Regions, plan: JacobianPla
     """Compute the Grams of every sample that this process still has to do; see above for the arrays."""
     join = CONCATENATE if plan.per_sample else SUM
     names = [TOTAL, INSIDE, *([MARGIN] if regions.margin else []), ROWS, BRIGHTNESS]
-    chunks = store.chunks({**dict.fromkeys(names, join), CODES: CONCATENATE}, source.total, plan.chunk)
+    chunks = store.chunks(
+        {**dict.fromkeys(names, join), CODES: CONCATENATE}, source.total, plan.chunk, source.bytes_of(source.spaces[0])
+    )
     missing = chunks.missing()
     colours = source.generator.spec.image_channels if plan.output.channels == "rgb" else 1
     each = passed_columns(plan.variable.dim, (colours, plan.output.size, plan.output.size))

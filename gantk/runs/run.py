@@ -281,21 +281,27 @@ class Run:
             timings = self.manifest["timings"]
             timings[stage] = round(timings.get(stage, 0.0) + time.monotonic() - began, 3)
 
-    def ledger(self, arrays: Mapping[str, str] | tuple[str, ...] | list[str], total: int, chunk: int) -> Ledger:
+    def ledger(
+        self, arrays: Mapping[str, str] | tuple[str, ...] | list[str], total: int, chunk: int, each: int = 0
+    ) -> Ledger:
         """Return the ledger of arrays computed chunk by chunk over `total` samples.
 
         `arrays` are names, or name -> ``concatenate`` | ``sum``. Final files that this run assembled count as done.
+        `each` is how many bytes a sample needs in them, at least: what has no room is refused before any work.
         """
         joins = dict(arrays) if isinstance(arrays, Mapping) else dict.fromkeys(arrays, CONCATENATE)
         for name in joins:
             self.path(f"{name}.npy")
         grid = Grid(total, self._same_chunk(joins, total) or chunk)
+        finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
+        begin = self.replace if self.afresh else None
+        ledger = Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark, begin, self.stay)
+        if not finished:
+            ledger.refuse_too_large(each * min(grid.chunk, total))
         for name, join in joins.items():
             self.manifest["arrays"][name] = {"total": total, "chunk": grid.chunk, "join": join}
         self.save()
-        finished = frozenset(name for name, join in joins.items() if self._is_assembled(name, join, total))
-        begin = self.replace if self.afresh else None
-        return Ledger(self.chunk_folder, grid, joins, self.shard, finished, self.mark, begin, self.stay)
+        return ledger
 
     def _same_chunk(self, joins: Mapping[str, str], total: int) -> int | None:
         """The chunks that these arrays have already, where memory ran out since: only the batch size was halved."""

@@ -22,6 +22,7 @@ from gantk.runs.manifest import HALVED
 from gantk.runs.structure import Image, Sink, Source, from_plain, to_plain
 from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger
 from gantk.store.files import load_json, load_npy, save_json
+from gantk.store.memory import require
 from gantk.store.seals import is_sound, save_sealed
 
 if TYPE_CHECKING:
@@ -78,8 +79,15 @@ class Store(ABC):
         return max(1, size >> self.halved)
 
     @abstractmethod
-    def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
-        """Open the chunks of arrays over `total` samples; `arrays` are names, or name -> concatenate | sum."""
+    def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int, each: int = 0) -> Chunks:
+        """Open the chunks of arrays over `total` samples; `arrays` are names, or name -> concatenate | sum.
+
+        Args:
+            each: bytes that a sample needs in them, at least.
+
+        Raises:
+            StoreError: so much is not free on the disk, or in memory where they are kept there.
+        """
 
     @abstractmethod
     def assemble(self, chunks: Chunks, facts: object = None) -> dict[str, Array]:
@@ -190,9 +198,11 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         self._pictures: dict[str, npt.NDArray[np.uint8]] = {}
 
-    def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
+    def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int, each: int = 0) -> Chunks:
         joins = dict(arrays) if isinstance(arrays, Mapping) else dict.fromkeys(arrays, CONCATENATE)
-        return MemoryChunks(Grid(total, chunk), joins)
+        grid = Grid(total, chunk)
+        require(each * total, f"{total} samples", "ask for fewer")
+        return MemoryChunks(grid, joins)
 
     def assemble(self, chunks: Chunks, facts: object = None) -> dict[str, Array]:
         assert isinstance(chunks, MemoryChunks)
@@ -265,8 +275,8 @@ class RunStore(Store):
         self.run.manifest[HALVED] = self.halved  # said again where the run is continued
         self.run.save()
 
-    def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int) -> Chunks:
-        return self.run.ledger(arrays if isinstance(arrays, Mapping) else list(arrays), total, chunk)
+    def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int, each: int = 0) -> Chunks:
+        return self.run.ledger(arrays if isinstance(arrays, Mapping) else list(arrays), total, chunk, each)
 
     def assemble(self, chunks: Chunks, facts: object = None) -> dict[str, Array]:
         assert isinstance(chunks, Ledger)

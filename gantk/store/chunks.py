@@ -210,6 +210,8 @@ class Ledger:
 
     def missing(self) -> list[int]:
         """Return the chunks of this shard that are still to be computed, in order."""
+        if not self._listed() and not all(name in self.finished for name in self.joins):
+            return list(self.mine())  # not a look for each of a million
         return [index for index in self.mine() if not self.done(index)]
 
     def absent(self) -> list[int]:
@@ -232,7 +234,8 @@ class Ledger:
         if self._guard is not None:
             self._guard()
         if not self._room_known:
-            self._refuse_too_large(arrays)
+            self.refuse_too_large(sum(array.nbytes for name, array in arrays.items() if name not in self.finished))
+            self._room_known = True
         if self._begin is not None:
             self._begin()
             self.forget()
@@ -242,18 +245,31 @@ class Ledger:
                 save_sealed(self.path(name, index), array, self.mark)
                 self._sound.add((name, index))
 
-    def _refuse_too_large(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Refuse work whose chunks will not fit on the disk, by the size of the first."""
-        missing = sum(not all(self.path(name, index).exists() for name in self.joins) for index in self.mine())
-        needed = missing * sum(array.nbytes for name, array in arrays.items() if name not in self.finished)
-        folder = next(each for each in (self.directory, *self.directory.parents) if each.is_dir())
+    def refuse_too_large(self, each: int) -> None:
+        """Refuse work whose chunks will not fit on the disk.
+
+        Args:
+            each: bytes of a chunk, at least.
+
+        Raises:
+            StoreError: there are fewer free than all that are not there need.
+        """
+        there = self._listed()
+        missing = len(self.mine())
+        if there:
+            missing -= sum(all(self.path(name, index).name in there for name in self.joins) for index in self.mine())
+        needed = missing * each
+        folder = next(path for path in (self.directory, *self.directory.parents) if path.is_dir())
         free = shutil.disk_usage(folder).free
         if needed > free:
             raise StoreError(
                 f"{self.grid.total} samples need {in_words(needed)} of disk in {folder}, where {in_words(free)} are "
                 "free: ask for fewer, choose another --output-dir, or divide them with --shard over several disks."
             )
-        self._room_known = True
+
+    def _listed(self) -> set[str]:
+        """Names of the files that are there."""
+        return set(os.listdir(self.directory)) if self.directory.is_dir() else set()
 
     def read(self, array: str) -> Iterator[np.ndarray[Any, Any]]:
         """Yield an array's chunks in order, memory-mapped."""

@@ -10,7 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from gantk.errors import StoreError
+
 SYSTEM = Path("/")
+SMALL = 1 << 28  # bytes; what needs fewer is not worth the look at what there is
 UNLIMITED = 1 << 60  # control groups of version 1 say about 2^63 where there is no limit
 
 
@@ -50,6 +53,22 @@ def peak_of_gpus() -> int | None:
 def shown(count: int) -> str:
     """Bytes in words: 812 MB, 2.5 GB."""
     return f"{count / 1e9:.1f} GB" if count >= 999_500_000 else f"{count / 1e6:.0f} MB"
+
+
+def require(needed: int, what: str, way: str) -> None:
+    """Refuse work, before it begins, that this process has not the memory for.
+
+    Args:
+        needed: bytes that it holds at once, at least.
+        what: that needs them, such as "1000000000 samples".
+        way: what to do instead, such as "give a smaller --num".
+
+    Raises:
+        StoreError: there are fewer.
+    """
+    free = available() if needed > SMALL else None
+    if free is not None and needed > free:
+        raise StoreError(f"{what} need {shown(needed)} of memory, and {shown(free)} are free: {way}.")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -24,6 +24,7 @@ from gantk.predictors.segments import find_segments
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
 from gantk.runs.walks import draw_walks
+from gantk.store.memory import require
 from gantk.stylespace.attributes import attribute_channels
 from gantk.stylespace.found import ForAttribute, ForRegion, StylespaceResult
 from gantk.stylespace.options import StylespaceOptions
@@ -150,6 +151,8 @@ def find(
 
 
 def _codes(generator: Generator, num: int, seed: int, truncation: Truncation | None) -> Tensor:
+    spec = generator.spec
+    require(4 * num * spec.num_layers * spec.wp_dim, f"The codes of {num} samples", "give a smaller --num")
     with torch.no_grad():
         label = generator.sample_label(num, seed=seed)
         return generator.expand(generator.map(generator.sample_z(num, seed=seed), label), truncation).contiguous()
