@@ -22,6 +22,7 @@ from gantk.codes.source import CodeSource
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Truncation
 from gantk.generators.stylegan2 import StyleGAN2, StyleGAN2Config
+from gantk.store.files import load_npy
 
 CASES = REFERENCE.parent / "cases"
 needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason=f"the cases are not there ({CASES})")
@@ -470,3 +471,47 @@ def test_a_csv_with_a_column_of_file_names(tmp_path: Path) -> None:
         read_scores(path)
     if CASES.is_dir():
         assert list(read_scores(CASES / "codes" / "s_names.csv").columns) == ["age", "smile"]
+
+
+# --- what is left out, empty or turned ------------------------------------------------------------------------------
+
+
+def test_folders_beside_files_are_named_as_left_out(tmp_path: Path, generator: StyleGAN2) -> None:
+    np.save(tmp_path / "one.npy", numbers(1, D))
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "two.npy", numbers(1, D))
+    (tmp_path / "pictures").mkdir()
+    with pytest.warns(
+        UserWarning, match=r"the files of codes in it are read, and those in its folders are not \(a, b\)"
+    ):
+        assert read_codes(tmp_path, generator.spec).codes.shape == (1, D)
+    with pytest.warns(UserWarning, match=r"the files of directions in it .* are not \(a, b\)\."):
+        assert len(gather([str(tmp_path)], generator, space="w")) == 1
+    (tmp_path / "invert.run.json").write_text("{}")  # a run, whose folders are its own
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_codes(tmp_path, generator.spec).codes.shape == (1, D)
+
+
+@pytest.mark.parametrize("name", ["empty.npz", "empty.npy"])
+def test_an_archive_without_arrays_says_so(name: str, tmp_path: Path, generator: StyleGAN2) -> None:
+    (tmp_path / name).write_bytes(npz_bytes())
+    with pytest.raises(GantkError, match="holds no array"):
+        read_codes(tmp_path / name, generator.spec)
+    with pytest.raises(GantkError, match="holds no array"):
+        gather([str(tmp_path / name)], generator)
+    with pytest.raises(GantkError, match="holds no array"):
+        load_npy(tmp_path / name)
+
+
+@pytest.mark.parametrize(("shape", "space"), [((D, 5), None), ((D, 5), "w"), ((3, D, L), None), ((3, D, L), "wp")])
+def test_codes_that_are_turned_are_named_so(
+    shape: tuple[int, ...], space: str | None, tmp_path: Path, generator: StyleGAN2
+) -> None:
+    np.save(tmp_path / "turned.npy", numbers(*shape))
+    with pytest.raises(GantkError, match="looks transposed.*save the array with its last two axes swapped"):
+        read_codes(tmp_path / "turned.npy", generator.spec, space)
+    np.save(tmp_path / "other.npy", numbers(D + 1, 5))
+    with pytest.raises(GantkError, match="is it another network's"):
+        read_codes(tmp_path / "other.npy", generator.spec)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import gantk
+from gantk.checkpoints.load import load_generator
 from gantk.cli.main import run
 from gantk.errors import StoreError
 from gantk.higan import manipulate, synthesize
@@ -45,7 +46,7 @@ def test_a_count_without_room_ends_at_once(
 
 def test_realism_says_what_it_needs_before_anything_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available", lambda: 4 << 30)
-    generator = gantk.load("demo")
+    generator = load_generator("demo")
     with pytest.raises(StoreError, match="--realism 1000000000: .* need 16000000000.0 GB of memory, and 4.3 GB are"):
         manipulate(generator, gantk.load_direction("season", generator), num=1, realism=10**9)
 
@@ -53,7 +54,7 @@ def test_realism_says_what_it_needs_before_anything_is_moved(monkeypatch: pytest
 def test_in_memory_codes_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available", lambda: 4 << 30)
     with pytest.raises(StoreError, match="1000000000 samples need 512.0 GB of memory, and 4.3 GB are free"):
-        synthesize(gantk.load("demo"), num=10**9)
+        synthesize(load_generator("demo"), num=10**9)
 
 
 def test_what_fits_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,3 +75,9 @@ def test_chunks_that_are_there_need_no_room(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(StoreError, match="8 samples need 0 MB of disk"):
         ledger.refuse_too_large(41)
     assert ledger.missing() == [3]
+
+
+@pytest.mark.filterwarnings("default:--predictor")
+def test_a_predictor_that_scores_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["synthesize", "demo", "-N", "1", "--predictor", "nowhere", "-o", str(tmp_path)]) == 0
+    assert "Warning: --predictor nowhere is not used: only --predict scores images." in capsys.readouterr().err

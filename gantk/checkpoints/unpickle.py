@@ -40,6 +40,7 @@ from gantk.store.files import open_bytes
 
 STREAM_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 ZIP_MAGIC = b"PK\x03\x04"
+EMPTY_ZIP = b"PK\x05\x06"
 NUMPY_MAGIC = b"\x93NUMPY"
 LOAD_FROM_BYTES = "torch.storage._load_from_bytes"
 
@@ -58,7 +59,7 @@ class Container:
 def container_kind(data: memoryview) -> Kind | None:
     """Which container the first bytes announce, None for any other file."""
     head = bytes(data[: len(STREAM_MAGIC)])
-    if head.startswith(ZIP_MAGIC):
+    if head.startswith((ZIP_MAGIC, EMPTY_ZIP)):
         return "torch zip"
     if head == STREAM_MAGIC:
         return "torch stream"

@@ -103,17 +103,28 @@ def _configure(ctx: click.Context, _param: click.Parameter, value: str | None) -
     read: list[tuple[str, JsonTable]] = ctx.meta.setdefault(_SETTINGS, [])
     if value is not None:
         read.append((value, read_config(value)))
+        above, at = [], ctx.parent
+        while at is not None:
+            above.append(at)
+            at = at.parent
+        for parent in above:  # given behind the command's name: what is beside its table is looked at all the same
+            _by_parameter(parent, _table_of(parent, *read[-1]), value)
     defaults: JsonTable = {}
     for source, settings in read:
-        table = settings
-        for word in ctx.command_path.split()[1:]:
-            below = table.get(normalize_token(word), {})
-            if not isinstance(below, dict):
-                raise UsageError(f"In {source} {word!r} must be a table: write [{word}] and its settings below.")
-            table = below
-        defaults.update(_by_parameter(ctx, table, source))
+        defaults.update(_by_parameter(ctx, _table_of(ctx, source, settings), source))
     if defaults:
         ctx.default_map = defaults
+
+
+def _table_of(ctx: click.Context, source: str, settings: JsonTable) -> JsonTable:
+    """The table of a command in a settings file."""
+    table = settings
+    for word in ctx.command_path.split()[1:]:
+        below = table.get(normalize_token(word), {})
+        if not isinstance(below, dict):
+            raise UsageError(f"In {source} {word!r} must be a table: write [{word}] and its settings below.")
+        table = below
+    return table
 
 
 config_option = click.option(

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,10 @@ CODE_NAMES = ("wp", "w_plus", "w+", "latent_w_plus", "w", "z", "latent", "latent
 _LARGEST_TEXT = 256 << 20
 _MOST_FILES = 100_000
 _OUTPUT = "out"  # the folder in which NVIDIA's projector leaves its files
+
+
+class LeftOut(UserWarning):
+    """Something beside what is read could have been meant, and is not read."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +253,8 @@ def _folder(path: Path) -> Found:
     files = _code_files(path)
     below = {} if files else {folder: _below(folder) for folder in _in_order(path) if folder.is_dir()}
     files += [file for found in below.values() for file in found]
+    if files and not below:
+        say_left_out(path, "codes", [item.name for item in _in_order(path) if item.is_dir() and _below(item)])
     if not files:
         raise GantkError(
             f"{path} is a folder without a file of codes ({', '.join(SUFFIXES)}): give a file, or a folder of them."
@@ -267,6 +274,14 @@ def _folder(path: Path) -> Found:
             told = "/".join(part for part in (name, key if not known and len(found.arrays) > 1 else "") if part)
             arrays[told], keys[told] = found.arrays[key], key or file.stem
     return Found(path, arrays, keys=keys)
+
+
+def say_left_out(folder: Path, what: str, names: Sequence[str]) -> None:
+    """Say which folders in one are not read because it has files of its own; a run's are known to be its own."""
+    if names and not any(folder.glob("*.run.json")):
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        text = f"{folder}: the files of {what} in it are read, and those in its folders are not ({shown})."
+        warnings.warn(text, LeftOut, stacklevel=2)
 
 
 def _code_files(folder: Path) -> list[Path]:

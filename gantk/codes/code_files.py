@@ -100,6 +100,13 @@ def _fitted(path: Path, array: Array, key: str, spec: GeneratorSpec, space: str 
     if array.shape == shape or array.shape[1:] == shape:
         return CodeFile(array.reshape(-1, *shape), space)
     forms = [f"{name} [N, {', '.join(map(str, rows if name == 'wp' else (widths[name],)))}]" for name in spaces]
+    sizes = {widths[name] for name in ([space] if space in widths else spaces)}
+    turned = array.shape[0] in sizes if array.ndim == 2 else array.shape[1:] == rows[::-1]
+    if turned:
+        raise GantkError(
+            f"{held}, which looks transposed, and codes of this generator are {', '.join(forms)}: save the array with "
+            "its last two axes swapped."
+        )
     raise GantkError(
         f"{held}, and codes of this generator are {', '.join(forms)}"
         + (f"; {space} was expected: " if space else ": ")

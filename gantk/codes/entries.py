@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantk.checkpoints.addresses import is_address
+from gantk.codes.arrays import say_left_out
 from gantk.codes.direction_files import READABLE, direction_files
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import is_shipped, load_direction
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.generators.rows import parse_layers
-from gantk.store.inside import LONGEST_STEM, clipped
+from gantk.store.inside import LONGEST_STEM, clipped, is_listed
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,8 @@ def _load(
         files = direction_files(path)
         if not files:
             raise GantkError(f"The folder {path} holds no direction file ({', '.join(READABLE)}).")
+        inner = [item for item in sorted(path.iterdir()) if item.is_dir() and is_listed(item.name)]
+        say_left_out(path, "directions", [item.name for item in inner if direction_files(item)])
         for file in files:
             yield None, load_direction(file, generator, force, space, several)
     elif path.suffix in READABLE or not (path.is_file() or path.suffix == ".txt") or _is_numbers(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +20,8 @@ class SynthesizeInputs(CodesInputs, PredictorInputs):
     generate_prediction: bool = named(False, "Score the images: attribute.npy, category.npy.", "--predict")
 
     def load(self, options: SynthesizeOptions) -> dict[str, object]:
+        if self.predictor is not None and not self.generate_prediction:
+            warnings.warn(f"--predictor {self.predictor} is not used: only --predict scores images.", stacklevel=2)
         generator = self.generator()
         scorer = self.scorer(generator) if self.generate_prediction else None
         return {"generator": generator, "codes": self.codes(generator), "predictor": scorer}

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantk.codes.source import CodeSource
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, Truncation
 from gantk.resefa.derivative import LocalJacobian, Output
@@ -99,13 +100,12 @@ def accumulate(store: Store, source: Source, regions: Regions, plan: JacobianPla
     """Compute the Grams of every sample that this process still has to do; see above for the arrays."""
     join = CONCATENATE if plan.per_sample else SUM
     names = [TOTAL, INSIDE, *([MARGIN] if regions.margin else []), ROWS, BRIGHTNESS]
-    chunks = store.chunks(
-        {**dict.fromkeys(names, join), CODES: CONCATENATE}, source.total, plan.chunk, source.bytes_of(source.spaces[0])
-    )
+    each = source.bytes_of(source.spaces[0]) if isinstance(source, CodeSource) else 0
+    chunks = store.chunks({**dict.fromkeys(names, join), CODES: CONCATENATE}, source.total, plan.chunk, each)
     missing = chunks.missing()
     colours = source.generator.spec.image_channels if plan.output.channels == "rgb" else 1
-    each = passed_columns(plan.variable.dim, (colours, plan.output.size, plan.output.size))
-    total = each * sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
+    columns = passed_columns(plan.variable.dim, (colours, plan.output.size, plan.output.size))
+    total = columns * sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
     with store.timed("jacobian"), store.pictures() as pictures, progress(total, "jacobian", unit="column") as bar:
         for index in missing:
             start, stop = chunks.grid.bounds(index)

@@ -122,7 +122,10 @@ def load_npy(path: str | os.PathLike[str], mmap: bool = False) -> np.ndarray[Any
     array: np.ndarray[Any, Any]
     try:
         with open(regular_file(path), "rb") as file:
-            if file.read(4) == b"PK\x03\x04":
+            start = file.read(4)
+            if start == b"PK\x05\x06":
+                raise StoreError(f"{os.fspath(path)} is an empty .npz: it holds no array, where one was expected.")
+            if start == b"PK\x03\x04":
                 raise StoreError(f"{os.fspath(path)} holds several arrays (.npz) where one .npy array was expected.")
             file.seek(0)
             shape, fortran, dtype = npy_header(file)
