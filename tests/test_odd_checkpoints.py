@@ -520,6 +520,73 @@ def test_file_names_with_question_marks_and_without_utf8(tmp_path):
         assert find_model(str(path)) == (path, {})
 
 
+# --- parts of a network, and numbers that are no weights -------------------------------------------------------------
+
+
+def test_wrappers_around_parts_are_taken_out_of_names(tmp_path):
+    file = rosinality()
+    for wrapper in ("_orig_mod", "module", "_fsdp_wrapped_module"):
+        inner = {
+            name.replace("style.", f"style.{wrapper}.", 1) if name.startswith("style.") else name: tensor
+            for name, tensor in file["g_ema"].items()
+        }
+        notes = same_images(tmp_path, {**file, "g_ema": inner})
+        assert "the names of wrappers around its parts are taken out" in notes
+
+
+def test_another_network_beside_is_named(tmp_path):
+    file = rosinality()["g_ema"]
+    other = {name: tensor + 1 for name, tensor in file.items()}
+    notes = same_images(tmp_path, {"netG_A": file, "netG_B": other, "config": {"lr": 0.1}})
+    assert any("and netG_B beside it is not read" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (lambda file: {n: t for n, t in file.items() if n.startswith("style.")}, "a mapping network alone"),
+        (
+            lambda file: {"final_conv.0.weight": torch.ones(2, 3), "final_linear.0.weight": torch.ones(2)},
+            "discriminator",
+        ),
+        (
+            lambda file: {"state": {0: {"step": torch.ones(()), "exp_avg": torch.ones(2)}}, "param_groups": []},
+            "the state of an optimizer",
+        ),
+        (
+            lambda file: {"b4.const": torch.ones(2, 4, 4), "b4.torgb.weight": torch.ones(3, 2, 1, 1)},
+            "a synthesis network",
+        ),
+        (
+            lambda file: {n: t for n, t in file.items() if not n.startswith("style.")},
+            "holds the synthesis network alone",
+        ),
+    ],
+    ids=["mapping", "discriminator", "optimizer", "synthesis", "without its mapping"],
+)
+def test_a_part_of_a_network_is_called_so(part, said, tmp_path):
+    with pytest.raises(GantkError, match=said):
+        read_checkpoint(written(tmp_path, part(rosinality()["g_ema"])))
+
+
+def test_a_network_without_its_mapping_is_taken_by_force(tmp_path):
+    state = {name: tensor for name, tensor in rosinality()["g_ema"].items() if not name.startswith("style.")}
+    path = written(tmp_path, {"g_ema": state})
+    assert run(["models", "convert", str(path), str(tmp_path / "synthesis.safetensors"), "--force"]) == 0
+    whole = build_generator(foreign.small_checkpoint(**SQUARE))
+    w = whole.map(whole.sample_z(2))
+    made = load_generator(tmp_path / "synthesis.safetensors")
+    assert torch.allclose(made.synthesize(made.expand(w)), whole.synthesize(whole.expand(w)), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int8, torch.uint8])
+def test_numbers_that_are_no_weights_are_refused(dtype, tmp_path):
+    state = rosinality()["g_ema"]
+    state["conv1.conv.weight"] = state["conv1.conv.weight"].real.to(dtype)
+    with pytest.raises(GantkError, match=r"numbers in conv1\.conv\.weight, where weights are real numbers"):
+        read_checkpoint(written(tmp_path, {"g_ema": state}))
+
+
 # --- the collected cases ---------------------------------------------------------------------------------------------
 
 RIGHT = {

@@ -102,6 +102,11 @@ def as_tensor(source: Source, name: str, value: object) -> Tensor:
         tensor = torch.tensor(float(value))
     else:
         raise _lacks(source, name)
+    if tensor.is_complex() or (tensor.dtype in (torch.int8, torch.uint8) and tensor.ndim > 1):
+        raise GantkError(
+            f"{source.name} has {str(tensor.dtype).removeprefix('torch.')} numbers in {clipped(name)}, where weights "
+            "are real numbers: if it was quantised, give the file from before that"
+        )
     return tensor.to(torch.float32) if tensor.dtype is not torch.float32 else tensor
 
 

@@ -43,6 +43,7 @@ TF_CLASSES = ("dnnlib.tflib.network.Network", "tfutil.Network", "network.Network
 _OTHERS = frozenset(("discriminator", "g", "d", "G", "D", "g_optim", "d_optim", "optimizer", "optimizers"))
 _DEEPEST = 4
 _MOST = 16  # places under names that say nothing
+_WRAPPED = re.compile(r"(?<=\.)(?:module|_orig_mod|_forward_module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _AVERAGE = re.compile(r"(?i)(?<![a-z])(ema|smooth|averaged?|shadow)(?![a-z])")
 
 
@@ -98,7 +99,12 @@ def _networks(
         if name in TRAINED and not averages:
             said = (*notes, f"the file has no moving average of its generator; {name!r}, the trained copy, is used")
         elif name in others:
-            said = (*notes, f"it was found under {clipped(name)!r}, which does not say whether it is a moving average")
+            also = [str(other) for other in others if other != name and _holds_tensors(value[other])]
+            said = (
+                *notes,
+                f"it was found under {clipped(name)!r}, which does not say whether it is a moving average"
+                + (f", and {listed(also, 3)} beside it {'are' if len(also) > 1 else 'is'} not read" if also else ""),
+            )
         inside = {key: item for key, item in beside.items() if key != name}
         yield from _networks(path, container, value[name], name, inside, said, depth + 1)
     entries = {str(key): item for key, item in value.items() if isinstance(item, Stored | int | float)}
@@ -109,6 +115,10 @@ def _networks(
                     raise source.forbidden(item.class_name)
         left = {key: item for key, item in beside.items() if key not in entries or key in AVERAGE_CODES}
         yield Raw(path, source, container.kind, wrapper, entries, left, notes=notes)
+
+
+def _holds_tensors(value: object) -> bool:
+    return isinstance(value, Mapping) and any(isinstance(item, Stored) for item in value.values())
 
 
 def _module(
@@ -141,6 +151,11 @@ def _module(
 
 def _with_prefixes(raw: Raw, depth: int) -> Iterator[Raw]:
     """A network under its names, then under those that are left when a known prefix is taken off some of them."""
+    if depth == 0 and any(_WRAPPED.search(name) for name in raw.entries):
+        inner = {_WRAPPED.sub("", name): item for name, item in raw.entries.items()}
+        if len(inner) == len(raw.entries):  # parts of it were wrapped, each by itself
+            notes = (*raw.notes, "the names of wrappers around its parts are taken out")
+            raw = dataclasses.replace(raw, entries=inner, notes=notes)
     yield raw
     if depth > _DEEPEST:
         return

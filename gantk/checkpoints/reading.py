@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,7 @@ def open_raw(path: str | Path) -> Raw:
 
 def unknown(raw: Raw, what: str) -> GantkError:
     """The error for a file of no known format: what was recognised, and what was expected."""
+    what = _part(raw) or what
     names = f", {len(raw.entries)} entries named like {listed(raw.entries, 4)}" if raw.entries else ""
     extra = f" beside {listed(raw.extra, 4)}" if raw.extra else ""
     known = ", ".join(dict.fromkeys(entry.name.split()[0] for entry in FORMATS if ":refuse" not in entry.reader))
@@ -128,6 +130,23 @@ def unknown(raw: Raw, what: str) -> GantkError:
         f"{raw.source.name} is no checkpoint of a known format: it is a {raw.container} file with {what}{names}"
         f"{extra}; known formats are {known}, and gantk's own"
     )
+
+
+def _part(raw: Raw) -> str:
+    """What a state dict is that is only a part of what is needed; nothing where it is not known."""
+    names = list(raw.entries)
+    draws = any(re.search(r"(?i)to_?rgb|(^|\.)synthesis\.", name) for name in names)
+    if "param_groups" in raw.extra or (names and all(re.search(r"(^|\.)(step|exp_avg\w*)$", name) for name in names)):
+        return "the state of an optimizer"
+    if names and all(re.match(r"(mapping|style|mlp)\.", name) for name in names):
+        return "a mapping network alone, which needs its synthesis network"
+    if draws and all(re.match(r"b\d+\.", name) for name in names):
+        return "a synthesis network alone, which needs its mapping network"
+    if not draws and any(
+        re.match(r"(final_(conv|linear)|stddev|b\d+\.fromrgb|b4\.(fc|out|mbstd))\b", name) for name in names
+    ):
+        return "a discriminator, which draws nothing"
+    return ""
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -176,6 +195,11 @@ def read_raw(raw: Raw) -> Checkpoint:
             except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
                 raise raw.source.damaged(f"it looks like {entry.name}, but {clipped(error)} does not fit") from error
             notes = (*raw.notes, *checkpoint.notes)
+            if checkpoint.config.get("mapping_layers") == 0 and not raw.force and raw.wrapper != "nvidia":
+                raise GantkError(
+                    f"{raw.source.name} holds the synthesis network alone: without its mapping network no codes can be "
+                    "drawn for it; save the whole generator, or convert it with --force, for codes of your own"
+                )
             bad = [name for name, tensor in checkpoint.state.items() if not bool(tensor.isfinite().all())]
             if bad:
                 notes += (f"{listed(bad, 3)} are not finite; the network was loaded all the same",)

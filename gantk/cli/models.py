@@ -97,7 +97,7 @@ def pull(names: tuple[str, ...], output_dir: str | None, force: bool) -> None:
 )
 @model_argument("file")
 @set_option
-@click.option("--force", is_flag=True, help="Load it although some of its weights are not finite.")
+@click.option("--force", is_flag=True, help="Take weights that are not finite, or a network without its mapping.")
 @click.option("--audit", "auditing", is_flag=True, help="List what a pickle refers to, without loading it.")
 def info(file: str, facts: tuple[str, ...], force: bool, auditing: bool) -> None:
     """Say what a checkpoint is: its format, family, sizes and layers.
