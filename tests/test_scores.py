@@ -94,6 +94,27 @@ def test_csv(tmp_path: Path, text: str, names: list[str], last: list[float]) -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        (",smile\n0,0.5\n1,2\n", {"smile": [0.5, 2]}),  # pandas writes the numbers of the rows
+        ("smile,age,\n1,2,\n3,4,\n", {"smile": [1, 3], "age": [2, 4]}),  # a comma too many
+        ("smile\n40.5%\n7 %\n", {"smile": [40.5, 7]}),
+        ("smile,old\nTrue,false\nFALSE,true\n", {"smile": [1, 0], "old": [0, 1]}),
+        ("id\tsmile\na\t1\nb\t2\n", {"smile": [1, 2]}),
+        ('"big, wide smile","age"\n1,2\n', {"big, wide smile": [1], "age": [2]}),
+    ],
+)
+def test_tables_as_programs_write_them(tmp_path: Path, text: str, columns: dict[str, list[float]]) -> None:
+    for name in ("s.csv", "s.tsv"):
+        (tmp_path / name).write_text(text)
+        found = read_scores(tmp_path / name).columns
+        assert {name: list(column) for name, column in found.items()} == columns
+    (tmp_path / "s.csv").write_text("smile,\n1,2\n")  # a column of numbers that nobody named
+    with pytest.raises(GantkError, match="row 1: the column name '' is empty"):
+        read_scores(tmp_path / "s.csv")
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a,b\n1,2\n\n3,x\n", r"s\.csv, row 4: 'x' in column 'b' is no number"),

@@ -30,7 +30,7 @@ class SynthesizeInputs(CodesInputs, PredictorInputs):
 @dataclass(frozen=True, kw_only=True)
 class TrainBoundaryInputs(Inputs):
     latents: str = argument("LATENTS", "An .npy of codes.")
-    scores: str = argument("SCORES", "An .npy, .npz or .csv with a score of each code.")
+    scores: str = argument("SCORES", "An .npy, .npz, .csv or .tsv with a score of each code.")
     latent_space_type: Literal["z", "w", "wp"] | None = named(
         None, "The space of LATENTS.", default_text="by its name and shape"
     )

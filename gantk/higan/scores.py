@@ -22,7 +22,7 @@ from gantk.store.bounded import read_npz
 from gantk.store.inside import clipped, regular_file
 from gantk.store.text import read_rows
 
-SUFFIXES = (".npy", ".npz", ".csv")
+SUFFIXES = (".npy", ".npz", ".csv", ".tsv")
 Column = npt.NDArray[np.generic]
 
 
@@ -89,7 +89,7 @@ def read_scores(path: str | os.PathLike[str], names: Iterable[str] = ()) -> Scor
         raise UsageError(f"The score file {source} is none of {', '.join(SUFFIXES)}.")
     if not regular_file(source).is_file():
         raise GantkError(f"The score file {source} does not exist.")
-    if source.suffix.lower() == ".csv":
+    if source.suffix.lower() in (".csv", ".tsv"):
         return _read_csv(source, frozenset(names))
     if source.suffix.lower() == ".npz":
         return _read_npz(source)
@@ -161,7 +161,7 @@ def _read_npz(source: Path) -> Scores:
 
 
 def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:
-    """One row per sample; names in a first row that is not all numbers."""
+    """One row per sample; names in a first row that is not all numbers; unnamed counts of rows are left out."""
     try:
         rows = [(line, [cell.strip() for cell in row]) for line, row in read_rows(source)]
     except (UnicodeDecodeError, csv.Error) as error:
@@ -171,6 +171,12 @@ def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:
     named = any(_number(cell) is None for cell in rows[0][1])
     if named:
         header = rows.pop(0)[1]
+        unnamed = [index for index, name in enumerate(header) if not name and all(len(row) > index for _, row in rows)]
+        for index in reversed(unnamed):  # the numbers of rows, as pandas writes them, or what follows a last comma
+            cells = [row[index] for _, row in rows]
+            if not any(cells) or cells == [str(number) for number in range(len(cells))]:
+                del header[index]
+                rows = [(line, row[:index] + row[index + 1 :]) for line, row in rows]
         repeated = {name for name in header if header.count(name) > 1 or not name}
         if repeated:
             raise GantkError(f"{source}, row 1: the column name {sorted(repeated)[0]!r} is empty or repeated.")
@@ -199,7 +205,10 @@ def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:
 
 
 def _number(cell: str) -> float | None:
+    """A number, a percentage as its number, true and false as 1 and 0."""
+    if cell.lower() in ("true", "false"):
+        return float(cell.lower() == "true")
     try:
-        return float(cell)
+        return float(cell.removesuffix("%"))
     except ValueError:
         return None
