@@ -122,7 +122,8 @@ class Rectifier(nn.Module):
 
     def _pair(self, codes: Tensor, delta_NOIKK: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor]:
         target = self._target[0]
-        prefix = target.prefix(codes)
+        with torch.autocast(codes.device.type, enabled=False):  # the layers that do not change are in full precision
+            prefix = target.prefix(codes)
         with torch.no_grad():
             before = self._seen(target.images(prefix))
         return before, self._seen(moved_each(target, prefix, delta_NOIKK, strength_N))
@@ -153,12 +154,12 @@ def moved_each(
     if not vectorize:
         rows = range(len(prefix))
         return torch.cat([target.images(prefix.take(slice(row, row + 1)), weight_NOIKK[row]) for row in rows])
-    parts = prefix.tensors()
+    kept = prefix.tensors()
 
     def one(weight_OIKK: Tensor, *own: Tensor) -> Tensor:
         return target.images(prefix.with_tensors([part.unsqueeze(0) for part in own]), weight_OIKK)[0]
 
-    pictures: Tensor = torch.func.vmap(one)(weight_NOIKK, *parts)
+    pictures: Tensor = torch.func.vmap(one)(weight_NOIKK, *kept)
     return pictures
 
 
@@ -193,7 +194,7 @@ class Trainer:
     Args:
         codes: (start, stop) -> codes of samples.
         rank, world: this process and how many there are; gradients are averaged over them.
-        autocast: half precision of the network and the predictor, or None.
+        autocast: half precision of the network from the layer on, and of the predictor, or None.
     """
 
     def __init__(
