@@ -106,22 +106,20 @@ class Rectifier(nn.Module):
         Where the target draws fewer samples at once, what a part of them needs for its derivatives is computed again
         in the backward pass, so that no more than a part is held (Chen et al. 2016).
         """
-        target = self._target[0]
-        used, place_N = torch.unique(index_N, return_inverse=True)
-        delta_NOIKK = self._basis[0].combine(self.coefficients[used])[place_N]
-        cuts = [slice(*part) for part in parts(0, len(codes), target.at_once(len(codes)))]
+        size = self._target[0].at_once(len(codes))
+        if size == len(codes):
+            return self._pair(codes, index_N, strength_N)
         pairs = []
-        for cut in cuts:
-            own = codes[cut], delta_NOIKK[cut], strength_N[cut]
-            if len(cuts) == 1:
-                pairs.append(self._pair(*own))
-            else:
-                pairs.append(checkpoint(self._pair, *own, use_reentrant=False, preserve_rng_state=False))
+        for first, last in parts(0, len(codes), size):
+            own = (part[first:last] for part in (codes, index_N, strength_N))
+            pairs.append(checkpoint(self._pair, *own, use_reentrant=False, preserve_rng_state=False))
         before, after = (torch.cat(pictures) for pictures in zip(*pairs, strict=True))
         return before, after
 
-    def _pair(self, codes: Tensor, delta_NOIKK: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor]:
+    def _pair(self, codes: Tensor, index_N: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor]:
         target = self._target[0]
+        used, place_N = torch.unique(index_N, return_inverse=True)
+        delta_NOIKK = self._basis[0].combine(self.coefficients[used])[place_N]
         with torch.autocast(codes.device.type, enabled=False):  # the layers that do not change are in full precision
             prefix = target.prefix(codes)
         with torch.no_grad():
