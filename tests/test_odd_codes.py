@@ -214,6 +214,9 @@ def test_a_folder_of_codes_or_none(generator: StyleGAN2, tmp_path: Path) -> None
     source = CodeSource(generator, path=tmp_path / "codes")
     assert source.names == ("0", "1", "2") and source.total == 3
     assert CodeSource(generator, path=tmp_path).names == ("codes/0", "codes/1", "codes/2")
+    np.save(tmp_path / "codes" / "1.npy", ONE_WP)
+    found = read_codes(tmp_path / "codes", generator.spec)  # none is lost
+    assert found.names == ("0", "1", "1.pt", "2") and np.array_equal(found.codes[1:3], [ONE_WP, ONE_WP + 1])
     (tmp_path / "empty" / "inner").mkdir(parents=True)
     with pytest.raises(GantkError, match="is a folder without a file of codes"):
         CodeSource(generator, path=tmp_path / "empty")
