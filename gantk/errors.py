@@ -28,7 +28,8 @@ class UsageError(GantkError):
 
 
 class StoreError(GantkError):
-    """What is kept cannot be written or read: no room, no permission, another process at work, a damaged file.
+    """What is kept cannot be written or read: no room on the disk or in memory, no permission, another process at work,
+    a damaged file.
 
     It is nothing that a generator or a method lacks, so that nothing goes on without it.
     """

@@ -98,7 +98,7 @@ def attack(
             raise SystemExit(f"--only {only} is no kind: give one of {', '.join(every)}")
         total = sum(kind.share for kind in chosen.values())
         canary = Canary(Path(name))
-        import_module("scipy.stats")  # which one page imports, and the cases below may not come to it
+        import_module("scipy.stats")  # one page imports it, and the cases tried first may not make that page
         with alarms():
             for kind, made in chosen.items():  # imports what its readers need; the same cases come again, watched
                 cases = made.cases(random.Random(f"{seed} {kind}"), Path(name))

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from gantk.codes.directions import Direction, project
 from gantk.codes.kept_directions import check_generator, load_direction, save_direction
-from gantk.errors import GantkError, UsageError
+from gantk.errors import GantkError, StoreError, UsageError
 from gantk.generators.base import GeneratorSpec, Truncation
+from gantk.navigan.kept import read_kept
 
 N, L, D = 5, 6, 8
 RANDOM = np.random.default_rng(0)
@@ -352,6 +353,13 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(GantkError, match=message) as caught:
             load_direction(tmp_path / name)
         assert name in str(caught.value)
+        assert isinstance(caught.value, StoreError) or name != "cut.safetensors"  # nothing goes on without it
+
+
+def test_damaged_weight_directions_are_no_reason_to_go_on_without_them(tmp_path: Path) -> None:
+    (tmp_path / "cut.safetensors").write_bytes(b"cut")
+    with pytest.raises(StoreError, match="cut.safetensors is a damaged file of weight directions"):
+        read_kept(tmp_path / "cut.safetensors")
 
 
 # --- names and generators ------------------------------------------------------------------------------------------

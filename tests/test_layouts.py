@@ -13,6 +13,7 @@ from gantk.checkpoints.export import LAYOUTS, export, export_state, reaches_clam
 from gantk.checkpoints.load import build_generator, load_generator
 from gantk.checkpoints.names import bundled
 from gantk.checkpoints.reading import open_raw, read_checkpoint
+from gantk.checkpoints.stylegan3_plans import told_plan
 from gantk.errors import GantkError
 
 SQUARE = {"z_dim": 8, "w_dim": 8, "mapping_width": 8}
@@ -150,6 +151,11 @@ def test_a_stylegan3_of_its_own_plan_to_nvidia_and_back(tmp_path):
     again = load_generator(tmp_path / "out.pt")
     assert again.config.steps == generator.config.steps
     assert torch.equal(images(again), images(generator))
+
+
+def test_an_argument_that_is_no_size_is_not_believed():
+    """Two to the power of `num_fp16_res` is computed."""
+    assert told_plan({"margin_size": 2, "num_fp16_res": 10**12, "filter_size": float("nan")}) == {"margin": 2}
 
 
 @pytest.mark.parametrize(

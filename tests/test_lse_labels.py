@@ -197,6 +197,9 @@ def test_teachers_by_name(tmp_path: Path) -> None:
     write_label_map(folder / "000000.png", np.zeros((16, 16), np.uint8), [])
     with pytest.raises(UsageError, match="do not say what their numbers mean"):
         load_teacher(str(folder), oracle)
+    (folder / "classes.txt").write_bytes("B\u00e4ume".encode("latin-1"))
+    with pytest.raises(GantkError, match="The names of classes in .*classes.txt cannot be read"):
+        load_teacher(str(folder), oracle)
     (folder / "classes.txt").write_text("ground\nsky\n")
     own = load_teacher(str(folder), oracle)
     assert isinstance(own, FolderTeacher) and own.class_names == ("ground", "sky")

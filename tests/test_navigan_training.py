@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError, UsageError
 from gantk.navigan.bases import VectorBasis, random_basis
 from gantk.navigan.reconstructor import ShiftPredictor
-from gantk.navigan.target import GeneratorTarget
+from gantk.navigan.target import GeneratorTarget, Prefix
 from gantk.navigan.training import Rectifier, Trainer, TrainingPlan, draw, moved_each
 from gantk.predictors import lpips
 from gantk.predictors.distance import perceptual_distance
@@ -102,7 +102,7 @@ def test_samples_in_parts_have_the_losses_and_derivatives_of_all_at_once(monkeyp
     monkeypatch.setattr(parted.rectifier._target[0], "at_once", lambda most: 3)
     losses = [each.step(0) for each in (whole, parted)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    (one, other), length = (each.rectifier.coefficients.grad for each in (whole, parted)), 0.0
+    one, other = (each.rectifier.coefficients.grad for each in (whole, parted))
     assert one is not None and other is not None
     length = float(one.abs().max())
     assert length > 0 and float((one - other).abs().max()) < 1e-4 * length
@@ -144,10 +144,19 @@ def test_a_continued_training_takes_the_same_steps() -> None:
     assert torch.equal(one.rectifier.coefficients, again.rectifier.coefficients)
 
 
-def test_half_precision_learns_too() -> None:
+def test_half_precision_learns_too(monkeypatch: pytest.MonkeyPatch) -> None:
     found = trainer()
     found.autocast = torch.bfloat16
+    target, types = found.rectifier._target[0], []
+
+    def prefix(codes: Tensor) -> Prefix:
+        kept = GeneratorTarget.prefix(target, codes)
+        types.extend(part.dtype for part in kept.tensors())
+        return kept
+
+    monkeypatch.setattr(target, "prefix", prefix)
     assert all(math.isfinite(value) for value in found.step(0))
+    assert set(types) == {torch.float32}, "the layers before are what they are without"
 
 
 def test_shift_predictors() -> None:

@@ -119,6 +119,7 @@ CODES = {
     "sparse": (torch_bytes(torch.from_numpy(MANY_Z).to_sparse()), "z", MANY_Z),
     "sparse by rows": (torch_bytes(sparse(MANY_Z, "csr")), "z", MANY_Z),
     "sparse by blocks": (torch_bytes({"w": sparse(MANY_Z[:4], "bsc", (2, 2))}), "w", MANY_Z[:4]),
+    "sparse bfloat": (torch_bytes(torch.from_numpy(np.sign(MANY_Z)).bfloat16().to_sparse()), "z", np.sign(MANY_Z)),
     "a negated view": (torch_bytes(torch.from_numpy(MANY_Z)._neg_view()), "z", -MANY_Z),
     "eight bits": (torch_bytes(torch.from_numpy(np.sign(MANY_Z)).to(torch.float8_e4m3fn)), "z", np.sign(MANY_Z)),
     "bfloat": (torch_bytes(torch.from_numpy(np.sign(MANY_Z)).bfloat16()), "z", np.sign(MANY_Z)),
@@ -165,6 +166,7 @@ def test_as_many_codes_as_rows(generator: StyleGAN2, tmp_path: Path) -> None:
         ("one.npz", npz_bytes(smile=unit(D))),
         ("numbers.txt", text(unit(1, D))),
         ("commented.txt", b"# of one kind\n# and another\n" + text(unit(1, D))),
+        ("utf-16.txt", b"\xff\xfe" + text(unit(1, D)).decode().encode("utf-16-le")),
         ("semicolons.csv", text(unit(1, D), ";")),
         ("list.txt", json.dumps(unit(D).tolist()).encode()),
         ("half.pt", torch_bytes(torch.from_numpy(unit(1, D)).half())),
@@ -213,6 +215,9 @@ def test_a_folder_of_codes_or_none(generator: StyleGAN2, tmp_path: Path) -> None
     source = CodeSource(generator, path=tmp_path / "codes")
     assert source.names == ("0", "1", "2") and source.total == 3
     assert CodeSource(generator, path=tmp_path).names == ("codes/0", "codes/1", "codes/2")
+    np.save(tmp_path / "codes" / "1.npy", ONE_WP)
+    found = read_codes(tmp_path / "codes", generator.spec)  # none is lost
+    assert found.names == ("0", "1", "1.pt", "2") and np.array_equal(found.codes[1:3], [ONE_WP, ONE_WP + 1])
     (tmp_path / "empty" / "inner").mkdir(parents=True)
     with pytest.raises(GantkError, match="is a folder without a file of codes"):
         CodeSource(generator, path=tmp_path / "empty")
@@ -240,7 +245,7 @@ def test_a_folder_for_each_code(form: str, generator: StyleGAN2, tmp_path: Path)
 
 def test_files_of_a_folder_say_their_space_and_stand_in_order(generator: StyleGAN2, tmp_path: Path) -> None:
     for index in (1, 2, 10):
-        np.savez(tmp_path / f"seed{index}.npz", w=MANY_Z[:1] + index, loss=np.float32(3))
+        np.savez(tmp_path / f"seed{index}.npz", z=MANY_Z[:1], w=MANY_Z[:1] + index, loss=np.float32(3))
     found = read_codes(tmp_path, generator.spec)
     assert found.space == "w" and found.names == ("seed1", "seed2", "seed10")
     np.testing.assert_array_equal(found.codes, np.concatenate([MANY_Z[:1] + index for index in (1, 2, 10)]))

@@ -12,7 +12,7 @@ from gantk.reports.numbers import MISSING, show_places, show_rounded, show_rows
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
     [
-        (0.0, 2, "0.0"), (0.99999, 2, "1.0"), (1284.0, 2, "1\u202f300"),
+        (0.0, 2, "0.0"), (-0.0, 2, "0.0"), (0.99999, 2, "1.0"), (1284.0, 2, "1\u202f300"),
         (28.203, 3, "28.2"), (-0.01234, 2, "\u22120.012"),
         (9.96, 2, "10"), (2.0e6, 2, "2.0e+06"), (float("nan"), 2, MISSING), (float("inf"), 2, MISSING),
     ],

@@ -55,6 +55,7 @@ from gantk.reports import (
     render_all,
 )
 from gantk.reports.render import page_for
+from gantk.runs.results import Result
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&{{7*7}}"
 VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -410,6 +411,19 @@ def test_render_all_writes_an_index_for_several_runs(tmp_path: Path) -> None:
     assert [path.name for path in render_all(tmp_path)] == ["rescore.html", "synthesize.html", "index.html"]
     write_run(tmp_path, "rescore", {}).joinpath("rescore.run.json").rename(tmp_path / "rescore.0-of-2.run.json")
     assert [path.name for path in render_all(tmp_path)] == ["synthesize.html"]
+
+
+def test_a_result_without_the_parts_of_its_picture_has_a_card_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthesize(tmp_path)
+    rescore(tmp_path)
+
+    def front(result: Result) -> None:
+        raise IndexError("tuple index out of range")
+
+    monkeypatch.setattr(Result, "front", front)
+    assert "index.html" in [path.name for path in render_all(tmp_path)]
 
 
 def test_errors_say_what_to_do(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from test_artifacts import module_at
 
+from gantk.checkpoints.download import LinkError
 from gantk.cli.options import normalize_token
-from gantk.errors import UsageError
+from gantk.errors import GantkError, StoreError, UsageError
 from gantk.runs.runner import Plan
 from gantk.slurm.batch import batch_files, folder_of, submit_script
 from gantk.slurm.estimates import Estimate, estimated, limited, slurm_time
@@ -259,10 +260,12 @@ def test_the_page_merges_what_the_shards_took(settings: Path, gantk_command: Cal
     assert "1 of 3 parts are complete" in page and "2 of 2" in page
     manifest = settings.parent / "synthesize.0-of-3.run.json"
     complete = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**complete, "state": "failed", "error": "GantkError: <The disk> is full."}))
-    gantk_command("report", "runs/c/slurm")
-    page = (settings / "slurm.html").read_text()
-    assert "failed: &lt;The disk&gt; is full. The jobs after it do not start." in page
+    for kind in (GantkError, UsageError, StoreError, LinkError):
+        error = f"{kind.__name__}: <The disk> is full."
+        manifest.write_text(json.dumps({**complete, "state": "failed", "error": error}))
+        gantk_command("report", "runs/c/slurm")
+        page = (settings / "slurm.html").read_text()
+        assert "failed: &lt;The disk&gt; is full. The jobs after it do not start." in page
     manifest.write_text("{")
     assert gantk_command("report", "runs/c/slurm")[0] == 0
     assert "synthesize.0-of-3.run.json cannot be read" in (settings / "slurm.html").read_text()

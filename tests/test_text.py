@@ -60,6 +60,12 @@ def test_a_comma_inside_quotes_is_no_column(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "t.csv") == [(1, ["name", "x"]), (2, ["a, b", "1"])]
 
 
+@pytest.mark.parametrize("letter", ["\u2028", "\x0b", "\x85"])
+def test_a_line_ends_where_spreadsheets_end_it(letter: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(f'name,x\r\na{letter}b,1\r"c\nd",2\n'.encode())
+    assert read_rows(tmp_path / "t.csv") == [(1, ["name", "x"]), (2, [f"a{letter}b", "1"]), (4, ["c\nd", "2"])]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_lists_and_settings_with_a_mark(encoding: str, tmp_path: Path) -> None:
     def write(name: str, text: str) -> Path:

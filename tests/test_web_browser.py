@@ -276,8 +276,9 @@ def test_07_13_escape_stops_an_edit_while_another_client_moves(
 
     def frame(client: str, pane: int, work: Any) -> bool:
         """Notes how many evaluations end between the asking and the drawing."""
-        at = job.done
-        return ask(client, pane, lambda: (waited.append(job.done - at), work()))
+        with engine._changed:  # no evaluation lets frames in between
+            at = job.done
+            return ask(client, pane, lambda: (waited.append(job.done - at), work()))
 
     monkeypatch.setattr(engine, "frame", frame)
     with server.socket() as socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import queue
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,24 +77,23 @@ def test_a_slow_picture_is_left_for_a_newer_one_and_lets_others_in(
     project = server.project(model="large")
     easel, engine = server.workshop.models["large"].easel, server.workshop.engine
     real, ask, order = easel.render_in_steps, engine.frame, []
-    begun, asked = threading.Event(), threading.Event()
+    begun, asked = threading.Event(), queue.SimpleQueue[None]()
 
     def slow(scene: Any, before: Any, pause: Any) -> Any:
         def stop() -> bool:
             """A step of it ends once a further picture is asked for."""
             begun.set()
-            assert asked.wait(60)
-            asked.clear()
+            asked.get(timeout=60)
             return bool(pause())
 
-        asked.clear()
+        asked.get(timeout=60)  # what it was asked for with itself
         found = real(scene, before, stop)
         order.append("left" if found is None else "done")
         return found
 
     def frame(*given: Any) -> bool:
         replaced = ask(*given)
-        asked.set()
+        asked.put(None)
         return replaced
 
     monkeypatch.setattr(easel, "render_in_steps", slow)
@@ -270,7 +270,10 @@ def test_a_stopped_job_ends_at_once_and_a_frame_that_it_let_in_does_not(
 
     def told(job: Job) -> None:
         listen(job)
-        (over if job.finished else running).set()
+        if job.state == "running":
+            running.set()
+        elif job.finished:
+            over.set()
 
     def render_and_stop(*given: Any, **named: Any) -> Any:
         assert engine.serving  # inside the job

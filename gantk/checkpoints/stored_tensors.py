@@ -59,9 +59,11 @@ class Stored(StandIn, ABC):
 
     shape: tuple[int, ...]
 
-    @abstractmethod
     def array(self) -> np.ndarray:
-        """A copy as a numpy array."""
+        """A copy as a numpy array; numpy has no floats of 8 bits and no bfloat16, which become float32."""
+        tensor = self.tensor()
+        known = tensor.dtype in (torch.float16, torch.float32, torch.float64) or not tensor.is_floating_point()
+        return (tensor if known else tensor.float()).numpy()
 
     @abstractmethod
     def tensor(self) -> Tensor:
@@ -115,11 +117,6 @@ class StoredTensor(Stored):
         found = torch.as_strided(flat, self.shape, self.stride).contiguous()
         return -found if self.negative else found
 
-    def array(self) -> np.ndarray:
-        tensor = self.tensor()
-        known = tensor.dtype in (torch.float16, torch.float32, torch.float64) or not tensor.is_floating_point()
-        return (tensor if known else tensor.float()).numpy()
-
 
 class SparseTensor(Stored):
     """A sparse tensor of any layout, filled out when it is asked for."""
@@ -151,9 +148,6 @@ class SparseTensor(Stored):
             parts[0], parts[1], parts[2], self.shape, layout=layout, check_invariants=True
         ).to_dense()
 
-    def array(self) -> np.ndarray:
-        return self.tensor().numpy()
-
 
 def rebuild_tensor(
     source: Source, storage: object, offset: object, shape: object, stride: object, *more: object
@@ -163,6 +157,8 @@ def rebuild_tensor(
     if not isinstance(storage, Storage) or type(offset) is not int or offset < 0 or len(shape) != len(stride):
         raise source.damaged("a tensor's storage, offset or strides make no sense")
     negative = len(more) == 3 and isinstance(more[2], dict) and more[2].get("neg") is True
+    if negative and storage.dtype is torch.bool:
+        raise source.damaged("a tensor of true and false is negated")
     return StoredTensor(storage, offset, shape, stride, negative)
 
 

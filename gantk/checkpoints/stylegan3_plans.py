@@ -21,11 +21,12 @@ PLAN_NAMES = {
     "channel_base": "channel_base", "channel_max": "channel_max",
 }  # fmt: skip
 """NVIDIA's name of an argument -> the plan's."""
+_MOST = 1 << 20  # of any argument: two to the power of one is computed
 
 
 def told_plan(facts: Mapping[str, Fact]) -> PlanArguments:
     """The plan's arguments among what is known of a file under NVIDIA's names."""
-    numbers = {name: value for name, value in facts.items() if isinstance(value, int | float) and value >= 0}
+    numbers = {name: value for name, value in facts.items() if isinstance(value, int | float) and 0 <= value <= _MOST}
     told = {ours: numbers[theirs] for theirs, ours in PLAN_NAMES.items() if theirs in numbers}
     return cast(PlanArguments, told)  # `PLAN_NAMES` names keywords of `plan`
 

@@ -269,9 +269,10 @@ def _folder(path: Path) -> Found:
         if file in alone:
             name = "/".join(part for part in file.relative_to(path).parent.parts if part != _OUTPUT) or file.stem
         found = read_arrays(file)
-        known = [key for key in found.arrays if key.lower() in CODE_NAMES]
-        for key in known[:1] if known else found.arrays:  # of several, what is called as codes are
+        known = sorted((k for k in found.arrays if k.lower() in CODE_NAMES), key=lambda k: CODE_NAMES.index(k.lower()))
+        for key in known[:1] if known else found.arrays:  # of several, the one that a file alone gives
             told = "/".join(part for part in (name, key if not known and len(found.arrays) > 1 else "") if part)
+            told += file.suffix if told in arrays else ""  # a.npy and a.pt
             arrays[told], keys[told] = found.arrays[key], key or file.stem
     return Found(path, arrays, keys=keys)
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
 from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
-from gantk.errors import GantkError, UsageError
+from gantk.errors import GantkError, StoreError, UsageError
 from gantk.generators.rows import LayerList, parse_layers
 from gantk.store.bounded import parse_json
 from gantk.store.files import save_npy, to_json, to_table, write_atomic
@@ -119,7 +119,7 @@ def read_native(path: Path) -> Content:
                 )
             vectors = file.get_tensor("vectors")
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise GantkError(f"{path} is no readable direction file ({error}).") from error
+        raise StoreError(f"{path} is no readable direction file ({error}).") from error
     fields = {
         key: header.get(key) for key in ("name", "kind", "space", "intercept", "layers", "scale", "probe", "meta")
     }

@@ -16,6 +16,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.generators.rows import parse_layers
 from gantk.store.inside import LONGEST_STEM, clipped, is_listed
+from gantk.store.text import decode_text
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,8 @@ def _is_numbers(path: Path) -> bool:
     if not path.is_file():  # a pipe would be waited for
         return False
     with path.open("rb") as file:
-        head = re.sub(rb"(?m)^\s*#.*", b"", file.read(2000).removeprefix(b"\xef\xbb\xbf"))
-    return re.match(rb"[\s\[]*[-+]?[0-9.]+[eE0-9+-]*[\s,;\]]", head) is not None
+        head = re.sub(r"(?m)^\s*#.*", "", decode_text(file.read(2000), "ignore"))
+    return re.match(r"[\s\[]*[-+]?[0-9.]+[eE0-9+-]*[\s,;\]]", head) is not None
 
 
 def _load(

@@ -260,7 +260,12 @@ def _folder_classes(folder: Path, classes: str | None) -> tuple[str, ...]:
             f"The label maps in {folder} do not say what their numbers mean: give --classes sky,ground,... in their "
             "order, or a classes.txt with a name per line."
         )
-    return tuple(line.strip() for line in read_text(listed).splitlines() if line.strip())
+    try:
+        return tuple(line.strip() for line in read_text(listed).splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise GantkError(
+            f"The names of classes in {listed} cannot be read ({error}): write a name per line."
+        ) from error
 
 
 def colours_of(names: Sequence[str]) -> tuple[Colour, ...]:

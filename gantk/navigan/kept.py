@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gantk.errors import GantkError
+from gantk.errors import GantkError, StoreError
 from gantk.runs.results import record
 from gantk.store.bounded import parse_json
 from gantk.store.files import to_table
@@ -143,7 +143,7 @@ def read_kept(path: Path) -> KeptWeights:
         if len(found.shape) != 4:  # factors without their kernel are damage, and raise
             raise ValueError(f"a weight of shape {found.shape}")
     except (SafetensorError, OSError, AssertionError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise GantkError(f"{path} is a damaged file of weight directions ({error}).") from error
+        raise StoreError(f"{path} is a damaged file of weight directions ({error}).") from error
     if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise GantkError(f"{path} holds numbers that are not finite.")
+        raise StoreError(f"{path} holds numbers that are not finite.")
     return found

@@ -106,23 +106,22 @@ class Rectifier(nn.Module):
         Where the target draws fewer samples at once, what a part of them needs for its derivatives is computed again
         in the backward pass, so that no more than a part is held (Chen et al. 2016).
         """
-        target = self._target[0]
-        used, place_N = torch.unique(index_N, return_inverse=True)
-        delta_NOIKK = self._basis[0].combine(self.coefficients[used])[place_N]
-        cuts = [slice(*part) for part in parts(0, len(codes), target.at_once(len(codes)))]
+        size = self._target[0].at_once(len(codes))
+        if size == len(codes):
+            return self._pair(codes, index_N, strength_N)
         pairs = []
-        for cut in cuts:
-            own = codes[cut], delta_NOIKK[cut], strength_N[cut]
-            if len(cuts) == 1:
-                pairs.append(self._pair(*own))
-            else:
-                pairs.append(checkpoint(self._pair, *own, use_reentrant=False, preserve_rng_state=False))
+        for first, last in parts(0, len(codes), size):
+            own = (part[first:last] for part in (codes, index_N, strength_N))
+            pairs.append(checkpoint(self._pair, *own, use_reentrant=False, preserve_rng_state=False))
         before, after = (torch.cat(pictures) for pictures in zip(*pairs, strict=True))
         return before, after
 
-    def _pair(self, codes: Tensor, delta_NOIKK: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor]:
+    def _pair(self, codes: Tensor, index_N: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor]:
         target = self._target[0]
-        prefix = target.prefix(codes)
+        used, place_N = torch.unique(index_N, return_inverse=True)
+        delta_NOIKK = self._basis[0].combine(self.coefficients[used])[place_N]
+        with torch.autocast(codes.device.type, enabled=False):  # the layers that do not change are in full precision
+            prefix = target.prefix(codes)
         with torch.no_grad():
             before = self._seen(target.images(prefix))
         return before, self._seen(moved_each(target, prefix, delta_NOIKK, strength_N))
@@ -153,12 +152,12 @@ def moved_each(
     if not vectorize:
         rows = range(len(prefix))
         return torch.cat([target.images(prefix.take(slice(row, row + 1)), weight_NOIKK[row]) for row in rows])
-    parts = prefix.tensors()
+    kept = prefix.tensors()
 
     def one(weight_OIKK: Tensor, *own: Tensor) -> Tensor:
         return target.images(prefix.with_tensors([part.unsqueeze(0) for part in own]), weight_OIKK)[0]
 
-    pictures: Tensor = torch.func.vmap(one)(weight_NOIKK, *parts)
+    pictures: Tensor = torch.func.vmap(one)(weight_NOIKK, *kept)
     return pictures
 
 
@@ -193,7 +192,7 @@ class Trainer:
     Args:
         codes: (start, stop) -> codes of samples.
         rank, world: this process and how many there are; gradients are averaged over them.
-        autocast: half precision of the network and the predictor, or None.
+        autocast: half precision of the network from the layer on, and of the predictor, or None.
     """
 
     def __init__(

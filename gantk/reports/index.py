@@ -76,19 +76,21 @@ def _image_names(run: RunRecord) -> Iterable[object]:
 
 def _of_result(run: RunRecord, alt: str) -> Picture | None:
     """The first picture of a task's result, or its matrix, small."""
-    from gantk.runs.reporting import read_run
+    from gantk.runs.reporting import read_from, read_run
     from gantk.runs.table import find_task, is_task
 
     if not is_task(run.command):
         return None
+    task = find_task(run.command)
     try:
-        result = read_run(find_task(run.command), run.directory)
-    except GantkError:  # a run that is not complete
+        result = read_run(task, run.directory)
+        with read_from(task.spelled, run.directory):
+            image = result.front()
+            values = result.emblem() if image is None else None
+    except GantkError:  # a run that is not complete, or damaged
         return None
-    image = result.front()
     if image is not None:
         return thumbnail(Picture(image.source, alt))
-    values = result.emblem()
     return None if values is None or values.size < 2 else matrix_picture(values, alt)
 
 

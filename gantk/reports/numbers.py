@@ -47,7 +47,7 @@ def show_rounded(value: float, digits: int = 2) -> str:
         return MISSING
     rounded, exponent = (float(part) for part in f"{value:.{digits - 1}e}".split("e"))
     if value == 0 or -6 <= exponent < 6:
-        shown = round(value, digits - 1 - int(exponent))
+        shown = round(value, digits - 1 - int(exponent)) + 0.0  # no zero has a sign
         text = f"{shown:,.{max(0, digits - 1 - int(exponent))}f}".replace(",", "\u202f")
     else:
         text = f"{rounded:.{digits - 1}f}e{exponent:+03.0f}"

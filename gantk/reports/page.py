@@ -48,8 +48,9 @@ NO_LIMIT = 1 << 62
 CONTENTS_FROM = 4
 """Headings from which on a page gets a table of contents."""
 SPREAD = 4
-SHORT_FACT = 30  # letters that fit into a column of facts
 """Strips up to which the first figure shows all their steps."""
+SHORT_FACT = 30
+"""Letters that fit into a column of facts."""
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _drawing(frame: Frame, kind: str, name: str, content: Sequence[Markup]) -> M
 
 
 def _ticks(axis: Axis, count: int, whole: bool = False) -> list[float]:
-    """About `count` ticks of an axis, but two at least: one alone is no scale."""
+    """About `count` ticks of an axis, more where fewer than two round values are in it: one alone is no scale."""
     for more in range(max(2, count), max(2, count) + 6):
         ticks = nice_ticks(axis.low, axis.high, more, whole)
         if len(ticks) > 1:

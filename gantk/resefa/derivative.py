@@ -22,6 +22,7 @@ from torch.func import jvp, vjp, vmap
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Layer, State
+from gantk.generators.frugal_steps import images_at_once
 from gantk.generators.noise import Noise
 from gantk.predictors.resampling import resize
 from gantk.resefa.variables import CodeMap
@@ -30,6 +31,7 @@ from gantk.store.memory import is_out_of_memory
 CHANNELS = ("rgb", "sum")
 CPU_BYTES = 8 << 20  # of the largest map of a chunk of tangents: more falls out of the last-level cache
 MOST, LEAST = 128, 8
+CPU_ROOM = 512 << 20  # of the largest maps of a chunk at all, where even the fewest are more than a cache holds
 GPU_SHARE, MAPS_ALIVE = 0.5, 10  # share of the free memory, and how many of the largest maps are alive at once
 UNITS = 256  # unit steps whose effect on the codes is computed at once
 
@@ -192,7 +194,8 @@ class LocalJacobian:
         spec, entry = self.generator.spec, self._every
         gradient_cCHW = self.output.transpose(cotangent_cOSS, spec.image_channels, spec.size)
         transposed = vjp(entry.image, *entry.moving)[1]
-        back = vmap(lambda u: tuple(part[0] for part in transposed(u[None])))(gradient_cCHW)
+        at_once = images_at_once(self.generator, len(gradient_cCHW))
+        back = vmap(lambda u: tuple(part[0] for part in transposed(u[None])), chunk_size=at_once)(gradient_cCHW)
         return self.code_map.pull(entry.cotangents(back))
 
 
@@ -264,7 +267,8 @@ def default_chunk(generator: Generator, first: int = 0) -> int:
     if generator.device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(generator.device)
         return int(max(1, min(512, free * GPU_SHARE / (largest * MAPS_ALIVE))))
-    return int(max(LEAST, min(MOST, CPU_BYTES // largest)))
+    fewest = max(1, min(LEAST, CPU_ROOM // largest))
+    return int(max(fewest, min(MOST, CPU_BYTES // largest)))
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[Any]:

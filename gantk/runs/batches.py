@@ -36,7 +36,6 @@ LOWERS = {
     "block": "a smaller --block",
     "taps": "fewer --taps",
     "shots": "fewer --shots",
-    "num": "a smaller --num",
 }
 """What needs less memory once there is no smaller batch: field of the options -> what to give."""
 

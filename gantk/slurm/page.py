@@ -156,7 +156,7 @@ def _part(name: str, manifest: Mapping[str, Any], folder: Path, stem: str) -> Pa
     return Part(
         name=name,
         state=str(manifest.get("state") or "running"),
-        error=re.sub(r"^(Gantk|Usage)Error: ", "", str(manifest.get("error") or "")),
+        error=re.sub(r"^(Gantk|Usage|Store|Link)Error: ", "", str(manifest.get("error") or "")),
         attempts=int(read_number(manifest.get("attempts")) or 1),
         seconds=read_number(mapping(manifest.get("timings")).get("total")) or 0.0,
         started=str(manifest.get("started") or ""),

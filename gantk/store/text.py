@@ -1,4 +1,5 @@
-"""Text that people write: with a byte-order mark or without, in UTF-16 as spreadsheets save it; tables of any sign.
+"""Text that people write: with a byte-order mark or without, in UTF-16 as spreadsheets save it; tables whatever
+separates their cells.
 
 `read_text` and `read_rows` raise what opening and decoding raise (OSError, UnicodeDecodeError, csv.Error): who reads
 says what the file was to be.
@@ -8,18 +9,21 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import os
 import re
+from typing import Literal
 
 from gantk.store.inside import regular_file
 
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
 
 
-def decode_text(data: bytes) -> str:
-    """UTF-8, or UTF-16 where its mark says so; no mark is part of the text."""
+def decode_text(data: bytes, errors: Literal["strict", "ignore"] = "strict") -> str:
+    """UTF-8, or UTF-16 where its mark says so; no mark is part of the text. The beginning of a file may end in the
+    middle of a letter: `errors` "ignore"."""
     utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return data.decode("utf-16" if utf_16 else "utf-8-sig")
+    return data.decode("utf-16" if utf_16 else "utf-8-sig", errors)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -33,8 +37,9 @@ def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     Cells are separated by commas, or by semicolons or tabs where the first line has these and no comma; numbers between
     semicolons may have decimal commas.
     """
-    lines = read_text(path).splitlines(keepends=True)
+    lines = io.StringIO(read_text(path), newline="")  # of \n and \r alone: cells may hold other ends of lines
     first = next((line for line in lines if line.strip()), "")
+    lines.seek(0)
     sign = next((sign for sign in ",;\t" if sign in first), ",")
     reader = csv.reader(lines, delimiter=sign)
     rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
