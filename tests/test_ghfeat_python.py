@@ -56,6 +56,13 @@ def test_the_example_of_the_design_on_demo(tmp_path: Path, monkeypatch: pytest.M
     before, after = result.table()[0], result.table()[-1]
     change = {name: abs(after[name] - before[name]) for name in ("season", "horizon")}
     assert change["season"] > 0.2 and change["season"] > 3 * change["horizon"]
+    names, unit = list(result.moved.attributes), np.asarray(result.moved.deviation)
+    changes = result.moved.changes()
+    assert unit[names.index("trees")] > 2 * unit[names.index("season")]  # a count of 0 to 4 beside 0 to 1
+    assert changes[names.index("season"), -1] == pytest.approx(
+        (after["season"] - before["season"]) / unit[names.index("season")]
+    )
+    assert "season" in [names[a] for a in np.argsort(-np.ptp(changes, axis=1))[:2]]
     assert result.mse < 0.02 and result.edited[0].array().shape == (64, 64, 3)
     assert "1 image was moved along season" in repr(result)
     round_trip(result, tmp_path / "saved")

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -25,12 +26,14 @@ from gantk.ghfeat.options import EditOptions
 from gantk.ghfeat.picture_results import EditResult, Exchanged, Moved
 from gantk.ghfeat.subject import Subject, keep_images, keep_subject, pairs_of, region_of, subject_of
 from gantk.predictors.base import Predictor
+from gantk.predictors.reading import attributes_at
 from gantk.runs.stores import Store
 from gantk.runs.structure import Image, Strip
 from gantk.runs.task import verb
 from gantk.runs.walk import Walk
 
 AXIS_SCALE = 3.0  # a principal axis is looked at to three deviations
+SAMPLES = 64  # that the attributes' deviations are taken over
 SPACE = "styles (dy = A dw)"
 
 
@@ -163,8 +166,18 @@ def _moved(
         walk=dataclasses.replace(walk, strips=strips),
         attributes=tuple(judge.attribute_names) if read and judge is not None else (),
         scores=torch.stack(read).mean(1).t().double().numpy() if read else None,
+        deviation=_deviation(generator, judge) if read and judge is not None else None,
     )
     return EditResult(pairs=keep_subject(store, subject), mse=subject.mse(), moved=moved, exchanged=None)
+
+
+def _deviation(generator: Generator, judge: Predictor) -> npt.NDArray[np.float64]:
+    """Standard deviation of each attribute over samples of the generator, [A]."""
+    with torch.inference_mode():
+        z, label = generator.sample_z(SAMPLES, seed=0), generator.sample_label(SAMPLES, seed=0)
+        wp_NLD = generator.expand(generator.map(z, label))
+    found: npt.NDArray[np.float64] = attributes_at(generator, judge, wp_NLD, batch_size=8).std(0, dtype=np.float64)
+    return found
 
 
 def _exchanged(

@@ -59,11 +59,14 @@ class Moved:
     Attributes:
         walk: a picture of each image at each distance.
         attributes: what a predictor reads, by name. scores: its readings, means over the images, [A, K]; None without.
+        deviation: standard deviation of each attribute over samples, [A], which makes different units comparable; None
+            in runs that did not measure it.
     """
 
     walk: Walk
     attributes: tuple[str, ...]
     scores: npt.NDArray[np.float64] | None
+    deviation: npt.NDArray[np.float64] | None = None
 
     @property
     def distances(self) -> tuple[float, ...]:
@@ -71,11 +74,12 @@ class Moved:
         return self.walk.strips[0].values
 
     def changes(self) -> npt.NDArray[np.float64] | None:
-        """The readings less those nearest to the start, [A, K]."""
+        """The readings less those nearest to the start, [A, K], in standard deviations where those are known."""
         if self.scores is None:
             return None
         start = int(np.argmin(np.abs(np.asarray(self.distances))))
-        return np.asarray(self.scores - self.scores[:, start : start + 1])
+        change_AK = np.asarray(self.scores - self.scores[:, start : start + 1])
+        return change_AK if self.deviation is None else change_AK / np.maximum(self.deviation, 1e-12)[:, None]
 
 
 @record

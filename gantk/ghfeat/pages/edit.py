@@ -49,19 +49,14 @@ def _changes(moved: Moved) -> list[Section]:
     series = [Series(moved.attributes[a].replace("_", " "), list(moved.distances), changes[a]) for a in order]
     most = "" if len(changes) <= STRONGEST else f"; the {STRONGEST} that change most"
     nearest = min(moved.distances, key=abs)
+    measured = moved.deviation is not None
+    unit = "in standard deviations of samples" if measured else "each in its own unit"
     caption = (
         f"What the predictor reads from the images along the way, less its value at {nearest:g}, averaged over the "
-        f"images{most}, each in its own unit."
+        f"images{most}, {unit}."
     )
-    return [
-        LinePlot(
-            series,
-            "Change of each attribute by distance",
-            caption,
-            "distance in w",
-            "change, in each attribute's own unit",
-        )
-    ]
+    axis = "change, in standard deviations" if measured else "change, in each attribute's own unit"
+    return [LinePlot(series, "Change of each attribute by distance", caption, "distance in w", axis)]
 
 
 def _exchanged(result: EditResult, found: Exchanged) -> Page:
