@@ -30,6 +30,7 @@ from gantk.generators.base import Generator
 from gantk.generators.forward_mode import load_decompositions
 from gantk.generators.frugal_steps import images_at_once
 from gantk.predictors.base import Predictor
+from gantk.store.chunks import parts
 from gantk.stylespace.results import RegionChannels
 from gantk.stylespace.styles import channels, style_statistics
 
@@ -166,17 +167,18 @@ def _by_probes(
         return generator.synthesize(styles, noise=noise)
 
     picture, transposed = vjp(image, *codes)[:2]
-    at_once = images_at_once(generator, probes)
-    back = vmap(lambda u: torch.cat([part.flatten() for part in transposed(u[None])]), chunk_size=at_once)
+    back = vmap(lambda u: torch.cat([part.flatten() for part in transposed(u[None])]))
     masks = torch.cat([mask_RHW, ~mask_RHW.any(0, keepdim=True)])
+    at_once = images_at_once(generator, probes)
     sums = []
     for mask_HW in masks:
-        if not bool(mask_HW.any()):
-            sums.append(torch.zeros(sum(code.numel() for code in codes), dtype=torch.float64, device=picture.device))
-            continue
-        shape = (probes, *picture.shape[1:])
-        sign = torch.randint(0, 2, shape, generator=random).to(picture) * 2 - 1
-        with torch.no_grad():
-            sums.append(back(sign * mask_HW).double().square().mean(0))
+        total_S = torch.zeros(sum(code.numel() for code in codes), dtype=torch.float64, device=picture.device)
+        if bool(mask_HW.any()):
+            for first, last in parts(0, probes, at_once):
+                shape = (last - first, *picture.shape[1:])
+                sign = torch.randint(0, 2, shape, generator=random).to(picture) * 2 - 1
+                with torch.no_grad():
+                    total_S += back(sign * mask_HW).double().square().sum(0)
+        sums.append(total_S / probes)
     found: Array = torch.stack(sums, 1).cpu().numpy()
     return found[:, :-1], found[:, -1]
