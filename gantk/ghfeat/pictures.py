@@ -193,5 +193,7 @@ class Zip:
         name = f"{self.names[index]} of {self.path}"
         try:
             yield name
+        except MemoryError as error:  # an LZMA member names the size of its dictionary itself
+            raise GantkError(f"The image {name} asks for more memory to be unfolded than there is.") from error
         except DAMAGED_ZIP as error:
             raise GantkError(f"the image {name} cannot be read: {error}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from gantk.pictures.opening import open_values
 from gantk.predictors.head_info import LearnedHead, Weight, info_of
 from gantk.runs.structure import Image, Strip
 from gantk.runs.upgrade import part
-from gantk.store.bounded import parse_json
+from gantk.store.bounded import open_zip, parse_json
 from gantk.store.files import load_npy
 from gantk.store.inside import inside
 
@@ -100,7 +99,7 @@ def sample(manifest: Mapping[str, Any], directory: Path) -> SampleResult:
 
 def edit(manifest: Mapping[str, Any], directory: Path) -> EditResult:
     told, given = manifest["results"], manifest["arguments"].get("code") is not None
-    with zipfile.ZipFile(directory / "session.zip") as archive:
+    with open_zip(directory / "session.zip", "session") as archive:
         source = str(parse_json(archive.read("session.json"))["generator"])
         pixels = _decoded(archive.read("image.png"))
     frames = {"values": told["values"], "images": told["frames"]}
