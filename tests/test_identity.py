@@ -310,6 +310,7 @@ NO_USE = {
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:--predictor .* is not used")  # where --predict is the field that is changed
 @every_task
 def test_another_input_is_another_run(name: str, others: Path) -> None:
     """Every input that a task takes has another one in OTHERS, which is told apart or refused."""
