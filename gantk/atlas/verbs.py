@@ -25,7 +25,7 @@ from gantk.atlas.sources import SYSTEMS, Ground, code_space, find_source, given_
 from gantk.atlas.yardstick import Settings, Yardstick
 from gantk.codes.entries import entries_of
 from gantk.codes.latents import parse_truncation
-from gantk.errors import GantkError, UsageError
+from gantk.errors import GantkError, StoreError, UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.ghfeat.files import EncoderFile
 from gantk.higan.options import SynthesizeOptions
@@ -192,6 +192,8 @@ def _segmenter(generator: Generator, predictor: Predictor | None, samples: Sampl
         return seer
     try:
         return find_segments(generator, samples.wp_NLD[:SEGMENTED], seed=seed).head
+    except StoreError:
+        raise
     except GantkError:
         return None
 

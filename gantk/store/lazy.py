@@ -21,9 +21,9 @@ def lazily(package: str, paths: str) -> tuple[Callable[[str], Any], Callable[[],
         if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         if not places[name]:
-            return import_module(f"{package}.{name}")
+            return resolve(f"{package}.{name}")
         module = places[name] if places[name].startswith("gantk.") else f"{package}.{places[name]}"
-        value = getattr(import_module(module), name)
+        value = resolve(f"{module}:{name}")
         setattr(sys.modules[package], name, value)
         return value
 
@@ -34,6 +34,8 @@ def lazily(package: str, paths: str) -> tuple[Callable[[str], Any], Callable[[],
 
 
 def resolve(reference: str) -> Any:
-    """The object that ``module:name`` in one of gantk's own tables means; never a text that was read or typed."""
-    module, name = reference.split(":")
-    return getattr(import_module(module), name)
+    """The object that ``module:name`` in one of gantk's own tables means, or the module ``module``; never a text that
+    was read or typed."""
+    module, _, name = reference.partition(":")
+    found = import_module(module)
+    return getattr(found, name) if name else found
