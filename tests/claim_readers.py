@@ -18,19 +18,24 @@ from gantk.runs.table import GROUPS, TASKS
 
 Reader = tuple[str, Callable[[Any, re.Match[str]], bool]]
 COMMANDS = {*TASKS, *GROUPS, "web", "navigan export"}
-NUMBER = r"([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
+NUMBER = r"([-+\u2212]?\d+(?:\u202f\d{3})*(?:\.\d+)?(?:e[-+\u2212]?\d+)?)"
 SHARE = r"((?:less than |more than )?[\d.]+) %"
+
+
+def read(text: str) -> float:
+    """A number as pages write it."""
+    return float(text.replace("\u2212", "-").replace("\u202f", ""))
 
 
 def close(text: str, value: float) -> bool:
     """Whether a number as written is the value, to the digits written."""
     digits = len(text.partition(".")[2]) if "e" not in text else 3
-    return abs(float(text) - value) <= 0.5 * 10.0**-digits * 1.001 + (abs(value) * 1e-2 if "e" in text else 0)
+    return abs(read(text) - value) <= 0.5 * 10.0**-digits * 1.001 + (abs(value) * 1e-2 if "e" in text else 0)
 
 
 def near(text: str, value: float) -> bool:
     """Whether a number with significant digits is the value."""
-    return abs(float(text) - value) <= 0.006 * abs(value) + 1e-9
+    return abs(read(text) - value) <= 0.006 * abs(value) + 1e-9
 
 
 def share(text: str, value: float) -> bool:
@@ -657,7 +662,7 @@ def _half_widths(number: Any) -> float:
 
 def _differs_most(result: Any, match: re.Match[str]) -> bool:
     name, row, first, low, high, run, second, low2, high2, other, how = match.groups()
-    number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
+    number = next(n for n in _unlike(result) if (n.label, n.row) == (name, row or ""))
     runs = [side.name for side in result.runs]
     rivals = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
     right = _meet(number) == (how != "do not meet")
@@ -676,7 +681,7 @@ def _differs_most(result: Any, match: re.Match[str]) -> bool:
 
 def _differs_by_share(result: Any, match: re.Match[str]) -> bool:
     name, row, first, run, second, other, percent = match.groups()
-    number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
+    number = next(n for n in _unlike(result) if (n.label, n.row) == (name, row or ""))
     runs = [side.name for side in result.runs]
     bounded = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
     return (
@@ -714,12 +719,12 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "compare": [
         (
-            rf"`(.+?)`(?: of `(.+)`)? differs most: it is {NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} "
+            rf"\*\*(.+?)\*\*(?: of `(.+)`)? differs most: it is {NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} "
             rf"\({NUMBER} to {NUMBER}\) in (.+?); the intervals (do not meet|of all runs meet)\.",
             _differs_most,
         ),
         (
-            rf"`(.+?)`(?: of `(.+)`)? differs most: it is {NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), {NUMBER} % of "
+            rf"\*\*(.+?)\*\*(?: of `(.+)`)? differs most: it is {NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), {NUMBER} % of "
             r"the larger size\.",
             _differs_by_share,
         ),
@@ -1119,6 +1124,6 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "ghfeat extract": (_lost_one, lambda r: dataclasses.replace(r, figures=None)),
     "ghfeat edit": (_exchanged, _beyond(share=1.0), _beyond(beyond_reach=0.02)),
     "ghfeat evaluate": (_nothing_read, _read_two),
-    "invert": (_lost_one,),
+    "invert": (_lost_one, lambda r: dataclasses.replace(r, space="w")),
     "atlas": (_no_attributes,),
 }  # fmt: skip

@@ -52,7 +52,7 @@ ATLAS: Claims[AtlasResult] = (
         lambda r: r.is_steady and bool(r.missing()),
     ),
     advise(
-        lambda r: f"`{r.command(r.groups[0])}` in this folder moves samples along the clearest one; tables list all.",
+        lambda r: f"`{r.command(r.groups[0], folder='RUN/')}` moves samples along the clearest one; tables list all.",
         lambda r: bool(r.groups),
     ),
 )

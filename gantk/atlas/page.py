@@ -133,10 +133,12 @@ def _choice(result: AtlasResult) -> list[Section]:
         if group is None:
             rows.append([name, *(Cell(None, "none") for _ in range(3))])
             continue
-        rows.append([name, result.command(group), result.head(group).selectivity, ", ".join(group.systems)])
+        rows.append(
+            [name, result.command(group, folder="RUN/"), result.head(group).selectivity, ", ".join(group.systems)]
+        )
     columns = [
         Column("attribute"),
-        Column("command", "Typed in this folder, it moves samples along the direction"),
+        Column("command", "It moves samples along the direction"),
         Column("selectivity", "Change of the attribute over the largest other", 2),
         Column("found by"),
     ]
@@ -321,7 +323,7 @@ def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, o
         ),
         ("symmetry", f"{show_fixed(head.symmetry, 2)}: 1 where the changes to both sides are opposite"),
     ]
-    card.append(("command", result.command(group)))
+    card.append(("command", result.command(group, folder="RUN/")))
     if head.space == "weights":
         card.append(("Python", f'gantk.navigan.load_weights("{file}").render(generator, codes)'))
     else:

@@ -34,11 +34,14 @@ def _frames(result: WalkResult) -> str:
 MIX: Claims[MixResult] = (
     found(_grids),
     advise(
-        "What changes with the code at the top is stored in the rows of that grid: edit them with `gantk manipulate "
-        "--rows`."
+        lambda r: (
+            "What changes with the code at the top is stored in the rows of that grid: `gantk manipulate MODEL "
+            f"DIRECTION --rows {r.grids[0].spelled}` edits the rows of the first along a direction."
+        ),
+        lambda r: bool(r.grids),
     ),
 )
 WALK: Claims[WalkResult] = (
     found(_frames),
-    advise("`gantk manipulate` moves one code along a direction with a meaning."),
+    advise("`gantk manipulate MODEL DIRECTION` moves a code along a direction with a meaning."),
 )

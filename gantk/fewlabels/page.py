@@ -23,12 +23,12 @@ CELL = 104  # pixels: eight fit side by side, as many as are shown
 COLUMNS = (
     Column("attribute"),
     Column("labels", "Number of labelled images", 0),
-    Column("positive", "How many of them have it", 0),
+    Column("positive", "How many of them have it", 0, "positives"),
     Column("accuracy", "Share predicted right by leave-one-out"),
     Column("from", "Lower end of its 95 % interval"),
     Column("to", "Upper end of its 95 % interval"),
-    Column("balanced", "Mean of the shares of both classes predicted right"),
-    Column("AUC", "How often one that has it scores above one that has not"),
+    Column("balanced accuracy", "Mean of the shares of both classes predicted right", field="balanced"),
+    Column("AUC", "How often one that has it scores above one that has not", field="auc"),
 )
 
 

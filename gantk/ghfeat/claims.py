@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gantk.reports.numbers import show_places
 from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, percent, were
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ TRAIN: Claims[TrainResult] = (
         lambda r: f"{were(r.skipped, 'update')} left out, since a gradient was not finite.",
         lambda r: r.skipped > 0,
     ),
-    advise("`gantk ghfeat extract --encoder encoder.safetensors` encodes images with it."),
+    advise("`gantk ghfeat extract MODEL IMAGE --encoder RUN/encoder.safetensors` encodes images with it."),
 )
 
 
@@ -70,7 +71,10 @@ EXTRACT: Claims[ExtractResult] = (
     ),
     found(lambda r: f"{were(len(r.kept))} encoded.", lambda r: r.kept_figures is None or not len(r.kept)),
     doubt(lambda r: unread(r.skipped), lambda r: bool(r.skipped)),
-    advise("`gantk ghfeat edit` moves these images along a direction; `gantk ghfeat mix` mixes their levels."),
+    advise(
+        "`gantk ghfeat edit MODEL RUN/codes.safetensors --component 0 --of RUN/codes.safetensors` moves these images "
+        "along the first principal axis of their codes; `--direction` names another direction."
+    ),
 )
 
 
@@ -94,7 +98,15 @@ INVERT: Claims[InvertResult] = (
     doubt(
         "The loss did not fall: lower the learning rate.", lambda r: len(r.loss) > 1 and bool(r.loss[-1] >= r.loss[0])
     ),
-    advise("The codes below are those of the images: `gantk manipulate` and `gantk ghfeat edit` take them."),
+    advise(
+        "`gantk ghfeat edit MODEL RUN/codes.safetensors --component 0 --of RUN/codes.safetensors` moves these images "
+        "along the first principal axis of their codes.",
+        lambda r: r.space == "s",
+    ),
+    advise(
+        lambda r: f"`gantk manipulate MODEL DIRECTION -i RUN/{r.space}.npy` moves these images along a direction.",
+        lambda r: r.space != "s",
+    ),
 )
 
 
@@ -107,7 +119,13 @@ MIX: Claims[MixResult] = (
             f"{counted(len(r.content), 'content')}, each in {counted(len(r.style), 'style')}."
         )
     ),
-    advise("What changes with the style in a grid is stored in its rows: edit them with `gantk manipulate --rows`."),
+    advise(
+        lambda r: (
+            "What changes with the style in a grid is stored in its rows: `gantk manipulate MODEL DIRECTION --rows "
+            f"{show_places(r.grids[0].rows).replace(' ', '')}` edits those of the first along a direction."
+        ),
+        lambda r: bool(r.grids),
+    ),
 )
 
 
@@ -160,7 +178,10 @@ EDIT: Claims[EditResult] = (
         ),
         lambda r: r.mse is not None,
     ),
-    advise("`gantk invert` brings the codes closer to the images before they are edited.", lambda r: r.mse is not None),
+    advise(
+        "`gantk invert MODEL IMAGES` finds codes that are closer to the images; edit those.",
+        lambda r: r.mse is not None,
+    ),
 )
 
 
@@ -173,7 +194,12 @@ HARMONIZE: Claims[HarmonizeResult] = (
             f"[-1, 1]), the mean squared error against the paste {r.against_paste:.4f}."
         )
     ),
-    advise("`gantk invert` on a pasted picture comes closer to it, at the price of its seams."),
+    advise(
+        lambda r: (
+            f"`gantk invert MODEL RUN/{r.images[0].pasted.name}` comes closer to the paste, at the price of its seams."
+        ),
+        lambda r: bool(r.images),
+    ),
 )
 
 
@@ -209,5 +235,8 @@ EVALUATE: Claims[EvaluateResult] = (
         "Reconstructions are no closer than one and the same picture, that of the mean code.",
         lambda r: not _better(r, r.reconstruction.mse) and r.reconstruction.mse > 0,
     ),
-    advise("`gantk ghfeat mix` shows what each level changes; `gantk ghfeat edit` moves images."),
+    advise(
+        "`gantk ghfeat mix MODEL --content IMAGE --style IMAGE` shows what each level changes; `gantk ghfeat edit "
+        "MODEL IMAGE --direction DIRECTION` moves an image."
+    ),
 )

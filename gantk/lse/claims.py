@@ -33,6 +33,11 @@ def with_worst(scores: Scores, names: Sequence[str]) -> str:
     return f"a mIoU of {scores.paper_miou:.3f}{low}"
 
 
+def _paint(head: str) -> str:
+    """What edits images with a head."""
+    return f"`gantk web MODEL --head {head}` edits images by strokes"
+
+
 def poor_classes(scores_K: Sequence[float], names: Sequence[str]) -> list[str]:
     """Classes that were seen and have a low IoU, with it."""
     return [f"{name} ({value:.2f})" for value, name in zip(scores_K, names, strict=True) if 0 <= value < POOR]
@@ -65,8 +70,8 @@ TRAIN: Claims[TrainResult] = (
     ),
     advise(
         lambda r: (
-            "`gantk lse evaluate` scores heads on fresh images; `gantk lse edit MODEL "
-            f"heads/{r.trainings[0].name}.safetensors` edits by strokes."
+            f"`gantk lse evaluate MODEL RUN/heads/{r.trainings[0].name}.safetensors --teacher TEACHER` scores a head "
+            f"on fresh images; {_paint(f'RUN/heads/{r.trainings[0].name}.safetensors')}."
         )
     ),
 )
@@ -109,8 +114,8 @@ FEWSHOT: Claims[FewshotResult] = (
     ),
     advise(
         lambda r: (
-            f"`gantk lse edit MODEL heads/{r.shots[-1].heads[0]}.safetensors` edits images by strokes; `gantk "
-            "lse sample` finds images with a wanted label map."
+            f"`gantk lse sample MODEL RUN/heads/{r.shots[-1].heads[0]}.safetensors` finds images with a wanted label "
+            f"map; {_paint(f'RUN/heads/{r.shots[-1].heads[0]}.safetensors')}."
         )
     ),
 )
@@ -154,7 +159,10 @@ EVALUATE: Claims[EvaluateResult] = (
         ),
         lambda r: bool(_tied(r)),
     ),
-    advise("`gantk lse sample` and `gantk lse edit` use a head; `scores.tex` is the table for a paper."),
+    advise(
+        f"`gantk lse sample MODEL HEAD` finds images with a wanted label map; {_paint('HEAD')}; `RUN/scores.tex` is "
+        "the table for a paper."
+    ),
 )
 
 
@@ -176,7 +184,9 @@ SAMPLE: Claims[SampleResult] = (
         ),
         lambda r: bool(poor_classes(r.scores.paper_K.tolist(), r.class_names)),
     ),
-    advise("`wp.npy` holds the codes: `gantk manipulate` and `gantk lse edit` take them."),
+    advise(
+        f"{_paint('HEAD')}; `RUN/wp.npy` holds the codes, which `gantk manipulate MODEL DIRECTION -i RUN/wp.npy` moves."
+    ),
 )
 
 
@@ -200,5 +210,8 @@ EDIT: Claims[EditResult] = (
         "No more pixels of the strokes have their class than before: take more `--steps`, or paint less.",
         lambda r: r.followed is not None and r.followed[1] <= r.followed[0],
     ),
-    advise("`session.zip` opens in `gantk web` for further strokes; `wp.npy` holds the code before and after."),
+    advise(
+        "`gantk web MODEL --head HEAD` opens `RUN/session.zip` for further strokes; `RUN/wp.npy` holds the code before "
+        "and after."
+    ),
 )

@@ -40,7 +40,7 @@ from gantk.reports.sections import (
     SliderStrip,
     Table,
 )
-from gantk.reports.text import Anchors, inline, minus, paragraphs
+from gantk.reports.text import Anchors, inline, paragraphs, typeset, unbroken
 from gantk.store.files import write_atomic
 from gantk.store.inside import inside
 
@@ -87,13 +87,13 @@ def _plain(value: object) -> str:
         return ", ".join(f"{key} {_plain(part)}" for key, part in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(_plain(part) for part in value) or "none"
-    return str(value)
+    return unbroken(str(value))
 
 
 def _headline(section: Headline, images: ImageStore) -> list[tuple[str, str, str]]:
     shown = []
     for value, name, note in section.items:
-        shown.append((minus(value) if isinstance(value, str) else show_number(value), minus(name), minus(note)))
+        shown.append((typeset(value) if isinstance(value, str) else show_number(value), typeset(name), typeset(note)))
     return shown
 
 
@@ -102,7 +102,7 @@ def _panels(section: Panels, images: ImageStore) -> Mapping[str, object]:
     legends = [plots.legend_of(part) for part in section.sections]
     shared = legends[0] if legends and all(legend == legends[0] for legend in legends) else []
     parts = [
-        (part.title, part.caption, plots.draw(part, panel=True), [] if shared else legend)
+        (typeset(part.title), part.caption, plots.draw(part, panel=True), [] if shared else legend)
         for part, legend in zip(section.sections, legends, strict=True)
     ]
     return {"legend": shared, "parts": parts}
@@ -153,7 +153,7 @@ def _show(sections: Sequence[Section], images: ImageStore) -> list[Shown]:
         anchor = anchors.take(section.title) if section.title else ""
         caption = getattr(section, "caption", "")
         spread = number == "Figure 1" and len(getattr(section, "strips", [section])) <= SPREAD
-        shown.append(Shown(kind, section.title, anchor, caption, number, view(section, images), spread))
+        shown.append(Shown(kind, typeset(section.title), anchor, caption, number, view(section, images), spread))
     return shown
 
 
@@ -268,7 +268,7 @@ def footer(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         items.append(("date", str(date)[:16].replace("T", " ")))
     seconds = timings.get("total")
     if isinstance(seconds, (int, float)):
-        items.append(("took", f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"))
+        items.append(("took", unbroken(f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min")))
     for name in ("seed", "device"):
         if manifest.get(name) is not None:
             items.append((name, _plain(manifest[name])))

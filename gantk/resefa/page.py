@@ -92,10 +92,15 @@ def _regions_table(regions: tuple[RegionResponse, ...]) -> Table:
     columns = [
         Column("region"),
         Column("pixels, %", "Share of the image, over all samples", 1),
-        Column("change inside", "Root mean square change per pixel along a random unit step, images in [-1, 1]", 4),
-        Column("change outside", "The same outside the region", 4),
-        Column("rank inside", "How many independent directions change the region at all", 0),
-        Column("condition outside", "Largest over smallest eigenvalue of the background's Gram matrix", 0),
+        Column(
+            "change inside",
+            "Root mean square change per pixel along a random unit step, images in [-1, 1]",
+            4,
+            "inside",
+        ),
+        Column("change outside", "The same outside the region", 4, "outside"),
+        Column("rank inside", "How many independent directions change the region at all", 0, "rank"),
+        Column("condition outside", "Largest over smallest eigenvalue of the background's Gram matrix", 0, "condition"),
     ]
     rows: list[list[CellValue]] = []
     for region in regions:

@@ -42,8 +42,8 @@ STYLESPACE: Claims[StylespaceResult] = (
     ),
     advise(
         lambda r: (
-            f"`gantk manipulate MODEL directions/{r.directions[0].name}.safetensors --pick 0` moves the first channel "
-            "of a file."
+            f"`gantk manipulate MODEL RUN/directions/{r.directions[0].name}.safetensors --pick 0` moves the first "
+            "channel of a file."
         ),
         lambda r: bool(r.directions),
     ),

@@ -42,7 +42,7 @@ from gantk.reports.sections import (
     Sheet,
     Table,
 )
-from gantk.reports.text import minus
+from gantk.reports.text import typeset
 from gantk.runs.upgrade import walks
 from gantk.runs.walk import Walk
 
@@ -85,7 +85,7 @@ def _best(run: RunRecord) -> list[Section]:
         value, low, high, times = (read_number(entry.get(part)) for part in ("change", "low", "high", "selectivity"))
         if value is not None and low is not None and high is not None and times is not None:
             note = f"standard deviations, 95 % interval {low:.2f} to {high:.2f}; {times:.1f} times any other factor"
-            numbers.append((show_number(value, 2, signed=True), str(entry["name"]), minus(note)))
+            numbers.append((show_number(value, 2, signed=True), str(entry["name"]), typeset(note)))
     caption = "One sample, as it is and moved to both ends of each of the most selective boundaries."
     measured = read_number(entries[0].get("measured"))
     if numbers and measured is not None:

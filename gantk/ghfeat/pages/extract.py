@@ -73,5 +73,5 @@ def _table(result: ExtractResult, figures: np.ndarray) -> Table:
         Column("MSE", digits=4),
         Column("SSIM", digits=3),
     ]
-    columns += [Column("features", "Distance of the perception", 3)] if features else []
+    columns += [Column("feature distance", "Distance of the perception", 3, "perceptual")] if features else []
     return Table(columns, rows, "Image by image", "Click a heading to sort by it.")

@@ -104,16 +104,18 @@ def _ranking(result: RescoreResult) -> Table:
         Column("boundary"),
         *([Column("space")] if several else []),
         Column("attribute"),
-        Column("in std", "Gain divided by the attribute's standard deviation over the samples: comparable"),
+        Column(
+            "in std", "Gain divided by the attribute's standard deviation over the samples: comparable", field="in_std"
+        ),
         Column("gain", "Mean rise of the attribute in its own unit, falls counted as zero: HiGAN's score"),
         Column("95 % interval", "Of the gain, over the samples"),
-        Column("signed change", "Mean change of the attribute, rises and falls both counted"),
+        Column("signed change", "Mean change of the attribute, rises and falls both counted", field="signed"),
         Column(
             "selectivity",
             f"Change of its own attribute over the largest of another; selective from {SELECTIVE:g} on",
             1,
         ),
-        *([Column("random", "Mean gain of random directions of the same length")] if compared else []),
+        *([Column("random", "Mean gain of random directions of the same length", field="random")] if compared else []),
         *([Column("strongest row")] if by_row else []),
     ]
     rows: list[list[CellValue]] = []

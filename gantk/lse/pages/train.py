@@ -55,8 +55,9 @@ def _table(result: TrainResult) -> Table:
         values = (Cell(None, NONE),) * 3 if told is None else (told.paper_miou, told.dataset_miou, told.accuracy)
         rows.append([each.name, *values, float(head.parameters), float(each.passes)])
     columns = [
-        Column("head"), Column("mIoU", METRIC), Column("mIoU, all pixels", "Of the summed confusion matrix"),
-        Column("accuracy"), Column("weights", digits=0), Column("image passes", digits=0),
+        Column("head"), Column("mIoU", METRIC, field="paper_miou"),
+        Column("mIoU, all pixels", "Of the summed confusion matrix", field="dataset_miou"),
+        Column("accuracy"), Column("weights", digits=0), Column("image passes", digits=0, field="passes"),
     ]  # fmt: skip
     return Table(
         columns,
