@@ -140,11 +140,11 @@ def read(name: str, label: str, part: str, sentence: str, result: Result) -> Non
 def typed(line: str) -> None:
     """Parse a command line: its options exist, and it takes as many words."""
     command: click.Command | None = cli
-    context, words = click.Context(cli), shlex.split(line)
+    words = shlex.split(line)
     while isinstance(command, click.Group):
-        command = command.get_command(context, words.pop(0))
+        command = command.get_command(click.Context(command), words.pop(0))
     assert command is not None, line
-    parser = command.make_parser(context)
+    parser = command.make_parser(click.Context(command))
     _, rest, _ = parser.parse_args(words)
     assert not rest, f"`gantk {line}` has words too many: {rest}"
 
