@@ -118,7 +118,8 @@ def several_trained(result: Any, match: re.Match[str]) -> bool:
     """How many boundaries, with the range of either figure."""
     for word, key in (("accuracy", "accuracy_val"), ("stability", "stability")):
         known = [value for each in result.boundaries if (value := getattr(each.figures, key)) is not None]
-        told = re.search(rf"{word}[^;]*? from ([-\d.]+) \(.*?\) to ([-\d.]+) \(", match[3] or "")
+        text = re.sub(r" ([-\d.]+) for all", r" from \1 () to \1 (", match[3] or "")
+        told = re.search(rf"{word}[^;]*? from ([-\d.]+) \(.*?\) to ([-\d.]+) \(", text)
         if bool(known) != bool(told):
             return False
         if told and not (close(told[1], min(known)) and close(told[2], max(known))):
@@ -294,7 +295,7 @@ DIRECTIONS: dict[str, list[Reader]] = {
     ],
     "stylespace": [
         (
-            r"(\d+) of (\d+) channels? of space s belong to one of (\d+) regions?.*",
+            r"(\d+) of (\d+) channels? of the styles \(space s\) changes? one of (\d+) regions?.*",
             lambda r, m: [int(x) for x in m.groups()] == [sum(r.belonging), r.channels, len(r.regions)],
         ),
         (
@@ -328,7 +329,7 @@ DIRECTIONS: dict[str, list[Reader]] = {
                 for name, value in zip(*(re.split(", | and ", each) for each in m.groups()), strict=True)
             ),
         ),
-        (r"At a change of .* inside the directions of \*\*.+\*\* are .*", most_local),
+        (r"At a change of .* inside the region, the directions of \*\*.+\*\* are .*", most_local),
         (r"Random directions are more local than (.*?) for .*", random_first),
         (r"No direction of (.*) changes it by .*", lambda r, m: any("resefa" not in at for at in regions(r).values())),
     ],
@@ -389,13 +390,14 @@ DIRECTIONS: dict[str, list[Reader]] = {
             ),
         ),
         (
-            r"(\d+) of (\d+) attributes? (?:has|have) a selective direction.*",
+            r"(\d+) of (\d+) attributes?(?: \((.*)\))? (?:has|have) a selective direction.*",
             lambda r, m: (
-                int(m[1])
-                == len({h.attribute for h in map(r.head, r.groups) if h.attribute >= 0 and h.selectivity >= 2})
+                int(m[1]) == len(_selective(r))
                 and int(m[2]) == len(r.attributes)
+                and (m[3] is None or set(re.split(", | and ", m[3])) == _selective(r))
             ),
         ),
+        (r"Directions were measured on (\d+) samples? only, .*", lambda r, m: int(m[1]) == r.samples < 8),
         (
             r"No direction changes (.*) at least 2 times as much as any other attribute\.",
             lambda r, m: all(
@@ -407,6 +409,12 @@ DIRECTIONS: dict[str, list[Reader]] = {
         (r"There is no predictor of attributes.*", lambda r, m: not r.attributes),
     ],
 }
+
+
+def _selective(result: Any) -> set[str]:
+    """Attributes that a direction changes twice as much as any other."""
+    heads = map(result.head, result.groups)
+    return {result.attributes[h.attribute] for h in heads if h.attribute >= 0 and h.selectivity >= 2}
 
 
 def _any_steady(result: Any) -> bool:
@@ -478,6 +486,13 @@ def last_shot(result: Any, match: re.Match[str]) -> bool:
     return int(match[1]) == row.shots and close(numbers[0], row.scores.paper_miou) and kept
 
 
+def best_trained(result: Any, name: str) -> Any:
+    """The scores of the head with the largest mIoU, which has this name."""
+    best = max((e for e in result.trainings if e.scores is not None), key=lambda e: e.scores.paper_miou)
+    assert best.name == name
+    return best.scores
+
+
 LSE: dict[str, list[Reader]] = {
     "lse train": [
         (
@@ -492,6 +507,10 @@ LSE: dict[str, list[Reader]] = {
             lambda r, m: not any(each.scores for each in r.trainings),
         ),
         (r"No pixel of any image is (.*), so no head .*", lambda r, m: r.empty_classes[0] in m[1]),
+        (
+            r"The IoU of these classes is below 0.5 by (\S+): (.*)\. Take more .*",
+            lambda r, m: poor(best_trained(r, m[1]).paper_K, r.class_names, m[2]),
+        ),
     ],
     "lse fewshot": [
         (r"A linear head of (\d+) labelled images? has a mIoU of (.*?)(?:,.*)?, judged by .*", last_shot),
@@ -621,7 +640,7 @@ GHFEAT: dict[str, list[Reader]] = {
     ],
     "ghfeat harmonize": [
         (
-            rf"(\d+) images? (?:was|were) harmonized; the mean change outside the region is {NUMBER} .* the mean "
+            rf"(\d+) images? (?:was|were) harmonised; the mean change outside the region is {NUMBER} .* the mean "
             rf"squared error against the paste {NUMBER}\.",
             lambda r, m: int(m[1]) == len(r.images) and close(m[2], r.outside) and close(m[3], r.against_paste),
         )
@@ -719,12 +738,14 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "compare": [
         (
-            rf"\*\*(.+?)\*\*(?: of `(.+)`)? differs most: it is {NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} "
+            r"\*\*(.+?)\*\*(?: of `(.+)`)? differs most: it is "
+            rf"{NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} "
             rf"\({NUMBER} to {NUMBER}\) in (.+?); the intervals (do not meet|of all runs meet)\.",
             _differs_most,
         ),
         (
-            rf"\*\*(.+?)\*\*(?: of `(.+)`)? differs most: it is {NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), {NUMBER} % of "
+            r"\*\*(.+?)\*\*(?: of `(.+)`)? differs most: it is "
+            rf"{NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), {NUMBER} % of "
             r"the larger size\.",
             _differs_by_share,
         ),
@@ -966,7 +987,8 @@ def _exchanged(result: Any) -> Any:
     picture = result.pairs[0].reconstruction
     shown = (picture,) * len(result.pairs)
     pictures = dict.fromkeys(("coded", "reference", "edited", "change", "reach"), shown)
-    found = Exchanged(where="row 4", way="features", inside=0.2, outside=0.01, beyond_reach=0.0, share=0.6, **pictures)
+    figures = {"change_most": 0.7, "inside": 0.2, "outside": 0.01, "beyond_reach": 0.0, "share": 0.6}
+    found = Exchanged(where="row 4", way="features", **figures, **pictures)
     return dataclasses.replace(result, exchanged=found, moved=None)
 
 
@@ -1125,5 +1147,5 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "ghfeat edit": (_exchanged, _beyond(share=1.0), _beyond(beyond_reach=0.02)),
     "ghfeat evaluate": (_nothing_read, _read_two),
     "invert": (_lost_one, lambda r: dataclasses.replace(r, space="w")),
-    "atlas": (_no_attributes,),
+    "atlas": (_no_attributes, lambda r: dataclasses.replace(r, samples=3)),
 }  # fmt: skip

@@ -156,6 +156,7 @@ def _table(result: AtlasResult) -> Table:
         rows.append(
             [
                 Picture(group.heat.source, f"Where {group.name} changes the image", name=group.file),
+                group.heat_most,
                 Cell(title, note=group.name, href=result.file(group)),
                 ", ".join(group.systems),
                 result.attributes[head.attribute] if head.attribute >= 0 and result.is_steady else None,
@@ -168,7 +169,8 @@ def _table(result: AtlasResult) -> Table:
             ]
         )  # fmt: skip
     columns: Sequence[Column | str] = [
-        Column("where", "Mean change of each pixel; white: most"),
+        Column("where", "Change of each pixel: black none, white the `largest change` of the line"),
+        Column("largest change", "Of a pixel, root mean square over samples and colours, on [0, 1]", 2),
         Column("name", "Attribute that random directions change less, or region; the link is its file"),
         Column("systems", "That found it"),
         Column(

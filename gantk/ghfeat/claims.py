@@ -190,7 +190,7 @@ EDIT: Claims[EditResult] = (
 HARMONIZE: Claims[HarmonizeResult] = (
     found(
         lambda r: (
-            f"{were(len(r.images))} harmonized; the mean change outside the region is {r.outside:.4f} (pixels in "
+            f"{were(len(r.images))} harmonised; the mean change outside the region is {r.outside:.4f} (pixels in "
             f"[-1, 1]), the mean squared error against the paste {r.against_paste:.4f}."
         )
     ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gantk.predictors.departure import told
 from gantk.predictors.selectivity import SELECTIVE
-from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, were
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, were, who
 
 if TYPE_CHECKING:
     from gantk.higan.boundaries import Boundary, TrainBoundaryResult
@@ -26,7 +26,7 @@ def _drawn(result: SynthesizeResult) -> str:
     seeds = f"seed{'s' * (result.num != 1)} {result.seeds}"
     which = "" if result.seeds is None else f" ({seeds} in NVIDIA's numbering)"
     attributes = counted(len(result.summaries), "attribute")
-    scored = f", with {attributes} scored by {result.predictor}" if result.summaries else ""
+    scored = f", with {attributes} scored by {who(result.predictor)}" if result.summaries else ""
     kept = f"{'is' if result.num == 1 else 'are'} kept as latents in {', '.join(result.spaces)}"
     return f"{counted(result.num, 'sample')}{which} {kept}{scored}."
 
@@ -83,7 +83,8 @@ def _trained(result: TrainBoundaryResult) -> str:
         pairs = [(value, each.name) for value, each in zip(values, result.boundaries, strict=True) if value is not None]
         if pairs:
             low, high = (pick(pairs, key=lambda pair: pair[0]) for pick in (min, max))
-            ranges.append(f"{what} from {low[0]:.3f} ({low[1]}) to {high[0]:.3f} ({high[1]})")
+            ends = f"from {low[0]:.3f} ({low[1]}) to {high[0]:.3f} ({high[1]})"
+            ranges.append(f"{what} {ends}" if f"{low[0]:.3f}" != f"{high[0]:.3f}" else f"{what} {low[0]:.3f} for all")
     return f"{len(result)} boundaries were found in {result.space}{': ' * bool(ranges)}{'; '.join(ranges)}."
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, percent
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, percent, who
 
 if TYPE_CHECKING:
     from gantk.lse.evaluated import EvaluateResult, ScoredHead
     from gantk.lse.image_results import EditResult, SampleResult
     from gantk.lse.metrics import Scores
-    from gantk.lse.results import FewshotResult, TrainResult
+    from gantk.lse.results import FewshotResult, Training, TrainResult
 
 POOR = 0.5
 """IoU below which a class is called poor: less than half of its pixels and the head's overlap."""
@@ -52,7 +52,17 @@ def _scored(result: TrainResult) -> str:
         for each in result.trainings
         if each.scores is not None
     ]
-    return f"On held-out images, against the labels of {result.teacher}, {'; '.join(parts)}."
+    return f"On held-out images, against the labels of {who(result.teacher)}, {'; '.join(parts)}."
+
+
+def _best_trained(result: TrainResult) -> Training:
+    return max((e for e in result.trainings if e.scores is not None), key=lambda e: e.scores.paper_miou)
+
+
+def _poorly_trained(result: TrainResult) -> list[str]:
+    scores = _best_trained(result).scores
+    assert scores is not None
+    return poor_classes(scores.paper_K.tolist(), result.class_names)
 
 
 TRAIN: Claims[TrainResult] = (
@@ -60,13 +70,20 @@ TRAIN: Claims[TrainResult] = (
     found(
         lambda r: (
             f"{listed([each.name for each in r.trainings])} {'was' if len(r.trainings) == 1 else 'were'} trained on "
-            f"the labels of {r.teacher}."
+            f"the labels of {who(r.teacher)}."
         ),
         lambda r: all(each.scores is None for each in r.trainings),
     ),
     doubt(
         lambda r: f"No pixel of any image is {listed(r.empty_classes)}, so no head has learned it.",
         lambda r: bool(r.empty_classes),
+    ),
+    doubt(
+        lambda r: (
+            f"The IoU of these classes is below {POOR:g} by {_best_trained(r).name}: "
+            f"{listed(_poorly_trained(r), 8)}. Take more images or steps, or label images that show them."
+        ),
+        lambda r: any(each.scores is not None for each in r.trainings) and bool(_poorly_trained(r)),
     ),
     advise(
         lambda r: (
@@ -93,7 +110,7 @@ def _last(result: FewshotResult) -> str:
     )  # fmt: skip
     return (
         f"A linear head of {counted(row.shots, 'labelled image')} has a mIoU of {which}{share}, judged by "
-        f"{result.judge}."
+        f"{who(result.judge)}."
     )
 
 
@@ -105,7 +122,7 @@ def _poor(result: FewshotResult) -> list[str]:
 FEWSHOT: Claims[FewshotResult] = (
     found(_last, lambda r: r.shots[-1].scores is not None),
     found(
-        lambda r: f"A linear head was fitted to {counted(r.shots[-1].shots, 'image')} labelled by {r.teacher}.",
+        lambda r: f"A linear head was fitted to {counted(r.shots[-1].shots, 'image')} labelled by {who(r.teacher)}.",
         lambda r: r.shots[-1].scores is None,
     ),
     doubt(
@@ -173,7 +190,7 @@ SAMPLE: Claims[SampleResult] = (
     found(
         lambda r: (
             f"{percent(r.scores.accuracy)} of the wanted pixels of {counted(len(r.targets), 'label map')} are "
-            f"as wanted, as {r.judge} labels the samples; they have {with_worst(r.scores, r.class_names)}."
+            f"as wanted, as {who(r.judge)} labels the samples; they have {with_worst(r.scores, r.class_names)}."
         )
     ),
     doubt(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -47,6 +48,8 @@ from gantk.store.inside import inside
 NO_LIMIT = 1 << 62
 CONTENTS_FROM = 4
 """Headings from which on a page gets a table of contents."""
+GROUPED_FROM = 5
+"""Headings of one kind from which on they are one entry of the contents, which opens."""
 SPREAD = 4
 """Strips up to which the first figure shows all their steps."""
 SHORT_FACT = 30
@@ -157,6 +160,22 @@ def _show(sections: Sequence[Section], images: ImageStore) -> list[Shown]:
     return shown
 
 
+def _grouped(headings: Sequence[Shown]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Entries of the contents: (title, its (anchor, title)s), several where they stand together under one title.
+
+    Titles such as "season: edited samples" have the same words behind the colon.
+    """
+    groups: list[tuple[str, list[tuple[str, str]]]] = []
+    for name, members in itertools.groupby(headings, lambda section: section.title.rpartition(": ")[2]):
+        found = list(members)
+        if len(found) >= GROUPED_FROM:
+            parts = [(section.anchor, section.title.removesuffix(f": {name}")) for section in found]
+            groups.append((f"{name[:1].upper()}{name[1:]} ({len(found)})", parts))
+        else:
+            groups += [(section.title, [(section.anchor, section.title)]) for section in found]
+    return groups
+
+
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -210,7 +229,7 @@ class Page:
         return template.render(
             page=self,
             sections=shown,
-            headings=headings if len(headings) >= CONTENTS_FROM else [],
+            headings=_grouped(headings) if len(headings) >= CONTENTS_FROM else [],
             footer=footer(self.manifest),
             state=str(self.manifest.get("state") or "complete"),
             cited=bibtex(self.command, self.manifest, self.command_line),

@@ -80,7 +80,7 @@ def finding(region: RegionDirections, middle: float) -> str:
     own, rest = at["resefa"], {name: value for name, value in at.items() if name != "resefa"}
     best = min(rest, key=lambda name: rest[name])
     shown, other = show_number(own, 2), show_number(rest[best], 2)
-    mine = f"At a change of {middle:g} inside the directions of **{region.name}** are"
+    mine = f"At a change of {middle:g} inside the region, the directions of **{region.name}** are"
     if own < rest[best]:
         chance = f" and `random` {show_number(at['random'], 2)}" if best != "random" and "random" in at else ""
         return f"{mine} the most local of all: their ROIR is {shown}, while `{best}` has {other}{chance}."

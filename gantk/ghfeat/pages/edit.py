@@ -8,6 +8,7 @@ from gantk.ghfeat.figures import short
 from gantk.ghfeat.pages.shared import pairs_sheet, picture, small
 from gantk.ghfeat.picture_results import EditResult, Exchanged, Moved
 from gantk.reports.answer import answer, film
+from gantk.reports.numbers import show_rounded
 from gantk.reports.page import Page
 from gantk.reports.sections import CellValue, LinePlot, Prose, Section, Series, Table
 from gantk.reports.strips import walk_sections
@@ -16,7 +17,7 @@ from gantk.runs.claims import counted, percent
 STRONGEST = 6  # attributes that are drawn
 CAPTION = (
     "{first}what the generator makes of its code, the same of the reference, the coded image with the reference's "
-    "region, the change (white: the largest of that image), and the region (white) with what it can reach (grey)."
+    "region, the change ({scale}), and the region (white) with what it can reach (grey)."
 )
 
 
@@ -94,7 +95,10 @@ def _cells(result: EditResult, found: Exchanged) -> Table:
             row.append(picture(pair.original, f"{name}: image"))
         rows.append([*row, *(picture(images[number], f"{name}: {title}") for title, images in columns)])
     titles = ["name", *(["image"] if known else []), *(title for title, _ in columns)]
-    caption = CAPTION.format(first="The image, " if known else "")
+    scale = "black: none, white: the largest of these images"
+    if found.change_most is not None:
+        scale += f", {show_rounded(found.change_most)} of a pixel in [-1, 1]"
+    caption = CAPTION.format(first="The image, " if known else "", scale=scale)
     return Table(
         titles,
         rows,

@@ -13,6 +13,7 @@ from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import Cell, CellValue, Column, LinePlot, Link, Links, Section, Series, Table
+from gantk.runs.claims import who
 
 NONE = "no held-out images"
 
@@ -63,7 +64,7 @@ def _table(result: TrainResult) -> Table:
         columns,
         rows,
         "Scores of the heads",
-        f"Agreement with the teacher `{result.teacher}` on held-out images.",
+        f"Agreement with the labels of {who(result.teacher)} on held-out images.",
     )
 
 
