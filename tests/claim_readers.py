@@ -756,7 +756,9 @@ OTHERS: dict[str, list[Reader]] = {
         ),
         (
             r"(One|\d+) settings? (?:or|and) inputs? differs?: (.*)\.",
-            lambda r, m: int({"One": "1"}.get(m[1], m[1])) == len(r.settings) and m[2].startswith(r.settings[0].name),
+            lambda r, m: (
+                int({"One": "1"}.get(m[1], m[1])) == len(r.settings) and m[2].startswith(f"`{r.settings[0].name}`")
+            ),
         ),
         (r"No setting and no input that the runs recorded differs\.", lambda r, m: r.known and not r.settings),
         (r"No number that differs has an interval: .*", lambda r, m: all(None in n.low for n in _unlike(r))),

@@ -26,8 +26,6 @@ from gantk.reports.sections import (
     Prose,
     Section,
     Sheet,
-    SliderGrid,
-    SliderStrip,
     Table,
 )
 from gantk.reports.strips import walk_sections
@@ -104,24 +102,22 @@ def _best(result: AtlasResult) -> list[Section]:
         attribute = result.head(group).attribute
         if group.walk is not None:
             chosen.setdefault(attribute if attribute >= 0 else group.name, group)
-    strips = []
+    pictures = []
     for group in list(chosen.values())[:BEST]:
         assert group.walk is not None
-        strip = group.walk.strips[0]
-        factors = [float(value) for value in np.linspace(-FACTORS, FACTORS, len(strip.images))]
-        pictures = [
-            Picture(
-                image.source, f"{strip.label}, {group.name}, at {show_step(factor)} times the change", show_step(factor)
-            )
-            for image, factor in zip(strip.images, factors, strict=True)
-        ]
-        strips.append(SliderStrip(pictures, factors, group.name, quantity="change", start=strip.origin))
-    if not strips:
+        strip, short = group.walk.strips[0], group.name.split(" (")[0]
+        middle = len(strip.images) // 2 if strip.origin is None else strip.origin
+        for place, factor in ((0, -FACTORS), (middle, 0.0), (len(strip.images) - 1, FACTORS)):
+            label = f"{short} {show_step(factor)}" if factor else "original"
+            alt = f"{strip.label}, {group.name}, at {show_step(factor)} times the change"
+            pictures.append(Picture(strip.images[place].source, alt, label))
+    if not pictures:
         return []
     caption = (
-        "The clearest directions on one sample. At 1 the image changes by a tenth of what lies between two samples."
+        f"The clearest directions on one sample, at both ends of their sliders: {FACTORS:g} times the distance at "
+        "which the image changes by a tenth of what lies between two samples."
     )
-    return [SliderGrid(strips, "", caption, "change")]
+    return [Sheet(pictures, "", caption, 136, 3)]
 
 
 def _choice(result: AtlasResult) -> list[Section]:
@@ -327,9 +323,9 @@ def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, o
     ]
     card.append(("command", result.command(group, folder="RUN/")))
     if head.space == "weights":
-        card.append(("Python", f'gantk.navigan.load_weights("{file}").render(generator, codes)'))
+        card.append(("Python", f'gantk.navigan.load_weights("RUN/{file}").render(generator, codes)'))
     else:
-        card.append(("Python", f'gantk.load_direction("{file}", generator)'))
+        card.append(("Python", f'gantk.load_direction("RUN/{file}", generator)'))
     return card
 
 

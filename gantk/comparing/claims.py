@@ -22,7 +22,7 @@ def _ends(result: CompareResult) -> str:
 
 
 def _names(result: CompareResult) -> str:
-    return listed([setting.name for setting in result.settings])
+    return listed([f"`{setting.name}`" for setting in result.settings])
 
 
 COMPARE: Claims[CompareResult] = (

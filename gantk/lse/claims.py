@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gantk.lse.evaluated import EvaluateResult, ScoredHead
     from gantk.lse.image_results import EditResult, SampleResult
     from gantk.lse.metrics import Scores
-    from gantk.lse.results import FewshotResult, Training, TrainResult
+    from gantk.lse.results import FewshotResult, TrainResult
 
 POOR = 0.5
 """IoU below which a class is called poor: less than half of its pixels and the head's overlap."""
@@ -55,14 +55,13 @@ def _scored(result: TrainResult) -> str:
     return f"On held-out images, against the labels of {who(result.teacher)}, {'; '.join(parts)}."
 
 
-def _best_trained(result: TrainResult) -> Training:
-    return max((e for e in result.trainings if e.scores is not None), key=lambda e: e.scores.paper_miou)
+def _best_trained(result: TrainResult) -> tuple[str, Scores]:
+    scored = [(each.name, each.scores) for each in result.trainings if each.scores is not None]
+    return max(scored, key=lambda pair: pair[1].paper_miou)
 
 
 def _poorly_trained(result: TrainResult) -> list[str]:
-    scores = _best_trained(result).scores
-    assert scores is not None
-    return poor_classes(scores.paper_K.tolist(), result.class_names)
+    return poor_classes(_best_trained(result)[1].paper_K.tolist(), result.class_names)
 
 
 TRAIN: Claims[TrainResult] = (
@@ -80,7 +79,7 @@ TRAIN: Claims[TrainResult] = (
     ),
     doubt(
         lambda r: (
-            f"The IoU of these classes is below {POOR:g} by {_best_trained(r).name}: "
+            f"The IoU of these classes is below {POOR:g} by {_best_trained(r)[0]}: "
             f"{listed(_poorly_trained(r), 8)}. Take more images or steps, or label images that show them."
         ),
         lambda r: any(each.scores is not None for each in r.trainings) and bool(_poorly_trained(r)),

@@ -18,7 +18,7 @@ from gantk.reports.record import RunRecord, commands_of, mapping
 from gantk.reports.sections import CellValue, Facts, Prose, Section, Table
 
 _COMMAND = re.compile(r"`(?:gantk |RUN/)[^`\n]+`")
-_GIVEN = re.compile(r"( --[a-z-]+)?((?<=[ `])| )([A-Z]{3,})(?=[ /`]|$)")
+_GIVEN = re.compile(r'( --[a-z-]+)?((?<=[ `"])| )([A-Z]{3,})(?=[ /`"]|$)')
 _READABLE = re.compile(r"[^\x00-\x1f\x7f`]{1,300}")  # in one line of code, as it was typed
 
 
@@ -69,7 +69,7 @@ def _with(section: Section, change: Callable[[str], str]) -> Section:
     """A section whose commands are changed: code of prose, and values and cells that are a command alone."""
 
     def alone(value: object) -> object:
-        return change(value) if isinstance(value, str) and value.startswith("gantk ") else value
+        return change(value) if isinstance(value, str) and value.startswith(("gantk ", "gantk.")) else value
 
     if isinstance(section, Prose):
         return dataclasses.replace(section, text=_COMMAND.sub(lambda match: change(match[0]), section.text))

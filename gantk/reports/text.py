@@ -14,6 +14,8 @@ from gantk.reports.numbers import MINUS
 
 _NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\.?\d)")
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|\u00b0|dB|px|mm|ms|s|min|h|[kMG]B|[KMG]iB)(?![\w-])|\u00b1 )|(?<=\u00b1) (?=\d)")
+WHOLE = 24
+"""Letters of a word of code up to which it is not divided between lines."""
 _INLINE = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*")
 
 
@@ -35,7 +37,10 @@ def inline(text: str) -> Markup:
         parts.append(str(escape(typeset(text[end : match.start()]))))
         code, strong = match.groups()
         strong = None if strong is None else typeset(strong)
-        parts.append(f"<code>{escape(code)}</code>" if code is not None else f"<strong>{escape(strong)}</strong>")
+        whole = ' class="whole"' if code is not None and len(code) <= WHOLE and " " not in code else ""
+        parts.append(
+            f"<code{whole}>{escape(code)}</code>" if code is not None else f"<strong>{escape(strong)}</strong>"
+        )
         end = match.end()
     parts.append(str(escape(typeset(text[end:]))))
     return Markup("".join(parts))

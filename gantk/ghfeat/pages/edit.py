@@ -10,11 +10,12 @@ from gantk.ghfeat.picture_results import EditResult, Exchanged, Moved
 from gantk.reports.answer import answer, film
 from gantk.reports.numbers import show_rounded
 from gantk.reports.page import Page
-from gantk.reports.sections import CellValue, LinePlot, Prose, Section, Series, Table
+from gantk.reports.sections import CellValue, LinePlot, Prose, Section, Series, Sheet, Table
 from gantk.reports.strips import walk_sections
 from gantk.runs.claims import counted, percent
 
 STRONGEST = 6  # attributes that are drawn
+MOST_BESIDE = 3  # images before and after
 CAPTION = (
     "{first}what the generator makes of its code, the same of the reference, the coded image with the reference's "
     "region, the change ({scale}), and the region (white) with what it can reach (grey)."
@@ -66,7 +67,7 @@ def _exchanged(result: EditResult, found: Exchanged) -> Page:
         (found.outside, "mean change outside it", ""),
         (percent(found.share), "of the image in reach", "the region included"),
     ]
-    sections = answer(result, [_cells(result, found)], numbers)
+    sections = [*answer(result, [_beside(result, found)], numbers), _cells(result, found)]
     kept = ""
     if found.beyond_reach == 0 and found.share < 1:
         kept = " Normalisation keeps the statistics of the unedited image, so that nothing beyond the reach changes."
@@ -80,6 +81,16 @@ def _exchanged(result: EditResult, found: Exchanged) -> Page:
     )
     subtitle = "Does a region of another image fit into these, and what else changes?"
     return Page("A region from another image", subtitle, sections)
+
+
+def _beside(result: EditResult, found: Exchanged) -> Sheet:
+    """The first images before and after."""
+    pictures = []
+    for number, pair in enumerate(result.pairs[:MOST_BESIDE]):
+        name = short(pair.name)
+        pictures.append(picture(found.coded[number], f"{name} as its code is drawn", f"{name}, before"))
+        pictures.append(picture(found.edited[number], f"{name} with the region of the reference", f"{name}, after"))
+    return Sheet(pictures, "", "What the generator makes of the codes, before and after the exchange.", 136, 2)
 
 
 def _cells(result: EditResult, found: Exchanged) -> Table:
