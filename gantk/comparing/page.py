@@ -99,7 +99,7 @@ def _numbers(result: CompareResult) -> Table:
     rows: list[list[CellValue]] = []
     for number in result.numbers:
         cells: list[CellValue] = [_cell(number, place) for place in range(len(result.runs))]
-        ends: list[CellValue] = [Cell(None, "not in every run")] * 3
+        ends: list[CellValue] = [Cell(None, "\u00a0")] * 3
         if number.shared:
             ends = [Cell(number.difference, number.shown_difference), _scaled(number), 100 * number.relative]
         rows.append([number.row or WHOLE, number.label, *cells, *ends, _intervals(number)])
@@ -122,6 +122,8 @@ def _scaled(number: Number) -> CellValue:
 
 
 def _intervals(number: Number) -> str:
+    if not number.shared:
+        return "not in every run"
     if not number.bounded:
         return "none"
     return "do not meet" if number.apart else "meet"

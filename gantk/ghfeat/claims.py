@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gantk.reports.numbers import show_places
+from gantk.reports.numbers import show_places, show_rounded
 from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, percent, were
 
 if TYPE_CHECKING:
@@ -158,8 +158,8 @@ def reach_of(found: Exchanged) -> str:
 EDIT: Claims[EditResult] = (
     found(
         lambda r: (
-            f"{were(len(r.pairs))} edited; the mean change is {_exchanged(r).inside:.4f} inside the region and "
-            f"{_exchanged(r).outside:.4f} outside it (pixels in [-1, 1])."
+            f"{were(len(r.pairs))} edited; the mean change is {show_rounded(_exchanged(r).inside)} inside the region "
+            f"and {show_rounded(_exchanged(r).outside)} outside it (pixels in [-1, 1])."
         ),
         lambda r: r.exchanged is not None,
     ),

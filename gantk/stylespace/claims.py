@@ -43,8 +43,8 @@ STYLESPACE: Claims[StylespaceResult] = (
     ),
     advise(
         lambda r: (
-            f"`gantk manipulate MODEL RUN/directions/{r.directions[0].name}.safetensors --pick 0` moves the first "
-            "channel of a file."
+            f"`gantk manipulate MODEL RUN/directions/{r.directions[0].name}.safetensors --pick 0` moves samples "
+            f"along the best channel of {r.directions[0].name}."
         ),
         lambda r: bool(r.directions),
     ),

@@ -63,8 +63,12 @@ def _changes(moved: Moved) -> list[Section]:
 
 def _exchanged(result: EditResult, found: Exchanged) -> Page:
     numbers: list[tuple[object, str, str]] = [
-        (found.inside, "mean change inside the region", f"of pixels in [-1, 1], {counted(len(result.pairs))}"),
-        (found.outside, "mean change outside it", ""),
+        (
+            show_rounded(found.inside),
+            "mean change inside the region",
+            f"of pixels in [-1, 1], {counted(len(result.pairs))}",
+        ),
+        (show_rounded(found.outside), "mean change outside it", ""),
         (percent(found.share), "of the image in reach", "the region included"),
     ]
     sections = [*answer(result, [_beside(result, found)], numbers), _cells(result, found)]

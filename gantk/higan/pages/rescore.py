@@ -166,7 +166,11 @@ def _bars(result: RescoreResult) -> list[Section]:
         "Mean rise of each boundary's own attribute in its standard deviations, with 95 % intervals over the samples."
     )
     few = f" The {MOST_BARS} strongest of {len(_known(result))}." if len(_known(result)) > MOST_BARS else ""
-    return [BarPlot([_name(each, result) for each in shown], values, low, high, caption=caption + few, quantity=UNIT)]
+    return [
+        BarPlot(
+            [_name(each, result) for each in shown], values, low, high, caption=caption + few, quantity=UNIT, digits=2
+        )
+    ]
 
 
 def _row_map(result: RescoreResult) -> list[Section]:
