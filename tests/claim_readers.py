@@ -1113,6 +1113,17 @@ def _copied(result: Any) -> Any:
     return dataclasses.replace(result, found=dataclasses.replace(result.found, nearest_distance_NK=distances))
 
 
+def _of_kind(kind: str) -> Any:
+    """Every direction moved along a boundary, or a direction without one."""
+
+    def apply(result: Any) -> Any:
+        directions = [dataclasses.replace(each.direction, kind=kind, intercept=None) for each in result.moved]
+        pairs = zip(result.moved, directions, strict=True)
+        return dataclasses.replace(result, moved=tuple(dataclasses.replace(e, direction=d) for e, d in pairs))
+
+    return apply
+
+
 VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "synthesize": (_unread, lambda r: dataclasses.replace(r, summaries={}, predictor=None)),
     "train-boundary": (
@@ -1122,6 +1133,7 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "rescore": (_flat, _falling, _untried, _surely, lambda r: many(_surely(r)), lambda r: one(_surely(r))),
     "manipulate": (
         _departed(0.5, 0.95, 1.0, 0.9, 0.2), _departed(1.0, 1.0, 1.0, 1.0, 1.0), _departed(0.1, 0.2, 1.0, 0.0, 1.0),
+        _of_kind("boundary"), _of_kind("direction"),
     ),
     "quality": (_copied,),
     "compare": (

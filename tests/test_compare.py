@@ -217,7 +217,7 @@ def test_digits_are_those_of_the_interval_or_those_that_tell_runs_apart() -> Non
     assert (near.shown(0), near.shown(1), near.shown_difference) == ("0.91234", "0.91271", "0.00037")
     assert same.shown(0) == "0.912" and same.shown_difference == "0"
     assert (number((3.0, 1200.0)).shown(1), number((3.0, 1200.0)).shown_difference) == ("1\u202f200", "1\u202f197")
-    assert (number((0.0, 0.5)).shown(0), number((1e-9, -2.5e-9)).shown(1)) == ("0", "\u22122.5e\u221209")
+    assert (number((0.0, 0.5)).shown(0), number((1e-9, -2.5e-9)).shown(1)) == ("0", "\u22122.50e\u221209")
 
 
 def test_numbers_have_the_words_of_their_own_page(tmp_path: Path) -> None:

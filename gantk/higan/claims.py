@@ -253,5 +253,13 @@ MANIPULATE: Claims[ManipulateResult] = (
         "draws.",
         lambda r: not any(each.departures for each in r.moved),
     ),
-    advise("`gantk rescore MODEL DIRECTIONS` measures how much each attribute changes along these directions."),
+    advise(
+        "`gantk rescore MODEL DIRECTIONS` measures how much each attribute changes along these directions.",
+        lambda r: all(each.direction.kind == "boundary" for each in r.moved),
+    ),
+    advise(
+        "`gantk rescore MODEL DIRECTIONS --score NAME=ATTRIBUTE` measures how much an attribute changes along these "
+        "directions.",
+        lambda r: any(each.direction.kind != "boundary" for each in r.moved),
+    ),
 )
