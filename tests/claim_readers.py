@@ -720,8 +720,8 @@ def _all_the_same(result: Any, match: re.Match[str]) -> bool:
 OTHERS: dict[str, list[Reader]] = {
     "mix": [
         (
-            r"Rows (.*) of wp are from the (?:(\d+) codes|code) at the top, the others from the left, in grids of "
-            r"(\d+) by (\d+)\.",
+            r"Rows? (.*) of wp (?:are|is) from the (?:(\d+) codes|code) at the top, the others from the "
+            r"left, in grids of (\d+) by (\d+)\.",
             lambda r, m: (int(m[2] or 1), int(m[3]), int(m[4])) == (len(r.top), len(r.left), len(r.top)),
         )
     ],
@@ -764,7 +764,7 @@ OTHERS: dict[str, list[Reader]] = {
         (r"No number that differs has an interval: .*", lambda r, m: all(None in n.low for n in _unlike(r))),
         (r"More than one setting or input differs: .*", lambda r, m: len(r.settings) >= 2),
         (
-            r"(\d+) of (\d+) numbers? are not in every run\.",
+            r"(\d+) of (\d+) numbers? (?:is|are) not in every run\.",
             lambda r, m: int(m[1]) == sum(None in n.values for n in r.numbers) and int(m[2]) == len(r.numbers),
         ),
         (r"Settings are not compared: .*", lambda r, m: not r.known),
@@ -779,7 +779,7 @@ OTHERS: dict[str, list[Reader]] = {
             ),
         ),
         (
-            r"(\d+) of (\d+) samples have exactly the features of a real image\. .*",
+            r"(\d+) of (\d+) samples (?:has|have) exactly the features of a real image\. .*",
             lambda r, m: (
                 (int(m[1]), int(m[2])) == (sum(d[0] == 0 for d in r.found.nearest_distance_NK), r.found.samples)
             ),

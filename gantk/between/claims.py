@@ -19,7 +19,9 @@ def _grids(result: MixResult) -> str:
     count = len(result.top)
     tops = "code" if count == 1 else f"{count} codes"
     grids = f"in grids of {len(result.left)} by {count}"
-    return f"Rows {rows} of wp are from the {tops} at the top, the others from the left, {grids}."
+    many = sum(len(grid.rows) for grid in result.grids) > 1
+    which = f"Rows {rows} of wp are" if many else f"Row {rows} of wp is"
+    return f"{which} from the {tops} at the top, the others from the left, {grids}."
 
 
 def _frames(result: WalkResult) -> str:

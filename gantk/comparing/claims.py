@@ -42,7 +42,8 @@ COMPARE: Claims[CompareResult] = (
           "from these runs.", lambda r: bool(r.different) and not any(n.bounded for n in r.different)),
     doubt("More than one setting or input differs: no difference can be put down to one of them alone.",
           lambda r: len(r.settings) > 1),
-    doubt(lambda r: f"{len(r.numbers) - len(r.shared)} of {counted(len(r.numbers), 'number')} are not in every run.",
+    doubt(lambda r: f"{len(r.numbers) - len(r.shared)} of {counted(len(r.numbers), 'number')} "
+          f"{'is' if len(r.numbers) - len(r.shared) == 1 else 'are'} not in every run.",
           lambda r: len(r.shared) < len(r.numbers)),
     doubt("Settings are not compared: at least one result was given without its run directory.", lambda r: not r.known),
 )  # fmt: skip
