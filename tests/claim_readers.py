@@ -1005,6 +1005,10 @@ def _lost_one(result: Any) -> Any:
     return dataclasses.replace(result, kept=result.kept[:-1])
 
 
+def _first_alone(result: Any) -> Any:
+    return dataclasses.replace(result, kept=result.kept[:1])
+
+
 def _rivals(own: float, sefa: float, chance: float) -> Callable[[Any], Any]:
     """Directions of a region with these ROIR at every level."""
 
@@ -1157,9 +1161,9 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "lse fewshot": (_no_shot_scores,),
     "lse edit": (_replace("", followed=None), _replace("", followed=(0.4, 0.997))),
     "ghfeat train": (_replace("", skipped=3), lambda r: dataclasses.replace(r, reached=r.images - 1)),
-    "ghfeat extract": (_lost_one, lambda r: dataclasses.replace(r, figures=None)),
+    "ghfeat extract": (_lost_one, _first_alone, lambda r: dataclasses.replace(r, figures=None)),
     "ghfeat edit": (_exchanged, _beyond(share=1.0), _beyond(beyond_reach=0.02)),
     "ghfeat evaluate": (_nothing_read, _read_two),
-    "invert": (_lost_one, lambda r: dataclasses.replace(r, space="w")),
+    "invert": (_lost_one, _first_alone, lambda r: dataclasses.replace(r, space="w")),
     "atlas": (_no_attributes, lambda r: dataclasses.replace(r, samples=3)),
 }  # fmt: skip

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from gantk.ghfeat.results import ExtractResult, InvertResult, TrainResult
 
 
+EDIT_CODES = "`gantk ghfeat edit MODEL RUN/codes.safetensors"
+AXIS = (
+    f"{EDIT_CODES} --component 0 --of RUN/codes.safetensors` moves these images along the first principal axis of "
+    "their codes."
+)
+ALONG = f"{EDIT_CODES} --direction DIRECTION` moves this image along a direction."
+
+
 def unread(skipped: tuple[str, ...]) -> str:
     """Which images were left out."""
     return (
@@ -71,10 +79,8 @@ EXTRACT: Claims[ExtractResult] = (
     ),
     found(lambda r: f"{were(len(r.kept))} encoded.", lambda r: r.kept_figures is None or not len(r.kept)),
     doubt(lambda r: unread(r.skipped), lambda r: bool(r.skipped)),
-    advise(
-        "`gantk ghfeat edit MODEL RUN/codes.safetensors --component 0 --of RUN/codes.safetensors` moves these images "
-        "along the first principal axis of their codes; `--direction` names another direction."
-    ),
+    advise(AXIS, lambda r: len(r.kept) > 1),
+    advise(ALONG, lambda r: len(r.kept) == 1),
 )
 
 
@@ -98,11 +104,8 @@ INVERT: Claims[InvertResult] = (
     doubt(
         "The loss did not fall: lower the learning rate.", lambda r: len(r.loss) > 1 and bool(r.loss[-1] >= r.loss[0])
     ),
-    advise(
-        "`gantk ghfeat edit MODEL RUN/codes.safetensors --component 0 --of RUN/codes.safetensors` moves these images "
-        "along the first principal axis of their codes.",
-        lambda r: r.space == "s",
-    ),
+    advise(AXIS, lambda r: r.space == "s" and len(r.kept) > 1),
+    advise(ALONG, lambda r: r.space == "s" and len(r.kept) == 1),
     advise(
         lambda r: f"`gantk manipulate MODEL DIRECTION -i RUN/{r.space}.npy` moves these images along a direction.",
         lambda r: r.space != "s",
