@@ -13,23 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.ghfeat.pictures import Folder, Zip, find_images, fit, to_float
-from gantk.ghfeat.tfrecord import TFRecords
+from gantk.ghfeat.photos import Photos, photos_of
+from gantk.ghfeat.pictures import fit, to_float
 from gantk.predictors.resampling import resize
 from gantk.store.channels import in_channels
 from gantk.store.fingerprint import fingerprint
-
-if TYPE_CHECKING:
-    from gantk.ghfeat.photos import Photos
 
 RENDERER, GENERATOR = "renderer", "generator"
 HELD_OUT = 0.05  # of a finite source, when no other images are given to validate on
@@ -104,28 +100,18 @@ class Samples:
         return Batch(image_NCHW, tuple(style.float() for style in styles))
 
 
-class Pictures(Protocol):
-    """Images [H, W, C] uint8 by number."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, number: int, /) -> npt.NDArray[np.uint8]: ...
-
-
 class Files:
     """Part of the images of a folder, a zip or TFRecords, fitted to the encoder's size."""
 
-    def __init__(
-        self, images: Pictures, name: str, resolution: int, how: str, numbers: range, channels: int = 3
-    ) -> None:
+    def __init__(self, photos: Photos, name: str, resolution: int, how: str, numbers: range, channels: int) -> None:
+        self.photos, self.name, self.resolution, self.how, self.numbers = photos, name, resolution, how, numbers
         self.channels = channels
-        self.images, self.name, self.resolution, self.how, self.numbers = images, name, resolution, how, numbers
         self.length: int | None = len(numbers)
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        numbers = [self.numbers[index] for index in indices]
         pictures = [
-            fit(self.images[number], self.resolution, self.how, f"image {number} of {self.name}") for number in numbers
+            fit(self.photos.items[n].read(self.resolution), self.resolution, self.how, f"image {n} of {self.name}")
+            for n in (self.numbers[index] for index in indices)
         ]
         return Batch(in_channels(torch.from_numpy(to_float(np.stack(pictures))), self.channels))
 
@@ -135,16 +121,16 @@ class Data:
 
     Args:
         name: `renderer`, `generator`, or what the images are called.
-        images: by number; None for the two that never end.
+        photos: the images; None for the two that never end.
         contents: what decides the images, for the fingerprint.
     """
 
-    def __init__(self, name: str, images: Pictures | None = None, contents: Sequence[object] = ()) -> None:
-        self.name, self.images, self._contents = name, images, tuple(contents)
+    def __init__(self, name: str, photos: Photos | None = None, contents: Sequence[object] = ()) -> None:
+        self.name, self.photos, self._contents = name, photos, contents
 
     def fingerprint(self) -> object:
         """Of the contents of all images; their names do not count."""
-        return fingerprint([self.name if self.images is None else len(self.images), list(self._contents)])
+        return fingerprint([self.name if self.photos is None else len(self.photos), list(self._contents)])
 
     def source(self, generator: Generator, resolution: int, seed: int, how: str, part: str = "all") -> Source:
         """Images at a resolution.
@@ -158,17 +144,17 @@ class Data:
             UsageError: too few images to hold any out.
         """
         other_seed = seed + (1 << 32) if part == "held-out" else seed
-        if self.images is None:
+        if self.photos is None:
             if self.name == RENDERER:
                 return Renders(resolution, other_seed, generator.spec.image_channels)
             return Samples(generator, resolution, other_seed)
-        count, held_out = len(self.images), 0
+        count, held_out = len(self.photos), 0
         if part != "all":
             held_out = min(MOST_HELD_OUT, max(1, round(HELD_OUT * count)))
             if count <= held_out:
                 raise UsageError(f"{self.name} has {count} image, too few to train and to validate: give --validation")
         numbers = range(count - held_out, count) if part == "held-out" else range(count - held_out)
-        return Files(self.images, self.name, resolution, how, numbers, generator.spec.image_channels)
+        return Files(self.photos, self.name, resolution, how, numbers, generator.spec.image_channels)
 
 
 def open_data(given: object) -> Data:
@@ -183,37 +169,17 @@ def open_data(given: object) -> Data:
     if isinstance(given, Data):
         return given
     if not isinstance(given, (str, os.PathLike)):
-        from gantk.ghfeat.photos import photos_of
-
         photos = photos_of(given)
-        return Data("the images", _Pixels(photos), [photos])
+        return Data("the images", photos, [photos])
     name = os.fspath(given)
     if name in (RENDERER, GENERATOR):
         return Data(name)
-    path = Path(name)
-    if not path.exists():
+    if not Path(name).exists():
         raise UsageError(
             f"There is no data {name!r}: give {RENDERER}, {GENERATOR}, a folder of images, a list, a .zip or .tfrecords"
         )
-    if path.suffix.lower() == ".zip":
-        return Data(name, Zip(path), [path])
-    if path.suffix.lower() in (".tfrecords", ".tfrecord"):
-        return Data(name, TFRecords(path), [path])
-    files = find_images([name])
-    return Data(name, Folder(files), files)
-
-
-class _Pixels:
-    """Photos by number, as they are."""
-
-    def __init__(self, photos: Photos) -> None:
-        self.photos = photos
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.photos.items[index].read(1)
+    photos = photos_of(name)
+    return Data(name, photos, photos.contents)
 
 
 class Stream:

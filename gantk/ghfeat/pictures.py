@@ -10,7 +10,6 @@ import weakref
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -84,15 +83,6 @@ def decode(data: bytes | Path, name: str) -> npt.NDArray[np.uint8]:
     return image_HWC
 
 
-def sides(data: IO[bytes] | Path, name: str) -> tuple[int, int]:
-    """Width and height of an image file, of which only the beginning is read.
-
-    Raises:
-        GantkError: absent, or no image; the name is given.
-    """
-    return picture_sides(data, name=name)
-
-
 def to_float(images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """uint8 [N, H, W, C] to [N, C, H, W] in [-1, 1]: x / 127.5 - 1."""
     return np.ascontiguousarray(images_NHWC.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(127.5) - 1
@@ -137,19 +127,6 @@ def _listed(path: Path) -> list[Path]:
     ]
 
 
-class Folder:
-    """Image files by number."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = list(paths)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
-        return decode(self.paths[index], str(self.paths[index]))
-
-
 class Zip:
     """The image files in a zip by number.
 
@@ -185,7 +162,7 @@ class Zip:
     def sides(self, index: int) -> tuple[int, int]:
         """Width and height of an image, of which only the beginning is read."""
         with self._named(index) as name, self._zip.open(self.names[index]) as file:
-            size = sides(file, name)
+            size = picture_sides(file, name=name)
         return size
 
     @contextlib.contextmanager

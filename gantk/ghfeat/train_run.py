@@ -24,7 +24,7 @@ from gantk.ghfeat.encoder import EncoderChoices, EncoderConfig
 from gantk.ghfeat.figures import Figures
 from gantk.ghfeat.files import encoder_bytes
 from gantk.ghfeat.losses import VGG, Perception, PredictorDistance
-from gantk.ghfeat.metrics import at_size, closeness, decode, encode
+from gantk.ghfeat.metrics import at_size, decode, encode, figures_of
 from gantk.ghfeat.options import TrainOptions
 from gantk.ghfeat.results import Point, TrainResult, Validation
 from gantk.ghfeat.settings import TrainSettings
@@ -68,7 +68,7 @@ class HeldOut:
         """Figures of the averaged encoder, and the reconstructions [N, C, H, W]."""
         made = decode(training.generator, encode(training.average, self.image_NCHW))
         made = at_size(made, self.image_NCHW.shape[-1])
-        return closeness(self.image_NCHW, made, self.perception, self.predictor).summary(), made
+        return figures_of(self.image_NCHW, made, self.perception, self.predictor), made
 
 
 def mean_code_mse(generator: Generator, image_NCHW: Tensor) -> float:

@@ -70,12 +70,12 @@ def renders(count: int, seed: int) -> tuple[Tensor, Tensor]:
 def reconstruction(generator: Any, encoder: Any, predictor: Any, count: int) -> dict[str, Any]:
     """Errors, and R2 of every factor three ways."""
     from gantk.ghfeat.losses import PredictorDistance
-    from gantk.ghfeat.metrics import closeness, decode, encode, r2
+    from gantk.ghfeat.metrics import decode, encode, figures_of, r2
     from gantk.ghfeat.train_run import mean_code_mse
 
     truth, image = renders(count, RENDER_SEED)
     made = decode(generator, encode(encoder, image))
-    figures = closeness(image, made, PredictorDistance(predictor), predictor).summary()
+    figures = figures_of(image, made, PredictorDistance(predictor), predictor)
     with torch.inference_mode():
         read = [torch.cat([predictor.attributes(x) for x in images.split(100)]) for images in (image, made)]
     mean = mean_code_mse(generator, image)
