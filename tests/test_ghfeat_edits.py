@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ from gantk.ghfeat.bridge import affines, move, principal_step, push_forward, sty
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.codes import Codes, choose_rows, load_codes, save_codes, tile, untile
 from gantk.ghfeat.local import edit_locally
-from gantk.ghfeat.mixing import box_mask, feather, harmonize, mix, pairs_of_rows
+from gantk.ghfeat.mixing import box_mask, feather, mix, pairs_of_rows
+from gantk.ghfeat.mixtures import harmonize
 from gantk.ghfeat.projection import ProjectionPlan, project
+from gantk.pictures.images import as_saved, to_uint8
 
 STYLED = ["stylegan2-skip", "stylegan2-resnet", "stylegan", "stylegan3-t", "demo-oracle"]
 
@@ -111,18 +114,20 @@ def test_boxes_and_soft_edges() -> None:
 
 def test_an_empty_patch_harmonises_to_the_reconstruction() -> None:
     generator = tiny("stylegan2-skip")
-    encoder = small_encoder(generator)
-    image = images(generator, 2)
-    args = (lambda x: encoder(x), lambda s: generator.synthesize(s), encoder.config.rows)
+    encoder, image = small_encoder(generator), as_saved(images(generator, 2))
     nothing = torch.zeros(16, 16)
-    pasted, made = harmonize(image, -image, nothing, *args)
-    assert torch.equal(pasted, image)
-    close(made, generator.synthesize(encoder(image)))
-    full = harmonize(image, -image, nothing + 1, *args, keep_rows=range(generator.spec.num_layers))[1]
-    close(full, made)  # every row from the base's own code
-    box = box_mask("4,4,8,8", 16)
-    blended = harmonize(image, -image, box, *args, blend_back=True)[1]
-    assert torch.equal(blended[:, :, :4], image[:, :, :4])
+
+    def shown(mask: torch.Tensor, which: str = "harmonized", **options: Any) -> np.ndarray:
+        found = harmonize(generator, image, -image, mask, encoder, **options)
+        return np.stack([getattr(each, which).array() for each in found.images])
+
+    assert np.array_equal(shown(nothing, "pasted"), to_uint8(image))
+    made = to_uint8(generator.synthesize(encoder(image)))
+    assert np.abs(shown(nothing).astype(int) - made).max() <= 1
+    full = shown(nothing + 1, keep_fine=generator.spec.num_layers)
+    assert np.abs(full.astype(int) - made).max() <= 1  # every row from the base's own code
+    blended = shown(box_mask("4,4,8,8", 16), blend_back=True)
+    assert np.array_equal(blended[:, :4], to_uint8(image)[:, :4])
 
 
 # --- local edits -----------------------------------------------------------------------------------------------------

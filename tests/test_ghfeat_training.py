@@ -22,7 +22,7 @@ from gantk.ghfeat.data import Renders, Samples, Stream, open_data
 from gantk.ghfeat.figures import psnr
 from gantk.ghfeat.files import load_encoder
 from gantk.ghfeat.judges import load_discriminator
-from gantk.ghfeat.losses import load_perception, structural_similarity, style_loss
+from gantk.ghfeat.losses import PredictorDistance, load_perception, structural_similarity, style_loss
 from gantk.ghfeat.metrics import r2
 from gantk.ghfeat.norm import Norm
 from gantk.ghfeat.results import TrainResult
@@ -198,8 +198,10 @@ def test_the_style_loss_is_one_for_the_mean() -> None:
 def test_perceptions_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_perception("none") is None
     image = torch.rand(2, 3, 32, 32)
-    demo = load_perception("demo", recognition=1.0)
-    assert demo is not None and demo(image, image).abs().max() < 1e-6 and demo(image, -image).min() > 0
+    demo = load_perception("demo")
+    assert isinstance(demo, PredictorDistance)
+    for distance in (demo, PredictorDistance(demo.predictor, recognition=1.0)):
+        assert distance(image, image).abs().max() < 1e-6 and distance(image, -image).min() > 0
     monkeypatch.setenv("GANTK_PREDICTORS", str(tmp_path))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     refuse(lambda: load_perception("vgg16"), GantkError)

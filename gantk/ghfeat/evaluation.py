@@ -18,8 +18,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.ghfeat.defaults import encoder_for, perception_for, predictor_for
 from gantk.ghfeat.encoder import EncoderConfig
-from gantk.ghfeat.features import PIXELS, Backbone, FeatureSet, level_features, small_pixels
-from gantk.ghfeat.features import probe_all as probe
+from gantk.ghfeat.features import Backbone, baselines, level_features, probe_all, small_pixels
 from gantk.ghfeat.figures import Figures
 from gantk.ghfeat.labels import Labels, LabelTable, PairList, label_table, pair_list, world
 from gantk.ghfeat.metrics import at_size, closeness, decode, encode, recovery_of
@@ -224,9 +223,8 @@ def conclude(
     found = {name: np.asarray(array)[kept] for name, array in arrays.items()}
     sets = level_features(np.split(found[STYLES], np.cumsum(facts.widths)[:-1], 1), facts.rows)
     if facts.backbone:
-        sets.append(FeatureSet(f"pixels {PIXELS} x {PIXELS}", "baseline", found[PIXEL].astype(np.float64)))
-        sets.append(FeatureSet(facts.backbone, "baseline", found[BACKBONE].astype(np.float64)))
-    probes = probe(sets, known, options.folds, options.seed, options.level_classes)
+        sets += baselines(found[PIXEL], found[BACKBONE], facts.backbone)
+    probes = probe_all(sets, known, options.folds, options.seed, options.level_classes)
     reconstruction, mean_mse = _reconstruction(found, facts)
     everything = next(each for each in sets if each.kind == "all")
     near = [

@@ -94,12 +94,10 @@ class Backbone:
         return torch.cat(parts)
 
 
-def baselines(image_NCHW: Tensor, backbone: str = "resnet18") -> list[FeatureSet]:
-    """Pixels of the picture at 16 x 16, and the features of a backbone."""
-    network = Backbone.of(backbone)
-    pixels, features = (x.double().cpu().numpy() for x in (small_pixels(image_NCHW), network(image_NCHW)))
-    return [FeatureSet(f"pixels {PIXELS} x {PIXELS}", "baseline", pixels),
-            FeatureSet(network.name, "baseline", features)]  # fmt: skip
+def baselines(pixels_NP: Array, backbone_NB: Array, backbone: str) -> list[FeatureSet]:
+    """Pixels of the picture at 16 x 16, and the features of a backbone of that name."""
+    named = {f"pixels {PIXELS} x {PIXELS}": pixels_NP, backbone: backbone_NB}
+    return [FeatureSet(name, "baseline", values.astype(np.float64)) for name, values in named.items()]
 
 
 def probe_all(sets: Sequence[FeatureSet], labels: Labels, folds: int, seed: int, levels: bool = True) -> Probes:
@@ -127,7 +125,7 @@ def probe_all(sets: Sequence[FeatureSet], labels: Labels, folds: int, seed: int,
         chance = tuple(float(np.square(np.bincount(y) / len(y)).sum()) for y in labels.classes.values())
         retrieval = Table(columns=names, values=np.array(found), deviations=None, chance=chance)
     if labels.points is not None:
-        rows = [[probes.landmark_error(s.values, labels.points, None, folds, seed)] for s in sets]
+        rows = [[probes.landmark_error(s.values, labels.points, folds, seed)] for s in sets]
         landmarks = _table((", ".join(labels.point_names),), rows)
     return Probes(
         features=tuple(FeatureInfo(name=s.name, kind=s.kind, width=s.values.shape[1]) for s in sets),

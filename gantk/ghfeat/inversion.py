@@ -44,7 +44,7 @@ Array = npt.NDArray[Any]
 
 @record
 class InvertFacts:
-    """What `conclude` needs beside the arrays; see `InvertResult`."""
+    """What `conclude` needs beside the arrays: fields of `InvertResult`."""
 
     names: tuple[str, ...]
     space: str
@@ -54,14 +54,6 @@ class InvertFacts:
     probe: Probe
     encoder: str
     kept_steps: tuple[int, ...]
-
-
-def default_space(generator: Generator, encoded: bool) -> str:
-    """Where codes are free: the styles an encoder writes; else one code per row, or z where there is no w."""
-    spaces = generator.spec.spaces
-    if encoded:
-        return "s"
-    return "wp" if "wp" in spaces and "w" in spaces else "z"
 
 
 @verb(InvertOptions, within=True)
@@ -160,7 +152,8 @@ def _plan(
     generator: Generator, loaded: EncoderFile | None, perception: object, options: InvertOptions, begun: Start | None
 ) -> tuple[ProjectionPlan, Any]:
     distance = perception_for(generator, perception)
-    space = begun.space if begun is not None else options.space or default_space(generator, loaded is not None)
+    free = "wp" if {"w", "wp"} <= set(generator.spec.spaces) else "z"  # one code per row, or z where there is no w
+    space = begun.space if begun is not None else options.space or ("s" if loaded is not None else free)
     near = loaded is not None or begun is not None
     rate = options.rate if options.rate is not None else 0.02 if near else 0.1
     weight = perceptual_weight(distance, options.perceptual)
@@ -225,19 +218,7 @@ def conclude(
         if i < SHOWN
     )
     found = InvertResult(
-        names=facts.names,
-        kept=kept,
-        space=facts.space,
-        packed=packed,
-        shape=facts.shape,
-        widths=facts.widths,
-        rows=facts.rows,
-        probe=facts.probe,
-        encoder=facts.encoder,
-        steps=options.steps,
-        losses=arrays[LOSSES],
-        kept_steps=facts.kept_steps,
-        sequences=sequences,
+        **vars(facts), kept=kept, packed=packed, steps=options.steps, losses=arrays[LOSSES], sequences=sequences
     )
     if not options.tune:
         return found

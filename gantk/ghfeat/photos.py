@@ -23,7 +23,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.ghfeat.pictures import Size, Zip, check_sides, decode, find_images, fit, sides_of, to_float
 from gantk.ghfeat.tfrecord import TFRecords
 from gantk.pictures.opening import picture_sides
-from gantk.store.channels import colours, in_channels, viewable
+from gantk.store.channels import colours, in_channels, rgb
 from gantk.store.fingerprint import fingerprint, of_path
 from gantk.store.inside import clipped
 
@@ -139,15 +139,11 @@ def _pictures(given: object) -> list[Pixels]:
             return list(to_uint8(colours(images_NCHW)))
     if array.dtype == np.uint8 and (array.ndim == 2 or (array.ndim in (3, 4) and array.shape[-1] in (1, 3, 4))):
         whole = array if array.ndim == 4 else array[None]
-        return [_rgb(viewable(picture, alpha=False)) for picture in whole]
+        return [rgb(picture) for picture in whole]
     raise UsageError(
         f"An array of {array.dtype} {array.shape} is no image: give uint8 [H, W, C] or [N, H, W, C], or finite floats "
         "[C, H, W] or [N, C, H, W] in [-1, 1]."
     )
-
-
-def _rgb(picture: Pixels) -> Pixels:
-    return np.repeat(picture[..., None], 3, 2) if picture.ndim == 2 else picture
 
 
 def photos_in(words: Sequence[str]) -> Photos:

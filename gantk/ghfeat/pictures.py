@@ -17,6 +17,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError, UsageError
 from gantk.pictures.opening import open_picture, picture_sides
 from gantk.store.bounded import DAMAGED_ZIP, check_member, check_members
+from gantk.store.channels import rgb
 from gantk.store.inside import is_listed, regular_file
 from gantk.store.text import read_text
 
@@ -65,8 +66,7 @@ def fit(image_HWC: npt.NDArray[np.uint8], size: Size, how: str, name: str) -> np
         wide = min(width, max(1, round(height * columns / rows)))
         top, left = (height - high) // 2, (width - wide) // 2
         image_HWC = image_HWC[top : top + high, left : left + wide]
-    if image_HWC.ndim == 2 or image_HWC.shape[-1] == 1:
-        image_HWC = np.repeat(image_HWC.reshape(*image_HWC.shape[:2], 1), 3, 2)
+    image_HWC = rgb(image_HWC)
     if image_HWC.shape[:2] == (rows, columns):
         return np.ascontiguousarray(image_HWC)
     picture = Image.fromarray(np.ascontiguousarray(image_HWC))

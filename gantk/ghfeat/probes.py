@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,17 +25,15 @@ STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # inverse penalties of the softmax
 TOP = 5  # neighbours counted by `retrieve`
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """Mean and standard deviation over folds."""
 
     mean: float
     deviation: float
-    folds: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, values: list[float]) -> Score:
-        return cls(float(np.mean(values)), float(np.std(values)), tuple(map(float, values)))
+        return cls(float(np.mean(values)), float(np.std(values)))
 
 
 def folds_of(n: int, folds: int = FOLDS, seed: int = 0) -> list[tuple[Indices, Indices]]:
@@ -100,16 +97,13 @@ def regress(features_NF: Array, targets_NT: Array, folds: int = FOLDS, seed: int
     return [Score.of(values) for values in scores]
 
 
-def landmark_error(
-    features_NF: Array, points_NP2: Array, unit_N: Array | None = None, folds: int = FOLDS, seed: int = 0
-) -> Score:
-    """Mean distance of predicted points, in units of `unit_N` (the distance of the eyes for faces; 1 without)."""
+def landmark_error(features_NF: Array, points_NP2: Array, folds: int = FOLDS, seed: int = 0) -> Score:
+    """Mean distance of predicted points, in their own unit."""
     flat = points_NP2.reshape(len(points_NP2), -1)
     errors = []
     for train, test in folds_of(len(features_NF), folds, seed):
         predicted = ridge(features_NF[train], flat[train], features_NF[test]).reshape(-1, *points_NP2.shape[1:])
-        distance = np.linalg.norm(predicted - points_NP2[test], axis=-1).mean(1)
-        errors.append(float((distance / (1.0 if unit_N is None else unit_N[test])).mean()))
+        errors.append(float(np.linalg.norm(predicted - points_NP2[test], axis=-1).mean(1).mean()))
     return Score.of(errors)
 
 
@@ -159,8 +153,7 @@ def cosine(a_PF: Array, b_PF: Array) -> Array:
     return np.asarray((a_PF * b_PF).sum(1) / np.maximum(lengths, 1e-12))
 
 
-@dataclass(frozen=True)
-class Verification:
+class Verification(NamedTuple):
     """Whether two images are of the same thing: accuracy over folds, and the area under the ROC curve."""
 
     accuracy: Score

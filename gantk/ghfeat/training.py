@@ -31,6 +31,7 @@ from gantk.ghfeat.norm import Norm
 from gantk.ghfeat.results import Validation
 from gantk.ghfeat.settings import TrainSettings
 from gantk.predictors.resampling import resize
+from gantk.store.parallel import world_size
 from gantk.store.seeding import random_uniform
 
 CURVE_POINTS = 400
@@ -60,7 +61,8 @@ class Training:
     ) -> None:
         self.settings, self.generator, self.perception = settings, generator, perception
         self.device = generator.device
-        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if _distributed() else (0, 1)
+        self.world = world_size()
+        self.rank = dist.get_rank() if self.world > 1 else 0
         if settings.batch % self.world:
             raise GantkError(f"a batch of {settings.batch} does not divide over {self.world} processes")
         self.share = settings.batch // self.world
@@ -188,20 +190,14 @@ class Training:
     @staticmethod
     def _known_styles(batches: list[Batch], styles: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]] | None:
         """The encoder's styles of those images whose styles are known, and those styles."""
-        mine: list[list[Tensor]] = []
-        theirs: list[list[Tensor]] = []
-        start = 0
-        for batch in batches:
-            end = start + len(batch.image_NCHW)
-            if batch.styles is not None:
-                mine.append([style[start:end] for style in styles])
-                theirs.append(list(batch.styles))
-            start = end
-        if not mine:
+        known = [(place, batch.styles) for place, batch in enumerate(batches) if batch.styles is not None]
+        if not known:
             return None
-        return [torch.cat(parts) for parts in zip(*mine, strict=True)], [
-            torch.cat(parts) for parts in zip(*theirs, strict=True)
-        ]
+        mine = [style.split([len(batch.image_NCHW) for batch in batches]) for style in styles]
+        return (
+            [torch.cat([parts[place] for place, _ in known]) for parts in mine],
+            [torch.cat(parts) for parts in zip(*(theirs for _, theirs in known), strict=True)],
+        )
 
     def _update(self, optimizer: torch.optim.Adam, module: nn.Module) -> None:
         """Average the gradients over processes; step, unless one of them is not finite."""
@@ -288,7 +284,3 @@ class Training:
             Validation(images=int(at["images"]), figures=Figures(**at["figures"])) for at in state["validations"]
         ]
         self._sums, self._count = dict(state["sums"]), int(state["count"])
-
-
-def _distributed() -> bool:
-    return dist.is_available() and dist.is_initialized()

@@ -21,8 +21,8 @@ from gantk.generators.frugal_steps import images_at_once
 from gantk.generators.probe import probe_of
 from gantk.ghfeat.bridge import direction_of, move, push_forward
 from gantk.ghfeat.codes import Codes
-from gantk.ghfeat.defaults import perception_for
-from gantk.ghfeat.losses import VGG, VGG_WEIGHT, Perception
+from gantk.ghfeat.defaults import perception_for, perceptual_weight
+from gantk.ghfeat.losses import Perception
 from gantk.ghfeat.metrics import closeness
 from gantk.ghfeat.options import InvertOptions
 from gantk.ghfeat.photos import Images
@@ -65,11 +65,16 @@ def tuning(
         codes = [torch.from_numpy(carried.array).to(generator.device, generator.dtype)]
     fixed, wp_NLD = fixed_codes(generator, found.space, codes, labels_of(generator, len(codes[0]), label, options.seed))
     step = None if direction is None else _step(generator, direction, fixed)
-    plan = tuning_plan(options, distance)
+    weight = perceptual_weight(distance, options.tune_perceptual, 1.0)
+    plan = TuningPlan(
+        options.tune_steps, options.tune_rate, weight, options.tune_pixel, options.locality, options.locality_distance,
+        options.seed,
+    )  # fmt: skip
+    facts = plan_facts(plan, distance)
     with store.timed("tuning"):
         deltas, curve = tune(generator, target, fixed, wp_NLD, plan, distance, store, label)
-    names = [found.names[i] for i in found.kept.tolist()]
-    weights = TunedWeights.of(deltas, probe_of(generator), dict(plan_facts(plan, distance)))
+    names = found.kept_names
+    weights = TunedWeights.of(deltas, probe_of(generator), {**facts})
     after = weights.apply(generator, force=True)
     figures = [_figures(network, fixed, target, distance) for network in (generator, after)]
     shown = tuple(code[:SHOWN] for code in fixed)
@@ -82,7 +87,7 @@ def tuning(
         shapes=weights.shapes,
         scales=weights.scales,
         values=weights.values,
-        facts=plan_facts(plan, distance),
+        facts=facts,
         curve=curve,
         before=figures[0],
         after=figures[1],
@@ -91,16 +96,6 @@ def tuning(
         plain=walks[0],
         tuned=walks[1],
     )
-
-
-def tuning_plan(options: InvertOptions, perception: Perception | None) -> TuningPlan:
-    weight = options.tune_perceptual
-    if weight is None:
-        weight = VGG_WEIGHT if perception is not None and perception.name == VGG else 1.0
-    return TuningPlan(
-        options.tune_steps, options.tune_rate, weight, options.tune_pixel, options.locality, options.locality_distance,
-        options.seed,
-    )  # fmt: skip
 
 
 def _step(generator: Generator, direction: object, fixed: Fixed) -> tuple[Direction, Fixed]:
