@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claims, counted, decimals, doubt, found, listed
+from gantk.runs.claims import Claims, counted, doubt, found, listed
 
 if TYPE_CHECKING:
-    from gantk.comparing.results import CompareResult, Number
-
-
-def _value(number: Number, place: int) -> str:
-    value, low, high = number.values[place], number.low[place], number.high[place]
-    assert value is not None
-    if low is None or high is None:
-        return f"{value:.4g}"
-    digits = decimals(low, high)
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    from gantk.comparing.results import CompareResult
 
 
 def _ends(result: CompareResult) -> str:
@@ -26,7 +17,7 @@ def _ends(result: CompareResult) -> str:
     low, high = known.index(min(known)), known.index(max(known))
     of = f" of `{number.row}`" if number.row else ""
     places = sorted((low, high))
-    said = " and ".join(f"{_value(number, place)} in {result.runs[place].name}" for place in places)
+    said = " and ".join(f"{number.shown(place)} in {result.runs[place].name}" for place in places)
     return f"`{number.name}`{of} differs most: it is {said}"
 
 

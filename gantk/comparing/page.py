@@ -24,7 +24,6 @@ from gantk.reports.sections import (
     SliderStrip,
     Table,
 )  # fmt: skip
-from gantk.runs.claims import decimals
 
 WHOLE = "the whole result"
 
@@ -112,13 +111,11 @@ def _numbers(result: CompareResult) -> Table:
 
 
 def _cell(number: Number, place: int) -> CellValue:
-    value, low, high = number.values[place], number.low[place], number.high[place]
+    value = number.values[place]
     if value is None:
         return Cell(None, "not in this run")
-    if low is None or high is None:
-        return Cell(value, f"{value:.4g}" if not value.is_integer() else show_number(int(value)))
-    digits = decimals(low, high)
-    return Cell(value, f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
+    bare = number.low[place] is None or number.high[place] is None
+    return Cell(value, show_number(int(value)) if bare and value.is_integer() else number.shown(place))
 
 
 def _scaled(number: Number) -> CellValue:
