@@ -160,7 +160,7 @@ def _plan(
     return ProjectionPlan(space, options.steps, rate, weight, options.prior), distance
 
 
-def _start(generator: Generator, encoder: EncoderFile | None, target: Tensor, space: str) -> Any:
+def _start(generator: Generator, encoder: EncoderFile | None, target: Tensor, space: str) -> Sequence[Tensor] | None:
     """What the encoder says, in the space of the optimisation; None without an encoder."""
     if encoder is None:
         return None
@@ -168,9 +168,9 @@ def _start(generator: Generator, encoder: EncoderFile | None, target: Tensor, sp
         size = encoder.encoder.config.resolution
         styles = encoder.encoder(at_size(target, size).contiguous(memory_format=torch.channels_last))
         if space == "s":
-            return list(styles)
+            return styles
         wp_NLD, _ = styles_to_wp(generator, styles)
-        return wp_NLD if space == "wp" else wp_NLD.mean(1)
+        return [wp_NLD if space == "wp" else wp_NLD.mean(1)]
 
 
 def _original(number: int) -> str:

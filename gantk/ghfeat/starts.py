@@ -63,8 +63,8 @@ class Start:
         return len(self.codes[0])
 
     @torch.no_grad()
-    def of(self, first: int, last: int, label: Tensor | None = None) -> Tensor | Sequence[Tensor]:
-        """The codes of some images, in the optimisation's space.
+    def of(self, first: int, last: int, label: Tensor | None = None) -> Sequence[Tensor]:
+        """The codes of some images, in the optimisation's space: one tensor, or the styles.
 
         Args:
             label: [1] or [1, C] of a conditional network; default: seeded ones.
@@ -73,8 +73,7 @@ class Start:
         codes = [code[first:last].to(g.device, g.dtype) for code in self.codes]
         if self.given == "s":
             return codes
-        found = brought(g, codes[0], self.given, self.space, labels_of(g, len(codes[0]), label))
-        return found if self.space == "s" else found[0]
+        return brought(g, codes[0], self.given, self.space, labels_of(g, len(codes[0]), label))
 
 
 def start_of(generator: Generator, given: object, space: str | None) -> Start | None:
