@@ -85,7 +85,7 @@ def test_verification_and_votes() -> None:
     noisy = {str(k): same + 0.8 * random.normal(size=200) for k in range(9)}
     alone = np.mean([probes.verify(s, same).accuracy.mean for s in noisy.values()])
     assert probes.vote(noisy, same).accuracy.mean > alone + 0.05
-    assert probes.area_under_curve(np.array([1.0, 1.0]), np.array([True, False])) == 0.5
+    assert probes.area(np.array([1.0, 1.0]), np.array([True, False])) == 0.5
 
 
 def test_retrieval_by_hand() -> None:

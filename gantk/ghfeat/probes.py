@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
+from gantk.predictors.linear_probe import area
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.signedinteger[Any]]
@@ -166,7 +167,7 @@ def verify(similarity_P: Array, same_P: npt.NDArray[np.bool_], folds: int = 10, 
     for train, test in folds_of(len(similarity_P), folds, seed):
         threshold = _threshold(similarity_P[train], same_P[train])
         accuracies.append(float(np.mean((similarity_P[test] > threshold) == same_P[test])))
-    return Verification(Score.of(accuracies), area_under_curve(similarity_P, same_P))
+    return Verification(Score.of(accuracies), area(similarity_P, same_P))
 
 
 def vote(
@@ -183,7 +184,7 @@ def vote(
         accuracies.append(float(np.mean(decided == same_P[test])))
     thresholds = np.array([_threshold(row, same_P) for row in stacked])
     share = (stacked > thresholds[:, None]).mean(0) + 1e-6 * stacked.mean(0)
-    return Verification(Score.of(accuracies), area_under_curve(share, same_P))
+    return Verification(Score.of(accuracies), area(share, same_P))
 
 
 def _threshold(similarity_P: Array, same_P: npt.NDArray[np.bool_]) -> float:
@@ -194,17 +195,6 @@ def _threshold(similarity_P: Array, same_P: npt.NDArray[np.bool_]) -> float:
     best = int(np.argmax(right))
     edges = np.concatenate([[values[0] - 1], (values[1:] + values[:-1]) / 2, [values[-1] + 1]])
     return float(edges[best])
-
-
-def area_under_curve(score_P: Array, positive_P: npt.NDArray[np.bool_]) -> float:
-    """The chance that a positive scores higher than a negative, ties counted half."""
-    from scipy.stats import rankdata
-
-    positives, negatives = int(positive_P.sum()), int((~positive_P).sum())
-    if not positives or not negatives:
-        return float("nan")
-    ranks = rankdata(score_P)
-    return float((ranks[positive_P].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def neighbours(features_NF: Array, count: int = TOP) -> npt.NDArray[np.int64]:
