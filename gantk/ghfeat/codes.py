@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk.codes.given import GivenCodes
+from gantk.codes.numbering import show_seeds
 from gantk.errors import GantkError, UsageError
 from gantk.generators.probed import Probe, read_probe
+from gantk.generators.rows import parse_layers
 from gantk.store.bounded import parse_json
 from gantk.store.files import load_npy, write_atomic
+from gantk.store.fingerprint import fingerprint
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable, items, table
 
@@ -26,7 +30,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from gantk.codes.given import GivenCodes
     from gantk.generators.base import Generator
 
 FORMAT = "gantk-codes"
@@ -71,8 +74,6 @@ class Codes:
 
     def fingerprint(self) -> object:
         """The styles, whose they are and what they are called; not how they came about."""
-        from gantk.store.fingerprint import fingerprint
-
         return fingerprint([list(self.names), list(self.rows), list(self.styles)])
 
     def tensors(self, device: torch.device | str = "cpu") -> tuple[Tensor, ...]:
@@ -200,8 +201,6 @@ def levels_to_rows(levels: RowList, num_rows: int) -> list[int]:
     Raises:
         UsageError: no such list, or a level out of range.
     """
-    from gantk.generators.rows import parse_layers
-
     try:
         found = parse_layers(levels, num_rows)
     except UsageError as error:
@@ -218,9 +217,6 @@ def choose_rows(rows: RowList, levels: RowList, num_rows: int) -> tuple[list[int
     Raises:
         UsageError: both were given, or one cannot be understood.
     """
-    from gantk.codes.numbering import show_seeds
-    from gantk.generators.rows import parse_layers
-
     if rows is not None and levels is not None:
         raise UsageError("--rows counts from the coarsest row and --levels from the finest: give one of them.")
     chosen = levels_to_rows(levels, num_rows) if levels is not None else list(parse_layers(rows, num_rows))
@@ -242,8 +238,6 @@ def codes_of(generator: Generator, given: object) -> Codes | None:
     Raises:
         GantkError: they are no codes of this generator.
     """
-    from gantk.codes.given import GivenCodes
-
     if isinstance(given, (list, tuple)) and len(given) == 1:
         given = given[0]
     if isinstance(given, (str, os.PathLike)):

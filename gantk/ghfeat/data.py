@@ -26,6 +26,8 @@ from gantk.ghfeat.pictures import fit, to_float
 from gantk.predictors.resampling import resize
 from gantk.store.channels import in_channels
 from gantk.store.fingerprint import fingerprint
+from gantk.store.seeding import random_uniform
+from gantk.world.renderer import render, sample_scene
 
 RENDERER, GENERATOR = "renderer", "generator"
 HELD_OUT = 0.05  # of a finite source, when no other images are given to validate on
@@ -59,16 +61,12 @@ class Renders:
 
     def scenes(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Factors [N, F] and nuisance [N, M]."""
-        from gantk.world.renderer import sample_scene
-
         if list(indices) == list(range(indices[0], indices[0] + len(indices))):
             return sample_scene(len(indices), self.seed, indices[0])
         scenes = [sample_scene(1, self.seed, index) for index in indices]
         return torch.cat([s.factors_NF for s in scenes]), torch.cat([s.nuisance_NM for s in scenes])
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        from gantk.world.renderer import render
-
         return Batch(in_channels(render(*self.scenes(indices), self.resolution).image_NCHW, self.channels))
 
 
@@ -83,8 +81,6 @@ class Samples:
 
     @torch.no_grad()
     def batch(self, indices: Sequence[int]) -> Batch:
-        from gantk.store.seeding import random_uniform
-
         g, rows, n = self.generator, self.generator.spec.num_layers, len(indices)
         first = indices[0] if n else 0
         if list(indices) != list(range(first, first + n)):

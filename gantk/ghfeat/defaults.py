@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from torch import nn
 
+from gantk.checkpoints.reading import open_networks
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder
 from gantk.ghfeat.files import EncoderFile, check_encoder, load_encoder, shipped_encoders
+from gantk.ghfeat.judges import load_discriminator
 from gantk.ghfeat.losses import VGG, VGG_WEIGHT, Perception, PredictorDistance, load_perception
+from gantk.predictors import defaults
 from gantk.predictors.base import Predictor
 
 NONE = "none"  # without: an encoder, a perception
@@ -82,8 +85,6 @@ def perceptual_weight(perception: Perception | None, weight: float | None, other
 
 def predictor_for(generator: Generator, predictor: object = None) -> Predictor | None:
     """What reads attributes: the predictor that is given, the bundled one for a bundled generator, else none."""
-    from gantk.predictors import defaults
-
     if isinstance(predictor, Predictor):
         return predictor
     if predictor is None and not generator.bundled:
@@ -106,8 +107,6 @@ def discriminator_for(
     Raises:
         UsageError: there is none. GantkError: it cannot be read, or judges images of another size.
     """
-    from gantk.ghfeat.judges import load_discriminator
-
     if isinstance(discriminator, nn.Module):
         return discriminator
     name = discriminator or generator.bundled or model
@@ -125,8 +124,6 @@ def own_encoder(path: str, generator: Generator, force: bool = False) -> Encoder
     Raises:
         UsageError: there is none in it.
     """
-    from gantk.checkpoints.reading import open_networks
-
     try:
         inside = "E" in open_networks(path)
     except GantkError:

@@ -35,6 +35,7 @@ from gantk.runs.task import verb
 from gantk.store.channels import in_channels
 from gantk.store.chunks import parts
 from gantk.store.progress import progress
+from gantk.world.renderer import render
 
 STYLES, FIGURES, READ, REREAD, PIXEL, BACKBONE = "styles", "figures", "read", "reread", "pixels", "backbone"
 WORLD_SEED = 1 << 33  # added to the seed of the scenes: no training has seen them
@@ -179,8 +180,6 @@ class Scenes:
 
     def picked(self, indices: Sequence[int]) -> Tensor:
         """Some scenes as files hold them, [N, C, size, size]."""
-        from gantk.world.renderer import render
-
         factors, nuisance = (torch.from_numpy(x[indices]) for x in (self.world.factors_NF, self.world.nuisance_NM))
         return in_channels(as_saved(render(factors, nuisance, self.size).image_NCHW), self.channels)
 

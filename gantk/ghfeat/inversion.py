@@ -30,6 +30,7 @@ from gantk.ghfeat.photos import Images, marked
 from gantk.ghfeat.projection import Projection, ProjectionPlan, project_all
 from gantk.ghfeat.results import GIVEN, Course, InvertResult
 from gantk.ghfeat.starts import Start, label_of, start_of
+from gantk.ghfeat.tuned import tuning
 from gantk.pictures.images import to_uint8
 from gantk.predictors.resampling import resize
 from gantk.runs.results import record
@@ -222,7 +223,6 @@ def conclude(
     )
     if not options.tune:
         return found
-    from gantk.ghfeat.tuned import tuning
 
     assert generator is not None
     return replace(found, tuning=tuning(generator, found, images, perception, direction, options, store))

@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 from gantk.predictors.distance import distance_of_maps, perceptual_distance
+from gantk.predictors.load import load_predictor
 from gantk.store.channels import colours
 from gantk.store.fingerprint import fingerprint
+from gantk.store.shipped import home
 
 VGG = "vgg16"
 VGG_FILE = (
@@ -111,12 +113,9 @@ def load_perception(name: str, device: str | torch.device = "cpu") -> Perception
     if name == "none":
         return None
     if name != VGG:
-        from gantk.predictors.load import load_predictor
-
         predictor = load_predictor(name, device, option="--perception")
         predictor.feature_maps(torch.zeros(1, 3, 32, 32, device=device))  # says so where it has none
         return PredictorDistance(predictor)
-    from gantk.store.shipped import home
 
     places = [Path(folder) for folder in (os.environ.get("GANTK_PREDICTORS"),) if folder]
     places += [home() / "predictors", Path(torch.hub.get_dir()) / "checkpoints", Path("predictors")]

@@ -17,6 +17,7 @@ from gantk.ghfeat.figures import Figures
 from gantk.ghfeat.losses import Perception, structural_similarity
 from gantk.ghfeat.options import BATCH
 from gantk.predictors.base import Predictor
+from gantk.predictors.resampling import resize
 
 
 @torch.no_grad()
@@ -72,6 +73,4 @@ def decode(generator: Generator, styles: Sequence[Tensor], batch: int = BATCH, *
 
 def at_size(image_NCHW: Tensor, size: int | tuple[int, int]) -> Tensor:
     """Images resized to a side, or to height and width, where they have another."""
-    from gantk.predictors.resampling import resize
-
     return resize(image_NCHW, *((size, size) if isinstance(size, int) else size))

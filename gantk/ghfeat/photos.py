@@ -22,10 +22,12 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError
 from gantk.ghfeat.pictures import Size, Zip, check_sides, decode, find_images, fit, sides_of, to_float
 from gantk.ghfeat.tfrecord import TFRecords
+from gantk.pictures.images import to_uint8
 from gantk.pictures.opening import picture_sides
 from gantk.store.channels import colours, in_channels, rgb
 from gantk.store.fingerprint import fingerprint, of_path
 from gantk.store.inside import clipped
+from gantk.world.renderer import render, sample_scene
 
 Pixels = npt.NDArray[np.uint8]
 Batch = tuple[Tensor, npt.NDArray[np.bool_]]  # [N, C, H, W] in [-1, 1], and whether each could be read
@@ -126,8 +128,6 @@ def _arrays(pictures: Sequence[Pixels]) -> Photos:
 
 def _pictures(given: object) -> list[Pixels]:
     """The pictures [H, W, 3] in an array, a tensor or a picture of PIL."""
-    from gantk.pictures.images import to_uint8
-
     if isinstance(given, Tensor):
         array = (given.detach().float() if given.is_floating_point() else given).cpu().numpy()
     else:
@@ -199,9 +199,6 @@ def _render(word: str) -> Callable[[Size], Pixels]:
         raise UsageError(f"{word[:60]!r} names no render: scenes and seeds are numbers of at most {LARGEST_NUMBER}")
 
     def read(size: Size) -> Pixels:
-        from gantk.pictures.images import to_uint8
-        from gantk.world.renderer import render, sample_scene
-
         return to_uint8(render(*sample_scene(1, int(seed or 0), int(last)), max(sides_of(size))).image_NCHW)[0]
 
     return read

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gantk.codes.given import given_codes
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.labels import one_class
@@ -86,8 +87,6 @@ def start_of(generator: Generator, given: object, space: str | None) -> Start | 
     Raises:
         UsageError: the space lies before that of the codes. GantkError: they are no codes of this generator.
     """
-    from gantk.codes.given import given_codes
-
     if given is None:
         return None
     carried = given if isinstance(given, Codes) else getattr(given, "codes", given)
