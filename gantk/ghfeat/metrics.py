@@ -6,12 +6,11 @@ Shape legend: N samples, C channels, H x W pixels, A attributes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from gantk.generators.base import Drawing, Generator
+from gantk.generators.base import Generator
 from gantk.ghfeat.encoder import Encoder
 from gantk.ghfeat.figures import Figures
 from gantk.ghfeat.losses import Perception, structural_similarity
@@ -64,10 +63,10 @@ def encode(encoder: Encoder, image_NCHW: Tensor) -> tuple[Tensor, ...]:
 
 
 @torch.inference_mode()
-def decode(generator: Generator, styles: Sequence[Tensor], batch: int = BATCH, **options: Unpack[Drawing]) -> Tensor:
+def decode(generator: Generator, styles: Sequence[Tensor], batch: int = BATCH) -> Tensor:
     """Images of any number of styles, [N, 3, R, R]."""
     n = len(styles[0])
-    images = [generator.synthesize([s[i : i + batch] for s in styles], **options).float() for i in range(0, n, batch)]
+    images = [generator.synthesize([s[i : i + batch] for s in styles]).float() for i in range(0, n, batch)]
     return torch.cat(images)
 
 

@@ -227,12 +227,10 @@ class Training:
         optimizer.step()
 
     def _set_mode(self) -> None:
-        fixed = self.images >= self.options.fix_norms * self.options.images
         self.encoder.train()
-        if fixed:
-            for module in self.encoder.modules():
-                if isinstance(module, Norm):
-                    module.eval()
+        for module in self.encoder.modules():
+            if isinstance(module, Norm):
+                module.train(self.images < self.options.fix_norms * self.options.images)
 
     @torch.no_grad()
     def _follow(self) -> None:
