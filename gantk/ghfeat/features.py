@@ -105,24 +105,21 @@ def probe_all(sets: Sequence[FeatureSet], labels: Labels, folds: int, seed: int,
 
     Without `levels` classes are not learnt from single levels, which takes most of the time; those are not numbers.
     """
-    columns = {
-        name: [
-            probes.classify(s.values, y, folds, seed) if levels or s.kind != "level" else probes.Score.of([np.nan])
-            for s in sets
-        ]
-        for name, y in labels.classes.items()
-    }
-    names = tuple(labels.classes)
+    names, classes = tuple(labels.classes), tuple(labels.classes.values())
     regression = classification = retrieval = landmarks = None
     if labels.numbers:
         rows = [probes.regress(s.values, labels.matrix, folds, seed) for s in sets]
         regression = _table(tuple(labels.numbers), rows)
     if labels.classes:
-        rows = [[column[i] for column in columns.values()] for i in range(len(sets))]
-        most = tuple(float(np.bincount(y).max() / len(y)) for y in labels.classes.values())
+        left_out = [probes.Score(np.nan, np.nan)] * len(classes)
+        rows = [
+            [probes.classify(s.values, y, folds, seed) for y in classes] if levels or s.kind != "level" else left_out
+            for s in sets
+        ]
+        most = tuple(float(np.bincount(y).max() / len(y)) for y in classes)
         classification = _table(names, rows, most)
-        found = [[probes.retrieve(s.values, y) for y in labels.classes.values()] for s in sets]
-        chance = tuple(float(np.square(np.bincount(y) / len(y)).sum()) for y in labels.classes.values())
+        found = [[probes.retrieve(s.values, y) for y in classes] for s in sets]
+        chance = tuple(float(np.square(np.bincount(y) / len(y)).sum()) for y in classes)
         retrieval = Table(columns=names, values=np.array(found), deviations=None, chance=chance)
     if labels.points is not None:
         rows = [[probes.landmark_error(s.values, labels.points, folds, seed)] for s in sets]

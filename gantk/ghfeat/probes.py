@@ -88,14 +88,13 @@ def ridge(train_NF: Array, train_NT: Array, test_MF: Array) -> Array:
 
 def regress(features_NF: Array, targets_NT: Array, folds: int = FOLDS, seed: int = 0) -> list[Score]:
     """R2 of each target by cross-validated ridge regression."""
-    scores: list[list[float]] = [[] for _ in range(targets_NT.shape[1])]
+    scores = []
     for train, test in folds_of(len(features_NF), folds, seed):
         predicted = ridge(features_NF[train], targets_NT[train], features_NF[test])
         total = np.square(targets_NT[test] - targets_NT[test].mean(0)).sum(0)
         wrong = np.square(targets_NT[test] - predicted).sum(0)
-        for target in range(targets_NT.shape[1]):
-            scores[target].append(1 - wrong[target] / total[target] if total[target] > 0 else 0.0)
-    return [Score.of(values) for values in scores]
+        scores.append(np.where(total > 0, 1 - wrong / np.where(total > 0, total, 1), 0))
+    return [Score.of(values) for values in np.stack(scores, 1).tolist()]
 
 
 def landmark_error(features_NF: Array, points_NP2: Array, folds: int = FOLDS, seed: int = 0) -> Score:
