@@ -32,6 +32,7 @@ from gantk.world.renderer import render, sample_scene
 RENDERER, GENERATOR = "renderer", "generator"
 HELD_OUT = 0.05  # of a finite source, when no other images are given to validate on
 MOST_HELD_OUT = 500
+MIXING = 0.5  # share of samples that have two codes
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,18 @@ class Batch:
 
 
 class Source(Protocol):
-    """Images by number; `length` is None where they never end."""
+    """Images by number; `length` is None where they never end, and are asked for in runs of neighbouring numbers."""
 
-    name: str
     length: int | None
 
     def batch(self, indices: Sequence[int]) -> Batch: ...
+
+
+def _first(indices: Sequence[int]) -> int:
+    first = indices[0]
+    if list(indices) != list(range(first, first + len(indices))):
+        raise ValueError("what never ends comes in runs of neighbouring numbers")
+    return first
 
 
 class Renders:
@@ -57,38 +64,28 @@ class Renders:
     length: int | None = None
 
     def __init__(self, resolution: int, seed: int, channels: int = 3) -> None:
-        self.resolution, self.seed, self.channels, self.name = resolution, seed, channels, RENDERER
-
-    def scenes(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Factors [N, F] and nuisance [N, M]."""
-        if list(indices) == list(range(indices[0], indices[0] + len(indices))):
-            return sample_scene(len(indices), self.seed, indices[0])
-        scenes = [sample_scene(1, self.seed, index) for index in indices]
-        return torch.cat([s.factors_NF for s in scenes]), torch.cat([s.nuisance_NM for s in scenes])
+        self.resolution, self.seed, self.channels = resolution, seed, channels
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        return Batch(in_channels(render(*self.scenes(indices), self.resolution).image_NCHW, self.channels))
+        scenes = sample_scene(len(indices), self.seed, _first(indices))
+        return Batch(in_channels(render(*scenes, self.resolution).image_NCHW, self.channels))
 
 
 class Samples:
-    """Images of the generator itself, with the styles that made them; `mixing` of them have two codes, cut at a row."""
+    """Images of the generator itself, with the styles that made them; half of them have two codes, cut at a row."""
 
     length: int | None = None
 
-    def __init__(self, generator: Generator, resolution: int, seed: int, mixing: float = 0.5) -> None:
-        self.generator, self.resolution, self.seed, self.mixing = generator, resolution, seed, mixing
-        self.name = GENERATOR
+    def __init__(self, generator: Generator, resolution: int, seed: int) -> None:
+        self.generator, self.resolution, self.seed = generator, resolution, seed
 
     @torch.no_grad()
     def batch(self, indices: Sequence[int]) -> Batch:
-        g, rows, n = self.generator, self.generator.spec.num_layers, len(indices)
-        first = indices[0] if n else 0
-        if list(indices) != list(range(first, first + n)):
-            raise ValueError("samples of a generator come in runs of neighbouring numbers")
+        g, rows, n, first = self.generator, self.generator.spec.num_layers, len(indices), _first(indices)
         w_ND = g.map(g.sample_z(2 * n, self.seed, 2 * first), g.sample_label(2 * n, self.seed, 2 * first))
         pairs = g.expand(w_ND).unflatten(0, (n, 2))  # [N, 2, L, D]
         draw = random_uniform(n, 2, self.seed, first, "mixing")
-        cut = np.where(draw[:, 0] < self.mixing, 1 + (draw[:, 1] * (rows - 1)).astype(np.int64), rows)
+        cut = np.where(draw[:, 0] < MIXING, 1 + (draw[:, 1] * (rows - 1)).astype(np.int64), rows)
         own = torch.arange(rows, device=pairs.device)[None] < torch.from_numpy(cut).to(pairs.device)[:, None]
         styles = g.styles(torch.where(own[:, :, None], pairs[:, 0], pairs[:, 1]))
         image_NCHW = g.synthesize(styles).float().clamp(-1, 1)
