@@ -5,10 +5,8 @@ Legend: N images, F features, C_l width of a style, H x W pixels.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +18,7 @@ from gantk.ghfeat.codes import entries_of
 from gantk.ghfeat.labels import Labels, Pairs
 from gantk.ghfeat.metrics import at_size
 from gantk.ghfeat.probe_results import FeatureInfo, Probes, Table, Verified
+from gantk.predictors.lpips import folders
 from gantk.store.channels import colours
 
 Array = npt.NDArray[np.float64]
@@ -56,8 +55,8 @@ def small_pixels(image_NCHW: Tensor) -> Tensor:
 class Backbone:
     """What torchvision's ResNet gives before its classifier: a baseline.
 
-    Its weights are ImageNet's where their file lies in torch's cache or $GANTK_PREDICTORS, else random (of seed 0), and
-    the name says which: nothing is fetched.
+    Its weights are ImageNet's where their file lies with those of predictors or in torch's cache, else random (of seed
+    0), and the name says which: nothing is fetched.
     """
 
     def __init__(self, name: str, network: torch.nn.Module) -> None:
@@ -69,8 +68,8 @@ class Backbone:
         import torchvision
 
         network = getattr(torchvision.models, backbone)(weights=None)
-        folders = [Path(torch.hub.get_dir()) / "checkpoints", Path(os.environ.get("GANTK_PREDICTORS", "predictors"))]
-        file = next((f / BACKBONE_FILES[backbone] for f in folders if (f / BACKBONE_FILES[backbone]).is_file()), None)
+        places = [folder / BACKBONE_FILES[backbone] for folder in folders(None)]
+        file = next((place for place in places if place.is_file()), None)
         if file is not None:
             network.load_state_dict(torch.load(file, weights_only=True))
         else:

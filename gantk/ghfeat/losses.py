@@ -5,7 +5,6 @@ Shape legend: N samples, C channels, H x W pixels.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -18,9 +17,9 @@ from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 from gantk.predictors.distance import distance_of_maps, perceptual_distance
 from gantk.predictors.load import load_predictor
+from gantk.predictors.lpips import folders
 from gantk.store.channels import colours
 from gantk.store.fingerprint import fingerprint
-from gantk.store.shipped import home
 
 VGG = "vgg16"
 VGG_FILE = (
@@ -117,14 +116,13 @@ def load_perception(name: str, device: str | torch.device = "cpu") -> Perception
         predictor.feature_maps(torch.zeros(1, 3, 32, 32, device=device))  # says so where it has none
         return PredictorDistance(predictor)
 
-    places = [Path(folder) for folder in (os.environ.get("GANTK_PREDICTORS"),) if folder]
-    places += [home() / "predictors", Path(torch.hub.get_dir()) / "checkpoints", Path("predictors")]
+    places = folders(None)
     for place in places:
         if (place / VGG_FILE).is_file():
             return VGGDistance(place / VGG_FILE).to(device)
     raise GantkError(
         f"VGG16's features need torchvision's file {VGG_FILE}, which is neither in $GANTK_PREDICTORS nor in torch's "
-        f"cache ({places[-2]}): put it there, or give --perception demo or none"
+        f"cache ({places[-1]}): put it there, or give --perception demo or none"
     )
 
 
