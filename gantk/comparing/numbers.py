@@ -75,7 +75,7 @@ def key_of(tables: Sequence[Sequence[Mapping[str, object]]]) -> tuple[str, ...]:
     """The fewest columns, in the order of `KEYS`, that tell the rows of every table apart."""
     key: tuple[str, ...] = ()
     for name in KEYS:
-        if _tells(tables, key):
+        if key and _groups(tables, key) == sum(map(len, tables)):
             break
         if any(tables) and all(row.get(name) is not None for table in tables for row in table):
             longer = (*key, name)
@@ -87,29 +87,22 @@ def _groups(tables: Sequence[Sequence[Mapping[str, object]]], key: tuple[str, ..
     return sum(len({tuple(str(row.get(name)) for name in key) for row in table}) for table in tables)
 
 
-def _tells(tables: Sequence[Sequence[Mapping[str, object]]], key: tuple[str, ...]) -> bool:
-    return bool(key) and _groups(tables, key) == sum(map(len, tables))
-
-
 def _rows(table: Sequence[Mapping[str, object]], key: tuple[str, ...]) -> Iterator[tuple[Key, Ends]]:
     met: dict[str, int] = {}
     for row in table:
-        parts = [_said(name, row[name]) for name in key]
-        name = ", ".join(parts)
+        parts = ((name, row[name]) for name in key)
+        name = ", ".join(value if isinstance(value, str) else f"{name} {value}" for name, value in parts)
         met[name] = met.get(name, 0) + 1
         name = name if met[name] == 1 and name else f"{name} {met[name]}".strip()
         yield from (((name, column), ends) for column, ends in _columns(row, key))
-
-
-def _said(name: str, value: object) -> str:
-    return value if isinstance(value, str) else f"{name} {value}"
 
 
 def _columns(row: Mapping[str, object], key: tuple[str, ...]) -> Iterator[tuple[str, Ends]]:
     """The numbers of a row; columns low and high, or NAME_low and NAME_high, are the ends of an interval."""
     names = [name for name in row if name not in key and number(row[name]) is not None]
     for place, name in enumerate(names):
-        if name in ("low", "high") or name.removesuffix("_low") in names[:place] or _is_high(name, names):
+        of = name.removesuffix("_high")
+        if name in ("low", "high") or name.removesuffix("_low") in names[:place] or (of != name and of in names):
             continue
         value = number(row[name])
         assert value is not None
@@ -117,10 +110,6 @@ def _columns(row: Mapping[str, object], key: tuple[str, ...]) -> Iterator[tuple[
         if low is None and names[place + 1 : place + 3] == ["low", "high"]:
             low, high = number(row["low"]), number(row["high"])
         yield name, (value, low, high) if low is not None and high is not None else (value, None, None)
-
-
-def _is_high(name: str, names: Sequence[str]) -> bool:
-    return name.endswith("_high") and name.removesuffix("_high") in names
 
 
 def number(value: object) -> float | None:

@@ -5,9 +5,9 @@ Shape legend: R runs; every tuple of values has one entry for each run, in the o
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 from gantk.comparing.claims import COMPARE
@@ -16,6 +16,7 @@ from gantk.runs.claims import Claims, decimals, plain
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import write_atomic
+from gantk.store.text import csv_bytes
 
 FILE = "comparison.csv"
 WHOLE = ""  # the row of numbers that are of a result as a whole
@@ -216,14 +217,6 @@ class CompareResult(Result):
         return rows
 
     def exports(self) -> Iterator[Export]:
-        def write(path: object) -> object:
-            import csv
-
-            text, rows = io.StringIO(), self.table()
-            names = list(rows[0]) if rows else ["row", "number"]
-            writer = csv.DictWriter(text, names, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-            return write_atomic(path, text.getvalue().encode())  # type: ignore[arg-type]
-
-        yield Export(FILE, write, "every number of every run, with differences")
+        rows = self.table()
+        data = csv_bytes(rows[0] if rows else ["row", "number"], (row.values() for row in rows))
+        yield Export(FILE, partial(write_atomic, data=data), "every number of every run, with differences")

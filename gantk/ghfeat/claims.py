@@ -34,10 +34,6 @@ def unread(skipped: tuple[str, ...]) -> str:
 # --- train -----------------------------------------------------------------------------------------------------------
 
 
-def _better(result: TrainResult | EvaluateResult, mse: float) -> bool:
-    return 0 < mse < result.mean_code_mse
-
-
 def _state(result: TrainResult) -> str:
     if result.done:
         return "trained"
@@ -236,7 +232,7 @@ EVALUATE: Claims[EvaluateResult] = (
     ),
     doubt(
         "Reconstructions are no closer than one and the same picture, that of the mean code.",
-        lambda r: not _better(r, r.reconstruction.mse) and r.reconstruction.mse > 0,
+        lambda r: r.reconstruction.mse >= r.mean_code_mse and r.reconstruction.mse > 0,
     ),
     advise(
         "`gantk ghfeat mix MODEL --content IMAGE --style IMAGE` shows what each level changes; `gantk ghfeat edit "

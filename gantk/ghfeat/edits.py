@@ -13,11 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes.directions import Direction
 from gantk.codes.spread import spread_of, unit_of
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.ghfeat.bridge import move, principal_steps, push_forward
+from gantk.ghfeat.bridge import direction_of, move, principal_step, push_forward
 from gantk.ghfeat.codes import choose_rows, codes_of
 from gantk.ghfeat.defaults import predictor_for
 from gantk.ghfeat.local import LocalEdit, edit_locally, editable_layers
@@ -115,12 +114,10 @@ def _step(
         codes = codes_of(generator, of)
         if codes is None:
             raise UsageError("--component needs the codes whose axes are meant: give --of codes.safetensors.")
-        steps = principal_steps(codes.tensors(generator.device), rows, codes.rows, options.component + 1)
+        step = principal_step(codes.tensors(generator.device), rows, codes.rows, options.component)
         name = f"axis {options.component} of {title}"
-        return steps[options.component], Walk(name=name, space=SPACE, rows=tuple(rows), strips=()), AXIS_SCALE
-    found = direction if isinstance(direction, Direction) else getattr(direction, "direction", None)
-    if not isinstance(found, Direction):
-        raise UsageError(f"The direction is a {type(direction).__name__}: give a Direction, or a result that has one.")
+        return step, Walk(name=name, space=SPACE, rows=tuple(rows), strips=()), AXIS_SCALE
+    found = direction_of(direction)
     if options.pick >= len(found):
         raise UsageError(f"--pick {options.pick} is not among the {len(found)} directions of {found.name}.")
     if found.space == "s" and asked:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.store.fingerprint import fingerprint
 from gantk.store.memory import require
 from gantk.store.text import read_rows, read_text
 
@@ -52,8 +53,6 @@ class LabelTable:
 
     def fingerprint(self) -> object:
         """The cells, wherever they were read from."""
-        from gantk.store.fingerprint import fingerprint
-
         return fingerprint([dict(row) for row in self.rows])
 
     def of(self, names: Sequence[str]) -> Labels:

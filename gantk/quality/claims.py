@@ -10,20 +10,10 @@ if TYPE_CHECKING:
     from gantk.quality.results import QualityResult
 
 
-def _differ(result: QualityResult) -> str:
+def _interval(result: QualityResult) -> str:
     figure = result.found.figures[1]
-    return (
-        f"The two sets differ: the interval of the {figure.name}, {figure.measured.shown()[1]} to "
-        f"{figure.measured.shown()[2]}, lies above 0, its value for equal sets."
-    )
-
-
-def _alike(result: QualityResult) -> str:
-    figure = result.found.figures[1]
-    return (
-        f"By these features the two sets cannot be told apart: the interval of the {figure.name}, "
-        f"{figure.measured.shown()[1]} to {figure.measured.shown()[2]}, contains 0, its value for equal sets."
-    )
+    _, low, high = figure.measured.shown()
+    return f"the interval of the {figure.name}, {low} to {high},"
 
 
 def _missed(result: QualityResult) -> str:
@@ -37,8 +27,16 @@ def _missed(result: QualityResult) -> str:
 
 QUALITY: Claims[QualityResult] = (
     found(lambda r: r.found.sentence()),
-    found(_differ, lambda r: r.found.kernel.low > 0),
-    found(_alike, lambda r: r.found.kernel.low <= 0 <= r.found.kernel.high),
+    found(
+        lambda r: f"The two sets differ: {_interval(r)} lies above 0, its value for equal sets.",
+        lambda r: r.found.kernel.low > 0,
+    ),
+    found(
+        lambda r: (
+            f"By these features the two sets cannot be told apart: {_interval(r)} contains 0, its value for equal sets."
+        ),
+        lambda r: r.found.kernel.low <= 0 <= r.found.kernel.high,
+    ),
     doubt(
         lambda r: (
             f"{r.found.copies} of {r.found.samples} samples {'has' if r.found.copies == 1 else 'have'} "

@@ -19,10 +19,14 @@ from torch import Tensor
 from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
+from gantk.generators.devices import resolve_device
 from gantk.pictures.images import as_saved, to_rgb8
+from gantk.pictures.opening import open_picture
 from gantk.predictors.base import Predictor
 from gantk.predictors.label_files import SUFFIXES
+from gantk.predictors.load import load_predictor
 from gantk.store.channels import colours
+from gantk.store.fingerprint import fingerprint
 from gantk.store.inside import is_listed
 from gantk.store.progress import progress
 
@@ -35,8 +39,6 @@ class Pictures:
     files: tuple[Path, ...]
 
     def fingerprint(self) -> object:
-        from gantk.store.fingerprint import fingerprint
-
         return fingerprint(str([[str(file.relative_to(self.folder)), fingerprint(file)] for file in self.files]))
 
 
@@ -69,8 +71,6 @@ class Titled:
     name: str
 
     def fingerprint(self) -> object:
-        from gantk.store.fingerprint import fingerprint
-
         return fingerprint(self.generator)
 
 
@@ -109,8 +109,6 @@ class OfFolder:
         self._folder, self.total = pictures.folder, len(self._files)
 
     def images(self, start: int, stop: int) -> Iterator[Tensor]:
-        from gantk.pictures.opening import open_picture
-
         read = (np.array(open_picture(file).convert("RGB")) for file in self._files[start:stop])
         for _, group in groupby(read, key=lambda pixels: pixels.shape):
             yield torch.from_numpy(np.stack(list(group))).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
@@ -158,9 +156,6 @@ def reader_for(samples: object, reals: object, name: str | None, device: str = "
     Raises:
         GantkError: it is not installed, or has no features.
     """
-    from gantk.generators.devices import resolve_device
-    from gantk.predictors.load import load_predictor
-
     sides = [side.generator if isinstance(side, Titled) else side for side in (samples, reals)]
     bundled = any(isinstance(side, Generator) and side.bundled for side in sides)
     found = load_predictor(

@@ -12,6 +12,7 @@ import csv
 import io
 import os
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 from gantk.store.inside import regular_file
@@ -29,6 +30,15 @@ def decode_text(data: bytes, errors: Literal["strict", "ignore"] = "strict") -> 
 def read_text(path: str | os.PathLike[str]) -> str:
     """The text of a file that a person wrote."""
     return decode_text(regular_file(path).read_bytes())
+
+
+def csv_bytes(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:
+    """A table of comma-separated values; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:

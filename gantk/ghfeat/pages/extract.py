@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gantk.ghfeat.figures import Figures, psnr, short
+from gantk.ghfeat.figures import Figures, short
 from gantk.ghfeat.pages.shared import closeness_items, pairs_sheet, picture
 from gantk.ghfeat.results import ExtractResult, mean_of
 from gantk.reports.answer import answer
@@ -19,10 +19,7 @@ def page(result: ExtractResult) -> Page:
     figures = result.kept_figures
     numbers: list[tuple[object, str, str]] = []
     if figures is not None and len(figures):
-        mse = float(figures[:, 0].mean())
-        means = Figures(
-            mse=mse, psnr=psnr(mse), ssim=float(figures[:, 1].mean()), perceptual=mean_of(figures[:, 2]), recovery={}
-        )
+        means = Figures.of(float(figures[:, 0].mean()), float(figures[:, 1].mean()), mean_of(figures[:, 2]))
         numbers = closeness_items(means, f"over {counted(len(figures))} in [-1, 1]")
     sections = answer(result, pairs_sheet(result.pairs, "Images and their reconstructions"), numbers)
     if figures is not None:
