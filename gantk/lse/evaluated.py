@@ -11,8 +11,9 @@ from typing import ClassVar
 
 from gantk.lse.claims import EVALUATE
 from gantk.lse.metrics import Intervals, Scores
-from gantk.lse.results import Colour, by_class
+from gantk.lse.results import by_class
 from gantk.lse.tables import classes_latex, comparison_latex, scores_csv
+from gantk.predictors.head_info import Colour
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image

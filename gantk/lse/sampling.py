@@ -22,7 +22,6 @@ from gantk.lse.heads import one_head
 from gantk.lse.image_results import SampleResult, Spread, Target
 from gantk.lse.metrics import confusion, image_iou, scores
 from gantk.lse.options import SamplingOptions
-from gantk.lse.scoring import keep_pictures
 from gantk.lse.search import Search, best_starts, diversity, label_codes, matches, search_codes, shrink, start_codes
 from gantk.lse.tables import side_by_side
 from gantk.lse.targets import drawn_targets, given_targets
@@ -100,7 +99,7 @@ def sample(
     chunks = _search(store, work, label_TSS)
     facts = SampleFacts(
         names=names,
-        wanted=keep_pictures(store, _target_pictures(label_TSS, info.class_colours)),
+        wanted=store.keep_pictures(_target_pictures(label_TSS, info.class_colours)),
         judge=work.judge.name,
         with_first=not work.judge.has_other,
         class_names=info.class_names,
@@ -214,7 +213,7 @@ def _search(store: Store, work: _Work, label_TSS: Labels) -> Chunks:
         for index in missing:
             start, stop = chunks.grid.bounds(index)
             arrays, pictures = _chunk(work, label_TSS[start:stop], start, bank)
-            keep_pictures(store, pictures)  # first: a chunk that is there has its pictures
+            store.keep_pictures(pictures)  # first: a chunk that is there has its pictures
             chunks.write(index, arrays)
             bar.update(stop - start)
     return chunks
@@ -256,10 +255,8 @@ def _chunk(
         labels = [work.judge.label(generator, wp, part, work.size) for wp, part in zip(parts, images, strict=True)]
         image, judged = torch.cat(images), torch.cat(labels).cpu().numpy()
         drawn = to_rgb8(resize_grid(image.float(), work.size))
-    spread = [
-        list(diversity(found.wp[t * n : t * n + n], judged[t * n : t * n + n], image[t * n : t * n + n]).values())
-        for t in range(count)
-    ]
+    of_target = [slice(t * n, t * n + n) for t in range(count)]
+    spread = [diversity(found.wp[own], judged[own], image[own]) for own in of_target]
     curve = found.curve_TN.T.cpu().numpy()
     padded = np.concatenate([curve, np.repeat(curve[:, -1:], search.steps + 1 - curve.shape[1], 1)], 1)
     arrays = {

@@ -27,7 +27,6 @@ from gantk.predictors.heads import Head, class_map
 
 Labels = npt.NDArray[np.uint8]
 Logits = Callable[[Tensor], Tensor]  # wp [N, L, D] to logits [N, K, S, S], differentiable
-SPACES = ("z", "mixed", "w")
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,7 @@ def matches(bank_BPP: Labels, target_TPP: Labels, classes: int, rows: int = 512)
 
 def best_starts(match_BT: npt.NDArray[np.float32], samples: int) -> npt.NDArray[np.int64]:
     """Indices [T, n]: sample j starts from the best of the codes j, j + n, j + 2 n, ..., so that samples differ."""
-    columns = []
-    for j in range(samples):
-        columns.append(j + samples * match_BT[j::samples].argmax(0))
-    return np.stack(columns, 1)
+    return np.stack([j + samples * match_BT[j::samples].argmax(0) for j in range(samples)], 1)
 
 
 def stroke_loss(logit_NKSS: Tensor, label_NSS: Tensor) -> Tensor:
@@ -178,15 +174,14 @@ def start_codes(stream: CodeStream, indices: npt.NDArray[np.int64], space: str) 
     return z, class_N
 
 
-def diversity(wp_NLD: Tensor, label_NSS: Labels, image_NCHW: Tensor) -> dict[str, float]:
+def diversity(wp_NLD: Tensor, label_NSS: Labels, image_NCHW: Tensor) -> tuple[float, float, float]:
     """Mean over pairs of one target's samples: distance of codes, share of pixels labelled otherwise, RMS of pixels."""
-    count = len(wp_NLD)
-    if count < 2:
-        return {"codes": 0.0, "labels": 0.0, "pixels": 0.0}
-    pairs = [(i, j) for i in range(count) for j in range(i)]
+    pairs = [(i, j) for i in range(len(wp_NLD)) for j in range(i)]
+    if not pairs:
+        return 0.0, 0.0, 0.0
     flat = wp_NLD.flatten(1)
-    return {
-        "codes": float(np.mean([float((flat[i] - flat[j]).norm()) for i, j in pairs])),
-        "labels": float(np.mean([(label_NSS[i] != label_NSS[j]).mean() for i, j in pairs])),
-        "pixels": float(np.mean([float((image_NCHW[i] - image_NCHW[j]).square().mean().sqrt()) for i, j in pairs])),
-    }
+    return (
+        float(np.mean([float((flat[i] - flat[j]).norm()) for i, j in pairs])),
+        float(np.mean([(label_NSS[i] != label_NSS[j]).mean() for i, j in pairs])),
+        float(np.mean([float((image_NCHW[i] - image_NCHW[j]).square().mean().sqrt()) for i, j in pairs])),
+    )
