@@ -6,7 +6,7 @@ Shape legend: K classes, L maps.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import ClassVar
 
 from gantk.lse.claims import EVALUATE
@@ -125,9 +125,5 @@ class EvaluateResult(Result):
         yield Export("scores.tex", lambda path: write_atomic(path, comparison_latex(table, heads)), about)
         for place, each in enumerate(self.generators):
             scores = {row.head: row.scores.paper_K.tolist() for row in self.of(place)}
-            text = classes_latex(each.class_names, scores)
-
-            def write(path: Path, text: str = text) -> Path:
-                return write_atomic(path, text)
-
+            write = partial(write_atomic, data=classes_latex(each.class_names, scores))
             yield Export(f"classes-{place}.tex", write, f"IoU by class, {each.model}")

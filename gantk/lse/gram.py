@@ -112,9 +112,9 @@ def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners:
     for side in dict.fromkeys(sides):
         first, last = sides.index(side), sides.index(side) + sides.count(side)
         coarse = torch.cat([x.reshape(len(x), -1) for x in maps[first:last]])
-        one, few = (_back(part, side, align_corners).flatten(1) for part in (ones, y_KSS))
-        sums.append(coarse @ one[0])
-        cross.append(coarse @ few.t())
+        back = [resize_back(part[None], side, align_corners)[0].flatten(1) for part in (ones, y_KSS)]
+        sums.append(coarse @ back[0][0])
+        cross.append(coarse @ back[1].t())
         if side < size:
             lines = [_Line(x.shape[-1], side, size, align_corners) for x in maps[first:]]
             finer = torch.cat([_through(x, line).flatten(1) for x, line in zip(maps[first:], lines, strict=True)])
@@ -173,8 +173,3 @@ def _shrunk(x_Crr: Tensor, size: int, align_corners: bool) -> Tensor:
     """A map [C, r, r] on the coarser grid of the labels: looking up neighbours beats a product."""
     found = F.interpolate(x_Crr[None], (size, size), mode="bilinear", align_corners=align_corners)
     return found[0]
-
-
-def _back(g_CSS: Tensor, side: int, align_corners: bool) -> Tensor:
-    """The adjoint of a resize from `side`: u^T on both axes."""
-    return resize_back(g_CSS[None], side, align_corners)[0]

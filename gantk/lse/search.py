@@ -24,6 +24,7 @@ from gantk.lse.codes import CodeStream, wp_of
 from gantk.lse.descent import Descended, descend, row_rates
 from gantk.lse.gram import IGNORE, one_hot
 from gantk.predictors.heads import Head, class_map
+from gantk.store.chunks import parts
 
 Labels = npt.NDArray[np.uint8]
 Logits = Callable[[Tensor], Tensor]  # wp [N, L, D] to logits [N, K, S, S], differentiable
@@ -73,11 +74,11 @@ def shrink(label: Labels, side: int) -> Labels:
 def matches(bank_BPP: Labels, target_TPP: Labels, classes: int, rows: int = 512) -> npt.NDArray[np.float32]:
     """How many labelled pixels of each target each map of the bank agrees with, [B, T]: one product of one-hots."""
     wanted = one_hot(torch.from_numpy(target_TPP), classes, torch.float32).flatten(1)
-    parts = []
-    for start in range(0, len(bank_BPP), rows):
-        part = torch.from_numpy(np.array(bank_BPP[start : start + rows]))
-        parts.append(one_hot(part, classes, torch.float32).flatten(1) @ wanted.T)
-    return torch.cat(parts).numpy()
+    found = []
+    for start, stop in parts(0, len(bank_BPP), rows):
+        part = torch.from_numpy(np.array(bank_BPP[start:stop]))
+        found.append(one_hot(part, classes, torch.float32).flatten(1) @ wanted.T)
+    return torch.cat(found).numpy()
 
 
 def best_starts(match_BT: npt.NDArray[np.float32], samples: int) -> npt.NDArray[np.int64]:
@@ -119,18 +120,21 @@ def search_codes(
         label_NSS: uint8, 255 where anything goes.
         at_once: samples whose maps are in memory at once, made again in the backward pass; None is all of them.
     """
-    wp_from = mapper(generator, search.space, truncation, class_N)
     few = at_once or len(start)
 
+    def wp_from(x: Tensor, some: slice = slice(None)) -> Tensor:
+        if search.space == "w":
+            return generator.expand(x, truncation)
+        return wp_of(generator, x, truncation, None if class_N is None else class_N[some])
+
     def said_of(x: Tensor, some: slice) -> Tensor:
-        wp_NLD = mapper(generator, search.space, truncation, None if class_N is None else class_N[some])(x)
-        return stroke_loss(logits(wp_NLD), label_NSS[some])
+        return stroke_loss(logits(wp_from(x, some)), label_NSS[some])
 
     def said(x: Tensor) -> Tensor:
-        parts = [slice(first, first + few) for first in range(0, len(x), few)]
-        if len(parts) == 1:
-            return said_of(x, parts[0])
-        return torch.cat([checkpoint(said_of, x[some], some, use_reentrant=False) for some in parts])
+        groups = [slice(first, last) for first, last in parts(0, len(x), few)]
+        if len(groups) == 1:
+            return said_of(x, groups[0])
+        return torch.cat([checkpoint(said_of, x[some], some, use_reentrant=False) for some in groups])
 
     # in z the paper's rate; in w one that does not depend on how widely the network spreads its codes
     unit = float(start.std()) if search.space == "w" and len(start) > 1 else 1.0
@@ -150,15 +154,6 @@ def search_codes(
         if search.paper:  # as released: z after the last step, wp before it
             return Samples(found.last, wp_from(found.seen), found.curve_TN)
         return Samples(found.best, wp_from(found.best), found.curve_TN)
-
-
-def mapper(
-    generator: Generator, space: str, truncation: Truncation | None, class_N: Tensor | None = None
-) -> Callable[[Tensor], Tensor]:
-    """Codes of a space to wp."""
-    if space == "w":
-        return lambda w: generator.expand(w, truncation)
-    return lambda z: wp_of(generator, z, truncation, class_N)
 
 
 def start_codes(stream: CodeStream, indices: npt.NDArray[np.int64], space: str) -> tuple[Tensor, Tensor | None]:

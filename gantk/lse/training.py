@@ -33,7 +33,7 @@ from gantk.runs.results import record
 from gantk.runs.stores import Chunks, Store, remaining
 from gantk.runs.structure import Image
 from gantk.runs.task import verb
-from gantk.store.chunks import CONCATENATE, SUM
+from gantk.store.chunks import CONCATENATE, SUM, parts
 from gantk.store.progress import progress
 
 Array = npt.NDArray[Any]
@@ -174,7 +174,7 @@ def gather(store: Store, images: Images, teacher: Teacher, plan: Plan) -> Chunks
 def _chunk(images: Images, teacher: Teacher, plan: Plan, start: int, stop: int, with_moments: bool) -> dict[str, Array]:
     z, label, total = [], [], None
     classes = len(teacher.class_names)
-    for first, last in images.batches(start, stop):
+    for first, last in parts(start, stop, images.batch):
         z.append(images.stream.z(first, last).float().cpu().numpy())
         learned = min(last, plan.num) - first if with_moments else 0
         found, part = _labelled(images, teacher, first, last, learned, classes)
