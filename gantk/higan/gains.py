@@ -18,8 +18,8 @@ from gantk.codes.spread import unit_of
 from gantk.higan.options import RescoreOptions
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
 from gantk.runs.results import record
-from gantk.runs.structure import Strip
 from gantk.runs.walk import Walk
+from gantk.store.chunks import parts
 
 if TYPE_CHECKING:
     from gantk.runs.stores import Store
@@ -42,8 +42,7 @@ def gains(scores_NP: Array, resamples: int = 1000, seed: int = 0) -> list[Gain]:
     values = np.concatenate([np.maximum(change_NP, 0), change_NP], axis=1)
     means = np.empty((resamples, values.shape[1]))
     step = max(1, min(100, 400_000 // max(n, 1)))  # in slices: [resamples, N] of counts would be large for a large N
-    for start in range(0, resamples, step):
-        stop = min(start + step, resamples)
+    for start, stop in parts(0, resamples, step):
         weight = random.multinomial(n, np.full(n, 1.0 / n), size=stop - start)
         means[start:stop] = weight @ values / n
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
@@ -134,15 +133,7 @@ def _walk(
     names = [[shown_name(each.prefix, sample, step) for step in range(len(steps))] for sample in range(len(labels))]
     if not all(store.has_picture(name) for line in names for name in line):
         return None
-    strips = tuple(
-        Strip(
-            label=label,
-            values=tuple(steps),
-            images=tuple(store.picture(name) for name in line),
-            origin=steps.index(0.0),
-        )
-        for label, line in zip(labels, names, strict=True)
-    )
+    strips = tuple(store.strip(label, steps, line) for label, line in zip(labels, names, strict=True))
     return Walk(name=each.name, space=each.space, strips=strips, unit=unit_of(each.direction), spread=spread)
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 
 import numpy as np
 import numpy.typing as npt
@@ -88,12 +89,9 @@ def one_hot(label_NSS: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
 
 def moments(maps: Sequence[Tensor], label_NSS: Tensor, classes: int, align_corners: bool = True) -> Moments:
     """The moments of maps [N, C_i, r_i, r_i] and labels uint8 [N, S, S], one image at a time."""
-    total = None
-    for n in range(len(label_NSS)):
-        found = _one([x[n] for x in maps], label_NSS[n : n + 1], classes, align_corners)
-        total = found if total is None else total + found
-    assert total is not None, "no images"
-    return total
+    return reduce(
+        add, (_one([x[n] for x in maps], label_NSS[n : n + 1], classes, align_corners) for n in range(len(label_NSS)))
+    )
 
 
 def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners: bool) -> Moments:

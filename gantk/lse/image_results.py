@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,6 @@ from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import save_npy, write_atomic
-
-Array = npt.NDArray[Any]
-
 
 # --- sample ----------------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,6 @@ from gantk.store.json_values import Json, JsonTable, JsonView, shown
 SCHEMA, MOST_BYTES, MOST_FILES, MOST_STEPS = 2, 512 << 20, 10_000, 10_000
 MACHINE = ("gantk", "device", "precision", "threads", "torch")
 
-Labels = npt.NDArray[np.uint8]
 Codes = npt.NDArray[np.float32]
 
 

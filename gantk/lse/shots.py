@@ -14,6 +14,8 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -63,12 +65,8 @@ class Shots:
         return joined, torch.from_numpy(label).to(joined[0].device)
 
     def moments(self, classes: int) -> Moments:
-        total: Moments | None = None
-        for maps, label in self.batches(range(len(self.maps))):
-            part = moments(maps, label, classes, self.align_corners)
-            total = part if total is None else total + part
-        assert total is not None, "no images"
-        return total
+        batches = self.batches(range(len(self.maps)))
+        return reduce(add, (moments(maps, label, classes, self.align_corners) for maps, label in batches))
 
 
 @dataclass(frozen=True, eq=False)
