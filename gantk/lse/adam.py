@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypedDict
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim.optimizer import StateDict
 
 from gantk.errors import GantkError
 from gantk.lse.gram import IGNORE
@@ -206,16 +205,7 @@ def _epoch(learners: Sequence[Learner], draw: Draw, schedule: Schedule, epoch: i
         one.losses.append(loss_of)
 
 
-class LearnerState(TypedDict):
-    """All that is needed to go on, tensors and plain values."""
-
-    network: dict[str, Tensor]
-    layers: Tensor | None
-    optimizer: StateDict
-    losses: list[float]
-
-
-def state_of(learners: Sequence[Learner]) -> list[LearnerState]:
+def state_of(learners: Sequence[Learner]) -> list[dict[str, object]]:
     return [
         {"network": one.network.state_dict(), "layers": one.layer_weight_L, "optimizer": one.optimizer.state_dict(),
          "losses": one.losses}
@@ -223,7 +213,7 @@ def state_of(learners: Sequence[Learner]) -> list[LearnerState]:
     ]  # fmt: skip
 
 
-def restore(learners: Sequence[Learner], state: Sequence[LearnerState]) -> None:
+def restore(learners: Sequence[Learner], state: Sequence[Mapping[str, Any]]) -> None:
     """Put learners where `state_of` found them."""
     for one, part in zip(learners, state, strict=True):
         one.network.load_state_dict(part["network"])
@@ -231,5 +221,4 @@ def restore(learners: Sequence[Learner], state: Sequence[LearnerState]) -> None:
         one.losses = list(part["losses"])
         if one.layer_weight_L is not None:
             with torch.no_grad():
-                assert part["layers"] is not None  # of the same schedule
                 one.layer_weight_L.copy_(part["layers"])
