@@ -26,11 +26,11 @@ from gantk.errors import GantkError
 from gantk.generators.base import Generator, Truncation
 from gantk.resefa.derivative import LocalJacobian, Output
 from gantk.resefa.gram import RegionGrams, passed_columns, region_grams
-from gantk.resefa.pictures import write_overlays
+from gantk.resefa.pictures import keep_overlays
 from gantk.resefa.regions import Regions
 from gantk.resefa.results import Grams
 from gantk.resefa.variables import CodeMap, Variable
-from gantk.runs.stores import Chunks, Store
+from gantk.runs.stores import Chunks, Store, remaining
 from gantk.store.chunks import CONCATENATE, SUM
 from gantk.store.progress import progress
 
@@ -102,20 +102,18 @@ def accumulate(store: Store, source: Source, regions: Regions, plan: JacobianPla
     names = [TOTAL, INSIDE, *([MARGIN] if regions.margin else []), ROWS, BRIGHTNESS]
     each = source.bytes_of(source.spaces[0]) if isinstance(source, CodeSource) else 0
     chunks = store.chunks({**dict.fromkeys(names, join), CODES: CONCATENATE}, source.total, plan.chunk, each)
-    missing = chunks.missing()
+    todo, samples = remaining(chunks)
     colours = source.generator.spec.image_channels if plan.output.channels == "rgb" else 1
     columns = passed_columns(plan.variable.dim, (colours, plan.output.size, plan.output.size))
-    total = columns * sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
-    with store.timed("jacobian"), store.pictures() as pictures, progress(total, "jacobian", unit="column") as bar:
-        for index in missing:
-            start, stop = chunks.grid.bounds(index)
+    with store.timed("jacobian"), progress(columns * samples, "jacobian", unit="column") as bar:
+        for index, start, stop in todo:
             parts, codes = [], []
             for sample in range(start, stop):
                 grams, wp_1LD, mask_RSS = sample_grams(source, sample, regions, plan, bar.update)
                 parts.append(grams)
                 codes.append(wp_1LD.cpu().float().numpy())
                 if sample < plan.preview:
-                    write_overlays(pictures, source.generator, wp_1LD, mask_RSS, regions.names, sample)
+                    keep_overlays(store, source.generator, wp_1LD, mask_RSS, regions.names, sample)
             chunks.write(index, {**_arrays(parts, names, plan.per_sample), CODES: np.concatenate(codes)})
     return chunks
 
@@ -136,12 +134,9 @@ def sample_grams(
 ) -> tuple[RegionGrams, Tensor, Array]:
     """The Grams of one sample, its wp [1, L, D] and its regions [R, S, S]."""
     jacobian, wp_1LD = sample_jacobian(source, sample, plan)
-    mask_1RSS, ring_1RSS = regions.sides(regions.masks(source.generator, wp_1LD, sample))
-    return region_grams(jacobian, _flat(mask_1RSS), _flat(ring_1RSS), tick=tick), wp_1LD, mask_1RSS[0]
-
-
-def _flat(mask_1RSS: Array) -> Array:
-    return mask_1RSS[0].reshape(mask_1RSS.shape[1], -1)
+    mask_RSS, ring_RSS = (side[0] for side in regions.sides(regions.masks(source.generator, wp_1LD, sample)))
+    inside_RP, ring_RP = (side.reshape(len(side), -1) for side in (mask_RSS, ring_RSS))
+    return region_grams(jacobian, inside_RP, ring_RP, tick=tick), wp_1LD, mask_RSS
 
 
 def _arrays(parts: list[RegionGrams], names: list[str], per_sample: bool) -> dict[str, Array]:
@@ -188,7 +183,4 @@ def summed(grams: Grams) -> RegionGrams:
     samples = samples_of(grams)
     if not samples:
         return RegionGrams(grams.total, grams.inside, grams.margin, grams.rows, grams.brightness)
-    total = samples[0]
-    for part in samples[1:]:
-        total = total + part
-    return total
+    return sum(samples[1:], samples[0])
