@@ -20,16 +20,17 @@ from gantk.codes.source import Codes, CodeSource, show_truncation
 from gantk.codes.spread import spread_of, unit_of
 from gantk.errors import UsageError
 from gantk.generators.base import Drawing, Generator, State, Truncation, WpOrStyles
-from gantk.higan.manipulated import Animation, ManipulateResult, Moved
+from gantk.higan.manipulated import Animation, ManipulateResult, Moved, grid_of
 from gantk.higan.moving import Edit, check_edits, condition, motion, move, plan_edit, steps
 from gantk.higan.options import ManipulateOptions
 from gantk.higan.realism import check_number, measured
 from gantk.higan.restart import first_layer, repeated
 from gantk.higan.synthesis import array_of
-from gantk.pictures.animation import GridStyle, require_mp4
+from gantk.pictures.animation import require_mp4
 from gantk.pictures.images import to_uint8
 from gantk.predictors.base import Predictor
 from gantk.predictors.departure import Departure
+from gantk.runs.animations import animation_names
 from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
 from gantk.runs.stores import Pictures, Store, remaining
@@ -325,7 +326,7 @@ def conclude(
             strips=tuple(strips),
             unit=each.unit,
             spread=each.spread,
-            animations={form: f"{each.prefix}.{form}" for form in facts.formats} or None,
+            animations=animation_names(each.prefix, facts.formats),
         )
         codes = None if each.array is None else arrays[each.array]
         moved.append(
@@ -334,18 +335,7 @@ def conclude(
                 departures=each.departures,
             )
         )  # fmt: skip
-    grid = GridStyle(
-        rows=options.row,
-        columns=options.col,
-        row_spacing=options.row_spacing,
-        column_spacing=options.col_spacing,
-        left=options.border_left,
-        right=options.border_right,
-        top=options.border_top,
-        bottom=options.border_bottom,
-        white=options.white_background,
-        size=options.viz_size,
-    )
+    grid = grid_of(vars(options))
     animation = Animation(formats=facts.formats, fps=options.fps, once=options.once, grid=grid)
     return ManipulateResult(
         num=facts.num,

@@ -5,8 +5,6 @@ Shape legend: S side of a label map.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.pictures.label_maps import Colours, colour_map
+from gantk.store.text import csv_of
 
 Array = npt.NDArray[np.uint8]
 GAP, LEAST = 2, 128  # pixels between pictures side by side, and of their sides at least
@@ -24,19 +23,13 @@ def scores_csv(rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]) ->
 
     `rows` are those of `EvaluateResult.table`.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     keys = ("model", "head", "paper_miou", "dataset_miou", "accuracy", "paper_miou_low", "paper_miou_high")
-    writer.writerow([*keys, *class_names])
-    for row in rows:
-        found = [row.get(name) for name in class_names]
-        cells = ["" if value is None else f"{value:.6f}" for value in found]
-        writer.writerow([*(_cell(row[key]) for key in keys), *cells])
-    return out.getvalue()
+    cells = [[_cell(row.get(name)) for name in (*keys, *class_names)] for row in rows]
+    return csv_of([[*keys, *class_names], *cells])
 
 
 def _cell(value: object) -> str:
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value)
 
 
 def comparison_latex(table: Mapping[str, Mapping[str, float]], heads: Sequence[str]) -> str:

@@ -18,7 +18,6 @@ from torch import nn
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.rows import parse_layers
-from gantk.navigan.animations import names as animation_names
 from gantk.navigan.directions import WeightDirections, render, weights_of
 from gantk.navigan.metrics import Metric, metric_for, squared
 from gantk.navigan.options import SHOWN, ApplyOptions
@@ -26,6 +25,7 @@ from gantk.navigan.results import ApplyResult, EachEdit, Edited
 from gantk.navigan.subject import Subject, subject, without_gradients
 from gantk.pictures.images import to_uint8
 from gantk.predictors.base import Predictor
+from gantk.runs.animations import animation_names
 from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
 from gantk.runs.stores import Store, remaining

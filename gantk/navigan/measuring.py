@@ -13,7 +13,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.navigan.animations import names as animation_names
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.metrics import Metric
 from gantk.navigan.options import ShownOptions
@@ -22,6 +21,7 @@ from gantk.navigan.strength import ALL, CURVE, curve_of, first_guess, ruler
 from gantk.navigan.subject import Subject
 from gantk.navigan.target import Prefix
 from gantk.pictures.images import to_uint8
+from gantk.runs.animations import animation_names
 from gantk.runs.stores import Pictures, Store
 from gantk.runs.walk import Walk
 from gantk.store.chunks import parts

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,6 @@ from torch import Tensor
 
 from gantk.codes.source import CodeSource
 from gantk.errors import GantkError
-from gantk.generators.base import Generator, Truncation
 from gantk.resefa.derivative import LocalJacobian, Output
 from gantk.resefa.gram import RegionGrams, passed_columns, region_grams
 from gantk.resefa.pictures import keep_overlays
@@ -40,20 +39,6 @@ TOTAL, INSIDE, MARGIN, ROWS, BRIGHTNESS, CODES = (
 )  # fmt: skip
 
 Array = npt.NDArray[Any]
-
-
-class Source(Protocol):
-    """Where codes come from: `gantk.codes.source.CodeSource`."""
-
-    generator: Generator
-    total: int
-    truncation: Truncation | None
-
-    def batch(self, start: int, stop: int) -> Any:
-        """Codes of samples start .. stop - 1, with z, w and wp."""
-
-    def labels(self, start: int, stop: int) -> Tensor | None:
-        """Their classes."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +64,7 @@ class JacobianPlan:
     preview: int = 4
 
 
-def check_regions(source: Source, regions: Regions) -> None:
+def check_regions(source: CodeSource, regions: Regions) -> None:
     """Refuse regions that are empty, or cover everything, in all samples, before any work.
 
     Samples without a region only add nothing to it, so they are looked at until every region was seen: mostly a few.
@@ -96,11 +81,11 @@ def check_regions(source: Source, regions: Regions) -> None:
     regions.check(seen_2R)
 
 
-def accumulate(store: Store, source: Source, regions: Regions, plan: JacobianPlan) -> Chunks:
+def accumulate(store: Store, source: CodeSource, regions: Regions, plan: JacobianPlan) -> Chunks:
     """Compute the Grams of every sample that this process still has to do; see above for the arrays."""
     join = CONCATENATE if plan.per_sample else SUM
     names = [TOTAL, INSIDE, *([MARGIN] if regions.margin else []), ROWS, BRIGHTNESS]
-    each = source.bytes_of(source.spaces[0]) if isinstance(source, CodeSource) else 0
+    each = source.bytes_of(source.spaces[0])
     chunks = store.chunks({**dict.fromkeys(names, join), CODES: CONCATENATE}, source.total, plan.chunk, each)
     todo, samples = remaining(chunks)
     colours = source.generator.spec.image_channels if plan.output.channels == "rgb" else 1
@@ -118,7 +103,7 @@ def accumulate(store: Store, source: Source, regions: Regions, plan: JacobianPla
     return chunks
 
 
-def sample_jacobian(source: Source, sample: int, plan: JacobianPlan) -> tuple[LocalJacobian, Tensor]:
+def sample_jacobian(source: CodeSource, sample: int, plan: JacobianPlan) -> tuple[LocalJacobian, Tensor]:
     """The Jacobian at one sample, and its wp [1, L, D]."""
     generator = source.generator
     codes = source.batch(sample, sample + 1)
@@ -130,7 +115,7 @@ def sample_jacobian(source: Source, sample: int, plan: JacobianPlan) -> tuple[Lo
 
 
 def sample_grams(
-    source: Source, sample: int, regions: Regions, plan: JacobianPlan, tick: Callable[[int], object] | None = None
+    source: CodeSource, sample: int, regions: Regions, plan: JacobianPlan, tick: Callable[[int], object] | None = None
 ) -> tuple[RegionGrams, Tensor, Array]:
     """The Grams of one sample, its wp [1, L, D] and its regions [R, S, S]."""
     jacobian, wp_1LD = sample_jacobian(source, sample, plan)

@@ -29,7 +29,7 @@ from gantk.generators.rows import LayerList, parse_layers
 from gantk.pictures.images import to_uint8
 from gantk.resefa.derivative import Output
 from gantk.resefa.gram import RegionGrams
-from gantk.resefa.measure import LEVELS, HeldOut, Score, Walk, score, step_grid, walk
+from gantk.resefa.measure import LEVELS, HeldOut, Walk, score, step_grid, walk
 from gantk.resefa.options import DirectionsOptions
 from gantk.resefa.pictures import enlarged, heat, outlined, rms_change
 from gantk.resefa.reduce import Reduced, reduce_to
@@ -316,28 +316,11 @@ def _measure(
             for number, rate in enumerate(np.sqrt(rates(steps_Kd, inside))):
                 walks.append(walk(held, direction, number, step_grid(float(rate), reach)))
                 bar.update(1)
-            scores += [_score_at(each) for each in score(method, walks)]
+            scores += score(method, walks)
             own = walks if method == "resefa" else own
-    reached = tuple(tuple(_reached(walked.at(level)) for level in LEVELS) for walked in own)
-    return tuple(scores), reached
-
-
-def _score_at(found: Score) -> ScoreAt:
-    return ScoreAt(
-        method=found.method, level=found.level, roir=_finite(found.roir), outside=_finite(found.outside),
-        best=_finite(found.best), reached=found.reached, count=found.count,
-    )  # fmt: skip
-
-
-def _reached(at: tuple[float, float, float]) -> Reached:
-    distance, outside, roir = (_finite(value) for value in at)
-    return Reached(distance=distance, outside=outside, roir=roir)
+    return tuple(scores), tuple(tuple(walked.at(level) for level in LEVELS) for walked in own)
 
 
 def plain(values: Array) -> list[float | None]:
     """Numbers for a card; None where there is none."""
-    return [_finite(float(value)) for value in values]
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return [float(value) if math.isfinite(value) else None for value in values]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.codes.source import CodeSource
 from gantk.generators.probe import probe
-from gantk.resefa.accumulate import JacobianPlan, Source, sample_jacobian
+from gantk.resefa.accumulate import JacobianPlan, sample_jacobian
 from gantk.resefa.find import direction_of, plain, scales_of, spread
 from gantk.resefa.leading import Products, leading_directions
 from gantk.resefa.measure import REACH
@@ -19,9 +20,9 @@ from gantk.store.progress import progress
 
 
 def leading_of(
-    store: Store, source: Source, regions: Regions, plan: JacobianPlan, facts: JacobianFacts, count: int
+    store: Store, source: CodeSource, regions: Regions, plan: JacobianPlan, facts: JacobianFacts, count: int
 ) -> tuple[LeadingDirections, ...]:
-    """The leading directions of every region without its Gram matrices: for codes of thousands of coordinates."""
+    """The `count` leading directions of every region."""
     generator, total = source.generator, source.total
     reach = REACH * spread(generator, plan.variable, facts.seed)
     jacobians, inside, outside = [], [], []
