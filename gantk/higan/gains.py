@@ -6,7 +6,6 @@ P = 1 + L places of an edit: all rows, then each row alone.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -104,14 +103,9 @@ class RescoreFacts:
 
 def conclude(arrays: Mapping[str, Array], facts: RescoreFacts, options: RescoreOptions, store: Store) -> RescoreResult:
     """The result of arrays that are whole; see `rescore`."""
-    found = concluded(arrays, facts, options.distance)
     steps = shown_steps(options.distance[0])
-    labels = [options.name_of(sample) for sample in range(min(SHOWN, found.num))]
-    walked = tuple(
-        dataclasses.replace(each, walk=_walk(each, steps, labels, subject.spread, store))
-        for each, subject in zip(found.boundaries, facts.subjects, strict=True)
-    )
-    return dataclasses.replace(found, boundaries=walked)
+    labels = [options.name_of(sample) for sample in range(min(SHOWN, len(arrays[BASE])))]
+    return concluded(arrays, facts, options.distance, [_walk(each, steps, labels, store) for each in facts.subjects])
 
 
 def shown_steps(distance: float) -> tuple[float, ...]:
@@ -126,22 +120,24 @@ def shown_name(prefix: str, sample: int, step: int) -> str:
     return f"steps/{prefix}_{sample}_{step}.png"
 
 
-def _walk(
-    each: Rescored, steps: Sequence[float], labels: Sequence[str], spread: float | None, store: Store
-) -> Walk | None:
+def _walk(each: Subject, steps: Sequence[float], labels: Sequence[str], store: Store) -> Walk | None:
     """The pictures of a boundary, where the first chunk rendered them."""
     names = [[shown_name(each.prefix, sample, step) for step in range(len(steps))] for sample in range(len(labels))]
     if not all(store.has_picture(name) for line in names for name in line):
         return None
     strips = tuple(store.strip(label, steps, line) for label, line in zip(labels, names, strict=True))
-    return Walk(name=each.name, space=each.space, strips=strips, unit=unit_of(each.direction), spread=spread)
+    unit = unit_of(each.direction)
+    return Walk(name=each.name, space=each.direction.space, strips=strips, unit=unit, spread=each.spread)
 
 
-def concluded(arrays: Mapping[str, Array], facts: RescoreFacts, distances: Sequence[float]) -> RescoreResult:
+def concluded(
+    arrays: Mapping[str, Array], facts: RescoreFacts, distances: Sequence[float], walks: Sequence[Walk | None]
+) -> RescoreResult:
     """The result of arrays that are whole.
 
     Args:
         distances: that were tried [T]; the first is the one of the scores.
+        walks: of the boundaries.
     """
     base, effect = arrays[BASE], arrays[EFFECT]
     names = list(base.dtype.names or ())
@@ -167,7 +163,7 @@ def concluded(arrays: Mapping[str, Array], facts: RescoreFacts, distances: Seque
                     sorted((float(d), float(effect[t, 0, b, 0, column] / count)) for t, d in enumerate(distances))
                 ),
                 scores=scores,
-                walk=None,
+                walk=walks[b],
             )
         )
     return RescoreResult(

@@ -100,7 +100,7 @@ def rescore(manifest: Mapping[str, Any], directory: Path) -> RescoreResult:
     )
     arrays = {name: load_npy(inside(directory, f"{name}.npy"), mmap=True) for name in manifest["arrays"]}
     distances = tuple(float(distance) for distance in arguments["distances"])
-    return concluded(arrays, facts, distances)
+    return concluded(arrays, facts, distances, [None] * len(facts.subjects))
 
 
 def _used(directory: Path, prefix: str, name: str, space: str) -> Direction:

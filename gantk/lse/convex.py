@@ -88,11 +88,20 @@ def loss_and_gradient(network: LinearNetwork, maps: Sequence[Tensor], label_NSS:
 
 
 def softmax_objective(
-    network: LinearNetwork, batches: Callable[[], Iterable[Batch]], whitening: Whitening, penalty: float
+    network: LinearNetwork,
+    batches: Callable[[], Iterable[Batch]],
+    whitening: Whitening,
+    penalty: float,
+    watch: Callable[[], None] | None = None,
 ) -> Objective:
-    """The objective over all batches; each call is one pass over the images. The network is used as scratch."""
+    """The objective over all batches; each call is one pass over the images. The network is used as scratch.
+
+    `watch` is called before each evaluation; an exception of it ends the minimisation.
+    """
 
     def value(v_KE: Array) -> tuple[float, Array]:
+        if watch is not None:
+            watch()
         fill(network, whitening, v_KE)
         loss, pixels = 0.0, 0
         w_KD, b_K = np.zeros((network.classes, sum(network.channels))), np.zeros(network.classes)

@@ -114,8 +114,7 @@ def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners:
         sums.append(coarse @ back[0][0])
         cross.append(coarse @ back[1].t())
         if side < size:
-            lines = [_Line(x.shape[-1], side, size, align_corners) for x in maps[first:]]
-            finer = torch.cat([_through(x, line).flatten(1) for x, line in zip(maps[first:], lines, strict=True)])
+            finer = torch.cat([_through(x, side, size, align_corners).flatten(1) for x in maps[first:]])
         else:
             finer = coarse
         block = (coarse @ finer.t()).double().cpu().numpy()  # one long product is the fastest
@@ -134,35 +133,27 @@ def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners:
 # --- narrow matrices -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Line:
-    """u_new^T u_old of one axis, with both u to a grid of `over` points."""
-
-    old: int
-    new: int
-    over: int
-    align_corners: bool
-
-
 @lru_cache(maxsize=128)
-def _bands(line: _Line) -> tuple[tuple[slice, Array], ...]:
-    """The matrix [new, old] in runs of rows, each with the columns that are not zero in it."""
-    fine, coarse = (line_weights(side, line.over, line.align_corners) for side in (line.old, line.new))
+def _bands(old: int, new: int, over: int, align_corners: bool) -> tuple[tuple[slice, Array], ...]:
+    """The matrix u_new^T u_old [new, old] of one axis, with both u to a grid of `over` points, in runs of rows, each
+    with the columns that are not zero in it."""
+    fine, coarse = (line_weights(side, over, align_corners) for side in (old, new))
     found = []
-    for rows in np.split(coarse.T @ fine, range(RUN, line.new, RUN)):
+    for rows in np.split(coarse.T @ fine, range(RUN, new, RUN)):
         used = np.flatnonzero(rows.any(0))
         columns = slice(int(used[0]), int(used[-1]) + 1)
         found.append((columns, np.ascontiguousarray(rows[:, columns])))
     return tuple(found)
 
 
-def _through(x_Coo: Tensor, line: _Line) -> Tensor:
-    """Maps [C, old, old] with the matrix of a line on both axes, [C, new, new].
+def _through(x_Coo: Tensor, new: int, over: int, align_corners: bool) -> Tensor:
+    """Maps [C, old, old] with the matrix of `_bands` on both axes, [C, new, new].
 
     A point of a grid is a mean of few neighbours, so that almost all of the matrix is zero: it is applied in runs of
     rows, each to the lines it reads.
     """
-    bands = [(columns, torch.from_numpy(part).to(x_Coo)) for columns, part in _bands(line)]
+    parts = _bands(x_Coo.shape[-1], new, over, align_corners)
+    bands = [(columns, torch.from_numpy(part).to(x_Coo)) for columns, part in parts]
     down = torch.cat([part @ x_Coo[:, columns] for columns, part in bands], 1)
     return torch.cat([down[:, :, columns] @ part.t() for columns, part in bands], 2)
 

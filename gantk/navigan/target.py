@@ -208,9 +208,3 @@ def spelled_layer(conv: str | int) -> str:
     """A layer as it is typed: released:3 is NaviGAN's index, everything else stays."""
     text = str(conv)
     return released_layer(int(text[9:])) if text.startswith("released:") and text[9:].isdecimal() else text
-
-
-def by_direction(index_N: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """The samples that share a direction: (direction, rows)."""
-    for direction in torch.unique(index_N).tolist():
-        yield int(direction), torch.nonzero(index_N == direction)[:, 0]

@@ -110,13 +110,11 @@ class LocalJacobian:
         self.variable = code_map.variable
         self._wp = wp_1LD
         layers = code_map.variable.layers
-        self._entries = {rows: _Entry(generator, wp_1LD, rows, noise) for rows in self._row_groups(layers)}
+        # rows whose columns are computed together: all, or each by itself where each is a variable of its own
+        groups = [(row,) for row in layers] if self.variable.space == "wp" else [layers]
+        self._entries = {rows: _Entry(generator, wp_1LD, rows, noise) for rows in groups}
         self._every = self._entries.get(layers) or _Entry(generator, wp_1LD, layers, noise)
         self.chunk = chunk or default_chunk(generator, min(entry.first for entry in self._entries.values()))
-
-    def _row_groups(self, layers: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Rows whose columns are computed together: all, or each by itself where each is a variable of its own."""
-        return [(row,) for row in layers] if self.variable.space == "wp" else [layers]
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -55,11 +55,6 @@ SPREAD_CODES = 512
 Array = npt.NDArray[Any]
 
 
-def variable_of(facts: JacobianFacts, generator: Generator) -> Variable:
-    """The variable that Gram matrices are of."""
-    return choose(generator, facts.space, facts.rows, facts.part)
-
-
 def reduced_of(facts: JacobianFacts, generator: Generator, rows: LayerList, space: str | None) -> Reduced:
     """The variable that ``--rows`` and ``--space`` choose out of a run's.
 
@@ -68,7 +63,8 @@ def reduced_of(facts: JacobianFacts, generator: Generator, rows: LayerList, spac
     """
     truncation = parse_truncation(facts.truncation, generator.spec)
     chosen = parse_layers(rows, generator.spec.num_layers, {e.name: e.row for e in generator.layers})
-    return reduce_to(generator, variable_of(facts, generator), truncation, space, chosen if rows else None)
+    own = choose(generator, facts.space, facts.rows, facts.part)
+    return reduce_to(generator, own, truncation, space, chosen if rows else None)
 
 
 @dataclass(frozen=True)

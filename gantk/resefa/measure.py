@@ -85,15 +85,9 @@ class Walk:
     outside: Array
     pixels: tuple[float, float]
 
-    def rms(self) -> Array:
-        """Root mean square change inside, [T]."""
-        found: Array = np.sqrt(self.inside / self.pixels[0])
-        return found
-
     def at(self, level: float) -> Reached:
         """What it takes and changes where the change inside is `level`."""
-        rms = self.rms()
-        rising = np.maximum.accumulate(rms)
+        rising = np.maximum.accumulate(np.sqrt(self.inside / self.pixels[0]))  # root mean square change inside
         if not rising[0] <= level <= rising[-1] or rising[0] <= 0:
             return Reached(distance=None, outside=None, roir=None)
         # of a plateau the first step counts
