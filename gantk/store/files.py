@@ -114,6 +114,8 @@ def save_npy(path: str | os.PathLike[str], array: np.ndarray[Any, Any]) -> Path:
 
 def npy_bytes(array: np.ndarray[Any, Any]) -> bytes:
     """An array as the bytes of an .npy."""
+    import numpy as np
+
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()
