@@ -19,7 +19,6 @@ from gantk.codes.spread import spread_of, unit_of
 from gantk.generators.base import Generator, Truncation
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
-from gantk.runs.structure import Strip
 from gantk.runs.walk import Walk
 from gantk.store.chunks import parts
 from gantk.store.progress import progress
@@ -119,15 +118,7 @@ def draw_walks(
             for future in written:  # a full disk shows here
                 future.result()
             written.clear()
-            strips = tuple(
-                Strip(
-                    label=titles[sample],
-                    values=tuple(distances),
-                    images=tuple(store.picture(name) for name in names[sample]),
-                    origin=distances.index(0.0) if 0.0 in distances else None,
-                )
-                for sample in range(samples)
-            )
+            strips = tuple(store.strip(title, distances, line) for title, line in zip(titles, names, strict=True))
             walks.append(
                 Walk(
                     name=direction.name,
