@@ -7,15 +7,12 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.directions import Direction
-from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.generators.rows import parse_layers
 from gantk.lse.archive import zipped
@@ -25,14 +22,14 @@ from gantk.pictures.animation import require_mp4
 from gantk.pictures.label_maps import label_png
 from gantk.store.json_values import JsonTable
 from gantk.web.again import vouching
-from gantk.web.jobs import Desk, Run, label_of, stroke_of
+from gantk.web.jobs import Desk, Run, keep_direction, label_of, stroke_of
 from gantk.web.pasting import pasted, steps_since_photo
 from gantk.web.pictures import Image, animation, shown, strip
 from gantk.web.projects import Project
 from gantk.web.queue import Result, Ticket
 from gantk.web.scene import Scene, direction_of
 from gantk.web.state import Node
-from gantk.web.terms import MOST_NAME, Move, Saved
+from gantk.web.terms import MOST_NAME, Move
 from gantk.web.wire import ApiError
 from gantk.web.workshop import Model
 
@@ -189,15 +186,7 @@ def _rows(model: Model, move: Move, direction: Direction) -> tuple[int, ...]:
 
 
 def _direction(desk: Desk, project: Project, model: Model, name: str) -> Result:
-    found = sum_of_moves(model, project.state.at).replace(name=name)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "direction.safetensors"
-        save_direction(path, found)
-        data = path.read_bytes()
-    sha = project.blobs.put(data)
-    project.record(Saved("saved", "direction", name, sha))
-    (entry,) = model.easel.catalogue.made_here(found)
-    desk.workshop.changed(model.name)
+    sha, (entry,) = keep_direction(desk, project, model, sum_of_moves(model, project.state.at).replace(name=name))
     return {**_file_at(sha, "direction.safetensors"), "direction": entry.id, "rev": project.rev}
 
 

@@ -11,25 +11,22 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.lse.archive import zipped
 from gantk.pictures.images import encode
 from gantk.store.json_values import JsonView
-from gantk.web.jobs import Desk, Run, no_blob
+from gantk.web.jobs import Desk, Run, keep_direction, no_blob
 from gantk.web.pictures import shown
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
 from gantk.web.state import Mark
-from gantk.web.terms import MOST_NAME, Base, Saved
+from gantk.web.terms import MOST_NAME, Base
 from gantk.web.wire import ApiError
 from gantk.web.workshop import Model
 
@@ -94,7 +91,10 @@ def prepare_sort(desk: Desk, project: Project, model: Model, args: SortArgs) -> 
             "next": [order[place] for place in chosen], "scores": [float(score_N[place]) for place in chosen],
             "most": [order[place] for place in np.argsort(-score_N.numpy(), kind="stable")[:6].tolist()],
         }  # fmt: skip
-        return {**found, **(_kept(desk, project, model, direction) if args.keep else {})}
+        if args.keep:
+            sha, (entry,) = keep_direction(desk, project, model, direction)
+            found |= {"blob": sha, "direction": entry.id, "rev": project.rev}
+        return found
 
     return run
 
@@ -148,17 +148,6 @@ def _boundary(model: Model, args: SortArgs, order: Sequence[int], score_N: npt.N
     spread = np.std(codes.array @ direction.vectors[0].astype(np.float64))
     meta = {**direction.meta, "command": f"gantk web {model.name}", "attribute": args.attribute}
     return direction.replace(name=args.attribute, scale=float(3 * spread), meta=meta)
-
-
-def _kept(desk: Desk, project: Project, model: Model, direction: Direction) -> dict[str, JsonView]:
-    with TemporaryDirectory() as folder:
-        path = save_direction(Path(folder) / "boundary.safetensors", direction)
-        sha = project.blobs.put(path.read_bytes())
-    if not any(saved.sha == sha for saved in project.state.saved):
-        project.record(Saved("saved", "direction", direction.name, sha))
-    (entry,) = model.easel.catalogue.made_here(direction)
-    desk.workshop.changed(model.name)
-    return {"blob": sha, "direction": entry.id, "rev": project.rev}
 
 
 # --- the labels as files ---------------------------------------------------------------------------------------------

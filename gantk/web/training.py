@@ -9,17 +9,16 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from gantk.errors import GantkError, Stopped
+from gantk.errors import GantkError
 from gantk.lse.codes import CodeStream
 from gantk.predictors.heads import Head, HeadInfo, default_taps, taps_of
 from gantk.store.json_values import JsonView
+from gantk.web.blobs import as_bytes
 from gantk.web.jobs import Desk, Labels, Run, label_of, label_size, labels, no_blob
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from gantk.lse.shots import Fit as FewShotFit
     from gantk.lse.shots import Shots
-    from gantk.predictors.heads import Head
 
 MOST_SHOTS, MOST_RANKED = 64, 64
 KEPT_FEATURES = 256 << 20
@@ -69,16 +67,19 @@ def prepare_fit(desk: Desk, project: Project, model: Model, args: FitArgs) -> Ru
         raise ApiError(400, f"{len(annotations)} labelled images are more than {MOST_SHOTS}: take some away.")
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
+        from gantk.lse.shots import fit
+        from gantk.predictors.head_files import save_head
+
         begun = time.monotonic()
         if args.teach:
             shots, label, names = _taught(model, args, ticket)
         else:
             shots, label, names = _annotated(project, model, annotations, ticket)
-        found = _fit(shots, names, ticket)
-        name = args.name or ("from the segmenter" if args.teach else f"head {_count(project) + 1}")
+        found = fit(shots, len(names), watch=lambda: ticket.check(note="solving"))
+        number = 1 + sum(saved.kind == "head" for saved in project.state.saved)
+        name = args.name or ("from the segmenter" if args.teach else f"head {number}")
         head = _as_head(model, name, found, label.shape[-1], names)
-        data = _file(head)
-        sha = project.blobs.put(data)
+        sha = project.blobs.put(as_bytes(save_head, head))
         about = {key: value for key, value in head_view("", head).items() if key in ("kind", "size", "classes")}
         project.record(Saved("saved", "head", name, sha, json.dumps(about)))
         pixels = np.bincount(label.ravel(), minlength=256)
@@ -90,10 +91,6 @@ def prepare_fit(desk: Desk, project: Project, model: Model, args: FitArgs) -> Ru
         }  # fmt: skip
 
     return run
-
-
-def _count(project: Project) -> int:
-    return sum(saved.kind == "head" for saved in project.state.saved)
 
 
 def _taught(model: Model, args: FitArgs, ticket: Ticket) -> tuple[Shots, Labels, tuple[Class, ...]]:
@@ -157,16 +154,6 @@ def _shots(maps: Sequence[tuple[Tensor, ...]], label: Labels) -> Shots:
     return Shots(tuple(tuple(x[:fewest] for x in one) for one in maps), label, True)
 
 
-def _fit(shots: Shots, names: tuple[Class, ...], ticket: Ticket) -> FewShotFit:
-    from gantk.lse.shots import fit
-
-    def breathe() -> None:
-        if ticket.breathe(note="solving"):
-            raise Stopped
-
-    return fit(shots, len(names), watch=breathe)
-
-
 def _as_head(model: Model, name: str, found: FewShotFit, size: int, names: tuple[Class, ...]) -> Head:
     from gantk.generators.probe import probe_of
 
@@ -178,15 +165,6 @@ def _as_head(model: Model, name: str, found: FewShotFit, size: int, names: tuple
         {"teacher": "annotations", "eps": found.eps, "steps": found.steps},
     )  # fmt: skip
     return Head(info, found.network)
-
-
-def _file(head: Head) -> bytes:
-    from gantk.predictors.head_files import save_head
-
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "head.safetensors"
-        save_head(path, head)
-        return path.read_bytes()
 
 
 def prepare_uncertain(desk: Desk, project: Project, model: Model, args: UncertainArgs) -> Run:

@@ -18,6 +18,8 @@ from gantk.codes.kept_directions import load_direction
 from gantk.errors import GantkError
 from gantk.generators.forward_mode import load_decompositions
 from gantk.store.json_values import JsonView
+from gantk.store.memory import is_out_of_memory
+from gantk.web.blobs import as_file
 from gantk.web.cache import Cache
 from gantk.web.catalogue import Catalogue
 from gantk.web.limits import Limits
@@ -25,7 +27,7 @@ from gantk.web.projects import Project, Projects
 from gantk.web.queue import Engine
 from gantk.web.scene import Easel
 from gantk.web.terms import Base, Class
-from gantk.web.wire import ApiError, is_out_of_memory
+from gantk.web.wire import ApiError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -268,15 +270,11 @@ class Workshop:
         raise ApiError(404, "There is no such head: fit one in Train, or start the server with --head.")
 
     def _load_saved(self, project: Project, model: Model, sha: str) -> Head:
-        from tempfile import TemporaryDirectory
-
         from gantk.predictors.head_files import load_head
 
         cached = model.loaded
         if sha not in cached:
-            with TemporaryDirectory() as folder:
-                path = Path(folder) / "head.safetensors"
-                path.write_bytes(project.blobs.get(sha))
+            with as_file(project.blobs.get(sha)) as path:
                 cached[sha] = load_head(path, model.easel.generator).bind(model.easel.generator)
             while len(cached) > 8:
                 del cached[next(iter(cached))]
@@ -284,7 +282,6 @@ class Workshop:
 
     def heads_of(self, project: Project) -> list[dict[str, JsonView]]:
         """Every head of a project as the page sees it; the newest last."""
-
         model = self.of(project)
         found = [head_view(id, head) for id, head in model.heads.items()]
         for saved in project.state.saved:
@@ -296,14 +293,10 @@ class Workshop:
 
     def learn_directions(self, project: Project) -> None:
         """Directions that were saved in a project are known again after a restart."""
-        from tempfile import TemporaryDirectory
-
         catalogue = self.of(project).easel.catalogue
         for saved in project.state.saved:
             if saved.kind == "direction":
-                with TemporaryDirectory() as folder:
-                    path = Path(folder) / "direction.safetensors"
-                    path.write_bytes(project.blobs.get(saved.sha))
+                with as_file(project.blobs.get(saved.sha)) as path:
                     catalogue.made_here(load_direction(path))
 
     def sparing(self, model: Model, work: Callable[[], T]) -> T:
