@@ -23,7 +23,7 @@ from gantk.pictures.label_maps import label_png
 from gantk.store.json_values import JsonTable
 from gantk.web.again import vouching
 from gantk.web.jobs import Desk, Run, keep_direction, label_of, stroke_of
-from gantk.web.pasting import pasted, steps_since_photo
+from gantk.web.pasting import pasted
 from gantk.web.pictures import Image, animation, shown, strip
 from gantk.web.projects import Project
 from gantk.web.queue import Result, Ticket
@@ -193,19 +193,9 @@ def _direction(desk: Desk, project: Project, model: Model, name: str) -> Result:
 # --- archives --------------------------------------------------------------------------------------------------------
 
 
-def trail(project: Project) -> list[Node]:
-    """The pictures from the sample to the one at hand."""
-    nodes, at = project.state.nodes, project.state.at
-    found = [at]
-    while at.parent is not None:
-        at = nodes[at.parent]
-        found.append(at)
-    return found[::-1]
-
-
 def session_of(desk: Desk, project: Project, model: Model) -> tuple[Session, Head | None]:
     """The edits that led to the picture at hand, and the head of the last of them."""
-    easel, nodes = model.easel, trail(project)
+    easel, nodes = model.easel, project.state.trail(project.state.cursor)
     fetch = project.blobs.get
     head = None
     steps = []
@@ -266,7 +256,7 @@ def command(project: Project, model: Model) -> str:
     if base.psi is not None:
         truncation = f"gantk.Truncation({base.psi!r}, {base.rows!r})"
     lines.append(f"truncation = {truncation}")
-    if project.state.paste and steps_since_photo(project.state.nodes, project.state.cursor) is not None:
+    if project.state.paste and project.state.trail(project.state.cursor)[0].photo is not None:
         lines.insert(0, "# the generator's own picture: Export, PNG has the photo's pixels around the edit")
     if base.code is not None:
         lines += ["import numpy, torch", "wp = torch.from_numpy(numpy.load('wp.npy'))  # Export, codes"]

@@ -92,6 +92,19 @@ class Desk:
             "export": (ExportArgs, prepare_export),
         }
 
+    def previews(self, ticket: Ticket) -> Callable[[Callable[[], Tensor]], None]:
+        """What shows pictures [1, C, H, W] of a job: each is made only where the last was there long enough."""
+        last = 0.0
+
+        def show(make: Callable[[], Tensor]) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last > PREVIEW_SECONDS:
+                self.preview(ticket.job.id, make())
+                last = now
+
+        return show
+
     @property
     def kinds(self) -> tuple[str, ...]:
         return tuple(self._kinds)
@@ -187,13 +200,10 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
 
     def run(ticket: Ticket) -> Result:
         wp = easel.latent(node.base, node.moves, project.blobs.get)
-        last = [0.0]
+        show = desk.previews(ticket)
 
         def watch(number: int, code: Tensor) -> bool:
-            now = time.monotonic()
-            if now - last[0] > PREVIEW_SECONDS:
-                desk.preview(ticket.job.id, easel.sketch(code))
-                last[0] = now
+            show(lambda: easel.sketch(code))
             return ticket.breathe(number, args.settings.steps)
 
         found = edit(easel.generator, head, wp, stroke, args.settings, watch=watch)

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float32]
 POOL, MOST_POOL, MOST_NEXT = 400, 1000, 24
-KEPT_FEATURES = 256 << 20  # bytes of maps in memory: fewer samples are looked at where they are large
 BATCH = 16
 SIDE = 256  # of exported pictures
 
@@ -108,12 +107,11 @@ def _features(
     model: Model, base: Base, order: Sequence[int], labelled: int, taps: Sequence[str], ticket: Ticket
 ) -> tuple[list[Array], list[int]]:
     """Blocks [N, D_b] of samples by index, and which they are; kept, so that a refit costs only the solve."""
-
     from gantk.predictors.probe_features import code_blocks
 
-    easel, kept = model.easel, model.sorted
-    plain = replace(base, index=0)
-    found: dict[int, list[Array]] = {index: kept[plain, index] for index in order if (plain, index) in kept}
+    easel = model.easel
+    kept = {index: model.sorted.get(replace(base, index=index)) for index in order}
+    found: dict[int, list[Array]] = {index: blocks for index, blocks in kept.items() if blocks is not None}
     missing = [index for index in order if index not in found]
     total = len(missing)
     while missing:
@@ -121,16 +119,14 @@ def _features(
         wp = torch.cat([easel.latent(replace(base, index=index), (), no_blob) for index in part])
         with torch.inference_mode():
             blocks = [block.float().cpu().numpy() for block in code_blocks(easel.generator, wp, taps)]
+        size = sum(block[0].nbytes for block in blocks)
         for place, index in enumerate(part):
-            found[index] = kept[plain, index] = [block[place].copy() for block in blocks]
-        size = sum(block.nbytes for block in found[part[0]])
+            found[index] = [block[place].copy() for block in blocks]
+            model.sorted.put(replace(base, index=index), found[index], size)
         ticket.check(total - len(missing), total, "reading maps")
-        if len(found) >= labelled + 8 and size * (len(found) + BATCH) > KEPT_FEATURES:
+        if len(found) >= labelled + 8 and size * (len(found) + BATCH) > model.sorted.limit:
             break
     used = [index for index in order if index in found]
-    limit = KEPT_FEATURES // max(1, sum(block.nbytes for block in found[used[0]]))
-    while len(kept) > max(limit, len(used)):
-        del kept[next(iter(kept))]
     return [np.stack([found[index][block] for index in used]) for block in range(len(found[used[0]]))], used
 
 

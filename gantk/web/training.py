@@ -25,7 +25,7 @@ from gantk.web.queue import Ticket
 from gantk.web.state import Annotation
 from gantk.web.terms import Base, Class, Saved
 from gantk.web.wire import ApiError
-from gantk.web.workshop import Model, head_view
+from gantk.web.workshop import Model, classes_of, head_view
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from gantk.lse.shots import Shots
 
 MOST_SHOTS, MOST_RANKED = 64, 64
-KEPT_FEATURES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def prepare_fit(desk: Desk, project: Project, model: Model, args: FitArgs) -> Ru
         name = args.name or ("from the segmenter" if args.teach else f"head {number}")
         head = _as_head(model, name, found, label.shape[-1], names)
         sha = project.blobs.put(as_bytes(save_head, head))
-        about = {key: value for key, value in head_view("", head).items() if key in ("kind", "size", "classes")}
+        about = {key: value for key, value in head_view("", head.info).items() if key in ("kind", "size", "classes")}
         project.record(Saved("saved", "head", name, sha, json.dumps(about)))
         pixels = np.bincount(label.ravel(), minlength=256)
         return {
@@ -103,8 +102,7 @@ def _taught(model: Model, args: FitArgs, ticket: Ticket) -> tuple[Shots, Labels,
         label.append(labels(model, wp, None))
         maps.append(_features(model, base, wp, label[-1]))
         ticket.check(index + 1, args.teach, "labelling")
-    pairs = zip(teacher.class_names, teacher.class_colours, strict=True)
-    return _shots(maps, np.stack(label)), np.stack(label), tuple(Class(n, c) for n, c in pairs)
+    return _shots(maps, np.stack(label)), np.stack(label), tuple(classes_of(teacher))
 
 
 def _annotated(
@@ -128,23 +126,18 @@ def _annotated(
 
 def _features(model: Model, base: Base, wp: Tensor, label: Labels) -> tuple[Tensor, ...]:
     """Maps of one image, kept by its base."""
-
     from gantk.lse.images import Images
     from gantk.lse.shots import shots_of
 
     key = (base, label.shape[-1])
-    if key not in model.features:
+    found = model.features.get(key)
+    if found is None:
         generator = model.easel.generator
         images = Images(CodeStream(generator), default_taps(generator), label.shape[-1], batch=1)
         # the image twice: from the second on `shots_of` knows whether noise matters, and drops draws that do not
-        pair = shots_of(images, torch.cat([wp, wp]), np.stack([label, label]))
-        model.features[key] = pair.maps[0]
-        sizes = [sum(x.numel() * x.element_size() for x in maps) for maps in model.features.values()]
-        while sum(sizes) > KEPT_FEATURES and len(sizes) > 1:
-            del model.features[next(iter(model.features))]
-            sizes.pop(0)
-        return pair.maps[0]
-    return model.features[key]
+        found = shots_of(images, torch.cat([wp, wp]), np.stack([label, label])).maps[0]
+        model.features.put(key, found, sum(x.nbytes for x in found))
+    return found
 
 
 def _shots(maps: Sequence[tuple[Tensor, ...]], label: Labels) -> Shots:
