@@ -68,11 +68,9 @@ class _Tangents:
             assert state.image is not None  # the last layer makes it
             self.bend = 1 - state.image.square()  # of the hyperbolic tangent
 
-    def __call__(self, steps: Sequence[Tensor]) -> Tensor:
-        with torch.no_grad():
-            return self._push(dict(zip(self.moving, steps, strict=True)), len(steps[0]))
-
-    def _push(self, steps: dict[int, Tensor], count: int) -> Tensor:
+    @torch.no_grad()
+    def __call__(self, given: Sequence[Tensor]) -> Tensor:
+        steps, count = dict(zip(self.moving, given, strict=True)), len(given[0])
         dx: Tensor | None = None
         shortcut: Tensor | None = None
         for step, place, rule in self.rules:

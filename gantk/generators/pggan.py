@@ -64,11 +64,11 @@ class PGGANConfig(Config):
 class ScaledConv(nn.Module):
     """Weight and bias of one layer; the weight is multiplied by `scale` when it is used."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, gain: float, fan_in: int | None = None):
+    def __init__(self, inputs: int, outputs: int, kernel: int, gain: float):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.scale = gain / math.sqrt(fan_in or inputs * kernel * kernel)
+        self.scale = gain / math.sqrt(inputs * kernel * kernel)
 
 
 class PGGAN(Generator):

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.generators.ops import EPSILON, LEAK, SQRT2, arranged, fir, up_pad, upsample2d
+from gantk.generators.ops import EPSILON, LEAK, SQRT2, arranged, resampled, upsample2d
 from gantk.generators.spec import Layer, Options, State
 
 if TYPE_CHECKING:
@@ -124,11 +124,9 @@ class _Tangents:
         before = self.rules[-1] if self.rules else None
         return isinstance(before, _Conv) and before.layer.name.endswith("conv0")
 
-    def __call__(self, steps: Sequence[Tensor]) -> Tensor:
-        with torch.no_grad():
-            return self._push(dict(zip(self.moving, steps, strict=True)), len(steps[0]))
-
-    def _push(self, steps: dict[int, Tensor], count: int) -> Tensor:
+    @torch.no_grad()
+    def __call__(self, given: Sequence[Tensor]) -> Tensor:
+        steps, count = dict(zip(self.moving, given, strict=True)), len(given[0])
         generator = self.generator
         taps = generator.config.resample_filter
         dx: Tensor | None = None
@@ -167,7 +165,7 @@ def _conv_rule(
     energy_1O = style.square() @ square_OI.t() + EPSILON
     factor_1O = gain * SQRT2 * torch.rsqrt(energy_1O)
     modulated = arranged(weight * (style[:, :, None, None] * scale))
-    y = _convolve(x, modulated, part)
+    y = resampled(x, modulated, part.up, part.taps)
     total = y * factor_1O[:, :, None, None] + (part.bias * (gain * SQRT2))[:, None, None]
     if noise is not None:
         total = total + noise * (part.noise_strength * (gain * SQRT2))
@@ -220,7 +218,7 @@ def _push_conv(rule: _Conv, dx: Tensor | None, ds: Tensor | None) -> Tensor | No
             dx.addcmul_(rule.x_1IHW, ds[:, :, None, None])
     elif dx is None:
         return None
-    dy = _convolve(dx, rule.weight, rule.part)
+    dy = resampled(dx, rule.weight, rule.part.up, rule.part.taps)
     dy.mul_(rule.dy_gain)
     if ds is not None:
         assert rule.shrink_1O is not None and rule.energy_OI is not None
@@ -241,10 +239,3 @@ def _push_rgb(rule: _RGB, dx: Tensor | None, ds: Tensor | None, image: Tensor | 
     if rule.slope is not None:
         rgb = rgb.mul_(rule.slope)
     return rgb if image is None else image.add_(rgb)
-
-
-def _convolve(x: Tensor, weight: Tensor, part: StyledConv) -> Tensor:
-    if part.up:
-        y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-        return fir(y, part.taps, up_pad(part.taps), 4.0)
-    return F.conv2d(x, weight, padding=weight.shape[-1] // 2)

@@ -71,11 +71,9 @@ class _Tangents:
                 elif 0 in self.moving:
                     self.features_4CHW = _features(generator, styles[0], options) * styles[1][:, :, None, None]
 
-    def __call__(self, steps: Sequence[Tensor]) -> Tensor:
-        with torch.no_grad():
-            return self._push(dict(zip(self.moving, steps, strict=True)), len(steps[0]))
-
-    def _push(self, steps: dict[int, Tensor], count: int) -> Tensor:
+    @torch.no_grad()
+    def __call__(self, given: Sequence[Tensor]) -> Tensor:
+        steps, count = dict(zip(self.moving, given, strict=True)), len(given[0])
         dx: Tensor | None = None  # times the style of the layer that reads it
         if self.features_4CHW is not None:
             dx = torch.einsum("ck,kihw->cihw", steps[0], self.features_4CHW)
