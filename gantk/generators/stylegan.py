@@ -159,20 +159,17 @@ class StyleGAN(StyledGenerator):
                 if blending.wants_rgb(layer) or layer.name in taps:
                     rgb = conv(x, part.weight, part.scale, part.bias, delta=delta)
                 image = blending.blend(layer, rgb, image)
-                if layer.name in taps:
-                    assert image is not None
-                    maps[layer.name] = image
-                continue
-            part = cast(Epilogue, part)
-            if layer.weight is not None:
-                up = layer.name.endswith("conv0")
-                x = conv(x, part.weight, part.scale, up=up, delta=delta)
-                if up:
-                    x = fir(x, self.config.blur_filter, (len(self.config.blur_filter) // 2,) * 2)
-            style_NS, noise = codes[self._style_index[layer.index]], self._noise(part, layer, options, n)
-            x, statistics[layer.index] = part(x, style_NS, noise, statistics.get(layer.index))
+            else:
+                part = cast(Epilogue, part)
+                if layer.weight is not None:
+                    up = layer.name.endswith("conv0")
+                    x = conv(x, part.weight, part.scale, up=up, delta=delta)
+                    if up:
+                        x = fir(x, self.config.blur_filter, (len(self.config.blur_filter) // 2,) * 2)
+                style_NS, noise = codes[self._style_index[layer.index]], self._noise(part, layer, options, n)
+                x, statistics[layer.index] = part(x, style_NS, noise, statistics.get(layer.index))
             if layer.name in taps:
-                maps[layer.name] = x
+                maps[layer.name] = cast(Tensor, image) if layer.is_rgb else x
         return (image if stop is None else None), maps, State(end, x, image, statistics=statistics)
 
 

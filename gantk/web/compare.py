@@ -21,6 +21,7 @@ from gantk.generators.footprint import sample_bytes
 from gantk.generators.rows import parse_layers
 from gantk.pictures.animation import GridStyle, fuse, resize
 from gantk.pictures.images import as_saved, encode, to_uint8
+from gantk.runs.walks import moved_codes
 from gantk.store.chunks import parts
 from gantk.store.json_values import JsonView
 from gantk.web.catalogue import Entry
@@ -159,13 +160,10 @@ class _Trial:
             delta = entry.weights.delta(entry.row).to(generator.device, generator.dtype)
             return generator.synthesize(codes.wp, noise=self.base.noise, weight_deltas={entry.layer: (delta, amount)})
         assert entry.direction is not None
-        direction = entry.direction
-        if entry.space == "z":
-            return self.drawn(self.source.from_z(direction.apply(codes.space("z"), amount, row=entry.row), first))
-        if entry.space == "s":
-            return self.drawn(direction.apply(generator.styles(codes.wp), amount, row=entry.row))
-        truncation = self.model.easel.truncation(self.base)
-        return self.drawn(direction.apply(codes.wp, amount, self.rows, truncation, row=entry.row))
+        label, truncation = self.source.labels(first, first + len(codes.wp)), self.source.truncation
+        return self.drawn(
+            moved_codes(generator, entry.direction, entry.row, amount, codes.z, codes.wp, truncation, label, self.rows)
+        )
 
     def batches(self, total: int) -> Iterator[tuple[int, Codes]]:
         """The first `total` samples, BATCH at a time, and fewer of large pictures: each batch behind its first."""

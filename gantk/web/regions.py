@@ -22,6 +22,7 @@ from gantk.codes.directions import Direction
 from gantk.errors import GantkError
 from gantk.generators.footprint import sample_bytes
 from gantk.generators.rows import parse_layers
+from gantk.runs.walks import moved_codes
 from gantk.store.json_values import JsonView
 from gantk.web.interrupting import LARGE
 from gantk.web.jobs import Desk, Run, keep_direction, label_of, labels, no_blob
@@ -217,12 +218,7 @@ def _measured(
         fresh = Base(base.seed + 1, number, base.label, base.psi, base.rows, base.noise)
         with torch.no_grad():
             z, _, wp = easel.start(fresh, no_blob)
-            if direction.space == "z":
-                assert z is not None
-                moved_z = direction.apply(z, direction.scale / 2, row=row)
-                moved = generator.expand(generator.map(moved_z, easel.label(fresh)), truncation)
-            else:
-                moved = direction.apply(wp, direction.scale / 2, None, truncation, row=row)
+            moved = moved_codes(generator, direction, row, direction.scale / 2, z, wp, truncation, easel.label(fresh))
             both = output(generator.synthesize(torch.cat([wp, moved]), noise=base.noise))
         mask = region(wp.clone())
         square = (both[1] - both[0]).double().square().sum(0).cpu().numpy() / 4
