@@ -37,13 +37,13 @@ class _Conv:
 
     layer: Layer
     part: StyledConv
-    x_1IHW: Tensor
+    x_1IHW: Tensor | None  # None, like the others that may be, where the style does not move
     style_1I: Tensor
     weight: Tensor  # with the style folded in where it does not move
     energy_OI: Tensor | None
     shrink_1O: Tensor | None  # -f / (E + eps)
     dy_gain: Tensor  # m f, times the next style
-    df_gain: Tensor  # m y, times the next style
+    df_gain: Tensor | None  # m y, times the next style
     prescaled: bool  # the layer before has folded this one's style in
 
 
@@ -175,19 +175,17 @@ def _conv_rule(
         bound = part.clamp * gain
         slope = slope * (out.abs() < bound)
         out = out.clamp(-bound, bound)
-    dy_gain, df_gain = slope * factor_1O[:, :, None, None], slope * y
-    if next_style is not None:
-        dy_gain, df_gain = dy_gain * next_style[:, :, None, None], df_gain * next_style[:, :, None, None]
+    after = 1.0 if next_style is None else next_style[:, :, None, None]
     rule = _Conv(
         layer,
         part,
-        x,
+        x if moves else None,
         style,
         arranged(weight * scale) if moves else modulated,
         square_OI if moves else None,
         -factor_1O / energy_1O if moves else None,
-        dy_gain,
-        df_gain,
+        slope * (factor_1O[:, :, None, None] * after),
+        y.mul_(slope).mul_(after) if moves else None,
         prescaled and moves,
     )
     return rule, out
@@ -210,6 +208,7 @@ def _rgb_rule(layer: Layer, part: ToRGB, x: Tensor, style: Tensor, moves: bool) 
 def _push_conv(rule: _Conv, dx: Tensor | None, ds: Tensor | None) -> Tensor | None:
     """The tangent after a convolution; `dx` is overwritten."""
     if ds is not None:
+        assert rule.x_1IHW is not None
         if dx is None:
             dx = rule.x_1IHW * ds[:, :, None, None]
         else:
@@ -221,7 +220,7 @@ def _push_conv(rule: _Conv, dx: Tensor | None, ds: Tensor | None) -> Tensor | No
     dy = resampled(dx, rule.weight, rule.part.up, rule.part.taps)
     dy.mul_(rule.dy_gain)
     if ds is not None:
-        assert rule.shrink_1O is not None and rule.energy_OI is not None
+        assert rule.shrink_1O is not None and rule.energy_OI is not None and rule.df_gain is not None
         df_cO = rule.shrink_1O * ((ds * rule.style_1I) @ rule.energy_OI.t())
         dy.addcmul_(rule.df_gain, df_cO[:, :, None, None])
     return dy

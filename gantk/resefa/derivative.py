@@ -31,7 +31,7 @@ from gantk.store.memory import is_out_of_memory
 CHANNELS = ("rgb", "sum")
 CPU_BYTES = 8 << 20  # of the largest map of a chunk of tangents: more falls out of the last-level cache
 MOST, LEAST = 128, 8
-CPU_ROOM = 512 << 20  # of the largest maps of a chunk at all, where even the fewest are more than a cache holds
+CPU_ROOM = 256 << 20  # of the largest maps of a chunk at all, where even the fewest are more than a cache holds
 GPU_SHARE, MAPS_ALIVE = 0.5, 10  # share of the free memory, and how many of the largest maps are alive at once
 UNITS = 256  # unit steps whose effect on the codes is computed at once
 
