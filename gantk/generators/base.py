@@ -289,7 +289,11 @@ class Generator(nn.Module, ABC):
     def _tangent_map(
         self, codes: Styles, moving: Sequence[int], options: Options, start: State | None
     ) -> Callable[[Sequence[Tensor]], Tensor] | None:
-        """A family's own, faster `tangent_map`; None where it has none for these codes and options."""
+        """A family's own, faster `tangent_map`; None where it has none for these codes and options.
+
+        Args:
+            start: a cached state; every moving style belongs to a layer at or after it.
+        """
         return None
 
     def _spaces(self) -> str:

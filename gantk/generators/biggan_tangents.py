@@ -35,14 +35,7 @@ Rule = Callable[[Tensor | None, Tensor | None], Tensor | None]  # steps of the m
 def tangent_map(
     generator: BigGAN, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
 ) -> Callable[[Sequence[Tensor]], Tensor] | None:
-    """Steps [c, C_l] of the styles at `moving` to steps of the image [c, C, H, W]; None where there is no rule.
-
-    There is none for edited weights and in training mode, where a batch's own statistics count.
-
-    Args:
-        styles: of one code, [1, C_l] each.
-        start: a cached state; every moving style belongs to a layer at or after it.
-    """
+    """`Generator._tangent_map`; none for edited weights and in training mode, where a batch's own statistics count."""
     if options.deltas or generator.training:
         return None
     return _Tangents(generator, styles, moving, options, start)

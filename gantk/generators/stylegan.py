@@ -105,7 +105,10 @@ class Epilogue(nn.Module):
 
 
 class StyleGAN(StyledGenerator):
-    """The generator. Its first layer styles a learned constant; every layer has a row of `wp` of its own."""
+    """The generator. Its first layer styles a learned constant; every layer has a row of `wp` of its own.
+
+    A layer's style is y_s and y_b joined, without the +1 that the layer adds to y_s (GH-Feat's codes).
+    """
 
     config: StyleGANConfig
     config_class = StyleGANConfig
@@ -136,10 +139,6 @@ class StyleGAN(StyledGenerator):
         )
         styled = [layer.index for layer in self.layers if layer.affine is not None]
         self._style_index = {index: i for i, index in enumerate(styled)}
-
-    def styles(self, wp_NLD: Tensor) -> Styles:
-        """y_s and y_b of every layer, joined, without the +1 that the layer adds to y_s (GH-Feat's codes)."""
-        return super().styles(wp_NLD)
 
     def _run(
         self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None

@@ -61,12 +61,7 @@ class _RGB:
 def tangent_map(
     generator: StyleGAN2, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
 ) -> Callable[[Sequence[Tensor]], Tensor] | None:
-    """Steps [c, C_l] of the styles at `moving` to steps of the image [c, C, H, W]; None where this file has no rule.
-
-    Args:
-        styles: of one code, [1, C_l] each.
-        start: a cached state; every moving style belongs to a layer at or after it.
-    """
+    """`Generator._tangent_map`; none for edited weights, in half precision, and where levels of detail are blended."""
     if generator.half_dtype is not None or options.deltas or generator.config.architecture == "revised":
         return None
     if generator.dtype not in (torch.float32, torch.float64):
@@ -75,23 +70,15 @@ def tangent_map(
 
 
 class _Tangents:
+    @torch.no_grad()
     def __init__(
-        self,
-        generator: StyleGAN2,
-        styles: Sequence[Tensor],
-        moving: Sequence[int],
-        options: Options,
+        self, generator: StyleGAN2, styles: Sequence[Tensor], moving: Sequence[int], options: Options,
         start: State | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
+        """One pass over the layers at the code, which keeps what the rules need."""
         self.generator, self.moving = generator, tuple(moving)
         self.resnet = generator.config.architecture == "resnet"
         self.rules: list[_Conv | _RGB] = []
-        with torch.no_grad():
-            self._prepare(styles, moving, options, start)
-
-    def _prepare(self, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None) -> None:
-        """One pass over the layers at the code, which keeps what the rules need."""
-        generator = self.generator
         x = generator.synthesis.const.unsqueeze(0) if start is None else start.x
         shortcut = None if start is None else start.shortcut
         layers = generator.layers[0 if start is None else start.index :]

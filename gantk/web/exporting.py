@@ -258,21 +258,17 @@ def command(project: Project, model: Model) -> str:
     lines.append(f"truncation = {truncation}")
     if project.state.paste and project.state.trail(project.state.cursor)[0].photo is not None:
         lines.insert(0, "# the generator's own picture: Export, PNG has the photo's pixels around the edit")
-    if base.code is not None:
-        lines += ["import numpy, torch", "wp = torch.from_numpy(numpy.load('wp.npy'))  # Export, codes"]
-        return "\n".join([*lines, f"image = generator.synthesize(wp, noise={base.noise!r})"])
-    label = "None"
-    if model.easel.generator.spec.label_dim:
-        drawn = f"generator.sample_label(1, seed={base.seed}, start={base.index})"
-        label = drawn if base.label is None else f"torch.tensor([{base.label}])"
-        lines.append("import torch")
-    moving = [(move, catalogue.get(move.direction)) for move in active if move.amount]
-    if any(entry.direction is None or not entry.source or entry.space not in ("w", "wp") for _, entry in moving) or any(
-        move.hold for move in active
-    ):
-        # not every slider has a name elsewhere: its code has
+    moving = [(move, catalogue.get(move.direction)) for move in active if move.amount and base.code is None]
+    named = all(entry.direction is not None and entry.source and entry.space in ("w", "wp") for _, entry in moving)
+    if base.code is not None or not named or any(move.hold for move in active):
+        # a kept code, or sliders that have no name elsewhere: the moved code is exported
         lines += ["import numpy, torch", "wp = torch.from_numpy(numpy.load('wp.npy'))  # Export, codes"]
     else:
+        label = "None"
+        if model.easel.generator.spec.label_dim:
+            drawn = f"generator.sample_label(1, seed={base.seed}, start={base.index})"
+            label = drawn if base.label is None else f"torch.tensor([{base.label}])"
+            lines.append("import torch")
         lines += [
             f"z = generator.sample_z(1, seed={base.seed}, start={base.index})",
             f"wp = generator.expand(generator.map(z, {label}), truncation)",
