@@ -225,7 +225,7 @@ def _inputs(config: WrappedConfig, z_NZ: Tensor, label_NK: Tensor | None) -> tup
     return (z_NZ, label_NK if config.label_form == "rows" else label_NK.argmax(1))
 
 
-def _called(module: nn.Module, inputs: tuple[Tensor, ...], what: str = "The module") -> Tensor:
+def _called(module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
     try:
         with torch.no_grad():
             image = module(*inputs)
@@ -233,7 +233,8 @@ def _called(module: nn.Module, inputs: tuple[Tensor, ...], what: str = "The modu
         shapes = " and ".join(str(list(x.shape)) for x in inputs)
         reason = " ".join(str(error).split())[:160]
         raise UsageError(
-            f"{what} {type(module).__name__} does not take inputs of shape {shapes} ({type(error).__name__}: {reason})"
+            f"The module {type(module).__name__} does not take inputs of shape {shapes} "
+            f"({type(error).__name__}: {reason})"
         ) from error
     return image
 

@@ -26,7 +26,6 @@ from torch.nn.functional import avg_pool2d
 
 from gantk.codes.directions import Direction
 from gantk.codes.entries import Entry, entries_of
-from gantk.codes.latents import random_normal
 from gantk.codes.source import Codes, CodeSource
 from gantk.codes.spread import spread_of
 from gantk.errors import GantkError, UsageError, suggestion
@@ -54,6 +53,7 @@ from gantk.runs.stores import Pictures, Store, remaining
 from gantk.runs.task import verb
 from gantk.store.chunks import CONCATENATE, SUM, parts
 from gantk.store.progress import Bar, progress
+from gantk.store.seeding import random_normal
 
 Array = npt.NDArray[Any]
 
