@@ -273,6 +273,12 @@ def test_weight_deltas_equal_edited_weights(generator: Generator) -> None:
     close(
         generator.synthesize(wp_NLD, start=state, weight_deltas=last), generator.synthesize(wp_NLD, weight_deltas=last)
     )
+    first = {names[0]: (deltas[names[0]], strength_N)}  # an edit before a state is in what goes on from it
+    state = generator.cache(wp_NLD, names[-1], weight_deltas=first)
+    close(
+        generator.synthesize(wp_NLD, start=state, weight_deltas=first),
+        generator.synthesize(wp_NLD, weight_deltas=first),
+    )
     refuse(lambda: generator.synthesize(wp_NLD, weight_deltas={names[0]: (deltas[names[0]][1:], 1.0)}))
     refuse(lambda: generator.synthesize(wp_NLD, weight_deltas={names[0]: (deltas[names[0]], torch.ones(2))}))
     without = [layer.name for layer in generator.layers if layer.weight is None]

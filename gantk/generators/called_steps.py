@@ -70,7 +70,9 @@ class CalledSteps(Steps):
         maps: dict[int, Tensor] = {}
         left = {number for number in taps if self.map_of[number] is not None}
         counts: dict[str, int] = {}
-        shifts = {self.steps[number].name: pair for number, pair in deltas.items() if number >= begin}
+        shifts = {
+            self.steps[number].name: pair for number, pair in deltas.items()
+        }  # of earlier steps too: see the class
         modules = dict(self.network.named_modules())
 
         def watch(name: str) -> Callable[..., Any]:

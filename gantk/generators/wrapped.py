@@ -116,8 +116,7 @@ class Wrapped(Generator):
             spent_L1 = torch.tensor([[row not in fed] for row in range(self.config.rows)], device=wp_NLD.device)
             wp_NLD = torch.where(spent_L1, start.kept[0], wp_NLD)
         given = self._module_inputs(wp_NLD) if start is None or whole else Pause(start.kept)
-        deltas = {index: pair for index, pair in options.deltas.items() if index >= begin}
-        raw, maps, pause = self._steps.run(given, 0 if whole else begin, end, inner, deltas)
+        raw, maps, pause = self._steps.run(given, 0 if whole else begin, end, inner, options.deltas)
         found = {name: maps[index] for name, index in names.items() if index in maps}
         image = None if raw is None else self._image(raw)
         if image is not None and self.layers[last].name in names:
