@@ -11,6 +11,8 @@ from PIL import Image
 
 import gantk
 from gantk.errors import GantkError, UsageError
+from gantk.generators import frugal_steps
+from gantk.lse.tables import GAP
 from gantk.lse.teachers import FolderTeacher, load_teacher
 from gantk.pictures.label_maps import read_label_map, read_numbers
 from gantk.world.renderer import CLASSES
@@ -81,6 +83,22 @@ def test_training_in_memory_is_the_run_on_disk(tmp_path: Path) -> None:
     kept = gantk.load_result(tmp_path)
     assert found.table() == kept.table() and np.array_equal(found.labels, kept.labels)  # type: ignore[attr-defined]
     assert np.array_equal(found.heads[0].weights[0].array, kept.heads[0].weights[0].array)  # type: ignore[attr-defined]
+
+
+def test_held_out_images_have_their_own_labels_however_few_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large network few images are: each stands beside its label map all the same."""
+    g = gantk.load_generator("demo-oracle")
+    sheets = []
+    for pixels in (frugal_steps.AT_ONCE, 1):
+        monkeypatch.setattr(frugal_steps, "AT_ONCE", pixels)
+        found = gantk.lse.train(g, num=4, held_out=3, steps=2, size=16)
+        sheets.append([picture.array() for picture in found.sheet])  # type: ignore[attr-defined]
+    assert len(sheets[0]) == 3
+    side = (sheets[0][0].shape[1] - 2 * GAP) // 3
+    teacher = slice(side + GAP, 2 * side + GAP)
+    for together, apart in zip(*sheets, strict=True):
+        assert np.array_equal(together[:, teacher], apart[:, teacher])
+    assert not np.array_equal(sheets[0][0][:, teacher], sheets[0][1][:, teacher])
 
 
 # --- label folders ---------------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def conclude(
     pictures: tuple[Image, ...] = ()
     if options.held_out:
         shown = min(SHOWN, options.held_out)
-        known = _Known(named, label[plan.num : plan.num + shown])
+        known = _Known(named, label)
         subject = Subject("", "", images.stream, known, {head.name: head for head in heads}, images.size)
         pictures = sheet(store, subject, shown, plan.num)
     for name in (STATE, f"adam.{STATE}"):
@@ -200,14 +200,14 @@ def _labelled(
 
 
 class _Known(NamedTeacher):
-    """The labels that were gathered of some images."""
+    """The labels that were gathered of all images."""
 
     def __init__(self, teacher: Teacher, label_NSS: npt.NDArray[np.uint8]) -> None:
         super().__init__(teacher.name, teacher.class_names, teacher.class_colours)
-        self.label_NSS = torch.from_numpy(np.array(label_NSS))
+        self.label_NSS = label_NSS
 
     def label(self, generator: Generator, wp: Tensor, image_NCHW: Tensor, size: int, start: int = 0) -> Tensor:
-        return self.label_NSS
+        return torch.from_numpy(np.array(self.label_NSS[start : start + len(wp)]))
 
 
 def _head(trained: Trained, images: Images, teacher: Teacher, plan: Plan, shares: list[float] | None) -> Head:
