@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -47,6 +48,15 @@ def test_a_file_is_named_as_it_was_typed_and_quoted_for_a_shell() -> None:
     )
     assert told("`gantk lse edit MODEL heads/LSE.safetensors`", given).endswith("heads/LSE.safetensors`")
     assert told("`RUN/wp.npy` holds the codes", given) == "`runs/a/wp.npy` holds the codes"
+
+
+@pytest.mark.parametrize("folder", ["runs/a", "my runs/a", "it's", 'a"b', "a\\b", "ä"])
+def test_a_name_in_python_stays_inside_its_string(folder: str) -> None:
+    lines = [("Python", 'gantk.load_direction("RUN/x.safetensors", generator)')]
+    (section,) = pasted([Facts(lines)], RunRecord(Path(), "atlas", {"arguments": {"output_dir": folder}}))
+    assert isinstance(section, Facts)
+    call = ast.parse(str(section.items[0][1]), mode="eval").body
+    assert isinstance(call, ast.Call) and ast.literal_eval(call.args[0]) == f"{folder}/x.safetensors"
 
 
 def test_an_option_whose_value_was_not_given_is_left_out() -> None:

@@ -7,6 +7,7 @@ name, and RUN, its directory.
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 import shlex
@@ -24,20 +25,27 @@ _READABLE = re.compile(r"[^\x00-\x1f\x7f`]{1,300}")  # in one line of code, as i
 
 def pasted(sections: Sequence[Section], run: RunRecord) -> list[Section]:
     """The sections with what the run was given in place of MODEL, RUN and names of inputs in their commands."""
-    given = _given(run)
+    words = _given(run)
+    typed = {name: shlex.join(given) for name, given in words.items()}
+    inside = {name: json.dumps(given[0], ensure_ascii=False)[1:-1] for name, given in words.items() if len(given) == 1}
 
-    def name(match: re.Match[str]) -> str:
-        option, before, word = match.groups(default="")
-        if word in given:
-            return option + before + given[word]
-        left_out = option and word.lower() in run.arguments and run.arguments[word.lower()] in (None, [])
-        return "" if left_out else match[0]
+    def change(command: str) -> str:
+        given = inside if command.startswith("gantk.") else typed  # Python has names inside its quotes
 
-    return [_with(section, lambda command: _GIVEN.sub(name, command)) for section in sections]
+        def name(match: re.Match[str]) -> str:
+            option, before, word = match.groups(default="")
+            if word in given:
+                return option + before + given[word]
+            left_out = option and word.lower() in run.arguments and run.arguments[word.lower()] in (None, [])
+            return "" if left_out else match[0]
+
+        return _GIVEN.sub(name, command)
+
+    return [_with(section, change) for section in sections]
 
 
-def _given(run: RunRecord) -> dict[str, str]:
-    """Capital name -> words of a shell, of the arguments that are names."""
+def _given(run: RunRecord) -> dict[str, list[str]]:
+    """Capital name -> words, of the arguments that are names."""
     arguments = {**run.arguments, "run": run.arguments.get("output_dir")}
     if arguments.get("model") is None:
         arguments["model"] = _model_of(run)
@@ -45,7 +53,7 @@ def _given(run: RunRecord) -> dict[str, str]:
     for key, value in arguments.items():
         words = value if isinstance(value, list) else [value]
         if words and all(isinstance(word, str) and _READABLE.fullmatch(word) for word in words):
-            found[str(key).upper()] = shlex.join(words)
+            found[str(key).upper()] = words
     return found
 
 
