@@ -149,6 +149,7 @@ def _drawn(
             head = group.members[0]
             turn = _turn(measured[head])
             drawn = number < shown
+            heat, most = drawer.heat(file, measured[head].where.heat_HW)
             members = group.members[1:]
             found.append(
                 Drawn(
@@ -159,7 +160,8 @@ def _drawn(
                     systems=group.systems,
                     similarity=group.similarity,
                     chance=group.chance,
-                    heat=drawer.heat(file, measured[head].where.heat_HW),
+                    heat=heat,
+                    heat_most=most,
                     walk=drawer.walk(group.name, file, moves[head], turn * measured[head].strength) if drawn else None,
                     beside=drawer.beside(
                         file,

@@ -35,6 +35,10 @@ def mix_page(result: MixResult) -> Page:
     return Page("Style mixing", "Which rows of wp carry what?", sections)
 
 
+def _rows(grid: MixGrid) -> str:
+    return f"Row{'s' if len(grid.rows) > 1 else ''} {grid.spelled}"
+
+
 def _grid(result: MixResult, grid: MixGrid) -> Section:
     tops: list[CellValue] = [
         Picture(image.source, f"{name}, unmixed", "", f"top_{place}")
@@ -49,8 +53,8 @@ def _grid(result: MixResult, grid: MixGrid) -> Section:
         ]
         rows.append([name, Picture(image.source, f"{name}, unmixed", "", f"left_{line}"), *cells])
     columns = [Column("left"), Column("unmixed"), *(Column(name) for name in result.top)]
-    caption = f"Rows {grid.spelled} of wp from the top, the others from the left. Truncation: {result.truncation}."
-    return Table(columns, rows, f"Rows {grid.spelled} from the top", caption, sortable=False)
+    caption = f"{_rows(grid)} of wp from the top, the others from the left. Truncation: {result.truncation}."
+    return Table(columns, rows, f"{_rows(grid)} from the top", caption, sortable=False)
 
 
 MOST_STEPS = 48

@@ -18,11 +18,11 @@ def _ends(result: CompareResult) -> str:
     of = f" of `{number.row}`" if number.row else ""
     places = sorted((low, high))
     said = " and ".join(f"{number.shown(place)} in {result.runs[place].name}" for place in places)
-    return f"`{number.name}`{of} differs most: it is {said}"
+    return f"**{number.label}**{of} differs most: it is {said}"
 
 
 def _names(result: CompareResult) -> str:
-    return listed([setting.name for setting in result.settings])
+    return listed([f"`{setting.name}`" for setting in result.settings])
 
 
 COMPARE: Claims[CompareResult] = (
@@ -42,7 +42,8 @@ COMPARE: Claims[CompareResult] = (
           "from these runs.", lambda r: bool(r.different) and not any(n.bounded for n in r.different)),
     doubt("More than one setting or input differs: no difference can be put down to one of them alone.",
           lambda r: len(r.settings) > 1),
-    doubt(lambda r: f"{len(r.numbers) - len(r.shared)} of {counted(len(r.numbers), 'number')} are not in every run.",
+    doubt(lambda r: f"{len(r.numbers) - len(r.shared)} of {counted(len(r.numbers), 'number')} "
+          f"{'is' if len(r.numbers) - len(r.shared) == 1 else 'are'} not in every run.",
           lambda r: len(r.shared) < len(r.numbers)),
     doubt("Settings are not compared: at least one result was given without its run directory.", lambda r: not r.known),
 )  # fmt: skip

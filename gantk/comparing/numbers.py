@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from gantk.codes.directions import Direction
+from gantk.comparing.labels import in_words, labels_of
 from gantk.comparing.results import WHOLE, Number
 from gantk.runs.options import fields_of
 from gantk.runs.results import Result
@@ -33,9 +34,12 @@ def side_by_side(results: Sequence[Result]) -> tuple[Number, ...]:
     keys = list(dict.fromkeys(key for found in every for key in found))
     blank = (None, None, None)
     numbers = []
+    labels = labels_of(results[0])
     for row, name in keys:
         values, low, high = zip(*(found.get((row, name), blank) for found in every), strict=True)
-        numbers.append(Number(row=row, name=name, values=values, low=low, high=high))
+        numbers.append(
+            Number(row=row, name=name, label=labels.get(name) or in_words(name), values=values, low=low, high=high)
+        )
     return ordered(numbers)
 
 
@@ -54,7 +58,7 @@ def ordered(numbers: Sequence[Number]) -> tuple[Number, ...]:
 def numbers_of(results: Sequence[Result]) -> list[dict[Key, Ends]]:
     """(row, name) -> (value, low, high), for each result; rows are named by the same columns in all.
 
-    Fields that repeat an option, such as the seed, are settings and no numbers that were found.
+    Fields that repeat an option, such as the seed, are settings and no numbers that were found, in parts too.
     """
     tables = [result.table() for result in results]
     key = key_of(tables)
@@ -62,7 +66,7 @@ def numbers_of(results: Sequence[Result]) -> list[dict[Key, Ends]]:
     for result, table in zip(results, tables, strict=True):
         task = find_task(result.TASK)
         settings = {field.name for kind in (task.options, task.inputs) for field in fields_of(kind)}
-        whole = {names: ends for names, ends in _whole(result) if names[1] not in settings}
+        whole = {names: ends for names, ends in _whole(result) if names[1].rpartition(".")[2] not in settings}
         found.append({**whole, **dict(_rows(table, key))})
     return found
 

@@ -200,7 +200,7 @@ def _exchanged(
     theirs = [layer.expand(len(base), -1) if len(other) == 1 else layer for layer in other.styles]
     found = edit_locally(generator, base.styles, theirs, region, rows, options.way)
     changes = found.changes()
-    heat, reach = _drawn(found)
+    heat, reach, most = _drawn(found)
     channels = found.edited_NCHW.shape[1]
     originals = None if base.image_NCHW is None else keep_images(store, base.image_NCHW, "original")
     coded = keep_images(store, found.base_NCHW, "reconstruction")
@@ -211,6 +211,7 @@ def _exchanged(
         reference=keep_images(store, other.made_NCHW.expand(len(base), channels, -1, -1), "reference"),
         edited=keep_images(store, found.edited_NCHW, "edited"),
         change=keep_images(store, heat, "change"),
+        change_most=most,
         reach=keep_images(store, reach, "reach"),
         inside=changes["inside"],
         outside=changes["outside"],
@@ -220,9 +221,10 @@ def _exchanged(
     return EditResult(pairs=pairs_of(base.names, originals, coded), mse=base.mse(), moved=None, exchanged=exchanged)
 
 
-def _drawn(found: LocalEdit) -> tuple[Tensor, Tensor]:
-    """The change, white for the largest, and the region (white) with its reach (grey), [N, 3, H, W]."""
+def _drawn(found: LocalEdit) -> tuple[Tensor, Tensor, float]:
+    """The change, white for the largest, the region (white) with its reach (grey), [N, 3, H, W], and what white is."""
     difference = (found.edited_NCHW - found.base_NCHW).abs().mean(1, keepdim=True)
-    heat = (difference / difference.amax().clamp(min=1e-6)).expand(-1, 3, -1, -1) * 2 - 1
+    most = difference.amax().clamp(min=1e-6)
+    heat = (difference / most).expand(-1, 3, -1, -1) * 2 - 1
     reach = torch.where(found.mask_N1HW > 0, 1.0, torch.where(found.reach_N1HW, 0.0, -1.0)).expand(-1, 3, -1, -1)
-    return heat, reach
+    return heat, reach, float(most)

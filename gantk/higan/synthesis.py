@@ -105,7 +105,7 @@ def synthesize(
         store.pictures(options.quality, options.workers) as pictures,
         progress(total, "synthesize", unit="img" if work.renders else "code") as bar,
     ):
-        commits = CommitsBehind(chunks)
+        commits = CommitsBehind(chunks, every=work.imaged == source.total)
         for index in missing:
             start, stop = chunks.grid.bounds(index)
             commits.add(index, *work.chunk(start, stop, pictures))

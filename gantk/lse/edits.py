@@ -123,8 +123,8 @@ def _result(
 ) -> EditResult:
     colours = head.class_colours
     before, after = image_of(found, head.info.size)
-    drawn = (before, _painted(before, stroke, head), after, found.label_before, found.label_after,
-             _difference(before, after))  # fmt: skip
+    change, most = _difference(before, after)
+    drawn = (before, _painted(before, stroke, head), after, found.label_before, found.label_after, change)
     named = {f"{name}.png": side_by_side([x], colours) for name, x in zip(PICTURES, drawn, strict=True)}
     pictures = keep_pictures(store, {**named, "image.png": image})
     rows = (found.after - found.before).square().mean((0, 2)).sqrt()
@@ -135,6 +135,7 @@ def _result(
         labels_before=pictures[3],
         labels_after=pictures[4],
         change=pictures[5],
+        change_most=most,
         image=pictures[6],
         strip=_strip(store, generator, found, options.frames),
         losses=found.losses,
@@ -165,11 +166,11 @@ def _painted(before: Labels, stroke: Stroke, head: Head) -> Labels:
     return painted
 
 
-def _difference(before: Labels, after: Labels) -> Labels:
-    """How much each pixel changed, white for most."""
+def _difference(before: Labels, after: Labels) -> tuple[Labels, float]:
+    """How much each pixel changed, white for most, and what that is, of a range of 2."""
     change = np.abs(after.astype(np.float32) - before).mean(2)
-    scaled = (255 * change / max(float(change.max()), 1.0)).astype(np.uint8)
-    return np.repeat(scaled[..., None], 3, 2)
+    most = max(float(change.max()), 1.0)
+    return np.repeat((255 * change / most).astype(np.uint8)[..., None], 3, 2), most / 127.5
 
 
 @torch.inference_mode()

@@ -105,6 +105,8 @@ class EditResult(Result):
     Attributes:
         before, stroke, after: the image, with the strokes painted on it, and edited.
         labels_before, labels_after: where each class was and is. change: how much each pixel changed.
+        change_most: what white is in it: mean over the colours of a pixel, of a range of 2; None in runs that did not
+            keep it.
         strip: from the image (0) to the edited one (1), in a straight line between their codes.
         losses: [T].
         followed: share of the strokes' pixels that have the wanted class, before and after; None without such strokes.
@@ -118,6 +120,7 @@ class EditResult(Result):
     """
 
     TASK: ClassVar[str] = "lse edit"
+    VERSION: ClassVar[int] = 2
     CLAIMS: ClassVar[Claims[EditResult]] = EDIT
     before: Image
     stroke: Image
@@ -125,6 +128,7 @@ class EditResult(Result):
     labels_before: Image
     labels_after: Image
     change: Image
+    change_most: float | None
     strip: Strip
     losses: tuple[float, ...]
     followed: tuple[float, float] | None

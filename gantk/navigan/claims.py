@@ -34,8 +34,8 @@ SHARED: Claims[WeightResult] = (
     UNMEASURED,
     advise(
         lambda r: (
-            f"`gantk navigan apply MODEL {r.FILE}` renders samples along them; `gantk navigan export` writes edited "
-            "weights."
+            f"`gantk navigan apply MODEL RUN/{r.FILE}` renders samples along them; `gantk navigan export RUN/{r.FILE} "
+            "edited.pt --pick 0 --strength 1` writes edited weights."
         )
     ),
 )
@@ -161,6 +161,7 @@ APPLY: Claims[ApplyResult] = (
         lambda r: not r.each,
     ),
     advise(
-        "`--metric demo` measures how far each picture moves from the sample as it was.", lambda r: r.metric is None
+        "The same command with `--metric demo` measures how far each picture moves from the sample as it was.",
+        lambda r: r.metric is None,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claims, advise, counted, doubt, found
+from gantk.runs.claims import Claims, advise, doubt, found
 
 if TYPE_CHECKING:
     from gantk.quality.results import QualityResult
@@ -18,9 +18,10 @@ def _interval(result: QualityResult) -> str:
 
 def _missed(result: QualityResult) -> str:
     found = result.found
+    one = len(found.unreached) == 1
     return (
-        f"{counted(len(found.unreached), 'real image')} of {found.reals} have no sample near them: look below at what "
-        "they have in common, which the generator does not draw."
+        f"{len(found.unreached)} of {found.reals} real images {'has' if one else 'have'} no sample in "
+        f"{'its' if one else 'their'} own neighbourhood: look below at what the generator does not draw."
     )
 
 
@@ -38,7 +39,8 @@ QUALITY: Claims[QualityResult] = (
     ),
     doubt(
         lambda r: (
-            f"{r.found.copies} of {r.found.samples} samples have exactly the features of a real image. Distances and "
+            f"{r.found.copies} of {r.found.samples} samples {'has' if r.found.copies == 1 else 'have'} "
+            "exactly the features of a real image. Distances and "
             "intervals are meant for two sets that were drawn independently: where sets share images, the kernel "
             "distance and its whole interval come out below 0."
         ),

@@ -153,7 +153,7 @@ class QualityResult(Result):
     def lines(self) -> tuple[str, ...]:
         lines = [f"{figure.name}: {figure.measured}" for figure in self.found.figures]
         count = len(self.found.unreached)
-        return (*lines, f"{count} of {self.found.reals} real images have no sample near")
+        return (*lines, f"{count} of {self.found.reals} real images {'has' if count == 1 else 'have'} no sample near")
 
     def table(self) -> list[dict[str, object]]:
         return [

@@ -3,7 +3,7 @@
 Forward mode pays per tangent about what a batched forward pass pays: the tangents share one primal, so that each layer
 costs one convolution of the tangents with the shared weights (`Generator.tangent_map`). Only layers that the variable
 feeds carry a style tangent, and the network is entered at the first of them from a cached state: rows fed late do not
-pay for the layers before them. Transposed products (`pull`) are one reverse pass each, batched under `vmap`.
+pay for the layers before them. Transposed products (`pull`) are one reverse pass each.
 
 Shape legend: d free coordinates of the variable, c tangents at a time, L rows of wp, D their width, C colours of the
 image, O those of the output (C, or 1 when summed), H x W pixels of the image, S x S of the output.
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from torch.func import jvp, vjp, vmap
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Layer, State
-from gantk.generators.frugal_steps import images_at_once
+from gantk.generators.frugal_steps import Pullback, makes_maps_again
 from gantk.generators.noise import Noise
 from gantk.predictors.resampling import resize
 from gantk.resefa.variables import CodeMap
@@ -126,12 +127,16 @@ class LocalJacobian:
     def columns(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Tensor]]:
         """Columns start .. stop - 1 in chunks: the first one's index, and [c, O, S, S]."""
         stop = self.variable.dim if stop is None else stop
+        before: _Entry | None = None
         while start < stop:
             rows, first, end = self._together(start, min(start + self.chunk, stop))
             entry = self._entries[rows]
             if entry.unit is None:
                 with torch.no_grad():
                     entry.unit = self._unit(entry, first)
+            if entry is not before and before is not None:
+                before.forget()
+            before = entry
             steps = tuple(part[start - first : end - first] for part in entry.unit)
             found = self._halving(lambda *part, entry=entry: self.output(entry.push(part)), steps)
             yield start, found
@@ -192,11 +197,10 @@ class LocalJacobian:
 
     def _pull(self, cotangent_cOSS: Tensor) -> Tensor:
         spec, entry = self.generator.spec, self._every
+        if makes_maps_again(self.generator):
+            entry.forget()
         gradient_cCHW = self.output.transpose(cotangent_cOSS, spec.image_channels, spec.size)
-        transposed = vjp(entry.image, *entry.moving)[1]
-        at_once = images_at_once(self.generator, len(gradient_cCHW))
-        back = vmap(lambda u: tuple(part[0] for part in transposed(u[None])), chunk_size=at_once)(gradient_cCHW)
-        return self.code_map.pull(entry.cotangents(back))
+        return self.code_map.pull(entry.cotangents(entry.pullback()(gradient_cCHW)))
 
 
 class _Entry:
@@ -222,20 +226,20 @@ class _Entry:
             layers = [layer for layer in generator.layers if layer.style_dim]
             self._places = [place for place, layer in enumerate(layers) if _is_fed(layer, rows)]
         self._codes = [style.detach() for style in styles]
-        self.moving: tuple[Tensor, ...] = tuple(self._codes[place] for place in self._places)
         self.unit: tuple[Tensor, ...] | None = None
-        self.push: Callable[[Sequence[Tensor]], Tensor] = generator.tangent_map(
-            tuple(self._codes), self._places, noise=noise, start=self.state
-        )
 
-    def image(self, *moving: Tensor) -> Tensor:
-        """The image [1, C, H, W] of the moving codes."""
-        if not self.styled:
-            return self.generator.synthesize(moving[0], start=self.state, noise=self.noise)
-        codes = list(self._codes)
-        for place, code in zip(self._places, moving, strict=True):
-            codes[place] = code
-        return self.generator.synthesize(codes, start=self.state, noise=self.noise)
+    @cached_property
+    def push(self) -> Callable[[Sequence[Tensor]], Tensor]:
+        """Steps [c, ...] of the moving arguments to steps of the image; most of an entry's memory."""
+        return self.generator.tangent_map(tuple(self._codes), self._places, noise=self.noise, start=self.state)
+
+    def forget(self) -> None:
+        """Let go of what `push` keeps; it is made anew, for a pass forward, when it is needed again."""
+        self.__dict__.pop("push", None)
+
+    def pullback(self) -> Pullback:
+        """Gradients of the moving arguments."""
+        return Pullback(self.generator, self._codes, self._places, self.noise, self.state)
 
     def tangents(self, moved_cLD: Tensor) -> tuple[Tensor, ...]:
         """Steps of wp [c, L, D] as steps [c, ...] of the moving arguments."""

@@ -85,6 +85,11 @@ def were(number: int, noun: str = "image") -> str:
     return f"{counted(number, noun)} {'was' if number == 1 else 'were'}"
 
 
+def who(name: str | None) -> str:
+    """What judges or labels, in a sentence: by its name, but the exact truth of a rendered world."""
+    return "the renderer itself" if name == "truth" else str(name)
+
+
 def listed(names: Sequence[str], most: int = 4) -> str:
     """Names in a sentence: a, b and c, or a, b and 7 more."""
     shown = list(names[:most])

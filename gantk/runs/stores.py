@@ -47,8 +47,8 @@ class Chunks(Protocol):
     def missing(self) -> list[int]:
         """Chunks that this process still has to compute, in order."""
 
-    def write(self, index: int, arrays: Mapping[str, Array]) -> None:
-        """Keep one chunk of every array."""
+    def write(self, index: int, arrays: Mapping[str, Array], beside: int = 0) -> None:
+        """Keep one chunk of every array; `beside` are the bytes of its pictures."""
 
 
 class Pictures(Protocol):
@@ -170,7 +170,7 @@ class MemoryChunks:
     def missing(self) -> list[int]:
         return [index for index in range(len(self.grid)) if any(index not in part for part in self.parts.values())]
 
-    def write(self, index: int, arrays: Mapping[str, Array]) -> None:
+    def write(self, index: int, arrays: Mapping[str, Array], beside: int = 0) -> None:
         if arrays.keys() != self.joins.keys():
             raise ValueError(f"chunk {index} has the arrays {sorted(arrays)} instead of {sorted(self.joins)}")
         for name, array in arrays.items():

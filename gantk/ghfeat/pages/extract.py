@@ -43,7 +43,7 @@ def page(result: ExtractResult) -> Page:
         )
     sections.append(Links([Link(each.name, each.name, each.about) for each in result.exports()], "Files"))
     title = counted(len(result.kept), "encoded image")
-    refined = f", refined by {result.refine} steps of optimisation" if result.refine else ""
+    refined = f", refined by {counted(result.refine, 'step')} of optimisation" if result.refine else ""
     return Page(
         title,
         "How well do codes keep these images? Encoded into a generator's styles by "
@@ -70,5 +70,5 @@ def _table(result: ExtractResult, figures: np.ndarray) -> Table:
         Column("MSE", digits=4),
         Column("SSIM", digits=3),
     ]
-    columns += [Column("features", "Distance of the perception", 3)] if features else []
+    columns += [Column("feature distance", "Distance of the perception", 3, "perceptual")] if features else []
     return Table(columns, rows, "Image by image", "Click a heading to sort by it.")
