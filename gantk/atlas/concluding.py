@@ -229,11 +229,10 @@ def _weights(move: Move, group: Drawn, strength: float, turn: int, card: Mapping
     """A direction of a convolution's weight as an artifact."""
     from gantk.navigan.bases import VectorBasis
     from gantk.navigan.directions import WeightDirections
-    from gantk.navigan.eigenvectors import plain
     from gantk.navigan.target import GeneratorTarget
 
     assert isinstance(move, WeightMove)
-    identity = plain(GeneratorTarget(move.generator, move.layer).identity())
+    identity = GeneratorTarget(move.generator, move.layer).identity()
     basis = VectorBasis(turn * move.delta_OIKK.detach().float().cpu()[None])
     return keep(
         WeightDirections(group.file, "fixed", move.layer, basis, scales=(2 * strength,), identity=identity, meta=card)

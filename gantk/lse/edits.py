@@ -23,7 +23,6 @@ from gantk.lse.heads import one_head
 from gantk.lse.image_results import EditResult
 from gantk.lse.options import EditOptions
 from gantk.lse.replay import Read, Replayed, replay
-from gantk.lse.scoring import keep_pictures
 from gantk.lse.session import EditSession
 from gantk.lse.tables import side_by_side
 from gantk.pictures.images import to_rgb8
@@ -126,7 +125,7 @@ def _result(
     change, most = _difference(before, after)
     drawn = (before, _painted(before, stroke, head), after, found.label_before, found.label_after, change)
     named = {f"{name}.png": side_by_side([x], colours) for name, x in zip(PICTURES, drawn, strict=True)}
-    pictures = keep_pictures(store, {**named, "image.png": image})
+    pictures = store.keep_pictures({**named, "image.png": image})
     rows = (found.after - found.before).square().mean((0, 2)).sqrt()
     return EditResult(
         before=pictures[0],
@@ -181,8 +180,8 @@ def _strip(store: Store, generator: Generator, found: Edited, count: int) -> Str
     for place, share in enumerate(shares):
         image = generator.synthesize(torch.lerp(found.before, found.after, float(share)))
         frames[f"{FRAMES}/{place:02d}.png"] = side_by_side([to_rgb8(image)[0]], ())
-    images = keep_pictures(store, frames)
-    return Strip(label="the edit", values=tuple(shares.tolist()), images=images, quantity="share of the edit", origin=0)
+    store.keep_pictures(frames)
+    return store.strip("the edit", shares.tolist(), frames, "share of the edit")
 
 
 def stroke_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,11 @@ from gantk.lse.archive import write_session
 from gantk.lse.claims import EDIT, SAMPLE
 from gantk.lse.metrics import Scores
 from gantk.pictures.label_maps import write_label_map
+from gantk.predictors.head_info import Colour
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import save_npy, write_atomic
-
-Array = npt.NDArray[Any]
-Colour = tuple[int, int, int]
-
 
 # --- sample ----------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Attributes from few labels: a linear probe on features of several stages, as a predictor that every command takes.
 
-Shape legend: N samples, A attributes, D features, L rows of wp, C channels, H x W pixels.
+Shape legend: N samples, A attributes, D features, L rows of wp, C channels, P places, H x W pixels.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class FewLabelsInfo:
 
     @property
     def mirrored(self) -> bool:
-        """Whether any attribute is read from images and their mirror images alike."""
+        """Whether any attribute is read from images and their mirror images."""
         return any(card.mirrored for card in self.cards)
 
     def __post_init__(self) -> None:
@@ -134,13 +134,11 @@ class FewLabels(Predictor):
         return suggest(score_NA[:, column].detach().double().logit().cpu().numpy(), count)
 
     def scores(self, blocks: Sequence[Tensor]) -> Tensor:
-        """Scores [N, A] of features that were read already, one block [N, D] per stage.
+        """Scores [N, A] of features that were read already, one block [N, C, P] per stage.
 
-        Those of mirror images follow where they are read, and are left out where no attribute is learned from them.
+        Those of mirror images follow where they are read.
         """
-        feature_ND = torch.cat(list(blocks), 1).to(self.weight_AD.dtype)
-        if not self.info.mirrored and feature_ND.shape[1] == 2 * self.weight_AD.shape[1]:
-            feature_ND = feature_ND[:, : self.weight_AD.shape[1]]
+        feature_ND = torch.cat([block.flatten(1) for block in blocks], 1).to(self.weight_AD.dtype)
         if feature_ND.shape[1] != self.weight_AD.shape[1]:
             raise GantkError(
                 f"The predictor {self.name!r} was trained on {self.weight_AD.shape[1]} features and got "
@@ -189,7 +187,7 @@ def fitted(
     blocks: Sequence[Any], labels: Mapping[str, Array], name: str, kind: str = "imagenet", taps: tuple[str, ...] = (),
     network: ImageNet | None = None, generator: Generator | None = None,
 ) -> tuple[FewLabels, Probe]:  # fmt: skip
-    """The predictor of features [N, D] that were read already, and its probe with the scores of images left out.
+    """The predictor of features [N, C, P] that were read already, and its probe with the scores of images left out.
 
     Args:
         blocks: of maps; or, where images are read, as many of their mirror images follow.

@@ -1,15 +1,21 @@
-"""A linear probe for few labels and many features: ridge regression whose shrinkage is chosen by leave-one-out.
+"""A linear probe for few labels and many features: ridge regression that looks where the labels are told.
 
-Shape legend: N images, n labelled ones, D features, A attributes.
+Shape legend: N images, n labelled ones, D features, C channels at P places of a block, G groups, A attributes.
 
-Every feature is standardised over all images, labelled or not, and every block of features weighs the same. Solved in
-the space of images, so that D may be any size, and every shrinkage's leave-one-out scores come in closed form. What is
-wanted of them is that they go with the labels, not that they are near -1 and 1: the shrinkage with the highest
-correlation is far smaller than that of the least squares, and the direction it gives is better (docs/truth.md).
+Every feature is standardised over all images, labelled or not, and every block of features has the same variance. An
+attribute mostly sits somewhere, as a smile does at the mouth, and few labels cannot find that out feature by feature.
+So the features of one place of one block are a group, and a group's variance is multiplied by the square of how well
+its images agree with the labels (`_worth`): a kernel alignment (Cristianini et al. 2001) of each group.
 
-Where features of the mirror images are given too, an attribute is learned from both alike if its leave-one-out scores
-are then better. What is the same in a mirror, as a smile is, needs half as many features that way; what is not, such as
-where a house stands, is learned from the images alone.
+Solved in the space of images, so that D may be any size, and every shrinkage's leave-one-out scores come in closed
+form. What is wanted of them is that they go with the labels, not that they are near -1 and 1: the shrinkage with the
+highest correlation is far smaller than that of the least squares, and the direction it gives is better (docs/truth.md).
+The worth of groups has seen those labels, so that what is told of the probe, and what calibrates it, are scores of
+tenths of the labels by probes that were made without them from the start.
+
+Where features of the mirror images are given too, half the sum and half the difference of both are separate blocks.
+What is the same in a mirror, as a smile is, agrees with the sums; what is not, such as where a house stands, agrees
+with the differences; and the worth of groups tells.
 
 The score of a class is a probability, calibrated on the scores of images left out (Platt 1999). A rare attribute's
 scores then differ where it may be there, and not among the many images that surely lack it: a boundary trained from
@@ -34,13 +40,13 @@ Array = npt.NDArray[np.float64]
 SHRINKAGES = 10.0 ** np.arange(-5, 1.1, 0.25)  # candidates, as shares of the labelled images' total variance
 LEAST_LABELS, LEAST_OF_A_CLASS = 4, 2
 SLOPE, SLOPE_DEVIATION = 2.0, 0.5  # prior of the calibration, per standard deviation of scores: few labels cannot tell
-MARGIN = 0.05  # by which the images alone must go better with the labels than with their mirror images beside them
+FOLDS = 10  # parts of the labels that are left out in turn; each label by itself where there are fewer
 CONFIDENT = 1.959964  # standard deviations of a 95 % interval
 
 
 @dataclass(frozen=True)
 class AttributeCard:
-    """How good the probe of one attribute is, on labels that it was not trained on (leave-one-out).
+    """How good the probe of one attribute is, on labels that it was not trained on (ten-fold cross-validation).
 
     Attributes:
         name: of the attribute.
@@ -51,7 +57,7 @@ class AttributeCard:
             1/2; for numbers the correlation.
         auc: area under the ROC curve; None for numbers.
         shrinkage: chosen, as a share of the labelled images' total variance.
-        mirrored: whether it is learned from images and their mirror images alike.
+        mirrored: whether it is read from images and their mirror images.
     """
 
     name: str
@@ -71,16 +77,15 @@ class AttributeCard:
 
     def sentence(self) -> str:
         """The card in words."""
-        seen = " It was learned from images and their mirror images alike." if self.mirrored else ""
         if not self.is_class or self.auc is None:
             return (
                 f"The R2 of {self.name} is {self.accuracy:.2f} (95 % interval {self.low:.2f} to {self.high:.2f}), by "
-                f"leave-one-out of {self.labels} labels.{seen}"
+                f"cross-validation of {self.labels} labels."
             )
         return (
             f"{self.name} is told right in {100 * self.accuracy:.0f} % of {self.labels} labels, {self.positives} of "
-            f"them positive (95 % interval {100 * self.low:.0f} to {100 * self.high:.0f} %); by leave-one-out the "
-            f"balanced accuracy is {100 * self.balanced:.0f} % and the AUC {self.auc:.2f}.{seen}"
+            f"them positive (95 % interval {100 * self.low:.0f} to {100 * self.high:.0f} %); by cross-validation the "
+            f"balanced accuracy is {100 * self.balanced:.0f} % and the AUC {self.auc:.2f}."
         )
 
 
@@ -111,7 +116,7 @@ class Probe:
 
     Attributes:
         weight_AD, bias_A: for the features as they were given, all blocks side by side, then those of the mirror images
-            where any attribute is learned from them.
+            where they were given.
         left_out_NA: the same of labelled images, each by a probe that did not have it; NaN elsewhere.
         cards: one per attribute.
     """
@@ -131,17 +136,18 @@ def fit_probe(
     """Fit every attribute.
 
     Args:
-        blocks: features [N, D_b] of all images, labelled or not, one array per stage.
+        blocks: features [N, C, P] of all images, labelled or not, one array per stage; [N, D] is one place.
         label_NA: NaN where there is no label; columns of 0 and 1 are classes, others are numbers to predict.
         names: of the attributes.
-        mirror: the same features of the mirror images, where attributes may be learned from both.
+        mirror: the same features of the mirror images, where they are read too.
 
     Raises:
         GantkError: too few labels, one class only, labels that never vary, or features that are not finite.
     """
-    ways = [_standardised(blocks)]
     if mirror:
-        ways.append(_standardised([(block + other) / 2 for block, other in zip(blocks, mirror, strict=True)]))
+        pairs = list(zip(blocks, mirror, strict=True))
+        blocks = [*((block + other) / 2 for block, other in pairs), *((block - other) / 2 for block, other in pairs)]
+    seen = _standardised(blocks)
     weights, biases = [], []
     left_out_NA = np.full(label_NA.shape, np.nan)
     cards = []
@@ -150,34 +156,39 @@ def fit_probe(
         rows = np.flatnonzero(~np.isnan(label_N))
         label_n = label_N[rows]
         y_n, weight_n, is_class = _target(label_n, name)
-        found = [_ridge(x_ND[rows] @ x_ND[rows].T, y_n, weight_n) for x_ND, _, _ in ways]
-        best = len(found) - 1 if found[-1].fit > found[0].fit - MARGIN else 0
-        (x_ND, mean_D, scale_D), ridge, mirrored = ways[best], found[best], best == 1
-        slope, offset = _calibration(ridge.left_out_n, label_n) if is_class else (label_n.std(), label_n.mean())
-        weight_D = slope * (x_ND[rows].T @ ridge.dual_n) / scale_D
-        biases.append(slope * ridge.bias + offset - float(weight_D @ mean_D))
-        weights.append(np.concatenate([weight_D, weight_D]) / 2 if mirrored else _padded(weight_D, bool(mirror)))
-        left_out_NA[rows, column] = slope * ridge.left_out_n + offset
+        x_nD = seen.x_ND[rows]
+        left_out_n = _left_out(x_nD, seen.group_D, y_n, weight_n)
+        ridge = _ridge(x_nD, seen.group_D, y_n, weight_n)
+        slope, offset = _calibration(left_out_n, label_n) if is_class else (label_n.std(), label_n.mean())
+        weight_D = slope * ridge.weight_D / seen.scale_D
+        biases.append(slope * ridge.bias + offset - float(weight_D @ seen.mean_D))
+        if mirror:  # weights of sums and differences are those of images and mirror images
+            both_D, apart_D = np.split(weight_D / 2, 2)
+            weight_D = np.concatenate([both_D + apart_D, both_D - apart_D])
+        weights.append(weight_D)
+        left_out_NA[rows, column] = slope * left_out_n + offset
         card = _card(name, label_n, left_out_NA[rows, column], is_class, ridge.shrinkage)
-        cards.append(replace(card, mirrored=mirrored))
-    weight_AD = np.stack(weights)
-    if mirror and not any(card.mirrored for card in cards):
-        weight_AD = weight_AD[:, : weight_AD.shape[1] // 2]
-    return Probe(weight_AD, np.array(biases), left_out_NA, tuple(cards))
+        cards.append(replace(card, mirrored=bool(mirror)))
+    return Probe(np.stack(weights), np.array(biases), left_out_NA, tuple(cards))
 
 
-def _padded(weight_D: Array, padded: bool) -> Array:
-    """With zeros for the mirror images."""
-    return np.concatenate([weight_D, np.zeros_like(weight_D)]) if padded else weight_D
+class _Features(NamedTuple):
+    """Features [N, D] of mean 0, each block of total variance 1 / B, what undoes it, and the group of each feature."""
+
+    x_ND: Array
+    mean_D: Array
+    scale_D: Array
+    group_D: npt.NDArray[np.int64]
 
 
-def _standardised(blocks: Sequence[npt.NDArray[np.floating]]) -> tuple[Array, Array, Array]:
-    """Features [N, D] of mean 0, each block of total variance 1 / B, and what undoes it."""
+def _standardised(blocks: Sequence[npt.NDArray[np.floating]]) -> _Features:
     if not all(np.isfinite(block).all() for block in blocks):
         raise GantkError("Some features of the images are not finite numbers: check the images.")
-    parts, means, scales = [], [], []
+    parts, means, scales, groups = [], [], [], []
+    count = 0
     for block in blocks:
-        x = np.asarray(block, np.float64)
+        x = np.asarray(block, np.float64).reshape(len(block), -1)
+        places = block.shape[2] if block.ndim == 3 else 1
         mean, deviation = x.mean(0), x.std(0)
         # a feature that hardly varies is noise of rounding
         deviation = np.where(deviation > 1e-3 * max(float(deviation.max()), 1e-30), deviation, np.inf)
@@ -185,7 +196,9 @@ def _standardised(blocks: Sequence[npt.NDArray[np.floating]]) -> tuple[Array, Ar
         parts.append((x - mean) / scale)
         means.append(mean)
         scales.append(scale)
-    return np.concatenate(parts, 1), np.concatenate(means), np.concatenate(scales)
+        groups.append(count + np.arange(x.shape[1]) % places)
+        count += places
+    return _Features(np.concatenate(parts, 1), *(np.concatenate(each) for each in (means, scales, groups)))
 
 
 def check_labels(label_NA: Array, names: Sequence[str]) -> None:
@@ -238,18 +251,47 @@ def _calibration(left_out_n: Array, label_n: Array) -> tuple[float, float]:
     return float(slope / deviation), float(offset - slope * mean / deviation)
 
 
-class _Ridge(NamedTuple):
-    """Dual coefficients, intercept, leave-one-out scores, how well they go with y, the shrinkage over the trace."""
+def _left_out(x_nD: Array, group_D: npt.NDArray[np.int64], y_n: Array, weight_n: Array) -> Array:
+    """Scores of the labelled images, a tenth of each class at a time, by probes that did not have them."""
+    fold_n = np.empty(len(y_n), np.int64)
+    fold_n[np.argsort(y_n, kind="stable")] = np.arange(len(y_n)) % min(FOLDS, len(y_n))
+    score_n = np.empty(len(y_n))
+    for fold in range(fold_n.max() + 1):
+        out_n = fold_n == fold
+        ridge = _ridge(x_nD[~out_n], group_D, y_n[~out_n], weight_n[~out_n])
+        score_n[out_n] = x_nD[out_n] @ ridge.weight_D + ridge.bias
+    return score_n
 
-    dual_n: Array
+
+def _worth(x_nD: Array, group_D: npt.NDArray[np.int64], y_n: Array, weight_n: Array) -> Array:
+    """What the variance of each feature is multiplied by: its group's agreement with the labels, squared; 1 at most.
+
+    With t the centred targets and K the inner products of a group, agreement is sum_{i != j} t_i t_j K_ij / tr K, and
+    none where that is negative. Pairs of different images only, so that a group that knows nothing has 0 on average.
+    """
+    t_n = weight_n * (y_n - np.average(y_n, weights=weight_n))
+    centred_nD = x_nD - np.average(x_nD, axis=0, weights=weight_n)
+    square_nD = centred_nD**2
+    pairs_G = np.bincount(group_D, (t_n @ centred_nD) ** 2 - t_n**2 @ square_nD)
+    trace_G = np.bincount(group_D, weight_n @ square_nD)
+    agreement_G = np.divide(pairs_G, trace_G, out=np.zeros_like(pairs_G), where=trace_G > 0).clip(0)
+    most = float(agreement_G.max())
+    worth: Array = (agreement_G[group_D] / most) ** 2 if most > 0 else np.ones(len(group_D))
+    return worth
+
+
+class _Ridge(NamedTuple):
+    """Weights and intercept for standardised features, and the shrinkage as a share of the trace."""
+
+    weight_D: Array
     bias: float
-    left_out_n: Array
-    fit: float
     shrinkage: float
 
 
-def _ridge(gram_nn: Array, y_n: Array, weight_n: Array) -> _Ridge:
-    """Weighted kernel ridge with a free intercept; the shrinkage gives leave-one-out scores that go best with y."""
+def _ridge(x_nD: Array, group_D: npt.NDArray[np.int64], y_n: Array, weight_n: Array) -> _Ridge:
+    """Weighted ridge with a free intercept; the shrinkage gives leave-one-out scores that go best with y."""
+    worth_D = _worth(x_nD, group_D, y_n, weight_n)
+    gram_nn = (x_nD * worth_D) @ x_nD.T
     root_n = np.sqrt(weight_n)
     unit_n = root_n / np.linalg.norm(root_n)
     away_nn = np.eye(len(y_n)) - np.outer(unit_n, unit_n)  # of the intercept
@@ -258,7 +300,7 @@ def _ridge(gram_nn: Array, y_n: Array, weight_n: Array) -> _Ridge:
     target_n = away_nn @ (root_n * y_n)
     coordinates = vectors.T @ target_n
     trace = float(np.trace(gram_nn))
-    best: tuple[float, Array, Array, float] | None = None
+    best: tuple[float, Array, float] | None = None
     for share in SHRINKAGES:
         damping = values + share * trace
         residual_n = target_n - vectors @ (values / damping * coordinates)
@@ -267,11 +309,11 @@ def _ridge(gram_nn: Array, y_n: Array, weight_n: Array) -> _Ridge:
         left_out_n = y_n - error_n / root_n
         fit = _correlation(left_out_n, y_n, weight_n)
         if best is None or fit > best[0]:
-            best = (fit, root_n * (away_nn @ (vectors @ (coordinates / damping))), left_out_n, float(share))
+            best = (fit, root_n * (away_nn @ (vectors @ (coordinates / damping))), float(share))
     assert best is not None
-    fit, dual_n, left_out_n, share = best
+    _, dual_n, share = best
     bias = float(np.average(y_n - gram_nn @ dual_n, weights=weight_n))
-    return _Ridge(dual_n, bias, left_out_n, fit, share)
+    return _Ridge(worth_D * (dual_n @ x_nD), bias, share)
 
 
 def _correlation(a_n: Array, b_n: Array, weight_n: Array) -> float:

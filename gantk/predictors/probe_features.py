@@ -1,6 +1,6 @@
 """What a probe looks at: features of several stages, of images (EfficientNet-Lite0) or of a generator's own maps.
 
-Shape legend: N samples, C channels, H x W places, D features of a block, L rows of wp.
+Shape legend: N samples, C channels, H x W pixels of a map, P places, L rows of wp.
 
 A map keeps where things are, pooled to 8 x 8 places at most: a smile is a matter of the mouth, and the mean over a
 whole picture hardly sees it.
@@ -30,13 +30,13 @@ BATCH = 32
 
 
 def pooled(map_NCHW: Tensor) -> Tensor:
-    """Means over at most 8 x 8 places, [N, D]."""
+    """Means over at most 8 x 8 places, [N, C, P]."""
     height, width = (min(PLACES, size) for size in map_NCHW.shape[-2:])
-    return resize(map_NCHW, height, width).flatten(1)
+    return resize(map_NCHW, height, width).flatten(2)
 
 
 def image_blocks(network: ImageNet, image_NCHW: Tensor, mirror: bool = True) -> list[Tensor]:
-    """Blocks [N, D] of images [N, 3, H, W] in [-1, 1]: three stages, and the mean of the last map.
+    """Blocks [N, C, P] of images [N, 3, H, W] in [-1, 1]: three stages, and the mean of the last map.
 
     Args:
         network: an `ImageNet`.
@@ -45,7 +45,7 @@ def image_blocks(network: ImageNet, image_NCHW: Tensor, mirror: bool = True) -> 
     found = []
     for image in (image_NCHW, image_NCHW.flip(3))[: 1 + mirror]:
         reading = network.read(image, SIDE)
-        found += [*(pooled(reading.maps[stage]) for stage in STAGES), reading.head.mean((2, 3))]
+        found += [*(pooled(reading.maps[stage]) for stage in STAGES), reading.head.mean((2, 3))[:, :, None]]
     return found
 
 
@@ -67,7 +67,7 @@ def code_blocks(
     mirror: bool = True,
     **options: Unpack[Drawing],
 ) -> list[Tensor]:
-    """Blocks [N, D] of what a generator makes of codes: its maps and, with a `network`, the image's blocks first.
+    """Blocks [N, C, P] of what a generator makes of codes: its maps and, with a `network`, the image's blocks first.
 
     Args:
         mirror: whether the same follow with mirrored images; maps are never mirrored, which did not help

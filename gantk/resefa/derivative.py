@@ -22,11 +22,12 @@ from torch import Tensor
 from torch.func import jvp, vjp, vmap
 
 from gantk.errors import GantkError, UsageError
-from gantk.generators.base import Generator, Layer, State
+from gantk.generators.base import Generator, State
 from gantk.generators.frugal_steps import Pullback, makes_maps_again
 from gantk.generators.noise import Noise
 from gantk.predictors.resampling import resize
 from gantk.resefa.variables import CodeMap
+from gantk.store.chunks import parts
 from gantk.store.memory import is_out_of_memory
 
 CHANNELS = ("rgb", "sum")
@@ -110,13 +111,11 @@ class LocalJacobian:
         self.variable = code_map.variable
         self._wp = wp_1LD
         layers = code_map.variable.layers
-        self._entries = {rows: _Entry(generator, wp_1LD, rows, noise) for rows in self._row_groups(layers)}
+        # rows whose columns are computed together: all, or each by itself where each is a variable of its own
+        groups = [(row,) for row in layers] if self.variable.space == "wp" else [layers]
+        self._entries = {rows: _Entry(generator, wp_1LD, rows, noise) for rows in groups}
         self._every = self._entries.get(layers) or _Entry(generator, wp_1LD, layers, noise)
         self.chunk = chunk or default_chunk(generator, min(entry.first for entry in self._entries.values()))
-
-    def _row_groups(self, layers: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Rows whose columns are computed together: all, or each by itself where each is a variable of its own."""
-        return [(row,) for row in layers] if self.variable.space == "wp" else [layers]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -155,11 +154,11 @@ class LocalJacobian:
         return self._in_chunks(self._pull, cotangent_cOSS)
 
     def _in_chunks(self, function: Callable[[Tensor], Tensor], whole: Tensor) -> Tensor:
-        parts, done = [], 0
+        found, done = [], 0
         while done < len(whole):
-            parts.append(self._halving(function, (whole[done : done + self.chunk],)))
-            done += len(parts[-1])
-        return torch.cat(parts)
+            found.append(self._halving(function, (whole[done : done + self.chunk],)))
+            done += len(found[-1])
+        return torch.cat(found)
 
     def _together(self, start: int, end: int) -> tuple[tuple[int, ...], int, int]:
         """The rows that column `start` moves, the first column that moves them, and where a chunk from `start` ends."""
@@ -172,18 +171,18 @@ class LocalJacobian:
     def _unit(self, entry: _Entry, first: int) -> tuple[Tensor, ...]:
         """What unit steps, from column `first` to the last that moves the same rows, do to the moving codes."""
         stop = self._together(first, self.variable.dim)[2]
-        parts = []
-        for start in range(first, stop, UNITS):
-            step_cd = self.variable.basis(start, min(start + UNITS, stop), self._wp)
-            parts.append(entry.tangents(self.code_map.push(step_cd)))
-        return tuple(torch.cat(found) for found in zip(*parts, strict=True))
+        tangents = []
+        for start, end in parts(first, stop, UNITS):
+            step_cd = self.variable.basis(start, end, self._wp)
+            tangents.append(entry.tangents(self.code_map.push(step_cd)))
+        return tuple(torch.cat(found) for found in zip(*tangents, strict=True))
 
-    def _halving(self, function: Callable[..., Tensor], parts: tuple[Tensor, ...]) -> Tensor:
-        """`function` of as many leading entries of `parts` as memory allows."""
+    def _halving(self, function: Callable[..., Tensor], whole: tuple[Tensor, ...]) -> Tensor:
+        """`function` of as many leading entries of `whole` as memory allows."""
         while True:
             try:
                 with torch.no_grad(), full_precision(self.generator.device):
-                    return function(*(part[: self.chunk] for part in parts))
+                    return function(*(part[: self.chunk] for part in whole))
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -191,7 +190,7 @@ class LocalJacobian:
                     raise GantkError(
                         "One tangent at a time does not fit into memory: choose a smaller --size or another --device."
                     ) from error
-            self.chunk = max(1, min(self.chunk, len(parts[0])) // 2)
+            self.chunk = max(1, min(self.chunk, len(whole[0])) // 2)
             if self.generator.device.type == "cuda":
                 torch.cuda.empty_cache()
 
@@ -224,7 +223,7 @@ class _Entry:
         self._places: list[int] = [0]
         if self.styled:
             layers = [layer for layer in generator.layers if layer.style_dim]
-            self._places = [place for place, layer in enumerate(layers) if _is_fed(layer, rows)]
+            self._places = [place for place, layer in enumerate(layers) if layer.row in rows]
         self._codes = [style.detach() for style in styles]
         self.unit: tuple[Tensor, ...] | None = None
 
@@ -258,10 +257,6 @@ class _Entry:
     def _styles(self, wp_1LD: Tensor) -> tuple[Tensor, ...]:
         styles = self.generator.styles(wp_1LD)
         return tuple(styles[place] for place in self._places)
-
-
-def _is_fed(layer: Layer, rows: tuple[int, ...]) -> bool:
-    return layer.row in rows
 
 
 def default_chunk(generator: Generator, first: int = 0) -> int:

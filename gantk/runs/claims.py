@@ -99,10 +99,10 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def decimals(low: float, high: float, least: int = 0, most: int = 6) -> int:
+def decimals(low: float, high: float, most: int = 6) -> int:
     """How many decimals a number with this interval deserves: its half width has one significant digit."""
     half = (high - low) / 2
-    return min(max(-math.floor(math.log10(half)), least), most) if math.isfinite(half) and half > 0 else 3
+    return min(max(-math.floor(math.log10(half)), 0), most) if math.isfinite(half) and half > 0 else 3
 
 
 def measured(value: float, low: float, high: float) -> str:

@@ -56,3 +56,10 @@ def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     if sign == ";":
         rows = [(line, [c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c) else c for c in row]) for line, row in rows]
     return rows
+
+
+def csv_of(rows: Iterable[Iterable[object]]) -> str:
+    """Rows of cells as comma-separated text."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -65,8 +65,8 @@ def region_channels(
     """
     every = channels(generator)
     styled = [layer for layer in generator.layers if layer.style_dim]
-    names = tuple(segmenter.class_names[k] for k in (classes or range(len(segmenter.class_names))))
     chosen = list(classes or range(len(segmenter.class_names)))
+    names = tuple(segmenter.class_names[k] for k in chosen)
     if probes is None:
         probes = 0 if len(every) <= 2 * PROBES * len(chosen) else PROBES
     deviation_S = style_statistics(generator, wp_NLD).deviation_S if len(wp_NLD) > 1 else np.ones(len(every))

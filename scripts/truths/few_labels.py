@@ -62,7 +62,9 @@ def figures(
     """Means over factors and draws of the labelled samples."""
     blocks, others = seen["blocks"][kind], fresh["blocks"][kind]
     once = len(blocks) if kind == "maps" else len(blocks) // 2  # then those of the mirror images
-    every, new = np.concatenate(blocks, 1).astype(np.float64), np.concatenate(others, 1).astype(np.float64)
+    every, new = (
+        np.concatenate([x.reshape(len(x), -1) for x in part], 1).astype(np.float64) for part in (blocks, others)
+    )
     rows: list[tuple[float, ...]] = []
     skipped = 0
     for name in NAMES:
