@@ -18,19 +18,24 @@ from gantk.runs.table import GROUPS, TASKS
 
 Reader = tuple[str, Callable[[Any, re.Match[str]], bool]]
 COMMANDS = {*TASKS, *GROUPS, "web", "navigan export"}
-NUMBER = r"([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
+NUMBER = r"([-+\u2212]?\d+(?:\u202f\d{3})*(?:\.\d+)?(?:e[-+\u2212]?\d+)?)"
 SHARE = r"((?:less than |more than )?[\d.]+) %"
+
+
+def read(text: str) -> float:
+    """A number as pages write it."""
+    return float(text.replace("\u2212", "-").replace("\u202f", ""))
 
 
 def close(text: str, value: float) -> bool:
     """Whether a number as written is the value, to the digits written."""
     digits = len(text.partition(".")[2]) if "e" not in text else 3
-    return abs(float(text) - value) <= 0.5 * 10.0**-digits * 1.001 + (abs(value) * 1e-2 if "e" in text else 0)
+    return abs(read(text) - value) <= 0.5 * 10.0**-digits * 1.001 + (abs(value) * 1e-2 if "e" in text else 0)
 
 
 def near(text: str, value: float) -> bool:
     """Whether a number with significant digits is the value."""
-    return abs(float(text) - value) <= 0.006 * abs(value) + 1e-9
+    return abs(read(text) - value) <= 0.006 * abs(value) + 1e-9
 
 
 def share(text: str, value: float) -> bool:
@@ -113,7 +118,8 @@ def several_trained(result: Any, match: re.Match[str]) -> bool:
     """How many boundaries, with the range of either figure."""
     for word, key in (("accuracy", "accuracy_val"), ("stability", "stability")):
         known = [value for each in result.boundaries if (value := getattr(each.figures, key)) is not None]
-        told = re.search(rf"{word}[^;]*? from ([-\d.]+) \(.*?\) to ([-\d.]+) \(", match[3] or "")
+        text = re.sub(r" ([-\d.]+) for all", r" from \1 () to \1 (", match[3] or "")
+        told = re.search(rf"{word}[^;]*? from ([-\d.]+) \(.*?\) to ([-\d.]+) \(", text)
         if bool(known) != bool(told):
             return False
         if told and not (close(told[1], min(known)) and close(told[2], max(known))):
@@ -289,7 +295,7 @@ DIRECTIONS: dict[str, list[Reader]] = {
     ],
     "stylespace": [
         (
-            r"(\d+) of (\d+) channels? of space s belong to one of (\d+) regions?.*",
+            r"(\d+) of (\d+) channels? of the styles \(space s\) changes? one of (\d+) regions?.*",
             lambda r, m: [int(x) for x in m.groups()] == [sum(r.belonging), r.channels, len(r.regions)],
         ),
         (
@@ -323,7 +329,7 @@ DIRECTIONS: dict[str, list[Reader]] = {
                 for name, value in zip(*(re.split(", | and ", each) for each in m.groups()), strict=True)
             ),
         ),
-        (r"At a change of .* inside the directions of \*\*.+\*\* are .*", most_local),
+        (r"At a change of .* inside the region, the directions of \*\*.+\*\* are .*", most_local),
         (r"Random directions are more local than (.*?) for .*", random_first),
         (r"No direction of (.*) changes it by .*", lambda r, m: any("resefa" not in at for at in regions(r).values())),
     ],
@@ -384,13 +390,14 @@ DIRECTIONS: dict[str, list[Reader]] = {
             ),
         ),
         (
-            r"(\d+) of (\d+) attributes? (?:has|have) a selective direction.*",
+            r"(\d+) of (\d+) attributes?(?: \((.*)\))? (?:has|have) a selective direction.*",
             lambda r, m: (
-                int(m[1])
-                == len({h.attribute for h in map(r.head, r.groups) if h.attribute >= 0 and h.selectivity >= 2})
+                int(m[1]) == len(_selective(r))
                 and int(m[2]) == len(r.attributes)
+                and (m[3] is None or set(re.split(", | and ", m[3])) == _selective(r))
             ),
         ),
+        (r"Directions were measured on (\d+) samples? only, .*", lambda r, m: int(m[1]) == r.samples < 8),
         (
             r"No direction changes (.*) at least 2 times as much as any other attribute\.",
             lambda r, m: all(
@@ -402,6 +409,12 @@ DIRECTIONS: dict[str, list[Reader]] = {
         (r"There is no predictor of attributes.*", lambda r, m: not r.attributes),
     ],
 }
+
+
+def _selective(result: Any) -> set[str]:
+    """Attributes that a direction changes twice as much as any other."""
+    heads = map(result.head, result.groups)
+    return {result.attributes[h.attribute] for h in heads if h.attribute >= 0 and h.selectivity >= 2}
 
 
 def _any_steady(result: Any) -> bool:
@@ -473,6 +486,13 @@ def last_shot(result: Any, match: re.Match[str]) -> bool:
     return int(match[1]) == row.shots and close(numbers[0], row.scores.paper_miou) and kept
 
 
+def best_trained(result: Any, name: str) -> Any:
+    """The scores of the head with the largest mIoU, which has this name."""
+    best = max((e for e in result.trainings if e.scores is not None), key=lambda e: e.scores.paper_miou)
+    assert best.name == name
+    return best.scores
+
+
 LSE: dict[str, list[Reader]] = {
     "lse train": [
         (
@@ -487,6 +507,10 @@ LSE: dict[str, list[Reader]] = {
             lambda r, m: not any(each.scores for each in r.trainings),
         ),
         (r"No pixel of any image is (.*), so no head .*", lambda r, m: r.empty_classes[0] in m[1]),
+        (
+            r"The IoU of these classes is below 0.5 by (\S+): (.*)\. Take more .*",
+            lambda r, m: poor(best_trained(r, m[1]).paper_K, r.class_names, m[2]),
+        ),
     ],
     "lse fewshot": [
         (r"A linear head of (\d+) labelled images? has a mIoU of (.*?)(?:,.*)?, judged by .*", last_shot),
@@ -616,7 +640,7 @@ GHFEAT: dict[str, list[Reader]] = {
     ],
     "ghfeat harmonize": [
         (
-            rf"(\d+) images? (?:was|were) harmonized; the mean change outside the region is {NUMBER} .* the mean "
+            rf"(\d+) images? (?:was|were) harmonised; the mean change outside the region is {NUMBER} .* the mean "
             rf"squared error against the paste {NUMBER}\.",
             lambda r, m: int(m[1]) == len(r.images) and close(m[2], r.outside) and close(m[3], r.against_paste),
         )
@@ -657,7 +681,7 @@ def _half_widths(number: Any) -> float:
 
 def _differs_most(result: Any, match: re.Match[str]) -> bool:
     name, row, first, low, high, run, second, low2, high2, other, how = match.groups()
-    number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
+    number = next(n for n in _unlike(result) if (n.label, n.row) == (name, row or ""))
     runs = [side.name for side in result.runs]
     rivals = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
     right = _meet(number) == (how != "do not meet")
@@ -676,7 +700,7 @@ def _differs_most(result: Any, match: re.Match[str]) -> bool:
 
 def _differs_by_share(result: Any, match: re.Match[str]) -> bool:
     name, row, first, run, second, other, percent = match.groups()
-    number = next(n for n in _unlike(result) if (n.name, n.row) == (name, row or ""))
+    number = next(n for n in _unlike(result) if (n.label, n.row) == (name, row or ""))
     runs = [side.name for side in result.runs]
     bounded = [n for n in _unlike(result) if None not in (*n.low, *n.high)]
     return (
@@ -696,8 +720,8 @@ def _all_the_same(result: Any, match: re.Match[str]) -> bool:
 OTHERS: dict[str, list[Reader]] = {
     "mix": [
         (
-            r"Rows (.*) of wp are from the (?:(\d+) codes|code) at the top, the others from the left, in grids of "
-            r"(\d+) by (\d+)\.",
+            r"Rows? (.*) of wp (?:are|is) from the (?:(\d+) codes|code) at the top, the others from the "
+            r"left, in grids of (\d+) by (\d+)\.",
             lambda r, m: (int(m[2] or 1), int(m[3]), int(m[4])) == (len(r.top), len(r.left), len(r.top)),
         )
     ],
@@ -714,12 +738,14 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "compare": [
         (
-            rf"`(.+?)`(?: of `(.+)`)? differs most: it is {NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} "
+            r"\*\*(.+?)\*\*(?: of `(.+)`)? differs most: it is "
+            rf"{NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} "
             rf"\({NUMBER} to {NUMBER}\) in (.+?); the intervals (do not meet|of all runs meet)\.",
             _differs_most,
         ),
         (
-            rf"`(.+?)`(?: of `(.+)`)? differs most: it is {NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), {NUMBER} % of "
+            r"\*\*(.+?)\*\*(?: of `(.+)`)? differs most: it is "
+            rf"{NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), {NUMBER} % of "
             r"the larger size\.",
             _differs_by_share,
         ),
@@ -730,13 +756,15 @@ OTHERS: dict[str, list[Reader]] = {
         ),
         (
             r"(One|\d+) settings? (?:or|and) inputs? differs?: (.*)\.",
-            lambda r, m: int({"One": "1"}.get(m[1], m[1])) == len(r.settings) and m[2].startswith(r.settings[0].name),
+            lambda r, m: (
+                int({"One": "1"}.get(m[1], m[1])) == len(r.settings) and m[2].startswith(f"`{r.settings[0].name}`")
+            ),
         ),
         (r"No setting and no input that the runs recorded differs\.", lambda r, m: r.known and not r.settings),
         (r"No number that differs has an interval: .*", lambda r, m: all(None in n.low for n in _unlike(r))),
         (r"More than one setting or input differs: .*", lambda r, m: len(r.settings) >= 2),
         (
-            r"(\d+) of (\d+) numbers? are not in every run\.",
+            r"(\d+) of (\d+) numbers? (?:is|are) not in every run\.",
             lambda r, m: int(m[1]) == sum(None in n.values for n in r.numbers) and int(m[2]) == len(r.numbers),
         ),
         (r"Settings are not compared: .*", lambda r, m: not r.known),
@@ -751,7 +779,7 @@ OTHERS: dict[str, list[Reader]] = {
             ),
         ),
         (
-            r"(\d+) of (\d+) samples have exactly the features of a real image\. .*",
+            r"(\d+) of (\d+) samples (?:has|have) exactly the features of a real image\. .*",
             lambda r, m: (
                 (int(m[1]), int(m[2])) == (sum(d[0] == 0 for d in r.found.nearest_distance_NK), r.found.samples)
             ),
@@ -961,7 +989,8 @@ def _exchanged(result: Any) -> Any:
     picture = result.pairs[0].reconstruction
     shown = (picture,) * len(result.pairs)
     pictures = dict.fromkeys(("coded", "reference", "edited", "change", "reach"), shown)
-    found = Exchanged(where="row 4", way="features", inside=0.2, outside=0.01, beyond_reach=0.0, share=0.6, **pictures)
+    figures = {"change_most": 0.7, "inside": 0.2, "outside": 0.01, "beyond_reach": 0.0, "share": 0.6}
+    found = Exchanged(where="row 4", way="features", **figures, **pictures)
     return dataclasses.replace(result, exchanged=found, moved=None)
 
 
@@ -974,6 +1003,10 @@ def _beyond(**fields: Any) -> Callable[[Any], Any]:
 
 def _lost_one(result: Any) -> Any:
     return dataclasses.replace(result, kept=result.kept[:-1])
+
+
+def _first_alone(result: Any) -> Any:
+    return dataclasses.replace(result, kept=result.kept[:1])
 
 
 def _rivals(own: float, sefa: float, chance: float) -> Callable[[Any], Any]:
@@ -1084,6 +1117,17 @@ def _copied(result: Any) -> Any:
     return dataclasses.replace(result, found=dataclasses.replace(result.found, nearest_distance_NK=distances))
 
 
+def _of_kind(kind: str) -> Any:
+    """Every direction moved along a boundary, or a direction without one."""
+
+    def apply(result: Any) -> Any:
+        directions = [dataclasses.replace(each.direction, kind=kind, intercept=None) for each in result.moved]
+        pairs = zip(result.moved, directions, strict=True)
+        return dataclasses.replace(result, moved=tuple(dataclasses.replace(e, direction=d) for e, d in pairs))
+
+    return apply
+
+
 VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "synthesize": (_unread, lambda r: dataclasses.replace(r, summaries={}, predictor=None)),
     "train-boundary": (
@@ -1093,6 +1137,7 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "rescore": (_flat, _falling, _untried, _surely, lambda r: many(_surely(r)), lambda r: one(_surely(r))),
     "manipulate": (
         _departed(0.5, 0.95, 1.0, 0.9, 0.2), _departed(1.0, 1.0, 1.0, 1.0, 1.0), _departed(0.1, 0.2, 1.0, 0.0, 1.0),
+        _of_kind("boundary"), _of_kind("direction"),
     ),
     "quality": (_copied,),
     "compare": (
@@ -1116,9 +1161,9 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "lse fewshot": (_no_shot_scores,),
     "lse edit": (_replace("", followed=None), _replace("", followed=(0.4, 0.997))),
     "ghfeat train": (_replace("", skipped=3), lambda r: dataclasses.replace(r, reached=r.images - 1)),
-    "ghfeat extract": (_lost_one, lambda r: dataclasses.replace(r, figures=None)),
+    "ghfeat extract": (_lost_one, _first_alone, lambda r: dataclasses.replace(r, figures=None)),
     "ghfeat edit": (_exchanged, _beyond(share=1.0), _beyond(beyond_reach=0.02)),
     "ghfeat evaluate": (_nothing_read, _read_two),
-    "invert": (_lost_one,),
-    "atlas": (_no_attributes,),
+    "invert": (_lost_one, _first_alone, lambda r: dataclasses.replace(r, space="w")),
+    "atlas": (_no_attributes, lambda r: dataclasses.replace(r, samples=3)),
 }  # fmt: skip

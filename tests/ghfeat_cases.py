@@ -17,7 +17,7 @@ from gantk.generators.base import Generator
 from gantk.ghfeat.calibration import calibrate, encoder_config
 from gantk.ghfeat.encoder import Encoder
 from gantk.ghfeat.files import encoder_bytes
-from gantk.ghfeat.settings import TrainSettings
+from gantk.ghfeat.options import TrainOptions
 from gantk.ghfeat.tfrecord import crc32c, masked
 
 SMALL: dict[str, Any] = {"depth": 18, "width": 4, "pyramid": 8, "rank": 4, "head_norm": "none"}
@@ -32,12 +32,12 @@ def small_encoder(generator: Generator, seed: int = 0, **choices: Any) -> Encode
     return encoder.eval().requires_grad_(False)
 
 
-def settings(**changes: Any) -> TrainSettings:
+def train_options(**changes: Any) -> TrainOptions:
     chosen: dict[str, Any] = {
-        "images": 64, "batch": 8, "warm_up": 24, "learning_rate": 1e-3, "perceptual": 0.0, "adversarial": 0.0,
+        "images": 64, "batch_size": 8, "warm_up": 24, "learning_rate": 1e-3, "perceptual": 0.0, "adversarial": 0.0,
         "ema_images": 20.0,
     }  # fmt: skip
-    return TrainSettings(**{**chosen, **changes})
+    return TrainOptions(**{**chosen, **changes})
 
 
 def write_world(folder: Path, name: str = "stylegan2-skip") -> tuple[Path, Path, Generator]:

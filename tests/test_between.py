@@ -16,13 +16,14 @@ from PIL import Image
 import gantk
 from gantk.between import mix, walk
 from gantk.between.paths import along, frame_times
-from gantk.between.results import GAP, MixResult, in_colour
+from gantk.between.results import GAP, MixResult
 from gantk.cli.main import run
 from gantk.codes.given import GivenCodes
 from gantk.codes.numbering import numbered_z
 from gantk.errors import UsageError
 from gantk.pictures.images import to_uint8
 from gantk.runs.structure import Image as Picture
+from gantk.store.channels import rgb
 
 
 def wp_of(generator: gantk.Generator, seed: int) -> torch.Tensor:
@@ -160,4 +161,4 @@ def test_walk_at_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], mon
 @pytest.mark.parametrize(("channels", "wide"), [(1, 4), (2, 8), (4, 4), (5, 4)])
 def test_pictures_of_any_number_of_channels_stand_in_a_grid(channels: int, wide: int) -> None:
     picture = Picture("x.png", np.full((4, 4, channels), 7, np.uint8))
-    assert in_colour(picture).shape == (4, wide, 3)
+    assert rgb(picture.array()).shape == (4, wide, 3)

@@ -14,7 +14,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.higan import hinge
 from gantk.higan.hinge import solve_hinge
 from gantk.higan.ridge import GROUPS, accumulate, solve_ridge, total
-from gantk.higan.solvers import check_solver, fit_logistic, fit_newton, fit_svc, tail_solver
+from gantk.higan.solvers import check_solver, fit_logistic, fit_newton, fit_svc, fit_tails
 
 Problem = tuple[np.ndarray, np.ndarray, float]
 
@@ -182,7 +182,7 @@ def test_distance_is_signed_and_in_units_of_the_code(name: str) -> None:
     random = np.random.default_rng(2)
     y = np.arange(400) < 200
     x = random.standard_normal((400, 5)) + np.where(y, 6.0, 2.0)[:, None] * np.eye(5)[0]
-    fit = tail_solver(name)(x, y)
+    fit = fit_tails(name, x, y)
     assert np.linalg.norm(fit.normal_D) == pytest.approx(1, abs=1e-6)
     assert fit.normal_D[0] > 0.95  # towards the positives
     assert fit.distance(np.eye(5)[:1] * 4)[0] == pytest.approx(0, abs=0.4)  # half way between 2 and 6

@@ -11,16 +11,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from claim_readers import COMMANDS, READERS, VARIANTS, many, one
 from test_results import old_run
 
+from gantk.cli.main import cli
 from gantk.codes.directions import Direction
 from gantk.navigan.kept import KeptWeights
 from gantk.reports.images import Encoded
@@ -123,6 +126,8 @@ def read(name: str, label: str, part: str, sentence: str, result: Result) -> Non
         for words in re.findall(r"gantk ([a-z]+(?:-[a-z]+)*(?: [a-z]+)?)", sentence):
             first, _, second = words.partition(" ")
             assert first in COMMANDS or f"{first} {second}" in COMMANDS, f"{sentence!r} names no command"
+        for line in re.findall(r"`gantk ([^`]+)`", sentence):
+            typed(line)
         return
     for pattern, right in READERS[name]:
         match = re.fullmatch(pattern, sentence, re.S)
@@ -130,6 +135,26 @@ def read(name: str, label: str, part: str, sentence: str, result: Result) -> Non
             assert right(result, match), f"{name}, {label}: the result does not hold that {sentence!r}"
             return
     raise AssertionError(f"No reader in tests/claim_readers.py knows {sentence!r} of {name}")
+
+
+def typed(line: str) -> None:
+    """Parse a command line: its options exist, and it takes as many words."""
+    command: click.Command | None = cli
+    words = shlex.split(line)
+    while isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), words.pop(0))
+    assert command is not None, line
+    parser = command.make_parser(click.Context(command))
+    _, rest, _ = parser.parse_args(words)
+    assert not rest, f"`gantk {line}` has words too many: {rest}"
+
+
+def test_a_next_step_that_cannot_be_typed_is_noticed() -> None:
+    typed("manipulate MODEL RUN/a.safetensors --pick 0")
+    with pytest.raises(click.UsageError):
+        typed("manipulate MODEL a --pock 0")
+    with pytest.raises(AssertionError):
+        typed("synthesize MODEL a")
 
 
 def test_only_what_holds_is_said() -> None:

@@ -6,22 +6,24 @@ import csv
 import dataclasses
 import html
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_results import RUNS, changed_run
+from test_results import RUNS, changed_run, old_run
 
 import gantk
+from gantk.comparing.labels import in_words, labels_of
 from gantk.comparing.numbers import key_of, numbers_of, ordered
 from gantk.comparing.pictures import paired
 from gantk.comparing.reading import distinct, shown
 from gantk.comparing.results import Number
 from gantk.errors import GantkError, UsageError
 from gantk.runs.reporting import read_run
-from gantk.runs.table import find_task
+from gantk.runs.table import TASKS, find_task
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -188,7 +190,7 @@ def test_a_damaged_result_is_refused(pair: tuple[Path, Path]) -> None:
 
 def number(values: tuple[float | None, ...], half: float | None = None, name: str = "n") -> Number:
     ends = [tuple(None if v is None or half is None else v + side * half for v in values) for side in (-1, 1)]
-    return Number(row="", name=name, values=values, low=ends[0], high=ends[1])
+    return Number(row="", name=name, label=name, values=values, low=ends[0], high=ends[1])
 
 
 def test_differences_and_intervals() -> None:
@@ -202,9 +204,38 @@ def test_differences_and_intervals() -> None:
     tiny = number((1e-9, -1e-9))  # 200 % of its size, and without an interval
     assert ordered([lost, tiny, near, bare, far]) == (far, near, tiny, bare, lost)
     assert number((0.0, 5.0), 0.0).scaled == float("inf") and number((5.0, 5.0), 0.0).scaled == 0
-    wide = Number(row="", name="n", values=(0.0, 9.0, 1.0), low=(-1.0, 6.0, 0.9), high=(1.0, 12.0, 1.1))
+    wide = Number(row="", name="n", label="n", values=(0.0, 9.0, 1.0), low=(-1.0, 6.0, 0.9), high=(1.0, 12.0, 1.1))
     assert wide.scaled == pytest.approx(9 / 10**0.5)  # of the two runs that are furthest apart
     assert number((0.0, 5.0, 1.0), 0.1).apart
+
+
+def test_digits_are_those_of_the_interval_or_those_that_tell_runs_apart() -> None:
+    sure, unsure = number((0.91234, 0.95678), 0.0012), number((0.91234, 0.95678), 0.3)
+    assert sure.shown(0) == "0.912 (0.911 to 0.914)" and sure.shown_difference == "0.044"
+    assert unsure.shown(1) == "1.0 (0.7 to 1.3)" and unsure.shown_difference == "0.0"
+    near, same = number((0.91234, 0.91271)), number((0.912345, 0.912345))
+    assert (near.shown(0), near.shown(1), near.shown_difference) == ("0.91234", "0.91271", "0.00037")
+    assert same.shown(0) == "0.912" and same.shown_difference == "0"
+    assert (number((3.0, 1200.0)).shown(1), number((3.0, 1200.0)).shown_difference) == ("1\u202f200", "1\u202f197")
+    assert (number((0.0, 0.5)).shown(0), number((1e-9, -2.5e-9)).shown(1)) == ("0", "\u22122.50e\u221209")
+
+
+def test_numbers_have_the_words_of_their_own_page(tmp_path: Path) -> None:
+    found = gantk.compare(*(kept("train-boundary", tmp_path / name) for name in "ab"))
+    assert {number.name: number.label for number in found.numbers}["accuracy_val"] == "held-out accuracy"
+    text = found.page().text()
+    assert "held-out accuracy" in text and "accuracy_val" not in text
+    assert in_words("layer_03") == "layer 3" and in_words("scores.paper_miou") == "paper mIoU (scores)"
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_no_name_of_a_field_is_left_in_a_comparison(name: str, tmp_path: Path) -> None:
+    result = read_run(find_task(name), old_run(name, tmp_path))
+    every = {column for row in result.table() for column in row}
+    labels = labels_of(result)
+    assert labels.keys() <= every, "a column names a field that no table has"
+    for label in [labels.get(key) or in_words(key) for (_, key) in numbers_of([result])[0]]:
+        assert not re.search(r"\w_\w|\w\.\w", label), label
 
 
 def test_rows_are_matched_by_the_columns_that_tell_them_apart() -> None:

@@ -15,8 +15,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gantk.codes.directions import Direction, project
+from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import check_generator, load_direction, save_direction
+from gantk.codes.projection import project
 from gantk.errors import GantkError, StoreError, UsageError
 from gantk.generators.base import GeneratorSpec, Truncation
 from gantk.navigan.kept import read_kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from ghfeat_cases import images, small_encoder
 from gantk.codes.directions import Direction
 from gantk.errors import GantkError
 from gantk.generators.probe import probe
-from gantk.ghfeat.bridge import affines, move, principal_steps, push_forward, styles_to_wp
+from gantk.ghfeat.bridge import affines, move, principal_step, push_forward, styles_to_wp
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.codes import Codes, choose_rows, load_codes, save_codes, tile, untile
 from gantk.ghfeat.local import edit_locally
-from gantk.ghfeat.mixing import box_mask, feather, harmonize, mix, pairs_of_rows
+from gantk.ghfeat.mixing import box_mask, feather, mix, pairs_of_rows
+from gantk.ghfeat.mixtures import harmonize
 from gantk.ghfeat.projection import ProjectionPlan, project
+from gantk.pictures.images import as_saved, to_uint8
 
 STYLED = ["stylegan2-skip", "stylegan2-resnet", "stylegan", "stylegan3-t", "demo-oracle"]
 
@@ -29,8 +32,8 @@ def test_styles_are_affine_and_found_again(name: str) -> None:
     generator = tiny(name)
     wp = uneven(generator)
     styles = generator.styles(wp)
-    maps = affines(generator)
-    for style, a, b, row in zip(styles, maps.matrices, maps.offsets, maps.rows, strict=True):
+    _, rows = style_layout(generator)
+    for style, (a, b), row in zip(styles, affines(generator), rows, strict=True):
         close(wp[:, row] @ a.t() + b, style, 1e-4)
     found, off = styles_to_wp(generator, styles)
     for got, want in zip(generator.styles(found), styles, strict=True):
@@ -64,14 +67,14 @@ def test_an_s_direction_is_already_a_step() -> None:
     assert torch.allclose(torch.cat(step), torch.from_numpy(vector[0]), atol=1e-5)
 
 
-def test_principal_steps_are_orthogonal_and_stay_in_their_rows() -> None:
+def test_principal_axes_are_orthogonal_and_stay_in_their_rows() -> None:
     generator = tiny("stylegan2-skip")
     styles, (_, rows) = generator.styles(codes(generator, 20)), style_layout(generator)
-    steps = principal_steps(styles, [1, 2], rows, 3)
+    steps = [principal_step(styles, [1, 2], rows, number) for number in range(3)]
     flat = torch.stack([torch.cat(step) for step in steps])
     assert torch.allclose(flat[0] @ flat[1], torch.zeros(()), atol=1e-4) and flat[0].norm() >= flat[1].norm()
     assert all((part != 0).any() == (row in (1, 2)) for part, row in zip(steps[0], rows, strict=True))
-    refuse(lambda: principal_steps([s[:2] for s in styles], [1], rows, 3))
+    refuse(lambda: principal_step([s[:2] for s in styles], [1], rows, 2))
 
 
 # --- mixing ----------------------------------------------------------------------------------------------------------
@@ -111,18 +114,20 @@ def test_boxes_and_soft_edges() -> None:
 
 def test_an_empty_patch_harmonises_to_the_reconstruction() -> None:
     generator = tiny("stylegan2-skip")
-    encoder = small_encoder(generator)
-    image = images(generator, 2)
-    args = (lambda x: encoder(x), lambda s: generator.synthesize(s), encoder.config.rows)
+    encoder, image = small_encoder(generator), as_saved(images(generator, 2))
     nothing = torch.zeros(16, 16)
-    pasted, made = harmonize(image, -image, nothing, *args)
-    assert torch.equal(pasted, image)
-    close(made, generator.synthesize(encoder(image)))
-    full = harmonize(image, -image, nothing + 1, *args, keep_rows=range(generator.spec.num_layers))[1]
-    close(full, made)  # every row from the base's own code
-    box = box_mask("4,4,8,8", 16)
-    blended = harmonize(image, -image, box, *args, blend_back=True)[1]
-    assert torch.equal(blended[:, :, :4], image[:, :, :4])
+
+    def shown(mask: torch.Tensor, which: str = "harmonized", **options: Any) -> np.ndarray:
+        found = harmonize(generator, image, -image, mask, encoder, **options)
+        return np.stack([getattr(each, which).array() for each in found.images])
+
+    assert np.array_equal(shown(nothing, "pasted"), to_uint8(image))
+    made = to_uint8(generator.synthesize(encoder(image)))
+    assert np.abs(shown(nothing).astype(int) - made).max() <= 1
+    full = shown(nothing + 1, keep_fine=generator.spec.num_layers)
+    assert np.abs(full.astype(int) - made).max() <= 1  # every row from the base's own code
+    blended = shown(box_mask("4,4,8,8", 16), blend_back=True)
+    assert np.array_equal(blended[:, :4], to_uint8(image)[:, :4])
 
 
 # --- local edits -----------------------------------------------------------------------------------------------------
@@ -223,9 +228,10 @@ def test_optimisation_comes_nearer_in_every_family(name: str, space: str) -> Non
         target = generator.synthesize(generator.expand(generator.map(generator.sample_z(2, seed=4), label))).clamp(
             -1, 1
         )
-    found = project(generator, target, ProjectionPlan(space, 15, prior=0.0, frames=3), label=label)
+    plan = ProjectionPlan(space, 15, prior=0.0, frames=3)
+    found = project(generator, target, plan, label=label)
     assert found.losses.shape == (16, 2) and (found.losses.min(0).values < found.losses[0]).all()
-    assert found.kept == (0, 8, 15) and len(found.frames) == 3
+    assert plan.kept == (0, 8, 15) and len(found.frames) == 3
 
 
 def test_a_projection_does_not_depend_on_the_batch() -> None:

@@ -15,6 +15,7 @@ from gantk.checkpoints.ghfeat import read_encoder
 from gantk.errors import GantkError, UsageError
 from gantk.ghfeat.calibration import encoder_config, sample_styles
 from gantk.ghfeat.codes import tile, untile
+from gantk.ghfeat.defaults import encoder_for
 from gantk.ghfeat.encoder import Encoder, EncoderConfig, trunk_channels
 from gantk.ghfeat.files import encoder_bytes, load_encoder
 from gantk.ghfeat.norm import Norm
@@ -188,7 +189,8 @@ def test_an_encoder_of_another_generator_is_refused_unless_forced(tmp_path: Path
     other.mapping.dense0.weight.mul_(-1)
     (tmp_path / "e.safetensors").write_bytes(encoder_bytes(small_encoder(generator), generator, {}))
     refuse(lambda: load_encoder(tmp_path / "e.safetensors", other), GantkError)
-    assert load_encoder(tmp_path / "e.safetensors", other, force=True).name
+    forced = load_encoder(tmp_path / "e.safetensors", other, force=True)
+    assert encoder_for(other, forced).encoder is forced.encoder  # every verb asks again
     refuse(lambda: load_encoder(tmp_path / "e.safetensors", tiny("stylegan"), force=True), GantkError)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from generator_cases import close, refuse, tiny
-from ghfeat_cases import SMALL, settings, small_encoder, write_pictures, write_world
+from ghfeat_cases import SMALL, small_encoder, train_options, write_pictures, write_world
 
 from gantk.errors import GantkError, UsageError
 from gantk.ghfeat.calibration import encoder_config, sample_styles
@@ -22,19 +22,18 @@ from gantk.ghfeat.data import Renders, Samples, Stream, open_data
 from gantk.ghfeat.figures import psnr
 from gantk.ghfeat.files import load_encoder
 from gantk.ghfeat.judges import load_discriminator
-from gantk.ghfeat.losses import load_perception, structural_similarity, style_loss
+from gantk.ghfeat.losses import PredictorDistance, load_perception, structural_similarity, style_loss
 from gantk.ghfeat.metrics import r2
 from gantk.ghfeat.norm import Norm
 from gantk.ghfeat.results import TrainResult
-from gantk.ghfeat.settings import TrainSettings
-from gantk.ghfeat.training import Training
+from gantk.ghfeat.training import Training, learning_rate
 from gantk.runs.results import read_result
 from gantk.store.states import canonical
 
 
 def training(**changes: Any) -> Training:
     generator = tiny("stylegan2-skip")
-    made = settings(**changes)
+    made = train_options(**changes)
     config = encoder_config(generator, **SMALL)
     judge = load_discriminator("new", generator) if made.adversarial else None
     return Training(made, config, generator, [Renders(16, 0)], judge)
@@ -45,12 +44,14 @@ def weights(of: Training) -> list[torch.Tensor]:
 
 
 def test_the_learning_rate_is_the_originals_as_it_really_was() -> None:
-    s = TrainSettings(images=14_000_000, batch=96)
-    assert [s.rate(k) for k in (0, 7_000_000, 14_000_000)] == pytest.approx([1e-4, 4.096e-5, 1.678e-5], rel=1e-3)
+    options = train_options(images=14_000_000, learning_rate=1e-4)
+    assert [learning_rate(options, k) for k in (0, 7_000_000, 14_000_000)] == pytest.approx(
+        [1e-4, 4.096e-5, 1.678e-5], rel=1e-3
+    )
 
 
 def test_it_learns(tmp_path: Path) -> None:
-    made = training(images=480, batch=16, warm_up=320, ema_images=5.0)
+    made = training(images=480, batch_size=16, warm_up=320, ema_images=5.0)
     first = made.step()["style"]
     while not made.finished:
         last = made.step()
@@ -65,7 +66,7 @@ def test_a_batch_has_an_image_of_every_source() -> None:
     generator = tiny("stylegan2-skip")
     config = encoder_config(generator, **SMALL)
     with pytest.raises(GantkError, match="batch of 1 for each process is less than one image of each of 2 sources"):
-        Training(settings(batch=1), config, generator, [Renders(16, 0), Samples(generator, 16, 0)])
+        Training(train_options(batch_size=1), config, generator, [Renders(16, 0), Samples(generator, 16, 0)])
 
 
 def test_what_processes_tell_each_other_lies_on_the_device_of_their_backend(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,8 +199,10 @@ def test_the_style_loss_is_one_for_the_mean() -> None:
 def test_perceptions_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_perception("none") is None
     image = torch.rand(2, 3, 32, 32)
-    demo = load_perception("demo", recognition=1.0)
-    assert demo is not None and demo(image, image).abs().max() < 1e-6 and demo(image, -image).min() > 0
+    demo = load_perception("demo")
+    assert isinstance(demo, PredictorDistance)
+    for distance in (demo, PredictorDistance(demo.predictor, recognition=1.0)):
+        assert distance(image, image).abs().max() < 1e-6 and distance(image, -image).min() > 0
     monkeypatch.setenv("GANTK_PREDICTORS", str(tmp_path))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     refuse(lambda: load_perception("vgg16"), GantkError)

@@ -13,6 +13,7 @@ from higan_cases import LAYERS, WIDTH, contents, direction, tiny
 from PIL import Image
 
 from gantk.codes.entries import Entry
+from gantk.codes.given import codes_in
 from gantk.codes.source import CodeSource, weights_checksum
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
@@ -153,20 +154,20 @@ def test_raw_images_are_one_array(generator: Generator, tmp_path: Path) -> None:
 def test_given_codes(generator: Generator, tmp_path: Path) -> None:
     w = np.random.default_rng(0).standard_normal((5, WIDTH)).astype(np.float32)
     np.save(tmp_path / "w.npy", w)
-    source = CodeSource(generator, None, path=tmp_path / "w.npy", space="w", truncation=PSI)
+    source = CodeSource(generator, None, codes=codes_in(tmp_path / "w.npy", generator, "w"), truncation=PSI)
     assert source.total == 5 and source.spaces == ("w", "wp")
     assert torch.equal(source.batch(0, 5).wp, generator.expand(torch.from_numpy(w), PSI))
     np.save(tmp_path / "z.npy", 3 * w[:, :6])
-    z = CodeSource(generator, 2, path=tmp_path / "z.npy").batch(0, 2).z
+    z = CodeSource(generator, 2, codes=codes_in(tmp_path / "z.npy", generator)).batch(0, 2).z
     assert z is not None and torch.allclose(z.norm(dim=1), torch.full((2,), 6**0.5))
     with pytest.raises(GantkError, match="does not exist"):
-        CodeSource(generator, 10, path=tmp_path / "absent.npy")
+        CodeSource(generator, 10, codes=codes_in(tmp_path / "absent.npy", generator))
     with pytest.raises(GantkError, match=r"\(5, 8\).*z was expected"):
-        CodeSource(generator, path=tmp_path / "w.npy", space="z")
+        CodeSource(generator, codes=codes_in(tmp_path / "w.npy", generator, "z"))
     w[3, 2] = np.nan
     np.save(tmp_path / "w.npy", w)
     with pytest.raises(GantkError, match="not finite"):
-        CodeSource(generator, None, path=tmp_path / "w.npy", space="w").batch(0, 5)
+        CodeSource(generator, None, codes=codes_in(tmp_path / "w.npy", generator, "w")).batch(0, 5)
     with pytest.raises(UsageError, match="nothing to draw"):
         CodeSource(generator, 0)
     with pytest.raises(UsageError, match="not conditional"):

@@ -17,6 +17,7 @@ from conftest import REFERENCE
 from gantk.codes.arrays import read_arrays
 from gantk.codes.code_files import read_codes
 from gantk.codes.entries import gather
+from gantk.codes.given import GivenCodes, codes_in
 from gantk.codes.kept_directions import load_direction, save_direction
 from gantk.codes.source import CodeSource
 from gantk.errors import GantkError, UsageError
@@ -137,7 +138,7 @@ def test_codes_of_every_kind(name: str, generator: StyleGAN2, tmp_path: Path) ->
     found = read_codes(tmp_path / "file.any", generator.spec)
     assert found.space == ("z" if space == "wp-less" else space) or space == "wp-less"
     np.testing.assert_allclose(np.asarray(found.codes).reshape(expected.shape), expected, rtol=1e-6)
-    source = CodeSource(generator, path=tmp_path / "file.any")
+    source = CodeSource(generator, codes=codes_in(tmp_path / "file.any", generator))
     assert source.total == len(expected) and source.first_space == found.space
     assert source.batch(0, 1).wp.shape == (1, L, D)
 
@@ -198,29 +199,29 @@ def test_a_folder_called_like_a_shipped_direction(tmp_path: Path, monkeypatch: p
 
 def test_names_come_along_and_the_space_can_be_said(generator: StyleGAN2, tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(CODES["by name"][0])
-    assert CodeSource(generator, path=tmp_path / "a.npy").names == ("a.jpg", "b.jpg")
+    assert CodeSource(generator, codes=codes_in(tmp_path / "a.npy", generator)).names == ("a.jpg", "b.jpg")
     np.save(tmp_path / "six.npy", ONE_WP)
-    assert CodeSource(generator, path=tmp_path / "six.npy", space="w").total == 6
-    assert CodeSource(generator, path=tmp_path / "six.npy", space="wp").total == 1
+    assert CodeSource(generator, codes=codes_in(tmp_path / "six.npy", generator, "w")).total == 6
+    assert CodeSource(generator, codes=codes_in(tmp_path / "six.npy", generator, "wp")).total == 1
     np.save(tmp_path / "w.npy", MANY_Z)
     assert read_codes(tmp_path / "w.npy", generator.spec).space == "w"
     (tmp_path / "all.npz").write_bytes(CODES["npz of all"][0])
-    assert CodeSource(generator, path=tmp_path / "all.npz", space="w").total == 5
+    assert CodeSource(generator, codes=codes_in(tmp_path / "all.npz", generator, "w")).total == 5
 
 
 def test_a_folder_of_codes_or_none(generator: StyleGAN2, tmp_path: Path) -> None:
     (tmp_path / "codes").mkdir()
     for index in range(3):
         torch.save(torch.from_numpy(ONE_WP[None] + index), tmp_path / "codes" / f"{index}.pt")
-    source = CodeSource(generator, path=tmp_path / "codes")
+    source = CodeSource(generator, codes=codes_in(tmp_path / "codes", generator))
     assert source.names == ("0", "1", "2") and source.total == 3
-    assert CodeSource(generator, path=tmp_path).names == ("codes/0", "codes/1", "codes/2")
+    assert CodeSource(generator, codes=codes_in(tmp_path, generator)).names == ("codes/0", "codes/1", "codes/2")
     np.save(tmp_path / "codes" / "1.npy", ONE_WP)
     found = read_codes(tmp_path / "codes", generator.spec)  # none is lost
     assert found.names == ("0", "1", "1.pt", "2") and np.array_equal(found.codes[1:3], [ONE_WP, ONE_WP + 1])
     (tmp_path / "empty" / "inner").mkdir(parents=True)
     with pytest.raises(GantkError, match="is a folder without a file of codes"):
-        CodeSource(generator, path=tmp_path / "empty")
+        CodeSource(generator, codes=codes_in(tmp_path / "empty", generator))
 
 
 @pytest.mark.parametrize("form", ["{}", "{}/out"])
@@ -264,10 +265,12 @@ def test_codes_far_beyond_all_codes(generator: StyleGAN2, tmp_path: Path) -> Non
     """The length of z counts for nothing where the network takes it off; w of 1e21 shows nothing."""
     np.save(tmp_path / "z.npy", MANY_Z.astype(np.float64) * 1e21)
     np.save(tmp_path / "w.npy", MANY_Z.astype(np.float64) * 1e21)
-    near = CodeSource(generator, path=tmp_path / "z.npy").batch(0, 5).wp
-    torch.testing.assert_close(near, CodeSource(generator, given=MANY_Z).batch(0, 5).wp, rtol=1e-4, atol=1e-5)
+    near = CodeSource(generator, codes=codes_in(tmp_path / "z.npy", generator)).batch(0, 5).wp
+    torch.testing.assert_close(
+        near, CodeSource(generator, codes=GivenCodes(MANY_Z, "z")).batch(0, 5).wp, rtol=1e-4, atol=1e-5
+    )
     with pytest.raises(GantkError, match=r"holds codes as large as .*e\+21 between rows 0 and 4, and w of a generator"):
-        CodeSource(generator, path=tmp_path / "w.npy").batch(0, 5)
+        CodeSource(generator, codes=codes_in(tmp_path / "w.npy", generator)).batch(0, 5)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +298,7 @@ def test_what_is_no_code_is_said_without_advice(
 ) -> None:
     (tmp_path / "file").write_bytes(data)
     with pytest.raises(GantkError, match=message) as caught:
-        CodeSource(generator, path=tmp_path / "file")
+        CodeSource(generator, codes=codes_in(tmp_path / "file", generator))
     assert "allow_pickle" not in str(caught.value) and "pickled data" not in str(caught.value)
 
 
@@ -305,13 +308,13 @@ def test_styles_and_directions_say_what_takes_them(generator: StyleGAN2, tmp_pat
     header = {"gantk": '{"format": "gantk-codes", "version": 1}'}
     save_file({"styles.00": MANY_Z}, tmp_path / "codes.safetensors", metadata=header)
     with pytest.raises(GantkError, match=r"holds styles \(space s\), which `gantk ghfeat edit`"):
-        CodeSource(generator, path=tmp_path / "codes.safetensors")
+        CodeSource(generator, codes=codes_in(tmp_path / "codes.safetensors", generator))
     np.save(tmp_path / "d.npy", unit(1, D))
     path = save_direction(tmp_path / "d.safetensors", load_direction(tmp_path / "d.npy"))
     with pytest.raises(GantkError, match="holds a direction, not codes"):
-        CodeSource(generator, path=path)
+        CodeSource(generator, codes=codes_in(path, generator))
     save_file({"w": ONE_WP}, tmp_path / "theirs.safetensors")
-    assert CodeSource(generator, path=tmp_path / "theirs.safetensors").first_space == "wp"
+    assert CodeSource(generator, codes=codes_in(tmp_path / "theirs.safetensors", generator)).first_space == "wp"
 
 
 # --- directions ------------------------------------------------------------------------------------------------------
@@ -434,7 +437,7 @@ def demo() -> Any:
     ],
 )  # fmt: skip
 def test_case_codes(name: str, space: str, count: int, demo: Any) -> None:
-    source = CodeSource(demo, path=CASES / name)
+    source = CodeSource(demo, codes=codes_in(CASES / name, demo))
     assert (source.first_space, source.total) == (space, count)
     assert bool(demo.synthesize(source.batch(0, 1).wp).isfinite().all())
 

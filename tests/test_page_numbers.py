@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gantk.quality.results import Measured
-from gantk.reports import Bins, Column, Facts, Histogram, Page, Table
+from gantk.reports import Bins, Column, Facts, Histogram, Page, Prose, Table
 from gantk.reports.numbers import MISSING, show_places, show_rounded, show_rows
+from gantk.reports.text import inline, typeset
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,38 @@ def test_an_axis_has_two_ticks_and_a_histogram_says_what_it_counts() -> None:
         assert len(_ticks(Axis(low, high, PANEL.left, PANEL.x_end), 2)) >= 2
     plot = Histogram([Bins("", [1, 2], [0, 1, 2])], "t", x_name="score", y_name="samples")
     assert ">samples<" in draw(plot, panel=True) and ">score<" in draw(plot, panel=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("58 % of 12 s", "58\u00a0% of 12\u00a0s"),
+        ("0.4 \u00b1 0.1 dB", "0.4\u00a0\u00b1\u00a00.1\u00a0dB"),
+        ("95 % interval -3 to 2", "95\u00a0% interval \u22123 to 2"),
+        ("pixels in [-1, 1] s", "pixels in [\u22121,\u00a01] s"),
+        ("3 samples, 8 min-max, 5 sets", "3 samples, 8 min-max, 5 sets"),
+    ],
+)
+def test_no_line_ends_between_a_number_and_its_unit(text: str, shown: str) -> None:
+    assert typeset(text) == shown
+    page = Page(
+        "t", sections=[Prose(text, text), Table([text], [[text]], text), Facts([("a", text)], caption=text)]
+    ).text()
+    assert page.count(shown) >= 5, "the title, the paragraph, the cell and the captions have it alike"
+
+
+def test_headings_of_one_kind_are_one_entry_of_the_contents() -> None:
+    walks = [Prose("a", f"direction {number}: edited samples") for number in range(6)]
+    page = Page("t", sections=[Prose("a", "First"), *walks, Prose("b", "Files"), Prose("c", "Last")]).text()
+    contents = page.partition('<nav class="contents"')[2].partition("</nav>")[0]
+    assert "<summary>Edited samples (6)</summary>" in contents and ">direction 3</a>" in contents
+    assert contents.count("<details") == 2 and contents.count("<a href") == 9
+    few = Page("t", sections=[Prose("a", "First"), *walks[:4], Prose("b", "Files")]).text()
+    assert "direction 3: edited samples</a>" in few and "Edited samples (" not in few
+
+
+def test_a_short_word_of_code_is_not_divided() -> None:
+    assert str(inline("`--predictor` and `gantk sefa demo`")) == (
+        '<code class="whole">--predictor</code> and <code>gantk sefa demo</code>'
+    )
+    assert str(inline("`gantk a --of b`")) == '<code>gantk a <span class="whole">--of</span> b</code>'

@@ -470,7 +470,7 @@ def test_sections_refuse_shapes_that_do_not_fit() -> None:
 def test_prose_knows_three_conveniences_and_escapes_the_rest(tmp_path: Path) -> None:
     text = "one `a<b` **bold**\nstill one\n\n- x & y\n- z"
     html = Page("t", sections=[Prose(text)]).write(tmp_path / "p.html").read_text()
-    assert "<p>one <code>a&lt;b</code> <strong>bold</strong> still one</p>" in html
+    assert '<p>one <code class="whole">a&lt;b</code> <strong>bold</strong> still one</p>' in html
     assert "<ul><li>x &amp; y</li><li>z</li></ul>" in html
 
 

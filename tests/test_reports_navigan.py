@@ -114,8 +114,8 @@ def train(directory: Path) -> TrainResult:
 def test_the_page_says_what_was_found_and_how_sure(tmp_path: Path) -> None:
     page = hessian(tmp_path).page().text()
     for text in (
-        "31 %",
-        "93 %",
+        "31\u00a0%",
+        "93\u00a0%",
         "1.2°",
         "Eigenvalues by direction",
         "Convergence",
@@ -134,7 +134,7 @@ def test_the_page_warns(tmp_path: Path) -> None:
     exact = dataclasses.replace(EXACT, agreement=0.4, converged=False)
     found = hessian(tmp_path, exact, curves=(curve,))
     page = found.page().text()
-    assert "only 40 %" in page and "Give more --max-products" in page and "1 direction never moved" in page
+    assert "only 40\u00a0%" in page and "Give more --max-products" in page and "1 direction never moved" in page
     assert any("0.002 of the last eigenvalue, not below 0.003" in line for line in found.lines())
 
 
@@ -149,7 +149,9 @@ def test_the_page_says_nothing_that_was_not_measured(tmp_path: Path) -> None:
 
 def test_pages_of_the_other_commands(tmp_path: Path) -> None:
     page = train(tmp_path / "train").page().text()
-    assert "85 %" in page and "Chance is 33 %" in page and "cross entropy" in page and "eigenvalue" not in page
+    assert (
+        "85\u00a0%" in page and "Chance is 33\u00a0%" in page and "cross entropy" in page and "eigenvalue" not in page
+    )
     svd = SvdResult(**common(tmp_path / "svd"), singular_values=np.array([3.0, 2.0, 1.0]))
     assert "Singular values" in svd.page().text() and [row["singular value"] for row in svd.table()] == [3, 2, 1]
     each = EachEdit(image=scene(tmp_path, "images/each_00000.png", 0), number=2, strength=-1.5)

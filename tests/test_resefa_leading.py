@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from resefa_cases import SIZE, boxes, double, local
 
 from gantk.errors import UsageError
+from gantk.generators import frugal_steps
 from gantk.resefa.gram import region_grams
 from gantk.resefa.leading import Products, leading_directions
 from gantk.resefa.solve import solve
@@ -44,3 +46,17 @@ def test_what_cannot_be_found_is_said() -> None:
         leading_directions(Products([jacobian], [square], [~square]), 99)
     with pytest.raises(UsageError, match="empty, or covers"):
         Products([jacobian], [square & ~square], [~square])
+
+
+def test_maps_are_let_go_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `push` keeps is gone while `pull` keeps its own maps, and with the next row's columns."""
+    monkeypatch.setattr(frugal_steps, "LARGE", SIZE)
+    generator = double("stylegan2-skip")
+    jacobian = local(generator, choose(generator, "wp"))
+    steps = torch.eye(jacobian.variable.dim, dtype=torch.float64)[:2]
+    first = jacobian.push(steps)
+    jacobian.pull(first)
+    assert "push" not in vars(jacobian._every)
+    assert torch.equal(jacobian.push(steps), first)
+    for _ in jacobian.columns():
+        assert sum("push" in vars(entry) for entry in jacobian._entries.values()) <= 1

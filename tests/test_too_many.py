@@ -77,6 +77,17 @@ def test_chunks_that_are_there_need_no_room(tmp_path: Path, monkeypatch: pytest.
     assert ledger.missing() == [3]
 
 
+def test_pictures_of_the_first_chunk_tell_what_all_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays alone would fit; an image of 64 x 64 takes more than its code."""
+    line = ["synthesize", "demo", "-N", "128", "--images", "--chunk", "16", "-o", str(tmp_path / "run")]
+    monkeypatch.setattr(chunks.shutil, "disk_usage", lambda folder: chunks.shutil._ntuple_diskusage(9e9, 0, 400_000))
+    assert run([*line, "--latents", "z"]) == 1
+    assert len(list((tmp_path / "run" / "images").iterdir())) <= 32, "it ends with the first chunk"
+    monkeypatch.undo()
+    assert run([*line, "--latents", "z"]) == 0
+    assert len(list((tmp_path / "run" / "images").iterdir())) == 128
+
+
 @pytest.mark.filterwarnings("default:--predictor")
 def test_a_predictor_that_scores_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["synthesize", "demo", "-N", "1", "--predictor", "nowhere", "-o", str(tmp_path)]) == 0

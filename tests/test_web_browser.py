@@ -377,11 +377,11 @@ def test_a_fit_is_stopped_by_escape(server: Running, page: Page, fresh: str) -> 
     server.workshop.engine.call(lambda: gate.wait(60))  # the job waits behind it
     try:
         page.click("#fit")
-        page.wait("(gantk.train.fitting || '').length > 10 && !gantk.train.halt.hidden")
+        page.wait("(gantk.train.job || '').length > 10 && !gantk.train.halt.hidden")
         assert page.run("gantk.train.fit.disabled")
         page.run("document.activeElement.blur()")
         page.press("Escape")
-        page.wait("!gantk.train.fitting && gantk.train.halt.hidden && !gantk.train.fit.disabled")
+        page.wait("!gantk.train.job && gantk.train.halt.hidden && !gantk.train.fit.disabled")
     finally:
         gate.set()
     after = server.state(fresh)

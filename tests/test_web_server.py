@@ -601,9 +601,9 @@ def test_memory_that_runs_out_empties_the_caches_and_is_tried_once_more(server: 
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes")
         return "drawn"
 
-    assert server.workshop.sparing(model, work) == "drawn" and tries[1] == 0
+    assert server.workshop.sparing(work) == "drawn" and tries[1] == 0
     with pytest.raises(MemoryError):
-        server.workshop.sparing(model, lambda: (_ for _ in ()).throw(MemoryError()))
+        server.workshop.sparing(lambda: (_ for _ in ()).throw(MemoryError()))
 
 
 def test_the_cache_forgets_what_was_used_longest_ago() -> None:

@@ -38,6 +38,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.generators.called_steps import CalledSteps
 from gantk.generators.graph_steps import GraphSteps
+from gantk.higan.restart import first_layer, repeated
 
 
 @pytest.fixture(params=NAMES)
@@ -107,6 +108,16 @@ def test_rows_of_a_module_with_mapping_and_synthesis() -> None:
     assert made.spec.num_layers == 3 and made.spec.w_dim == 5 and made.spec.can_truncate
     assert [layer.row for layer in made.layers] == [0, 1, 2, None]
     assert weighted(made) == ["convs.0", "convs.1", "convs.2", "out"]
+
+
+def test_an_edit_of_later_rows_goes_on_from_a_state() -> None:
+    """Repeated samples too, as `manipulate` renders the steps of an edit."""
+    made = wrapped("styled")
+    wp_NLD = made.expand(made.map(made.sample_z(2)))
+    state = repeated(made.cache(wp_NLD, before=first_layer(made, [1]) or 0), 3, 1, 6)
+    moved_NLD = wp_NLD.repeat_interleave(3, 0)[1:6].clone()
+    moved_NLD[:, 1] += torch.linspace(-1, 1, 5)[:, None]
+    torch.testing.assert_close(made.synthesize(moved_NLD, start=state), made.synthesize(moved_NLD))
 
 
 def test_a_wrapped_module_stays_in_evaluation_mode(generator: Generator) -> None:

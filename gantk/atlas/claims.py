@@ -10,6 +10,9 @@ from gantk.runs.claims import Claims, advise, counted, doubt, found, listed
 if TYPE_CHECKING:
     from gantk.atlas.found import AtlasResult
 
+ENOUGH = 8
+"""Samples below which figures of directions are called rough."""
+
 
 def _shared(result: AtlasResult) -> str:
     shared = sum(len(group.systems) > 1 for group in result.groups)
@@ -21,10 +24,12 @@ def _shared(result: AtlasResult) -> str:
 
 
 def _selective(result: AtlasResult) -> str:
-    found = len(result.found())
+    found = result.found()
+    which = f" ({listed(list(found), 12)})" if 0 < len(found) < len(result.attributes) else ""
     return (
-        f"{found} of {counted(len(result.attributes), 'attribute')} {'has' if found == 1 else 'have'} a selective "
-        f"direction, which changes it at least {SELECTIVE:g} times as much as any other, in standard deviations."
+        f"{len(found)} of {counted(len(result.attributes), 'attribute')}{which} "
+        f"{'has' if len(found) == 1 else 'have'} a selective direction, which changes it at least "
+        f"{SELECTIVE:g} times as much as any other, in standard deviations."
     )
 
 
@@ -51,8 +56,15 @@ ATLAS: Claims[AtlasResult] = (
         ),
         lambda r: r.is_steady and bool(r.missing()),
     ),
+    doubt(
+        lambda r: (
+            f"Directions were measured on {counted(r.samples, 'sample')} only, so that their figures are rough: raise "
+            "`--measured`."
+        ),
+        lambda r: r.samples < ENOUGH,
+    ),
     advise(
-        lambda r: f"`{r.command(r.groups[0])}` in this folder moves samples along the clearest one; tables list all.",
+        lambda r: f"`{r.command(r.groups[0], folder='RUN/')}` moves samples along the clearest one; tables list all.",
         lambda r: bool(r.groups),
     ),
 )

@@ -149,6 +149,7 @@ def _drawn(
             head = group.members[0]
             turn = _turn(measured[head])
             drawn = number < shown
+            heat, most = drawer.heat(file, measured[head].where.heat_HW)
             members = group.members[1:]
             found.append(
                 Drawn(
@@ -159,7 +160,8 @@ def _drawn(
                     systems=group.systems,
                     similarity=group.similarity,
                     chance=group.chance,
-                    heat=drawer.heat(file, measured[head].where.heat_HW),
+                    heat=heat,
+                    heat_most=most,
                     walk=drawer.walk(group.name, file, moves[head], turn * measured[head].strength) if drawn else None,
                     beside=drawer.beside(
                         file,
@@ -227,11 +229,10 @@ def _weights(move: Move, group: Drawn, strength: float, turn: int, card: Mapping
     """A direction of a convolution's weight as an artifact."""
     from gantk.navigan.bases import VectorBasis
     from gantk.navigan.directions import WeightDirections
-    from gantk.navigan.eigenvectors import plain
     from gantk.navigan.target import GeneratorTarget
 
     assert isinstance(move, WeightMove)
-    identity = plain(GeneratorTarget(move.generator, move.layer).identity())
+    identity = GeneratorTarget(move.generator, move.layer).identity()
     basis = VectorBasis(turn * move.delta_OIKK.detach().float().cpu()[None])
     return keep(
         WeightDirections(group.file, "fixed", move.layer, basis, scales=(2 * strength,), identity=identity, meta=card)

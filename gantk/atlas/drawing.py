@@ -29,11 +29,12 @@ class Drawer:
         self.store, self.samples = store, samples
         self.titles = titles or [f"sample {sample}" for sample in range(len(samples))]
 
-    def heat(self, file: str, heat_HW: npt.NDArray[np.float64]) -> Image:
-        """The root of the mean squared change, the largest white."""
+    def heat(self, file: str, heat_HW: npt.NDArray[np.float64]) -> tuple[Image, float]:
+        """The root of the mean squared change, the largest white, and how large that is, on [0, 1]."""
         root_HW = np.sqrt(np.maximum(heat_HW, 0))
-        level = np.round(255 * root_HW / max(float(root_HW.max()), 1e-30)).astype(np.uint8)
-        return self._keep([f"heat/{file}.png"], np.repeat(level[None, :, :, None], 3, 3))[0]
+        most = float(root_HW.max())
+        level = np.round(255 * root_HW / max(most, 1e-30)).astype(np.uint8)
+        return self._keep([f"heat/{file}.png"], np.repeat(level[None, :, :, None], 3, 3))[0], most
 
     def walk(self, name: str, file: str, move: Move, strength: float) -> Walk:
         """Samples from -2 to 2 strengths; a negative strength turns the move round."""

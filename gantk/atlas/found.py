@@ -140,7 +140,7 @@ class Drawn:
         members: places among the directions, the representative first; `signs` turn them the same way.
         systems: that found it.
         similarity: mean of two members. chance: how often unrelated directions are joined as closely.
-        heat: where the image changes, the lighter the more.
+        heat: where the image changes, the lighter the more. heat_most: what white is, root mean square on [0, 1].
         walk: the representative on some samples; None where it was not drawn.
         beside: of members, the first sample moved as far as the representative moves it.
     """
@@ -153,6 +153,7 @@ class Drawn:
     similarity: float
     chance: float
     heat: Image
+    heat_most: float
     walk: Walk | None
     beside: tuple[Image, ...]
 
@@ -177,7 +178,7 @@ class AtlasResult(Result):
     """
 
     TASK: ClassVar[str] = "atlas"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     CLAIMS: ClassVar[Claims[AtlasResult]] = ATLAS
     KEPT: ClassVar[tuple[str, ...]] = ("similarity_MM",)
     sources: tuple[Source, ...]

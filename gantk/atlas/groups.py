@@ -10,13 +10,13 @@ moves as alike as they make them, and no two of them belong together.
 The tree is cut where that says: at the similarity that the nearest other of an unrelated move reaches in one of twenty
 cases. The more moves there are, the nearer the nearest is by chance, and the higher the cut.
 
-Legend: M moves, P numbers of an effect vector, K of its coordinates, G groups, Y systems.
+Legend: M moves, P numbers of an effect vector, K principal components, G groups, Y systems.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,9 +61,9 @@ def find_groups(
         raise UsageError("There is no measured direction to group.")
     if cut is not None and not 0 < cut < 1:
         raise UsageError(f"A cut at a similarity of {cut} joins all or nothing: give a number between 0 and 1.")
-    stacked = stack([part.effect for part in measured])
-    similar_MM = similarity(stacked)
-    null = _Null(stacked, permutations, seed)
+    products = grams([part.effect for part in measured])
+    similar_MM = similarity(products)
+    null = _Null(products, permutations, seed)
     if cut is None:
         cut = null.nearest if null.permutations else ALONE
     label_M = cluster(similar_MM, cut)
@@ -88,7 +88,7 @@ def find_groups(
     new = {old: place for place, old in enumerate(order)}
     bare = [measured[groups[g].members[0]].what.attribute < 0 for g in order]
     names = _numbered([groups[g].name for g in order], bare)
-    overlap_YY, dimension_Y = overlaps(stacked, [part.system for part in measured], systems)
+    overlap_YY, dimension_Y = overlaps(products, [part.system for part in measured], systems)
     return Groups(
         tuple(replace(groups[g], name=name) for g, name in zip(order, names, strict=True)),
         np.array([new[int(label)] for label in label_M], dtype=np.int64),
@@ -101,33 +101,49 @@ def find_groups(
     )
 
 
-def stack(effects: Sequence[Effect]) -> Array:
-    """Effects as unit vectors [2, M, K], at +t and at -t, K at most 2 M; one of nought stays nought.
+@dataclass(frozen=True)
+class Grams:
+    """Inner products of effects of unit length: of their odd and of their even parts, both [M, M].
 
-    Only their products matter: they are added up a few columns at a time, whatever P is, and the vectors returned are
-    coordinates with the same products.
+    Moved by +t an effect is its even part plus its odd part, and by -t its even part minus its odd part.
     """
-    parts = [effect.plus_P for effect in effects] + [effect.minus_P for effect in effects]
-    gram = np.zeros((len(parts), len(parts)))
-    width = len(parts[0])
-    for start in range(0, width, COLUMNS):
-        block = np.stack([part[start : start + COLUMNS] for part in parts]).astype(np.float64)
-        gram += block @ block.T
-    length = np.sqrt(np.diag(gram))
-    scale = np.where(length > 0, 1 / np.maximum(length, 1e-300), 0)
-    values, vectors = np.linalg.eigh(gram * scale[:, None] * scale)
-    kept = values > 1e-10 * max(float(values[-1]), 1e-30)
-    found: Array = (vectors[:, kept] * np.sqrt(values[kept])).reshape(2, len(effects), -1)
+
+    odd_MM: Array
+    even_MM: Array
+
+
+def grams(effects: Sequence[Effect]) -> Grams:
+    """Inner products of effects that were scaled to unit length at +t and at -t; one of nought stays nought.
+
+    They are added up a few columns at a time, whatever P is.
+    """
+    count = len(effects)
+    plus_MM, minus_MM, across_MM = np.zeros((3, count, count))
+    for start in range(0, len(effects[0].plus_P), COLUMNS):
+        plus = np.stack([effect.plus_P[start : start + COLUMNS] for effect in effects]).astype(np.float64)
+        minus = np.stack([effect.minus_P[start : start + COLUMNS] for effect in effects]).astype(np.float64)
+        plus_MM += plus @ plus.T
+        minus_MM += minus @ minus.T
+        across_MM += plus @ minus.T
+    plus_M, minus_M = _inverse(plus_MM), _inverse(minus_MM)
+    same_MM = plus_MM * plus_M[:, None] * plus_M + minus_MM * minus_M[:, None] * minus_M
+    across_MM *= plus_M[:, None] * minus_M
+    across_MM += across_MM.T
+    return Grams((same_MM - across_MM) / 4, (same_MM + across_MM) / 4)
+
+
+def _inverse(gram_MM: Array) -> Array:
+    """One over the lengths; zero of nought."""
+    length = np.sqrt(np.diag(gram_MM))
+    found: Array = np.where(length > 0, 1 / np.maximum(length, 1e-300), 0)
     return found
 
 
-def similarity(unit_2MK: Array) -> npt.NDArray[np.float32]:
+def similarity(products: Grams) -> npt.NDArray[np.float32]:
     """Cosine averaged over both signs, [M, M]: of the orientation with the larger one, negative where that is turned
     round."""
-    plus, minus = unit_2MK
-    straight = (plus @ plus.T + minus @ minus.T) / 2
-    turned = (plus @ minus.T + minus @ plus.T) / 2
-    found = np.where(straight >= turned, np.clip(straight, 0, 1), -np.clip(turned, 0, 1)).astype(np.float32)
+    odd, even = products.odd_MM, products.even_MM
+    found = np.where(odd >= 0, np.clip(even + odd, 0, 1), -np.clip(even - odd, 0, 1)).astype(np.float32)
     np.fill_diagonal(found, 1.0)
     return found
 
@@ -156,40 +172,41 @@ def _tree(similar_MM: Array) -> Array:
 
 
 class Spectrum:
-    """Effects in their principal components, to be dealt anew.
+    """Effects in their principal components, to be dealt anew; odd and even parts by themselves."""
 
-    The part that changes its sign with the move and the part that does not are dealt by themselves.
-    """
+    def __init__(self, products: Grams) -> None:
+        self._parts = [_scores(products.odd_MM), _scores(products.even_MM)]
 
-    def __init__(self, unit_2MK: Array) -> None:
-        self._parts = []
-        for values in ((unit_2MK[0] - unit_2MK[1]) / 2, (unit_2MK[0] + unit_2MK[1]) / 2):
-            left, size, _ = np.linalg.svd(values, full_matrices=False)
-            self._parts.append(left * size)
-
-    def permuted(self, random: np.random.Generator) -> Array:
-        """Unit vectors [2, M, K] with the same spectrum, of moves that have nothing to do with each other."""
+    def permuted(self, random: np.random.Generator) -> Grams:
+        """Of unit effects with the same spectrum, of moves that have nothing to do with each other."""
         dealt = []
         for score_MK in self._parts:
             order = random.random(score_MK.shape).argsort(0)
-            sign = random.integers(0, 2, score_MK.shape) * 2 - 1
+            sign = random.integers(0, 2, score_MK.shape, dtype=np.int8) * 2 - 1
             dealt.append(np.take_along_axis(score_MK, order, 0) * sign)
-        odd, even = dealt
-        both = np.stack([np.concatenate([odd, even], 1), np.concatenate([-odd, even], 1)])
-        found: Array = both / np.maximum(np.linalg.norm(both, axis=2, keepdims=True), 1e-12)
-        return found
+        length_M = np.sqrt(sum(np.square(part).sum(1) for part in dealt))
+        odd, even = (part / np.maximum(length_M, 1e-12)[:, None] for part in dealt)
+        return Grams(odd @ odd.T, even @ even.T)
+
+
+def _scores(gram_MM: Array) -> Array:
+    """Coordinates [M, K] in principal components, from inner products."""
+    values, vectors = np.linalg.eigh(gram_MM)
+    kept = values > 1e-10 * max(float(values[-1]), 1e-30)
+    found: Array = vectors[:, kept] * np.sqrt(values[kept])
+    return found
 
 
 class _Null:
     """Similarities of unrelated moves, over permutations."""
 
-    def __init__(self, unit_2MK: Array, permutations: int, seed: int) -> None:
+    def __init__(self, products: Grams, permutations: int, seed: int) -> None:
         random = np.random.Generator(np.random.Philox(key=[seed, 4]))
-        count = unit_2MK.shape[1]
+        count = len(products.odd_MM)
         self.permutations = min(permutations, max(DEALT // count, 2)) if count > 2 else 0
         self._merges: list[Array] = []
         pairs, nearest = [], []
-        spectrum = Spectrum(unit_2MK)
+        spectrum = Spectrum(products)
         for _ in range(self.permutations):
             similar = np.abs(similarity(spectrum.permuted(random)))
             inner = similar[np.triu_indices(len(similar), 1)]
@@ -227,20 +244,24 @@ def _merges(similar_MM: Array) -> Array:
     return np.stack([tree[:, 3], 1 - tree[:, 2]], 1)
 
 
-def overlaps(unit_2MK: Array, of: Sequence[str], systems: Sequence[str]) -> tuple[Array, npt.NDArray[np.int64]]:
+def overlaps(products: Grams, of: Sequence[str], systems: Sequence[str]) -> tuple[Array, npt.NDArray[np.int64]]:
     """How much of one system's span lies in another's, [Y, Y], and the dimension of each span, [Y].
 
-    The spans are of the parts of the effects that change sign with the move. The singular values of Q_a^T Q_b are the
-    cosines of the principal angles between them; their squares, summed over the dimension of a, are a's share in b.
+    The spans are of the odd parts. The singular values of Q_a^T Q_b, for orthonormal bases Q, are the cosines of the
+    principal angles between them; their squares, summed over the dimension of a, are a's share in b.
     """
-    odd_MP = (unit_2MK[0] - unit_2MK[1]) / 2
-    bases = []
+    spans = []  # the members of each, and its basis in terms of them
     for system in systems:
-        rows = odd_MP[[place for place, name in enumerate(of) if name == system]]
-        _, size, right = np.linalg.svd(rows.astype(np.float64), full_matrices=False)
-        bases.append(right[size > SPAN * max(float(size[0]), 1e-30)])
-    overlap = np.array([[np.square(a @ b.T).sum() / max(len(a), 1) for b in bases] for a in bases])
-    return np.clip(overlap, 0, 1), np.array([len(base) for base in bases], dtype=np.int64)
+        own = [place for place, name in enumerate(of) if name == system]
+        values, vectors = np.linalg.eigh(products.odd_MM[np.ix_(own, own)])
+        kept = values > SPAN**2 * max(float(values[-1]), 1e-30)
+        spans.append((own, vectors[:, kept] / np.sqrt(values[kept])))
+    overlap = np.array([
+        [np.square(a.T @ products.odd_MM[np.ix_(i, j)] @ b).sum() / max(a.shape[1], 1) for j, b in spans]
+        for i, a in spans
+    ])  # fmt: skip
+    dimension_Y = np.array([base.shape[1] for _, base in spans], dtype=np.int64)
+    return np.clip(overlap, 0, 1), dimension_Y
 
 
 def _rank(part: Measured) -> tuple[float, float]:

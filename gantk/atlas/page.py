@@ -26,8 +26,6 @@ from gantk.reports.sections import (
     Prose,
     Section,
     Sheet,
-    SliderGrid,
-    SliderStrip,
     Table,
 )
 from gantk.reports.strips import walk_sections
@@ -104,24 +102,22 @@ def _best(result: AtlasResult) -> list[Section]:
         attribute = result.head(group).attribute
         if group.walk is not None:
             chosen.setdefault(attribute if attribute >= 0 else group.name, group)
-    strips = []
+    pictures = []
     for group in list(chosen.values())[:BEST]:
         assert group.walk is not None
-        strip = group.walk.strips[0]
-        factors = [float(value) for value in np.linspace(-FACTORS, FACTORS, len(strip.images))]
-        pictures = [
-            Picture(
-                image.source, f"{strip.label}, {group.name}, at {show_step(factor)} times the change", show_step(factor)
-            )
-            for image, factor in zip(strip.images, factors, strict=True)
-        ]
-        strips.append(SliderStrip(pictures, factors, group.name, quantity="change", start=strip.origin))
-    if not strips:
+        strip, short = group.walk.strips[0], group.name.split(" (")[0]
+        middle = len(strip.images) // 2 if strip.origin is None else strip.origin
+        for place, factor in ((0, -FACTORS), (middle, 0.0), (len(strip.images) - 1, FACTORS)):
+            label = f"{short} {show_step(factor)}" if factor else "original"
+            alt = f"{strip.label}, {group.name}, at {show_step(factor)} times the change"
+            pictures.append(Picture(strip.images[place].source, alt, label))
+    if not pictures:
         return []
     caption = (
-        "The clearest directions on one sample. At 1 the image changes by a tenth of what lies between two samples."
+        f"The clearest directions on one sample, at both ends of their sliders: {FACTORS:g} times the distance at "
+        "which the image changes by a tenth of what lies between two samples."
     )
-    return [SliderGrid(strips, "", caption, "change")]
+    return [Sheet(pictures, "", caption, 136, 3)]
 
 
 def _choice(result: AtlasResult) -> list[Section]:
@@ -133,10 +129,12 @@ def _choice(result: AtlasResult) -> list[Section]:
         if group is None:
             rows.append([name, *(Cell(None, "none") for _ in range(3))])
             continue
-        rows.append([name, result.command(group), result.head(group).selectivity, ", ".join(group.systems)])
+        rows.append(
+            [name, result.command(group, folder="RUN/"), result.head(group).selectivity, ", ".join(group.systems)]
+        )
     columns = [
         Column("attribute"),
-        Column("command", "Typed in this folder, it moves samples along the direction"),
+        Column("command", "It moves samples along the direction"),
         Column("selectivity", "Change of the attribute over the largest other", 2),
         Column("found by"),
     ]
@@ -154,6 +152,7 @@ def _table(result: AtlasResult) -> Table:
         rows.append(
             [
                 Picture(group.heat.source, f"Where {group.name} changes the image", name=group.file),
+                group.heat_most,
                 Cell(title, note=group.name, href=result.file(group)),
                 ", ".join(group.systems),
                 result.attributes[head.attribute] if head.attribute >= 0 and result.is_steady else None,
@@ -166,7 +165,8 @@ def _table(result: AtlasResult) -> Table:
             ]
         )  # fmt: skip
     columns: Sequence[Column | str] = [
-        Column("where", "Mean change of each pixel; white: most"),
+        Column("where", "Change of each pixel: black none, white the `largest change` of the line"),
+        Column("largest change", "Of a pixel, root mean square over samples and colours, on [0, 1]", 2),
         Column("name", "Attribute that random directions change less, or region; the link is its file"),
         Column("systems", "That found it"),
         Column(
@@ -321,11 +321,11 @@ def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, o
         ),
         ("symmetry", f"{show_fixed(head.symmetry, 2)}: 1 where the changes to both sides are opposite"),
     ]
-    card.append(("command", result.command(group)))
+    card.append(("command", result.command(group, folder="RUN/")))
     if head.space == "weights":
-        card.append(("Python", f'gantk.navigan.load_weights("{file}").render(generator, codes)'))
+        card.append(("Python", f'gantk.navigan.load_weights("RUN/{file}").render(generator, codes)'))
     else:
-        card.append(("Python", f'gantk.load_direction("{file}", generator)'))
+        card.append(("Python", f'gantk.load_direction("RUN/{file}", generator)'))
     return card
 
 

@@ -19,7 +19,9 @@ def _grids(result: MixResult) -> str:
     count = len(result.top)
     tops = "code" if count == 1 else f"{count} codes"
     grids = f"in grids of {len(result.left)} by {count}"
-    return f"Rows {rows} of wp are from the {tops} at the top, the others from the left, {grids}."
+    many = sum(len(grid.rows) for grid in result.grids) > 1
+    which = f"Rows {rows} of wp are" if many else f"Row {rows} of wp is"
+    return f"{which} from the {tops} at the top, the others from the left, {grids}."
 
 
 def _frames(result: WalkResult) -> str:
@@ -34,11 +36,14 @@ def _frames(result: WalkResult) -> str:
 MIX: Claims[MixResult] = (
     found(_grids),
     advise(
-        "What changes with the code at the top is stored in the rows of that grid: edit them with `gantk manipulate "
-        "--rows`."
+        lambda r: (
+            "What changes with the code at the top is stored in the rows of that grid: `gantk manipulate MODEL "
+            f"DIRECTION --rows {r.grids[0].spelled}` edits the rows of the first along a direction."
+        ),
+        lambda r: bool(r.grids),
     ),
 )
 WALK: Claims[WalkResult] = (
     found(_frames),
-    advise("`gantk manipulate` moves one code along a direction with a meaning."),
+    advise("`gantk manipulate MODEL DIRECTION` moves a code along a direction with a meaning."),
 )

@@ -59,11 +59,8 @@ def mix(
     by_name = {layer.name: layer.row for layer in generator.layers}
     chosen = options.rows or (f"0-{max(1, round(COARSE * count)) - 1}",)
     choices = tuple(dict.fromkeys(parse_layers(text, count, by_name) for text in chosen))
-    sources = [
-        _source(generator, left, options.left_seeds, LEFT, options, "--left"),
-        _source(generator, top, options.top_seeds, TOP, options, "--top"),
-    ]
-    (lefts, left_names), (tops, top_names) = sources
+    lefts, left_names = _source(generator, left, options.left_seeds, LEFT, options, "--left")
+    tops, top_names = _source(generator, top, options.top_seeds, TOP, options, "--top")
     total = lefts.total + tops.total + len(choices) * lefts.total * tops.total
     with (
         torch.inference_mode(),

@@ -35,6 +35,10 @@ def mix_page(result: MixResult) -> Page:
     return Page("Style mixing", "Which rows of wp carry what?", sections)
 
 
+def _rows(grid: MixGrid) -> str:
+    return f"Row{'s' if len(grid.rows) > 1 else ''} {grid.spelled}"
+
+
 def _grid(result: MixResult, grid: MixGrid) -> Section:
     tops: list[CellValue] = [
         Picture(image.source, f"{name}, unmixed", "", f"top_{place}")
@@ -49,8 +53,8 @@ def _grid(result: MixResult, grid: MixGrid) -> Section:
         ]
         rows.append([name, Picture(image.source, f"{name}, unmixed", "", f"left_{line}"), *cells])
     columns = [Column("left"), Column("unmixed"), *(Column(name) for name in result.top)]
-    caption = f"Rows {grid.spelled} of wp from the top, the others from the left. Truncation: {result.truncation}."
-    return Table(columns, rows, f"Rows {grid.spelled} from the top", caption, sortable=False)
+    caption = f"{_rows(grid)} of wp from the top, the others from the left. Truncation: {result.truncation}."
+    return Table(columns, rows, f"{_rows(grid)} from the top", caption, sortable=False)
 
 
 MOST_STEPS = 48
@@ -61,24 +65,12 @@ def walk_page(result: WalkResult) -> Page:
     count = len(result.frames)
     chosen = range(count) if count <= MOST_STEPS else [place * count // MOST_STEPS for place in range(MOST_STEPS)]
     steps = [float(result.times[place]) for place in chosen]
-    pictures = [
-        Picture(result.frames[place].source, f"Frame {place}, at key {step:.2f}", f"{step:.2f}")
-        for place, step in zip(chosen, steps, strict=True)
-    ]
-    files = [(f"walk.{form}", FORMATS[form]) for form in result.formats]
-    downloads = [Link(name, title) for name, title in files]
+    pictures = [_frame(result, place) for place in chosen]
+    downloads = [Link(f"walk.{form}", FORMATS[form]) for form in result.formats]
     some = "Every frame" if len(pictures) == count else f"{len(pictures)} of {count} frames"
     keys = ", ".join(f"{place}: {name}" for place, name in enumerate(result.keys))
     caption = f"{some}; the slider counts keys ({keys}). Truncation: {result.truncation}. Arrow keys move it."
-    shown = [
-        Picture(
-            result.frames[place].source,
-            f"Frame {place}, at key {float(result.times[place]):.2f}",
-            f"{float(result.times[place]):.2f}",
-            f"strip_{place}",
-        )
-        for place in result.shown
-    ]
+    shown = [_frame(result, place, f"strip_{place}") for place in result.shown]
     links = [*downloads, Link(STRIP, STRIP), Link("frames/", "frames/", "every frame as a PNG")]
     strip = Sheet(shown, "", "Evenly spaced frames, numbered in keys.", 128)
     sections: list[Section] = [
@@ -87,3 +79,8 @@ def walk_page(result: WalkResult) -> Page:
         Links(links, "Files"),
     ]
     return Page("A walk through codes", "What lies between these codes?", sections)
+
+
+def _frame(result: WalkResult, place: int, name: str = "") -> Picture:
+    key = f"{float(result.times[place]):.2f}"
+    return Picture(result.frames[place].source, f"Frame {place}, at key {key}", key, name)

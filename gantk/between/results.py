@@ -18,7 +18,7 @@ from gantk.pictures.images import encode
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
-from gantk.store.channels import viewable
+from gantk.store.channels import rgb
 from gantk.store.files import write_atomic
 
 Array = npt.NDArray[Any]
@@ -66,11 +66,11 @@ class MixResult(Result):
 
     def picture(self, grid: MixGrid) -> Array:
         """The grid as papers print it, uint8 [H', W', 3]: sources along the left and the top, the corner white."""
-        left, top = ([in_colour(image) for image in images] for images in (self.left_images, self.top_images))
+        left, top = ([rgb(image.array()) for image in images] for images in (self.left_images, self.top_images))
         cells = [np.full_like(left[0], 255), *top]
         for line, source in enumerate(left):
             mixed = grid.images[line * len(top) : (line + 1) * len(top)]
-            cells += [source, *(in_colour(image) for image in mixed)]
+            cells += [source, *(rgb(image.array()) for image in mixed)]
         style = GridStyle(rows=len(left) + 1, columns=len(top) + 1, row_spacing=GAP, column_spacing=GAP, white=True)
         return fuse(np.stack(cells), style)
 
@@ -85,9 +85,3 @@ class MixResult(Result):
 
 def grid_name(grid: MixGrid) -> str:
     return f"mix_rows_{grid.spelled.replace(',', '_')}.png"
-
-
-def in_colour(image: Image) -> Array:
-    """A picture of any number of channels as RGB [H, W, 3], to stand beside others; alpha is composed on white."""
-    pixels = viewable(image.array(), alpha=False)
-    return np.repeat(pixels[..., None], 3, axis=-1) if pixels.ndim == 2 else pixels

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.between.claims import WALK
-from gantk.between.results import in_colour
 from gantk.pictures.animation import GridStyle, fuse, write_animation
 from gantk.pictures.images import encode
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
+from gantk.store.channels import rgb
 from gantk.store.files import write_atomic
 
 Array = npt.NDArray[Any]
@@ -57,13 +57,13 @@ class WalkResult(Result):
 
     def exports(self) -> Iterator[Export]:
         def strip(path: Path) -> Path:
-            images = np.stack([in_colour(self.frames[place]) for place in self.shown])
+            images = np.stack([rgb(self.frames[place].array()) for place in self.shown])
             return write_atomic(path, encode(fuse(images, GridStyle(rows=1, columns=len(images)))))
 
         yield Export(STRIP, strip, "some frames side by side")
         for form in self.formats:
 
             def moving(path: Path) -> Path:
-                return write_animation(path, [in_colour(image) for image in self.frames], self.fps)
+                return write_animation(path, [image.array() for image in self.frames], self.fps)
 
             yield Export(f"walk.{form}", moving, "the walk as an animation")

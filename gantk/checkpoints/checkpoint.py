@@ -21,6 +21,8 @@ from gantk.checkpoints.stored_tensors import Stored
 from gantk.errors import GantkError
 from gantk.store.json_values import JsonTable
 
+NO_AVERAGE = "the file has no mean code; the mean of 4096 seeded codes takes its place"
+
 
 @dataclass(frozen=True)
 class Checkpoint:

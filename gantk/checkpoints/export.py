@@ -19,6 +19,7 @@ from gantk.checkpoints.stylegan2 import Spelling
 from gantk.checkpoints.stylegan3_plans import arguments_of
 from gantk.errors import GantkError, UsageError
 from gantk.generators.stylegan3_plan import Step
+from gantk.store.chunks import parts as chunked
 from gantk.store.json_values import JsonView
 
 PROBE_SAMPLES, PROBE_BATCH = 64, 8
@@ -244,7 +245,7 @@ def _rows(layout: Layout, config: Mapping[str, Any]) -> list[parts.Row]:
 
 
 @torch.no_grad()
-def reaches_clamp(checkpoint: Checkpoint, samples: int = PROBE_SAMPLES) -> bool:
+def reaches_clamp(checkpoint: Checkpoint) -> bool:
     """Whether any of the first seeded samples brings an activation within a tenth of the clamp.
 
     The network is run as it is, with the clamp at 0.9 of its value and without one: where all images are equal to the
@@ -257,13 +258,12 @@ def reaches_clamp(checkpoint: Checkpoint, samples: int = PROBE_SAMPLES) -> bool:
         build_generator(dataclasses.replace(checkpoint, config={**checkpoint.config, "conv_clamp": value}))
         for value in (clamp * MARGIN, None)
     ]
-    for start in range(0, samples, PROBE_BATCH):
-        count = min(PROBE_BATCH, samples - start)
+    for start, stop in chunked(0, PROBE_SAMPLES, PROBE_BATCH):
         images = []
         for generator in variants:
-            z = generator.sample_z(count, start=start)
-            wp = generator.expand(generator.map(z, generator.sample_label(count, start=start)))
-            images.append(generator.synthesize(wp, noise=list(range(start, start + count))))
+            z = generator.sample_z(stop - start, start=start)
+            wp = generator.expand(generator.map(z, generator.sample_label(stop - start, start=start)))
+            images.append(generator.synthesize(wp, noise=list(range(start, stop))))
         if not torch.equal(images[0], images[1]):
             return True
     return False

@@ -12,7 +12,6 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from gantk.checkpoints.checkpoint import Raw, listed
 from gantk.checkpoints.foreign import is_value
@@ -54,7 +53,7 @@ def candidates(path: Path, container: Container) -> Iterator[Raw]:
     if networks:
         yield _tensorflow(path, source, networks)
         return
-    for found in _networks(path, container, value, "flat", {}, (), 0):
+    for found in _networks(value, Raw(path, source, container.kind, "flat", {}), 0):
         notes = found.notes
         if source.inert:
             names = listed(sorted(source.inert), 4)
@@ -62,91 +61,72 @@ def candidates(path: Path, container: Container) -> Iterator[Raw]:
         yield from _with_prefixes(dataclasses.replace(found, notes=notes), 0)
 
 
-def _networks(
-    path: Path,
-    container: Container,
-    value: object,
-    wrapper: str,
-    extra: Mapping[str, Any],
-    notes: tuple[str, ...],
-    depth: int,
-) -> Iterator[Raw]:
-    """The networks inside a value, at any of the known keys down to a few levels."""
-    source = container.source
+def _networks(value: object, raw: Raw, depth: int) -> Iterator[Raw]:
+    """The networks inside a value, at any of the known keys down to a few levels; `raw` says how it was reached."""
     if isinstance(value, Record | Inert) and "_modules" not in value.state:  # a training program's object around it
         value = value.state or list(getattr(value, "arguments", ()))
     if isinstance(value, Record | Inert):
-        yield _module(path, container, value, wrapper, extra, notes)
+        yield _module(value, raw)
         return
     if isinstance(value, list | tuple) and len(value) <= 8 and depth == 0:  # networks side by side, the average last
         for place, item in reversed(list(enumerate(value))):
             if isinstance(item, Mapping | Record | Inert):
-                said = notes
-                if len(value) > 1:
-                    said = (*notes, f"the file holds {len(value)} objects, of which number {place + 1} is used")
-                yield from _networks(path, container, item, "flat", extra, said, depth + 1)
+                one = f"the file holds {len(value)} objects, of which number {place + 1} is used"
+                notes = (*raw.notes, one) if len(value) > 1 else raw.notes
+                yield from _networks(item, dataclasses.replace(raw, wrapper="flat", notes=notes), depth + 1)
         return
     if not isinstance(value, Mapping) or depth > _DEEPEST:
         return
-    beside = {**extra, **{str(key): item for key, item in value.items() if key not in _OTHERS}}
+    beside = {**raw.extra, **{str(key): item for key, item in value.items() if key not in _OTHERS}}
     places = [name for name, item in value.items() if isinstance(item, Mapping | Record | Inert) and item]
     averages = [name for name in AVERAGES if name in places]
     averages += [name for name in places if _AVERAGE.search(str(name)) and name not in averages]
     known = [name for name in (*averages, *TRAINED, *WRAPPERS) if name in places]
     others = [name for name in places if name not in known and name not in _OTHERS and "optim" not in str(name)]
     for name in (*known, *others[:_MOST]):
-        said = notes
+        notes = raw.notes
         if name in TRAINED and not averages:
-            said = (*notes, f"the file has no moving average of its generator; {name!r}, the trained copy, is used")
+            notes += (f"the file has no moving average of its generator; {name!r}, the trained copy, is used",)
         elif name in others:
             also = [str(other) for other in others if other != name and _holds_tensors(value[other])]
-            said = (
-                *notes,
+            notes += (
                 f"it was found under {clipped(name)!r}, which does not say whether it is a moving average"
                 + (f", and {listed(also, 3)} beside it {'are' if len(also) > 1 else 'is'} not read" if also else ""),
             )
         inside = {key: item for key, item in beside.items() if key != name}
-        yield from _networks(path, container, value[name], name, inside, said, depth + 1)
+        yield from _networks(value[name], dataclasses.replace(raw, wrapper=name, extra=inside, notes=notes), depth + 1)
     entries = {str(key): item for key, item in value.items() if isinstance(item, Stored | int | float)}
     if any(isinstance(item, Stored) for item in entries.values()):
-        if wrapper != "flat":
+        if raw.wrapper != "flat":
             for item in value.values():
                 if isinstance(item, Inert):
-                    raise source.forbidden(item.class_name)
+                    raise raw.source.forbidden(item.class_name)
         left = {key: item for key, item in beside.items() if key not in entries or key in AVERAGE_CODES}
-        yield Raw(path, source, container.kind, wrapper, entries, left, notes=notes)
+        yield dataclasses.replace(raw, entries=entries, extra=left)
 
 
 def _holds_tensors(value: object) -> bool:
     return isinstance(value, Mapping) and any(isinstance(item, Stored) for item in value.values())
 
 
-def _module(
-    path: Path,
-    container: Container,
-    root: Record | Inert,
-    wrapper: str,
-    extra: Mapping[str, Any],
-    notes: tuple[str, ...],
-) -> Raw:
+def _module(root: Record | Inert, raw: Raw) -> Raw:
     """A network object: NVIDIA's, whose attributes say what it is, or another program's, of which the tensors do."""
-    source = container.source
-    entries, records = flatten(source, root)
-    if wrapper == "flat":
-        notes = (
-            *notes,
+    entries, records = flatten(raw.source, root)
+    notes = raw.notes
+    if raw.wrapper == "flat":
+        notes += (
             f"the file is the network object itself ({clipped(root.class_name)}), which does not say whether it is a "
             "moving average; its tensors were read",
         )
     if isinstance(root, Inert):
-        return Raw(path, source, container.kind, wrapper, entries, extra, notes=notes)
+        return dataclasses.replace(raw, entries=entries, notes=notes)
     kept: dict[str, dict[str, object]] = {}
     for module, own in records.items():
         for value in own.values():
             if isinstance(value, Inert) and not is_value(value.class_name):
-                raise source.forbidden(value.class_name)
+                raise raw.source.forbidden(value.class_name)
         kept[module] = {key: value for key, value in own.items() if not isinstance(value, Inert)}
-    return Raw(path, source, container.kind, "nvidia", entries, extra, kept, notes=notes)
+    return dataclasses.replace(raw, wrapper="nvidia", entries=entries, records=kept, notes=notes)
 
 
 def _with_prefixes(raw: Raw, depth: int) -> Iterator[Raw]:

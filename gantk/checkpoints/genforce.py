@@ -6,7 +6,9 @@ kernel layout [k, k, in, out]; Hammer keeps NVIDIA's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from gantk.checkpoints import stylegan2
@@ -65,30 +67,14 @@ HAMMER = _spelling(
     ),
 )  # fmt: skip
 
-# What Hammer's constructor takes: sizes that the tensors show, and flags whose value must be the one gantk implements.
-_HAMMER_SIZES = frozenset(
-    (
-        "model_type",
-        "resolution",
-        "z_dim",
-        "w_dim",
-        "mapping_layers",
-        "mapping_fmaps",
-        "fmaps_base",
-        "fmaps_max",
-        "image_channels",
-        "label_dim",
-        "init_res",
-        "embedding_dim",
-        "embedding_bias",
-        "repeat_w",
-        "architecture",
-        "noise_type",
-        "num_fp16_res",
-        "use_fp16",
-        "fp16_res",
-    )
-)  # fmt: skip
+# What Hammer's constructors take: sizes that the tensors show, and flags whose value must be one that gantk implements.
+HAMMER_SIZES = frozenset(
+    ("model_type", "resolution", "z_dim", "fmaps_base", "fmaps_max", "image_channels", "label_dim", "init_res")
+)
+STYLE_SIZES = HAMMER_SIZES | {"w_dim", "repeat_w", "mapping_layers", "mapping_fmaps", "embedding_dim", "mapping_lr_mul"}
+_HAMMER_READ = STYLE_SIZES | {
+    "embedding_bias", "architecture", "noise_type", "num_fp16_res", "use_fp16", "fp16_res", "conv_clamp",
+}  # fmt: skip
 _HAMMER_FLAGS: dict[str, tuple[Any, ...]] = {
     "normalize_z": (True, False),
     "normalize_embedding": (True, False),
@@ -117,6 +103,27 @@ def hammer_settings(raw: Raw) -> Mapping[str, Any]:
     return {}
 
 
+def check_hammer(
+    raw: Raw, family: str, flags: Mapping[str, tuple[Any, ...]], free: AbstractSet[str], gains: Collection[str] = ()
+) -> Mapping[str, Any]:
+    """`hammer_settings`, where gantk has what they ask for.
+
+    Args:
+        flags: the values that a setting may have; free: settings of any value; gains: those that must be the square
+            root of 2.
+
+    Raises:
+        GantkError: another setting, or another value.
+    """
+    settings = hammer_settings(raw)
+    for name, value in settings.items():
+        if name in gains and isinstance(value, int | float) and math.isclose(value, math.sqrt(2), rel_tol=1e-6):
+            continue
+        if name not in free and (name not in flags or value not in flags[name]):
+            raise raw.refuse(f"{name}={clipped(value)}", f"a variant of {family} that gantk does not have")
+    return settings
+
+
 def read_stylegan2(raw: Raw) -> Checkpoint:
     """GenForce's converter output or runner snapshot. It truncates only when asked to."""
     return _read(raw, GENFORCE, "genforce-stylegan2", total=4)
@@ -129,12 +136,7 @@ def read_higan_stylegan2(raw: Raw) -> Checkpoint:
 
 def read_hammer_stylegan2(raw: Raw) -> Checkpoint:
     """Hammer's and ReSeFa's file."""
-    settings = hammer_settings(raw)
-    for name, value in settings.items():
-        if name in _HAMMER_SIZES or name in ("conv_clamp", "mapping_lr_mul"):
-            continue
-        if name not in _HAMMER_FLAGS or value not in _HAMMER_FLAGS[name]:
-            raise raw.refuse(f"{name}={clipped(value)}", "a variant of StyleGAN2 that gantk does not have")
+    settings = check_hammer(raw, "StyleGAN2", _HAMMER_FLAGS, _HAMMER_READ)
     clamp, rate = settings.get("conv_clamp"), settings.get("mapping_lr_mul", 0.01)
     if not (clamp is None or isinstance(clamp, int | float)) or not isinstance(rate, int | float):
         raise raw.source.damaged("conv_clamp or mapping_lr_mul is no number")

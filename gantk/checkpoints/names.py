@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +36,7 @@ def bundled() -> dict[str, Path | None]:
         except GantkError:
             continue  # a predictor's or a discriminator's weights
         found[path.stem] = path
-    found |= {name: None for name, maker in CONSTRUCTED.items() if module_exists(maker.partition(":")[0])}
-    return found
+    return {**found, **dict.fromkeys(CONSTRUCTED)}
 
 
 def is_bundled(model: str) -> bool:
@@ -89,10 +87,3 @@ def check_sum(path: Path) -> None:
         raise GantkError(
             f"{path} is not the file that came with gantk (its sha256 differs from {SUMS}); install gantk again"
         )
-
-
-def module_exists(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False

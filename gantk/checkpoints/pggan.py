@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gantk.checkpoints.checkpoint import Change, Checkpoint, Raw, Row, convert, count_while, same
-from gantk.checkpoints.genforce import hammer_settings
+from gantk.checkpoints.genforce import HAMMER_SIZES, check_hammer, hammer_settings
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stylegan2 import flipped, hwio, hwio_flipped
 from gantk.checkpoints.tensorflow import SIZES, check_flags, number, resolution_name
@@ -162,6 +162,11 @@ def channels(state: Mapping[str, Tensor], levels: int) -> tuple[int, ...]:
     return tuple(int(state[f"synthesis.b{4 << level}.conv1.bias"].numel()) for level in range(levels))
 
 
+def number_of(level: int, part: str) -> int:
+    """Number of a layer: 4x4's first 0 and conv1 1, then conv0 2k and conv1 2k + 1 at level k."""
+    return 2 * level + (part == "conv1")
+
+
 def level_of_detail(raw: Raw, images: list[int]) -> tuple[float, list[str]]:
     """The level of detail that the file stores, and the names of the entries that say so.
 
@@ -178,7 +183,7 @@ def level_of_detail(raw: Raw, images: list[int]) -> tuple[float, list[str]]:
 
 
 def _numbered(level: int, part: str) -> str:
-    return f"layer{2 * level + (part == 'conv1')}"
+    return f"layer{number_of(level, part)}"
 
 
 def _genforce(fused: bool) -> Spelling:
@@ -202,7 +207,7 @@ HIGAN = Spelling(
     image=(Kernel(".conv.weight", ".wscale.bias", same),),
 )
 NAVIGAN = Spelling(
-    layer=lambda level, part: f"features.{2 * level + (part == 'conv1')}",
+    layer=lambda level, part: f"features.{number_of(level, part)}",
     rgb=lambda level, top: "output" if level == top else f"output{level}",
     first=(Kernel(".conv.weight", ".wscale.b", flipped),),
     plain=(Kernel(".conv.weight", ".wscale.b", same),),
@@ -275,9 +280,6 @@ def read_navigan(raw: Raw) -> Checkpoint:
     return read(raw, NAVIGAN, "navigan-pggan", assumed=("epsilon",))
 
 
-_HAMMER_SIZES = frozenset(
-    ("model_type", "resolution", "z_dim", "fmaps_base", "fmaps_max", "image_channels", "label_dim", "init_res")
-)
 _HAMMER_FLAGS: dict[str, tuple[Any, ...]] = {
     "fused_scale": (True, False),
     "final_tanh": (False,),
@@ -291,12 +293,7 @@ def read_genforce(raw: Raw) -> Checkpoint:
 
     Both normalise the code alone before a label is joined, and all of it again in the first layer.
     """
-    settings = hammer_settings(raw)
-    for name, value in settings.items():
-        if name == "wscale_gain" and isinstance(value, int | float) and math.isclose(value, math.sqrt(2), rel_tol=1e-6):
-            continue
-        if name not in _HAMMER_SIZES and (name not in _HAMMER_FLAGS or value not in _HAMMER_FLAGS[name]):
-            raise raw.refuse(f"{name}={clipped(value)}", "a variant of PGGAN that gantk does not have")
+    settings = check_hammer(raw, "PGGAN", _HAMMER_FLAGS, HAMMER_SIZES, gains=("wscale_gain",))
     labels = settings.get("label_dim", 0) or 0
     if not isinstance(labels, int):
         raise raw.source.damaged(f"label_dim={clipped(labels)} is no number")

@@ -57,11 +57,7 @@ def select(pattern: str) -> list[str]:
     if pattern in known or hub.is_hub(pattern):
         return [pattern]
     found = [name for name in known if fnmatch.fnmatchcase(name, pattern)] if set(pattern) & set("*?[") else []
-    if not found:
-        raise UsageError(
-            f"The zoo has no {pattern!r}.{suggestion(pattern, known)} `gantk models list --all` has every name."
-        )
-    return found
+    return found or [_entry(pattern).name]  # which refuses it
 
 
 def pull(name: str, output_dir: str | os.PathLike[str] | None = None, force: bool = False) -> list[Pulled]:

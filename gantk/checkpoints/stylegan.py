@@ -8,16 +8,15 @@ mostly not in the file: from 128 x 128 on, unless a setting says otherwise.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_while, same
-from gantk.checkpoints.genforce import hammer_settings
-from gantk.checkpoints.pggan import Kernel, channels, image_levels, kernel_rows, level_of_detail
+from gantk.checkpoints.checkpoint import NO_AVERAGE, Checkpoint, Raw, Row, convert, count_while, same
+from gantk.checkpoints.genforce import STYLE_SIZES, check_hammer
+from gantk.checkpoints.pggan import Kernel, channels, image_levels, kernel_rows, level_of_detail, number_of
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stylegan2 import (
     Part,
@@ -27,6 +26,7 @@ from gantk.checkpoints.stylegan2 import (
     flipped,
     hwio,
     hwio_flipped,
+    parts_rows,
     square,
     transposed,
 )
@@ -66,11 +66,6 @@ class Spelling:
     embed: str
 
 
-def number_of(level: int, part: str) -> int:
-    """Number of a layer and row of wp: 4x4/const 0, 4x4/conv1 1, then conv0 2k and conv1 2k + 1 at level k."""
-    return 2 * level + (part == "conv1")
-
-
 def read(raw: Raw, spelling: Spelling, source: str, *, fused_from: int, **settings: JsonView) -> Checkpoint:
     """Convert a StyleGAN whose parts `spelling` names.
 
@@ -87,16 +82,16 @@ def read(raw: Raw, spelling: Spelling, source: str, *, fused_from: int, **settin
     rows += [Row("w_avg", spelling.average)] if has(spelling.average) else []
     rows += [Row("mapping.embed.weight", spelling.embed, transposed)] if has(spelling.embed) else []
     for i in range(depth):
-        rows += _rows(f"mapping.dense{i}.", spelling.dense(i), spelling.dense_parts)
+        rows += parts_rows(f"mapping.dense{i}.", spelling.dense(i), spelling.dense_parts)
     for level in range(levels):
         block = f"synthesis.b{4 << level}."
         for part in ("conv0" if level else "const", "conv1"):
             prefix, target = spelling.layer(level, part), f"{block}{part}."
-            rows += _rows(target, prefix, spelling.parts)
+            rows += parts_rows(target, prefix, spelling.parts)
             if part != "const":
-                rows += _rows(target, prefix, {"weight": _kernel(raw, spelling, level, part, fused_from)})
+                rows += parts_rows(target, prefix, {"weight": _kernel(raw, spelling, level, part, fused_from)})
             if noisy:
-                rows += _rows(target, prefix, {"noise_weight": spelling.strength})
+                rows += parts_rows(target, prefix, {"noise_weight": spelling.strength})
                 rows.append(Row(f"{target}noise_const", spelling.noise(level, part), square))
         if level in images:
             rows += kernel_rows(raw, f"{block}torgb.", spelling.rgb(level, levels - 1), (spelling.image,))
@@ -105,9 +100,7 @@ def read(raw: Raw, spelling: Spelling, source: str, *, fused_from: int, **settin
     if filters:
         settings["blur_filter"] = check_filters(raw, filters, 1.0)
     state = convert(raw, rows, [*dead, *filters])
-    notes: tuple[str, ...] = (
-        () if has(spelling.average) else ("the file has no mean code; the mean of 4096 seeded codes takes its place",)
-    )
+    notes: tuple[str, ...] = () if has(spelling.average) else (NO_AVERAGE,)
     visible = spelling.fused[0] != spelling.convolution[0]
     silent = not source.startswith(("tensorflow", "hammer"))
     guessed = silent and not visible and 4 << (levels - 1) >= FUSED_FROM
@@ -129,10 +122,6 @@ def read(raw: Raw, spelling: Spelling, source: str, *, fused_from: int, **settin
         notes,
         assumed=assumed if silent else (),
     )
-
-
-def _rows(target: str, prefix: str, parts: dict[str, Part]) -> list[Row]:
-    return [Row(target + name, prefix + suffix, change) for name, (suffix, change) in parts.items()]
 
 
 def _kernel(raw: Raw, spelling: Spelling, level: int, part: str, fused_from: int) -> Part:
@@ -325,12 +314,6 @@ def read_genforce(raw: Raw) -> Checkpoint:
     return read(raw, GENFORCE, "genforce-stylegan", fused_from=FUSED_FROM if fused is None else 0 if fused else 1 << 30)
 
 
-_HAMMER_SIZES = frozenset(
-    (
-        "model_type", "resolution", "init_res", "z_dim", "w_dim", "repeat_w", "mapping_layers", "mapping_fmaps",
-        "fmaps_base", "fmaps_max", "image_channels", "label_dim", "embedding_dim", "mapping_lr_mul", "filter_kernel",
-    )
-)  # fmt: skip
 _HAMMER_FLAGS: dict[str, tuple[Any, ...]] = {
     "normalize_z": (True,),
     "mapping_use_wscale": (True,),
@@ -342,17 +325,12 @@ _HAMMER_FLAGS: dict[str, tuple[Any, ...]] = {
     "fused_scale": ("auto", True, False),
     "eps": (1e-8,),
 }
-_GAINS = {"wscale_gain": math.sqrt(2), "mapping_wscale_gain": math.sqrt(2)}
+_GAINS = ("wscale_gain", "mapping_wscale_gain")
 
 
 def read_hammer(raw: Raw) -> Checkpoint:
     """Hammer's and ReSeFa's file."""
-    settings = hammer_settings(raw)
-    for name, value in settings.items():
-        if name in _GAINS and isinstance(value, int | float) and math.isclose(value, _GAINS[name], rel_tol=1e-6):
-            continue
-        if name not in _HAMMER_SIZES and (name not in _HAMMER_FLAGS or value not in _HAMMER_FLAGS[name]):
-            raise raw.refuse(f"{name}={clipped(value)}", "a variant of StyleGAN that gantk does not have")
+    settings = check_hammer(raw, "StyleGAN", _HAMMER_FLAGS, STYLE_SIZES | {"filter_kernel"}, _GAINS)
     rate, fused = settings.get("mapping_lr_mul", 0.01), settings.get("fused_scale", "auto")
     if not isinstance(rate, int | float):
         raise raw.source.damaged("mapping_lr_mul is no number")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gantk.checkpoints.checkpoint import Change, Checkpoint, Raw, Row, convert, count_while, same
+from gantk.checkpoints.checkpoint import NO_AVERAGE, Change, Checkpoint, Raw, Row, convert, count_while, same
 from gantk.store.json_values import JsonView
 
 Part = tuple[str, Change]  # suffix in the source, transformation
@@ -120,7 +120,7 @@ def table(
         rows.append(Row("mapping.embed.weight", name, change))
         rows += [] if bias is None else [Row("mapping.embed.bias", bias)]
     for i in range(depth):
-        rows += _rows(f"mapping.dense{i}.", spelling.dense(i), spelling.dense_parts)
+        rows += parts_rows(f"mapping.dense{i}.", spelling.dense(i), spelling.dense_parts)
     for level in range(levels):
         block = f"synthesis.b{4 << level}."
         for part in ("conv0", "conv1")[level == 0 :]:
@@ -128,19 +128,20 @@ def table(
             parts = dict(spelling.conv_parts)
             if part == "conv0":
                 parts["weight"] = (parts["weight"][0], spelling.up_weight)
-            rows += _rows(f"{block}{part}.", prefix, parts)
+            rows += parts_rows(f"{block}{part}.", prefix, parts)
             if noisy:
                 rows.append(Row(f"{block}{part}.noise_strength", prefix + spelling.strength[0], spelling.strength[1]))
                 rows.append(Row(f"{block}{part}.noise_const", *spelling.noise(level, part)))
         if level in images:
-            rows += _rows(f"{block}torgb.", spelling.rgb(level), spelling.rgb_parts)
+            rows += parts_rows(f"{block}torgb.", spelling.rgb(level), spelling.rgb_parts)
         if level in shortcuts:
             suffix, change = spelling.skip_weight
             rows.append(Row(f"{block}skip.weight", spelling.skip(level) + suffix, change))
     return rows
 
 
-def _rows(target: str, prefix: str, parts: dict[str, Part]) -> list[Row]:
+def parts_rows(target: str, prefix: str, parts: dict[str, Part]) -> list[Row]:
+    """The parts of one layer: target suffix -> (source suffix, transformation)."""
     return [Row(target + name, prefix + suffix, change) for name, (suffix, change) in parts.items()]
 
 
@@ -178,7 +179,7 @@ def read(
         rows = [dataclasses.replace(row, change=average_code) if row.target == "w_avg" else row for row in rows]
     if spelling.average not in raw.entries:
         rows = [row for row in rows if row.target != "w_avg"]
-        notes.append("the file has no mean code; the mean of 4096 seeded codes takes its place")
+        notes.append(NO_AVERAGE)
     silent = [row for row in rows if row.target.endswith("noise_const") and not has(row.source)]
     if silent and len(silent) == 2 * levels - 1:  # early snapshots of rosinality's code
         rows = [row for row in rows if row not in silent]

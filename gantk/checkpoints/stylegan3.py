@@ -16,8 +16,8 @@ from typing import Any, cast
 
 import torch
 
-from gantk.checkpoints.checkpoint import Checkpoint, Raw, Row, convert, count_while, listed
-from gantk.checkpoints.genforce import hammer_settings
+from gantk.checkpoints.checkpoint import NO_AVERAGE, Checkpoint, Raw, Row, convert, count_while, listed
+from gantk.checkpoints.genforce import STYLE_SIZES, check_hammer, hammer_settings
 from gantk.checkpoints.nvidia import SUPERRES, beside
 from gantk.checkpoints.pickle_machine import clipped
 from gantk.checkpoints.stored_tensors import Stored
@@ -82,7 +82,7 @@ def _read(
     if has(spelling.average):
         rows.append(Row("w_avg", spelling.average))
     else:
-        notes += ("the file has no mean code; the mean of 4096 seeded codes takes its place",)
+        notes += (NO_AVERAGE,)
     names = {"freqs": spelling.freqs, "phases": spelling.phases}
     for part in ("weight", "affine.weight", "affine.bias", "transform", "freqs", "phases"):
         rows.append(Row(f"synthesis.input.{part}", f"{spelling.input}.{names.get(part, part)}"))
@@ -287,10 +287,6 @@ _PLAN = {
     "use_radial_filter": "radial", "conv_clamp": "conv_clamp", "num_fp16_res": "num_fp16_res",
     "image_channels": "image_channels",
 }  # fmt: skip
-_SHOWN = frozenset(
-    ("model_type", "resolution", "z_dim", "w_dim", "repeat_w", "mapping_layers", "mapping_fmaps", "label_dim",
-     "embedding_dim", "normalize_z", "mapping_lr_mul", "output_scale", "magnitude_ema_beta")
-)  # fmt: skip
 _FLAGS: dict[str, tuple[Any, ...]] = {
     "mapping_use_wscale": (True,),
     "mapping_wscale_gain": (1.0,),
@@ -307,13 +303,10 @@ _FLAGS: dict[str, tuple[Any, ...]] = {
 
 def read_hammer(raw: Raw) -> Checkpoint:
     """Hammer's and ReSeFa's StyleGAN3."""
-    settings = hammer_settings(raw)
-    conditional = "mapping.embedding.weight" in raw.entries
-    for name, value in settings.items():
-        if name in _SHOWN or name in _PLAN or (name.startswith(("embedding", "normalize_emb")) and not conditional):
-            continue
-        if name not in _FLAGS or value not in _FLAGS[name]:
-            raise raw.refuse(f"{name}={clipped(value)}", "a variant of StyleGAN3 that gantk does not have")
+    free = STYLE_SIZES - {"init_res"} | {"normalize_z", "output_scale", "magnitude_ema_beta"} | _PLAN.keys()
+    if "mapping.embedding.weight" not in raw.entries:  # it takes no class
+        free |= {name for name in hammer_settings(raw) if name.startswith(("embedding", "normalize_emb"))}
+    settings = check_hammer(raw, "StyleGAN3", _FLAGS, free)
     count = count_while(lambda i: f"synthesis.layer{i}.conv.weight" in raw.entries)
     layers = [f"synthesis.layer{i}" for i in range(count)]
     shown: PlanArguments = {"num_layers": count - 1}

@@ -55,16 +55,17 @@ def flatten(source: Source, network: Record) -> tuple[dict[str, object], dict[st
 
 
 def _conv(level: int, part: str) -> str:
-    size = f"{4 << level}x{4 << level}"
-    return f"synthesis/{size}/" + ("Conv" if level == 0 else "Conv0_up" if part == "conv0" else "Conv1")
+    return f"synthesis/{resolution_name(level)}/" + (
+        "Conv" if level == 0 else "Conv0_up" if part == "conv0" else "Conv1"
+    )
 
 
 _AFFINE = {"affine.weight": ("/mod_weight", transposed), "affine.bias": ("/mod_bias", plus_one)}
 SPELLING = Spelling(
     dense=lambda i: f"mapping/Dense{i}",
     conv=_conv,
-    rgb=lambda level: f"synthesis/{4 << level}x{4 << level}/ToRGB",
-    skip=lambda level: f"synthesis/{4 << level}x{4 << level}/Skip",
+    rgb=lambda level: f"synthesis/{resolution_name(level)}/ToRGB",
+    skip=lambda level: f"synthesis/{resolution_name(level)}/Skip",
     noise=lambda level, part: (f"synthesis/noise{index(level, part)}", square),
     dense_parts={"weight": ("/weight", transposed), "bias": ("/bias", same)},
     conv_parts={"weight": ("/weight", hwio), "bias": ("/bias", same), **_AFFINE},

@@ -61,7 +61,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
 
     with alive("demo"):
         conditional = load_generator(model).spec.label_dim > 0
-    arguments = {"model": model, "predictor": predictor, "full": full, "seed": seed}
+    arguments = {"model": model, "predictor": predictor, "full": full, "seed": seed, "output_dir": output_dir}
     with Run.begin(directory, "demo", arguments, seed, overwrite=overwrite) as run:
         tour = Tour(directory, model, predictor, full, seed, call, say)
         take(tour, STEPS, run)

@@ -64,8 +64,8 @@ def output_dir_option(default: str | None = None, help: str = "Run directory; ma
     return click.option("--output-dir", "-o", default=default, show_default=default is not None, help=help)
 
 
-def seed_option(default: int = 0) -> Decorator:
-    return click.option("--seed", type=click.IntRange(0), default=default, show_default=True, help="Seed of all draws.")
+def seed_option() -> Decorator:
+    return click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all draws.")
 
 
 def device_option() -> Decorator:

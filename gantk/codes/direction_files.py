@@ -48,7 +48,6 @@ _PUBLISHED_SHAPE, _RESEFA_SCALE = (1, 512), 10.0
 # LowRankGAN's are float64 of the same shape, of unit length; its documentation moves rows 4-7 in steps up to 4.
 _LOWRANK_ROWS, _LOWRANK_SCALE = (4, 5, 6, 7), 4.0
 _BOUNDARY_KEY = "boundary"
-_DIRECTION_KEYS = ("direction", "directions", "vector", "vectors", "delta", "edit", "arr_0")
 _COMPONENT = ("lat_comp", "lat_stdev")  # GANSpace's saved component
 _FACTOR = "eigvec"  # rosinality's closed_form_factorization: eigenvectors as columns
 _PRINCIPAL = ("comp", "std")  # principal components: {mean [1, D], std [K], comp [K, 1, D]}

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Union, cast, overload
 import numpy as np
 import numpy.typing as npt
 
-from gantk.codes.projection import project
 from gantk.errors import UsageError
 from gantk.generators.rows import LayerList, parse_layers
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from gantk.generators.base import Styles, Truncation, WpOrStyles
 
 Distance = Union[float, "Tensor", npt.NDArray[np.floating], Sequence[float]]
-
-__all__ = ["Direction", "project"]
 
 KINDS = ("boundary", "direction")
 SPACES = ("z", "w", "wp", "s")

@@ -1,4 +1,4 @@
-"""Latent codes: seeded sampling, the sphere and truncation settings as text.
+"""Latent codes: the sphere and truncation settings as text.
 
 Legend: N samples, L rows of wp, D the width of a code.
 """
@@ -12,23 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
-from gantk.store.seeding import random_bits, random_integers, random_normal, random_uniform, sample_z
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gantk.generators.base import GeneratorSpec, Truncation
-
-__all__ = [
-    "normalize_sphere",
-    "parse_truncation",
-    "random_bits",
-    "random_integers",
-    "random_normal",
-    "random_uniform",
-    "sample_z",
-]
-
 
 LARGEST_PSI = 1000  # nothing is seen at far less, and networks overflow at far more
 ArrayOrTensor = TypeVar("ArrayOrTensor", "npt.NDArray[np.floating]", "Tensor")

@@ -5,7 +5,6 @@ Legend: N samples, D the width of a code, L rows of wp, C classes.
 
 from __future__ import annotations
 
-import os
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes.given import GivenCodes, codes_in, numbers_of
+from gantk.codes.given import GivenCodes, numbers_of
 from gantk.codes.latents import normalize_sphere
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Truncation
@@ -55,16 +54,14 @@ class CodeSource:
     """Codes 0 .. total - 1 of a run; a range of them costs only itself.
 
     Args:
-        num: how many to draw; with a file at most how many of its codes to take (None: all of them).
-        path: a file of codes, see `gantk.codes.given.codes_in`; None draws z from `seed`.
-        space: the space of the file's codes; None concludes it.
+        num: how many to draw; of given codes at most how many to take (None: all of them).
         label: None, a class for all samples or shares of some, see `gantk.generators.labels.parse_label`, "random" for
             a seeded class each, or ids [N] or rows [N, C] as an array or a .npy of one.
-        codes: the codes themselves, instead of a file of them.
+        codes: given ones, such as those of a file (`gantk.codes.given.codes_in`); None draws z from `seed`.
 
     Raises:
         UsageError: nothing to draw, a label for a network that takes none, or one out of range.
-        GantkError: the file is missing, holds something else, or codes that are not finite.
+        GantkError: the codes are of another generator, or are not finite.
     """
 
     def __init__(
@@ -73,17 +70,10 @@ class CodeSource:
         num: int | None = None,
         seed: int = 0,
         truncation: Truncation | None = None,
-        path: str | os.PathLike[str] | None = None,
-        space: str | None = None,
         label: Label = None,
-        given: npt.NDArray[np.float32] | None = None,
         codes: GivenCodes | None = None,
     ) -> None:
         self.generator, self.seed, self.truncation = generator, seed, truncation
-        if codes is None and given is not None:
-            codes = GivenCodes(given, space or "z", str(path or "the codes"))
-        elif codes is None and path is not None:
-            codes = codes_in(path, generator, space)
         codes = None if codes is None else codes.check(generator)
         self.origin = "" if codes is None else codes.source
         self.first_space = "z" if codes is None else codes.space
@@ -113,15 +103,6 @@ class CodeSource:
     def spaces(self) -> tuple[str, ...]:
         """The spaces whose codes are known: from a file of w, w and wp."""
         return tuple(name for name in SPACES[SPACES.index(self.first_space) :] if name in self.generator.spec.spaces)
-
-    def arguments(self) -> dict[str, str | int | npt.NDArray[Any] | None]:
-        """What identifies the codes, for the arguments of a run: another file under the same name is noticed."""
-        identity: dict[str, str | int | npt.NDArray[Any] | None] = {"num": self.total, "label": self._label}
-        if self._given is not None:
-            ends = np.ascontiguousarray(self._given[[0, -1]]).tobytes()
-            identity["codes"] = f"{self.origin} {self._given.shape} {zlib.crc32(ends):08x}"
-            identity["latent_space_type"] = self.first_space
-        return identity
 
     def batch(self, start: int, stop: int) -> Codes:
         """Codes of samples start .. stop - 1 on the generator's device."""

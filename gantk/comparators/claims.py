@@ -9,14 +9,15 @@ from gantk.runs.claims import Claim, Claims, advise, doubt, found, percent, were
 if TYPE_CHECKING:
     from gantk.comparators.results import ClosedForm, GanspaceResult, SefaResult
 
-MEANING = (
-    "`gantk atlas` and `gantk rescore` measure which attributes each direction moves; `gantk manipulate` shows more "
-    "samples."
-)
-
 
 def _next(order: str) -> Claim[ClosedForm]:
-    return advise(f"Directions are ordered by {order}, not by meaning. {MEANING}")
+    return advise(
+        lambda r: (
+            f"Directions are ordered by {order}, not by meaning. `gantk atlas MODEL --directions "
+            f"RUN/{r.TASK}.safetensors` measures which attributes each of them moves; `gantk manipulate MODEL "
+            f"RUN/{r.TASK}.safetensors --pick 0` shows more samples."
+        )
+    )
 
 
 def _first_eigenvalue(result: SefaResult) -> float:

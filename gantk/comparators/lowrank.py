@@ -2,7 +2,7 @@
 
 The Gram matrix of a region and that of its background are each split into a low-rank part and a sparse one, M = L + S,
 by robust principal component analysis. Principal directions of the region's L are projected to what the background's L
-leaves still: v -> N N^T v, with N its right singular vectors beyond its rank (less `relax`).
+leaves still: v -> N N^T v, with N its right singular vectors beyond its rank.
 
 Shape legend: d coordinates, K directions.
 """
@@ -40,12 +40,11 @@ class LowRank:
     kept: Array
 
 
-def low_rank_directions(inside: Array, outside: Array, relax: int = 0, count: int | None = None) -> LowRank:
+def low_rank_directions(inside: Array, outside: Array, count: int | None = None) -> LowRank:
     """Split both Gram matrices and project.
 
     Args:
         inside, outside: mean Gram matrices [d, d] of the region and its background.
-        relax: how many of the background's weakest directions are given up to the region.
 
     Raises:
         UsageError: the region's low-rank part is zero.
@@ -56,7 +55,7 @@ def low_rank_directions(inside: Array, outside: Array, relax: int = 0, count: in
         raise UsageError("The region's Gram matrix has no low-rank part: nothing in it changes.")
     dim = len(inside)
     principal = np.linalg.svd(region)[2][:rank_f][:count]
-    null_ND = np.linalg.svd(background)[2][min(max(1, rank_b - relax), dim - 1) :]
+    null_ND = np.linalg.svd(background)[2][min(max(1, rank_b), dim - 1) :]
     projected = principal @ null_ND.T @ null_ND
     kept = np.linalg.norm(projected, axis=1)
     vectors = projected / np.maximum(kept, 1e-30)[:, None]

@@ -13,9 +13,12 @@ import numpy.typing as npt
 
 from gantk.codes.directions import Direction
 from gantk.codes.latents import parse_truncation
+from gantk.comparators.components import components, most_components
+from gantk.comparators.factorisation import factorise
 from gantk.comparators.options import DrawingOptions, GanspaceOptions, SefaOptions
 from gantk.comparators.results import GanspaceResult, SefaResult
 from gantk.generators.base import Generator
+from gantk.generators.probe import probe
 from gantk.generators.rows import parse_layers
 from gantk.runs.options import at_most
 from gantk.runs.stores import Store
@@ -40,8 +43,6 @@ def sefa(generator: Generator, *, options: SefaOptions, store: Store) -> SefaRes
     Raises:
         UsageError: a row that does not exist, or more directions than there are.
     """
-    from gantk.comparators.factorisation import factorise
-
     rows = _rows(generator, options)
     found = factorise(generator, rows, options.normalize)
     count = at_most("--components", options.components, len(found.vectors), f"directions of {found.space}")
@@ -65,8 +66,6 @@ def ganspace(generator: Generator, *, options: GanspaceOptions, store: Store) ->
     Raises:
         UsageError: a layer or row that does not exist, or more directions than there are.
     """
-    from gantk.comparators.components import components, most_components
-
     rows = _rows(generator, options)
     most, space = most_components(generator, options.num, options.layer)
     at_most("--components", options.components, most, f"directions of {space}")
@@ -99,8 +98,6 @@ def _drawn(
     meta: Mapping[str, Any],
 ) -> tuple[Direction, tuple[Walk, ...]]:
     """The directions as an artifact, and the first of them drawn."""
-    from gantk.generators.probe import probe
-
     if options.distance is not None:
         scales = [abs(options.distance)] * len(scales)
     every = rows == tuple(range(generator.spec.num_layers))

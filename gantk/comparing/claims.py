@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claims, counted, decimals, doubt, found, listed
+from gantk.runs.claims import Claims, counted, doubt, found, listed
 
 if TYPE_CHECKING:
-    from gantk.comparing.results import CompareResult, Number
-
-
-def _value(number: Number, place: int) -> str:
-    value, low, high = number.values[place], number.low[place], number.high[place]
-    assert value is not None
-    if low is None or high is None:
-        return f"{value:.4g}"
-    digits = decimals(low, high)
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    from gantk.comparing.results import CompareResult
 
 
 def _ends(result: CompareResult) -> str:
@@ -26,12 +17,12 @@ def _ends(result: CompareResult) -> str:
     low, high = known.index(min(known)), known.index(max(known))
     of = f" of `{number.row}`" if number.row else ""
     places = sorted((low, high))
-    said = " and ".join(f"{_value(number, place)} in {result.runs[place].name}" for place in places)
-    return f"`{number.name}`{of} differs most: it is {said}"
+    said = " and ".join(f"{number.shown(place)} in {result.runs[place].name}" for place in places)
+    return f"**{number.label}**{of} differs most: it is {said}"
 
 
 def _names(result: CompareResult) -> str:
-    return listed([setting.name for setting in result.settings])
+    return listed([f"`{setting.name}`" for setting in result.settings])
 
 
 COMPARE: Claims[CompareResult] = (
@@ -51,7 +42,8 @@ COMPARE: Claims[CompareResult] = (
           "from these runs.", lambda r: bool(r.different) and not any(n.bounded for n in r.different)),
     doubt("More than one setting or input differs: no difference can be put down to one of them alone.",
           lambda r: len(r.settings) > 1),
-    doubt(lambda r: f"{len(r.numbers) - len(r.shared)} of {counted(len(r.numbers), 'number')} are not in every run.",
+    doubt(lambda r: f"{len(r.numbers) - len(r.shared)} of {counted(len(r.numbers), 'number')} "
+          f"{'is' if len(r.numbers) - len(r.shared) == 1 else 'are'} not in every run.",
           lambda r: len(r.shared) < len(r.numbers)),
     doubt("Settings are not compared: at least one result was given without its run directory.", lambda r: not r.known),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from gantk.codes.directions import Direction
+from gantk.comparing.labels import in_words, labels_of
 from gantk.comparing.results import WHOLE, Number
 from gantk.runs.options import fields_of
 from gantk.runs.results import Result
@@ -33,9 +34,12 @@ def side_by_side(results: Sequence[Result]) -> tuple[Number, ...]:
     keys = list(dict.fromkeys(key for found in every for key in found))
     blank = (None, None, None)
     numbers = []
+    labels = labels_of(results[0])
     for row, name in keys:
         values, low, high = zip(*(found.get((row, name), blank) for found in every), strict=True)
-        numbers.append(Number(row=row, name=name, values=values, low=low, high=high))
+        numbers.append(
+            Number(row=row, name=name, label=labels.get(name) or in_words(name), values=values, low=low, high=high)
+        )
     return ordered(numbers)
 
 
@@ -54,7 +58,7 @@ def ordered(numbers: Sequence[Number]) -> tuple[Number, ...]:
 def numbers_of(results: Sequence[Result]) -> list[dict[Key, Ends]]:
     """(row, name) -> (value, low, high), for each result; rows are named by the same columns in all.
 
-    Fields that repeat an option, such as the seed, are settings and no numbers that were found.
+    Fields that repeat an option, such as the seed, are settings and no numbers that were found, in parts too.
     """
     tables = [result.table() for result in results]
     key = key_of(tables)
@@ -62,7 +66,7 @@ def numbers_of(results: Sequence[Result]) -> list[dict[Key, Ends]]:
     for result, table in zip(results, tables, strict=True):
         task = find_task(result.TASK)
         settings = {field.name for kind in (task.options, task.inputs) for field in fields_of(kind)}
-        whole = {names: ends for names, ends in _whole(result) if names[1] not in settings}
+        whole = {names: ends for names, ends in _whole(result) if names[1].rpartition(".")[2] not in settings}
         found.append({**whole, **dict(_rows(table, key))})
     return found
 
@@ -71,7 +75,7 @@ def key_of(tables: Sequence[Sequence[Mapping[str, object]]]) -> tuple[str, ...]:
     """The fewest columns, in the order of `KEYS`, that tell the rows of every table apart."""
     key: tuple[str, ...] = ()
     for name in KEYS:
-        if _tells(tables, key):
+        if key and _groups(tables, key) == sum(map(len, tables)):
             break
         if any(tables) and all(row.get(name) is not None for table in tables for row in table):
             longer = (*key, name)
@@ -83,29 +87,22 @@ def _groups(tables: Sequence[Sequence[Mapping[str, object]]], key: tuple[str, ..
     return sum(len({tuple(str(row.get(name)) for name in key) for row in table}) for table in tables)
 
 
-def _tells(tables: Sequence[Sequence[Mapping[str, object]]], key: tuple[str, ...]) -> bool:
-    return bool(key) and _groups(tables, key) == sum(map(len, tables))
-
-
 def _rows(table: Sequence[Mapping[str, object]], key: tuple[str, ...]) -> Iterator[tuple[Key, Ends]]:
     met: dict[str, int] = {}
     for row in table:
-        parts = [_said(name, row[name]) for name in key]
-        name = ", ".join(parts)
+        parts = ((name, row[name]) for name in key)
+        name = ", ".join(value if isinstance(value, str) else f"{name} {value}" for name, value in parts)
         met[name] = met.get(name, 0) + 1
         name = name if met[name] == 1 and name else f"{name} {met[name]}".strip()
         yield from (((name, column), ends) for column, ends in _columns(row, key))
-
-
-def _said(name: str, value: object) -> str:
-    return value if isinstance(value, str) else f"{name} {value}"
 
 
 def _columns(row: Mapping[str, object], key: tuple[str, ...]) -> Iterator[tuple[str, Ends]]:
     """The numbers of a row; columns low and high, or NAME_low and NAME_high, are the ends of an interval."""
     names = [name for name in row if name not in key and number(row[name]) is not None]
     for place, name in enumerate(names):
-        if name in ("low", "high") or name.removesuffix("_low") in names[:place] or _is_high(name, names):
+        of = name.removesuffix("_high")
+        if name in ("low", "high") or name.removesuffix("_low") in names[:place] or (of != name and of in names):
             continue
         value = number(row[name])
         assert value is not None
@@ -113,10 +110,6 @@ def _columns(row: Mapping[str, object], key: tuple[str, ...]) -> Iterator[tuple[
         if low is None and names[place + 1 : place + 3] == ["low", "high"]:
             low, high = number(row["low"]), number(row["high"])
         yield name, (value, low, high) if low is not None and high is not None else (value, None, None)
-
-
-def _is_high(name: str, names: Sequence[str]) -> bool:
-    return name.endswith("_high") and name.removesuffix("_high") in names
 
 
 def number(value: object) -> float | None:

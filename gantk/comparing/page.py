@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from gantk.comparing.results import FILE, CompareResult, Moved, Number
 from gantk.reports.answer import answer
-from gantk.reports.numbers import show_number, show_step, step_digits
+from gantk.reports.numbers import show_step, step_digits
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     Cell,
@@ -24,7 +24,6 @@ from gantk.reports.sections import (
     SliderStrip,
     Table,
 )  # fmt: skip
-from gantk.runs.claims import decimals
 
 WHOLE = "the whole result"
 
@@ -100,10 +99,10 @@ def _numbers(result: CompareResult) -> Table:
     rows: list[list[CellValue]] = []
     for number in result.numbers:
         cells: list[CellValue] = [_cell(number, place) for place in range(len(result.runs))]
-        ends: list[CellValue] = [Cell(None, "not in every run")] * 3
+        ends: list[CellValue] = [Cell(None, "\u00a0")] * 3
         if number.shared:
-            ends = [Cell(number.difference, f"{number.difference:.4g}"), _scaled(number), 100 * number.relative]
-        rows.append([number.row or WHOLE, number.name, *cells, *ends, _intervals(number)])
+            ends = [Cell(number.difference, number.shown_difference), _scaled(number), 100 * number.relative]
+        rows.append([number.row or WHOLE, number.label, *cells, *ends, _intervals(number)])
     caption = (
         "Difference is the largest value minus the smallest. Numbers with intervals come first, ranked by the "
         "difference in half widths; those without an interval follow, ranked by the difference as % of the larger size."
@@ -112,13 +111,8 @@ def _numbers(result: CompareResult) -> Table:
 
 
 def _cell(number: Number, place: int) -> CellValue:
-    value, low, high = number.values[place], number.low[place], number.high[place]
-    if value is None:
-        return Cell(None, "not in this run")
-    if low is None or high is None:
-        return Cell(value, f"{value:.4g}" if not value.is_integer() else show_number(int(value)))
-    digits = decimals(low, high)
-    return Cell(value, f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
+    value = number.values[place]
+    return Cell(None, "not in this run") if value is None else Cell(value, number.shown(place))
 
 
 def _scaled(number: Number) -> CellValue:
@@ -128,6 +122,8 @@ def _scaled(number: Number) -> CellValue:
 
 
 def _intervals(number: Number) -> str:
+    if not number.shared:
+        return "not in every run"
     if not number.bounded:
         return "none"
     return "do not meet" if number.apart else "meet"

@@ -109,7 +109,7 @@ def _finished(folder: Path, name: str, manifest: Manifest) -> Finished:
     contents = {}
     for key, value in identity.items():
         if key.startswith("the "):
-            contents[key] = as_text(value)
+            contents[key] = as_text(value) if value is None or isinstance(value, str) else str(fingerprint(value))
         elif key == "result version" or settings.get(key) != as_text(value):
             contents[key if key == "result version" else f"contents of {key}"] = as_text(value)
     settings["gantk"] = as_text(manifest.get("versions", {}).get("gantk"))

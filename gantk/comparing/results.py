@@ -5,16 +5,18 @@ Shape legend: R runs; every tuple of values has one entry for each run, in the o
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 from gantk.comparing.claims import COMPARE
-from gantk.runs.claims import Claims, plain
+from gantk.reports.numbers import show_number, show_rounded
+from gantk.runs.claims import Claims, decimals, plain
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import write_atomic
+from gantk.store.text import csv_bytes
 
 FILE = "comparison.csv"
 WHOLE = ""  # the row of numbers that are of a result as a whole
@@ -47,12 +49,13 @@ class Number:
 
     Attributes:
         row: of the results' table, by its key; empty for a number of the whole result.
-        name: column, or field.
+        name: column, or field. label: the same in words, as the command's own page has it.
         low, high: ends of the interval that the result holds.
     """
 
     row: str
     name: str
+    label: str
     values: tuple[float | None, ...]
     low: tuple[float | None, ...]
     high: tuple[float | None, ...]
@@ -75,9 +78,9 @@ class Number:
         return self.difference / largest if largest > 0 else 0.0
 
     @property
-    def scaled(self) -> float | None:
-        """The difference over the half width of its own 95 % interval, which is the root of the sum of the squares of
-        the half widths in the two runs that are furthest apart; None where a run holds no interval."""
+    def half_width(self) -> float | None:
+        """Of the 95 % interval of the difference, which is the root of the sum of the squares of the half widths in the
+        two runs that are furthest apart; None where a run holds no interval."""
         if not self.bounded:
             return None
         known = [value for value in self.values if value is not None]
@@ -86,7 +89,14 @@ class Number:
             for low, high in zip(self.low, self.high, strict=True)
             if low is not None and high is not None
         ]
-        width = math.hypot(ends[known.index(min(known))], ends[known.index(max(known))])
+        return math.hypot(ends[known.index(min(known))], ends[known.index(max(known))])
+
+    @property
+    def scaled(self) -> float | None:
+        """The difference over the half width of its own 95 % interval; None where a run holds no interval."""
+        width = self.half_width
+        if width is None:
+            return None
         return self.difference / width if width > 0 else math.inf if self.difference > 0 else 0.0
 
     @property
@@ -99,6 +109,34 @@ class Number:
         """Whether the intervals of two runs do not meet."""
         lows, highs = ([end for end in ends if end is not None] for ends in (self.low, self.high))
         return self.bounded and max(lows) > min(highs)
+
+    def shown(self, place: int) -> str:
+        """The value in a run: with its interval, to the digits that this gives, or to those that tell runs apart."""
+        value, low, high = self.values[place], self.low[place], self.high[place]
+        assert value is not None
+        if low is not None and high is not None:
+            digits = decimals(low, high)
+            return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+        if self.difference > 0 and not value.is_integer():
+            return show_rounded(value, min(max(significant(value, self.difference), 3), 7))
+        return show_number(int(value)) if value.is_integer() else show_rounded(value, 3)
+
+    @property
+    def shown_difference(self) -> str:
+        """The difference, to the digits that its interval gives it."""
+        if self.difference == 0:
+            return "0"
+        if self.half_width:
+            return f"{self.difference:.{decimals(-self.half_width, self.half_width)}f}"
+        whole = all(value is None or value.is_integer() for value in self.values)
+        return show_number(int(self.difference)) if whole else show_rounded(self.difference)
+
+
+def significant(value: float, difference: float) -> int:
+    """Digits of a value with which the second digit of a difference is still seen."""
+    if value == 0 or difference <= 0:
+        return 2
+    return math.floor(math.log10(abs(value))) - math.floor(math.log10(difference)) + 2
 
 
 @record
@@ -138,6 +176,7 @@ class CompareResult(Result):
     """
 
     TASK: ClassVar[str] = "compare"
+    VERSION: ClassVar[int] = 2
     CLAIMS: ClassVar[Claims[CompareResult]] = COMPARE
     command: str
     runs: tuple[Side, ...]
@@ -178,14 +217,6 @@ class CompareResult(Result):
         return rows
 
     def exports(self) -> Iterator[Export]:
-        def write(path: object) -> object:
-            import csv
-
-            text, rows = io.StringIO(), self.table()
-            names = list(rows[0]) if rows else ["row", "number"]
-            writer = csv.DictWriter(text, names, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-            return write_atomic(path, text.getvalue().encode())  # type: ignore[arg-type]
-
-        yield Export(FILE, write, "every number of every run, with differences")
+        rows = self.table()
+        data = csv_bytes(rows[0] if rows else ["row", "number"], (row.values() for row in rows))
+        yield Export(FILE, partial(write_atomic, data=data), "every number of every run, with differences")

@@ -61,12 +61,12 @@ TRAIN_PREDICTOR: Claims[TrainedPredictor] = (
     ),
     doubt(_weak, lambda r: bool(_useless(r))),
     advise(
-        "Label the images of `label-next.csv`, which the predictor is least sure of, append them to the labels, "
+        "Label the images of `RUN/label-next.csv`, which the predictor is least sure of, append them to the labels, "
         "and run `gantk train-predictor` again.",
         lambda r: any(each.suggested for each in r.attributes),
     ),
     advise(
-        "`gantk synthesize MODEL --generate-prediction --predictor predictor.safetensors` scores samples by these "
+        "`gantk synthesize MODEL --generate-prediction --predictor RUN/predictor.safetensors` scores samples by these "
         "attributes, which `gantk train-boundary` turns into directions."
     ),
 )

@@ -23,12 +23,12 @@ CELL = 104  # pixels: eight fit side by side, as many as are shown
 COLUMNS = (
     Column("attribute"),
     Column("labels", "Number of labelled images", 0),
-    Column("positive", "How many of them have it", 0),
+    Column("positive", "How many of them have it", 0, "positives"),
     Column("accuracy", "Share predicted right by cross-validation"),
     Column("from", "Lower end of its 95 % interval"),
     Column("to", "Upper end of its 95 % interval"),
-    Column("balanced", "Mean of the shares of both classes predicted right"),
-    Column("AUC", "How often one that has it scores above one that has not"),
+    Column("balanced accuracy", "Mean of the shares of both classes predicted right", field="balanced"),
+    Column("AUC", "How often one that has it scores above one that has not", field="auc"),
 )
 
 
@@ -47,15 +47,11 @@ def page(result: TrainedPredictor) -> Page:
     if any(each.suggested for each in result.attributes):
         links.append(Link(SUGGESTED, SUGGESTED, "A table of the images to label next, to fill in."))
     sections.append(Links(links, "Files"))
-    attributes, labelled, others = (
-        f"{count} {what}{'' if count == 1 else 's'}"
-        for count, what in (
-            (len(result.attributes), "attribute"), (result.labelled, "labelled image"), (result.unlabelled, "image")
-        )
-    )  # fmt: skip
-    without = f"{others} {'has' if result.unlabelled == 1 else 'have'} no label."
+    attributes, labelled = counted(len(result.attributes), "attribute"), counted(result.labelled, "labelled image")
+    others = f"; {counted(result.unlabelled)} {'has' if result.unlabelled == 1 else 'have'} no label"
     subtitle = (
-        f"How well can attributes be told from few labels? {result.name}: {attributes} from {labelled}; {without}"
+        f"How well can attributes be told from few labels? {result.name}: {attributes} from {labelled}"
+        f"{others if result.unlabelled else ''}."
     )
     return Page("Predictor from few labels", subtitle, sections)
 

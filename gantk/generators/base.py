@@ -177,9 +177,9 @@ class Generator(nn.Module, ABC):
         assert image is not None  # the last step of every family makes one
         return image
 
-    def forward(self, wp: WpOrStyles, *, start: State | None = None, **options: Unpack[Drawing]) -> Tensor:
+    def forward(self, wp: WpOrStyles, *, start: State | None = None, **drawing: Unpack[Drawing]) -> Tensor:
         """`synthesize`, under the name that `torch.func.functional_call` and module wrappers call."""
-        return self.synthesize(wp, start=start, **options)
+        return self.synthesize(wp, start=start, **drawing)
 
     def trace(
         self,
@@ -210,19 +210,10 @@ class Generator(nn.Module, ABC):
         return picture, {layer.name: maps[layer.name] for layer in wanted}
 
     def cache(
-        self,
-        wp: WpOrStyles,
-        before: str | int,
-        *,
-        start: State | None = None,
-        noise: Noise = "const",
-        bn_truncation: float | None = None,
-        weight_deltas: Deltas | None = None,
-        lod: float | None = None,
-        transform: Tensor | None = None,
+        self, wp: WpOrStyles, before: str | int, *, start: State | None = None, **drawing: Unpack[Drawing]
     ) -> State:
         """The state just before a layer, for `synthesize(..., start=state)`; `start` is an earlier state."""
-        options = self._options(noise, bn_truncation, weight_deltas, lod, transform)
+        options = self._options(**drawing)
         stop = self.layer(before)
         if start is not None and start.index > stop.index:
             raise UsageError(f"a state cached before {self.layers[start.index].name} is already past {stop.name}")
@@ -242,7 +233,7 @@ class Generator(nn.Module, ABC):
         Returns:
             A function of the moving codes' steps, [c, ...] each, to steps of the image [c, C, H, W].
         """
-        options = self._options(noise, None, None, None, None)
+        options = self._options(noise)
         own = self._tangent_map(codes, moving, options, start)
         if own is not None:
             return own
@@ -298,7 +289,11 @@ class Generator(nn.Module, ABC):
     def _tangent_map(
         self, codes: Styles, moving: Sequence[int], options: Options, start: State | None
     ) -> Callable[[Sequence[Tensor]], Tensor] | None:
-        """A family's own, faster `tangent_map`; None where it has none for these codes and options."""
+        """A family's own, faster `tangent_map`; None where it has none for these codes and options.
+
+        Args:
+            start: a cached state; every moving style belongs to a layer at or after it.
+        """
         return None
 
     def _spaces(self) -> str:
@@ -336,13 +331,9 @@ class Generator(nn.Module, ABC):
         return codes
 
     def _options(
-        self,
-        noise: Noise,
-        bn_truncation: float | None,
-        deltas: Deltas | None,
-        lod: float | None,
-        transform: Tensor | None,
-    ) -> Options:
+        self, noise: Noise = "const", bn_truncation: float | None = None, weight_deltas: Deltas | None = None,
+        lod: float | None = None, transform: Tensor | None = None,
+    ) -> Options:  # fmt: skip
         spec = self.spec
         if not isinstance(noise, str):
             if not spec.has_noise:
@@ -366,7 +357,7 @@ class Generator(nn.Module, ABC):
             raise UsageError(f"lod {lod} is not between 0, the full picture, and {coarsest:g}, one of 4 pixels")
         if transform is not None and (transform.ndim not in (2, 3) or transform.shape[-2:] != (3, 3)):
             raise UsageError(f"a transform of shape {list(transform.shape)} does not fit: [3, 3] or [N, 3, 3]")
-        return Options(noise, bn_truncation, self._check_deltas(deltas or {}), lod, transform)
+        return Options(noise, bn_truncation, self._check_deltas(weight_deltas or {}), lod, transform)
 
     def _check_deltas(self, deltas: Deltas) -> dict[int, tuple[Tensor, Tensor]]:
         checked = {}

@@ -35,14 +35,7 @@ Rule = Callable[[Tensor | None, Tensor | None], Tensor | None]  # steps of the m
 def tangent_map(
     generator: BigGAN, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
 ) -> Callable[[Sequence[Tensor]], Tensor] | None:
-    """Steps [c, C_l] of the styles at `moving` to steps of the image [c, C, H, W]; None where there is no rule.
-
-    There is none for edited weights and in training mode, where a batch's own statistics count.
-
-    Args:
-        styles: of one code, [1, C_l] each.
-        start: a cached state; every moving style belongs to a layer at or after it.
-    """
+    """`Generator._tangent_map`; none for edited weights and in training mode, where a batch's own statistics count."""
     if options.deltas or generator.training:
         return None
     return _Tangents(generator, styles, moving, options, start)
@@ -68,11 +61,9 @@ class _Tangents:
             assert state.image is not None  # the last layer makes it
             self.bend = 1 - state.image.square()  # of the hyperbolic tangent
 
-    def __call__(self, steps: Sequence[Tensor]) -> Tensor:
-        with torch.no_grad():
-            return self._push(dict(zip(self.moving, steps, strict=True)), len(steps[0]))
-
-    def _push(self, steps: dict[int, Tensor], count: int) -> Tensor:
+    @torch.no_grad()
+    def __call__(self, given: Sequence[Tensor]) -> Tensor:
+        steps, count = dict(zip(self.moving, given, strict=True)), len(given[0])
         dx: Tensor | None = None
         shortcut: Tensor | None = None
         for step, place, rule in self.rules:

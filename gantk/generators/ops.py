@@ -28,9 +28,9 @@ def inferring() -> bool:
     return not torch.compiler.is_compiling() and torch.is_inference_mode_enabled()
 
 
-def pixel_norm(x: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x / sqrt(mean(x^2) + eps) along `dim`."""
-    return x * torch.rsqrt(x.square().mean(dim, keepdim=True) + eps)
+def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:
+    """x / sqrt(mean(x^2) + eps) along the channels."""
+    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + eps)
 
 
 def leaky(x: Tensor, clamp: float | None = None, inplace: bool = False) -> Tensor:
@@ -98,6 +98,12 @@ def downsample2d(x_NCHW: Tensor, taps: tuple[float, ...]) -> Tensor:
     return fir(x_NCHW, taps, ((p + 1) // 2, p // 2), stride=2)
 
 
+def averaging(weight_OI33: Tensor) -> Tensor:
+    """The kernel [O, I, 4, 4] of a convolution and the average of 2x2 behind it: no full-size map in between."""
+    wide = F.pad(weight_OI33, (1, 1, 1, 1))
+    return (wide[..., 1:, 1:] + wide[..., :-1, 1:] + wide[..., 1:, :-1] + wide[..., :-1, :-1]) / 4
+
+
 class Dense(nn.Module):
     """Equalised dense layer: weight stored at unit scale / lr, multiplied by lr / sqrt(in) (bias by lr) at run time."""
 
@@ -139,10 +145,8 @@ class Conv(nn.Module):
             return F.conv2d(downsample2d(x, self.taps), weight, bias)
         if self.down:
             p = len(self.taps) - 2 + self.kernel - 1
-            if self.taps == BOX:  # filter and convolution in one 4x4 kernel: no full-size map in between
-                wide = F.pad(weight, (1, 1, 1, 1))
-                weight = (wide[..., 1:, 1:] + wide[..., :-1, 1:] + wide[..., 1:, :-1] + wide[..., :-1, :-1]) / 4
-                return F.conv2d(x, weight, bias, stride=2, padding=1)
+            if self.taps == BOX:
+                return F.conv2d(x, averaging(weight), bias, stride=2, padding=1)
             return F.conv2d(fir(x, self.taps, ((p + 1) // 2, p // 2)), weight, bias, stride=2)
         return F.conv2d(x, weight, bias, padding=self.kernel // 2)
 
@@ -183,10 +187,10 @@ def modulated_conv(
         scaled_NI, weight_OIKK = style_NI / peak_N1, weight_OIKK * scale
         delta = None if delta is None else (delta[0] * scale, delta[1])
     if delta is None and _weights_are_less(x_NIHW, weight_OIKK):
-        return _resampled(x_NIHW, (weight_OIKK * scaled_NI[:, :, None, None]).to(dtype), up, taps), factor_NO
+        return resampled(x_NIHW, (weight_OIKK * scaled_NI[:, :, None, None]).to(dtype), up, taps), factor_NO
     x = x_NIHW * scaled_NI.to(dtype)[:, :, None, None]
     if delta is None:
-        return _resampled(x, weight_OIKK.to(dtype), up, taps), factor_NO
+        return resampled(x, weight_OIKK.to(dtype), up, taps), factor_NO
     y = _convolve(x, weight_OIKK.to(dtype), up)
     y = y + delta[1].to(dtype)[:, None, None, None] * _convolve(x, delta[0].to(dtype), up)
     return (fir(y, taps, up_pad(taps), 4.0) if up else y), factor_NO
@@ -200,7 +204,8 @@ def _weights_are_less(x_NIHW: Tensor, weight_OIKK: Tensor) -> bool:
     return inferring() and x_NIHW.shape[0] == 1 and weight_OIKK.numel() < x_NIHW.numel()
 
 
-def _resampled(x: Tensor, weight: Tensor, up: bool, taps: tuple[float, ...]) -> Tensor:
+def resampled(x: Tensor, weight: Tensor, up: bool, taps: tuple[float, ...]) -> Tensor:
+    """A convolution, or where it doubles the map a transposed one with the FIR behind it."""
     y = _convolve(x, weight, up)
     return fir(y, taps, up_pad(taps), 4.0) if up else y
 

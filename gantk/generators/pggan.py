@@ -64,11 +64,11 @@ class PGGANConfig(Config):
 class ScaledConv(nn.Module):
     """Weight and bias of one layer; the weight is multiplied by `scale` when it is used."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, gain: float, fan_in: int | None = None):
+    def __init__(self, inputs: int, outputs: int, kernel: int, gain: float):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.scale = gain / math.sqrt(fan_in or inputs * kernel * kernel)
+        self.scale = gain / math.sqrt(inputs * kernel * kernel)
 
 
 class PGGAN(Generator):
@@ -139,22 +139,18 @@ class PGGAN(Generator):
                 if blending.wants_rgb(layer) or layer.name in taps:
                     rgb = conv(self._normalize(x), part.weight, part.scale, part.bias, delta=delta)
                 image = blending.blend(layer, rgb, image)
-                if layer.name in taps:
-                    assert image is not None
-                    maps[layer.name] = image
-                continue
-            if layer.index == 0:
+            elif layer.index == 0:
                 code_NZ = pixel_norm(x, eps=config.epsilon) if config.normalize_z else x
                 y = _dense(code_NZ, part.weight * part.scale)
                 if delta is not None:
                     y = y + delta[1][:, None, None, None] * _dense(code_NZ, delta[0] * part.scale)
-                y = y + part.bias[:, None, None]
+                x = leaky(y + part.bias[:, None, None], inplace=True)
             else:
                 up = layer.name.endswith("conv0")
-                y = conv(self._normalize(x), part.weight, part.scale, part.bias, up=up, delta=delta)
-            x = leaky(y, inplace=True)
+                x = conv(self._normalize(x), part.weight, part.scale, part.bias, up=up, delta=delta)
+                x = leaky(x, inplace=True)
             if layer.name in taps:
-                maps[layer.name] = x
+                maps[layer.name] = cast(Tensor, image) if layer.is_rgb else x
         return (image if stop is None else None), maps, State(end, x, image)
 
     def _tangent_map(

@@ -84,11 +84,9 @@ class _Tangents:
                     gain = gain * scale
                 self.rules.append(_Rule(layer, weight, up, gain, norm))
 
+    @torch.no_grad()
     def __call__(self, steps: Sequence[Tensor]) -> Tensor:
-        with torch.no_grad():
-            return self._push(steps[0][:, 0])
-
-    def _push(self, step_cZ: Tensor) -> Tensor:
+        step_cZ = steps[0][:, 0]
         dn = step_cZ if self.gain is None else _push_norm(step_cZ * self.gain, self.norm)
         image: Tensor | None = None
         for rule in self.rules:

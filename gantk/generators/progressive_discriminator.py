@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
-from gantk.generators.ops import SQRT2, fir, leaky, minibatch_deviation
+from gantk.generators.ops import SQRT2, averaging, fir, leaky, minibatch_deviation
 from gantk.generators.pggan import ScaledConv
 from gantk.generators.progressive import same_conv
 from gantk.generators.spec import Config
@@ -114,7 +114,5 @@ class ProgressiveDiscriminator(nn.Module):
             x = fir(x, taps, (len(taps) // 2,) * 2)
         if self.config.averages_last:
             return F.avg_pool2d(leaky(same_conv(x, part.weight * part.scale, part.bias)), 2)
-        # convolution and average in one 4x4 kernel: nothing is computed at full size
-        wide = F.pad(part.weight * (part.scale / 4), (1, 1, 1, 1))
-        weight_OI44 = wide[..., 1:, 1:] + wide[..., :-1, 1:] + wide[..., 1:, :-1] + wide[..., :-1, :-1]
+        weight_OI44 = averaging(part.weight * part.scale)
         return leaky(F.conv2d(x, weight_OI44, part.bias, stride=2, padding=1), inplace=True)

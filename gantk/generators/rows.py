@@ -32,15 +32,11 @@ def parse_layers(text: LayerList, num_layers: int, names: Mapping[str, int | Non
     if text is None:
         return tuple(range(num_layers))
     if isinstance(text, str):
-        items: Sequence[object] = text.split(",")
-        if not text.strip():
-            raise UsageError(f"The layer list is empty: give indices such as 0-3,7 (layers are 0 to {num_layers - 1}).")
-    elif isinstance(text, Iterable):
-        items = list(text)
-        if not items:
-            raise UsageError(f"The layer list is empty: give indices such as 0-3,7 (layers are 0 to {num_layers - 1}).")
+        items: Sequence[object] = text.split(",") if text.strip() else []
     else:
-        items = [text]
+        items = list(text) if isinstance(text, Iterable) else [text]
+    if not items:
+        raise UsageError(f"The layer list is empty: give indices such as 0-3,7 (layers are 0 to {num_layers - 1}).")
     chosen: set[int] = set()
     for item in items:
         chosen.update(_parse_item(item, num_layers, names or {}, text))

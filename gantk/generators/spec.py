@@ -6,7 +6,7 @@ Shape legend: N samples, L rows of `wp`, C channels, H x W pixels.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -143,6 +143,20 @@ class State:
     shortcut: Tensor | None = None
     statistics: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     kept: tuple[Tensor, ...] = ()
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> State:
+        """The same with every tensor changed, all of which are [N, ...]: some of the samples, or repeated ones."""
+        return State(**{part.name: map_tensors(getattr(self, part.name), change) for part in dataclasses.fields(self)})
+
+
+# Any: the value in its own shape
+def map_tensors(value: object, change: Callable[[Tensor], Tensor]) -> Any:
+    """A value with every tensor in it changed, however tuples and tables nest them."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: map_tensors(part, change) for key, part in value.items()}
+    return tuple(map_tensors(part, change) for part in value) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)

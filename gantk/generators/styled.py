@@ -6,7 +6,7 @@ Shape legend: N samples, Z latent width, C label classes, D width of w, L rows o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -99,11 +99,8 @@ class StyledGenerator(Generator):
     config: StyledConfig
     mapping: nn.Module
 
-    def _describe(
-        self, family: str, resolution: int, layers: list[Layer], rows: int, *, has_noise: bool = False,
-        has_lod: bool = False, has_transform: bool = False, half_precision: bool = False,
-        canvas: tuple[int, int] | None = None,
-    ) -> None:  # fmt: skip
+    # Any: fields of `GeneratorSpec`, which knows their types
+    def _describe(self, family: str, resolution: int, layers: list[Layer], rows: int, **able: Any) -> None:
         """`layers`, `spec` and `w_avg`, from what all of them have and what this one is able to."""
         config = self.config
         each = (config.average_rows,) if config.average_rows else ()
@@ -123,11 +120,7 @@ class StyledGenerator(Generator):
             num_layers=rows,
             normalizes_z=config.normalize_z,
             truncation=None if psi is None else Truncation(psi, config.truncation_layers),
-            has_noise=has_noise,
-            has_lod=has_lod,
-            has_transform=has_transform,
-            half_precision=half_precision,
-            canvas=canvas,
+            **able,
         )
 
     def map(self, z_ND: Tensor, label: Tensor | None = None) -> Tensor:

@@ -105,7 +105,10 @@ class Epilogue(nn.Module):
 
 
 class StyleGAN(StyledGenerator):
-    """The generator. Its first layer styles a learned constant; every layer has a row of `wp` of its own."""
+    """The generator. Its first layer styles a learned constant; every layer has a row of `wp` of its own.
+
+    A layer's style is y_s and y_b joined, without the +1 that the layer adds to y_s (GH-Feat's codes).
+    """
 
     config: StyleGANConfig
     config_class = StyleGANConfig
@@ -137,10 +140,6 @@ class StyleGAN(StyledGenerator):
         styled = [layer.index for layer in self.layers if layer.affine is not None]
         self._style_index = {index: i for i, index in enumerate(styled)}
 
-    def styles(self, wp_NLD: Tensor) -> Styles:
-        """y_s and y_b of every layer, joined, without the +1 that the layer adds to y_s (GH-Feat's codes)."""
-        return super().styles(wp_NLD)
-
     def _run(
         self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None
     ) -> tuple[Tensor | None, dict[str, Tensor], State]:
@@ -159,20 +158,17 @@ class StyleGAN(StyledGenerator):
                 if blending.wants_rgb(layer) or layer.name in taps:
                     rgb = conv(x, part.weight, part.scale, part.bias, delta=delta)
                 image = blending.blend(layer, rgb, image)
-                if layer.name in taps:
-                    assert image is not None
-                    maps[layer.name] = image
-                continue
-            part = cast(Epilogue, part)
-            if layer.weight is not None:
-                up = layer.name.endswith("conv0")
-                x = conv(x, part.weight, part.scale, up=up, delta=delta)
-                if up:
-                    x = fir(x, self.config.blur_filter, (len(self.config.blur_filter) // 2,) * 2)
-            style_NS, noise = codes[self._style_index[layer.index]], self._noise(part, layer, options, n)
-            x, statistics[layer.index] = part(x, style_NS, noise, statistics.get(layer.index))
+            else:
+                part = cast(Epilogue, part)
+                if layer.weight is not None:
+                    up = layer.name.endswith("conv0")
+                    x = conv(x, part.weight, part.scale, up=up, delta=delta)
+                    if up:
+                        x = fir(x, self.config.blur_filter, (len(self.config.blur_filter) // 2,) * 2)
+                style_NS, noise = codes[self._style_index[layer.index]], self._noise(part, layer, options, n)
+                x, statistics[layer.index] = part(x, style_NS, noise, statistics.get(layer.index))
             if layer.name in taps:
-                maps[layer.name] = x
+                maps[layer.name] = cast(Tensor, image) if layer.is_rgb else x
         return (image if stop is None else None), maps, State(end, x, image, statistics=statistics)
 
 

@@ -194,11 +194,7 @@ class StyleGAN2(StyledGenerator):
                 else:
                     rgb = block.torgb(x, style, delta)
                     image = rgb if image is None else upsample2d(image, self.config.resample_filter) + rgb
-                if layer.name in taps:
-                    assert image is not None
-                    maps[layer.name] = image
-                continue
-            if layer.name.endswith("conv0"):
+            elif layer.name.endswith("conv0"):
                 if resnet:
                     shortcut = block.skip(x, gain=math.sqrt(0.5))
                 x = block.conv0(x, style, self._noise(block.conv0, layer, options, n), 1.0, delta)
@@ -208,7 +204,7 @@ class StyleGAN2(StyledGenerator):
                 if shortcut is not None:
                     x, shortcut = x + shortcut, None
             if layer.name in taps:
-                maps[layer.name] = x
+                maps[layer.name] = cast(Tensor, image) if layer.is_rgb else x
         return (image if stop is None else None), maps, State(end, x, image, shortcut)
 
     def _tangent_map(

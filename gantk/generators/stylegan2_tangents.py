@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.generators.ops import EPSILON, LEAK, SQRT2, arranged, fir, up_pad, upsample2d
+from gantk.generators.ops import EPSILON, LEAK, SQRT2, arranged, resampled, upsample2d
 from gantk.generators.spec import Layer, Options, State
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ class _Conv:
 
     layer: Layer
     part: StyledConv
-    x_1IHW: Tensor
+    x_1IHW: Tensor | None  # None, like the others that may be, where the style does not move
     style_1I: Tensor
     weight: Tensor  # with the style folded in where it does not move
     energy_OI: Tensor | None
     shrink_1O: Tensor | None  # -f / (E + eps)
     dy_gain: Tensor  # m f, times the next style
-    df_gain: Tensor  # m y, times the next style
+    df_gain: Tensor | None  # m y, times the next style
     prescaled: bool  # the layer before has folded this one's style in
 
 
@@ -61,12 +61,7 @@ class _RGB:
 def tangent_map(
     generator: StyleGAN2, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
 ) -> Callable[[Sequence[Tensor]], Tensor] | None:
-    """Steps [c, C_l] of the styles at `moving` to steps of the image [c, C, H, W]; None where this file has no rule.
-
-    Args:
-        styles: of one code, [1, C_l] each.
-        start: a cached state; every moving style belongs to a layer at or after it.
-    """
+    """`Generator._tangent_map`; none for edited weights, in half precision, and where levels of detail are blended."""
     if generator.half_dtype is not None or options.deltas or generator.config.architecture == "revised":
         return None
     if generator.dtype not in (torch.float32, torch.float64):
@@ -75,23 +70,15 @@ def tangent_map(
 
 
 class _Tangents:
+    @torch.no_grad()
     def __init__(
-        self,
-        generator: StyleGAN2,
-        styles: Sequence[Tensor],
-        moving: Sequence[int],
-        options: Options,
+        self, generator: StyleGAN2, styles: Sequence[Tensor], moving: Sequence[int], options: Options,
         start: State | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
+        """One pass over the layers at the code, which keeps what the rules need."""
         self.generator, self.moving = generator, tuple(moving)
         self.resnet = generator.config.architecture == "resnet"
         self.rules: list[_Conv | _RGB] = []
-        with torch.no_grad():
-            self._prepare(styles, moving, options, start)
-
-    def _prepare(self, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None) -> None:
-        """One pass over the layers at the code, which keeps what the rules need."""
-        generator = self.generator
         x = generator.synthesis.const.unsqueeze(0) if start is None else start.x
         shortcut = None if start is None else start.shortcut
         layers = generator.layers[0 if start is None else start.index :]
@@ -124,11 +111,9 @@ class _Tangents:
         before = self.rules[-1] if self.rules else None
         return isinstance(before, _Conv) and before.layer.name.endswith("conv0")
 
-    def __call__(self, steps: Sequence[Tensor]) -> Tensor:
-        with torch.no_grad():
-            return self._push(dict(zip(self.moving, steps, strict=True)), len(steps[0]))
-
-    def _push(self, steps: dict[int, Tensor], count: int) -> Tensor:
+    @torch.no_grad()
+    def __call__(self, given: Sequence[Tensor]) -> Tensor:
+        steps, count = dict(zip(self.moving, given, strict=True)), len(given[0])
         generator = self.generator
         taps = generator.config.resample_filter
         dx: Tensor | None = None
@@ -167,7 +152,7 @@ def _conv_rule(
     energy_1O = style.square() @ square_OI.t() + EPSILON
     factor_1O = gain * SQRT2 * torch.rsqrt(energy_1O)
     modulated = arranged(weight * (style[:, :, None, None] * scale))
-    y = _convolve(x, modulated, part)
+    y = resampled(x, modulated, part.up, part.taps)
     total = y * factor_1O[:, :, None, None] + (part.bias * (gain * SQRT2))[:, None, None]
     if noise is not None:
         total = total + noise * (part.noise_strength * (gain * SQRT2))
@@ -177,19 +162,17 @@ def _conv_rule(
         bound = part.clamp * gain
         slope = slope * (out.abs() < bound)
         out = out.clamp(-bound, bound)
-    dy_gain, df_gain = slope * factor_1O[:, :, None, None], slope * y
-    if next_style is not None:
-        dy_gain, df_gain = dy_gain * next_style[:, :, None, None], df_gain * next_style[:, :, None, None]
+    after = 1.0 if next_style is None else next_style[:, :, None, None]
     rule = _Conv(
         layer,
         part,
-        x,
+        x if moves else None,
         style,
         arranged(weight * scale) if moves else modulated,
         square_OI if moves else None,
         -factor_1O / energy_1O if moves else None,
-        dy_gain,
-        df_gain,
+        slope * (factor_1O[:, :, None, None] * after),
+        y.mul_(slope).mul_(after) if moves else None,
         prescaled and moves,
     )
     return rule, out
@@ -212,6 +195,7 @@ def _rgb_rule(layer: Layer, part: ToRGB, x: Tensor, style: Tensor, moves: bool) 
 def _push_conv(rule: _Conv, dx: Tensor | None, ds: Tensor | None) -> Tensor | None:
     """The tangent after a convolution; `dx` is overwritten."""
     if ds is not None:
+        assert rule.x_1IHW is not None
         if dx is None:
             dx = rule.x_1IHW * ds[:, :, None, None]
         else:
@@ -220,10 +204,10 @@ def _push_conv(rule: _Conv, dx: Tensor | None, ds: Tensor | None) -> Tensor | No
             dx.addcmul_(rule.x_1IHW, ds[:, :, None, None])
     elif dx is None:
         return None
-    dy = _convolve(dx, rule.weight, rule.part)
+    dy = resampled(dx, rule.weight, rule.part.up, rule.part.taps)
     dy.mul_(rule.dy_gain)
     if ds is not None:
-        assert rule.shrink_1O is not None and rule.energy_OI is not None
+        assert rule.shrink_1O is not None and rule.energy_OI is not None and rule.df_gain is not None
         df_cO = rule.shrink_1O * ((ds * rule.style_1I) @ rule.energy_OI.t())
         dy.addcmul_(rule.df_gain, df_cO[:, :, None, None])
     return dy
@@ -241,10 +225,3 @@ def _push_rgb(rule: _RGB, dx: Tensor | None, ds: Tensor | None, image: Tensor | 
     if rule.slope is not None:
         rgb = rgb.mul_(rule.slope)
     return rgb if image is None else image.add_(rgb)
-
-
-def _convolve(x: Tensor, weight: Tensor, part: StyledConv) -> Tensor:
-    if part.up:
-        y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-        return fir(y, part.taps, up_pad(part.taps), 4.0)
-    return F.conv2d(x, weight, padding=weight.shape[-1] // 2)

@@ -38,12 +38,7 @@ Push = Callable[[Tensor | None, Tensor | None], Tensor | None]  # steps of the m
 def tangent_map(
     generator: StyleGAN3, styles: Sequence[Tensor], moving: Sequence[int], options: Options, start: State | None
 ) -> Callable[[Sequence[Tensor]], Tensor] | None:
-    """Steps [c, C_l] of the styles at `moving` to steps of the image [c, C, H, W]; None where there is no rule.
-
-    Args:
-        styles: of one code, [1, C_l] each.
-        start: a cached state; every moving style belongs to a layer at or after it.
-    """
+    """`Generator._tangent_map`; none for edited weights and in half precision."""
     if generator.half_dtype is not None or options.deltas:
         return None
     return _Tangents(generator, styles, moving, options, start)
@@ -71,11 +66,9 @@ class _Tangents:
                 elif 0 in self.moving:
                     self.features_4CHW = _features(generator, styles[0], options) * styles[1][:, :, None, None]
 
-    def __call__(self, steps: Sequence[Tensor]) -> Tensor:
-        with torch.no_grad():
-            return self._push(dict(zip(self.moving, steps, strict=True)), len(steps[0]))
-
-    def _push(self, steps: dict[int, Tensor], count: int) -> Tensor:
+    @torch.no_grad()
+    def __call__(self, given: Sequence[Tensor]) -> Tensor:
+        steps, count = dict(zip(self.moving, given, strict=True)), len(given[0])
         dx: Tensor | None = None  # times the style of the layer that reads it
         if self.features_4CHW is not None:
             dx = torch.einsum("ck,kihw->cihw", steps[0], self.features_4CHW)

@@ -108,15 +108,22 @@ class Wrapped(Generator):
         names = {layer.name: layer.index for layer in self.layers if layer.name in taps and layer.index >= begin}
         last = len(self.layers) - 1
         inner = frozenset(index for index in names.values() if index != last)  # the last map is the image
-        given = Pause(start.kept) if start is not None else self._module_inputs(codes[0])
+        wp_NLD, whole = codes[0], self.config.rows > 1
+        if start is not None and whole:
+            # a pause would hold styles of rows that are still to come, and these may be others now: all is computed
+            # again, of the rows as they were that feed nothing from here on, and of the others as they are
+            fed = {layer.row for layer in self.layers[begin:]}
+            spent_L1 = torch.tensor([[row not in fed] for row in range(self.config.rows)], device=wp_NLD.device)
+            wp_NLD = torch.where(spent_L1, start.kept[0], wp_NLD)
+        given = self._module_inputs(wp_NLD) if start is None or whole else Pause(start.kept)
         deltas = {index: pair for index, pair in options.deltas.items() if index >= begin}
-        raw, maps, pause = self._steps.run(given, begin, end, inner, deltas)
+        raw, maps, pause = self._steps.run(given, 0 if whole else begin, end, inner, deltas)
         found = {name: maps[index] for name, index in names.items() if index in maps}
         image = None if raw is None else self._image(raw)
         if image is not None and self.layers[last].name in names:
             found[self.layers[last].name] = image
-        return (image if stop is None else None), found, State(end, pause.kept[0] if pause.kept else None, image,
-                                                               kept=pause.kept)  # fmt: skip
+        kept = (wp_NLD,) if whole else pause.kept
+        return (image if stop is None else None), found, State(end, kept[0] if kept else None, image, kept=kept)
 
     def _module_inputs(self, wp_NLD: Tensor) -> tuple[Tensor, ...]:
         config = self.config
@@ -218,7 +225,7 @@ def _inputs(config: WrappedConfig, z_NZ: Tensor, label_NK: Tensor | None) -> tup
     return (z_NZ, label_NK if config.label_form == "rows" else label_NK.argmax(1))
 
 
-def _called(module: nn.Module, inputs: tuple[Tensor, ...], what: str = "The module") -> Tensor:
+def _called(module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
     try:
         with torch.no_grad():
             image = module(*inputs)
@@ -226,7 +233,8 @@ def _called(module: nn.Module, inputs: tuple[Tensor, ...], what: str = "The modu
         shapes = " and ".join(str(list(x.shape)) for x in inputs)
         reason = " ".join(str(error).split())[:160]
         raise UsageError(
-            f"{what} {type(module).__name__} does not take inputs of shape {shapes} ({type(error).__name__}: {reason})"
+            f"The module {type(module).__name__} does not take inputs of shape {shapes} "
+            f"({type(error).__name__}: {reason})"
         ) from error
     return image
 

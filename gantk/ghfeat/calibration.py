@@ -55,18 +55,17 @@ def encoder_config(
     stem = choices.get("stem", EncoderConfig.stem)
     if resolution < 4 * SIDE * stem:  # too small for the paper's stem: shrink less
         stem = max(1, resolution // (4 * SIDE))
+    channels = trunk_channels(depth, width, count_stages(resolution, stem))
     pyramid = choices.get("pyramid", 8 * width)
+    chosen: EncoderChoices = {"pyramid": pyramid, "aligned": pyramid, "stem": stem, **choices}
     return EncoderConfig(
-        resolution, widths, rows, trunk_channels(depth, width, count_stages(resolution, stem)), depth,
-        pyramid=pyramid, aligned=choices.get("aligned", pyramid), stem=choices.get("stem", stem),
-        padding=choices.get("padding", EncoderConfig.padding), rank=choices.get("rank", EncoderConfig.rank),
-        head_norm=choices.get("head_norm", EncoderConfig.head_norm), image_channels=generator.spec.image_channels,
-    )  # fmt: skip
+        resolution, widths, rows, channels, depth, image_channels=generator.spec.image_channels, **chosen
+    )
 
 
-def sample_styles(generator: Generator, n: int, seed: int = 0, start: int = 0) -> tuple[Tensor, ...]:
+def sample_styles(generator: Generator, n: int, seed: int = 0) -> tuple[Tensor, ...]:
     """Styles of seeded codes without truncation, each [n, C_l]."""
-    w_ND = generator.map(generator.sample_z(n, seed, start), generator.sample_label(n, seed, start))
+    w_ND = generator.map(generator.sample_z(n, seed), generator.sample_label(n, seed))
     return tuple(generator.styles(generator.expand(w_ND)))
 
 

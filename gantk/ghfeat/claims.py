@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gantk.reports.numbers import show_places, show_rounded
 from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, percent, were
 
 if TYPE_CHECKING:
     from gantk.ghfeat.picture_results import EditResult, Exchanged, HarmonizeResult, MixResult, Moved
     from gantk.ghfeat.probe_results import EvaluateResult
     from gantk.ghfeat.results import ExtractResult, InvertResult, TrainResult
+
+
+EDIT_CODES = "`gantk ghfeat edit MODEL RUN/codes.safetensors"
+AXIS = (
+    f"{EDIT_CODES} --component 0 --of RUN/codes.safetensors` moves these images along the first principal axis of "
+    "their codes."
+)
+ALONG = f"{EDIT_CODES} --direction DIRECTION` moves this image along a direction."
 
 
 def unread(skipped: tuple[str, ...]) -> str:
@@ -23,10 +32,6 @@ def unread(skipped: tuple[str, ...]) -> str:
 
 
 # --- train -----------------------------------------------------------------------------------------------------------
-
-
-def _better(result: TrainResult | EvaluateResult, mse: float) -> bool:
-    return 0 < mse < result.mean_code_mse
 
 
 def _state(result: TrainResult) -> str:
@@ -50,7 +55,7 @@ TRAIN: Claims[TrainResult] = (
         lambda r: f"{were(r.skipped, 'update')} left out, since a gradient was not finite.",
         lambda r: r.skipped > 0,
     ),
-    advise("`gantk ghfeat extract --encoder encoder.safetensors` encodes images with it."),
+    advise("`gantk ghfeat extract MODEL IMAGE --encoder RUN/encoder.safetensors` encodes images with it."),
 )
 
 
@@ -70,7 +75,8 @@ EXTRACT: Claims[ExtractResult] = (
     ),
     found(lambda r: f"{were(len(r.kept))} encoded.", lambda r: r.kept_figures is None or not len(r.kept)),
     doubt(lambda r: unread(r.skipped), lambda r: bool(r.skipped)),
-    advise("`gantk ghfeat edit` moves these images along a direction; `gantk ghfeat mix` mixes their levels."),
+    advise(AXIS, lambda r: len(r.kept) > 1),
+    advise(ALONG, lambda r: len(r.kept) == 1),
 )
 
 
@@ -94,7 +100,12 @@ INVERT: Claims[InvertResult] = (
     doubt(
         "The loss did not fall: lower the learning rate.", lambda r: len(r.loss) > 1 and bool(r.loss[-1] >= r.loss[0])
     ),
-    advise("The codes below are those of the images: `gantk manipulate` and `gantk ghfeat edit` take them."),
+    advise(AXIS, lambda r: r.space == "s" and len(r.kept) > 1),
+    advise(ALONG, lambda r: r.space == "s" and len(r.kept) == 1),
+    advise(
+        lambda r: f"`gantk manipulate MODEL DIRECTION -i RUN/{r.space}.npy` moves these images along a direction.",
+        lambda r: r.space != "s",
+    ),
 )
 
 
@@ -107,7 +118,13 @@ MIX: Claims[MixResult] = (
             f"{counted(len(r.content), 'content')}, each in {counted(len(r.style), 'style')}."
         )
     ),
-    advise("What changes with the style in a grid is stored in its rows: edit them with `gantk manipulate --rows`."),
+    advise(
+        lambda r: (
+            "What changes with the style in a grid is stored in its rows: `gantk manipulate MODEL DIRECTION --rows "
+            f"{show_places(r.grids[0].rows).replace(' ', '')}` edits those of the first along a direction."
+        ),
+        lambda r: bool(r.grids),
+    ),
 )
 
 
@@ -140,8 +157,8 @@ def reach_of(found: Exchanged) -> str:
 EDIT: Claims[EditResult] = (
     found(
         lambda r: (
-            f"{were(len(r.pairs))} edited; the mean change is {_exchanged(r).inside:.4f} inside the region and "
-            f"{_exchanged(r).outside:.4f} outside it (pixels in [-1, 1])."
+            f"{were(len(r.pairs))} edited; the mean change is {show_rounded(_exchanged(r).inside)} inside the region "
+            f"and {show_rounded(_exchanged(r).outside)} outside it (pixels in [-1, 1])."
         ),
         lambda r: r.exchanged is not None,
     ),
@@ -160,7 +177,10 @@ EDIT: Claims[EditResult] = (
         ),
         lambda r: r.mse is not None,
     ),
-    advise("`gantk invert` brings the codes closer to the images before they are edited.", lambda r: r.mse is not None),
+    advise(
+        "`gantk invert MODEL IMAGES` finds codes that are closer to the images; edit those.",
+        lambda r: r.mse is not None,
+    ),
 )
 
 
@@ -169,11 +189,16 @@ EDIT: Claims[EditResult] = (
 HARMONIZE: Claims[HarmonizeResult] = (
     found(
         lambda r: (
-            f"{were(len(r.images))} harmonized; the mean change outside the region is {r.outside:.4f} (pixels in "
+            f"{were(len(r.images))} harmonised; the mean change outside the region is {r.outside:.4f} (pixels in "
             f"[-1, 1]), the mean squared error against the paste {r.against_paste:.4f}."
         )
     ),
-    advise("`gantk invert` on a pasted picture comes closer to it, at the price of its seams."),
+    advise(
+        lambda r: (
+            f"`gantk invert MODEL RUN/{r.images[0].pasted.name}` comes closer to the paste, at the price of its seams."
+        ),
+        lambda r: bool(r.images),
+    ),
 )
 
 
@@ -207,7 +232,10 @@ EVALUATE: Claims[EvaluateResult] = (
     ),
     doubt(
         "Reconstructions are no closer than one and the same picture, that of the mean code.",
-        lambda r: not _better(r, r.reconstruction.mse) and r.reconstruction.mse > 0,
+        lambda r: r.reconstruction.mse >= r.mean_code_mse and r.reconstruction.mse > 0,
     ),
-    advise("`gantk ghfeat mix` shows what each level changes; `gantk ghfeat edit` moves images."),
+    advise(
+        "`gantk ghfeat mix MODEL --content IMAGE --style IMAGE` shows what each level changes; `gantk ghfeat edit "
+        "MODEL IMAGE --direction DIRECTION` moves an image."
+    ),
 )

@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from gantk.codes.given import GivenCodes
+from gantk.codes.numbering import show_seeds
 from gantk.errors import GantkError, UsageError
 from gantk.generators.probed import Probe, read_probe
+from gantk.generators.rows import parse_layers
 from gantk.store.bounded import parse_json
 from gantk.store.files import load_npy, write_atomic
+from gantk.store.fingerprint import fingerprint
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable, items, table
 
@@ -26,7 +30,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from gantk.codes.given import GivenCodes
     from gantk.generators.base import Generator
 
 FORMAT = "gantk-codes"
@@ -71,16 +74,13 @@ class Codes:
 
     def fingerprint(self) -> object:
         """The styles, whose they are and what they are called; not how they came about."""
-        from gantk.store.fingerprint import fingerprint
-
         return fingerprint([list(self.names), list(self.rows), list(self.styles)])
 
-    def tensors(self, device: torch.device | str = "cpu", pick: Sequence[int] | None = None) -> tuple[Tensor, ...]:
-        """The styles as `Generator.synthesize` takes them; of some images only."""
+    def tensors(self, device: torch.device | str = "cpu") -> tuple[Tensor, ...]:
+        """The styles as `Generator.synthesize` takes them."""
         import torch
 
-        chosen = slice(None) if pick is None else list(pick)
-        return tuple(torch.from_numpy(np.ascontiguousarray(style[chosen])).to(device) for style in self.styles)
+        return tuple(torch.from_numpy(np.ascontiguousarray(style)).to(device) for style in self.styles)
 
 
 def tile(styles: Sequence[Array]) -> Array:
@@ -185,11 +185,7 @@ def _styles_of(array: npt.ArrayLike, path: Path, widths: Sequence[int], generato
     if array.ndim == 3 and array.shape[1:] == (len(widths), max(widths)):
         return untile(array, widths)
     if array.ndim == 3 and array.shape[1:] == (spec.num_layers, spec.wp_dim):
-        import torch
-
-        with torch.no_grad():
-            styles = generator.styles(torch.from_numpy(array).to(generator.device))
-        return tuple(style.cpu().numpy() for style in styles)
+        return _styles(generator, array, "wp")
     raise GantkError(
         f"{path} has the shape {array.shape}; codes of this generator are [N, {total}], "
         f"[N, {len(widths)}, {max(widths)}], or wp [N, {spec.num_layers}, {spec.wp_dim}]"
@@ -205,8 +201,6 @@ def levels_to_rows(levels: RowList, num_rows: int) -> list[int]:
     Raises:
         UsageError: no such list, or a level out of range.
     """
-    from gantk.generators.rows import parse_layers
-
     try:
         found = parse_layers(levels, num_rows)
     except UsageError as error:
@@ -223,23 +217,11 @@ def choose_rows(rows: RowList, levels: RowList, num_rows: int) -> tuple[list[int
     Raises:
         UsageError: both were given, or one cannot be understood.
     """
-    from gantk.generators.rows import parse_layers
-
     if rows is not None and levels is not None:
         raise UsageError("--rows counts from the coarsest row and --levels from the finest: give one of them.")
     chosen = levels_to_rows(levels, num_rows) if levels is not None else list(parse_layers(rows, num_rows))
     named = [num_rows - 1 - row for row in reversed(chosen)]
-    return chosen, f"rows {_ranges(chosen)} (levels {_ranges(named)} of GH-Feat)"
-
-
-def _ranges(values: Sequence[int]) -> str:
-    parts: list[list[int]] = []
-    for value in values:
-        if parts and value == parts[-1][1] + 1:
-            parts[-1][1] = value
-        else:
-            parts.append([value, value])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts) or "none"
+    return chosen, f"rows {show_seeds(chosen)} (levels {show_seeds(named)} of GH-Feat)"
 
 
 def entries_of(rows: Sequence[int], row_of: Sequence[int]) -> list[int]:
@@ -256,8 +238,6 @@ def codes_of(generator: Generator, given: object) -> Codes | None:
     Raises:
         GantkError: they are no codes of this generator.
     """
-    from gantk.codes.given import GivenCodes
-
     if isinstance(given, (list, tuple)) and len(given) == 1:
         given = given[0]
     if isinstance(given, (str, os.PathLike)):
@@ -289,16 +269,19 @@ def _fitting(codes: Codes, generator: Generator) -> Codes:
 
 def _of_given(given: GivenCodes, generator: Generator) -> Codes:
     """Styles of codes of z, w or wp, without truncation."""
-    import torch
-
     from gantk.ghfeat.calibration import style_layout
 
-    with torch.no_grad():
-        code = torch.from_numpy(np.ascontiguousarray(given.array, np.float32)).to(generator.device, generator.dtype)
-        if given.space == "z":
-            code = generator.map(code, generator.sample_label(len(code)))
-        wp_NLD = code if given.space == "wp" else generator.expand(code)
-        styles = generator.styles(wp_NLD)
     _, rows = style_layout(generator)
     names = tuple(f"code {index}" for index in range(len(given)))
-    return Codes(tuple(style.float().cpu().numpy() for style in styles), rows, names)
+    return Codes(_styles(generator, given.array, given.space), rows, names)
+
+
+def _styles(generator: Generator, array: npt.ArrayLike, space: str) -> tuple[Array, ...]:
+    import torch
+
+    from gantk.ghfeat.starts import brought
+
+    with torch.no_grad():
+        code = torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(generator.device, generator.dtype)
+        styles = brought(generator, code, space, "s", generator.sample_label(len(code)))
+    return tuple(style.float().cpu().numpy() for style in styles)

@@ -13,27 +13,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.ghfeat.pictures import Folder, Zip, find_images, fit, to_float
-from gantk.ghfeat.tfrecord import TFRecords
+from gantk.ghfeat.photos import Photos, photos_of
+from gantk.ghfeat.pictures import fit, to_float
 from gantk.predictors.resampling import resize
 from gantk.store.channels import in_channels
 from gantk.store.fingerprint import fingerprint
-
-if TYPE_CHECKING:
-    from gantk.ghfeat.photos import Photos
+from gantk.store.seeding import random_uniform
+from gantk.world.renderer import render, sample_scene
 
 RENDERER, GENERATOR = "renderer", "generator"
 HELD_OUT = 0.05  # of a finite source, when no other images are given to validate on
 MOST_HELD_OUT = 500
+MIXING = 0.5  # share of samples that have two codes
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,18 @@ class Batch:
 
 
 class Source(Protocol):
-    """Images by number; `length` is None where they never end."""
+    """Images by number; `length` is None where they never end, and are asked for in runs of neighbouring numbers."""
 
-    name: str
     length: int | None
 
     def batch(self, indices: Sequence[int]) -> Batch: ...
+
+
+def _first(indices: Sequence[int]) -> int:
+    first = indices[0]
+    if list(indices) != list(range(first, first + len(indices))):
+        raise ValueError("what never ends comes in runs of neighbouring numbers")
+    return first
 
 
 class Renders:
@@ -59,44 +64,28 @@ class Renders:
     length: int | None = None
 
     def __init__(self, resolution: int, seed: int, channels: int = 3) -> None:
-        self.resolution, self.seed, self.channels, self.name = resolution, seed, channels, RENDERER
-
-    def scenes(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Factors [N, F] and nuisance [N, M]."""
-        from gantk.world.renderer import sample_scene
-
-        if list(indices) == list(range(indices[0], indices[0] + len(indices))):
-            return sample_scene(len(indices), self.seed, indices[0])
-        scenes = [sample_scene(1, self.seed, index) for index in indices]
-        return torch.cat([s.factors_NF for s in scenes]), torch.cat([s.nuisance_NM for s in scenes])
+        self.resolution, self.seed, self.channels = resolution, seed, channels
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        from gantk.world.renderer import render
-
-        return Batch(in_channels(render(*self.scenes(indices), self.resolution).image_NCHW, self.channels))
+        scenes = sample_scene(len(indices), self.seed, _first(indices))
+        return Batch(in_channels(render(*scenes, self.resolution).image_NCHW, self.channels))
 
 
 class Samples:
-    """Images of the generator itself, with the styles that made them; `mixing` of them have two codes, cut at a row."""
+    """Images of the generator itself, with the styles that made them; half of them have two codes, cut at a row."""
 
     length: int | None = None
 
-    def __init__(self, generator: Generator, resolution: int, seed: int, mixing: float = 0.5) -> None:
-        self.generator, self.resolution, self.seed, self.mixing = generator, resolution, seed, mixing
-        self.name = GENERATOR
+    def __init__(self, generator: Generator, resolution: int, seed: int) -> None:
+        self.generator, self.resolution, self.seed = generator, resolution, seed
 
     @torch.no_grad()
     def batch(self, indices: Sequence[int]) -> Batch:
-        from gantk.store.seeding import random_uniform
-
-        g, rows, n = self.generator, self.generator.spec.num_layers, len(indices)
-        first = indices[0] if n else 0
-        if list(indices) != list(range(first, first + n)):
-            raise ValueError("samples of a generator come in runs of neighbouring numbers")
+        g, rows, n, first = self.generator, self.generator.spec.num_layers, len(indices), _first(indices)
         w_ND = g.map(g.sample_z(2 * n, self.seed, 2 * first), g.sample_label(2 * n, self.seed, 2 * first))
         pairs = g.expand(w_ND).unflatten(0, (n, 2))  # [N, 2, L, D]
         draw = random_uniform(n, 2, self.seed, first, "mixing")
-        cut = np.where(draw[:, 0] < self.mixing, 1 + (draw[:, 1] * (rows - 1)).astype(np.int64), rows)
+        cut = np.where(draw[:, 0] < MIXING, 1 + (draw[:, 1] * (rows - 1)).astype(np.int64), rows)
         own = torch.arange(rows, device=pairs.device)[None] < torch.from_numpy(cut).to(pairs.device)[:, None]
         styles = g.styles(torch.where(own[:, :, None], pairs[:, 0], pairs[:, 1]))
         image_NCHW = g.synthesize(styles).float().clamp(-1, 1)
@@ -104,28 +93,18 @@ class Samples:
         return Batch(image_NCHW, tuple(style.float() for style in styles))
 
 
-class Pictures(Protocol):
-    """Images [H, W, C] uint8 by number."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, number: int, /) -> npt.NDArray[np.uint8]: ...
-
-
 class Files:
     """Part of the images of a folder, a zip or TFRecords, fitted to the encoder's size."""
 
-    def __init__(
-        self, images: Pictures, name: str, resolution: int, how: str, numbers: range, channels: int = 3
-    ) -> None:
+    def __init__(self, photos: Photos, name: str, resolution: int, how: str, numbers: range, channels: int) -> None:
+        self.photos, self.name, self.resolution, self.how, self.numbers = photos, name, resolution, how, numbers
         self.channels = channels
-        self.images, self.name, self.resolution, self.how, self.numbers = images, name, resolution, how, numbers
         self.length: int | None = len(numbers)
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        numbers = [self.numbers[index] for index in indices]
         pictures = [
-            fit(self.images[number], self.resolution, self.how, f"image {number} of {self.name}") for number in numbers
+            fit(self.photos.items[n].read(self.resolution), self.resolution, self.how, f"image {n} of {self.name}")
+            for n in (self.numbers[index] for index in indices)
         ]
         return Batch(in_channels(torch.from_numpy(to_float(np.stack(pictures))), self.channels))
 
@@ -135,16 +114,16 @@ class Data:
 
     Args:
         name: `renderer`, `generator`, or what the images are called.
-        images: by number; None for the two that never end.
+        photos: the images; None for the two that never end.
         contents: what decides the images, for the fingerprint.
     """
 
-    def __init__(self, name: str, images: Pictures | None = None, contents: Sequence[object] = ()) -> None:
-        self.name, self.images, self._contents = name, images, tuple(contents)
+    def __init__(self, name: str, photos: Photos | None = None, contents: Sequence[object] = ()) -> None:
+        self.name, self.photos, self._contents = name, photos, contents
 
     def fingerprint(self) -> object:
         """Of the contents of all images; their names do not count."""
-        return fingerprint([self.name if self.images is None else len(self.images), list(self._contents)])
+        return fingerprint([self.name if self.photos is None else len(self.photos), list(self._contents)])
 
     def source(self, generator: Generator, resolution: int, seed: int, how: str, part: str = "all") -> Source:
         """Images at a resolution.
@@ -158,17 +137,17 @@ class Data:
             UsageError: too few images to hold any out.
         """
         other_seed = seed + (1 << 32) if part == "held-out" else seed
-        if self.images is None:
+        if self.photos is None:
             if self.name == RENDERER:
                 return Renders(resolution, other_seed, generator.spec.image_channels)
             return Samples(generator, resolution, other_seed)
-        count, held_out = len(self.images), 0
+        count, held_out = len(self.photos), 0
         if part != "all":
             held_out = min(MOST_HELD_OUT, max(1, round(HELD_OUT * count)))
             if count <= held_out:
                 raise UsageError(f"{self.name} has {count} image, too few to train and to validate: give --validation")
         numbers = range(count - held_out, count) if part == "held-out" else range(count - held_out)
-        return Files(self.images, self.name, resolution, how, numbers, generator.spec.image_channels)
+        return Files(self.photos, self.name, resolution, how, numbers, generator.spec.image_channels)
 
 
 def open_data(given: object) -> Data:
@@ -183,37 +162,17 @@ def open_data(given: object) -> Data:
     if isinstance(given, Data):
         return given
     if not isinstance(given, (str, os.PathLike)):
-        from gantk.ghfeat.photos import photos_of
-
         photos = photos_of(given)
-        return Data("the images", _Pixels(photos), [photos])
+        return Data("the images", photos, [photos])
     name = os.fspath(given)
     if name in (RENDERER, GENERATOR):
         return Data(name)
-    path = Path(name)
-    if not path.exists():
+    if not Path(name).exists():
         raise UsageError(
             f"There is no data {name!r}: give {RENDERER}, {GENERATOR}, a folder of images, a list, a .zip or .tfrecords"
         )
-    if path.suffix.lower() == ".zip":
-        return Data(name, Zip(path), [path])
-    if path.suffix.lower() in (".tfrecords", ".tfrecord"):
-        return Data(name, TFRecords(path), [path])
-    files = find_images([name])
-    return Data(name, Folder(files), files)
-
-
-class _Pixels:
-    """Photos by number, as they are."""
-
-    def __init__(self, photos: Photos) -> None:
-        self.photos = photos
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.photos.items[index].read(1)
+    photos = photos_of(name)
+    return Data(name, photos, photos.contents)
 
 
 class Stream:

@@ -5,39 +5,36 @@ A generator that comes with gantk (`generator.bundled`) has all of them; another
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import nn
 
+from gantk.checkpoints.reading import open_networks
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.encoder import Encoder
 from gantk.ghfeat.files import EncoderFile, check_encoder, load_encoder, shipped_encoders
+from gantk.ghfeat.judges import load_discriminator
 from gantk.ghfeat.losses import VGG, VGG_WEIGHT, Perception, PredictorDistance, load_perception
+from gantk.predictors import defaults
 from gantk.predictors.base import Predictor
-
-if TYPE_CHECKING:
-    from torch import nn
 
 NONE = "none"  # without: an encoder, a perception
 DEMO = "demo"
 WEIGHT = 0.1  # of a predictor's distance beside the squared error
 
 
-def encoder_for(generator: Generator, encoder: object = None, force: bool = False) -> EncoderFile:
+def encoder_for(generator: Generator, encoder: object = None) -> EncoderFile:
     """The encoder that is given, or the bundled one of a bundled generator.
 
     Args:
         encoder: None, what `gantk.load_encoder` returns, the result of `gantk.ghfeat.train`, or the module of one.
-        force: take one of another generator whose widths fit.
 
     Raises:
         UsageError: none was given, and none ships for the generator.
         GantkError: it belongs to another generator.
     """
     if encoder is None:
-        if generator.bundled not in shipped_encoders():
+        if not has_encoder(generator):
             style_layout(generator)  # a generator without styles has no encoder at all, and that is what to say
             raise UsageError(
                 "No encoder ships for this generator: give one (--encoder; in Python encoder=gantk.load_encoder(file, "
@@ -47,10 +44,10 @@ def encoder_for(generator: Generator, encoder: object = None, force: bool = Fals
     if isinstance(encoder, Encoder):
         encoder = EncoderFile(encoder.eval().requires_grad_(False), "the encoder", "constructed")
     if hasattr(encoder, "file"):
-        return load_encoder(encoder, generator, force)
+        return load_encoder(encoder, generator)
     if not isinstance(encoder, EncoderFile):
         raise UsageError(f"The encoder is a {type(encoder).__name__}: give what gantk.load_encoder returns.")
-    return check_encoder(encoder, generator, force)
+    return check_encoder(encoder, generator)
 
 
 def has_encoder(generator: Generator) -> bool:
@@ -58,45 +55,36 @@ def has_encoder(generator: Generator) -> bool:
     return generator.bundled in shipped_encoders()
 
 
-def perception_name(generator: Generator, name: str | None = None, otherwise: str = NONE) -> str:
-    """The name of the feature distance: the one that was given, `demo` for a bundled generator, else `otherwise`."""
-    return name or (DEMO if generator.bundled else otherwise)
-
-
-def perception_for(
-    generator: Generator, perception: object = None, recognition: float = 0.0, otherwise: str = NONE
-) -> Perception | None:
-    """The feature distance that is given, or the default; None is none.
+def perception_for(generator: Generator, perception: object = None, otherwise: str = NONE) -> Perception | None:
+    """The feature distance that is given, or the default, which is `demo` for a bundled generator; None is none.
 
     Args:
         perception: None, a name (`none`, `vgg16`, a predictor's), a predictor, or a distance.
-        recognition: see `PredictorDistance`.
         otherwise: the default of a generator that does not come with gantk.
 
     Raises:
         GantkError: the files of VGG16 are not there, or the predictor has no feature maps.
     """
     if perception is None or isinstance(perception, str):
-        return load_perception(perception_name(generator, perception, otherwise), generator.device, recognition)
+        name = perception or (DEMO if generator.bundled else otherwise)
+        return load_perception(name, generator.device)
     if isinstance(perception, Predictor):
-        return PredictorDistance(perception, recognition)
+        return PredictorDistance(perception)
     if not callable(perception):
         raise UsageError(f"The perception is a {type(perception).__name__}: give a predictor, or vgg16 or none.")
     distance: Perception = perception  # type: ignore[assignment]
     return distance
 
 
-def perceptual_weight(perception: Perception | None, weight: float | None) -> float:
-    """The weight of a feature distance: the one that was given, else the paper's for VGG16, and 0.1 for another."""
+def perceptual_weight(perception: Perception | None, weight: float | None, other: float = WEIGHT) -> float:
+    """The weight of a feature distance: the one that was given, else the paper's for VGG16, and `other` for another."""
     if weight is not None:
         return weight
-    return VGG_WEIGHT if perception is not None and perception.name == VGG else WEIGHT
+    return VGG_WEIGHT if perception is not None and perception.name == VGG else other
 
 
 def predictor_for(generator: Generator, predictor: object = None) -> Predictor | None:
     """What reads attributes: the predictor that is given, the bundled one for a bundled generator, else none."""
-    from gantk.predictors import defaults
-
     if isinstance(predictor, Predictor):
         return predictor
     if predictor is None and not generator.bundled:
@@ -119,8 +107,6 @@ def discriminator_for(
     Raises:
         UsageError: there is none. GantkError: it cannot be read, or judges images of another size.
     """
-    from gantk.ghfeat.judges import load_discriminator
-
     if isinstance(discriminator, nn.Module):
         return discriminator
     name = discriminator or generator.bundled or model
@@ -138,8 +124,6 @@ def own_encoder(path: str, generator: Generator, force: bool = False) -> Encoder
     Raises:
         UsageError: there is none in it.
     """
-    from gantk.checkpoints.reading import open_networks
-
     try:
         inside = "E" in open_networks(path)
     except GantkError:

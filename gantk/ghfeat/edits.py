@@ -13,11 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes.directions import Direction
 from gantk.codes.spread import spread_of, unit_of
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.ghfeat.bridge import move, principal_steps, push_forward
+from gantk.ghfeat.bridge import direction_of, move, principal_step, push_forward
 from gantk.ghfeat.codes import choose_rows, codes_of
 from gantk.ghfeat.defaults import predictor_for
 from gantk.ghfeat.local import LocalEdit, edit_locally, editable_layers
@@ -115,12 +114,10 @@ def _step(
         codes = codes_of(generator, of)
         if codes is None:
             raise UsageError("--component needs the codes whose axes are meant: give --of codes.safetensors.")
-        steps = principal_steps(codes.tensors(generator.device), rows, codes.rows, options.component + 1)
+        step = principal_step(codes.tensors(generator.device), rows, codes.rows, options.component)
         name = f"axis {options.component} of {title}"
-        return steps[options.component], Walk(name=name, space=SPACE, rows=tuple(rows), strips=()), AXIS_SCALE
-    found = direction if isinstance(direction, Direction) else getattr(direction, "direction", None)
-    if not isinstance(found, Direction):
-        raise UsageError(f"The direction is a {type(direction).__name__}: give a Direction, or a result that has one.")
+        return step, Walk(name=name, space=SPACE, rows=tuple(rows), strips=()), AXIS_SCALE
+    found = direction_of(direction)
     if options.pick >= len(found):
         raise UsageError(f"--pick {options.pick} is not among the {len(found)} directions of {found.name}.")
     if found.space == "s" and asked:
@@ -203,7 +200,7 @@ def _exchanged(
     theirs = [layer.expand(len(base), -1) if len(other) == 1 else layer for layer in other.styles]
     found = edit_locally(generator, base.styles, theirs, region, rows, options.way)
     changes = found.changes()
-    heat, reach = _drawn(found)
+    heat, reach, most = _drawn(found)
     channels = found.edited_NCHW.shape[1]
     originals = None if base.image_NCHW is None else keep_images(store, base.image_NCHW, "original")
     coded = keep_images(store, found.base_NCHW, "reconstruction")
@@ -214,6 +211,7 @@ def _exchanged(
         reference=keep_images(store, other.made_NCHW.expand(len(base), channels, -1, -1), "reference"),
         edited=keep_images(store, found.edited_NCHW, "edited"),
         change=keep_images(store, heat, "change"),
+        change_most=most,
         reach=keep_images(store, reach, "reach"),
         inside=changes["inside"],
         outside=changes["outside"],
@@ -223,9 +221,10 @@ def _exchanged(
     return EditResult(pairs=pairs_of(base.names, originals, coded), mse=base.mse(), moved=None, exchanged=exchanged)
 
 
-def _drawn(found: LocalEdit) -> tuple[Tensor, Tensor]:
-    """The change, white for the largest, and the region (white) with its reach (grey), [N, 3, H, W]."""
+def _drawn(found: LocalEdit) -> tuple[Tensor, Tensor, float]:
+    """The change, white for the largest, the region (white) with its reach (grey), [N, 3, H, W], and what white is."""
     difference = (found.edited_NCHW - found.base_NCHW).abs().mean(1, keepdim=True)
-    heat = (difference / difference.amax().clamp(min=1e-6)).expand(-1, 3, -1, -1) * 2 - 1
+    most = difference.amax().clamp(min=1e-6)
+    heat = (difference / most).expand(-1, 3, -1, -1) * 2 - 1
     reach = torch.where(found.mask_N1HW > 0, 1.0, torch.where(found.reach_N1HW, 0.0, -1.0)).expand(-1, 3, -1, -1)
-    return heat, reach
+    return heat, reach, float(most)

@@ -6,8 +6,7 @@ Shape legend: N images, S summed width of all styles, A attributes, P pixels of 
 from __future__ import annotations
 
 import dataclasses
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,14 +18,12 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.ghfeat.defaults import encoder_for, perception_for, predictor_for
 from gantk.ghfeat.encoder import EncoderConfig
-from gantk.ghfeat.features import PIXELS, Backbone, FeatureSet, level_features, small_pixels
-from gantk.ghfeat.features import probe_all as probe
-from gantk.ghfeat.figures import Figures, psnr
-from gantk.ghfeat.labels import Labels, LabelTable, PairList, World, label_table, pair_list, world
-from gantk.ghfeat.losses import structural_similarity
-from gantk.ghfeat.metrics import at_size, decode, encode, r2
+from gantk.ghfeat.features import Backbone, baselines, level_features, probe_all, small_pixels
+from gantk.ghfeat.figures import Figures
+from gantk.ghfeat.labels import Labels, LabelTable, PairList, label_table, pair_list, world
+from gantk.ghfeat.metrics import at_size, closeness, decode, encode, recovery_of
 from gantk.ghfeat.options import BATCH, EvaluateOptions
-from gantk.ghfeat.photos import Images, photos_of
+from gantk.ghfeat.photos import Batch, Images, marked, photos_of
 from gantk.ghfeat.probe_results import EvaluateResult
 from gantk.ghfeat.probes import neighbours
 from gantk.ghfeat.subject import keep_images
@@ -34,10 +31,11 @@ from gantk.ghfeat.train_run import mean_code_image
 from gantk.pictures.images import as_saved
 from gantk.runs.results import record
 from gantk.runs.stores import Store
-from gantk.runs.structure import Image
 from gantk.runs.task import verb
 from gantk.store.channels import in_channels
+from gantk.store.chunks import parts
 from gantk.store.progress import progress
+from gantk.world.renderer import render
 
 STYLES, FIGURES, READ, REREAD, PIXEL, BACKBONE = "styles", "figures", "read", "reread", "pixels", "backbone"
 WORLD_SEED = 1 << 33  # added to the seed of the scenes: no training has seen them
@@ -99,44 +97,36 @@ def evaluate(
     known = checked_labels(images, labels, pairs, config, options)
     judge, distance = predictor_for(generator, predictor), perception_for(generator)
     given = None if images is None else photos_of(images)
-    total = options.num - options.num % 2 if given is None else len(given)
-    reader = _Reader(given, config, options)
+    reader = _reader(given, config.resolution, config.image_channels, options)
     backbone = Backbone.of(options.backbone) if options.baselines else None
     attributes = tuple(judge.attribute_names) if judge is not None else ()
     names = [STYLES, FIGURES, *([READ, REREAD] if attributes else []), *([PIXEL, BACKBONE] if backbone else [])]
-    chunks = store.chunks(names, total, options.chunk)
-    missing = chunks.missing()
-    batches = [
-        (index, start, min(start + BATCH, stop))
-        for index in missing
-        for begin, stop in [chunks.grid.bounds(index)]
-        for start in range(begin, stop, BATCH)
-    ]
+    chunks = store.chunks(names, len(reader), options.chunk)
+    batches = [(index, *part) for index in chunks.missing() for part in parts(*chunks.grid.bounds(index), BATCH)]
     network = loaded.encoder.folded()
     mean = mean_code_image(generator, config.resolution)
-    parts: dict[str, list[Array]] = {name: [] for name in names}
+    columns: dict[str, list[Array]] = {name: [] for name in names}
     with store.timed("features"), progress(sum(b - a for _, a, b in batches), "evaluate", unit="img") as bar:
-        for (index, start, stop), (image, good) in zip(batches, reader.batches(batches), strict=True):
+        reads = reader.batches([(a, b) for _, a, b in batches])
+        for (index, start, stop), (image, good_N) in zip(batches, reads, strict=True):
             image = image.to(generator.device)
             styles = encode(network, image)
             with torch.inference_mode():
                 made = at_size(decode(generator, styles), config.resolution)
-                columns = [(image - made).square().mean((1, 2, 3)), structural_similarity(image, made),
-                           (image - mean).square().mean((1, 2, 3))]  # fmt: skip
-                columns.append(torch.full_like(columns[0], torch.nan) if distance is None else distance(image, made))
-                now = {STYLES: torch.cat(list(styles), 1), FIGURES: torch.stack(columns, 1)}
+                close_N3 = closeness(image, made, distance)
+                mean_N1 = (image - mean).square().mean((1, 2, 3))[:, None]
+                now = {STYLES: torch.cat(list(styles), 1),
+                       FIGURES: torch.cat([close_N3[:, :2], mean_N1, close_N3[:, 2:]], 1)}  # fmt: skip
                 if judge is not None and attributes:
                     now |= {READ: judge.attributes(image), REREAD: judge.attributes(made)}
                 if backbone is not None:
                     now |= {PIXEL: small_pixels(image), BACKBONE: backbone(image)}
-            for name, tensor in now.items():
-                array = tensor.float().cpu().numpy()
-                array[~good] = np.nan
-                parts[name].append(array)
+            for name, values in now.items():
+                columns[name].append(marked(values, good_N))
             bar.update(stop - start)
             if stop == chunks.grid.bounds(index)[1]:
-                chunks.write(index, {name: np.concatenate(part) for name, part in parts.items()})
-                parts = {name: [] for name in names}
+                chunks.write(index, {name: np.concatenate(column) for name, column in columns.items()})
+                columns = {name: [] for name in names}
     facts = EvaluateFacts(
         names=() if given is None else given.names,
         size=config.resolution,
@@ -148,36 +138,29 @@ def evaluate(
         backbone="" if backbone is None else backbone.name,
     )
     arrays = store.assemble(chunks, facts)
-    return conclude(arrays, facts, options, store, images=given, labels=known.table, pairs=known.pairs)
-
-
-@dataclasses.dataclass(frozen=True)
-class Known:
-    """What is known of images, before the names of the readable ones are."""
-
-    table: LabelTable | None
-    pairs: PairList | None
+    return conclude(arrays, facts, options, store, given, *known)
 
 
 def checked_labels(
     images: object, labels: object, pairs: object, config: EncoderConfig, options: EvaluateOptions
-) -> Known:
+) -> tuple[LabelTable | None, PairList | None]:
     """Labels and pairs, found to fit the images before anything is computed.
 
     Raises:
         UsageError: images of which nothing is known, or labels without images. GantkError: see `Images.check`.
     """
-    known = Known(None if labels is None else label_table(labels), None if pairs is None else pair_list(pairs))
+    table = None if labels is None else label_table(labels)
+    couples = None if pairs is None else pair_list(pairs)
     if images is None:
-        if known.table is not None or known.pairs is not None:
+        if table is not None or couples is not None:
             raise UsageError("Labels and pairs are of images: name the images too.")
-        return known
-    if known.table is None and known.pairs is None:
+        return None, None
+    if table is None and couples is None:
         raise UsageError("Images alone say nothing to probe for: give --labels, --pairs, or both.")
     given = Images(images, config.resolution, options.fit, options.skip_unreadable, config.image_channels).check()
     if not options.skip_unreadable:
-        _labels(known.table, known.pairs, given.names)
-    return known
+        _labels(table, couples, given.names)
+    return table, couples
 
 
 def _labels(table: LabelTable | None, pairs: PairList | None, names: tuple[str, ...]) -> Labels:
@@ -185,42 +168,30 @@ def _labels(table: LabelTable | None, pairs: PairList | None, names: tuple[str, 
     return dataclasses.replace(known, pairs=pairs.of(names)) if pairs is not None else known
 
 
-class _Reader:
-    """Batches of images: those given, or scenes of the bundled world."""
+class Scenes:
+    """Scenes of the bundled world, read as `Images` are: an even number, which no training has seen."""
 
-    def __init__(self, images: object, config: EncoderConfig, options: EvaluateOptions) -> None:
-        self.size, self.channels = config.resolution, config.image_channels
-        self.scenes = drawn_scenes(options) if images is None else None
-        self.images = None if images is None else Images(
-            images, config.resolution, options.fit, options.skip_unreadable, config.image_channels
-        )  # fmt: skip
+    def __init__(self, size: int, channels: int, options: EvaluateOptions) -> None:
+        self.size, self.channels = size, channels
+        self.world = world(options.num - options.num % 2, options.seed + WORLD_SEED)
 
-    def batches(self, batches: list[tuple[int, int, int]]) -> Iterator[tuple[Tensor, npt.NDArray[np.bool_]]]:
-        """Images [n, C, H, W] and whether each could be read."""
-        if self.scenes is not None:
-            for _, start, stop in batches:
-                numbers = list(range(start, stop))
-                yield scene_images(self.scenes, self.size, self.channels, numbers), np.ones(stop - start, bool)
-            return
-        assert self.images is not None
-        for read in self.images.batches([(a, b) for _, a, b in batches]):
-            for error in read.errors:
-                warnings.warn(f"Skipped: {error}", stacklevel=2)
-            yield read.floats(), np.asarray(read.good)
+    def __len__(self) -> int:
+        return len(self.world.factors_NF)
+
+    def picked(self, indices: Sequence[int]) -> Tensor:
+        """Some scenes as files hold them, [N, C, size, size]."""
+        factors, nuisance = (torch.from_numpy(x[indices]) for x in (self.world.factors_NF, self.world.nuisance_NM))
+        return in_channels(as_saved(render(factors, nuisance, self.size).image_NCHW), self.channels)
+
+    def batches(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Batch]:
+        for start, stop in ranges:
+            yield self.picked(range(start, stop)), np.ones(stop - start, bool)
 
 
-def drawn_scenes(options: EvaluateOptions) -> World:
-    """The scenes of the bundled world that are probed, an even number."""
-    return world(options.num - options.num % 2, options.seed + WORLD_SEED)
-
-
-def scene_images(scenes: World, size: int, channels: int, numbers: list[int]) -> Tensor:
-    """Scenes by number, as files hold them, [n, C, size, size]."""
-    from gantk.world.renderer import render
-
-    factors, nuisance = torch.from_numpy(scenes.factors_NF[numbers]), torch.from_numpy(scenes.nuisance_NM[numbers])
-    image: Tensor = in_channels(as_saved(render(factors, nuisance, size).image_NCHW), channels)
-    return image
+def _reader(images: object, size: int, channels: int, options: EvaluateOptions) -> Images | Scenes:
+    if images is None:
+        return Scenes(size, channels, options)
+    return Images(images, size, options.fit, options.skip_unreadable, channels)
 
 
 def conclude(
@@ -243,54 +214,35 @@ def conclude(
     kept = np.flatnonzero(np.isfinite(arrays[STYLES]).all(1))
     if not len(kept):
         raise GantkError("none of the images can be read")
-    if images is None:
-        known = drawn_scenes(options).labels
+    reader = _reader(images, facts.size, facts.channels, options)
+    if isinstance(reader, Scenes):
+        known = reader.world.labels
     else:
         known = _labels(labels, pairs, tuple(facts.names[i] for i in kept))
     found = {name: np.asarray(array)[kept] for name, array in arrays.items()}
     sets = level_features(np.split(found[STYLES], np.cumsum(facts.widths)[:-1], 1), facts.rows)
     if facts.backbone:
-        sets.append(FeatureSet(f"pixels {PIXELS} x {PIXELS}", "baseline", found[PIXEL].astype(np.float64)))
-        sets.append(FeatureSet(facts.backbone, "baseline", found[BACKBONE].astype(np.float64)))
-    probes = probe(sets, known, options.folds, options.seed, options.level_classes)
+        sets += baselines(found[PIXEL], found[BACKBONE], facts.backbone)
+    probes = probe_all(sets, known, options.folds, options.seed, options.level_classes)
     reconstruction, mean_mse = _reconstruction(found, facts)
     everything = next(each for each in sets if each.kind == "all")
+    near = [
+        keep_images(store, reader.picked(kept[[number, *row]].tolist()), f"neighbours_{number}")
+        for number, row in enumerate(neighbours(everything.values)[:SHOWN].tolist())
+    ]
     return EvaluateResult(
         count=len(kept),
         exact=images is None,
         reconstruction=reconstruction,
         mean_code_mse=mean_mse,
         probes=probes,
-        neighbours=_neighbours(everything, facts, options, store, images, kept),
+        neighbours=tuple(near),
     )
 
 
 def _reconstruction(found: Mapping[str, Array], facts: EvaluateFacts) -> tuple[Figures, float]:
     mse, ssim, mean_mse, distance = (float(value) for value in found[FIGURES].astype(np.float64).mean(0))
-    recovery = {
-        name: r2(torch.from_numpy(found[READ][:, i].copy()), torch.from_numpy(found[REREAD][:, i].copy()))
-        for i, name in enumerate(facts.attributes)
-    }
-    perceptual = distance if facts.perceptual else None
-    return Figures(mse=mse, psnr=psnr(mse), ssim=ssim, perceptual=perceptual, recovery=recovery), mean_mse
-
-
-def _neighbours(
-    everything: FeatureSet,
-    facts: EvaluateFacts,
-    options: EvaluateOptions,
-    store: Store,
-    images: object,
-    kept: npt.NDArray[np.int64],
-) -> tuple[tuple[Image, ...], ...]:
-    """A few images with their nearest neighbours by all levels, for the page."""
-    rows = []
-    for number, near in enumerate(neighbours(everything.values)[:SHOWN]):
-        which = kept[[number, *near.tolist()]].tolist()
-        if images is None:
-            shown = scene_images(drawn_scenes(options), facts.size, facts.channels, which)
-        else:
-            given = Images(images, facts.size, options.fit, options.skip_unreadable, facts.channels)
-            shown = given.picked(which)
-        rows.append(keep_images(store, shown, f"neighbours_{number}"))
-    return tuple(rows)
+    recovery = {}
+    if facts.attributes:
+        recovery = recovery_of(facts.attributes, *(torch.from_numpy(found[name]) for name in (READ, REREAD)))
+    return Figures.of(mse, ssim, distance if facts.perceptual else None, recovery), mean_mse

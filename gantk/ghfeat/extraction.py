@@ -5,7 +5,6 @@ Shape legend: N images, S the summed width of all styles, L rows of wp, C channe
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -24,16 +23,17 @@ from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.codes import Codes, tile
 from gantk.ghfeat.defaults import encoder_for, perception_for
 from gantk.ghfeat.figures import Pair
-from gantk.ghfeat.losses import Perception, structural_similarity
-from gantk.ghfeat.metrics import at_size, decode
+from gantk.ghfeat.losses import Perception
+from gantk.ghfeat.metrics import at_size, closeness, decode
 from gantk.ghfeat.options import ExtractOptions
-from gantk.ghfeat.photos import Images
+from gantk.ghfeat.photos import Images, marked
 from gantk.ghfeat.projection import ProjectionPlan, project_all
 from gantk.ghfeat.results import ExtractResult
 from gantk.pictures.images import to_uint8
 from gantk.runs.results import record
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
+from gantk.store.chunks import parts
 from gantk.store.progress import progress
 
 STYLES, FIGURES = "styles", "figures"
@@ -91,15 +91,11 @@ def extract(
     widths, rows = style_layout(generator)
     renders = options.reconstruct or options.refine > 0
     chunks = store.chunks([STYLES, *([FIGURES] if renders else [])], len(given), options.chunk)
-    missing = chunks.missing()
     steps = [
-        (index, start, min(start + options.batch_size, stop))
-        for index in missing
-        for begin, stop in [chunks.grid.bounds(index)]
-        for start in range(begin, stop, options.batch_size)
+        (index, *part) for index in chunks.missing() for part in parts(*chunks.grid.bounds(index), options.batch_size)
     ]
     network, stems = loaded.encoder.folded(), given.photos.stems()
-    parts: dict[str, list[Array]] = {name: [] for name in chunks.joins}
+    columns: dict[str, list[Array]] = {name: [] for name in chunks.joins}
     futures: list[Future[Any]] = []
     with (
         store.timed("extraction"),
@@ -107,8 +103,8 @@ def extract(
         progress(sum(b - a for _, a, b in steps), "extract", unit="img") as bar,
     ):
         reads = given.batches([(a, b) for _, a, b in steps])
-        for (index, start, stop), read in zip(steps, reads, strict=True):
-            image = read.floats().to(generator.device)
+        for (index, start, stop), (image, good_N) in zip(steps, reads, strict=True):
+            image = image.to(generator.device)
             with torch.inference_mode():
                 styles = network(image.contiguous(memory_format=torch.channels_last))
             made = None
@@ -116,23 +112,21 @@ def extract(
                 styles, made = _refine(generator, image, styles, options.refine, distance)
             elif renders:
                 made = decode(generator, styles, options.batch_size)
-            good = np.asarray(read.good)
-            parts[STYLES].append(_marked(torch.cat(list(styles), 1).float().cpu().numpy(), good))
+            columns[STYLES].append(marked(torch.cat(list(styles), 1), good_N))
             if made is not None:
-                parts[FIGURES].append(_marked(_figures(image, at_size(made, config.resolution), distance), good))
+                close_N3 = closeness(image, at_size(made, config.resolution), distance)
+                columns[FIGURES].append(marked(close_N3, good_N))
                 last = stop if options.save_images else min(stop, SHOWN)
                 for name, drawn in (("ori", image), ("enc", made)):
                     names = [f"{IMAGES}/{stems[i]}_{name}.png" for i in range(start, last)]
                     if names:
                         futures += pictures.write(names, to_uint8(drawn[: len(names)]))
-            for error in read.errors:
-                warnings.warn(f"Skipped: {error}", stacklevel=2)
             bar.update(stop - start)
             if stop == chunks.grid.bounds(index)[1]:
                 for future in futures:
                     future.result()
-                chunks.write(index, {name: np.concatenate(part) for name, part in parts.items()})
-                parts, futures = {name: [] for name in parts}, []
+                chunks.write(index, {name: np.concatenate(column) for name, column in columns.items()})
+                columns, futures = {name: [] for name in columns}, []
     facts = ExtractFacts(
         names=given.names,
         stems=tuple(stems),
@@ -145,12 +139,6 @@ def extract(
     return conclude(store.assemble(chunks, facts), facts, options, store, generator)
 
 
-def _marked(array: Array, good_N: npt.NDArray[np.bool_]) -> Array:
-    """The array with not a number in the rows of images that could not be read."""
-    array[~good_N] = np.nan
-    return array
-
-
 def _refine(
     generator: Generator, image: Tensor, styles: Sequence[Tensor], steps: int, perception: Perception | None
 ) -> tuple[tuple[Tensor, ...], Tensor]:
@@ -158,14 +146,6 @@ def _refine(
     found = project_all(generator, image, plan, perception, [style.clone() for style in styles])
     assert isinstance(found.codes, tuple)
     return found.codes, found.image_NCHW
-
-
-def _figures(image: Tensor, made: Tensor, perception: Perception | None) -> Array:
-    """[N, 3]: MSE, SSIM, and the perception's distance where there is one."""
-    with torch.inference_mode():
-        distance = torch.full((len(image),), torch.nan) if perception is None else perception(made, image).cpu()
-        columns = [(image - made).square().mean((1, 2, 3)).cpu(), structural_similarity(image, made).cpu(), distance]
-    return np.asarray(torch.stack([column.float() for column in columns], 1).numpy())
 
 
 def conclude(

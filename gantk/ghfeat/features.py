@@ -5,10 +5,8 @@ Legend: N images, F features, C_l width of a style, H x W pixels.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +18,7 @@ from gantk.ghfeat.codes import entries_of
 from gantk.ghfeat.labels import Labels, Pairs
 from gantk.ghfeat.metrics import at_size
 from gantk.ghfeat.probe_results import FeatureInfo, Probes, Table, Verified
+from gantk.predictors.lpips import folders
 from gantk.store.channels import colours
 
 Array = npt.NDArray[np.float64]
@@ -56,8 +55,8 @@ def small_pixels(image_NCHW: Tensor) -> Tensor:
 class Backbone:
     """What torchvision's ResNet gives before its classifier: a baseline.
 
-    Its weights are ImageNet's where their file lies in torch's cache or $GANTK_PREDICTORS, else random (of seed 0), and
-    the name says which: nothing is fetched.
+    Its weights are ImageNet's where their file lies with those of predictors or in torch's cache, else random (of seed
+    0), and the name says which: nothing is fetched.
     """
 
     def __init__(self, name: str, network: torch.nn.Module) -> None:
@@ -69,8 +68,8 @@ class Backbone:
         import torchvision
 
         network = getattr(torchvision.models, backbone)(weights=None)
-        folders = [Path(torch.hub.get_dir()) / "checkpoints", Path(os.environ.get("GANTK_PREDICTORS", "predictors"))]
-        file = next((f / BACKBONE_FILES[backbone] for f in folders if (f / BACKBONE_FILES[backbone]).is_file()), None)
+        places = [folder / BACKBONE_FILES[backbone] for folder in folders(None)]
+        file = next((place for place in places if place.is_file()), None)
         if file is not None:
             network.load_state_dict(torch.load(file, weights_only=True))
         else:
@@ -94,12 +93,10 @@ class Backbone:
         return torch.cat(parts)
 
 
-def baselines(image_NCHW: Tensor, backbone: str = "resnet18") -> list[FeatureSet]:
-    """Pixels of the picture at 16 x 16, and the features of a backbone."""
-    network = Backbone.of(backbone)
-    pixels, features = (x.double().cpu().numpy() for x in (small_pixels(image_NCHW), network(image_NCHW)))
-    return [FeatureSet(f"pixels {PIXELS} x {PIXELS}", "baseline", pixels),
-            FeatureSet(network.name, "baseline", features)]  # fmt: skip
+def baselines(pixels_NP: Array, backbone_NB: Array, backbone: str) -> list[FeatureSet]:
+    """Pixels of the picture at 16 x 16, and the features of a backbone of that name."""
+    named = {f"pixels {PIXELS} x {PIXELS}": pixels_NP, backbone: backbone_NB}
+    return [FeatureSet(name, "baseline", values.astype(np.float64)) for name, values in named.items()]
 
 
 def probe_all(sets: Sequence[FeatureSet], labels: Labels, folds: int, seed: int, levels: bool = True) -> Probes:
@@ -107,27 +104,24 @@ def probe_all(sets: Sequence[FeatureSet], labels: Labels, folds: int, seed: int,
 
     Without `levels` classes are not learnt from single levels, which takes most of the time; those are not numbers.
     """
-    columns = {
-        name: [
-            probes.classify(s.values, y, folds, seed) if levels or s.kind != "level" else probes.Score.of([np.nan])
-            for s in sets
-        ]
-        for name, y in labels.classes.items()
-    }
-    names = tuple(labels.classes)
+    names, classes = tuple(labels.classes), tuple(labels.classes.values())
     regression = classification = retrieval = landmarks = None
     if labels.numbers:
         rows = [probes.regress(s.values, labels.matrix, folds, seed) for s in sets]
         regression = _table(tuple(labels.numbers), rows)
     if labels.classes:
-        rows = [[column[i] for column in columns.values()] for i in range(len(sets))]
-        most = tuple(float(np.bincount(y).max() / len(y)) for y in labels.classes.values())
+        left_out = [probes.Score(np.nan, np.nan)] * len(classes)
+        rows = [
+            [probes.classify(s.values, y, folds, seed) for y in classes] if levels or s.kind != "level" else left_out
+            for s in sets
+        ]
+        most = tuple(float(np.bincount(y).max() / len(y)) for y in classes)
         classification = _table(names, rows, most)
-        found = [[probes.retrieve(s.values, y) for y in labels.classes.values()] for s in sets]
-        chance = tuple(float(np.square(np.bincount(y) / len(y)).sum()) for y in labels.classes.values())
+        found = [[probes.retrieve(s.values, y) for y in classes] for s in sets]
+        chance = tuple(float(np.square(np.bincount(y) / len(y)).sum()) for y in classes)
         retrieval = Table(columns=names, values=np.array(found), deviations=None, chance=chance)
     if labels.points is not None:
-        rows = [[probes.landmark_error(s.values, labels.points, None, folds, seed)] for s in sets]
+        rows = [[probes.landmark_error(s.values, labels.points, folds, seed)] for s in sets]
         landmarks = _table((", ".join(labels.point_names),), rows)
     return Probes(
         features=tuple(FeatureInfo(name=s.name, kind=s.kind, width=s.values.shape[1]) for s in sets),

@@ -33,6 +33,12 @@ class Figures:
     perceptual: float | None
     recovery: dict[str, float]
 
+    @classmethod
+    def of(
+        cls, mse: float, ssim: float, perceptual: float | None = None, recovery: dict[str, float] | None = None
+    ) -> Figures:
+        return cls(mse=mse, psnr=psnr(mse), ssim=ssim, perceptual=perceptual, recovery=recovery or {})
+
 
 @record
 class Pair:

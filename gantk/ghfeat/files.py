@@ -128,17 +128,14 @@ def load_encoder(
         path = shipped[wanted]
         check_sum(path)
     data = open_bytes(path)
-    is_pickle = not is_safetensors(data)
-    loaded = _from_pickle(path) if is_pickle else _from_native(path)
+    loaded = _from_native(path) if is_safetensors(data) else _from_pickle(path)
     if generator is not None:
         if own and loaded.probe is None:
             loaded = replace(loaded, probe=probe_of(generator))
         loaded = check_encoder(loaded, generator, force)
     device = device or ("cpu" if generator is None else str(generator.device))
-    return EncoderFile(
-        loaded.encoder.to(device).to(memory_format=torch.channels_last), str(name), loaded.source, loaded.probe,
-        loaded.meta, hashlib.sha256(data).hexdigest(),
-    )  # fmt: skip
+    encoder = loaded.encoder.to(device).to(memory_format=torch.channels_last)
+    return replace(loaded, encoder=encoder, name=str(name), sha256=hashlib.sha256(data).hexdigest())
 
 
 def check_encoder(loaded: EncoderFile, generator: Generator, force: bool = False) -> EncoderFile:
@@ -159,8 +156,8 @@ def check_encoder(loaded: EncoderFile, generator: Generator, force: bool = False
             "it belongs to another generator"
         )
     theirs = loaded.probe
-    if force:
-        return loaded
+    if force:  # from here on it is this generator's
+        return replace(loaded, probe=probe_of(generator))
     if theirs is None and loaded.source == SOURCE and generator.source != "constructed":
         from gantk.checkpoints.load import build_generator
         from gantk.checkpoints.reading import read_checkpoint

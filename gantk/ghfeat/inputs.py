@@ -215,12 +215,12 @@ class EvaluateInputs(ReaderInputs, EncoderInputs):
         encoder = self.encoder_of(generator)
         config = encoder.encoder.config
         images = fitting(self.images, config, options) if self.images else None
-        known = checked_labels(images, self.labels, self.pairs, config, options)
+        labels, pairs = checked_labels(images, self.labels, self.pairs, config, options)
         return {
             "generator": generator,
             "images": images,
-            "labels": known.table,
-            "pairs": known.pairs,
+            "labels": labels,
+            "pairs": pairs,
             "encoder": encoder,
             "predictor": self.reader(generator),
         }

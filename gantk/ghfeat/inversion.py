@@ -5,8 +5,7 @@ Legend: N images, K frames of a slider, T steps, H x W pixels.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,19 +17,20 @@ from torch import Tensor
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.frugal_steps import images_at_once
+from gantk.generators.labels import ask_for_label
 from gantk.generators.probe import probe_of
 from gantk.generators.probed import Probe
 from gantk.ghfeat.bridge import styles_to_wp
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.defaults import NONE, encoder_for, has_encoder, perception_for, perceptual_weight
 from gantk.ghfeat.files import EncoderFile
-from gantk.ghfeat.losses import structural_similarity
-from gantk.ghfeat.metrics import at_size
+from gantk.ghfeat.metrics import at_size, closeness
 from gantk.ghfeat.options import InvertOptions
-from gantk.ghfeat.photos import Images, Read
+from gantk.ghfeat.photos import Images, marked
 from gantk.ghfeat.projection import Projection, ProjectionPlan, project_all
 from gantk.ghfeat.results import GIVEN, Course, InvertResult
-from gantk.ghfeat.starts import Start, start_of
+from gantk.ghfeat.starts import Start, label_of, start_of
+from gantk.ghfeat.tuned import tuning
 from gantk.pictures.images import to_uint8
 from gantk.predictors.resampling import resize
 from gantk.runs.results import record
@@ -45,7 +45,7 @@ Array = npt.NDArray[Any]
 
 @record
 class InvertFacts:
-    """What `conclude` needs beside the arrays; see `InvertResult`."""
+    """What `conclude` needs beside the arrays: fields of `InvertResult`."""
 
     names: tuple[str, ...]
     space: str
@@ -55,14 +55,6 @@ class InvertFacts:
     probe: Probe
     encoder: str
     kept_steps: tuple[int, ...]
-
-
-def default_space(generator: Generator, encoded: bool) -> str:
-    """Where codes are free: the styles an encoder writes; else one code per row, or z where there is no w."""
-    spaces = generator.spec.spaces
-    if encoded:
-        return "s"
-    return "wp" if "wp" in spaces and "w" in spaces else "z"
 
 
 @verb(InvertOptions, within=True)
@@ -98,16 +90,13 @@ def invert(
             codes to start from that are not one for each image, or of a later space than the one asked for.
         GantkError: an image cannot be read, or the encoder is another generator's.
     """
-    from gantk.generators.labels import ask_for_label, one_class
-
     spec = generator.spec
     begun = start_of(generator, start, options.space)
     loaded = _encoder(generator, encoder, options, begun)
     plan, distance = _plan(generator, loaded, perception, options, begun)
     if options.label is None and spec.label_dim and plan.space == "z":
         raise ask_for_label(spec)
-    one = one_class(options.label, spec)
-    label = None if one is None else torch.tensor([one])
+    label = label_of(generator, options.label)
     given = Images(images, spec.size, options.fit, options.skip_unreadable, spec.image_channels).check()
     if begun is not None and len(begun) != len(given):
         raise UsageError(f"{len(begun)} codes cannot start {len(given)} images: give one for each.")
@@ -116,21 +105,15 @@ def invert(
     at_once = store.fewer(min(options.batch_size, options.at_once or images_at_once(generator, options.batch_size)))
     with store.timed("inversion"), progress(sum(b - a for _, a, b in missing), "invert", unit="img") as bar:
         reads = given.batches([(a, b) for _, a, b in missing])
-        for (index, first, last), read in zip(missing, reads, strict=True):
-            target = read.floats().to(generator.device)
+        for (index, first, last), (photo, good_N) in zip(missing, reads, strict=True):
+            target = photo.to(generator.device)
             told = _start(generator, loaded, target, plan.space) if begun is None else begun.of(first, last, label)
-            found = project_all(
-                generator, target, plan, distance, told,
-                None if label is None else label.expand(len(target), *label.shape[1:]), options.seed, at_once,
-            )  # fmt: skip
+            found = project_all(generator, target, plan, distance, told, label, options.seed, at_once)
             codes = found.codes if isinstance(found.codes, tuple) else (found.codes,)
-            packed = torch.cat([code.flatten(1) for code in codes], 1).float().cpu().numpy()
-            packed[~np.asarray(read.good)] = np.nan
-            _draw(store, read, found, first, _kept(plan))
-            figures = np.concatenate([_figures(target, found), found.losses.t().float().cpu().numpy()], 1)
-            chunks.write(index, {CODES: packed, LOSSES: figures})
-            for error in read.errors:
-                warnings.warn(f"Skipped: {error}", stacklevel=2)
+            _draw(store, photo, found, first, plan.kept)
+            close_N2 = closeness(target, resize(found.image_NCHW, *target.shape[-2:]))[:, :2]
+            losses = torch.cat([close_N2, found.losses.t()], 1).float().cpu().numpy()
+            chunks.write(index, {CODES: marked(torch.cat([c.flatten(1) for c in codes], 1), good_N), LOSSES: losses})
             bar.update(last - first)
     widths, rows = style_layout(generator) if plan.space == "s" else ((), ())
     facts = InvertFacts(
@@ -143,7 +126,7 @@ def invert(
         rows=rows,
         probe=probe_of(generator),
         encoder=GIVEN if begun is not None else NONE if loaded is None else loaded.name,
-        kept_steps=tuple(_kept(plan)),
+        kept_steps=plan.kept,
     )
     again: dict[str, Any] = {"generator": generator, "images": images, "perception": perception, "direction": direction}
     return conclude(store.assemble(chunks, facts), facts, options, store, **(again if options.tune else {}))
@@ -170,18 +153,15 @@ def _plan(
     generator: Generator, loaded: EncoderFile | None, perception: object, options: InvertOptions, begun: Start | None
 ) -> tuple[ProjectionPlan, Any]:
     distance = perception_for(generator, perception)
-    space = begun.space if begun is not None else options.space or default_space(generator, loaded is not None)
+    free = "wp" if {"w", "wp"} <= set(generator.spec.spaces) else "z"  # one code per row, or z where there is no w
+    space = begun.space if begun is not None else options.space or ("s" if loaded is not None else free)
     near = loaded is not None or begun is not None
     rate = options.rate if options.rate is not None else 0.02 if near else 0.1
     weight = perceptual_weight(distance, options.perceptual)
     return ProjectionPlan(space, options.steps, rate, weight, options.prior), distance
 
 
-def _kept(plan: ProjectionPlan) -> list[int]:
-    return sorted({round(k * plan.steps / max(1, plan.frames - 1)) for k in range(plan.frames)})
-
-
-def _start(generator: Generator, encoder: EncoderFile | None, target: Tensor, space: str) -> Any:
+def _start(generator: Generator, encoder: EncoderFile | None, target: Tensor, space: str) -> Sequence[Tensor] | None:
     """What the encoder says, in the space of the optimisation; None without an encoder."""
     if encoder is None:
         return None
@@ -189,16 +169,9 @@ def _start(generator: Generator, encoder: EncoderFile | None, target: Tensor, sp
         size = encoder.encoder.config.resolution
         styles = encoder.encoder(at_size(target, size).contiguous(memory_format=torch.channels_last))
         if space == "s":
-            return list(styles)
+            return styles
         wp_NLD, _ = styles_to_wp(generator, styles)
-        return wp_NLD if space == "wp" else wp_NLD.mean(1)
-
-
-def _figures(target: Tensor, found: Projection) -> Array:
-    """MSE and SSIM of each image, [N, 2]."""
-    made = resize(found.image_NCHW, *target.shape[-2:])
-    columns = [(made - target).square().mean((1, 2, 3)), structural_similarity(made, target)]
-    return np.asarray(torch.stack(columns, 1).float().cpu().numpy())
+        return [wp_NLD if space == "wp" else wp_NLD.mean(1)]
 
 
 def _original(number: int) -> str:
@@ -209,14 +182,14 @@ def _frame(number: int, step: int) -> str:
     return f"images/{number:03d}_{step:05d}.png"
 
 
-def _draw(store: Store, read: Read, found: Projection, start: int, steps: list[int]) -> None:
+def _draw(store: Store, photo_NCHW: Tensor, found: Projection, start: int, steps: Sequence[int]) -> None:
     """Pictures of the first images of the run, and of their codes on the way."""
-    count = min(len(read.good), SHOWN - start)
+    count = min(len(photo_NCHW), SHOWN - start)
     if count <= 0:
         return
     numbers = range(start, start + count)
     with store.pictures() as pictures:
-        done = pictures.write([_original(n) for n in numbers], to_uint8(read.floats()[:count]))
+        done = pictures.write([_original(n) for n in numbers], to_uint8(photo_NCHW[:count]))
         for step, frame in zip(steps, found.frames or (found.image_NCHW,), strict=True):
             done += pictures.write([_frame(n, step) for n in numbers], to_uint8(frame[:count]))
         for future in done:
@@ -246,23 +219,10 @@ def conclude(
         if i < SHOWN
     )
     found = InvertResult(
-        names=facts.names,
-        kept=kept,
-        space=facts.space,
-        packed=packed,
-        shape=facts.shape,
-        widths=facts.widths,
-        rows=facts.rows,
-        probe=facts.probe,
-        encoder=facts.encoder,
-        steps=options.steps,
-        losses=arrays[LOSSES],
-        kept_steps=facts.kept_steps,
-        sequences=sequences,
+        **vars(facts), kept=kept, packed=packed, steps=options.steps, losses=arrays[LOSSES], sequences=sequences
     )
     if not options.tune:
         return found
-    from gantk.ghfeat.tuned import tuning
 
     assert generator is not None
     return replace(found, tuning=tuning(generator, found, images, perception, direction, options, store))

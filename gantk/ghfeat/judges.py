@@ -12,6 +12,8 @@ from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
 from gantk.checkpoints.reading import read_discriminator
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
+from gantk.generators.progressive_discriminator import ProgressiveDiscriminator, ProgressiveDiscriminatorConfig
+from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
 from gantk.store.bounded import parse_json
 
 ENDING = "-discriminator.safetensors"
@@ -48,15 +50,8 @@ def _of_file(path: Path, generator: Generator) -> nn.Module:
     else:
         checkpoint = read_discriminator(path)
         if checkpoint.family == "stylegan2-discriminator":
-            from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
-
             network = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig.from_dict(checkpoint.config))
         else:
-            from gantk.generators.progressive_discriminator import (
-                ProgressiveDiscriminator,
-                ProgressiveDiscriminatorConfig,
-            )
-
             network = ProgressiveDiscriminator(ProgressiveDiscriminatorConfig.from_dict(checkpoint.config))
         fill(network, checkpoint)
     size = network.config.resolution  # type: ignore[union-attr]
@@ -72,8 +67,6 @@ def _of_safetensors(path: Path) -> nn.Module:
     """The half-precision file that the training of the bundled generator leaves."""
     from safetensors import SafetensorError, safe_open
 
-    from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
-
     try:
         with safe_open(path, "pt") as file:
             config = parse_json((file.metadata() or {})["config"])
@@ -87,8 +80,6 @@ def _of_safetensors(path: Path) -> nn.Module:
 
 
 def _new(generator: Generator, seed: int) -> nn.Module:
-    from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
-
     size = generator.spec.resolution
     channels: list[int] = []
     while len(channels) < size.bit_length() - 2:

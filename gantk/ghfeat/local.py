@@ -28,7 +28,6 @@ from gantk.predictors.resampling import resize
 
 WAYS = ("features", "styles")
 Styles = Sequence[Tensor]
-Statistics = Mapping[int, tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -90,56 +89,38 @@ def edit_locally(
         raise UsageError(f"a mask of shape {list(mask_NHW.shape)} does not fit: {list(size)} is expected")
     mask = mask_NHW.to(base[0]).clamp(0, 1).expand(n, *size).unsqueeze(1)
     layers = editable_layers(generator, rows)
-    last = len(generator.layers) - 1
-    recorded = generator.cache(base, before=last).statistics
-    unedited = generator.synthesize(base, start=_frozen(generator, base, recorded))
+    statistics = generator.cache(base, before=len(generator.layers) - 1).statistics
+    first: State | None = None  # with the statistics of all layers, where a family has some
+    if statistics:
+        first = dataclasses.replace(generator.cache(base, before=0), statistics=statistics)
+
+    def run(other: Styles, theirs: Mapping[str, Tensor]) -> Tensor:
+        state = first
+        for layer in layers:
+            after = layer.index + 1
+            if way == "styles":
+                before = generator.cache(base, before=layer.index, start=state)
+                mine = generator.cache(base, before=after, start=before)
+                theirs_x = generator.cache(_with_layer(generator, base, other, layer), before=after, start=before).x
+            else:
+                mine = generator.cache(base, before=after, start=state)
+                theirs_x = theirs[layer.name]
+            assert mine.x is not None and theirs_x is not None
+            m = resize(mask, *mine.x.shape[-2:])
+            # Where the mask is zero the map stays as it is, to the bit, whatever the other one holds.
+            blended = torch.where(m > 0, torch.lerp(mine.x, theirs_x, m), mine.x)
+            state = dataclasses.replace(mine, x=blended, statistics=statistics)
+        return generator.synthesize(base, start=state)
+
     theirs: dict[str, Tensor] = {}
     if way == "features":
         _, theirs = generator.trace(other, [layer.name for layer in layers], image=False)
-    edited = _run(generator, base, other, mask, layers, theirs, way, recorded)
     marked = {name: torch.full_like(x, torch.nan) for name, x in theirs.items()}
-    unknown = [torch.full_like(style, torch.nan) for style in other]
-    reach = _run(generator, base, unknown, mask, layers, marked, way, recorded).isnan().any(1, keepdim=True)
-    return LocalEdit(unedited, edited, reach | (mask > 0), mask)
+    reach = run([torch.full_like(style, torch.nan) for style in other], marked).isnan().any(1, keepdim=True)
+    return LocalEdit(generator.synthesize(base, start=first), run(other, theirs), reach | (mask > 0), mask)
 
 
-def _run(
-    generator: Generator,
-    base: Styles,
-    other: Styles,
-    mask: Tensor,
-    layers: Sequence[Layer],
-    theirs: dict[str, Tensor],
-    way: str,
-    statistics: Statistics,
-) -> Tensor:
-    state: State | None = _frozen(generator, base, statistics)
-    for layer in layers:
-        after = generator.layers[layer.index + 1].index
-        if way == "styles":
-            before = generator.cache(base, before=layer.index, start=state)
-            mine = generator.cache(base, before=after, start=before)
-            theirs_x = generator.cache(_with_entry(generator, base, other, layer), before=after, start=before).x
-        else:
-            mine = generator.cache(base, before=after, start=state)
-            theirs_x = theirs[layer.name]
-        assert mine.x is not None and theirs_x is not None
-        m = resize(mask, *mine.x.shape[-2:])
-        # Where the mask is zero the map stays as it is, to the bit, whatever the other one holds.
-        blended = torch.where(m > 0, torch.lerp(mine.x, theirs_x, m), mine.x)
-        state = dataclasses.replace(mine, x=blended, statistics=statistics)
-    return generator.synthesize(base, start=state)
-
-
-def _frozen(generator: Generator, base: Styles, statistics: Statistics) -> State | None:
-    """The state before the first layer, with the statistics of all of them; None where a family has none."""
-    if not statistics:
-        return None
-    return dataclasses.replace(generator.cache(base, before=0), statistics=statistics)
-
-
-def _with_entry(generator: Generator, base: Styles, other: Styles, layer: Layer) -> list[Tensor]:
+def _with_layer(generator: Generator, base: Styles, other: Styles, layer: Layer) -> list[Tensor]:
     """The base's styles with one layer's replaced by the other's."""
-    styled = [item.index for item in generator.layers if item.style_dim]
-    entry = styled.index(layer.index)
-    return [other[i] if i == entry else style for i, style in enumerate(base)]
+    styled = [each.index for each in generator.layers if each.style_dim]
+    return [b if index == layer.index else a for index, a, b in zip(styled, base, other, strict=True)]

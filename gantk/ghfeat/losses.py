@@ -5,7 +5,6 @@ Shape legend: N samples, C channels, H x W pixels.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +16,8 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 from gantk.predictors.distance import distance_of_maps, perceptual_distance
+from gantk.predictors.load import load_predictor
+from gantk.predictors.lpips import folders
 from gantk.store.channels import colours
 from gantk.store.fingerprint import fingerprint
 
@@ -102,10 +103,8 @@ class VGGDistance(nn.Module):
         return maps
 
 
-def load_perception(name: str, device: str | torch.device = "cpu", recognition: float = 0.0) -> Perception | None:
+def load_perception(name: str, device: str | torch.device = "cpu") -> Perception | None:
     """A distance by name: `vgg16` (its file in $GANTK_PREDICTORS or torch's cache), `none`, or a predictor.
-
-    `recognition` is for a predictor, see `PredictorDistance`.
 
     Raises:
         GantkError: the file of VGG16 is not there (it says where it belongs), or the predictor has no feature maps.
@@ -113,33 +112,28 @@ def load_perception(name: str, device: str | torch.device = "cpu", recognition: 
     if name == "none":
         return None
     if name != VGG:
-        from gantk.predictors.load import load_predictor
-
         predictor = load_predictor(name, device, option="--perception")
-        probe = torch.zeros(1, 3, 32, 32, device=device)
-        predictor.maps_and_attributes(probe) if recognition else predictor.feature_maps(probe)  # says what it lacks
-        return PredictorDistance(predictor, recognition)
-    from gantk.store.shipped import home
+        predictor.feature_maps(torch.zeros(1, 3, 32, 32, device=device))  # says so where it has none
+        return PredictorDistance(predictor)
 
-    places = [Path(folder) for folder in (os.environ.get("GANTK_PREDICTORS"),) if folder]
-    places += [home() / "predictors", Path(torch.hub.get_dir()) / "checkpoints", Path("predictors")]
+    places = folders(None)
     for place in places:
         if (place / VGG_FILE).is_file():
             return VGGDistance(place / VGG_FILE).to(device)
     raise GantkError(
         f"VGG16's features need torchvision's file {VGG_FILE}, which is neither in $GANTK_PREDICTORS nor in torch's "
-        f"cache ({places[-2]}): put it there, or give --perception demo or none"
+        f"cache ({places[-1]}): put it there, or give --perception demo or none"
     )
 
 
-def structural_similarity(a_NCHW: Tensor, b_NCHW: Tensor, window: int = 11, sigma: float = 1.5) -> Tensor:
+def structural_similarity(a_NCHW: Tensor, b_NCHW: Tensor) -> Tensor:
     """SSIM [N] of images in [-1, 1] (Wang et al. 2004): a Gaussian window, mean over places and channels.
 
-    Images smaller than the window get one of their own size.
+    The window has 11 pixels a side and a deviation of 1.5; images that are smaller get one of their own size.
     """
-    window = min(window, a_NCHW.shape[-1], a_NCHW.shape[-2])
+    window = min(11, *a_NCHW.shape[-2:])
     places = torch.arange(window, dtype=a_NCHW.dtype, device=a_NCHW.device) - (window - 1) / 2
-    line = torch.exp(-places.square() / (2 * sigma**2))
+    line = torch.exp(-places.square() / (2 * 1.5**2))
     line = line / line.sum()
     channels = a_NCHW.shape[1]
     kernel = (line[:, None] * line).expand(channels, 1, -1, -1)

@@ -1,11 +1,11 @@
-"""Style mixing and harmonisation: codes of several images put together, and images put together and encoded.
+"""Style mixing and pasting: codes of several images put together, and regions of images.
 
 Shape legend: N images, E styled layers, H x W pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -76,27 +76,3 @@ def feather(mask_HW: Tensor, pixels: float) -> Tensor:
 def paste(base_NCHW: Tensor, patch_NCHW: Tensor, mask_HW: Tensor) -> Tensor:
     """The patch where the mask is 1, the base where it is 0."""
     return torch.lerp(base_NCHW, patch_NCHW, mask_HW.to(base_NCHW))
-
-
-def harmonize(
-    base_NCHW: Tensor,
-    patch_NCHW: Tensor,
-    mask_HW: Tensor,
-    encode: Callable[[Tensor], Styles],
-    decode: Callable[[Styles], Tensor],
-    row_of: Sequence[int],
-    keep_rows: Sequence[int] = (),
-    blend_back: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """The pasted picture [N, 3, H, W], and what the generator makes of it: encoded and decoded, the patch fits in.
-
-    Args:
-        keep_rows: rows whose styles come from the base's own code, to keep its colours.
-        blend_back: show the base itself outside the mask.
-    """
-    pasted = paste(base_NCHW, patch_NCHW, mask_HW)
-    styles = encode(pasted)
-    if keep_rows:
-        styles = mix(styles, encode(base_NCHW), keep_rows, row_of)
-    made = decode(styles)
-    return pasted, paste(base_NCHW, made, mask_HW) if blend_back else made

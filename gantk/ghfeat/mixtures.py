@@ -115,11 +115,14 @@ def harmonize(
     if len(pieces) not in (1, len(base)):
         raise UsageError(f"{len(pieces)} patches do not fit {len(base)} images: give one, or one for each.")
     base, pieces = base.to(generator.device), pieces.to(generator.device)
-    kept = list(range(spec.num_layers - options.keep_fine, spec.num_layers))
-    pasted, made = mixing.harmonize(
-        base, pieces, mask_HW, lambda image: encode(loaded.encoder, image),
-        lambda styles: at_size(decode(generator, styles), size), loaded.encoder.config.rows, kept, options.blend_back,
-    )  # fmt: skip
+    pasted = mixing.paste(base, pieces, mask_HW)
+    styles = encode(loaded.encoder, pasted)
+    if options.keep_fine:  # the base's own, to keep its colours
+        kept = range(spec.num_layers - options.keep_fine, spec.num_layers)
+        styles = mixing.mix(styles, encode(loaded.encoder, base), kept, loaded.encoder.config.rows)
+    made = at_size(decode(generator, styles), size)
+    if options.blend_back:
+        made = mixing.paste(base, made, mask_HW)
     outside = (1 - mask_HW).to(made)
     change = ((made - base).abs().mean(1) * outside).sum() / outside.sum().clamp(min=1) / len(made)
     shown = [keep_images(store, x, stem)

@@ -6,9 +6,10 @@ Shape legend: N samples, C channels, H x W pixels.
 from __future__ import annotations
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gantk.store.parallel import world_size
 
 EPSILON = 1e-5
 MOMENTUM = 0.1  # of the new statistics; TensorFlow writes it as a decay of 0.9
@@ -34,9 +35,7 @@ class Norm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, EPSILON)
-        if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
-            return self._alone(x)
-        return self._together(x)
+        return self._alone(x) if world_size() == 1 else self._together(x)
 
     def _alone(self, x: Tensor) -> Tensor:
         count = x.numel() // x.shape[1]
@@ -54,7 +53,7 @@ class Norm(nn.Module):
         wide = x.float()
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [1, -1] + [1] * (x.ndim - 2)
-        count = x.numel() // x.shape[1] * dist.get_world_size()
+        count = x.numel() // x.shape[1] * world_size()
         mean_C = all_reduce(wide.sum(axes)) / count
         centred = wide - mean_C.view(shape)
         variance_C = all_reduce(centred.square().sum(axes)) / count

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,17 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
-from gantk.ghfeat.pictures import Size, Zip, check_sides, decode, find_images, fit, sides, sides_of, to_float
+from gantk.ghfeat.pictures import Size, Zip, check_sides, decode, find_images, fit, sides_of, to_float
 from gantk.ghfeat.tfrecord import TFRecords
-from gantk.store.channels import colours, in_channels, viewable
+from gantk.pictures.images import to_uint8
+from gantk.pictures.opening import picture_sides
+from gantk.store.channels import colours, in_channels, rgb
 from gantk.store.fingerprint import fingerprint, of_path
 from gantk.store.inside import clipped
+from gantk.world.renderer import render, sample_scene
 
 Pixels = npt.NDArray[np.uint8]
+Batch = tuple[Tensor, npt.NDArray[np.bool_]]  # [N, C, H, W] in [-1, 1], and whether each could be read
 
 AHEAD = 4  # batches read while one is encoded
 LARGEST_NUMBER = 2**31 - 1  # of scenes and seeds
@@ -58,20 +63,27 @@ class Photos:
     def __init__(self, items: Sequence[Item], names: Sequence[str], contents: Sequence[object]) -> None:
         if not items:
             raise UsageError(NONE_NAMED)
-        self.items, self.names, self._contents = tuple(items), tuple(names), tuple(contents)
+        self.items, self.names, self.contents = tuple(items), tuple(names), tuple(contents)
 
     def __len__(self) -> int:
         return len(self.items)
 
     def fingerprint(self) -> object:
         """Names and contents of all images: a photo that changed under the same name is another one."""
-        return fingerprint([self.names, [_contents(part) for part in self._contents]])
+        return fingerprint([self.names, [_contents(part) for part in self.contents]])
 
     def stems(self) -> list[str]:
         """A name for each image's files: its own where that is unique, or else with its number."""
         stems = [clipped(Path(name).stem.replace(":", "-").replace(" ", "-")) or "image" for name in self.names]
         counts = Counter(stems)  # of half a million: to count each anew would take hours
         return [stem if counts[stem] == 1 else f"{stem}_{index:05d}" for index, stem in enumerate(stems)]
+
+
+def marked(values: Tensor, good_N: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Values [N, ...] of images, not a number for those that could not be read."""
+    array: npt.NDArray[np.float32] = values.float().cpu().numpy()
+    array[~good_N] = np.nan
+    return array
 
 
 def _contents(part: object) -> object:
@@ -116,8 +128,6 @@ def _arrays(pictures: Sequence[Pixels]) -> Photos:
 
 def _pictures(given: object) -> list[Pixels]:
     """The pictures [H, W, 3] in an array, a tensor or a picture of PIL."""
-    from gantk.pictures.images import to_uint8
-
     if isinstance(given, Tensor):
         array = (given.detach().float() if given.is_floating_point() else given).cpu().numpy()
     else:
@@ -129,15 +139,11 @@ def _pictures(given: object) -> list[Pixels]:
             return list(to_uint8(colours(images_NCHW)))
     if array.dtype == np.uint8 and (array.ndim == 2 or (array.ndim in (3, 4) and array.shape[-1] in (1, 3, 4))):
         whole = array if array.ndim == 4 else array[None]
-        return [_rgb(viewable(picture, alpha=False)) for picture in whole]
+        return [rgb(picture) for picture in whole]
     raise UsageError(
         f"An array of {array.dtype} {array.shape} is no image: give uint8 [H, W, C] or [N, H, W, C], or finite floats "
         "[C, H, W] or [N, C, H, W] in [-1, 1]."
     )
-
-
-def _rgb(picture: Pixels) -> Pixels:
-    return np.repeat(picture[..., None], 3, 2) if picture.ndim == 2 else picture
 
 
 def photos_in(words: Sequence[str]) -> Photos:
@@ -182,7 +188,7 @@ def _of_records(records: TFRecords, index: int) -> Item:
 
 
 def _of_file(path: Path) -> Item:
-    return Item(lambda size: decode(path, str(path)), lambda: sides(path, str(path)))
+    return Item(lambda size: decode(path, str(path)), lambda: picture_sides(path))
 
 
 def _render(word: str) -> Callable[[Size], Pixels]:
@@ -193,27 +199,9 @@ def _render(word: str) -> Callable[[Size], Pixels]:
         raise UsageError(f"{word[:60]!r} names no render: scenes and seeds are numbers of at most {LARGEST_NUMBER}")
 
     def read(size: Size) -> Pixels:
-        from gantk.pictures.images import to_uint8
-        from gantk.world.renderer import render, sample_scene
-
         return to_uint8(render(*sample_scene(1, int(seed or 0), int(last)), max(sides_of(size))).image_NCHW)[0]
 
     return read
-
-
-@dataclass(frozen=True)
-class Read:
-    """A batch: uint8 [N, H, W, C], and for each whether it could be read."""
-
-    images_NHWC: Pixels
-    good: tuple[bool, ...]
-    errors: tuple[str, ...] = ()
-    channels: int = 3
-
-    def floats(self) -> Tensor:
-        """[N, C, H, W] in [-1, 1], in the channels that were asked for."""
-        image: Tensor = in_channels(torch.from_numpy(to_float(self.images_NHWC)), self.channels)
-        return image
 
 
 class Images:
@@ -264,37 +252,38 @@ class Images:
         pixels = self.photos.items[index].read(self.size)
         return fit(pixels, self.size, self.how, self.names[index])
 
-    def _read(self, start: int, stop: int) -> Read:
-        pictures, good, errors = [], [], []
-        for index in range(start, stop):
+    def _read(self, indices: Sequence[int]) -> tuple[Pixels, dict[int, str]]:
+        """Images uint8 [N, H, W, C], grey where they cannot be read; and by place why not."""
+        pictures, errors = [], {}
+        for place, index in enumerate(indices):
             try:
                 pictures.append(self.one(index))
-                good.append(True)
             except GantkError as error:
                 if not self.skip:
                     raise GantkError(f"{error}; {HINT}") from error
                 pictures.append(np.full((*sides_of(self.size), 3), 128, np.uint8))
-                good.append(False)
-                errors.append(str(error))
-        return Read(np.stack(pictures), tuple(good), tuple(errors), self.channels)
+                errors[place] = str(error)
+        return np.stack(pictures), errors
+
+    def _batch(self, images_NHWC: Pixels, errors: dict[int, str]) -> Batch:
+        for error in errors.values():
+            warnings.warn(f"Skipped: {error}", stacklevel=3)
+        good_N = np.array([place not in errors for place in range(len(images_NHWC))])
+        return in_channels(torch.from_numpy(to_float(images_NHWC)), self.channels), good_N
 
     def picked(self, indices: Sequence[int]) -> Tensor:
         """Some images, [N, C, H, W]."""
-        return torch.cat([self._read(index, index + 1).floats() for index in indices])
+        return self._batch(*self._read(indices))[0]
 
-    def batches(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Read]:
-        """Batches of given ranges, in order; the next ones are read meanwhile."""
+    def batches(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Batch]:
+        """Batches of given ranges, in order; the next ones are read meanwhile. Says which images are left out."""
         with ThreadPoolExecutor(2, thread_name_prefix="gantk-read") as pool:
-            pending = [pool.submit(self._read, *r) for r in ranges[:AHEAD]]
+            pending = [pool.submit(self._read, range(*r)) for r in ranges[:AHEAD]]
             for number in range(len(ranges)):
-                result = pending.pop(0).result()
+                read = pending.pop(0).result()
                 if number + AHEAD < len(ranges):
-                    pending.append(pool.submit(self._read, *ranges[number + AHEAD]))
-                yield result
-
-    def all(self) -> Tensor:
-        """Every image at once, [N, 3, H, W]; for commands on a few."""
-        return self.readable()[1]
+                    pending.append(pool.submit(self._read, range(*ranges[number + AHEAD])))
+                yield self._batch(*read)
 
     def readable(self) -> tuple[tuple[str, ...], Tensor]:
         """Names and pixels of those that can be read.
@@ -302,10 +291,7 @@ class Images:
         Raises:
             GantkError: none can, or one cannot and none is to be skipped.
         """
-        read = self._read(0, len(self))
-        for error in read.errors:
-            warnings.warn(f"Skipped: {error}", stacklevel=2)
-        kept = [index for index, good in enumerate(read.good) if good]
-        if not kept:
+        image_NCHW, good_N = self._batch(*self._read(range(len(self))))
+        if not good_N.any():
             raise GantkError("none of the images can be read")
-        return tuple(self.names[index] for index in kept), read.floats()[kept]
+        return tuple(compress(self.names, good_N)), image_NCHW[torch.from_numpy(good_N)]

@@ -89,7 +89,9 @@ class Exchanged:
     Attributes:
         where: rows and layers in words. way: features or styles.
         coded, reference, edited: pictures of the coded image, of the coded reference, and of the edited image.
-        change: how much each pixel changed, white is the most. reach: the region white, what it can reach grey.
+        change: how much each pixel changed. reach: the region white, what it can reach grey.
+        change_most: what white is in `change`, the same in all: mean over the colours of a pixel in [-1, 1]; None in
+            runs that did not keep it.
         inside, outside: mean absolute change of pixels in [-1, 1] in the region and outside it.
         beyond_reach: the largest change beyond its reach; 0 is exactly none.
         share: of the image that is in reach, the region included.
@@ -101,6 +103,7 @@ class Exchanged:
     reference: tuple[Image, ...]
     edited: tuple[Image, ...]
     change: tuple[Image, ...]
+    change_most: float | None
     reach: tuple[Image, ...]
     inside: float
     outside: float
@@ -118,6 +121,7 @@ class EditResult(Result):
     """
 
     TASK: ClassVar[str] = "ghfeat edit"
+    VERSION: ClassVar[int] = 2
     CLAIMS: ClassVar[Claims[EditResult]] = EDIT
     pairs: tuple[Pair, ...]
     mse: float | None

@@ -10,7 +10,6 @@ import weakref
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError, UsageError
 from gantk.pictures.opening import open_picture, picture_sides
 from gantk.store.bounded import DAMAGED_ZIP, check_member, check_members
+from gantk.store.channels import rgb
 from gantk.store.inside import is_listed, regular_file
 from gantk.store.text import read_text
 
@@ -66,8 +66,7 @@ def fit(image_HWC: npt.NDArray[np.uint8], size: Size, how: str, name: str) -> np
         wide = min(width, max(1, round(height * columns / rows)))
         top, left = (height - high) // 2, (width - wide) // 2
         image_HWC = image_HWC[top : top + high, left : left + wide]
-    if image_HWC.ndim == 2 or image_HWC.shape[-1] == 1:
-        image_HWC = np.repeat(image_HWC.reshape(*image_HWC.shape[:2], 1), 3, 2)
+    image_HWC = rgb(image_HWC)
     if image_HWC.shape[:2] == (rows, columns):
         return np.ascontiguousarray(image_HWC)
     picture = Image.fromarray(np.ascontiguousarray(image_HWC))
@@ -82,15 +81,6 @@ def decode(data: bytes | Path, name: str) -> npt.NDArray[np.uint8]:
     """
     image_HWC: npt.NDArray[np.uint8] = np.asarray(open_picture(data, name=name))
     return image_HWC
-
-
-def sides(data: IO[bytes] | Path, name: str) -> tuple[int, int]:
-    """Width and height of an image file, of which only the beginning is read.
-
-    Raises:
-        GantkError: absent, or no image; the name is given.
-    """
-    return picture_sides(data, name=name)
 
 
 def to_float(images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -137,19 +127,6 @@ def _listed(path: Path) -> list[Path]:
     ]
 
 
-class Folder:
-    """Image files by number."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = list(paths)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
-        return decode(self.paths[index], str(self.paths[index]))
-
-
 class Zip:
     """The image files in a zip by number.
 
@@ -185,7 +162,7 @@ class Zip:
     def sides(self, index: int) -> tuple[int, int]:
         """Width and height of an image, of which only the beginning is read."""
         with self._named(index) as name, self._zip.open(self.names[index]) as file:
-            size = sides(file, name)
+            size = picture_sides(file, name=name)
         return size
 
     @contextlib.contextmanager

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
+from gantk.predictors.linear_probe import area
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.signedinteger[Any]]
@@ -26,17 +26,15 @@ STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # inverse penalties of the softmax
 TOP = 5  # neighbours counted by `retrieve`
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """Mean and standard deviation over folds."""
 
     mean: float
     deviation: float
-    folds: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, values: list[float]) -> Score:
-        return cls(float(np.mean(values)), float(np.std(values)), tuple(map(float, values)))
+        return cls(float(np.mean(values)), float(np.std(values)))
 
 
 def folds_of(n: int, folds: int = FOLDS, seed: int = 0) -> list[tuple[Indices, Indices]]:
@@ -90,26 +88,22 @@ def ridge(train_NF: Array, train_NT: Array, test_MF: Array) -> Array:
 
 def regress(features_NF: Array, targets_NT: Array, folds: int = FOLDS, seed: int = 0) -> list[Score]:
     """R2 of each target by cross-validated ridge regression."""
-    scores: list[list[float]] = [[] for _ in range(targets_NT.shape[1])]
+    scores = []
     for train, test in folds_of(len(features_NF), folds, seed):
         predicted = ridge(features_NF[train], targets_NT[train], features_NF[test])
         total = np.square(targets_NT[test] - targets_NT[test].mean(0)).sum(0)
         wrong = np.square(targets_NT[test] - predicted).sum(0)
-        for target in range(targets_NT.shape[1]):
-            scores[target].append(1 - wrong[target] / total[target] if total[target] > 0 else 0.0)
-    return [Score.of(values) for values in scores]
+        scores.append(np.where(total > 0, 1 - wrong / np.where(total > 0, total, 1), 0))
+    return [Score.of(values) for values in np.stack(scores, 1).tolist()]
 
 
-def landmark_error(
-    features_NF: Array, points_NP2: Array, unit_N: Array | None = None, folds: int = FOLDS, seed: int = 0
-) -> Score:
-    """Mean distance of predicted points, in units of `unit_N` (the distance of the eyes for faces; 1 without)."""
+def landmark_error(features_NF: Array, points_NP2: Array, folds: int = FOLDS, seed: int = 0) -> Score:
+    """Mean distance of predicted points, in their own unit."""
     flat = points_NP2.reshape(len(points_NP2), -1)
     errors = []
     for train, test in folds_of(len(features_NF), folds, seed):
         predicted = ridge(features_NF[train], flat[train], features_NF[test]).reshape(-1, *points_NP2.shape[1:])
-        distance = np.linalg.norm(predicted - points_NP2[test], axis=-1).mean(1)
-        errors.append(float((distance / (1.0 if unit_N is None else unit_N[test])).mean()))
+        errors.append(float(np.linalg.norm(predicted - points_NP2[test], axis=-1).mean(1).mean()))
     return Score.of(errors)
 
 
@@ -159,8 +153,7 @@ def cosine(a_PF: Array, b_PF: Array) -> Array:
     return np.asarray((a_PF * b_PF).sum(1) / np.maximum(lengths, 1e-12))
 
 
-@dataclass(frozen=True)
-class Verification:
+class Verification(NamedTuple):
     """Whether two images are of the same thing: accuracy over folds, and the area under the ROC curve."""
 
     accuracy: Score
@@ -173,7 +166,7 @@ def verify(similarity_P: Array, same_P: npt.NDArray[np.bool_], folds: int = 10, 
     for train, test in folds_of(len(similarity_P), folds, seed):
         threshold = _threshold(similarity_P[train], same_P[train])
         accuracies.append(float(np.mean((similarity_P[test] > threshold) == same_P[test])))
-    return Verification(Score.of(accuracies), area_under_curve(similarity_P, same_P))
+    return Verification(Score.of(accuracies), area(similarity_P, same_P))
 
 
 def vote(
@@ -190,7 +183,7 @@ def vote(
         accuracies.append(float(np.mean(decided == same_P[test])))
     thresholds = np.array([_threshold(row, same_P) for row in stacked])
     share = (stacked > thresholds[:, None]).mean(0) + 1e-6 * stacked.mean(0)
-    return Verification(Score.of(accuracies), area_under_curve(share, same_P))
+    return Verification(Score.of(accuracies), area(share, same_P))
 
 
 def _threshold(similarity_P: Array, same_P: npt.NDArray[np.bool_]) -> float:
@@ -201,17 +194,6 @@ def _threshold(similarity_P: Array, same_P: npt.NDArray[np.bool_]) -> float:
     best = int(np.argmax(right))
     edges = np.concatenate([[values[0] - 1], (values[1:] + values[:-1]) / 2, [values[-1] + 1]])
     return float(edges[best])
-
-
-def area_under_curve(score_P: Array, positive_P: npt.NDArray[np.bool_]) -> float:
-    """The chance that a positive scores higher than a negative, ties counted half."""
-    from scipy.stats import rankdata
-
-    positives, negatives = int(positive_P.sum()), int((~positive_P).sum())
-    if not positives or not negatives:
-        return float("nan")
-    ranks = rankdata(score_P)
-    return float((ranks[positive_P].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def neighbours(features_NF: Array, count: int = TOP) -> npt.NDArray[np.int64]:

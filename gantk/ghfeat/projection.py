@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,9 +18,9 @@ from gantk.errors import Stopped, UsageError
 from gantk.generators.base import Generator
 from gantk.generators.frugal_steps import images_at_once, synthesize_frugally
 from gantk.ghfeat.losses import Perception
+from gantk.ghfeat.starts import ORDER, brought, labels_of
 from gantk.predictors.resampling import resize
 
-SPACES = ("z", "w", "wp", "s")
 CANDIDATES = 64  # seeded samples of which the nearest is the start
 RAMP = 0.05  # share of the steps over which the rate rises
 
@@ -47,10 +47,15 @@ class ProjectionPlan:
     frames: int = 8
 
     def __post_init__(self) -> None:
-        if self.space not in SPACES:
-            raise UsageError(f"There is no space {self.space!r}: give one of {', '.join(SPACES)}.")
+        if self.space not in ORDER:
+            raise UsageError(f"There is no space {self.space!r}: give one of {', '.join(ORDER)}.")
         if self.steps < 0 or not self.rate > 0:
             raise UsageError(f"{self.steps} steps at a rate of {self.rate} are no optimisation.")
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The steps whose reconstructions are kept, evenly spaced, the first and the last among them."""
+        return tuple(sorted({round(k * self.steps / max(1, self.frames - 1)) for k in range(self.frames)}))
 
 
 @dataclass(frozen=True)
@@ -59,14 +64,13 @@ class Projection:
 
     Attributes:
         losses: [steps + 1, N], of the start and after every step.
-        kept: steps whose images are in `frames`, [K, N, 3, R, R].
+        frames: the images after each of the plan's kept steps, [K, N, 3, R, R].
     """
 
     codes: Tensor | tuple[Tensor, ...]
     image_NCHW: Tensor
     losses: Tensor
-    kept: tuple[int, ...] = ()
-    frames: tuple[Tensor, ...] = field(default=())
+    frames: tuple[Tensor, ...] = ()
 
 
 def project_all(
@@ -82,11 +86,12 @@ def project_all(
     """`project`, few images after each other: each is a problem of its own, and memory is that of the few.
 
     Args:
+        label: of a conditional network, also [1] or [1, C] for all.
         at_once: images that are optimised together; None: 8 up to 256 pixels, 2 at 512, 1 at 1024.
     """
     count = len(target_NCHW)
     few = min(count, at_once or images_at_once(generator, count))
-    label = generator.sample_label(count, seed) if label is None else label
+    label = labels_of(generator, count, label, seed)
     parts = []
     for first in range(0, count, few):
         some = slice(first, first + few)
@@ -101,7 +106,6 @@ def project_all(
         joined if plan.space == "s" else joined[0],
         torch.cat([part.image_NCHW for part in parts]),
         torch.cat([part.losses for part in parts], 1),
-        parts[0].kept,
         tuple(torch.cat(column) for column in zip(*(part.frames for part in parts), strict=True)),
     )
 
@@ -139,47 +143,34 @@ def project(
     free = [code.detach().clone().requires_grad_(True) for code in codes]
     optimizer = torch.optim.Adam([{"params": [code]} for code in free], lr=plan.rate, betas=(0.9, 0.99))
     losses: list[Tensor] = []
-    kept, frames = [], []
-    best = _Best() if watch is not None else None
-    wanted = {round(k * plan.steps / max(1, plan.frames - 1)) for k in range(plan.frames)} if plan.frames else set()
-    for step in range(plan.steps + 1):
-        last = step == plan.steps
-        try:
+    frames: list[Tensor] = []
+    best, kept = _Best(), plan.kept
+    try:
+        for step in range(plan.steps + 1):
             with torch.enable_grad():
                 scaled = [_scaled(code, unit) for code, unit in zip(free, problem.units, strict=True)]
                 image, loss_N = problem.loss(scaled)
-        except Stopped:
-            if best is None or not losses:
-                raise
-            image, free = best.image, best.free
-            break
-        losses.append(loss_N.detach())
-        if best is not None and watch is not None:
-            best.see(loss_N.detach(), image.detach(), free)
-            if watch(step, image.detach()):
-                image, free = best.image, best.free
+            losses.append(loss_N.detach())
+            if watch is not None:
+                best.see(loss_N.detach(), image.detach(), free)
+                if watch(step, image.detach()):
+                    raise Stopped
+            if step in kept:
+                frames.append(image.detach())
+            if step == plan.steps:
                 break
-        if step in wanted:
-            kept.append(step)
-            frames.append(image.detach())
-        if last:
-            break
-        try:
-            gradients = torch.autograd.grad(loss_N.sum(), free)
-        except Stopped:
-            if best is None:
-                raise
-            image, free = best.image, best.free
-            break
-        for code, gradient in zip(free, gradients, strict=True):
-            code.grad = gradient
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate * _ramp(step / max(1, plan.steps))
-        optimizer.step()
+            for code, gradient in zip(free, torch.autograd.grad(loss_N.sum(), free), strict=True):
+                code.grad = gradient
+            for group in optimizer.param_groups:
+                group["lr"] = plan.rate * _ramp(step / max(1, plan.steps))
+            optimizer.step()
+    except Stopped:
+        if best.loss_N is None:
+            raise
+        image, free = best.image, best.free
     found = [_scaled(code.detach(), unit) for code, unit in zip(free, problem.units, strict=True)]
-    return Projection(
-        tuple(found) if plan.space == "s" else found[0], image.detach(), torch.stack(losses), tuple(kept), tuple(frames)
-    )
+    codes_found = tuple(found) if plan.space == "s" else found[0]
+    return Projection(codes_found, image.detach(), torch.stack(losses), tuple(frames))
 
 
 class _Best:
@@ -191,18 +182,11 @@ class _Best:
         self.free: list[Tensor]
 
     def see(self, loss_N: Tensor, image: Tensor, free: list[Tensor]) -> None:
-        now = [code.detach().clone() for code in free]
-        if self.loss_N is None:
-            self.loss_N, self.image, self.free = loss_N, image, now
-            return
-        better = loss_N < self.loss_N
-        self.loss_N = torch.where(better, loss_N, self.loss_N)
-        self.image = torch.where(_like(better, image), image, self.image)
-        self.free = [torch.where(_like(better, a), a, b) for a, b in zip(now, self.free, strict=True)]
-
-
-def _like(mask_N: Tensor, x: Tensor) -> Tensor:
-    return mask_N.reshape(-1, *[1] * (x.ndim - 1))
+        now = [loss_N, image, *(code.detach().clone() for code in free)]
+        if self.loss_N is not None:
+            better_N, before = loss_N < self.loss_N, (self.loss_N, self.image, *self.free)
+            now = [torch.where(better_N.view(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(now, before, strict=True)]
+        self.loss_N, self.image, *self.free = now  # at once: a stop may come between any two operations
 
 
 def _ramp(share: float) -> float:
@@ -231,27 +215,11 @@ class _Problem:
         self.n = len(target)
         self.label = label if label is not None else generator.sample_label(self.n, seed)
         with torch.no_grad():
-            z_KD = generator.sample_z(CANDIDATES, seed)
-            self.sampled = z_KD
-            samples = self._codes_of(z_KD, self._label_of(len(z_KD)))
-            self.units = [_unit(code) for code in samples]
-            self.samples = samples
-
-    def _label_of(self, n: int) -> Tensor | None:
-        if self.label is None:
-            return None
-        repeats = -(-n // len(self.label))
-        return torch.cat([self.label] * repeats)[:n]
-
-    def _codes_of(self, z_KD: Tensor, label: Tensor | None) -> list[Tensor]:
-        g, space = self.generator, self.plan.space
-        if space == "z":
-            return [z_KD]
-        w_KD = g.map(z_KD, label)
-        if space == "w":
-            return [w_KD]
-        wp_KLD = g.expand(w_KD)
-        return [wp_KLD] if space == "wp" else list(g.styles(wp_KLD))
+            label = self.label
+            if label is not None:  # those of the images in turn
+                label = torch.cat([label] * -(-CANDIDATES // len(label)))[:CANDIDATES]
+            self.samples = brought(generator, generator.sample_z(CANDIDATES, seed), "z", plan.space, label)
+            self.units = [_unit(code) for code in self.samples]
 
     def start(self, trying: Callable[[int, int], None] | None = None) -> list[Tensor]:
         """For each image the nearest of the samples and the mean code, as free variables."""
@@ -297,13 +265,10 @@ class _Problem:
         return image, loss_N
 
     def _image(self, codes: list[Tensor], label: Tensor | None) -> Tensor:
-        g, space = self.generator, self.plan.space
-        if space == "s":
-            return synthesize_frugally(g, codes)
-        if space == "wp":
-            return synthesize_frugally(g, codes[0])
-        w_ND = codes[0] if space == "w" else g.map(codes[0], label)
-        return synthesize_frugally(g, g.expand(w_ND))
+        if self.plan.space == "s":
+            return synthesize_frugally(self.generator, codes)
+        [wp_NLD] = brought(self.generator, codes[0], self.plan.space, "wp", label)
+        return synthesize_frugally(self.generator, wp_NLD)
 
 
 def _unit(code: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,7 +18,7 @@ from gantk.codes.given import GivenCodes
 from gantk.generators.probed import Probe
 from gantk.ghfeat.claims import EXTRACT, INVERT, TRAIN
 from gantk.ghfeat.codes import Codes, save_codes, tile
-from gantk.ghfeat.figures import Figures, Pair, psnr
+from gantk.ghfeat.figures import Figures, Pair
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
@@ -134,11 +133,33 @@ class TrainResult(Result):
 
 
 @record
-class ExtractResult(Result):
-    """Codes of images: styles of a generator.
+class OfPhotos(Result):
+    """What was found for each image that could be read.
 
     Attributes:
         names: of all images that were given, N. kept: numbers of those that could be read, K.
+    """
+
+    names: tuple[str, ...]
+    kept: npt.NDArray[np.int64]
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        """Of the images that could be read."""
+        return tuple(self.names[i] for i in self.kept)
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Names of the images that could not be read."""
+        kept = set(self.kept.tolist())
+        return tuple(name for i, name in enumerate(self.names) if i not in kept)
+
+
+@record
+class ExtractResult(OfPhotos):
+    """Codes of images: styles of a generator.
+
+    Attributes:
         styles: [N, S], side by side; not a number in the rows of images that could not be read.
         widths, rows: of each styled layer its width and its row of wp. probe: of the generator.
         encoder, encoder_sha256: what encoded them. refine: steps of optimisation after it.
@@ -151,8 +172,6 @@ class ExtractResult(Result):
 
     TASK: ClassVar[str] = "ghfeat extract"
     CLAIMS: ClassVar[Claims[ExtractResult]] = EXTRACT
-    names: tuple[str, ...]
-    kept: npt.NDArray[np.int64]
     styles: npt.NDArray[np.float32]
     widths: tuple[int, ...]
     rows: tuple[int, ...]
@@ -173,17 +192,6 @@ class ExtractResult(Result):
                 "refine": self.refine}  # fmt: skip
         styles = tuple(np.split(self.styles[self.kept], np.cumsum(self.widths)[:-1], 1))
         return Codes(styles, self.rows, self.kept_names, self.probe, meta)
-
-    @property
-    def kept_names(self) -> tuple[str, ...]:
-        """Of the images that could be read."""
-        return tuple(self.names[i] for i in self.kept)
-
-    @property
-    def skipped(self) -> tuple[str, ...]:
-        """Names of the images that could not be read."""
-        kept = set(self.kept.tolist())
-        return tuple(name for i, name in enumerate(self.names) if i not in kept)
 
     @property
     def kept_figures(self) -> Array | None:
@@ -208,10 +216,8 @@ class ExtractResult(Result):
             )  # fmt: skip
         if self.wp is not None:
             yield Export("wp.npy", lambda path: save_npy(path, np.asarray(self.wp)), "the nearest codes wp [N, L, D]")
-        yield Export("image_list.txt", self._write_list, "the images, in the order of the codes")
-
-    def _write_list(self, path: Path) -> None:
-        write_atomic(path, "".join(f"{name}\n" for name in self.kept_names).encode())
+        listed = "".join(f"{name}\n" for name in self.kept_names).encode()
+        yield Export("image_list.txt", partial(write_atomic, data=listed), "the images, in the order of the codes")
 
 
 # --- invert ----------------------------------------------------------------------------------------------------------
@@ -275,11 +281,10 @@ class Tuning:
 
 
 @record
-class InvertResult(Result):
+class InvertResult(OfPhotos):
     """Codes of images, found by an encoder, by optimisation, or by both.
 
     Attributes:
-        names: of all images that were given, N. kept: numbers of those that could be read, K.
         space: the codes are of. packed: the codes, flat, [N, ...]. shape: of one code; (S,) in the space s.
         widths, rows: of each styled layer, in the space s. probe: of the generator.
         encoder: that gave the start; none. steps: of Adam.
@@ -291,8 +296,6 @@ class InvertResult(Result):
 
     TASK: ClassVar[str] = "invert"
     CLAIMS: ClassVar[Claims[InvertResult]] = INVERT
-    names: tuple[str, ...]
-    kept: npt.NDArray[np.int64]
     space: str
     packed: npt.NDArray[np.float32]
     shape: tuple[int, ...]
@@ -314,7 +317,7 @@ class InvertResult(Result):
         of = self.tuning
         if of is None or self.probe is None:
             return None
-        meta: dict[str, Json] = {**of.facts, "photos": [self.names[i] for i in self.kept.tolist()]}
+        meta: dict[str, Json] = {**of.facts, "photos": list(self.kept_names)}
         return TunedWeights(of.weights, of.shapes, of.scales, np.asarray(of.values), self.probe, meta)
 
     @property
@@ -325,13 +328,7 @@ class InvertResult(Result):
             return GivenCodes(chosen, self.space, "the result of `gantk invert`")
         meta = {"command": "invert", "encoder": self.encoder, "steps": self.steps, "space": self.space}
         styles = tuple(np.split(chosen, np.cumsum(self.widths)[:-1], 1))
-        return Codes(styles, self.rows, tuple(self.names[i] for i in self.kept), self.probe, meta)
-
-    @property
-    def skipped(self) -> tuple[str, ...]:
-        """Names of the images that could not be read."""
-        kept = set(self.kept.tolist())
-        return tuple(name for i, name in enumerate(self.names) if i not in kept)
+        return Codes(styles, self.rows, self.kept_names, self.probe, meta)
 
     @property
     def loss(self) -> npt.NDArray[np.float64]:
@@ -342,8 +339,7 @@ class InvertResult(Result):
     def means(self) -> Figures:
         """MSE, PSNR and SSIM over the images."""
         table = np.asarray(self.losses)[self.kept]
-        mse = float(table[:, 0].mean())
-        return Figures(mse=mse, psnr=psnr(mse), ssim=float(table[:, 1].mean()), perceptual=None, recovery={})
+        return Figures.of(float(table[:, 0].mean()), float(table[:, 1].mean()))
 
     def table(self) -> list[dict[str, object]]:
         table = np.asarray(self.losses)

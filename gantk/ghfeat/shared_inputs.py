@@ -14,7 +14,6 @@ from gantk.runs.task import Inputs
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
-    from gantk.ghfeat.codes import Codes
     from gantk.ghfeat.encoder import EncoderConfig
     from gantk.ghfeat.files import EncoderFile
     from gantk.ghfeat.photos import Photos
@@ -104,22 +103,17 @@ def fitting(words: tuple[str, ...], config: EncoderConfig, options: PhotoOptions
     return photos_for(words, config.resolution, config.image_channels, options)
 
 
-def codes_file(words: tuple[str, ...], generator: Generator) -> Codes | None:
-    """The codes where one file of codes is named in place of images."""
-    from gantk.ghfeat.codes import codes_of
-
-    return codes_of(generator, list(words)) if len(words) == 1 else None
-
-
 @dataclass(frozen=True, kw_only=True)
 class SubjectInputs(EncoderInputs):
     """Images or codes that are edited."""
 
     def subjects(self, options: PhotoOptions, **named: tuple[str, ...]) -> dict[str, object]:
         """The generator, images or codes by name, and the encoder where there are images."""
+        from gantk.ghfeat.codes import codes_of
+
         generator = self.generator()
         found: dict[str, object] = {"generator": generator}
-        found |= {name: codes_file(words, generator) for name, words in named.items() if words}
+        found |= {name: codes_of(generator, list(words)) for name, words in named.items() if words}
         missing = [name for name, codes in found.items() if codes is None]
         if missing:
             encoder = self.encoder_of(generator)

@@ -11,11 +11,44 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gantk.codes.given import given_codes
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
+from gantk.generators.labels import one_class
 from gantk.ghfeat.codes import Codes
 
 ORDER = ("z", "w", "wp", "s")
+
+
+def brought(
+    generator: Generator, code: Tensor, given: str, space: str, label: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """Codes [N, ...] of the space `given`, untruncated, in `space`, which is no earlier: one tensor, or the styles.
+
+    Args:
+        label: [N] ids or [N, C] rows, of codes z of a conditional network.
+    """
+    if given == "z" and space != "z":
+        code = generator.map(code, label)
+    if space in ("z", "w"):
+        return (code,)
+    wp_NLD = code if given == "wp" else generator.expand(code)
+    return tuple(generator.styles(wp_NLD)) if space == "s" else (wp_NLD,)
+
+
+def label_of(generator: Generator, text: str | None) -> Tensor | None:
+    """The class that a text names, [1] or [1, C]; None for seeded ones.
+
+    Raises:
+        UsageError: the network has no such class.
+    """
+    one = one_class(text, generator.spec)
+    return None if one is None else torch.tensor([one], device=generator.device)
+
+
+def labels_of(generator: Generator, count: int, label: Tensor | None = None, seed: int = 0) -> Tensor | None:
+    """A label [1] or [1, C] for all of so many codes, or seeded ones; None where the network takes none."""
+    return generator.sample_label(count, seed) if label is None else label.expand(count, *label.shape[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,25 +64,17 @@ class Start:
         return len(self.codes[0])
 
     @torch.no_grad()
-    def of(self, first: int, last: int, label: Tensor | None = None) -> Tensor | Sequence[Tensor]:
-        """The codes of some images, in the optimisation's space.
+    def of(self, first: int, last: int, label: Tensor | None = None) -> Sequence[Tensor]:
+        """The codes of some images, in the optimisation's space: one tensor, or the styles.
 
         Args:
             label: [1] or [1, C] of a conditional network; default: seeded ones.
         """
         g = self.generator
         codes = [code[first:last].to(g.device, g.dtype) for code in self.codes]
-        if self.given == self.space:
-            return codes if self.space == "s" else codes[0]
-        code = codes[0]
-        if self.given == "z":
-            count = len(code)
-            named = g.sample_label(count) if label is None else label.expand(count, *label.shape[1:])
-            code = g.map(code, named)
-        if self.space == "w":
-            return code
-        wp_NLD = code if self.given == "wp" else g.expand(code)
-        return wp_NLD if self.space == "wp" else list(g.styles(wp_NLD))
+        if self.given == "s":
+            return codes
+        return brought(g, codes[0], self.given, self.space, labels_of(g, len(codes[0]), label))
 
 
 def start_of(generator: Generator, given: object, space: str | None) -> Start | None:
@@ -62,8 +87,6 @@ def start_of(generator: Generator, given: object, space: str | None) -> Start | 
     Raises:
         UsageError: the space lies before that of the codes. GantkError: they are no codes of this generator.
     """
-    from gantk.codes.given import given_codes
-
     if given is None:
         return None
     carried = given if isinstance(given, Codes) else getattr(given, "codes", given)

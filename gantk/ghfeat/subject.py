@@ -19,6 +19,7 @@ from gantk.ghfeat.defaults import encoder_for
 from gantk.ghfeat.figures import Pair
 from gantk.ghfeat.files import EncoderFile
 from gantk.ghfeat.metrics import at_size, decode, encode
+from gantk.ghfeat.mixing import box_mask
 from gantk.ghfeat.options import PhotoOptions
 from gantk.ghfeat.photos import Images
 from gantk.ghfeat.pictures import Size
@@ -140,8 +141,6 @@ def region_of(box: str | Sequence[float] | None, mask: object, size: Size) -> Te
         UsageError: neither or both are given, or a box is empty or beyond the image.
         GantkError: a mask is not of the image's shape.
     """
-    from gantk.ghfeat.mixing import box_mask
-
     if (box is None) == (mask is None):
         raise UsageError("Say where: give --box or --mask, and only one of them.")
     if box is not None:

@@ -9,10 +9,11 @@ Shape legend: C channels, H x W pixels.
 
 from __future__ import annotations
 
+import functools
 import mmap
+import operator
 import struct
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -173,24 +174,29 @@ def masked(checksum: int) -> int:
 
 
 def crc32c(data: bytes) -> int:
-    """CRC32C. Long data is cut into equal lanes that are summed side by side and then joined."""
+    """CRC32C. Long data is cut into equal lanes that are summed side by side and then joined.
+
+    To join them takes what so many further bytes make of a sum. That is linear over bits, so that 32 lanes of zeros,
+    each of which starts at one bit, tell it.
+    """
     length = len(data) // _LANES
     if length < 8:
         return _crc(data, 0xFFFFFFFF) ^ 0xFFFFFFFF
     table = _table()
-    lanes = np.frombuffer(data, np.uint8, length * _LANES).reshape(_LANES, length).T.copy()
-    state = np.zeros(_LANES, np.uint32)
-    state[0] = 0xFFFFFFFF
+    lanes = np.zeros((length, _LANES + 32), np.uint8)
+    lanes[:, :_LANES] = np.frombuffer(data, np.uint8, length * _LANES).reshape(_LANES, length).T
+    state = np.zeros(_LANES + 32, np.uint32)
+    state[0], state[_LANES:] = 0xFFFFFFFF, np.uint32(1) << np.arange(32, dtype=np.uint32)
     for column in lanes:
         state = table[(state ^ column) & 0xFF] ^ (state >> np.uint32(8))
-    shift = _zeros(length)
-    joined = int(state[0])
-    for lane in state[1:].tolist():
-        joined = _apply(shift, joined) ^ lane
+    joined, *others = state[:_LANES].tolist()
+    moved = state[_LANES:].tolist()
+    for lane in others:
+        joined = functools.reduce(operator.xor, (of for bit, of in enumerate(moved) if joined >> bit & 1), lane)
     return _crc(data[length * _LANES :], joined) ^ 0xFFFFFFFF
 
 
-@lru_cache
+@functools.lru_cache
 def _table() -> npt.NDArray[np.uint32]:
     values = np.arange(256, dtype=np.uint32)
     for _ in range(8):
@@ -198,9 +204,9 @@ def _table() -> npt.NDArray[np.uint32]:
     return values.astype(np.uint32)
 
 
-@lru_cache
+@functools.lru_cache
 def _plain_table() -> list[int]:
-    return [int(value) for value in _table()]
+    return _table().tolist()
 
 
 def _crc(data: bytes, state: int) -> int:
@@ -208,26 +214,3 @@ def _crc(data: bytes, state: int) -> int:
     for byte in data:
         state = table[(state ^ byte) & 0xFF] ^ (state >> 8)
     return state
-
-
-@lru_cache(maxsize=64)
-def _zeros(length: int) -> tuple[int, ...]:
-    """What `length` zero bytes do to a state, a linear map over bits: the image of each of the 32 bits."""
-    table = _plain_table()
-    step: tuple[int, ...] = tuple(table[(1 << bit) & 0xFF] ^ ((1 << bit) >> 8) for bit in range(32))
-    result: tuple[int, ...] = tuple(1 << bit for bit in range(32))
-    while length:
-        if length & 1:
-            result = tuple(_apply(step, value) for value in result)
-        step = tuple(_apply(step, value) for value in step)
-        length >>= 1
-    return result
-
-
-def _apply(matrix: tuple[int, ...], state: int) -> int:
-    result = 0
-    while state:
-        bit = state & -state
-        result ^= matrix[bit.bit_length() - 1]
-        state ^= bit
-    return result

@@ -24,21 +24,25 @@ from gantk.ghfeat.encoder import EncoderChoices, EncoderConfig
 from gantk.ghfeat.figures import Figures
 from gantk.ghfeat.files import encoder_bytes
 from gantk.ghfeat.losses import VGG, Perception, PredictorDistance
-from gantk.ghfeat.metrics import at_size, closeness, decode, encode
-from gantk.ghfeat.options import TrainOptions
+from gantk.ghfeat.metrics import at_size, decode, encode, figures_of
+from gantk.ghfeat.options import BATCH, TrainOptions
 from gantk.ghfeat.results import Point, TrainResult, Validation
-from gantk.ghfeat.settings import TrainSettings
 from gantk.ghfeat.subject import keep_images, pairs_of
-from gantk.ghfeat.training import Paint, Training
+from gantk.ghfeat.training import BETAS, Paint, Training
 from gantk.predictors.base import Predictor
 from gantk.runs.stores import OnlyAPart, Store
 from gantk.runs.task import verb
+from gantk.store.chunks import parts
 from gantk.store.parallel import of_first
 from gantk.store.progress import progress
 
 STATE = "checkpoint.pt"
 SHOWN = 12  # reconstructions on the page
 VALIDATIONS = 12  # points of the validation curve
+SETTINGS = (  # that an encoder's file tells
+    "images", "batch", "seed", "warm_up", "learning_rate", "decay", "beta1", "beta2", "pixel", "perceptual",
+    "adversarial", "style", "recognition", "r1_gamma", "mirror", "fix_norms", "ema_images", "precision",
+)  # fmt: skip
 LOSSES = ("style", "pixel", "perceptual", "adversarial", "judge_real", "judge_fake", "r1")
 
 
@@ -50,25 +54,17 @@ class HeldOut:
     perception: Perception | None
     predictor: Predictor | None
 
-    @classmethod
-    def of(
-        cls,
-        source: Source,
-        count: int,
-        perception: Perception | None,
-        predictor: Predictor | None,
-        device: torch.device | str,
-    ) -> HeldOut:
-        """The first `count` images of a source of held-out ones."""
-        count = min(count, source.length or count)
-        parts = [source.batch(range(i, min(i + 32, count))).image_NCHW for i in range(0, count, 32)]
-        return cls(torch.cat(parts).to(device), perception, predictor)
-
     def judge(self, training: Training) -> tuple[Figures, Tensor]:
         """Figures of the averaged encoder, and the reconstructions [N, C, H, W]."""
         made = decode(training.generator, encode(training.average, self.image_NCHW))
         made = at_size(made, self.image_NCHW.shape[-1])
-        return closeness(self.image_NCHW, made, self.perception, self.predictor).summary(), made
+        return figures_of(self.image_NCHW, made, self.perception, self.predictor), made
+
+
+def _first(source: Source, count: int) -> Tensor:
+    """The first `count` images of a source, [N, C, H, W]."""
+    count = min(count, source.length or count)
+    return torch.cat([source.batch(range(start, stop)).image_NCHW for start, stop in parts(0, count, BATCH)])
 
 
 def mean_code_mse(generator: Generator, image_NCHW: Tensor) -> float:
@@ -134,13 +130,6 @@ def train(
         generator.half_dtype = before
 
 
-def settings_of(options: TrainOptions, perceptual: float, precision: str) -> TrainSettings:
-    """The numbers of a training."""
-    names = {field.name for field in dataclasses.fields(TrainSettings)} & set(vars(options))
-    chosen = {name: getattr(options, name) for name in names}
-    return TrainSettings(**{**chosen, "batch": options.batch_size, "perceptual": perceptual, "precision": precision})
-
-
 def config_of(generator: Generator, options: TrainOptions) -> EncoderConfig:
     """The network of a training."""
     choices: EncoderChoices = {"rank": options.rank, "head_norm": options.head_norm}
@@ -166,7 +155,7 @@ def _prepared(
     wanted = options.perceptual is None or options.perceptual > 0
     feature = perception_for(generator, perception, otherwise=VGG) if wanted else None
     weight = 0.0 if feature is None else perceptual_weight(feature, options.perceptual)
-    settings = settings_of(options, weight, precision)
+    options = dataclasses.replace(options, perceptual=weight)
     taught = feature
     if options.recognition and isinstance(feature, PredictorDistance):
         taught = PredictorDistance(feature.predictor, options.recognition)
@@ -176,9 +165,9 @@ def _prepared(
     judge = None
     if options.adversarial:
         judge = copy.deepcopy(discriminator_for(generator, discriminator, seed=seed))
-    training = Training(settings, config, generator, sources, judge, taught, _painter(generator))
-    reader = predictor_for(generator, predictor)
-    return training, HeldOut.of(judged, options.validation_images, feature, reader, generator.device)
+    training = Training(options, config, generator, sources, judge, taught, _painter(generator), precision)
+    held_NCHW = _first(judged, options.validation_images).to(generator.device)
+    return training, HeldOut(held_NCHW, feature, predictor_for(generator, predictor))
 
 
 def _painter(generator: Generator) -> Paint | None:
@@ -198,18 +187,18 @@ def _steps(training: Training, check: HeldOut, store: Store, options: TrainOptio
     if state is not None:
         training.load(state)
     began = saved = time.monotonic()
-    s = training.settings
+    s = training.options
     with progress(s.images, "training the encoder", unit="img") as bar:
         bar.update(min(training.images, s.images))
         while not training.finished:
             terms = training.step()
-            bar.update(min(s.batch, max(0, s.images - training.images + s.batch)))
+            bar.update(min(s.batch_size, max(0, s.images - training.images + s.batch_size)))
             if not all(np.isfinite(value) for value in terms.values()):
                 raise GantkError(
                     f"the losses are no longer finite after {training.images} images: give a smaller --learning-rate"
                 )
             point = training.images * VALIDATIONS // s.images
-            if store.whole and point > (training.images - s.batch) * VALIDATIONS // s.images:
+            if store.whole and point > (training.images - s.batch_size) * VALIDATIONS // s.images:
                 training.validations.append(Validation(images=training.images, figures=check.judge(training)[0]))
             # all processes stop at the same step: where the first says so
             over = options.minutes is not None and of_first(time.monotonic() - began > 60 * options.minutes)
@@ -231,9 +220,11 @@ def _result(
 ) -> TrainResult:
     figures, made = check.judge(training)
     mean = mean_code_mse(training.generator, check.image_NCHW)
+    given = {**vars(training.options), "batch": options.batch_size, "beta1": BETAS[0], "beta2": BETAS[1],
+             "precision": training.precision}  # fmt: skip
     about = {
         "data": [each.name for each in sets],
-        "settings": dataclasses.asdict(training.settings),
+        "settings": {name: given[name] for name in SETTINGS},
         "perception": "none" if check.perception is None else check.perception.name,
         "images": training.images,
         "validation": {**dataclasses.asdict(figures), "mean_code_mse": mean, "images": len(check.image_NCHW)},

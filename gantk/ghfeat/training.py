@@ -28,65 +28,79 @@ from gantk.ghfeat.encoder import Encoder, EncoderConfig
 from gantk.ghfeat.figures import Figures
 from gantk.ghfeat.losses import Perception, style_loss
 from gantk.ghfeat.norm import Norm
+from gantk.ghfeat.options import TrainOptions
 from gantk.ghfeat.results import Validation
-from gantk.ghfeat.settings import TrainSettings
 from gantk.predictors.resampling import resize
+from gantk.store.parallel import world_size
 from gantk.store.seeding import random_uniform
 
 CURVE_POINTS = 400
+BETAS = (0.9, 0.99)  # of Adam
 Paint = Callable[[Sequence[Tensor]], Tensor]
+
+
+def learning_rate(options: TrainOptions, images: int) -> float:
+    """The rate after so many images, lr decay^(8 k / total).
+
+    The original's counter ran twice as fast as its authors thought, so that its rate ended at 0.8^8 of the first, not
+    at 0.8^4.
+    """
+    return float(options.learning_rate * options.decay ** (8 * images / options.images))
 
 
 class Training:
     """The networks, optimisers and position of one training.
 
     Args:
+        options: the weight of the feature distance among them, which counts as 0 where none was given.
         generator: frozen; its styles are what the encoder learns to write.
         sources: of images; the warm-up draws samples of the generator instead.
         discriminator: fine-tuned along; None leaves the adversarial term out.
         perception: the feature distance; None leaves it out.
         paint: styles to images, if not `generator.synthesize` (a compiled one).
+        precision: of the networks; the heads and the losses stay in float32.
     """
 
     def __init__(
         self,
-        settings: TrainSettings,
+        options: TrainOptions,
         config: EncoderConfig,
         generator: Generator,
         sources: Sequence[Source],
         discriminator: nn.Module | None = None,
         perception: Perception | None = None,
         paint: Paint | None = None,
+        precision: str = "float32",
     ) -> None:
-        self.settings, self.generator, self.perception = settings, generator, perception
+        self.options, self.generator, self.perception, self.precision = options, generator, perception, precision
         self.device = generator.device
-        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if _distributed() else (0, 1)
-        if settings.batch % self.world:
-            raise GantkError(f"a batch of {settings.batch} does not divide over {self.world} processes")
-        self.share = settings.batch // self.world
+        self.world = world_size()
+        self.rank = dist.get_rank() if self.world > 1 else 0
+        if options.batch_size % self.world:
+            raise GantkError(f"a batch of {options.batch_size} does not divide over {self.world} processes")
+        self.share = options.batch_size // self.world
         if self.share < len(sources):
             raise GantkError(
                 f"a batch of {self.share} for each process is less than one image of each of {len(sources)} sources"
             )
         generator.requires_grad_(False).to(memory_format=torch.channels_last)
-        if settings.precision != "float32" and generator.spec.half_precision:
-            generator.set_precision(settings.precision)
+        if precision != "float32" and generator.spec.half_precision:
+            generator.set_precision(precision)
         self.paint = paint or generator.synthesize
-        torch.manual_seed(settings.seed)
+        torch.manual_seed(options.seed)
         self.encoder = Encoder(config)
         self.encoder.to(self.device)
-        calibrate(self.encoder, generator, seed=settings.seed)
+        calibrate(self.encoder, generator, seed=options.seed)
         self.encoder.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.encoder).eval().requires_grad_(False)
-        self.discriminator = discriminator if settings.adversarial else None
-        betas = (settings.beta1, settings.beta2)
-        self.optimizer = torch.optim.Adam(self.encoder.parameters(), settings.learning_rate, betas)
+        self.discriminator = discriminator if options.adversarial else None
+        self.optimizer = torch.optim.Adam(self.encoder.parameters(), options.learning_rate, BETAS)
         self.judge_optimizer: torch.optim.Adam | None = None
         if self.discriminator is not None:
             self.discriminator.to(self.device).requires_grad_(True)
-            self.judge_optimizer = torch.optim.Adam(self.discriminator.parameters(), settings.learning_rate, betas)
-        self.stream = Stream(sources, settings.seed)
-        self.warm_stream = Stream([Samples(generator, config.resolution, settings.seed)], settings.seed)
+            self.judge_optimizer = torch.optim.Adam(self.discriminator.parameters(), options.learning_rate, BETAS)
+        self.stream = Stream(sources, options.seed)
+        self.warm_stream = Stream([Samples(generator, config.resolution, options.seed)], options.seed)
         self.spread = [max(style.var(0).mean().item(), 1e-8) for style in sample_styles(generator, 1024)]
         self.images = 0
         self.skipped = 0  # updates left out because a gradient was not finite
@@ -99,11 +113,11 @@ class Training:
 
     @property
     def finished(self) -> bool:
-        return self.images >= self.settings.images
+        return self.images >= self.options.images
 
     def step(self) -> dict[str, float]:
         """One update of the encoder, and one of the discriminator; the losses, averaged over processes."""
-        s = self.settings
+        s = self.options
         warm = self.images < s.warm_up
         self._set_mode()
         batches = self._batches(self.warm_stream if warm else self.stream, "mirror")
@@ -113,15 +127,15 @@ class Training:
         self._update(self.optimizer, self.encoder)
         if self.discriminator is not None and not warm:
             terms |= self._discriminator_step(self._batches(self.stream, "mirror-again"))
-        terms["rate"] = s.rate(self.images)
-        self.images += s.batch
+        terms["rate"] = learning_rate(s, self.images)
+        self.images += s.batch_size
         self._follow()
         terms = self._mean_over_processes(terms)
         self._note(terms)
         return terms
 
     def _encoder_loss(self, batches: list[Batch], warm: bool) -> tuple[Tensor, dict[str, float]]:
-        s = self.settings
+        s = self.options
         image_NCHW = torch.cat([batch.image_NCHW for batch in batches])
         styles = self.encode(image_NCHW)
         total = image_NCHW.new_zeros(())
@@ -159,7 +173,7 @@ class Training:
         (gradient,) = torch.autograd.grad(score_real.sum(), real, create_graph=True)
         penalty = gradient.square().sum((1, 2, 3)).mean()
         self.judge_optimizer.zero_grad(set_to_none=True)
-        (on_fake + on_real + self.settings.r1_gamma / 2 * penalty).backward()
+        (on_fake + on_real + self.options.r1_gamma / 2 * penalty).backward()
         self._update(self.judge_optimizer, self.discriminator)
         return {"judge_fake": on_fake.item(), "judge_real": on_real.item(), "r1": penalty.item()}
 
@@ -170,7 +184,7 @@ class Training:
         return tuple(style.float() for style in styles)
 
     def _autocast(self) -> Any:
-        half = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(self.settings.precision)
+        half = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(self.precision)
         return torch.autocast(self.device.type, half or torch.bfloat16, enabled=half is not None)
 
     def _batches(self, stream: Stream, draw: str) -> list[Batch]:
@@ -178,9 +192,9 @@ class Training:
         moved = []
         for batch in stream.batches(start, self.share):
             image_NCHW = batch.image_NCHW.to(self.device)
-            if self.settings.mirror and batch.styles is None:
-                chance = random_uniform(len(image_NCHW), 1, self.settings.seed, start, draw)[:, 0]
-                flip = torch.from_numpy(chance < self.settings.mirror).to(self.device)
+            if self.options.mirror and batch.styles is None:
+                chance = random_uniform(len(image_NCHW), 1, self.options.seed, start, draw)[:, 0]
+                flip = torch.from_numpy(chance < self.options.mirror).to(self.device)
                 image_NCHW = torch.where(flip[:, None, None, None], image_NCHW.flip(3), image_NCHW)
             moved.append(Batch(image_NCHW, batch.styles))
         return moved
@@ -188,20 +202,14 @@ class Training:
     @staticmethod
     def _known_styles(batches: list[Batch], styles: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]] | None:
         """The encoder's styles of those images whose styles are known, and those styles."""
-        mine: list[list[Tensor]] = []
-        theirs: list[list[Tensor]] = []
-        start = 0
-        for batch in batches:
-            end = start + len(batch.image_NCHW)
-            if batch.styles is not None:
-                mine.append([style[start:end] for style in styles])
-                theirs.append(list(batch.styles))
-            start = end
-        if not mine:
+        known = [(place, batch.styles) for place, batch in enumerate(batches) if batch.styles is not None]
+        if not known:
             return None
-        return [torch.cat(parts) for parts in zip(*mine, strict=True)], [
-            torch.cat(parts) for parts in zip(*theirs, strict=True)
-        ]
+        mine = [style.split([len(batch.image_NCHW) for batch in batches]) for style in styles]
+        return (
+            [torch.cat([parts[place] for place, _ in known]) for parts in mine],
+            [torch.cat(parts) for parts in zip(*(theirs for _, theirs in known), strict=True)],
+        )
 
     def _update(self, optimizer: torch.optim.Adam, module: nn.Module) -> None:
         """Average the gradients over processes; step, unless one of them is not finite."""
@@ -215,22 +223,20 @@ class Training:
         if not torch.isfinite(flat.sum()):
             self.skipped += 1
             return
-        optimizer.param_groups[0]["lr"] = self.settings.rate(self.images)
+        optimizer.param_groups[0]["lr"] = learning_rate(self.options, self.images)
         optimizer.step()
 
     def _set_mode(self) -> None:
-        fixed = self.images >= self.settings.fix_norms * self.settings.images
         self.encoder.train()
-        if fixed:
-            for module in self.encoder.modules():
-                if isinstance(module, Norm):
-                    module.eval()
+        for module in self.encoder.modules():
+            if isinstance(module, Norm):
+                module.train(self.images < self.options.fix_norms * self.options.images)
 
     @torch.no_grad()
     def _follow(self) -> None:
         """Move the average: half-life `ema_images`, shorter in the beginning. Running statistics are averaged too."""
-        half_life = min(self.settings.ema_images, self.images * 0.05 + 1)
-        share = 1 - 0.5 ** (self.settings.batch / half_life) if half_life else 1.0
+        half_life = min(self.options.ema_images, self.images * 0.05 + 1)
+        share = 1 - 0.5 ** (self.options.batch_size / half_life) if half_life else 1.0
         mine = itertools.chain(self.average.parameters(), self.average.buffers())
         theirs = itertools.chain(self.encoder.parameters(), self.encoder.buffers())
         for target, value in zip(mine, theirs, strict=True):
@@ -249,8 +255,8 @@ class Training:
         for key, value in terms.items():
             self._sums[key] = self._sums.get(key, 0.0) + value
         self._count += 1
-        every = max(1, self.settings.steps // CURVE_POINTS)
-        turn = self.images - self.settings.batch < self.settings.warm_up <= self.images
+        every = max(1, -(-self.options.images // self.options.batch_size) // CURVE_POINTS)
+        turn = self.images - self.options.batch_size < self.options.warm_up <= self.images
         if self._count >= every or turn or self.finished:
             means = {key: value / self._count for key, value in self._sums.items()}
             self.curve.append({"images": float(self.images), **means})
@@ -288,7 +294,3 @@ class Training:
             Validation(images=int(at["images"]), figures=Figures(**at["figures"])) for at in state["validations"]
         ]
         self._sums, self._count = dict(state["sums"]), int(state["count"])
-
-
-def _distributed() -> bool:
-    return dist.is_available() and dist.is_initialized()

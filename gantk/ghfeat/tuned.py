@@ -18,15 +18,15 @@ from gantk.codes.spread import spread_of, unit_of
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.frugal_steps import images_at_once
-from gantk.generators.labels import one_class
 from gantk.generators.probe import probe_of
-from gantk.ghfeat.bridge import push_forward
-from gantk.ghfeat.codes import Codes
-from gantk.ghfeat.defaults import perception_for
-from gantk.ghfeat.losses import VGG, VGG_WEIGHT, Perception, structural_similarity
+from gantk.ghfeat.bridge import direction_of, move, push_forward
+from gantk.ghfeat.defaults import perception_for, perceptual_weight
+from gantk.ghfeat.losses import Perception
+from gantk.ghfeat.metrics import closeness
 from gantk.ghfeat.options import InvertOptions
 from gantk.ghfeat.photos import Images
 from gantk.ghfeat.results import InvertResult, TunedCourse, Tuning
+from gantk.ghfeat.starts import label_of, labels_of, start_of
 from gantk.ghfeat.subject import keep_images
 from gantk.ghfeat.tuning import Fixed, TuningPlan, fixed_codes, image_of, plan_facts, tune
 from gantk.predictors.resampling import resize
@@ -56,24 +56,22 @@ def tuning(
     distance = perception_for(generator, perception)
     given = Images(images, spec.size, options.fit, options.skip_unreadable, spec.image_channels)
     target = given.picked(found.kept.tolist()).to(generator.device)
-    one = one_class(options.label, spec)
-    label = None if one is None else torch.tensor([one], device=generator.device)
-    carried = found.codes
-    if isinstance(carried, Codes):
-        codes: Sequence[Tensor] = carried.tensors(generator.device)
-    else:
-        codes = [torch.from_numpy(carried.array).to(generator.device, generator.dtype)]
-    named = None
-    if found.space == "z" and spec.label_dim:
-        count = len(codes[0])
-        named = generator.sample_label(count, options.seed) if label is None else label.expand(count, *label.shape[1:])
-    fixed, wp_NLD = fixed_codes(generator, found.space, codes, named)
+    label = label_of(generator, options.label)
+    begun = start_of(generator, found, None)
+    assert begun is not None
+    codes = begun.of(0, len(begun))
+    fixed, wp_NLD = fixed_codes(generator, found.space, codes, labels_of(generator, len(codes[0]), label, options.seed))
     step = None if direction is None else _step(generator, direction, fixed)
-    plan = tuning_plan(options, distance)
+    weight = perceptual_weight(distance, options.tune_perceptual, 1.0)
+    plan = TuningPlan(
+        options.tune_steps, options.tune_rate, weight, options.tune_pixel, options.locality, options.locality_distance,
+        options.seed,
+    )  # fmt: skip
+    facts = plan_facts(plan, distance)
     with store.timed("tuning"):
         deltas, curve = tune(generator, target, fixed, wp_NLD, plan, distance, store, label)
-    names = [found.names[i] for i in found.kept.tolist()]
-    weights = TunedWeights.of(deltas, probe_of(generator), dict(plan_facts(plan, distance)))
+    names = found.kept_names
+    weights = TunedWeights.of(deltas, probe_of(generator), {**facts})
     after = weights.apply(generator, force=True)
     figures = [_figures(network, fixed, target, distance) for network in (generator, after)]
     shown = tuple(code[:SHOWN] for code in fixed)
@@ -86,7 +84,7 @@ def tuning(
         shapes=weights.shapes,
         scales=weights.scales,
         values=weights.values,
-        facts=plan_facts(plan, distance),
+        facts=facts,
         curve=curve,
         before=figures[0],
         after=figures[1],
@@ -97,21 +95,9 @@ def tuning(
     )
 
 
-def tuning_plan(options: InvertOptions, perception: Perception | None) -> TuningPlan:
-    weight = options.tune_perceptual
-    if weight is None:
-        weight = VGG_WEIGHT if perception is not None and perception.name == VGG else 1.0
-    return TuningPlan(
-        options.tune_steps, options.tune_rate, weight, options.tune_pixel, options.locality, options.locality_distance,
-        options.seed,
-    )  # fmt: skip
-
-
 def _step(generator: Generator, direction: object, fixed: Fixed) -> tuple[Direction, Fixed]:
     """A direction, and what a step of one does to fixed codes."""
-    found = direction if isinstance(direction, Direction) else getattr(direction, "direction", None)
-    if not isinstance(found, Direction):
-        raise UsageError(f"The direction is a {type(direction).__name__}: give a Direction, or a result that has one.")
+    found = direction_of(direction)
     if "s" in generator.spec.spaces:
         return found, push_forward(generator, found)
     if found.space == "z":
@@ -137,9 +123,11 @@ def _figures(
     for i in range(len(target)):
         wanted = target[i : i + 1]
         made = resize(_images(generator, tuple(code[i : i + 1] for code in fixed)), *wanted.shape[-2:])
-        far = -1.0 if perception is None else float(perception(made, wanted))
-        rows.append([float((made - wanted).square().mean()), float(structural_similarity(made, wanted)), far])
-    return np.asarray(rows, np.float64)
+        rows.append(closeness(wanted, made, perception))
+    table = torch.cat(rows).double().cpu().numpy()
+    if perception is None:
+        table[:, 2] = -1
+    return table
 
 
 def _courses(
@@ -168,8 +156,8 @@ def _walk(
     distances = symmetric_steps(direction.scale, STEPS)
     columns = []
     for number, distance in enumerate(distances):
-        moved = tuple(code + distance * part.to(code) for code, part in zip(shown, change, strict=True))
-        columns.append(keep_images(store, _images(generator, moved), f"{stem}_{number}"))
+        made = _images(generator, move(shown, change, distance))
+        columns.append(keep_images(store, made, f"{stem}_{number}"))
     strips = tuple(
         Strip(label=name, values=tuple(distances), images=tuple(images), origin=distances.index(0.0))
         for name, images in zip(names[: len(shown[0])], zip(*columns, strict=True), strict=True)

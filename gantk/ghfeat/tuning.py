@@ -27,6 +27,7 @@ from gantk.generators.base import Generator
 from gantk.generators.frugal_steps import images_at_once, synthesize_frugally
 from gantk.ghfeat.bridge import styles_to_wp
 from gantk.ghfeat.losses import Perception
+from gantk.ghfeat.starts import brought
 from gantk.predictors.resampling import resize
 from gantk.runs.stores import Store
 from gantk.store.progress import progress
@@ -67,11 +68,8 @@ def fixed_codes(
     with torch.no_grad():
         if space == "s":
             return tuple(codes), styles_to_wp(generator, codes)[0]
-        code = codes[0]
-        if space == "z":
-            code = generator.map(code, label)
-        wp_NLD = code if space == "wp" else generator.expand(code)
-        return (generator.styles(wp_NLD) if "s" in generator.spec.spaces else (wp_NLD,)), wp_NLD
+        [wp_NLD] = brought(generator, codes[0], space, "wp", label)
+        return brought(generator, wp_NLD, "wp", "s" if "s" in generator.spec.spaces else "wp"), wp_NLD
 
 
 def image_of(generator: Generator, fixed: Fixed) -> Tensor:
@@ -209,7 +207,7 @@ class _Neighbours:
     @torch.no_grad()
     def of(self, step: int) -> Fixed:
         g, photo = self.generator, step % len(self.wp_NLD)
-        label = self.label if self.label is not None else g.sample_label(1, self.plan.seed, step)
+        label = g.sample_label(1, self.plan.seed, step) if self.label is None else self.label
         random, wp_1LD = fixed_codes(g, "z", [g.sample_z(1, self.plan.seed, step)], label)
         away = float((wp_1LD[0] - self.wp_NLD[photo]).norm())
         share = min(1.0, self.plan.reach / max(away, 1e-12))

@@ -22,8 +22,8 @@ from gantk.errors import GantkError, UsageError
 from gantk.higan.evaluation import Accuracy, accuracy, area_under_curve, correlation, pairwise_cosines
 from gantk.higan.pool import Pool
 from gantk.higan.regression import Regressions
-from gantk.higan.selection import Selection, Split, check_ratio, generator_for, select, split
-from gantk.higan.solvers import DEFAULT_SOLVER, Fit, check_solver, tail_solver
+from gantk.higan.selection import Indices, Selection, Split, check_ratio, generator_for, select, split
+from gantk.higan.solvers import DEFAULT_SOLVER, Fit, check_solver, fit_tails
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,17 @@ def train_boundaries(
     return _conditioned(results, dict(conditions or {}), trainer)
 
 
+@dataclass(frozen=True, eq=False)
+class _Tails:
+    """The chosen samples of a score, one row of their codes; `place` [N] is where each of all samples is among them."""
+
+    name: str
+    row: int
+    x_ND: npt.NDArray[Any]
+    is_positive: npt.NDArray[np.bool_]
+    place: Indices
+
+
 class _Trainer:
     """What the boundaries of one call share."""
 
@@ -229,18 +240,17 @@ class _Trainer:
     def train(self, name: str) -> BoundaryResult:
         began = time.process_time()
         selection, settings = self.selections[name], self.settings
-        chosen = np.concatenate([selection.positive, selection.negative])
+        chosen, is_positive = selection.tails()
         place = np.full(len(self.pool), -1, dtype=np.int64)
         place[chosen] = np.arange(len(chosen))
-        is_positive = np.arange(len(chosen)) < len(selection.positive)
         parts, divided = [], None
         for row in self.pool.rows:
             divided = self.split(name)  # afresh for each row when compatible; otherwise the same each time
-            x_ND = self.pool.gather(chosen, row)
+            tails = _Tails(name, row, self.pool.gather(chosen, row), is_positive, place)
             train, val = place[divided.train], place[divided.val]
-            fit = self._fit(name, row, 0, x_ND, is_positive, train, val)
+            fit = self._fit(tails, 0, train, val)
             self.splits[name, row], self.tested[name, row] = divided, fit
-            distance_N = fit.distance(x_ND)
+            distance_N = fit.distance(tails.x_ND)
             part = RowResult(
                 row,
                 fit,
@@ -249,10 +259,10 @@ class _Trainer:
                 val_distance=distance_N[val],
                 auc=area_under_curve(distance_N[val], is_positive[val]),
             )
-            part = self._resampled(part, name, row, x_ND, is_positive, place)
+            part = self._resampled(part, tails)
             if settings.refit and len(val):
                 whole = np.arange(len(chosen))
-                part = replace(part, fit=self._fit(name, row, -1, x_ND, is_positive, whole, whole[:0], fit.C))
+                part = replace(part, fit=self._fit(tails, -1, whole, whole[:0], fit.C))
             parts.append(part)
             self._say(name, part)
         assert divided is not None
@@ -271,40 +281,23 @@ class _Trainer:
             seconds=time.process_time() - began,
         )
 
-    def _fit(
-        self,
-        name: str,
-        row: int,
-        resample: int,
-        x_ND: npt.NDArray[Any],
-        is_positive: npt.NDArray[np.bool_],
-        train: npt.NDArray[np.int64],
-        val: npt.NDArray[np.int64],
-        chosen_C: float | None = None,
-    ) -> Fit:
+    def _fit(self, tails: _Tails, resample: int, train: Indices, val: Indices, chosen_C: float | None = None) -> Fit:
         """Fit on the `train` rows of the chosen samples; resample -1 is the fit on everything."""
+        x_ND, is_positive, settings = tails.x_ND, tails.is_positive, self.settings
         if self.regressions is not None:
-            return self.regressions.fit(name, row, resample, x_ND[train], is_positive[train])
-        C = self.settings.C if self.settings.solver != "logistic" or chosen_C is None else chosen_C
-        solve = tail_solver(self.settings.solver, C, self.settings.device)
-        return solve(x_ND[train], is_positive[train], (x_ND[val], is_positive[val]))
+            return self.regressions.fit(tails.name, tails.row, resample, x_ND[train], is_positive[train])
+        C = settings.C if settings.solver != "logistic" or chosen_C is None else chosen_C
+        held_out = (x_ND[val], is_positive[val])
+        return fit_tails(settings.solver, x_ND[train], is_positive[train], held_out, C, settings.device)
 
-    def _resampled(
-        self,
-        part: RowResult,
-        name: str,
-        row: int,
-        x_ND: npt.NDArray[Any],
-        is_positive: npt.NDArray[np.bool_],
-        place: npt.NDArray[np.int64],
-    ) -> RowResult:
+    def _resampled(self, part: RowResult, tails: _Tails) -> RowResult:
         normals = [part.fit.normal_D]
         random = self.random
         self.random = None  # resampling must not move the original's sequence of random numbers
         for resample in range(1, self.settings.resamples + 1):
-            divided = self.split(name, resample)
-            train, val = place[divided.train], place[divided.val]
-            normals.append(self._fit(name, row, resample, x_ND, is_positive, train, val, part.fit.C).normal_D)
+            divided = self.split(tails.name, resample)
+            train, val = tails.place[divided.train], tails.place[divided.val]
+            normals.append(self._fit(tails, resample, train, val, part.fit.C).normal_D)
         self.random = random
         if len(normals) == 1 or self.settings.split_ratio == 1:
             return part
@@ -376,22 +369,15 @@ def _conditioned(
             continue
         parts = []
         selection = trainer.selections[result.name]
-        chosen = np.concatenate([selection.positive, selection.negative])
-        is_positive = np.arange(len(chosen)) < len(selection.positive)
+        chosen, is_positive = selection.tails()
         for part in result.rows:
             of_row = [vector[part.row] if vector.ndim == 2 else vector for vector in away.values()]
             normal_D = project(part.fit.normal_D, of_row).astype(np.float32)
             x_ND = trainer.pool.gather(chosen, part.row)
             divided = trainer.splits[result.name, part.row]
             in_train = np.isin(chosen, divided.train)
-            bare = replace(part.fit, normal_D=normal_D, intercept=0.0)
-            fit = replace(bare, intercept=-midpoint(bare.distance(x_ND[in_train]), is_positive[in_train]))
+            fit = replace(part.fit, normal_D=normal_D).halfway(x_ND[in_train], is_positive[in_train])
             after = accuracy(fit.distance(x_ND[~in_train]), is_positive[~in_train])
             parts.append(replace(part, fit=fit, val_after=after))
         final.append(replace(result, rows=tuple(parts), conditions=tuple(away)))
     return final
-
-
-def midpoint(distance_N: npt.NDArray[np.float64], positive_N: npt.NDArray[np.bool_]) -> float:
-    """Return the middle between the means of the classes."""
-    return float(distance_N[positive_N].mean() + distance_N[~positive_N].mean()) / 2

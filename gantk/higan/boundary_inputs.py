@@ -19,8 +19,6 @@ from gantk.codes.entries import entries_of
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.rows import parse_layers
 
-SPACES = ("z", "w", "wp")
-
 
 def read_latents(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     """Return the codes in a file, [N, D] or [N, L, D], memory-mapped.

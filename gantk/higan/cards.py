@@ -69,12 +69,10 @@ def update_list(path: Path, boundaries: Sequence[Boundary]) -> None:
         own = {(name, space) for name, space, _ in listed}
         for old in read_boundary_list(path):
             if (old.name, old.space) not in own and old.path.is_file():
-                kept.append((old.name, old.space, _relative(old.path, path.parent)))
+                inside = old.path.is_relative_to(path.parent)
+                file = old.path.relative_to(path.parent).as_posix() if inside else str(old.path)
+                kept.append((old.name, old.space, file))
     usable = [entry for entry in [*kept, *listed] if not re.search(r"[,()\r\n]", entry[0])]
     if usable:
         comments = ["Boundaries of this folder; for `gantk rescore MODEL` and `gantk manipulate MODEL` with this file."]
         write_boundary_list(path, usable, comments)
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gantk.predictors.departure import told
 from gantk.predictors.selectivity import SELECTIVE
-from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, were
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, were, who
 
 if TYPE_CHECKING:
     from gantk.higan.boundaries import Boundary, TrainBoundaryResult
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gantk.higan.rescored import Rescored, RescoreResult
     from gantk.higan.samples import SynthesizeResult
 
+LIST = "boundary_list.txt"  # as `gantk train-boundary` writes it
 STABLE = 0.8
 """Stability from which a boundary may be used as a direction; see docs/pages.md for what it was measured on."""
 
@@ -25,9 +26,14 @@ def _drawn(result: SynthesizeResult) -> str:
     seeds = f"seed{'s' * (result.num != 1)} {result.seeds}"
     which = "" if result.seeds is None else f" ({seeds} in NVIDIA's numbering)"
     attributes = counted(len(result.summaries), "attribute")
-    scored = f", with {attributes} scored by {result.predictor}" if result.summaries else ""
+    scored = f", with {attributes} scored by {who(result.predictor)}" if result.summaries else ""
     kept = f"{'is' if result.num == 1 else 'are'} kept as latents in {', '.join(result.spaces)}"
     return f"{counted(result.num, 'sample')}{which} {kept}{scored}."
+
+
+def _codes(result: SynthesizeResult) -> str:
+    """The space in which boundaries are looked for first."""
+    return "w" if "w" in result.spaces else result.spaces[0]
 
 
 def _unread(result: SynthesizeResult) -> dict[str, int]:
@@ -45,11 +51,15 @@ SYNTHESIZE: Claims[SynthesizeResult] = (
         lambda r: bool(_unread(r)),
     ),
     advise(
-        "`gantk train-boundary` finds the direction of each attribute from these codes and scores.",
+        lambda r: (
+            f"`gantk train-boundary RUN/{_codes(r)}.npy RUN/attribute.npy --model MODEL` finds the direction of each "
+            "attribute from these codes and scores."
+        ),
         lambda r: bool(r.summaries),
     ),
     advise(
-        "Nothing scored these samples. `--generate-prediction` scores them, which `gantk train-boundary` needs.",
+        "Nothing scored these samples. The same command with `--generate-prediction` scores them, which "
+        "`gantk train-boundary` needs.",
         lambda r: not r.summaries,
     ),
 )
@@ -73,7 +83,8 @@ def _trained(result: TrainBoundaryResult) -> str:
         pairs = [(value, each.name) for value, each in zip(values, result.boundaries, strict=True) if value is not None]
         if pairs:
             low, high = (pick(pairs, key=lambda pair: pair[0]) for pick in (min, max))
-            ranges.append(f"{what} from {low[0]:.3f} ({low[1]}) to {high[0]:.3f} ({high[1]})")
+            ends = f"from {low[0]:.3f} ({low[1]}) to {high[0]:.3f} ({high[1]})"
+            ranges.append(f"{what} {ends}" if f"{low[0]:.3f}" != f"{high[0]:.3f}" else f"{what} {low[0]:.3f} for all")
     return f"{len(result)} boundaries were found in {result.space}{': ' * bool(ranges)}{'; '.join(ranges)}."
 
 
@@ -125,7 +136,8 @@ TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
     doubt(_shaky, lambda r: bool(_unstable(r))),
     advise(
         lambda r: (
-            f"`gantk rescore` measures what moving along {listed(_stable(r))} changes; `gantk manipulate` shows it."
+            f"`gantk rescore MODEL RUN/{LIST}` measures what moving along {listed(_stable(r))} changes; "
+            f"`gantk manipulate MODEL RUN/{LIST}` shows it."
         ),
         lambda r: bool(_stable(r)),
     ),
@@ -211,7 +223,7 @@ RESCORE: Claims[RescoreResult] = (
     ),
     advise(
         lambda r: (
-            f"`gantk manipulate MODEL {_best(r).prefix}_boundary.npy` shows samples moved along `{_best(r).name}`."
+            f"`gantk manipulate MODEL RUN/{_best(r).prefix}_boundary.npy` shows samples moved along `{_best(r).name}`."
         ),
         lambda r: _raises(r) and _best(r).name not in _noise(r),
     ),
@@ -237,8 +249,17 @@ MANIPULATE: Claims[ManipulateResult] = (
         lambda r: any(each.departures for each in r.moved),
     ),
     advise(
-        "`--realism 200` says how far the edit may go before samples leave what the generator draws.",
+        "The same command with `--realism 200` says how far the edit may go before samples leave what the generator "
+        "draws.",
         lambda r: not any(each.departures for each in r.moved),
     ),
-    advise("`gantk rescore` measures how much each attribute changes along these directions."),
+    advise(
+        "`gantk rescore MODEL DIRECTIONS` measures how much each attribute changes along these directions.",
+        lambda r: all(each.direction.kind == "boundary" for each in r.moved),
+    ),
+    advise(
+        "`gantk rescore MODEL DIRECTIONS --score NAME=ATTRIBUTE` measures how much an attribute changes along these "
+        "directions.",
+        lambda r: any(each.direction.kind != "boundary" for each in r.moved),
+    ),
 )

@@ -6,7 +6,6 @@ P = 1 + L places of an edit: all rows, then each row alone.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,8 @@ from gantk.codes.spread import unit_of
 from gantk.higan.options import RescoreOptions
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
 from gantk.runs.results import record
-from gantk.runs.structure import Strip
 from gantk.runs.walk import Walk
+from gantk.store.chunks import parts
 
 if TYPE_CHECKING:
     from gantk.runs.stores import Store
@@ -42,8 +41,7 @@ def gains(scores_NP: Array, resamples: int = 1000, seed: int = 0) -> list[Gain]:
     values = np.concatenate([np.maximum(change_NP, 0), change_NP], axis=1)
     means = np.empty((resamples, values.shape[1]))
     step = max(1, min(100, 400_000 // max(n, 1)))  # in slices: [resamples, N] of counts would be large for a large N
-    for start in range(0, resamples, step):
-        stop = min(start + step, resamples)
+    for start, stop in parts(0, resamples, step):
         weight = random.multinomial(n, np.full(n, 1.0 / n), size=stop - start)
         means[start:stop] = weight @ values / n
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
@@ -105,14 +103,9 @@ class RescoreFacts:
 
 def conclude(arrays: Mapping[str, Array], facts: RescoreFacts, options: RescoreOptions, store: Store) -> RescoreResult:
     """The result of arrays that are whole; see `rescore`."""
-    found = concluded(arrays, facts, options.distance)
     steps = shown_steps(options.distance[0])
-    labels = [options.name_of(sample) for sample in range(min(SHOWN, found.num))]
-    walked = tuple(
-        dataclasses.replace(each, walk=_walk(each, steps, labels, subject.spread, store))
-        for each, subject in zip(found.boundaries, facts.subjects, strict=True)
-    )
-    return dataclasses.replace(found, boundaries=walked)
+    labels = [options.name_of(sample) for sample in range(min(SHOWN, len(arrays[BASE])))]
+    return concluded(arrays, facts, options.distance, [_walk(each, steps, labels, store) for each in facts.subjects])
 
 
 def shown_steps(distance: float) -> tuple[float, ...]:
@@ -127,30 +120,24 @@ def shown_name(prefix: str, sample: int, step: int) -> str:
     return f"steps/{prefix}_{sample}_{step}.png"
 
 
-def _walk(
-    each: Rescored, steps: Sequence[float], labels: Sequence[str], spread: float | None, store: Store
-) -> Walk | None:
+def _walk(each: Subject, steps: Sequence[float], labels: Sequence[str], store: Store) -> Walk | None:
     """The pictures of a boundary, where the first chunk rendered them."""
     names = [[shown_name(each.prefix, sample, step) for step in range(len(steps))] for sample in range(len(labels))]
     if not all(store.has_picture(name) for line in names for name in line):
         return None
-    strips = tuple(
-        Strip(
-            label=label,
-            values=tuple(steps),
-            images=tuple(store.picture(name) for name in line),
-            origin=steps.index(0.0),
-        )
-        for label, line in zip(labels, names, strict=True)
-    )
-    return Walk(name=each.name, space=each.space, strips=strips, unit=unit_of(each.direction), spread=spread)
+    strips = tuple(store.strip(label, steps, line) for label, line in zip(labels, names, strict=True))
+    unit = unit_of(each.direction)
+    return Walk(name=each.name, space=each.direction.space, strips=strips, unit=unit, spread=each.spread)
 
 
-def concluded(arrays: Mapping[str, Array], facts: RescoreFacts, distances: Sequence[float]) -> RescoreResult:
+def concluded(
+    arrays: Mapping[str, Array], facts: RescoreFacts, distances: Sequence[float], walks: Sequence[Walk | None]
+) -> RescoreResult:
     """The result of arrays that are whole.
 
     Args:
         distances: that were tried [T]; the first is the one of the scores.
+        walks: of the boundaries.
     """
     base, effect = arrays[BASE], arrays[EFFECT]
     names = list(base.dtype.names or ())
@@ -176,7 +163,7 @@ def concluded(arrays: Mapping[str, Array], facts: RescoreFacts, distances: Seque
                     sorted((float(d), float(effect[t, 0, b, 0, column] / count)) for t, d in enumerate(distances))
                 ),
                 scores=scores,
-                walk=None,
+                walk=walks[b],
             )
         )
     return RescoreResult(

@@ -5,7 +5,7 @@ Shape legend: N samples, T steps, L rows of wp, D the width of a code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,8 +15,9 @@ import numpy.typing as npt
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.higan.claims import MANIPULATE
-from gantk.pictures.animation import GridStyle, animate_arrays, fuse
+from gantk.pictures.animation import GridStyle, fuse
 from gantk.predictors.departure import Departure
+from gantk.runs.animations import animations
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
@@ -118,15 +119,9 @@ class ManipulateResult(Result):
             if each.walk.strips:
                 strip = lambda path, found=each.walk: _write_strip(path, found)  # noqa: E731
                 yield Export(f"{each.prefix}_strip.png", strip, "samples below each other, their steps side by side")
-            how = self.animation
-            for name in (each.walk.animations or {}).values():
-                assert how is not None
-
-                def write(path: Path, found: Walk = each.walk, how: Animation = how) -> Path:
-                    frames = [[image.array() for image in strip.images] for strip in found.strips]
-                    return animate_arrays(frames, path, how.fps, how.once, how.grid)
-
-                yield Export(name, write, "the steps as an animation")
+            if self.animation is not None:
+                how = self.animation
+                yield from animations(each.walk, how.fps, how.once, how.grid)
 
 
 def _write_strip(path: Path, walk: Walk) -> Path:
@@ -143,6 +138,22 @@ def _write_strip(path: Path, walk: Walk) -> Path:
         images.append(np.asarray(picture).reshape(picture.height, picture.width, -1))
     style = GridStyle(rows=len(lines), columns=len(lines[0].images))
     return write_atomic(path, encode(fuse(np.stack(images), style)))
+
+
+def grid_of(options: Mapping[str, Any]) -> GridStyle:
+    """How the samples of a frame are put side by side, by the names of HiGAN's options."""
+    return GridStyle(
+        rows=options["row"],
+        columns=options["col"],
+        row_spacing=options["row_spacing"],
+        column_spacing=options["col_spacing"],
+        left=options["border_left"],
+        right=options["border_right"],
+        top=options["border_top"],
+        bottom=options["border_bottom"],
+        white=options["white_background"],
+        size=options["viz_size"],
+    )
 
 
 def moved_name(prefix: str, space: str) -> str:

@@ -20,22 +20,23 @@ from gantk.codes.source import Codes, CodeSource, show_truncation
 from gantk.codes.spread import spread_of, unit_of
 from gantk.errors import UsageError
 from gantk.generators.base import Drawing, Generator, State, Truncation, WpOrStyles
-from gantk.higan.manipulated import Animation, ManipulateResult, Moved
+from gantk.higan.manipulated import Animation, ManipulateResult, Moved, grid_of
 from gantk.higan.moving import Edit, check_edits, condition, motion, move, plan_edit, steps
 from gantk.higan.options import ManipulateOptions
 from gantk.higan.realism import check_number, measured
 from gantk.higan.restart import first_layer, repeated
 from gantk.higan.synthesis import array_of
-from gantk.pictures.animation import GridStyle, require_mp4
+from gantk.pictures.animation import require_mp4
 from gantk.pictures.images import to_uint8
 from gantk.predictors.base import Predictor
 from gantk.predictors.departure import Departure
+from gantk.runs.animations import animation_names
 from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
-from gantk.runs.stores import Pictures, Store
-from gantk.runs.structure import Strip
+from gantk.runs.stores import Pictures, Store, remaining
 from gantk.runs.task import verb
 from gantk.runs.walk import Walk
+from gantk.store.chunks import parts
 from gantk.store.progress import Bar, progress
 
 Array = npt.NDArray[Any]
@@ -128,19 +129,17 @@ def manipulate(
         len(edit.distances) * source.bytes_of(edit.space) for edit in edits if edit.space != "s"
     )
     chunks = store.chunks(joins, source.total, max(1, options.batch_size // options.step), each)
-    missing = chunks.missing()
-    count = sum(len(edit.distances) for edit in edits)
-    total = sum(stop - start for start, stop in map(chunks.grid.bounds, missing)) * count
+    todo, samples = remaining(chunks)
     with (
         torch.inference_mode(),
         store.timed("manipulation"),
         store.pictures(options.quality, options.workers) as pictures,
-        progress(total, "manipulate", unit="img") as bar,
+        progress(samples * sum(len(edit.distances) for edit in edits), "manipulate", unit="img") as bar,
     ):
         commits = CommitsBehind(chunks)
         work = _Moving(source, edits, options, matrix, pictures, bar)
-        for index in missing:
-            arrays, futures = work.chunk(*chunks.grid.bounds(index))
+        for index, start, stop in todo:
+            arrays, futures = work.chunk(start, stop)
             commits.add(index, {name: arrays[name] for name in joins}, futures)
         commits.flush()
     found: tuple[tuple[Departure, ...], ...] = ((),) * len(edits)
@@ -285,9 +284,7 @@ class _Moving:
         else:
             flat = source.expand(moved.flatten(0, 1)) if edit.space == "w" else moved.flatten(0, 1)
         state = _restart(source.generator, codes.wp, edit, options)
-        total, size = len(codes.wp) * count, self.options.batch_size
-        for start in range(0, total, size):
-            stop = min(start + size, total)
+        for start, stop in parts(0, len(codes.wp) * count, self.options.batch_size):
             part = flat[start:stop] if isinstance(flat, Tensor) else tuple(style[start:stop] for style in flat)
             begin = None if state is None else repeated(state, count, start, stop)
             yield source.generator.synthesize(part, start=begin, **options)
@@ -317,28 +314,19 @@ def conclude(
     shown = range(min(facts.num, MOST_SHOWN)) if facts.form else range(0)
     moved = []
     for each in facts.moves:
-        drawn = 0.0 in each.distances and not options.absolute
-        strips = tuple(
-            Strip(
-                label=options.name_of(sample),
-                values=each.distances,
-                images=tuple(
-                    store.picture(image_name(each.prefix, sample, step, facts.form))
-                    for step in range(len(each.distances))
-                ),
-                quantity=quantity,
-                origin=each.distances.index(0.0) if drawn else None,
-            )
-            for sample in shown
-        )
+        strips = []
+        for sample in shown:
+            names = [image_name(each.prefix, sample, step, facts.form) for step in range(len(each.distances))]
+            label = options.name_of(sample)
+            strips.append(store.strip(label, each.distances, names, quantity, drawn=not options.absolute))
         walk = Walk(
             name=each.name,
             space=each.space,
             rows=each.rows,
-            strips=strips,
+            strips=tuple(strips),
             unit=each.unit,
             spread=each.spread,
-            animations={form: f"{each.prefix}.{form}" for form in facts.formats} or None,
+            animations=animation_names(each.prefix, facts.formats),
         )
         codes = None if each.array is None else arrays[each.array]
         moved.append(
@@ -347,18 +335,7 @@ def conclude(
                 departures=each.departures,
             )
         )  # fmt: skip
-    grid = GridStyle(
-        rows=options.row,
-        columns=options.col,
-        row_spacing=options.row_spacing,
-        column_spacing=options.col_spacing,
-        left=options.border_left,
-        right=options.border_right,
-        top=options.border_top,
-        bottom=options.border_bottom,
-        white=options.white_background,
-        size=options.viz_size,
-    )
+    grid = grid_of(vars(options))
     animation = Animation(formats=facts.formats, fps=options.fps, once=options.once, grid=grid)
     return ManipulateResult(
         num=facts.num,

@@ -19,8 +19,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes.directions import project
 from gantk.codes.entries import Entry
+from gantk.codes.projection import project
 from gantk.codes.source import Codes, CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Styles, WpOrStyles

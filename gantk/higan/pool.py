@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.rows import parse_layers
+from gantk.store.chunks import parts
 
 CHUNK_BYTES = 64 << 20  # of codes read at once
 DISTANCE_BYTES = 256 << 20  # of distances held at once
@@ -54,6 +55,11 @@ class Pool:
     def width(self) -> int:
         return int(self.codes.shape[-1])
 
+    @property
+    def _step(self) -> int:
+        """Samples that are read at once."""
+        return max(1, CHUNK_BYTES // max(1, self.codes[0].nbytes))
+
     def _take(self, part_NLD: npt.NDArray[Any], row: int) -> npt.NDArray[Any]:
         if row == SHARED:
             return np.asarray(part_NLD[:, list(self.chosen)].mean(axis=1))
@@ -67,12 +73,10 @@ class Pool:
         """
         order = np.argsort(indices, kind="stable")
         result = np.empty((len(indices), self.width), dtype=self.codes.dtype)
-        step = max(1, CHUNK_BYTES // max(1, self.codes[0].nbytes))
-        for start in range(0, len(order), step):
-            part = order[start : start + step]
-            result[part] = (
-                self._take(self.codes[indices[part]], row) if row == SHARED else self.codes[indices[part], row]
-            )
+        for start, stop in parts(0, len(order), self._step):
+            part = order[start:stop]
+            some = indices[part]
+            result[part] = self._take(self.codes[some], row) if row == SHARED else self.codes[some, row]
         wrong = np.flatnonzero(~np.isfinite(result).all(axis=1))
         if len(wrong):
             raise GantkError(
@@ -82,16 +86,13 @@ class Pool:
 
     def chunks(self, row: int) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
         """Yield ranges of samples and their row, [n, D]."""
-        step = max(1, CHUNK_BYTES // max(1, self.codes[0].nbytes))
-        for start in range(0, len(self), step):
-            span = slice(start, min(start + step, len(self)))
+        for span in (slice(*bounds) for bounds in parts(0, len(self), self._step)):
             yield span, self._take(self.codes[span], row)
 
     def distances(self, normals_DA: npt.NDArray[Any], row: int) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
         """Yield blocks of normals and the products [N, block] of all samples with them; few passes, bounded memory."""
         width = max(1, DISTANCE_BYTES // (4 * len(self)))
-        for start in range(0, normals_DA.shape[1], width):
-            block = slice(start, min(start + width, normals_DA.shape[1]))
+        for block in (slice(*bounds) for bounds in parts(0, normals_DA.shape[1], width)):
             result = np.empty((len(self), block.stop - block.start), dtype=np.float32)
             for span, x_nD in self.chunks(row):
                 result[span] = x_nD @ normals_DA[:, block].astype(x_nD.dtype)

@@ -19,6 +19,7 @@ from gantk.predictors.base import Predictor
 from gantk.predictors.departure import LEAST, Departure, departures
 from gantk.runs.options import LARGEST_SEED
 from gantk.store.channels import colours
+from gantk.store.chunks import parts
 from gantk.store.memory import require
 from gantk.store.progress import progress
 
@@ -61,24 +62,22 @@ def measured(
     )
 
     def unedited(drawn: CodeSource) -> npt.NDArray[np.float32]:
-        parts = []
-        for start in range(0, num, batch):
-            wp = drawn.batch(start, min(start + batch, num)).wp
-            parts.append(_features(reader, source.generator.synthesize(wp)))
-            bar.update(len(wp))
-        return np.concatenate(parts)
+        found = []
+        for start, stop in parts(0, num, batch):
+            found.append(_features(reader, source.generator.synthesize(drawn.batch(start, stop).wp)))
+            bar.update(stop - start)
+        return np.concatenate(found)
 
     found = []
     with torch.inference_mode(), progress(num * (2 + len(edits)), "realism", unit="sample") as bar:
         before, reference = unedited(moving), unedited(other)
         for edit in edits:
-            parts = []
-            for start in range(0, num, batch):
-                stop = min(start + batch, num)
+            moved = []
+            for start, stop in parts(0, num, batch):
                 seen = np.concatenate([_features(reader, image) for image in render(moving, edit, start, stop)])
-                parts.append(seen.reshape(stop - start, len(edit.distances), -1))
+                moved.append(seen.reshape(stop - start, len(edit.distances), -1))
                 bar.update(stop - start)
-            after = np.concatenate(parts)
+            after = np.concatenate(moved)
             steps = [(distance, after[:, i]) for i, distance in enumerate(edit.distances)]
             found.append(departures(before, reference, steps, source.seed))
     return tuple(found)

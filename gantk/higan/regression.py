@@ -97,10 +97,8 @@ class Regressions:
         column = family.index(name)
         normal_D, _ = unit_normal(solution.weight_DA[:, column])
         strength = float(solution.strength_A[column])
-        bare = Fit(normal_D, 0.0, 1 / strength, 1, float(solution.residual_A[column]), True)
-        distance_N = bare.distance(x_ND)
-        middle = float(distance_N[positive_N].mean() + distance_N[~positive_N].mean()) / 2
-        return Fit(normal_D, -middle, bare.C, 1, bare.objective, True)
+        fit = Fit(normal_D, 0.0, 1 / strength, 1, float(solution.residual_A[column]), True)
+        return fit.halfway(x_ND, positive_N)
 
     def _solve(self, family: list[str], row: int, resample: int) -> RidgeSolution:
         key = (family[0], row, resample)

@@ -6,7 +6,6 @@ rows, then each row alone (P = 1 where rows were not moved alone).
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
 from gantk.store.files import write_atomic
+from gantk.store.text import csv_of
 
 Array = npt.NDArray[Any]
 
@@ -187,15 +187,9 @@ def _or(value: float | None, other: float) -> float:
 
 def as_csv(rows: list[dict[str, object]]) -> str:
     """Rows as comma-separated text, with the columns of the longest."""
-    import csv
-
     head = max((list(row) for row in rows), key=len)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(head)
-    for row in rows:
-        values = [row.get(name) for name in head]
-        kept = len(row)
-        shown = [f"{value:.6g}" if isinstance(value, float) else "" if value is None else value for value in values]
-        writer.writerow(shown[:kept])
-    return buffer.getvalue()
+    return csv_of([head, *([_cell(row.get(name)) for name in head[: len(row)]] for row in rows)])
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value

@@ -26,7 +26,6 @@ from torch.nn.functional import avg_pool2d
 
 from gantk.codes.directions import Direction
 from gantk.codes.entries import Entry, entries_of
-from gantk.codes.latents import random_normal
 from gantk.codes.source import Codes, CodeSource
 from gantk.codes.spread import spread_of
 from gantk.errors import GantkError, UsageError, suggestion
@@ -50,10 +49,11 @@ from gantk.higan.synthesis import array_of, chunk_size, knows_codes, structured
 from gantk.pictures.images import as_saved, to_uint8
 from gantk.predictors.base import Predictor
 from gantk.predictors.defaults import predictor_for
-from gantk.runs.stores import Chunks, Pictures, Store
+from gantk.runs.stores import Pictures, Store, remaining
 from gantk.runs.task import verb
-from gantk.store.chunks import CONCATENATE, SUM
+from gantk.store.chunks import CONCATENATE, SUM, parts
 from gantk.store.progress import Bar, progress
+from gantk.store.seeding import random_normal
 
 Array = npt.NDArray[Any]
 
@@ -132,18 +132,18 @@ def rescore(
     renders = work.renders()
     target = options.chunk or max(1, RENDERS_PER_CHUNK // renders)
     chunks = store.chunks(joins, source.total, chunk_size(options.batch_size, target), each=4 * len(entries))
-    missing = chunks.missing()
-    samples = sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
+    todo, samples = remaining(chunks)
     with (
         torch.inference_mode(),
         store.timed("rescoring"),
         store.pictures() as pictures,
         progress(samples * renders, "rescore", unit="img") as bar,
     ):
-        for index in missing:
+        for index, start, stop in todo:
             if index == 0:  # by the shard that has the first samples, so that joined shards show what one run does
                 work.show(pictures)
-            _chunk(chunks, index, work, bar)
+            batches = [work.batch(first, last, bar) for first, last in parts(start, stop, options.batch_size)]
+            chunks.write(index, {name: _joined([b[name] for b in batches], join) for name, join in joins.items()})
     facts = RescoreFacts(
         predictor=predictor.name,
         layer_names=row_names(generator),
@@ -177,17 +177,8 @@ def read_mapping(texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _chunk(chunks: Chunks, index: int, work: _Rescoring, bar: Bar) -> None:
-    start, stop = chunks.grid.bounds(index)
-    parts: list[dict[str, Array]] = []
-    for first in range(start, stop, work.options.batch_size):
-        last = min(first + work.options.batch_size, stop)
-        parts.append(work.batch(first, last, bar))
-    arrays = {}
-    for name, join in chunks.joins.items():
-        found = [part[name] for part in parts]
-        arrays[name] = np.sum(found, axis=0) if join == SUM else np.concatenate(found)
-    chunks.write(index, arrays)
+def _joined(arrays: Sequence[Array], join: str) -> Array:
+    return np.asarray(np.sum(arrays, axis=0)) if join == SUM else np.concatenate(arrays)
 
 
 class _Rescoring:

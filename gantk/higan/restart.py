@@ -5,10 +5,7 @@ Legend: N samples, T repetitions of each, L rows of wp.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable
-
-from torch import Tensor
+from collections.abc import Iterable
 
 from gantk.generators.base import Generator, State
 
@@ -22,9 +19,4 @@ def first_layer(generator: Generator, rows: Iterable[int]) -> int | None:
 def repeated(state: State, times: int, start: int, stop: int) -> State:
     """Samples start .. stop - 1 of the N * T that come of repeating each of N samples T times in a row."""
     places = [place // times for place in range(start, stop)]
-    return _each(state, lambda tensor: tensor[places])
-
-
-def _each(state: State, change: Callable[[Tensor], Tensor]) -> State:
-    x, image, shortcut = (None if part is None else change(part) for part in (state.x, state.image, state.shortcut))
-    return dataclasses.replace(state, x=x, image=image, shortcut=shortcut)
+    return state.mapped(lambda tensor: tensor[places])

@@ -79,13 +79,12 @@ class RidgeSolution:
 def accumulate(
     chunks: Iterable[tuple[npt.NDArray[np.floating], npt.NDArray[np.floating], npt.NDArray[np.int64]]],
     device: str = "cpu",
-    groups: int = GROUPS,
 ) -> list[NormalEquations]:
     """Sum the normal equations of each group over chunks of (codes [n, D], scores [n, A], group [n])."""
     import torch
 
     sums: list[list[torch.Tensor]] = []
-    counts = [0] * groups
+    counts = [0] * GROUPS
     shift_D = shift_A = None
     for x_nD, s_nA, group_n in chunks:
         x = torch.as_tensor(np.ascontiguousarray(x_nD)).to(device=device, dtype=torch.float64)
@@ -94,10 +93,10 @@ def accumulate(
             shift_D, shift_A = x.mean(dim=0), s.mean(dim=0)
             width, scores = x.shape[1], s.shape[1]
             shapes = [(width,), (scores,), (width, width), (width, scores), (scores,)]
-            sums = [[x.new_zeros(shape) for shape in shapes] for _ in range(groups)]
+            sums = [[x.new_zeros(shape) for shape in shapes] for _ in range(GROUPS)]
         x, s = x - shift_D, s - shift_A
         group = torch.as_tensor(group_n, device=device)
-        for g in range(groups):
+        for g in range(GROUPS):
             mine = group == g
             xg, sg = x[mine], s[mine]
             parts = (xg.sum(dim=0), sg.sum(dim=0), xg.T @ xg, xg.T @ sg, sg.square().sum(dim=0))
@@ -115,10 +114,7 @@ def accumulate(
 
 def total(equations: Sequence[NormalEquations]) -> NormalEquations:
     """Return the normal equations of several groups together."""
-    result = equations[0]
-    for other in equations[1:]:
-        result = result + other
-    return result
+    return sum(equations[1:], equations[0])
 
 
 def solve_ridge(equations: NormalEquations, strength: float | None = None) -> RidgeSolution:

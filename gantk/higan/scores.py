@@ -92,7 +92,7 @@ def read_scores(path: str | os.PathLike[str], names: Iterable[str] = ()) -> Scor
     if source.suffix.lower() in (".csv", ".tsv"):
         return _read_csv(source, frozenset(names))
     if source.suffix.lower() == ".npz":
-        return _read_npz(source)
+        return from_content(read_npz(source), source.stem, str(source))
     from gantk.checkpoints.unpickle import load_legacy_npy
 
     return from_content(load_legacy_npy(source), source.stem, str(source))
@@ -154,10 +154,6 @@ def _from_dictionary(content: Mapping[Any, Any], source: str) -> dict[str, Colum
         if isinstance(value, np.ndarray) and not (key == "score" and columns):
             columns.update(_from_array(value, str(key), source))
     return columns
-
-
-def _read_npz(source: Path) -> Scores:
-    return from_content(read_npz(source), source.stem, str(source))
 
 
 def _read_csv(source: Path, wanted: frozenset[str]) -> Scores:

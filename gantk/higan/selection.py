@@ -34,6 +34,11 @@ class Selection:
     threshold: float
     tied: bool
 
+    def tails(self) -> tuple[Indices, npt.NDArray[np.bool_]]:
+        """The chosen samples, positives first, and which of them are positive."""
+        chosen = np.concatenate([self.positive, self.negative])
+        return chosen, np.arange(len(chosen)) < len(self.positive)
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -164,11 +169,7 @@ def split(
 
 
 def check_ratio(ratio: float) -> None:
-    """Refuse a share for training outside (0, 1].
-
-    Raises:
-        UsageError: it is.
-    """
+    """Raise UsageError for a share for training outside (0, 1]."""
     if not 0 < ratio <= 1:
         raise UsageError(f"The split ratio is {ratio:g}: give the share for training, in (0, 1].")
 

@@ -9,8 +9,7 @@ Legend: N rows, D the width of a code.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +50,12 @@ class Fit:
     def distance(self, x_ND: Rows) -> npt.NDArray[np.float64]:
         """Return the signed distances [N] of codes from the hyperplane."""
         return np.asarray(x_ND, dtype=np.float64) @ self.normal_D.astype(np.float64) + self.intercept
+
+    def halfway(self, x_ND: Rows, positive_N: Flags) -> Fit:
+        """The same direction, half way between the means of the classes."""
+        bare = replace(self, intercept=0.0)
+        distance_N = bare.distance(x_ND)
+        return replace(bare, intercept=-float(distance_N[positive_N].mean() + distance_N[~positive_N].mean()) / 2)
 
 
 def unit_normal(weight_D: Rows) -> tuple[npt.NDArray[np.float32], float]:
@@ -158,23 +163,22 @@ def _log_loss(output_N: Rows, positive_N: Flags) -> float:
     return float(np.logaddexp(0, np.where(positive_N, -output_N, output_N)).mean())
 
 
-def check_solver(name: str) -> str:
-    """Return the name of a solver.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
+def check_solver(name: str) -> None:
+    """Raise UsageError where there is no solver of that name."""
     if name not in SOLVERS:
         raise UsageError(f"There is no solver {name!r}.{suggestion(name, SOLVERS)}")
-    return name
 
 
-def tail_solver(name: str, C: float | None = None, device: str = "cpu") -> Callable[..., Fit]:
-    """Return `fit(x_ND, positive_N, held_out)` of a solver that is trained on the two tails (not ridge)."""
-    if name == "svc":
-        return lambda x, positive, held_out=None: fit_svc(x, positive, 1.0 if C is None else C)
-    if name == "newton":
-        return lambda x, positive, held_out=None: fit_newton(x, positive, 1.0 if C is None else C, device)
-    if name == "logistic":
-        return lambda x, positive, held_out=None: fit_logistic(x, positive, C, held_out)
-    raise ValueError(f"{name!r} is not trained on the tails")
+def fit_tails(
+    solver: str,
+    x_ND: Rows,
+    positive_N: Flags,
+    held_out: tuple[Rows, Flags] | None = None,
+    C: float | None = None,
+    device: str = "cpu",
+) -> Fit:
+    """Fit by a solver that is trained on the two tails: any but ridge."""
+    if solver == "logistic":
+        return fit_logistic(x_ND, positive_N, C, held_out)
+    strength = 1.0 if C is None else C
+    return fit_svc(x_ND, positive_N, strength) if solver == "svc" else fit_newton(x_ND, positive_N, strength, device)

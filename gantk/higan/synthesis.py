@@ -28,8 +28,9 @@ from gantk.pictures.images import as_saved, to_uint8
 from gantk.predictors.base import Predictor
 from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
-from gantk.runs.stores import Pictures, Store
+from gantk.runs.stores import Pictures, Store, remaining
 from gantk.runs.task import verb
+from gantk.store.chunks import parts
 from gantk.store.progress import progress
 
 IMAGES = "images"
@@ -97,17 +98,15 @@ def synthesize(
     target = 256 if predictor is not None or work.imaged == source.total else 1024
     size = chunk_size(options.batch_size, options.chunk or target)
     chunks = store.chunks(work.arrays(), source.total, size, work.bytes_each())
-    missing = chunks.missing()
-    total = sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
+    todo, samples = remaining(chunks)
     with (
         torch.inference_mode(),
         store.timed("synthesis"),
         store.pictures(options.quality, options.workers) as pictures,
-        progress(total, "synthesize", unit="img" if work.renders else "code") as bar,
+        progress(samples, "synthesize", unit="img" if work.renders else "code") as bar,
     ):
-        commits = CommitsBehind(chunks)
-        for index in missing:
-            start, stop = chunks.grid.bounds(index)
+        commits = CommitsBehind(chunks, every=work.imaged == source.total)
+        for index, start, stop in todo:
             commits.add(index, *work.chunk(start, stop, pictures))
             bar.update(stop - start)
         commits.flush()
@@ -198,44 +197,39 @@ class _Work:
         )
 
     def chunk(self, start: int, stop: int, pictures: Pictures) -> tuple[dict[str, Array], list[Future[Any]]]:
-        parts: dict[str, list[Array]] = {name: [] for name in self.arrays()}
+        arrays: dict[str, list[Array]] = {name: [] for name in self.arrays()}
         futures: list[Future[Any]] = []
-        for first in range(start, stop, self.options.batch_size):
-            last = min(first + self.options.batch_size, stop)
+        for first, last in parts(start, stop, self.options.batch_size):
             codes = self.source.batch(first, last)
             for name in self.latents:
-                parts[name].append(array_of(codes.space(name)))
+                arrays[name].append(array_of(codes.space(name)))
             if self.style_names:
                 styles = self.generator.styles(codes.wp)
                 for name, style in zip(self.style_names, styles, strict=True):
-                    parts[name].append(array_of(style))
-            if self.predictor is not None or self.as_array or first < self.imaged:
-                futures += self._render(codes, first, parts, pictures)
-        return {name: np.concatenate(found) for name, found in parts.items()}, futures
+                    arrays[name].append(array_of(style))
+            shown = min(last, self.imaged) - first if not self.as_array else 0  # how many become files
+            image_NCHW = None
+            if self.as_array or shown > 0 or (self.predictor is not None and not knows_codes(self.predictor)):
+                image_NCHW = self.generator.synthesize(codes.wp)
+            for name, score in self._scored(codes, image_NCHW).items():
+                arrays[name].append(score)
+            if image_NCHW is not None and (self.as_array or shown > 0):
+                images = to_uint8(image_NCHW)
+                if self.as_array:
+                    arrays["image"].append(images)
+                else:
+                    names = [image_name(first + i, self.options.image_format) for i in range(shown)]
+                    futures += pictures.write(names, images[:shown])
+        return {name: np.concatenate(found) for name, found in arrays.items()}, futures
 
-    def _render(self, codes: Codes, first: int, parts: dict[str, list[Array]], pictures: Pictures) -> list[Future[Any]]:
-        predictor, image_NCHW = self.predictor, None
-        if not knows_codes(predictor) or self.as_array or first < self.imaged:
-            image_NCHW = self.generator.synthesize(codes.wp)
-        if predictor is not None:
-            if knows_codes(predictor):
-                scored = predict_codes(predictor, codes.wp)
-            else:
-                assert image_NCHW is not None
-                scored = predict(predictor, image_NCHW)
-            for name, score in scored.items():
-                parts[name].append(score)
-        if image_NCHW is None:
-            return []
-        count = min(len(image_NCHW), self.imaged - first)
-        if not self.as_array and count < 1:
-            return []
-        images = to_uint8(image_NCHW)
-        if self.as_array:
-            parts["image"].append(images)
-            return []
-        names = [image_name(first + i, self.options.image_format) for i in range(count)]
-        return pictures.write(names, images[:count])
+    def _scored(self, codes: Codes, image_NCHW: Tensor | None) -> dict[str, Array]:
+        """Score tables of a batch, which has images unless the predictor knows codes."""
+        if self.predictor is None:
+            return {}
+        if knows_codes(self.predictor):
+            return predict_codes(self.predictor, codes.wp)
+        assert image_NCHW is not None
+        return predict(self.predictor, image_NCHW)
 
 
 def image_name(index: int, form: str) -> str:
@@ -368,11 +362,11 @@ def score_summaries(table: Array) -> dict[str, ScoreSummary]:
     return summaries
 
 
-def most_frequent(table: Array, rows: int = 4096) -> dict[str, int]:
+def most_frequent(table: Array) -> dict[str, int]:
     """How often each field of a structured array is the largest of its sample."""
     names = table.dtype.names or ()
     counts = np.zeros(len(names), dtype=np.int64)
-    for start in range(0, len(table), rows):
-        part = np.stack([table[name][start : start + rows] for name in names], axis=1)
+    for start, stop in parts(0, len(table), 4096):  # a large table is read in pieces
+        part = np.stack([table[name][start:stop] for name in names], axis=1)
         counts += np.bincount(part.argmax(axis=1), minlength=len(names))
     return {name: int(count) for name, count in zip(names, counts, strict=True) if count}

@@ -13,10 +13,9 @@ from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import load_direction
 from gantk.higan.boundaries import Boundary, Figures, Histograms, RowFigures, TrainBoundaryResult
 from gantk.higan.gains import RescoreFacts, Subject, concluded
-from gantk.higan.manipulated import Animation, ManipulateResult, Moved, moved_name
+from gantk.higan.manipulated import Animation, ManipulateResult, Moved, grid_of, moved_name
 from gantk.higan.rescored import RescoreResult
 from gantk.higan.samples import ScoreSummary, SynthesizeResult
-from gantk.pictures.animation import GridStyle
 from gantk.runs.structure import Image
 from gantk.runs.upgrade import part, walks
 from gantk.store.files import load_npy
@@ -101,7 +100,7 @@ def rescore(manifest: Mapping[str, Any], directory: Path) -> RescoreResult:
     )
     arrays = {name: load_npy(inside(directory, f"{name}.npy"), mmap=True) for name in manifest["arrays"]}
     distances = tuple(float(distance) for distance in arguments["distances"])
-    return concluded(arrays, facts, distances)
+    return concluded(arrays, facts, distances, [None] * len(facts.subjects))
 
 
 def _used(directory: Path, prefix: str, name: str, space: str) -> Direction:
@@ -113,23 +112,8 @@ def manipulate(manifest: Mapping[str, Any], directory: Path) -> ManipulateResult
     results = manifest["results"]
     arrays = {Path(name).stem: load_npy(inside(directory, name), mmap=True) for name in results["files"]}
     how = results["animation"]
-    grid = how["grid"]
     animation = Animation(
-        formats=tuple(how["formats"]),
-        fps=float(how["fps"]),
-        once=bool(how["once"]),
-        grid=GridStyle(
-            rows=grid["row"],
-            columns=grid["col"],
-            row_spacing=grid["row_spacing"],
-            column_spacing=grid["col_spacing"],
-            left=grid["border_left"],
-            right=grid["border_right"],
-            top=grid["border_top"],
-            bottom=grid["border_bottom"],
-            white=grid["white_background"],
-            size=grid["viz_size"],
-        ),
+        formats=tuple(how["formats"]), fps=float(how["fps"]), once=bool(how["once"]), grid=grid_of(how["grid"])
     )
     prefix = "manipulate_"
     return ManipulateResult(

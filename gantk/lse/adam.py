@@ -8,15 +8,15 @@ Shape legend: N images, C_i channels and r_i side of map i, L maps, K classes, S
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypedDict
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim.optimizer import StateDict
 
 from gantk.errors import GantkError
 from gantk.lse.gram import IGNORE
@@ -24,13 +24,6 @@ from gantk.predictors.head_files import layer_weights
 from gantk.predictors.head_networks import NETWORKS, HeadNetwork, LinearNetwork, PointwiseNetwork
 
 Draw = Callable[[int, int], tuple[Sequence[Tensor], Tensor]]  # samples start .. stop - 1: maps and labels
-
-
-class ParameterGroup(TypedDict):
-    """Parameters that an optimiser moves at one rate."""
-
-    params: list[Tensor]
-    lr: float
 
 
 @dataclass(frozen=True)
@@ -87,9 +80,9 @@ def paper_fewshot(shots: int) -> Schedule:
     return Schedule(50, 128, accumulate=((0, shots),), layer_weights="none")
 
 
-def short(images: int, epochs: int = 16, per_step: int = 2) -> Schedule:
-    """For heads that are not convex: several passes over the images that the linear head was solved on."""
-    return Schedule(epochs, images, per_step, ((0, per_step),), 5e-3, max(1, (epochs * 2) // 3), ladder_lr=1e-3)
+def short(images: int, epochs: int = 16) -> Schedule:
+    """For heads that are not convex: several passes over the images that the linear head was solved on, two a step."""
+    return Schedule(epochs, images, 2, ((0, 2),), 5e-3, max(1, (epochs * 2) // 3), ladder_lr=1e-3)
 
 
 @dataclass
@@ -111,27 +104,29 @@ class Learner:
         if isinstance(self.network, PointwiseNetwork):
             return self.network.weighted(maps, size, scale_L)
         assert isinstance(self.network, LinearNetwork)
-        counts = torch.tensor(self.network.channels, device=scale_L.device)
-        width = sum(self.network.channels)  # said, so that a GPU need not be waited for
-        scale_D = scale_L.repeat_interleave(counts, output_size=width)
-        weights: dict[str, Tensor] = {"weight_KD": self.network.weight_KD * scale_D, "bias_K": self.network.bias_K}
+        weight_KD = self.network.weight_KD * _each_channel(scale_L, self.network)
+        weights: dict[str, Tensor] = {"weight_KD": weight_KD, "bias_K": self.network.bias_K}
         found = torch.func.functional_call(self.network, weights, (maps, size))
         return found
 
     @torch.no_grad()
     def folded(self) -> HeadNetwork:
         """The network for inference, the weights of layers multiplied in."""
-        network = NETWORKS[self.kind](self.network.channels, self.network.classes, self.network.align_corners)
-        network.load_state_dict(self.network.state_dict())
-        network.to(next(self.network.parameters()).device)
+        network = copy.deepcopy(self.network)
         if self.layer_weight_L is not None:
             scale_L = layer_weights(self.layer_weight_L, self.rule)
             if isinstance(network, PointwiseNetwork):
                 network.fold(scale_L)
             elif isinstance(network, LinearNetwork):
-                counts = torch.tensor(network.channels, device=scale_L.device)
-                network.weight_KD.mul_(scale_L.repeat_interleave(counts, output_size=sum(network.channels)))
+                network.weight_KD.mul_(_each_channel(scale_L, network))
         return network
+
+
+def _each_channel(scale_L: Tensor, network: LinearNetwork) -> Tensor:
+    """The weight of its map for every channel, [D]."""
+    counts = torch.tensor(network.channels, device=scale_L.device)
+    width = sum(network.channels)  # said, so that a GPU need not be waited for
+    return scale_L.repeat_interleave(counts, output_size=width)
 
 
 def learner(
@@ -153,18 +148,12 @@ def learner(
                     part.uniform_(-1 / math.sqrt(width), 1 / math.sqrt(width))
             network.bias_K.requires_grad_(False)
     network = network.to(device)
-    groups: list[ParameterGroup] = [{"params": [p for p in network.parameters() if p.requires_grad], "lr": schedule.lr}]
+    optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=schedule.lr)
     weight_L = None
     if schedule.layer_weights != "none" and kind != "NSE-2":
         weight_L = torch.ones(len(channels), device=device, requires_grad=True)
-        groups.append({"params": [weight_L], "lr": 10 * schedule.lr})
-    return Learner(
-        kind,
-        network,
-        weight_L,
-        schedule.layer_weights,
-        torch.optim.Adam([{**group} for group in groups], lr=schedule.lr),
-    )
+        optimizer.add_param_group({"params": [weight_L], "lr": 10 * schedule.lr})
+    return Learner(kind, network, weight_L, schedule.layer_weights, optimizer)
 
 
 def train(
@@ -216,17 +205,7 @@ def _epoch(learners: Sequence[Learner], draw: Draw, schedule: Schedule, epoch: i
         one.losses.append(loss_of)
 
 
-class LearnerState(TypedDict):
-    """All that is needed to go on, tensors and plain values."""
-
-    network: dict[str, Tensor]
-    layers: Tensor | None
-    optimizer: StateDict
-    losses: list[float]
-
-
-def state_of(learners: Sequence[Learner]) -> list[LearnerState]:
-    """All that is needed to go on, tensors and plain values."""
+def state_of(learners: Sequence[Learner]) -> list[dict[str, object]]:
     return [
         {"network": one.network.state_dict(), "layers": one.layer_weight_L, "optimizer": one.optimizer.state_dict(),
          "losses": one.losses}
@@ -234,7 +213,7 @@ def state_of(learners: Sequence[Learner]) -> list[LearnerState]:
     ]  # fmt: skip
 
 
-def restore(learners: Sequence[Learner], state: Sequence[LearnerState]) -> None:
+def restore(learners: Sequence[Learner], state: Sequence[Mapping[str, Any]]) -> None:
     """Put learners where `state_of` found them."""
     for one, part in zip(learners, state, strict=True):
         one.network.load_state_dict(part["network"])
@@ -242,5 +221,4 @@ def restore(learners: Sequence[Learner], state: Sequence[LearnerState]) -> None:
         one.losses = list(part["losses"])
         if one.layer_weight_L is not None:
             with torch.no_grad():
-                assert part["layers"] is not None  # of the same schedule
                 one.layer_weight_L.copy_(part["layers"])

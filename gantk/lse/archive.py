@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.pictures.label_maps import Colours, label_png
-from gantk.store.files import to_json, write_atomic
+from gantk.store.files import npy_bytes, to_json, write_atomic
 
 STAMP = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever it is written
 
@@ -34,13 +34,11 @@ def write_session(
 ) -> Path:
     from gantk.pictures.images import encode
 
-    code = io.BytesIO()
-    np.save(code, np.asarray(wp_1LD))
     told = {"about": about, "class_names": list(names), "generator": source}
     files = {
         "image.png": encode(image_HWC),
         "label.png": label_png(label_SS, colours),
-        "wp.npy": code.getvalue(),
+        "wp.npy": npy_bytes(np.asarray(wp_1LD)),
         "session.json": json.dumps(to_json(told), indent=1).encode(),
     }
     return write_atomic(path, zipped(files))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, percent
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, percent, who
 
 if TYPE_CHECKING:
     from gantk.lse.evaluated import EvaluateResult, ScoredHead
@@ -33,6 +33,11 @@ def with_worst(scores: Scores, names: Sequence[str]) -> str:
     return f"a mIoU of {scores.paper_miou:.3f}{low}"
 
 
+def _paint(head: str) -> str:
+    """What edits images with a head."""
+    return f"`gantk web MODEL --head {head}` edits images by strokes"
+
+
 def poor_classes(scores_K: Sequence[float], names: Sequence[str]) -> list[str]:
     """Classes that were seen and have a low IoU, with it."""
     return [f"{name} ({value:.2f})" for value, name in zip(scores_K, names, strict=True) if 0 <= value < POOR]
@@ -47,7 +52,16 @@ def _scored(result: TrainResult) -> str:
         for each in result.trainings
         if each.scores is not None
     ]
-    return f"On held-out images, against the labels of {result.teacher}, {'; '.join(parts)}."
+    return f"On held-out images, against the labels of {who(result.teacher)}, {'; '.join(parts)}."
+
+
+def _best_trained(result: TrainResult) -> tuple[str, Scores]:
+    scored = [(each.name, each.scores) for each in result.trainings if each.scores is not None]
+    return max(scored, key=lambda pair: pair[1].paper_miou)
+
+
+def _poorly_trained(result: TrainResult) -> list[str]:
+    return poor_classes(_best_trained(result)[1].paper_K.tolist(), result.class_names)
 
 
 TRAIN: Claims[TrainResult] = (
@@ -55,7 +69,7 @@ TRAIN: Claims[TrainResult] = (
     found(
         lambda r: (
             f"{listed([each.name for each in r.trainings])} {'was' if len(r.trainings) == 1 else 'were'} trained on "
-            f"the labels of {r.teacher}."
+            f"the labels of {who(r.teacher)}."
         ),
         lambda r: all(each.scores is None for each in r.trainings),
     ),
@@ -63,10 +77,17 @@ TRAIN: Claims[TrainResult] = (
         lambda r: f"No pixel of any image is {listed(r.empty_classes)}, so no head has learned it.",
         lambda r: bool(r.empty_classes),
     ),
+    doubt(
+        lambda r: (
+            f"The IoU of these classes is below {POOR:g} by {_best_trained(r)[0]}: "
+            f"{listed(_poorly_trained(r), 8)}. Take more images or steps, or label images that show them."
+        ),
+        lambda r: any(each.scores is not None for each in r.trainings) and bool(_poorly_trained(r)),
+    ),
     advise(
         lambda r: (
-            "`gantk lse evaluate` scores heads on fresh images; `gantk lse edit MODEL "
-            f"heads/{r.trainings[0].name}.safetensors` edits by strokes."
+            f"`gantk lse evaluate MODEL RUN/heads/{r.trainings[0].name}.safetensors --teacher TEACHER` scores a head "
+            f"on fresh images; {_paint(f'RUN/heads/{r.trainings[0].name}.safetensors')}."
         )
     ),
 )
@@ -88,7 +109,7 @@ def _last(result: FewshotResult) -> str:
     )  # fmt: skip
     return (
         f"A linear head of {counted(row.shots, 'labelled image')} has a mIoU of {which}{share}, judged by "
-        f"{result.judge}."
+        f"{who(result.judge)}."
     )
 
 
@@ -100,7 +121,7 @@ def _poor(result: FewshotResult) -> list[str]:
 FEWSHOT: Claims[FewshotResult] = (
     found(_last, lambda r: r.shots[-1].scores is not None),
     found(
-        lambda r: f"A linear head was fitted to {counted(r.shots[-1].shots, 'image')} labelled by {r.teacher}.",
+        lambda r: f"A linear head was fitted to {counted(r.shots[-1].shots, 'image')} labelled by {who(r.teacher)}.",
         lambda r: r.shots[-1].scores is None,
     ),
     doubt(
@@ -109,8 +130,8 @@ FEWSHOT: Claims[FewshotResult] = (
     ),
     advise(
         lambda r: (
-            f"`gantk lse edit MODEL heads/{r.shots[-1].heads[0]}.safetensors` edits images by strokes; `gantk "
-            "lse sample` finds images with a wanted label map."
+            f"`gantk lse sample MODEL RUN/heads/{r.shots[-1].heads[0]}.safetensors` finds images with a wanted label "
+            f"map; {_paint(f'RUN/heads/{r.shots[-1].heads[0]}.safetensors')}."
         )
     ),
 )
@@ -154,7 +175,10 @@ EVALUATE: Claims[EvaluateResult] = (
         ),
         lambda r: bool(_tied(r)),
     ),
-    advise("`gantk lse sample` and `gantk lse edit` use a head; `scores.tex` is the table for a paper."),
+    advise(
+        f"`gantk lse sample MODEL HEAD` finds images with a wanted label map; {_paint('HEAD')}; `RUN/scores.tex` is "
+        "the table for a paper."
+    ),
 )
 
 
@@ -165,7 +189,7 @@ SAMPLE: Claims[SampleResult] = (
     found(
         lambda r: (
             f"{percent(r.scores.accuracy)} of the wanted pixels of {counted(len(r.targets), 'label map')} are "
-            f"as wanted, as {r.judge} labels the samples; they have {with_worst(r.scores, r.class_names)}."
+            f"as wanted, as {who(r.judge)} labels the samples; they have {with_worst(r.scores, r.class_names)}."
         )
     ),
     doubt(
@@ -176,7 +200,9 @@ SAMPLE: Claims[SampleResult] = (
         ),
         lambda r: bool(poor_classes(r.scores.paper_K.tolist(), r.class_names)),
     ),
-    advise("`wp.npy` holds the codes: `gantk manipulate` and `gantk lse edit` take them."),
+    advise(
+        f"{_paint('HEAD')}; `RUN/wp.npy` holds the codes, which `gantk manipulate MODEL DIRECTION -i RUN/wp.npy` moves."
+    ),
 )
 
 
@@ -200,5 +226,8 @@ EDIT: Claims[EditResult] = (
         "No more pixels of the strokes have their class than before: take more `--steps`, or paint less.",
         lambda r: r.followed is not None and r.followed[1] <= r.followed[0],
     ),
-    advise("`session.zip` opens in `gantk web` for further strokes; `wp.npy` holds the code before and after."),
+    advise(
+        "`gantk web MODEL --head HEAD` opens `RUN/session.zip` for further strokes; `RUN/wp.npy` holds the code before "
+        "and after."
+    ),
 )

@@ -65,11 +65,7 @@ class CodeStream:
 
     def wp(self, start: int, stop: int) -> Tensor:
         """wp [N, L, D] of samples start .. stop - 1."""
-        return self.from_z(self.z(start, stop), self.labels(start, stop))
-
-    def from_z(self, z: Tensor, label_N: Tensor | None = None) -> Tensor:
-        """wp of z [N, Z] or [N, L, Z], truncated as the stream is; differentiable."""
-        return wp_of(self.generator, z, self.truncation, label_N)
+        return wp_of(self.generator, self.z(start, stop), self.truncation, self.labels(start, stop))
 
 
 def stream_of(

@@ -34,6 +34,7 @@ Array = npt.NDArray[np.float64]
 Batch = tuple[Sequence[Tensor], Tensor]  # maps [N, C_i, r_i, r_i] and labels uint8 [N, S, S]
 Objective = Callable[[Array], tuple[float, Array]]
 MEMORY = 20  # steps that L-BFGS remembers
+CURVATURE = 0.5  # at most, in V: it makes the first step safe
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +88,20 @@ def loss_and_gradient(network: LinearNetwork, maps: Sequence[Tensor], label_NSS:
 
 
 def softmax_objective(
-    network: LinearNetwork, batches: Callable[[], Iterable[Batch]], whitening: Whitening, penalty: float
+    network: LinearNetwork,
+    batches: Callable[[], Iterable[Batch]],
+    whitening: Whitening,
+    penalty: float,
+    watch: Callable[[], None] | None = None,
 ) -> Objective:
-    """The objective over all batches; each call is one pass over the images. The network is used as scratch."""
+    """The objective over all batches; each call is one pass over the images. The network is used as scratch.
+
+    `watch` is called before each evaluation; an exception of it ends the minimisation.
+    """
 
     def value(v_KE: Array) -> tuple[float, Array]:
+        if watch is not None:
+            watch()
         fill(network, whitening, v_KE)
         loss, pixels = 0.0, 0
         w_KD, b_K = np.zeros((network.classes, sum(network.channels))), np.zeros(network.classes)
@@ -144,18 +154,17 @@ class Descent:
         return len(self.values) - 1
 
 
-def step(objective: Objective, at: Descent, tolerance: float = 1e-4, curvature: float = 0.5) -> Descent:
+def step(objective: Objective, at: Descent, tolerance: float = 1e-4) -> Descent:
     """One step of limited-memory BFGS (Nocedal and Wright 2006, algorithm 7.5) with Armijo's rule; deterministic.
 
     Args:
         tolerance: converged when a step lowers the value by less than this share of it.
-        curvature: an upper bound of it, which makes the first step safe.
     """
-    direction = _two_loops(at, curvature)
+    direction = _two_loops(at)
     slope = float((direction * at.gradient).sum())
     if slope >= 0:
-        direction = -at.gradient / curvature
-        slope = -float((at.gradient * at.gradient).sum()) / curvature
+        direction = -at.gradient / CURVATURE
+        slope = -float((at.gradient * at.gradient).sum()) / CURVATURE
     length, evaluations = 1.0, at.evaluations[-1]
     for _ in range(12):
         if slope > -1e-16:
@@ -184,7 +193,7 @@ def minimize(objective: Objective, start: Array, steps: int, tolerance: float = 
     return at
 
 
-def _two_loops(at: Descent, curvature: float) -> Array:
+def _two_loops(at: Descent) -> Array:
     q = -at.gradient
     pairs = [(s, y, 1 / float((s * y).sum())) for s, y in zip(at.changes, at.turns, strict=True)]
     weights = []
@@ -192,7 +201,7 @@ def _two_loops(at: Descent, curvature: float) -> Array:
         weight = scale * float((change * q).sum())
         weights.append(weight)
         q = q - weight * turn
-    q = q / (pairs[-1][2] * float((pairs[-1][1] * pairs[-1][1]).sum()) if pairs else curvature)
+    q = q / (pairs[-1][2] * float((pairs[-1][1] * pairs[-1][1]).sum()) if pairs else CURVATURE)
     for (change, turn, scale), weight in zip(pairs, reversed(weights), strict=True):
         q = q + change * (weight - scale * float((turn * q).sum()))
     return q
@@ -206,9 +215,7 @@ def ridge(moments: Moments, strength: float) -> tuple[Array, Array]:
     covariance_DD = moments.covariance_DD
     labelled = max(float(moments.count_K.sum()), 1.0)
     share_K = moments.count_K / labelled
-    mean_D = (
-        moments.cross_DK.sum(1) / labelled
-    )  # of labelled pixels, as the products are; all pixels tell the covariance
+    mean_D = moments.cross_DK.sum(1) / labelled  # as the products are; all pixels tell the covariance
     cross_DK = moments.cross_DK / labelled - np.outer(mean_D, share_K)
     penalty = max(strength * float(np.diag(covariance_DD).mean()), 1e-12)
     covariance_DD[np.diag_indices_from(covariance_DD)] += penalty

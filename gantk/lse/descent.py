@@ -85,6 +85,15 @@ def descend(
     return Descended(best, x, seen, torch.stack(curve))
 
 
+# the share of the rows that lie before one -> how fast it moves, of 1
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "even": lambda place: 1.0,
+    "coarse": lambda place: 1.0 if place < 8 / 18 else 0.1 if place < 12 / 18 else 0.01 if place < 16 / 18 else 0.001,
+    "shape": lambda place: float(place < 2 / 3),
+    "colour": lambda place: float(place >= 2 / 3),
+}
+
+
 def row_rates(schedule: str, rows: int) -> list[float]:
     """How fast each row of wp moves, of 1.
 
@@ -92,16 +101,4 @@ def row_rates(schedule: str, rows: int) -> list[float]:
     at a hundredth, 2 at a thousandth; other counts in proportion. `shape`: the first two thirds only. `colour`: the
     last third only.
     """
-    place = [(row + 0.5) / rows for row in range(rows)]
-    if schedule == "even":
-        return [1.0] * rows
-    if schedule == "coarse":
-        return [1.0 if p < 8 / 18 else 0.1 if p < 12 / 18 else 0.01 if p < 16 / 18 else 0.001 for p in place]
-    if schedule == "shape":
-        return [1.0 if p < 2 / 3 else 0.0 for p in place]
-    if schedule == "colour":
-        return [0.0 if p < 2 / 3 else 1.0 for p in place]
-    raise ValueError(f"unknown schedule {schedule!r}")
-
-
-PRESETS = ("even", "coarse", "shape", "colour")
+    return [SCHEDULES[schedule]((row + 0.5) / rows) for row in range(rows)]

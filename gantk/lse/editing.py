@@ -22,7 +22,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, Truncation
 from gantk.lse.codes import wp_of
-from gantk.lse.descent import PRESETS, descend, row_rates
+from gantk.lse.descent import SCHEDULES, descend, row_rates
 from gantk.lse.gram import IGNORE
 from gantk.pictures.label_maps import check_ids
 from gantk.predictors.grids import resize_grid
@@ -93,8 +93,8 @@ class EditSettings:
     procedure: str = "gantk"
 
     def __post_init__(self) -> None:
-        if self.schedule not in PRESETS:
-            raise UsageError(f"The schedule {self.schedule!r} is none of {', '.join(PRESETS)}.")
+        if self.schedule not in SCHEDULES:
+            raise UsageError(f"The schedule {self.schedule!r} is none of {', '.join(SCHEDULES)}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,10 +156,10 @@ def edit(
     return problem.result(wp_1LD, found.best, [float(v) for v in found.curve_TN[:, 0]], None)
 
 
-def spread_of_w(generator: Generator, samples: int = 256) -> float:
-    """The standard deviation of w over codes and dimensions: what one unit of movement means."""
+def spread_of_w(generator: Generator) -> float:
+    """The standard deviation of w over 256 codes and their dimensions: what one unit of movement means."""
     with torch.no_grad():
-        w_ND = generator.map(generator.sample_z(samples), generator.sample_label(samples))
+        w_ND = generator.map(generator.sample_z(256), generator.sample_label(256))
     return float((w_ND - w_ND.mean(0)).square().mean().sqrt())
 
 
@@ -199,13 +199,16 @@ class _Problem:
         inside = -(picked * self.weight).sum()
         before = log_p.gather(0, self.label.long()[None])[0]
         outside = -(before * self.outside).sum() / self.outside.sum().clamp_min(1)
-        change = ((image - self.image).square() * self.outside_image).sum()
-        change = change / (self.outside_image.sum() * image.shape[1]).clamp_min(1)
-        total = s.inside * inside + s.outside * outside + s.preserve * change
+        total = s.inside * inside + s.outside * outside + s.preserve * self._change(image)
         if self.colour is not None and self.painted is not None:
             apart = ((image - self.colour).square() * self.painted).sum() / (self.painted.sum() * 3).clamp_min(1)
             total = total + s.colour * apart
         return total
+
+    def _change(self, image: Tensor) -> Tensor:
+        """Mean squared change of the pixels outside the stroke."""
+        change = ((image - self.image).square() * self.outside_image).sum()
+        return change / (self.outside_image.sum() * image.shape[1]).clamp_min(1)
 
     def result(self, before: Tensor, after: Tensor, losses: list[float], z: Tensor | None) -> Edited:
         with torch.no_grad():
@@ -214,11 +217,9 @@ class _Problem:
         known = self.inside != IGNORE
         count = max(1, int(known.sum()))
         followed = tuple(float(((x == self.inside) & known).sum()) / count for x in (self.label, label))
-        change = ((image - self.image).square() * self.outside_image).sum()
-        change = change / (self.outside_image.sum() * image.shape[1]).clamp_min(1)
         return Edited(
             before, after, self.image, image, self.label.cpu().numpy(), label.cpu().numpy(), tuple(losses),
-            (followed[0], followed[1]), float(change.sqrt()), z,
+            (followed[0], followed[1]), float(self._change(image).sqrt()), z,
         )  # fmt: skip
 
 

@@ -23,7 +23,6 @@ from gantk.lse.heads import one_head
 from gantk.lse.image_results import EditResult
 from gantk.lse.options import EditOptions
 from gantk.lse.replay import Read, Replayed, replay
-from gantk.lse.scoring import keep_pictures
 from gantk.lse.session import EditSession
 from gantk.lse.tables import side_by_side
 from gantk.pictures.images import to_rgb8
@@ -123,10 +122,10 @@ def _result(
 ) -> EditResult:
     colours = head.class_colours
     before, after = image_of(found, head.info.size)
-    drawn = (before, _painted(before, stroke, head), after, found.label_before, found.label_after,
-             _difference(before, after))  # fmt: skip
+    change, most = _difference(before, after)
+    drawn = (before, _painted(before, stroke, head), after, found.label_before, found.label_after, change)
     named = {f"{name}.png": side_by_side([x], colours) for name, x in zip(PICTURES, drawn, strict=True)}
-    pictures = keep_pictures(store, {**named, "image.png": image})
+    pictures = store.keep_pictures({**named, "image.png": image})
     rows = (found.after - found.before).square().mean((0, 2)).sqrt()
     return EditResult(
         before=pictures[0],
@@ -135,6 +134,7 @@ def _result(
         labels_before=pictures[3],
         labels_after=pictures[4],
         change=pictures[5],
+        change_most=most,
         image=pictures[6],
         strip=_strip(store, generator, found, options.frames),
         losses=found.losses,
@@ -165,11 +165,11 @@ def _painted(before: Labels, stroke: Stroke, head: Head) -> Labels:
     return painted
 
 
-def _difference(before: Labels, after: Labels) -> Labels:
-    """How much each pixel changed, white for most."""
+def _difference(before: Labels, after: Labels) -> tuple[Labels, float]:
+    """How much each pixel changed, white for most, and what that is, of a range of 2."""
     change = np.abs(after.astype(np.float32) - before).mean(2)
-    scaled = (255 * change / max(float(change.max()), 1.0)).astype(np.uint8)
-    return np.repeat(scaled[..., None], 3, 2)
+    most = max(float(change.max()), 1.0)
+    return np.repeat((255 * change / most).astype(np.uint8)[..., None], 3, 2), most / 127.5
 
 
 @torch.inference_mode()
@@ -180,8 +180,8 @@ def _strip(store: Store, generator: Generator, found: Edited, count: int) -> Str
     for place, share in enumerate(shares):
         image = generator.synthesize(torch.lerp(found.before, found.after, float(share)))
         frames[f"{FRAMES}/{place:02d}.png"] = side_by_side([to_rgb8(image)[0]], ())
-    images = keep_pictures(store, frames)
-    return Strip(label="the edit", values=tuple(shares.tolist()), images=images, quantity="share of the edit", origin=0)
+    store.keep_pictures(frames)
+    return store.strip("the edit", shares.tolist(), frames, "share of the edit")
 
 
 def stroke_of(

@@ -6,13 +6,14 @@ Shape legend: K classes, L maps.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import ClassVar
 
 from gantk.lse.claims import EVALUATE
 from gantk.lse.metrics import Intervals, Scores
-from gantk.lse.results import Colour, by_class
+from gantk.lse.results import by_class
 from gantk.lse.tables import classes_latex, comparison_latex, scores_csv
+from gantk.predictors.head_info import Colour
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
@@ -124,9 +125,5 @@ class EvaluateResult(Result):
         yield Export("scores.tex", lambda path: write_atomic(path, comparison_latex(table, heads)), about)
         for place, each in enumerate(self.generators):
             scores = {row.head: row.scores.paper_K.tolist() for row in self.of(place)}
-            text = classes_latex(each.class_names, scores)
-
-            def write(path: Path, text: str = text) -> Path:
-                return write_atomic(path, text)
-
+            write = partial(write_atomic, data=classes_latex(each.class_names, scores))
             yield Export(f"classes-{place}.tex", write, f"IoU by class, {each.model}")

@@ -14,7 +14,7 @@ from gantk.generators.base import Generator
 from gantk.lse.codes import stream_of
 from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
 from gantk.lse.heads import several_heads
-from gantk.lse.metrics import Intervals, Scores, bootstrap, scores
+from gantk.lse.metrics import bootstrap, scores
 from gantk.lse.options import EvaluateOptions
 from gantk.lse.scoring import Rival, Subject, confusions, segmenter_on_renders, sheet
 from gantk.lse.teachers import PredictorTeacher, teacher_of
@@ -106,24 +106,10 @@ def conclude(
         told = [scores(counts_NBKK[:, at], first) for at in range(len(heads))]
         ends = [bootstrap(counts_NBKK[:, at], first, seed=options.seed) for at in range(len(heads))]
         behind = relative([one.paper_miou for one in told])
-        for row in zip(heads, told, ends, behind, strict=True):
-            rows.append(_scored(judged.model, *row))
+        for head, score, interval, apart in zip(heads, told, ends, behind, strict=True):
+            rows.append(ScoredHead(model=judged.model, scores=score, intervals=interval, relative=apart, **vars(head)))
     num = len(arrays["confusion-0"])
     return EvaluateResult(num=num, scores=tuple(rows), generators=facts.generators, renders=facts.renders)
-
-
-def _scored(model: str, head: HeadFacts, told: Scores, ends: Intervals, behind: float) -> ScoredHead:
-    return ScoredHead(
-        model=model,
-        head=head.head,
-        kind=head.kind,
-        scores=told,
-        intervals=ends,
-        relative=behind,
-        parameters=head.parameters,
-        taps=head.taps,
-        contributions=head.contributions,
-    )
 
 
 def relative(values: Sequence[float]) -> list[float]:

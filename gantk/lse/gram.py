@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 
 import numpy as np
 import numpy.typing as npt
@@ -88,12 +89,9 @@ def one_hot(label_NSS: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
 
 def moments(maps: Sequence[Tensor], label_NSS: Tensor, classes: int, align_corners: bool = True) -> Moments:
     """The moments of maps [N, C_i, r_i, r_i] and labels uint8 [N, S, S], one image at a time."""
-    total = None
-    for n in range(len(label_NSS)):
-        found = _one([x[n] for x in maps], label_NSS[n : n + 1], classes, align_corners)
-        total = found if total is None else total + found
-    assert total is not None, "no images"
-    return total
+    return reduce(
+        add, (_one([x[n] for x in maps], label_NSS[n : n + 1], classes, align_corners) for n in range(len(label_NSS)))
+    )
 
 
 def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners: bool) -> Moments:
@@ -112,12 +110,11 @@ def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners:
     for side in dict.fromkeys(sides):
         first, last = sides.index(side), sides.index(side) + sides.count(side)
         coarse = torch.cat([x.reshape(len(x), -1) for x in maps[first:last]])
-        one, few = (_back(part, side, align_corners).flatten(1) for part in (ones, y_KSS))
-        sums.append(coarse @ one[0])
-        cross.append(coarse @ few.t())
+        back = [resize_back(part[None], side, align_corners)[0].flatten(1) for part in (ones, y_KSS)]
+        sums.append(coarse @ back[0][0])
+        cross.append(coarse @ back[1].t())
         if side < size:
-            lines = [_Line(x.shape[-1], side, size, align_corners) for x in maps[first:]]
-            finer = torch.cat([_through(x, line).flatten(1) for x, line in zip(maps[first:], lines, strict=True)])
+            finer = torch.cat([_through(x, side, size, align_corners).flatten(1) for x in maps[first:]])
         else:
             finer = coarse
         block = (coarse @ finer.t()).double().cpu().numpy()  # one long product is the fastest
@@ -136,35 +133,27 @@ def _one(maps: Sequence[Tensor], label_1SS: Tensor, classes: int, align_corners:
 # --- narrow matrices -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Line:
-    """u_new^T u_old of one axis, with both u to a grid of `over` points."""
-
-    old: int
-    new: int
-    over: int
-    align_corners: bool
-
-
 @lru_cache(maxsize=128)
-def _bands(line: _Line) -> tuple[tuple[slice, Array], ...]:
-    """The matrix [new, old] in runs of rows, each with the columns that are not zero in it."""
-    fine, coarse = (line_weights(side, line.over, line.align_corners) for side in (line.old, line.new))
+def _bands(old: int, new: int, over: int, align_corners: bool) -> tuple[tuple[slice, Array], ...]:
+    """The matrix u_new^T u_old [new, old] of one axis, with both u to a grid of `over` points, in runs of rows, each
+    with the columns that are not zero in it."""
+    fine, coarse = (line_weights(side, over, align_corners) for side in (old, new))
     found = []
-    for rows in np.split(coarse.T @ fine, range(RUN, line.new, RUN)):
+    for rows in np.split(coarse.T @ fine, range(RUN, new, RUN)):
         used = np.flatnonzero(rows.any(0))
         columns = slice(int(used[0]), int(used[-1]) + 1)
         found.append((columns, np.ascontiguousarray(rows[:, columns])))
     return tuple(found)
 
 
-def _through(x_Coo: Tensor, line: _Line) -> Tensor:
-    """Maps [C, old, old] with the matrix of a line on both axes, [C, new, new].
+def _through(x_Coo: Tensor, new: int, over: int, align_corners: bool) -> Tensor:
+    """Maps [C, old, old] with the matrix of `_bands` on both axes, [C, new, new].
 
     A point of a grid is a mean of few neighbours, so that almost all of the matrix is zero: it is applied in runs of
     rows, each to the lines it reads.
     """
-    bands = [(columns, torch.from_numpy(part).to(x_Coo)) for columns, part in _bands(line)]
+    parts = _bands(x_Coo.shape[-1], new, over, align_corners)
+    bands = [(columns, torch.from_numpy(part).to(x_Coo)) for columns, part in parts]
     down = torch.cat([part @ x_Coo[:, columns] for columns, part in bands], 1)
     return torch.cat([down[:, :, columns] @ part.t() for columns, part in bands], 2)
 
@@ -173,8 +162,3 @@ def _shrunk(x_Crr: Tensor, size: int, align_corners: bool) -> Tensor:
     """A map [C, r, r] on the coarser grid of the labels: looking up neighbours beats a product."""
     found = F.interpolate(x_Crr[None], (size, size), mode="bilinear", align_corners=align_corners)
     return found[0]
-
-
-def _back(g_CSS: Tensor, side: int, align_corners: bool) -> Tensor:
-    """The adjoint of a resize from `side`: u^T on both axes."""
-    return resize_back(g_CSS[None], side, align_corners)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,11 @@ from gantk.lse.archive import write_session
 from gantk.lse.claims import EDIT, SAMPLE
 from gantk.lse.metrics import Scores
 from gantk.pictures.label_maps import write_label_map
+from gantk.predictors.head_info import Colour
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import save_npy, write_atomic
-
-Array = npt.NDArray[Any]
-Colour = tuple[int, int, int]
-
 
 # --- sample ----------------------------------------------------------------------------------------------------------
 
@@ -105,6 +102,8 @@ class EditResult(Result):
     Attributes:
         before, stroke, after: the image, with the strokes painted on it, and edited.
         labels_before, labels_after: where each class was and is. change: how much each pixel changed.
+        change_most: what white is in it: mean over the colours of a pixel, of a range of 2; None in runs that did not
+            keep it.
         strip: from the image (0) to the edited one (1), in a straight line between their codes.
         losses: [T].
         followed: share of the strokes' pixels that have the wanted class, before and after; None without such strokes.
@@ -118,6 +117,7 @@ class EditResult(Result):
     """
 
     TASK: ClassVar[str] = "lse edit"
+    VERSION: ClassVar[int] = 2
     CLAIMS: ClassVar[Claims[EditResult]] = EDIT
     before: Image
     stroke: Image
@@ -125,6 +125,7 @@ class EditResult(Result):
     labels_before: Image
     labels_after: Image
     change: Image
+    change_most: float | None
     strip: Strip
     losses: tuple[float, ...]
     followed: tuple[float, float] | None

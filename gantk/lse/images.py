@@ -20,6 +20,7 @@ from gantk.lse.codes import CodeStream
 from gantk.lse.teachers import Teacher
 from gantk.predictors.grids import squared
 from gantk.predictors.heads import taps_of
+from gantk.store.chunks import parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,21 +49,17 @@ class Images:
     def channels(self) -> tuple[int, ...]:
         return taps_of(self.generator, self.taps)
 
-    def maps(self, start: int, stop: int, noise: Noise = "const") -> list[Tensor]:
+    def maps(self, start: int, stop: int) -> list[Tensor]:
         """Maps [N, C_i, r_i, r_i] of samples start .. stop - 1; what comes after the last map is not computed."""
-        return self.trace(self.stream.wp(start, stop), image=False, noise=noise)[1]
+        return self.trace(self.stream.wp(start, stop), image=False)[1]
 
     def trace(self, wp_NLD: Tensor, image: bool = True, noise: Noise = "const") -> tuple[Tensor | None, list[Tensor]]:
         picture, found = self.generator.trace(wp_NLD, self.taps, image=image, noise=noise)
         return picture, [squared(found[tap].to(torch.float32)) for tap in self.taps]
 
-    def batches(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        for first in range(start, stop, self.batch):
-            yield first, min(first + self.batch, stop)
-
     def labelled(self, label: npt.NDArray[np.uint8], start: int, stop: int) -> Iterator[tuple[list[Tensor], Tensor]]:
         """Batches of maps and labels of samples start .. stop - 1, the labels taken from an array [N, S, S]."""
-        for first, last in self.batches(start, stop):
+        for first, last in parts(start, stop, self.batch):
             with torch.inference_mode():
                 maps = self.maps(first, last)
                 yield maps, torch.from_numpy(np.array(label[first:last])).to(self.generator.device)

@@ -34,12 +34,12 @@ from gantk.pictures.label_maps import label_png
 from gantk.pictures.opening import open_picture, open_values
 from gantk.predictors.heads import Head, class_map
 from gantk.store.bounded import DAMAGED_ZIP, check_members, npy_of, parse_json
+from gantk.store.files import npy_bytes
 from gantk.store.json_values import Json, JsonTable, JsonView, shown
 
 SCHEMA, MOST_BYTES, MOST_FILES, MOST_STEPS = 2, 512 << 20, 10_000, 10_000
 MACHINE = ("gantk", "device", "precision", "threads", "torch")
 
-Labels = npt.NDArray[np.uint8]
 Codes = npt.NDArray[np.float32]
 
 
@@ -192,9 +192,7 @@ def _machine(generator: Generator) -> dict[str, str | int]:
 
 
 def _npy(array: Codes) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(array, np.float32), allow_pickle=False)
-    return buffer.getvalue()
+    return npy_bytes(np.ascontiguousarray(array, np.float32))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gantk.lse.claims import FEWSHOT, TRAIN
 from gantk.lse.metrics import ABSENT, Scores
-from gantk.predictors.head_info import LearnedHead
+from gantk.predictors.head_info import Colour, LearnedHead
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from gantk.predictors.heads import Head
 
 Array = npt.NDArray[Any]
-Colour = tuple[int, int, int]
 
 
 class HasHead:

@@ -22,7 +22,6 @@ from gantk.lse.heads import one_head
 from gantk.lse.image_results import SampleResult, Spread, Target
 from gantk.lse.metrics import confusion, image_iou, scores
 from gantk.lse.options import SamplingOptions
-from gantk.lse.scoring import keep_pictures
 from gantk.lse.search import Search, best_starts, diversity, label_codes, matches, search_codes, shrink, start_codes
 from gantk.lse.tables import side_by_side
 from gantk.lse.targets import drawn_targets, given_targets
@@ -33,9 +32,10 @@ from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Head
 from gantk.runs.inputs import numbered
 from gantk.runs.results import record
-from gantk.runs.stores import Chunks, Store
+from gantk.runs.stores import Chunks, Store, remaining
 from gantk.runs.structure import Image
 from gantk.runs.task import verb
+from gantk.store.chunks import parts
 from gantk.store.progress import progress
 
 Array = npt.NDArray[Any]
@@ -100,7 +100,7 @@ def sample(
     chunks = _search(store, work, label_TSS)
     facts = SampleFacts(
         names=names,
-        wanted=keep_pictures(store, _target_pictures(label_TSS, info.class_colours)),
+        wanted=store.keep_pictures(_target_pictures(label_TSS, info.class_colours)),
         judge=work.judge.name,
         with_first=not work.judge.has_other,
         class_names=info.class_names,
@@ -152,36 +152,30 @@ def _spread(values: Array) -> Spread:
 class _Work:
     """What is sampled, from what, and what judges it.
 
-    `batch` samples make a chunk, and `at_once` of them are computed at once, fewer where memory ran out. `through` is
-    what the loss sees: the head, or the judge through the image (the paper's baseline).
+    `at_once` samples are computed at once: a batch of the options, fewer where memory ran out.
     """
 
     head: Head
     stream: CodeStream
     judge: Teacher
     search: Search
-    bank: int
-    batch: int
+    options: SamplingOptions
     at_once: int
-    through: str
 
     @property
     def size(self) -> int:
         return self.head.info.size
 
     def logits(self, wp: Tensor) -> Tensor:
+        """What the loss sees: the head's, or the judge's of the image (the paper's baseline)."""
         generator = self.stream.generator
-        if self.through == "head":
+        if self.options.through == "head":
             return self.head.segment_codes(generator, wp)
         return self.judge.logits(generator, wp, generator.synthesize(wp), self.size)
 
 
 def _work(generator: Generator, head: Head, teacher: object, options: SamplingOptions, at_once: int) -> _Work:
-    """What the options mean.
-
-    Args:
-        at_once: samples that are computed together.
-    """
+    """What the options mean."""
     judge = teacher_of(generator, teacher, options.classes)
     if tuple(judge.class_names) != tuple(head.class_names):
         raise UsageError(
@@ -201,20 +195,19 @@ def _work(generator: Generator, head: Head, teacher: object, options: SamplingOp
         rate = options.rate or (0.05 if options.space == "w" else 0.02)
         search = Search(options.samples, options.space, options.steps, rate, schedule=options.schedule)
     stream = dataclasses.replace(stream, mixed=False)  # the space says whether every row has a z of its own
-    return _Work(head, stream, judge, search, options.bank, options.batch_size, at_once, options.through)
+    return _Work(head, stream, judge, search, options, at_once)
 
 
 def _search(store: Store, work: _Work, label_TSS: Labels) -> Chunks:
     """Codes for every target, chunk by chunk of as many as fit a batch."""
-    chunk = max(1, work.batch // work.search.samples)
+    chunk = max(1, work.options.batch_size // work.search.samples)
     chunks = store.chunks(ARRAYS, len(label_TSS), chunk)
-    missing = chunks.missing()
-    bank = None if work.search.paper or not missing else _bank(store, work)
-    with store.timed("sampling"), progress(len(missing) * chunk, "sample", unit="target") as bar:
-        for index in missing:
-            start, stop = chunks.grid.bounds(index)
+    todo, targets = remaining(chunks)
+    bank = None if work.search.paper or not todo else _bank(store, work)
+    with store.timed("sampling"), progress(targets, "sample", unit="target") as bar:
+        for index, start, stop in todo:
             arrays, pictures = _chunk(work, label_TSS[start:stop], start, bank)
-            keep_pictures(store, pictures)  # first: a chunk that is there has its pictures
+            store.keep_pictures(pictures)  # first: a chunk that is there has its pictures
             chunks.write(index, arrays)
             bar.update(stop - start)
     return chunks
@@ -225,14 +218,13 @@ def _bank(store: Store, work: _Work) -> Labels:
     kept = store.kept(BANK)
     if kept is not None:
         return kept
-    side = min(BANK_SIDE, work.size)
-    parts = []
-    with store.timed("bank"), progress(work.bank, "bank", unit="code") as bar, torch.inference_mode():
-        for start in range(0, work.bank, work.at_once):
-            stop = min(start + work.at_once, work.bank)
-            parts.append(label_codes(work.head, work.stream.wp(start, stop), side, work.stream.generator))
+    side, count = min(BANK_SIDE, work.size), work.options.bank
+    found = []
+    with store.timed("bank"), progress(count, "bank", unit="code") as bar, torch.inference_mode():
+        for start, stop in parts(0, count, work.at_once):
+            found.append(label_codes(work.head, work.stream.wp(start, stop), side, work.stream.generator))
             bar.update(stop - start)
-    return store.keep(BANK, np.concatenate(parts), "label maps of the codes that samples start from")
+    return store.keep(BANK, np.concatenate(found), "label maps of the codes that samples start from")
 
 
 def _chunk(
@@ -251,15 +243,13 @@ def _chunk(
     label_NSS = torch.from_numpy(repeated).to(generator.device)
     found = search_codes(generator, work.logits, start, label_NSS, search, stream.truncation, class_N, work.at_once)
     with torch.inference_mode():
-        parts = found.wp.split(work.at_once)
-        images = [generator.synthesize(wp) for wp in parts]
-        labels = [work.judge.label(generator, wp, part, work.size) for wp, part in zip(parts, images, strict=True)]
+        codes = found.wp.split(work.at_once)
+        images = [generator.synthesize(wp) for wp in codes]
+        labels = [work.judge.label(generator, wp, part, work.size) for wp, part in zip(codes, images, strict=True)]
         image, judged = torch.cat(images), torch.cat(labels).cpu().numpy()
         drawn = to_rgb8(resize_grid(image.float(), work.size))
-    spread = [
-        list(diversity(found.wp[t * n : t * n + n], judged[t * n : t * n + n], image[t * n : t * n + n]).values())
-        for t in range(count)
-    ]
+    of_target = [slice(t * n, t * n + n) for t in range(count)]
+    spread = [diversity(found.wp[own], judged[own], image[own]) for own in of_target]
     curve = found.curve_TN.T.cpu().numpy()
     padded = np.concatenate([curve, np.repeat(curve[:, -1:], search.steps + 1 - curve.shape[1], 1)], 1)
     arrays = {
@@ -298,8 +288,7 @@ def _fresh_starts(work: _Work, target: Labels, place: int) -> npt.NDArray[np.int
     for number in range(search.samples):
         first = (place * search.samples + number) * search.starts
         best, most = first, -1.0
-        for start in range(first, first + search.starts, work.at_once):
-            stop = min(start + work.at_once, first + search.starts)
+        for start, stop in parts(first, first + search.starts, work.at_once):
             with torch.inference_mode():
                 found = label_codes(work.head, stream.wp(start, stop), work.size, stream.generator)
             match = ((found == target) & (target != 255)).sum((1, 2))

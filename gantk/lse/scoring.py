@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
@@ -26,12 +27,15 @@ from gantk.lse.teachers import Teacher
 from gantk.pictures.images import to_rgb8
 from gantk.predictors.grids import resize_grid
 from gantk.predictors.heads import Head, class_map
-from gantk.runs.stores import Chunks, Store
+from gantk.runs.stores import Chunks, Store, remaining
 from gantk.runs.structure import Image
+from gantk.store.chunks import parts
 from gantk.store.progress import progress
 
 Array = npt.NDArray[Any]
+Labels = npt.NDArray[np.uint8]
 SHEET = "sheet"
+RENDERS, RENDERS_SEED = 500, 12345  # that the bundled segmenter itself is scored on
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,72 +93,58 @@ def confusions(store: Store, subject: Subject, num: int, batch: int) -> Chunks:
     """Compute the confusion matrices [N, B, K, K] of a subject, chunk by chunk."""
     chunks = store.chunks([subject.array], num, scored_at_once(batch), each=8)
     few = images_at_once(subject.stream.generator, batch)
-    missing = chunks.missing()
-    bounds = [chunks.grid.bounds(index) for index in missing]
-    with store.timed(subject.name), progress(sum(b - a for a, b in bounds), subject.name, unit="img") as bar:
-        for index, (start, stop) in zip(missing, bounds, strict=True):
-            parts = [score_batch(subject, first, min(first + few, stop)) for first in range(start, stop, few)]
-            chunks.write(index, {subject.array: np.concatenate(parts)})
+    todo, samples = remaining(chunks)
+    with store.timed(subject.name), progress(samples, subject.name, unit="img") as bar:
+        for index, start, stop in todo:
+            found = [_confusion(subject, first, last) for first, last in parts(start, stop, few)]
+            chunks.write(index, {subject.array: np.concatenate(found)})
             bar.update(stop - start)
     return chunks
 
 
-@torch.inference_mode()
-def score_batch(subject: Subject, start: int, stop: int) -> Array:
+def _confusion(subject: Subject, start: int, stop: int) -> Array:
     """Confusion matrices [N, B, K, K] of samples start .. stop - 1."""
+    _, target, said = _labelled(subject, start, stop)
+    return np.stack([confusion(label, target, len(subject.teacher.class_names)) for label in said], 1)
+
+
+@torch.inference_mode()
+def _labelled(subject: Subject, start: int, stop: int) -> tuple[Tensor, Labels, list[Labels]]:
+    """Images of samples start .. stop - 1, their label maps by the teacher, and those by every head."""
     generator = subject.stream.generator
     wp = subject.stream.wp(start, stop)
     image, maps = generator.trace(wp, subject.taps)
     assert image is not None
     target = subject.teacher.label(generator, wp, image, subject.size, start).cpu().numpy()
-    found = []
-    for head in subject.heads.values():
-        predicted = class_map(head.read(maps, subject.size)).cpu().numpy()
-        found.append(confusion(predicted, target, len(head.class_names)))
-    return np.stack(found, 1)
+    said = [class_map(head.read(maps, subject.size)).cpu().numpy() for head in subject.heads.values()]
+    return image, target, said
 
 
 @torch.inference_mode()
-def segmenter_on_renders(teacher: Teacher, generator: Generator, num: int = 500, seed: int = 12345) -> OnRenders:
+def segmenter_on_renders(teacher: Teacher, generator: Generator) -> OnRenders:
     """The bundled segmenter's own scores on renders, whose classes are known: what agreement with it can mean."""
     from gantk.world.renderer import render, sample_scene
 
-    parts = []
+    counts = []
     empty = torch.zeros(0, device=generator.device)
-    for start in range(0, num, 50):
-        drawn = render(*sample_scene(50, seed, start))
+    for start in range(0, RENDERS, 50):
+        drawn = render(*sample_scene(50, RENDERS_SEED, start))
         image = drawn.image_NCHW.to(generator.device)
         found = teacher.logits(generator, empty, image, image.shape[-1])
         target = drawn.mask_NKHW.argmax(1).to(torch.uint8).numpy()
-        parts.append(confusion(class_map(found).cpu().numpy(), target, int(drawn.mask_NKHW.shape[1])))
-    told = scores(np.concatenate(parts), with_first=True)
-    return OnRenders(teacher=teacher.name, num=num, paper_miou=told.paper_miou, dataset_miou=told.dataset_miou,
+        counts.append(confusion(class_map(found).cpu().numpy(), target, int(drawn.mask_NKHW.shape[1])))
+    told = scores(np.concatenate(counts), with_first=True)
+    return OnRenders(teacher=teacher.name, num=RENDERS, paper_miou=told.paper_miou, dataset_miou=told.dataset_miou,
                      accuracy=told.accuracy)  # fmt: skip
 
 
 @torch.inference_mode()
 def sheet(store: Store, subject: Subject, num: int, start: int = 0, folder: str = SHEET) -> tuple[Image, ...]:
     """Images beside the teacher's and every head's label map, one picture for each sample, for a look."""
-    generator = subject.stream.generator
-    few = images_at_once(generator, num)
-    rows: dict[str, npt.NDArray[np.uint8]] = {}
-    for first in range(start, start + num, few):
-        wp = subject.stream.wp(first, min(first + few, start + num))
-        image, maps = generator.trace(wp, subject.taps)
-        assert image is not None
-        target = subject.teacher.label(generator, wp, image, subject.size, first).cpu().numpy()
-        said = [class_map(head.read(maps, subject.size)).cpu().numpy() for head in subject.heads.values()]
+    rows: dict[str, Labels] = {}
+    for first, last in parts(start, start + num, images_at_once(subject.stream.generator, num)):
+        image, target, said = _labelled(subject, first, last)
         drawn = to_rgb8(resize_grid(image.float(), subject.size))
-        for n in range(len(wp)):
-            parts = [drawn[n], target[n], *(label[n] for label in said)]
-            rows[f"{folder}/{first - start + n:02d}.png"] = side_by_side(parts, subject.teacher.class_colours)
-    return keep_pictures(store, rows)
-
-
-def keep_pictures(store: Store, named: Mapping[str, npt.NDArray[np.uint8]]) -> tuple[Image, ...]:
-    """Keep pictures [H, W, C] of any sizes by name."""
-    with store.pictures() as pictures:
-        for name, picture in named.items():
-            for done in pictures.write([name], picture[None]):
-                done.result()
-    return tuple(store.picture(name) for name in named)
+        for n, tiles in enumerate(zip(drawn, target, *said, strict=True)):
+            rows[f"{folder}/{first - start + n:02d}.png"] = side_by_side(tiles, subject.teacher.class_colours)
+    return store.keep_pictures(rows)

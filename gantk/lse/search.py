@@ -24,10 +24,10 @@ from gantk.lse.codes import CodeStream, wp_of
 from gantk.lse.descent import Descended, descend, row_rates
 from gantk.lse.gram import IGNORE, one_hot
 from gantk.predictors.heads import Head, class_map
+from gantk.store.chunks import parts
 
 Labels = npt.NDArray[np.uint8]
 Logits = Callable[[Tensor], Tensor]  # wp [N, L, D] to logits [N, K, S, S], differentiable
-SPACES = ("z", "mixed", "w")
 
 
 @dataclass(frozen=True)
@@ -74,19 +74,16 @@ def shrink(label: Labels, side: int) -> Labels:
 def matches(bank_BPP: Labels, target_TPP: Labels, classes: int, rows: int = 512) -> npt.NDArray[np.float32]:
     """How many labelled pixels of each target each map of the bank agrees with, [B, T]: one product of one-hots."""
     wanted = one_hot(torch.from_numpy(target_TPP), classes, torch.float32).flatten(1)
-    parts = []
-    for start in range(0, len(bank_BPP), rows):
-        part = torch.from_numpy(np.array(bank_BPP[start : start + rows]))
-        parts.append(one_hot(part, classes, torch.float32).flatten(1) @ wanted.T)
-    return torch.cat(parts).numpy()
+    found = []
+    for start, stop in parts(0, len(bank_BPP), rows):
+        part = torch.from_numpy(np.array(bank_BPP[start:stop]))
+        found.append(one_hot(part, classes, torch.float32).flatten(1) @ wanted.T)
+    return torch.cat(found).numpy()
 
 
 def best_starts(match_BT: npt.NDArray[np.float32], samples: int) -> npt.NDArray[np.int64]:
     """Indices [T, n]: sample j starts from the best of the codes j, j + n, j + 2 n, ..., so that samples differ."""
-    columns = []
-    for j in range(samples):
-        columns.append(j + samples * match_BT[j::samples].argmax(0))
-    return np.stack(columns, 1)
+    return np.stack([j + samples * match_BT[j::samples].argmax(0) for j in range(samples)], 1)
 
 
 def stroke_loss(logit_NKSS: Tensor, label_NSS: Tensor) -> Tensor:
@@ -123,18 +120,21 @@ def search_codes(
         label_NSS: uint8, 255 where anything goes.
         at_once: samples whose maps are in memory at once, made again in the backward pass; None is all of them.
     """
-    wp_from = mapper(generator, search.space, truncation, class_N)
     few = at_once or len(start)
 
+    def wp_from(x: Tensor, some: slice = slice(None)) -> Tensor:
+        if search.space == "w":
+            return generator.expand(x, truncation)
+        return wp_of(generator, x, truncation, None if class_N is None else class_N[some])
+
     def said_of(x: Tensor, some: slice) -> Tensor:
-        wp_NLD = mapper(generator, search.space, truncation, None if class_N is None else class_N[some])(x)
-        return stroke_loss(logits(wp_NLD), label_NSS[some])
+        return stroke_loss(logits(wp_from(x, some)), label_NSS[some])
 
     def said(x: Tensor) -> Tensor:
-        parts = [slice(first, first + few) for first in range(0, len(x), few)]
-        if len(parts) == 1:
-            return said_of(x, parts[0])
-        return torch.cat([checkpoint(said_of, x[some], some, use_reentrant=False) for some in parts])
+        groups = [slice(first, last) for first, last in parts(0, len(x), few)]
+        if len(groups) == 1:
+            return said_of(x, groups[0])
+        return torch.cat([checkpoint(said_of, x[some], some, use_reentrant=False) for some in groups])
 
     # in z the paper's rate; in w one that does not depend on how widely the network spreads its codes
     unit = float(start.std()) if search.space == "w" and len(start) > 1 else 1.0
@@ -156,15 +156,6 @@ def search_codes(
         return Samples(found.best, wp_from(found.best), found.curve_TN)
 
 
-def mapper(
-    generator: Generator, space: str, truncation: Truncation | None, class_N: Tensor | None = None
-) -> Callable[[Tensor], Tensor]:
-    """Codes of a space to wp."""
-    if space == "w":
-        return lambda w: generator.expand(w, truncation)
-    return lambda z: wp_of(generator, z, truncation, class_N)
-
-
 def start_codes(stream: CodeStream, indices: npt.NDArray[np.int64], space: str) -> tuple[Tensor, Tensor | None]:
     """Codes of the samples of a stream in the space that is searched, and their classes."""
     z = torch.cat([stream.z(int(i), int(i) + 1) for i in indices])
@@ -178,15 +169,14 @@ def start_codes(stream: CodeStream, indices: npt.NDArray[np.int64], space: str) 
     return z, class_N
 
 
-def diversity(wp_NLD: Tensor, label_NSS: Labels, image_NCHW: Tensor) -> dict[str, float]:
+def diversity(wp_NLD: Tensor, label_NSS: Labels, image_NCHW: Tensor) -> tuple[float, float, float]:
     """Mean over pairs of one target's samples: distance of codes, share of pixels labelled otherwise, RMS of pixels."""
-    count = len(wp_NLD)
-    if count < 2:
-        return {"codes": 0.0, "labels": 0.0, "pixels": 0.0}
-    pairs = [(i, j) for i in range(count) for j in range(i)]
+    pairs = [(i, j) for i in range(len(wp_NLD)) for j in range(i)]
+    if not pairs:
+        return 0.0, 0.0, 0.0
     flat = wp_NLD.flatten(1)
-    return {
-        "codes": float(np.mean([float((flat[i] - flat[j]).norm()) for i, j in pairs])),
-        "labels": float(np.mean([(label_NSS[i] != label_NSS[j]).mean() for i, j in pairs])),
-        "pixels": float(np.mean([float((image_NCHW[i] - image_NCHW[j]).square().mean().sqrt()) for i, j in pairs])),
-    }
+    return (
+        float(np.mean([float((flat[i] - flat[j]).norm()) for i, j in pairs])),
+        float(np.mean([(label_NSS[i] != label_NSS[j]).mean() for i, j in pairs])),
+        float(np.mean([float((image_NCHW[i] - image_NCHW[j]).square().mean().sqrt()) for i, j in pairs])),
+    )

@@ -23,8 +23,8 @@ from gantk.lse.codes import CodeStream
 from gantk.lse.editing import Edited, EditSettings, Stroke, edit
 from gantk.lse.images import Images
 from gantk.lse.shots import check_labels, fit, shots_of
-from gantk.lse.studies import linear_head
 from gantk.lse.teachers import NamedTeacher
+from gantk.lse.training import head_of
 from gantk.pictures.images import to_rgb8
 from gantk.predictors.heads import Head, class_map, default_taps, palette
 from gantk.store.json_values import Json, JsonTable, items
@@ -149,8 +149,9 @@ class EditSession:
         images = Images(stream, default_taps(self.generator), label.shape[-1], batch=1)
         found = fit(shots_of(images, torch.cat([wp for wp, _ in self.annotations]), label), len(names))
         shown = palette(len(names)) if colours is None else tuple(colours)
-        meta = {"shots": len(label), "eps": found.eps, "steps": found.steps}
-        self.head = linear_head("annotations", found.network, images, NamedTeacher("annotations", names, shown), meta)
+        meta = {"teacher": "annotations", "shots": len(label), "eps": found.eps, "steps": found.steps}
+        teacher = NamedTeacher("annotations", names, shown)
+        self.head = head_of("LSE", "annotations", found.network, images, teacher, meta)
         return self.head.bind(self.generator)
 
     def uncertainty(self) -> float:

@@ -14,6 +14,8 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -63,12 +65,8 @@ class Shots:
         return joined, torch.from_numpy(label).to(joined[0].device)
 
     def moments(self, classes: int) -> Moments:
-        total: Moments | None = None
-        for maps, label in self.batches(range(len(self.maps))):
-            part = moments(maps, label, classes, self.align_corners)
-            total = part if total is None else total + part
-        assert total is not None, "no images"
-        return total
+        batches = self.batches(range(len(self.maps)))
+        return reduce(add, (moments(maps, label, classes, self.align_corners) for maps, label in batches))
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +190,7 @@ def fit(
 ) -> Fit:
     """Choose shrinkage and steps by leaving images out, then fit all of them. Deterministic.
 
-    `watch` is called before each evaluation of the objective; an exception of it ends the fit.
+    `watch` is that of `gantk.lse.convex.softmax_objective`.
     """
     count = len(shots.maps)
     total = shots.moments(classes)
@@ -206,22 +204,10 @@ def fit(
         chosen, steps = eps[int(row)], int(column) + 1
     whitening = whitenings.get(chosen) or Whitening.of(total, chosen)
     whole = shots.batches(range(count))
-    objective = softmax_objective(network, _watched(lambda: whole, watch), whitening, penalty)
+    objective = softmax_objective(network, lambda: whole, whitening, penalty, watch)
     at = minimize(objective, _start(network), steps, tolerance=0.0)
     fill(network, whitening, at.x)
     return Fit(network, chosen, steps, table)
-
-
-def _watched(batches: Callable[[], Iterable[Batch]], watch: Callable[[], None] | None) -> Callable[[], Iterable[Batch]]:
-    """The batches of an objective, asked for once per evaluation; `watch` is called before each."""
-    if watch is None:
-        return batches
-
-    def watched() -> Iterable[Batch]:
-        watch()
-        return batches()
-
-    return watched
 
 
 def _start(network: LinearNetwork) -> npt.NDArray[np.float64]:
@@ -244,8 +230,7 @@ def _left_out(
         kept = shots.batches([n for n in range(count) if n != out])
         judged = shots.batches([int(out)])
         pixels = max(1, int((shots.label[out] != IGNORE).sum()) * len(shots.maps[0][0]))
-        batches = _watched(lambda kept=kept: kept, watch)  # type: ignore[misc]
-        objective = softmax_objective(network, batches, whitening, penalty)
+        objective = softmax_objective(network, lambda kept=kept: kept, whitening, penalty, watch)  # type: ignore[misc]
         at = Descent.begin(objective, _start(network))
         curve: list[float] = []
         while at.steps < most_steps and not at.converged:

@@ -8,21 +8,22 @@ Shape legend: N images, B heads, K classes, S side of the labels, D width of a p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.errors import UsageError
 from gantk.lse import adam
 from gantk.lse.convex import Descent, Whitening, fill, ridge, softmax_objective, step
 from gantk.lse.gram import Moments
 from gantk.lse.images import Images
 from gantk.lse.metrics import Scores, confusion, scores
+from gantk.lse.options import TrainOptions
 from gantk.lse.teachers import Teacher
 from gantk.predictors.head_networks import HeadNetwork, LinearNetwork
 from gantk.predictors.heads import class_map
@@ -31,43 +32,33 @@ from gantk.store.progress import progress
 
 Array = npt.NDArray[Any]
 STATE = "lse-train.state.pt"
+TOLERANCE = 4e-3  # of the convex solution, see `gantk.lse.convex.step`
+EVERY = 4  # steps or epochs after which the held-out images are looked at
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to learn from and how.
+    """What the options mean for a generator.
 
     Attributes:
-        heads: of LSE, NSE-1, NSE-2.
-        num, held_out: images to learn from, and the ones after them to look at while learning.
+        num: images to learn from; those held out are the ones after them.
         chunk: images whose labels are kept together.
-        solver: lbfgs, ridge, or adam (the paper's schedule, all heads).
-        steps, eps, penalty, tolerance: of the convex solution, see convex.py.
         schedule: of Adam, for all heads or those that are not convex.
-        seed: of the heads' first weights.
-        every: look at the held-out images after so many steps.
     """
 
-    heads: tuple[str, ...] = ("LSE",)
-    num: int = 256
-    held_out: int = 64
-    chunk: int = 64
-    solver: str = "lbfgs"
-    steps: int = 24
-    eps: float = 1e-2
-    penalty: float = 1e-4
-    tolerance: float = 4e-3
-    schedule: adam.Schedule = adam.PAPER
-    seed: int = 0
-    every: int = 4
+    options: TrainOptions
+    num: int
+    chunk: int
+    schedule: adam.Schedule
 
-    def __post_init__(self) -> None:
-        if self.solver == "ridge" and set(self.heads) != {"LSE"}:
-            raise UsageError("--solver ridge is for the linear head: give --head LSE alone.")
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Each kind once."""
+        return tuple(dict.fromkeys(self.options.head))
 
     @property
     def total(self) -> int:
-        return self.num + self.held_out
+        return self.num + self.options.held_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +87,9 @@ def solve(
     """
     look = looker(images, label_NSS, plan.num, plan.total, len(teacher.class_names))
     found = []
-    curved = [kind for kind in plan.heads if kind != "LSE" or plan.solver == "adam"]
-    if "LSE" in plan.heads and plan.solver != "adam":
+    fresh = plan.options.solver == "adam"
+    curved = [kind for kind in plan.heads if kind != "LSE" or fresh]
+    if "LSE" in plan.heads and not fresh:
         assert total is not None
         with store.timed("LSE"):
             found.append(_convex(store, images, label_NSS, plan, look, total))
@@ -122,37 +114,33 @@ def looker(images: Images, label: Array, start: int, stop: int, classes: int) ->
 
 
 def _convex(store: Store, images: Images, label: Array, plan: Plan, look: Look, total: Moments) -> Trained:
-    classes = len(total.count_K)
+    classes, options = len(total.count_K), plan.options
     network = LinearNetwork(images.channels, classes, images.align_corners).requires_grad_(False)
     network.to(images.generator.device)
-    if plan.solver == "ridge":
-        w_KD, b_K = ridge(total, plan.eps)
+    if options.solver == "ridge":
+        w_KD, b_K = ridge(total, options.eps)
         network.weight_KD.copy_(torch.from_numpy(w_KD))
         network.bias_K.copy_(torch.from_numpy(b_K))
         return Trained("LSE", network, (plan.num,), tuple(look([network])), (), plan.num)
-    whitening = Whitening.of(total, plan.eps)
-
-    def batches() -> Iterable[Any]:
-        return images.labelled(label, 0, plan.num)
-
-    objective = softmax_objective(network, batches, whitening, plan.penalty)
+    whitening = Whitening.of(total, options.eps)
+    objective = softmax_objective(network, lambda: images.labelled(label, 0, plan.num), whitening, options.penalty)
     state = store.load_state(STATE) or {}
-    at = _descent(state["lbfgs"]) if "lbfgs" in state else None
-    looked: dict[int, Scores] = {int(key): _seen(told) for key, told in state.get("looked", {}).items()}
-    if at is None:
+    if "lbfgs" in state:
+        at = Descent(**_heard(state["lbfgs"]))
+    else:
         at = Descent.begin(objective, np.zeros((classes, sum(images.channels) + 1)))
-    with progress(plan.steps, "solve", unit="step") as bar:
+    looked = {int(key): Scores(**_heard(told)) for key, told in state.get("looked", {}).items()}
+    with progress(options.steps, "solve", unit="step") as bar:
         bar.update(at.steps)
-        while not at.converged and at.steps < plan.steps:
-            at = step(objective, at, plan.tolerance)
+        while not at.converged and at.steps < options.steps:
+            at = step(objective, at, TOLERANCE)
             bar.update(1)
-            if plan.held_out and at.steps % plan.every == 0:
+            if options.held_out and at.steps % EVERY == 0:
                 fill(network, whitening, at.x)
                 looked[at.steps] = look([network])[0]
-            told = {key: _telling(seen) for key, seen in looked.items()}
-            store.save_state(STATE, {"lbfgs": _state(at), "looked": told})
+            store.save_state(STATE, {"lbfgs": _told(at), "looked": _told(looked)})
     fill(network, whitening, at.x)
-    if plan.held_out and at.steps not in looked:
+    if options.held_out and at.steps not in looked:
         looked[at.steps] = look([network])[0]
     passes = tuple(plan.num * (1 + at.evaluations[steps]) for steps in sorted(looked))
     looks = tuple(looked[steps] for steps in sorted(looked))
@@ -160,76 +148,34 @@ def _convex(store: Store, images: Images, label: Array, plan: Plan, look: Look, 
     return Trained("LSE", network, passes, looks, losses, plan.num * (1 + at.evaluations[-1]))
 
 
-class _DescentState(TypedDict):
-    """A minimisation as tensors and plain values."""
-
-    x: Tensor
-    value: float
-    gradient: Tensor
-    changes: list[Tensor]
-    turns: list[Tensor]
-    values: tuple[float, ...]
-    evaluations: tuple[int, ...]
-    converged: bool
+def _told(value: object) -> object:
+    """A record as a state holds it: tables of tensors and plain values."""
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.array(value))
+    if isinstance(value, (list, tuple)):
+        return [_told(part) for part in value]
+    if isinstance(value, Mapping):
+        return {key: _told(part) for key, part in value.items()}
+    return _told(vars(value)) if dataclasses.is_dataclass(value) else value
 
 
-def _state(at: Descent) -> _DescentState:
-    return {
-        "x": torch.from_numpy(np.array(at.x)),
-        "value": at.value,
-        "gradient": torch.from_numpy(np.array(at.gradient)),
-        "changes": [torch.from_numpy(np.array(part)) for part in at.changes],
-        "turns": [torch.from_numpy(np.array(part)) for part in at.turns],
-        "values": at.values,
-        "evaluations": at.evaluations,
-        "converged": at.converged,
-    }
-
-
-def _descent(kept: _DescentState) -> Descent:
-    return Descent(
-        kept["x"].numpy(), float(kept["value"]), kept["gradient"].numpy(), tuple(x.numpy() for x in kept["changes"]),
-        tuple(x.numpy() for x in kept["turns"]), tuple(kept["values"]), tuple(kept["evaluations"]), kept["converged"],
-    )  # fmt: skip
-
-
-class _ScoresState(TypedDict):
-    """Scores as tensors and plain values."""
-
-    paper_K: Tensor
-    dataset_K: Tensor
-    paper_miou: float
-    dataset_miou: float
-    accuracy: float
-    confusion_KK: Tensor
-
-
-def _telling(seen: Scores) -> _ScoresState:
-    return {
-        "paper_K": torch.from_numpy(np.array(seen.paper_K)),
-        "dataset_K": torch.from_numpy(np.array(seen.dataset_K)),
-        "paper_miou": seen.paper_miou,
-        "dataset_miou": seen.dataset_miou,
-        "accuracy": seen.accuracy,
-        "confusion_KK": torch.from_numpy(np.array(seen.confusion_KK)),
-    }
-
-
-def _seen(told: _ScoresState) -> Scores:
-    return Scores(
-        told["paper_K"].numpy(), told["dataset_K"].numpy(), told["paper_miou"], told["dataset_miou"],
-        told["accuracy"], told["confusion_KK"].numpy(),
-    )  # fmt: skip
+# Any: what a state nests, and the fields that it becomes
+def _heard(told: Any) -> Any:
+    """What `_told` made, with arrays and tuples again; a record as the table of its fields."""
+    if isinstance(told, Tensor):
+        return told.numpy()
+    if isinstance(told, (list, tuple)):
+        return tuple(map(_heard, told))
+    return {name: _heard(part) for name, part in told.items()} if isinstance(told, dict) else told
 
 
 def _by_adam(
     store: Store, images: Images, label: Array, teacher: Teacher, plan: Plan, kinds: Sequence[str], look: Look
 ) -> list[Trained]:
-    fresh = plan.solver == "adam"
-    schedule = plan.schedule
+    fresh, schedule = plan.options.solver == "adam", plan.schedule
     learners = [
         adam.learner(
-            kind, images.channels, len(teacher.class_names), schedule, plan.seed, images.align_corners,
+            kind, images.channels, len(teacher.class_names), schedule, plan.options.seed, images.align_corners,
             images.generator.device,
         )
         for kind in kinds
@@ -239,7 +185,7 @@ def _by_adam(
     if begun:
         adam.restore(learners, state["learners"])
     passes: list[int] = list(state.get("passes", ()))
-    looks: list[list[Scores]] = [[_seen(one) for one in told] for told in state.get("looks", ())]
+    looks = [[Scores(**one) for one in _heard(told)] for told in state.get("looks", ())]
 
     def draw(start: int, stop: int) -> Any:
         if fresh:  # after the images that were gathered, which are looked at
@@ -254,11 +200,10 @@ def _by_adam(
 
         def after(epoch: int) -> None:
             bar.update(1)
-            if plan.held_out and (epoch % plan.every == 0 or epoch == schedule.epochs):
+            if plan.options.held_out and (epoch % EVERY == 0 or epoch == schedule.epochs):
                 passes.append(epoch * schedule.images)
                 looks.append(look([one.folded() for one in learners]))
-            told = [[_telling(one) for one in seen] for seen in looks]
-            kept = {"epoch": epoch, "learners": adam.state_of(learners), "passes": passes, "looks": told}
+            kept = {"epoch": epoch, "learners": adam.state_of(learners), "passes": passes, "looks": _told(looks)}
             store.save_state(f"adam.{STATE}", kept)
 
         adam.train(learners, draw, schedule, begun, after)

@@ -27,16 +27,15 @@ from gantk.lse.images import Images
 from gantk.lse.metrics import Scores, bootstrap, scores
 from gantk.lse.options import FewshotOptions
 from gantk.lse.results import FewshotResult, Fit, ShotRow, ShotScores
-from gantk.lse.scoring import Subject, confusions, keep_pictures, scored_at_once, sheet
+from gantk.lse.scoring import Subject, confusions, scored_at_once, sheet
 from gantk.lse.shots import Labels, check_labels, shots_of
 from gantk.lse.tables import side_by_side
 from gantk.lse.teachers import FolderTeacher, Teacher, teacher_of
-from gantk.lse.training import images_of
+from gantk.lse.training import head_of, images_of
 from gantk.pictures.images import to_rgb8
 from gantk.predictors.grids import resize_grid
-from gantk.predictors.head_info import HeadInfo, LearnedHead
+from gantk.predictors.head_info import LearnedHead
 from gantk.predictors.head_networks import LinearNetwork
-from gantk.predictors.heads import Head
 from gantk.runs.inputs import numbered
 from gantk.runs.results import record
 from gantk.runs.stores import Store
@@ -180,10 +179,10 @@ def conclude(arrays: Mapping[str, Array], facts: FewshotFacts, options: FewshotO
     rows = []
     for count in dict.fromkeys(fit.shots for fit in facts.fits):
         fits = [fit for fit in facts.fits if fit.shots == count]
-        found = _row_scores([told[f.name] for f in fits], full) if told else None
-        if found is not None:
+        found = None
+        if told:
             ends = [bootstrap(matrices[f.name], facts.with_first, seed=options.seed).paper_miou for f in fits]
-            found = dataclasses.replace(found, intervals=tuple(ends))
+            found = _row_scores([told[f.name] for f in fits], tuple(ends), full)
         heads, eps = tuple(fit.name for fit in fits), tuple(fit.eps for fit in fits)
         rows.append(ShotRow(shots=count, heads=heads, eps=eps, seconds=None, scores=found))
     return FewshotResult(
@@ -201,14 +200,14 @@ def conclude(arrays: Mapping[str, Array], facts: FewshotFacts, options: FewshotO
     )
 
 
-def _row_scores(told: Sequence[Scores], full: Scores | None) -> ShotScores:
+def _row_scores(told: Sequence[Scores], intervals: tuple[tuple[float, float], ...], full: Scores | None) -> ShotScores:
     each = np.array([one.paper_miou for one in told])
     mean = float(each.mean())
     return ShotScores(
         paper_miou=mean,
         deviation=float(np.abs(each - each.mean()).max()),
         each=tuple(each.tolist()),
-        intervals=(),
+        intervals=intervals,
         dataset_miou=float(np.mean([one.dataset_miou for one in told])),
         classes=np.mean([one.paper_K for one in told], 0),
         of_full=mean / full.paper_miou if full is not None and full.paper_miou else None,
@@ -299,7 +298,8 @@ class _Study:
             drawn = shots_of(images, wp, label, options.noise_draws, options.seed)
             found = shots.fit(drawn, classes, penalty=options.penalty)
         seconds = time.perf_counter() - began
-        meta: dict[str, object] = {"shots": count, "eps": found.eps, "steps": found.steps}
+        meta: dict[str, object] = {"teacher": self.teacher.name}
+        meta |= {"shots": count, "eps": found.eps, "steps": found.steps}
         if found.left_out is not None:
             meta["left_out"] = found.left_out.tolist()
         told = Fit(
@@ -311,7 +311,7 @@ class _Study:
             left_out=found.left_out,
             eps_tried=tuple(float(value) for value in shots.EPS),
         )
-        head = linear_head(name, found.network, images, self.teacher, meta)
+        head = head_of("LSE", name, found.network, images, self.teacher, meta)
         return Fitted(head=head.learned(), fit=told, seconds=seconds)
 
     @torch.inference_mode()
@@ -321,24 +321,11 @@ class _Study:
         few = images_at_once(self.images.generator, 16)
         images = [self.images.generator.synthesize(wp[n : n + few]).float() for n in range(0, min(16, len(wp)), few)]
         drawn = np.concatenate([to_rgb8(resize_grid(image, self.images.size)) for image in images])
-        return keep_pictures(
-            store,
-            {
-                f"shots/{place:02d}.png": side_by_side([picture, label[place]], self.teacher.class_colours)
-                for place, picture in enumerate(drawn)
-            },
+        colours = self.teacher.class_colours
+        pairs = zip(drawn, label[: len(drawn)], strict=True)
+        return store.keep_pictures(
+            {f"shots/{place:02d}.png": side_by_side(pair, colours) for place, pair in enumerate(pairs)}
         )
-
-
-def linear_head(name: str, network: LinearNetwork, images: Images, teacher: Teacher, meta: Mapping[str, Any]) -> Head:
-    """A fitted network as a head."""
-    from gantk.generators.probe import probe_of
-
-    info = HeadInfo(
-        "LSE", tuple(teacher.class_names), tuple(teacher.class_colours), images.taps, images.channels, images.size,
-        images.align_corners, name, probe_of(images.generator), {"teacher": teacher.name, **meta},
-    )  # fmt: skip
-    return Head(info, network)
 
 
 def _by_adam(images: Images, wp: Tensor, label: Labels, classes: int, seed: int) -> LinearNetwork:

@@ -104,8 +104,6 @@ def kmeans(x_PD: Tensor, seeds_K: Tensor) -> Tensor:
             break
         nearest = found
         sums = torch.zeros_like(centre_KD).index_add_(0, nearest, x_PD)
-        counts = torch.bincount(nearest, minlength=len(centre_KD)).clamp_min(1)[:, None]
-        centre_KD = torch.where(
-            (torch.bincount(nearest, minlength=len(centre_KD)) > 0)[:, None], sums / counts, centre_KD
-        )
+        count_K1 = torch.bincount(nearest, minlength=len(centre_KD))[:, None]
+        centre_KD = torch.where(count_K1 > 0, sums / count_K1.clamp_min(1), centre_KD)
     return nearest

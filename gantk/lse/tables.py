@@ -5,8 +5,6 @@ Shape legend: S side of a label map.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.pictures.label_maps import Colours, colour_map
+from gantk.store.text import csv_of
 
 Array = npt.NDArray[np.uint8]
+GAP, LEAST = 2, 128  # pixels between pictures side by side, and of their sides at least
 
 
 def scores_csv(rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> str:
@@ -23,19 +23,13 @@ def scores_csv(rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]) ->
 
     `rows` are those of `EvaluateResult.table`.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     keys = ("model", "head", "paper_miou", "dataset_miou", "accuracy", "paper_miou_low", "paper_miou_high")
-    writer.writerow([*keys, *class_names])
-    for row in rows:
-        found = [row.get(name) for name in class_names]
-        cells = ["" if value is None else f"{value:.6f}" for value in found]
-        writer.writerow([*(_cell(row[key]) for key in keys), *cells])
-    return out.getvalue()
+    cells = [[_cell(row.get(name)) for name in (*keys, *class_names)] for row in rows]
+    return csv_of([[*keys, *class_names], *cells])
 
 
 def _cell(value: object) -> str:
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value)
 
 
 def comparison_latex(table: Mapping[str, Mapping[str, float]], heads: Sequence[str]) -> str:
@@ -46,12 +40,7 @@ def comparison_latex(table: Mapping[str, Mapping[str, float]], heads: Sequence[s
     from gantk.reports.latex import latex_text  # which brings all of the page kit
 
     models = list(table)
-    lines = [
-        "\\begin{tabular}{l" + "r" * len(models) + "}",
-        "\\hline",
-        " & ".join(["", *(latex_text(model) for model in models)]) + " \\\\",
-        "\\hline",
-    ]
+    rows = []
     for head in heads:
         cells = [latex_text(head)]
         for model in models:
@@ -63,30 +52,35 @@ def comparison_latex(table: Mapping[str, Mapping[str, float]], heads: Sequence[s
                 cells.append(f"\\textbf{{{100 * value:.1f}}}")
             else:
                 cells.append(f"{100 * value:.1f} ({100 * (value - best) / best if best else 0:.1f})")
-        lines.append(" & ".join(cells) + " \\\\")
-    return "\n".join([*lines, "\\hline", "\\end{tabular}", ""])
+        rows.append(cells)
+    return _tabular(["", *map(latex_text, models)], rows)
 
 
 def classes_latex(names: Sequence[str], heads: Mapping[str, Sequence[float]]) -> str:
     """A row per class, a column per head, the paper's IoU in percent."""
     from gantk.reports.latex import latex_text
 
-    lines = ["\\begin{tabular}{l" + "r" * len(heads) + "}", "\\hline"]
-    lines += [" & ".join(["class", *(latex_text(head) for head in heads)]) + " \\\\", "\\hline"]
+    rows = []
     for place, name in enumerate(names):
         values = [scores[place] for scores in heads.values()]
-        cells = ["--" if value <= -0.1 else f"{100 * value:.1f}" for value in values]
-        lines.append(" & ".join([latex_text(name), *cells]) + " \\\\")
-    return "\n".join([*lines, "\\hline", "\\end{tabular}", ""])
+        rows.append([latex_text(name), *("--" if value <= -0.1 else f"{100 * value:.1f}" for value in values)])
+    return _tabular(["class", *map(latex_text, heads)], rows)
 
 
-def side_by_side(pictures: Sequence[Array], colours: Colours, gap: int = 2, least: int = 128) -> Array:
+def _tabular(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in LaTeX, its first column to the left and numbers to the right."""
+    lines = [" & ".join(row) + " \\\\" for row in (head, *rows)]
+    begin = "\\begin{tabular}{l" + "r" * (len(head) - 1) + "}"
+    return "\n".join([begin, "\\hline", lines[0], "\\hline", *lines[1:], "\\hline", "\\end{tabular}", ""])
+
+
+def side_by_side(pictures: Sequence[Array], colours: Colours) -> Array:
     """Images [S, S, 3] and label maps [S, S] in one row, white between them, small ones enlarged without smoothing."""
     size = max(picture.shape[0] for picture in pictures)
     tiles = []
     for picture in pictures:
         tile = colour_map(picture, colours) if picture.ndim == 2 else picture
         tile = np.repeat(tile, 3, 2) if tile.shape[2] == 1 else tile
-        times = max(1, -(-least // size)) * max(1, size // tile.shape[0])
-        tiles += [tile.repeat(times, 0).repeat(times, 1), np.full((tile.shape[0] * times, gap, 3), 255, np.uint8)]
+        times = max(1, -(-LEAST // size)) * max(1, size // tile.shape[0])
+        tiles += [tile.repeat(times, 0).repeat(times, 1), np.full((tile.shape[0] * times, GAP, 3), 255, np.uint8)]
     return np.concatenate(tiles[:-1], 1)

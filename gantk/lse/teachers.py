@@ -22,7 +22,7 @@ from gantk.pictures.label_maps import IGNORE, find_label_maps, read_label_map, r
 from gantk.predictors.base import Predictor
 from gantk.predictors.defaults import segmenter_for
 from gantk.predictors.grids import resize_grid
-from gantk.predictors.heads import Colour, palette
+from gantk.predictors.head_info import Colour, palette
 from gantk.store.text import read_text
 
 OTHERS = ("other", "background", "bg")

@@ -6,7 +6,6 @@ Shape legend: N images, Z width of z, K classes, S side of the labels, D width o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,14 +26,14 @@ from gantk.lse.scoring import Subject, sheet
 from gantk.lse.solving import STATE, Plan, Trained, contributions, solve
 from gantk.lse.teachers import NamedTeacher, Teacher, teacher_of
 from gantk.predictors.head_info import HeadInfo
-from gantk.predictors.head_networks import LinearNetwork
+from gantk.predictors.head_networks import HeadNetwork, LinearNetwork
 from gantk.predictors.heads import Head, parse_taps
 from gantk.runs.inputs import numbered
 from gantk.runs.results import record
-from gantk.runs.stores import Chunks, Store
+from gantk.runs.stores import Chunks, Store, remaining
 from gantk.runs.structure import Image
 from gantk.runs.task import verb
-from gantk.store.chunks import CONCATENATE, SUM
+from gantk.store.chunks import CONCATENATE, SUM, parts
 from gantk.store.progress import progress
 
 Array = npt.NDArray[Any]
@@ -100,14 +99,14 @@ def conclude(
     heads, trainings = [], []
     for each in found:
         shares = contributions(each.network, total) if isinstance(each.network, LinearNetwork) and total else None
-        head = _head(each, images, facts, options, shares, plan.num)
+        head = _head(each, images, named, plan, shares)
         heads.append(head)
         trainings.append(_training(each, shares))
     counts = np.bincount(np.asarray(label).ravel(), minlength=256)[: len(names)]
     pictures: tuple[Image, ...] = ()
-    if plan.held_out:
-        shown = min(SHOWN, plan.held_out)
-        known = _Known(facts, np.asarray(label[plan.num : plan.num + shown]))
+    if options.held_out:
+        shown = min(SHOWN, options.held_out)
+        known = _Known(named, label[plan.num : plan.num + shown])
         subject = Subject("", "", images.stream, known, {head.name: head for head in heads}, images.size)
         pictures = sheet(store, subject, shown, plan.num)
     for name in (STATE, f"adam.{STATE}"):
@@ -152,23 +151,21 @@ def plan_of(generator: Generator, options: TrainOptions) -> tuple[Plan, Images]:
     least = -(-num // 16) if sum(images.channels) > WIDE else 32
     batch = options.batch_size
     chunk = options.chunk or batch * -(-max(least, 32) // batch)
-    plan = Plan(
-        tuple(dict.fromkeys(options.head)), num, options.held_out, chunk, options.solver, options.steps,
-        options.eps, options.penalty, schedule=schedule, seed=options.seed,
-    )  # fmt: skip
+    plan = Plan(options, num, chunk, schedule)
+    if options.solver == "ridge" and set(plan.heads) != {"LSE"}:
+        raise UsageError("--solver ridge is for the linear head: give --head LSE alone.")
     return plan, images
 
 
 def gather(store: Store, images: Images, teacher: Teacher, plan: Plan) -> Chunks:
     """z, label maps and moments of all images, chunk by chunk."""
     joins = {CODES: CONCATENATE, LABELS: CONCATENATE}
-    if plan.solver != "adam":
+    if plan.options.solver != "adam":
         joins[MOMENTS] = SUM
     chunks = store.chunks(joins, plan.total, plan.chunk)
-    missing = chunks.missing()
-    bounds = [chunks.grid.bounds(index) for index in missing]
-    with store.timed("labels"), progress(sum(b - a for a, b in bounds), "label", unit="img") as bar:
-        for index, (start, stop) in zip(missing, bounds, strict=True):
+    todo, samples = remaining(chunks)
+    with store.timed("labels"), progress(samples, "label", unit="img") as bar:
+        for index, start, stop in todo:
             chunks.write(index, _chunk(images, teacher, plan, start, stop, MOMENTS in joins))
             bar.update(stop - start)
     return chunks
@@ -177,7 +174,7 @@ def gather(store: Store, images: Images, teacher: Teacher, plan: Plan) -> Chunks
 def _chunk(images: Images, teacher: Teacher, plan: Plan, start: int, stop: int, with_moments: bool) -> dict[str, Array]:
     z, label, total = [], [], None
     classes = len(teacher.class_names)
-    for first, last in images.batches(start, stop):
+    for first, last in parts(start, stop, images.batch):
         z.append(images.stream.z(first, last).float().cpu().numpy())
         learned = min(last, plan.num) - first if with_moments else 0
         found, part = _labelled(images, teacher, first, last, learned, classes)
@@ -202,39 +199,41 @@ def _labelled(
     return label.cpu().numpy(), part
 
 
-@dataclass(eq=False)
-class _Known(Teacher):
-    """The labels that were gathered of the held-out images, in order."""
+class _Known(NamedTeacher):
+    """The labels that were gathered of some images."""
 
-    facts: TrainFacts
-    label_NSS: npt.NDArray[np.uint8]
-
-    def __post_init__(self) -> None:
-        self.name, self.class_names = self.facts.teacher, self.facts.class_names
-        self.class_colours = self.facts.class_colours
+    def __init__(self, teacher: Teacher, label_NSS: npt.NDArray[np.uint8]) -> None:
+        super().__init__(teacher.name, teacher.class_names, teacher.class_colours)
+        self.label_NSS = torch.from_numpy(np.array(label_NSS))
 
     def label(self, generator: Generator, wp: Tensor, image_NCHW: Tensor, size: int, start: int = 0) -> Tensor:
-        return torch.from_numpy(np.array(self.label_NSS))
+        return self.label_NSS
 
 
-def _head(
-    trained: Trained, images: Images, facts: TrainFacts, options: TrainOptions, shares: list[float] | None, num: int
-) -> Head:
-    """A trained network as a head for files and other systems."""
-    from gantk.generators.probe import probe_of
-
-    meta: dict[str, object] = {"solver": options.solver, "teacher": facts.teacher, "num": num}
+def _head(trained: Trained, images: Images, teacher: Teacher, plan: Plan, shares: list[float] | None) -> Head:
+    """A trained network as a head, with how it came about."""
+    options = plan.options
+    meta: dict[str, object] = {"solver": options.solver, "teacher": teacher.name, "num": plan.num}
     meta |= {"seed": options.seed, "passes": trained.total_passes}
     if shares is not None:
         meta["contributions"] = shares
     if trained.looks:
         last = trained.looks[-1]
         meta |= {"paper_miou": last.paper_miou, "dataset_miou": last.dataset_miou, "accuracy": last.accuracy}
+    return head_of(trained.kind, trained.kind, trained.network, images, teacher, meta)
+
+
+def head_of(
+    kind: str, name: str, network: HeadNetwork, images: Images, teacher: Teacher, meta: Mapping[str, object]
+) -> Head:
+    """A trained network as a head for files and other systems."""
+    from gantk.generators.probe import probe_of
+
     info = HeadInfo(
-        trained.kind, facts.class_names, facts.class_colours, images.taps, images.channels, images.size,
-        images.align_corners, trained.kind, probe_of(images.generator), meta,
+        kind, tuple(teacher.class_names), tuple(teacher.class_colours), images.taps, images.channels, images.size,
+        images.align_corners, name, probe_of(images.generator), meta,
     )  # fmt: skip
-    return Head(info, trained.network)
+    return Head(info, network)
 
 
 def _training(trained: Trained, shares: list[float] | None) -> Training:

@@ -5,6 +5,7 @@ Shape legend: O/I output and input channels, X x Y the kernel, R vectors of a ba
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -105,9 +106,7 @@ def svd_basis(weight_OIXY: Tensor) -> tuple[SvdBasis, Tensor]:
 
 def random_basis(shape: tuple[int, ...], count: int, seed: int = 0) -> VectorBasis:
     """Random orthonormal vectors: what found directions are compared with."""
-    size = 1
-    for length in shape:
-        size *= length
+    size = math.prod(shape)
     if not 1 <= count <= size:
         raise UsageError(f"{count} random directions of a weight of {size} numbers cannot be: choose 1 to {size}.")
     drawn = torch.randn(size, count, generator=torch.Generator().manual_seed(seed))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gantk.runs.claims import Claim, Claims, advise, counted, doubt, found, percent, were
 
 if TYPE_CHECKING:
-    from gantk.navigan.results import ApplyResult, Exactness, HessianResult, SvdResult, TrainResult, WeightResult
+    from gantk.navigan.results import ApplyResult, HessianResult, SvdResult, TrainResult, WeightResult
 
 STEADY = 0.7
 """Agreement of the directions of two halves of the samples below which others would give other directions."""
@@ -34,8 +34,8 @@ SHARED: Claims[WeightResult] = (
     UNMEASURED,
     advise(
         lambda r: (
-            f"`gantk navigan apply MODEL {r.FILE}` renders samples along them; `gantk navigan export` writes edited "
-            "weights."
+            f"`gantk navigan apply MODEL RUN/{r.FILE}` renders samples along them; `gantk navigan export RUN/{r.FILE} "
+            "edited.pt --pick 0 --strength 1` writes edited weights."
         )
     ),
 )
@@ -44,13 +44,14 @@ SHARED: Claims[WeightResult] = (
 # --- hessian ---------------------------------------------------------------------------------------------------------
 
 
-def _exact(result: HessianResult) -> Exactness:
-    assert result.spectrum.exact is not None
-    return result.spectrum.exact
+def _captured(result: HessianResult) -> float | None:
+    return None if result.spectrum.exact is None else result.spectrum.exact.captured
 
 
-def _captured(result: HessianResult) -> bool:
-    return result.spectrum.exact is not None and result.spectrum.exact.captured is not None
+def _agreement(result: HessianResult) -> float:
+    """Of the two halves of the samples; 1 where it is not known."""
+    agreement = None if result.spectrum.exact is None else result.spectrum.exact.agreement
+    return 1.0 if agreement is None else agreement
 
 
 def _vectors(result: HessianResult) -> str:
@@ -58,28 +59,17 @@ def _vectors(result: HessianResult) -> str:
     return f"{counted(count, 'eigenvector')} of {result.directions.layer} {'was' if count == 1 else 'were'} found"
 
 
-def _differs(result: HessianResult) -> bool:
-    agreement = None if result.spectrum.exact is None else result.spectrum.exact.agreement
-    return agreement is not None and agreement < STEADY
-
-
-def _agreement(result: HessianResult) -> float:
-    agreement = _exact(result).agreement
-    assert agreement is not None
-    return agreement
-
-
 HESSIAN: Claims[HessianResult] = (
     found(
         lambda r: (
-            f"{_vectors(r)}, with {percent(_exact(r).captured or 0.0)} of the Hessian's trace; "
+            f"{_vectors(r)}, with {percent(_captured(r) or 0.0)} of the Hessian's trace; "
             f"{counted(r.spectrum.products, 'product')} with the Hessian were taken."
         ),
-        _captured,
+        lambda r: _captured(r) is not None,
     ),
     found(
         lambda r: f"{_vectors(r)}; {counted(r.spectrum.products, 'product')} with the Hessian were taken.",
-        lambda r: not _captured(r),
+        lambda r: _captured(r) is None,
     ),
     doubt(
         "The search stopped before all residuals were small: the last directions are mixtures. Give more "
@@ -91,7 +81,7 @@ HESSIAN: Claims[HessianResult] = (
             f"The two halves of the samples share only {percent(_agreement(r))} of their leading directions: other "
             "samples would give other ones. Give more with --num."
         ),
-        _differs,
+        lambda r: _agreement(r) < STEADY,
     ),
     *SHARED,
 )
@@ -161,6 +151,7 @@ APPLY: Claims[ApplyResult] = (
         lambda r: not r.each,
     ),
     advise(
-        "`--metric demo` measures how far each picture moves from the sample as it was.", lambda r: r.metric is None
+        "The same command with `--metric demo` measures how far each picture moves from the sample as it was.",
+        lambda r: r.metric is None,
     ),
 )

@@ -26,7 +26,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator
 from gantk.navigan.bases import Basis, VectorBasis
-from gantk.navigan.target import GeneratorTarget, Prefix, Target, by_direction
+from gantk.navigan.target import GeneratorTarget, Prefix, Target
 
 NEARLY_ONE = 2e-6
 KINDS = ("svd", "svd_rectification", "hessian", "hessian_rectification", "fixed")
@@ -217,7 +217,8 @@ def render(
     index_N = _each("directions", torch.as_tensor(index), n)
     strength_N = _each("strengths", torch.as_tensor(strength, dtype=target.weight.dtype), n).to(device)
     found: Tensor | None = None
-    for number, rows in by_direction(index_N.long().cpu()):
+    for number in torch.unique(index_N.long().cpu()).tolist():
+        rows = torch.nonzero(index_N.cpu() == number)[:, 0]
         delta = directions.delta(number).to(target.weight)
         everything = len(rows) == n
         here = prefix if everything else prefix.take(rows.to(device))

@@ -18,7 +18,6 @@ from torch import nn
 
 from gantk.errors import GantkError, UsageError
 from gantk.generators.rows import parse_layers
-from gantk.navigan.animations import names as animation_names
 from gantk.navigan.directions import WeightDirections, render, weights_of
 from gantk.navigan.metrics import Metric, metric_for, squared
 from gantk.navigan.options import SHOWN, ApplyOptions
@@ -26,10 +25,10 @@ from gantk.navigan.results import ApplyResult, EachEdit, Edited
 from gantk.navigan.subject import Subject, subject, without_gradients
 from gantk.pictures.images import to_uint8
 from gantk.predictors.base import Predictor
+from gantk.runs.animations import animation_names
 from gantk.runs.commits import CommitsBehind
 from gantk.runs.results import record
-from gantk.runs.stores import Store
-from gantk.runs.structure import Strip
+from gantk.runs.stores import Store, remaining
 from gantk.runs.task import verb
 from gantk.runs.walk import Walk
 from gantk.store.chunks import parts
@@ -107,7 +106,8 @@ def apply(
             "--each has its own directions and strengths: leave --pick, --start, --end, --animation, --shard out."
         )
     table = None if each is None else check_each(np.asarray(each), len(directions), "The table of --each")
-    about = subject(generator, directions.layer, codes, options if table is None else _as_many(options, len(table)))
+    asked = options if table is None else dataclasses.replace(options, num=len(table))
+    about = subject(generator, directions.layer, codes, asked)
     directions.check(about.target, options.force)
     if table is not None and about.total < len(table):
         raise UsageError(f"--each has {len(table)} rows and there are {about.total} samples: give as many.")
@@ -118,17 +118,15 @@ def apply(
     judge = metric_for(generator, metric, options, needed=False)
     steps = sum(len(edit.strengths) for edit in edits)
     chunks = store.chunks([edit.array for edit in edits], about.total, options.batch_size, each=4 * steps)
-    missing = chunks.missing()
-    count = sum(stop - start for start, stop in map(chunks.grid.bounds, missing)) * steps
+    todo, samples = remaining(chunks)
     with (
         torch.inference_mode(),
         store.timed("editing"),
         store.pictures(options.quality, options.workers) as pictures,
-        progress(count, "edit", unit="img") as bar,
+        progress(samples * steps, "edit", unit="img") as bar,
     ):
         commits = CommitsBehind(chunks)
-        for index in missing:
-            start, stop = chunks.grid.bounds(index)
+        for index, start, stop in todo:
             arrays = {edit.array: np.zeros((stop - start, len(edit.strengths)), dtype=np.float32) for edit in edits}
             futures: list[Future[Any]] = []
             for first, last in parts(start, stop, options.batch_size):
@@ -160,22 +158,14 @@ def apply(
 def conclude(arrays: Mapping[str, Array], facts: ApplyFacts, options: ApplyOptions, store: Store) -> ApplyResult:
     edited = []
     for edit in facts.edits:
-        strips = tuple(
-            Strip(
-                label=options.name_of(sample),
-                values=edit.strengths,
-                images=tuple(
-                    store.picture(edit.image(sample, step, options.image_format)) for step in range(len(edit.strengths))
-                ),
-                quantity="strength",
-                origin=edit.strengths.index(0.0) if 0.0 in edit.strengths else None,
-            )
-            for sample in range(min(facts.total, MOST_SHOWN))
-        )
+        strips = []
+        for sample in range(min(facts.total, MOST_SHOWN)):
+            names = [edit.image(sample, step, options.image_format) for step in range(len(edit.strengths))]
+            strips.append(store.strip(options.name_of(sample), edit.strengths, names, "strength"))
         walk = Walk(
             name=f"direction {edit.number}",
             space="the weight",
-            strips=strips,
+            strips=tuple(strips),
             animations=animation_names(f"direction_{edit.number}", options.forms()),
         )
         distance = None if facts.metric is None else arrays[edit.array]
@@ -191,11 +181,6 @@ def conclude(arrays: Mapping[str, Array], facts: ApplyFacts, options: ApplyOptio
         each=(),
         fps=options.fps,
     )
-
-
-def _as_many(options: ApplyOptions, num: int) -> ApplyOptions:
-    """The options with as many samples as a table has lines."""
-    return dataclasses.replace(options, num=num)
 
 
 def _edits(directions: WeightDirections, options: ApplyOptions, default: float) -> list[Edit]:

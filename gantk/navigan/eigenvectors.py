@@ -33,7 +33,6 @@ from gantk.runs.results import record
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
 from gantk.store.files import to_table
-from gantk.store.json_values import JsonTable
 from gantk.store.progress import progress
 
 FOLDER = "hessian"
@@ -185,7 +184,7 @@ def _searched(
             layer=about.target.layer,
             shape=about.target.shape,
             weight_length=about.weight_length,
-            identity=plain(about.target.identity()),
+            identity=to_table(about.target.identity()),
             metric=metric.name,
             total=about.total,
             show=show,
@@ -259,11 +258,6 @@ def _released(exchange: Exchange, curvature: Curvature, options: HessianOptions)
             keep=remember,
         )  # fmt: skip
     return vectors, Spectrum(values=_numbers(norms), products=options.k * options.max_iter, exact=None)
-
-
-def plain(identity: Mapping[str, object]) -> JsonTable:
-    """What a weight is, as JSON holds it."""
-    return to_table(identity)
 
 
 def _numbers(values: Tensor) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from gantk.errors import UsageError
 from gantk.generators.rows import parse_layers
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from gantk.generators.base import Generator
 
 Form = Literal["gantk", "eigenvectors", "deformation", "checkpoint", "generator"]
-FORMS = get_args(Form)
 
 
 def export(

@@ -206,16 +206,6 @@ def _signed(vectors_KP: Tensor) -> Tensor:
     return vectors_KP * torch.where(largest < 0, -1.0, 1.0).to(vectors_KP)
 
 
-def principal_angle(a_KP: Tensor, b_KP: Tensor) -> float:
-    """The largest principal angle between two subspaces given by orthonormal rows, degrees."""
-    a, b = torch.linalg.qr(a_KP.double().T)[0], torch.linalg.qr(b_KP.double().T)[0]
-    if a.shape[1] > b.shape[1]:
-        a, b = b, a
-    # from the sine, which is exact for small angles where the cosine is not
-    sine = torch.linalg.matrix_norm(a - b @ (b.T @ a), 2)
-    return math.degrees(math.asin(min(1.0, float(sine))))
-
-
 def overlap(parts: Tensor, k: int) -> float:
     """How far two halves of the samples agree: the share of one half's K leading directions in the other's.
 

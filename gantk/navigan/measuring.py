@@ -13,7 +13,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.navigan.animations import names as animation_names
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.metrics import Metric
 from gantk.navigan.options import ShownOptions
@@ -22,8 +21,8 @@ from gantk.navigan.strength import ALL, CURVE, curve_of, first_guess, ruler
 from gantk.navigan.subject import Subject
 from gantk.navigan.target import Prefix
 from gantk.pictures.images import to_uint8
+from gantk.runs.animations import animation_names
 from gantk.runs.stores import Pictures, Store
-from gantk.runs.structure import Strip
 from gantk.runs.walk import Walk
 from gantk.store.chunks import parts
 from gantk.store.progress import progress
@@ -133,15 +132,9 @@ class Measuring:
 
 def measured(store: Store, measuring: Measuring, count: int) -> Arrays:
     """Measure the first `count` directions, in this process."""
-    arrays: list[Arrays] = []
-    with (
-        store.timed("strengths and pictures"),
-        store.pictures() as pictures,
-        progress(count, "strengths", unit="direction") as bar,
-    ):
-        for number in range(count):
-            arrays.append(measuring.one(number, pictures))
-            bar.update(1)
+    with store.timed("strengths and pictures"), store.pictures() as pictures:
+        numbers = progress(range(count), "strengths", unit="direction")
+        arrays = [measuring.one(number, pictures) for number in numbers]
     return {name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]} if arrays else {}
 
 
@@ -213,20 +206,14 @@ def shown_of(
     found = []
     for number, scale in enumerate(scales):
         strengths = steps_of(scale, STEPS)
-        strips = tuple(
-            Strip(
-                label=f"sample {sample}",
-                values=tuple(strengths),
-                images=tuple(store.picture(strip_name(folder, number, sample, step)) for step in range(STEPS)),
-                quantity="strength",
-                origin=STEPS // 2,
-            )
-            for sample in range(min(STRIPS, samples))
-        )
+        strips = []
+        for sample in range(min(STRIPS, samples)):
+            names = [strip_name(folder, number, sample, step) for step in range(STEPS)]
+            strips.append(store.strip(f"sample {sample}", strengths, names, "strength"))
         walk = Walk(
             name=f"direction {number}",
             space="the weight",
-            strips=strips,
+            strips=tuple(strips),
             animations=animation_names(f"direction_{number}", forms),
         )
         pairs = tuple(

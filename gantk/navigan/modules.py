@@ -9,9 +9,7 @@ Shape legend: N samples, O/I channels of the weight, K x K its kernel, C, H, W i
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -62,19 +60,13 @@ class ModuleTarget(Target):
         strength = torch.as_tensor(strength_N, device=self.weight.device, dtype=self.weight.dtype).reshape(-1)
         if len(strength) not in (1, len(prefix)):
             raise UsageError(f"{len(strength)} strengths do not fit {len(prefix)} samples: give one, or one for each.")
-        with self._shifted(delta_OIKK.to(self.weight), strength):
-            return self.images(prefix)
-
-    @contextlib.contextmanager
-    def _shifted(self, delta: Tensor, strength_N: Tensor) -> Iterator[None]:
-        """The convolution replaced by one that adds its own shift to each sample; put back whatever happens."""
         parent_name, _, own = self.layer.rpartition(".")
         parent = self.network.get_submodule(parent_name)
         layer = getattr(parent, own)
-        setattr(parent, own, _Shifted(layer, delta, strength_N))
+        setattr(parent, own, _Shifted(layer, delta_OIKK.to(self.weight), strength))
         try:
-            yield
-        finally:
+            return self.images(prefix)
+        finally:  # put back whatever happens
             setattr(parent, own, layer)
 
     def _checked(self, image: object) -> Tensor:

@@ -97,29 +97,33 @@ class MetricInputs(Inputs):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HessianInputs(NetworkInputs, MetricInputs):
+class ConvInputs(NetworkInputs, MetricInputs):
+    """A network and one of its convolutions."""
+
     conv: str = named(MISSING, f"{CONV}.", metavar="LAYER")
 
-    def load(self, options: HessianOptions) -> dict[str, object]:
+    def given(
+        self, options: SvdOptions | HessianOptions, nearest: bool = False, needed: bool = True
+    ) -> dict[str, object]:
+        """What a verb is given, the metric by `measure`."""
         from gantk.navigan.subject import target_of
 
         network, codes = self.network(options.num)
         layer = target_of(network, self.conv).layer
-        metric = self.measure(network, options, options.compat)
+        metric = self.measure(network, options, nearest, needed)
         return {"generator": network, "conv": layer, "metric": metric, "codes": codes}
 
 
 @dataclass(frozen=True, kw_only=True)
-class SvdInputs(NetworkInputs, MetricInputs):
-    conv: str = named(MISSING, f"{CONV}.", metavar="LAYER")
+class HessianInputs(ConvInputs):
+    def load(self, options: HessianOptions) -> dict[str, object]:
+        return self.given(options, options.compat)
 
+
+@dataclass(frozen=True, kw_only=True)
+class SvdInputs(ConvInputs):
     def load(self, options: SvdOptions) -> dict[str, object]:
-        from gantk.navigan.subject import target_of
-
-        network, codes = self.network(options.num)
-        layer = target_of(network, self.conv).layer
-        return {"generator": network, "conv": layer, "metric": self.measure(network, options, needed=False),
-                "codes": codes}  # fmt: skip
+        return self.given(options, needed=False)
 
 
 @dataclass(frozen=True, kw_only=True)

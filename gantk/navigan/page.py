@@ -218,7 +218,9 @@ def _overview(shown: Sequence[Shown], value_name: str) -> Section:
     if valued:
         columns.append(Column(value_name, digits=4))
     columns.append(Column("strength", "The largest on the sliders", digits=3))
-    columns.append(Column("mean change", "Of a pixel's range [-1, 1] at that strength, mean over the picture"))
+    columns.append(
+        Column("mean change", "Of a pixel's range [-1, 1] at that strength, mean over the picture", field="change")
+    )
     columns.append(Column("largest change", "The same, at the pixel that changes most"))
     rows: list[list[CellValue]] = []
     for each in shown:

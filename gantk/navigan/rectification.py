@@ -5,9 +5,8 @@ Shape legend: D directions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Literal
 
 import torch
 from torch import nn
@@ -19,7 +18,7 @@ from gantk.navigan.metrics import Metric, metric_for
 from gantk.navigan.options import SHOWN, TrainOptions
 from gantk.navigan.results import LogLine, TrainResult
 from gantk.navigan.subject import Subject, subject, without_gradients
-from gantk.navigan.training import Rectifier, Trainer, TrainerState, TrainingPlan
+from gantk.navigan.training import Rectifier, Trainer, TrainingPlan
 from gantk.predictors.base import Predictor
 from gantk.runs.options import at_most
 from gantk.runs.stores import OnlyAPart, Store
@@ -112,7 +111,8 @@ def plan_of(options: TrainOptions, base: WeightDirections, length: float, side: 
         length: of the weight.
         side: of a picture, in pixels.
     """
-    scale = options.shift_scale or default_scale(base, length)
+    recommended = UNMEASURED * length if base.scales is None else float(sorted(base.scales)[len(base.scales) // 2])
+    scale = options.shift_scale or recommended
     return TrainingPlan(
         directions=options.directions or min(MOST_DIRECTIONS, max(2, len(base.basis))),
         scale=scale,
@@ -129,13 +129,6 @@ def plan_of(options: TrainOptions, base: WeightDirections, length: float, side: 
         identity=options.start == "basis",
         seed=options.seed,
     )
-
-
-def default_scale(base: WeightDirections, length: float) -> float:
-    """The middle of the recommended strengths; where there are none, a fifth of the weight's own length."""
-    if base.scales is None:
-        return UNMEASURED * length
-    return float(sorted(base.scales)[len(base.scales) // 2])
 
 
 def trainer_of(about: Subject, base: WeightDirections, plan: TrainingPlan, channels: int, precision: str) -> Trainer:
@@ -175,8 +168,8 @@ def steps(trainer: Trainer, options: TrainOptions, store: Store) -> tuple[LogLin
     state = of_first(store.load_state(STATE))
     first, log, means = 0, list[LogLine](), Means()
     if state is not None:
-        trainer.load(cast(TrainerState, state))  # a state of this very run
-        first, log = int(state["step"]), [_line(entry) for entry in state["log"]]
+        trainer.load(state)
+        first, log = int(state["step"]), [LogLine(**entry) for entry in state["log"]]
         means = Means(list(state["means"]["sums"]), int(state["means"]["count"]))
     every = max(1, min(options.save_every, options.steps) // 10)
     with progress(max(0, options.steps - first), "train", unit="step") as bar:
@@ -190,17 +183,6 @@ def steps(trainer: Trainer, options: TrainOptions, store: Store) -> tuple[LogLin
             if done % every == 0 or saves:
                 log.append(means.line(done, trainer.held_out() if saves else None))
             if saves:
-                kept = {"step": done, "log": [_plain(line) for line in log],
-                        "means": {"sums": means.sums, "count": means.count}}  # fmt: skip
+                kept = {"step": done, "log": [vars(line) for line in log], "means": vars(means)}
                 store.save_state(STATE, {**trainer.state(), **kept}, "to train on from: give more --steps")
     return tuple(log)
-
-
-def _plain(line: LogLine) -> dict[str, float | None]:
-    """A line as a state holds it."""
-    return {name: getattr(line, name) for name in ("step", *MEANS, "held_out")}
-
-
-# Any: the fields of a LogLine, as `_plain` wrote them
-def _line(plain: Mapping[str, Any]) -> LogLine:
-    return LogLine(**plain)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from gantk.navigan.claims import APPLY, HESSIAN, SVD, TRAIN, UNMEASURED
 from gantk.navigan.kept import KeptWeights
+from gantk.runs.animations import animations
 from gantk.runs.claims import Claims, plain
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
@@ -207,10 +208,9 @@ class WeightResult(Result):
         return rows
 
     def exports(self) -> Iterator[Export]:
-        from gantk.navigan.animations import animations
-
         yield Export(self.FILE, self._save, "the directions and their recommended strengths")
-        yield from animations([each.walk for each in self.shown], self.fps)
+        for each in self.shown:
+            yield from animations(each.walk, self.fps)
 
     def _save(self, path: object) -> None:
         from gantk.navigan.files import save
@@ -355,6 +355,5 @@ class ApplyResult(Result):
         return rows + [{"direction": e.number, "strength": e.strength, "distance": None} for e in self.each]
 
     def exports(self) -> Iterator[Export]:
-        from gantk.navigan.animations import animations
-
-        yield from animations([edit.walk for edit in self.edited], self.fps)
+        for edit in self.edited:
+            yield from animations(edit.walk, self.fps)

@@ -11,7 +11,7 @@ Shape legend: N samples, D directions, T strengths.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +22,6 @@ from gantk.navigan.directions import WeightDirections
 from gantk.navigan.metrics import Metric, squared
 from gantk.navigan.target import Prefix, Target
 from gantk.store.chunks import parts
-from gantk.store.progress import Bar
 
 SHARE = 0.2  # of the distance between different samples
 CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)  # strengths of the curve, over the recommended one
@@ -53,11 +52,7 @@ class Ruler:
 
 
 def ruler(target: Target, metric: Metric, codes: Tensor, at_once: int = ALL) -> Ruler:
-    """Measure the samples that edits are compared with; at least two.
-
-    Args:
-        at_once: how many pictures are rendered and embedded at once.
-    """
+    """Measure the samples that edits are compared with, at least two; `at_once` are rendered and embedded at once."""
     if len(codes) < 2:
         raise GantkError("A recommended strength needs at least two samples to compare: give more.")
     with torch.inference_mode():
@@ -136,26 +131,6 @@ def _next(tried: dict[float, float], level: float, farthest: float) -> float:
     last = max(below) if below else min(above)
     factor = math.sqrt(level / max(tried[last], 1e-30))
     return min(last * min(max(factor, 0.25), 4.0), farthest)
-
-
-def measure(
-    target: Target,
-    metric: Metric,
-    codes: Tensor,
-    directions: WeightDirections,
-    rows: Sequence[int] | None = None,
-    share: float = SHARE,
-    bar: Bar | None = None,
-) -> dict[int, Curve]:
-    """The curve of each direction, or of some; eigenvalues, where there are some, say where to begin to look."""
-    rule = ruler(target, metric, codes)
-    curves = {}
-    for row in range(len(directions)) if rows is None else rows:
-        guess = first_guess(directions, row, share * rule.between)
-        curves[row] = curve_of(target, metric, rule, directions.delta(row), guess, share)
-        if bar is not None:
-            bar.update(1)
-    return curves
 
 
 def first_guess(directions: WeightDirections, number: int, level: float) -> float | None:

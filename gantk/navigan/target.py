@@ -6,12 +6,11 @@ Shape legend: N samples, O/I output and input channels of the weight, K x K its 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +19,7 @@ from torch.func import functional_call
 from gantk.errors import UsageError
 from gantk.generators.base import Drawing, Generator, State, WpOrStyles
 from gantk.generators.frugal_steps import images_at_once
+from gantk.generators.spec import map_tensors
 
 
 @dataclass(frozen=True)
@@ -48,28 +48,12 @@ class Prefix:
         return self._mapped(lambda _: next(left))
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Prefix:
-        codes = _changed(self.codes, change)
-        if self.state is None:
-            return Prefix(codes)
-        names = [part.name for part in dataclasses.fields(self.state) if part.name != "index"]
-        kept = {name: _changed(getattr(self.state, name), change) for name in names}
-        return Prefix(codes, dataclasses.replace(self.state, **kept))
+        return Prefix(map_tensors(self.codes, change), None if self.state is None else self.state.mapped(change))
 
     @property
     def numbers(self) -> int:
         """How many numbers it keeps."""
         return sum(part.numel() for part in self.tensors())
-
-
-def _changed(value: object, change: Callable[[Tensor], Tensor]) -> Any:
-    """Every tensor of a nested value changed."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {key: _changed(part, change) for key, part in value.items()}
-    if isinstance(value, tuple):
-        return tuple(_changed(part, change) for part in value)
-    return value
 
 
 class Target(ABC):
@@ -224,9 +208,3 @@ def spelled_layer(conv: str | int) -> str:
     """A layer as it is typed: released:3 is NaviGAN's index, everything else stays."""
     text = str(conv)
     return released_layer(int(text[9:])) if text.startswith("released:") and text[9:].isdecimal() else text
-
-
-def by_direction(index_N: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """The samples that share a direction: (direction, rows)."""
-    for direction in torch.unique(index_N).tolist():
-        yield int(direction), torch.nonzero(index_N == direction)[:, 0]

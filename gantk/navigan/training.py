@@ -15,14 +15,13 @@ Shape legend: N samples of a batch, D directions, R vectors of the basis, O/I ch
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.optimizer import StateDict
 from torch.utils.checkpoint import checkpoint
 
 from gantk.errors import GantkError, UsageError
@@ -178,14 +177,6 @@ def draw(plan: TrainingPlan, step: int, first: int, last: int, held_out: bool = 
 Codes = Callable[[int, int], Tensor]
 
 
-class TrainerState(TypedDict):
-    """All that a continued run needs besides the step's number."""
-
-    rectifier: dict[str, Tensor]
-    optimizer: StateDict
-    scaler: dict[str, float]
-
-
 class Trainer:
     """Steps of the optimisation on this process's share of every batch.
 
@@ -261,7 +252,7 @@ class Trainer:
             losses: tuple[Tensor, Tensor, Tensor] = model(codes, index_N, strength_N)
         return losses
 
-    def state(self) -> TrainerState:
+    def state(self) -> dict[str, object]:
         """All that a continued run needs besides the step's number."""
         return {
             "rectifier": self.rectifier.state_dict(),
@@ -269,8 +260,8 @@ class Trainer:
             "scaler": self.scaler.state_dict(),
         }
 
-    def load(self, state: TrainerState) -> None:
-        """Continue from `state`."""
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` gave."""
         self.rectifier.load_state_dict(state["rectifier"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])

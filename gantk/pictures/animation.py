@@ -17,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
-from gantk.pictures.opening import open_values
+from gantk.store.channels import rgb
 from gantk.store.files import write_atomic
-from gantk.store.inside import inside
 
 Image = npt.NDArray[np.uint8]
 
@@ -102,7 +101,7 @@ def write_animation(path: Path, frames_THWC: Sequence[Image], fps: float = 24.0)
         raise UsageError(
             f"{len(frames_THWC)} frames at {fps:g} per second make no animation: give 1 to 240 per second."
         )
-    frames = [_in_colour(frame) for frame in frames_THWC]
+    frames = [rgb(frame) for frame in frames_THWC]
     if form == "mp4":
         return _write_mp4(path, frames, fps)
     from PIL import Image as Pillow
@@ -115,17 +114,6 @@ def write_animation(path: Path, frames_THWC: Sequence[Image], fps: float = 24.0)
     else:
         save(quality=90, method=4, duration=max(1, round(1000 / fps)))
     return write_atomic(path, buffer.getvalue())
-
-
-def _in_colour(frame_HWC: Image) -> Image:
-    """A frame as RGB: grey is repeated, alpha lies on white."""
-    channels = frame_HWC.shape[-1]
-    if channels == 1:
-        return np.repeat(frame_HWC, 3, axis=-1)
-    if channels != 4:
-        return frame_HWC
-    alpha = frame_HWC[..., 3:].astype(np.float32) / 255
-    return np.round(255 - (255 - frame_HWC[..., :3]) * alpha).astype(np.uint8)
 
 
 def require_mp4() -> None:
@@ -166,26 +154,13 @@ def there_and_back(count: int) -> list[int]:
     return [*range(count), *range(count - 2, 0, -1)]
 
 
-def animate(
-    folder: Path, frames: Sequence[Sequence[str]], path: Path, fps: float, once: bool, style: GridStyle
-) -> Path:
+def animate_arrays(frames: Sequence[Sequence[Image]], path: Path, fps: float, once: bool, style: GridStyle) -> Path:
     """Write the steps of several samples as one animation, each frame all samples side by side.
 
     Args:
-        folder: where the images are.
-        frames: image files by sample and step.
+        frames: images [H, W, C] by sample and step.
         once: one way instead of there and back.
     """
-
-    def opened(name: str) -> Image:
-        image = np.asarray(open_values(inside(folder, name)))
-        return image[..., None] if image.ndim == 2 else image
-
-    return animate_arrays([[opened(name) for name in sample] for sample in frames], path, fps, once, style)
-
-
-def animate_arrays(frames: Sequence[Sequence[Image]], path: Path, fps: float, once: bool, style: GridStyle) -> Path:
-    """`animate`, of images [H, W, C] by sample and step."""
     count = len(frames[0]) if frames else 0
     pictures = [fuse(np.stack([sample[step] for sample in frames]), style) for step in range(count)]
     return write_animation(path, pictures if once else [pictures[i] for i in there_and_back(count)], fps)

@@ -31,7 +31,7 @@ LOSSY = ("JPEG", "WEBP")  # formats that do not keep every number
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".npy")
 
 
-def read_numbers(path: str | Path, what: str = "label map") -> npt.NDArray[Any]:
+def read_numbers(path: str | Path) -> npt.NDArray[Any]:
     """The numbers of a label map: [H, W] of an image, whatever an .npy of whole numbers holds.
 
     An index image gives its indices, a grey one its values; a colour image is taken where it is grey.
@@ -41,7 +41,7 @@ def read_numbers(path: str | Path, what: str = "label map") -> npt.NDArray[Any]:
     """
     source = Path(path)
     if not regular_file(source).is_file():
-        raise GantkError(f"The {what} {source} does not exist.")
+        raise GantkError(f"The label map {source} does not exist.")
     if source.suffix.lower() == ".npy":
         array = load_npy(source)
         if array.dtype.kind not in "iub":
@@ -59,7 +59,7 @@ def read_numbers(path: str | Path, what: str = "label map") -> npt.NDArray[Any]:
     if array.ndim == 3:
         if (array != array[..., :1]).any():
             raise GantkError(
-                f"{source} is a colour picture, and a {what} has class numbers: save it as an index or grey PNG."
+                f"{source} is a colour picture, and a label map has class numbers: save it as an index or grey PNG."
             )
         array = array[..., 0]
     return array

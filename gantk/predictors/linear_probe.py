@@ -359,11 +359,13 @@ def wilson(right: int, n: int) -> tuple[float, float]:
 
 
 def area(score_n: Array, positive_n: npt.NDArray[np.bool_]) -> float:
-    """Area under the ROC curve: how often a positive scores above a negative, ties counting half."""
+    """Area under the ROC curve: how often a positive scores above a negative, ties counting half; nan without one."""
     from scipy.stats import rankdata
 
     ranks, count = rankdata(score_n), int(positive_n.sum())
     others = len(score_n) - count
+    if not count or not others:
+        return math.nan
     return float((ranks[positive_n].sum() - count * (count + 1) / 2) / (count * others))
 
 

@@ -93,7 +93,7 @@ def folders(folder: str | Path | None) -> list[Path]:
     if folder is not None:
         return [Path(folder)]
     named = os.environ.get("GANTK_PREDICTORS")
-    cache = Path(os.environ.get("TORCH_HOME") or Path.home() / ".cache" / "torch") / "hub" / "checkpoints"
+    cache = Path(torch.hub.get_dir()) / "checkpoints"
     return [*([Path(named)] if named else []), Path("predictors"), home() / "predictors", cache]
 
 

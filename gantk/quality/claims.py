@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claims, advise, counted, doubt, found
+from gantk.runs.claims import Claims, advise, doubt, found
 
 if TYPE_CHECKING:
     from gantk.quality.results import QualityResult
 
 
-def _differ(result: QualityResult) -> str:
+def _interval(result: QualityResult) -> str:
     figure = result.found.figures[1]
-    return (
-        f"The two sets differ: the interval of the {figure.name}, {figure.measured.shown()[1]} to "
-        f"{figure.measured.shown()[2]}, lies above 0, its value for equal sets."
-    )
-
-
-def _alike(result: QualityResult) -> str:
-    figure = result.found.figures[1]
-    return (
-        f"By these features the two sets cannot be told apart: the interval of the {figure.name}, "
-        f"{figure.measured.shown()[1]} to {figure.measured.shown()[2]}, contains 0, its value for equal sets."
-    )
+    _, low, high = figure.measured.shown()
+    return f"the interval of the {figure.name}, {low} to {high},"
 
 
 def _missed(result: QualityResult) -> str:
     found = result.found
+    one = len(found.unreached) == 1
     return (
-        f"{counted(len(found.unreached), 'real image')} of {found.reals} have no sample near them: look below at what "
-        "they have in common, which the generator does not draw."
+        f"{len(found.unreached)} of {found.reals} real images {'has' if one else 'have'} no sample in "
+        f"{'its' if one else 'their'} own neighbourhood: look below at what the generator does not draw."
     )
 
 
 QUALITY: Claims[QualityResult] = (
     found(lambda r: r.found.sentence()),
-    found(_differ, lambda r: r.found.kernel.low > 0),
-    found(_alike, lambda r: r.found.kernel.low <= 0 <= r.found.kernel.high),
+    found(
+        lambda r: f"The two sets differ: {_interval(r)} lies above 0, its value for equal sets.",
+        lambda r: r.found.kernel.low > 0,
+    ),
+    found(
+        lambda r: (
+            f"By these features the two sets cannot be told apart: {_interval(r)} contains 0, its value for equal sets."
+        ),
+        lambda r: r.found.kernel.low <= 0 <= r.found.kernel.high,
+    ),
     doubt(
         lambda r: (
-            f"{r.found.copies} of {r.found.samples} samples have exactly the features of a real image. Distances and "
+            f"{r.found.copies} of {r.found.samples} samples {'has' if r.found.copies == 1 else 'have'} "
+            "exactly the features of a real image. Distances and "
             "intervals are meant for two sets that were drawn independently: where sets share images, the kernel "
             "distance and its whole interval come out below 0."
         ),

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.predictors.distance import frechet_distance
-from gantk.predictors.manifolds import distances_between, nearest_of, shares_of, unreached_of
+from gantk.predictors.manifolds import Between, distances_between, nearest_of, shares_of, unreached_of
 from gantk.predictors.set_distances import checked, kernel_distance
 from gantk.quality.results import Measured, Quality
 
@@ -52,15 +52,12 @@ def compare(
     a, b = checked(sample_NF, real_MF, 4)
     between = distances_between(a, b)
     random = np.random.default_rng(seed)
-    whole = _figures(a, b)
-    whole |= shares_of(between, neighbours)._asdict()
     drawn: list[dict[str, float]] = []
     for _ in range(subsets):
         rows, columns = (np.sort(random.permutation(len(x))[: len(x) // 2]) for x in (a, b))
-        shares = shares_of(between.take(rows, columns), neighbours)
-        drawn.append(_figures(a[rows], b[columns]) | shares._asdict())
+        drawn.append(_figures(a[rows], b[columns], between.take(rows, columns), neighbours))
     measured = {}
-    for name, value in whole.items():
+    for name, value in _figures(a, b, between, neighbours).items():
         half = CONFIDENT * float(np.std([part[name] for part in drawn], ddof=1)) if subsets > 1 else float("inf")
         low, high = ENDS[name]
         measured[name] = Measured(value, max(value - half, low), min(value + half, high))
@@ -77,5 +74,8 @@ def compare(
     )
 
 
-def _figures(a_NF: npt.NDArray[np.float64], b_MF: npt.NDArray[np.float64]) -> dict[str, float]:
-    return {"frechet": frechet_distance(a_NF, b_MF), "kernel": kernel_distance(a_NF, b_MF)}
+def _figures(
+    a_NF: npt.NDArray[np.float64], b_MF: npt.NDArray[np.float64], between: Between, neighbours: int
+) -> dict[str, float]:
+    shares = shares_of(between, neighbours)._asdict()
+    return {"frechet": frechet_distance(a_NF, b_MF), "kernel": kernel_distance(a_NF, b_MF), **shares}

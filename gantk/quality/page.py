@@ -117,5 +117,6 @@ def _missed(result: QualityResult) -> Section:
         return Prose(f"Every one of the {total} real images has a sample in its neighbourhood.", title)
     pictures = [Picture(shown.image.source, f"{shown.name}, which no sample is near", shown.name)
                 for shown in result.missed]  # fmt: skip
-    text = f"{count} of {total} real images have no sample in their neighbourhood."
+    verb, whose = ("has", "its") if count == 1 else ("have", "their")
+    text = f"{count} of {total} real images {verb} no sample in {whose} neighbourhood."
     return Sheet(pictures, title, f"{text} The most remote first.") if pictures else Prose(text, title)

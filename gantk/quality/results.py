@@ -5,11 +5,9 @@ Legend: N samples, M real images, K neighbours.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -20,6 +18,7 @@ from gantk.runs.claims import Claims, decimals
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.store.files import write_atomic
+from gantk.store.text import csv_bytes
 
 FILE = "quality.csv"
 
@@ -154,7 +153,7 @@ class QualityResult(Result):
     def lines(self) -> tuple[str, ...]:
         lines = [f"{figure.name}: {figure.measured}" for figure in self.found.figures]
         count = len(self.found.unreached)
-        return (*lines, f"{count} of {self.found.reals} real images have no sample near")
+        return (*lines, f"{count} of {self.found.reals} real images {'has' if count == 1 else 'have'} no sample near")
 
     def table(self) -> list[dict[str, object]]:
         return [
@@ -163,11 +162,6 @@ class QualityResult(Result):
         ]
 
     def exports(self) -> Iterator[Export]:
-        yield Export(FILE, self._save, "the figures with their intervals")
-
-    def _save(self, path: Path) -> Path:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["figure", "value", "low", "high"])
-        writer.writerows(list(row.values()) for row in self.table())
-        return write_atomic(path, text.getvalue().encode())
+        rows = self.table()
+        data = csv_bytes(rows[0], (row.values() for row in rows))
+        yield Export(FILE, partial(write_atomic, data=data), "the figures with their intervals")

@@ -19,10 +19,14 @@ from torch import Tensor
 from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
+from gantk.generators.devices import resolve_device
 from gantk.pictures.images import as_saved, to_rgb8
+from gantk.pictures.opening import open_picture
 from gantk.predictors.base import Predictor
 from gantk.predictors.label_files import SUFFIXES
+from gantk.predictors.load import load_predictor
 from gantk.store.channels import colours
+from gantk.store.fingerprint import fingerprint
 from gantk.store.inside import is_listed
 from gantk.store.progress import progress
 
@@ -35,15 +39,12 @@ class Pictures:
     files: tuple[Path, ...]
 
     def fingerprint(self) -> object:
-        from gantk.store.fingerprint import fingerprint
-
         return fingerprint(str([[str(file.relative_to(self.folder)), fingerprint(file)] for file in self.files]))
 
 
 def is_folder_of_images(name: str | Path) -> bool:
     """Whether a name is a folder that holds images, at any depth; a model may be a folder too."""
-    path = Path(name)
-    return path.is_dir() and any(is_listed(part.relative_to(path), SUFFIXES) for part in path.rglob("*"))
+    return Path(name).is_dir() and any(_listed(Path(name)))
 
 
 def read_folder(name: str | Path) -> Pictures:
@@ -53,12 +54,15 @@ def read_folder(name: str | Path) -> Pictures:
         UsageError: it does not exist, or has none.
     """
     path = Path(name)
-    there = (part for part in path.rglob("*") if is_listed(part.relative_to(path), SUFFIXES))
-    files = tuple(sorted(part for part in there if part.is_file()))
+    files = tuple(sorted(part for part in _listed(path) if part.is_file()))
     if not files:
         what = f"has no images ({', '.join(SUFFIXES)})" if path.is_dir() else "does not exist"
         raise UsageError(f"The folder {path} {what}: give a folder of images, or a generator.")
     return Pictures(path, files)
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    return (part for part in folder.rglob("*") if is_listed(part.relative_to(folder), SUFFIXES))
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,6 @@ class Titled:
     name: str
 
     def fingerprint(self) -> object:
-        from gantk.store.fingerprint import fingerprint
-
         return fingerprint(self.generator)
 
 
@@ -109,8 +111,6 @@ class OfFolder:
         self._folder, self.total = pictures.folder, len(self._files)
 
     def images(self, start: int, stop: int) -> Iterator[Tensor]:
-        from gantk.pictures.opening import open_picture
-
         read = (np.array(open_picture(file).convert("RGB")) for file in self._files[start:stop])
         for _, group in groupby(read, key=lambda pixels: pixels.shape):
             yield torch.from_numpy(np.stack(list(group))).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
@@ -158,9 +158,6 @@ def reader_for(samples: object, reals: object, name: str | None, device: str = "
     Raises:
         GantkError: it is not installed, or has no features.
     """
-    from gantk.generators.devices import resolve_device
-    from gantk.predictors.load import load_predictor
-
     sides = [side.generator if isinstance(side, Titled) else side for side in (samples, reals)]
     bundled = any(isinstance(side, Generator) and side.bundled for side in sides)
     found = load_predictor(

@@ -17,7 +17,7 @@ from PIL import Image
 from gantk.errors import GantkError
 from gantk.pictures.opening import open_picture, picture_format, picture_sides
 from gantk.reports.sections import Picture
-from gantk.reports.text import minus
+from gantk.reports.text import typeset
 from gantk.store.channels import viewable
 from gantk.store.inside import regular_file
 
@@ -143,8 +143,8 @@ class ImageStore:
                 self._address(encoded),
                 encoded.width,
                 encoded.height,
-                minus(picture.alt),
-                minus(picture.label),
+                typeset(picture.alt),
+                typeset(picture.label),
                 name,
                 not self._folder,
             )

@@ -161,7 +161,11 @@ def _tabular(grid: Grid, heads: list[str], widths: list[int], places: list[int],
     lines += [*head, *([r"\endhead"] if long else [])]
     for row in grid.rows:
         cells = (latex_text(row[p]) for p in places)
-        lines.append(_row([r"\raggedright " + c if b else c for c, b in zip(cells, broken, strict=True)]))
+        # paths of commands may end a line behind a slash
+        ended = (
+            r"\raggedright " + c.replace("/", r"/\allowbreak{}") if b else c for c, b in zip(cells, broken, strict=True)
+        )
+        lines.append(_row(list(ended)))
     return [*lines, r"\hline", rf"\end{{{kind}}}"]
 
 

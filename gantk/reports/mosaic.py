@@ -15,7 +15,7 @@ from gantk.reports.drawing import LETTER, UNIT, document, element, legend_at, te
 from gantk.reports.images import LARGEST
 from gantk.reports.numbers import show_step, step_digits
 from gantk.reports.sections import Picture, Sheet, SliderGrid, SliderStrip
-from gantk.reports.text import minus
+from gantk.reports.text import typeset
 from gantk.store.channels import viewable
 
 GAP = 2  # white pixels between two pictures
@@ -47,7 +47,7 @@ def rows_of(section: Sheet | SliderStrip | SliderGrid) -> list[Row]:
     across = max(1, min(len(section.pictures), 920 // section.size))
     across = max(across // section.group, 1) * section.group
     parts = [section.pictures[start : start + across] for start in range(0, len(section.pictures), across)]
-    return [Row(part, [minus(picture.label) for picture in part]) for part in parts]
+    return [Row(part, [typeset(picture.label) for picture in part]) for part in parts]
 
 
 def _pixels(picture: Picture) -> Image.Image:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -40,13 +41,15 @@ from gantk.reports.sections import (
     SliderStrip,
     Table,
 )
-from gantk.reports.text import Anchors, inline, minus, paragraphs
+from gantk.reports.text import Anchors, inline, paragraphs, typeset, unbroken
 from gantk.store.files import write_atomic
 from gantk.store.inside import inside
 
 NO_LIMIT = 1 << 62
 CONTENTS_FROM = 4
 """Headings from which on a page gets a table of contents."""
+GROUPED_FROM = 5
+"""Headings of one kind from which on they are one entry of the contents, which opens."""
 SPREAD = 4
 """Strips up to which the first figure shows all their steps."""
 SHORT_FACT = 30
@@ -87,13 +90,13 @@ def _plain(value: object) -> str:
         return ", ".join(f"{key} {_plain(part)}" for key, part in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(_plain(part) for part in value) or "none"
-    return str(value)
+    return unbroken(str(value))
 
 
 def _headline(section: Headline, images: ImageStore) -> list[tuple[str, str, str]]:
     shown = []
     for value, name, note in section.items:
-        shown.append((minus(value) if isinstance(value, str) else show_number(value), minus(name), minus(note)))
+        shown.append((typeset(value) if isinstance(value, str) else show_number(value), typeset(name), typeset(note)))
     return shown
 
 
@@ -102,7 +105,7 @@ def _panels(section: Panels, images: ImageStore) -> Mapping[str, object]:
     legends = [plots.legend_of(part) for part in section.sections]
     shared = legends[0] if legends and all(legend == legends[0] for legend in legends) else []
     parts = [
-        (part.title, part.caption, plots.draw(part, panel=True), [] if shared else legend)
+        (typeset(part.title), part.caption, plots.draw(part, panel=True), [] if shared else legend)
         for part, legend in zip(section.sections, legends, strict=True)
     ]
     return {"legend": shared, "parts": parts}
@@ -153,8 +156,24 @@ def _show(sections: Sequence[Section], images: ImageStore) -> list[Shown]:
         anchor = anchors.take(section.title) if section.title else ""
         caption = getattr(section, "caption", "")
         spread = number == "Figure 1" and len(getattr(section, "strips", [section])) <= SPREAD
-        shown.append(Shown(kind, section.title, anchor, caption, number, view(section, images), spread))
+        shown.append(Shown(kind, typeset(section.title), anchor, caption, number, view(section, images), spread))
     return shown
+
+
+def _grouped(headings: Sequence[Shown]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Entries of the contents: (title, its (anchor, title)s), several where they stand together under one title.
+
+    Titles such as "season: edited samples" have the same words behind the colon.
+    """
+    groups: list[tuple[str, list[tuple[str, str]]]] = []
+    for name, members in itertools.groupby(headings, lambda section: section.title.rpartition(": ")[2]):
+        found = list(members)
+        if len(found) >= GROUPED_FROM:
+            parts = [(section.anchor, section.title.removesuffix(f": {name}")) for section in found]
+            groups.append((f"{name[:1].upper()}{name[1:]} ({len(found)})", parts))
+        else:
+            groups += [(section.title, [(section.anchor, section.title)]) for section in found]
+    return groups
 
 
 @lru_cache(maxsize=1)
@@ -210,7 +229,7 @@ class Page:
         return template.render(
             page=self,
             sections=shown,
-            headings=headings if len(headings) >= CONTENTS_FROM else [],
+            headings=_grouped(headings) if len(headings) >= CONTENTS_FROM else [],
             footer=footer(self.manifest),
             state=str(self.manifest.get("state") or "complete"),
             cited=bibtex(self.command, self.manifest, self.command_line),
@@ -268,7 +287,7 @@ def footer(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         items.append(("date", str(date)[:16].replace("T", " ")))
     seconds = timings.get("total")
     if isinstance(seconds, (int, float)):
-        items.append(("took", f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"))
+        items.append(("took", unbroken(f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min")))
     for name in ("seed", "device"):
         if manifest.get(name) is not None:
             items.append((name, _plain(manifest[name])))

@@ -303,7 +303,10 @@ def _histogram(plot: Histogram, frame: Frame, kind: str) -> Markup:
         parts.append(tag("line", x1=x, x2=x, y1=frame.top - 6.0, y2=frame.y_end, class_="rule"))
         right = x > frame.width * 0.7
         anchor, shift = ("end", -5.0) if right else ("start", 5.0)
-        parts.append(tag("text", plot.rule[1], x=x + shift, y=frame.top - 2.0, class_="name", text_anchor=anchor))
+        begins = x - 7.0 * len(plot.rule[1]) if right else x
+        under = 16.0 if begins < 7.0 * len(plot.y_name) else 0.0  # not on the axis's name
+        y = frame.top - 2.0 + under
+        parts.append(tag("text", plot.rule[1], x=x + shift, y=y, class_="name", text_anchor=anchor))
     return _drawing(frame, kind, plot.title or plot.x_name, parts)
 
 

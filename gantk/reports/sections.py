@@ -184,9 +184,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
+    """`field` is the number of the result's `table()` that the column shows: `gantk compare` calls it by this name."""
+
     name: str
     help: str = ""
     digits: int = 3
+    field: str = ""
 
 
 CellValue = Cell | Picture | str | int | float | bool | None

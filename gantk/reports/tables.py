@@ -12,7 +12,7 @@ from gantk.reports import palettes
 from gantk.reports.images import ImageStore, Shown
 from gantk.reports.numbers import MISSING, read_number, show_fixed, show_number
 from gantk.reports.sections import Cell, CellValue, Column, HeatMap, Picture, Table
-from gantk.reports.text import minus, safe_address
+from gantk.reports.text import safe_address, typeset
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ def _shown_cell(cell: CellValue, column: Column, images: ImageStore) -> ShownCel
         whole = int(value) if isinstance(value, np.integer) else value
         text, sort = show_number(whole, column.digits), "" if number is None else repr(number)
     if not isinstance(cell, Cell):
-        return ShownCell(minus(text), sort)
+        return ShownCell(typeset(text), sort)
     bar = ""
     if cell.bar is not None and math.isfinite(cell.bar):
         bar = f"{min(abs(cell.bar), 1.0) * 100:.1f}"
     href = safe_address(cell.href) if cell.href else ""
-    return ShownCell(minus(cell.text or text), sort, minus(cell.note), href, bar)
+    return ShownCell(typeset(cell.text or text), sort, typeset(cell.note), href, bar)
 
 
 def show_table(table: Table, images: ImageStore) -> ShownTable:
@@ -85,7 +85,9 @@ def show_table(table: Table, images: ImageStore) -> ShownTable:
     shown = []
     for index, column in enumerate(columns):
         cells = [row[index] for row in table.rows if _sorted_value(row[index]) is not None]
-        shown.append(ShownColumn(column.name, column.help, bool(cells) and all(_is_number(cell) for cell in cells)))
+        shown.append(
+            ShownColumn(typeset(column.name), column.help, bool(cells) and all(_is_number(cell) for cell in cells))
+        )
     rows = [
         [_shown_cell(cell, column, images) for cell, column in zip(row, columns, strict=True)] for row in table.rows
     ]
@@ -103,7 +105,7 @@ def _helps(columns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     for name, help in columns:
         if help:
             found.setdefault(help, []).append(name)
-    return [(", ".join(names), help) for help, names in found.items()]
+    return [(typeset(", ".join(names)), help) for help, names in found.items()]
 
 
 def _filter(name: str, column: int, rows: list[list[ShownCell]]) -> ShownFilter:
@@ -168,12 +170,19 @@ def show_heat_map(chart: HeatMap) -> ShownHeatMap:
             position = value / limit if diverging else max(value / limit, 0.0)
             text = show_fixed(value, chart.digits)
             cells.append(HeatCell(text, repr(value), note, _style(position, diverging), chart.diagonal and i == j))
-        rows.append((name, cells))
+        rows.append((typeset(name), cells))
     stops: Sequence[float] = (-1, -0.5, 0, 0.5, 1) if diverging else (0, 0.25, 0.5, 0.75, 1)
     legend = [(show_fixed(stop * limit, chart.digits), _style(stop, diverging)) for stop in stops]
     helps = list(chart.column_help) + [""] * (len(chart.columns) - len(chart.column_help))
     helped = _helps(list(zip(chart.columns, helps, strict=False)))
     upright = max((len(name) for name in chart.columns), default=0) > 6
     return ShownHeatMap(
-        rows, list(chart.columns), helped, chart.row_name, chart.column_name, legend, chart.quantity, upright
+        rows,
+        [typeset(name) for name in chart.columns],
+        helped,
+        chart.row_name,
+        chart.column_name,
+        legend,
+        chart.quantity,
+        upright,
     )

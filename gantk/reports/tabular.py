@@ -11,7 +11,7 @@ import numpy as np
 
 from gantk.reports.numbers import show_fixed, show_number
 from gantk.reports.sections import Cell, CellValue, Column, HeatMap, Picture, Table
-from gantk.reports.text import minus
+from gantk.reports.text import typeset
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ def _is_number(value: object) -> bool:
 
 def _text(cell: CellValue, column: Column) -> str:
     if isinstance(cell, Picture):
-        return minus(cell.label or cell.alt)
+        return typeset(cell.label or cell.alt)
     if isinstance(cell, Cell) and cell.text:
-        return minus(cell.text)
+        return typeset(cell.text)
     value = _value(cell)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        return minus(value)
+        return typeset(value)
     return show_number(int(value) if isinstance(value, np.integer) else value, column.digits)
 
 

@@ -13,12 +13,24 @@ from gantk.errors import GantkError
 from gantk.reports.numbers import MINUS
 
 _NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\.?\d)")
+_UNIT = re.compile(
+    r"(?<=\d) (?=(?:%|\u00b0|dB|px|mm|ms|s|min|h|[kMG]B|[KMG]iB)(?![\w-])|\u00b1 )|(?<=\u00b1) (?=\d)"
+    r"|(?<=\d,) (?=[\d.]+\])"
+)
+_OPTION = re.compile(r"(?<= )--[\w-]+")
+WHOLE = 24
+"""Letters of a word of code up to which it is not divided between lines."""
 _INLINE = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*")
 
 
-def minus(text: str) -> str:
-    """One sign for negative numbers on every page: a hyphen before a digit and behind no letter is a minus."""
-    return _NEGATIVE.sub(MINUS, text)
+def unbroken(text: str) -> str:
+    """No line ends between a number and its unit or its error, or inside a range such as [0, 1]."""
+    return _UNIT.sub("\u00a0", text)
+
+
+def typeset(text: str) -> str:
+    """Numbers as every page has them: `unbroken`, and a hyphen before a digit and behind no letter is a minus."""
+    return unbroken(_NEGATIVE.sub(MINUS, text))
 
 
 def inline(text: str) -> Markup:
@@ -26,13 +38,20 @@ def inline(text: str) -> Markup:
     parts: list[str] = []
     end = 0
     for match in _INLINE.finditer(text):
-        parts.append(str(escape(minus(text[end : match.start()]))))
+        parts.append(str(escape(typeset(text[end : match.start()]))))
         code, strong = match.groups()
-        strong = None if strong is None else minus(strong)
-        parts.append(f"<code>{escape(code)}</code>" if code is not None else f"<strong>{escape(strong)}</strong>")
+        strong = None if strong is None else typeset(strong)
+        parts.append(_code(code) if code is not None else f"<strong>{escape(strong)}</strong>")
         end = match.end()
-    parts.append(str(escape(minus(text[end:]))))
+    parts.append(str(escape(typeset(text[end:]))))
     return Markup("".join(parts))
+
+
+def _code(code: str) -> str:
+    """Code of which no line ends inside an option or a short word."""
+    whole = ' class="whole"' if len(code) <= WHOLE and " " not in code else ""
+    words = _OPTION.sub(r'<span class="whole">\g<0></span>', str(escape(code)))
+    return f"<code{whole}>{words}</code>"
 
 
 def paragraphs(text: str) -> Markup:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +23,13 @@ from torch import Tensor
 
 from gantk.codes.source import CodeSource
 from gantk.errors import GantkError
-from gantk.generators.base import Generator, Truncation
 from gantk.resefa.derivative import LocalJacobian, Output
 from gantk.resefa.gram import RegionGrams, passed_columns, region_grams
-from gantk.resefa.pictures import write_overlays
+from gantk.resefa.pictures import keep_overlays
 from gantk.resefa.regions import Regions
 from gantk.resefa.results import Grams
 from gantk.resefa.variables import CodeMap, Variable
-from gantk.runs.stores import Chunks, Store
+from gantk.runs.stores import Chunks, Store, remaining
 from gantk.store.chunks import CONCATENATE, SUM
 from gantk.store.progress import progress
 
@@ -40,20 +39,6 @@ TOTAL, INSIDE, MARGIN, ROWS, BRIGHTNESS, CODES = (
 )  # fmt: skip
 
 Array = npt.NDArray[Any]
-
-
-class Source(Protocol):
-    """Where codes come from: `gantk.codes.source.CodeSource`."""
-
-    generator: Generator
-    total: int
-    truncation: Truncation | None
-
-    def batch(self, start: int, stop: int) -> Any:
-        """Codes of samples start .. stop - 1, with z, w and wp."""
-
-    def labels(self, start: int, stop: int) -> Tensor | None:
-        """Their classes."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +64,7 @@ class JacobianPlan:
     preview: int = 4
 
 
-def check_regions(source: Source, regions: Regions) -> None:
+def check_regions(source: CodeSource, regions: Regions) -> None:
     """Refuse regions that are empty, or cover everything, in all samples, before any work.
 
     Samples without a region only add nothing to it, so they are looked at until every region was seen: mostly a few.
@@ -96,31 +81,29 @@ def check_regions(source: Source, regions: Regions) -> None:
     regions.check(seen_2R)
 
 
-def accumulate(store: Store, source: Source, regions: Regions, plan: JacobianPlan) -> Chunks:
+def accumulate(store: Store, source: CodeSource, regions: Regions, plan: JacobianPlan) -> Chunks:
     """Compute the Grams of every sample that this process still has to do; see above for the arrays."""
     join = CONCATENATE if plan.per_sample else SUM
     names = [TOTAL, INSIDE, *([MARGIN] if regions.margin else []), ROWS, BRIGHTNESS]
-    each = source.bytes_of(source.spaces[0]) if isinstance(source, CodeSource) else 0
+    each = source.bytes_of(source.spaces[0])
     chunks = store.chunks({**dict.fromkeys(names, join), CODES: CONCATENATE}, source.total, plan.chunk, each)
-    missing = chunks.missing()
+    todo, samples = remaining(chunks)
     colours = source.generator.spec.image_channels if plan.output.channels == "rgb" else 1
     columns = passed_columns(plan.variable.dim, (colours, plan.output.size, plan.output.size))
-    total = columns * sum(stop - start for start, stop in map(chunks.grid.bounds, missing))
-    with store.timed("jacobian"), store.pictures() as pictures, progress(total, "jacobian", unit="column") as bar:
-        for index in missing:
-            start, stop = chunks.grid.bounds(index)
+    with store.timed("jacobian"), progress(columns * samples, "jacobian", unit="column") as bar:
+        for index, start, stop in todo:
             parts, codes = [], []
             for sample in range(start, stop):
                 grams, wp_1LD, mask_RSS = sample_grams(source, sample, regions, plan, bar.update)
                 parts.append(grams)
                 codes.append(wp_1LD.cpu().float().numpy())
                 if sample < plan.preview:
-                    write_overlays(pictures, source.generator, wp_1LD, mask_RSS, regions.names, sample)
+                    keep_overlays(store, source.generator, wp_1LD, mask_RSS, regions.names, sample)
             chunks.write(index, {**_arrays(parts, names, plan.per_sample), CODES: np.concatenate(codes)})
     return chunks
 
 
-def sample_jacobian(source: Source, sample: int, plan: JacobianPlan) -> tuple[LocalJacobian, Tensor]:
+def sample_jacobian(source: CodeSource, sample: int, plan: JacobianPlan) -> tuple[LocalJacobian, Tensor]:
     """The Jacobian at one sample, and its wp [1, L, D]."""
     generator = source.generator
     codes = source.batch(sample, sample + 1)
@@ -132,16 +115,13 @@ def sample_jacobian(source: Source, sample: int, plan: JacobianPlan) -> tuple[Lo
 
 
 def sample_grams(
-    source: Source, sample: int, regions: Regions, plan: JacobianPlan, tick: Callable[[int], object] | None = None
+    source: CodeSource, sample: int, regions: Regions, plan: JacobianPlan, tick: Callable[[int], object] | None = None
 ) -> tuple[RegionGrams, Tensor, Array]:
     """The Grams of one sample, its wp [1, L, D] and its regions [R, S, S]."""
     jacobian, wp_1LD = sample_jacobian(source, sample, plan)
-    mask_1RSS, ring_1RSS = regions.sides(regions.masks(source.generator, wp_1LD, sample))
-    return region_grams(jacobian, _flat(mask_1RSS), _flat(ring_1RSS), tick=tick), wp_1LD, mask_1RSS[0]
-
-
-def _flat(mask_1RSS: Array) -> Array:
-    return mask_1RSS[0].reshape(mask_1RSS.shape[1], -1)
+    mask_RSS, ring_RSS = (side[0] for side in regions.sides(regions.masks(source.generator, wp_1LD, sample)))
+    inside_RP, ring_RP = (side.reshape(len(side), -1) for side in (mask_RSS, ring_RSS))
+    return region_grams(jacobian, inside_RP, ring_RP, tick=tick), wp_1LD, mask_RSS
 
 
 def _arrays(parts: list[RegionGrams], names: list[str], per_sample: bool) -> dict[str, Array]:
@@ -188,7 +168,4 @@ def summed(grams: Grams) -> RegionGrams:
     samples = samples_of(grams)
     if not samples:
         return RegionGrams(grams.total, grams.inside, grams.margin, grams.rows, grams.brightness)
-    total = samples[0]
-    for part in samples[1:]:
-        total = total + part
-    return total
+    return sum(samples[1:], samples[0])

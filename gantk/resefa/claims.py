@@ -15,6 +15,11 @@ GLOBAL = ("sefa", "ganspace")
 """Methods that look for what changes the whole image most and are not given a region."""
 
 
+def moves(name: str) -> str:
+    """What shows the first direction of a file."""
+    return f"`gantk manipulate MODEL RUN/{name}.safetensors --pick 0` moves samples along the first direction"
+
+
 # --- jacobian --------------------------------------------------------------------------------------------------------
 
 
@@ -44,12 +49,12 @@ JACOBIAN: Claims[JacobianResult] = (
         lambda r: any(each.share <= 0 for each in r.responses),
     ),
     advise(
-        "`gantk resefa directions` makes directions of these matrices; with `--space wp` here, any subset of the "
+        "`gantk resefa directions RUN` makes directions of these matrices; with `--space wp` here, any subset of the "
         "rows can be chosen there.",
         lambda r: r.grams is not None,
     ),
     advise(
-        "`gantk manipulate` moves samples along these directions; `gantk rescore` measures what they change.",
+        lambda r: f"{moves(r.leading[0].name)}.",
         lambda r: bool(r.leading),
     ),
 )
@@ -75,7 +80,7 @@ def finding(region: RegionDirections, middle: float) -> str:
     own, rest = at["resefa"], {name: value for name, value in at.items() if name != "resefa"}
     best = min(rest, key=lambda name: rest[name])
     shown, other = show_number(own, 2), show_number(rest[best], 2)
-    mine = f"At a change of {middle:g} inside the directions of **{region.name}** are"
+    mine = f"At a change of {middle:g} inside the region, the directions of **{region.name}** are"
     if own < rest[best]:
         chance = f" and `random` {show_number(at['random'], 2)}" if best != "random" and "random" in at else ""
         return f"{mine} the most local of all: their ROIR is {shown}, while `{best}` has {other}{chance}."
@@ -136,8 +141,8 @@ DIRECTIONS: Claims[DirectionsResult] = (
     ),
     advise(
         lambda r: (
-            f"`gantk manipulate MODEL {r.regions[0].name}.safetensors --pick 0` moves samples along the first "
-            "direction; `gantk rescore` measures which attributes it changes."
+            f"{moves(r.regions[0].name)}; `gantk atlas MODEL --directions RUN/{r.regions[0].name}.safetensors` "
+            "measures what it changes."
         ),
         lambda r: bool(r.regions),
     ),

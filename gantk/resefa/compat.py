@@ -22,8 +22,6 @@ from gantk.resefa.results import CompatDirections, Grams, JacobianFacts
 
 LARGEST = 256
 
-CODES = "compat_z.npy"
-
 Array = npt.NDArray[Any]
 
 

@@ -3,7 +3,7 @@
 Forward mode pays per tangent about what a batched forward pass pays: the tangents share one primal, so that each layer
 costs one convolution of the tangents with the shared weights (`Generator.tangent_map`). Only layers that the variable
 feeds carry a style tangent, and the network is entered at the first of them from a cached state: rows fed late do not
-pay for the layers before them. Transposed products (`pull`) are one reverse pass each, batched under `vmap`.
+pay for the layers before them. Transposed products (`pull`) are one reverse pass each.
 
 Shape legend: d free coordinates of the variable, c tangents at a time, L rows of wp, D their width, C colours of the
 image, O those of the output (C, or 1 when summed), H x W pixels of the image, S x S of the output.
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -21,17 +22,18 @@ from torch import Tensor
 from torch.func import jvp, vjp, vmap
 
 from gantk.errors import GantkError, UsageError
-from gantk.generators.base import Generator, Layer, State
-from gantk.generators.frugal_steps import images_at_once
+from gantk.generators.base import Generator, State
+from gantk.generators.frugal_steps import Pullback, makes_maps_again
 from gantk.generators.noise import Noise
 from gantk.predictors.resampling import resize
 from gantk.resefa.variables import CodeMap
+from gantk.store.chunks import parts
 from gantk.store.memory import is_out_of_memory
 
 CHANNELS = ("rgb", "sum")
 CPU_BYTES = 8 << 20  # of the largest map of a chunk of tangents: more falls out of the last-level cache
 MOST, LEAST = 128, 8
-CPU_ROOM = 512 << 20  # of the largest maps of a chunk at all, where even the fewest are more than a cache holds
+CPU_ROOM = 256 << 20  # of the largest maps of a chunk at all, where even the fewest are more than a cache holds
 GPU_SHARE, MAPS_ALIVE = 0.5, 10  # share of the free memory, and how many of the largest maps are alive at once
 UNITS = 256  # unit steps whose effect on the codes is computed at once
 
@@ -109,13 +111,11 @@ class LocalJacobian:
         self.variable = code_map.variable
         self._wp = wp_1LD
         layers = code_map.variable.layers
-        self._entries = {rows: _Entry(generator, wp_1LD, rows, noise) for rows in self._row_groups(layers)}
+        # rows whose columns are computed together: all, or each by itself where each is a variable of its own
+        groups = [(row,) for row in layers] if self.variable.space == "wp" else [layers]
+        self._entries = {rows: _Entry(generator, wp_1LD, rows, noise) for rows in groups}
         self._every = self._entries.get(layers) or _Entry(generator, wp_1LD, layers, noise)
         self.chunk = chunk or default_chunk(generator, min(entry.first for entry in self._entries.values()))
-
-    def _row_groups(self, layers: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Rows whose columns are computed together: all, or each by itself where each is a variable of its own."""
-        return [(row,) for row in layers] if self.variable.space == "wp" else [layers]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -126,12 +126,16 @@ class LocalJacobian:
     def columns(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Tensor]]:
         """Columns start .. stop - 1 in chunks: the first one's index, and [c, O, S, S]."""
         stop = self.variable.dim if stop is None else stop
+        before: _Entry | None = None
         while start < stop:
             rows, first, end = self._together(start, min(start + self.chunk, stop))
             entry = self._entries[rows]
             if entry.unit is None:
                 with torch.no_grad():
                     entry.unit = self._unit(entry, first)
+            if entry is not before and before is not None:
+                before.forget()
+            before = entry
             steps = tuple(part[start - first : end - first] for part in entry.unit)
             found = self._halving(lambda *part, entry=entry: self.output(entry.push(part)), steps)
             yield start, found
@@ -150,11 +154,11 @@ class LocalJacobian:
         return self._in_chunks(self._pull, cotangent_cOSS)
 
     def _in_chunks(self, function: Callable[[Tensor], Tensor], whole: Tensor) -> Tensor:
-        parts, done = [], 0
+        found, done = [], 0
         while done < len(whole):
-            parts.append(self._halving(function, (whole[done : done + self.chunk],)))
-            done += len(parts[-1])
-        return torch.cat(parts)
+            found.append(self._halving(function, (whole[done : done + self.chunk],)))
+            done += len(found[-1])
+        return torch.cat(found)
 
     def _together(self, start: int, end: int) -> tuple[tuple[int, ...], int, int]:
         """The rows that column `start` moves, the first column that moves them, and where a chunk from `start` ends."""
@@ -167,18 +171,18 @@ class LocalJacobian:
     def _unit(self, entry: _Entry, first: int) -> tuple[Tensor, ...]:
         """What unit steps, from column `first` to the last that moves the same rows, do to the moving codes."""
         stop = self._together(first, self.variable.dim)[2]
-        parts = []
-        for start in range(first, stop, UNITS):
-            step_cd = self.variable.basis(start, min(start + UNITS, stop), self._wp)
-            parts.append(entry.tangents(self.code_map.push(step_cd)))
-        return tuple(torch.cat(found) for found in zip(*parts, strict=True))
+        tangents = []
+        for start, end in parts(first, stop, UNITS):
+            step_cd = self.variable.basis(start, end, self._wp)
+            tangents.append(entry.tangents(self.code_map.push(step_cd)))
+        return tuple(torch.cat(found) for found in zip(*tangents, strict=True))
 
-    def _halving(self, function: Callable[..., Tensor], parts: tuple[Tensor, ...]) -> Tensor:
-        """`function` of as many leading entries of `parts` as memory allows."""
+    def _halving(self, function: Callable[..., Tensor], whole: tuple[Tensor, ...]) -> Tensor:
+        """`function` of as many leading entries of `whole` as memory allows."""
         while True:
             try:
                 with torch.no_grad(), full_precision(self.generator.device):
-                    return function(*(part[: self.chunk] for part in parts))
+                    return function(*(part[: self.chunk] for part in whole))
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -186,17 +190,16 @@ class LocalJacobian:
                     raise GantkError(
                         "One tangent at a time does not fit into memory: choose a smaller --size or another --device."
                     ) from error
-            self.chunk = max(1, min(self.chunk, len(parts[0])) // 2)
+            self.chunk = max(1, min(self.chunk, len(whole[0])) // 2)
             if self.generator.device.type == "cuda":
                 torch.cuda.empty_cache()
 
     def _pull(self, cotangent_cOSS: Tensor) -> Tensor:
         spec, entry = self.generator.spec, self._every
+        if makes_maps_again(self.generator):
+            entry.forget()
         gradient_cCHW = self.output.transpose(cotangent_cOSS, spec.image_channels, spec.size)
-        transposed = vjp(entry.image, *entry.moving)[1]
-        at_once = images_at_once(self.generator, len(gradient_cCHW))
-        back = vmap(lambda u: tuple(part[0] for part in transposed(u[None])), chunk_size=at_once)(gradient_cCHW)
-        return self.code_map.pull(entry.cotangents(back))
+        return self.code_map.pull(entry.cotangents(entry.pullback()(gradient_cCHW)))
 
 
 class _Entry:
@@ -220,22 +223,22 @@ class _Entry:
         self._places: list[int] = [0]
         if self.styled:
             layers = [layer for layer in generator.layers if layer.style_dim]
-            self._places = [place for place, layer in enumerate(layers) if _is_fed(layer, rows)]
+            self._places = [place for place, layer in enumerate(layers) if layer.row in rows]
         self._codes = [style.detach() for style in styles]
-        self.moving: tuple[Tensor, ...] = tuple(self._codes[place] for place in self._places)
         self.unit: tuple[Tensor, ...] | None = None
-        self.push: Callable[[Sequence[Tensor]], Tensor] = generator.tangent_map(
-            tuple(self._codes), self._places, noise=noise, start=self.state
-        )
 
-    def image(self, *moving: Tensor) -> Tensor:
-        """The image [1, C, H, W] of the moving codes."""
-        if not self.styled:
-            return self.generator.synthesize(moving[0], start=self.state, noise=self.noise)
-        codes = list(self._codes)
-        for place, code in zip(self._places, moving, strict=True):
-            codes[place] = code
-        return self.generator.synthesize(codes, start=self.state, noise=self.noise)
+    @cached_property
+    def push(self) -> Callable[[Sequence[Tensor]], Tensor]:
+        """Steps [c, ...] of the moving arguments to steps of the image; most of an entry's memory."""
+        return self.generator.tangent_map(tuple(self._codes), self._places, noise=self.noise, start=self.state)
+
+    def forget(self) -> None:
+        """Let go of what `push` keeps; it is made anew, for a pass forward, when it is needed again."""
+        self.__dict__.pop("push", None)
+
+    def pullback(self) -> Pullback:
+        """Gradients of the moving arguments."""
+        return Pullback(self.generator, self._codes, self._places, self.noise, self.state)
 
     def tangents(self, moved_cLD: Tensor) -> tuple[Tensor, ...]:
         """Steps of wp [c, L, D] as steps [c, ...] of the moving arguments."""
@@ -254,10 +257,6 @@ class _Entry:
     def _styles(self, wp_1LD: Tensor) -> tuple[Tensor, ...]:
         styles = self.generator.styles(wp_1LD)
         return tuple(styles[place] for place in self._places)
-
-
-def _is_fed(layer: Layer, rows: tuple[int, ...]) -> bool:
-    return layer.row in rows
 
 
 def default_chunk(generator: Generator, first: int = 0) -> int:

@@ -29,9 +29,9 @@ from gantk.generators.rows import LayerList, parse_layers
 from gantk.pictures.images import to_uint8
 from gantk.resefa.derivative import Output
 from gantk.resefa.gram import RegionGrams
-from gantk.resefa.measure import LEVELS, HeldOut, Score, Walk, score, step_grid, walk
+from gantk.resefa.measure import LEVELS, HeldOut, Walk, score, step_grid, walk
 from gantk.resefa.options import DirectionsOptions
-from gantk.resefa.pictures import enlarged, heat, outlined, rms_change, write_one
+from gantk.resefa.pictures import enlarged, heat, outlined, rms_change
 from gantk.resefa.reduce import Reduced, reduce_to
 from gantk.resefa.regions import Regions
 from gantk.resefa.results import (
@@ -45,7 +45,7 @@ from gantk.resefa.rivals import Rivals
 from gantk.resefa.solve import SIGN_RULE, Solution, nearest, oriented, rates, solve
 from gantk.resefa.variables import Variable, choose
 from gantk.runs.stores import Pictures, Store
-from gantk.runs.structure import Image, Strip
+from gantk.runs.structure import Image
 from gantk.runs.walks import symmetric_steps
 from gantk.store.progress import progress
 
@@ -53,11 +53,6 @@ SHOWN_CHANGE = 0.1  # root mean square change inside at the ends of a slider, to
 SPREAD_CODES = 512
 
 Array = npt.NDArray[Any]
-
-
-def variable_of(facts: JacobianFacts, generator: Generator) -> Variable:
-    """The variable that Gram matrices are of."""
-    return choose(generator, facts.space, facts.rows, facts.part)
 
 
 def reduced_of(facts: JacobianFacts, generator: Generator, rows: LayerList, space: str | None) -> Reduced:
@@ -68,7 +63,8 @@ def reduced_of(facts: JacobianFacts, generator: Generator, rows: LayerList, spac
     """
     truncation = parse_truncation(facts.truncation, generator.spec)
     chosen = parse_layers(rows, generator.spec.num_layers, {e.name: e.row for e in generator.layers})
-    return reduce_to(generator, variable_of(facts, generator), truncation, space, chosen if rows else None)
+    own = choose(generator, facts.space, facts.rows, facts.part)
+    return reduce_to(generator, own, truncation, space, chosen if rows else None)
 
 
 @dataclass(frozen=True)
@@ -111,10 +107,14 @@ class Finder:
             solution = _solve(inside, outside, bright, options.tau, self.count, options.low_rank)
         except UsageError as error:
             raise UsageError(f"Region {name!r}: {error}") from None
-        scales = [min(step_grid(rate, self.reach, (SHOWN_CHANGE,))[3], self.reach) for rate in solution.change]
+        scales = scales_of(solution.change, self.reach)
         card, own_probe = self._card(place, solution, scales), probe(self.generator)
         direction = direction_of(name, solution.vectors, reduced.variable, scales, own_probe, card, self.generator)
-        measured = _Measured()
+        share: float | None = None
+        scores: tuple[ScoreAt, ...] = ()
+        reached: tuple[tuple[Reached, ...], ...] = ()
+        overlays: tuple[Image, ...] = ()
+        drawn: tuple[DrawnDirection, ...] = ()
         if options.held_out and self.regions is not None:
             held = self.held_out(place)
             methods = {"resefa": solution.vectors[: self.shown]}
@@ -125,7 +125,7 @@ class Finder:
                         methods[method] = steps
             scores, reached = _measure(held, methods, reduced.variable, inside, self.reach, self.generator)
             overlays, drawn = self._draw(held, direction, name, scales)
-            measured = _Measured(float(held.inside_NSS.mean()), scores, reached, overlays, drawn)
+            share = float(held.inside_NSS.mean())
         return RegionDirections(
             name=name,
             text=facts.places[place].text,
@@ -135,11 +135,11 @@ class Finder:
             scales=np.array(scales),
             condition=solution.condition if math.isfinite(solution.condition) else None,
             alike=nearest(solution.vectors[: self.shown]),
-            share=measured.share,
-            scores=measured.scores,
-            reached=measured.reached,
-            overlays=measured.overlays,
-            drawn=measured.drawn,
+            share=share,
+            scores=scores,
+            reached=reached,
+            overlays=overlays,
+            drawn=drawn,
         )
 
     def _card(self, place: int, solution: Solution, scales: list[float]) -> dict[str, object]:
@@ -202,12 +202,13 @@ class Finder:
         base = held.image_NCHW[:samples]
         folder = f"{name}_steps"
         drawn = []
+        samples_seen = enumerate(zip(to_uint8(base), held.inside_NSS[:samples], strict=True))
+        overlays = store.keep_pictures(
+            {f"{folder}/region_{sample}.png": outlined(picture, mask) for sample, (picture, mask) in samples_seen}
+        )
         with store.pictures() as pictures:
-            for sample, picture in enumerate(to_uint8(base)):
-                write_one(pictures, f"{folder}/region_{sample}.png", outlined(picture, held.inside_NSS[sample]))
             for number in range(min(self.shown, len(direction))):
                 drawn.append(self._strips(held, direction, number, scales[number], base, folder, pictures))
-        overlays = tuple(store.picture(f"{folder}/region_{sample}.png") for sample in range(samples))
         return overlays, tuple(drawn)
 
     def _strips(
@@ -228,18 +229,11 @@ class Finder:
                 changes.append(rms_change(images, base))
         change_NHW = np.maximum(*changes) if len(changes) == 2 else changes[0]
         limit = float(np.quantile(change_NHW, 0.995))
-        for stem, change_HW in zip(stems, change_NHW, strict=True):
-            write_one(pictures, f"{stem}_heat.png", enlarged(heat(change_HW, limit)))
-        strips = tuple(
-            Strip(
-                label=titles[sample],
-                values=tuple(distances),
-                images=tuple(self.store.picture(each) for each in line),
-                origin=distances.index(0.0) if 0.0 in distances else None,
-            )
-            for sample, line in enumerate(names)
+        changed = zip(stems, change_NHW, strict=True)
+        heats = self.store.keep_pictures(
+            {f"{stem}_heat.png": enlarged(heat(change_HW, limit)) for stem, change_HW in changed}
         )
-        heats = tuple(self.store.picture(f"{stem}_heat.png") for stem in stems)
+        strips = tuple(self.store.strip(title, distances, line) for title, line in zip(titles, names, strict=True))
         spec = held.generator.spec
         compensated = spec.wp_dim == spec.w_dim
         spread = spread_of(held.generator, direction, number, held.truncation, direction.layers, compensated)
@@ -247,15 +241,13 @@ class Finder:
         return DrawnDirection(number=number, strips=strips, heat=heats, limit=limit, unit=unit, spread=spread)
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """What held-out codes said; nothing where none were drawn."""
+def scales_of(change: Array, reach: float) -> list[float]:
+    """Distances at which the inside changes by `SHOWN_CHANGE` to first order, none beyond the codes' reach.
 
-    share: float | None = None
-    scores: tuple[ScoreAt, ...] = ()
-    reached: tuple[tuple[Reached, ...], ...] = ()
-    overlays: tuple[Image, ...] = ()
-    drawn: tuple[DrawnDirection, ...] = ()
+    Args:
+        change: root mean square change inside of a step of length one, of each direction.
+    """
+    return [min(step_grid(rate, reach, (SHOWN_CHANGE,))[3], reach) for rate in change]
 
 
 def _solve(inside: Array, outside: Array, bright: Array, tau: float, count: int, low_rank: bool) -> Solution:
@@ -320,28 +312,11 @@ def _measure(
             for number, rate in enumerate(np.sqrt(rates(steps_Kd, inside))):
                 walks.append(walk(held, direction, number, step_grid(float(rate), reach)))
                 bar.update(1)
-            scores += [_score_at(each) for each in score(method, walks)]
+            scores += score(method, walks)
             own = walks if method == "resefa" else own
-    reached = tuple(tuple(_reached(walked.at(level)) for level in LEVELS) for walked in own)
-    return tuple(scores), reached
-
-
-def _score_at(found: Score) -> ScoreAt:
-    return ScoreAt(
-        method=found.method, level=found.level, roir=_finite(found.roir), outside=_finite(found.outside),
-        best=_finite(found.best), reached=found.reached, count=found.count,
-    )  # fmt: skip
-
-
-def _reached(at: tuple[float, float, float]) -> Reached:
-    distance, outside, roir = (_finite(value) for value in at)
-    return Reached(distance=distance, outside=outside, roir=roir)
+    return tuple(scores), tuple(tuple(walked.at(level) for level in LEVELS) for walked in own)
 
 
 def plain(values: Array) -> list[float | None]:
     """Numbers for a card; None where there is none."""
-    return [_finite(float(value)) for value in values]
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return [float(value) if math.isfinite(value) else None for value in values]

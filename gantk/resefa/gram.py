@@ -24,6 +24,7 @@ from torch import Tensor
 
 from gantk.errors import UsageError
 from gantk.resefa.derivative import LocalJacobian
+from gantk.store.chunks import parts
 
 HELD_BYTES = 256 << 20
 NUMBERS = 4096  # of a column in one product in float64: its operands stay in the cache
@@ -50,9 +51,7 @@ class RegionGrams:
     brightness: Array
 
     def __add__(self, other: RegionGrams) -> RegionGrams:
-        margin = None
-        if self.margin is not None and other.margin is not None:
-            margin = self.margin + other.margin
+        margin = None if self.margin is None or other.margin is None else self.margin + other.margin
         return RegionGrams(
             self.total + other.total,
             self.inside + other.inside,
@@ -99,9 +98,9 @@ def region_grams(
     """
     regions, dim = len(inside_RP), jacobian.variable.dim
     order, cells = _cells(np.concatenate([inside_RP, margin_RP]), jacobian.shape[0])
-    width = held or held_columns(jacobian)
-    sums = _Sums(regions, dim, bool(margin_RP.any()), jacobian.shape[0], cells)
-    order_M = torch.from_numpy(order).to(jacobian.generator.device)
+    width, device = held or held_columns(dim, jacobian.shape), jacobian.generator.device
+    sums = _Sums(regions, dim, bool(margin_RP.any()), cells, device)
+    order_M = torch.from_numpy(order).to(device)
     for first in range(0, dim, width):
         last = min(first + width, dim)
         kept_bM: Tensor | None = None
@@ -120,29 +119,21 @@ def region_grams(
             if tick is not None:
                 tick(len(columns))
         del kept_bM
-    return sums.result(inside_RP, margin_RP)
+    counts = [inside_RP.shape[1], *inside_RP.sum(1), *margin_RP.sum(1)]
+    return sums.result(np.array(counts, dtype=np.float64) * jacobian.shape[0])
 
 
-def held_columns(jacobian: LocalJacobian) -> int:
-    """How many columns are held: what the budget allows, and at most half of them."""
-    return _held(jacobian.variable.dim, jacobian.shape)
-
-
-def passed_columns(dim: int, shape: tuple[int, int, int]) -> int:
-    """How many columns are computed for one sample: those that are not held pass by once for every block of held ones.
-
-    Args:
-        dim: columns of the Jacobian.
-        shape: of one.
-    """
-    return sum(dim - first for first in range(0, dim, _held(dim, shape)))
-
-
-def _held(dim: int, shape: tuple[int, int, int]) -> int:
+def held_columns(dim: int, shape: tuple[int, int, int]) -> int:
+    """How many of `dim` columns of a shape are held: what the budget allows, and at most half of them."""
     colours, height, width = shape
     most = max(1, HELD_BYTES // (4 * colours * height * width))
     blocks = max(2, -(-dim // most))
     return max(1, -(-dim // blocks))
+
+
+def passed_columns(dim: int, shape: tuple[int, int, int]) -> int:
+    """How many are computed for one sample: those that are not held pass by once for every block of held ones."""
+    return sum(dim - first for first in range(0, dim, held_columns(dim, shape)))
 
 
 @dataclass(frozen=True)
@@ -169,15 +160,12 @@ def _cells(member_KP: npt.NDArray[np.bool_], channels: int) -> tuple[npt.NDArray
 
 
 class _Sums:
-    """Accumulators [1 + 2R, d, d]: the image, the regions, the margins."""
+    """Accumulators [1 + 2R, d, d]: the image, the regions, the margins; [1 + R, d, d] without margins."""
 
-    def __init__(self, regions: int, dim: int, with_margin: bool, channels: int, cells: list[_Cell]) -> None:
-        self.regions, self.dim, self.channels, self.cells = regions, dim, channels, cells
-        self.with_margin = with_margin
-        kinds = 1 + regions * (2 if with_margin else 1)
-        self._gram: Tensor | None = None
-        self._kinds = kinds
-        self._bright = torch.zeros(regions, dim, dtype=torch.float64)
+    def __init__(self, regions: int, dim: int, with_margin: bool, cells: list[_Cell], device: torch.device) -> None:
+        self.regions, self.cells = regions, cells
+        self.gram = torch.zeros(1 + regions * (1 + with_margin), dim, dim, dtype=torch.float64, device=device)
+        self.bright = torch.zeros(regions, dim, dtype=torch.float64)
 
     def brightness(self, start: int, flat_cM: Tensor) -> None:
         for cell in self.cells:
@@ -185,44 +173,28 @@ class _Sums:
                 change_c = flat_cM[:, cell.start : cell.stop].sum(1, dtype=torch.float64).cpu()
                 for member in cell.members:
                     if member < self.regions:
-                        self._bright[member, start : start + len(change_c)] += change_c
+                        self.bright[member, start : start + len(change_c)] += change_c
 
     def products(self, first: int, kept_bM: Tensor, start: int, flat_cM: Tensor) -> None:
         """Add the products of the kept columns, which begin at `first`, with some that begin at `start`."""
-        gram = self._accumulator(kept_bM)
         rows = slice(first, first + len(kept_bM))
         columns = slice(start, start + len(flat_cM))
         for cell in self.cells:
             product_bc = _product(kept_bM, flat_cM, cell.start, cell.stop)
             for kind in (0, *(1 + member for member in cell.members)):
-                if kind < self._kinds:
-                    gram[kind, rows, columns] += product_bc
-                    if start >= first + len(kept_bM):
-                        gram[kind, columns, rows] += product_bc.T
+                if kind < len(self.gram):
+                    self.gram[kind, rows, columns] += product_bc
+                    if start >= rows.stop:
+                        self.gram[kind, columns, rows] += product_bc.T
 
-    def _accumulator(self, like: Tensor) -> Tensor:
-        if self._gram is None:
-            shape = (self._kinds, self.dim, self.dim)
-            self._gram = torch.zeros(shape, dtype=torch.float64, device=like.device)
-        return self._gram
-
-    def result(self, inside_RP: npt.NDArray[np.bool_], margin_RP: npt.NDArray[np.bool_]) -> RegionGrams:
-        assert self._gram is not None
-        gram = self._gram.cpu().numpy()
-        counts = [inside_RP.shape[1], *inside_RP.sum(1), *margin_RP.sum(1)]
-        return RegionGrams(
-            gram[0],
-            gram[1 : 1 + self.regions],
-            gram[1 + self.regions :] if self.with_margin else None,
-            np.array(counts, dtype=np.float64) * self.channels,
-            self._bright.numpy(),
-        )
+    def result(self, rows: Array) -> RegionGrams:
+        total, inside, margin = np.split(self.gram.cpu().numpy(), [1, 1 + self.regions])
+        return RegionGrams(total[0], inside, margin if len(margin) else None, rows, self.bright.numpy())
 
 
 def _product(kept_bM: Tensor, flat_cM: Tensor, start: int, stop: int) -> Tensor:
     """Kept columns times others over a run of their numbers, in float64, a few numbers at a time."""
     total_bc = torch.zeros(len(kept_bM), len(flat_cM), dtype=torch.float64, device=kept_bM.device)
-    for begin in range(start, stop, NUMBERS):
-        end = min(begin + NUMBERS, stop)
+    for begin, end in parts(start, stop, NUMBERS):
         total_bc.addmm_(kept_bM[:, begin:end].double(), flat_cM[:, begin:end].double().T)
     return total_bc

@@ -59,10 +59,8 @@ class Products:
         return found[0], found[1]
 
 
-def leading_directions(
-    products: Products, count: int, tau: float = TAU, seed: int = 0, iterations: int = ITERATIONS
-) -> Solution:
-    """The `count` directions with the largest eigenvalues of A v = lambda (B + tau tr(B) I) v.
+def leading_directions(products: Products, count: int) -> Solution:
+    """The `count` directions with the largest eigenvalues of A v = lambda (B + tau tr(B) I) v, tau being `TAU`.
 
     Returns:
         As `solve` does; `condition` is nan, since B is never known.
@@ -73,18 +71,18 @@ def leading_directions(
     dim = products.dim
     if not 0 < count <= dim:
         raise UsageError(f"{count} directions cannot be found among {dim} coordinates.")
-    signs = np.sign(random_normal(PROBES, dim, seed=seed, stream="resefa-trace")).astype(np.float64).T
+    signs = np.sign(random_normal(PROBES, dim, seed=0, stream="resefa-trace")).astype(np.float64).T
     change = products(signs)
     traces = [float((signs * part).sum() / PROBES) for part in change]
     if min(traces) <= 0:
         side = "In the region" if traces[0] <= 0 else "Outside the region"
         raise UsageError(f"{side} nothing changes along any direction: choose other layers, or another region.")
-    ridge = tau * traces[1]
-    start = random_normal(count, dim, seed=seed, stream="resefa-leading").astype(np.float64).T
+    ridge = TAU * traces[1]
+    start = random_normal(count, dim, seed=0, stream="resefa-leading").astype(np.float64).T
     basis, _ = np.linalg.qr(np.concatenate([change[0][:, :count], start], axis=1)[:, : max(count, 1)])
     a, b = products(basis)
     values, vectors = _ritz(basis, a, b, ridge, count)
-    for _ in range(iterations):
+    for _ in range(ITERATIONS):
         residual = a @ vectors - (b @ vectors + ridge * (basis @ vectors)) * values
         size = np.linalg.norm(residual, axis=0) / np.maximum(np.linalg.norm(a @ vectors, axis=0), 1e-300)
         open_ = size > TOLERANCE

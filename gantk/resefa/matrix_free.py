@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.codes.source import CodeSource
 from gantk.generators.probe import probe
-from gantk.resefa.accumulate import JacobianPlan, Source, sample_jacobian
-from gantk.resefa.find import SHOWN_CHANGE, direction_of, plain, spread
+from gantk.resefa.accumulate import JacobianPlan, sample_jacobian
+from gantk.resefa.find import direction_of, plain, scales_of, spread
 from gantk.resefa.leading import Products, leading_directions
-from gantk.resefa.measure import REACH, step_grid
-from gantk.resefa.pictures import write_overlays
+from gantk.resefa.measure import REACH
+from gantk.resefa.pictures import keep_overlays
 from gantk.resefa.regions import Regions
 from gantk.resefa.results import JacobianFacts, LeadingDirections
 from gantk.resefa.solve import TAU
@@ -19,27 +20,26 @@ from gantk.store.progress import progress
 
 
 def leading_of(
-    store: Store, source: Source, regions: Regions, plan: JacobianPlan, facts: JacobianFacts, count: int
+    store: Store, source: CodeSource, regions: Regions, plan: JacobianPlan, facts: JacobianFacts, count: int
 ) -> tuple[LeadingDirections, ...]:
-    """The leading directions of every region without its Gram matrices: for codes of thousands of coordinates."""
+    """The `count` leading directions of every region."""
     generator, total = source.generator, source.total
     reach = REACH * spread(generator, plan.variable, facts.seed)
     jacobians, inside, outside = [], [], []
-    with store.pictures() as pictures:
-        for sample in range(total):
-            jacobian, wp_1LD = sample_jacobian(source, sample, plan)
-            mask_1RSS, ring_1RSS = regions.sides(regions.masks(generator, wp_1LD, sample))
-            jacobians.append(jacobian)
-            inside.append(mask_1RSS[0])
-            outside.append(~mask_1RSS[0] & ~ring_1RSS[0])
-            if sample < plan.preview:
-                write_overlays(pictures, generator, wp_1LD, mask_1RSS[0], regions.names, sample)
+    for sample in range(total):
+        jacobian, wp_1LD = sample_jacobian(source, sample, plan)
+        mask_RSS, ring_RSS = (side[0] for side in regions.sides(regions.masks(generator, wp_1LD, sample)))
+        jacobians.append(jacobian)
+        inside.append(mask_RSS)
+        outside.append(~mask_RSS & ~ring_RSS)
+        if sample < plan.preview:
+            keep_overlays(store, generator, wp_1LD, mask_RSS, regions.names, sample)
     own_probe = probe(generator)
 
     def find(place: int, name: str) -> LeadingDirections:
         products = Products(jacobians, [mask[place] for mask in inside], [mask[place] for mask in outside])
         found = leading_directions(products, min(count, plan.variable.dim))
-        scales = [min(step_grid(rate, reach, (SHOWN_CHANGE,))[3], reach) for rate in found.change]
+        scales = scales_of(found.change, reach)
         about = {"region": name, "method": "resefa, matrix-free", "eigenvalues": plain(found.eigenvalues), "tau": TAU}
         about |= {"quotients": plain(found.quotients), "change": plain(found.change), "scales": scales}
         direction = direction_of(

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from gantk.codes.directions import Direction
 from gantk.generators.base import Generator, Truncation
+from gantk.resefa.results import Reached, ScoreAt
 from gantk.runs.walks import moved_codes
 
 LEVELS = (0.02, 0.05, 0.1)  # root mean square change inside, on [0, 1]
@@ -84,17 +85,11 @@ class Walk:
     outside: Array
     pixels: tuple[float, float]
 
-    def rms(self) -> Array:
-        """Root mean square change inside, [T]."""
-        found: Array = np.sqrt(self.inside / self.pixels[0])
-        return found
-
-    def at(self, level: float) -> tuple[float, float, float]:
-        """Distance, mean squared change outside, and ROIR where the change inside is `level`; nan where it never is."""
-        rms = self.rms()
-        rising = np.maximum.accumulate(rms)
+    def at(self, level: float) -> Reached:
+        """What it takes and changes where the change inside is `level`."""
+        rising = np.maximum.accumulate(np.sqrt(self.inside / self.pixels[0]))  # root mean square change inside
         if not rising[0] <= level <= rising[-1] or rising[0] <= 0:
-            return float("nan"), float("nan"), float("nan")
+            return Reached(distance=None, outside=None, roir=None)
         # of a plateau the first step counts
         keep = np.concatenate([[True], np.diff(rising) > 0])
         x, steps, outside = np.log(rising[keep]), self.steps[keep], np.maximum(self.outside[keep], 1e-30)
@@ -102,7 +97,7 @@ class Walk:
         distance = float(np.exp(np.interp(where, x, np.log(steps))))
         total = float(np.exp(np.interp(where, x, np.log(outside))))
         inside = level**2 * self.pixels[0]
-        return distance, total / self.pixels[1], float(np.sqrt(total / inside))
+        return Reached(distance=distance, outside=total / self.pixels[1], roir=float(np.sqrt(total / inside)))
 
 
 def walk(held: HeldOut, direction: Direction, row: int, steps: Sequence[float]) -> Walk:
@@ -134,38 +129,20 @@ def step_grid(rate: float, reach: float, levels: Sequence[float] = LEVELS) -> tu
     return tuple(longest * factor / FACTORS[-1] for factor in FACTORS)
 
 
-@dataclass(frozen=True)
-class Score:
-    """One method on one region at one level: means over its directions.
-
-    Attributes:
-        method, level: see above.
-        roir, outside: geometric means over the directions that reach the level; nan where none does.
-        best: smallest ROIR of one of them.
-        reached: how many reach the level, of how many.
-    """
-
-    method: str
-    level: float
-    roir: float
-    outside: float
-    best: float
-    reached: int
-    count: int
-
-
-def score(method: str, walks: Sequence[Walk], levels: Sequence[float] = LEVELS) -> list[Score]:
-    """The scores of a method's directions at every level."""
+def score(method: str, walks: Sequence[Walk], levels: Sequence[float] = LEVELS) -> list[ScoreAt]:
+    """The scores of a method's directions at every level: geometric means over those that reach it."""
     scores = []
     for level in levels:
-        found = np.array([walk.at(level)[1:] for walk in walks])
-        good = found[np.isfinite(found).all(1)]
-        if len(good):
-            outside, roir = np.exp(np.log(np.maximum(good, 1e-30)).mean(0))
-            scores.append(
-                Score(method, level, float(roir), float(outside), float(good[:, 1].min()), len(good), len(walks))
+        reached = [at for at in (walk.at(level) for walk in walks) if at.roir is not None]
+        outside = roir = best = None
+        if reached:
+            found = np.array([(at.outside, at.roir) for at in reached])
+            outside, roir = np.exp(np.log(np.maximum(found, 1e-30)).mean(0)).tolist()
+            best = float(found[:, 1].min())
+        scores.append(
+            ScoreAt(
+                method=method, level=level, roir=roir, outside=outside, best=best, reached=len(reached),
+                count=len(walks),
             )
-        else:
-            nan = float("nan")
-            scores.append(Score(method, level, nan, nan, nan, 0, len(walks)))
+        )  # fmt: skip
     return scores

@@ -83,7 +83,7 @@ def _samples(images: tuple[Image, ...], alt: str) -> list[Picture]:
 
 
 def _response(result: JacobianResult) -> list[tuple[object, str, str]]:
-    note = f"root mean square per pixel of a random unit step, {result.facts.samples} samples"
+    note = f"root mean square per pixel of a random unit step, {counted(result.facts.samples, 'sample')}"
     return [(each.inside, f"change inside {each.name}", f"outside {show_number(each.outside)}; {note}")
             for each in result.responses[:3]]  # fmt: skip
 
@@ -92,10 +92,15 @@ def _regions_table(regions: tuple[RegionResponse, ...]) -> Table:
     columns = [
         Column("region"),
         Column("pixels, %", "Share of the image, over all samples", 1),
-        Column("change inside", "Root mean square change per pixel along a random unit step, images in [-1, 1]", 4),
-        Column("change outside", "The same outside the region", 4),
-        Column("rank inside", "How many independent directions change the region at all", 0),
-        Column("condition outside", "Largest over smallest eigenvalue of the background's Gram matrix", 0),
+        Column(
+            "change inside",
+            "Root mean square change per pixel along a random unit step, images in [-1, 1]",
+            4,
+            "inside",
+        ),
+        Column("change outside", "The same outside the region", 4, "outside"),
+        Column("rank inside", "How many independent directions change the region at all", 0, "rank"),
+        Column("condition outside", "Largest over smallest eigenvalue of the background's Gram matrix", 0, "condition"),
     ]
     rows: list[list[CellValue]] = []
     for region in regions:
@@ -160,7 +165,7 @@ def _locality(result: DirectionsResult) -> list[tuple[object, str, str]]:
             continue
         count = next(s.reached for s in region.scores if s.level == result.middle and s.method == "resefa")
         chance = f"; random directions {show_number(at['random'], 2)}" if "random" in at else ""
-        note = f"change outside over inside, mean of {counted(count, 'direction')}{chance}"
+        note = f"change outside over inside, 0 is perfectly local; mean of {counted(count, 'direction')}{chance}"
         items.append((show_number(at["resefa"], 2), f"ROIR of {region.name}", note))
     return items
 
@@ -267,7 +272,7 @@ def _directions_table(
             found = reached[number] if number < len(reached) else ()
             for place in range(len(levels)):
                 at = found[place] if found else None
-                missing = Cell(None, "not measured" if at is None else "not reached")
+                missing = Cell(None, "\u00a0" if at is None else "not reached")
                 line += [
                     missing if at is None or value is None else value
                     for value in ((None, None) if at is None else (at.distance, at.roir))
@@ -275,6 +280,9 @@ def _directions_table(
         rows.append(line)
     count = len(eigenvalues)
     which = f"The first {len(rows)} of {count} directions." if count > len(rows) else f"{counted(count, 'direction')}."
+    walked = len(reached)
+    if levels and walked < len(rows):
+        which += f" Distances and ROIR are of the first {walked}, which `--shown` asked for."
     return Table(columns, rows, caption=f"{which} {note}".strip())
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gantk.generators.base import Generator
 from gantk.pictures.images import to_uint8
-from gantk.runs.stores import Pictures
+from gantk.runs.stores import Store
 
 LEAST_SIDE = 192  # smaller pictures are enlarged: an outline needs pixels of its own
 INSIDE_TINT, EDGE = (255, 214, 60), (255, 60, 60)
@@ -23,9 +23,9 @@ Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 
-def enlarged(picture_HWC: Pixels, least: int = LEAST_SIDE) -> Pixels:
+def enlarged(picture_HWC: Pixels) -> Pixels:
     """Every pixel repeated until the shorter side is long enough to look at."""
-    factor = max(1, -(-least // min(picture_HWC.shape[:2])))
+    factor = max(1, -(-LEAST_SIDE // min(picture_HWC.shape[:2])))
     return picture_HWC.repeat(factor, 0).repeat(factor, 1)
 
 
@@ -54,19 +54,14 @@ def heat(change_HW: npt.NDArray[np.float64], limit: float) -> Pixels:
     return (255 * rgb).round().astype(np.uint8)
 
 
-def write_overlays(
-    pictures: Pictures, generator: Generator, wp_1LD: Tensor, mask_RSS: Mask, names: Sequence[str], sample: int
+def keep_overlays(
+    store: Store, generator: Generator, wp_1LD: Tensor, mask_RSS: Mask, names: Sequence[str], sample: int
 ) -> None:
     """One picture per region of a sample: regions/000000_eyes.png."""
     with torch.inference_mode():
         picture = to_uint8(generator.synthesize(wp_1LD))[0]
-    for name, mask_SS in zip(names, mask_RSS, strict=True):
-        write_one(pictures, overlay_name(sample, name), outlined(picture, mask_SS))
-
-
-def write_one(pictures: Pictures, name: str, picture_HWC: Pixels) -> None:
-    for future in pictures.write([name], picture_HWC[None]):
-        future.result()
+    named = zip(names, mask_RSS, strict=True)
+    store.keep_pictures({overlay_name(sample, name): outlined(picture, mask_SS) for name, mask_SS in named})
 
 
 def overlay_name(sample: int, region: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -327,12 +326,8 @@ class DirectionsResult(Result):
         for region in self.regions:
             yield _export(region.name, region.direction, f"directions of {region.name}")
         for found in self.compat:
-            write = functools.partial(_save_vectors, found.vectors)
+            write = functools.partial(save_npy, array=found.vectors)
             yield Export(found.file, write, "as the released script writes it")
-
-
-def _save_vectors(vectors: npt.NDArray[Any], path: Path) -> None:
-    save_npy(path, vectors)
 
 
 def _export(name: str, direction: Direction, about: str) -> Export:

@@ -14,6 +14,7 @@ time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -53,10 +54,7 @@ class Variable:
 
     def embed(self, step_cd: Tensor) -> Tensor:
         """Steps in the free coordinates [c, d] as steps in the space, [c, *shape]."""
-        size = 1
-        for side in self.shape:
-            size *= side
-        full = step_cd.new_zeros(step_cd.shape[0], size)
+        full = step_cd.new_zeros(step_cd.shape[0], math.prod(self.shape))
         full[:, self.free.to(step_cd.device)] = step_cd
         return full.reshape(-1, *self.shape)
 

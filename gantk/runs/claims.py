@@ -85,6 +85,11 @@ def were(number: int, noun: str = "image") -> str:
     return f"{counted(number, noun)} {'was' if number == 1 else 'were'}"
 
 
+def who(name: str | None) -> str:
+    """What judges or labels, in a sentence: by its name, but the exact truth of a rendered world."""
+    return "the renderer itself" if name == "truth" else str(name)
+
+
 def listed(names: Sequence[str], most: int = 4) -> str:
     """Names in a sentence: a, b and c, or a, b and 7 more."""
     shown = list(names[:most])
@@ -94,10 +99,10 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def decimals(low: float, high: float, least: int = 0, most: int = 6) -> int:
+def decimals(low: float, high: float, most: int = 6) -> int:
     """How many decimals a number with this interval deserves: its half width has one significant digit."""
     half = (high - low) / 2
-    return min(max(-math.floor(math.log10(half)), least), most) if math.isfinite(half) and half > 0 else 3
+    return min(max(-math.floor(math.log10(half)), 0), most) if math.isfinite(half) and half > 0 else 3
 
 
 def measured(value: float, low: float, high: float) -> str:

@@ -15,8 +15,9 @@ Array = npt.NDArray[Any]
 class CommitsBehind:
     """Writes each chunk's arrays once its images are written, one chunk late: meanwhile the next one is computed."""
 
-    def __init__(self, chunks: Chunks) -> None:
-        self._chunks = chunks
+    def __init__(self, chunks: Chunks, every: bool = True) -> None:
+        """`every`: whether all samples have pictures, so that a chunk's tell what the others will need."""
+        self._chunks, self._every = chunks, every
         self._pending: tuple[int, dict[str, Array], list[Future[Any]]] | None = None
 
     def add(self, index: int, arrays: dict[str, Array], images: list[Future[Any]]) -> None:
@@ -29,7 +30,6 @@ class CommitsBehind:
         if self._pending is None:
             return
         index, arrays, images = self._pending
-        for future in images:
-            future.result()  # a full disk shows here
-        self._chunks.write(index, arrays)
+        paths = [future.result() for future in images]  # a full disk shows here
+        self._chunks.write(index, arrays, sum(path.stat().st_size for path in paths) if self._every else 0)
         self._pending = None

@@ -233,14 +233,15 @@ def _versions() -> dict[str, str]:
 
 def earlier(directory: Path, stem: str, own: Path) -> Manifest | None:
     """Return the manifest to compare with: one's own, or else the whole's or another shard's."""
-    for path in (own, *_manifest_paths(directory, stem)):
+    for path in (own, *manifest_paths(directory, stem)):
         manifest = readable(path)
         if manifest is not None:
             return manifest
     return None
 
 
-def _manifest_paths(directory: Path, stem: str) -> list[Path]:
+def manifest_paths(directory: Path, stem: str) -> list[Path]:
+    """Where the manifest of a command's run is, if it is there, and those of its shards that are."""
     return [directory / (stem + MANIFEST_SUFFIX), *sorted(directory.glob(f"{stem}.*-of-*{MANIFEST_SUFFIX}"))]
 
 
@@ -294,12 +295,12 @@ def difference(earlier: Mapping[str, Json], now: Mapping[str, Json]) -> str | No
 
 def holds_run(directory: Path, stem: str) -> bool:
     """Whether a run of a command, or a shard of one, is in a directory."""
-    return any(path.exists() for path in _manifest_paths(directory, stem))
+    return any(path.exists() for path in manifest_paths(directory, stem))
 
 
 def holds_another(directory: Path, stem: str, identity: JsonTable) -> bool:
     """Whether a run of a command is in a directory that is another one altogether."""
-    found = [readable(path) for path in _manifest_paths(directory, stem)]
+    found = [readable(path) for path in manifest_paths(directory, stem)]
     return any(manifest is not None and difference(decisive(manifest), identity) for manifest in found)
 
 
@@ -318,7 +319,7 @@ def forget(directory: Path, stem: str, shard: Shard, foreign: bool, mark: str) -
         if shard.index == 0:  # the first makes what all share
             shutil.rmtree(inside(directory, f"parts/{stem}"), ignore_errors=True)
         return
-    for path in _manifest_paths(directory, stem):
+    for path in manifest_paths(directory, stem):
         if path != own and (shard.is_whole or _of_another(path, own)):
             path.unlink(missing_ok=True)
     folder = inside(directory, f"chunks/{stem}")

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -27,6 +27,7 @@ from gantk.runs.run import Run
 from gantk.store.chunks import Ledger, Shard, shard_range
 from gantk.store.files import open_atomic
 from gantk.store.inside import inside, regular_file
+from gantk.store.json_values import JsonTable
 from gantk.store.own_code import ask_again
 from gantk.store.seals import is_sound
 
@@ -88,10 +89,10 @@ def merge_runs(
             shards[0].manifest, offered, f"The run of `gantk {command}` in {shards[0].directory}", CODE_ARGUMENTS
         )
         if command in merged and all(run.directory.resolve() == whole.resolve() for run in shards):
-            _leave_whole(command, shards, merged[command], finish_of, codes)
+            _leave_whole(command, shards, merged[command], finish_of(command), codes)
             done[command] = merged[command]
         else:
-            done[command] = _merge(command, _check(command, shards), whole, finish_of, codes)
+            done[command] = _merge(command, _check(command, shards), whole, finish_of(command), codes)
     return done
 
 
@@ -110,28 +111,31 @@ def _is_whole(directory: Path, manifest: Manifest) -> bool:
     return all(inside(directory, f"{name}.npy").exists() for name in manifest["arrays"])
 
 
+@contextlib.contextmanager
+def _joining(
+    directory: Path, command: str, arguments: JsonTable, told: Manifest, finish: Finish | None, codes: dict[str, str]
+) -> Iterator[Run]:
+    """The run of the whole, of which a manifest tells; its results and page are made where the block ends."""
+    begun = Run.begin(
+        directory, command, arguments, told.get("seed"), told.get("device"), identity=told.get("identity")
+    )  # fmt: skip
+    with begun as run:
+        run.manifest["facts"] = told.get("facts")
+        run.own_code = codes
+        yield run
+        if finish is not None:
+            finish(run)
+
+
 def _leave_whole(
-    command: str,
-    shards: list[ShardRun],
-    path: Path,
-    finish_of: Callable[[str], Finish | None],
-    codes: dict[str, str],
+    command: str, shards: list[ShardRun], path: Path, finish: Finish | None, codes: dict[str, str]
 ) -> None:
     """End a joining that was killed after its last array: the page once more, then the shards' manifests go."""
     manifest = read_manifest(path)
     for shard in shards:
         _refuse_different(command, shard, ShardRun(path.parent, path, manifest, Shard()))
-    arguments = dict(manifest["arguments"])
-    identity = manifest.get("identity")
-    with Run.begin(
-        path.parent, command, arguments, manifest.get("seed"), manifest.get("device"), identity=identity
-    ) as run:
+    with _joining(path.parent, command, manifest["arguments"], manifest, finish, codes) as run:
         run.manifest["shards"], run.manifest["argv"] = manifest.get("shards", []), manifest.get("argv", "")
-        run.own_code = codes
-        run.manifest["facts"] = manifest.get("facts")
-        finish = finish_of(command)
-        if finish is not None:
-            finish(run)
     for shard in shards:
         shard.path.unlink(missing_ok=True)
 
@@ -175,23 +179,13 @@ def _check(command: str, found: list[ShardRun]) -> list[ShardRun]:
     return [by_index[index] for index in range(count)]
 
 
-def _merge(
-    command: str,
-    shards: list[ShardRun],
-    target: Path,
-    finish_of: Callable[[str], Finish | None],
-    codes: dict[str, str],
-) -> Path:
+def _merge(command: str, shards: list[ShardRun], target: Path, finish: Finish | None, codes: dict[str, str]) -> Path:
     first = shards[0].manifest
     arguments = {name: value for name, value in first["arguments"].items() if name != "shard"}
     arguments["output_dir"] = os.fspath(target)
-    with Run.begin(
-        target, command, arguments, first.get("seed"), first.get("device"), identity=first.get("identity")
-    ) as run:
-        run.manifest["facts"] = first.get("facts")
+    with _joining(target, command, arguments, first, finish, codes) as run:
         run.manifest["shards"] = [_account(shard) for shard in shards]
         run.manifest["argv"] = _without_shard(str(first.get("argv", "")))
-        run.own_code = codes
         if "code" in first:
             run.manifest["code"] = first["code"]
         for shard in shards:
@@ -205,14 +199,10 @@ def _merge(
             for index in ledger.absent():
                 _gather_chunk(ledger, name, shards, index, command)
             run.assemble(ledger)
-        finish = finish_of(command)
-        if finish is not None:
-            finish(run)
-        manifest = run.manifest_path
     for shard in shards:  # now part of the whole
         if shard.directory.resolve() == target.resolve():
             shard.path.unlink(missing_ok=True)
-    return manifest
+    return run.manifest_path
 
 
 def _without_shard(argv: str) -> str:

@@ -40,7 +40,7 @@ def write_page(task: Task, result: Result, directory: Path) -> None:
 
 def page_of_run(task: Task, result: Result, directory: Path) -> Page:
     """The page of a result with the run it came from: command line, settings, versions, times."""
-    from gantk.reports.pasting import with_model
+    from gantk.reports.pasting import pasted
     from gantk.reports.record import RunRecord
     from gantk.reports.sections import Facts
 
@@ -49,7 +49,7 @@ def page_of_run(task: Task, result: Result, directory: Path) -> Page:
     settings = Facts(run.settings(), "Settings")
     return dataclasses.replace(
         page,
-        sections=[*with_model(page.sections, run.manifest), settings],
+        sections=[*pasted(page.sections, run), settings],
         command_line=run.command_line,
         manifest=run.manifest,
         command=run.command,

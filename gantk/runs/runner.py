@@ -16,7 +16,7 @@ from pathlib import Path
 from gantk.errors import GantkError
 from gantk.runs.batches import batch_field, is_open, settled, with_size
 from gantk.runs.identity import identity_of, of_arguments, of_options
-from gantk.runs.manifest import MANIFEST_SUFFIX, decisive, read_manifest
+from gantk.runs.manifest import MANIFEST_SUFFIX, decisive, manifest_paths, read_manifest
 from gantk.runs.options import Options, from_plain
 from gantk.runs.reporting import read_from, write_page
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of, write_result
@@ -173,7 +173,7 @@ def _with_batch(
         return chosen
     number, folder = 1, directory
     ours = {name: to_json(value) for name, value in identity_of(task, inputs, chosen, arguments).items()}
-    while found := [identity for path in _manifests(task, folder) if (identity := _identity(path))]:
+    while found := [identity for path in manifest_paths(folder, stem_of(task.name)) if (identity := _identity(path))]:
         for theirs in found:
             size = theirs.get(field.dashed)
             if isinstance(size, int) and size > 0 and {**ours, field.dashed: size} == theirs:
@@ -186,7 +186,7 @@ def _with_batch(
 
 
 def _identity(path: Path) -> dict[str, object]:
-    """The identity that a manifest holds; nothing where it is damaged, which `Run.begin` says."""
+    """The identity that a manifest holds; nothing where there is none, or it is damaged, which `Run.begin` says."""
     with contextlib.suppress(GantkError):
         return dict(read_manifest(path).get("identity", {}))
     return {}
@@ -224,7 +224,7 @@ def _drop_left(task: Task, directory: Path) -> None:
     remove_stale(directory)  # of a page that was being written
     lock = directory / f".{stem_of(task.name)}.lock"
     chunks = directory / "chunks" / stem_of(task.name)
-    left = chunks.is_dir() and not any("-of-" in path.name for path in _manifests(task, directory))
+    left = chunks.is_dir() and not any("-of-" in path.name for path in manifest_paths(directory, stem_of(task.name)))
     if lock.exists() or left:
         with contextlib.suppress(GantkError), hold(lock):
             if left:
@@ -232,12 +232,6 @@ def _drop_left(task: Task, directory: Path) -> None:
                 with contextlib.suppress(OSError):
                     chunks.parent.rmdir()
             lock.unlink(missing_ok=True)
-
-
-def _manifests(task: Task, directory: Path) -> list[Path]:
-    """The manifests of a task's run, its shards' included."""
-    stem = stem_of(task.name)
-    return [*directory.glob(f"{stem}{MANIFEST_SUFFIX}"), *directory.glob(f"{stem}.*-of-*{MANIFEST_SUFFIX}")]
 
 
 def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[Path, str]:
@@ -250,9 +244,9 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
     def other(path: Path) -> bool:
         with contextlib.suppress(GantkError, KeyError, TypeError):
             return decisive(read_manifest(path)) != same
-        return False  # damaged: `Run.begin` sets it aside
+        return False  # absent; or damaged, which `Run.begin` sets aside
 
-    while any(other(path) for path in _manifests(task, found)):
+    while any(other(path) for path in manifest_paths(found, stem_of(task.name))):
         number += 1
         found = directory.with_name(f"{directory.name}_{number}")
     if found == directory:

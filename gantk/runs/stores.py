@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError, StoreError
 from gantk.runs.exchange import Exchange, RunExchange
 from gantk.runs.manifest import HALVED
-from gantk.runs.structure import Image, Sink, Source, from_plain, to_plain
+from gantk.runs.structure import Image, Sink, Source, Strip, from_plain, to_plain
 from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger
 from gantk.store.files import load_json, load_npy, save_json
 from gantk.store.memory import require
@@ -47,8 +47,14 @@ class Chunks(Protocol):
     def missing(self) -> list[int]:
         """Chunks that this process still has to compute, in order."""
 
-    def write(self, index: int, arrays: Mapping[str, Array]) -> None:
-        """Keep one chunk of every array."""
+    def write(self, index: int, arrays: Mapping[str, Array], beside: int = 0) -> None:
+        """Keep one chunk of every array; `beside` are the bytes of its pictures."""
+
+
+def remaining(chunks: Chunks) -> tuple[list[tuple[int, int, int]], int]:
+    """What this process still has to compute: (chunk, first sample, end) of each, and how many samples that is."""
+    todo = [(index, *chunks.grid.bounds(index)) for index in chunks.missing()]
+    return todo, sum(stop - start for _, start, stop in todo)
 
 
 class Pictures(Protocol):
@@ -108,6 +114,27 @@ class Store(ABC):
     @abstractmethod
     def has_picture(self, name: str) -> bool:
         """Whether a picture was kept."""
+
+    def keep_pictures(self, named: Mapping[str, npt.NDArray[np.uint8]]) -> tuple[Image, ...]:
+        """Keep pictures [H, W, C] of any sizes by name; they are there when this returns."""
+        with self.pictures() as pictures:
+            for name, picture in named.items():
+                for done in pictures.write([name], picture[None]):
+                    done.result()
+        return tuple(self.picture(name) for name in named)
+
+    def strip(
+        self, label: str, values: Sequence[float], names: Iterable[str], quantity: str = "distance", drawn: bool = True
+    ) -> Strip:
+        """Pictures that were kept, of one sample at several steps.
+
+        Args:
+            values: of the steps.
+            drawn: whether 0, where it is among them, is the sample as it was drawn.
+        """
+        origin = values.index(0.0) if drawn and 0.0 in values else None
+        images = tuple(self.picture(name) for name in names)
+        return Strip(label=label, values=tuple(values), images=images, quantity=quantity, origin=origin)
 
     # Any: tensors, numbers, texts, lists and tables of them, as the training that saved them nests them
     @abstractmethod
@@ -170,7 +197,7 @@ class MemoryChunks:
     def missing(self) -> list[int]:
         return [index for index in range(len(self.grid)) if any(index not in part for part in self.parts.values())]
 
-    def write(self, index: int, arrays: Mapping[str, Array]) -> None:
+    def write(self, index: int, arrays: Mapping[str, Array], beside: int = 0) -> None:
         if arrays.keys() != self.joins.keys():
             raise ValueError(f"chunk {index} has the arrays {sorted(arrays)} instead of {sorted(self.joins)}")
         for name, array in arrays.items():

@@ -98,7 +98,7 @@ def find_task(name: str) -> Task:
     """
     from gantk.store.lazy import resolve
 
-    found = TASKS.get(name) or next((row for key, row in TASKS.items() if "-".join(key.split()) == name), None)
+    found = _row(name)
     if found is None:
         raise GantkError(f"There is no task {name!r}.{suggestion(name, TASKS)}")
     task: Task = resolve(found.task)
@@ -107,4 +107,8 @@ def find_task(name: str) -> Task:
 
 def is_task(name: str) -> bool:
     """Whether a name, as typed or as files are named, is a task's."""
-    return name in TASKS or any("-".join(key.split()) == name for key in TASKS)
+    return _row(name) is not None
+
+
+def _row(name: str) -> Row | None:
+    return TASKS.get(name) or next((row for key, row in TASKS.items() if key.replace(" ", "-") == name), None)

@@ -17,9 +17,9 @@ from gantk.codes.directions import Direction
 from gantk.codes.given import GivenCodes
 from gantk.codes.spread import spread_of, unit_of
 from gantk.generators.base import Generator, Truncation
+from gantk.generators.rows import LayerList
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
-from gantk.runs.structure import Strip
 from gantk.runs.walk import Walk
 from gantk.store.chunks import parts
 from gantk.store.progress import progress
@@ -46,12 +46,14 @@ def moved_codes(
     wp_NLD: Tensor,
     truncation: Truncation | None,
     label: Tensor | None,
+    layers: LayerList = None,
 ) -> Any:
     """wp of samples after a step along a direction of z, w or wp; styles after one of s.
 
     Args:
         z_ND: needed for directions of z, which go through the mapping network again.
         wp_NLD: after `truncation`.
+        layers: the rows of wp that move; None are the direction's own.
     """
     if direction.space == "z":
         assert z_ND is not None
@@ -59,10 +61,10 @@ def moved_codes(
     if direction.space == "s":
         styles: tuple[Tensor, ...] = direction.apply(generator.styles(wp_NLD), distance, row=row)
         return styles
-    if direction.space == "w" and generator.spec.wp_dim != generator.spec.w_dim:
+    if direction.space == "w" and generator.spec.wp_dim != generator.spec.w_dim and layers is None:
         step = torch.from_numpy(direction.vectors[row : row + 1]).to(wp_NLD) * distance
         return wp_NLD + generator.expand(step) - generator.expand(torch.zeros_like(step))  # `expand` is affine
-    moved: Tensor = direction.apply(wp_NLD, distance, truncation=truncation, row=row)
+    moved: Tensor = direction.apply(wp_NLD, distance, layers, truncation, row=row)
     return moved
 
 
@@ -119,15 +121,7 @@ def draw_walks(
             for future in written:  # a full disk shows here
                 future.result()
             written.clear()
-            strips = tuple(
-                Strip(
-                    label=titles[sample],
-                    values=tuple(distances),
-                    images=tuple(store.picture(name) for name in names[sample]),
-                    origin=distances.index(0.0) if 0.0 in distances else None,
-                )
-                for sample in range(samples)
-            )
+            strips = tuple(store.strip(title, distances, line) for title, line in zip(titles, names, strict=True))
             walks.append(
                 Walk(
                     name=direction.name,

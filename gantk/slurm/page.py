@@ -24,11 +24,11 @@ from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, records
 from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Facts, Headline, Link, Links, Prose, Section, Table
 from gantk.runs.manifest import MANIFEST_SUFFIX, file_stem
+from gantk.slurm.chain import ENDED
 from gantk.store.chunks import Grid, parse_shard, shard_range
 from gantk.store.files import load_json
 from gantk.store.inside import inside
 
-BAD = ("FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
 MOST_BARS = 64
 
 
@@ -67,7 +67,7 @@ class Stage:
     @property
     def state(self) -> str:
         states = {part.state for part in self.parts}
-        if "failed" in states or any(self.queue.get(state) for state in BAD if state != "CANCELLED"):
+        if "failed" in states or any(self.queue.get(state) for state in ENDED - {"COMPLETED", "CANCELLED"}):
             return "failed"
         if self.queue.get("CANCELLED") and "complete" not in states:
             return "cancelled"

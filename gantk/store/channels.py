@@ -39,6 +39,12 @@ def viewable(image_HWC: npt.NDArray[Any], alpha: bool = True) -> npt.NDArray[Any
     return np.ascontiguousarray(image_HWC[..., :3])
 
 
+def rgb(image_HWC: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """One picture as [H, W, 3], to stand beside others: grey is repeated, alpha composed on white; see `viewable`."""
+    pixels = viewable(image_HWC, alpha=False)
+    return np.repeat(pixels[..., None], 3, axis=-1) if pixels.ndim == 2 else pixels
+
+
 def _composed(image_HWC: npt.NDArray[Any]) -> npt.NDArray[Any]:
     weight = image_HWC[..., 3:].astype(np.float32) / 255
     mixed = image_HWC[..., :3].astype(np.float32) * weight + BACKGROUND * (1 - weight)

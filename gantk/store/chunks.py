@@ -218,10 +218,14 @@ class Ledger:
         """Return the chunks of the whole grid that are not there."""
         return [index for index in range(len(self.grid)) if not self.done(index)]
 
-    def write(self, index: int, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    def write(self, index: int, arrays: Mapping[str, np.ndarray[Any, Any]], beside: int = 0) -> None:
         """Write one chunk of every array.
 
+        Args:
+            beside: bytes of other files that this chunk has left and every chunk will.
+
         Raises:
+            StoreError: the first chunk says that all will not fit on the disk.
             ValueError: the names are not those of the ledger, or a row count is not that of the chunk.
         """
         if arrays.keys() != self.joins.keys():
@@ -234,7 +238,8 @@ class Ledger:
         if self._guard is not None:
             self._guard()
         if not self._room_known:
-            self.refuse_too_large(sum(array.nbytes for name, array in arrays.items() if name not in self.finished))
+            written = sum(array.nbytes for name, array in arrays.items() if name not in self.finished)
+            self.refuse_too_large(written + beside, beside)
             self._room_known = True
         if self._begin is not None:
             self._begin()
@@ -245,11 +250,12 @@ class Ledger:
                 save_sealed(self.path(name, index), array, self.mark)
                 self._sound.add((name, index))
 
-    def refuse_too_large(self, each: int) -> None:
+    def refuse_too_large(self, each: int, there_already: int = 0) -> None:
         """Refuse work whose chunks will not fit on the disk.
 
         Args:
             each: bytes of a chunk, at least.
+            there_already: of the first one.
 
         Raises:
             StoreError: there are fewer free than all that are not there need.
@@ -258,7 +264,7 @@ class Ledger:
         missing = len(self.mine())
         if there:
             missing -= sum(all(self.path(name, index).name in there for name in self.joins) for index in self.mine())
-        needed = missing * each
+        needed = missing * each - there_already
         folder = next(path for path in (self.directory, *self.directory.parents) if path.is_dir())
         free = shutil.disk_usage(folder).free
         if needed > free:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import itertools
 import json
 import math
@@ -109,6 +110,15 @@ def save_npy(path: str | os.PathLike[str], array: np.ndarray[Any, Any]) -> Path:
     import numpy as np
 
     return write_atomic(path, lambda file: np.save(file, array, allow_pickle=False))
+
+
+def npy_bytes(array: np.ndarray[Any, Any]) -> bytes:
+    """An array as the bytes of an .npy."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def load_npy(path: str | os.PathLike[str], mmap: bool = False) -> np.ndarray[Any, Any]:

@@ -32,11 +32,18 @@ def processes(device: str) -> Iterator[tuple[int, str]]:
         dist.destroy_process_group()
 
 
+def world_size() -> int:
+    """How many processes train together; 1 where torchrun started none."""
+    import torch.distributed as dist
+
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
 def of_first(value: T) -> T:
     """What the first process has, in every process of a training; where there is one process, the value itself."""
     import torch.distributed as dist
 
-    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+    if world_size() == 1:
         return value
     boxed = [value]
     dist.broadcast_object_list(boxed, src=0)

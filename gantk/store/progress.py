@@ -239,20 +239,16 @@ def tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def progress(work: Iterable[Any] | int, desc: str, *, unit: str, total: int | None = None) -> Any:
+def progress(work: Iterable[Any] | int, desc: str, *, unit: str) -> Any:
     """Wrap an iterable, or open a counter over `work` steps (``with progress(n, "rendering") as bar: bar.update(4)``).
 
     Args:
         work: what to iterate over, or the number of steps.
         desc: what is being done, in a word or two.
         unit: what is counted, such as "img".
-        total: the length of an iterable that does not know its own.
     """
     iterable: Iterable[Any] = () if isinstance(work, int) else work
-    if isinstance(work, int):
-        total = work
-    elif total is None and isinstance(work, Sized):
-        total = len(work)
+    total = work if isinstance(work, int) else len(work) if isinstance(work, Sized) else None
     planner = _planner.get()
     if planner is not None:
         return Planning(planner, total, desc, unit, iterable)

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 def _counts(result: StylespaceResult) -> str:
     local = sum(result.belonging)
     found = len({part.attribute for part in result.by_attribute})
-    names = f", and the best for each of {counted(found, 'attribute')}" if found else ""
+    names = f", and {counted(found, 'attribute')} {'has' if found == 1 else 'have'} a best channel" if found else ""
     return (
-        f"{local} of {counted(result.channels, 'channel')} of space s belong to one of "
-        f"{counted(len(result.regions), 'region')}{names}."
+        f"{local} of {counted(result.channels, 'channel')} of the styles (space s) "
+        f"{'changes' if local == 1 else 'change'} one of {counted(len(result.regions), 'region')} more than the "
+        f"others{names}."
     )
 
 
@@ -42,8 +43,8 @@ STYLESPACE: Claims[StylespaceResult] = (
     ),
     advise(
         lambda r: (
-            f"`gantk manipulate MODEL directions/{r.directions[0].name}.safetensors --pick 0` moves the first channel "
-            "of a file."
+            f"`gantk manipulate MODEL RUN/directions/{r.directions[0].name}.safetensors --pick 0` moves samples "
+            f"along the best channel of {r.directions[0].name}."
         ),
         lambda r: bool(r.directions),
     ),

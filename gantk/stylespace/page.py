@@ -20,8 +20,12 @@ ABOUT = (
 def page(result: StylespaceResult) -> Page:
     titles = {direction.name: _title(direction) for direction in result.directions}
     shown = [(walk, titles.get(walk.name) or title_of(walk)) for walk in result.walks]
-    caption = f"From the original to the end of the slider along the {shown[0][1]}." if shown else ""
-    sections: list[Section] = answer(result, film(shown[0][0], caption) if shown else [])
+    local = max(result.by_region, key=lambda part: part.locality).region if result.by_region else ""
+    first = next((pair for pair in shown if pair[0].name == f"region_{local}"), shown[0] if shown else None)
+    picture = (
+        [] if first is None else film(first[0], f"From the original to the end of the slider along the {first[1]}.")
+    )
+    sections: list[Section] = answer(result, picture)
     sections.append(
         BarPlot(
             result.regions,

@@ -23,12 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.func import vjp, vmap
 
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.generators.forward_mode import load_decompositions
-from gantk.generators.frugal_steps import images_at_once
+from gantk.generators.frugal_steps import Pullback, images_at_once
 from gantk.predictors.base import Predictor
 from gantk.store.chunks import parts
 from gantk.stylespace.results import RegionChannels
@@ -67,8 +65,8 @@ def region_channels(
     """
     every = channels(generator)
     styled = [layer for layer in generator.layers if layer.style_dim]
-    names = tuple(segmenter.class_names[k] for k in (classes or range(len(segmenter.class_names))))
     chosen = list(classes or range(len(segmenter.class_names)))
+    names = tuple(segmenter.class_names[k] for k in chosen)
     if probes is None:
         probes = 0 if len(every) <= 2 * PROBES * len(chosen) else PROBES
     deviation_S = style_statistics(generator, wp_NLD).deviation_S if len(wp_NLD) > 1 else np.ones(len(every))
@@ -161,24 +159,18 @@ def _by_tangents(
 def _by_probes(
     generator: Generator, codes: tuple[Tensor, ...], mask_RHW: Tensor, probes: int, noise: str, random: torch.Generator
 ) -> tuple[Array, Array]:
-    load_decompositions()
-
-    def image(*styles: Tensor) -> Tensor:
-        return generator.synthesize(styles, noise=noise)
-
-    picture, transposed = vjp(image, *codes)[:2]
-    back = vmap(lambda u: torch.cat([part.flatten() for part in transposed(u[None])]))
+    pullback = Pullback(generator, codes, range(len(codes)), noise)
     masks = torch.cat([mask_RHW, ~mask_RHW.any(0, keepdim=True)])
     at_once = images_at_once(generator, probes)
     sums = []
     for mask_HW in masks:
-        total_S = torch.zeros(sum(code.numel() for code in codes), dtype=torch.float64, device=picture.device)
+        total_S = torch.zeros(sum(code.numel() for code in codes), dtype=torch.float64, device=codes[0].device)
         if bool(mask_HW.any()):
             for first, last in parts(0, probes, at_once):
-                shape = (last - first, *picture.shape[1:])
-                sign = torch.randint(0, 2, shape, generator=random).to(picture) * 2 - 1
-                with torch.no_grad():
-                    total_S += back(sign * mask_HW).double().square().sum(0)
+                shape = (last - first, *pullback.shape[1:])
+                sign = torch.randint(0, 2, shape, generator=random).to(codes[0]) * 2 - 1
+                back_NS = torch.cat(pullback(sign * mask_HW), 1)
+                total_S += back_NS.double().square().sum(0)
         sums.append(total_S / probes)
     found: Array = torch.stack(sums, 1).cpu().numpy()
     return found[:, :-1], found[:, -1]

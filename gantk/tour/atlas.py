@@ -28,7 +28,7 @@ def atlas(tour: Tour) -> Chapter:
     table: Table = {
         "columns": ["factor", "command", "selectivity", "found by"],
         "rows": rows,
-        "caption": "The most selective direction of each factor: the command, typed in this directory, moves samples "
+        "caption": "The most selective direction of each factor: the command moves samples "
         "along it. Selectivity is the factor's change over the largest other one's. Where none stands, no direction "
         f"changes the factor at least {SELECTIVE:g} times as much as any other.",
     }
@@ -42,7 +42,7 @@ def atlas(tour: Tour) -> Chapter:
 
 def _row(tour: Tour, result: AtlasResult, name: str) -> list[object]:
     group = result.found()[name]
-    command = result.command(group, tour.model, f"{ATLAS}/")
+    command = result.command(group, tour.model, f"RUN/{ATLAS}/")
     return [command, result.head(group).selectivity, ", ".join(group.systems)]
 
 

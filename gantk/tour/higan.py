@@ -107,12 +107,7 @@ def origin(tour: Tour) -> str:
 
 def boundaries(tour: Tour) -> Chapter:
     """A boundary per factor, tested on samples it never saw."""
-    size, factors = size_of(tour), factors_of(tour)
-    named = [word for factor in factors for word in ("--score-name", factor)]
-    words = ["train-boundary", str(tour.folder(SAMPLES) / "w.npy"), str(tour.folder(SAMPLES) / "attribute.npy")]
-    words += [*named, "--chosen-num-or-ratio", "0.25", "--resamples", str(size.resamples), "--model", tour.model]
-    tour.call([*words, "--seed", str(tour.seed), "-o", str(tour.folder(BOUNDARIES))])
-    trained = tour.result(BOUNDARIES, TrainBoundaryResult)
+    factors, trained = factors_of(tour), trained_on(tour, tour.model, SAMPLES, BOUNDARIES)
     found = {factor: trained[factor].direction for factor in factors}
     tour.found["boundaries"] = found
     fresh_w = load_npy(tour.folder(FRESH) / "w.npy")
@@ -135,6 +130,16 @@ def boundaries(tour: Tour) -> Chapter:
         "the normal of each is the direction in which the factor grows.",
         "page": tour.relative(BOUNDARIES, "train-boundary.html"),
     }
+
+
+def trained_on(tour: Tour, model: str, samples: str, name: str) -> TrainBoundaryResult:
+    """A boundary for each factor in w of the samples in one folder of the tour, kept in another."""
+    codes = tour.folder(samples)
+    named = [word for factor in factors_of(tour) for word in ("--score-name", factor)]
+    words = ["train-boundary", str(codes / "w.npy"), str(codes / "attribute.npy"), *named]
+    words += ["--chosen-num-or-ratio", "0.25", "--resamples", str(size_of(tour).resamples), "--model", model]
+    tour.call([*words, "--seed", str(tour.seed), "-o", str(tour.folder(name))])
+    return tour.result(name, TrainBoundaryResult)
 
 
 def rescoring(tour: Tour) -> Chapter:
@@ -280,22 +285,17 @@ def search_oracle(tour: Tour) -> tuple[dict[str, float], RescoreResult]:
     """The tour's search on the oracle, scored by its exact factors: cosines with the truth, results of rescoring."""
     from gantk.world.oracle import oracle_generator
 
-    size, factors, oracle = size_of(tour), factors_of(tour), oracle_generator()
+    size, oracle = size_of(tour), oracle_generator()
     folders = {name: f"{ORACLE}-{name}" for name in (SAMPLES, BOUNDARIES, RESCORE)}
-    codes = tour.folder(folders[SAMPLES])
     words = ["synthesize", ORACLE_MODEL, "--num", str(size.samples), "--seed", str(tour.seed), "--latents", "w"]
-    tour.call([*words, "--generate-prediction", "--preview", "12", "-o", str(codes)])
-    named = [word for factor in factors for word in ("--score-name", factor)]
-    words = ["train-boundary", str(codes / "w.npy"), str(codes / "attribute.npy"), *named]
-    words += ["--chosen-num-or-ratio", "0.25", "--resamples", str(size.resamples), "--model", ORACLE_MODEL]
-    tour.call([*words, "--seed", str(tour.seed), "-o", str(tour.folder(folders[BOUNDARIES]))])
+    tour.call([*words, "--generate-prediction", "--preview", "12", "-o", str(tour.folder(folders[SAMPLES]))])
+    trained = trained_on(tour, ORACLE_MODEL, folders[SAMPLES], folders[BOUNDARIES])
     words = ["rescore", ORACLE_MODEL, str(tour.folder(folders[BOUNDARIES]) / "boundary_list.txt")]
     words += ["--layerwise-rescoring", "--num", str(size.rescored), "--random", "0", "--seed", str(tour.seed + 1)]
     tour.call([*words, "-o", str(tour.folder(folders[RESCORE]))])
-    trained = tour.result(folders[BOUNDARIES], TrainBoundaryResult)
     cosines = {
         factor: float(oracle.factor_direction_w(factor).numpy() @ trained[factor].direction.vectors[0])
-        for factor in factors
+        for factor in factors_of(tour)
     }
     return cosines, tour.result(folders[RESCORE], RescoreResult)
 

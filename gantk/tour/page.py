@@ -26,6 +26,7 @@ from gantk.reports import index
 from gantk.reports.images import thumbnail
 from gantk.reports.numbers import read_number, show_number, show_step, step_digits
 from gantk.reports.page import Page
+from gantk.reports.pasting import pasted
 from gantk.reports.record import RunRecord, mapping, matrix, records, records_below, texts
 from gantk.reports.sections import (
     Cell,
@@ -42,7 +43,7 @@ from gantk.reports.sections import (
     Sheet,
     Table,
 )
-from gantk.reports.text import minus
+from gantk.reports.text import typeset
 from gantk.runs.upgrade import walks
 from gantk.runs.walk import Walk
 
@@ -85,14 +86,14 @@ def _best(run: RunRecord) -> list[Section]:
         value, low, high, times = (read_number(entry.get(part)) for part in ("change", "low", "high", "selectivity"))
         if value is not None and low is not None and high is not None and times is not None:
             note = f"standard deviations, 95 % interval {low:.2f} to {high:.2f}; {times:.1f} times any other factor"
-            numbers.append((show_number(value, 2, signed=True), str(entry["name"]), minus(note)))
+            numbers.append((show_number(value, 2, signed=True), str(entry["name"]), typeset(note)))
     caption = "One sample, as it is and moved to both ends of each of the most selective boundaries."
     measured = read_number(entries[0].get("measured"))
     if numbers and measured is not None:
         caption += f" Below: the change of the boundary's own factor at distance {show_step(measured)}."
     name, model = str(entries[0]["name"]), mapping(run.manifest.get("arguments")).get("model") or "demo"
     line = (
-        f"`gantk manipulate {model} {BOUNDARIES}/{name}_boundary.safetensors` in this directory moves other samples "
+        f"`gantk manipulate {model} RUN/{BOUNDARIES}/{name}_boundary.safetensors` moves other samples "
         f"along `{name}`. The pages of the tour, below, hold what each method found."
     )
     made: list[Section] = [Sheet(pictures, "", caption, PANEL, ENDS)]
@@ -198,4 +199,4 @@ def build(run: RunRecord) -> Page:
     sections += [*_layers(run), *tables, *_others(run)]
     sections.append(Facts(run.settings(), "Settings"))
     subtitle = "What does this generator know, where is it stored, and how do I move it?"
-    return Page("A tour of gantk", subtitle, sections, run.command_line, run.manifest, run.command)
+    return Page("A tour of gantk", subtitle, pasted(sections, run), run.command_line, run.manifest, run.command)

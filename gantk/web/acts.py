@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gantk.store.json_values import JsonView
 from gantk.web import wire
 from gantk.web.jobs import code_bytes
 from gantk.web.pasting import pasted, picture_at_hand
@@ -47,6 +48,21 @@ class RenderMessage:
             raise ApiError(400, f"Panes go from 0 to {PANES - 1}, offsets to 15, sequence numbers to 2^32.")
         if not 16 <= self.size <= 4096:
             raise ApiError(400, f"A size of {self.size} pixels is not between 16 and 4096.")
+
+
+@dataclass(frozen=True)
+class EventBody:
+    """An event, and the number of events that the page knew of."""
+
+    rev: int
+    event: object  # `read_event` reads it
+
+
+def failure(error: ApiError, asked: object) -> dict[str, JsonView]:
+    """Word that a message failed, with the numbers that it gave itself."""
+    given = asked if isinstance(asked, dict) else {}
+    known = {name: given[name] for name in ("seq", "pane") if type(given.get(name)) is int}
+    return {"type": "error", **known, **error.body()}
 
 
 def drawn(

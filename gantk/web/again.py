@@ -161,6 +161,7 @@ def _edit(job: Job, model: Model) -> str:
 
 def _card(job: Job, model: Model) -> str:
     """`gantk rescore`, for a boundary that has a name on a command line: it moves every row."""
+    from gantk.codes.source import show_truncation
     from gantk.web.compare import CardArgs
 
     args = structure(CardArgs, job.args, "args")
@@ -175,11 +176,10 @@ def _card(job: Job, model: Model) -> str:
     whole = rows is None or rows == f"0-{model.easel.generator.spec.num_layers - 1}"
     if not whole or not entry.source or entry.system != "HiGAN":
         return ""
-    truncation = "none" if base.psi is None else f"{base.psi:g}" + ("" if base.rows is None else f":{base.rows}")
     words = [
         "gantk", "rescore", model.source, entry.source, "--distance",
         f"{entry.scale / 2 if amount is None else amount:g}", "--num", str(args.samples),
-        "--seed", str(base.seed), "--truncation", truncation, "-o", "rescored",
+        "--seed", str(base.seed), "--truncation", show_truncation(model.easel.truncation(base)), "-o", "rescored",
     ]  # fmt: skip
     return shlex.join(words)
 

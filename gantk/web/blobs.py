@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from gantk.store.files import write_atomic
 from gantk.web.terms import SHA
 from gantk.web.wire import ApiError
+
+T = TypeVar("T")
 
 
 class Blobs:
@@ -39,3 +45,19 @@ class Blobs:
 
     def __contains__(self, sha: object) -> bool:
         return isinstance(sha, str) and SHA.fullmatch(sha) is not None and (self.folder / sha).is_file()
+
+
+@contextlib.contextmanager
+def as_file(data: bytes) -> Iterator[Path]:
+    """Bytes as a file, for what reads files alone."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "blob.safetensors"
+        path.write_bytes(data)
+        yield path
+
+
+def as_bytes(save: Callable[[Path, T], object], value: T) -> bytes:
+    """What `save` writes, for what writes files alone."""
+    with as_file(b"") as path:
+        save(path, value)
+        return path.read_bytes()

@@ -6,7 +6,7 @@ Each entry has an id that depends on its content alone, so that a project finds 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,7 +133,7 @@ class Catalogue:
             else:
                 for direction in dict.fromkeys(entry.direction for entry in entries_of(one)):
                     check_generator(direction, self.generator)
-                    self.add(self._rows(direction, _system_of(direction), ""))
+                    self.add(self._rows(direction))
 
     def _add_named(self, name: str | Path) -> None:
         from gantk.navigan.files import load_weights
@@ -143,17 +143,15 @@ class Catalogue:
             return
         try:
             found = load_direction(name, self.generator, several=True)
-        except GantkError:
+        except GantkError as error:
             try:
                 weights = load_weights(name)
             except GantkError:
-                weights = None
-            if weights is None:
-                raise
+                raise error from None
             weights.target(self.generator)
             self.add(self._weight_rows(weights, str(name)))
             return
-        self.add(self._rows(found, _system_of(found), str(name)))
+        self.add(self._rows(found, str(name)))
 
     def add_closed_forms(self) -> None:
         """SeFa's and GANSpace's leading directions, where the family has them."""
@@ -175,22 +173,20 @@ class Catalogue:
         self, stem: str, system: str, space: str, vectors: npt.NDArray[np.floating], scales: list[float]
     ) -> None:
         found = Direction(stem, "direction", space, vectors.astype(np.float32))
-        self.add(self._rows(found, system, "", names=[f"{stem} {row}" for row in range(len(found))], scales=scales))
+        self.add(self._rows(found, system=system, names=[f"{stem} {row}" for row in range(len(found))], scales=scales))
 
-    def read(self, path: Path, source: str = "", system: str | None = None) -> list[Entry]:
+    def read(self, path: Path, source: str = "") -> list[Entry]:
         """The entries of a file; one that does not fit this generator has a reason."""
+        from gantk.navigan.files import load
+
         try:
             direction = load_direction(path, None)
-        except GantkError as error:
-            if path.suffix in WEIGHT_SUFFIXES:
-                return self._weights(path, source)
-            raise error
-        reason = ""
-        try:
-            check_generator(direction, self.generator)
-        except GantkError as error:
-            reason = str(error)
-        return self._rows(direction, system or _system_of(direction), source, reason)
+        except GantkError:
+            if path.suffix not in WEIGHT_SUFFIXES:
+                raise
+            found = load(path)
+            return self._weight_rows(found, source, _refusal(lambda: found.target(self.generator)))
+        return self._rows(direction, source, _refusal(lambda: check_generator(direction, self.generator)))
 
     def rate(self, id: str, effect: float) -> None:
         """Note how strongly a direction moved what it moves most, in standard deviations, for sorting."""
@@ -198,12 +194,13 @@ class Catalogue:
 
     def made_here(self, direction: Direction) -> list[Entry]:
         """A direction that was saved in a project."""
-        return self.add(self._rows(direction, "made here", ""))
+        return self.add(self._rows(direction, system="made here"))
 
     def _rows(
-        self, direction: Direction, system: str, source: str, reason: str = "", names: list[str] | None = None,
-        scales: list[float] | None = None,
+        self, direction: Direction, source: str = "", reason: str = "", system: str | None = None,
+        names: list[str] | None = None, scales: list[float] | None = None,
     ) -> list[Entry]:  # fmt: skip
+        system = system or _system_of(direction)
         title = direction.name.removeprefix("region_").replace("_", " ")
         names = names or [title if len(direction) == 1 else f"{title} {row}" for row in range(len(direction))]
         own = direction.meta.get("scales")
@@ -218,17 +215,6 @@ class Catalogue:
             for row in range(len(direction))
         ]  # fmt: skip
 
-    def _weights(self, path: Path, source: str) -> list[Entry]:
-        from gantk.navigan.files import load
-
-        found = load(path)
-        reason = ""
-        try:
-            found.target(self.generator)
-        except GantkError as error:
-            reason = str(error)
-        return self._weight_rows(found, source, reason)
-
     def _weight_rows(self, found: WeightDirections, source: str, reason: str = "") -> list[Entry]:
         rows = None if reason else (self.generator.layer(found.layer).row or 0,)
         return [
@@ -239,6 +225,15 @@ class Catalogue:
             )
             for row in range(len(found))
         ]  # fmt: skip
+
+
+def _refusal(check: Callable[[], object]) -> str:
+    """Why a check refuses; empty where it does not."""
+    try:
+        check()
+    except GantkError as error:
+        return str(error)
+    return ""
 
 
 def _system_of(direction: Direction) -> str:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from gantk import __version__
 from gantk.store.json_values import Json, JsonView, table
-from gantk.web.acts import RenderMessage, drawn, exported, first_base, kept, read_event
+from gantk.web.acts import EventBody, RenderMessage, drawn, exported, first_base, kept, read_event
 from gantk.web.again import command_of
 from gantk.web.catalogue import Catalogue
 from gantk.web.exporting import command, export_session
@@ -101,7 +101,7 @@ class Channel:
         message = structure(RenderMessage, value, "the message")
         message.check()
         self.workshop.check_base(self.model, message.base)
-        found = self.workshop.sparing(self.model, lambda: drawn(self.model, self.project, message, before, bool))
+        found = self.workshop.sparing(lambda: drawn(self.model, self.project, message, before, bool))
         assert found is not None  # nothing ends it early
         return found
 
@@ -150,14 +150,12 @@ class Channel:
         return {**self.project.view(), "heads": [], "jobs": []}
 
     def _event(self, value: Json) -> int:
-        rev = value.get("rev") if isinstance(value, dict) else None
-        if not isinstance(value, dict) or not isinstance(rev, int) or isinstance(rev, bool):
-            raise ApiError(422, "the body lacks the field 'rev'.")
-        event = read_event(self.workshop, self.project, value.get("event"))
+        body = structure(EventBody, value)
+        event = read_event(self.workshop, self.project, body.event)
         if isinstance(event, BaseEvent) and event.keep:
             event = kept(self.model, self.project)
         try:
-            return self.record(event, rev)
+            return self.record(event, body.rev)
         except ApiError as error:
             if error.status == 409:
                 raise ApiError(409, str(error), state=self._view()) from None
@@ -174,7 +172,7 @@ class Channel:
         job = Job(secrets.token_hex(8), self.project.id, kind, "", run, args=known, rev=self.project.rev, base=at)
         self._jobs[job.id] = job
         try:
-            job.result = self.workshop.sparing(self.model, lambda: run(Ticket(job, self.workshop.engine)))
+            job.result = self.workshop.sparing(lambda: run(Ticket(job, self.workshop.engine)))
             job.state = "done"
         except Exception as error:
             job.state, job.error = "failed", as_api_error(error).body()

@@ -8,8 +8,8 @@ Shape legend: N samples, A attributes, T frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,12 +21,14 @@ from gantk.generators.footprint import sample_bytes
 from gantk.generators.rows import parse_layers
 from gantk.pictures.animation import GridStyle, fuse, resize
 from gantk.pictures.images import as_saved, encode, to_uint8
+from gantk.runs.walks import moved_codes
+from gantk.store.chunks import parts
 from gantk.store.json_values import JsonView
 from gantk.web.catalogue import Entry
-from gantk.web.jobs import Desk, Run, label_of, labels
+from gantk.web.jobs import Desk, Run
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
-from gantk.web.regions import SIZE, Mask, resized
+from gantk.web.regions import SIZE, Region, region_of
 from gantk.web.terms import Base, check_sha
 from gantk.web.wire import ApiError
 from gantk.web.workshop import Model
@@ -43,7 +45,6 @@ MOST_SAMPLES, NEAREST = 256, 5
 BISECTIONS = 10
 
 Array = npt.NDArray[np.float64]
-Region = Callable[["Tensor"], Mask]  # of a code [1, L, D]
 
 
 @dataclass(frozen=True)
@@ -88,23 +89,21 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
     label = "random" if generator.spec.label_dim and base.label is None else None
     label = str(base.label) if base.label is not None else label
     source = CodeSource(generator, args.samples, base.seed, model.easel.truncation(base), label=label)
-    first_amount = entry.scale / 2 if args.amount is None else args.amount
-    region = _region(desk, project, model, args)
+    region = region_of(desk, project, model, args)
     alone = args.each_row and entry.space in ("w", "wp")
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
-        amount = first_amount
+        trial = _Trial(model, entry, source, base, args.rows, ticket)
+        amount = entry.scale / 2 if args.amount is None else args.amount
         with torch.inference_mode():
             if region is not None and args.inside is not None:
-                amount = _amount_for(model, entry, source, args, base, region, ticket)
-            changes = (
-                None if region is None else _changes(model, entry, source, amount, args.rows, base, region, ticket)
-            )
-            attributes = _attributes(model, entry, source, amount, args.rows, base, ticket)
-            pictures = _pictures(model, entry, source, amount, args.rows, base, ticket)
+                amount = trial.amount_for(args.inside, region)
+            inside, outside = (None, None) if region is None else trial.changes(amount, region)
+            attributes = trial.attributes(amount)
+            pictures = trial.pictures(amount)
             rows: list[dict[str, JsonView]] = []
             for row in range(generator.spec.num_layers) if alone and attributes else ():
-                moved = _attributes(model, entry, source, amount, str(row), base, ticket) or []
+                moved = replace(trial, rows=str(row)).attributes(amount) or []
                 rows += [{"row": row, **each._asdict()} for each in moved if each.name == (attributes or moved)[0].name]
         if attributes:
             model.easel.catalogue.rate(entry.id, abs(attributes[0].change))
@@ -114,33 +113,10 @@ def prepare_card(desk: Desk, project: Project, model: Model, args: CardArgs) -> 
             "attributes": None if attributes is None else [each._asdict() for each in attributes],
             "strip": project.blobs.put(pictures), "frames": FRAMES, "shown": SHOWN,
             "nearest": [each._asdict() for each in nearest(model, entry)], "origin": _origin(entry), "by_row": rows,
-            "inside": None if changes is None else changes[0], "outside": None if changes is None else changes[1],
+            "inside": inside, "outside": outside,
         }  # fmt: skip
 
     return run
-
-
-def _at_once(model: Model) -> int:
-    """How many samples are drawn together: BATCH, and fewer of large pictures."""
-    return max(1, min(BATCH, MEMORY // sample_bytes(model.easel.generator)))
-
-
-def _moved(model: Model, entry: Entry, codes: Codes, amount: float, rows: str | None, base: Base, source: CodeSource,
-           first: int) -> Tensor:  # fmt: skip
-    """Images [N, C, H, W] after a move."""
-    generator, easel = model.easel.generator, model.easel
-    if entry.weights is not None and entry.layer is not None:
-        delta = entry.weights.delta(entry.row).to(generator.device, generator.dtype)
-        return generator.synthesize(codes.wp, noise=base.noise, weight_deltas={entry.layer: (delta, amount)})
-    assert entry.direction is not None
-    direction = entry.direction
-    if entry.space == "z":
-        moved: WpOrStyles = source.from_z(direction.apply(codes.space("z"), amount, row=entry.row), first)
-    elif entry.space == "s":
-        moved = direction.apply(generator.styles(codes.wp), amount, row=entry.row)
-    else:
-        moved = direction.apply(codes.wp, amount, rows, easel.truncation(base), row=entry.row)
-    return generator.synthesize(moved, noise=base.noise)
 
 
 class Change(NamedTuple):
@@ -162,112 +138,112 @@ class Near(NamedTuple):
     cosine: float
 
 
-def _attributes(
-    model: Model, entry: Entry, source: CodeSource, amount: float, rows: str | None, base: Base, ticket: Ticket
-) -> list[Change] | None:
-    """Mean change of every attribute in standard deviations over the samples, with an interval; strongest first."""
-    from gantk.higan.gains import gains
+@dataclass(frozen=True)
+class _Trial:
+    """A direction, the rows that it moves, and the samples that it is tried on."""
 
-    predictor = model.predictor
-    if predictor is None or not predictor.attribute_names:
-        return None
-    before, after = [], []
-    few = _at_once(model)
-    for first in range(0, source.total, few):
-        codes = source.batch(first, min(first + few, source.total))
-        before.append(predictor.attributes(as_saved(model.easel.generator.synthesize(codes.wp, noise=base.noise))))
-        after.append(predictor.attributes(as_saved(_moved(model, entry, codes, amount, rows, base, source, first))))
-        ticket.check(first + len(codes.wp), source.total, "measuring")
-    was, now = (np.concatenate([part.float().cpu().numpy() for part in parts]) for parts in (before, after))
-    spread = was.astype(np.float64).std(0)
-    found: list[Change] = []
-    for place, name in enumerate(predictor.attribute_names):
-        (gain,) = gains(np.stack([was[:, place], now[:, place]], 1))
-        unit = spread[place] or 1.0
-        found.append(
-            Change(name, gain.gain, gain.signed / unit, gain.signed_low / unit, gain.signed_high / unit)
-        )  # fmt: skip
-    return sorted(found, key=lambda item: -abs(item.change))
+    model: Model
+    entry: Entry
+    source: CodeSource
+    base: Base
+    rows: str | None
+    ticket: Ticket
 
+    def drawn(self, codes: WpOrStyles) -> Tensor:
+        """Images [N, C, H, W]."""
+        return self.model.easel.generator.synthesize(codes, noise=self.base.noise)
 
-def _region(desk: Desk, project: Project, model: Model, args: CardArgs) -> Region | None:
-    """Which pixels [S, S] of a code's picture are the region; None where none is asked for."""
-    size = min(SIZE, model.easel.generator.spec.resolution)
-    if args.mask is not None:
-        painted = resized(label_of(project, args.mask) != 255, size)
-        return lambda wp: painted
-    if args.head is None:
-        return None
-    head = desk.workshop.head(project, args.head)
-    if not 0 <= args.klass < len(head.class_names):
-        raise ApiError(400, f"The head has classes 0 to {len(head.class_names) - 1}, not {args.klass}.")
-    return lambda wp: resized(labels(model, wp, head) == args.klass, size)
-
-
-def _changes(
-    model: Model, entry: Entry, source: CodeSource, amount: float, rows: str | None, base: Base, region: Region,
-    ticket: Ticket,
-) -> tuple[float, float]:  # fmt: skip
-    """Root mean square change of pixels inside and outside a region, of a range of 1, over the first samples.
-
-    Raises:
-        GantkError: the region is empty, or all there is.
-    """
-    from gantk.resefa.derivative import Output
-
-    output = Output(min(SIZE, model.easel.generator.spec.resolution))
-    squares, masks, few, total = [], [], _at_once(model), min(BATCH, source.total)
-    for first in range(0, total, few):
-        codes = source.batch(first, min(first + few, total))
-        was = output(model.easel.generator.synthesize(codes.wp, noise=base.noise))
-        now = output(_moved(model, entry, codes, amount, rows, base, source, first))
-        squares.append(((now - was).double().square().mean(1) / 4).cpu().numpy())
-        masks += [region(wp[None].clone()) for wp in codes.wp]
-        ticket.check(note="measuring")
-    square_NSS, mask_NSS = np.concatenate(squares), np.stack(masks)
-    if not mask_NSS.any() or mask_NSS.all():
-        raise GantkError("The region is empty in these samples, or all there is: choose another one.")
-    return float(np.sqrt(square_NSS[mask_NSS].mean())), float(np.sqrt(square_NSS[~mask_NSS].mean()))
-
-
-def _amount_for(
-    model: Model, entry: Entry, source: CodeSource, args: CardArgs, base: Base, region: Region, ticket: Ticket
-) -> float:
-    """The amount at which a direction changes the region by `args.inside`, by bisection up to twice its range.
-
-    Raises:
-        GantkError: it does not reach it.
-    """
-    assert args.inside is not None
-    low, high = 0.0, 2 * entry.scale
-    most = _changes(model, entry, source, high, args.rows, base, region, ticket)[0]
-    if most < args.inside:
-        raise GantkError(
-            f"{entry.name!r} changes the region by {most:.3f} at twice its range, where {args.inside:g} is wanted: ask "
-            "for less, or leave it out."
+    def moved(self, codes: Codes, first: int, amount: float) -> Tensor:
+        """Images [N, C, H, W] of the samples from `first` on, after a move."""
+        entry, generator = self.entry, self.model.easel.generator
+        if entry.weights is not None and entry.layer is not None:
+            delta = entry.weights.delta(entry.row).to(generator.device, generator.dtype)
+            return generator.synthesize(codes.wp, noise=self.base.noise, weight_deltas={entry.layer: (delta, amount)})
+        assert entry.direction is not None
+        label, truncation = self.source.labels(first, first + len(codes.wp)), self.source.truncation
+        return self.drawn(
+            moved_codes(generator, entry.direction, entry.row, amount, codes.z, codes.wp, truncation, label, self.rows)
         )
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        below = _changes(model, entry, source, middle, args.rows, base, region, ticket)[0] < args.inside
-        low, high = (middle, high) if below else (low, middle)
-    return (low + high) / 2
 
+    def batches(self, total: int) -> Iterator[tuple[int, Codes]]:
+        """The first `total` samples, BATCH at a time, and fewer of large pictures: each batch behind its first."""
+        few = max(1, min(BATCH, MEMORY // sample_bytes(self.model.easel.generator)))
+        for first, last in parts(0, total, few):
+            yield first, self.source.batch(first, last)
 
-def _pictures(
-    model: Model, entry: Entry, source: CodeSource, amount: float, rows: str | None, base: Base, ticket: Ticket
-) -> bytes:
-    """Samples below one another, frames from minus to plus the amount side by side: one PNG."""
+    def attributes(self, amount: float) -> list[Change] | None:
+        """Mean change of every attribute over the samples; strongest first."""
+        from gantk.higan.gains import gains
 
-    codes = source.batch(0, min(SHOWN, source.total))
-    frames = []
-    for place in range(FRAMES):
-        at = amount * (2 * place / (FRAMES - 1) - 1)
-        frames.append(to_uint8(_moved(model, entry, codes, at, rows, base, source, 0)))
-        ticket.check(note="rendering")
-    by_sample = np.stack(frames, 1).reshape(-1, *frames[0].shape[1:])
-    if by_sample.shape[1] > SIDE:
-        by_sample = np.stack([resize(image, SIDE) for image in by_sample])
-    return encode(fuse(by_sample, GridStyle(rows=len(frames[0]), columns=FRAMES)))
+        predictor = self.model.predictor
+        if predictor is None or not predictor.attribute_names:
+            return None
+        before, after = [], []
+        for first, codes in self.batches(self.source.total):
+            before.append(predictor.attributes(as_saved(self.drawn(codes.wp))))
+            after.append(predictor.attributes(as_saved(self.moved(codes, first, amount))))
+            self.ticket.check(first + len(codes.wp), self.source.total, "measuring")
+        was, now = (torch.cat(each).float().cpu().numpy() for each in (before, after))
+        spread = was.astype(np.float64).std(0)
+        found: list[Change] = []
+        for place, name in enumerate(predictor.attribute_names):
+            (gain,) = gains(np.stack([was[:, place], now[:, place]], 1))
+            unit = spread[place] or 1.0
+            found.append(
+                Change(name, gain.gain, *(part / unit for part in (gain.signed, gain.signed_low, gain.signed_high)))
+            )
+        return sorted(found, key=lambda item: -abs(item.change))
+
+    def changes(self, amount: float, region: Region) -> tuple[float, float]:
+        """Root mean square change of pixels inside and outside a region, of a range of 1, over the first samples.
+
+        Raises:
+            GantkError: the region is empty, or all there is.
+        """
+        from gantk.resefa.derivative import Output
+
+        output = Output(min(SIZE, self.model.easel.generator.spec.resolution))
+        squares, masks = [], []
+        for first, codes in self.batches(min(BATCH, self.source.total)):
+            change = output(self.moved(codes, first, amount)) - output(self.drawn(codes.wp))
+            squares.append((change.double().square().mean(1) / 4).cpu().numpy())
+            masks += [region(wp[None].clone()) for wp in codes.wp]
+            self.ticket.check(note="measuring")
+        square_NSS, mask_NSS = np.concatenate(squares), np.stack(masks)
+        if not mask_NSS.any() or mask_NSS.all():
+            raise GantkError("The region is empty in these samples, or all there is: choose another one.")
+        return float(np.sqrt(square_NSS[mask_NSS].mean())), float(np.sqrt(square_NSS[~mask_NSS].mean()))
+
+    def amount_for(self, inside: float, region: Region) -> float:
+        """The amount at which the direction changes the region by `inside`, by bisection up to twice its range.
+
+        Raises:
+            GantkError: it does not reach it.
+        """
+        low, high = 0.0, 2 * self.entry.scale
+        most, _ = self.changes(high, region)
+        if most < inside:
+            raise GantkError(
+                f"{self.entry.name!r} changes the region by {most:.3f} at twice its range, where {inside:g} is wanted: "
+                "ask for less, or leave it out."
+            )
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            below = self.changes(middle, region)[0] < inside
+            low, high = (middle, high) if below else (low, middle)
+        return (low + high) / 2
+
+    def pictures(self, amount: float) -> bytes:
+        """Samples below one another, frames from minus to plus the amount side by side: one PNG."""
+        codes = self.source.batch(0, min(SHOWN, self.source.total))
+        frames = []
+        for place in range(FRAMES):
+            frames.append(to_uint8(self.moved(codes, 0, amount * (2 * place / (FRAMES - 1) - 1))))
+            self.ticket.check(note="rendering")
+        by_sample = np.stack(frames, 1).reshape(-1, *frames[0].shape[1:])
+        if by_sample.shape[1] > SIDE:
+            by_sample = np.stack([resize(image, SIDE) for image in by_sample])
+        return encode(fuse(by_sample, GridStyle(rows=len(frames[0]), columns=FRAMES)))
 
 
 def nearest(model: Model, entry: Entry) -> list[Near]:

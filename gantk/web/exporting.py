@@ -7,15 +7,12 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.directions import Direction
-from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.generators.rows import parse_layers
 from gantk.lse.archive import zipped
@@ -25,14 +22,14 @@ from gantk.pictures.animation import require_mp4
 from gantk.pictures.label_maps import label_png
 from gantk.store.json_values import JsonTable
 from gantk.web.again import vouching
-from gantk.web.jobs import Desk, Run, label_of, stroke_of
-from gantk.web.pasting import pasted, steps_since_photo
+from gantk.web.jobs import Desk, Run, keep_direction, label_of, stroke_of
+from gantk.web.pasting import pasted
 from gantk.web.pictures import Image, animation, shown, strip
 from gantk.web.projects import Project
 from gantk.web.queue import Result, Ticket
 from gantk.web.scene import Scene, direction_of
 from gantk.web.state import Node
-from gantk.web.terms import MOST_NAME, Move, Saved
+from gantk.web.terms import MOST_NAME, Move
 from gantk.web.wire import ApiError
 from gantk.web.workshop import Model
 
@@ -189,34 +186,16 @@ def _rows(model: Model, move: Move, direction: Direction) -> tuple[int, ...]:
 
 
 def _direction(desk: Desk, project: Project, model: Model, name: str) -> Result:
-    found = sum_of_moves(model, project.state.at).replace(name=name)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "direction.safetensors"
-        save_direction(path, found)
-        data = path.read_bytes()
-    sha = project.blobs.put(data)
-    project.record(Saved("saved", "direction", name, sha))
-    (entry,) = model.easel.catalogue.made_here(found)
-    desk.workshop.changed(model.name)
+    sha, (entry,) = keep_direction(desk, project, model, sum_of_moves(model, project.state.at).replace(name=name))
     return {**_file_at(sha, "direction.safetensors"), "direction": entry.id, "rev": project.rev}
 
 
 # --- archives --------------------------------------------------------------------------------------------------------
 
 
-def trail(project: Project) -> list[Node]:
-    """The pictures from the sample to the one at hand."""
-    nodes, at = project.state.nodes, project.state.at
-    found = [at]
-    while at.parent is not None:
-        at = nodes[at.parent]
-        found.append(at)
-    return found[::-1]
-
-
 def session_of(desk: Desk, project: Project, model: Model) -> tuple[Session, Head | None]:
     """The edits that led to the picture at hand, and the head of the last of them."""
-    easel, nodes = model.easel, trail(project)
+    easel, nodes = model.easel, project.state.trail(project.state.cursor)
     fetch = project.blobs.get
     head = None
     steps = []
@@ -277,23 +256,19 @@ def command(project: Project, model: Model) -> str:
     if base.psi is not None:
         truncation = f"gantk.Truncation({base.psi!r}, {base.rows!r})"
     lines.append(f"truncation = {truncation}")
-    if project.state.paste and steps_since_photo(project.state.nodes, project.state.cursor) is not None:
+    if project.state.paste and project.state.trail(project.state.cursor)[0].photo is not None:
         lines.insert(0, "# the generator's own picture: Export, PNG has the photo's pixels around the edit")
-    if base.code is not None:
-        lines += ["import numpy, torch", "wp = torch.from_numpy(numpy.load('wp.npy'))  # Export, codes"]
-        return "\n".join([*lines, f"image = generator.synthesize(wp, noise={base.noise!r})"])
-    label = "None"
-    if model.easel.generator.spec.label_dim:
-        drawn = f"generator.sample_label(1, seed={base.seed}, start={base.index})"
-        label = drawn if base.label is None else f"torch.tensor([{base.label}])"
-        lines.append("import torch")
-    moving = [(move, catalogue.get(move.direction)) for move in active if move.amount]
-    if any(entry.direction is None or not entry.source or entry.space not in ("w", "wp") for _, entry in moving) or any(
-        move.hold for move in active
-    ):
-        # not every slider has a name elsewhere: its code has
+    moving = [(move, catalogue.get(move.direction)) for move in active if move.amount and base.code is None]
+    named = all(entry.direction is not None and entry.source and entry.space in ("w", "wp") for _, entry in moving)
+    if base.code is not None or not named or any(move.hold for move in active):
+        # a kept code, or sliders that have no name elsewhere: the moved code is exported
         lines += ["import numpy, torch", "wp = torch.from_numpy(numpy.load('wp.npy'))  # Export, codes"]
     else:
+        label = "None"
+        if model.easel.generator.spec.label_dim:
+            drawn = f"generator.sample_label(1, seed={base.seed}, start={base.index})"
+            label = drawn if base.label is None else f"torch.tensor([{base.label}])"
+            lines.append("import torch")
         lines += [
             f"z = generator.sample_z(1, seed={base.seed}, start={base.index})",
             f"wp = generator.expand(generator.map(z, {label}), truncation)",

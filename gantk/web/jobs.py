@@ -16,19 +16,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gantk.codes.kept_directions import save_direction
 from gantk.lse.editing import EditSettings, Stroke, edit
 from gantk.pictures.images import encode, to_uint8
 from gantk.predictors.heads import class_map
+from gantk.web.blobs import as_bytes
 from gantk.web.projects import Project
 from gantk.web.queue import Result, Ticket
-from gantk.web.terms import Applied, Base, Draft, check_sha
+from gantk.web.terms import Applied, Base, Draft, Saved, check_sha
 from gantk.web.wire import ApiError, structure
 from gantk.web.workshop import Model, Workshop
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gantk.codes.directions import Direction
     from gantk.predictors.heads import Head
+    from gantk.web.catalogue import Entry
 
 Labels = npt.NDArray[np.uint8]
 Preview = Callable[[str, "Tensor"], None]  # job's id and an image [1, C, H, W]
@@ -87,6 +91,19 @@ class Desk:
             "animate": (AnimateArgs, prepare_animation),
             "export": (ExportArgs, prepare_export),
         }
+
+    def previews(self, ticket: Ticket) -> Callable[[Callable[[], Tensor]], None]:
+        """What shows pictures [1, C, H, W] of a job: each is made only where the last was there long enough."""
+        last = 0.0
+
+        def show(make: Callable[[], Tensor]) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last > PREVIEW_SECONDS:
+                self.preview(ticket.job.id, make())
+                last = now
+
+        return show
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -164,6 +181,16 @@ def code_bytes(wp_1LD: Tensor) -> bytes:
     return buffer.getvalue()
 
 
+def keep_direction(desk: Desk, project: Project, model: Model, direction: Direction) -> tuple[str, list[Entry]]:
+    """Save a direction in its project, once: the file's blob, and its rows among the model's directions."""
+    sha = project.blobs.put(as_bytes(save_direction, direction))
+    if all(saved.sha != sha for saved in project.state.saved):
+        project.record(Saved("saved", "direction", direction.name, sha))
+    entries = model.easel.catalogue.made_here(direction)
+    desk.workshop.changed(model.name)
+    return sha, entries
+
+
 def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> Run:
     check_settings(args.settings)
     head = desk.workshop.head(project, args.head)
@@ -173,13 +200,10 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
 
     def run(ticket: Ticket) -> Result:
         wp = easel.latent(node.base, node.moves, project.blobs.get)
-        last = [0.0]
+        show = desk.previews(ticket)
 
         def watch(number: int, code: Tensor) -> bool:
-            now = time.monotonic()
-            if now - last[0] > PREVIEW_SECONDS:
-                desk.preview(ticket.job.id, easel.sketch(code))
-                last[0] = now
+            show(lambda: easel.sketch(code))
             return ticket.breathe(number, args.settings.steps)
 
         found = edit(easel.generator, head, wp, stroke, args.settings, watch=watch)
@@ -243,17 +267,16 @@ def prepare_superpixels(desk: Desk, project: Project, model: Model, args: Superp
     return run
 
 
-def labels(model: Model, wp: Tensor, head: Head | None, size: int | None = None) -> Labels:
+def labels(model: Model, wp: Tensor, head: Head | None) -> Labels:
     """Classes [S, S] of one code, by a head or by the server's segmenter."""
-
     generator = model.easel.generator
     with torch.no_grad():
         if head is not None:
             found: Labels = class_map(head.segment_codes(generator, wp))[0].cpu().numpy()
             return found
         assert model.teacher is not None
-        side = size or label_size(model)
-        named: Labels = model.teacher.label(generator, wp, generator.synthesize(wp), side)[0].cpu().numpy()
+        image = generator.synthesize(wp)
+        named: Labels = model.teacher.label(generator, wp, image, label_size(model))[0].cpu().numpy()
         return named
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gantk.store.json_values import Json
-from gantk.web import acts, wire
-from gantk.web.acts import RenderMessage
+from gantk.web import wire
+from gantk.web.acts import RenderMessage, drawn, failure
 from gantk.web.pictures import packed, shown
 from gantk.web.projects import Project
 from gantk.web.queue import Job
@@ -165,13 +165,11 @@ class Hub:
     async def _read(self, session: Session) -> None:
         bad = 0
         while session.socket.client_state == WebSocketState.CONNECTED:
-            seq: Json = None
-            pane: Json = None
+            value: Json = None
             try:
                 value = parse_json(await self._text(session.socket))
                 if not isinstance(value, dict):
                     raise ApiError(400, "A message is an object.")
-                seq, pane = value.get("seq"), value.get("pane")
                 if value.get("t") == "render":
                     await self._render(session, structure(RenderMessage, value, "the message"))
                 elif value.get("t") == "watch":
@@ -184,7 +182,7 @@ class Hub:
                 if bad > MOST_BAD:
                     await session.socket.close(1008)
                     return
-                session.post(_failure(error, seq, pane))
+                session.post(json.dumps(failure(error, value)))
 
     async def _render(self, session: Session, message: RenderMessage) -> None:
         message.check()
@@ -210,23 +208,15 @@ class Hub:
                     self._pausing = False
             return False
 
-        def render() -> bytes | None:
-            return acts.drawn(model, project, message, session.shown, enough)
-
         def work() -> None:
             try:
-                drawn = workshop.sparing(model, render)
-                if drawn is not None:
-                    session.post(drawn)
+                found = workshop.sparing(lambda: drawn(model, project, message, session.shown, enough))
+                if found is not None:
+                    session.post(found)
             except Exception as error:
                 told = as_api_error(error)
                 if told.status == 500:
                     report(error)
-                session.post(_failure(told, message.seq, message.pane))
+                session.post(json.dumps(failure(told, vars(message))))
 
         return work
-
-
-def _failure(error: ApiError, seq: Json, pane: Json) -> str:
-    whole = {name: value for name, value in (("seq", seq), ("pane", pane)) if type(value) is int}
-    return json.dumps({"type": "error", **whole, **error.body()})

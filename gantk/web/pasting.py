@@ -24,7 +24,6 @@ from gantk.web.projects import Project
 from gantk.web.regions import resized
 from gantk.web.state import Node
 from gantk.web.terms import Move
-from gantk.web.wire import ApiError
 from gantk.web.workshop import Model
 
 if TYPE_CHECKING:
@@ -37,24 +36,6 @@ Mask = npt.NDArray[np.bool_]
 Weight = npt.NDArray[np.float32]
 
 
-def steps_since_photo(nodes: Sequence[Node], place: int) -> tuple[Node, ...] | None:
-    """The pictures from a photo's code to `place`, that code first; None where there is no photo behind it.
-
-    Raises:
-        ApiError: 404 for a place that is not in the history.
-    """
-    if not 0 <= place < len(nodes):
-        raise ApiError(404, f"There is no picture {place} in this history of {len(nodes)}.")
-    at: int | None = place
-    found: list[Node] = []
-    while at is not None:
-        found.insert(0, nodes[at])
-        if nodes[at].photo is not None:
-            return tuple(found)
-        at = nodes[at].parent
-    return None
-
-
 def pasted(picture: Image, model: Model, project: Project, place: int, moves: Sequence[Move],
            draw: Callable[[Scene], Image]) -> Image:  # fmt: skip
     """A picture [H, W, C] with the photo's pixels outside of what was edited; as it is where no photo lies behind it.
@@ -63,8 +44,8 @@ def pasted(picture: Image, model: Model, project: Project, place: int, moves: Se
         place: of the history, on which the picture lies; moves: those that it was drawn with.
         draw: how it was drawn from its scene.
     """
-    steps = steps_since_photo(project.state.nodes, place)
-    if steps is None:
+    steps = project.state.trail(place)
+    if steps[0].photo is None:
         return picture
     size = picture.shape[:2]
     edited = np.zeros(size, bool)

@@ -5,7 +5,6 @@ Shape legend: N = 1 image, L rows of wp, D width, K seeded codes.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from gantk.errors import GantkError
 from gantk.pictures.images import encode, to_uint8
 from gantk.pictures.opening import open_picture
 from gantk.store.json_values import JsonView
-from gantk.web.jobs import PREVIEW_SECONDS, Desk, Run, code_bytes
+from gantk.web.jobs import Desk, Run, code_bytes
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
 from gantk.web.terms import Applied, Base, check_sha
@@ -71,13 +70,10 @@ def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs)
         steps = 0 if args.way == "encoder" else args.steps
         rate = 0.1 if args.way == "optimise" else 0.02
         plan = ProjectionPlan(args.space, steps, rate, prior=0.02, frames=0)
-        last = [0.0]
+        show = desk.previews(ticket)
 
         def watch(number: int, image: Tensor) -> bool:
-            now = time.monotonic()
-            if now - last[0] > PREVIEW_SECONDS:
-                desk.preview(ticket.job.id, image)
-                last[0] = now
+            show(lambda: image)
             return ticket.breathe(number, steps, "searching")
 
         def trying(number: int, count: int) -> None:

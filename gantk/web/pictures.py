@@ -16,6 +16,7 @@ from gantk.web import wire
 
 Image = npt.NDArray[np.uint8]
 QUALITY = 92
+FPS = 12.0
 
 
 def shown(image_1CHW: Tensor, size: int) -> Image:
@@ -52,10 +53,10 @@ def strip(frames: list[Image]) -> bytes:
     return encode(fuse(np.stack(frames), GridStyle(rows=1, column_spacing=2, white=True)))
 
 
-def animation(frames: list[Image], form: str, fps: float = 12.0) -> bytes:
+def animation(frames: list[Image], form: str) -> bytes:
     """Frames there and back as GIF, WebP or MP4; small ones are enlarged by whole factors, so that they can be seen."""
     factor = max(1, 256 // max(frames[0].shape[:2]))
     large = [frame.repeat(factor, 0).repeat(factor, 1) for frame in frames]
     with TemporaryDirectory() as folder:
-        path = write_animation(Path(folder) / f"animation.{form}", [large[i] for i in there_and_back(len(large))], fps)
+        path = write_animation(Path(folder) / f"animation.{form}", [large[i] for i in there_and_back(len(large))], FPS)
         return path.read_bytes()

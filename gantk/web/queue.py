@@ -170,14 +170,11 @@ class Engine:
 
     # --- asking ------------------------------------------------------------------------------------------------
 
-    def frame(self, client: str, pane: int, work: Work) -> bool:
-        """Ask for a frame; an unstarted one of the same client and pane gives way. Whether one did."""
+    def frame(self, client: str, pane: int, work: Work) -> None:
+        """Ask for a frame; an unstarted one of the same client and pane gives way, and its place in the row."""
         with self._changed:
-            waiting = self._clients.setdefault(client, _Client()).waiting
-            replaced = pane in waiting
-            waiting[pane] = work  # keeps the place in the row of the one that it replaces
+            self._clients.setdefault(client, _Client()).waiting[pane] = work
             self._changed.notify()
-            return replaced
 
     def superseded(self, client: str, pane: int) -> bool:
         """Whether a newer frame of a pane waits."""

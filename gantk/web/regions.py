@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,16 +19,16 @@ import torch
 import torch.nn.functional as F
 
 from gantk.codes.directions import Direction
-from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.generators.footprint import sample_bytes
 from gantk.generators.rows import parse_layers
+from gantk.runs.walks import moved_codes
 from gantk.store.json_values import JsonView
 from gantk.web.interrupting import LARGE
-from gantk.web.jobs import Desk, Run, label_of, labels, no_blob
+from gantk.web.jobs import Desk, Run, keep_direction, label_of, labels, no_blob
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
-from gantk.web.terms import Base, Saved, check_sha
+from gantk.web.terms import Base, check_sha
 from gantk.web.wire import ApiError
 from gantk.web.workshop import Model
 
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
 
     from gantk.generators.base import Generator
     from gantk.resefa.variables import Variable
+    from gantk.web.compare import CardArgs
 
 SIZE = 128  # of the picture that is differentiated
 MARGIN = 1 / 32  # of its side: pixels around the region that count on neither side
@@ -50,6 +49,7 @@ REACH = 2.0  # of the codes' spread: further out no code is met
 
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
+Region = Callable[["Tensor"], Mask]  # of a code [1, L, D]
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,8 @@ def prepare_region(desk: Desk, project: Project, model: Model, args: RegionArgs)
     if variable.space == "z" and node.base.code is not None:
         raise ApiError(400, f"A {spec.family} is moved in z, which is not known of a kept code: go back to a sample.")
     size = min(SIZE, spec.resolution)
-    painted = None if args.mask is None else resized(label_of(project, args.mask) != 255, size)
-    head = None if args.head is None else desk.workshop.head(project, args.head)
-    if head is not None and not 0 <= args.klass < len(head.class_names):
-        raise ApiError(400, f"The head has classes 0 to {len(head.class_names) - 1}, not {args.klass}.")
-
-    def region(wp_1LD: Tensor) -> Mask:
-        if painted is not None:
-            return painted
-        return resized(labels(model, wp_1LD, head) == args.klass, size)
+    region = region_of(desk, project, model, args)
+    assert region is not None
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
         from gantk.resefa.solve import solve
@@ -117,13 +110,8 @@ def prepare_region(desk: Desk, project: Project, model: Model, args: RegionArgs)
             raise GantkError("The region is empty, or all there is: paint a part of the picture.")
         found = solve(inside / counts[0], outside / counts[1], count=args.count, bright=bright)
         direction = _direction(model, variable, found.vectors, found.change, args)
-        with TemporaryDirectory() as folder:
-            path = save_direction(Path(folder) / "region.safetensors", direction)
-            sha = project.blobs.put(path.read_bytes())
         rows = [_measured(model, direction, row, node.base, region, size, ticket) for row in range(len(direction))]
-        project.record(Saved("saved", "direction", direction.name, sha))
-        entries = easel.catalogue.made_here(direction)
-        desk.workshop.changed(model.name)
+        sha, entries = keep_direction(desk, project, model, direction)
         return {
             "rev": project.rev, "blob": sha, "kept": kept, "name": direction.name,
             "directions": [
@@ -133,6 +121,20 @@ def prepare_region(desk: Desk, project: Project, model: Model, args: RegionArgs)
         }  # fmt: skip
 
     return run
+
+
+def region_of(desk: Desk, project: Project, model: Model, args: RegionArgs | CardArgs) -> Region | None:
+    """Which pixels [S, S] of a code's picture at the working size are the region; None where none is asked for."""
+    size = min(SIZE, model.easel.generator.spec.resolution)
+    if args.mask is not None:
+        painted = resized(label_of(project, args.mask) != 255, size)
+        return lambda wp_1LD: painted
+    if args.head is None:
+        return None
+    head = desk.workshop.head(project, args.head)
+    if not 0 <= args.klass < len(head.class_names):
+        raise ApiError(400, f"The head has classes 0 to {len(head.class_names) - 1}, not {args.klass}.")
+    return lambda wp_1LD: resized(labels(model, wp_1LD, head) == args.klass, size)
 
 
 def resized(mask_SS: Mask, size: int) -> Mask:
@@ -204,16 +206,9 @@ def _direction(model: Model, variable: Variable, vectors: Array, change: Array, 
 
 
 def _measured(
-    model: Model,
-    direction: Direction,
-    row: int,
-    base: Base,
-    region: Callable[[Tensor], Mask],
-    size: int,
-    ticket: Ticket,
+    model: Model, direction: Direction, row: int, base: Base, region: Region, size: int, ticket: Ticket
 ) -> tuple[float, float]:
     """Root mean square change inside and outside (of a range of 1) at half the slider, over fresh codes."""
-
     from gantk.resefa.derivative import Output
 
     easel, output = model.easel, Output(size)
@@ -223,12 +218,7 @@ def _measured(
         fresh = Base(base.seed + 1, number, base.label, base.psi, base.rows, base.noise)
         with torch.no_grad():
             z, _, wp = easel.start(fresh, no_blob)
-            if direction.space == "z":
-                assert z is not None
-                moved_z = direction.apply(z, direction.scale / 2, row=row)
-                moved = generator.expand(generator.map(moved_z, easel.label(fresh)), truncation)
-            else:
-                moved = direction.apply(wp, direction.scale / 2, None, truncation, row=row)
+            moved = moved_codes(generator, direction, row, direction.scale / 2, z, wp, truncation, easel.label(fresh))
             both = output(generator.synthesize(torch.cat([wp, moved]), noise=base.noise))
         mask = region(wp.clone())
         square = (both[1] - both[0]).double().square().sum(0).cpu().numpy() / 4

@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket
 
 from gantk import __version__
 from gantk.web import decode
-from gantk.web.acts import exported, first_base, kept, read_event
+from gantk.web.acts import EventBody, exported, first_base, kept, read_event
 from gantk.web.again import command_of
 from gantk.web.exporting import command
 from gantk.web.interrupting import interruptible
@@ -45,12 +45,6 @@ class NewProject:
     seed: int = 0
     index: int = 0
     label: int | None = None
-
-
-@dataclass(frozen=True)
-class EventBody:
-    rev: int
-    event: object  # `read_event` reads it
 
 
 @dataclass(frozen=True)
@@ -192,7 +186,7 @@ class Api:
 
         if what not in ("png", "npy"):
             work()  # refuses without waiting for a turn
-        call = self.workshop.engine.call(lambda: self.workshop.sparing(model, work))
+        call = self.workshop.engine.call(lambda: self.workshop.sparing(work))
         name, kind, data = await asyncio.wrap_future(call)
         return Response(data, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
@@ -215,7 +209,7 @@ class Api:
 
             def work(ticket: Ticket) -> Result:
                 with interruptible(model.easel.generator, ticket):
-                    return self.workshop.sparing(model, lambda: run(ticket))
+                    return self.workshop.sparing(lambda: run(ticket))
 
             assert isinstance(body.args, dict)  # `prepare` has read them
             known = engine.submit(project.id, body.kind, body.key, work, body.args, rev, base)

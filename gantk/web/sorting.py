@@ -11,25 +11,22 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from gantk.codes.kept_directions import save_direction
 from gantk.errors import GantkError
 from gantk.lse.archive import zipped
 from gantk.pictures.images import encode
 from gantk.store.json_values import JsonView
-from gantk.web.jobs import Desk, Run, no_blob
+from gantk.web.jobs import Desk, Run, keep_direction, no_blob
 from gantk.web.pictures import shown
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
 from gantk.web.state import Mark
-from gantk.web.terms import MOST_NAME, Base, Saved
+from gantk.web.terms import MOST_NAME, Base
 from gantk.web.wire import ApiError
 from gantk.web.workshop import Model
 
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float32]
 POOL, MOST_POOL, MOST_NEXT = 400, 1000, 24
-KEPT_FEATURES = 256 << 20  # bytes of maps in memory: fewer samples are looked at where they are large
 BATCH = 16
 SIDE = 256  # of exported pictures
 
@@ -94,7 +90,10 @@ def prepare_sort(desk: Desk, project: Project, model: Model, args: SortArgs) -> 
             "next": [order[place] for place in chosen], "scores": [float(score_N[place]) for place in chosen],
             "most": [order[place] for place in np.argsort(-score_N.numpy(), kind="stable")[:6].tolist()],
         }  # fmt: skip
-        return {**found, **(_kept(desk, project, model, direction) if args.keep else {})}
+        if args.keep:
+            sha, (entry,) = keep_direction(desk, project, model, direction)
+            found |= {"blob": sha, "direction": entry.id, "rev": project.rev}
+        return found
 
     return run
 
@@ -108,12 +107,11 @@ def _features(
     model: Model, base: Base, order: Sequence[int], labelled: int, taps: Sequence[str], ticket: Ticket
 ) -> tuple[list[Array], list[int]]:
     """Blocks [N, C, P] of samples by index, and which they are; kept, so that a refit costs only the solve."""
-
     from gantk.predictors.probe_features import code_blocks
 
-    easel, kept = model.easel, model.sorted
-    plain = replace(base, index=0)
-    found: dict[int, list[Array]] = {index: kept[plain, index] for index in order if (plain, index) in kept}
+    easel = model.easel
+    kept = {index: model.sorted.get(replace(base, index=index)) for index in order}
+    found: dict[int, list[Array]] = {index: blocks for index, blocks in kept.items() if blocks is not None}
     missing = [index for index in order if index not in found]
     total = len(missing)
     while missing:
@@ -121,16 +119,14 @@ def _features(
         wp = torch.cat([easel.latent(replace(base, index=index), (), no_blob) for index in part])
         with torch.inference_mode():
             blocks = [block.float().cpu().numpy() for block in code_blocks(easel.generator, wp, taps)]
+        size = sum(block[0].nbytes for block in blocks)
         for place, index in enumerate(part):
-            found[index] = kept[plain, index] = [block[place].copy() for block in blocks]
-        size = sum(block.nbytes for block in found[part[0]])
+            found[index] = [block[place].copy() for block in blocks]
+            model.sorted.put(replace(base, index=index), found[index], size)
         ticket.check(total - len(missing), total, "reading maps")
-        if len(found) >= labelled + 8 and size * (len(found) + BATCH) > KEPT_FEATURES:
+        if len(found) >= labelled + 8 and size * (len(found) + BATCH) > model.sorted.limit:
             break
     used = [index for index in order if index in found]
-    limit = KEPT_FEATURES // max(1, sum(block.nbytes for block in found[used[0]]))
-    while len(kept) > max(limit, len(used)):
-        del kept[next(iter(kept))]
     return [np.stack([found[index][block] for index in used]) for block in range(len(found[used[0]]))], used
 
 
@@ -148,17 +144,6 @@ def _boundary(model: Model, args: SortArgs, order: Sequence[int], score_N: npt.N
     spread = np.std(codes.array @ direction.vectors[0].astype(np.float64))
     meta = {**direction.meta, "command": f"gantk web {model.name}", "attribute": args.attribute}
     return direction.replace(name=args.attribute, scale=float(3 * spread), meta=meta)
-
-
-def _kept(desk: Desk, project: Project, model: Model, direction: Direction) -> dict[str, JsonView]:
-    with TemporaryDirectory() as folder:
-        path = save_direction(Path(folder) / "boundary.safetensors", direction)
-        sha = project.blobs.put(path.read_bytes())
-    if not any(saved.sha == sha for saved in project.state.saved):
-        project.record(Saved("saved", "direction", direction.name, sha))
-    (entry,) = model.easel.catalogue.made_here(direction)
-    desk.workshop.changed(model.name)
-    return {"blob": sha, "direction": entry.id, "rev": project.rev}
 
 
 # --- the labels as files ---------------------------------------------------------------------------------------------

@@ -104,6 +104,22 @@ class ProjectState:
     def at(self) -> Node:
         return self.nodes[self.cursor]
 
+    def node(self, place: int) -> Node:
+        """
+        Raises:
+            ApiError: 404 for a place that is not in the history.
+        """
+        if not 0 <= place < len(self.nodes):
+            raise ApiError(404, f"There is no picture {place} in this history of {len(self.nodes)}.")
+        return self.nodes[place]
+
+    def trail(self, place: int) -> tuple[Node, ...]:
+        """The pictures that led to a place of the history, it included: from a sample or a photo on."""
+        found = [self.node(place)]
+        while found[-1].parent is not None:
+            found.append(self.nodes[found[-1].parent])
+        return tuple(found[::-1])
+
     def blobs(self) -> set[str]:
         """Every blob that the state names."""
         found: set[str | None] = {*(item.sha for item in self.saved), *(item.label for item in self.annotations)}
@@ -159,9 +175,7 @@ def _draft(state: ProjectState, event: DraftEvent) -> ProjectState:
 
 
 def _cursor(state: ProjectState, event: CursorEvent) -> ProjectState:
-    if not 0 <= event.node < len(state.nodes):
-        raise ApiError(404, f"There is no picture {event.node} in this history of {len(state.nodes)}.")
-    return replace(state, cursor=event.node)
+    return replace(state, cursor=state.node(event.node).id)
 
 
 def _name(state: ProjectState, event: NameEvent) -> ProjectState:
@@ -169,9 +183,7 @@ def _name(state: ProjectState, event: NameEvent) -> ProjectState:
         raise ApiError(400, f"A name has at most {MOST_NAME} letters.")
     if event.node is None:
         return replace(state, name=event.name)
-    if not 0 <= event.node < len(state.nodes):
-        raise ApiError(404, f"There is no picture {event.node} in this history of {len(state.nodes)}.")
-    return _with(state, replace(state.nodes[event.node], name=event.name))
+    return _with(state, replace(state.node(event.node), name=event.name))
 
 
 def _annotation(state: ProjectState, event: AnnotationEvent) -> ProjectState:

@@ -9,34 +9,31 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from gantk.errors import GantkError, Stopped
+from gantk.errors import GantkError
 from gantk.lse.codes import CodeStream
 from gantk.predictors.heads import Head, HeadInfo, default_taps, taps_of
 from gantk.store.json_values import JsonView
+from gantk.web.blobs import as_bytes
 from gantk.web.jobs import Desk, Labels, Run, label_of, label_size, labels, no_blob
 from gantk.web.projects import Project
 from gantk.web.queue import Ticket
 from gantk.web.state import Annotation
 from gantk.web.terms import Base, Class, Saved
 from gantk.web.wire import ApiError
-from gantk.web.workshop import Model, head_view
+from gantk.web.workshop import Model, classes_of, head_view
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gantk.lse.shots import Fit as FewShotFit
     from gantk.lse.shots import Shots
-    from gantk.predictors.heads import Head
 
 MOST_SHOTS, MOST_RANKED = 64, 64
-KEPT_FEATURES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -69,17 +66,20 @@ def prepare_fit(desk: Desk, project: Project, model: Model, args: FitArgs) -> Ru
         raise ApiError(400, f"{len(annotations)} labelled images are more than {MOST_SHOTS}: take some away.")
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
+        from gantk.lse.shots import fit
+        from gantk.predictors.head_files import save_head
+
         begun = time.monotonic()
         if args.teach:
             shots, label, names = _taught(model, args, ticket)
         else:
             shots, label, names = _annotated(project, model, annotations, ticket)
-        found = _fit(shots, names, ticket)
-        name = args.name or ("from the segmenter" if args.teach else f"head {_count(project) + 1}")
+        found = fit(shots, len(names), watch=lambda: ticket.check(note="solving"))
+        number = 1 + sum(saved.kind == "head" for saved in project.state.saved)
+        name = args.name or ("from the segmenter" if args.teach else f"head {number}")
         head = _as_head(model, name, found, label.shape[-1], names)
-        data = _file(head)
-        sha = project.blobs.put(data)
-        about = {key: value for key, value in head_view("", head).items() if key in ("kind", "size", "classes")}
+        sha = project.blobs.put(as_bytes(save_head, head))
+        about = {key: value for key, value in head_view("", head.info).items() if key in ("kind", "size", "classes")}
         project.record(Saved("saved", "head", name, sha, json.dumps(about)))
         pixels = np.bincount(label.ravel(), minlength=256)
         return {
@@ -92,10 +92,6 @@ def prepare_fit(desk: Desk, project: Project, model: Model, args: FitArgs) -> Ru
     return run
 
 
-def _count(project: Project) -> int:
-    return sum(saved.kind == "head" for saved in project.state.saved)
-
-
 def _taught(model: Model, args: FitArgs, ticket: Ticket) -> tuple[Shots, Labels, tuple[Class, ...]]:
     teacher = model.teacher
     assert teacher is not None
@@ -106,8 +102,7 @@ def _taught(model: Model, args: FitArgs, ticket: Ticket) -> tuple[Shots, Labels,
         label.append(labels(model, wp, None))
         maps.append(_features(model, base, wp, label[-1]))
         ticket.check(index + 1, args.teach, "labelling")
-    pairs = zip(teacher.class_names, teacher.class_colours, strict=True)
-    return _shots(maps, np.stack(label)), np.stack(label), tuple(Class(n, c) for n, c in pairs)
+    return _shots(maps, np.stack(label)), np.stack(label), tuple(classes_of(teacher))
 
 
 def _annotated(
@@ -131,23 +126,18 @@ def _annotated(
 
 def _features(model: Model, base: Base, wp: Tensor, label: Labels) -> tuple[Tensor, ...]:
     """Maps of one image, kept by its base."""
-
     from gantk.lse.images import Images
     from gantk.lse.shots import shots_of
 
     key = (base, label.shape[-1])
-    if key not in model.features:
+    found = model.features.get(key)
+    if found is None:
         generator = model.easel.generator
         images = Images(CodeStream(generator), default_taps(generator), label.shape[-1], batch=1)
         # the image twice: from the second on `shots_of` knows whether noise matters, and drops draws that do not
-        pair = shots_of(images, torch.cat([wp, wp]), np.stack([label, label]))
-        model.features[key] = pair.maps[0]
-        sizes = [sum(x.numel() * x.element_size() for x in maps) for maps in model.features.values()]
-        while sum(sizes) > KEPT_FEATURES and len(sizes) > 1:
-            del model.features[next(iter(model.features))]
-            sizes.pop(0)
-        return pair.maps[0]
-    return model.features[key]
+        found = shots_of(images, torch.cat([wp, wp]), np.stack([label, label])).maps[0]
+        model.features.put(key, found, sum(x.nbytes for x in found))
+    return found
 
 
 def _shots(maps: Sequence[tuple[Tensor, ...]], label: Labels) -> Shots:
@@ -155,16 +145,6 @@ def _shots(maps: Sequence[tuple[Tensor, ...]], label: Labels) -> Shots:
 
     fewest = min(len(one[0]) for one in maps)  # draws are the same for all images of a batch
     return Shots(tuple(tuple(x[:fewest] for x in one) for one in maps), label, True)
-
-
-def _fit(shots: Shots, names: tuple[Class, ...], ticket: Ticket) -> FewShotFit:
-    from gantk.lse.shots import fit
-
-    def breathe() -> None:
-        if ticket.breathe(note="solving"):
-            raise Stopped
-
-    return fit(shots, len(names), watch=breathe)
 
 
 def _as_head(model: Model, name: str, found: FewShotFit, size: int, names: tuple[Class, ...]) -> Head:
@@ -178,15 +158,6 @@ def _as_head(model: Model, name: str, found: FewShotFit, size: int, names: tuple
         {"teacher": "annotations", "eps": found.eps, "steps": found.steps},
     )  # fmt: skip
     return Head(info, found.network)
-
-
-def _file(head: Head) -> bytes:
-    from gantk.predictors.head_files import save_head
-
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "head.safetensors"
-        save_head(path, head)
-        return path.read_bytes()
 
 
 def prepare_uncertain(desk: Desk, project: Project, model: Model, args: UncertainArgs) -> Run:

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from gantk.errors import GantkError
 from gantk.store.files import write_atomic
-from gantk.store.json_values import Json, JsonTable, JsonView
+from gantk.store.json_values import Json, JsonView
+from gantk.web.acts import failure
 from gantk.web.bundle import module
 from gantk.web.catalogue import Entry
 from gantk.web.channel import Channel
@@ -197,9 +198,7 @@ class Explorer(anywidget.AnyWidget):
                 self.send({"t": "frame", "view": view}, [frame])
             except Exception as error:
                 told_error = as_api_error(error)
-                asked: JsonTable = message if isinstance(message, dict) else {}
-                known = {name: asked[name] for name in ("seq", "pane") if type(asked.get(name)) is int}
-                self.send({"t": "told", "view": view, "message": {"type": "error", **known, **told_error.body()}})
+                self.send({"t": "told", "view": view, "message": failure(told_error, message)})
                 if told_error.status == 500:
                     raise
 

@@ -16,6 +16,7 @@ from typing import NoReturn, NotRequired, TypedDict, TypeVar
 
 from gantk.errors import GantkError
 from gantk.store.json_values import Json, JsonTable
+from gantk.store.memory import is_out_of_memory
 
 T = TypeVar("T")
 
@@ -83,15 +84,6 @@ def as_api_error(error: BaseException) -> ApiError:
 def report(error: BaseException) -> None:
     """A defect: what a developer needs, on the server's stderr; the page gets a sentence."""
     traceback.print_exception(error, file=sys.stderr)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    text = str(error)
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and ("not enough memory" in text or "can't allocate memory" in text))
-    )
 
 
 def frame(

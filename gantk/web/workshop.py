@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from gantk.codes.kept_directions import load_direction
 from gantk.errors import GantkError
 from gantk.generators.forward_mode import load_decompositions
 from gantk.store.json_values import JsonView
+from gantk.store.memory import is_out_of_memory
+from gantk.web.blobs import as_file
 from gantk.web.cache import Cache
 from gantk.web.catalogue import Catalogue
 from gantk.web.limits import Limits
@@ -25,7 +27,7 @@ from gantk.web.projects import Project, Projects
 from gantk.web.queue import Engine
 from gantk.web.scene import Easel
 from gantk.web.terms import Base, Class
-from gantk.web.wire import ApiError, is_out_of_memory
+from gantk.web.wire import ApiError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from gantk.ghfeat.losses import Perception
     from gantk.lse.teachers import Teacher
     from gantk.predictors.base import Predictor
-    from gantk.predictors.heads import Head
+    from gantk.predictors.heads import Head, HeadInfo
 
     Array: TypeAlias = npt.NDArray[np.float32]
     Picture: TypeAlias = npt.NDArray[np.uint8]
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 CACHE = 512 << 20
 JACOBIANS = 256 << 20  # bytes of kept derivatives per model: 100 MB for 512 coordinates at 128 pixels
 AROUND = 64 << 20
+FEATURES = 256 << 20
+HEADS = 64 << 20
 GROW_AFTER = 3.0  # seconds; the first picture comes first
 
 T = TypeVar("T")
@@ -66,9 +70,15 @@ class Model:
     perception: Perception | None = None  # beside the squared error of an inversion
     around: Cache[Picture] = field(default_factory=lambda: Cache(AROUND))  # photos that edits are pasted into
     jacobians: Cache[Tensor] = field(default_factory=lambda: Cache(JACOBIANS))
-    loaded: dict[str, Head] = field(default_factory=dict)  # heads of projects, by their file's sha
-    features: dict[tuple[Base, int], tuple[Tensor, ...]] = field(default_factory=dict)  # maps of annotated images
-    sorted: dict[tuple[Base, int], list[Array]] = field(default_factory=dict)  # of sorted samples, by base and number
+    features: Cache[tuple[Tensor, ...]] = field(default_factory=lambda: Cache(FEATURES))  # maps of annotated images
+    sorted: Cache[list[Array]] = field(default_factory=lambda: Cache(FEATURES))  # blocks of sorted samples
+    loaded: Cache[Head] = field(default_factory=lambda: Cache(HEADS))  # of projects, by their file's sha
+
+    def forget(self) -> None:
+        """Empty the caches: memory ran out."""
+        self.easel.forget()
+        for cache in (self.around, self.jacobians, self.features, self.sorted):
+            cache.clear()
 
     def view(self) -> dict[str, JsonView]:
         spec = self.easel.generator.spec
@@ -85,9 +95,9 @@ class Model:
             "truncation": None if truncation is None else [truncation.psi, truncation.layers],
             "has_noise": spec.has_noise,
             "layers": [{"name": layer.name, "row": layer.row} for layer in self.easel.generator.layers],
-            "heads": [head_view(id, head) for id, head in self.heads.items()],
+            "heads": [head_view(id, head.info) for id, head in self.heads.items()],
             "encoder": self.encoder is not None,
-            "teacher": None if self.teacher is None else teacher_view(self.teacher),
+            "teacher": None if self.teacher is None else reader_view(self.teacher),
         }
 
 
@@ -104,21 +114,22 @@ def name_of(source: str) -> str:
     return f"{name}+{Path(facts[TUNED]).stem}" if TUNED in facts else name
 
 
-def head_view(id: str, head: Head) -> dict[str, JsonView]:
-    info = head.info
-    return {
-        "id": id, "name": info.name, "kind": info.kind, "size": info.size,
-        "classes": [{"name": n, "colour": list(c)} for n, c in zip(info.class_names, info.class_colours, strict=True)],
-    }  # fmt: skip
+def classes_of(reader: HeadInfo | Teacher) -> list[Class]:
+    """What a head or a segmenter tells apart.
+
+    Raises:
+        ApiError: a name that no class here may have.
+    """
+    return [Class(name, colour) for name, colour in zip(reader.class_names, reader.class_colours, strict=True)]
 
 
-def teacher_view(teacher: Teacher) -> dict[str, JsonView]:
-    return {
-        "name": teacher.name,
-        "classes": [
-            {"name": n, "colour": list(c)} for n, c in zip(teacher.class_names, teacher.class_colours, strict=True)
-        ],
-    }
+def reader_view(reader: HeadInfo | Teacher) -> dict[str, JsonView]:
+    pairs = zip(reader.class_names, reader.class_colours, strict=True)
+    return {"name": reader.name, "classes": [{"name": name, "colour": list(colour)} for name, colour in pairs]}
+
+
+def head_view(id: str, info: HeadInfo) -> dict[str, JsonView]:
+    return {"id": id, "kind": info.kind, "size": info.size, **reader_view(info)}
 
 
 class Workshop:
@@ -217,15 +228,8 @@ class Workshop:
         found = self.model(model)
         self.check_base(found, base)
         self.make_room()
-        classes: Iterable[Class] = ()
-        readers = [*found.heads.values()]
-        if readers:
-            info = readers[0].info
-            classes = [Class(n, c) for n, c in zip(info.class_names, info.class_colours, strict=True)]
-        elif found.teacher is not None:
-            pairs = zip(found.teacher.class_names, found.teacher.class_colours, strict=True)
-            classes = [Class(n, c) for n, c in pairs]
-        return self.projects.create(model, base, classes)
+        reader = next((head.info for head in found.heads.values()), found.teacher)
+        return self.projects.create(model, base, () if reader is None else classes_of(reader))
 
     def make_room(self) -> None:
         """Delete projects that nobody has touched for as long as they are kept.
@@ -268,25 +272,20 @@ class Workshop:
         raise ApiError(404, "There is no such head: fit one in Train, or start the server with --head.")
 
     def _load_saved(self, project: Project, model: Model, sha: str) -> Head:
-        from tempfile import TemporaryDirectory
-
         from gantk.predictors.head_files import load_head
 
-        cached = model.loaded
-        if sha not in cached:
-            with TemporaryDirectory() as folder:
-                path = Path(folder) / "head.safetensors"
-                path.write_bytes(project.blobs.get(sha))
-                cached[sha] = load_head(path, model.easel.generator).bind(model.easel.generator)
-            while len(cached) > 8:
-                del cached[next(iter(cached))]
-        return cached[sha]
+        found = model.loaded.get(sha)
+        if found is None:
+            data = project.blobs.get(sha)
+            with as_file(data) as path:
+                found = load_head(path, model.easel.generator).bind(model.easel.generator)
+            model.loaded.put(sha, found, len(data))
+        return found
 
     def heads_of(self, project: Project) -> list[dict[str, JsonView]]:
         """Every head of a project as the page sees it; the newest last."""
-
         model = self.of(project)
-        found = [head_view(id, head) for id, head in model.heads.items()]
+        found = [head_view(id, head.info) for id, head in model.heads.items()]
         for saved in project.state.saved:
             if saved.kind == "head":
                 found.append(
@@ -296,27 +295,19 @@ class Workshop:
 
     def learn_directions(self, project: Project) -> None:
         """Directions that were saved in a project are known again after a restart."""
-        from tempfile import TemporaryDirectory
-
         catalogue = self.of(project).easel.catalogue
         for saved in project.state.saved:
             if saved.kind == "direction":
-                with TemporaryDirectory() as folder:
-                    path = Path(folder) / "direction.safetensors"
-                    path.write_bytes(project.blobs.get(saved.sha))
+                with as_file(project.blobs.get(saved.sha)) as path:
                     catalogue.made_here(load_direction(path))
 
-    def sparing(self, model: Model, work: Callable[[], T]) -> T:
+    def sparing(self, work: Callable[[], T]) -> T:
         """Work that is tried once more with empty caches when memory runs out; the server lives on."""
         try:
             return work()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-        for other in self.models.values():
-            other.easel.forget()
-            other.jacobians.clear()
-            other.around.clear()
-            other.features.clear()
-            other.sorted.clear()
+        for model in self.models.values():
+            model.forget()
         return work()

@@ -53,7 +53,8 @@ def baseline(num: int, images: bool) -> Callable[[], dict[str, Any]]:
     import torch
     from PIL import Image
 
-    from gantk.codes.latents import normalize_sphere, sample_z
+    from gantk.codes.latents import normalize_sphere
+    from gantk.store.seeding import sample_z
 
     generator = network()
     truncation = generator.spec.truncation

@@ -70,12 +70,12 @@ def renders(count: int, seed: int) -> tuple[Tensor, Tensor]:
 def reconstruction(generator: Any, encoder: Any, predictor: Any, count: int) -> dict[str, Any]:
     """Errors, and R2 of every factor three ways."""
     from gantk.ghfeat.losses import PredictorDistance
-    from gantk.ghfeat.metrics import closeness, decode, encode, r2
+    from gantk.ghfeat.metrics import decode, encode, figures_of, r2
     from gantk.ghfeat.train_run import mean_code_mse
 
     truth, image = renders(count, RENDER_SEED)
     made = decode(generator, encode(encoder, image))
-    figures = closeness(image, made, PredictorDistance(predictor), predictor).summary()
+    figures = figures_of(image, made, PredictorDistance(predictor), predictor)
     with torch.inference_mode():
         read = [torch.cat([predictor.attributes(x) for x in images.split(100)]) for images in (image, made)]
     mean = mean_code_mse(generator, image)
@@ -90,7 +90,7 @@ def reconstruction(generator: Any, encoder: Any, predictor: Any, count: int) -> 
 
 def probing(encoder: Any, count: int) -> dict[str, Any]:
     """R2 of every factor from every level; and what the paper probes besides."""
-    from gantk.ghfeat.features import baselines, level_features, probe_all
+    from gantk.ghfeat.features import Backbone, baselines, level_features, probe_all, small_pixels
     from gantk.ghfeat.labels import world
     from gantk.ghfeat.metrics import encode
 
@@ -98,7 +98,9 @@ def probing(encoder: Any, count: int) -> dict[str, Any]:
     factors, nuisance = torch.from_numpy(scenes.factors_NF), torch.from_numpy(scenes.nuisance_NM)
     image = torch.cat([render(f, n).image_NCHW for f, n in zip(factors.split(100), nuisance.split(100), strict=True)])
     styles = [style.numpy() for style in encode(encoder, image)]
-    sets = level_features(styles, encoder.config.rows) + baselines(image)
+    backbone = Backbone.of()
+    sets = level_features(styles, encoder.config.rows)
+    sets += baselines(small_pixels(image).numpy(), backbone(image).numpy(), backbone.name)
     found = probe_all(sets, scenes.labels, 5, 0, levels=False)
     assert found.regression is not None
     values = np.maximum(found.regression.values[: encoder.config.num_rows], 0)

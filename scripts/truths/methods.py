@@ -35,7 +35,7 @@ from truths._finders import COUNT, Scored, boundaries, coordinates, find, lackin
 from truths._tables import table
 
 from gantk import disentanglement
-from gantk.atlas.groups import cluster, find_groups, similarity, stack
+from gantk.atlas.groups import cluster, find_groups, grams, similarity
 from gantk.atlas.judges import judge_of
 from gantk.atlas.moves import draw_samples, moves_of, random_moves
 from gantk.atlas.results import Measured
@@ -108,7 +108,7 @@ def of_method(method: str, data: Scored, yardstick: Yardstick, segmenter: Predic
         for i, name in enumerate(FACTOR_NAMES)
     }
     local = [float(m.where.locality_R[m.where.region]) if m.where.region >= 0 else 1.0 for m in measured]
-    label_M = cluster(similarity(stack([part.effect for part in measured])), CUT)
+    label_M = cluster(similarity(grams([part.effect for part in measured])), CUT)
     scores = None  # a weight has no coordinate that differs between samples
     if found.directions:
         codes_NK = coordinates(generator, found.directions, unseen.samples)
@@ -214,7 +214,7 @@ def grouped(generator: Generator, data: Scored, yardstick: Yardstick, seed: int)
 def at_cuts(measured: Sequence[Measured], label: Sequence[int]) -> dict[str, Any]:
     from sklearn.metrics import adjusted_rand_score
 
-    similar = np.abs(similarity(stack([part.effect for part in measured])))
+    similar = np.abs(similarity(grams([part.effect for part in measured])))
     true = np.array(label)
     versions = np.flatnonzero(true < COUNT)
     inner = np.ix_(versions, versions)

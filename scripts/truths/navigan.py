@@ -30,7 +30,7 @@ from gantk.navigan.curvature import Curvature
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.lanczos import block_lanczos
 from gantk.navigan.metrics import Metric, load_metric
-from gantk.navigan.strength import measure
+from gantk.navigan.strength import SHARE, curve_of, first_guess, ruler
 from gantk.navigan.target import GeneratorTarget
 from gantk.navigan.training import Rectifier, Trainer, TrainingPlan
 from gantk.predictors.distance import frechet_distance
@@ -117,8 +117,10 @@ def judged(world: World, target: GeneratorTarget, directions: WeightDirections) 
     """Scales, changes of factors, Frechet ratios and unreachable shares of a set."""
     a = world.a
     count = min(a.directions, len(directions))
-    curves = measure(target, world.metric, world.codes(0, 6), directions, range(count))
-    scales = [curves[row].scale for row in range(count)]
+    rule = ruler(target, world.metric, world.codes(0, 6))
+    guesses = [first_guess(directions, row, SHARE * rule.between) for row in range(count)]
+    curves = [curve_of(target, world.metric, rule, directions.delta(row), guesses[row]) for row in range(count)]
+    scales = [curve.scale for curve in curves]
     change_DF, size_DF, frechet = np.zeros((count, len(FACTOR_NAMES))), np.zeros((count, len(FACTOR_NAMES))), []
     features: list[list[Tensor]] = [[] for _ in range(count)]
     plain: list[Tensor] = []

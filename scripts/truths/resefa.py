@@ -35,9 +35,10 @@ from gantk.resefa.derivative import Output
 from gantk.resefa.find import direction_of, spread
 from gantk.resefa.given_regions import build_regions
 from gantk.resefa.gram import RegionGrams
-from gantk.resefa.measure import REACH, HeldOut, Score, score, step_grid, walk
+from gantk.resefa.measure import REACH, HeldOut, score, step_grid, walk
 from gantk.resefa.reduce import Reduced, reduce_to
 from gantk.resefa.regions import DEFAULT_MARGIN, Labels, Regions
+from gantk.resefa.results import ScoreAt
 from gantk.resefa.rivals import METHODS, Rivals
 from gantk.resefa.solve import TAU, rates, solve
 from gantk.resefa.tables import WORLD
@@ -162,11 +163,11 @@ def of_model(name: str, generator: Generator, seer: Any, judge: Any, arguments: 
                 if way == "resefa" == method:
                     entry["leading"] = []
                     for row, walked in enumerate(walks[:3]):
-                        distance, _, roir = walked.at(LEVEL)
-                        if np.isfinite(distance):
-                            moved = factors_moved(held, direction, row, distance, judge)
+                        at = walked.at(LEVEL)
+                        if at.distance is not None and at.roir is not None:
+                            moved = factors_moved(held, direction, row, at.distance, judge)
                             entry["leading"].append(
-                                {"roir": round(roir, 3), "distance": round(distance, 3), "moves": moved}
+                                {"roir": round(at.roir, 3), "distance": round(at.distance, 3), "moves": moved}
                             )
                         else:
                             entry["leading"].append({"roir": None, "distance": None, "moves": []})
@@ -175,11 +176,11 @@ def of_model(name: str, generator: Generator, seer: Any, judge: Any, arguments: 
     return result
 
 
-def plain(part: Score) -> dict[str, Any]:
-    clean = lambda value: round(float(value), 4) if np.isfinite(value) else None  # noqa: E731
+def plain(part: ScoreAt) -> dict[str, Any]:
+    clean = lambda value: None if value is None else round(value, 4)  # noqa: E731
     return {
         "level": part.level, "roir": clean(part.roir), "best": clean(part.best),
-        "outside": float(f"{part.outside:.4g}") if np.isfinite(part.outside) else None,
+        "outside": None if part.outside is None else float(f"{part.outside:.4g}"),
         "reached": part.reached, "count": part.count,
     }  # fmt: skip
 

@@ -8,15 +8,17 @@ from gantk.ghfeat.figures import short
 from gantk.ghfeat.pages.shared import pairs_sheet, picture, small
 from gantk.ghfeat.picture_results import EditResult, Exchanged, Moved
 from gantk.reports.answer import answer, film
+from gantk.reports.numbers import show_rounded
 from gantk.reports.page import Page
-from gantk.reports.sections import CellValue, LinePlot, Prose, Section, Series, Table
+from gantk.reports.sections import CellValue, LinePlot, Prose, Section, Series, Sheet, Table
 from gantk.reports.strips import walk_sections
 from gantk.runs.claims import counted, percent
 
 STRONGEST = 6  # attributes that are drawn
+MOST_BESIDE = 3  # images before and after
 CAPTION = (
     "{first}what the generator makes of its code, the same of the reference, the coded image with the reference's "
-    "region, the change (white: the largest of that image), and the region (white) with what it can reach (grey)."
+    "region, the change ({scale}), and the region (white) with what it can reach (grey)."
 )
 
 
@@ -61,11 +63,15 @@ def _changes(moved: Moved) -> list[Section]:
 
 def _exchanged(result: EditResult, found: Exchanged) -> Page:
     numbers: list[tuple[object, str, str]] = [
-        (found.inside, "mean change inside the region", f"of pixels in [-1, 1], {counted(len(result.pairs))}"),
-        (found.outside, "mean change outside it", ""),
+        (
+            show_rounded(found.inside),
+            "mean change inside the region",
+            f"of pixels in [-1, 1], {counted(len(result.pairs))}",
+        ),
+        (show_rounded(found.outside), "mean change outside it", ""),
         (percent(found.share), "of the image in reach", "the region included"),
     ]
-    sections = answer(result, [_cells(result, found)], numbers)
+    sections = [*answer(result, [_beside(result, found)], numbers), _cells(result, found)]
     kept = ""
     if found.beyond_reach == 0 and found.share < 1:
         kept = " Normalisation keeps the statistics of the unedited image, so that nothing beyond the reach changes."
@@ -81,6 +87,16 @@ def _exchanged(result: EditResult, found: Exchanged) -> Page:
     return Page("A region from another image", subtitle, sections)
 
 
+def _beside(result: EditResult, found: Exchanged) -> Sheet:
+    """The first images before and after."""
+    pictures = []
+    for number, pair in enumerate(result.pairs[:MOST_BESIDE]):
+        name = short(pair.name)
+        pictures.append(picture(found.coded[number], f"{name} as its code is drawn", f"{name}, before"))
+        pictures.append(picture(found.edited[number], f"{name} with the region of the reference", f"{name}, after"))
+    return Sheet(pictures, "", "What the generator makes of the codes, before and after the exchange.", 136, 2)
+
+
 def _cells(result: EditResult, found: Exchanged) -> Table:
     originals = [pair.original for pair in result.pairs]
     columns = [("coded", found.coded), ("reference", found.reference), ("edited", found.edited),
@@ -94,7 +110,10 @@ def _cells(result: EditResult, found: Exchanged) -> Table:
             row.append(picture(pair.original, f"{name}: image"))
         rows.append([*row, *(picture(images[number], f"{name}: {title}") for title, images in columns)])
     titles = ["name", *(["image"] if known else []), *(title for title, _ in columns)]
-    caption = CAPTION.format(first="The image, " if known else "")
+    scale = "black: none, white: the largest of these images"
+    if found.change_most is not None:
+        scale += f", {show_rounded(found.change_most)} of a pixel in [-1, 1]"
+    caption = CAPTION.format(first="The image, " if known else "", scale=scale)
     return Table(
         titles,
         rows,

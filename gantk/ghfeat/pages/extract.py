@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gantk.ghfeat.figures import Figures, psnr, short
+from gantk.ghfeat.figures import Figures, short
 from gantk.ghfeat.pages.shared import closeness_items, pairs_sheet, picture
 from gantk.ghfeat.results import ExtractResult, mean_of
 from gantk.reports.answer import answer
@@ -19,10 +19,7 @@ def page(result: ExtractResult) -> Page:
     figures = result.kept_figures
     numbers: list[tuple[object, str, str]] = []
     if figures is not None and len(figures):
-        mse = float(figures[:, 0].mean())
-        means = Figures(
-            mse=mse, psnr=psnr(mse), ssim=float(figures[:, 1].mean()), perceptual=mean_of(figures[:, 2]), recovery={}
-        )
+        means = Figures.of(float(figures[:, 0].mean()), float(figures[:, 1].mean()), mean_of(figures[:, 2]))
         numbers = closeness_items(means, f"over {counted(len(figures))} in [-1, 1]")
     sections = answer(result, pairs_sheet(result.pairs, "Images and their reconstructions"), numbers)
     if figures is not None:
@@ -46,7 +43,7 @@ def page(result: ExtractResult) -> Page:
         )
     sections.append(Links([Link(each.name, each.name, each.about) for each in result.exports()], "Files"))
     title = counted(len(result.kept), "encoded image")
-    refined = f", refined by {result.refine} steps of optimisation" if result.refine else ""
+    refined = f", refined by {counted(result.refine, 'step')} of optimisation" if result.refine else ""
     return Page(
         title,
         "How well do codes keep these images? Encoded into a generator's styles by "
@@ -73,5 +70,5 @@ def _table(result: ExtractResult, figures: np.ndarray) -> Table:
         Column("MSE", digits=4),
         Column("SSIM", digits=3),
     ]
-    columns += [Column("features", "Distance of the perception", 3)] if features else []
+    columns += [Column("feature distance", "Distance of the perception", 3, "perceptual")] if features else []
     return Table(columns, rows, "Image by image", "Click a heading to sort by it.")

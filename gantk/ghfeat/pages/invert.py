@@ -41,5 +41,6 @@ def page(result: InvertResult) -> Page:
     began = {"none": "the nearest of some samples", GIVEN: GIVEN}.get(
         result.encoder, f"the codes of `{short(result.encoder)}`"
     )
-    subtitle = f"Which codes make these images? Codes in the space `{result.space}`: {result.steps} steps from {began}."
+    subtitle = f"Which codes make these images? Codes in the space `{result.space}`: "
+    subtitle += f"{counted(result.steps, 'step')} from {began}."
     return Page("Inversion", subtitle, sections)

@@ -11,7 +11,7 @@ import numpy as np
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
 from gantk.predictors.selectivity import SELECTIVE
 from gantk.reports.answer import answer, film
-from gantk.reports.numbers import show_number
+from gantk.reports.numbers import show_number, show_rounded
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     BarPlot,
@@ -25,7 +25,7 @@ from gantk.reports.sections import (
     Series,
     Table,
 )
-from gantk.runs.claims import counted, decimals
+from gantk.runs.claims import counted, decimals, who
 
 MOST_BARS = 40
 MOST_PANELS = 12
@@ -47,7 +47,7 @@ def page(result: RescoreResult) -> Page:
     count = counted(len(result.boundaries), "boundary", "boundaries")
     subtitle = (
         f"What does each boundary change, and in which rows of wp? {count}, tried on {counted(result.num, 'sample')} "
-        f"moved by {result.distance:g} (in units of {_spaces(result)}) and scored by {result.predictor}."
+        f"moved by {result.distance:g} (in units of {_spaces(result)}) and scored by {who(result.predictor)}."
     )
     return Page("What each boundary changes", subtitle, sections)
 
@@ -78,11 +78,11 @@ def _numbers(result: RescoreResult) -> list[tuple[object, str, str]]:
          f"{counted(result.num, 'sample')}")
     ]  # fmt: skip
     if len(best.random):
-        least, most = (
-            show_number(float(value) / best.deviation, digits) for value in (best.random.min(), best.random.max())
+        least, most = (show_rounded(float(value) / best.deviation) for value in (best.random.min(), best.random.max()))
+        mean = show_rounded(float(best.random.mean()) / best.deviation)
+        items.append(
+            (mean, f"gain of {best.attribute} by random directions", f"mean of {len(best.random)}, {least} to {most}")
         )
-        mean = show_number(float(best.random.mean()) / best.deviation, digits)
-        items.append((mean, "by random directions", f"mean of {len(best.random)}, {least} to {most}"))
     if len(result.attributes) > 1:
         items.append((show_number(selective, 1), f"selectivity of {best.name}", f"selective from {SELECTIVE:g} on"))
     return items
@@ -104,16 +104,18 @@ def _ranking(result: RescoreResult) -> Table:
         Column("boundary"),
         *([Column("space")] if several else []),
         Column("attribute"),
-        Column("in std", "Gain divided by the attribute's standard deviation over the samples: comparable"),
+        Column(
+            "in std", "Gain divided by the attribute's standard deviation over the samples: comparable", field="in_std"
+        ),
         Column("gain", "Mean rise of the attribute in its own unit, falls counted as zero: HiGAN's score"),
         Column("95 % interval", "Of the gain, over the samples"),
-        Column("signed change", "Mean change of the attribute, rises and falls both counted"),
+        Column("signed change", "Mean change of the attribute, rises and falls both counted", field="signed"),
         Column(
             "selectivity",
             f"Change of its own attribute over the largest of another; selective from {SELECTIVE:g} on",
             1,
         ),
-        *([Column("random", "Mean gain of random directions of the same length")] if compared else []),
+        *([Column("random", "Mean gain of random directions of the same length", field="random")] if compared else []),
         *([Column("strongest row")] if by_row else []),
     ]
     rows: list[list[CellValue]] = []
@@ -122,8 +124,17 @@ def _ranking(result: RescoreResult) -> Table:
         row: list[CellValue] = [rank, each.name, *([each.space] if several else []), each.attribute]
         digits = decimals(whole.low, whole.high, most=4)
         gain, low, high = (show_number(number, digits) for number in (whole.gain, whole.low, whole.high))
-        row.append(Cell(None, "never varies") if value is None else Cell(value, bar=value / most))
-        row += [Cell(whole.gain, gain), Cell(whole.low, f"{low} to {high}"), whole.signed, selective]
+        if value is None:
+            row.append(Cell(None, "never varies"))
+        else:
+            places = decimals(whole.low / each.deviation, whole.high / each.deviation, most=4)
+            row.append(Cell(value, show_number(value, places), bar=value / most))
+        row += [
+            Cell(whole.gain, gain),
+            Cell(whole.low, f"{low} to {high}"),
+            Cell(whole.signed, show_number(whole.signed, digits)),
+            selective,
+        ]
         if compared:
             row.append(float(each.random.mean()) if len(each.random) else Cell(None, "not tried"))
         if by_row:
@@ -155,7 +166,11 @@ def _bars(result: RescoreResult) -> list[Section]:
         "Mean rise of each boundary's own attribute in its standard deviations, with 95 % intervals over the samples."
     )
     few = f" The {MOST_BARS} strongest of {len(_known(result))}." if len(_known(result)) > MOST_BARS else ""
-    return [BarPlot([_name(each, result) for each in shown], values, low, high, caption=caption + few, quantity=UNIT)]
+    return [
+        BarPlot(
+            [_name(each, result) for each in shown], values, low, high, caption=caption + few, quantity=UNIT, digits=2
+        )
+    ]
 
 
 def _row_map(result: RescoreResult) -> list[Section]:

@@ -23,7 +23,7 @@ from gantk.reports.sections import (
     Sheet,
     Table,
 )
-from gantk.runs.claims import counted
+from gantk.runs.claims import counted, who
 
 MOST_PANELS = 24
 MOST_CLASSES = 20
@@ -66,7 +66,7 @@ def _scores(result: SynthesizeResult) -> list[Section]:
     """One small histogram per attribute and a table of statistics."""
     if not result.summaries:
         return []
-    who = f" as `{result.predictor}` scores them"
+    judged = f" as {who(result.predictor)} scores them"
     panels = [
         Histogram([Bins("", found.counts, found.edges)], name, x_name="score", y_name="samples")
         for name, found in result.summaries.items()
@@ -80,6 +80,6 @@ def _scores(result: SynthesizeResult) -> list[Section]:
     ]
     columns = [Column("attribute"), *(Column(key) for key in keys)]
     return [
-        Panels(panels[:MOST_PANELS], "Scores", f"How the scores of the samples are distributed{who}.{more}"),
-        Table(columns, rows, "", f"Statistics of each attribute{who}."),
+        Panels(panels[:MOST_PANELS], "Scores", f"How the scores of the samples are distributed{judged}.{more}"),
+        Table(columns, rows, "", f"Statistics of each attribute{judged}."),
     ]

@@ -31,24 +31,32 @@ from gantk.reports.sections import (
 MOST_PANELS = 24
 MOST_BARS = 40
 
-MEASURES: tuple[tuple[str, str, Callable[[Boundary], float | None]], ...] = (
-    ("validation", "Accuracy on held-out samples of the two ends", lambda each: each.figures.accuracy_val),
+MEASURES: tuple[tuple[Column, Callable[[Boundary], float | None]], ...] = (
     (
-        "remaining",
-        "Accuracy on the samples between the ends, divided at the middle score",
+        Column("held-out accuracy", "On held-out samples of the two ends", field="accuracy_val"),
+        lambda each: each.figures.accuracy_val,
+    ),
+    (
+        Column(
+            "accuracy between",
+            "On the samples between the ends, divided at the middle score",
+            field="accuracy_remaining",
+        ),
         lambda each: each.figures.accuracy_remaining,
     ),
-    ("AUC", "Area under the ROC curve", lambda each: each.figures.auc),
+    (Column("AUC", "Area under the ROC curve", field="auc"), lambda each: each.figures.auc),
     (
-        "stability",
-        "Mean cosine between boundaries of resampled splits: 1 means the split does not matter",
+        Column("stability", "Mean cosine between boundaries of resampled splits: 1 means the split does not matter"),
         lambda each: each.figures.stability,
     ),
-    ("C", "Inverse strength of the regularisation", lambda each: each.C),
-    ("intercept", "Signed distance of the origin from the boundary", lambda each: each.intercepts[0]),
-    ("train", "Samples of the two ends that were not held out", lambda each: each.num_train),
-    ("held out", "Samples of the two ends that the validation was on", lambda each: each.num_val),
-    ("seconds", "Time of the fit", lambda each: each.seconds),
+    (Column("C", "Inverse strength of the regularisation"), lambda each: each.C),
+    (Column("intercept", "Signed distance of the origin from the boundary"), lambda each: each.intercepts[0]),
+    (Column("train", "Samples of the two ends that were not held out"), lambda each: each.num_train),
+    (
+        Column("held out", "Samples of the two ends that the accuracy was measured on", field="held_out"),
+        lambda each: each.num_val,
+    ),
+    (Column("seconds", "Time of the fit"), lambda each: each.seconds),
 )
 
 
@@ -132,11 +140,11 @@ def _separation(result: TrainBoundaryResult) -> list[Section]:
 
 
 def _table(result: TrainBoundaryResult) -> Table:
-    present = [measure for measure in MEASURES if any(measure[2](each) is not None for each in result.boundaries)]
-    columns = [Column("attribute"), Column("solver"), *(Column(name, help) for name, help, _ in present)]
+    present = [measure for measure in MEASURES if any(measure[1](each) is not None for each in result.boundaries)]
+    columns = [Column("attribute"), Column("solver"), *(column for column, _ in present)]
     rows: list[list[CellValue]] = []
     for each in result.boundaries:
-        values: list[CellValue] = [read(each) for _, _, read in present]
+        values: list[CellValue] = [read(each) for _, read in present]
         rows.append([Cell(each.name, href=f"{each.file}.safetensors"), each.solver, *values])
     caption = (
         "Each row is one boundary. Accuracy says how well it divides, stability how far it can be trusted as a "

@@ -7,6 +7,7 @@ import numpy as np
 from gantk.lse.image_results import EditResult
 from gantk.lse.pages.parts import legend_of
 from gantk.reports.answer import answer
+from gantk.reports.numbers import show_rounded
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     BarPlot,
@@ -38,7 +39,8 @@ def page(result: EditResult) -> Page:
         items.append((percent(after), "of the strokes' pixels as wanted", f"{percent(before)} before"))
     items.append((result.changed, "change outside", "RMS of pixels, of a range of 2"))
     pictures = [Picture(getattr(result, name).source, alt, name.replace("_", " ")) for name, alt in ALT.items()]
-    caption = "Change: black where a pixel did not change, white where it changed the most of all pixels of this image."
+    scale = "" if result.change_most is None else f": by {show_rounded(result.change_most)}, of a range of 2"
+    caption = f"Change: black where a pixel did not change, white where one changed the most{scale}."
     legend = legend_of(result.class_names, result.class_colours)
     sections: list[Section] = answer(result, [Sheet(pictures, "", caption, 170, 3, legend)], items)
     strip = result.strip

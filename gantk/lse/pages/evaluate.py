@@ -94,9 +94,11 @@ def _table(result: EvaluateResult) -> Table:
             ]
         )
     columns = [
-        Column("generator"), Column("head"), Column("mIoU", METRIC), Column("95 % interval", "Over resampled images"),
+        Column("generator"), Column("head"), Column("mIoU", METRIC, field="paper_miou"),
+        Column("95 % interval", "Over resampled images"),
         Column("from the best", "(mIoU \u2212 best) / best among the heads of the generator, as in the paper's tables"),
-        Column("mIoU, all pixels", "Of the summed confusion matrix"), Column("accuracy"), Column("weights", digits=0),
+        Column("mIoU, all pixels", "Of the summed confusion matrix", field="dataset_miou"), Column("accuracy"),
+        Column("weights", digits=0),
     ]  # fmt: skip
     caption = "Each row is one head on the same fresh images of its generator."
     return Table(columns, cells, "Scores of every head", caption)

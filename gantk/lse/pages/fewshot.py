@@ -12,7 +12,7 @@ from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import Cell, CellValue, Column, LinePlot, Link, Links, Section, Series, Table
-from gantk.runs.claims import counted
+from gantk.runs.claims import counted, who
 
 
 def page(result: FewshotResult) -> Page:
@@ -33,11 +33,11 @@ def page(result: FewshotResult) -> Page:
     columns = {_shots(row): row.scores.classes.tolist() for row in scored if row.scores is not None}
     if result.full is not None:
         columns["many images"] = result.full.paper_K.tolist()
-    caption = f"The paper's IoU of each class, as {result.judge} labels the images, averaged over repeats."
+    caption = f"The paper's IoU of each class, as {who(result.judge)} labels the images, averaged over repeats."
     sections += class_table(result.class_names, result.class_colours, columns, "IoU of each class", caption)
     sections += _left_out(result.fits)
     files = [f"heads/{each.info.name}.safetensors" for each in result.heads]
-    text = f"Labels were those of `{result.teacher}`. `gantk.load_head(FILE, generator).segment(wp)` reads a head."
+    text = f"Labels were those of {who(result.teacher)}. `gantk.load_head(FILE, generator).segment(wp)` reads a head."
     sections.append(Links([Link(name, name) for name in files], "Files", text))
     return Page("Few-shot heads", "How good is a linear head that learns from a few labelled images?", sections)
 
@@ -85,10 +85,11 @@ def _table(rows: Sequence[ShotRow]) -> Table:
         seconds: CellValue = Cell(None, "in shards") if row.seconds is None else row.seconds
         cells.append([float(row.shots), *numbers, share, seconds, ", ".join(f"{eps:g}" for eps in row.eps)])
     columns = [
-        Column("shots", digits=0), Column("mIoU", METRIC),
-        Column("deviation", "Largest deviation of a repeat from the mean"),
-        Column("mIoU, all pixels"), Column("of the full head"), Column("seconds", "To fit one head, choosing included",
-        1), Column("shrinkage", "Chosen by leaving images out; one for each repeat"),
+        Column("shots", digits=0), Column("mIoU", METRIC, field="paper_miou"),
+        Column("deviation", "Largest deviation of a repeat from the mean", field="deviation"),
+        Column("mIoU, all pixels", field="dataset_miou"), Column("of the full head", field="of_full"),
+        Column("seconds", "To fit one head, choosing included", 1),
+        Column("shrinkage", "Chosen by leaving images out; one for each repeat"),
     ]  # fmt: skip
     caption = "Each row is one number of labelled images, averaged over repeats."
     return Table(columns, cells, "Scores by number of labelled images", caption)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gantk.predictors.head_info import Colour
 from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Picture, Section, Sheet, Table
 from gantk.runs.structure import Image
 
@@ -16,7 +17,6 @@ METRIC = (
     "mIoU is the paper's: IoU of each class in each image where it is seen or predicted, averaged over those images, "
     "then over classes without the first"
 )
-Colour = tuple[int, int, int]
 
 
 def swatch(colour: Colour, name: str) -> Picture:

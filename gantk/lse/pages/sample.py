@@ -11,13 +11,17 @@ from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import LinePlot, Picture, Section, Series, Sheet
-from gantk.runs.claims import percent
+from gantk.runs.claims import percent, who
 
 
 def page(result: SampleResult) -> Page:
     worst = worst_class(result.scores.paper_K.tolist(), result.class_names)
     items: list[tuple[object, str, str]] = [
-        (percent(result.scores.accuracy), "pixels as wanted", f"of those labelled, as {result.judge} sees the samples"),
+        (
+            percent(result.scores.accuracy),
+            "pixels as wanted",
+            f"of those labelled, as {who(result.judge)} sees the samples",
+        ),
         (result.scores.paper_miou, "mIoU", "" if worst is None else f"lowest: {worst[0]}, {worst[1]:.2f}"),
     ]
     if len(result.targets[0].samples) > 1:
@@ -44,9 +48,9 @@ def _target(result: SampleResult, target: Target, place: int) -> Sheet:
         pictures.append(Picture(image.source, alt, f"{percent(accuracy)} of pixels as wanted"))
     told = ", ".join("not defined" if value is None else show_number(value) for value in target.miou)
     caption = (
-        f"Each sample stands beside the label map that {result.judge} gives it. A target is a label map without an "
-        f"image, so that its left half is grey; grey in the map itself means that anything may be there. mIoU of the "
-        f"samples: {told}."
+        f"Each sample stands beside the label map that {who(result.judge)} gives it. A target is a label map without "
+        "an image, so that its left half is grey; grey in the map itself means that anything may be there. "
+        f"mIoU of the samples: {told}."
     )
     return Sheet(
         pictures,

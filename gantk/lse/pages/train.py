@@ -13,6 +13,7 @@ from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import Cell, CellValue, Column, LinePlot, Link, Links, Section, Series, Table
+from gantk.runs.claims import who
 
 NONE = "no held-out images"
 
@@ -55,14 +56,15 @@ def _table(result: TrainResult) -> Table:
         values = (Cell(None, NONE),) * 3 if told is None else (told.paper_miou, told.dataset_miou, told.accuracy)
         rows.append([each.name, *values, float(head.parameters), float(each.passes)])
     columns = [
-        Column("head"), Column("mIoU", METRIC), Column("mIoU, all pixels", "Of the summed confusion matrix"),
-        Column("accuracy"), Column("weights", digits=0), Column("image passes", digits=0),
+        Column("head"), Column("mIoU", METRIC, field="paper_miou"),
+        Column("mIoU, all pixels", "Of the summed confusion matrix", field="dataset_miou"),
+        Column("accuracy"), Column("weights", digits=0), Column("image passes", digits=0, field="passes"),
     ]  # fmt: skip
     return Table(
         columns,
         rows,
         "Scores of the heads",
-        f"Agreement with the teacher `{result.teacher}` on held-out images.",
+        f"Agreement with the labels of {who(result.teacher)} on held-out images.",
     )
 
 

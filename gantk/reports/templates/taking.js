@@ -53,7 +53,7 @@
       made.push("\\begin{" + kind + "}{" + kinds + "}", "\\hline", row(places.map(function (place) { return heads[place]; })), "\\hline");
       if (kind === "longtable") made.push("\\endhead");
       lines.forEach(function (line) {
-        made.push(row(places.map(function (place, at) { return (broken[at] ? "\\raggedright " : "") + latex(line[place]); })));
+        made.push(row(places.map(function (place, at) { return broken[at] ? "\\raggedright " + latex(line[place]).replace(/\//g, "/\\allowbreak{}") : latex(line[place]); })));
       });
       made.push("\\hline", "\\end{" + kind + "}");
     });

@@ -1,6 +1,7 @@
 // Compare: cards of two to four directions on the same samples.
 
 import { attempt, button, choice, el, field } from "./dom.js";
+import { Working } from "./working.js";
 import * as api from "./api.js";
 
 const MOST = 4;
@@ -11,9 +12,9 @@ function signed(value) {
   return Number(text) ? `${value > 0 ? "+" : "−"}${text}` : text;
 }
 
-export class Compare {
+export class Compare extends Working {
   constructor(app) {
-    this.app = app;
+    super(app);
     this.chosen = [];
     this.cards = new Map();
     this.pick = el("select", { id: "card-pick", onchange: () => this.add(this.pick.value) });
@@ -25,10 +26,7 @@ export class Compare {
     this.region = el("select", { id: "card-region" });
     this.each = el("input", { type: "checkbox", id: "each-row" });
     this.samples = el("input", { type: "number", min: 2, max: 256, value: 32 });
-    this.run = button("Rescore", () => attempt(this.run, () => this.measure(), this.note).then(() => this.offer()), { class: "main", id: "rescore" });
-    this.halt = button("Stop", () => this.stop(), { title: "Esc" });
-    this.halt.hidden = true;
-    this.note = el("p", { class: "quiet" });
+    this.run = button("Rescore", () => attempt(this.run, () => this.during(() => this.measure()), this.note).then(() => this.offer()), { class: "main", id: "rescore" });
     this.board = el("div", { class: "board" });
     this.stageNode = el("div", { class: "comparing", tabIndex: 0, role: "region", "aria-label": "Cards" }, this.board);
     this.node = el("div", { class: "panel", id: "compare" }, field("Add a direction", this.pick), this.list, this.amount, this.rows,
@@ -98,29 +96,19 @@ export class Compare {
   async measure() {
     const { store } = this.app;
     await this.app.explore.settle();
-    this.halt.hidden = false;
-    try {
-      const where = { ...(await this.where()), ...(this.by === "alike" && { inside: 0.05 }), each_row: this.each.checked };
-      for (const id of [...this.chosen]) {
-        const entry = store.direction(id);
-        const move = store.at.moves.find((other) => other.direction === id);
-        const amount = { half: entry.scale / 2, all: entry.scale, moved: move?.amount || entry.scale / 2, alike: null }[this.by];
-        const rows = this.which === "all" && ["w", "wp"].includes(entry.space) ? `0-${store.model.rows - 1}` : this.by === "moved" ? move?.rows ?? null : null;
-        const job = await store.job("card", { direction: id, amount, rows, samples: this.samples.valueAsNumber || 32, ...where }, (told) => {
-          this.job = told.id;
-          this.note.textContent = `${entry.name}: ${told.note || "waiting"} ${told.total ? `${told.done} of ${told.total}` : ""}…`;
-        });
-        if (!job.result) return;
-        const card = await this.card(job.result, job.id);
-        if (!this.cards.size) this.board.replaceChildren();
-        if (this.cards.has(id)) this.cards.get(id).replaceWith(card);
-        else this.board.append(card);
-        this.cards.set(id, card);
-      }
-    } finally {
-      this.job = null;
-      this.halt.hidden = true;
-      this.note.textContent = "";
+    const where = { ...(await this.where()), ...(this.by === "alike" && { inside: 0.05 }), each_row: this.each.checked };
+    for (const id of [...this.chosen]) {
+      const entry = store.direction(id);
+      const move = store.at.moves.find((other) => other.direction === id);
+      const amount = { half: entry.scale / 2, all: entry.scale, moved: move?.amount || entry.scale / 2, alike: null }[this.by];
+      const rows = this.which === "all" && ["w", "wp"].includes(entry.space) ? `0-${store.model.rows - 1}` : this.by === "moved" ? move?.rows ?? null : null;
+      const job = await this.begin("card", { direction: id, amount, rows, samples: this.samples.valueAsNumber || 32, ...where }, `${entry.name}: `);
+      if (!job.result) return;
+      const card = await this.card(job.result, job.id);
+      if (!this.cards.size) this.board.replaceChildren();
+      if (this.cards.has(id)) this.cards.get(id).replaceWith(card);
+      else this.board.append(card);
+      this.cards.set(id, card);
     }
   }
 
@@ -145,9 +133,5 @@ export class Compare {
       found.inside !== null && el("p", { class: "changes" }, `Changes ${(100 * found.inside).toFixed(1)} % inside the region, ${(100 * found.outside).toFixed(1)} % outside.`),
       found.by_row.length > 0 && el("p", { class: "quiet" }, `${found.by_row[0].name.replace(/_/g, " ")} by row: ${found.by_row.map((item) => `${item.row}: ${signed(item.change)}`).join(", ")}.`),
       like && el("p", { class: "quiet" }, `Most alike (cosine): ${like}.`), el("p", { class: "quiet origin" }, found.origin), this.app.commandOf(id));
-  }
-
-  stop() {
-    if (this.job) this.app.store.stop(this.job);
   }
 }

@@ -26,6 +26,11 @@ export function button(text, onclick, props = {}) {
   return el("button", { type: "button", onclick, ...props }, text);
 }
 
+// Names and what they are, below one another.
+export function facts(pairs, kind = "facts") {
+  return el("dl", { class: kind }, pairs.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, String(value))]));
+}
+
 // One of several, as radio buttons that look like one control; arrow keys work. The class `named` shows its name.
 export function choice(name, options, value, onpick, props = {}) {
   const group = fresh("choice");

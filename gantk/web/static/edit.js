@@ -1,6 +1,6 @@
 // Edit: strokes of classes and colours become a change of the picture; every step can be taken back.
 
-import { attempt, button, complain, el, field, later, quiet, say } from "./dom.js";
+import { attempt, button, complain, el, facts, field, later, quiet, say } from "./dom.js";
 import * as api from "./api.js";
 import { Painter } from "./painter.js";
 import { Palette } from "./palette.js";
@@ -23,7 +23,7 @@ export class Edit {
     this.apply = button("Apply", () => this.run(), { class: "main", title: "Enter", id: "apply" });
     this.halt = button("Stop", () => this.stop(), { title: "Esc: keeps the best so far", id: "stop" });
     this.halt.hidden = true;
-    this.clean = button("Clear strokes", () => { this.painter.layers.clear(); this.painter.draw(); this.changed(); }, { class: "plain" });
+    this.clean = button("Clear strokes", () => { this.painter.clear(); this.changed(); }, { class: "plain" });
     this.progress = el("progress", { "aria-label": "Progress of the edit" });
     this.progress.hidden = true;
     this.result = el("div", { class: "result" });
@@ -35,7 +35,6 @@ export class Edit {
     this.history = el("ol", { class: "history", "aria-label": "History" });
     this.stageNode = el("div", { class: "painting" }, this.painter.node, this.history);
     app.store.addEventListener("state", () => this.sync());
-    app.store.addEventListener("job", (event) => this.heard(event.detail));
     this.sync();
   }
 
@@ -127,7 +126,7 @@ export class Edit {
     if (this.job) this.painter.show(bitmap);
   }
 
-  async enter() {
+  enter() {
     this.predict();
   }
 
@@ -198,9 +197,7 @@ export class Edit {
   }
 
   undo() {
-    const { layers } = this.painter;
-    if (layers.undo()) {
-      this.painter.draw();
+    if (this.painter.undo()) {
       this.changed();
       say("The stroke is undone.");
       return;
@@ -211,8 +208,7 @@ export class Edit {
   }
 
   redo() {
-    if (this.painter.layers.redo()) {
-      this.painter.draw();
+    if (this.painter.redo()) {
       this.changed();
       return;
     }
@@ -304,8 +300,7 @@ export class Edit {
     const percent = (value) => `${Math.round(100 * value)} %`;
     const words = `${stopped ? "Stopped; the best so far is kept. " : ""}Followed: ${percent(followed[0])} before, ${percent(followed[1])} after. Change outside: ${changed.toFixed(3)}.`;
     this.result.replaceChildren(
-      el("dl", { class: "facts" }, el("dt", {}, "Strokes followed"), el("dd", {}, `${percent(followed[0])} → ${percent(followed[1])}`),
-        el("dt", {}, "Change outside (RMS of 2)"), el("dd", {}, changed.toFixed(3)), el("dt", {}, "Evaluations"), el("dd", {}, String(evaluations))),
+      facts([["Strokes followed", `${percent(followed[0])} → ${percent(followed[1])}`], ["Change outside (RMS of 2)", changed.toFixed(3)], ["Evaluations", evaluations]]),
       curve(losses, "Loss of each evaluation"), el("div", { class: "fields" }, this.app.commandOf(id)));
     if (stopped) this.result.prepend(el("p", { class: "quiet" }, "Stopped: the best so far is kept."));
     say(words);
@@ -314,8 +309,6 @@ export class Edit {
   stop() {
     if (this.job && this.job !== "asked") this.app.store.stop(this.job).catch((error) => complain(this.result, error));
   }
-
-  heard() {}
 
   // --- history ---
 
@@ -336,15 +329,8 @@ export class Edit {
     this.history.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
-  async rename(node) {
-    const name = el("input", { type: "text", maxLength: 80, value: node.name });
-    this.app.dialog("Name this picture", (done) => {
-      const go = button("Save", () => attempt(go, async () => {
-        await this.app.store.post({ type: "name", node: node.id, name: name.value }, true);
-        done();
-      }), { class: "main" });
-      return el("div", {}, field("Name", name), go);
-    })();
+  rename(node) {
+    this.app.askName("Name this picture", node.name, (name) => this.app.store.post({ type: "name", node: node.id, name }, true));
   }
 
   async thumb(sha, canvas) {

@@ -296,7 +296,7 @@ class Line {
 }
 
 // 0-2, 5: the shortest way to write a list of rows
-export function spans(rows) {
+function spans(rows) {
   if (!rows) return "all";
   const parts = [];
   for (const row of rows) {
@@ -322,16 +322,13 @@ export function stageBar(app) {
     app.renderer.refresh(performance.now());
     say("The moved picture is the base now. Z goes back.");
   }, bar), { title: "Make the moved picture the base" });
-  const name = el("input", { type: "text", maxLength: 80, value: "moves", required: true });
-  const saver = app.dialog("Save direction", (done) => {
-    const go = button("Save", () => attempt(go, async () => {
-      await app.explore.settle();
-      await app.takeFile("export", { what: "direction", name: name.value.trim() || "moves" });
-      done();
-      say(`The direction ${name.value} is in the list, and was downloaded.`);
-    }), { class: "main" });
-    return el("div", {}, el("p", { class: "quiet" }, "The sum of the moves of one space, as a file that every gantk command reads."), field("Name", name), go);
-  });
+  let name = "moves";
+  const saver = () => app.askName("Save direction", name, async (given) => {
+    name = given.trim() || "moves";
+    await app.explore.settle();
+    await app.takeFile("export", { what: "direction", name });
+    say(`The direction ${name} is in the list, and was downloaded.`);
+  }, "The sum of the moves of one space, as a file that every gantk command reads.");
   const exports = app.dialog("Export", (done) => {
     const item = (text, note, work, id) => {
       const one = button(text, () => attempt(one, async () => {
@@ -351,13 +348,11 @@ export function stageBar(app) {
       item("Session", "every edit, its strokes and the result, as a zip", () => app.takeFile("export", { what: "session" }), "export-session"),
       el("p", { class: "quiet" }, "Strips and GIFs along one slider are in its ⋯."));
   });
-  const repeat = app.dialog("Command", () => {
-    const text = el("pre", { tabIndex: 0 }, "…");
-    const copy = button("Copy", () => navigator.clipboard?.writeText(text.textContent).then(() => say("Copied.")), { class: "plain" });
-    app.explore.settle().then(() => api.get(`projects/${store.id}/command`)).then((found) => { text.textContent = found.python; });
-    return el("div", {}, el("p", { class: "quiet" }, "Python that draws this picture."), text, copy, app.lastFile && button("The last file's", () => app.showCommand(app.lastFile), { class: "plain" }));
-  });
+  const repeat = () => {
+    const lines = app.explore.settle().then(() => api.get(`projects/${store.id}/command`)).then((found) => found.python);
+    app.showText("Python that draws this picture.", lines, app.lastFile && button("The last file's", () => app.showCommand(app.lastFile), { class: "plain" }));
+  };
   const bar = el("div", { class: "bar" }, before, modes, el("span", { class: "gap" }), keep,
-    button("Save direction", () => saver(), {}), button("Export", () => exports(), { id: "export" }), button("Command", () => repeat(), { class: "plain" }), pasteSwitch(app));
+    button("Save direction", saver), button("Export", exports, { id: "export" }), button("Command", repeat, { class: "plain" }), pasteSwitch(app));
   return bar;
 }

@@ -1,12 +1,24 @@
 // What every frame around Explore can do: the page, and the widget of a notebook.
 
-import { button, el, save, say } from "./dom.js";
+import { attempt, button, el, field, save, say } from "./dom.js";
 import * as api from "./api.js";
 
 export class Frame {
   constructor(store, root = document.body) {
     this.store = store;
     this.root = root; // where dialogs open
+  }
+
+  // New pictures whenever the state at hand is another one.
+  redraw() {
+    const { store } = this;
+    store.addEventListener("state", () => {
+      const key = JSON.stringify([store.id, store.at.base, store.at.moves, store.state.cursor, store.state.paste]);
+      if (key === this.shown) return;
+      this.shown = key;
+      this.renderer.asked = "";
+      this.renderer.refresh();
+    });
   }
 
   arrange(count) {
@@ -22,11 +34,28 @@ export class Frame {
   }
 
   showCommand(job) {
+    this.showText("What gives the same result, where this project's folder is.", api.get(`jobs/${job}/command`).then((found) => found.text));
+  }
+
+  // Lines to copy, once they are known.
+  showText(about, found, ...beside) {
     this.dialog("Command", () => {
       const text = el("pre", { tabIndex: 0 }, "…");
       const copy = button("Copy", () => navigator.clipboard?.writeText(text.textContent).then(() => say("Copied.")), { class: "plain" });
-      api.get(`jobs/${job}/command`).then((found) => { text.textContent = found.text; }, (error) => { text.textContent = error.message; });
-      return el("div", {}, el("p", { class: "quiet" }, "What gives the same result, where this project's folder is."), text, copy);
+      found.then((lines) => { text.textContent = lines; }, (error) => { text.textContent = error.message; });
+      return el("div", {}, el("p", { class: "quiet" }, about), text, copy, ...beside);
+    })();
+  }
+
+  // Asks for a name, and closes once it is kept.
+  askName(title, value, keep, about) {
+    const name = el("input", { type: "text", maxLength: 80, value });
+    this.dialog(title, (done) => {
+      const go = button("Save", () => attempt(go, async () => {
+        await keep(name.value);
+        done();
+      }), { class: "main" });
+      return el("div", {}, about && el("p", { class: "quiet" }, about), field("Name", name), go);
     })();
   }
 

@@ -24,18 +24,19 @@ export class Layers {
     if (last) [this.label, this.colour] = last;
   }
 
-  undo() {
-    if (!this.past.length) return false;
-    this.future.push([this.label, this.colour]);
-    [this.label, this.colour] = this.past.pop();
+  step(from, to) {
+    if (!from.length) return false;
+    to.push([this.label, this.colour]);
+    [this.label, this.colour] = from.pop();
     return true;
   }
 
+  undo() {
+    return this.step(this.past, this.future);
+  }
+
   redo() {
-    if (!this.future.length) return false;
-    this.past.push([this.label, this.colour]);
-    [this.label, this.colour] = this.future.pop();
-    return true;
+    return this.step(this.future, this.past);
   }
 
   get empty() {
@@ -131,7 +132,7 @@ export class Layers {
 }
 
 // Classes differ by pattern as well as by colour: whether a pixel of the enlarged map is darkened.
-export function pattern(index, x, y) {
+function pattern(index, x, y) {
   switch (index % 6) {
     case 1: return (x + y) % 6 === 0;
     case 2: return (x - y + 6000) % 6 === 0;
@@ -143,7 +144,7 @@ export function pattern(index, x, y) {
 }
 
 // A label map as pixels of `scale` times its size; what is not labelled is clear.
-export function picture(map, side, classes, scale, alpha = 255) {
+export function picture(map, side, classes, scale) {
   const image = new ImageData(side * scale, side * scale);
   const width = side * scale;
   for (let y = 0; y < side; y += 1)
@@ -160,7 +161,7 @@ export function picture(map, side, classes, scale, alpha = 255) {
           image.data[at] = r * dark + light;
           image.data[at + 1] = g * dark + light;
           image.data[at + 2] = b * dark + light;
-          image.data[at + 3] = alpha;
+          image.data[at + 3] = 255;
         }
     }
   return image;

@@ -1,6 +1,6 @@
 // The page: opens a project, shows one of its views, keeps the socket.
 
-import { button, el, say } from "./dom.js";
+import { button, el, facts } from "./dom.js";
 import * as api from "./api.js";
 import { Live } from "./live.js";
 import { Store } from "./store.js";
@@ -9,15 +9,14 @@ import { Frame } from "./frame.js";
 import { Renderer } from "./renderer.js";
 import { Explore, stageBar } from "./explore.js";
 import { Edit } from "./edit.js";
-import { Train } from "./train.js";
+import { PANE as TRAIN, Train } from "./train.js";
 import { Photo } from "./photo.js";
 import { Regions } from "./regions.js";
 import { Compare } from "./compare.js";
-import { Sort, PANE as GRID } from "./sort.js";
+import { PANE as GRID, Sort } from "./sort.js";
 import { KEYS, listen } from "./keys.js";
 
 const VIEWS = [["explore", "Explore"], ["edit", "Edit"], ["train", "Train"], ["photo", "Photo"], ["regions", "Regions"], ["compare", "Compare"], ["sort", "Sort"]];
-const PANES = { 14: "train" };
 
 class App extends Frame {
   constructor(store) {
@@ -42,14 +41,7 @@ class App extends Frame {
     this.sort = new Sort(this);
     this.build();
     listen(this);
-    store.addEventListener("state", () => {
-      const key = JSON.stringify([store.id, store.at.base, store.at.moves, store.state.cursor, store.state.paste]);
-      if (key !== this.shown) {
-        this.shown = key;
-        this.renderer.asked = "";
-        this.renderer.refresh();
-      }
-    });
+    this.redraw();
     store.addEventListener("elsewhere", (event) => this.notice(event.detail));
     store.addEventListener("job", (event) => this.busy(event.detail));
     this.go(sessionStorage.getItem("gantk-view") || "explore");
@@ -89,12 +81,10 @@ class App extends Frame {
   async switch(value) {
     if (value === "rename") {
       this.projects.value = this.store.id;
-      const name = el("input", { type: "text", maxLength: 80, value: this.store.state.name });
-      return void this.dialog("Name of the project", (done) => el("div", {}, el("div", { class: "field" }, el("label", {}, "Name", name)), button("Save", async () => {
-        await this.store.post({ type: "name", name: name.value }, true);
-        done();
+      return void this.askName("Name of the project", this.store.state.name, async (name) => {
+        await this.store.post({ type: "name", name }, true);
         this.listProjects();
-      }, { class: "main" })))();
+      });
     }
     await this.explore.settle();
     const id = value.startsWith("new:") ? (await api.post("projects", { model: value.slice(4) })).id : value;
@@ -116,10 +106,9 @@ class App extends Frame {
 
   frame(pane, picture, head) {
     if (pane >= GRID) return this.sort.frame(pane - GRID, picture);
-    if (PANES[pane] === "train" && this.stage.count <= pane) return this.train.frame(picture);
+    if (pane === TRAIN && (this.view === "train" || this.stage.count <= pane)) this.train.frame(picture);
     if (pane === 0) this.edit.frame(picture);
     if (pane === 0) this.regions.frame(picture);
-    if (pane === 14 && this.view === "train") this.train.frame(picture);
     this.stage.put(pane, picture, head);
     return this.renderer.arrived(pane, head);
   }
@@ -155,7 +144,7 @@ class App extends Frame {
   }
 
   help() {
-    this.dialog("Keys", () => el("dl", { class: "facts keys" }, KEYS.flatMap(([key, what]) => [el("dt", {}, key), el("dd", {}, what)])))();
+    this.dialog("Keys", () => facts(KEYS, "facts keys"))();
   }
 }
 
@@ -187,4 +176,3 @@ async function start() {
 
 window.addEventListener("hashchange", () => location.hash.includes("token=") && location.reload());
 start().catch(fail);
-export { say };

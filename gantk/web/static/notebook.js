@@ -80,13 +80,7 @@ class Notebook extends Frame {
     this.explore = new Explore(this);
     const left = el("div", { class: "stage" }, this.stage.node, stageBar(this));
     root.append(el("main", {}, left, el("div", { class: "side" }, this.explore.node)));
-    store.addEventListener("state", () => {
-      const key = JSON.stringify([store.at.base, store.at.moves, store.state.cursor]);
-      if (key === this.shown) return;
-      this.shown = key;
-      this.renderer.asked = "";
-      this.renderer.refresh();
-    });
+    this.redraw();
     this.renderer.refresh(performance.now());
   }
 }

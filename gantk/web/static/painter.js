@@ -56,6 +56,24 @@ export class Painter {
     this.draw();
   }
 
+  clear() {
+    this.layers.clear();
+    this.draw();
+  }
+
+  // whether there was a stroke to take back, or to do again
+  undo() {
+    const done = this.layers.undo();
+    if (done) this.draw();
+    return done;
+  }
+
+  redo() {
+    const done = this.layers.redo();
+    if (done) this.draw();
+    return done;
+  }
+
   show(bitmap) {
     if (this.image.width !== bitmap.width || this.image.height !== bitmap.height) {
       this.image.width = bitmap.width;

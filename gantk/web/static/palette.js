@@ -1,6 +1,7 @@
 // What is painted with: layer, tool, size, class or colour; and the same by numbers, for the keyboard.
 
 import { button, choice, complain, el, field, fresh, quiet, say } from "./dom.js";
+import { fromHex, toHex } from "./colours.js";
 import { TOOLS } from "./painter.js";
 
 export class Palette {
@@ -63,7 +64,7 @@ export class Palette {
   }
 
   tint(value) {
-    this.painter.colour = [1, 3, 5].map((at) => parseInt(value.slice(at, at + 2), 16));
+    this.painter.colour = fromHex(value);
     this.colour.value = value;
   }
 
@@ -79,7 +80,7 @@ export class Palette {
   }
 
   picked(value) {
-    if (Array.isArray(value)) this.tint(`#${value.map((part) => part.toString(16).padStart(2, "0")).join("")}`);
+    if (Array.isArray(value)) this.tint(toHex(value));
     else {
       this.painter.klass = value;
       const input = this.classes.querySelector(`#${this.group}-${value}`);

@@ -1,9 +1,10 @@
 // Photo: a picture of one's own, cut square, becomes a code.
 
-import { attempt, button, choice, complain, el, field, quiet, say } from "./dom.js";
+import { button, choice, complain, el, facts, field, quiet, say } from "./dom.js";
 import * as api from "./api.js";
 import { curve } from "./curve.js";
 import { pasteSwitch } from "./paste.js";
+import { difference } from "./stage.js";
 
 let SIDE = 512; // pixels of the square that is cut out: no fewer than the generator draws
 const KINDS = ["image/png", "image/jpeg", "image/webp"];
@@ -32,7 +33,7 @@ export class Photo {
     this.spaceKey = "wp";
     this.steps = el("input", { type: "number", min: 1, max: 2000, step: 1, value: 120 });
     this.go = button("Find its code", () => this.run(), { class: "main", id: "invert", disabled: true });
-    this.halt = button("Stop", () => this.job && app.store.stop(this.job), { title: "Esc: keeps the best so far" });
+    this.halt = button("Stop", () => this.stop(), { title: "Esc: keeps the best so far" });
     this.halt.hidden = true;
     this.progress = el("progress", { "aria-label": "Progress of the inversion" });
     this.progress.hidden = true;
@@ -114,11 +115,8 @@ export class Photo {
     if (!this.job) return;
     const context = this.made.getContext("2d", { willReadFrequently: true });
     context.drawImage(bitmap, 0, 0, SIDE, SIDE);
-    const now = context.getImageData(0, 0, SIDE, SIDE);
-    const photo = this.cut.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, SIDE, SIDE).data;
-    for (let i = 0; i < photo.length; i += 4)
-      for (let c = 0; c < 3; c += 1) now.data[i + c] = Math.min(255, 2 * Math.abs(now.data[i + c] - photo[i + c]));
-    this.apart.getContext("2d").putImageData(now, 0, 0);
+    const photo = this.cut.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, SIDE, SIDE);
+    this.apart.getContext("2d").putImageData(difference(context.getImageData(0, 0, SIDE, SIDE), photo), 0, 0);
   }
 
   async run() {
@@ -157,11 +155,11 @@ export class Photo {
     const far = share >= 99
       ? `Further from the mean than ${share === 100 ? "all" : "99 %"} of 256 samples: this is not a picture that the generator would make, and moves may not do what they say.`
       : `${share} % of 256 samples are nearer to the mean: a code like those the generator was trained on.`;
-    const facts = [["Squared error", found.mse.toFixed(4)], ["Structural similarity", found.similarity.toFixed(3)],
+    const measured = [["Squared error", found.mse.toFixed(4)], ["Structural similarity", found.similarity.toFixed(3)],
       ...(found.perceptual === null ? [] : [["Perceptual distance", found.perceptual.toFixed(3)]]), ["Distance of the code (a sample: 1)", found.away.toFixed(2)]];
     this.result.replaceChildren(
       stopped ? el("p", { class: "quiet" }, "Stopped: the best so far is kept.") : "",
-      el("dl", { class: "facts" }, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+      facts(measured),
       el("p", {}, far), found.losses.length > 1 ? curve(found.losses, "Loss of each step") : "",
       el("div", { class: "fields" }, button("Move it in Explore", () => this.app.go("explore"), {}), button("Edit it", () => this.app.go("edit"), {}), this.app.commandOf(id)));
     say(`The code is found and is the base now. ${far}`);

@@ -4,12 +4,13 @@ import { attempt, button, choice, el, field, quiet, save } from "./dom.js";
 import * as api from "./api.js";
 import { Painter } from "./painter.js";
 import { Palette } from "./palette.js";
+import { Working } from "./working.js";
 
 const REGION = [{ name: "region", colour: [255, 120, 60] }];
 
-export class Regions {
+export class Regions extends Working {
   constructor(app) {
-    this.app = app;
+    super(app);
     this.painter = new Painter({ changed: () => this.offer(), picked: () => {} });
     this.palette = new Palette(this.painter, {});
     this.palette.classes.hidden = this.palette.seen.closest(".fields").hidden = true;
@@ -26,11 +27,8 @@ export class Regions {
     this.samples = choice("Codes", [["1", "this code"], ["4", "4 samples"], ["16", "16"]], "1", (value) => { this.many = Number(value); }, { class: "choice named" });
     this.many = 1;
     this.find = button("Find directions", () => attempt(this.find, () => this.run(), this.note).then(() => this.offer()), { class: "main", id: "find" });
-    this.halt = button("Stop", () => this.stop(), { title: "Esc" });
-    this.halt.hidden = true;
-    this.note = el("p", { class: "quiet" });
     this.result = el("div", { class: "result" });
-    this.clean = button("Clear", () => { this.painter.layers.clear(); this.painter.draw(); this.offer(); }, { class: "plain" });
+    this.clean = button("Clear", () => { this.painter.clear(); this.offer(); }, { class: "plain" });
     this.painted = el("div", {}, this.palette.node);
     this.node = el("div", { class: "panel", id: "regions" }, field("Region", this.klass), this.painted,
       el("div", { class: "fields" }, field("Name", this.name), field("Rows", this.rows), field("Directions", this.count)), this.samples,
@@ -74,27 +72,12 @@ export class Regions {
     const args = { count: this.count.valueAsNumber || 6, samples: this.many, rows: this.rows.value.trim() || null, name: this.name.value.trim() || "region" };
     if (byClass) Object.assign(args, { head: this.headId, klass: Number(this.klass.value) });
     else args.mask = await api.upload(store.id, this.painter.layers.label.slice(), "label");
-    this.job = "asked";
-    this.halt.hidden = false;
-    try {
-      const job = await store.job("region", args, (told) => {
-        this.job = told.id;
-        this.note.textContent = `${told.note || "waiting"} ${told.total ? `${told.done} of ${told.total}` : ""}…`;
-      });
-      this.note.textContent = "";
-      if (!job.result) return;
-      this.found = { ...job.result, job: job.id };
-      await store.catchUp();
-      await store.refreshDirections();
-      this.painter.layers.clear();
-      this.painter.draw();
-    } catch (error) {
-      this.note.textContent = "";
-      throw error;
-    } finally {
-      this.job = null;
-      this.halt.hidden = true;
-    }
+    const job = await this.work("region", args);
+    if (!job.result) return;
+    this.found = { ...job.result, job: job.id };
+    await store.catchUp();
+    await store.refreshDirections();
+    this.painter.clear();
   }
 
   // the sliders are Explore's own lines: one state, wherever they stand
@@ -110,16 +93,12 @@ export class Regions {
   }
 
   undo() {
-    if (this.painter.layers.undo()) this.painter.draw();
+    this.painter.undo();
     this.offer();
   }
 
   redo() {
-    if (this.painter.layers.redo()) this.painter.draw();
+    this.painter.redo();
     this.offer();
-  }
-
-  stop() {
-    if (this.job && this.job !== "asked") this.app.store.stop(this.job);
   }
 }

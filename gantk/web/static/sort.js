@@ -1,15 +1,16 @@
 // Sort: a grid of samples; those that have something are clicked, and become an attribute, a boundary, a slider.
 
-import { attempt, button, choice, complain, el, field, quiet, say } from "./dom.js";
+import { attempt, button, choice, complain, el, facts, field, quiet, say } from "./dom.js";
+import { Working } from "./working.js";
 
 export const PANE = 32; // of the live socket: the first sample of the grid
 const COUNT = 24;
 const SIZE = 160;
 const STATES = { true: "has it", false: "has it not" };
 
-export class Sort {
+export class Sort extends Working {
   constructor(app) {
-    this.app = app;
+    super(app);
     this.indices = Array.from({ length: COUNT }, (_, place) => place);
     this.cells = this.indices.map((_, place) => this.cell(place));
     this.grid = el("div", { class: "sorting", role: "group", "aria-label": "Samples" }, this.cells.map((cell) => cell.node));
@@ -17,13 +18,11 @@ export class Sort {
     this.name = el("input", { type: "text", maxLength: 80, value: "", placeholder: "what it is called", id: "attribute", oninput: () => this.sync() });
     this.names = el("datalist", { id: "attributes" });
     this.name.setAttribute("list", "attributes");
-    this.note = el("p", { class: "quiet", id: "marked" });
+    this.note.id = "marked";
     this.rest = button("The rest have it not: next", () => attempt(this.rest, () => this.turn(), this.note), { class: "main", id: "rest" });
     this.more = button("Other samples", () => this.show(this.after()), { id: "others" });
     this.fit = button("Fit", () => attempt(this.fit, () => this.run(false), this.note).then(() => this.sync()), { class: "main", id: "learn" });
     this.keep = button("Make it a slider", () => attempt(this.keep, () => this.run(true), this.note).then(() => this.sync()), { id: "slider" });
-    this.halt = button("Stop", () => this.stop(), { title: "Esc" });
-    this.halt.hidden = true;
     this.out = button("Export labels", () => attempt(this.out, () => app.takeFile("export", { what: "labels" })), { class: "plain", title: "A table and its pictures, for gantk train-predictor" });
     this.result = el("div", { class: "result" });
     this.order = choice("Next", [["unsure", "the least sure"], ["fresh", "fresh samples"]], "unsure", (key) => { this.by = key; }, { class: "choice named" });
@@ -83,6 +82,10 @@ export class Sort {
     this.rest.disabled = !this.attribute || !have;
     const key = JSON.stringify(this.base(0));
     if (key !== this.shownBase && this.app.view === "sort") this.ask();
+  }
+
+  offer() {
+    this.sync();
   }
 
   click(place) {
@@ -190,28 +193,16 @@ export class Sort {
   async run(keep) {
     const { store } = this.app;
     const { attribute } = this;
-    this.job = "asked";
-    this.halt.hidden = false;
-    this.sync();
-    try {
-      const job = await store.job("sort", { attribute, base: this.base(0), keep }, (told) => {
-        this.job = told.id;
-        this.note.textContent = `${told.note || "waiting"} ${told.total ? `${told.done} of ${told.total}` : ""}…`;
-      });
-      if (!job.result) return;
-      this.found = { ...job.result, attribute, job: job.id };
-      if (keep) {
-        await store.catchUp();
-        await store.refreshDirections();
-      } else if (this.by === "unsure") this.show(job.result.next);
-      else this.show(this.after());
-      this.report();
-      say(job.result.sentence);
-    } finally {
-      this.job = null;
-      this.halt.hidden = true;
-      this.sync();
-    }
+    const job = await this.work("sort", { attribute, base: this.base(0), keep });
+    if (!job.result) return;
+    this.found = { ...job.result, attribute, job: job.id };
+    if (keep) {
+      await store.catchUp();
+      await store.refreshDirections();
+    } else if (this.by === "unsure") this.show(job.result.next);
+    else this.show(this.after());
+    this.report();
+    say(job.result.sentence);
   }
 
   report() {
@@ -219,8 +210,8 @@ export class Sort {
     const percent = (value) => `${Math.round(100 * value)} %`;
     this.slot = el("div", {});
     this.result.replaceChildren(el("h3", {}, found.attribute),
-      el("dl", { class: "facts" }, el("dt", {}, "Right when left out"), el("dd", {}, `${percent(found.accuracy)} (${percent(found.low)} – ${percent(found.high)})`),
-        el("dt", {}, "Labels"), el("dd", {}, `${found.labels}, ${found.positives} have it`), el("dt", {}, "Samples looked at"), el("dd", {}, String(found.pool))),
+      facts([["Right when left out", `${percent(found.accuracy)} (${percent(found.low)} – ${percent(found.high)})`],
+        ["Labels", `${found.labels}, ${found.positives} have it`], ["Samples looked at", found.pool]]),
       this.slot, el("div", { class: "fields" }, this.app.commandOf(found.job)));
     this.slide();
   }
@@ -233,9 +224,5 @@ export class Sort {
       this.slot.replaceChildren(line.node, el("p", { class: "quiet" }, "It moves the picture at hand: look at it in Explore."),
         button("Look in Explore", () => this.app.go("explore"), { class: "plain" }));
     }
-  }
-
-  stop() {
-    if (this.job && this.job !== "asked") this.app.store.stop(this.job);
   }
 }

@@ -2,7 +2,7 @@
 
 import { el, say } from "./dom.js";
 
-const BEFORE = 16;
+export const BEFORE = 16;
 
 export class Stage {
   constructor() {
@@ -92,19 +92,18 @@ export class Stage {
           context.fillStyle = "#fff";
           context.fillRect(Math.min(width - 1, at), 0, Math.round(width / 256), height);
         }
-      } else if (this.mode === "difference") difference(context, after, before, width, height);
+      } else if (this.mode === "difference") {
+        const now = context.getImageData(0, 0, width, height);
+        context.drawImage(before, 0, 0, width, height);
+        context.putImageData(difference(now, context.getImageData(0, 0, width, height)), 0, 0);
+      }
     });
   }
 }
 
-// |after - before|, twice as strong, on black.
-function difference(context, after, before, width, height) {
-  const now = context.getImageData(0, 0, width, height);
-  context.drawImage(before, 0, 0, width, height);
-  const then = context.getImageData(0, 0, width, height).data;
-  for (let i = 0; i < then.length; i += 4)
-    for (let c = 0; c < 3; c += 1) now.data[i + c] = Math.min(255, 2 * Math.abs(now.data[i + c] - then[i + c]));
-  context.putImageData(now, 0, 0);
+// |now - then|, twice as strong, on black: two pictures' data become that of the first.
+export function difference(now, then) {
+  for (let i = 0; i < then.data.length; i += 4)
+    for (let c = 0; c < 3; c += 1) now.data[i + c] = Math.min(255, 2 * Math.abs(now.data[i + c] - then.data[i + c]));
+  return now;
 }
-
-export { BEFORE };

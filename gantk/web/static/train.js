@@ -1,19 +1,20 @@
 // Train: label a few pictures, fit a head in seconds, look where it is wrong, correct it.
 
-import { attempt, button, complain, el, field, later, quiet, save, say } from "./dom.js";
+import { attempt, button, complain, el, facts, field, later, quiet, save, say } from "./dom.js";
 import * as api from "./api.js";
 import { picture } from "./layers.js";
 import { Painter } from "./painter.js";
 import { Palette, swatch } from "./palette.js";
-import { LATIN } from "./colours.js";
+import { fromHex, LATIN, toHex } from "./colours.js";
+import { Working } from "./working.js";
 
-const PANE = 14; // of the live socket: the sample that is labelled
+export const PANE = 14; // of the live socket: the sample that is labelled
 const SHOWN = 12; // maps of the fitted head: six fixed samples, six fresh ones
 const SIX = 6;
 
-export class Train {
+export class Train extends Working {
   constructor(app) {
-    this.app = app;
+    super(app);
     this.index = 0;
     this.painter = new Painter({ changed: () => this.changed(), picked: (value) => this.palette.picked(value) });
     this.palette = new Palette(this.painter, { predict: () => this.predict(), cut: (size) => this.cut(size) });
@@ -23,21 +24,18 @@ export class Train {
     this.classes = el("div", { class: "editor" });
     this.fitted = el("div", { class: "result" });
     this.where = el("input", { type: "number", min: 0, step: 1, onchange: () => this.go(this.where.valueAsNumber || 0) });
-    this.fit = button("Fit", () => attempt(this.fit, () => this.run(), this.progress), { class: "main", id: "fit" });
-    this.halt = button("Stop", () => this.stop(), { title: "Esc" });
-    this.halt.hidden = true;
-    this.progress = el("p", { class: "quiet" });
+    this.fit = button("Fit", () => attempt(this.fit, () => this.run(), this.note), { class: "main", id: "fit" });
     const unsure = button("Most uncertain", () => attempt(unsure, () => this.uncertain(), bar), { class: "plain", title: "Of 32 samples, those the head is least sure of" });
     const drafts = button("Head's map as draft", () => attempt(drafts, () => this.draft(), bar), { class: "plain", id: "draft-head" });
     this.asSegmenter = button("Segmenter's map as draft", () => attempt(this.asSegmenter, () => this.draft(true), bar), { class: "plain", id: "draft-segmenter" });
-    this.clean = button("Clear", () => { this.painter.layers.clear(); this.painter.draw(); this.changed(); }, { class: "plain" });
+    this.clean = button("Clear", () => { this.painter.clear(); this.changed(); }, { class: "plain" });
     const bar = el("div", { class: "fields" }, field("Sample", this.where), button("Next", () => this.go(this.index + 1), { title: "N" }), unsure);
     this.out = button("Export annotations", () => attempt(this.out, () => app.takeFile("export", { what: "annotations" })), { class: "plain" });
     this.needs = [unsure, drafts];
     this.node = el("div", { class: "panel", id: "train" }, bar,
       el("div", { class: "fields" }, drafts, this.asSegmenter, this.clean), this.palette.node,
       el("details", { class: "more", id: "class-editor" }, el("summary", {}, "Classes"), this.classes),
-      el("div", { class: "fields go" }, this.fit, this.halt, this.out), this.progress, this.fitted);
+      el("div", { class: "fields go" }, this.fit, this.halt, this.out), this.note, this.fitted);
     app.store.addEventListener("state", () => this.sync());
     this.sync();
   }
@@ -75,9 +73,9 @@ export class Train {
     this.palette.seen.closest("label").hidden = !this.head;
     this.out.hidden = !state.annotations.length;
     this.asSegmenter.hidden = !model.teacher;
-    this.fit.disabled = !state.annotations.length;
-    if (!this.fitting)
-      this.progress.textContent = state.annotations.length
+    this.fit.disabled = Boolean(this.job) || !state.annotations.length;
+    if (!this.job)
+      this.note.textContent = state.annotations.length
         ? `${state.annotations.length} labelled ${state.annotations.length === 1 ? "sample" : "samples"}.`
         : "Paint classes on this sample, and on a few others. What is not painted is not learned from.";
     this.where.value = this.index;
@@ -211,18 +209,13 @@ export class Train {
   }
 
   undo() {
-    if (this.painter.layers.undo()) this.after();
+    if (this.painter.undo()) this.changed();
     else say("There is nothing to undo.");
   }
 
   redo() {
-    if (this.painter.layers.redo()) this.after();
+    if (this.painter.redo()) this.changed();
     else say("There is nothing to redo.");
-  }
-
-  after() {
-    this.painter.draw();
-    this.changed();
   }
 
   // --- classes ---
@@ -233,8 +226,7 @@ export class Train {
     const put = (next) => attempt(this.classes, async () => this.app.store.post({ type: "classes", classes: next }, true), this.classes);
     const lines = classes.map((item, index) => {
       const name = el("input", { type: "text", value: item.name, maxLength: 80, "aria-label": `Name of class ${index}`, onchange: () => put(classes.map((c, i) => (i === index ? { ...c, name: name.value.trim() || c.name } : c))) });
-      const hex = `#${item.colour.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
-      const colour = el("input", { type: "color", value: hex, "aria-label": `Colour of ${item.name}`, onchange: () => put(classes.map((c, i) => (i === index ? { ...c, colour: [1, 3, 5].map((at) => parseInt(colour.value.slice(at, at + 2), 16)) } : c))) });
+      const colour = el("input", { type: "color", value: toHex(item.colour), "aria-label": `Colour of ${item.name}`, onchange: () => put(classes.map((c, i) => (i === index ? { ...c, colour: fromHex(colour.value) } : c))) });
       const last = index === classes.length - 1;
       // numbers are what labels hold: only the last class may go, and none may change its place once it is painted
       const away = last && button("✕", () => put(classes.slice(0, -1)), { class: "icon", "aria-label": `Remove ${item.name}` });
@@ -257,24 +249,8 @@ export class Train {
     this.report(result, before, id);
   }
 
-  // a job that says how far it is, and can be stopped
-  async work(kind, args) {
-    this.fitting = "asked";
-    this.halt.hidden = false;
-    try {
-      return await this.app.store.job(kind, args, (job) => {
-        this.fitting = job.id;
-        this.progress.textContent = `${job.note || "waiting"} ${job.total && job.note !== "solving" ? `${job.done} of ${job.total}` : ""}…`;
-      });
-    } finally {
-      this.fitting = null;
-      this.halt.hidden = true;
-      this.sync();
-    }
-  }
-
-  stop() {
-    if (this.fitting && this.fitting !== "asked") this.app.store.stop(this.fitting).catch((error) => complain(this.progress, error));
+  offer() {
+    this.sync();
   }
 
   report(result, before, id) {
@@ -292,10 +268,8 @@ export class Train {
     const maps = el("div", { class: "maps", "aria-label": "What the head sees" });
     this.fitted.replaceChildren(
       el("h3", {}, result.name),
-      el("dl", { class: "facts" },
-        el("dt", {}, "Images"), el("dd", {}, String(result.shots)), el("dt", {}, "Seconds"), el("dd", {}, result.seconds.toFixed(1)),
-        el("dt", {}, "Shrinkage, steps"), el("dd", {}, `${result.eps}, ${result.steps}`),
-        el("dt", {}, "Left-out cross entropy"), el("dd", {}, result.left_out === null ? "one image: none" : result.left_out.toFixed(3))),
+      facts([["Images", result.shots], ["Seconds", result.seconds.toFixed(1)], ["Shrinkage, steps", `${result.eps}, ${result.steps}`],
+        ["Left-out cross entropy", result.left_out === null ? "one image: none" : result.left_out.toFixed(3)]]),
       el("details", {}, el("summary", {}, "Pixels per class"), bars), el("div", { class: "fields" }, get, this.app.commandOf(id)),
       el("p", { class: "quiet" }, "Its map of six fixed samples, and of six fresh ones", before ? "; a frame marks where more than 5 % differs from the head before." : "."), maps);
     say(`${result.name} is fitted on ${result.shots} images in ${result.seconds.toFixed(1)} s.`);
