@@ -32,15 +32,6 @@ def read_text(path: str | os.PathLike[str]) -> str:
     return decode_text(regular_file(path).read_bytes())
 
 
-def csv_bytes(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:
-    """A table of comma-separated values; None is an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
 def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     """The rows of a CSV file that are not empty, each with the number of its line.
 
@@ -59,7 +50,7 @@ def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
 
 
 def csv_of(rows: Iterable[Iterable[object]]) -> str:
-    """Rows of cells as comma-separated text."""
+    """Rows of cells, a header the first, as comma-separated text; None is an empty cell."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
