@@ -125,7 +125,7 @@ TRAIN: Claims[TrainResult] = (
     ),
     doubt(
         "The interval of that share does not lie above chance, so that the directions may not be told apart at all: "
-        "take more `--steps` before using them (the paper takes 100 000).",
+        "take more `--steps` before using them (the paper takes 100\u202f000).",
         lambda r: len(r) > 1 and r.interval[0] <= 1 / len(r),
     ),
     *SHARED,
