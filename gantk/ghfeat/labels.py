@@ -14,7 +14,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -125,8 +124,8 @@ def label_table(labels: object) -> LabelTable:
     return _whole([] if short else [dict(zip(header, cells, strict=True)) for cells in below], f"the table {labels}")
 
 
-def _whole(rows: Sequence[Any], source: str) -> LabelTable:
-    if not rows or any(None in row or None in row.values() for row in rows):
+def _whole(rows: Sequence[dict[str, str]], source: str) -> LabelTable:
+    if not rows:
         raise GantkError(f"{source} is no table: every row needs as many cells as the header")
     return LabelTable(tuple(rows), source)
 

@@ -20,14 +20,13 @@ from gantk.generators.base import Generator
 from gantk.generators.frugal_steps import images_at_once
 from gantk.generators.probe import probe_of
 from gantk.ghfeat.bridge import direction_of, move, push_forward
-from gantk.ghfeat.codes import Codes
 from gantk.ghfeat.defaults import perception_for, perceptual_weight
 from gantk.ghfeat.losses import Perception
 from gantk.ghfeat.metrics import closeness
 from gantk.ghfeat.options import InvertOptions
 from gantk.ghfeat.photos import Images
 from gantk.ghfeat.results import InvertResult, TunedCourse, Tuning
-from gantk.ghfeat.starts import label_of, labels_of
+from gantk.ghfeat.starts import label_of, labels_of, start_of
 from gantk.ghfeat.subject import keep_images
 from gantk.ghfeat.tuning import Fixed, TuningPlan, fixed_codes, image_of, plan_facts, tune
 from gantk.predictors.resampling import resize
@@ -58,11 +57,9 @@ def tuning(
     given = Images(images, spec.size, options.fit, options.skip_unreadable, spec.image_channels)
     target = given.picked(found.kept.tolist()).to(generator.device)
     label = label_of(generator, options.label)
-    carried = found.codes
-    if isinstance(carried, Codes):
-        codes: Sequence[Tensor] = carried.tensors(generator.device)
-    else:
-        codes = [torch.from_numpy(carried.array).to(generator.device, generator.dtype)]
+    begun = start_of(generator, found, None)
+    assert begun is not None
+    codes = begun.of(0, len(begun))
     fixed, wp_NLD = fixed_codes(generator, found.space, codes, labels_of(generator, len(codes[0]), label, options.seed))
     step = None if direction is None else _step(generator, direction, fixed)
     weight = perceptual_weight(distance, options.tune_perceptual, 1.0)

@@ -44,8 +44,7 @@ class Pictures:
 
 def is_folder_of_images(name: str | Path) -> bool:
     """Whether a name is a folder that holds images, at any depth; a model may be a folder too."""
-    path = Path(name)
-    return path.is_dir() and any(is_listed(part.relative_to(path), SUFFIXES) for part in path.rglob("*"))
+    return Path(name).is_dir() and any(_listed(Path(name)))
 
 
 def read_folder(name: str | Path) -> Pictures:
@@ -55,12 +54,15 @@ def read_folder(name: str | Path) -> Pictures:
         UsageError: it does not exist, or has none.
     """
     path = Path(name)
-    there = (part for part in path.rglob("*") if is_listed(part.relative_to(path), SUFFIXES))
-    files = tuple(sorted(part for part in there if part.is_file()))
+    files = tuple(sorted(part for part in _listed(path) if part.is_file()))
     if not files:
         what = f"has no images ({', '.join(SUFFIXES)})" if path.is_dir() else "does not exist"
         raise UsageError(f"The folder {path} {what}: give a folder of images, or a generator.")
     return Pictures(path, files)
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    return (part for part in folder.rglob("*") if is_listed(part.relative_to(folder), SUFFIXES))
 
 
 @dataclass(frozen=True)
