@@ -261,6 +261,22 @@ def random_first(result: Any, match: re.Match[str]) -> bool:
     )
 
 
+def told_apart(result: Any, match: re.Match[str]) -> bool:
+    """Ends of Wilson's interval are the shares that lie 1.96 standard errors of their own from what was counted."""
+    p, n = result.held_out, result.held_out_edits
+    z, root = 1.959964, np.sqrt(p * (1 - p) * n + 1.959964**2 / 4)
+    ends = [(p * n + z * z / 2 + side * z * root) / (n + z * z) for side in (-1, 1)]
+    counts = [int(match[1]), int(match[4]), int(match[8])] == [len(result), len(result), n]
+    figures = zip(match.groups()[4:7], (p, *np.clip(ends, 0, 1)), strict=True)
+    return counts and all(share(text, value) for text, value in figures) and share(match[9], 1 / len(result))
+
+
+def by_chance(result: Any, match: re.Match[str]) -> bool:
+    chance = 1 / len(result)
+    error = np.sqrt(chance * (1 - chance) / result.held_out_edits)
+    return bool(result.held_out <= chance + 1.959964 * error)
+
+
 DIRECTIONS: dict[str, list[Reader]] = {
     "sefa": [
         (
@@ -335,14 +351,16 @@ DIRECTIONS: dict[str, list[Reader]] = {
     ],
     "navigan hessian": [
         (
-            rf"(\d+) eigenvectors? of (.*), with {SHARE} of the Hessian's trace; (\d+) products? .*",
+            rf"(\d+) eigenvectors? of .* found from (\d+) samples?, with {SHARE} of the Hessian's trace; (\d+) "
+            r"products? .*",
             lambda r, m: (
-                int(m[1]) == len(r) and share(m[3], r.spectrum.exact.captured) and int(m[4]) == r.spectrum.products
+                [int(m[1]), int(m[2]), int(m[4])] == [len(r), r.num, r.spectrum.products]
+                and share(m[3], r.spectrum.exact.captured)
             ),
         ),
         (
-            r"(\d+) eigenvectors? of ([^,]*); (\d+) products? .*",
-            lambda r, m: int(m[1]) == len(r) and int(m[3]) == r.spectrum.products,
+            r"(\d+) eigenvectors? of [^,]* found from (\d+) samples?; (\d+) products? .*",
+            lambda r, m: [int(x) for x in m.groups()] == [len(r), r.num, r.spectrum.products],
         ),
         (r"The search stopped before all residuals were small.*", lambda r, m: not r.spectrum.exact.converged),
         (
@@ -360,12 +378,12 @@ DIRECTIONS: dict[str, list[Reader]] = {
     "navigan train": [
         (
             r"(\d+) directions? of (.*) were learned in (\d+) steps?: a network names the right one of (\d+) in "
-            rf"{SHARE} of "
-            rf"held-out edits; chance is {SHARE}\.",
-            lambda r, m: int(m[1]) == int(m[4]) == len(r) and share(m[5], r.held_out) and share(m[6], 1 / len(r)),
+            rf"{SHARE} \(95 % interval {SHARE} to {SHARE}\) of (\d+) edits? that training "
+            rf"never saw; chance is {SHARE}\.",
+            told_apart,
         ),
         (r"1 direction of (.*) was learned in (\d+) steps?\.", lambda r, m: len(r) == 1 and int(m[2]) == r.steps),
-        (r"The directions are not told apart better than by chance.*", lambda r, m: r.held_out <= 1 / len(r)),
+        (r"The interval of that share does not lie above chance.*", by_chance),
     ],
     "navigan apply": [
         (
@@ -442,9 +460,14 @@ for _task in ("navigan hessian", "navigan svd", "navigan train"):
 # --- LSE -------------------------------------------------------------------------------------------------------------
 
 
-def miou(text: str, scores: Any, names: Any) -> bool:
-    """ "a mIoU of 0.720 (lowest: sun, 0.27)" of scores."""
-    match = re.search(r"mIoU of ([\d.-]+)(?: \(lowest: (.+), ([\d.]+)\))?", text)
+def miou(text: str, scores: Any, names: Any, intervals: Any = None) -> bool:
+    """ "a mIoU of 0.72 (95 % interval 0.69 to 0.75, lowest: sun, 0.27)" of scores."""
+    ends = re.search(r"95 % interval ([\d.]+) to ([\d.]+)", text)
+    if (ends is None) != (intervals is None):
+        return False
+    if ends and not all(close(told, end) for told, end in zip(ends.groups(), intervals.paper_miou, strict=True)):
+        return False
+    match = re.search(r"mIoU of ([\d.-]+)(?: \((?:.*, )?lowest: (.+), ([\d.]+)\))?", text)
     assert match is not None
     seen = {name: float(value) for name, value in zip(names, scores.paper_K, strict=True) if value >= 0}
     low = match[2] is None or (seen[match[2]] == min(seen.values()) and close(match[3], min(seen.values())))
@@ -483,7 +506,8 @@ def last_shot(result: Any, match: re.Match[str]) -> bool:
         re.search(rf"{SHARE} of that", match[0])[1],  # type: ignore[index]
         row.scores.of_full,
     )
-    return int(match[1]) == row.shots and close(numbers[0], row.scores.paper_miou) and kept
+    counts = (int(match[1]), int(match[3])) == (row.shots, result.num_eval)
+    return counts and close(numbers[0], row.scores.paper_miou) and kept
 
 
 def best_trained(result: Any, name: str) -> Any:
@@ -496,10 +520,15 @@ def best_trained(result: Any, name: str) -> Any:
 LSE: dict[str, list[Reader]] = {
     "lse train": [
         (
-            r"On held-out images, against the labels of (.*?), (.* has a mIoU .*)\.",
-            lambda r, m: all(
-                miou(part, each.scores, r.class_names)
-                for part, each in zip(m[2].split("; "), [e for e in r.trainings if e.scores is not None], strict=True)
+            r"On (\d+) held-out images?, against the labels of .*?, (.* has a mIoU .*)\.",
+            lambda r, m: (
+                int(m[1]) == r.held_out
+                and all(
+                    miou(part, each.scores, r.class_names, each.intervals)
+                    for part, each in zip(
+                        m[2].split("; "), [e for e in r.trainings if e.scores is not None], strict=True
+                    )
+                )
             ),
         ),
         (
@@ -513,7 +542,10 @@ LSE: dict[str, list[Reader]] = {
         ),
     ],
     "lse fewshot": [
-        (r"A linear head of (\d+) labelled images? has a mIoU of (.*?)(?:,.*)?, judged by .*", last_shot),
+        (
+            r"A linear head of (\d+) labelled images? has a mIoU of (.*?)(?:,.*)?, on (\d+) fresh images? judged by .*",
+            last_shot,
+        ),
         (r"A linear head was fitted to (\d+) images? labelled by (.*)\.", lambda r, m: r.shots[-1].scores is None),
         (
             r"The IoU of these classes is below 0.5: (.*)\. Label images .*",
@@ -530,10 +562,12 @@ LSE: dict[str, list[Reader]] = {
     ],
     "lse sample": [
         (
-            rf"{SHARE} of the wanted pixels of (\d+) label maps? are as wanted, as (.*) labels the samples; "
-            r"they have (a mIoU .*)\.",
+            rf"{SHARE} of the wanted pixels of (\d+) label maps? are as wanted in (\d+) samples?, as .* labels them; "
+            r"the samples have (a mIoU .*)\.",
             lambda r, m: (
-                share(m[1], r.scores.accuracy) and int(m[2]) == len(r.targets) and miou(m[4], r.scores, r.class_names)
+                share(m[1], r.scores.accuracy)
+                and [int(m[2]), int(m[3])] == [len(r.targets), sum(len(each.samples) for each in r.targets)]
+                and miou(m[4], r.scores, r.class_names)
             ),
         ),
         (
@@ -1086,6 +1120,12 @@ def _unscored(result: Any) -> Any:
     )
 
 
+def _with_intervals(result: Any) -> Any:
+    from gantk.lse.metrics import Intervals
+
+    return change("trainings", intervals=Intervals((0.71, 0.83), (0.7, 0.9), (0.9, 0.95)))(result)
+
+
 def _no_shot_scores(result: Any) -> Any:
     return dataclasses.replace(result, shots=tuple(dataclasses.replace(each, scores=None) for each in result.shots))
 
@@ -1157,7 +1197,7 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "navigan svd": SHARED,
     "navigan train": (*SHARED, _first("log", held_out=0.0), _lone),
     "navigan apply": (_each,),
-    "lse train": (_unscored, lambda r: dataclasses.replace(r, empty_classes=("sky",))),
+    "lse train": (_unscored, _with_intervals, lambda r: dataclasses.replace(r, empty_classes=("sky",))),
     "lse fewshot": (_no_shot_scores,),
     "lse edit": (_replace("", followed=None), _replace("", followed=(0.4, 0.997))),
     "ghfeat train": (_replace("", skipped=3), lambda r: dataclasses.replace(r, reached=r.images - 1)),

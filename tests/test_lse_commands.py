@@ -15,6 +15,7 @@ from PIL import Image
 import gantk
 from gantk.errors import GantkError, UsageError
 from gantk.lse.editing import EditSettings, Stroke, class_weights, edit
+from gantk.lse.metrics import bootstrap, confusion, scores
 from gantk.lse.search import Search, best_starts, matches, search_codes, shrink, start_codes
 from gantk.lse.session import EditSession
 from gantk.pictures.label_maps import draw, read_label_map, write_label_map
@@ -55,7 +56,7 @@ def test_the_oracles_classes_are_found(trained: Path) -> None:
     assert "mIoU" in found.sentence() and found.table()[0]["sky"] > 0.9 and found.class_share.sum() == pytest.approx(1)
     assert load_npy(trained / "labels.npy").shape == (16, 32, 32) and load_npy(trained / "z.npy").shape == (16, 31)
     page = (trained / "lse-train.html").read_text()
-    assert "Segmentation heads" in page and "Figure 1" in page
+    assert "Segmentation heads" in page and "Figure 1" in page and ", 4 held-out images" in page
     generator = gantk.load_generator("demo-oracle")
     predictor = gantk.load_predictor(trained / "heads" / "LSE.safetensors", generator=generator)
     assert predictor.class_names == CLASSES
@@ -63,6 +64,12 @@ def test_the_oracles_classes_are_found(trained: Path) -> None:
     said = predictor.segment_codes(generator, wp, size=64).argmax(1)
     truth = generator.true_masks(wp).argmax(1)  # type: ignore[operator]
     assert float((said == truth).float().mean()) > 0.95
+    wp = generator.expand(generator.map(torch.from_numpy(np.array(found.z[12:]))))
+    said = predictor.segment_codes(generator, wp, size=32).argmax(1).numpy().astype(np.uint8)
+    counts = confusion(said, found.labels[12:], len(CLASSES))
+    assert scores(counts).paper_miou == pytest.approx(entry.scores.paper_miou, abs=1e-6)
+    assert bootstrap(counts).paper_miou == pytest.approx(entry.intervals.paper_miou, abs=1e-6)
+    assert found.held_out == 4 and found.table()[0]["paper_miou_low"] == entry.intervals.paper_miou[0]
 
 
 def test_shards_give_the_same_head(gantk_command: Gantk, trained: Path, tmp_path: Path) -> None:

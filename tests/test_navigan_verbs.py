@@ -213,6 +213,8 @@ def test_training_in_memory(generator: gantk.Generator, weights: HessianResult) 
     found = gantk.navigan.train(generator, weights, "none", steps=2, **QUICK)
     assert len(found) == 2 and found.directions.kind == "hessian_rectification" and found.steps == 2
     assert found.basis == "eigenvectors of 16x16/conv1" and 0 <= found.held_out <= 1
+    told = found.held_out * found.held_out_edits
+    assert weights.num == 4 and told == round(told) and found.interval[0] <= found.held_out <= found.interval[1]
 
 
 def test_a_state_is_its_values_alone() -> None:

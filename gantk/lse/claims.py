@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, percent, who
+from gantk.runs.claims import Claims, advise, counted, decimals, doubt, found, listed, measured, percent, who
 
 if TYPE_CHECKING:
     from gantk.lse.evaluated import EvaluateResult, ScoredHead
     from gantk.lse.image_results import EditResult, SampleResult
-    from gantk.lse.metrics import Scores
+    from gantk.lse.metrics import Intervals, Scores
     from gantk.lse.results import FewshotResult, TrainResult
 
 POOR = 0.5
@@ -26,11 +26,19 @@ def worst_class(scores_K: Sequence[float], names: Sequence[str]) -> tuple[str, f
     return name, value
 
 
-def with_worst(scores: Scores, names: Sequence[str]) -> str:
-    """The mIoU with the class that is lowest, such as: a mIoU of 0.720 (lowest: sun, 0.27)."""
-    found = worst_class(scores.paper_K.tolist(), names)
-    low = "" if found is None else f" (lowest: {found[0]}, {found[1]:.2f})"
-    return f"a mIoU of {scores.paper_miou:.3f}{low}"
+def with_worst(scores: Scores, names: Sequence[str], intervals: Intervals | None = None) -> str:
+    """The mIoU with its interval, where one is given, and the class that is lowest.
+
+    Such as: a mIoU of 0.72 (95 % interval 0.69 to 0.75, lowest: sun, 0.27).
+    """
+    digits, notes = 3, []
+    if intervals is not None:
+        low, high = intervals.paper_miou
+        digits = decimals(low, high)
+        notes.append(f"95 % interval {low:.{digits}f} to {high:.{digits}f}")
+    if (worst := worst_class(scores.paper_K.tolist(), names)) is not None:
+        notes.append(f"lowest: {worst[0]}, {worst[1]:.2f}")
+    return f"a mIoU of {scores.paper_miou:.{digits}f}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _paint(head: str) -> str:
@@ -48,11 +56,12 @@ def poor_classes(scores_K: Sequence[float], names: Sequence[str]) -> list[str]:
 
 def _scored(result: TrainResult) -> str:
     parts = [
-        f"{each.name} has {with_worst(each.scores, result.class_names)}"
+        f"{each.name} has {with_worst(each.scores, result.class_names, each.intervals)}"
         for each in result.trainings
         if each.scores is not None
     ]
-    return f"On held-out images, against the labels of {who(result.teacher)}, {'; '.join(parts)}."
+    images = counted(result.held_out, "held-out image")
+    return f"On {images}, against the labels of {who(result.teacher)}, {'; '.join(parts)}."
 
 
 def _best_trained(result: TrainResult) -> tuple[str, Scores]:
@@ -108,8 +117,8 @@ def _last(result: FewshotResult) -> str:
         f"{row.scores.paper_miou:.3f} (mean of {repeats} repeats, none further than {row.scores.deviation:.3f} from it)"
     )  # fmt: skip
     return (
-        f"A linear head of {counted(row.shots, 'labelled image')} has a mIoU of {which}{share}, judged by "
-        f"{who(result.judge)}."
+        f"A linear head of {counted(row.shots, 'labelled image')} has a mIoU of {which}{share}, on "
+        f"{counted(result.num_eval, 'fresh image')} judged by {who(result.judge)}."
     )
 
 
@@ -189,7 +198,8 @@ SAMPLE: Claims[SampleResult] = (
     found(
         lambda r: (
             f"{percent(r.scores.accuracy)} of the wanted pixels of {counted(len(r.targets), 'label map')} are "
-            f"as wanted, as {who(r.judge)} labels the samples; they have {with_worst(r.scores, r.class_names)}."
+            f"as wanted in {counted(r.num, 'sample')}, as {who(r.judge)} labels them; the samples have "
+            f"{with_worst(r.scores, r.class_names)}."
         )
     ),
     doubt(

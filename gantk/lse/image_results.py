@@ -15,7 +15,7 @@ from gantk.lse.claims import EDIT, SAMPLE
 from gantk.lse.metrics import Scores
 from gantk.pictures.label_maps import write_label_map
 from gantk.predictors.head_info import Colour
-from gantk.runs.claims import Claims
+from gantk.runs.claims import Claims, counted
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import save_npy, write_atomic
@@ -77,12 +77,18 @@ class SampleResult(Result):
     wp: npt.NDArray[np.float32]
 
     @property
+    def num(self) -> int:
+        """Samples of all targets."""
+        return sum(len(each.samples) for each in self.targets)
+
+    @property
     def codes(self) -> GivenCodes:
         """Codes of all samples, those of one target after another."""
         return GivenCodes(self.wp.reshape(-1, *self.wp.shape[2:]), "wp", "the samples")
 
     def lines(self) -> tuple[str, ...]:
-        return (f"mIoU {self.scores.paper_miou:.4f}, accuracy {self.scores.accuracy:.4f}, by {self.judge}",)
+        images = counted(self.num, "sample")
+        return (f"mIoU {self.scores.paper_miou:.4f}, accuracy {self.scores.accuracy:.4f}, {images}, by {self.judge}",)
 
     def table(self) -> list[dict[str, object]]:
         return [

@@ -87,6 +87,14 @@ class Intervals:
     accuracy: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What a set of images says of a head."""
+
+    scores: Scores
+    intervals: Intervals
+
+
 def bootstrap(
     confusion_NKK: npt.NDArray[np.uint32], with_first: bool = False, resamples: int = 500, seed: int = 0
 ) -> Intervals:

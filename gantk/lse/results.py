@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.lse.claims import FEWSHOT, TRAIN
-from gantk.lse.metrics import ABSENT, Scores
+from gantk.lse.metrics import ABSENT, Intervals, Scores
 from gantk.predictors.head_info import Colour, LearnedHead
-from gantk.runs.claims import Claims
+from gantk.runs.claims import Claims, counted, measured
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 
@@ -83,6 +83,7 @@ class Training:
         name: of the head.
         passes: how many images were drawn to find it.
         scores: on held-out images; None where there are none.
+        intervals: of them, over resampled held-out images; None where there are none, or in runs that kept none.
         curve_passes, curve_miou: the paper's mIoU on held-out images after so many image passes.
         losses: image passes and cross entropy, [T, 2].
         contributions: standard deviation of what each map adds to the logits of the linear head, [L].
@@ -91,6 +92,7 @@ class Training:
     name: str
     passes: int
     scores: Scores | None
+    intervals: Intervals | None
     curve_passes: tuple[int, ...]
     curve_miou: tuple[float, ...]
     losses: npt.NDArray[np.float64]
@@ -104,18 +106,20 @@ class TrainResult(HasHead, Result):
     Attributes:
         heads: in the order asked for. trainings: how each came about.
         taps: names of the maps that they read.
-        teacher: what labelled the images.
+        held_out: number of held-out images. teacher: what labelled the images.
         class_share: of labelled pixels, [K]. empty_classes: those without a pixel.
         sheet: held-out images beside their label maps; sheet_columns: what stands side by side.
         z: codes of the images, [N, Z] (with --mixed [N, L, Z]). labels: uint8 [N, S, S].
     """
 
     TASK: ClassVar[str] = "lse train"
+    VERSION: ClassVar[int] = 2
     CLAIMS: ClassVar[Claims[TrainResult]] = TRAIN
     KEPT: ClassVar[tuple[str, ...]] = ("z", "labels")
     heads: tuple[LearnedHead, ...]
     trainings: tuple[Training, ...]
     taps: tuple[str, ...]
+    held_out: int
     teacher: str
     class_names: tuple[str, ...]
     class_colours: tuple[Colour, ...]
@@ -129,7 +133,12 @@ class TrainResult(HasHead, Result):
     def lines(self) -> tuple[str, ...]:
         found = []
         for each in self.trainings:
-            score = "" if each.scores is None else f"  mIoU {each.scores.paper_miou:.4f} on held-out images"
+            score = ""
+            if each.scores is not None:
+                miou = f"{each.scores.paper_miou:.4f}"
+                if each.intervals is not None:
+                    miou = measured(each.scores.paper_miou, *each.intervals.paper_miou)
+                score = f"  mIoU {miou} on {counted(self.held_out, 'held-out image')}"
             found.append(f"{each.name}: heads/{each.name}.safetensors, {each.passes} image passes{score}")
         return tuple(found)
 
@@ -139,6 +148,9 @@ class TrainResult(HasHead, Result):
             row: dict[str, object] = {"head": each.name, "passes": each.passes}
             if each.scores is not None:
                 row |= {"paper_miou": each.scores.paper_miou, "dataset_miou": each.scores.dataset_miou}
+                if each.intervals is not None:
+                    low, high = each.intervals.paper_miou
+                    row |= {"paper_miou_low": low, "paper_miou_high": high}
                 row |= {"accuracy": each.scores.accuracy, **by_class(self.class_names, each.scores.paper_K)}
             rows.append(row)
         return rows
@@ -216,16 +228,19 @@ class FewshotResult(HasHead, Result):
         heads: of every number of shots and repeat, called such as n8-r0. fits: how each was found.
         shots: by number of shots.
         full: scores of the head of many images; None without one.
+        num_eval: number of fresh images that heads were scored on; 0 where nothing was scored.
         teacher: what labelled; judge: what scored.
         shot_images: the labelled images of the first repeat. sheet: fresh images beside label maps.
     """
 
     TASK: ClassVar[str] = "lse fewshot"
+    VERSION: ClassVar[int] = 2
     CLAIMS: ClassVar[Claims[FewshotResult]] = FEWSHOT
     heads: tuple[LearnedHead, ...]
     fits: tuple[Fit, ...]
     shots: tuple[ShotRow, ...]
     full: Scores | None
+    num_eval: int
     teacher: str
     judge: str
     class_names: tuple[str, ...]

@@ -22,7 +22,7 @@ from gantk.lse import adam
 from gantk.lse.convex import Descent, Whitening, fill, ridge, softmax_objective, step
 from gantk.lse.gram import Moments
 from gantk.lse.images import Images
-from gantk.lse.metrics import Scores, confusion, scores
+from gantk.lse.metrics import Intervals, Looked, Scores, bootstrap, confusion, scores
 from gantk.lse.options import TrainOptions
 from gantk.lse.teachers import Teacher
 from gantk.predictors.head_networks import HeadNetwork, LinearNetwork
@@ -68,12 +68,12 @@ class Trained:
     kind: str
     network: HeadNetwork
     passes: tuple[int, ...]
-    looks: tuple[Scores, ...]
+    looks: tuple[Looked, ...]
     losses: tuple[tuple[int, float], ...]
     total_passes: int
 
 
-Look = Callable[[Sequence[HeadNetwork]], list[Scores]]
+Look = Callable[[Sequence[HeadNetwork]], list[Looked]]
 
 
 def solve(
@@ -102,13 +102,14 @@ def solve(
 def looker(images: Images, label: Array, start: int, stop: int, classes: int) -> Look:
     """A function that scores networks on held-out images, all of them on one drawing of each image."""
 
-    def look(networks: Sequence[HeadNetwork]) -> list[Scores]:
+    def look(networks: Sequence[HeadNetwork]) -> list[Looked]:
         counts: list[list[Array]] = [[] for _ in networks]
         for maps, target in images.labelled(label, start, stop):
             for place, network in enumerate(networks):
                 predicted = class_map(network(maps, images.size)).cpu().numpy()
                 counts[place].append(confusion(predicted, target.cpu().numpy(), classes))
-        return [scores(np.concatenate(part)) for part in counts if part]
+        matrices = [np.concatenate(part) for part in counts if part]
+        return [Looked(scores(each), bootstrap(each)) for each in matrices]
 
     return look
 
@@ -129,7 +130,7 @@ def _convex(store: Store, images: Images, label: Array, plan: Plan, look: Look, 
         at = Descent(**_heard(state["lbfgs"]))
     else:
         at = Descent.begin(objective, np.zeros((classes, sum(images.channels) + 1)))
-    looked = {int(key): Scores(**_heard(told)) for key, told in state.get("looked", {}).items()}
+    looked = {int(key): _looked(told) for key, told in state.get("looked", {}).items()}
     with progress(options.steps, "solve", unit="step") as bar:
         bar.update(at.steps)
         while not at.converged and at.steps < options.steps:
@@ -159,7 +160,7 @@ def _told(value: object) -> object:
     return _told(vars(value)) if dataclasses.is_dataclass(value) else value
 
 
-# Any: what a state nests, and the fields that it becomes
+# Any: what a state nests, and the fields that it becomes; so below
 def _heard(told: Any) -> Any:
     """What `_told` made, with arrays and tuples again; a record as the table of its fields."""
     if isinstance(told, Tensor):
@@ -167,6 +168,12 @@ def _heard(told: Any) -> Any:
     if isinstance(told, (list, tuple)):
         return tuple(map(_heard, told))
     return {name: _heard(part) for name, part in told.items()} if isinstance(told, dict) else told
+
+
+def _looked(told: Any) -> Looked:
+    """What `_told` made of a look."""
+    found = _heard(told)
+    return Looked(Scores(**found["scores"]), Intervals(**found["intervals"]))
 
 
 def _by_adam(
@@ -185,7 +192,7 @@ def _by_adam(
     if begun:
         adam.restore(learners, state["learners"])
     passes: list[int] = list(state.get("passes", ()))
-    looks = [[Scores(**one) for one in _heard(told)] for told in state.get("looks", ())]
+    looks = [[_looked(one) for one in told] for told in state.get("looks", ())]
 
     def draw(start: int, stop: int) -> Any:
         if fresh:  # after the images that were gathered, which are looked at

@@ -190,6 +190,7 @@ def conclude(arrays: Mapping[str, Array], facts: FewshotFacts, options: FewshotO
         fits=facts.fits,
         shots=tuple(rows),
         full=full,
+        num_eval=options.num_eval,
         teacher=facts.teacher,
         judge=facts.judge,
         class_names=facts.class_names,

@@ -115,6 +115,7 @@ def conclude(
         heads=tuple(head.learned() for head in heads),
         trainings=tuple(trainings),
         taps=images.taps,
+        held_out=options.held_out,
         teacher=facts.teacher,
         class_names=names,
         class_colours=facts.class_colours,
@@ -218,7 +219,7 @@ def _head(trained: Trained, images: Images, teacher: Teacher, plan: Plan, shares
     if shares is not None:
         meta["contributions"] = shares
     if trained.looks:
-        last = trained.looks[-1]
+        last = trained.looks[-1].scores
         meta |= {"paper_miou": last.paper_miou, "dataset_miou": last.dataset_miou, "accuracy": last.accuracy}
     return head_of(trained.kind, trained.kind, trained.network, images, teacher, meta)
 
@@ -240,9 +241,10 @@ def _training(trained: Trained, shares: list[float] | None) -> Training:
     return Training(
         name=trained.kind,
         passes=trained.total_passes,
-        scores=trained.looks[-1] if trained.looks else None,
+        scores=trained.looks[-1].scores if trained.looks else None,
+        intervals=trained.looks[-1].intervals if trained.looks else None,
         curve_passes=trained.passes[: len(trained.looks)],
-        curve_miou=tuple(look.paper_miou for look in trained.looks),
+        curve_miou=tuple(look.scores.paper_miou for look in trained.looks),
         losses=np.array(trained.losses, np.float64).reshape(-1, 2),
         contributions=None if shares is None else tuple(shares),
     )

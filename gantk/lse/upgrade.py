@@ -34,13 +34,14 @@ def train(manifest: Mapping[str, Any], directory: Path) -> TrainResult:
         shaped = {"curve_passes": curve["passes"][: len(curve["paper_miou"])], "curve_miou": curve["paper_miou"]}
         losses = np.array(entry["losses"], np.float64).reshape(-1, 2)
         scored = _partial(entry, len(told["class_names"]))
-        trainings.append(part(Training, {**entry, **shaped}, directory, scores=scored, losses=losses))
+        trainings.append(part(Training, {**entry, **shaped}, directory, scores=scored, intervals=None, losses=losses))
     return part(
         TrainResult,
         {"sheet": (), "sheet_columns": (), **told},
         directory,
         heads=tuple(_head(directory, str(entry["file"])) for entry in entries),
         trainings=tuple(trainings),
+        held_out=int(manifest["arguments"]["held_out"]),
         z=load_npy(directory / "z.npy", mmap=True),
         labels=load_npy(directory / "labels.npy", mmap=True),
     )
@@ -62,6 +63,7 @@ def fewshot(manifest: Mapping[str, Any], directory: Path) -> FewshotResult:
         fits=tuple(fits),
         shots=tuple(_shot_row(row, directory) for row in told["shots"]),
         full=None if full is None else _scores(full),
+        num_eval=int(manifest["arguments"]["num_eval"]),
     )
 
 

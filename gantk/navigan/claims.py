@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from gantk.runs.claims import Claim, Claims, advise, counted, doubt, found, percent, were
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
 
 STEADY = 0.7
 """Agreement of the directions of two halves of the samples below which others would give other directions."""
-DEVIATIONS = 1.959964  # of a 95 % interval
 
 
 def _unreached(result: WeightResult) -> int:
@@ -56,7 +54,8 @@ def _agreement(result: HessianResult) -> float:
 
 def _vectors(result: HessianResult) -> str:
     count = len(result)
-    return f"{counted(count, 'eigenvector')} of {result.directions.layer} {'was' if count == 1 else 'were'} found"
+    found = f"{counted(count, 'eigenvector')} of {result.directions.layer} {'was' if count == 1 else 'were'} found"
+    return f"{found} from {counted(result.num, 'sample')}"
 
 
 HESSIAN: Claims[HessianResult] = (
@@ -108,19 +107,13 @@ SVD: Claims[SvdResult] = (
 # --- train -----------------------------------------------------------------------------------------------------------
 
 
-def beyond_chance(share: float, count: int, tries: int | None) -> bool:
-    """Whether a share of right answers among `count` choices is above chance, by more than its 95 % interval."""
-    if count < 2:
-        return False
-    chance = 1 / count
-    return share > chance + (0.0 if tries is None else DEVIATIONS * math.sqrt(chance * (1 - chance) / max(tries, 1)))
-
-
 def _named(result: TrainResult) -> str:
+    low, high = (percent(end) for end in result.interval)
     return (
         f"{counted(len(result), 'direction')} of {result.directions.layer} were learned in "
         f"{counted(result.steps, 'step')}: a network names the right one of {len(result)} in "
-        f"{percent(result.held_out)} of held-out edits; chance is {percent(1 / len(result))}."
+        f"{percent(result.held_out)} (95 % interval {low} to {high}) of {counted(result.held_out_edits, 'edit')} that "
+        f"training never saw; chance is {percent(1 / len(result))}."
     )
 
 
@@ -131,9 +124,9 @@ TRAIN: Claims[TrainResult] = (
         lambda r: len(r) == 1,
     ),
     doubt(
-        "The directions are not told apart better than by chance: take more `--steps` before using them (the paper "
-        "takes 100 000).",
-        lambda r: len(r) > 1 and not beyond_chance(r.held_out, len(r), None),
+        "The interval of that share does not lie above chance, so that the directions may not be told apart at all: "
+        "take more `--steps` before using them (the paper takes 100\u202f000).",
+        lambda r: len(r) > 1 and r.interval[0] <= 1 / len(r),
     ),
     *SHARED,
 )

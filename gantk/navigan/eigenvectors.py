@@ -144,6 +144,7 @@ def conclude(
         shown=shown_of(store, measured, options, FOLDER, scales, facts.total, facts.spectrum.values),
         fps=options.fps,
         spectrum=facts.spectrum,
+        num=facts.total,
     )
 
 

@@ -61,8 +61,11 @@ def svd_page(result: SvdResult) -> Page:
 
 
 def train_page(result: TrainResult) -> Page:
+    low, high = (percent(end) for end in result.interval)
+    of = f"of {counted(result.held_out_edits, 'held-out edit')}"
+    chance = f"chance is {percent(1 / len(result))}"
     numbers: list[tuple[object, str, str]] = [
-        (percent(result.held_out), "named correctly", f"on held-out samples; chance is {percent(1 / len(result))}"),
+        (percent(result.held_out), "named correctly", f"{of}; 95 % interval {low} to {high}; {chance}"),
         (result.steps, "steps", f"on the basis {result.basis}"),
     ]
     asked = "Which combinations of a basis change pictures in ways that a network recognises one by one?"
@@ -122,17 +125,18 @@ def _page(
 
 def _certain(result: HessianResult) -> list[tuple[object, str, str]]:
     """How much was found, and how surely."""
+    samples = counted(result.num, "sample")
     items: list[tuple[object, str, str]] = []
     exact = result.spectrum.exact
     if exact is not None and exact.captured is not None:
         note = f"of the Hessian's trace, {show_number(exact.trace)}, by {counted(len(result), 'direction')}"
         if exact.trace_error > 0.01 * exact.trace:
             note += f" (two estimates differ by {show_number(exact.trace_error)})"
-        items.append((percent(exact.captured), "captured", note))
+        items.append((percent(exact.captured), "captured", f"{note}; {samples}"))
     if exact is not None and exact.agreement is not None:
-        note = "of the directions from either half of the samples"
+        note = f"of the directions from either half of {samples}"
         items.append((percent(exact.agreement), "agreement", note))
-    items.append((result.spectrum.products, "Hessian products", "each with all samples"))
+    items.append((result.spectrum.products, "Hessian products", f"each with all of {samples}"))
     if exact is not None and exact.angle < 90:
         note = "between what was found and the true leading subspace"
         items.append((f"{exact.angle:.2g}°", "angle, at most", note))

@@ -101,6 +101,7 @@ def train(
         basis=base.name,
         steps=log[-1].step,
         log=log,
+        held_out_edits=trainer.held_out_edits,
     )
 
 

@@ -220,12 +220,14 @@ class WeightResult(Result):
 
 @record
 class HessianResult(WeightResult):
-    """Leading eigenvectors of the perceptual distance's Hessian."""
+    """Leading eigenvectors of the perceptual distance's Hessian, which is the mean over `num` samples."""
 
     TASK: ClassVar[str] = "navigan hessian"
+    VERSION: ClassVar[int] = 2
     CLAIMS: ClassVar[Claims[HessianResult]] = HESSIAN
     FILE: ClassVar[str] = "eigenvectors.safetensors"
     spectrum: Spectrum
+    num: int
 
     @property
     def eigenvalues(self) -> Numbers:
@@ -277,18 +279,28 @@ class TrainResult(WeightResult):
         basis: what was combined.
         steps: that were taken.
         log: in order of steps.
+        held_out_edits: never trained on, of which the log says how many are told.
     """
 
     TASK: ClassVar[str] = "navigan train"
+    VERSION: ClassVar[int] = 2
     CLAIMS: ClassVar[Claims[TrainResult]] = TRAIN
     basis: str
     steps: int
     log: tuple[LogLine, ...]
+    held_out_edits: int
 
     @property
     def held_out(self) -> float:
-        """Share of directions that are told on samples never trained on, after the last step."""
+        """Share of held-out edits whose direction is told, after the last step."""
         return next(line.held_out for line in reversed(self.log) if line.held_out is not None)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of that share, 95 % over the edits (Wilson)."""
+        from gantk.predictors.linear_probe import wilson
+
+        return wilson(round(self.held_out * self.held_out_edits), self.held_out_edits)
 
     def answers(self, options: Options) -> bool:
         steps: int = getattr(options, "steps", 0)

@@ -31,6 +31,7 @@ from gantk.navigan.target import Prefix, Target
 from gantk.store.chunks import parts
 from gantk.store.seeding import random_uniform
 
+HELD_OUT_BATCHES = 4
 HELD_OUT = 1 << 40  # held-out samples are numbered from here on, where training never comes
 
 
@@ -226,14 +227,19 @@ class Trainer:
         self.scaler.update()
         return float(entropy.detach()), float(error.detach()), float(accuracy)
 
-    def held_out(self, batches: int = 4) -> float:
-        """How often the direction is told on samples that training never sees."""
+    @property
+    def held_out_edits(self) -> int:
+        """How many edits of samples that training never sees `held_out` looks at."""
+        return HELD_OUT_BATCHES * self.plan.batch
+
+    def held_out(self) -> float:
+        """How often the direction of those edits is told."""
         self.rectifier.eval()
         try:
             with torch.no_grad():
                 found = [
                     float(self._losses(self.rectifier, number, 0, self.plan.batch, held_out=True)[2])
-                    for number in range(batches)
+                    for number in range(HELD_OUT_BATCHES)
                 ]
         finally:
             self.rectifier.train()

@@ -26,6 +26,7 @@ from gantk.store.files import load_npy
 from gantk.store.inside import inside
 
 TOLERANCE = 0.003  # the default, where a run did not say it
+HELD_OUT_BATCHES = 4  # that version 0.1.0 looked at
 
 
 def hessian(manifest: Mapping[str, Any], directory: Path) -> HessianResult:
@@ -38,7 +39,8 @@ def hessian(manifest: Mapping[str, Any], directory: Path) -> HessianResult:
         tolerance = float(manifest["arguments"].get("tolerance") or TOLERANCE)
         exact = part(Exactness, results, directory, history=history, tolerance=tolerance)
     spectrum = part(Spectrum, {**results, "values": results["eigenvalues"]}, directory, exact=exact)
-    return part(HessianResult, results, directory, **_directions(results, directory), spectrum=spectrum)
+    num = int(manifest["arguments"]["num"])
+    return part(HessianResult, results, directory, **_directions(results, directory), spectrum=spectrum, num=num)
 
 
 def svd(manifest: Mapping[str, Any], directory: Path) -> SvdResult:
@@ -49,9 +51,10 @@ def svd(manifest: Mapping[str, Any], directory: Path) -> SvdResult:
 def train(manifest: Mapping[str, Any], directory: Path) -> TrainResult:
     results = manifest["results"]
     log = tuple(part(LogLine, line, directory) for line in results["log"])
-    basis = Path(str(manifest["arguments"]["basis"])).name
-    found = _directions(results, directory)
-    return part(TrainResult, results, directory, **found, basis=basis, steps=log[-1].step, log=log)
+    arguments = manifest["arguments"]
+    told = {"basis": Path(str(arguments["basis"])).name, "steps": log[-1].step}
+    told["held_out_edits"] = HELD_OUT_BATCHES * int(arguments["batch"])
+    return part(TrainResult, {**results, **told}, directory, **_directions(results, directory), log=log)
 
 
 def apply(manifest: Mapping[str, Any], directory: Path) -> ApplyResult:

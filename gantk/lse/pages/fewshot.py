@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gantk.lse.pages.parts import METRIC, class_table, strips, tenths
-from gantk.lse.results import FewshotResult, Fit, ShotRow
+from gantk.lse.results import FewshotResult, Fit, ShotRow, ShotScores
 from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
@@ -24,7 +24,11 @@ def page(result: FewshotResult) -> Page:
     sections = answer(
         result,
         strips(result.sheet, result.sheet_columns, title, caption, names, colours),
-        [(row.scores.paper_miou, f"mIoU of {_shots(row)}", _note(row)) for row in scored[:5] if row.scores is not None],
+        [
+            (row.scores.paper_miou, f"mIoU of {_shots(row)}", _note(row.scores, result.num_eval))
+            for row in scored[:5]
+            if row.scores is not None
+        ],
     )
     sections += _curve(result)
     caption = "The images of the first repeat; heads of fewer shots learned from the first of them."
@@ -46,14 +50,14 @@ def _shots(row: ShotRow) -> str:
     return f"{row.shots} shot{'s' * (row.shots != 1)}"
 
 
-def _note(row: ShotRow) -> str:
-    assert row.scores is not None
-    if len(row.scores.each) == 1:
-        low, high = row.scores.intervals[0]
-        text = f"95 % interval {show_number(low)} to {show_number(high)}, over the images"
+def _note(told: ShotScores, num: int) -> str:
+    if len(told.each) == 1:
+        low, high = told.intervals[0]
+        text = f"95 % interval {show_number(low)} to {show_number(high)}"
     else:
-        text = f"mean of {len(row.scores.each)} repeats"
-    return text if row.scores.of_full is None else f"{text}; {tenths(row.scores.of_full)} of the full head"
+        text = f"mean of {len(told.each)} repeats, none further than {show_number(told.deviation)} from it"
+    text += f"; {counted(num, 'fresh image')}"
+    return text if told.of_full is None else f"{text}; {tenths(told.of_full)} of the full head"
 
 
 def _curve(result: FewshotResult) -> list[Section]:

@@ -11,21 +11,27 @@ from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import LinePlot, Picture, Section, Series, Sheet
-from gantk.runs.claims import percent, who
+from gantk.runs.claims import counted, percent, who
 
 
 def page(result: SampleResult) -> Page:
+    samples, targets = counted(result.num, "sample"), counted(len(result.targets), "label map")
     worst = worst_class(result.scores.paper_K.tolist(), result.class_names)
     items: list[tuple[object, str, str]] = [
         (
             percent(result.scores.accuracy),
             "pixels as wanted",
-            f"of those labelled, as {who(result.judge)} sees the samples",
+            f"of those labelled, {samples} of {targets}, as {who(result.judge)} sees them",
         ),
-        (result.scores.paper_miou, "mIoU", "" if worst is None else f"lowest: {worst[0]}, {worst[1]:.2f}"),
+        (
+            result.scores.paper_miou,
+            "mIoU",
+            samples if worst is None else f"{samples}; lowest: {worst[0]}, {worst[1]:.2f}",
+        ),
     ]
     if len(result.targets[0].samples) > 1:
-        items.append((percent(result.spread.labels), "labelled otherwise", "between two samples of one target"))
+        note = f"between two samples of one target, mean of {targets}"
+        items.append((percent(result.spread.labels), "labelled otherwise", note))
     sheets = [_target(result, target, place) for place, target in enumerate(result.targets, 1)]
     sections: list[Section] = [*answer(result, sheets[:1], items), *sheets[1:]]
     mean, low, high = result.curve

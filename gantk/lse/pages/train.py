@@ -7,27 +7,28 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gantk.lse.claims import worst_class
+from gantk.lse.metrics import Intervals
 from gantk.lse.pages.parts import METRIC, class_table, map_bars, strips
 from gantk.lse.results import Training, TrainResult
 from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
 from gantk.reports.sections import Cell, CellValue, Column, LinePlot, Link, Links, Section, Series, Table
-from gantk.runs.claims import who
+from gantk.runs.claims import counted, who
 
 NONE = "no held-out images"
 
 
 def page(result: TrainResult) -> Page:
+    images = counted(result.held_out, "held-out image")
     scored = [each for each in result.trainings if each.scores is not None]
     numbers: list[tuple[object, str, str]] = []
     for each in scored[:4]:
         assert each.scores is not None
         worst = worst_class(each.scores.paper_K.tolist(), result.class_names)
         low = "" if worst is None else f"; lowest {worst[0]}, {worst[1]:.2f}"
-        numbers.append(
-            (each.scores.paper_miou, f"mIoU of {each.name}", f"{show_number(each.passes, 0)} image passes{low}")
-        )
+        note = images if each.intervals is None else f"95 % interval {_ends(each.intervals)}, {images}"
+        numbers.append((each.scores.paper_miou, f"mIoU of {each.name}", note + low))
     caption = "Held-out images, which no head has learned from."
     names, colours = result.class_names, result.class_colours
     title = "Held-out images, labels and what heads make of them"
@@ -53,10 +54,16 @@ def _table(result: TrainResult) -> Table:
     rows: list[list[CellValue]] = []
     for each, head in zip(result.trainings, result.heads, strict=True):
         told = each.scores
-        values = (Cell(None, NONE),) * 3 if told is None else (told.paper_miou, told.dataset_miou, told.accuracy)
+        values: tuple[CellValue, ...] = (Cell(None, NONE),) * 4
+        if told is not None:
+            ends = Cell(None, "not kept")
+            if each.intervals is not None:
+                ends = Cell(each.intervals.paper_miou[0], _ends(each.intervals))
+            values = (told.paper_miou, ends, told.dataset_miou, told.accuracy)
         rows.append([each.name, *values, float(head.parameters), float(each.passes)])
     columns = [
         Column("head"), Column("mIoU", METRIC, field="paper_miou"),
+        Column("95 % interval", "Over resampled held-out images"),
         Column("mIoU, all pixels", "Of the summed confusion matrix", field="dataset_miou"),
         Column("accuracy"), Column("weights", digits=0), Column("image passes", digits=0, field="passes"),
     ]  # fmt: skip
@@ -64,8 +71,14 @@ def _table(result: TrainResult) -> Table:
         columns,
         rows,
         "Scores of the heads",
-        f"Agreement with the labels of {who(result.teacher)} on held-out images.",
+        f"Agreement with the labels of {who(result.teacher)} on {counted(result.held_out, 'held-out image')}.",
     )
+
+
+def _ends(intervals: Intervals) -> str:
+    """The interval of the mIoU."""
+    low, high = intervals.paper_miou
+    return f"{show_number(low)} to {show_number(high)}"
 
 
 def _curves(trainings: Sequence[Training]) -> list[Section]:
