@@ -33,12 +33,12 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def csv_bytes(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:
-    """A table of comma-separated values; None is an empty cell."""
+    """A table of comma-separated values; None is an empty cell, and what is no UTF-8 in the name of a file is ?."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="replace")
 
 
 def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
@@ -56,10 +56,3 @@ def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     if sign == ";":
         rows = [(line, [c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c) else c for c in row]) for line, row in rows]
     return rows
-
-
-def csv_of(rows: Iterable[Iterable[object]]) -> str:
-    """Rows of cells as comma-separated text."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
