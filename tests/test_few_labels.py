@@ -42,27 +42,84 @@ def slow_ridge(x: np.ndarray, y: np.ndarray, weight: np.ndarray, damping: float)
     return w, float(middle - mean @ w)
 
 
-def test_probe_is_weighted_ridge_and_its_left_out_scores_are_those_of_refits() -> None:
-    blocks, classes, _ = problem()
-    n = len(classes)
+def slow_worth(x: np.ndarray, groups: list[list[int]], y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The square of each group's agreement with the labels, over pairs of images."""
+    t = weight * (y - np.average(y, weights=weight))
+    c = x - np.average(x, axis=0, weights=weight)
+    worth = np.zeros(x.shape[1])
+    for group in groups:
+        gram = c[:, group] @ c[:, group].T
+        pairs = sum(t[i] * t[j] * gram[i, j] for i in range(len(t)) for j in range(len(t)) if i != j)
+        worth[group] = max(pairs / (weight * np.diag(gram)).sum(), 0) ** 2
+    return np.asarray(worth / worth.max())
+
+
+def test_probe_is_ridge_of_weighed_places_and_its_left_out_scores_are_those_of_refits() -> None:
+    flat, classes, _ = problem()
+    blocks, n = [flat[0].reshape(40, 12, 5), flat[1]], len(classes)  # 12 channels at 5 places
     found = fit_probe(blocks, classes[:, None], ["a"])
-    share = found.cards[0].shrinkage
-    x = np.concatenate([(b - b.mean(0)) / b.std(0) / math.sqrt(2 * b.shape[1]) for b in blocks], 1)
+    groups = [[*range(place, 60, 5)] for place in range(5)] + [[*range(60, 65)]]
+    x = np.concatenate([(b - b.mean(0)) / b.std(0) / math.sqrt(2 * b.shape[1]) for b in flat], 1)
     y = 2 * classes - 1
     weight = np.where(y > 0, n / (2 * (y > 0).sum()), n / (2 * (y < 0).sum()))
-    damping = share * float((x * x).sum())
-    w, b = slow_ridge(x, y, weight, damping)
-    score = np.concatenate(blocks, 1) @ found.weight_AD[0] + found.bias_A[0]
-    expected = x @ w + b
-    line = np.polyfit(expected, score, 1)  # the scale is that of the calibration
-    assert np.allclose(np.polyval(line, expected), score, atol=1e-6)
-    left_out = []
-    for i in range(n):
-        rest = np.arange(n) != i
-        w, b = slow_ridge(x[rest], y[rest], weight[rest], damping)
-        left_out.append(x[i] @ w + b)
-    assert np.allclose(np.polyval(line, left_out), found.left_out_NA[:, 0], atol=1e-6)
-    assert share in SHRINKAGES and line[0] > 0
+
+    def refits(rows: np.ndarray) -> list[tuple[np.ndarray, float]]:
+        """One for each shrinkage."""
+        root = np.sqrt(slow_worth(x[rows], groups, y[rows], weight[rows]))
+        seen = x[rows] * root
+        made = [slow_ridge(seen, y[rows], weight[rows], share * float((seen * seen).sum())) for share in SHRINKAGES]
+        return [(root * w, b) for w, b in made]
+
+    def left_out_one_by_one(rows: np.ndarray) -> int:
+        """Which shrinkage's scores go best with the labels; the worth of places has seen them all."""
+        root = np.sqrt(slow_worth(x[rows], groups, y[rows], weight[rows]))
+        seen = x[rows] * root
+        total = float((seen * seen).sum())
+        fits = []
+        for share in SHRINKAGES:
+            score = np.empty(len(rows))
+            for i in range(len(rows)):
+                rest = np.arange(len(rows)) != i
+                w, b = slow_ridge(seen[rest], y[rows][rest], weight[rows][rest], share * total)
+                score[i] = seen[i] @ w + b
+            centred, target = (v - np.average(v, weights=weight[rows]) for v in (score, y[rows]))
+            size = (weight[rows] * centred**2).sum() * (weight[rows] * target**2).sum()
+            fits.append(float((weight[rows] * centred * target).sum() / math.sqrt(size)))
+        return int(np.argmax(fits))
+
+    whole = np.arange(n)
+    best = left_out_one_by_one(whole)
+    assert np.isclose(found.cards[0].shrinkage, SHRINKAGES[best])
+    w, b = refits(whole)[best]
+    score = np.concatenate(flat, 1) @ found.weight_AD[0] + found.bias_A[0]
+    line = np.polyfit(x @ w + b, score, 1)  # the scale is that of the calibration
+    assert np.allclose(np.polyval(line, x @ w + b), score, atol=1e-6) and line[0] > 0
+    order = np.argsort(y, kind="stable")
+    for fold in (7,):
+        out = order[fold::10]
+        rest = np.setdiff1d(whole, out)
+        w, b = refits(rest)[left_out_one_by_one(rest)]
+        assert np.allclose(np.polyval(line, x[out] @ w + b), found.left_out_NA[out, 0], atol=1e-6)
+
+
+def test_a_place_that_tells_the_labels_is_found_among_many() -> None:
+    random = np.random.default_rng(7)
+    block = random.standard_normal((400, 20, 64))
+    has = (block[:, :, 37].sum(1) > 3).astype(float)
+    label = np.where(np.arange(400) < 100, has, np.nan)[:, None]
+    by_place, flat = (fit_probe([x], label, ["a"]) for x in (block, block.reshape(400, -1)))
+    told = [area((block.reshape(400, -1) @ found.weight_AD[0])[100:], has[100:] == 1) for found in (by_place, flat)]
+    assert told[0] > 0.85 > 0.75 > told[1]
+    weight = np.abs(by_place.weight_AD[0].reshape(20, 64)).sum(0)
+    assert weight.argmax() == 37 and weight[37] > 0.5 * weight.sum()
+
+
+def test_scores_left_out_know_nothing_of_their_labels() -> None:
+    """Places are weighed by labels: were those left out among them, noise would seem to be told."""
+    random = np.random.default_rng(8)
+    block = random.standard_normal((60, 10, 64))
+    told = [fit_probe([block], random.permutation(60)[:, None] % 2.0, ["noise"]).cards[0].auc for _ in range(8)]
+    assert all(auc is not None for auc in told) and abs(np.mean([auc or 0 for auc in told]) - 0.5) < 0.12
 
 
 def test_probabilities_are_calibrated_and_their_slope_is_held_by_a_prior() -> None:
@@ -100,18 +157,21 @@ def test_cards_say_what_left_out_labels_say() -> None:
     assert "60 labels" in card.sentence() and "R2" in other.sentence()
 
 
-def test_what_is_the_same_in_a_mirror_is_learned_from_both() -> None:
+def test_what_a_mirror_keeps_is_learned_from_sums_and_what_it_turns_from_differences() -> None:
     random = np.random.default_rng(4)
     same, other = random.standard_normal((2, 90, 40))  # what a mirror keeps of the features, and what it turns round
     image, mirror = [same + other], [same - other]
     smile, left = ((part[:, :4].sum(1) > 0).astype(float) for part in (same, other))
     found = fit_probe(image, np.stack([smile, left], 1), ["smile", "left"], mirror)
-    assert [card.mirrored for card in found.cards] == [True, False]
-    assert "mirror images alike" in found.cards[0].sentence() and "mirror" not in found.cards[1].sentence()
-    assert np.array_equal(found.weight_AD[0, :40], found.weight_AD[0, 40:]) and not found.weight_AD[1, 40:].any()
     alone = fit_probe(image, np.stack([smile, left], 1), ["smile", "left"])
-    assert found.cards[0].auc > alone.cards[0].auc + 0.03 and found.cards[1] == alone.cards[1]
-    assert fit_probe(image, left[:, None], ["left"], mirror).weight_AD.shape == (1, 40), "nothing is left to read"
+    for column, sign in enumerate((1, -1)):
+        straight, turned = np.split(found.weight_AD[column], 2)
+        assert np.corrcoef(straight, sign * turned)[0, 1] > 0.7, "by sums where they tell it, else by differences"
+        card, before = found.cards[column], alone.cards[column]
+        assert card.mirrored and not before.mirrored
+        assert card.auc and before.auc and card.auc > before.auc + 0.03
+    score = np.concatenate([*image, *mirror], 1) @ found.weight_AD.T + found.bias_A
+    assert ((score > 0) == (np.stack([smile, left], 1) == 1)).mean() > 0.95
 
 
 def test_labels_that_say_nothing_are_told_apart_from_those_that_do() -> None:
@@ -242,7 +302,7 @@ def test_images_and_maps_together(network: ImageNet) -> None:
     assert half == len(turned) + len(made.info.taps)
     for mirrored, expected in zip(blocks[half:], [*turned, *blocks[len(turned) : half]], strict=True):
         assert torch.allclose(mirrored, expected, atol=1e-5), "images are mirrored, maps are not"
-    assert width in (sum(block.shape[1] for block in blocks[:half]), sum(block.shape[1] for block in blocks))
+    assert width == sum(block[0].numel() for block in blocks)
     with pytest.raises(UsageError, match="maps or both"):
         train_on_codes(generator, wp, {"odd": np.zeros(12)}, "imagenet")
 

@@ -93,7 +93,7 @@ def test_the_command_and_labelling_on(pictures: Path, installed: None, tmp_path:
     words = ("train-predictor", pictures, labels, "--suggest", 3, "-o", tmp_path / "run")
     code, out, err = gantk_command(*words)
     assert code == 0, err
-    assert "of 20 labels" in out and "by leave-one-out" in out and "Label next for square: " in out
+    assert "of 20 labels" in out and "by cross-validation" in out and "Label next for square: " in out
     suggested = (tmp_path / "run" / "label-next.csv").read_text().splitlines()
     assert suggested[0] == "image,square" and len(suggested) == 4 and suggested[1].endswith(".png,")
     # filled in and appended they are labels

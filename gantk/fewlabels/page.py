@@ -14,7 +14,7 @@ from gantk.runs.claims import counted
 
 ABOUT = (
     "The predictor is a linear probe on features of several stages of an ImageNet network. Accuracy is by "
-    "leave-one-out: each label is predicted by a probe that was fitted without it."
+    "ten-fold cross-validation: each label is predicted by a probe that was fitted without it."
 )
 LEFT_OUT = "How well each attribute is predicted on labels that the probe was fitted without."
 NUMBERS = "For numbers R2 stands in place of the accuracy, and the correlation in place of the balanced accuracy."
@@ -24,7 +24,7 @@ COLUMNS = (
     Column("attribute"),
     Column("labels", "Number of labelled images", 0),
     Column("positive", "How many of them have it", 0, "positives"),
-    Column("accuracy", "Share predicted right by leave-one-out"),
+    Column("accuracy", "Share predicted right by cross-validation"),
     Column("from", "Lower end of its 95 % interval"),
     Column("to", "Upper end of its 95 % interval"),
     Column("balanced accuracy", "Mean of the shares of both classes predicted right", field="balanced"),
@@ -60,7 +60,7 @@ def _numbers(result: TrainedPredictor) -> list[tuple[object, str, str]]:
     """Of the attribute that is told best: accuracy with its interval beside the larger class, and AUC."""
     card = best_first(result)[0].card
     low, high = (show_number(value, 2) for value in (card.low, card.high))
-    interval = f"95 % interval {low} to {high}, leave-one-out of {card.labels} labels"
+    interval = f"95 % interval {low} to {high}, cross-validation of {card.labels} labels"
     if not card.is_class:
         return [(show_number(card.accuracy, 2), f"R2 of {card.name}", interval)]
     items: list[tuple[object, str, str]] = [

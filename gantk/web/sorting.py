@@ -106,7 +106,7 @@ def alike(mine: Base, other: Base) -> bool:
 def _features(
     model: Model, base: Base, order: Sequence[int], labelled: int, taps: Sequence[str], ticket: Ticket
 ) -> tuple[list[Array], list[int]]:
-    """Blocks [N, D_b] of samples by index, and which they are; kept, so that a refit costs only the solve."""
+    """Blocks [N, C, P] of samples by index, and which they are; kept, so that a refit costs only the solve."""
     from gantk.predictors.probe_features import code_blocks
 
     easel = model.easel
