@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from gantk.errors import GantkError, UsageError
 from gantk.higan.boundary import Settings, train_boundaries
-from gantk.higan.evaluation import accuracy, area_under_curve, correlation, pairwise_cosines
+from gantk.higan.evaluation import accuracy, correlation, pairwise_cosines
 from gantk.higan.pool import Pool
 from gantk.higan.selection import generator_for, select, split
+from gantk.predictors.linear_probe import area
 
 PARITY = Settings(solver="svc", compat=True, seed=123, refit=False, resamples=0)
 GOLDEN = {
@@ -171,7 +172,7 @@ def test_area_under_curve_counts_pairs(pairs: list[tuple[int, bool]]) -> None:
     distance, positive = np.array([p[0] for p in pairs], float), np.array([p[1] for p in pairs])
     wins = [(a > b) + 0.5 * (a == b) for a in distance[positive] for b in distance[~positive]]
     expected = np.mean(wins) if wins else np.nan
-    np.testing.assert_allclose(area_under_curve(distance, positive), expected)
+    np.testing.assert_allclose(area(distance, positive), expected)
 
 
 def test_small_figures() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 import shutil
 from pathlib import Path
@@ -21,7 +20,8 @@ from gantk.reports.drawing import SERIES
 from gantk.reports.export import export, read_width
 from gantk.reports.latex import latex
 from gantk.reports.pdf import can_write_pdf
-from gantk.reports.tabular import csv_text, grid_of, markdown
+from gantk.reports.tabular import grid_of, markdown
+from gantk.store.text import csv_bytes
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -64,7 +64,7 @@ def test_tables_say_in_every_format_what_the_page_says() -> None:
     text = latex(grid, "Gain & more")
     assert r"name\_1 & gain & wide \tab" in text and r"50\% \& \_x & \ensuremath{-}0.123 & yes \tab" in text
     assert r"{[}a\ensuremath{|}b] & -- & two \tab" in text and r"\caption{Gain \& more}" in text
-    rows = list(csv.reader(io.StringIO(csv_text(grid))))
+    rows = list(csv.reader(csv_bytes(grid.names, grid.plain).decode().splitlines()))
     assert rows == [["name_1", "gain", "wide"], ["50% & _x", "-0.12345", "yes"], ["[a|b]", "", "2"]]
     assert markdown(grid).splitlines()[1] == "| --- | ---: | --- |" and "[a\\|b]" in markdown(grid)
 

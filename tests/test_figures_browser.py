@@ -19,7 +19,8 @@ from browser import Browser
 from gantk.reports import Page
 from gantk.reports.latex import SIGNS, latex
 from gantk.reports.sections import BarPlot, Cell, Column, HeatMap, LinePlot, Picture, Series, Table
-from gantk.reports.tabular import csv_text, grid_of, markdown
+from gantk.reports.tabular import grid_of, markdown
+from gantk.store.text import csv_bytes
 
 pytestmark = pytest.mark.browser
 
@@ -77,9 +78,9 @@ def number(text: str) -> float | str:
 def test_a_copied_table_is_the_written_one(browser: Browser, page: Path, section: Table | HeatMap, anchor: str) -> None:
     assert taken(browser, anchor, "LaTeX") == [latex(grid_of(section))]
     assert taken(browser, anchor, "Markdown") == [markdown(grid_of(section))]
-    copied, written = (
-        list(csv.reader(io.StringIO(text))) for text in (taken(browser, anchor, "CSV")[0], csv_text(grid_of(section)))
-    )
+    grid = grid_of(section)
+    texts = (taken(browser, anchor, "CSV")[0], csv_bytes(grid.names, grid.plain).decode())
+    copied, written = (list(csv.reader(io.StringIO(text))) for text in texts)
     assert [[number(text) for text in line] for line in copied] == [[number(text) for text in line] for line in written]
     assert browser.console == []
 

@@ -223,7 +223,7 @@ def test_tables() -> None:
     assert "sky & -- & 50.0" in classes_latex(["sky"], {"x": [-1.0], "y": [0.5]})
     row = {"model": "m", "head": "LSE", "paper_miou": 0.5, "dataset_miou": 0.5, "accuracy": 0.9}
     row |= {"paper_miou_low": 0.4, "paper_miou_high": 0.6, "a": 0.25, "b": None}
-    lines = scores_csv([row], ["a", "b"]).splitlines()
+    lines = scores_csv([row], ["a", "b"]).decode().splitlines()
     assert lines[1] == "m,LSE,0.500000,0.500000,0.900000,0.400000,0.600000,0.250000,"
     picture = side_by_side([np.zeros((8, 8, 3), np.uint8), np.ones((4, 4), np.uint8)], [(0, 0, 0), (9, 9, 9)])
     assert picture.shape == (128, 258, 3) and picture[0, -1].tolist() == [9, 9, 9]

@@ -14,7 +14,7 @@ from gantk.errors import GantkError
 from gantk.ghfeat.labels import label_table, pair_list
 from gantk.higan.scores import read_scores
 from gantk.predictors.label_files import read_labels
-from gantk.store.text import read_rows
+from gantk.store.text import csv_bytes, read_rows
 
 SAVED = {
     "utf-8": lambda text: text.encode(),
@@ -53,6 +53,11 @@ def test_a_column_name_too_long_for_files_is_said(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text(f"image,{'n' * 200}\na.png,1\n")
     with pytest.raises(GantkError, match=r"n{40}\.\.\. of .* has a name of 200 letters: shorten it"):
         read_labels(tmp_path / "labels.csv")
+
+
+def test_a_table_names_files_that_are_no_utf_8() -> None:
+    rows = [["\udce9.png", None, 0.5], ["a, b.png", 1, "x"]]
+    assert csv_bytes(["image", "smile", "age"], rows) == b'image,smile,age\n?.png,,0.5\n"a, b.png",1,x\n'
 
 
 def test_a_comma_inside_quotes_is_no_column(tmp_path: Path) -> None:

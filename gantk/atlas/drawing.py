@@ -34,7 +34,7 @@ class Drawer:
         root_HW = np.sqrt(np.maximum(heat_HW, 0))
         most = float(root_HW.max())
         level = np.round(255 * root_HW / max(most, 1e-30)).astype(np.uint8)
-        return self._keep([f"heat/{file}.png"], np.repeat(level[None, :, :, None], 3, 3))[0], most
+        return self.store.keep_pictures({f"heat/{file}.png": np.repeat(level[..., None], 3, 2)})[0], most
 
     def walk(self, name: str, file: str, move: Move, strength: float) -> Walk:
         """Samples from -2 to 2 strengths; a negative strength turns the move round."""
@@ -42,9 +42,9 @@ class Drawer:
         count = len(self.samples)
         images: list[list[Image]] = [[] for _ in range(count)]
         for step, distance in enumerate(distances):
-            names = [f"steps/{file}_{sample}_{step}.png" for sample in range(count)]
-            turned = distance if strength >= 0 else -distance
-            for line, image in zip(images, self._keep(names, self._moved(move, self.samples, turned)), strict=True):
+            moved = enumerate(self._moved(move, self.samples, distance if strength >= 0 else -distance))
+            kept = self.store.keep_pictures({f"steps/{file}_{sample}_{step}.png": image for sample, image in moved})
+            for line, image in zip(images, kept, strict=True):
                 line.append(image)
         strips = tuple(
             Strip(
@@ -72,7 +72,8 @@ class Drawer:
         first = self.samples.part(0, 1)
         found: list[Image] = []
         for number, (move, strength) in enumerate(members[:BESIDE]):
-            found += self._keep([f"members/{file}_{number}.png"], self._moved(move, first, FACTORS * strength))
+            (moved,) = self._moved(move, first, FACTORS * strength)
+            found += self.store.keep_pictures({f"members/{file}_{number}.png": moved})
         return tuple(found)
 
     def _moved(self, move: Move, samples: Samples, strength: float) -> npt.NDArray[np.uint8]:
@@ -80,9 +81,3 @@ class Drawer:
             strength_N = torch.full((len(samples),), float(strength)).to(samples.wp_NLD)
             image_NCHW: Tensor = move.images(samples, strength_N)
         return to_uint8(image_NCHW)
-
-    def _keep(self, names: list[str], image_NHWC: npt.NDArray[np.uint8]) -> list[Image]:
-        with self.store.pictures() as pictures:
-            for future in pictures.write(names, image_NHWC):
-                future.result()
-        return [self.store.picture(name) for name in names]

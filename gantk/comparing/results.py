@@ -16,7 +16,7 @@ from gantk.runs.claims import Claims, decimals, plain
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image, Strip
 from gantk.store.files import write_atomic
-from gantk.store.text import csv_of
+from gantk.store.text import csv_bytes
 
 FILE = "comparison.csv"
 WHOLE = ""  # the row of numbers that are of a result as a whole
@@ -218,5 +218,5 @@ class CompareResult(Result):
 
     def exports(self) -> Iterator[Export]:
         rows = self.table()
-        data = csv_of([rows[0] if rows else ("row", "number"), *(row.values() for row in rows)])
+        data = csv_bytes(rows[0] if rows else ("row", "number"), (row.values() for row in rows))
         yield Export(FILE, partial(write_atomic, data=data), "every number of every run, with differences")

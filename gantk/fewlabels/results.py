@@ -5,8 +5,6 @@ Shape legend: A attributes, D features.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -20,6 +18,7 @@ from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.store.files import write_atomic
+from gantk.store.text import csv_bytes
 
 if TYPE_CHECKING:
     from gantk.predictors.efficientnet_lite import ImageNet
@@ -135,8 +134,4 @@ class TrainedPredictor(Result):
         """A table in the form of labels: every suggested image once, with nothing in its columns yet."""
         names = [each.card.name for each in self.attributes]
         files = dict.fromkeys(seen.file for each in self.attributes for seen in each.suggested)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["image", *names])
-        writer.writerows([file, *[""] * len(names)] for file in files)
-        return write_atomic(path, text.getvalue().encode())
+        return write_atomic(path, csv_bytes(["image", *names], ([file, *[None] * len(names)] for file in files)))

@@ -121,15 +121,13 @@ def _seen(
 ) -> tuple[Seen, ...]:
     from gantk.pictures.opening import open_picture
 
+    named = {}
+    for place, row in enumerate(rows):
+        picture = open_picture(table.files[row])
+        picture.thumbnail((PIXELS, PIXELS))
+        named[f"{name}-{place:03d}.png"] = np.array(picture.convert("RGB"))
     found = []
-    with store.pictures() as pictures:
-        for place, row in enumerate(rows):
-            file = f"{name}-{place:03d}.png"
-            picture = open_picture(table.files[row])
-            picture.thumbnail((PIXELS, PIXELS))
-            for future in pictures.write([file], np.array(picture.convert("RGB"))[None]):
-                future.result()
-            label = None if np.isnan(label_N[row]) else float(label_N[row])
-            seen = Seen(file=table.files[row].name, score=float(score_N[row]), label=label, image=store.picture(file))
-            found.append(seen)
+    for row, image in zip(rows, store.keep_pictures(named), strict=True):
+        label = None if np.isnan(label_N[row]) else float(label_N[row])
+        found.append(Seen(file=table.files[row].name, score=float(score_N[row]), label=label, image=image))
     return tuple(found)

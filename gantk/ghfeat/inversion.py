@@ -20,16 +20,15 @@ from gantk.generators.frugal_steps import images_at_once
 from gantk.generators.labels import ask_for_label
 from gantk.generators.probe import probe_of
 from gantk.generators.probed import Probe
-from gantk.ghfeat.bridge import styles_to_wp
 from gantk.ghfeat.calibration import style_layout
 from gantk.ghfeat.defaults import NONE, encoder_for, has_encoder, perception_for, perceptual_weight
 from gantk.ghfeat.files import EncoderFile
-from gantk.ghfeat.metrics import at_size, closeness
+from gantk.ghfeat.metrics import closeness
 from gantk.ghfeat.options import InvertOptions
 from gantk.ghfeat.photos import Images, marked
 from gantk.ghfeat.projection import Projection, ProjectionPlan, project_all
 from gantk.ghfeat.results import GIVEN, Course, InvertResult
-from gantk.ghfeat.starts import Start, label_of, start_of
+from gantk.ghfeat.starts import Start, encoded, label_of, start_of
 from gantk.ghfeat.tuned import tuning
 from gantk.pictures.images import to_uint8
 from gantk.predictors.resampling import resize
@@ -107,7 +106,11 @@ def invert(
         reads = given.batches([(a, b) for _, a, b in missing])
         for (index, first, last), (photo, good_N) in zip(missing, reads, strict=True):
             target = photo.to(generator.device)
-            told = _start(generator, loaded, target, plan.space) if begun is None else begun.of(first, last, label)
+            told: Sequence[Tensor] | None = None
+            if begun is not None:
+                told = begun.of(first, last, label)
+            elif loaded is not None:
+                told = encoded(generator, loaded, target, plan.space)
             found = project_all(generator, target, plan, distance, told, label, options.seed, at_once)
             codes = found.codes if isinstance(found.codes, tuple) else (found.codes,)
             _draw(store, photo, found, first, plan.kept)
@@ -161,19 +164,6 @@ def _plan(
     return ProjectionPlan(space, options.steps, rate, weight, options.prior), distance
 
 
-def _start(generator: Generator, encoder: EncoderFile | None, target: Tensor, space: str) -> Sequence[Tensor] | None:
-    """What the encoder says, in the space of the optimisation; None without an encoder."""
-    if encoder is None:
-        return None
-    with torch.no_grad():
-        size = encoder.encoder.config.resolution
-        styles = encoder.encoder(at_size(target, size).contiguous(memory_format=torch.channels_last))
-        if space == "s":
-            return styles
-        wp_NLD, _ = styles_to_wp(generator, styles)
-        return [wp_NLD if space == "wp" else wp_NLD.mean(1)]
-
-
 def _original(number: int) -> str:
     return f"images/original_{number:03d}.png"
 
@@ -187,13 +177,9 @@ def _draw(store: Store, photo_NCHW: Tensor, found: Projection, start: int, steps
     count = min(len(photo_NCHW), SHOWN - start)
     if count <= 0:
         return
-    numbers = range(start, start + count)
-    with store.pictures() as pictures:
-        done = pictures.write([_original(n) for n in numbers], to_uint8(photo_NCHW[:count]))
-        for step, frame in zip(steps, found.frames or (found.image_NCHW,), strict=True):
-            done += pictures.write([_frame(n, step) for n in numbers], to_uint8(frame[:count]))
-        for future in done:
-            future.result()
+    store.write_pictures({_original(n): image for n, image in enumerate(to_uint8(photo_NCHW[:count]), start)})
+    for step, frame in zip(steps, found.frames or (found.image_NCHW,), strict=True):
+        store.write_pictures({_frame(n, step): image for n, image in enumerate(to_uint8(frame[:count]), start)})
 
 
 def conclude(

@@ -15,7 +15,10 @@ from gantk.codes.given import given_codes
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.labels import one_class
+from gantk.ghfeat.bridge import styles_to_wp
 from gantk.ghfeat.codes import Codes
+from gantk.ghfeat.files import EncoderFile
+from gantk.ghfeat.metrics import at_size
 
 ORDER = ("z", "w", "wp", "s")
 
@@ -75,6 +78,17 @@ class Start:
         if self.given == "s":
             return codes
         return brought(g, codes[0], self.given, self.space, labels_of(g, len(codes[0]), label))
+
+
+@torch.no_grad()
+def encoded(generator: Generator, encoder: EncoderFile, image_NCHW: Tensor, space: str) -> Sequence[Tensor]:
+    """What an encoder says of images on the generator's device: one tensor of w or wp, the nearest codes, or styles."""
+    size = encoder.encoder.config.resolution
+    styles = encoder.encoder(at_size(image_NCHW, size).contiguous(memory_format=torch.channels_last))
+    if space == "s":
+        return styles
+    wp_NLD, _ = styles_to_wp(generator, styles)
+    return [wp_NLD if space == "wp" else wp_NLD.mean(1)]
 
 
 def start_of(generator: Generator, given: object, space: str | None) -> Start | None:

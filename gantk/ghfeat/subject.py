@@ -99,11 +99,8 @@ def _few(count: int) -> None:
 
 def keep_images(store: Store, images_NCHW: Tensor, stem: str) -> tuple[Image, ...]:
     """Keep images as `images/STEM_000.png`, ..."""
-    names = [f"images/{stem}_{index:03d}.png" for index in range(len(images_NCHW))]
-    with store.pictures() as pictures:
-        for done in pictures.write(names, to_uint8(images_NCHW)):
-            done.result()
-    return tuple(store.picture(name) for name in names)
+    images = enumerate(to_uint8(images_NCHW))
+    return store.keep_pictures({f"images/{stem}_{index:03d}.png": image for index, image in images})
 
 
 def pairs_of(

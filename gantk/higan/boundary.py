@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from gantk.codes.projection import project
 from gantk.errors import GantkError, UsageError
-from gantk.higan.evaluation import Accuracy, accuracy, area_under_curve, correlation, pairwise_cosines
+from gantk.higan.evaluation import Accuracy, accuracy, correlation, pairwise_cosines
 from gantk.higan.pool import Pool
 from gantk.higan.regression import Regressions
 from gantk.higan.selection import Indices, Selection, Split, check_ratio, generator_for, select, split
 from gantk.higan.solvers import DEFAULT_SOLVER, Fit, check_solver, fit_tails
+from gantk.predictors.linear_probe import area
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,7 @@ class _Trainer:
                 accuracy(distance_N[train], is_positive[train]),
                 accuracy(distance_N[val], is_positive[val]),
                 val_distance=distance_N[val],
-                auc=area_under_curve(distance_N[val], is_positive[val]),
+                auc=area(distance_N[val], is_positive[val]),
             )
             part = self._resampled(part, tails)
             if settings.refit and len(val):
@@ -342,7 +343,7 @@ class _Trainer:
         return replace(
             part,
             remaining=remaining,
-            auc=area_under_curve(distance_N[held], above),
+            auc=area(distance_N[held], above),
             correlation=correlation(distance_N[held], score_N[held]),
         )
 

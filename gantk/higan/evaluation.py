@@ -1,4 +1,4 @@
-"""How good a boundary is, as numbers: accuracy, area under the ROC curve, agreement of resampled boundaries.
+"""How good a boundary is, as numbers: accuracy, correlation, agreement of resampled boundaries.
 
 Legend: N samples, R resampled boundaries, D the width of a code.
 """
@@ -46,17 +46,6 @@ def accuracy(distance_N: Numbers, positive_N: Flags) -> Accuracy:
         int((right_N & ~positive_N).sum()),
         int((~positive_N).sum()),
     )
-
-
-def area_under_curve(distance_N: Numbers, positive_N: Flags) -> float:
-    """Return the probability that a positive lies farther out than a negative, ties counting half; nan without one."""
-    from scipy.stats import rankdata
-
-    positives, negatives = int(positive_N.sum()), int((~positive_N).sum())
-    if not positives or not negatives:
-        return float("nan")
-    ranks_N = rankdata(distance_N)
-    return float((ranks_N[positive_N].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def correlation(distance_N: Numbers, score_N: Numbers) -> float:

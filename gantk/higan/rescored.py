@@ -20,7 +20,7 @@ from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.walk import Walk
 from gantk.store.files import write_atomic
-from gantk.store.text import csv_of
+from gantk.store.text import csv_bytes
 
 Array = npt.NDArray[Any]
 
@@ -185,10 +185,10 @@ def _or(value: float | None, other: float) -> float:
     return other if value is None else value
 
 
-def as_csv(rows: list[dict[str, object]]) -> str:
-    """Rows as comma-separated text, with the columns of the longest."""
+def as_csv(rows: list[dict[str, object]]) -> bytes:
+    """Rows as comma-separated values, with the columns of the longest."""
     head = max((list(row) for row in rows), key=len)
-    return csv_of([head, *([_cell(row.get(name)) for name in head[: len(row)]] for row in rows)])
+    return csv_bytes(head, ([_cell(row.get(name)) for name in head[: len(row)]] for row in rows))
 
 
 def _cell(value: object) -> object:

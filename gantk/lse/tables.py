@@ -12,20 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.pictures.label_maps import Colours, colour_map
-from gantk.store.text import csv_of
+from gantk.store.text import csv_bytes
 
 Array = npt.NDArray[np.uint8]
 GAP, LEAST = 2, 128  # pixels between pictures side by side, and of their sides at least
 
 
-def scores_csv(rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> str:
+def scores_csv(rows: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> bytes:
     """One line per generator and head: the means, then the paper's score of each class (empty: never seen).
 
     `rows` are those of `EvaluateResult.table`.
     """
     keys = ("model", "head", "paper_miou", "dataset_miou", "accuracy", "paper_miou_low", "paper_miou_high")
-    cells = [[_cell(row.get(name)) for name in (*keys, *class_names)] for row in rows]
-    return csv_of([[*keys, *class_names], *cells])
+    head = (*keys, *class_names)
+    return csv_bytes(head, ([_cell(row.get(name)) for name in head] for row in rows))
 
 
 def _cell(value: object) -> str:

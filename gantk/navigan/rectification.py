@@ -23,7 +23,7 @@ from gantk.predictors.base import Predictor
 from gantk.runs.options import at_most
 from gantk.runs.stores import OnlyAPart, Store
 from gantk.runs.task import verb
-from gantk.store.parallel import of_first
+from gantk.store.parallel import of_first, world_size
 from gantk.store.progress import progress
 
 FOLDER, STATE = "train", "training.pt"
@@ -134,9 +134,8 @@ def plan_of(options: TrainOptions, base: WeightDirections, length: float, side: 
 
 def trainer_of(about: Subject, base: WeightDirections, plan: TrainingPlan, channels: int, precision: str) -> Trainer:
     """This process's share of the training."""
-    world, rank = 1, 0
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        world, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
+    world = world_size()
+    rank = torch.distributed.get_rank() if world > 1 else 0
     rectifier = Rectifier(about.target, base.basis, plan, channels)
     half = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}[precision]
     return Trainer(rectifier, about.codes, rank, world, half)

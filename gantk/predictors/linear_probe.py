@@ -358,7 +358,7 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def area(score_n: Array, positive_n: npt.NDArray[np.bool_]) -> float:
+def area(score_n: npt.NDArray[np.floating], positive_n: npt.NDArray[np.bool_]) -> float:
     """Area under the ROC curve: how often a positive scores above a negative, ties counting half; nan without one."""
     from scipy.stats import rankdata
 

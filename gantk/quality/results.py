@@ -18,7 +18,7 @@ from gantk.runs.claims import Claims, decimals
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.store.files import write_atomic
-from gantk.store.text import csv_of
+from gantk.store.text import csv_bytes
 
 FILE = "quality.csv"
 
@@ -163,5 +163,5 @@ class QualityResult(Result):
 
     def exports(self) -> Iterator[Export]:
         rows = self.table()
-        data = csv_of([rows[0], *(row.values() for row in rows)])
+        data = csv_bytes(rows[0], (row.values() for row in rows))
         yield Export(FILE, partial(write_atomic, data=data), "the figures with their intervals")

@@ -165,13 +165,10 @@ def _matched(
 def _shown(store: Store, name: str, side: Side, indices: npt.NDArray[np.int64]) -> tuple[Shown, ...]:
     from PIL import Image
 
-    shown = []
-    with store.pictures() as pictures:
-        for place, (index, pixels) in enumerate(zip(indices, pixels_of(side, indices.tolist()), strict=True)):
-            picture = Image.fromarray(pixels)
-            picture.thumbnail((PIXELS, PIXELS))
-            file = f"images/{name}-{place:03d}.png"
-            for future in pictures.write([file], np.array(picture)[None]):
-                future.result()
-            shown.append(Shown(name=side.called(int(index)), image=store.picture(file)))
-    return tuple(shown)
+    named = {}
+    for place, pixels in enumerate(pixels_of(side, indices.tolist())):
+        picture = Image.fromarray(pixels)
+        picture.thumbnail((PIXELS, PIXELS))
+        named[f"images/{name}-{place:03d}.png"] = np.array(picture)
+    kept = zip(indices, store.keep_pictures(named), strict=True)
+    return tuple(Shown(name=side.called(int(index)), image=image) for index, image in kept)

@@ -13,9 +13,10 @@ from gantk.reports.mosaic import draw_rows, png_bytes, rows_of, tile
 from gantk.reports.page import Page
 from gantk.reports.pdf import can_write_pdf, to_pdf
 from gantk.reports.sections import HeatMap, Panels, Section, Sheet, SliderGrid, SliderStrip, Table
-from gantk.reports.tabular import csv_text, grid_of, markdown
+from gantk.reports.tabular import grid_of, markdown
 from gantk.reports.text import Anchors
 from gantk.store.files import write_atomic
+from gantk.store.text import csv_bytes
 
 COLUMN_MM = 84.0
 """Width of a figure unless another is wanted: one of two columns on a page of a journal or a conference."""
@@ -82,7 +83,7 @@ def _files(section: Section, width_mm: float, heading: str = "") -> Iterator[tup
         # pictures named in one column are no table
         if len(grid.names) > 1 or (grid.names and isinstance(section, Table) and len(section.columns) == 1):
             yield ".tex", latex(grid, heading).encode()
-            yield ".csv", csv_text(grid).encode()
+            yield ".csv", csv_bytes(grid.names, grid.plain)
             yield ".md", markdown(grid).encode()
 
 

@@ -1,9 +1,7 @@
-"""Tables and heat maps of a page as text, as their cells read on the page; as CSV and as Markdown."""
+"""Tables and heat maps of a page as text, as their cells read on the page; as Markdown."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from dataclasses import dataclass
 
@@ -22,7 +20,7 @@ class Grid:
     align: str
     rows: tuple[tuple[str, ...], ...]
     plain: tuple[tuple[str, ...], ...]
-    """The rows with every digit of their numbers, for programs."""
+    """The rows with every digit of their numbers and a hyphen as their sign, for programs."""
 
 
 def grid_of(section: Table | HeatMap) -> Grid:
@@ -92,15 +90,6 @@ def _plain(cell: CellValue) -> str:
     if isinstance(value, (float, np.floating)):
         return repr(float(value)) if math.isfinite(value) else ""
     return str(value)
-
-
-def csv_text(grid: Grid) -> str:
-    """Comma-separated values with a line of names; numbers have every digit and a hyphen as their sign."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(grid.names)
-    writer.writerows(grid.plain)
-    return buffer.getvalue()
 
 
 def markdown(grid: Grid) -> str:

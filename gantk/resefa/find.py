@@ -44,7 +44,7 @@ from gantk.resefa.results import (
 from gantk.resefa.rivals import Rivals
 from gantk.resefa.solve import SIGN_RULE, Solution, nearest, oriented, rates, solve
 from gantk.resefa.variables import Variable, choose
-from gantk.runs.stores import Pictures, Store
+from gantk.runs.stores import Store
 from gantk.runs.structure import Image
 from gantk.runs.walks import symmetric_steps
 from gantk.store.progress import progress
@@ -201,20 +201,16 @@ class Finder:
         samples = min(self.options.samples if listed is None else len(listed), len(held.wp_NLD))
         base = held.image_NCHW[:samples]
         folder = f"{name}_steps"
-        drawn = []
         samples_seen = enumerate(zip(to_uint8(base), held.inside_NSS[:samples], strict=True))
         overlays = store.keep_pictures(
             {f"{folder}/region_{sample}.png": outlined(picture, mask) for sample, (picture, mask) in samples_seen}
         )
-        with store.pictures() as pictures:
-            for number in range(min(self.shown, len(direction))):
-                drawn.append(self._strips(held, direction, number, scales[number], base, folder, pictures))
-        return overlays, tuple(drawn)
+        numbers = range(min(self.shown, len(direction)))
+        return overlays, tuple(self._strips(held, direction, n, scales[n], base, folder) for n in numbers)
 
     def _strips(
-        self, held: HeldOut, direction: Direction, number: int, scale: float, base: torch.Tensor, folder: str,
-        pictures: Pictures,
-    ) -> DrawnDirection:  # fmt: skip
+        self, held: HeldOut, direction: Direction, number: int, scale: float, base: torch.Tensor, folder: str
+    ) -> DrawnDirection:
         distances = symmetric_steps(scale, self.options.step)
         named = None if self.listed is None else self.listed.names
         titles = named or [f"sample {sample}" for sample in range(len(base))]
@@ -223,8 +219,7 @@ class Finder:
         changes = []
         for step, distance in enumerate(distances):
             images = base if distance == 0 else held.edited(direction, number, distance, slice(0, len(base)))
-            for future in pictures.write([line[step] for line in names], to_uint8(images)):
-                future.result()
+            self.store.write_pictures(dict(zip((line[step] for line in names), to_uint8(images), strict=True)))
             if step in (0, len(distances) - 1):
                 changes.append(rms_change(images, base))
         change_NHW = np.maximum(*changes) if len(changes) == 2 else changes[0]

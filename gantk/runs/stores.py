@@ -115,12 +115,16 @@ class Store(ABC):
     def has_picture(self, name: str) -> bool:
         """Whether a picture was kept."""
 
-    def keep_pictures(self, named: Mapping[str, npt.NDArray[np.uint8]]) -> tuple[Image, ...]:
-        """Keep pictures [H, W, C] of any sizes by name; they are there when this returns."""
+    def write_pictures(self, named: Mapping[str, npt.NDArray[np.uint8]]) -> None:
+        """Write pictures [H, W, C] of any sizes by name, for `picture`; they are there when this returns."""
         with self.pictures() as pictures:
-            for name, picture in named.items():
-                for done in pictures.write([name], picture[None]):
-                    done.result()
+            written = [done for name, picture in named.items() for done in pictures.write([name], picture[None])]
+            for done in written:  # a full disk shows here
+                done.result()
+
+    def keep_pictures(self, named: Mapping[str, npt.NDArray[np.uint8]]) -> tuple[Image, ...]:
+        """Write pictures as `write_pictures` does, all of them results."""
+        self.write_pictures(named)
         return tuple(self.picture(name) for name in named)
 
     def strip(

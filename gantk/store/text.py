@@ -32,6 +32,15 @@ def read_text(path: str | os.PathLike[str]) -> str:
     return decode_text(regular_file(path).read_bytes())
 
 
+def csv_bytes(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:
+    """A table of comma-separated values; None is an empty cell, and what is no UTF-8 in the name of a file is ?."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode(errors="replace")
+
+
 def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     """The rows of a CSV file that are not empty, each with the number of its line.
 
@@ -47,10 +56,3 @@ def read_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     if sign == ";":
         rows = [(line, [c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c) else c for c in row]) for line, row in rows]
     return rows
-
-
-def csv_of(rows: Iterable[Iterable[object]]) -> str:
-    """Rows of cells, a header the first, as comma-separated text; None is an empty cell."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

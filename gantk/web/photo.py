@@ -53,19 +53,21 @@ def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs)
     spec = model.easel.generator.spec
     if "w" not in spec.spaces:
         raise ApiError(400, f"A {spec.family} has no w to find a photo's code in.")
-    if args.way != "optimise" and model.encoder is None:
+    encoder = None if args.way == "optimise" else model.encoder
+    if encoder is None and args.way != "optimise":
         raise ApiError(400, "There is no encoder for this model: start the server with --encoder, or optimise alone.")
     target = square_photo(project.blobs.get(args.photo), spec.image_channels)
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
         from gantk.ghfeat.projection import ProjectionPlan
         from gantk.ghfeat.projection import project as search
+        from gantk.ghfeat.starts import encoded
 
         easel = model.easel
         start = (
             _sketched(model, target, args.space, ticket)
-            if args.way == "optimise"
-            else _encoded(model, target, args.space)
+            if encoder is None
+            else encoded(easel.generator, encoder, target.to(easel.generator.device), args.space)
         )
         steps = 0 if args.way == "encoder" else args.steps
         rate = 0.1 if args.way == "optimise" else 0.02
@@ -128,21 +130,6 @@ def _sketched(model: Model, target: Tensor, space: str, ticket: Ticket) -> Tenso
             few.append(float((image.clamp(-1, 1) - at_size(target.to(image), image.shape[-1])).square().mean()))
         best = w_KD[min(range(STARTS), key=lambda place: few[place])][None]
         return best if space == "w" else generator.expand(best).clone()
-
-
-def _encoded(model: Model, target: Tensor, space: str) -> Tensor:
-    """What the encoder says, as the nearest code."""
-
-    from gantk.ghfeat.bridge import styles_to_wp
-    from gantk.ghfeat.metrics import at_size
-
-    if model.encoder is None:
-        raise GantkError("There is no encoder for this model.")
-    network, generator = model.encoder.encoder, model.easel.generator
-    with torch.no_grad():
-        styles = network(at_size(target.to(generator.device), network.config.resolution))
-        wp_1LD, _ = styles_to_wp(generator, styles)
-    return wp_1LD if space == "wp" else wp_1LD.mean(1)
 
 
 def _distances(model: Model, target: Tensor, image: Tensor, wp_1LD: Tensor) -> dict[str, float | None]:

@@ -8,7 +8,6 @@ Shape legend: N samples of the pool, D width of w.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from gantk.errors import GantkError
 from gantk.lse.archive import zipped
 from gantk.pictures.images import encode
 from gantk.store.json_values import JsonView
+from gantk.store.text import csv_bytes
 from gantk.web.jobs import Desk, Run, keep_direction, no_blob
 from gantk.web.pictures import shown
 from gantk.web.projects import Project
@@ -149,20 +149,16 @@ def _boundary(model: Model, args: SortArgs, order: Sequence[int], score_N: npt.N
 # --- the labels as files ---------------------------------------------------------------------------------------------
 
 
-def labels_csv(marks: Sequence[Mark]) -> tuple[str, list[Base]]:
+def labels_csv(marks: Sequence[Mark]) -> tuple[bytes, list[Base]]:
     """A table as `gantk train-predictor` reads it, one line a sample, and the samples in its order."""
-    import csv
-
     names = sorted({mark.attribute for mark in marks})
     bases = sorted({mark.base for mark in marks}, key=lambda base: (base.seed, base.index, repr(base)))
     value = {(mark.attribute, mark.base): mark.value for mark in marks}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", *names])
+    rows = []
     for number, base in enumerate(bases):
         values = [value.get((name, base)) for name in names]
-        writer.writerow([_file(number, base), *("" if one is None else int(one) for one in values)])
-    return text.getvalue(), bases
+        rows.append([_file(number, base), *(None if one is None else int(one) for one in values)])
+    return csv_bytes(["image", *names], rows), bases
 
 
 def _file(number: int, base: Base) -> str:
@@ -178,8 +174,8 @@ def labels_zip(project: Project, model: Model, ticket: Ticket) -> bytes:
     marks = project.state.marks
     if not marks:
         raise GantkError("Nothing is marked, so there are no labels to export: sort some samples first.")
-    text, bases = labels_csv(marks)
-    files = {"labels.csv": text.encode()}
+    table, bases = labels_csv(marks)
+    files = {"labels.csv": table}
     for number, base in enumerate(bases):
         image = model.easel.draw(model.easel.latent(base, (), no_blob), base.noise)
         files[_file(number, base)] = encode(shown(image, SIDE))

@@ -23,10 +23,10 @@ from gantk.codes.directions import Direction
 from gantk.codes.given import GivenCodes
 from gantk.generators.base import Generator
 from gantk.higan import rescore, sample, train_boundary
-from gantk.higan.evaluation import area_under_curve
 from gantk.higan.gains import deviations
 from gantk.higan.solvers import DEFAULT_SOLVER, SOLVERS
 from gantk.predictors.base import Predictor
+from gantk.predictors.linear_probe import area
 from gantk.predictors.load import load_predictor
 from gantk.predictors.truth import ExactFactors
 from gantk.runs.claims import listed
@@ -177,8 +177,8 @@ def of_model(
         own = np.arange(len(FACTOR_NAMES))
         size = np.concatenate([change_BPF[own, 0, own], shuffled.change_BPF[own, 0, own]])
         result["ranking"] = {
-            "gain_auc": round(area_under_curve(np.concatenate([moved.gain_B, shuffled.gain_B]), real), 4),
-            "standardized_auc": round(area_under_curve(size, real), 4),
+            "gain_auc": round(area(np.concatenate([moved.gain_B, shuffled.gain_B]), real), 4),
+            "standardized_auc": round(area(size, real), 4),
             "weakest_real": round(float(size[real].min()), 3),
             "strongest_decoy": round(float(size[~real].max()), 3),
         }
