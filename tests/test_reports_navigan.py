@@ -96,7 +96,7 @@ def common(directory: Path, **changes: Any) -> dict[str, Any]:
 
 def hessian(directory: Path, exact: Exactness | None = EXACT, **changes: Any) -> HessianResult:
     spectrum = Spectrum(values=np.array([0.8, 0.7, 0.6]), products=6, exact=exact)
-    return HessianResult(**common(directory, **changes), spectrum=spectrum)
+    return HessianResult(**common(directory, **changes), spectrum=spectrum, num=8)
 
 
 def train(directory: Path) -> TrainResult:
@@ -108,7 +108,7 @@ def train(directory: Path) -> TrainResult:
         for i in range(1, 9)
     )  # fmt: skip
     seen = shown(directory, 1, valued=False)
-    return TrainResult(**common(directory, shown=seen), basis="eigenvectors", steps=80, log=log)
+    return TrainResult(**common(directory, shown=seen), basis="eigenvectors", steps=80, log=log, held_out_edits=20)
 
 
 def test_the_page_says_what_was_found_and_how_sure(tmp_path: Path) -> None:
@@ -120,6 +120,7 @@ def test_the_page_says_what_was_found_and_how_sure(tmp_path: Path) -> None:
         "Eigenvalues by direction",
         "Convergence",
         "Distance of pictures",
+        "either half of 8\u00a0samples",
         "direction 2",
     ):
         assert text in page, text
@@ -152,6 +153,8 @@ def test_pages_of_the_other_commands(tmp_path: Path) -> None:
     assert (
         "85\u00a0%" in page and "Chance is 33\u00a0%" in page and "cross entropy" in page and "eigenvalue" not in page
     )
+    assert "of 20\u00a0held-out edits; 95\u00a0% interval 64\u00a0% to 95\u00a0%; chance is 33\u00a0%" in page
+    assert train(tmp_path / "few").said("doubt") == ()
     svd = SvdResult(**common(tmp_path / "svd"), singular_values=np.array([3.0, 2.0, 1.0]))
     assert "Singular values" in svd.page().text() and [row["singular value"] for row in svd.table()] == [3, 2, 1]
     each = EachEdit(image=scene(tmp_path, "images/each_00000.png", 0), number=2, strength=-1.5)
