@@ -46,7 +46,7 @@ def sizes_of(options: AtlasOptions) -> Sizes:
 
 @record
 class Floor:
-    """What random directions change of each attribute [A], and how steady they are, each."""
+    """What random directions change of each attribute [A], and how steady they are, each (`Steadiness.across`)."""
 
     floor_A: npt.NDArray[np.float64]
     steady: tuple[float, ...]

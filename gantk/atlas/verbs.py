@@ -36,6 +36,7 @@ from gantk.runs.stores import OnlyAPart, Store
 from gantk.runs.task import verb
 from gantk.store.progress import progress, tell
 
+COMPARED = 12  # random directions, at least, where nothing but them says what is steady
 SEGMENTED = 128  # samples that segments without labels are found in, at most
 
 
@@ -251,7 +252,8 @@ def _yardstick(
 
 
 def _floor(yardstick: Yardstick, sizes: Sizes, options: AtlasOptions) -> Floor:
-    moves = random_moves(yardstick.samples.generator, sizes.random, options.seed)
+    alone = options.random is None and not len(yardstick.floor_A)
+    moves = random_moves(yardstick.samples.generator, max(sizes.random, COMPARED * alone), options.seed)
     found = [yardstick.change(move) for move in moves]
     return Floor(
         floor_A=floor_of([change_A for change_A, _ in found]).astype(np.float64),
