@@ -19,6 +19,7 @@ from gantk.generators.base import Generator, Truncation
 from gantk.runs.options import LARGEST_SEED
 from gantk.runs.results import record
 
+COMPARED = 12
 HELD_OUT = 1_000_003  # added to the seed: codes that no direction was found on
 
 
@@ -42,6 +43,12 @@ def sizes_of(options: AtlasOptions) -> Sizes:
     asked = {name: getattr(options, name) for name in ("num", "components", "measured", "random", "shown")}
     chosen = {name: value for name, value in asked.items() if value is not None}
     return Sizes(**{**vars(usual), **chosen})
+
+
+def compared(options: AtlasOptions, attributes: int) -> int:
+    """How many random directions are measured: more where nothing but them says what is steady."""
+    few = options.random is None and not attributes
+    return max(sizes_of(options).random, COMPARED) if few else sizes_of(options).random
 
 
 @record

@@ -2,9 +2,10 @@
 
 An atlas says that nothing is steady, and names nothing, where directions of codes do the same in different samples no
 more than random directions do. Here it is asked of random networks of every family and several seeds, of which none is
-to be called steady, and of the bundled ones without their predictor, of which all are. Only the systems that find
-directions of codes are asked, as the others' directions do not count. The random networks, and the samples of the bundled
-ones, are others than those that the rule was chosen on.
+to be called steady, and of the bundled ones without their predictor, of which all are.
+
+Only the systems that find directions of codes are asked, as the others' directions do not count. The random networks,
+and the samples of the bundled ones, are others than those that the rule was chosen on.
 """
 
 from __future__ import annotations
