@@ -412,9 +412,10 @@ DIRECTIONS: dict[str, list[Reader]] = {
             lambda r, m: (
                 int(m[1]) == len(_selective(r))
                 and int(m[2]) == len(r.attributes)
-                and (m[3] is None or set(re.split(", | and ", m[3])) == _selective(r))
+                and set(filter(None, re.split(", | and ", m[3] or ""))) == _selective(r)
             ),
         ),
+        (r"By the clearest directions, (.*)\.", lambda r, m: _carried(m[1]) == _by_third(r)),
         (r"Directions were measured on (\d+) samples? only, .*", lambda r, m: int(m[1]) == r.samples < 8),
         (
             r"No direction changes (.*) at least 2 times as much as any other attribute\.",
@@ -435,6 +436,26 @@ def _selective(result: Any) -> set[str]:
     return {result.attributes[h.attribute] for h in heads if h.attribute >= 0 and h.selectivity >= 2}
 
 
+def _carried(text: str) -> dict[str, set[str]]:
+    """Third of the layers -> what a sentence says of it."""
+    parts = re.findall(r"(?:the )?(\w+) (?:layers|ones) \([^)]*\)(?: carry| change)? ([^;]+)", text)
+    return {third: set(re.split(", | and ", names)) - {"none"} for third, names in parts}
+
+
+def _by_third(result: Any) -> dict[str, set[str]]:
+    """Third of the layers -> attributes, or regions, whose first group of the table does most in one of its rows."""
+    names: dict[str, set[str]] = {third: set() for third in result.rows}
+    seen: set[int] = set()
+    for head in map(result.head, result.groups):
+        place = head.attribute if result.attributes else head.region
+        if place < 0 or place in seen or (result.attributes and head.selectivity < 2):
+            continue
+        seen.add(place)
+        if head.effect_L is not None and np.isfinite(head.effect_L).any():
+            names[result.rows[int(np.nanargmax(head.effect_L))]].add((result.attributes or result.regions)[place])
+    return names
+
+
 def _any_steady(result: Any) -> bool:
     """Whether most named changes are beyond their intervals; unnamed directions against random ones."""
     from scipy.stats import mannwhitneyu
@@ -443,8 +464,12 @@ def _any_steady(result: Any) -> bool:
     named = [abs(h.change_A[h.attribute]) > h.error_A[h.attribute] for h in heads if h.attribute >= 0]
     if named:
         return bool(np.mean(named) >= 0.5)
-    codes = [h.cosine for h in heads if h.space in ("z", "w", "wp")]
-    return not codes or bool(mannwhitneyu(codes, result.random_steady, alternative="greater").pvalue < 0.05)
+    codes = [part.across for part in result.charted if part.space in ("z", "w", "wp")]
+    if not codes:
+        return True
+    luck = mannwhitneyu(codes, result.random_steady, alternative="greater").pvalue
+    usual = np.median(result.random_steady)
+    return bool(luck < 0.05 and np.median(codes) >= max(1.5 * usual, usual + 0.035))
 
 
 NAVIGAN: list[Reader] = [

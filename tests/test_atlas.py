@@ -64,7 +64,7 @@ def test_every_system_has_its_directions(chart: AtlasResult) -> None:
 
 def test_how_far_edits_may_go_is_said_and_by_whose_features(chart: AtlasResult) -> None:
     assert chart.reader == "demo" and all(part.limit is not None for part in chart.charted)
-    assert "by the features of demo, as" in chart.page().text()
+    assert "by the features of the predictor demo, as" in chart.page().text()
     blind = dataclasses.replace(chart, reader="")
     assert "nothing here has features of images" in blind.page().text()
 
@@ -159,20 +159,28 @@ def test_where_nothing_is_steady_nothing_is_named(chart: AtlasResult) -> None:
         change[0] = 0.3 if attribute == 0 else 0.1
         return [
             dataclasses.replace(
-                base, space=space, cosine=cosine, attribute=attribute and min(attribute, 0), change_A=change,
+                base, space=space, across=cosine, attribute=attribute and min(attribute, 0), change_A=change,
                 error_A=error,
             )
             for cosine in cosines
         ]  # fmt: skip
 
     random = [0.1, 0.2, 0.3]
-    assert is_steady(heads([0.5] * 10), random)
-    assert not is_steady(heads([0.25] * 10), random)
-    assert not is_steady(heads([0.5] * 3 + [0.1] * 9), random)
-    assert not is_steady(heads([0.1] * 10) + heads([0.9] * 10, "s"), random), "a channel is no match for random codes"
-    assert is_steady(heads([0.0] * 4, attribute=0), random), "an attribute changes beyond its interval"
+
+    def steady(charted: list[Charted]) -> bool:
+        return is_steady(charted, charted, random)
+
+    assert steady(heads([0.5] * 10))
+    assert not steady(heads([0.25] * 10))
+    assert not steady(heads([0.29] * 12)), "surely more than random ones, but by less than half"
+    small = heads([0.05] * 10)
+    assert not is_steady(small, small, [0.02, 0.01, 0.03]), "twice as much as next to nothing"
+    assert not steady(heads([0.5] * 3 + [0.1] * 9))
+    assert not steady(heads([0.1] * 10) + heads([0.9] * 10, "s")), "a channel is no match for random codes"
+    assert is_steady(heads([0.9], "s"), heads([0.5] * 10), random), "directions that no group shows count as well"
+    assert steady(heads([0.0] * 4, attribute=0)), "an attribute changes beyond its interval"
     unsteady = [dataclasses.replace(head, attribute=1) for head in heads([0.9] * 4)]
-    assert not is_steady(unsteady, random), "an attribute changes here and there"
+    assert not steady(unsteady), "an attribute changes here and there"
     groups = chart.groups[:3]
     found = dataclasses.replace(chart, groups=groups, charted=tuple(unsteady) * 40)
     assert not found.found() and "Nothing here is steady" in found.page().text()

@@ -5,6 +5,8 @@ Legend: M moves, P numbers of an effect vector.
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def measured(
     what = What(change, np.zeros(2), np.zeros(2), attribute, selectivity)
     rows = Rows(np.array([0, 0.5, 0.5]), (1, 2), 1.0)
     return Measured(
-        name, system, 1.0, 0.1, True, where, what, change, Steadiness(1, 0, 1), effect(vector, 0.1), rows
+        name, system, 1.0, 0.1, True, where, what, change, Steadiness(1, 0, 1, 1), effect(vector, 0.1), rows
     )  # fmt: skip
 
 
@@ -199,12 +201,14 @@ def test_steadiness_of_straight_and_of_bent_paths() -> None:
     step = np.random.default_rng(0).normal(size=(30, 400))
     same = np.repeat(step[:1], 30, 0)
     straight = steadiness_of(same, -same, 2 * same, -2 * same)
-    assert (straight.cosine, straight.curvature, straight.symmetry) == pytest.approx((1, 0, 1), abs=1e-9)
+    assert dataclasses.astuple(straight) == pytest.approx((1, 0, 1, 1), abs=1e-9)
     other = np.random.default_rng(1).normal(size=(30, 400))
     bent = steadiness_of(step, step, step + other, step + other)
     assert abs(bent.cosine) < 0.05
     assert bent.curvature == pytest.approx(1, abs=0.05)
     assert bent.symmetry == pytest.approx(-1)
+    moved = steadiness_of(same + 2 * step, 2 * step - same, same, same)
+    assert moved.across == pytest.approx(1) and moved.cosine < 0.5, "what both sides have in common cancels"
     pairs = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for i, a in enumerate(step) for b in step[:i]]
     assert mean_cosine(step) == pytest.approx(np.mean(pairs))
 

@@ -25,12 +25,23 @@ def _shared(result: AtlasResult) -> str:
 
 def _selective(result: AtlasResult) -> str:
     found = result.found()
-    which = f" ({listed(list(found), 12)})" if 0 < len(found) < len(result.attributes) else ""
+    which = f" ({listed(list(found), 12)})" if found else ""
     return (
         f"{len(found)} of {counted(len(result.attributes), 'attribute')}{which} "
         f"{'has' if len(found) == 1 else 'have'} a selective direction, which changes it at least "
         f"{SELECTIVE:g} times as much as any other, in standard deviations."
     )
+
+
+def _carried(result: AtlasResult) -> str:
+    verb = "carry" if result.attributes else "change"
+    parts: list[str] = []
+    for third, names in result.carried().items():
+        rows = [row for row, name in enumerate(result.rows) if name == third]
+        span = f"row {rows[0]}" if len(rows) == 1 else f"rows {rows[0]} to {rows[-1]}"
+        layers = f"the {third} ones ({span})" if parts else f"{third} layers ({span} of wp) {verb}"
+        parts.append(f"{layers} {listed(names, 12) if names else 'none'}")
+    return f"By the clearest directions, {'; '.join(parts)}."
 
 
 def _unsteady(result: AtlasResult) -> str:
@@ -43,8 +54,9 @@ def _unsteady(result: AtlasResult) -> str:
 
 ATLAS: Claims[AtlasResult] = (
     found(_unsteady, lambda r: not r.is_steady),
-    found(_shared, lambda r: r.is_steady),
     found(_selective, lambda r: r.is_steady and bool(r.attributes)),
+    found(_carried, lambda r: any(r.carried().values())),
+    found(_shared, lambda r: r.is_steady),
     doubt(
         "There is no predictor of attributes: directions are named by regions only, and no boundary was trained.",
         lambda r: not r.attributes,

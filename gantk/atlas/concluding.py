@@ -59,7 +59,7 @@ def conclude(
     groups = find_groups(measured, facts.attributes, facts.regions, options.cut, seed=options.seed)
     charted = tuple(_charted(move, part) for move, part in zip(moves, measured, strict=True))
     if not is_steady(
-        [charted[group.members[0]] for group in groups.groups], facts.floor.steady
+        [charted[group.members[0]] for group in groups.groups], charted, facts.floor.steady
     ):  # what is the same nowhere has no name
         unnamed = (replace(group, name=f"direction {place}") for place, group in enumerate(groups.groups, 1))
         groups = replace(groups, groups=tuple(unnamed))
@@ -124,6 +124,7 @@ def _charted(move: Move, part: Measured) -> Charted:
         cosine=float(part.steadiness.cosine),
         curvature=float(part.steadiness.curvature),
         symmetry=float(part.steadiness.symmetry),
+        across=float(part.steadiness.across),
     )
 
 

@@ -66,7 +66,9 @@ def steadiness_of(plus_NP: Array, minus_NP: Array, plus2_NP: Array, minus2_NP: A
     """From the changes of all samples at t, -t, 2 t and -2 t."""
     cosine = float(np.mean([mean_cosine(plus_NP), mean_cosine(minus_NP)]))
     bends = [_cosines(near, far - near) for near, far in ((plus_NP, plus2_NP), (minus_NP, minus2_NP))]
-    return Steadiness(cosine, float(1 - np.mean(bends)), float(-np.mean(_cosines(plus_NP, minus_NP))))
+    return Steadiness(
+        cosine, float(1 - np.mean(bends)), float(-np.mean(_cosines(plus_NP, minus_NP))), mean_cosine(plus_NP - minus_NP)
+    )
 
 
 def mean_cosine(change_NP: Array) -> float:

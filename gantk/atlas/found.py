@@ -28,20 +28,23 @@ FACTORS = 2.0  # of the strength: where sliders end
 
 CODES = ("z", "w", "wp")
 LUCK = 0.05  # that directions rank as far above random ones although they are no steadier
+STEADIER, BY = 1.5, 0.035  # times as steady as random ones, and by how much, in the median; docs/atlas.md: how chosen
 
 Array = npt.NDArray[Any]
 
 
-def is_steady(heads: Sequence[Charted], random: Sequence[float]) -> bool:
+def is_steady(heads: Sequence[Charted], charted: Sequence[Charted], random: Sequence[float]) -> bool:
     """Whether directions do the same in different samples.
 
     Where attributes name them: whether most of those changes are beyond the interval of their mean over samples. Where
-    nothing does: whether directions of codes are steadier in feature space than random ones (Mann and Whitney's test).
-    Channels and weights are left out there: they reach less of the image, and are steadier for that alone.
+    nothing does: whether directions of codes are steadier in feature space than random ones, beyond luck (Mann and
+    Whitney's test), by half, and by a share of the change that can be seen. Channels and weights are left out there:
+    they reach less of the image, and are steadier for that alone.
 
     Args:
         heads: the representatives of the groups.
-        random: steadiness of random directions of codes.
+        charted: all directions.
+        random: steadiness (`across`) of random directions of codes.
     """
     from scipy.stats import mannwhitneyu
 
@@ -49,8 +52,12 @@ def is_steady(heads: Sequence[Charted], random: Sequence[float]) -> bool:
     if named:
         beyond = [abs(head.change_A[head.attribute]) > head.error_A[head.attribute] for head in named]
         return 2 * sum(map(bool, beyond)) >= len(named)
-    counted = [head.cosine for head in heads if head.space in CODES]
-    return not counted or float(mannwhitneyu(counted, random, alternative="greater").pvalue) < LUCK
+    counted = [part.across for part in charted if part.space in CODES]
+    if not counted:
+        return True
+    luck = float(mannwhitneyu(counted, random, alternative="greater").pvalue)
+    found, usual = float(np.median(counted)), float(np.median(random))
+    return luck < LUCK and found >= STEADIER * usual and found >= usual + BY
 
 
 @record
@@ -96,7 +103,7 @@ class Charted:
         least: rows that keep nine tenths of it.
         limit: strength at which samples leave the distribution; None where it was not measured.
         reached: whether they do so within what was tried.
-        cosine, curvature, symmetry: how steady it is, see `gantk.atlas.results.Steadiness`.
+        cosine, curvature, symmetry, across: how steady it is, see `gantk.atlas.results.Steadiness`.
     """
 
     name: str
@@ -119,6 +126,7 @@ class Charted:
     cosine: float
     curvature: float
     symmetry: float
+    across: float
 
     @property
     def turn(self) -> int:
@@ -168,7 +176,7 @@ class AtlasResult(Result):
         attributes, regions, rows: names of columns; a row is named by its third of the rows.
         area_R: of the pixels that each region has.
         floor_A: change of attributes that random directions stay below in 95 of 100 cases.
-        random_steady: how steady random directions are, each.
+        random_steady: how steady random directions are, each (`across`).
         systems, overlap_YY: how much of a row's system lies in the span of a column's.
         cut, unrelated: similarity from which directions are joined, and how similar unrelated ones come out.
         similarity_MM: of the directions.
@@ -178,7 +186,7 @@ class AtlasResult(Result):
     """
 
     TASK: ClassVar[str] = "atlas"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
     CLAIMS: ClassVar[Claims[AtlasResult]] = ATLAS
     KEPT: ClassVar[tuple[str, ...]] = ("similarity_MM",)
     sources: tuple[Source, ...]
@@ -208,7 +216,7 @@ class AtlasResult(Result):
     @property
     def is_steady(self) -> bool:
         """Whether some directions do the same in every sample, more than random ones do."""
-        return is_steady([self.head(group) for group in self.groups], self.random_steady)
+        return is_steady([self.head(group) for group in self.groups], self.charted, self.random_steady)
 
     def found(self) -> dict[str, Drawn]:
         """Attribute -> the group that changes it most selectively, for those with a selectivity of 2 or more."""
@@ -220,6 +228,21 @@ class AtlasResult(Result):
             if head.attribute >= 0 and head.selectivity >= SELECTIVE:
                 best.setdefault(self.attributes[head.attribute], group)
         return best
+
+    def carried(self) -> dict[str, list[str]]:
+        """Third of the layers -> attributes whose clearest selective direction does most there; regions, where nothing
+        reads attributes."""
+        chosen = self.found()
+        if not self.attributes and self.is_steady:
+            for group in self.groups:
+                if (region := self.head(group).region) >= 0:
+                    chosen.setdefault(self.regions[region], group)
+        thirds: dict[str, list[str]] = {third: [] for third in self.rows}
+        for name, group in chosen.items():
+            effect_L = self.head(group).effect_L
+            if effect_L is not None and np.isfinite(effect_L).any():
+                thirds[self.rows[int(np.nanargmax(effect_L))]].append(name)
+        return thirds
 
     def missing(self) -> tuple[str, ...]:
         """Attributes that no direction changes selectively."""

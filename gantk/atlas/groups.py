@@ -86,7 +86,7 @@ def find_groups(
         )
     order = sorted(range(len(groups)), key=lambda g: _rank(measured[groups[g].members[0]]))
     new = {old: place for place, old in enumerate(order)}
-    bare = [measured[groups[g].members[0]].what.attribute < 0 for g in order]
+    bare = [not _has_name(measured[groups[g].members[0]]) for g in order]
     names = _numbered([groups[g].name for g in order], bare)
     overlap_YY, dimension_Y = overlaps(products, [part.system for part in measured], systems)
     return Groups(
@@ -270,13 +270,18 @@ def _rank(part: Measured) -> tuple[float, float]:
     return (-part.what.selectivity, -float(where.locality_R[where.region]) if where.region >= 0 else 0.0)
 
 
+def _has_name(part: Measured) -> bool:
+    """Whether an attribute names it: one that it changes more than by chance, and no less than any other."""
+    return part.what.attribute >= 0 and part.what.selectivity >= 1
+
+
 def _name(part: Measured, attributes: Sequence[str], regions: Sequence[str]) -> str:
-    """Such as "season (tree, ground; rows 1-2)"; the most local region where no attribute changes."""
+    """Such as "season (tree, ground; rows 1-2)"; the most local region where no attribute does."""
     where = part.where
     local = [regions[r] for r in named_regions(where.share_R, where.area_R, where.locality_R)]
     least = part.rows.least if part.rows is not None else ()
     rows = show_rows(least) if least else ""
-    if part.what.attribute >= 0:
+    if _has_name(part):
         inside = "; ".join(words for words in (", ".join(local[:3]), rows) if words)
         title = attributes[part.what.attribute]
         return f"{title} ({inside})" if inside else title

@@ -37,7 +37,7 @@ class Sizes:
         return {
             "strength": 1, "distance": 1, "matched": 1, "share": r, "area": r, "locality": r, "region": 1,
             "change": a, "error": a, "floor": a, "attribute": 1, "selectivity": 1, "twice": a,
-            "cosine": 1, "curvature": 1, "symmetry": 1, "passes": 1,
+            "cosine": 1, "curvature": 1, "symmetry": 1, "across": 1, "passes": 1,
             "has_rows": 1, "effect": n, "least": n, "kept": 1,
             "strengths": STRENGTHS, "near": STRENGTHS,
         }  # fmt: skip
@@ -54,7 +54,8 @@ def to_arrays(part: Measured, sizes: Sizes) -> dict[str, Array]:
         "share": where.share_R, "area": where.area_R, "locality": where.locality_R, "region": where.region,
         "change": what.change_A, "error": what.error_A, "floor": what.floor_A, "attribute": what.attribute,
         "selectivity": what.selectivity, "twice": part.twice,
-        "cosine": steady.cosine, "curvature": steady.curvature, "symmetry": steady.symmetry, "passes": part.passes,
+        "cosine": steady.cosine, "curvature": steady.curvature, "symmetry": steady.symmetry, "across": steady.across,
+        "passes": part.passes,
         "has_rows": rows is not None, "effect": np.full(sizes.rows, np.nan) if rows is None else rows.effect_L,
         "least": least, "kept": 0.0 if rows is None else rows.kept,
         "strengths": _filled(None if far is None else far.strengths),
@@ -94,7 +95,7 @@ def from_arrays(arrays: Mapping[str, Array], index: int, sizes: Sizes, name: str
         Where(arrays[HEAT][index], found["share"], found["area"], found["locality"], int(one("region"))),
         What(found["change"], found["error"], found["floor"], int(one("attribute")), one("selectivity")),
         found["twice"],
-        Steadiness(one("cosine"), one("curvature"), one("symmetry")),
+        Steadiness(one("cosine"), one("curvature"), one("symmetry"), one("across")),
         Effect(effect[0], effect[1]),
         rows,
         _far(found["strengths"], found["near"]),

@@ -84,7 +84,7 @@ class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
         "Number of random directions, whose changes count as chance.",
         least=1,
         most=10_000,
-        default_text="24, quick: 6",
+        default_text="24, quick: 6, or 12 without attributes",
     )
     shown: int | None = option(
         None, "Number of groups that are drawn with sliders.", least=0, default_text="24, quick: 12"

@@ -29,20 +29,24 @@ def directions_of(attributes: int, count: int, systems: Collection[str]) -> int:
     return sum(each[name] for name in systems)
 
 
-def passes_of(generator: Generator, attributes: int, systems: Collection[str], sizes: Sizes, quick: bool) -> int:
+def passes_of(
+    generator: Generator, attributes: int, systems: Collection[str], sizes: Sizes, random: int, quick: bool
+) -> int:
     """About how many generator passes an atlas takes.
 
     Args:
         attributes: how many the predictor reads.
         systems: that are asked for.
+        random: directions that others are compared with.
     """
     layers = generator.spec.num_layers
     jacobians = (3 if quick else 6) * int(1.5 * generator.spec.w_dim) if "resefa" in systems else 0
     products = (2 if quick else 8) * 200 if "navigan" in systems else 0
     near = 2 * sizes.measured if sizes.others else 0
-    each = TRIED * min(16, sizes.measured) + 5 * sizes.measured + sizes.rows * (3 + layers) + near
-    found = directions_of(attributes, sizes.components, systems) + sizes.random
-    return sizes.num + jacobians + products + found * each + sizes.others
+    match = TRIED * min(16, sizes.measured)
+    each = match + 5 * sizes.measured + sizes.rows * (3 + layers) + near
+    found = directions_of(attributes, sizes.components, systems) * each + random * (match + 2 * sizes.measured)
+    return sizes.num + jacobians + products + found + sizes.others
 
 
 def seconds_of_pass(generator: Generator, metric: Predictor, batch: int) -> float:

@@ -23,7 +23,6 @@ from gantk.reports.sections import (
     Link,
     Links,
     Picture,
-    Prose,
     Section,
     Sheet,
     Table,
@@ -50,7 +49,6 @@ NAMES = {
 def page(result: AtlasResult) -> Page:
     sections: list[Section] = answer(result, _best(result), _numbers(result))
     sections += [*_choice(result), _table(result)]
-    sections.append(Prose(_carries(result), "What each part of the rows carries"))
     sections += _matrices(result)
     for number, group in enumerate(result.groups):
         if group.walk is not None:
@@ -69,30 +67,12 @@ def _numbers(result: AtlasResult) -> list[tuple[object, str, str]]:
     several = sum(len(group.systems) > 1 for group in result.groups)
     items: list[tuple[object, str, str]] = [
         (len(result.groups), "groups of equal effect", f"of {counted(len(result.charted), 'direction')}"),
-        (several, "found by several systems", f"of {len(result.systems)}"),
+        (several, "groups found by several systems", f"of {counted(len(result.systems), 'system')}"),
     ]
     if result.attributes:
         count = f"{len(result.found())} of {len(result.attributes)}"
         items.append((count, "attributes", f"have a direction with a selectivity of {SELECTIVE:g} or more"))
     return items
-
-
-def _carries(result: AtlasResult) -> str:
-    """What each third of the rows carries, by the row that does most of each group."""
-    lines = []
-    for third in dict.fromkeys(result.rows):
-        names = []
-        for group in result.groups:
-            effect = result.head(group).effect_L
-            if effect is None or not np.isfinite(effect).any():
-                continue
-            if result.rows[int(np.nanargmax(effect))] == third:
-                names.append(group.name.split(" (")[0])
-        shown = ", ".join(list(dict.fromkeys(names))[:6]) or "nothing that was found"
-        rows = [str(row) for row, name in enumerate(result.rows) if name == third]
-        lines.append(f"- **{third}** rows ({rows[0]} to {rows[-1]}): {shown}")
-    text = "What each part of the rows of wp carries, by the row that does most of each direction, the clearest first:"
-    return text + "\n" + "\n".join(lines)
 
 
 def _best(result: AtlasResult) -> list[Section]:
@@ -117,7 +97,7 @@ def _best(result: AtlasResult) -> list[Section]:
         f"The clearest directions on one sample, at both ends of their sliders: {FACTORS:g} times the distance at "
         "which the image changes by a tenth of what lies between two samples."
     )
-    return [Sheet(pictures, "", caption, 136, 3)]
+    return [Sheet(pictures, "", caption, 108, 3)]
 
 
 def _choice(result: AtlasResult) -> list[Section]:
@@ -130,13 +110,13 @@ def _choice(result: AtlasResult) -> list[Section]:
             rows.append([name, *(Cell(None, "none") for _ in range(3))])
             continue
         rows.append(
-            [name, result.command(group, folder="RUN/"), result.head(group).selectivity, ", ".join(group.systems)]
+            [name, result.head(group).selectivity, ", ".join(group.systems), result.command(group, folder="RUN/")]
         )
     columns = [
         Column("attribute"),
-        Column("command", "It moves samples along the direction"),
         Column("selectivity", "Change of the attribute over the largest other", 2),
         Column("found by"),
+        Column("command", "It moves samples along the direction"),
     ]
     caption = (
         f"The most selective direction of each attribute. None: no direction changes it {SELECTIVE:g} times as much as "
@@ -208,7 +188,7 @@ def _reach(result: AtlasResult) -> str:
         )
     return (
         "The range is where fewer than nine tenths as many moved samples as unmoved ones are near what the generator "
-        f"draws, by the features of {result.reader}, as `gantk manipulate --realism` has it; "
+        f"draws, by the features of the predictor {result.reader}, as `gantk manipulate --realism` has it; "
         f"it is rough, being counted on {2 * result.samples} moved samples."
     )
 
@@ -228,15 +208,16 @@ def _matrices(result: AtlasResult) -> list[Section]:
     clearest = "" if len(result.groups) <= LISTED else f" The {LISTED} clearest groups; all are in `atlas.json`."
     sections: list[Section] = []
     if result.attributes:
-        grey = "95 % of random directions change less than: " + ", ".join(
-            f"{name} {floor:.2f}" for name, floor in zip(result.attributes, result.floor_A, strict=True)
+        floors = ", ".join(f"{name} {floor:.2f}" for name, floor in zip(result.attributes, result.floor_A, strict=True))
+        caption = (
+            "Change of each attribute in standard deviations, at the matched distance. Grey: no more than what 95 % of "
+            f"random directions stay below ({floors}).{clearest}"
         )
-        caption = f"Change of each attribute in standard deviations, at the matched distance. {grey}.{clearest}"
         values = result.matrix("attributes")[:LISTED]
         sections.append(
             HeatMap(
                 values, names, result.attributes, "Change of every attribute by group", caption, "group", "attribute",
-                "diverging", quantity="standard deviations",
+                "diverging", quantity="standard deviations", grey=np.abs(values) < np.asarray(result.floor_A),
             )
         )  # fmt: skip
     if result.regions:
@@ -272,17 +253,22 @@ def _group(result: AtlasResult, group: Drawn, number: int) -> list[Section]:
     sections: list[Section] = [*walk_sections(walk), Facts(_card(result, group, head))]
     if group.beside:
         pictures = [
-            Picture(image.source, f"The first sample moved along {result.charted[m].name}", result.charted[m].name)
-            for image, m in zip(group.beside, group.members[1:], strict=False)
+            Picture(image.source, f"The first sample moved along {name}", name)
+            for image, name in zip(group.beside, (_known(result.charted[m]) for m in group.members[1:]), strict=False)
         ]
         caption = f"Others of {group.name}: the first sample, changed as much as at the right end of the slider."
         sections.append(Sheet(pictures, "", caption))
     return sections
 
 
+def _known(part: Charted) -> str:
+    """The name of a direction, which says what system found it."""
+    return part.name if part.name.startswith(part.system) else f"{part.system} {part.name}"
+
+
 def _card(result: AtlasResult, group: Drawn, head: Charted) -> list[tuple[str, object]]:
     file = result.file(group)
-    members = ", ".join(result.charted[m].name for m in group.members)
+    members = ", ".join(_known(result.charted[m]) for m in group.members)
     card: list[tuple[str, object]] = [("found as", members)]
     if len(group.members) > 1:
         card.append(

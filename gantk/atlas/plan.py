@@ -19,6 +19,7 @@ from gantk.generators.base import Generator, Truncation
 from gantk.runs.options import LARGEST_SEED
 from gantk.runs.results import record
 
+COMPARED = 12
 HELD_OUT = 1_000_003  # added to the seed: codes that no direction was found on
 
 
@@ -44,9 +45,15 @@ def sizes_of(options: AtlasOptions) -> Sizes:
     return Sizes(**{**vars(usual), **chosen})
 
 
+def compared(options: AtlasOptions, attributes: int) -> int:
+    """How many random directions are measured: more where nothing but them says what is steady."""
+    few = options.random is None and not attributes
+    return max(sizes_of(options).random, COMPARED) if few else sizes_of(options).random
+
+
 @record
 class Floor:
-    """What random directions change of each attribute [A], and how steady they are, each."""
+    """What random directions change of each attribute [A], and how steady they are, each (`Steadiness.across`)."""
 
     floor_A: npt.NDArray[np.float64]
     steady: tuple[float, ...]

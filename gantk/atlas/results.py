@@ -106,11 +106,14 @@ class Steadiness:
         cosine: mean cosine between the changes of different samples, in [-1, 1].
         curvature: 1 - cosine between the first half of the path to 2 t and the second; 0 is straight.
         symmetry: minus the cosine between the changes to both sides; 1: they are opposite.
+        across: mean cosine between different samples' changes from -t to +t, in [-1, 1]. What any change of a sample
+            does to its features, whichever side it is moved to, cancels there.
     """
 
     cosine: float
     curvature: float
     symmetry: float
+    across: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from gantk.atlas.kept import Sizes as RowSizes
 from gantk.atlas.moves import Samples, random_moves
 from gantk.atlas.options import AtlasOptions
 from gantk.atlas.pace import passes_of, seconds_of_pass, told
-from gantk.atlas.plan import AtlasFacts, Floor, Sizes, held_out, moves_in, sizes_of
+from gantk.atlas.plan import AtlasFacts, Floor, Sizes, compared, held_out, moves_in, sizes_of
 from gantk.atlas.sources import SYSTEMS, Ground, code_space, find_source, given_source
 from gantk.atlas.yardstick import Settings, Yardstick
 from gantk.codes.entries import entries_of
@@ -128,7 +128,7 @@ def _tell_pace(
     if looks is None or type(looks).feature_maps is Predictor.feature_maps:
         return
     names = 0 if reader is None else len(reader.attribute_names)
-    passes = passes_of(generator, names, _systems(options), sizes, options.quick)
+    passes = passes_of(generator, names, _systems(options), sizes, compared(options, names), options.quick)
     tell(told(passes, seconds_of_pass(generator, looks, options.batch_size)))
 
 
@@ -245,13 +245,14 @@ def _yardstick(
         search=min(16 if not options.quick else 8, sizes.measured), rows=sizes.rows, others=sizes.others
     )
     yardstick = Yardstick(samples, judge, settings, others)
-    floor = store.part("floor", Floor, lambda: _floor(yardstick, sizes, options))
+    floor = store.part("floor", Floor, lambda: _floor(yardstick, options))
     yardstick.floor_A = floor.floor_A
     return yardstick, floor
 
 
-def _floor(yardstick: Yardstick, sizes: Sizes, options: AtlasOptions) -> Floor:
-    moves = random_moves(yardstick.samples.generator, sizes.random, options.seed)
+def _floor(yardstick: Yardstick, options: AtlasOptions) -> Floor:
+    count = compared(options, len(yardstick.floor_A))
+    moves = random_moves(yardstick.samples.generator, count, options.seed)
     found = [yardstick.change(move) for move in moves]
     return Floor(
         floor_A=floor_of([change_A for change_A, _ in found]).astype(np.float64),

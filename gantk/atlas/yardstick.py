@@ -134,10 +134,10 @@ class Yardstick:
         return measured
 
     def change(self, move: Move) -> tuple[Array, float]:
-        """Change of every attribute [A], in deviations, and how steady it is, as `measure` finds them, and no more."""
+        """Change of every attribute [A], in deviations, and the `across` of its steadiness, as `measure` finds them."""
         with torch.inference_mode():
             strength = self._match(move).strength
-            both, cosines = [], []
+            both, looks = [], []
             for sign in (1, -1):
                 parts, pooled = [], []
                 for _, part in _parts(self.samples):
@@ -147,9 +147,9 @@ class Yardstick:
                     parts.append(_numpy(score))
                     pooled.append(self._pooled(maps))
                 both.append(np.concatenate(parts))
-                cosines.append(mean_cosine(np.concatenate(pooled) - self._base.pooled_NP))
+                looks.append(np.concatenate(pooled))
             self.passes += 2 * len(self.samples)
-        return what_of(both, self.deviation_A, self.floor_A).change_A, float(np.mean(cosines))
+        return what_of(both, self.deviation_A, self.floor_A).change_A, mean_cosine(looks[0] - looks[1])
 
     def _match(self, move: Move) -> Match:
         samples = self._search

@@ -188,14 +188,15 @@ def draw_heat_map(chart: HeatMap, width_mm: float) -> str:
         for j in range(len(chart.columns)):
             if not np.isfinite(values[i, j]):
                 continue
-            position = float(values[i, j]) / limit
+            grey = chart.grey is not None and bool(chart.grey[i, j])
+            position = 0.0 if grey else float(values[i, j]) / limit
             back, ink = palettes.cell_colours(round(position if diverging else max(position, 0.0), 2), palette)
             edge = {"stroke": INK, "stroke_width": "2"} if chart.diagonal and i == j else {}
             x = left + side * j
             made.append(element("rect", x=x + 1, y=y + 1, width=side - 2, height=high - 2, fill=back, **edge))
             shown = show_fixed(float(values[i, j]), chart.digits)
             if LETTER * len(shown) <= side:
-                made.append(text_at(shown, x + side / 2, y + 16, "middle", fill=ink))
+                made.append(text_at(shown, x + side / 2, y + 16, "middle", fill=AXIS if grey else ink))
     height = top + high * len(chart.rows) + 12
     stops = (-1.0, -0.5, 0.0, 0.5, 1.0) if diverging else (0.0, 0.25, 0.5, 0.75, 1.0)
     words = [show_fixed(stop * limit, chart.digits) for stop in stops]

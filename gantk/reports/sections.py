@@ -225,7 +225,7 @@ class HeatMap:
 
     `scale` is "diverging" (zero in the middle, symmetric) or "sequential" (from zero up). `limit` is the
     value that gets the full colour (default: the largest finite magnitude). `notes` `[R, C]` are tooltips.
-    Not-a-number stays blank.
+    Not-a-number stays blank. Where `grey` `[R, C]` is true a number stands in grey without colour: it may be chance.
     """
 
     values: np.ndarray
@@ -242,6 +242,7 @@ class HeatMap:
     notes: Sequence[Sequence[str]] | None = None
     diagonal: bool = False
     column_help: Sequence[str] = ()
+    grey: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape = np.shape(self.values)

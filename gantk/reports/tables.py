@@ -22,6 +22,7 @@ class ShownCell:
     note: str = ""
     href: str = ""
     bar: str = ""
+    several: bool = False  # names with commas between them, which may stand on several lines
     picture: Shown | None = None
 
 
@@ -67,6 +68,8 @@ def _shown_cell(cell: CellValue, column: Column, images: ImageStore) -> ShownCel
         text, sort = MISSING, ""
     elif isinstance(value, str):
         text, sort = value, value
+        if not isinstance(cell, Cell) and ", " in value:
+            return ShownCell(typeset(text), sort, several=all(" " not in part for part in value.split(", ")))
     else:
         number = read_number(value)
         whole = int(value) if isinstance(value, np.integer) else value
@@ -129,6 +132,7 @@ class HeatCell:
     note: str
     style: str
     diagonal: bool
+    grey: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,9 +171,12 @@ def show_heat_map(chart: HeatMap) -> ShownHeatMap:
             if not math.isfinite(value):
                 cells.append(HeatCell("", "", note, "", chart.diagonal and i == j))
                 continue
-            position = value / limit if diverging else max(value / limit, 0.0)
-            text = show_fixed(value, chart.digits)
-            cells.append(HeatCell(text, repr(value), note, _style(position, diverging), chart.diagonal and i == j))
+            grey = chart.grey is not None and bool(chart.grey[i, j])
+            position = 0.0 if grey else value / limit if diverging else max(value / limit, 0.0)
+            style = _style(position, diverging)
+            cells.append(
+                HeatCell(show_fixed(value, chart.digits), repr(value), note, style, chart.diagonal and i == j, grey)
+            )
         rows.append((typeset(name), cells))
     stops: Sequence[float] = (-1, -0.5, 0, 0.5, 1) if diverging else (0, 0.25, 0.5, 0.75, 1)
     legend = [(show_fixed(stop * limit, chart.digits), _style(stop, diverging)) for stop in stops]
