@@ -17,6 +17,9 @@ from gantk.codes.directions import Direction
 from gantk.errors import UsageError
 from gantk.ghfeat.calibration import encoder_config
 from gantk.predictors.base import Predictor
+from gantk.resefa.derivative import LocalJacobian, Output
+from gantk.resefa.leading import Products
+from gantk.resefa.variables import CodeMap, choose
 
 FAMILIES = ("stylegan2-skip", "biggan-deep")
 
@@ -55,6 +58,25 @@ def test_a_mixing_of_devices_is_noticed() -> None:
             there.numpy()
         with pytest.raises(Exception, match="device"):
             there * torch.from_numpy(np.ones(3, np.float32))
+
+
+# --- how images are drawn ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["stylegan2-skip", "stylegan2-resnet", "stylegan3-t", "stylegan3-r"])
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_half_precision_with_weights_in_channels_last(family: str, precision: str) -> None:
+    """Layers take half precision on the device, the image is whole, and a state continues."""
+    with fake_cuda() as device, torch.inference_mode():
+        generator = moved(tiny(family).to(memory_format=torch.channels_last), device).set_precision(precision)
+        label = generator.sample_label(2)
+        wp_NLD = generator.expand(generator.map(generator.sample_z(2), label))
+        maps: dict[str, Tensor]
+        image, maps = generator.trace(wp_NLD, [layer.name for layer in generator.layers if layer.has_map])
+        assert image.device.type == "cuda" and image.dtype == torch.float32
+        assert {found.dtype for found in maps.values()} >= {getattr(torch, precision)}
+        state = generator.cache(wp_NLD, 2)
+        assert generator.synthesize(wp_NLD, start=state, noise="none").shape == image.shape
 
 
 # --- lse -------------------------------------------------------------------------------------------------------------
@@ -160,6 +182,27 @@ def test_resefa_jacobian(family: str) -> None:
         assert summed.facts.names == ("corner",)
         with pytest.raises(UsageError, match="'bright' is empty"):  # the maps that the judge gives here are zeros
             resefa.jacobian(generator, {"bright": judge}, num=1, rows="2", space="w", size=8, **LABELS[family])
+
+
+@pytest.mark.parametrize("family", ["stylegan2-skip", "stylegan3-t", "stylegan", "biggan-deep"])
+def test_resefa_products(family: str) -> None:
+    """Forward and back, by a family's rules and without them; what they lead to has no solution in zeros."""
+    where = np.zeros((8, 8), np.bool_)
+    where[2:5, 3:6] = True
+    with fake_cuda() as device:
+        generator, _ = on(device, family)
+        label = torch.ones(1, dtype=torch.int64, device=device) if generator.spec.label_dim else None
+        z_1Z = generator.sample_z(1)
+        wp_1LD = generator.expand(generator.map(z_1Z, label))
+        code_map = CodeMap(
+            generator, choose(generator, layers=(2, 3) if family != "biggan-deep" else None), None, z_1Z, label
+        )
+        jacobian = LocalJacobian(generator, wp_1LD, code_map, Output(8), chunk=2)
+        products = Products([jacobian], [where], [~where])
+        vectors = np.ones((products.dim, 2))
+        for found in products(vectors):
+            assert found.shape == vectors.shape
+        assert [found.shape for found in products.quadratic(vectors)] == [(2,), (2,)]
 
 
 # --- ghfeat ----------------------------------------------------------------------------------------------------------

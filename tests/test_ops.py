@@ -14,7 +14,19 @@ from generator_cases import close
 from torch import Tensor
 
 from gantk.generators.noise import noise_seeds, seeded_noise
-from gantk.generators.ops import Conv, Dense, downsample2d, fir, leaky, modulated_conv, pixel_norm, upsample2d
+from gantk.generators.ops import (
+    Conv,
+    Dense,
+    downsample2d,
+    fir,
+    leaky,
+    modulated_conv,
+    pixel_norm,
+    resampled,
+    resampled_transpose,
+    upsample2d,
+    upsample2d_transpose,
+)
 
 FILTERS = {
     "binomial4": (0.125, 0.375, 0.375, 0.125),
@@ -97,6 +109,18 @@ def test_downsampling(taps: tuple[float, ...]) -> None:
     x = noise(2, 3, 8, 10)
     k = len(taps)
     close(downsample2d(x, taps), slow_fir(x, taps, down=2, pad=((k - 1) // 2, (k - 2) // 2)), 1e-12)
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_transposes(taps: tuple[float, ...], up: bool) -> None:
+    """Against torch's own pass back, with taps that are not symmetric among them."""
+    x, weight = noise(2, 5, 6, 7).requires_grad_(), noise(4, 5, 3, 3, seed=1)
+    for y, transpose in (
+        (resampled(x, weight, up, taps), lambda g: resampled_transpose(g, weight, up, taps)),
+        (upsample2d(x, taps), lambda g: upsample2d_transpose(g, taps)),
+    ):
+        gradient = noise(*y.shape, seed=2)
+        close(transpose(gradient), torch.autograd.grad(y, x, gradient)[0], 1e-12)
 
 
 @pytest.mark.parametrize("demodulate", [True, False])

@@ -48,15 +48,42 @@ def test_what_cannot_be_found_is_said() -> None:
         Products([jacobian], [square & ~square], [~square])
 
 
-def test_maps_are_let_go_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `push` keeps is gone while `pull` keeps its own maps, and with the next row's columns."""
+def test_a_trace_needs_no_pass_back() -> None:
+    generator = double("stylegan2-skip")
+    square = MASK.reshape(SIZE, SIZE)
+    products = Products(
+        [local(generator, choose(generator), seed=seed) for seed in range(2)], [square] * 2, [~square] * 2
+    )
+    vectors = np.random.default_rng(0).standard_normal((products.dim, 3))
+    found = products.quadratic(vectors)
+    assert products.passes == 3 * 2
+    for square_K, product_dK in zip(found, products(vectors), strict=True):
+        np.testing.assert_allclose(square_K, (vectors * product_dK).sum(0), rtol=1e-9)
+
+
+def test_only_one_sample_keeps_large_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frugal_steps, "LARGE", SIZE)
     generator = double("stylegan2-skip")
+    square = MASK.reshape(SIZE, SIZE)
+    jacobians = [local(generator, choose(generator), seed=seed) for seed in range(2)]
+    products = Products(jacobians, [square] * 2, [~square] * 2)
+    vectors = np.eye(products.dim)[:, :2]
+    first = products(vectors)
+    assert not any("push" in vars(jacobian._every) for jacobian in jacobians)
+    for one, again in zip(first, products(vectors), strict=True):
+        np.testing.assert_array_equal(one, again)
+
+
+@pytest.mark.parametrize("name", ["stylegan2-skip", "stylegan3-t"])
+def test_maps_are_let_go_and_made_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `push` keeps serves `pull`, or is gone while `pull` keeps its own; it goes with the next row's columns."""
+    monkeypatch.setattr(frugal_steps, "LARGE", SIZE)
+    generator = double(name)
     jacobian = local(generator, choose(generator, "wp"))
     steps = torch.eye(jacobian.variable.dim, dtype=torch.float64)[:2]
     first = jacobian.push(steps)
     jacobian.pull(first)
-    assert "push" not in vars(jacobian._every)
+    assert ("push" in vars(jacobian._every)) == (name == "stylegan2-skip")
     assert torch.equal(jacobian.push(steps), first)
     for _ in jacobian.columns():
         assert sum("push" in vars(entry) for entry in jacobian._entries.values()) <= 1

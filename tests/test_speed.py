@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,21 @@ def test_the_command_says_soon_what_it_does(gantk_command: Call, monkeypatch: py
     monkeypatch.setattr("gantk.store.progress.FIRST_SIGN", 0.001)
     code, _, error = gantk_command("models", "bench", "demo", "--batches", "1", "--seconds", "0.01")
     assert code == 0 and "measure: 100 % (4/4 figures)" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"), [("info", "find_model"), ("verify", "find_model"), ("bench", "load_generator")]
+)
+def test_a_command_that_is_no_task_says_soon_that_it_reads(
+    name: str, reader: str, gantk_command: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: Any, **__: Any) -> None:
+        time.sleep(0.3)
+        raise UsageError("It took long.")
+
+    monkeypatch.setattr("gantk.store.progress.FIRST_SIGN", 0.001)
+    monkeypatch.setattr(f"gantk.checkpoints.load.{reader}", slow)
+    assert gantk_command("models", name, "demo") == (2, "", f"models {name}: reading\nError: It took long.\n")
 
 
 def test_the_command_prints_lines_or_json_and_writes_a_page(gantk_command: Call, tmp_path: Path) -> None:

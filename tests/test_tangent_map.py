@@ -17,6 +17,8 @@ from torch import Tensor
 
 from gantk.generators import biggan_tangents, filters, pggan_tangents, stylegan2_tangents, stylegan3_tangents
 from gantk.generators.base import Generator, State
+from gantk.generators.frugal_steps import Pullback
+from gantk.generators.spec import Linear
 from gantk.generators.stylegan2_tangents import _Tangents
 
 RULES = {
@@ -88,6 +90,29 @@ def test_the_rules_by_hand_equal_forward_mode(name: str) -> None:
                 slow = by_forward_mode(generator, codes, moving, noise=noise, start=state)(steps)
                 assert fast.shape == slow.shape
                 close(fast, slow, 1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in BY_HAND if TINY[name][0] == "stylegan2" and "revised" not in name])
+def test_the_transpose_by_hand_equals_a_pass_back(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever moves, from a cached state or not, called twice, and after steps forward."""
+    monkeypatch.setattr(stylegan2_tangents, "ROWS", 64)
+    generator = tiny(name).double()
+    codes = codes_of(generator)
+    last = len(codes) - 1
+    gradient = torch.randn(3, generator.spec.image_channels, *generator.spec.size, dtype=torch.float64)
+    given = gradient.clone()
+    for moving in (list(range(last + 1)), [0], [2, 1], [3], [4, 2], [last]):
+        for before in (None, min(moving)):
+            state = generator.cache(list(codes), before) if before else None
+            ours = generator.tangent_map(codes, moving, start=state)
+            assert isinstance(ours, Linear)
+            ours(steps_of(codes, moving))
+            ours.transpose(gradient)
+            fast = ours.transpose(gradient)
+            slow = Pullback(generator, codes, moving, start=state)(gradient)
+            for a, b in zip(fast, slow, strict=True):
+                close(a, b, 1e-11)
+    assert torch.equal(gradient, given)
 
 
 @pytest.mark.parametrize("name", ["stylegan3-t", "stylegan3-r"])

@@ -28,6 +28,7 @@ from gantk.store.progress import alive
 @click.option("--full", is_flag=True, help="All factors and ten times the samples.")
 @seed_option()
 @overwrite_option()
+@alive("demo")
 def command(output_dir: str, model: str, predictor: str | None, full: bool, seed: int, overwrite: bool) -> None:
     """Run the whole tour: samples, boundaries, the rows that carry them, what they change, and a comparison with the
     truth.
@@ -59,8 +60,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    with alive("demo"):
-        conditional = load_generator(model).spec.label_dim > 0
+    conditional = load_generator(model).spec.label_dim > 0
     arguments = {"model": model, "predictor": predictor, "full": full, "seed": seed, "output_dir": output_dir}
     with Run.begin(directory, "demo", arguments, seed, overwrite=overwrite) as run:
         tour = Tour(directory, model, predictor, full, seed, call, say)

@@ -10,6 +10,7 @@ import click
 
 from gantk.cli.options import TYPED, examples, output_dir_option
 from gantk.runs.table import find_task, is_task
+from gantk.store.progress import alive
 
 if TYPE_CHECKING:
     from gantk.runs.run import Run
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--segmenter", type=TYPED, default=None, metavar="CODE", help="The same for the run's --segmenter.")
 @click.option("--teacher", type=TYPED, default=None, metavar="CODE", help="The same for the run's --teacher.")
 @click.option("--judge", type=TYPED, default=None, metavar="CODE", help="The same for the run's --judge.")
+@alive("merge")
 def command(runs: tuple[str, ...], output_dir: str | None, **own_code: str | None) -> None:
     """Join the shards in one or several run directories into the run they are parts of.
 

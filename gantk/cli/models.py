@@ -13,6 +13,7 @@ import click
 from gantk.cli.options import TYPED, device_option, examples, model_argument, output_dir_option
 from gantk.errors import GantkError, UsageError
 from gantk.store.own_code import names_code
+from gantk.store.progress import alive
 
 if TYPE_CHECKING:
     from gantk.checkpoints.audit import Audit
@@ -99,6 +100,7 @@ def pull(names: tuple[str, ...], output_dir: str | None, force: bool) -> None:
 @set_option
 @click.option("--force", is_flag=True, help="Take weights that are not finite, or a network without its mapping.")
 @click.option("--audit", "auditing", is_flag=True, help="List what a pickle refers to, without loading it.")
+@alive("models info")
 def info(file: str, facts: tuple[str, ...], force: bool, auditing: bool) -> None:
     """Say what a checkpoint is: its format, family, sizes and layers.
 
@@ -198,6 +200,7 @@ def _show_audit(file: str, report: Audit) -> None:
     is_flag=True,
     help="Replace OUT; accept weights that are not finite; write a layout whose program clamps activations less.",
 )
+@alive("models convert")
 def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool, force: bool) -> None:
     """Write a checkpoint of any known format as a gantk file, with a golden image to verify it by.
 
@@ -272,6 +275,7 @@ def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool
 @command.command(epilog=examples("gantk models verify network.safetensors", "gantk models verify demo"))
 @model_argument()
 @device_option()
+@alive("models verify")
 def verify(model: str, device: str) -> None:
     """Render a gantk file's golden image again and compare it with the one that was stored."""
     from gantk.checkpoints.golden import Golden, render_golden
@@ -318,6 +322,7 @@ def verify(model: str, device: str) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @output_dir_option(help="Also write bench.html into this folder.")
+@alive("models bench")
 def bench(
     model: str, device: str, batches: str, precisions: str | None, seconds: float, as_json: bool, output_dir: str | None
 ) -> None:
@@ -331,15 +336,13 @@ def bench(
     from gantk.generators.devices import resolve_device
     from gantk.speed.measuring import measure
     from gantk.speed.page import page
-    from gantk.store.progress import alive
 
     counts: tuple[int, ...] = ()
     with contextlib.suppress(UsageError):
         counts = parse_seeds(batches)
     if not counts or min(counts) < 1:
         raise click.BadParameter(f"{batches!r} is no list of batch sizes: write 1,4,8.", param_hint="--batches")
-    with alive("models bench"):
-        generator = load_generator(model, device=resolve_device(device))
+    generator = load_generator(model, device=resolve_device(device))
     chosen = None if precisions is None else tuple(word.strip() for word in precisions.split(","))
     speed = measure(generator, model, counts, chosen, seconds, show=True)
     if as_json:

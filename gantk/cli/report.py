@@ -6,6 +6,7 @@ import click
 
 from gantk.cli.options import examples
 from gantk.errors import UsageError, suggestion
+from gantk.store.progress import alive
 
 
 @click.command(
@@ -30,6 +31,7 @@ from gantk.errors import UsageError, suggestion
     show_default=True,
     help="Width of SVG and PDF in mm or inches (in).",
 )
+@alive("report")
 def command(run: str, chosen: str | None, figures: str | None, width: str) -> None:
     """Rebuild the page of every command in a run directory, from its files alone.
 

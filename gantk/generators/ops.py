@@ -92,6 +92,12 @@ def upsample2d(x_NCHW: Tensor, taps: tuple[float, ...]) -> Tensor:
     return x_NCHW
 
 
+def upsample2d_transpose(gradient_NCHW: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """The transpose of `upsample2d`, [N, C, H/2, W/2]."""
+    before = len(taps) - 1 - ((len(taps) - 1) // 2 + 1)
+    return fir(gradient_NCHW, taps[::-1], (before, len(taps) - 2 - before), 4.0, stride=2)
+
+
 def downsample2d(x_NCHW: Tensor, taps: tuple[float, ...]) -> Tensor:
     """Half the size: pad, filter, keep every second sample; only kept samples are computed."""
     p = len(taps) - 2
@@ -208,6 +214,16 @@ def resampled(x: Tensor, weight: Tensor, up: bool, taps: tuple[float, ...]) -> T
     """A convolution, or where it doubles the map a transposed one with the FIR behind it."""
     y = _convolve(x, weight, up)
     return fir(y, taps, up_pad(taps), 4.0) if up else y
+
+
+def resampled_transpose(gradient: Tensor, weight: Tensor, up: bool, taps: tuple[float, ...]) -> Tensor:
+    """The transpose of `resampled` in x."""
+    if not up:
+        turned = arranged(weight.transpose(0, 1).flip(2, 3))
+        return F.conv2d(gradient, turned, padding=weight.shape[-1] // 2)
+    before, after = up_pad(taps)
+    wide = fir(gradient, taps[::-1], (len(taps) - 1 - before, len(taps) - 1 - after), 4.0)
+    return F.conv2d(wide, arranged(weight.transpose(0, 1)), stride=2)
 
 
 def scale_and_shift(y_NOHW: Tensor, factor_NO: Tensor, bias_O: Tensor, noise: Tensor | None) -> Tensor:

@@ -6,7 +6,8 @@ Shape legend: N samples, L rows of `wp`, C channels, H x W pixels.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -171,3 +172,15 @@ class Options:
     deltas: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     lod: float | None = None
     transform: Tensor | None = None
+
+
+class Linear(ABC):
+    """The derivative of the image of one sample in some of its codes, as a map that also has its transpose."""
+
+    @abstractmethod
+    def __call__(self, given: Sequence[Tensor]) -> Tensor:
+        """Steps [c, ...] of the codes to steps of the image [c, C, H, W]."""
+
+    @abstractmethod
+    def transpose(self, gradient_cCHW: Tensor) -> tuple[Tensor, ...]:
+        """Gradients of the image to gradients [c, ...] of the codes."""

@@ -7,10 +7,16 @@ on a CPU two thirds of its time. At one code everything but the tangents is fixe
     dy = W * u                  one shared convolution for all steps, and the FIR where it upsamples
     dx = m (f dy + y df)        in place; m the slopes of the leaky ReLU, df = -f / E  sum_i s_i ds_i |W_oi|^2
 
+and its transpose, with gradients g of what these are steps of,
+
+    g_u = W^T (m f g_dx)        the convolution's transpose
+    g_x = s g_u
+    g_s = sum_p x g_u - s sum_o f / E |W_oi|^2 sum_p m y g_dx
+
 with x, y, the demodulation f = g (E + eps)^-1/2 and m of the code. Where the next layer alone reads dx, its s is
 folded into m f and m y. A ToRGB's x ds is a product of small matrices.
 
-Shape legend: c steps, I/O channels, H x W pixels.
+Shape legend: c steps, I/O channels, H x W pixels, P = H W.
 """
 
 from __future__ import annotations
@@ -24,11 +30,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.generators.ops import EPSILON, LEAK, SQRT2, arranged, resampled, upsample2d
-from gantk.generators.spec import Layer, Options, State
+from gantk.generators.ops import (
+    EPSILON,
+    LEAK,
+    SQRT2,
+    arranged,
+    resampled,
+    resampled_transpose,
+    upsample2d,
+    upsample2d_transpose,
+)
+from gantk.generators.spec import Layer, Linear, Options, State
 
 if TYPE_CHECKING:
     from gantk.generators.stylegan2 import StyledConv, StyleGAN2, ToRGB
+
+ROWS = 1 << 18  # numbers of a map in one product with another: both stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +86,7 @@ def tangent_map(
     return _Tangents(generator, styles, moving, options, start)
 
 
-class _Tangents:
+class _Tangents(Linear):
     @torch.no_grad()
     def __init__(
         self, generator: StyleGAN2, styles: Sequence[Tensor], moving: Sequence[int], options: Options,
@@ -137,6 +154,38 @@ class _Tangents:
             spec = generator.spec
             return generator.synthesis.const.new_zeros(count, spec.image_channels, spec.height, spec.width)
         return image
+
+    @torch.no_grad()
+    def transpose(self, gradient_cCHW: Tensor) -> tuple[Tensor, ...]:
+        found: dict[int, Tensor] = {}
+        taps = self.generator.config.resample_filter
+        g_image, g_x, g_shortcut = gradient_cCHW, None, None
+        first = min(self.moving)
+        rules = [rule for rule in self.rules if rule.layer.index >= first]  # nothing moves before
+        for rule in reversed(rules):
+            index, moves = rule.layer.index, rule.layer.index in self.moving
+            if isinstance(rule, _RGB):
+                g_rgb = g_image if rule.slope is None else g_image * rule.slope
+                if moves:
+                    found[index] = _pull_style_of_rgb(rule, g_rgb)
+                if index > first:
+                    back = F.conv_transpose2d(g_rgb, rule.weight_style)
+                    g_x = back if g_x is None else g_x.add_(back)
+                    if not self.resnet and rule.layer.resolution > max(self.generator.config.base):
+                        g_image = upsample2d_transpose(g_image, taps)
+                continue
+            assert g_x is not None
+            before = rule.layer.name.endswith("conv0")
+            if not before and self.resnet:
+                g_shortcut = g_x.clone()
+            g_x, g_style = _pull_conv(rule, g_x)
+            if g_style is not None:
+                found[index] = g_style
+            if before and self.resnet and g_shortcut is not None:
+                skip = self.generator.block(rule.layer).skip
+                weight = skip.weight * (skip.scale * math.sqrt(0.5))
+                g_x = g_x.add_(F.conv_transpose2d(upsample2d_transpose(g_shortcut, taps), weight))
+        return tuple(found[index] for index in self.moving)
 
 
 # --- rules at the code ------------------------------------------------------------------------------------------------
@@ -225,3 +274,33 @@ def _push_rgb(rule: _RGB, dx: Tensor | None, ds: Tensor | None, image: Tensor | 
     if rule.slope is not None:
         rgb = rgb.mul_(rule.slope)
     return rgb if image is None else image.add_(rgb)
+
+
+# --- transposes of the steps ------------------------------------------------------------------------------------------
+
+
+def _pull_conv(rule: _Conv, g_x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Gradients before a convolution, and [c, I] of its style; `g_x` is overwritten."""
+    g_factor_cO = None if rule.df_gain is None else _products(g_x, rule.df_gain)
+    g_u = resampled_transpose(g_x.mul_(rule.dy_gain), rule.weight, rule.part.up, rule.part.taps)
+    if g_factor_cO is None:
+        return g_u, None
+    assert rule.x_1IHW is not None and rule.shrink_1O is not None and rule.energy_OI is not None
+    g_style = _products(g_u, rule.x_1IHW) + rule.style_1I * ((rule.shrink_1O * g_factor_cO) @ rule.energy_OI)
+    return g_u if rule.prescaled else g_u.mul_(rule.style_1I[:, :, None, None]), g_style
+
+
+def _pull_style_of_rgb(rule: _RGB, g_rgb: Tensor) -> Tensor:
+    assert rule.weight_OI is not None and rule.x_IP is not None
+    g_cOI = g_rgb.flatten(2) @ rule.x_IP.T
+    return (g_cOI * rule.weight_OI).sum(1)
+
+
+def _products(map_cCHW: Tensor, other_1CHW: Tensor) -> Tensor:
+    """Sums of products over the pixels, [c, C], some rows at a time."""
+    rows = max(1, ROWS // (map_cCHW.shape[1] * map_cCHW.shape[3]))
+    total = map_cCHW.new_zeros(map_cCHW.shape[:2])
+    for one, other in zip(map_cCHW.split(rows, 2), other_1CHW.split(rows, 2), strict=True):
+        for place, image in enumerate(one.split(1)):
+            total[place] += (image * other).sum((2, 3))[0]
+    return total

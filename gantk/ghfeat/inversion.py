@@ -21,6 +21,7 @@ from gantk.generators.labels import ask_for_label
 from gantk.generators.probe import probe_of
 from gantk.generators.probed import Probe
 from gantk.ghfeat.calibration import style_layout
+from gantk.ghfeat.candidates import CandidatePool
 from gantk.ghfeat.defaults import NONE, encoder_for, has_encoder, perception_for, perceptual_weight
 from gantk.ghfeat.files import EncoderFile
 from gantk.ghfeat.metrics import closeness
@@ -102,6 +103,7 @@ def invert(
     chunks = store.chunks([CODES, LOSSES], len(given), options.batch_size)
     missing = [(index, *chunks.grid.bounds(index)) for index in chunks.missing()]
     at_once = store.fewer(min(options.batch_size, options.at_once or images_at_once(generator, options.batch_size)))
+    pool = CandidatePool(generator, plan.space, options.seed)
     with store.timed("inversion"), progress(sum(b - a for _, a, b in missing), "invert", unit="img") as bar:
         reads = given.batches([(a, b) for _, a, b in missing])
         for (index, first, last), (photo, good_N) in zip(missing, reads, strict=True):
@@ -111,7 +113,7 @@ def invert(
                 told = begun.of(first, last, label)
             elif loaded is not None:
                 told = encoded(generator, loaded, target, plan.space)
-            found = project_all(generator, target, plan, distance, told, label, options.seed, at_once)
+            found = project_all(generator, target, plan, distance, told, label, options.seed, at_once, pool)
             codes = found.codes if isinstance(found.codes, tuple) else (found.codes,)
             _draw(store, photo, found, first, plan.kept)
             close_N2 = closeness(target, resize(found.image_NCHW, *target.shape[-2:]))[:, :2]

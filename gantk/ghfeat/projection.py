@@ -16,12 +16,12 @@ from torch import Tensor
 
 from gantk.errors import Stopped, UsageError
 from gantk.generators.base import Generator
-from gantk.generators.frugal_steps import images_at_once, synthesize_frugally
+from gantk.generators.frugal_steps import images_at_once
+from gantk.ghfeat.candidates import CandidatePool, Candidates
 from gantk.ghfeat.losses import Perception
-from gantk.ghfeat.starts import ORDER, brought, labels_of
+from gantk.ghfeat.starts import ORDER, labels_of
 from gantk.predictors.resampling import resize
 
-CANDIDATES = 64  # seeded samples of which the nearest is the start
 RAMP = 0.05  # share of the steps over which the rate rises
 
 
@@ -82,13 +82,16 @@ def project_all(
     label: Tensor | None = None,
     seed: int = 0,
     at_once: int | None = None,
+    pool: CandidatePool | None = None,
 ) -> Projection:
     """`project`, few images after each other: each is a problem of its own, and memory is that of the few.
 
     Args:
         label: of a conditional network, also [1] or [1, C] for all.
         at_once: images that are optimised together; None: 8 up to 256 pixels, 2 at 512, 1 at 1024.
+        pool: the candidates that earlier calls drew.
     """
+    pool = pool or CandidatePool(generator, plan.space, seed)
     count = len(target_NCHW)
     few = min(count, at_once or images_at_once(generator, count))
     label = labels_of(generator, count, label, seed)
@@ -97,7 +100,7 @@ def project_all(
         some = slice(first, first + few)
         begun = start[some] if isinstance(start, Tensor) else None if start is None else [code[some] for code in start]
         named = None if label is None else label[some]
-        parts.append(project(generator, target_NCHW[some], plan, perception, begun, named, seed))
+        parts.append(project(generator, target_NCHW[some], plan, perception, begun, named, seed, pool=pool))
     if len(parts) == 1:
         return parts[0]
     codes = [part.codes if isinstance(part.codes, tuple) else (part.codes,) for part in parts]
@@ -120,15 +123,18 @@ def project(
     seed: int = 0,
     watch: Callable[[int, Tensor], bool] | None = None,
     trying: Callable[[int, int], None] | None = None,
+    pool: CandidatePool | None = None,
 ) -> Projection:
     """Codes whose images are close to the targets [N, 3, H, W].
 
     Args:
-        start: codes of the plan's space; default: of the mean code and 64 seeded samples the one nearest to each image.
+        start: codes of the plan's space; default: of the mean code and 64 seeded samples the one nearest to each image,
+            compared at 256 pixels at most.
         label: of a conditional network, [N] ids or [N, C] rows.
         watch: called after each evaluation with its number and the images; True stops there, and what is returned are
             the codes with the lowest loss so far.
-        trying: called before each sample that may be the start, with its number and how many there are.
+        trying: called before each sample that may be the start is drawn, with its number and how many there are.
+        pool: of the samples that may be the start, where other images had them drawn already.
 
     Raises:
         Stopped: before the first evaluation was whole. A watched search that is stopped later returns its best.
@@ -138,7 +144,9 @@ def project(
         raise UsageError(
             f"A {generator.spec.family} has no space {plan.space!r}: give one of {', '.join(generator.spec.spaces)}."
         )
-    problem = _Problem(generator, target_NCHW, plan, perception, label, seed)
+    label = label if label is not None else generator.sample_label(len(target_NCHW), seed)
+    candidates = (pool or CandidatePool(generator, plan.space, seed)).of(label)
+    problem = _Problem(generator, candidates, target_NCHW, plan, perception, label)
     codes = problem.start(trying) if start is None else problem.adopt(start)
     free = [code.detach().clone().requires_grad_(True) for code in codes]
     optimizer = torch.optim.Adam([{"params": [code]} for code in free], lr=plan.rate, betas=(0.9, 0.99))
@@ -204,45 +212,23 @@ class _Problem:
     def __init__(
         self,
         generator: Generator,
+        candidates: Candidates,
         target: Tensor,
         plan: ProjectionPlan,
         perception: Perception | None,
         label: Tensor | None,
-        seed: int,
     ) -> None:
-        self.generator, self.plan, self.perception = generator, plan, perception
+        self.candidates, self.plan, self.perception, self.label = candidates, plan, perception, label
         self.target = resize(target.to(generator.device), *generator.spec.size)
-        self.n = len(target)
-        self.label = label if label is not None else generator.sample_label(self.n, seed)
-        with torch.no_grad():
-            label = self.label
-            if label is not None:  # those of the images in turn
-                label = torch.cat([label] * -(-CANDIDATES // len(label)))[:CANDIDATES]
-            self.samples = brought(generator, generator.sample_z(CANDIDATES, seed), "z", plan.space, label)
-            self.units = [_unit(code) for code in self.samples]
+        self.n, self.units = len(target), candidates.units
 
     def start(self, trying: Callable[[int, int], None] | None = None) -> list[Tensor]:
-        """For each image the nearest of the samples and the mean code, as free variables."""
-        with torch.no_grad():
-            candidates = [torch.cat([code, code.mean(0, keepdim=True)]) for code in self.samples]
-            best = torch.full((self.n,), torch.inf, device=self.target.device)
-            chosen = [code[:1].expand(self.n, *code.shape[1:]).clone() for code in candidates]
-            for k in range(len(candidates[0])):
-                if trying is not None:
-                    trying(k, len(candidates[0]))
-                codes = [code[k : k + 1] for code in candidates]
-                label = None if self.label is None else self.label[:1]
-                image = self._image(codes, label).clamp(-1, 1)
-                error = (image - self.target).square().mean((1, 2, 3))
-                better = error < best
-                best = torch.where(better, error, best)
-                for target, code in zip(chosen, codes, strict=True):
-                    target[better] = code
-            return [(code - mean) / spread for code, (mean, spread) in zip(chosen, self.units, strict=True)]
+        """For each image the nearest of the candidates, as free variables."""
+        return self.candidates.nearest(self.target, trying)
 
     def adopt(self, start: Tensor | Sequence[Tensor]) -> list[Tensor]:
         given = [start] if isinstance(start, Tensor) else list(start)
-        wanted = [code.shape[1:] for code in self.samples]
+        wanted = self.candidates.shapes
         if [code.shape[1:] for code in given] != wanted or any(len(code) != self.n for code in given):
             raise UsageError(
                 f"Codes of shapes {[list(code.shape) for code in given][:3]} cannot start {self.n} images in the space "
@@ -252,7 +238,7 @@ class _Problem:
 
     def loss(self, codes: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Images, and the loss of each [N]."""
-        image = self._image(codes, self.label)
+        image = self.candidates.image(codes, self.label)
         loss_N = (image - self.target).square().mean((1, 2, 3))
         if self.perception is not None and self.plan.perceptual:
             loss_N = loss_N + self.plan.perceptual * self.perception(image, self.target)
@@ -263,15 +249,3 @@ class _Problem:
             ]
             loss_N = loss_N + self.plan.prior * torch.stack(away).mean(0)
         return image, loss_N
-
-    def _image(self, codes: list[Tensor], label: Tensor | None) -> Tensor:
-        if self.plan.space == "s":
-            return synthesize_frugally(self.generator, codes)
-        [wp_NLD] = brought(self.generator, codes[0], self.plan.space, "wp", label)
-        return synthesize_frugally(self.generator, wp_NLD)
-
-
-def _unit(code: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean, and the spread of all numbers of a code together (a number that never varies must be able to move)."""
-    mean = code.mean(0, keepdim=True)
-    return mean, (code - mean).square().mean().sqrt().clamp(min=1e-6)

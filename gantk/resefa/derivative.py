@@ -3,7 +3,8 @@
 Forward mode pays per tangent about what a batched forward pass pays: the tangents share one primal, so that each layer
 costs one convolution of the tangents with the shared weights (`Generator.tangent_map`). Only layers that the variable
 feeds carry a style tangent, and the network is entered at the first of them from a cached state: rows fed late do not
-pay for the layers before them. Transposed products (`pull`) are one reverse pass each.
+pay for the layers before them. Transposed products (`pull`) cost as much where a family has rules for them, which keep
+what the products forward keep, and one reverse pass each elsewhere.
 
 Shape legend: d free coordinates of the variable, c tangents at a time, L rows of wp, D their width, C colours of the
 image, O those of the output (C, or 1 when summed), H x W pixels of the image, S x S of the output.
@@ -25,6 +26,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, State
 from gantk.generators.frugal_steps import Pullback, makes_maps_again
 from gantk.generators.noise import Noise
+from gantk.generators.spec import Linear
 from gantk.predictors.resampling import resize
 from gantk.resefa.variables import CodeMap
 from gantk.store.chunks import parts
@@ -151,7 +153,18 @@ class LocalJacobian:
 
     def pull(self, cotangent_cOSS: Tensor) -> Tensor:
         """J transposed times every [O, S, S], [c, d]."""
-        return self._in_chunks(self._pull, cotangent_cOSS)
+        spec, entry = self.generator.spec, self._every
+        back = entry.pullback()
+
+        def gradient(part_cOSS: Tensor) -> Tensor:
+            gradient_cCHW = self.output.transpose(part_cOSS, spec.image_channels, spec.size)
+            return self.code_map.pull(entry.cotangents(back(gradient_cCHW)))
+
+        return self._in_chunks(gradient, cotangent_cOSS)
+
+    def forget(self) -> None:
+        """Let go of the maps that products forward keep; they are made anew when they are needed again."""
+        self._every.forget()
 
     def _in_chunks(self, function: Callable[[Tensor], Tensor], whole: Tensor) -> Tensor:
         found, done = [], 0
@@ -194,13 +207,6 @@ class LocalJacobian:
             if self.generator.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _pull(self, cotangent_cOSS: Tensor) -> Tensor:
-        spec, entry = self.generator.spec, self._every
-        if makes_maps_again(self.generator):
-            entry.forget()
-        gradient_cCHW = self.output.transpose(cotangent_cOSS, spec.image_channels, spec.size)
-        return self.code_map.pull(entry.cotangents(entry.pullback()(gradient_cCHW)))
-
 
 class _Entry:
     """The synthesis network from the first layer that some rows of wp feed, as a function of what those rows say.
@@ -236,8 +242,12 @@ class _Entry:
         """Let go of what `push` keeps; it is made anew, for a pass forward, when it is needed again."""
         self.__dict__.pop("push", None)
 
-    def pullback(self) -> Pullback:
-        """Gradients of the moving arguments."""
+    def pullback(self) -> Callable[[Tensor], tuple[Tensor, ...]]:
+        """Gradients [c, C, H, W] of the image to those of the moving arguments: by hand, where `push` can."""
+        if isinstance(self.push, Linear):
+            return self.push.transpose
+        if makes_maps_again(self.generator):
+            self.forget()
         return Pullback(self.generator, self._codes, self._places, self.noise, self.state)
 
     def tangents(self, moved_cLD: Tensor) -> tuple[Tensor, ...]:

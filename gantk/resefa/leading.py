@@ -2,22 +2,24 @@
 
 Where d is in the thousands (every row of wp by itself: 18 x 512), a Gram matrix costs d passes and d^2 numbers, and
 only its largest eigenvalues are wanted. A v = sum over samples J^T (M J v) takes one pass forward and one back; A v and
-B v share the pass forward. A basis grows by the residuals of the wanted directions (block Davidson, without a
-preconditioner), in which the small problem is solved exactly. tr(B), which the ridge needs, is estimated with random
-signs (Hutchinson).
+B v share the pass forward, and v^T A v = |M J v|^2 takes it alone. A basis grows by the residuals of the wanted
+directions (block Davidson, without a preconditioner), in which the small problem is solved exactly. tr(B), which the
+ridge needs, is estimated with random signs (Hutchinson).
 
 Shape legend: d coordinates, K directions, m basis vectors, O channels, S x S pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from gantk.errors import UsageError
+from gantk.generators.frugal_steps import makes_maps_again
 from gantk.resefa.derivative import LocalJacobian
 from gantk.resefa.solve import TAU, Solution, oriented, rates
 from gantk.store.seeding import random_normal
@@ -46,17 +48,33 @@ class Products:
 
     def __call__(self, vectors_dK: Array) -> tuple[Array, Array]:
         """Both products, [d, K]."""
-        found = [np.zeros_like(vectors_dK), np.zeros_like(vectors_dK)]
+        count = vectors_dK.shape[1]
+        found = np.zeros((2, *vectors_dK.shape))
+        for jacobian, images_2KOSS in self._changes(vectors_dK):
+            back_Kd = jacobian.pull(images_2KOSS.flatten(0, 1)).double().cpu().numpy()
+            self.passes += len(back_Kd)
+            found += np.stack([side.T / rows for side, rows in zip(np.split(back_Kd, [count]), self.rows, strict=True)])
+        return found[0], found[1]
+
+    def quadratic(self, vectors_dK: Array) -> tuple[Array, Array]:
+        """v^T A v and v^T B v of each, [K]: squared changes, which no pass back is needed for."""
+        found = np.zeros((2, vectors_dK.shape[1]))
+        for _, images_2KOSS in self._changes(vectors_dK):
+            square_2K = images_2KOSS.double().square().sum((2, 3, 4)).cpu().numpy()
+            found += square_2K / np.array(self.rows)[:, None]
+        return found[0], found[1]
+
+    def _changes(self, vectors_dK: Array) -> Iterator[tuple[LocalJacobian, Tensor]]:
+        """Of each sample the changes inside and outside, [2, K, O, S, S]."""
         for sample, jacobian in enumerate(self.jacobians):
             like = jacobian.generator
             step_Kd = torch.from_numpy(np.ascontiguousarray(vectors_dK.T)).to(like.device, like.dtype)
             image_KOSS = jacobian.push(step_Kd)
-            for side in range(2):
-                mask = torch.from_numpy(self.masks[side][sample]).to(image_KOSS)
-                back_Kd = jacobian.pull(image_KOSS * mask)
-                found[side] += back_Kd.T.double().cpu().numpy() / self.rows[side]
-        self.passes += 3 * vectors_dK.shape[1] * len(self.jacobians)
-        return found[0], found[1]
+            self.passes += len(image_KOSS)
+            masks = [torch.from_numpy(side[sample]).to(image_KOSS) for side in self.masks]
+            yield jacobian, torch.stack([image_KOSS * mask for mask in masks])
+            if len(self.jacobians) > 1 and makes_maps_again(like):
+                jacobian.forget()  # the maps of one sample are held at a time
 
 
 def leading_directions(products: Products, count: int) -> Solution:
@@ -72,14 +90,13 @@ def leading_directions(products: Products, count: int) -> Solution:
     if not 0 < count <= dim:
         raise UsageError(f"{count} directions cannot be found among {dim} coordinates.")
     signs = np.sign(random_normal(PROBES, dim, seed=0, stream="resefa-trace")).astype(np.float64).T
-    change = products(signs)
-    traces = [float((signs * part).sum() / PROBES) for part in change]
+    traces = [float(part.mean()) for part in products.quadratic(signs)]
     if min(traces) <= 0:
         side = "In the region" if traces[0] <= 0 else "Outside the region"
         raise UsageError(f"{side} nothing changes along any direction: choose other layers, or another region.")
     ridge = TAU * traces[1]
     start = random_normal(count, dim, seed=0, stream="resefa-leading").astype(np.float64).T
-    basis, _ = np.linalg.qr(np.concatenate([change[0][:, :count], start], axis=1)[:, : max(count, 1)])
+    basis, _ = np.linalg.qr(np.concatenate([products(signs[:, :count])[0], start], axis=1)[:, :count])
     a, b = products(basis)
     values, vectors = _ritz(basis, a, b, ridge, count)
     for _ in range(ITERATIONS):
