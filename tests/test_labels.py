@@ -13,7 +13,7 @@ import gantk
 from gantk.cli.main import run
 from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
-from gantk.generators.labels import parse_label
+from gantk.generators.labels import one_class, parse_label
 from gantk.lse.codes import CodeStream
 from gantk.runs.identity import of_options
 from gantk.runs.inputs import SampleOptions
@@ -29,6 +29,7 @@ def generator() -> gantk.Generator:
 def test_names_numbers_and_shares(generator: gantk.Generator) -> None:
     spec = generator.spec
     assert parse_label("2", spec) == 2 == parse_label(" Night", spec)
+    assert one_class(2, spec) == 2 == one_class("2", spec), "in Python a class is a number"
     assert parse_label("blue_hour", spec) == 1 == parse_label("Blue-Hour", spec)
     assert parse_label("day:0.25,blue hour:0.75", spec) == (0.25, 0.75, 0.0)
     assert parse_label("0:1.5,night:-0.5", spec) == (1.5, 0.0, -0.5)

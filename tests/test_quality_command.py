@@ -98,7 +98,9 @@ def test_only_inceptions_distances_are_called_fid() -> None:
 
 def test_a_wrapped_network_of_one_channel_is_compared(tmp_path: Path) -> None:
     wide = wrapped("wide")
-    found = gantk.quality.measure(wide, wide, Means(), num=12, label="random", neighbours=2).found
+    result = gantk.quality.measure(wide, wide, Means(), num=12, label="random", neighbours=2)
+    assert "--truncation" not in result.page().text(), "what the network cannot do is not advised"
+    found = result.found
     assert found.samples == found.reals == 12 and np.isfinite(found.frechet.value)
 
 
@@ -164,7 +166,9 @@ def test_folders_that_hold_nothing_are_refused(tmp_path: Path) -> None:
         gantk.quality.measure(tmp_path / "none", tmp_path)
     with pytest.raises(UsageError, match="has no images"):
         gantk.quality.measure(tmp_path, tmp_path)
-    with pytest.raises(GantkError, match="at least 4"):
+    with pytest.raises(GantkError, match="has 1 image: at least 4"):
+        gantk.quality.measure(torch.zeros(1, 3, 8, 8), torch.zeros(9, 3, 8, 8), Means(), neighbours=1)
+    with pytest.raises(GantkError, match="has 3 images: at least 4"):
         gantk.quality.measure(torch.zeros(3, 3, 8, 8), torch.zeros(9, 3, 8, 8), Means(), neighbours=1)
     with pytest.raises(UsageError, match="no set of images"):
         gantk.quality.measure(3, torch.zeros(9, 3, 8, 8), Means())

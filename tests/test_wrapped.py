@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from generator_cases import close, codes, differ, labels, random_delta, refuse, weighted
@@ -39,6 +40,7 @@ from gantk.generators.base import Generator
 from gantk.generators.called_steps import CalledSteps
 from gantk.generators.graph_steps import GraphSteps
 from gantk.higan.restart import first_layer, repeated
+from gantk.pictures.images import to_uint8
 
 
 @pytest.fixture(params=NAMES)
@@ -61,7 +63,7 @@ def test_images_are_the_modules_own(generator: Generator) -> None:
     raw = network(z_NZ) if label is None else network(z_NZ, label)
     low, high = generator.config.output_range
     close(image, 2 * (raw - low) / (high - low) - 1, 1e-6)
-    assert image.shape == (n, generator.spec.image_channels, *generator.image_size)
+    assert image.shape == (n, generator.spec.image_channels, *generator.spec.size)
     assert -1.0 <= float(image.min()) < float(image.max()) <= 1.0
 
 
@@ -89,7 +91,8 @@ def test_layers_of_a_chain_are_its_convolutions() -> None:
 
 def test_a_wide_image_of_one_channel_with_labels() -> None:
     made = wrapped("wide")
-    assert made.image_size == (12, 20) and made.spec.image_channels == 1 and made.spec.label_dim == 4
+    assert made.spec.size == (12, 20) and made.spec.resolution == 20
+    assert made.spec.image_channels == 1 and made.spec.label_dim == 4
     assert made.config.label_form == "ids" and made.config.output_range == (0.0, 1.0)
     assert [layer.name for layer in made.layers] == ["dense", "first", "second", "short", "late", "out"]
     assert made.layer("late").weight == "network.late.weight", "spectral norm is applied, and the weight can be moved"
@@ -101,6 +104,20 @@ def test_a_wide_image_of_one_channel_with_labels() -> None:
     # the map of a residual block is its sum, and after its activation
     _, maps = made.trace(codes(made), ["short", "second"])
     assert float(maps["short"].min()) >= 0 > float(maps["second"].min())
+
+
+def test_a_wide_sample_is_found_again_and_a_mask_of_its_shape_is_a_region() -> None:
+    made = wrapped("wide")
+    with torch.inference_mode():
+        image = made.synthesize(made.expand(made.map(made.sample_z(1, seed=3), torch.tensor([1]))))
+    found = gantk.ghfeat.invert(made, list(to_uint8(image)), perception="none", space="z", steps=60, label="1")
+    assert found.losses[0, 0] < 1e-3
+    mask = np.zeros((12, 20), bool)
+    mask[:6] = True
+    taken = gantk.resefa.jacobian(made, {"top": mask}, num=1, label="1")
+    assert taken.responses[0].share == 0.5
+    with pytest.raises(GantkError, match="12"):
+        gantk.resefa.jacobian(made, {"top": mask.T}, num=1, label="1")
 
 
 def test_rows_of_a_module_with_mapping_and_synthesis() -> None:

@@ -24,9 +24,9 @@ SUM_TOLERANCE = 0.011  # thirds written with two digits sum to 0.99
 Class = int | tuple[float, ...]  # the id of a class, or a row [C] of shares
 
 
-def one_class(text: str | None, spec: GeneratorSpec) -> Class | None:
+def one_class(given: str | int | None, spec: GeneratorSpec) -> Class | None:
     """A class for all samples as `parse_label` reads it; None for a seeded one each (`random`, or nothing given)."""
-    return None if text in (None, RANDOM) else parse_label(text, spec)
+    return None if given in (None, RANDOM) else parse_label(str(given), spec)
 
 
 def ask_for_label(spec: GeneratorSpec) -> UsageError:

@@ -52,7 +52,7 @@ class WrappedConfig(Config):
 
 
 class Wrapped(Generator):
-    """What `wrap` returns; `image_size` is (H, W), and `spec.resolution` the larger of both."""
+    """What `wrap` returns."""
 
     config_class = WrappedConfig
     config: WrappedConfig
@@ -64,8 +64,7 @@ class Wrapped(Generator):
         self.config, self.network = config, network
         self._steps = steps
         w_dim, channels, height, width = sizes
-        self.image_size = (height, width)
-        self.layers = _layers(steps, "network.synthesis." if config.parts else "network.", channels, self.image_size)
+        self.layers = _layers(steps, "network.synthesis." if config.parts else "network.", channels, (height, width))
         if next(self.network.parameters(), next(self.network.buffers(), None)) is None:
             self.register_buffer("place", torch.zeros(1), persistent=False)  # where a module without weights runs
         self.spec = GeneratorSpec(
@@ -81,6 +80,7 @@ class Wrapped(Generator):
             normalizes_z=False,
             can_truncate=config.parts,
             label_required=config.label_dim > 0,
+            canvas=None if height == width else (height, width),
         )
 
     def train(self, mode: bool = True) -> Wrapped:

@@ -39,13 +39,13 @@ def brought(
     return tuple(generator.styles(wp_NLD)) if space == "s" else (wp_NLD,)
 
 
-def label_of(generator: Generator, text: str | None) -> Tensor | None:
-    """The class that a text names, [1] or [1, C]; None for seeded ones.
+def label_of(generator: Generator, given: str | int | None) -> Tensor | None:
+    """The class that is given, [1] or [1, C]; None for seeded ones.
 
     Raises:
         UsageError: the network has no such class.
     """
-    one = one_class(text, generator.spec)
+    one = one_class(given, generator.spec)
     return None if one is None else torch.tensor([one], device=generator.device)
 
 

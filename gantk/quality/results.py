@@ -134,7 +134,7 @@ class QualityResult(Result):
 
     Attributes:
         samples, reals: what they are.
-        truncation: of the samples; None where they are images.
+        truncation: of the samples; None where they are images, or of a network that has none.
         found: all figures, and the nearest real images of every sample.
         closest, furthest: the samples that are nearest to a real image, and furthest from all.
         missed: the real images that no sample is near, the most remote first, as many as are shown.

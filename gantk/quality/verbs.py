@@ -32,6 +32,7 @@ from gantk.quality.sources import (
     read_folder,
     reader_for,
 )
+from gantk.runs.claims import counted
 from gantk.runs.inputs import numbered
 from gantk.runs.options import LARGEST_SEED
 from gantk.runs.stores import Store
@@ -68,6 +69,7 @@ def measure(
     if options.label is not None and not any(isinstance(side, Generator) for side in (samples, reals)):
         raise UsageError(f"--label {options.label} is for a generator, and both sides are sets of images.")
     reader = reader_for(samples, reals, None) if reader is None else reader
+    can = isinstance(samples, Generator) and samples.spec.can_truncate
     truncation = parse_truncation(options.truncation, samples.spec) if isinstance(samples, Generator) else None
     total = _total(samples, reals, options.num)
     listed = numbered(options, samples, "num") if isinstance(samples, Generator) else None
@@ -88,7 +90,7 @@ def measure(
     return QualityResult(
         samples=first.name,
         reals=second.name,
-        truncation=show_truncation(truncation) if isinstance(samples, Generator) else None,
+        truncation=show_truncation(truncation) if can else None,
         found=found,
         closest=_matched(store, "closest", first, second, found, order[:count]),
         furthest=_matched(store, "furthest", first, second, found, order[::-1][:count]),
@@ -113,7 +115,7 @@ def _check_sizes(samples: Side, reals: Side, neighbours: int) -> None:
     """
     small = min((samples, reals), key=lambda side: side.total)
     if small.total < 4:
-        raise GantkError(f"There are {small.total} images of {small.name}: at least 4 are needed, better 1000.")
+        raise GantkError(f"{small.name} has {counted(small.total)}: at least 4 are needed, better 1000.")
     n, m = samples.total, reals.total
     require(4 * (n**2 + m**2 + n * m), f"The distances between {n} and {m} images", "give a smaller --num")
     most = small.total // 2 - 1
