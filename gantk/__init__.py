@@ -9,6 +9,7 @@ from gantk.store.lazy import lazily
 
 if TYPE_CHECKING:
     from gantk import atlas as atlas
+    from gantk import between as between
     from gantk import comparators as comparators
     from gantk import disentanglement as disentanglement
     from gantk import ghfeat as ghfeat
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gantk import navigan as navigan
     from gantk import quality as quality
     from gantk import resefa as resefa
+    from gantk import speed as speed
     from gantk import stylespace as stylespace
     from gantk.checkpoints.load import load_generator as load_generator
     from gantk.codes.directions import Direction as Direction
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from gantk.navigan.files import load_weights as load_weights
     from gantk.predictors.head_files import load_head as load_head
     from gantk.predictors.load import load_predictor as load_predictor
-    from gantk.runs.results import load_result as load_result
+    from gantk.runs.reporting import load_result as load_result
     from gantk.web.notebook import explore as explore
 
 __version__ = "0.1.0"
@@ -45,12 +47,12 @@ __version__ = "0.1.0"
 __getattr__, __dir__, _names = lazily(
     __name__,
     "codes.directions.Direction errors.GantkError codes.given.GivenCodes generators.base.Generator "
-    "generators.base.Truncation errors.UsageError atlas comparators comparing.verbs.compare disentanglement "
+    "generators.base.Truncation errors.UsageError atlas between comparators comparing.verbs.compare disentanglement "
     "web.notebook.explore comparators.verbs.ganspace ghfeat higan ghfeat.inversion.invert "
     "codes.kept_directions.load_direction ghfeat.files.load_encoder checkpoints.load.load_generator "
-    "predictors.head_files.load_head predictors.load.load_predictor runs.results.load_result "
-    "navigan.files.load_weights lse navigan quality resefa higan.synthesis.sample comparators.verbs.sefa stylespace "
-    "fewlabels.verbs.train_predictor generators.wrapped.wrap",
+    "predictors.head_files.load_head predictors.load.load_predictor runs.reporting.load_result "
+    "navigan.files.load_weights lse navigan quality resefa higan.synthesis.sample comparators.verbs.sefa speed "
+    "stylespace fewlabels.verbs.train_predictor generators.wrapped.wrap",
 )
 
 __all__ = ["__version__", *_names]

@@ -1,8 +1,9 @@
 """A GPU that is not there: tensors that have a device and a shape and no numbers.
 
 Inside `fake_cuda()` every tensor on "cuda" is fake, and an operation that mixes devices fails as it would on a GPU.
-What leaves the device (`.cpu().numpy()`, `float(x)`, `if x:`) would need numbers: zeros are given, `int(x)` is one, so
-that whole verbs run. Gradients are zeros too, because the engine that computes them asks for a driver.
+What leaves the device (`.cpu().numpy()`, `float(x)`, `if x:`) would need numbers: zeros are given, `int(x)` is one, and
+all of them are finite, so that whole verbs run. Gradients are zeros too, because the engine that computes them asks for
+a driver.
 """
 
 from __future__ import annotations
@@ -41,12 +42,21 @@ class Readouts(TorchFunctionMode):
         if func is Tensor.backward:  # the engine asks for a driver; what was built forward was checked
             return None
         if func is torch.autograd.grad:
-            return tuple(torch.zeros_like(x) for x in ([args[1]] if isinstance(args[1], Tensor) else args[1]))
+            named = dict(zip(("outputs", "inputs", "grad_outputs"), args, strict=False)) | (kwargs or {})
+            batch = _several(named["grad_outputs"])[0] if named.get("is_grads_batched") else None
+            return tuple(_gradient(x, batch) for x in _several(named["inputs"]))
         if isinstance(given, FakeTensor):
             index = args[1] if func is Tensor.__getitem__ else None
             if isinstance(index, Tensor) and index.dtype == torch.bool:  # how many are true nobody knows: all
                 assert index.device == given.device, f"a mask on {index.device} chooses from {given.device}"
                 return given.reshape(index.numel(), *given.shape[index.ndim :])
+            if func is Tensor.__setitem__ and isinstance(args[1], list):  # a list is copied by a driver
+                return None
+            if func is torch.unique:  # how many there are nobody knows: all
+                assert (kwargs or {}).get("return_inverse"), "asked for with the inverse alone"
+                return given.flatten(), torch.arange(given.numel(), device=given.device).view(given.shape)
+            if func is torch.bincount:
+                return torch.zeros((kwargs or {})["minlength"], dtype=torch.int64, device=given.device)
             if func is Tensor.nonzero:  # likewise
                 return torch.zeros(given.numel(), given.ndim, dtype=torch.int64, device=given.device)
             if func is Tensor.numpy:
@@ -66,8 +76,21 @@ class Readouts(TorchFunctionMode):
             if func in (Tensor.__int__, Tensor.__index__):
                 return 1
             if func is Tensor.__bool__:
-                return False
+                return getattr(given, "true", False)
+            if func is torch.isfinite or (func is Tensor.all and hasattr(given, "true")):
+                found = func(*args, **(kwargs or {}))
+                found.true = True
+                return found
         return func(*args, **(kwargs or {}))
+
+
+def _several(given: Any) -> Sequence[Tensor]:
+    return [given] if isinstance(given, Tensor) else list(given)
+
+
+def _gradient(of: Tensor, batch: Tensor | None) -> Tensor:
+    """Zeros for the gradient in a tensor; one for each cotangent where there is a batch of them."""
+    return torch.zeros_like(of if batch is None else of.expand(len(batch), *of.shape))
 
 
 def _elsewhere(given: Tensor, said: Sequence[Any]) -> Tensor | None:

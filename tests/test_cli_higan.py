@@ -26,7 +26,7 @@ from gantk.higan.manipulated import ManipulateResult, Moved
 from gantk.higan.rescored import RescoreResult
 from gantk.higan.samples import SynthesizeResult
 from gantk.pictures import images
-from gantk.runs.results import load_result
+from gantk.runs.reporting import load_result
 from gantk.store.files import load_json, load_npy
 
 Gantk = Callable[..., tuple[int, str, str]]

@@ -117,7 +117,7 @@ def test_absolute_distance_in_wp() -> None:
 def test_styles_move_together() -> None:
     styles = (codes(N, 3), codes(N, 5))
     direction = Direction("light", "direction", "s", unit(2, 8))
-    moved = direction.apply(styles, 2.0, row=1)
+    moved = direction.apply(styles, 2.0, pick=1)
     vector = torch.from_numpy(direction.vectors[1]).double()
     torch.testing.assert_close(moved[0], styles[0] + 2 * vector[:3])
     torch.testing.assert_close(moved[1], styles[1] + 2 * vector[3:])
@@ -137,11 +137,11 @@ def test_one_code_with_many_distances_is_a_strip() -> None:
 def test_rows_of_a_file_and_dtypes() -> None:
     direction = Direction("several", "direction", "w", unit(3, D))
     w_ND = codes(N, D).float()
-    moved = direction.apply(w_ND, 1.0, row=2)
+    moved = direction.apply(w_ND, 1.0, pick=2)
     assert moved.dtype == torch.float32
     torch.testing.assert_close(moved, w_ND + torch.from_numpy(direction.vectors[2]))
-    with pytest.raises(UsageError, match="has 3 rows, so row 3"):
-        direction.apply(w_ND, 1.0, row=3)
+    with pytest.raises(UsageError, match="has 3 vectors, so pick 3"):
+        direction.apply(w_ND, 1.0, pick=3)
 
 
 def test_differentiable_and_traceable() -> None:

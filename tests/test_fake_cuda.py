@@ -12,9 +12,9 @@ from generator_cases import tiny
 from ghfeat_cases import SMALL
 from torch import Tensor
 
-from gantk import comparators, ghfeat, higan, lse, resefa
+from gantk import between, comparators, ghfeat, higan, lse, navigan, quality, resefa, stylespace
 from gantk.codes.directions import Direction
-from gantk.errors import UsageError
+from gantk.errors import GantkError, UsageError
 from gantk.ghfeat.calibration import encoder_config
 from gantk.predictors.base import Predictor
 from gantk.resefa.derivative import LocalJacobian, Output
@@ -203,6 +203,102 @@ def test_resefa_products(family: str) -> None:
         for found in products(vectors):
             assert found.shape == vectors.shape
         assert [found.shape for found in products.quadratic(vectors)] == [(2,), (2,)]
+
+
+# --- mixing, walks, quality, stylespace ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_mix_walk(family: str) -> None:
+    with fake_cuda() as device:
+        generator, _ = on(device, family)
+        assert len(between.mix(generator, rows=("0-1",), **LABELS[family]).grids) == 1
+        for space in ("z", "w", "wp"):
+            found = between.walk(generator, num=2, frames=2, space=space, **LABELS[family])
+            assert len(found.frames) == 4
+
+
+class Seer(Halves):
+    """Features and maps too."""
+
+    def features(self, image_NCHW: Tensor) -> Tensor:
+        return image_NCHW.mean((2, 3)) * self.weight[0, 0]
+
+    def feature_maps(self, image_NCHW: Tensor) -> list[Tensor]:
+        return [image_NCHW * self.weight[0]]
+
+
+def test_quality() -> None:
+    with fake_cuda() as device:
+        found = quality.measure(
+            moved(tiny("stylegan2-skip"), device), torch.zeros(12, 3, 16, 16), moved(Seer(), device), neighbours=2,
+            shown=1, subsets=2,
+        )  # fmt: skip
+        assert len(found.closest) == 1
+
+
+def test_stylespace() -> None:
+    with fake_cuda() as device:
+        generator, judge = on(device, "stylegan2-skip")
+        wp_NLD = generator.expand(generator.map(generator.sample_z(8)))
+        scored = stylespace.attribute_channels(generator, wp_NLD, np.zeros((8, 1)), ("a",), 0.5)
+        assert scored.attributes == ("a",)
+        with pytest.raises(UsageError, match="sees 0 of its classes"):  # the maps that the judge gives here are zeros
+            stylespace.find(generator, judge, judge, num=40, looked=1)
+
+
+# --- what needs distances between samples: all are zero here ---------------------------------------------------------
+
+
+def test_atlas(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gantk import atlas
+
+    monkeypatch.setattr(atlas.Yardstick, "_distance_between", lambda self: (0.5, 1.0))
+    with fake_cuda() as device:
+        generator, seer = moved(tiny("stylegan2-skip"), device), moved(Seer(), device)
+        with pytest.raises(GantkError, match="None of the directions changes"):  # said when all were measured
+            atlas.chart(generator, seer, seer, seer, quick=True, num=40, measured=2, random=1, systems="sefa,ganspace")
+
+
+def test_navigan(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gantk.navigan import measuring
+    from gantk.navigan.strength import Ruler, embedded_in_parts
+
+    def ruler(target: Any, metric: Any, codes: Tensor, at_once: int) -> Ruler:
+        prefix = target.prefix(codes)
+        return Ruler(
+            prefix, embedded_in_parts(metric, prefix, at_once, lambda part, _: target.images(part)), 1, at_once
+        )
+
+    monkeypatch.setattr(measuring, "ruler", ruler)
+    with fake_cuda() as device:
+        generator, seer = moved(tiny("stylegan2-skip"), device), moved(Seer(), device)
+        few: dict[str, Any] = {"num": 2, "show": 1}
+        found = navigan.svd(generator, "8x8/conv1", seer, **few)
+        assert len(navigan.apply(generator, found, metric=seer, num=2, step=3).edited) == len(found.directions)
+        with pytest.raises(GantkError, match="The Hessian is zero"):  # said of the first products
+            navigan.hessian(generator, "8x8/conv1", seer, k=2, max_products=2, **few)
+        with pytest.raises(GantkError, match="collapsed"):  # likewise
+            navigan.hessian(generator, "8x8/conv1", seer, k=1, compat=True, **few)
+        trained = navigan.train(generator, found, seer, directions=2, steps=2, predictor="lenet", shift_scale=2.0,
+                                min_shift=0.5, batch_size=2, predictor_size=32, **few)  # fmt: skip
+        assert len(trained.directions) == 2
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # in what features that are all zero are divided by
+def test_train_predictor(tmp_path: Any) -> None:
+    from PIL import Image
+    from test_imagenet import published_state
+
+    from gantk import train_predictor
+    from gantk.predictors.efficientnet_lite import ImageNet
+
+    for number in range(12):
+        Image.fromarray(np.full((8, 8, 3), number * 9, np.uint8)).save(tmp_path / f"{number}.png")
+    (tmp_path / "labels.csv").write_text("image,odd\n" + "".join(f"{n}.png,{n % 2}\n" for n in range(12)))
+    with fake_cuda() as device:
+        found = train_predictor(tmp_path / "labels.csv", network=moved(ImageNet(published_state()), device))
+        assert found.labelled == 12
 
 
 # --- ghfeat ----------------------------------------------------------------------------------------------------------

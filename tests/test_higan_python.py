@@ -16,7 +16,8 @@ import gantk
 from gantk.errors import UsageError
 from gantk.higan.options import ManipulateOptions, RescoreOptions
 from gantk.predictors.base import Predictor
-from gantk.runs.results import Result, load_result
+from gantk.runs.reporting import load_result
+from gantk.runs.results import Result
 
 ROOT = Path(__file__).parent.parent
 

@@ -24,7 +24,7 @@ from gantk.navigan import Metric
 from gantk.navigan.files import save
 from gantk.navigan.results import HessianResult, TrainResult
 from gantk.navigan.training import Trainer
-from gantk.runs.results import load_result
+from gantk.runs.reporting import load_result
 from gantk.store.states import canonical
 
 Call = Callable[..., tuple[int, str, str]]

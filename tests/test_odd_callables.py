@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gantk.runs.results import load_result
+from gantk.runs.reporting import load_result
 
 Call = Callable[..., tuple[int, str, str]]
 

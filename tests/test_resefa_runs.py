@@ -28,7 +28,8 @@ from gantk.resefa.regions import Labels, Regions
 from gantk.resefa.results import DirectionsResult, JacobianResult
 from gantk.resefa.tables import published_box
 from gantk.runs.inputs import SampleOptions
-from gantk.runs.results import Result, load_result, read_result
+from gantk.runs.reporting import load_result
+from gantk.runs.results import Result, read_result
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -22,8 +22,8 @@ from test_imagenet import published_state
 from gantk.cli.main import run
 from gantk.errors import GantkError
 from gantk.predictors.efficientnet_lite import ImageNet
-from gantk.runs.reporting import read_run, report
-from gantk.runs.results import Result, load_result, read_result, stem_of, write_result
+from gantk.runs.reporting import load_result, read_run, report
+from gantk.runs.results import Result, read_result, stem_of, write_result
 from gantk.runs.table import TASKS, find_task
 
 RUNS = Path(__file__).with_name("runs_v1")  # of version 0.1.0: one small run of every task
@@ -116,8 +116,12 @@ def random_features() -> ImageNet:
 
 @every_task
 def test_a_run_of_the_released_version_opens(name: str, tmp_path: Path) -> None:
-    page = report(find_task(name), old_run(name, tmp_path))
+    folder = old_run(name, tmp_path)
+    page = report(find_task(name), folder)
     assert page.stat().st_size > 3000
+    loaded = load_result(folder)
+    assert type(loaded) is find_task(name).result_type
+    assert loaded.table() and repr(loaded) == f"{type(loaded).__name__}: {loaded.sentence()}"
 
 
 @pytest.mark.parametrize("state", ["complete", "failed"])

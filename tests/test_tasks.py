@@ -17,7 +17,7 @@ from toy.options import BrightnessOptions
 import gantk
 from gantk.errors import GantkError, UsageError
 from gantk.runs.options import fields_of, schema
-from gantk.runs.results import load_result
+from gantk.runs.reporting import load_result
 from gantk.runs.table import TASKS, Row
 
 Call = Callable[..., tuple[int, str, str]]

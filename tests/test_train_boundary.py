@@ -16,7 +16,7 @@ from gantk.codes.kept_directions import load_direction, save_direction
 from gantk.errors import UsageError
 from gantk.higan import train_boundary
 from gantk.higan.boundaries import TrainBoundaryResult
-from gantk.runs.results import load_result
+from gantk.runs.reporting import load_result
 
 N, D, L = 900, 12, 3
 

@@ -101,7 +101,7 @@ def test_03_moves_of_every_system_together_are_those_of_python(server: Running, 
         code, deltas = wp, {}
         for entry in picked:
             if entry.space == "w":
-                code = entry.direction.apply(code, 0.4 * entry.scale, None, gantk.Truncation(0.7, 5), row=entry.row)
+                code = entry.direction.apply(code, 0.4 * entry.scale, None, gantk.Truncation(0.7, 5), pick=entry.row)
         styles = chosen["GH-Feat"].direction.apply(generator.styles(code), 0.4 * chosen["GH-Feat"].scale)
         for entry in picked:
             if entry.weights is not None:

@@ -216,7 +216,7 @@ def _carded(
     }
     if not isinstance(move, DirectionMove):
         return _weights(move, group, part.strength, turn, card)
-    one = move.direction.row(move.row)
+    one = move.direction.pick(move.pick)
     intercept = one.intercept
     if turn < 0 and intercept is not None:
         intercept = -intercept if isinstance(intercept, float) else tuple(-value for value in intercept)

@@ -64,7 +64,7 @@ class Drawer:
             return "", None
         generator, rows = self.samples.generator, move.rows or None
         compensated = generator.spec.wp_dim == generator.spec.w_dim
-        spread = spread_of(generator, move.direction, move.row, self.samples.truncation, rows, compensated)
+        spread = spread_of(generator, move.direction, move.pick, self.samples.truncation, rows, compensated)
         return unit_of(move.direction, compensated), spread
 
     def beside(self, file: str, members: Sequence[tuple[Move, float]]) -> tuple[Image, ...]:

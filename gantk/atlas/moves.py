@@ -127,7 +127,7 @@ class DirectionMove:
     name: str
     system: str
     direction: Direction
-    row: int
+    pick: int
     rows: tuple[int, ...]
     unit: float
     reach: float
@@ -141,7 +141,7 @@ class DirectionMove:
         generator, direction = samples.generator, self.direction
         if direction.space == "s":
             styles = generator.styles(samples.wp_NLD)
-            moved = direction.apply(styles, strength_N, row=self.row)
+            moved = direction.apply(styles, strength_N, pick=self.pick)
             if rows is None:
                 return moved
             styled = [layer for layer in generator.layers if layer.style_dim]
@@ -162,13 +162,13 @@ class DirectionMove:
                 raise UsageError(
                     f"The direction {self.name!r} is one of z, and the samples' z is not known: draw them."
                 )
-            moved_ND = direction.apply(samples.z_ND, strength_N, row=self.row)
+            moved_ND = direction.apply(samples.z_ND, strength_N, pick=self.pick)
             return generator.expand(generator.map(moved_ND, samples.label), samples.truncation)
         if direction.space == "w" and generator.spec.wp_dim != generator.spec.w_dim:
-            step_ND = torch.from_numpy(direction.vectors[self.row]).to(samples.wp_NLD) * strength_N.reshape(-1, 1)
+            step_ND = torch.from_numpy(direction.vectors[self.pick]).to(samples.wp_NLD) * strength_N.reshape(-1, 1)
             # `expand` is affine: what it makes of a step is the same at every code
             return samples.wp_NLD + generator.expand(step_ND) - generator.expand(torch.zeros_like(step_ND))
-        found: Tensor = direction.apply(samples.wp_NLD, strength_N, truncation=samples.truncation, row=self.row)
+        found: Tensor = direction.apply(samples.wp_NLD, strength_N, truncation=samples.truncation, pick=self.pick)
         return found
 
     def images(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Tensor:
@@ -219,11 +219,11 @@ def moves_of(
     if direction.space == "s":
         styled = [layer for layer in generator.layers if layer.style_dim]
         cuts = np.cumsum([layer.style_dim for layer in styled])[:-1]
-    for row, spread in enumerate(spread_K):
+    for pick, spread in enumerate(spread_K):
         title = name or direction.name
-        title = title if len(direction) == 1 else f"{title}:{row}"
+        title = title if len(direction) == 1 else f"{title}:{pick}"
         if direction.space == "s":
-            touched = [part.any() for part in np.split(direction.vectors[row], cuts)]
+            touched = [part.any() for part in np.split(direction.vectors[pick], cuts)]
             chosen = range(len(styled)) if direction.layers is None else direction.layers
             places = [place for place in chosen if touched[place]]
             rows = tuple(sorted({number for place in places if (number := styled[place].row) is not None}))
@@ -232,9 +232,9 @@ def moves_of(
         else:
             rows = tuple(direction.layers or range(generator.spec.num_layers))
             if direction.space == "wp":
-                rows = tuple(part for part in rows if direction.vectors[row, part].any())
+                rows = tuple(part for part in rows if direction.vectors[pick, part].any())
         splits = len(rows) > 1
-        yield DirectionMove(title, system, direction, row, rows, float(spread), float(REACH * spread), splits)
+        yield DirectionMove(title, system, direction, pick, rows, float(spread), float(REACH * spread), splits)
 
 
 def weight_moves(

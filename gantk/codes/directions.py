@@ -75,7 +75,7 @@ class Direction:
                 "say which space it is of."
             )
         if not np.isfinite(vectors).all() or not vectors.reshape(len(vectors), -1).any(axis=1).all():
-            raise UsageError(f"The direction {self.name!r} has a row that is zero or not finite: find it again.")
+            raise UsageError(f"The direction {self.name!r} has a vector that is zero or not finite: find it again.")
         length_K = np.linalg.norm(vectors.reshape(len(vectors), -1).astype(np.float64), axis=1)
         odd = [float(length) for length in length_K if not LEAST_LENGTH <= length <= LARGEST_LENGTH]
         if odd:
@@ -108,14 +108,14 @@ class Direction:
         parts = (self.name, self.space, self.vectors, self.intercept, self.layers, self.scale)
         return fingerprint(parts)
 
-    def scale_of(self, row: int) -> float:
-        """How far the row is worth looking at to either side."""
-        return self.scale if self.scales is None else self.scales[row]
+    def scale_of(self, pick: int) -> float:
+        """How far this one of the K directions is worth looking at to either side."""
+        return self.scale if self.scales is None else self.scales[pick]
 
-    def row(self, row: int, name: str | None = None) -> Direction:
+    def pick(self, pick: int, name: str | None = None) -> Direction:
         """One of the K directions alone."""
         return dataclasses.replace(
-            self, name=name or self.name, vectors=self.vectors[row : row + 1], scale=self.scale_of(row), scales=None
+            self, name=name or self.name, vectors=self.vectors[pick : pick + 1], scale=self.scale_of(pick), scales=None
         )
 
     # Any: fields of this class, whose constructor checks them
@@ -130,7 +130,7 @@ class Direction:
         distance: Distance,
         layers: LayerList = None,
         truncation: Truncation | None = None,
-        row: int = 0,
+        pick: int = 0,
         absolute: bool = False,
     ) -> Tensor: ...
 
@@ -141,7 +141,7 @@ class Direction:
         distance: Distance,
         layers: LayerList = None,
         truncation: Truncation | None = None,
-        row: int = 0,
+        pick: int = 0,
         absolute: bool = False,
     ) -> Styles: ...
 
@@ -151,7 +151,7 @@ class Direction:
         distance: Distance,
         layers: LayerList = None,
         truncation: Truncation | None = None,
-        row: int = 0,
+        pick: int = 0,
         absolute: bool = False,
     ) -> Tensor | Styles:
         """Move codes along the direction; differentiable in codes and distance.
@@ -162,22 +162,22 @@ class Direction:
             distance: a number or [N]; a single code with [N] distances gives N codes.
             layers: the rows of wp to move, see `parse_layers`; None is what the direction brings, or else every row.
             truncation: the one `codes` went through in `expand`; only for a w-direction on wp, see above.
-            row: which of the K directions.
+            pick: which of the K directions.
             absolute: `distance` is the signed distance from the boundary to move to, instead of the one to move by.
 
         Returns:
             The moved codes, in the shape and dtype of `codes`.
 
         Raises:
-            UsageError: the direction does not apply to such codes (the way that works is named), a layer or row is out
+            UsageError: the direction does not apply to such codes (the way that works is named), a layer or pick is out
                 of range, or an absolute distance has no meaning there.
         """
-        if not 0 <= row < len(self):
-            raise UsageError(f"{self.title} has {_count(len(self), 'row')}, so row {row} does not exist.")
+        if not 0 <= pick < len(self):
+            raise UsageError(f"{self.title} has {_count(len(self), 'vector')}, so pick {pick} does not exist.")
         if self.space == "s":
-            return self._apply_styles(codes, distance, layers, row, absolute)
+            return self._apply_styles(codes, distance, layers, pick, absolute)
         codes = self._check_codes(codes)
-        vector = _like(self.vectors[row], codes)
+        vector = _like(self.vectors[pick], codes)
         distance_N = self._distances(distance, codes)
         if codes.ndim == 2:
             if layers is not None:
@@ -217,7 +217,7 @@ class Direction:
         return wp_NLD + (distance_N[:, None] - signed_NL)[:, :, None] * (mask_L1 * unit)
 
     def _apply_styles(
-        self, codes: WpOrStyles, distance: Distance, layers: LayerList, row: int, absolute: bool
+        self, codes: WpOrStyles, distance: Distance, layers: LayerList, pick: int, absolute: bool
     ) -> Styles:
         if not isinstance(codes, Sequence):  # a tensor
             raise UsageError(
@@ -231,7 +231,7 @@ class Direction:
                 f"{self.title} is {self.width} wide and these styles {sum(widths)}: it is another network's."
             )
         chosen = parse_layers(self.layers if layers is None else layers, len(widths))
-        parts = np.split(self.vectors[row], np.cumsum(widths)[:-1])
+        parts = np.split(self.vectors[pick], np.cumsum(widths)[:-1])
         return tuple(
             style + self._distances(distance, style)[:, None] * _like(part, style) if index in chosen else style
             for index, (style, part) in enumerate(zip(codes, parts, strict=True))

@@ -57,7 +57,7 @@ class Entry:
 
     def alone(self) -> Direction:
         """As a direction of its own."""
-        return self.direction.row(self.number, self.title)
+        return self.direction.pick(self.number, self.title)
 
 
 def gather(

@@ -31,7 +31,7 @@ def unit_of(direction: Direction, compensated: bool = True) -> str:
 def spread_of(
     generator: Generator,
     direction: Direction,
-    row: int = 0,
+    pick: int = 0,
     truncation: Truncation | None = None,
     rows: Sequence[int] | None = None,
     compensated: bool = True,
@@ -40,7 +40,7 @@ def spread_of(
     """Standard deviation of drawn samples along a direction, in the unit in which its distances count.
 
     Args:
-        row: which of the K directions.
+        pick: which of the K directions.
         truncation: of the samples; matters for directions of wp alone.
         rows: of wp that move; their mean deviation is taken. None is all.
         compensated: as for `unit_of`; where a w-direction is not, truncated rows have another deviation than the rest.
@@ -51,7 +51,7 @@ def spread_of(
     """
     import torch
 
-    space, vector = direction.space, torch.from_numpy(np.array(direction.vectors[row], dtype=np.float64))
+    space, vector = direction.space, torch.from_numpy(np.array(direction.vectors[pick], dtype=np.float64))
     if space == "s" or space not in generator.spec.spaces:
         return None
     if space == "w" and truncation is not None and not compensated:

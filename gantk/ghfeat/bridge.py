@@ -72,7 +72,7 @@ def direction_of(given: object) -> Direction:
 
 @torch.no_grad()
 def push_forward(
-    generator: Generator, direction: Direction, layers: LayerList = None, row: int = 0
+    generator: Generator, direction: Direction, layers: LayerList = None, pick: int = 0
 ) -> tuple[Tensor, ...]:
     """What a step of length 1 along a direction does to the styles: dy = A dw on the chosen rows, E tensors [C_l].
 
@@ -88,9 +88,9 @@ def push_forward(
     zero = torch.zeros(1, spec.num_layers, spec.wp_dim, device=generator.device, dtype=generator.dtype)
     origin = generator.styles(zero)
     if direction.space == "s":
-        moved = direction.apply(origin, 1.0, layers, row=row)
+        moved = direction.apply(origin, 1.0, layers, pick=pick)
     else:
-        moved = generator.styles(direction.apply(zero, 1.0, layers, row=row))
+        moved = generator.styles(direction.apply(zero, 1.0, layers, pick=pick))
     return tuple((a - b)[0] for a, b in zip(moved, origin, strict=True))
 
 

@@ -137,8 +137,11 @@ class EditResult(Result):
         return tuple(strip.images[-1] for strip in self.moved.walk.strips)
 
     def table(self) -> list[dict[str, object]]:
-        if self.moved is None or self.moved.scores is None:
-            return []
+        if self.exchanged is not None:
+            return [{name: getattr(self.exchanged, name) for name in ("inside", "outside", "beyond_reach", "share")}]
+        assert self.moved is not None
+        if self.moved.scores is None:
+            return [{"distance": distance} for distance in self.moved.distances]
         steps = zip(self.moved.distances, self.moved.scores.T, strict=True)
         return [{"distance": d, **dict(zip(self.moved.attributes, map(float, s), strict=True))} for d, s in steps]
 

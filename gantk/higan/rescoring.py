@@ -274,13 +274,13 @@ class _Rescoring:
             state = self.generator.cache(wp_NLD, before=layer, start=state)
             yield 1 + row, state
 
-    def _edit(self, codes: Codes, first: int, direction: Direction, row: int, distance: float, place: int) -> Tensor:
+    def _edit(self, codes: Codes, first: int, direction: Direction, pick: int, distance: float, place: int) -> Tensor:
         """wp after moving along a direction: z before mapping, w inside truncated wp with compensation, wp as it is."""
         if direction.space == "z":
-            return self.source.from_z(direction.apply(codes.space("z"), distance, row=row), first)
+            return self.source.from_z(direction.apply(codes.space("z"), distance, pick=pick), first)
         layers = self.rows if place == 0 else (place - 1,)
         truncation = self.source.truncation if direction.space == "w" else None
-        moved: Tensor = direction.apply(codes.wp, distance, layers=layers, truncation=truncation, row=row)
+        moved: Tensor = direction.apply(codes.wp, distance, layers=layers, truncation=truncation, pick=pick)
         return moved
 
     def _random(self, codes: Codes, first: int, base_NA: Array, bar: Bar) -> Array:

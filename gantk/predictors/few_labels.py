@@ -77,6 +77,8 @@ class FewLabels(Predictor):
         self.register_buffer("is_class_A", is_class, persistent=False)
         self.generator: tuple[Generator, ...] = ()  # a tuple, so that it is no submodule
         self.requires_grad_(False).eval()
+        if self.network is not None:
+            self.to(self.network.device)
         if info.kind != "imagenet":
             # what commands ask to tell who scores codes; one that reads images must not have it
             self.attributes_of_codes = self._attributes_of_codes

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gantk.errors import GantkError
+from gantk.errors import GantkError, StoreError
+from gantk.runs.manifest import MANIFEST_SUFFIX, read_manifest, shard_of
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of
+from gantk.runs.table import find_task, is_task
 from gantk.runs.task import Task
-from gantk.store.files import remove_stale
+from gantk.store.files import load_json, remove_stale
 from gantk.store.lazy import resolve
 
 if TYPE_CHECKING:
@@ -94,6 +96,36 @@ def read_run(task: Task, directory: Path) -> Result:
             f"({type(error).__name__}: {error}): run it again."
         ) from error
     return upgraded
+
+
+def load_result(path: Path | str) -> Result:
+    """The result in a run directory (or its `<task>.result.json`), of whatever task and version of gantk.
+
+    Raises:
+        GantkError: there is none, several (name the file), or it is damaged.
+    """
+    path = Path(path)
+    files = [path] if path.is_file() else sorted(path.glob("*" + RESULT_SUFFIX))
+    if not files:
+        earlier = _earlier_tasks(path)
+        if len(earlier) == 1:
+            return read_run(find_task(earlier[0]), path)
+    if len(files) != 1:
+        names = ", ".join(file.name for file in files)
+        how = f"holds several: give one of {names}" if files else "holds no *.result.json: give a run of gantk"
+        raise StoreError(f"{path} {how}.")
+    plain = load_json(files[0])
+    name = plain.get("task") if isinstance(plain, dict) else None
+    if not isinstance(name, str):
+        raise StoreError(f"{files[0]} does not say which task it is of.")
+    return read_result(find_task(name).result_type, files[0].parent)
+
+
+def _earlier_tasks(directory: Path) -> list[str]:
+    """The tasks of whole runs from before results were files of their own."""
+    found = [read_manifest(path) for path in sorted(directory.glob("*" + MANIFEST_SUFFIX))]
+    whole = [each for each in found if "identity" not in each and shard_of(each).is_whole]
+    return [each["command"] for each in whole if is_task(each["command"])]
 
 
 def report(task: Task, directory: Path) -> Path:

@@ -185,24 +185,3 @@ def read_result(kind: type[R], directory: Path) -> R:
         )
     found: R = from_plain(kind, plain["fields"], Source(directory, str(path)))
     return found
-
-
-def load_result(path: Path | str) -> Result:
-    """The result in a run directory (or its `<task>.result.json`), of whatever task.
-
-    Raises:
-        GantkError: there is none, several (name the file), or it is damaged.
-    """
-    from gantk.runs.table import find_task
-
-    path = Path(path)
-    files = [path] if path.is_file() else sorted(path.glob("*" + RESULT_SUFFIX))
-    if len(files) != 1:
-        names = ", ".join(file.name for file in files)
-        how = f"holds several: give one of {names}" if files else "holds no *.result.json: give a run of gantk"
-        raise StoreError(f"{path} {how}.")
-    plain = load_json(files[0])
-    name = plain.get("task") if isinstance(plain, dict) else None
-    if not isinstance(name, str):
-        raise StoreError(f"{files[0]} does not say which task it is of.")
-    return read_result(find_task(name).result_type, files[0].parent)

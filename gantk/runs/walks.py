@@ -40,7 +40,7 @@ def symmetric_steps(scale: float, count: int) -> list[float]:
 def moved_codes(
     generator: Generator,
     direction: Direction,
-    row: int,
+    pick: int,
     distance: float,
     z_ND: Tensor | None,
     wp_NLD: Tensor,
@@ -57,14 +57,14 @@ def moved_codes(
     """
     if direction.space == "z":
         assert z_ND is not None
-        return generator.expand(generator.map(direction.apply(z_ND, distance, row=row), label), truncation)
+        return generator.expand(generator.map(direction.apply(z_ND, distance, pick=pick), label), truncation)
     if direction.space == "s":
-        styles: tuple[Tensor, ...] = direction.apply(generator.styles(wp_NLD), distance, row=row)
+        styles: tuple[Tensor, ...] = direction.apply(generator.styles(wp_NLD), distance, pick=pick)
         return styles
     if direction.space == "w" and generator.spec.wp_dim != generator.spec.w_dim and layers is None:
-        step = torch.from_numpy(direction.vectors[row : row + 1]).to(wp_NLD) * distance
+        step = torch.from_numpy(direction.vectors[pick : pick + 1]).to(wp_NLD) * distance
         return wp_NLD + generator.expand(step) - generator.expand(torch.zeros_like(step))  # `expand` is affine
-    moved: Tensor = direction.apply(wp_NLD, distance, layers, truncation, row=row)
+    moved: Tensor = direction.apply(wp_NLD, distance, layers, truncation, pick=pick)
     return moved
 
 

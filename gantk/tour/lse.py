@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from gantk.lse.claims import with_worst
 from gantk.runs.claims import measured, percent
-from gantk.runs.results import load_result
+from gantk.runs.reporting import load_result
 from gantk.tour.tour import Chapter, Step, Tour
 
 if TYPE_CHECKING:

@@ -276,6 +276,6 @@ def command(project: Project, model: Model) -> str:
         for move, entry in moving:
             lines += [
                 f"direction = gantk.load_direction({entry.source!r}, generator)",
-                f"wp = direction.apply(wp, {move.amount!r}, {move.rows!r}, truncation, row={entry.row})",
+                f"wp = direction.apply(wp, {move.amount!r}, {move.rows!r}, truncation, pick={entry.row})",
             ]
     return "\n".join([*lines, f"image = generator.synthesize(wp, noise={base.noise!r})"])

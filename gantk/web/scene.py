@@ -131,7 +131,7 @@ class Easel:
                     raise GantkError(
                         f"{entry.name!r} moves z, which is not known of a kept code: reset it, or go back."
                     )
-                z = direction_of(move, entry, held).apply(z, move.amount, row=0)
+                z = direction_of(move, entry, held).apply(z, move.amount, pick=0)
         if z is not None and any(entry.space == "z" for _, entry in found):
             wp = self.generator.expand(self.generator.map(z, self.label(base)), truncation)
         for move, entry in found:

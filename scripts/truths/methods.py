@@ -303,7 +303,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         for seed in range(arguments.seeds):
             of_seed = OfSeed(name, generator, predictor, arguments, seed * SPACING)
             for method in methods:
-                found = kept.part(f"{name}, seed {seed}, {method}", lambda of=of_seed, m=method: of.row(m))  # type: ignore[misc]
+                found = kept.part(f"{name}, seed {seed}, {method}", lambda of=of_seed, m=method: of.pick(m))  # type: ignore[misc]
                 rows[method].append(found)
             if seed == 0 and not arguments.table_only:
 
