@@ -19,6 +19,7 @@ from gantk.runs.table import GROUPS, TASKS
 Reader = tuple[str, Callable[[Any, re.Match[str]], bool]]
 COMMANDS = {*TASKS, *GROUPS, "web", "navigan export"}
 NUMBER = r"([-+\u2212]?\d+(?:\u202f\d{3})*(?:\.\d+)?(?:e[-+\u2212]?\d+)?)"
+CODES = r"(?:\d+ )?sampled codes?"
 SHARE = r"((?:less than |more than )?[\d.]+) %"
 
 
@@ -92,6 +93,13 @@ def selective(result: Any, match: re.Match[str]) -> bool:
         own = size[result.attributes.index(each.attribute)]
         count += bool(own > 0 and own >= 2 * max(np.delete(size, result.attributes.index(each.attribute)), default=0))
     return int(match[1]) == count and int(match[2]) == len(result.boundaries)
+
+
+def alone_selective(result: Any, match: re.Match[str]) -> bool:
+    size = np.abs(np.asarray(result.change)[0, 0])
+    own = result.attributes.index(result.boundaries[0].attribute)
+    most = max(np.delete(size, own), default=0)
+    return len(result.boundaries) == 1 and bool(size[own] > 0 and size[own] >= 2 * most) == ("not" not in match[1])
 
 
 def within(result: Any, match: re.Match[str]) -> bool:
@@ -168,12 +176,13 @@ def _goes_as_far(result: Any, match: re.Match[str]) -> bool:
 HIGAN: dict[str, list[Reader]] = {
     "rescore": [
         (
-            r"`(.+)` raises its attribute most: by (\S+) \(95 % interval (\S+) to (\S+)\) standard deviations "
+            r"`(.+)` raises its attribute(?: most:)? by (\S+) \(95 % interval (\S+) to (\S+)\) standard deviations "
             r"of `(.+)` at "
             r"distance (\S+), over (\d+) samples?\.",
             strongest,
         ),
-        (r"(\d+) of (\d+) boundar(?:y|ies) (?:is|are) selective.*", selective),
+        (r"(\d+) of (\d+) boundaries (?:is|are) selective.*", selective),
+        (r"It is (selective: it changes|not selective: it does not change) its own .*", alone_selective),
         (
             r"(`.*) (?:raises its attribute|raise their attributes) no more than the best of (\d+) random directions? "
             r"of the same length\.",
@@ -190,6 +199,10 @@ HIGAN: dict[str, list[Reader]] = {
         (r"No stability is below 0\.8: .*", all_stable),
         (r"The split was drawn as the original draws it\.", lambda r, m: r.compat),
         (r"The direction of (.*) depends on the split.*", unstable),
+        (
+            r"boundary_list\.txt leaves out (.*): .* such as `RUN/(.*)\.safetensors`\.",
+            lambda r, m: m[2] in [e.file for e in r.boundaries if e.name.startswith(m[1][:9]) and "(" in e.name],
+        ),
         (
             r"The solver did not converge for (.*): try .*",
             lambda r, m: m[1].split(",")[0].split(" and ")[0] in {e.name for e in r.boundaries if not e.converged},
@@ -291,8 +304,8 @@ DIRECTIONS: dict[str, list[Reader]] = {
     ],
     "ganspace": [
         (
-            rf"(\d+) components? (?:was|were) found in (.*); the first explains {SHARE} of the variance of the sampled "
-            rf"codes, all of them together {SHARE}\.",
+            rf"(\d+) components? (?:was|were) found in (.*); the first explains {SHARE} of the variance of {CODES}, "
+            rf"all of them together {SHARE}\.",
             lambda r, m: (
                 int(m[1]) == len(r.direction)
                 and share(m[3], float(r.explained[0]))
@@ -300,7 +313,7 @@ DIRECTIONS: dict[str, list[Reader]] = {
             ),
         ),
         (
-            rf"1 component of (.*) explains {SHARE} of the variance of the sampled codes\.",
+            rf"1 component of (.*) explains {SHARE} of the variance of {CODES}\.",
             lambda r, m: len(r.direction) == 1 and m[1] == r.layer and share(m[2], float(r.explained[0])),
         ),
         (
@@ -308,6 +321,10 @@ DIRECTIONS: dict[str, list[Reader]] = {
             lambda r, m: int(m[1]) == len(r.direction) and m[2] == r.layer,
         ),
         (r"The first component explains none.*", lambda r, m: not r.explained[0] > 0),
+        (
+            r"(\d+) sampled codes? of (\d+) coordinates are few: .* at least 10 for each coordinate .*",
+            lambda r, m: int(m[2]) == r.direction.vectors.shape[-1] and int(m[1]) < 10 * int(m[2]),
+        ),
     ],
     "stylespace": [
         (
@@ -319,6 +336,10 @@ DIRECTIONS: dict[str, list[Reader]] = {
             lambda r, m: close(m[3], max(part.locality for part in r.by_region)) and float(m[3]) >= 1,
         ),
         (r"Regions were looked at in (\d+) samples? only.*", lambda r, m: int(m[1]) == r.looked < 8),
+        (
+            r"The channels of attributes were chosen by the (\d+) highest scored samples? only.*",
+            lambda r, m: int(m[1]) == r.chosen < 8,
+        ),
     ],
     "resefa jacobian": [
         (
@@ -347,6 +368,10 @@ DIRECTIONS: dict[str, list[Reader]] = {
         ),
         (r"At a change of .* inside the region, the directions of \*\*.+\*\* are .*", most_local),
         (r"Random directions are more local than (.*?) for .*", random_first),
+        (
+            r"ROIR was measured on (\d+) held-out samples? only.*",
+            lambda r, m: int(m[1]) == min(each.direction.meta["held_out"] for each in r.regions) < 8,
+        ),
         (r"No direction of (.*) changes it by .*", lambda r, m: any("resefa" not in at for at in regions(r).values())),
     ],
     "navigan hessian": [
@@ -588,7 +613,7 @@ LSE: dict[str, list[Reader]] = {
     "lse sample": [
         (
             rf"{SHARE} of the wanted pixels of (\d+) label maps? are as wanted in (\d+) samples?, as .* labels them; "
-            r"the samples have (a mIoU .*)\.",
+            r"the samples? (?:has|have) (a mIoU .*)\.",
             lambda r, m: (
                 share(m[1], r.scores.accuracy)
                 and [int(m[2]), int(m[3])] == [len(r.targets), sum(len(each.samples) for each in r.targets)]
@@ -676,7 +701,7 @@ GHFEAT: dict[str, list[Reader]] = {
     ],
     "ghfeat mix": [
         (
-            r"(\d+) grids? shows? (\d+) contents?, each in (\d+) styles?\.",
+            r"(\d+) grids? shows? (\d+) content images?, each with rows of (\d+) style images?\.",
             lambda r, m: [int(x) for x in m.groups()] == [len(r.grids), len(r.content), len(r.style)],
         )
     ],
@@ -686,7 +711,7 @@ GHFEAT: dict[str, list[Reader]] = {
             r"outside it .*",
             lambda r, m: close(m[2], r.exchanged.inside) and close(m[3], r.exchanged.outside),
         ),
-        (rf"It can reach {SHARE} of the image.* the other {SHARE}.*", in_reach),
+        (rf"The edit can reach {SHARE} of the image.* the other {SHARE}.*", in_reach),
         (r"The reach of the edit is the whole image\.", lambda r, m: r.exchanged.share == 1),
         (
             r"(\d+) images? (?:was|were) moved along (.*), by distances from (\S+) to (\S+)\.",
@@ -713,6 +738,7 @@ GHFEAT: dict[str, list[Reader]] = {
             ),
         ),
         (rf"A linear model reads (.*) best from all levels \(R2 {NUMBER}\) and (.*) worst \({NUMBER}\)\.", read_best),
+        (r"(\d+) images? (?:is|are) few for a linear model .*", lambda r, m: int(m[1]) == r.count < 200),
         (r"Reconstructions are no closer .*", lambda r, m: r.reconstruction.mse >= r.mean_code_mse),
     ],
 }
@@ -780,8 +806,11 @@ OTHERS: dict[str, list[Reader]] = {
     "mix": [
         (
             r"Rows? (.*) of wp (?:are|is) from the (?:(\d+) codes|code) at the top, the others from the "
-            r"left, in grids of (\d+) by (\d+)\.",
-            lambda r, m: (int(m[2] or 1), int(m[3]), int(m[4])) == (len(r.top), len(r.left), len(r.top)),
+            r"left, in (a grid|grids) of (\d+) by (\d+)\.",
+            lambda r, m: (
+                (int(m[2] or 1), int(m[4]), int(m[5])) == (len(r.top), len(r.left), len(r.top))
+                and (m[3] == "a grid") == (len(r.grids) == 1)
+            ),
         )
     ],
     "walk": [
@@ -797,14 +826,14 @@ OTHERS: dict[str, list[Reader]] = {
     ],
     "compare": [
         (
-            r"\*\*(.+?)\*\*(?: of `(.+)`)? differs most: it is "
+            r"The number that differs most is \*\*(.+?)\*\*(?: of `(.+)`)?: "
             rf"{NUMBER} \({NUMBER} to {NUMBER}\) in (.+?) and {NUMBER} "
             rf"\({NUMBER} to {NUMBER}\) in (.+?); the intervals (do not meet|of all runs meet)\.",
             _differs_most,
         ),
         (
-            r"\*\*(.+?)\*\*(?: of `(.+)`)? differs most: it is "
-            rf"{NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), {NUMBER} % of "
+            r"The number that differs most is \*\*(.+?)\*\*(?: of `(.+)`)?: "
+            rf"{NUMBER}.* in (.+?) and {NUMBER}.* in (.+?), a difference of {NUMBER} % of "
             r"the larger size\.",
             _differs_by_share,
         ),
@@ -838,6 +867,10 @@ OTHERS: dict[str, list[Reader]] = {
             ),
         ),
         (
+            r"(\d+) samples and (\d+) real images are few: .* Give 500 or more .*",
+            lambda r, m: (int(m[1]), int(m[2])) == (r.found.samples, r.found.reals) and min(int(m[1]), int(m[2])) < 500,
+        ),
+        (
             r"(\d+) of (\d+) samples (?:has|have) exactly the features of a real image\. .*",
             lambda r, m: (
                 (int(m[1]), int(m[2])) == (sum(d[0] == 0 for d in r.found.nearest_distance_NK), r.found.samples)
@@ -850,7 +883,7 @@ OTHERS: dict[str, list[Reader]] = {
             ),
         ),
         (
-            r"By these features the two sets cannot be told apart: the interval of the .*, (\S+) to (\S+), contains .*",
+            r"At these numbers of images the interval of the .*, (\S+) to (\S+), contains 0, .* does not tell .*",
             lambda r, m: (
                 float(m[1]) <= 0 <= float(m[2])
                 and abs(float(m[2]) - r.found.kernel.high) <= r.found.kernel.high - r.found.kernel.low
@@ -1032,6 +1065,15 @@ def _compat(result: Any) -> Any:
     return dataclasses.replace(result, compat=(found,), regions=())
 
 
+def _barely_measured(result: Any) -> Any:
+    def few(region: Any) -> Any:
+        direction = dataclasses.replace(region.direction, meta={**region.direction.meta, "held_out": 2})
+        return dataclasses.replace(region, direction=direction)
+
+    measured = _rivals(0.2, 0.9, 0.8)(result)
+    return dataclasses.replace(measured, regions=tuple(few(each) for each in measured.regions))
+
+
 def _leading(result: Any) -> Any:
     from gantk.codes.directions import Direction
     from gantk.resefa.results import LeadingDirections
@@ -1194,8 +1236,13 @@ def _of_kind(kind: str) -> Any:
 
 
 VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
-    "synthesize": (_unread, lambda r: dataclasses.replace(r, summaries={}, predictor=None)),
+    "synthesize": (
+        _unread,
+        lambda r: dataclasses.replace(r, summaries={}, predictor=None),
+        lambda r: dataclasses.replace(r, num=100),
+    ),
     "train-boundary": (
+        _first("boundaries", name="smile (left)"),
         _stability(0.5), _stability(0.9), _stability(None), _first("boundaries", converged=False),
         _first("boundaries", tied=True), lambda r: dataclasses.replace(r, compat=True),
     ),
@@ -1209,11 +1256,11 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
         _unbounded, _meeting, _partly, _numbered(), _numbered(known=False, settings=()), _numbered(0, settings=()),
         lambda r: dataclasses.replace(r, settings=r.settings * 2),
     ),
-    "stylespace": (lambda r: dataclasses.replace(r, looked=50),),
+    "stylespace": (lambda r: dataclasses.replace(r, looked=50), lambda r: dataclasses.replace(r, chosen=2)),
     "resefa jacobian": (_quotient, _leading),
     "resefa directions": (
         _middle_random, _rivals(0.2, 0.9, 0.8), _rivals(0.9, 0.2, 0.8), _rivals(0.5, 0.5, 0.5),
-        _compat,
+        _rivals(0.2941, 0.2944, 0.8), _barely_measured, _compat,
     ),
     "navigan hessian": (
         *SHARED, _replace("spectrum", exact=None), _replace("spectrum.exact", converged=False),

@@ -66,7 +66,7 @@ def test_mix_at_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
     line = ["mix", "demo", "--row-seeds", "85", "--cols", "0,1", "--styles", "0-3", "--trunc", "0.7", "--outdir", "a"]
     assert run(line) == 0
     assert (
-        "Rows 0-3 of wp are from the 2 codes at the top, the others from the left, in grids of 1 by 2"
+        "Rows 0-3 of wp are from the 2 codes at the top, the others from the left, in a grid of 1 by 2"
         in capsys.readouterr().out
     )
     with Image.open("a/mix_rows_0-3.png") as picture:

@@ -54,7 +54,7 @@ def test_the_changed_number_and_the_changed_setting_are_found(pair: tuple[Path, 
     number = next(n for n in found.different if (n.row, n.name) == (old["boundary"], "gain"))
     assert number.values == (old["gain"], new["gain"]) and number.difference == pytest.approx(10)
     assert number.low == (old["gain_low"], new["gain_low"]) and number.apart
-    assert found.sentence().startswith(f"gain of {number.row} differs most: it is ")
+    assert found.sentence().startswith(f"The number that differs most is gain of {number.row}: ")
     assert all(n.row == number.row or n.name == "rank" for n in found.different)
     row = next(row for row in found.table() if (row["row"], row["number"]) == (number.row, "gain"))
     assert (
@@ -94,7 +94,7 @@ def test_two_seeds_of_synthesize(tmp_path: Path, gantk_command: Call) -> None:
         assert gantk_command(*words)[0] == 0
     code, out, err = gantk_command("compare", *runs, "--shown", "2", "-o", tmp_path / "both")
     assert code == 0, err
-    assert "differs most" in out and "--seed: 0 | 1" in out
+    assert "The number that differs most is" in out and "--seed: 0 | 1" in out
     found: Any = gantk.load_result(tmp_path / "both")
     assert [setting.name for setting in found.settings] == ["--seed"]
     assert not any(number.name == "seed" for number in found.numbers), "a setting is no number that was found"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gantk.quality.results import Measured
 from gantk.reports import Bins, Column, Facts, Histogram, Page, Prose, Table
-from gantk.reports.numbers import MISSING, show_places, show_rounded, show_rows
-from gantk.reports.text import inline, typeset
+from gantk.reports.numbers import MISSING, show_places, show_rounded, show_rows, side_digits
+from gantk.reports.record import RunRecord
+from gantk.reports.text import inline, typeset, whole
 
 
 @pytest.mark.parametrize(
@@ -88,3 +91,25 @@ def test_a_short_word_of_code_is_not_divided() -> None:
         '<code class="whole">--predictor</code> and <code>gantk sefa demo</code>'
     )
     assert str(inline("`gantk a --of b`")) == '<code>gantk a <span class="whole">--of</span> b</code>'
+    assert str(inline("`--random 20 of a longer one`")).startswith('<code><span class="whole">--random</span> 20')
+
+
+def test_no_line_ends_inside_a_range() -> None:
+    kept = '<span class="whole">5-9</span>'
+    assert str(inline("rows 5-9, **5-9** and -3")) == f"rows {kept}, <strong>{kept}</strong> and \u22123"
+    assert kept in str(inline("`gantk manipulate demo season --rows 5-9`"))
+    assert str(whole("2026-11-29, w-5-9, 1-2-3, a<b")) == "2026-11-29, w-5-9, 1-2-3, a&lt;b"
+    text = Page("Rows 5-9", sections=[Prose("a", "Rows 5-9"), Table(["rows"], [["rows 5-9"]])]).text()
+    assert text.count(kept) >= 3
+
+
+def test_a_number_stays_on_its_side_of_a_bound() -> None:
+    assert [side_digits(value, 2.0, 1) for value in (1.94, 1.96, 1.996, 2.0, 2.04)] == [1, 2, 3, 1, 1]
+    assert f"{0.7996:.{side_digits(0.7996, 0.8)}f}" == "0.7996"
+    assert side_digits(1 - 1e-12, 1.0) == 6
+
+
+def test_settings_of_0_are_shown_and_those_left_out_are_not() -> None:
+    given = {"random": 0, "layerwise": False, "label": None, "names": [], "seed": 0, "rate": 0.0}
+    shown = RunRecord(Path(), "rescore", {"arguments": given}).settings()
+    assert shown == [("random", 0), ("seed", 0), ("rate", 0.0)]

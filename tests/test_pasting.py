@@ -50,6 +50,13 @@ def test_a_file_is_named_as_it_was_typed_and_quoted_for_a_shell() -> None:
     assert told("`RUN/wp.npy` holds the codes", given) == "`runs/a/wp.npy` holds the codes"
 
 
+def test_the_next_step_keeps_an_option_that_the_run_has_too() -> None:
+    from gantk.ghfeat.claims import ALONG
+
+    given = run(model="demo", direction=None)  # `gantk invert` has a --direction of its own
+    assert "--direction BOUNDARY`" in told(ALONG, given)
+
+
 @pytest.mark.parametrize("folder", ["runs/a", "my runs/a", "it's", 'a"b', "a\\b", "ä"])
 def test_a_name_in_python_stays_inside_its_string(folder: str) -> None:
     lines = [("Python", 'gantk.load_direction("RUN/x.safetensors", generator)')]

@@ -67,6 +67,9 @@ def test_axes_of_counts_have_whole_ticks() -> None:
     assert nice_ticks(0, 2, 5, whole=True) == [0, 1, 2]
     plot = LinePlot([Series("a", np.arange(10), np.arange(10.0))])
     assert not re.search(r">\d+\.\d+</text>", str(draw(plot, panel=True)).split('class="axis"')[1])
+    counted = Histogram([bins_of("", np.repeat([0.1, 0.9], [3, 1]), 4)], "t", x_name="score", y_name="samples")
+    heights = str(draw(counted, panel=True)).split('class="axis"')[0]
+    assert not re.search(r">\d+\.\d+</text>", heights)
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK, LIGHT_SEQUENTIAL, DARK_SEQUENTIAL])

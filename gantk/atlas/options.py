@@ -61,7 +61,7 @@ class AtlasInputs(JudgedInputs):
 
 @dataclass(frozen=True, kw_only=True)
 class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
-    quick: bool = option(False, "Fewer samples and fewer directions of each source: a first look.")
+    quick: bool = option(False, "Take fewer samples and fewer directions of each source, for a first look.")
     systems: str | None = option(
         None, "Sources to take, such as higan,sefa,resefa; the others are left out.", metavar="LIST",
         default_text="higan,sefa,ganspace,resefa,stylespace,navigan,encoder",

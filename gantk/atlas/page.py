@@ -167,7 +167,7 @@ def _table(result: AtlasResult) -> Table:
         ),
     ]
     caption = (
-        "One line for each group of directions that do the same; a click on a heading sorts, the lists above choose. "
+        "One line for each group of directions that do the same; the lists above choose lines. "
         "All figures at the "
         f"distance where the image changes by a tenth of what lies between two samples. {_reach(result)}"
     )

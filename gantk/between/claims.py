@@ -18,7 +18,7 @@ def _grids(result: MixResult) -> str:
     rows = " and ".join(grid.spelled for grid in result.grids)
     count = len(result.top)
     tops = "code" if count == 1 else f"{count} codes"
-    grids = f"in grids of {len(result.left)} by {count}"
+    grids = f"in {'a grid' if len(result.grids) == 1 else 'grids'} of {len(result.left)} by {count}"
     many = sum(len(grid.rows) for grid in result.grids) > 1
     which = f"Rows {rows} of wp are" if many else f"Row {rows} of wp is"
     return f"{which} from the {tops} at the top, the others from the left, {grids}."

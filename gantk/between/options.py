@@ -32,7 +32,7 @@ class MixInputs(ModelInputs):
 class MixOptions(TruncationOptions, LabelOptions, BatchOptions):
     left_seeds: str | tuple[int, ...] | None = option(
         None,
-        "Seeds of the left side, by NVIDIA's numbering: 85,100 or 0-3.",
+        "Seeds of the left side, in NVIDIA's numbering: 85,100 or 0-3.",
         "--left",
         originals=("--row-seeds",),
         metavar="LIST",

@@ -32,7 +32,7 @@ def mix_page(result: MixResult) -> Page:
     sections: list[Section] = [*answer(result, grids[:1]), *grids[1:], Prose(ABOUT, "How to read the grids")]
     links = [Link(grid_name(grid), grid_name(grid)) for grid in result.grids]
     sections.append(Links(links, "Files", "Each grid as one picture, sources along the left and the top."))
-    return Page("Style mixing", "Which rows of wp carry what?", sections)
+    return Page("Style mixing", "What do these rows of wp change?", sections)
 
 
 def _rows(grid: MixGrid) -> str:

@@ -25,7 +25,7 @@ from gantk.store.progress import alive
 @click.option(
     "--predictor", type=TYPED, default=None, metavar="NAME", help="What scores the images; default: as in synthesize."
 )
-@click.option("--full", is_flag=True, help="All factors and ten times the samples.")
+@click.option("--full", is_flag=True, help="Take all factors and ten times the samples.")
 @seed_option()
 @overwrite_option()
 @alive("demo")

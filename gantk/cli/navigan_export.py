@@ -34,7 +34,12 @@ FORMS = ("gantk", "eigenvectors", "deformation", "checkpoint", "generator")
     default=None,
     help="What to write; default: gantk's format, for a .pt a deformation of one direction, else eigenvectors.",
 )
-@click.option("--pick", metavar="LIST", default=None, help="Only these directions: 0-3,7; of a deformation one.")
+@click.option(
+    "--pick",
+    metavar="LIST",
+    default=None,
+    help="Numbers of the directions to write, such as 0-3,7; one for a deformation; default: all.",
+)
 @click.option(
     "--strength",
     type=float,

@@ -49,8 +49,9 @@ if TYPE_CHECKING:
 def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: bool, submit: bool, status: bool) -> None:
     """Write the batch files of a PIPELINE for a cluster with slurm.
 
-    They are plain text in OUTPUT-DIR/slurm: arrays whose tasks are shards, each job after the one before, queued again
-    when the time is up, continuing where they stopped. The page there shows the state of the chain.
+    The files are plain text in OUTPUT-DIR/slurm. Jobs are arrays whose tasks are shards; each job waits for the one
+    before it. A job whose time is up is queued again and continues where it stopped. The page there shows the state of
+    the chain.
     """
     from gantk.reports import render
     from gantk.runs.run import Run

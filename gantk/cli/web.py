@@ -77,7 +77,7 @@ def command(
 ) -> None:
     """Look at a generator, paint on its images and train heads, in a browser.
 
-    The link that it prints works on this machine; through an ssh tunnel on yours.
+    The link that it prints opens on this machine, and through an ssh tunnel on your own.
     """
     import contextlib
     import shlex

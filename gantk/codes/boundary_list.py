@@ -24,6 +24,11 @@ DISABLE = "DISABLE"
 _FORM = "write (NAME, SPACE): PATH"
 
 
+def listable(name: str) -> bool:
+    """Whether a list can hold an attribute of this name: its syntax has no commas and parentheses in names."""
+    return re.search(r"[,()\r\n]", name) is None
+
+
 class BoundaryListWarning(UserWarning):
     """Something in a boundary list that is allowed and probably not meant."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantk.comparators.claims import codes_of
 from gantk.comparators.results import ClosedForm, GanspaceResult, SefaResult
 from gantk.reports.answer import answer, film
 from gantk.reports.numbers import show_rounded
@@ -20,7 +21,8 @@ def sefa_page(result: SefaResult) -> Page:
     spectrum = _curve("Eigenvalues", "eigenvalue", result.eigenvalues, caption)
     asked = "Which steps change the styles of the chosen rows most? The answer comes from the weights alone (SeFa)."
     numbers: list[tuple[object, str, str]] = [(show_rounded(float(result.eigenvalues[0]), 3), "largest eigenvalue",
-                                               f"of {len(result.direction)}")]  # fmt: skip
+                                               f"squared change of the styles of a unit step; of "
+                                               f"{counted(len(result.direction), 'direction')}")]  # fmt: skip
     return _page(result, "Directions from the weights", asked, numbers, [spectrum])
 
 
@@ -38,8 +40,8 @@ def ganspace_page(result: GanspaceResult) -> Page:
     numbers: list[tuple[object, str, str]] = [
         (
             percent(float(result.explained[0])),
-            "explained by the first",
-            f"of {counted(len(result.direction), 'component')}",
+            "of the variance explained by the first",
+            f"of {counted(len(result.direction), 'component')}; {codes_of(result)}",
         )
     ]
     return _page(result, "Principal components of the codes", asked, numbers, curves)

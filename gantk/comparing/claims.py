@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gantk.runs.claims import Claims, counted, doubt, found, listed
+from gantk.runs.claims import Claims, advise, counted, doubt, found, listed
 
 if TYPE_CHECKING:
     from gantk.comparing.results import CompareResult
@@ -18,7 +18,11 @@ def _ends(result: CompareResult) -> str:
     of = f" of `{number.row}`" if number.row else ""
     places = sorted((low, high))
     said = " and ".join(f"{number.shown(place)} in {result.runs[place].name}" for place in places)
-    return f"**{number.label}**{of} differs most: it is {said}"
+    return f"The number that differs most is **{number.label}**{of}: {said}"
+
+
+def _bounded(result: CompareResult) -> bool:
+    return any(number.bounded for number in result.different)
 
 
 def _names(result: CompareResult) -> str:
@@ -29,7 +33,7 @@ COMPARE: Claims[CompareResult] = (
     found(lambda r: f"{_ends(r)}; the intervals do not meet.", lambda r: bool(r.different) and r.different[0].apart),
     found(lambda r: f"{_ends(r)}; the intervals of all runs meet.",
           lambda r: bool(r.different) and r.different[0].bounded and not r.different[0].apart),
-    found(lambda r: f"{_ends(r)}, {100 * r.different[0].relative:.3g} % of the larger size.",
+    found(lambda r: f"{_ends(r)}, a difference of {100 * r.different[0].relative:.3g} % of the larger size.",
           lambda r: bool(r.different) and not r.different[0].bounded),
     found(lambda r: f"{counted(len(r.shared), 'number is', 'numbers are')} the same in all {len(r.runs)} runs.",
           lambda r: bool(r.shared) and not r.different),
@@ -45,5 +49,9 @@ COMPARE: Claims[CompareResult] = (
     doubt(lambda r: f"{len(r.numbers) - len(r.shared)} of {counted(len(r.numbers), 'number')} "
           f"{'is' if len(r.numbers) - len(r.shared) == 1 else 'are'} not in every run.",
           lambda r: len(r.shared) < len(r.numbers)),
+    advise("The intervals of every number meet, so that chance may explain each difference: runs with more samples "
+           "have narrower intervals.", lambda r: _bounded(r) and not any(n.apart for n in r.shared)),
+    advise("Chance hardly explains the numbers whose intervals do not meet: they come first in the table below, and "
+           "the pictures show what they are about.", lambda r: any(n.apart for n in r.shared)),
     doubt("Settings are not compared: at least one result was given without its run directory.", lambda r: not r.known),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -14,16 +15,17 @@ from gantk.reports.sections import (
     Cell,
     CellValue,
     Column,
-    Facts,
     Link,
     Links,
     Picture,
+    Prose,
     Section,
     Sheet,
     SliderGrid,
     SliderStrip,
     Table,
 )  # fmt: skip
+from gantk.runs.claims import listed
 
 WHOLE = "the whole result"
 
@@ -46,12 +48,12 @@ def page(result: CompareResult) -> Page:
     if result.numbers:
         sections.append(_numbers(result))
     sections += [_slider(result, moved) for moved in result.moved]
-    sections.append(
-        Facts([(side.name, side.sentence) for side in result.runs], "The first sentence of each run's page")
-    )
+    sentences = "\n".join(f"- **{side.name}**: {side.sentence}" for side in result.runs)
+    sections.append(Prose(sentences, "The first sentence of each run's page"))
     sections.append(Links([Link(FILE, FILE)], "Files", "Every number of every run, with differences, as a table."))
-    names = ", ".join(side.name for side in result.runs)
-    return Page(f"Comparison of {len(result.runs)} runs of {result.command}", f"{names}.", sections)
+    names = listed([side.name for side in result.runs], 8)
+    asked = f"What differs between {names}, and can chance explain it?"
+    return Page(f"Comparison of {len(result.runs)} runs of {result.command}", asked, sections)
 
 
 def _pictures(result: CompareResult) -> list[Section]:
@@ -76,7 +78,7 @@ def _pictures(result: CompareResult) -> list[Section]:
 
 def _settings(result: CompareResult) -> Table:
     rows: list[list[CellValue]] = [
-        [setting.name, *("not there" if value is None else value for value in setting.values)]
+        [setting.name, *("not there" if value is None else _plain(value) for value in setting.values)]
         for setting in result.settings
     ]
     inputs = any(setting.contents for setting in result.settings)
@@ -84,6 +86,17 @@ def _settings(result: CompareResult) -> Table:
     caption = f"{result.same} other settings and inputs are the same in all runs. {text}".strip()
     columns = [Column("setting"), *(Column(side.name) for side in result.runs)]
     return Table(columns, rows, "Settings that differ", caption, sortable=False)
+
+
+def _plain(value: str) -> str:
+    """A setting's value; a list as its parts, with commas between them."""
+    try:
+        parts = json.loads(value) if value.startswith("[") else None
+    except ValueError:  # cut, or no list
+        return value
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, (str, int, float)) for part in parts):
+        return value
+    return ", ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in parts)
 
 
 def _numbers(result: CompareResult) -> Table:
@@ -143,5 +156,5 @@ def _slider(result: CompareResult, moved: Moved) -> SliderGrid:
             for image, value in zip(strip.images, values, strict=True)
         ]
         strips.append(SliderStrip(frames, values, side.name, quantity=strip.quantity, start=strip.origin))
-    caption = f"{moved.label} in every run; one slider moves all of them."
+    caption = f"{moved.label[:1].upper()}{moved.label[1:]} in every run; one slider moves all of them."
     return SliderGrid(strips, f"{moved.direction}: {moved.label}", caption, moved.strips[0].quantity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -109,11 +110,16 @@ def _finished(folder: Path, name: str, manifest: Manifest) -> Finished:
     contents = {}
     for key, value in identity.items():
         if key.startswith("the "):
-            contents[key] = as_text(value) if value is None or isinstance(value, str) else str(fingerprint(value))
+            contents[key] = as_text(value) if value is None or isinstance(value, str) else _checksum(value)
         elif key == "result version" or settings.get(key) != as_text(value):
             contents[key if key == "result version" else f"contents of {key}"] = as_text(value)
     settings["gantk"] = as_text(manifest.get("versions", {}).get("gantk"))
     return Finished(name=name, result=result, settings=settings, contents=contents)
+
+
+def _checksum(value: Json) -> str:
+    """Of an input that is several values, such as directions: of all of them."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def distinct(folders: Sequence[Path]) -> list[str]:

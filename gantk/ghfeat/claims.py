@@ -20,7 +20,7 @@ AXIS = (
     f"{EDIT_CODES} --component 0 --of RUN/codes.safetensors` moves these images along the first principal axis of "
     "their codes."
 )
-ALONG = f"{EDIT_CODES} --direction DIRECTION` moves this image along a direction."
+ALONG = f"{EDIT_CODES} --direction BOUNDARY` moves this image along a direction."
 
 
 def unread(skipped: tuple[str, ...]) -> str:
@@ -115,7 +115,7 @@ MIX: Claims[MixResult] = (
     found(
         lambda r: (
             f"{counted(len(r.grids), 'grid')} {'shows' if len(r.grids) == 1 else 'show'} "
-            f"{counted(len(r.content), 'content')}, each in {counted(len(r.style), 'style')}."
+            f"{counted(len(r.content), 'content image')}, each with rows of {counted(len(r.style), 'style image')}."
         )
     ),
     advise(
@@ -147,9 +147,9 @@ def reach_of(found: Exchanged) -> str:
     if found.share >= 1:
         return "The reach of the edit is the whole image."
     if found.beyond_reach == 0:
-        return f"It can reach {percent(found.share)} of the image and changes nothing in the other {rest}."
+        return f"The edit can reach {percent(found.share)} of the image and changes nothing in the other {rest}."
     return (
-        f"It can reach {percent(found.share)} of the image; in the other {rest} pixels change by at most "
+        f"The edit can reach {percent(found.share)} of the image; in the other {rest} pixels change by at most "
         f"{found.beyond_reach:.4f}."
     )
 
@@ -205,6 +205,10 @@ HARMONIZE: Claims[HarmonizeResult] = (
 # --- evaluate --------------------------------------------------------------------------------------------------------
 
 
+PROBED = 200
+"""Images below which a page doubts what probes read from the codes."""
+
+
 def _read(result: EvaluateResult) -> list[tuple[str, float]]:
     """What a linear model reads from all levels, worst first."""
     table = result.probes.regression
@@ -229,6 +233,13 @@ EVALUATE: Claims[EvaluateResult] = (
             f"{_read(r)[-1][1]:.2f}) and {_read(r)[0][0].replace('_', ' ')} worst ({_read(r)[0][1]:.2f})."
         ),
         lambda r: len(_read(r)) > 1,
+    ),
+    doubt(
+        lambda r: (
+            f"{counted(r.count)} are few for a linear model of all codes: R2 may say more of their number than of the "
+            f"codes. Give {PROBED} or more."
+        ),
+        lambda r: r.count < PROBED and bool(_read(r)),
     ),
     doubt(
         "Reconstructions are no closer than one and the same picture, that of the mean code.",

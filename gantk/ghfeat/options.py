@@ -69,7 +69,7 @@ class EncoderOptions(Options):
         default_text="the generator's",
     )
     stem: Literal["1", "2", "4"] | None = option(
-        None, "Factor by which the stem reduces the resolution.", default_text="4 if it fits"
+        None, "Factor by which the stem reduces the resolution.", default_text="4, less for small images"
     )
 
 
@@ -81,7 +81,9 @@ class LossOptions(Options):
     perceptual: float | None = option(
         None, "Weight of the feature distance.", least=0, default_text="5e-5 with vgg16, else 0.1"
     )
-    recognition: float = option(0.0, "Weight, within that distance, of the attributes its predictor reads.", least=0)
+    recognition: float = option(
+        0.0, "Weight, within the feature distance, of the attributes that the predictor reads.", least=0
+    )
     adversarial: float = option(0.08, "Weight of the adversarial loss; 0: none.", least=0)
     style: float = option(0.0, "Weight of the codes' error, for images whose codes are known.", least=0)
     r1_gamma: float = option(10.0, "Weight of the adversary's gradient penalty.", least=0)
@@ -191,7 +193,7 @@ class EditOptions(RowOptions, BoxOptions, PhotoOptions):
     )
     step: int = option(7, "Number of images along the way.", least=2, most=10_000)
     way: Literal["features", "styles"] = option(
-        "features", "Of an edit of a region: exchange feature maps, or style them by place."
+        "features", "How a region is edited: exchange its feature maps, or give it other styles than the rest."
     )
 
 

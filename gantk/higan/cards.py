@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from gantk.codes.boundary_list import read_boundary_list, write_boundary_list
+from gantk.codes.boundary_list import listable, read_boundary_list, write_boundary_list
 from gantk.errors import UsageError
 from gantk.higan.boundaries import Boundary
 
@@ -72,7 +72,7 @@ def update_list(path: Path, boundaries: Sequence[Boundary]) -> None:
                 inside = old.path.is_relative_to(path.parent)
                 file = old.path.relative_to(path.parent).as_posix() if inside else str(old.path)
                 kept.append((old.name, old.space, file))
-    usable = [entry for entry in [*kept, *listed] if not re.search(r"[,()\r\n]", entry[0])]
+    usable = [entry for entry in [*kept, *listed] if listable(entry[0])]
     if usable:
         comments = ["Boundaries of this folder; for `gantk rescore MODEL` and `gantk manipulate MODEL` with this file."]
         write_boundary_list(path, usable, comments)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gantk.codes.boundary_list import listable
 from gantk.predictors.departure import told
 from gantk.predictors.selectivity import SELECTIVE
+from gantk.reports.numbers import side_digits
 from gantk.runs.claims import Claims, advise, counted, doubt, found, listed, measured, were, who
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from gantk.higan.rescored import Rescored, RescoreResult
     from gantk.higan.samples import SynthesizeResult
 
+TRAINABLE = 100
+"""Scored samples below which a page advises to draw more before boundaries are trained."""
 LIST = "boundary_list.txt"  # as `gantk train-boundary` writes it
 STABLE = 0.8
 """Stability from which a boundary may be used as a direction; see docs/pages.md for what it was measured on."""
@@ -55,7 +59,12 @@ SYNTHESIZE: Claims[SynthesizeResult] = (
             f"`gantk train-boundary RUN/{_codes(r)}.npy RUN/attribute.npy --model MODEL` finds the direction of each "
             "attribute from these codes and scores."
         ),
-        lambda r: bool(r.summaries),
+        lambda r: bool(r.summaries) and r.num >= TRAINABLE,
+    ),
+    advise(
+        f"`gantk train-boundary` needs more scored samples to find directions of attributes: draw at least "
+        f"{TRAINABLE} with `--num`.",
+        lambda r: bool(r.summaries) and r.num < TRAINABLE,
     ),
     advise(
         "Nothing scored these samples. The same command with `--generate-prediction` scores them, which "
@@ -92,9 +101,13 @@ def _unstable(result: TrainBoundaryResult) -> list[Boundary]:
     return [each for each in result.boundaries if (value := each.figures.stability) is not None and value < STABLE]
 
 
+def _below(stability: float) -> str:
+    return f"{stability:.{side_digits(stability, STABLE)}f}"
+
+
 def _shaky(result: TrainBoundaryResult) -> str:
     found = _unstable(result)
-    names = listed([f"{each.name} (stability {each.figures.stability:.2f})" for each in found])
+    names = listed([f"{each.name} (stability {_below(each.figures.stability or 0.0)})" for each in found])
     advice = "take more samples" + ("" if all(each.solver == "ridge" for each in found) else ", or --solver ridge")
     return (
         f"The direction of {names} depends on the split: below a stability of {STABLE:g} another split gives another "
@@ -106,6 +119,15 @@ def _stable(result: TrainBoundaryResult) -> list[str]:
     return [
         each.name for each in result.boundaries if (value := each.figures.stability) is not None and value >= STABLE
     ]
+
+
+def _usable(result: TrainBoundaryResult) -> list[str]:
+    """Stable boundaries that the list of the folder holds."""
+    return [name for name in _stable(result) if listable(name)]
+
+
+def _unlisted(result: TrainBoundaryResult) -> list[Boundary]:
+    return [each for each in result.boundaries if not listable(each.name)]
 
 
 TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
@@ -134,12 +156,19 @@ TRAIN_BOUNDARY: Claims[TrainBoundaryResult] = (
         lambda r: any(each.tied for each in r.boundaries),
     ),
     doubt(_shaky, lambda r: bool(_unstable(r))),
+    doubt(
+        lambda r: (
+            f"{LIST} leaves out {listed([each.name for each in _unlisted(r)])}: its syntax has no commas and "
+            f"parentheses in names. Give the file instead, such as `RUN/{_unlisted(r)[0].file}.safetensors`."
+        ),
+        lambda r: bool(_unlisted(r)),
+    ),
     advise(
         lambda r: (
-            f"`gantk rescore MODEL RUN/{LIST}` measures what moving along {listed(_stable(r))} changes; "
+            f"`gantk rescore MODEL RUN/{LIST}` measures what moving along {listed(_usable(r))} changes; "
             f"`gantk manipulate MODEL RUN/{LIST}` shows it."
         ),
-        lambda r: bool(_stable(r)),
+        lambda r: bool(_usable(r)),
     ),
     advise(
         "Stability was not measured: `--resamples 5` says how much each direction depends on the split.",
@@ -162,8 +191,9 @@ def _raises(result: RescoreResult) -> bool:
 def _strongest(result: RescoreResult) -> str:
     best = _best(result)
     gain, low, high = (value / best.deviation for value in (best.whole.gain, best.whole.low, best.whole.high))
+    most = "" if len(result.boundaries) == 1 else " most:"
     return (
-        f"`{best.name}` raises its attribute most: by {measured(gain, low, high)} standard deviations of "
+        f"`{best.name}` raises its attribute{most} by {measured(gain, low, high)} standard deviations of "
         f"`{best.attribute}` at distance {result.distance:g}, over {counted(result.num, 'sample')}."
     )
 
@@ -196,6 +226,9 @@ def _selective(result: RescoreResult) -> list[str]:
 
 def _selectivity(result: RescoreResult) -> str:
     names = [f"`{name}`" for name in _selective(result)]
+    if len(result.boundaries) == 1:
+        verdict = "It is selective: it changes" if names else "It is not selective: it does not change"
+        return f"{verdict} its own attribute at least {SELECTIVE:g} times as much as any other, in standard deviations."
     which = f": {listed(names)}" if names and len(names) < len(result.boundaries) else ""
     return (
         f"{len(names)} of {counted(len(result.boundaries), 'boundary', 'boundaries')} "
@@ -228,8 +261,12 @@ RESCORE: Claims[RescoreResult] = (
         lambda r: _raises(r) and _best(r).name not in _noise(r),
     ),
     advise(
+        "Give more samples with `--num`: a gain is measured against how much the attribute varies between them.",
+        lambda r: _best(r).standardized is None,
+    ),
+    advise(
         "Train the boundaries on more samples, or rescore at a larger `--distance`.",
-        lambda r: not _raises(r) or _best(r).name in _noise(r),
+        lambda r: _best(r).standardized is not None and (not _raises(r) or _best(r).name in _noise(r)),
     ),
 )
 
@@ -237,12 +274,14 @@ RESCORE: Claims[RescoreResult] = (
 # --- gantk manipulate ------------------------------------------------------------------------------------------------
 
 
+def _along(result: ManipulateResult) -> str:
+    names = [each.walk.name for each in result.moved]
+    return names[0] if len(names) == 1 else f"each of {listed(names, 8)}"
+
+
 MANIPULATE: Claims[ManipulateResult] = (
     found(
-        lambda r: (
-            f"{were(r.num, 'sample')} moved along {', '.join(each.walk.name for each in r.moved)} in "
-            f"{counted(len(r.moved[0].distances), 'step')}."
-        )
+        lambda r: f"{were(r.num, 'sample')} moved along {_along(r)} in {counted(len(r.moved[0].distances), 'step')}."
     ),
     found(
         lambda r: " ".join(told(each.walk.name, each.departures) for each in r.moved if each.departures),

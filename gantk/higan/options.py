@@ -70,7 +70,7 @@ class TrainBoundaryOptions(SeedOptions):
     labels: bool = option(False, "The scores are 0 and 1; all samples are used.")
     resamples: int = option(5, "Number of further splits to measure stability on.", least=0, most=10_000)
     refit: bool | None = option(
-        None, "End with a fit on training and validation samples together.", default_text="yes, but for svc"
+        None, "End with a fit on training and validation samples together.", default_text="refit; no-refit with svc"
     )
     compat: bool = option(False, "Draw the split as the original does after numpy.random.seed(SEED).")
     device: str = option("auto", "Device of newton and ridge: cpu, cuda, cuda:N or auto.", identity=False)

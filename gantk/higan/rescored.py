@@ -137,7 +137,8 @@ class RescoreResult(Result):
             rows = sorted(range(len(each.rows)), key=lambda row: -each.rows[row].gain)[:4]
             where = f"  rows {', '.join(map(str, rows))}" if rows else ""
             deviations = "     -" if each.standardized is None else f"{each.standardized:6.3f}"
-            gain = f"gain {each.whole.gain:.4f} [{each.whole.low:.4f}, {each.whole.high:.4f}]"
+            interval = f" [{each.whole.low:.4f}, {each.whole.high:.4f}]" if self.num > 1 else ""
+            gain = f"gain {each.whole.gain:.4f}{interval}"
             lines.append(f"  {each.name:<{width}}  {deviations} std  {gain}{where}")
         return tuple(lines)
 
@@ -160,7 +161,7 @@ class RescoreResult(Result):
                 "signed_low": each.whole.signed_low,
                 "signed_high": each.whole.signed_high,
                 "in_std": each.standardized,
-                "selectivity": selective,
+                "selectivity": selective if each.deviation > 0 else None,
                 "random": float(each.random.mean()) if len(each.random) else None,
                 "random_95": float(np.quantile(each.random, 0.95)) if len(each.random) else None,
                 **{f"layer_{row:02d}": gain.gain for row, gain in enumerate(each.rows)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gantk.reports.numbers import side_digits
 from gantk.runs.claims import Claims, advise, counted, decimals, doubt, found, listed, measured, percent, who
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ def _paint(head: str) -> str:
 
 def poor_classes(scores_K: Sequence[float], names: Sequence[str]) -> list[str]:
     """Classes that were seen and have a low IoU, with it."""
-    return [f"{name} ({value:.2f})" for value, name in zip(scores_K, names, strict=True) if 0 <= value < POOR]
+    return [
+        f"{name} ({value:.{side_digits(value, POOR)}f})"
+        for value, name in zip(scores_K, names, strict=True)
+        if 0 <= value < POOR
+    ]
 
 
 # --- train -----------------------------------------------------------------------------------------------------------
@@ -198,8 +203,8 @@ SAMPLE: Claims[SampleResult] = (
     found(
         lambda r: (
             f"{percent(r.scores.accuracy)} of the wanted pixels of {counted(len(r.targets), 'label map')} are "
-            f"as wanted in {counted(r.num, 'sample')}, as {who(r.judge)} labels them; the samples have "
-            f"{with_worst(r.scores, r.class_names)}."
+            f"as wanted in {counted(r.num, 'sample')}, as {who(r.judge)} labels them; the "
+            f"{'sample has' if r.num == 1 else 'samples have'} {with_worst(r.scores, r.class_names)}."
         )
     ),
     doubt(

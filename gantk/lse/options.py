@@ -115,7 +115,7 @@ class SamplingOptions(ClassOptions, StreamOptions, BatchOptions):
     bank: int = option(512, "Number of codes from which the starts are chosen.", least=1)
     steps: int = option(50, "Largest number of steps of Adam.", least=0)
     rate: float | None = option(
-        None, "Rate of Adam; in w in units of its standard deviation.", above=0, default_text="0.05 in w, else 0.02"
+        None, "Rate of Adam; with --space w in standard deviations of w.", above=0, default_text="0.05 in w, else 0.02"
     )
     schedule: Literal["even", "coarse"] = option(
         "even", "How fast the rows of wp move with --space mixed; coarse: later rows move less."

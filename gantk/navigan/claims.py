@@ -21,7 +21,7 @@ UNMEASURED: Claim[WeightResult] = doubt(
     "No metric was given, so that recommended strengths were not measured: give one with --metric.",
     lambda r: r.metric is None,
 )
-SHARED: Claims[WeightResult] = (
+MEASURED: Claims[WeightResult] = (
     doubt(
         lambda r: (
             f"{counted(_unreached(r), 'direction')} never moved the pictures as far as was asked, whatever the "
@@ -30,13 +30,17 @@ SHARED: Claims[WeightResult] = (
         lambda r: _unreached(r) > 0,
     ),
     UNMEASURED,
-    advise(
-        lambda r: (
-            f"`gantk navigan apply MODEL RUN/{r.FILE}` renders samples along them; `gantk navigan export RUN/{r.FILE} "
-            "edited.pt --pick 0 --strength 1` writes edited weights."
-        )
-    ),
 )
+
+
+def _use(result: WeightResult) -> str:
+    return (
+        f"`gantk navigan apply MODEL RUN/{result.FILE}` renders samples along them; `gantk navigan export "
+        f"RUN/{result.FILE} edited.pt --pick 0 --strength 1` writes edited weights."
+    )
+
+
+SHARED: Claims[WeightResult] = (*MEASURED, advise(_use))
 
 
 # --- hessian ---------------------------------------------------------------------------------------------------------
@@ -117,6 +121,11 @@ def _named(result: TrainResult) -> str:
     )
 
 
+def _chance(result: TrainResult) -> bool:
+    """Whether the network may name directions by chance alone."""
+    return len(result) > 1 and result.interval[0] <= 1 / len(result)
+
+
 TRAIN: Claims[TrainResult] = (
     found(_named, lambda r: len(r) > 1),
     found(
@@ -126,9 +135,10 @@ TRAIN: Claims[TrainResult] = (
     doubt(
         "The interval of that share does not lie above chance, so that the directions may not be told apart at all: "
         "take more `--steps` before using them (the paper takes 100\u202f000).",
-        lambda r: len(r) > 1 and r.interval[0] <= 1 / len(r),
+        _chance,
     ),
-    *SHARED,
+    *MEASURED,
+    advise(_use, lambda r: not _chance(r)),
 )
 
 
@@ -146,5 +156,10 @@ APPLY: Claims[ApplyResult] = (
     advise(
         "The same command with `--metric demo` measures how far each picture moves from the sample as it was.",
         lambda r: r.metric is None,
+    ),
+    advise(
+        "`gantk navigan export DIRECTIONS edited.safetensors --as generator --model MODEL --pick 0` writes a generator "
+        "whose weights have an edit in them.",
+        lambda r: not r.each,
     ),
 )

@@ -236,7 +236,9 @@ class HessianOptions(SampleOptions, BatchOptions, ShownOptions):
         None, "Largest number of products with the Hessian.", least=1, default_text="20 k"
     )
     patience: float = option(3600.0, "Seconds that a shard waits for another.", least=0, identity=False)
-    compat: bool = option(False, "The released estimator instead: differences, power iteration, deflation.")
+    compat: bool = option(
+        False, "Estimate as the released program does: by differences, power iteration and deflation."
+    )
     max_iter: int = option(20, "Number of steps of --compat for each vector.", least=1)
     epsilon: float = option(0.1, "Step of the differences of --compat, in units of the weight.", above=0)
 

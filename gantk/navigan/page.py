@@ -96,10 +96,9 @@ def apply_page(result: ApplyResult) -> Page:
     if pictures:
         caption = "Every sample with a direction and a strength of its own."
         sections.append(Sheet(pictures, "Samples, each with its own edit", caption, 112))
-    about = f"{result.name}, {result.count} direction{'s' if result.count != 1 else ''}"
-    return Page(
-        "Edits of the weights", f"What do these directions of layer {result.layer} change? From {about}.", sections
-    )
+    asked = f"What do these directions of layer {result.layer} change?"
+    about = f"They are from {result.name}, a file of {counted(result.count, 'direction')}."
+    return Page("Edits of the weights", f"{asked} {about}", sections)
 
 
 def _page(

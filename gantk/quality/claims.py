@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from gantk.quality.results import QualityResult
 
 
+FEW = 500
+"""Images on either side below which a page doubts what it compares."""
+
+
 def _interval(result: QualityResult) -> str:
     figure = result.found.figures[1]
     _, low, high = figure.measured.shown()
@@ -33,7 +37,8 @@ QUALITY: Claims[QualityResult] = (
     ),
     found(
         lambda r: (
-            f"By these features the two sets cannot be told apart: {_interval(r)} contains 0, its value for equal sets."
+            f"At these numbers of images {_interval(r)} contains 0, its value for equal sets: it does not tell the two "
+            "sets apart."
         ),
         lambda r: r.found.kernel.low <= 0 <= r.found.kernel.high,
     ),
@@ -45,6 +50,13 @@ QUALITY: Claims[QualityResult] = (
             "distance and its whole interval come out below 0."
         ),
         lambda r: r.found.copies > 0,
+    ),
+    doubt(
+        lambda r: (
+            f"{r.found.samples} samples and {r.found.reals} real images are few: the {r.found.figures[0].name} comes "
+            f"out too large, and differences between the sets may stay unseen. Give {FEW} or more with `--num`."
+        ),
+        lambda r: min(r.found.samples, r.found.reals) < FEW,
     ),
     doubt(
         lambda r: (

@@ -15,6 +15,7 @@ COLUMNS = (
     Column("value"),
     Column("from", "Lower end of the 95 % interval, by random halves of both sets"),
     Column("to", "Upper end of it"),
+    Column("meaning"),
 )
 FIRST = 2  # samples at either end on the first screen
 
@@ -22,13 +23,9 @@ FIRST = 2  # samples at either end on the first screen
 def page(result: QualityResult) -> Page:
     """Figures, the samples nearest to a real image and furthest from all, and real images that no sample is near."""
     found = result.found
-    rows: list[list[CellValue]] = [
-        [Cell(figure.name, note=figure.about), *_interval(figure.measured)] for figure in found.figures
-    ]
+    rows: list[list[CellValue]] = [[figure.name, *_interval(figure.measured), figure.about] for figure in found.figures]
     sections: list[Section] = answer(result, _first(result), _numbers(result))
-    caption = "The Frechet distance falls with more images: compare sets of one size. " + " ".join(
-        f"{figure.name}: {figure.about[0].lower()}{figure.about[1:]}." for figure in found.figures
-    )
+    caption = f"The {found.figures[0].name} falls with more images: compare sets of one size."
     sections.append(Table(COLUMNS, rows, "Distances and shares", caption, sortable=False))
     sections += _matches(
         result.closest,

@@ -89,8 +89,8 @@ class Quality:
         inception = self.features == "inception"
         k = self.neighbours
         return (
-            Figure("FID" if inception else "Frechet distance", self.frechet, "Of Gaussians; 0 for equal sets"),
-            Figure("KID" if inception else "kernel distance", self.kernel, "Unbiased: about 0 for equal sets"),
+            Figure("FID" if inception else "Frechet distance", self.frechet, "Distance of Gaussians; 0 for equal sets"),
+            Figure("KID" if inception else "kernel distance", self.kernel, "Unbiased distance; about 0 for equal sets"),
             Figure("precision", self.precision, f"Share of samples in a real image's neighbourhood of {k}"),
             Figure("recall", self.recall, f"Share of real images in a sample's neighbourhood of {k}"),
             Figure("density", self.density, f"Real neighbourhoods that a sample lies in, over {k}; 1 for equal sets"),

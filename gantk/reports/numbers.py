@@ -54,6 +54,14 @@ def show_rounded(value: float, digits: int = 2) -> str:
     return text.replace("-", MINUS)
 
 
+def side_digits(value: float, bound: float, digits: int = 2) -> int:
+    """At least `digits` decimals, and as many more (up to 6) as keep a number on its side of a bound: 1.96 is not
+    written as 2.0 where 2 decides."""
+    while digits < 6 and (float(f"{value:.{digits}f}") >= bound) != (value >= bound):
+        digits += 1
+    return digits
+
+
 def show_places(places: Sequence[int]) -> str:
     """Numbers of rows in order, neighbours as a range: 0-3, 5, 7-9."""
     runs: list[list[int]] = []

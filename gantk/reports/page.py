@@ -41,7 +41,7 @@ from gantk.reports.sections import (
     SliderStrip,
     Table,
 )
-from gantk.reports.text import Anchors, inline, paragraphs, typeset, unbroken
+from gantk.reports.text import Anchors, inline, paragraphs, typeset, unbroken, whole
 from gantk.store.files import write_atomic
 from gantk.store.inside import inside
 
@@ -187,6 +187,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["inline"] = inline
+    environment.filters["whole"] = whole
     return environment
 
 

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from gantk.reports.numbers import nice_ticks, show_number, tick_labels
 from gantk.reports.sections import BarPlot, Histogram, LinePlot, ScatterPlot
 from gantk.reports.svg import coordinate, path_of, tag
+from gantk.reports.text import typeset
 
 COLOURS = 6
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
@@ -112,11 +113,23 @@ def _ticks(axis: Axis, count: int, whole: bool = False) -> list[float]:
     return ticks
 
 
-def _axes(frame: Frame, x_axis: Axis, y_axis: Axis, x_name: str, y_name: str, whole: bool = False) -> list[Markup]:
+def _axes(
+    frame: Frame,
+    x_axis: Axis,
+    y_axis: Axis,
+    x_name: str,
+    y_name: str,
+    whole: bool = False,
+    counts: bool = False,
+) -> list[Markup]:
     """Grid, ticks with numbers, and names: the y name stands above its axis, where it is read without turning the
-    head."""
+    head.
+
+    Args:
+        whole, counts: no tick of the x axis, of the y axis, lies between whole numbers.
+    """
     parts: list[Markup] = []
-    y_ticks = _ticks(y_axis, int((frame.y_end - frame.top) // 52))
+    y_ticks = _ticks(y_axis, int((frame.y_end - frame.top) // 52), counts)
     for value, text in zip(y_ticks, tick_labels(y_ticks), strict=True):
         y = y_axis(value)
         parts.append(tag("line", x1=frame.left, x2=frame.x_end, y1=y, y2=y, class_="zero" if value == 0 else "grid"))
@@ -128,9 +141,11 @@ def _axes(frame: Frame, x_axis: Axis, y_axis: Axis, x_name: str, y_name: str, wh
         parts.append(tag("text", text, x=x, y=frame.y_end + 18.0, class_="tick", text_anchor="middle"))
     parts.append(tag("line", x1=frame.left, x2=frame.x_end, y1=frame.y_end, y2=frame.y_end, class_="axis"))
     if x_name:
-        parts.append(tag("text", x_name, x=frame.x_end, y=frame.height - 6.0, class_="name", text_anchor="end"))
+        parts.append(
+            tag("text", typeset(x_name), x=frame.x_end, y=frame.height - 6.0, class_="name", text_anchor="end")
+        )
     if y_name:
-        parts.append(tag("text", y_name, x=2.0, y=14.0, class_="name"))
+        parts.append(tag("text", typeset(y_name), x=2.0, y=14.0, class_="name"))
     return parts
 
 
@@ -240,7 +255,9 @@ def _bars(plot: BarPlot, frame: Frame, kind: str) -> Markup:
         parts.append(tag("g", [tag("title", note), *bar]))
         parts.append(tag("text", show_number(value, plot.digits), x=right + 7.0, y=y + 4.0, class_="tick"))
     if plot.quantity:
-        parts.append(tag("text", plot.quantity, x=frame.x_end, y=frame.height - 6.0, class_="name", text_anchor="end"))
+        parts.append(
+            tag("text", typeset(plot.quantity), x=frame.x_end, y=frame.height - 6.0, class_="name", text_anchor="end")
+        )
     return _drawing(frame, kind, plot.title or plot.quantity, parts)
 
 
@@ -284,7 +301,8 @@ def _histogram(plot: Histogram, frame: Frame, kind: str) -> Markup:
     _, y_high = _bounds([bins.counts for bins in plot.series], include_zero=True, pad=0.05)
     x_axis = Axis(x_low, x_high, frame.left, frame.x_end)
     y_axis = Axis(0.0, y_high, frame.y_end, frame.top)
-    parts = _axes(frame, x_axis, y_axis, plot.x_name, plot.y_name)
+    counts = _whole([bins.counts for bins in plot.series])
+    parts = _axes(frame, x_axis, y_axis, plot.x_name, plot.y_name, counts=counts)
     for index, bins in enumerate(plot.series):
         marks = []
         for count, start, end in zip(bins.counts, bins.edges, list(bins.edges)[1:], strict=False):

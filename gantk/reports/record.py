@@ -94,7 +94,7 @@ class RunRecord:
         """Arguments that were given a value, for a list of facts."""
         hidden = {"config", "debug", "output_dir", "force"}
         items = [(key.replace("_", " "), value) for key, value in self.arguments.items() if key not in hidden]
-        shown = [(key, value) for key, value in items if value not in (None, "", [], {}, False)]
+        shown = [(key, value) for key, value in items if value is not False and value not in (None, "", [], {})]
         names = {key for key, _ in shown}
         return shown + [
             (key, self.manifest[key])

@@ -23,7 +23,8 @@ def walk_sections(walk: Walk, title: str = "") -> list[Section]:
     quantity = walk.strips[0].quantity
     sliders = [_slider(walk, strip, index, title) for index, strip in enumerate(walk.strips)]
     downloads = [Link(path, FORMATS[key]) for key, path in (walk.animations or {}).items()]
-    return [SliderGrid(sliders, f"{title}: edited samples", _walk_caption(walk, sliders), quantity, downloads)]
+    heading = title[0].upper() + title[1:] if title.startswith("direction ") else title
+    return [SliderGrid(sliders, f"{heading}: edited samples", _walk_caption(walk, sliders), quantity, downloads)]
 
 
 def _slider(walk: Walk, strip: Strip, index: int, name: str) -> SliderStrip:

@@ -17,7 +17,8 @@ _UNIT = re.compile(
     r"(?<=\d) (?=(?:%|\u00b0|dB|px|mm|ms|s|min|h|[kMG]B|[KMG]iB)(?![\w-])|\u00b1 )|(?<=\u00b1) (?=\d)"
     r"|(?<=\d,) (?=[\d.]+\])"
 )
-_OPTION = re.compile(r"(?<= )--[\w-]+")
+_OPTION = re.compile(r"(?<!\S)--?[a-zA-Z][\w-]*")
+_RANGE = re.compile(r"(?<![\w.-])\d+-\d+(?![\w-])")
 WHOLE = 24
 """Letters of a word of code up to which it is not divided between lines."""
 _INLINE = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*")
@@ -38,20 +39,28 @@ def inline(text: str) -> Markup:
     parts: list[str] = []
     end = 0
     for match in _INLINE.finditer(text):
-        parts.append(str(escape(typeset(text[end : match.start()]))))
+        parts.append(whole(typeset(text[end : match.start()])))
         code, strong = match.groups()
-        strong = None if strong is None else typeset(strong)
-        parts.append(_code(code) if code is not None else f"<strong>{escape(strong)}</strong>")
+        parts.append(_code(code) if code is not None else f"<strong>{whole(typeset(strong))}</strong>")
         end = match.end()
-    parts.append(str(escape(typeset(text[end:]))))
+    parts.append(whole(typeset(text[end:])))
     return Markup("".join(parts))
 
 
+def whole(text: str) -> Markup:
+    """Escape `text` so that no line ends inside a range such as 5-9."""
+    return Markup(_RANGE.sub(_keep, str(escape(text))))
+
+
+def _keep(match: re.Match[str]) -> str:
+    return f'<span class="whole">{match[0]}</span>'
+
+
 def _code(code: str) -> str:
-    """Code of which no line ends inside an option or a short word."""
-    whole = ' class="whole"' if len(code) <= WHOLE and " " not in code else ""
-    words = _OPTION.sub(r'<span class="whole">\g<0></span>', str(escape(code)))
-    return f"<code{whole}>{words}</code>"
+    """Code of which no line ends inside an option, a range or a short word."""
+    if len(code) <= WHOLE and " " not in code:
+        return f'<code class="whole">{escape(code)}</code>'
+    return f"<code>{_OPTION.sub(_keep, whole(code))}</code>"
 
 
 def paragraphs(text: str) -> Markup:

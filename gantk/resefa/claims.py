@@ -15,6 +15,10 @@ GLOBAL = ("sefa", "ganspace")
 """Methods that look for what changes the whole image most and are not given a region."""
 
 
+LEAST = 8
+"""Held-out samples below which a page doubts what was measured on them."""
+
+
 def moves(name: str) -> str:
     """What shows the first direction of a file."""
     return f"`gantk manipulate MODEL RUN/{name}.safetensors --pick 0` moves samples along the first direction"
@@ -68,6 +72,18 @@ def at_middle(region: RegionDirections, middle: float) -> dict[str, float]:
     return {score.method: score.roir for score in region.scores if score.level == middle and score.roir is not None}
 
 
+def held_out(region: RegionDirections) -> int | None:
+    """Samples that a region's directions were measured on; None where the file does not say it."""
+    count = region.direction.meta.get("held_out")
+    return count if isinstance(count, int) else None
+
+
+def _few(result: DirectionsResult) -> list[int]:
+    """Numbers of held-out samples that are too few to rank methods by."""
+    counts = [held_out(region) for region in result.regions if region.scores]
+    return [count for count in counts if count is not None and count < LEAST]
+
+
 def compared(region: RegionDirections, middle: float) -> bool:
     """Whether this run's directions and those of another method both reach the level."""
     at = at_middle(region, middle)
@@ -79,7 +95,8 @@ def finding(region: RegionDirections, middle: float) -> str:
     at = at_middle(region, middle)
     own, rest = at["resefa"], {name: value for name, value in at.items() if name != "resefa"}
     best = min(rest, key=lambda name: rest[name])
-    shown, other = show_number(own, 2), show_number(rest[best], 2)
+    digits = next((d for d in range(2, 7) if f"{own:.{d}f}" != f"{rest[best]:.{d}f}"), 2)
+    shown, other = show_number(own, digits), show_number(rest[best], digits)
     mine = f"At a change of {middle:g} inside the region, the directions of **{region.name}** are"
     if own < rest[best]:
         chance = f" and `random` {show_number(at['random'], 2)}" if best != "random" and "random" in at else ""
@@ -131,6 +148,13 @@ DIRECTIONS: Claims[DirectionsResult] = (
     found(lambda r: quotients(r.regions), lambda r: bool(r.regions)),
     found(lambda r: "\n\n".join(_compared(r)), lambda r: bool(_compared(r))),
     found(_why_random, lambda r: bool(behind_random(r))),
+    doubt(
+        lambda r: (
+            f"ROIR was measured on {counted(min(_few(r)), 'held-out sample')} only, so that other samples may give "
+            "another order: raise `--held-out`."
+        ),
+        lambda r: bool(_few(r)),
+    ),
     doubt(
         lambda r: (
             "No direction of "

@@ -157,6 +157,7 @@ class Finder:
             "condition": solution.condition if math.isfinite(solution.condition) else None,
             "sign": SIGN_RULE,
             "samples": facts.samples,
+            "held_out": options.held_out,
             "truncation": facts.truncation,
             "channels": facts.channels,
             "size": facts.size,

@@ -50,7 +50,7 @@ class JacobianOptions(SampleOptions):
     chunk: int | None = option(None, "Samples per chunk of the ledger.", least=1, default_text="by number")
     compat: bool = option(
         False,
-        "As the released script: its z, no truncation, every row, decimation and channel sum above 256 pixels, no "
+        "Do as the released script: its z, no truncation, every row, decimation and channel sum above 256 pixels, no "
         "margin, each sample by itself.",
     )
 
@@ -71,7 +71,9 @@ class DirectionsOptions(BatchOptions, SeedsShownOptions):
     space: Literal["w", "wp"] | None = option(
         None, "Out of a run with --space wp: wp, or one w for the rows.", default_text="wp"
     )
-    low_rank: bool = option(False, "LowRankGAN's robust PCA and projection instead of the quotient.", "--project")
+    low_rank: bool = option(
+        False, "Find directions by LowRankGAN's robust PCA and projection, not by the quotient.", "--project"
+    )
     held_out: int = option(16, "Number of fresh codes to measure on; 0: no measures and no pictures.", least=0)
     shown: int | None = option(None, "Number of directions measured and drawn.", least=1, default_text="5")
     samples: int = option(3, "Number of samples drawn with sliders.", least=1, most=1000)
@@ -80,8 +82,8 @@ class DirectionsOptions(BatchOptions, SeedsShownOptions):
         "all", "Methods to compare with: lowrankgan, sefa, ganspace, 'sefa chosen', 'ganspace chosen', random; "
         "comma-separated, all or none.", metavar="LIST",
     )  # fmt: skip
-    compat: bool = option(False, "Each sample's directions as the released script finds them, as .npy.")
-    full_rank: bool = option(False, "With --compat: its ridge and float64.")
+    compat: bool = option(False, "Write each sample's directions as the released script finds them, as .npy files.")
+    full_rank: bool = option(False, "With --compat: add the ridge --tau, and compute in float64.")
     name: str = option("resefa", "With --compat: part of the file names.")
     seed: int | None = option(
         None, "Seed of the held-out codes.", least=0, most=2**63 - 1, default_text="the run's plus 1"

@@ -22,7 +22,7 @@ from gantk.reports.sections import (
     Table,
 )
 from gantk.reports.strips import walk_sections
-from gantk.resefa.claims import at_middle
+from gantk.resefa.claims import at_middle, held_out
 from gantk.resefa.results import (
     CompatDirections,
     DirectionsResult,
@@ -85,7 +85,7 @@ def _samples(images: tuple[Image, ...], alt: str) -> list[Picture]:
 def _response(result: JacobianResult) -> list[tuple[object, str, str]]:
     note = f"root mean square per pixel of a random unit step, {counted(result.facts.samples, 'sample')}"
     return [(each.inside, f"change inside {each.name}", f"outside {show_number(each.outside)}; {note}")
-            for each in result.responses[:3]]  # fmt: skip
+            for each in result.responses[:4]]  # fmt: skip
 
 
 def _regions_table(regions: tuple[RegionResponse, ...]) -> Table:
@@ -165,7 +165,8 @@ def _locality(result: DirectionsResult) -> list[tuple[object, str, str]]:
             continue
         count = next(s.reached for s in region.scores if s.level == result.middle and s.method == "resefa")
         chance = f"; random directions {show_number(at['random'], 2)}" if "random" in at else ""
-        note = f"change outside over inside, 0 is perfectly local; mean of {counted(count, 'direction')}{chance}"
+        codes = "" if held_out(region) is None else f" on {counted(held_out(region) or 0, 'held-out sample')}"
+        note = f"change outside over inside, 0 is perfectly local; mean of {counted(count, 'direction')}{codes}{chance}"
         items.append((show_number(at["resefa"], 2), f"ROIR of {region.name}", note))
     return items
 
@@ -183,19 +184,19 @@ def _method() -> str:
 def _region(region: RegionDirections, levels: tuple[float, ...]) -> list[Section]:
     rows = region.direction.layers
     where = f"{show_rows(rows)} of wp" if rows else "every row of wp"
-    about = f"{region.text}. " if region.text and region.text != region.name else ""
-    about += f"Directions of {region.direction.space}, {where}."
+    what = f" ({region.text})" if region.text and region.text != region.name else ""
+    about = f"Its directions are of {region.direction.space} and move {where}."
     sections: list[Section] = []
     if region.overlays:
         pictures = [
             Picture(image.source, f"Held-out {title} with {region.name} outlined", title)
             for image, title in zip(region.overlays, _titles(region), strict=False)
         ]
-        share = "" if region.share is None else f" It covers {100 * region.share:.1f} % of the held-out images."
-        caption = f"{about} The region in the held-out samples shown below.{share}"
+        share = "" if region.share is None else f" It covers {100 * region.share:.1f} % of all held-out images."
+        caption = f"The region{what} in the held-out samples that are shown below.{share} {about}"
         sections.append(Sheet(pictures, f"Region {region.name}", caption, 160))
     else:
-        sections.append(Prose(about, f"Region {region.name}"))
+        sections.append(Prose(f"The region is {region.name}{what}. {about}", f"Region {region.name}"))
     if region.scores:
         sections.append(_scores_table(region, levels))
     condition = "singular" if region.condition is None else show_rounded(region.condition)
@@ -242,8 +243,8 @@ def _scores_table(region: RegionDirections, levels: tuple[float, ...]) -> Table:
     squares = ", ".join(f"{1000 * level**2:g}" for level in levels)
     caption = (
         f"Methods at the same change inside: root mean square {', '.join(f'{level:g}' for level in levels)} on [0, 1], "
-        f"that is a mean squared change of {squares} thousandths. Means over each method's first directions, "
-        "geometric. Held-out codes."
+        f"that is a mean squared change of {squares} thousandths. The figures are geometric means over each "
+        "method's first directions, on held-out codes."
     )
     return Table(columns, rows, caption=caption)
 
@@ -282,7 +283,8 @@ def _directions_table(
     which = f"The first {len(rows)} of {count} directions." if count > len(rows) else f"{counted(count, 'direction')}."
     walked = len(reached)
     if levels and walked < len(rows):
-        which += f" Distances and ROIR are of the first {walked}, which `--shown` asked for."
+        first = "the first one" if walked == 1 else f"the first {walked}"
+        which += f" Distances and ROIR are of {first}: `--shown` says of how many."
     return Table(columns, rows, caption=f"{which} {note}".strip())
 
 

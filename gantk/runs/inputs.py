@@ -160,7 +160,9 @@ class SeedsShownOptions(Options):
     """Which samples are drawn with sliders, where what is found does not depend on them."""
 
     seeds: str | tuple[int, ...] | None = option(
-        None, "Samples drawn with sliders, by NVIDIA's numbering, instead of --samples: 0-2,85.", metavar="LIST"
+        None,
+        "Samples drawn with sliders, by their seeds in NVIDIA's numbering, instead of --samples: 0-2,85.",
+        metavar="LIST",
     )
 
     def shown_codes(self, generator: Generator) -> GivenCodes | None:

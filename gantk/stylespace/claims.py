@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from gantk.stylespace.found import ForRegion, StylespaceResult
 
 
+LEAST = 8
+"""Samples below which a page doubts what was chosen by them."""
+
+
 def _counts(result: StylespaceResult) -> str:
     local = sum(result.belonging)
     found = len({part.attribute for part in result.by_attribute})
@@ -39,7 +43,14 @@ STYLESPACE: Claims[StylespaceResult] = (
             f"Regions were looked at in {counted(r.looked, 'sample')} only, so that a channel may belong to another "
             "region in other samples: raise `--looked`."
         ),
-        lambda r: r.looked < 8,
+        lambda r: r.looked < LEAST,
+    ),
+    doubt(
+        lambda r: (
+            f"The channels of attributes were chosen by the {counted(r.chosen, 'highest scored sample')} only, so that "
+            "other samples may give other channels: raise `--num` or `--chosen`."
+        ),
+        lambda r: bool(r.by_attribute) and r.chosen < LEAST,
     ),
     advise(
         lambda r: (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gantk.codes.directions import Direction
 from gantk.reports.answer import answer, film
 from gantk.reports.page import Page
-from gantk.reports.sections import BarPlot, CellValue, Link, Links, Prose, Section, Table
+from gantk.reports.sections import BarPlot, CellValue, Column, Link, Links, Prose, Section, Table
 from gantk.reports.strips import title_of, walk_sections
 from gantk.runs.claims import counted
 from gantk.stylespace.found import StylespaceResult
@@ -49,7 +49,7 @@ def page(result: StylespaceResult) -> Page:
     sections.append(Links(files, "Files", text))
     return Page(
         "Channels of the styles",
-        "Which single numbers of the styles carry an attribute, or change one region?",
+        "Which single channels of the styles carry an attribute, or change one region?",
         sections,
     )
 
@@ -66,15 +66,17 @@ def _attributes(result: StylespaceResult) -> Table:
         [part.attribute, part.channel, part.row, part.distance, part.relevance] for part in result.by_attribute
     ]
     caption = (
-        f"The {result.chosen} highest scored of {result.samples} samples beside all: distance of the mean in "
-        "deviations, and that over the deviation within the highest scored."
+        f"How far the channel's mean over the {result.chosen} highest scored of {result.samples} samples lies from its "
+        "mean over all of them."
     )
-    return Table(
-        ["attribute", "channel", "row of wp", "distance", "relevance"],
-        rows,
-        "Best channels for each attribute",
-        caption,
-    )
+    columns = [
+        Column("attribute"),
+        Column("channel"),
+        Column("row of wp", digits=0),
+        Column("distance", "Of the two means, in standard deviations over all samples"),
+        Column("relevance", "The distance over the channel's standard deviation within the highest scored samples"),
+    ]
+    return Table(columns, rows, "Best channels for each attribute", caption)
 
 
 def _regions(result: StylespaceResult) -> Table:
@@ -82,9 +84,15 @@ def _regions(result: StylespaceResult) -> Table:
         [part.region, part.channel, part.row, part.wins, part.share, part.area, part.locality, part.change]
         for part in result.by_region
     ]
-    caption = (
-        "Wins: share of the samples in which the channel changes the region most; share of its squared change and of "
-        "the pixels inside; locality: change per pixel inside over outside; change of the image by one deviation."
-    )
-    names = ["region", "channel", "row of wp", "wins", "share", "area", "locality", "change"]
-    return Table(names, rows, "Best channels for each region", caption)
+    columns = [
+        Column("region"),
+        Column("channel"),
+        Column("row of wp", digits=0),
+        Column("wins", "Share of the samples with the region in which the channel changes it most of all, per pixel"),
+        Column("share", "Of the channel's squared change that lies inside the region"),
+        Column("area", "Share of the pixels that lie inside the region"),
+        Column("locality", "Change per pixel inside the region over that outside"),
+        Column("change", "Of the image by one standard deviation of the channel"),
+    ]
+    caption = f"What a step of each channel changes in {counted(result.looked, 'sample')}."
+    return Table(columns, rows, "Best channels for each region", caption)

@@ -43,11 +43,10 @@ def page(result: ExtractResult) -> Page:
         )
     sections.append(Links([Link(each.name, each.name, each.about) for each in result.exports()], "Files"))
     title = counted(len(result.kept), "encoded image")
-    refined = f", refined by {counted(result.refine, 'step')} of optimisation" if result.refine else ""
+    refined = f", which {counted(result.refine, 'step')} of optimisation refined" if result.refine else ""
     return Page(
         title,
-        "How well do codes keep these images? Encoded into a generator's styles by "
-        f"`{short(result.encoder)}`{refined}.",
+        f"How well do codes keep these images? The encoder `{short(result.encoder)}` wrote the styles{refined}.",
         sections,
     )
 
@@ -67,8 +66,19 @@ def _table(result: ExtractResult, figures: np.ndarray) -> Table:
         "name",
         "original",
         "reconstruction",
-        Column("MSE", digits=4),
-        Column("SSIM", digits=3),
+        Column("MSE", "Mean squared error of pixels in [-1, 1]", 4),
+        Column("SSIM", "Structural similarity; 1 for equal images", 3),
     ]
-    columns += [Column("feature distance", "Distance of the perception", 3, "perceptual")] if features else []
-    return Table(columns, rows, "Image by image", "Click a heading to sort by it.")
+    columns += (
+        [
+            Column(
+                "feature distance",
+                "Between features of the predictor, as in the training; 0 for equal images",
+                3,
+                "perceptual",
+            )
+        ]
+        if features
+        else []
+    )
+    return Table(columns, rows, "Image by image", "How close each reconstruction is to its original.")

@@ -15,7 +15,9 @@ ABOUT = (
     "everywhere else in gantk."
 )
 
-ABOVE = "The first line has the contents without a style; below, each line takes the named rows from one style."
+ABOVE = (
+    "The first line shows the content images as they are; each line below takes the named rows from one style image."
+)
 
 
 def page(result: MixResult) -> Page:
@@ -23,7 +25,9 @@ def page(result: MixResult) -> Page:
     grids = [_grid(result, grid) for grid in result.grids]
     sections: list[Section] = [*answer(result, grids[:1]), *grids[1:], Prose(ABOUT, "How to read the grids")]
     return Page(
-        "Mixed images", "Which rows of the styles carry what? Some rows of each style in each content.", sections
+        "Mixed images",
+        "What do the rows of the styles change? Each grid takes some of them from one image, the others from another.",
+        sections,
     )
 
 

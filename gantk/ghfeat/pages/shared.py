@@ -58,7 +58,7 @@ def closeness_items(figures: Figures, about: str, mean_code: float | None = None
     items: list[tuple[object, str, str]] = [(small(figures.mse), "mean squared error", about)]
     if mean_code is not None and figures.mse > 0:
         items.append(
-            (show_rounded(mean_code / figures.mse), "times better than one code", "the mean code for every image")
+            (show_rounded(mean_code / figures.mse), "times smaller error", "than that of the mean code for every image")
         )
     if mean_code is None:
         items.append((f"{figures.psnr:.1f} dB", "peak signal to noise", "higher is closer"))

@@ -11,7 +11,7 @@ import numpy as np
 from gantk.higan.rescored import Gain, Rescored, RescoreResult
 from gantk.predictors.selectivity import SELECTIVE
 from gantk.reports.answer import answer, film
-from gantk.reports.numbers import show_number, show_rounded
+from gantk.reports.numbers import show_number, show_rounded, side_digits
 from gantk.reports.page import Page
 from gantk.reports.sections import (
     BarPlot,
@@ -42,7 +42,7 @@ def page(result: RescoreResult) -> Page:
         *_row_map(result),
         *_row_panels(result),
         *_responses(result),
-        _entanglement(result),
+        *_entanglement(result),
     ]
     count = counted(len(result.boundaries), "boundary", "boundaries")
     subtitle = (
@@ -59,7 +59,7 @@ def _spaces(result: RescoreResult) -> str:
 def _pictures(result: RescoreResult) -> list[Section]:
     """The first samples moved along the boundary that raises its attribute most."""
     best = result.ranked()[0]
-    if best.walk is None or not best.standardized:
+    if best.walk is None:
         return []
     caption = f"The first samples as drawn and moved along {best.name}, up to the distance of the scores."
     return film(best.walk, caption)
@@ -84,8 +84,12 @@ def _numbers(result: RescoreResult) -> list[tuple[object, str, str]]:
             (mean, f"gain of {best.attribute} by random directions", f"mean of {len(best.random)}, {least} to {most}")
         )
     if len(result.attributes) > 1:
-        items.append((show_number(selective, 1), f"selectivity of {best.name}", f"selective from {SELECTIVE:g} on"))
+        items.append((_selectivity(selective), f"selectivity of {best.name}", f"selective from {SELECTIVE:g} on"))
     return items
+
+
+def _selectivity(value: float) -> str:
+    return show_number(value, side_digits(value, SELECTIVE, 1))
 
 
 def _name(each: Rescored, result: RescoreResult) -> str:
@@ -105,7 +109,9 @@ def _ranking(result: RescoreResult) -> Table:
         *([Column("space")] if several else []),
         Column("attribute"),
         Column(
-            "in std", "Gain divided by the attribute's standard deviation over the samples: comparable", field="in_std"
+            "in std",
+            "Gain divided by the attribute's standard deviation over the samples, for comparison",
+            field="in_std",
         ),
         Column("gain", "Mean rise of the attribute in its own unit, falls counted as zero: HiGAN's score"),
         Column("95 % interval", "Of the gain, over the samples"),
@@ -113,7 +119,6 @@ def _ranking(result: RescoreResult) -> Table:
         Column(
             "selectivity",
             f"Change of its own attribute over the largest of another; selective from {SELECTIVE:g} on",
-            1,
         ),
         *([Column("random", "Mean gain of random directions of the same length", field="random")] if compared else []),
         *([Column("strongest row")] if by_row else []),
@@ -131,9 +136,9 @@ def _ranking(result: RescoreResult) -> Table:
             row.append(Cell(value, show_number(value, places), bar=value / most))
         row += [
             Cell(whole.gain, gain),
-            Cell(whole.low, f"{low} to {high}"),
+            Cell(whole.low, f"{low} to {high}") if result.num > 1 else Cell(None, "one sample"),
             Cell(whole.signed, show_number(whole.signed, digits)),
-            selective,
+            Cell(None, "never varies") if value is None else Cell(selective, _selectivity(selective)),
         ]
         if compared:
             row.append(float(each.random.mean()) if len(each.random) else Cell(None, "not tried"))
@@ -145,7 +150,7 @@ def _ranking(result: RescoreResult) -> Table:
         rows.append(row)
     caption = (
         "Boundaries by how much they raise their own attribute, in its standard deviations. Gains of different "
-        "attributes have different units; click a heading to sort by it."
+        "attributes have different units."
     )
     return Table(columns, rows, "Boundaries by their gain", caption)
 
@@ -232,18 +237,21 @@ def _responses(result: RescoreResult) -> list[Section]:
 
 
 def entangled_columns(result: RescoreResult) -> list[int]:
-    """The attributes of the picture: the boundaries' own first, then those that move most."""
+    """The attributes of the picture, of those that vary: the boundaries' own first, then those that move most."""
+    varying = [column for column in range(len(result.attributes)) if result.deviations[column] > 0]
     own = [result.attributes.index(each.attribute) for each in result.boundaries]
-    first = list(dict.fromkeys(own))
-    rest = [column for column in range(len(result.attributes)) if column not in first]
+    first = [column for column in dict.fromkeys(own) if column in varying]
+    rest = [column for column in varying if column not in first]
     if len(first) + len(rest) > MOST_COLUMNS:
         strength = np.abs(result.change[:, 0]).max(axis=0)
         rest = sorted(rest, key=lambda column: -strength[column])[: max(0, MOST_COLUMNS - len(first))]
     return first + rest
 
 
-def _entanglement(result: RescoreResult) -> Section:
+def _entanglement(result: RescoreResult) -> list[Section]:
     columns = entangled_columns(result)
+    if not columns:
+        return []
     order = {id(each): place for place, each in enumerate(result.boundaries)}
     chosen = [order[id(each)] for each in result.ranked()[:MOST_BARS]]
     if len(result.boundaries) <= MOST_BARS:
@@ -255,7 +263,10 @@ def _entanglement(result: RescoreResult) -> Section:
         f"deviations of the attribute. A boundary is selective where its own cell is at least {SELECTIVE:g} times as "
         "large as any other of its row."
     )
-    return HeatMap(
+    if not all(result.deviations > 0):
+        caption += " Attributes that never vary over the samples are left out."
+    chart = HeatMap(
         result.change[chosen, 0][:, columns], rows, names, "Change of every attribute along every boundary", caption,
         "boundary", "attribute", "diverging", quantity=UNIT, diagonal=rows == names,
     )  # fmt: skip
+    return [chart]

@@ -27,6 +27,7 @@ from gantk.runs.claims import counted, who
 
 MOST_PANELS = 24
 MOST_CLASSES = 20
+LEAST_COUNTED = 10  # samples from which a histogram says more than the table
 
 
 def page(result: SynthesizeResult) -> Page:
@@ -53,10 +54,16 @@ def _sheet(result: SynthesizeResult) -> Section:
         for place, image in enumerate(result.images)
     ]
     whole = len(pictures) == result.num
-    caption = f"All {counted(result.num, 'sample')}" if whole else f"{len(pictures)} of {counted(result.num, 'sample')}"
+    total = counted(result.num, "sample")
+    caption = (f"All {total}" if result.num > 1 else total) if whole else f"{len(pictures)} of {total}"
     where = f"the seed's sequence (seed {result.seed})" if result.seed is not None else "the codes that were given"
-    placed = f", numbered by their place in {where}."
-    caption += placed if numbers is None else ", numbered by their seeds as NVIDIA's `--seeds` numbers them."
+    their = "its" if len(pictures) == 1 else "their"
+    placed = f", numbered by {their} place in {where}."
+    caption += (
+        placed
+        if numbers is None
+        else f", numbered by {their} seed{'s' * (their == 'their')} as NVIDIA's `--seeds` numbers samples."
+    )
     if result.truncation != "none":
         caption += f" Truncation: {result.truncation}."
     return Sheet(pictures, "Samples", caption)
@@ -79,6 +86,8 @@ def _scores(result: SynthesizeResult) -> list[Section]:
         [name, found.mean, found.std, found.min, found.max] for name, found in result.summaries.items()
     ]
     columns = [Column("attribute"), *(Column(key) for key in keys)]
+    if result.num < LEAST_COUNTED:
+        return [Table(columns, rows, "Scores", f"Statistics of each attribute{judged}.")]
     return [
         Panels(panels[:MOST_PANELS], "Scores", f"How the scores of the samples are distributed{judged}.{more}"),
         Table(columns, rows, "", f"Statistics of each attribute{judged}."),

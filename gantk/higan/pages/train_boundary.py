@@ -93,8 +93,10 @@ def _headline(result: TrainBoundaryResult) -> list[tuple[object, str, str]]:
         least = min(known, key=lambda pair: pair[0])
         held = {each.num_val for _, each in known}
         on = f"{min(held)}" if len(held) == 1 else f"{min(held)} to {max(held)}"
-        note = f"on {on} held-out samples of the two ends"
-        note += f"; lowest {show_number(least[0])} of {least[1].name}" if len(known) > 1 else ""
+        over = f"mean of {len(known)} boundaries, each " if len(known) > 1 else ""
+        note = f"{over}on {on} held-out samples of the two ends"
+        alike = len({show_number(value) for value, _ in known}) == 1
+        note += "" if alike else f"; lowest {show_number(least[0])} of {least[1].name}"
         items.append((float(np.mean([value for value, _ in known])), "validation accuracy", note))
     between = [(value, each.num_remaining) for each in result.boundaries
                if (value := each.figures.accuracy_remaining) is not None]  # fmt: skip

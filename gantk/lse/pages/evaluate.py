@@ -25,7 +25,7 @@ def page(result: EvaluateResult) -> Page:
         if place > 0:
             sections += _pictures(result, place)
         columns = {row.head: row.scores.paper_K.tolist() for row in here}
-        caption = "The paper's IoU of each class. A click on a heading sorts."
+        caption = "The paper's IoU of each class."
         sections += class_table(
             generator.class_names, generator.class_colours, columns, f"IoU of each class{of}", caption
         )

@@ -72,7 +72,7 @@ def _curve(result: FewshotResult) -> list[Section]:
     band = "Mean over repeats; the band is the largest deviation from it, as in the paper."
     if all(len(scores.each) == 1 for _, scores in told):
         band = "One repeat."
-    caption = f"{band} {METRIC}."
+    caption = f"{band} mIoU is the {METRIC}."
     return [LinePlot(series, "mIoU by number of labelled images", caption, "labelled images", "mIoU", (0.0, 1.0))]
 
 
@@ -91,7 +91,8 @@ def _table(rows: Sequence[ShotRow]) -> Table:
     columns = [
         Column("shots", digits=0), Column("mIoU", METRIC, field="paper_miou"),
         Column("deviation", "Largest deviation of a repeat from the mean", field="deviation"),
-        Column("mIoU, all pixels", field="dataset_miou"), Column("of the full head", field="of_full"),
+        Column("mIoU, all pixels", "Of the summed confusion matrix", field="dataset_miou"),
+        Column("of the full head", field="of_full"),
         Column("seconds", "To fit one head, choosing included", 1),
         Column("shrinkage", "Chosen by leaving images out; one for each repeat"),
     ]  # fmt: skip

@@ -14,8 +14,8 @@ from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Picture, Se
 from gantk.runs.structure import Image
 
 METRIC = (
-    "mIoU is the paper's: IoU of each class in each image where it is seen or predicted, averaged over those images, "
-    "then over classes without the first"
+    "IoU of each class in each image where it is seen or predicted, averaged over those images, then over all classes "
+    "but the first, as in the paper"
 )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from gantk.lse.claims import worst_class
 from gantk.lse.image_results import SampleResult, Target
-from gantk.lse.pages.parts import METRIC, class_table, legend_of
+from gantk.lse.pages.parts import class_table, legend_of
 from gantk.reports.answer import answer
 from gantk.reports.numbers import show_number
 from gantk.reports.page import Page
@@ -36,10 +36,15 @@ def page(result: SampleResult) -> Page:
     sections: list[Section] = [*answer(result, sheets[:1], items), *sheets[1:]]
     mean, low, high = result.curve
     if len(mean) > 1:
-        caption = "Cross entropy with the target by step: the mean over samples, and from the best to the worst."
+        caption = "Cross entropy with the target by step"
+        caption += ": the line is the mean over samples, the band goes from the best to the worst." * (result.num > 1)
+        caption += "." * (result.num == 1)
         series = Series("samples", np.arange(len(mean)), mean, low, high)
         sections.append(LinePlot([series], "Cross entropy by step", caption, "step", "cross entropy", markers=False))
-    caption = f"{METRIC}. Never seen: neither wanted nor drawn where something was wanted."
+    caption = (
+        "The IoU of a class is averaged over the images where it is seen or predicted. A class that was never seen was "
+        "neither wanted nor drawn where something was wanted."
+    )
     columns = {"IoU": result.scores.paper_K.tolist()}
     sections += class_table(result.class_names, result.class_colours, columns, "IoU of each class", caption)
     return Page(
