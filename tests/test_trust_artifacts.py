@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
 from collections.abc import Callable
@@ -14,12 +15,15 @@ import numpy.typing as npt
 import pytest
 from higan_cases import save_tiny
 
+from gantk.cli.options import read_config
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import load_direction, save_direction
 from gantk.errors import GantkError
 from gantk.generators.registry import build
 from gantk.generators.spec import is_of
+from gantk.ghfeat.codes import is_codes
 from gantk.ghfeat.judges import load_discriminator
+from gantk.lse.replay import read_session
 from gantk.navigan.kept import read_kept
 from gantk.pictures import opening
 from gantk.predictors.demo import DemoPredictor
@@ -176,3 +180,22 @@ def test_a_picture_of_very_many_parts_is_refused(tmp_path: Path, monkeypatch: py
     for read in (opening.open_picture, opening.open_values, opening.picture_sides):
         with pytest.raises(GantkError, match="consists of more than 1000 parts"):
             read(path)
+
+
+def test_sessions_and_codes_that_are_no_files_are_never_opened(tmp_path: Path) -> None:
+    session, codes = tmp_path / "session.zip", tmp_path / "codes.safetensors"
+    for path in (session, codes):
+        os.mkfifo(path)
+    with pytest.raises(GantkError, match="is a named pipe"):
+        read_session(session)
+    with pytest.raises(GantkError, match="is a named pipe"):
+        is_codes(codes)
+    assert not is_codes(tmp_path / "absent.safetensors") and not is_codes(write(tmp_path / "a.safetensors", {}))
+
+
+def test_a_settings_file_with_a_nul_in_a_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "nul.toml"
+    for text in ('output-dir = "a\\u0000b"', 'a = [{b = "\\u0000"}]'):
+        path.write_text(f"[synthesize]\n{text}\n")
+        with pytest.raises(GantkError, match="nul.toml cannot be read: a text in it has a NUL"):
+            read_config(str(path))

@@ -22,6 +22,7 @@ from gantk.generators.probed import Probe, read_probe
 from gantk.generators.rows import parse_layers
 from gantk.store.files import load_npy, write_atomic
 from gantk.store.fingerprint import fingerprint
+from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable, items, table, whole
 from gantk.store.tensors import open_tensors
 
@@ -149,6 +150,14 @@ def load_codes(path: str | Path, generator: Generator, force: bool = False) -> C
             raise GantkError(f"the codes of {path} are for another generator ({difference}); use that one, or --force")
     names = tuple(map(str, items(header.get("names", []), f"the names in {path}")))
     return Codes(styles, rows, names, theirs, table(header.get("meta", {}), f"the meta of {path}"))
+
+
+def is_codes(path: Path) -> bool:
+    """Whether a file is one of codes of images, by its first bytes; what is absent is for its reader to say."""
+    if path.suffix != ".safetensors" or not regular_file(path).is_file():
+        return False
+    with open(path, "rb") as file:
+        return FORMAT.encode() in file.read(1 << 16)
 
 
 def read_codes(path: Path) -> tuple[JsonTable, dict[str, Array]]:
