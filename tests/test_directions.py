@@ -359,7 +359,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
 
 def test_damaged_weight_directions_are_no_reason_to_go_on_without_them(tmp_path: Path) -> None:
     (tmp_path / "cut.safetensors").write_bytes(b"cut")
-    with pytest.raises(StoreError, match="cut.safetensors is a damaged file of weight directions"):
+    with pytest.raises(StoreError, match="cut.safetensors is no readable file of weight directions"):
         read_kept(tmp_path / "cut.safetensors")
 
 

@@ -17,6 +17,7 @@ TYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
     "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
+MOST_TENSORS = 20_000  # a large generator has some thousands
 
 
 def read_safetensors(data: memoryview, source: Source) -> dict[str, StoredTensor]:
@@ -27,6 +28,8 @@ def read_safetensors(data: memoryview, source: Source) -> dict[str, StoredTensor
     body, found = data[8 + length :], {}
     try:
         header = parse_json(bytes(data[8 : 8 + length]))
+        if len(header) > MOST_TENSORS:
+            raise GantkError(f"{source.name} holds {len(header)} tensors, and at most {MOST_TENSORS} are read")
         for name, entry in header.items():
             if name == "__metadata__":
                 continue

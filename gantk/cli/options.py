@@ -19,7 +19,7 @@ from gantk.errors import UsageError, suggestion
 from gantk.runs.table import TASKS
 from gantk.store.bounded import refuse_depth
 from gantk.store.inside import regular_file
-from gantk.store.json_values import JsonTable, shown
+from gantk.store.json_values import Json, JsonTable, shown
 from gantk.store.own_code import OwnCode
 from gantk.store.text import read_text
 
@@ -160,6 +160,8 @@ def read_config(name: str) -> JsonTable:
             raise ValueError("it is longer than a megabyte, or has a name of more than 64 parts")
         settings = tomllib.loads(text)
         refuse_depth(settings)
+        if _has_nul(settings):
+            raise ValueError("a text in it has a NUL character, which no name has")
     except RecursionError:
         raise UsageError(
             f"The settings file {path} cannot be read: its lists and tables are nested too deeply."
@@ -167,6 +169,12 @@ def read_config(name: str) -> JsonTable:
     except (OSError, ValueError) as error:  # no TOML, no UTF-8, a number of thousands of digits
         raise UsageError(f"The settings file {path} cannot be read: {error}.") from error
     return _dashed(settings)
+
+
+def _has_nul(value: Json) -> bool:
+    if isinstance(value, (dict, list)):
+        return any(map(_has_nul, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and "\0" in value
 
 
 def _dashed(table: JsonTable) -> JsonTable:

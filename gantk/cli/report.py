@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from gantk.cli.options import examples
@@ -42,6 +44,7 @@ def command(run: str, chosen: str | None, figures: str | None, width: str) -> No
     from gantk.reports.pdf import ABSENT, can_write_pdf
     from gantk.reports.render import page_for
     from gantk.runs.manifest import manifests
+    from gantk.runs.reporting import read_from
 
     width_mm = read_width(width)
     commands = [manifest["command"] for manifest in manifests(run).values() if not manifest["arguments"].get("shard")]
@@ -53,7 +56,9 @@ def command(run: str, chosen: str | None, figures: str | None, width: str) -> No
         if chosen in (None, name):
             click.echo(str(render(run, name)))
             if figures is not None:
-                for path in export(page_for(run, name), figures, "-".join(name.split()), width_mm):
+                with read_from(f"gantk {name}", Path(run)):
+                    made = export(page_for(run, name), figures, "-".join(name.split()), width_mm)
+                for path in made:
                     click.echo(str(path))
     if figures is not None and not can_write_pdf():
         click.echo(ABSENT, err=True)

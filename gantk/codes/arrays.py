@@ -28,6 +28,7 @@ from gantk.errors import GantkError
 from gantk.store.bounded import DAMAGED_ZIP, parse_json, read_npz
 from gantk.store.inside import is_listed
 from gantk.store.json_values import Json
+from gantk.store.tensors import open_tensors
 from gantk.store.text import decode_text
 
 Array = npt.NDArray[Any]
@@ -152,18 +153,11 @@ def _tree(path: Path, value: object) -> Found:
 
 
 def _safetensors(path: Path) -> Found:
-
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = parse_json((file.metadata() or {}).get("gantk", "{}"))
-            form = header.get("format", "") if isinstance(header, dict) else ""
-            if form:
-                raise GantkError(f"{path} is a {form} file of gantk: {WAYS.get(form, 'it is no file of codes')}.")
-            return Found(path, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise GantkError(f"{path} is no readable safetensors file ({error}).") from error
+    with open_tensors(path, "safetensors file") as (header, file):
+        form = str(header.get("format", ""))[:60]
+        if form:
+            raise GantkError(f"{path} is a {form} file of gantk: {WAYS.get(form, 'it is no file of codes')}.")
+        return Found(path, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
 
 
 # What a gantk file is, and where it goes.

@@ -22,10 +22,10 @@ from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
 from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.errors import GantkError, StoreError, UsageError
 from gantk.generators.rows import LayerList, parse_layers
-from gantk.store.bounded import parse_json
 from gantk.store.files import save_npy, to_json, to_table, write_atomic
 from gantk.store.inside import regular_file
-from gantk.store.json_values import whole
+from gantk.store.json_values import JsonTable, number, numbers, table, text, whole, wholes
+from gantk.store.tensors import HEADER_KEY, open_tensors
 
 SUFFIXES = (".safetensors", ".npy")
 """What gantk itself writes and ships."""
@@ -33,7 +33,6 @@ READABLE = tuple(suffix for suffix in ARRAY_SUFFIXES if suffix not in (".txt", "
 """What a file with directions can be called; text is a boundary list."""
 FORMAT = "gantk-direction"
 VERSION = 1
-HEADER_KEY = "gantk"  # one metadata key, so that the bytes of a file do not depend on a hash map's order
 _ANY_LAYER = 1 << 16  # a file's own layer list is read before the generator is known
 
 # InterFaceGAN's published names say the space: "stylegan_ffhq_age_w_boundary", and z without the w.
@@ -101,33 +100,45 @@ def read_content(path: Path) -> Content:
 
 def read_native(path: Path) -> Content:
     """Read a safetensors file that `write_native` made."""
-    from safetensors import SafetensorError, safe_open
+    with open_tensors(path, "direction file") as (header, file):
+        if header.get("format") != FORMAT:
+            form = str(header.get("format", ""))[:60]
+            what = f"a {form} file" if form else "a safetensors file of another program"
+            raise GantkError(f"{path} is {what}, where a direction or boundary was expected.")
+        if whole(header.get("version", 0), f"the version of {path}") > VERSION:
+            raise GantkError(
+                f"{path} has version {header['version']} of its format and this gantk reads up to {VERSION}: "
+                "update gantk."
+            )
+        vectors = file.get_tensor("vectors")
+    return Content(vectors, _fields_of(header, path), path)
 
+
+# Any: the fields of a Direction, as `Content` has them
+def _fields_of(header: JsonTable, path: Path) -> dict[str, Any]:
+    """The fields that a header holds, each of its type.
+
+    Raises:
+        StoreError: one is of another type; the sentence names it.
+    """
     try:
-        with safe_open(path, framework="numpy") as file:
-            header = parse_json((file.metadata() or {}).get(HEADER_KEY, "{}"))
-            if not isinstance(header, dict):
-                raise ValueError("its gantk header is no table")
-            if header.get("format") != FORMAT:
-                what = f"a {header['format']} file" if "format" in header else "a safetensors file of another program"
-                raise GantkError(f"{path} is {what}, where a direction or boundary was expected.")
-            if whole(header.get("version", 0), f"the version of {path}") > VERSION:
-                raise GantkError(
-                    f"{path} has version {header['version']} of its format and this gantk reads up to {VERSION}: "
-                    "update gantk."
-                )
-            vectors = file.get_tensor("vectors")
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise StoreError(f"{path} is no readable direction file ({error}).") from error
-    fields = {
-        key: header.get(key) for key in ("name", "kind", "space", "intercept", "layers", "scale", "probe", "meta")
-    }
-    for key in ("intercept", "layers"):
-        if isinstance(fields[key], list):
-            fields[key] = tuple(header[key])
-    if isinstance(header.get("scales"), list):
-        fields["scales"] = tuple(map(float, header["scales"]))
-    return Content(vectors, fields, path)
+        fields: dict[str, Any] = {key: text(header.get(key), key) for key in ("name", "kind", "space")}
+        intercept, layers, scales = (header.get(key) for key in ("intercept", "layers", "scales"))
+        if isinstance(intercept, list):
+            numbers(intercept, "intercept")
+        elif intercept is not None:
+            number(intercept, "intercept")
+        fields["intercept"] = tuple(intercept) if isinstance(intercept, list) else intercept
+        fields["layers"] = None if layers is None else wholes(layers, "layers")
+        fields["scale"] = header.get("scale", 3.0)
+        number(fields["scale"], "scale")
+        fields["probe"] = None if header.get("probe") is None else table(header["probe"], "probe")
+        fields["meta"] = table(header.get("meta") or {}, "meta")
+        if scales is not None:
+            fields["scales"] = numbers(scales, "scales")
+    except GantkError as error:
+        raise StoreError(f"{path} is no readable direction file: {error}") from error
+    return fields
 
 
 def read_foreign(path: Path) -> Content:

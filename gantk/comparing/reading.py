@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.runs.manifest import VOLATILE, Manifest, manifests, shard_of
-from gantk.runs.reporting import read_run
+from gantk.runs.reporting import read_from, read_run
 from gantk.runs.results import Result
 from gantk.runs.table import find_task, is_task
 from gantk.store.fingerprint import fingerprint
@@ -101,6 +101,8 @@ def _finished(folder: Path, name: str, manifest: Manifest) -> Finished:
     if state != "complete":
         raise GantkError(f"The run of `{task.spelled}` in {folder} is not finished (it is {state}): finish it first.")
     result = read_run(task, folder)
+    with read_from(task.spelled, folder):  # all that a comparison asks a result for, while its directory is known
+        result.sentence(), result.table(), task.page_of(result)
     identity = manifest.get("identity", {})
     settings = {
         "--" + key.replace("_", "-"): as_text(value)

@@ -6,12 +6,16 @@ Shape legend: N samples, L rows of `wp`, C channels, H x W pixels.
 from __future__ import annotations
 
 import dataclasses
+import math
+import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from torch import Tensor
+
+from gantk.store.json_values import shown
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,32 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """From `to_dict`, or from JSON, whose lists become tuples."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        """From `to_dict`, or from JSON, whose lists become tuples.
+
+        Raises:
+            TypeError: an entry is missing, unknown, or of another type than the class declares.
+        """
+        found = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        for name, kind in typing.get_type_hints(cls).items():
+            if name in found and not is_of(kind, found[name]):
+                raise TypeError(f"{name} is {shown(found[name])}")
+        return cls(**found)
+
+
+# `kind` is whatever an annotation may be; Python has no type of those
+def is_of(kind: Any, value: object) -> bool:
+    """Whether a value is of an annotation's type: a class, None, a union or a tuple; floats are finite, or whole."""
+    parts = typing.get_args(kind)
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, tuple):
+            return False
+        kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        return len(kinds) == len(value) and all(map(is_of, kinds, value))
+    if parts:
+        return any(is_of(part, value) for part in parts)
+    if kind is float:
+        return type(value) in (int, float) and abs(value) < math.inf  # type: ignore[arg-type]
+    return type(value) is kind
 
 
 @dataclass(frozen=True)

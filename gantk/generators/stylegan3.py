@@ -88,8 +88,8 @@ class StyleGAN3Config(MappingConfig):
         """From `to_dict`, or from the arguments of `designed`."""
         if "steps" not in values:
             return cls.designed(**values)
-        steps = tuple(step if isinstance(step, Step) else Step(**step) for step in values["steps"])
-        return cls(**{**values, "steps": steps})
+        steps = tuple(step if isinstance(step, Step) else Step.from_dict(step) for step in values["steps"])
+        return super().from_dict({**values, "steps": steps})
 
 
 class FourierInput(nn.Module):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 
 from gantk.errors import GantkError
+from gantk.generators.spec import Config
 
 LARGEST = 1 << 16
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Config):
     """One layer after the Fourier features.
 
     Attributes:

@@ -20,11 +20,11 @@ from gantk.codes.numbering import show_seeds
 from gantk.errors import GantkError, UsageError
 from gantk.generators.probed import Probe, read_probe
 from gantk.generators.rows import parse_layers
-from gantk.store.bounded import parse_json
 from gantk.store.files import load_npy, write_atomic
 from gantk.store.fingerprint import fingerprint
 from gantk.store.inside import regular_file
-from gantk.store.json_values import JsonTable, items, table
+from gantk.store.json_values import JsonTable, items, table, whole
+from gantk.store.tensors import open_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -152,25 +152,26 @@ def load_codes(path: str | Path, generator: Generator, force: bool = False) -> C
     return Codes(styles, rows, names, theirs, table(header.get("meta", {}), f"the meta of {path}"))
 
 
+def is_codes(path: Path) -> bool:
+    """Whether a file is one of codes of images, by its first bytes; what is absent is for its reader to say."""
+    if path.suffix != ".safetensors" or not regular_file(path).is_file():
+        return False
+    with open(path, "rb") as file:
+        return FORMAT.encode() in file.read(1 << 16)
+
+
 def read_codes(path: Path) -> tuple[JsonTable, dict[str, Array]]:
     """Header and arrays of a file of codes, whosever they are.
 
     Raises:
         GantkError: damaged, or no codes.
     """
-    from safetensors import SafetensorError, safe_open
-
-    regular_file(path)
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            header = parse_json((file.metadata() or {}).get("gantk", "{}"))
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
-        raise GantkError(f"{path} holds no codes of images, or is damaged: {error}") from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    with open_tensors(path, "file of codes") as (header, file):
+        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    if header.get("format") != FORMAT:
         raise GantkError(f"{path} holds no codes of images: give what `gantk ghfeat extract` or `gantk invert` wrote.")
-    if not isinstance(header.get("version"), int) or header["version"] > VERSION:
-        raise GantkError(f"{path} has format version {header.get('version')!r}, newer than this gantk: update gantk.")
+    if whole(header.get("version"), f"the version of {path}") > VERSION:
+        raise GantkError(f"{path} has format version {header['version']!r}, newer than this gantk: update gantk.")
     shapes = {len(array) for array in arrays.values() if array.ndim == 2}
     if len(shapes) != 1 or any(array.ndim != 2 for array in arrays.values()):
         raise GantkError(f"{path} is damaged: its arrays do not have one row per image")

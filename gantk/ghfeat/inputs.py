@@ -111,9 +111,9 @@ class InvertInputs(PerceptionInputs, EncoderInputs):
 
     def _codes(self, generator: Generator, path: str) -> object:
         from gantk.codes.given import codes_in
-        from gantk.ghfeat.codes import FORMAT, load_codes
+        from gantk.ghfeat.codes import is_codes, load_codes
 
-        if Path(path).suffix == ".safetensors" and FORMAT.encode() in Path(path).read_bytes()[:65536]:
+        if is_codes(Path(path)):
             return load_codes(path, generator, self.force)
         return codes_in(path, generator)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from gantk.checkpoints.frugal import frugal
 from gantk.checkpoints.load import fill
 from gantk.checkpoints.names import ALIASES, check_sum, weights_folder
 from gantk.checkpoints.reading import read_discriminator
@@ -15,8 +16,12 @@ from gantk.generators.base import Generator
 from gantk.generators.progressive_discriminator import ProgressiveDiscriminator, ProgressiveDiscriminatorConfig
 from gantk.generators.stylegan2_discriminator import StyleGAN2Discriminator, StyleGAN2DiscriminatorConfig
 from gantk.store.bounded import parse_json
+from gantk.store.inside import regular_file
 
 ENDING = "-discriminator.safetensors"
+
+# what a configuration that makes no sense raises
+_NOT_BUILT = (LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError)
 
 
 def load_discriminator(name: str, generator: Generator, seed: int = 0) -> nn.Module:
@@ -49,10 +54,14 @@ def _of_file(path: Path, generator: Generator) -> nn.Module:
         network = _of_safetensors(path)
     else:
         checkpoint = read_discriminator(path)
-        if checkpoint.family == "stylegan2-discriminator":
-            network = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig.from_dict(checkpoint.config))
-        else:
-            network = ProgressiveDiscriminator(ProgressiveDiscriminatorConfig.from_dict(checkpoint.config))
+        try:
+            with frugal(sum(tensor.numel() for tensor in checkpoint.state.values())):
+                if checkpoint.family == "stylegan2-discriminator":
+                    network = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig.from_dict(checkpoint.config))
+                else:
+                    network = ProgressiveDiscriminator(ProgressiveDiscriminatorConfig.from_dict(checkpoint.config))
+        except _NOT_BUILT as error:
+            raise GantkError(f"the discriminator of {path} cannot be built ({error})") from error
         fill(network, checkpoint)
     size = network.config.resolution  # type: ignore[union-attr]
     if size != generator.spec.resolution:
@@ -68,13 +77,14 @@ def _of_safetensors(path: Path) -> nn.Module:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(regular_file(path), "pt") as file:
             config = parse_json((file.metadata() or {})["config"])
             names = file.keys()
             state = {name: file.get_tensor(name).float() for name in names}
-        network = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig.from_dict(config))
+        with frugal(sum(tensor.numel() for tensor in state.values())):
+            network = StyleGAN2Discriminator(StyleGAN2DiscriminatorConfig.from_dict(config))
         network.load_state_dict(state)
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (SafetensorError, OSError, *_NOT_BUILT) as error:
         raise GantkError(f"{path} holds no discriminator that gantk can read ({error})") from error
     return network
 

@@ -5,11 +5,13 @@ Shape legend: N images, B heads, K classes.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
 
+from gantk.errors import GantkError
 from gantk.generators.base import Generator
 from gantk.lse.codes import stream_of
 from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
@@ -22,6 +24,7 @@ from gantk.runs.inputs import numbered
 from gantk.runs.results import record
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
+from gantk.store.json_values import numbers
 
 Array = npt.NDArray[Any]
 SHOWN = 8
@@ -144,7 +147,9 @@ def _heads(subject: Subject) -> tuple[HeadFacts, ...]:
     for name, head in subject.heads.items():
         shares = head.info.meta.get("contributions")
         parameters = sum(p.numel() for p in head.network.parameters())
-        known = tuple(float(value) for value in shares) if isinstance(shares, (list, tuple)) else None
+        known = None
+        with contextlib.suppress(GantkError):  # its card says nothing of them, or nothing that can be read
+            known = numbers(shares, "contributions")
         kind, taps = head.info.kind, head.info.taps
         found.append(HeadFacts(head=name, kind=kind, parameters=parameters, taps=taps, contributions=known))
     return tuple(found)

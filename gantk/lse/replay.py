@@ -35,6 +35,7 @@ from gantk.pictures.opening import open_picture, open_values
 from gantk.predictors.heads import Head, class_map
 from gantk.store.bounded import DAMAGED_ZIP, check_members, npy_of, parse_json
 from gantk.store.files import npy_bytes
+from gantk.store.inside import regular_file
 from gantk.store.json_values import Json, JsonTable, JsonView, shown
 
 SCHEMA, MOST_BYTES, MOST_FILES, MOST_STEPS = 2, 512 << 20, 10_000, 10_000
@@ -206,7 +207,7 @@ def read_session(path: str | Path) -> Read:
     """
     source = Path(path)
     try:
-        data = source.read_bytes()
+        data = regular_file(source).read_bytes()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             check_members(archive, path, len(data))
             entries = archive.infolist()

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from gantk.errors import GantkError
 from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
 from gantk.lse.image_results import EditResult, SampleResult, Target
 from gantk.lse.metrics import Scores, scores
@@ -21,6 +20,7 @@ from gantk.runs.upgrade import part
 from gantk.store.bounded import open_zip, parse_json
 from gantk.store.files import load_npy
 from gantk.store.inside import inside
+from gantk.store.tensors import open_tensors
 
 EPS = (0.5, 3.0)  # the shrinkages that version 0.1.0 tried
 
@@ -128,16 +128,11 @@ def _decoded(data: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 def _head(directory: Path, name: str) -> LearnedHead:
     """A head's file, without torch."""
-    from safetensors import SafetensorError, safe_open
-
     path = inside(directory, name)
-    try:
-        with safe_open(path, framework="numpy") as file:
-            info = info_of(parse_json(file.metadata()["gantk"]), path)
-            names = file.keys()
-            return LearnedHead(info, tuple(Weight(name, file.get_tensor(name).astype(np.float32)) for name in names))
-    except SafetensorError as error:
-        raise GantkError(f"{path} is no readable head ({error}).") from error
+    with open_tensors(path, "head") as (header, file):
+        info = info_of(header, path)
+        names = file.keys()
+        return LearnedHead(info, tuple(Weight(name, file.get_tensor(name).astype(np.float32)) for name in names))
 
 
 def _shot_row(row: Mapping[str, Any], directory: Path) -> ShotRow:

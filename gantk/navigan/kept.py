@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from gantk.errors import GantkError, StoreError
 from gantk.runs.results import record
-from gantk.store.bounded import parse_json
 from gantk.store.files import to_table
+from gantk.store.json_values import numbers, shown, table, text, wholes
+from gantk.store.tensors import open_tensors
 
 if TYPE_CHECKING:
     from gantk.navigan.directions import WeightDirections
@@ -113,36 +114,32 @@ def read_kept(path: Path) -> KeptWeights:
     Raises:
         GantkError: it is damaged, of another kind, or holds numbers that are not finite.
     """
-    from safetensors import SafetensorError, safe_open
-
+    with open_tensors(path, "file of weight directions") as (header, file):
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     try:
-        with safe_open(str(path), framework="numpy") as opened:
-            header = parse_json((opened.metadata() or {})["gantk"])
-            if header["format"] != FORMAT or header["version"] != VERSION:
-                raise GantkError(
-                    f"{path} is {header['format']!r} of version {header['version']!r}, and {TITLE} of version "
-                    f"{VERSION} is expected."
-                )
-            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+        form, version = header["format"], header["version"]
+        if form != FORMAT or version != VERSION:
+            raise ValueError(f"{shown(form)} of version {shown(version)}, and {FORMAT} of version {VERSION} is read")
         if "vectors" not in arrays and not {"u", "vh"} <= arrays.keys():
             raise KeyError("vectors")
         kernel, scales = header.get("kernel"), header["scales"]
+        size = None if kernel is None else wholes(kernel, "kernel")
         found = KeptWeights(
-            name=str(header["name"]),
-            kind=str(header["kind"]),
-            layer=str(header["layer"]),
+            name=text(header["name"], "name"),
+            kind=text(header["kind"], "kind"),
+            layer=text(header["layer"], "layer"),
             vectors=arrays.get("vectors"),
             u=arrays.get("u"),
             vh=arrays.get("vh"),
-            kernel=None if kernel is None else (int(kernel[0]), int(kernel[1])),
+            kernel=None if size is None else (size[0], size[1]),
             coefficients=arrays.get("coefficients"),
-            scales=None if scales is None else tuple(map(float, scales)),
-            identity=dict(header["identity"]),
-            meta=dict(header["meta"]),
+            scales=None if scales is None else numbers(scales, "scales"),
+            identity=table(header["identity"], "identity"),
+            meta=table(header["meta"], "meta"),
         )
         if len(found.shape) != 4:  # factors without their kernel are damage, and raise
             raise ValueError(f"a weight of shape {found.shape}")
-    except (SafetensorError, OSError, AssertionError, KeyError, IndexError, TypeError, ValueError) as error:
+    except (AssertionError, LookupError, TypeError, ValueError, GantkError) as error:
         raise StoreError(f"{path} is a damaged file of weight directions ({error}).") from error
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise StoreError(f"{path} holds numbers that are not finite.")

@@ -17,7 +17,7 @@ import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from gantk.errors import GantkError
 from gantk.store.inside import regular_file
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Source = str | os.PathLike[str] | bytes | IO[bytes]
 
 MAX_PIXELS = 64_000_000
+MOST_READINGS = 1_000_000  # of one file at one opening: some seconds of work
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 WHITE = (255, 255, 255)
 _MAGIC = (
@@ -148,7 +149,7 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
                 raise GantkError(f"The image {name} cannot be read: {what if head else 'it is empty'}")
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")  # of damaged metadata, and of a size that is checked here
-            image = stack.enter_context(Image.open(file, formats=[form]))
+            image = stack.enter_context(Image.open(cast("IO[bytes]", _Patient(file)), formats=[form]))
             pixels = image.width * image.height
             if pixels > max_pixels:
                 raise GantkError(
@@ -164,6 +165,25 @@ def _opened(source: Source, name: str, max_pixels: int, formats: Sequence[str]) 
             raise GantkError(f"The image {name} cannot be read: it asks for more memory than there is") from error
         except _DAMAGED as error:
             raise GantkError(f"The image {name} cannot be read: it is no image, or damaged ({error})") from error
+
+
+class _Patient:
+    """A file that is read so many times and no more: decoders ask for every part of a header, however short it is, by
+    itself, so that a small file of many parts takes minutes. A photograph takes some hundreds of readings.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._left = file, MOST_READINGS
+
+    def read(self, size: int = -1) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"it consists of more than {MOST_READINGS} parts")
+        return self._file.read(size)
+
+    # Any: whatever else a file has
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def _say(name: str, text: str) -> None:

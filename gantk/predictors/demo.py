@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gantk.checkpoints.frugal import frugal
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 from gantk.predictors.distance import unit_vectors
@@ -63,7 +64,12 @@ class DemoPredictor(Predictor):
             if not files:
                 raise GantkError(f"{path} has neither attributes.safetensors nor segmenter.safetensors in it.")
         read = {weights.kind: weights for weights in map(read_weights, files)}
-        return cls(read.get("attributes"), read.get("segmenter"), name=str(path))
+        numbers = sum(value.numel() for weights in read.values() for value in weights.state.values())
+        try:
+            with frugal(numbers):  # whatever sizes a header claims
+                return cls(read.get("attributes"), read.get("segmenter"), name=str(path))
+        except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+            raise GantkError(f"{path} holds no network of a gantk predictor that can be built ({error}).") from error
 
     def read(self, image_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Scores [N, A] and features [N, F] in one pass."""

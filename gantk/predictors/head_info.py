@@ -9,12 +9,13 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.store.json_values import JsonTable, items, shown, table, text, texts, whole, wholes
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -139,18 +140,32 @@ class LearnedHead:
         return save_head(path, self.head())
 
 
-def info_of(header: Mapping[str, Any], path: Path) -> HeadInfo:
+def info_of(header: JsonTable, path: Path) -> HeadInfo:
     """What the JSON header of a head's file says.
 
     Raises:
-        GantkError: it is damaged.
+        GantkError: it is damaged, or a part is of another type.
     """
     try:
-        values = {key: header[key] for key in FIELDS}
-        for key in ("class_names", "taps"):
-            values[key] = tuple(str(part) for part in values[key])
-        values["channels"] = tuple(int(part) for part in values["channels"])
-        values["class_colours"] = tuple(tuple(int(part) for part in colour) for colour in values["class_colours"])
-        return HeadInfo(**values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise GantkError(f"The header of {path} is damaged ({error!r}): train the head again.") from error
+        probe = header["probe"]
+        colours = tuple(wholes(each, "a colour") for each in items(header["class_colours"], "class_colours"))
+        if any(len(colour) != 3 or not all(0 <= part < 256 for part in colour) for colour in colours):
+            raise ValueError("a colour is three numbers from 0 to 255")
+        if not isinstance(header["align_corners"], bool):
+            raise TypeError(f"align_corners is {shown(header['align_corners'])} where true or false was expected")
+        return HeadInfo(
+            text(header["kind"], "kind"),
+            texts(header["class_names"], "class_names"),
+            cast("tuple[Colour, ...]", colours),
+            texts(header["taps"], "taps"),
+            wholes(header["channels"], "channels"),
+            whole(header["size"], "size"),
+            header["align_corners"],
+            text(header["name"], "name"),
+            None if probe is None else table(probe, "probe"),
+            table(header["meta"], "meta"),
+        )
+    except KeyError as error:
+        raise GantkError(f"The header of {path} lacks {error.args[0]}: train the head again.") from error
+    except (TypeError, ValueError, GantkError) as error:
+        raise GantkError(f"The header of {path} is damaged ({error}): train the head again.") from error

@@ -11,27 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantk.generators.spec import Config
+
 RESOLUTION = 64
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
+class NetworkConfig(Config):
     """What a network's weights do not say by themselves; `channels` are those of the stages at 64, 32, 16 and 8."""
 
     channels: tuple[int, ...]
     outputs: int
     squeeze: int = 24  # channels left at 8 x 8 before they are flattened (attribute network only)
     features: int = 128  # F (attribute network only)
-
-    @classmethod
-    def from_dict(cls, settings: Mapping[str, Any]) -> NetworkConfig:
-        return cls(**{**settings, "channels": tuple(settings["channels"])})
 
 
 class Reading(NamedTuple):

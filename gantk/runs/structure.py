@@ -25,6 +25,7 @@ from gantk.store.channels import viewable
 from gantk.store.files import load_npy, save_npy, write_atomic
 from gantk.store.inside import inside
 
+NUMBERS = "biuf"  # kinds of arrays that a result holds: truth values, whole numbers, floats
 INLINE = 256  # elements up to which an array stands in the JSON itself
 
 T = TypeVar("T")
@@ -140,7 +141,7 @@ def to_plain(value: object, sink: Sink, place: str = "") -> Any:
             for f in dataclasses.fields(value)
         }
     if isinstance(value, np.ndarray):
-        if value.size <= INLINE and value.dtype.kind in "biuf" and _file_of(value, sink.directory) is None:
+        if value.size <= INLINE and value.dtype.kind in NUMBERS and _file_of(value, sink.directory) is None:
             return {"dtype": value.dtype.str, "shape": list(value.shape), "data": _numbers(value)}
         return {"file": sink.array(place, value)}
     if isinstance(value, Mapping):
@@ -204,7 +205,7 @@ def from_plain(kind: Any, plain: object, source: Source, place: str = "") -> Any
     if kind is Image:
         return Image(str(plain), None, source.path(plain, place))
     if origin is np.ndarray or kind is np.ndarray:
-        return _array(plain, source, place)
+        return _array(kind, plain, source, place)
     if dataclasses.is_dataclass(kind):
         return _record(kind, plain, source, place)
     if typing.is_typeddict(kind):
@@ -256,19 +257,32 @@ def _tuple(parts: tuple[Any, ...], plain: object, source: Source, place: str) ->
     return tuple(from_plain(part, value, source, f"{place}.{i}") for i, (part, value) in pairs)
 
 
-def _array(plain: object, source: Source, place: str) -> Array:
+# Any: an annotation, see `from_plain`
+def _array(kind: Any, plain: object, source: Source, place: str) -> Array:
     if isinstance(plain, dict) and plain.keys() == {"file"}:
-        return load_npy(source.path(plain["file"], place), mmap=True)
+        array = load_npy(source.path(plain["file"], place), mmap=True)
+        if not _is_of_numbers(array.dtype, kind):
+            raise source.error(place, plain["file"], "a file of numbers")
+        return array
     if not (isinstance(plain, dict) and plain.keys() == {"dtype", "shape", "data"}):
         raise source.error(place, plain, "an array")
     try:
         dtype = np.dtype(plain["dtype"])
-        if dtype.kind not in "biuf":
+        if dtype.kind not in NUMBERS:
             raise TypeError
         data = [float(part) if isinstance(part, str) else part for part in plain["data"]]
         return np.array(data, dtype=dtype).reshape([int(size) for size in plain["shape"]])
     except (TypeError, ValueError, OverflowError):
         raise source.error(place, plain, "an array") from None
+
+
+# Any: an annotation, see `from_plain`
+def _is_of_numbers(dtype: np.dtype[Any], kind: Any) -> bool:
+    """Whether an array's type is one of numbers; where any is declared, of fields of them, as scores have."""
+    if dtype.names is None:
+        return dtype.kind in NUMBERS
+    scalar = typing.get_args(typing.get_args(kind)[-1])
+    return scalar == (Any,) and all(dtype[name].kind in NUMBERS for name in dtype.names)
 
 
 # Any: a dataclass, of which Python has no type either

@@ -45,17 +45,25 @@ DAMAGED_HEADER = (
 
 # Any: as of `json.loads`; what a text holds is for its reader to ask
 def parse_json(text: str | bytes) -> Any:
-    """JSON text of lists and tables at most `DEEPEST` deep.
+    """JSON text of lists and tables at most `DEEPEST` deep, and of finite numbers.
 
     Raises:
-        ValueError: it is no JSON, or deeper.
+        ValueError: it is no JSON, deeper, or a number in it is NaN, infinite or larger than a float.
     """
     try:
-        found: Json = json.loads(text)
+        found: Json = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except RecursionError:
         raise ValueError("its lists and tables are nested too deeply") from None
     refuse_depth(found)
     return found
+
+
+def _finite(text: str) -> float:
+    """A number of JSON; Python's own reader also takes NaN, Infinity and 1e999, which no result may hold."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is no finite number")
+    return number
 
 
 def refuse_depth(tree: Json) -> None:

@@ -6,6 +6,7 @@ here and gets that type or an error; code that only passes values on takes them 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -53,10 +54,30 @@ def whole(value: Json, what: str) -> int:
 
 
 def number(value: Json, what: str) -> float:
-    """A JSON number; see `table`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise GantkError(f"{what} is {shown(value)} where a number was expected.")
-    return float(value)
+    """A JSON number that a float can hold; see `table`."""
+    if not isinstance(value, bool) and isinstance(value, (int, float)):
+        try:
+            found = float(value)
+        except OverflowError:
+            found = math.inf
+        if math.isfinite(found):
+            return found
+    raise GantkError(f"{what} is {shown(value)} where a number was expected.")
+
+
+def texts(value: Json, what: str) -> tuple[str, ...]:
+    """A JSON array of strings; see `table`."""
+    return tuple(text(each, f"{what} {place}") for place, each in enumerate(items(value, what)))
+
+
+def wholes(value: Json, what: str) -> tuple[int, ...]:
+    """A JSON array of whole numbers; see `table`."""
+    return tuple(whole(each, f"{what} {place}") for place, each in enumerate(items(value, what)))
+
+
+def numbers(value: Json, what: str) -> tuple[float, ...]:
+    """A JSON array of numbers; see `table`."""
+    return tuple(number(each, f"{what} {place}") for place, each in enumerate(items(value, what)))
 
 
 def shown(value: object, most: int = 60) -> str:
