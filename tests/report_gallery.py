@@ -12,6 +12,7 @@ import numpy as np
 
 from gantk.reports import (
     BarPlot,
+    Bins,
     Cell,
     Column,
     Facts,
@@ -32,12 +33,16 @@ from gantk.reports import (
     SliderGrid,
     SliderStrip,
     Table,
-    bins_of,
 )
 
 NAMES = ("horizon", "mountain", "trees", "tree_size", "clouds", "time_of_day", "season", "material", "window_light")
 VERSIONS = {"gantk": "0.1.0", "torch": "2.9.0", "numpy": "2.4.0"}
 TIMES = {"started": "2026-01-02T03:04:05+00:00", "ended": "2026-01-02T03:05:17+00:00", "timings": {"total": 72.4}}
+
+
+def bins_of(name: str, values: np.ndarray, bins: int = 40, span: tuple[float, float] | None = None) -> Bins:
+    """Values as bins."""
+    return Bins(name, *np.histogram(np.asarray(values, np.float64), bins=bins, range=span))
 
 
 def scene(seed: int, light: float = 0.0, size: int = 64) -> np.ndarray:

@@ -35,6 +35,7 @@ def write_run(directory: Path, command: str, results: dict[str, Any], **manifest
         "versions": VERSIONS,
         **TIMES,
         "state": "complete",
+        "arrays": {},
         "outputs": {},
         "results": results,
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from report_gallery import bins_of
 
 from gantk.reports.drawing import DRAW, SPACE, UNIT
 from gantk.reports.export import _files as files_of
@@ -33,7 +34,6 @@ from gantk.reports.sections import (
     SliderGrid,
     SliderStrip,
     Table,
-    bins_of,
 )
 from gantk.reports.sections import Histogram as Bars
 from gantk.reports.tabular import grid_of

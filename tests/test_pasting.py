@@ -77,7 +77,9 @@ def test_the_model_of_the_run_before_is_found_beside_this_one(tmp_path: Path) ->
     first, second = tmp_path / "jacobian", tmp_path / "found"
     for folder in (first, second):
         folder.mkdir()
-    (first / "resefa-jacobian.run.json").write_text(json.dumps({"arguments": {"model": "demo"}}))
+    tables: dict[str, object] = {name: {} for name in ("timings", "arrays", "outputs", "results")}
+    about = {"command": "resefa jacobian", "state": "complete", "arguments": {"model": "demo"}}
+    (first / "resefa-jacobian.run.json").write_text(json.dumps({**tables, **about}))
     arguments = {"run": "somewhere/jacobian", "output_dir": "somewhere/found", "model": None}
     record = RunRecord(second, "resefa-directions", {"arguments": arguments})
     assert told("`gantk manipulate MODEL RUN/a`", record) == "`gantk manipulate demo somewhere/found/a`"
@@ -88,7 +90,8 @@ def test_the_model_of_the_run_before_is_found_beside_this_one(tmp_path: Path) ->
 @pytest.mark.parametrize("model", [None, "a`b", "a\nb", 3, "", [], "x" * 301])
 def test_what_cannot_be_typed_is_not_put_into_a_command(model: object) -> None:
     assert told("`gantk manipulate MODEL c`", run(model=model)) == "`gantk manipulate MODEL c`"
-    assert told("`gantk manipulate MODEL RUN/c`", RunRecord(Path(), "sefa", {})) == "`gantk manipulate MODEL RUN/c`"
+    bare = RunRecord(Path(), "sefa", {"arguments": {}})
+    assert told("`gantk manipulate MODEL RUN/c`", bare) == "`gantk manipulate MODEL RUN/c`"
 
 
 def test_a_column_of_pictures_with_a_gap_is_left_out_of_a_copied_table() -> None:

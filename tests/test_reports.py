@@ -50,9 +50,8 @@ from gantk.reports import (
     SliderGrid,
     SliderStrip,
     Table,
-    bins_of,
     render,
-    render_all,
+    render_index,
 )
 from gantk.reports.render import page_for
 from gantk.runs.results import Result
@@ -264,12 +263,9 @@ def test_missing_keys_are_no_error(tmp_path: Path, command: str) -> None:
         {"images": ["gone.png"], "directions": [{}], "boundaries": [{}], "attributes": [{}], "chapters": [{}]},
     ):
         write_run(
-            tmp_path, command, results, argv="", arguments={}, versions=None, timings=None, started=None, ended=None
+            tmp_path, command, results, argv="", arguments={}, versions=None, timings={}, started=None, ended=None
         )
         Reader(render(tmp_path, command).read_text(encoding="utf-8"))
-    path = tmp_path / f"{command.replace(' ', '-')}.run.json"
-    path.write_text(json.dumps({"command": command}))
-    Reader(render(tmp_path, command).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("wrong", [{"samples": None}, {"distances": ["x", 0, 1]}, {"frames": []}])
@@ -373,14 +369,10 @@ def test_command_and_versions_are_on_the_page(tmp_path: Path) -> None:
         assert expected in page.text
 
 
-def test_an_unknown_command_still_gets_a_page(tmp_path: Path) -> None:
-    picture = save_scene(tmp_path, "out/a.png", 1)
-    rows = [{"class": "sky", "iou": 0.91}, {"class": "tree", "iou": 0.5}]
-    write_run(tmp_path, "other work", {"mean_iou": 0.7, "classes": rows, "samples": [picture]})
-    path = render(tmp_path, "other work")
-    page = Reader(path.read_text())
-    assert path.name == "other-work.html" and "0.910" in page.text and "mean iou 0.7" in page.text
-    assert len([a for a in page.all("img") if a.get("data-name")]) == 1
+def test_a_run_of_an_unknown_command_has_no_page(tmp_path: Path) -> None:
+    write_run(tmp_path, "synthesise", {"mean_iou": 0.7})
+    with pytest.raises(GantkError, match="'synthesise' in .*, which is no command with a page. Did you mean 'synth"):
+        render(tmp_path, "synthesise")
 
 
 def test_tour_links_every_page_with_a_thumbnail(tmp_path: Path) -> None:
@@ -404,13 +396,13 @@ def test_tour_links_every_page_with_a_thumbnail(tmp_path: Path) -> None:
     assert all((tmp_path / href).is_file() for href, _ in cards)
 
 
-def test_render_all_writes_an_index_for_several_runs(tmp_path: Path) -> None:
+def test_several_runs_have_an_index(tmp_path: Path) -> None:
     synthesize(tmp_path)
-    assert [path.name for path in render_all(tmp_path)] == ["synthesize.html"]
+    assert render_index(tmp_path) is None
     rescore(tmp_path)
-    assert [path.name for path in render_all(tmp_path)] == ["rescore.html", "synthesize.html", "index.html"]
+    assert render_index(tmp_path) == tmp_path / "index.html"
     write_run(tmp_path, "rescore", {}).joinpath("rescore.run.json").rename(tmp_path / "rescore.0-of-2.run.json")
-    assert [path.name for path in render_all(tmp_path)] == ["synthesize.html"]
+    assert render_index(tmp_path) is None, "shards count once they are merged"
 
 
 def test_a_result_without_the_parts_of_its_picture_has_a_card_without_one(
@@ -423,15 +415,13 @@ def test_a_result_without_the_parts_of_its_picture_has_a_card_without_one(
         raise IndexError("tuple index out of range")
 
     monkeypatch.setattr(Result, "front", front)
-    assert "index.html" in [path.name for path in render_all(tmp_path)]
+    assert render_index(tmp_path) == tmp_path / "index.html"
 
 
 def test_errors_say_what_to_do(tmp_path: Path) -> None:
     synthesize(tmp_path)
     with pytest.raises(GantkError, match="'synthesise'.*Did you mean 'synthesize'"):
         render(tmp_path, "synthesise")
-    with pytest.raises(GantkError, match="is no directory"):
-        render_all(tmp_path / "nowhere")
     (tmp_path / "synthesize.run.json").write_text("[]")
     with pytest.raises(GantkError, match="no run manifest"):
         render(tmp_path, "synthesize")
@@ -480,7 +470,7 @@ def test_empty_plots_and_tables_are_drawn(tmp_path: Path) -> None:
         Table(["a"], []),
         BarPlot([], []),
         BarPlot(["a"], [nan], [nan], [nan]),
-        Histogram([bins_of("n", [nan])]),
+        Histogram([Bins("n", [0], [0.0, 1.0])]),
         HeatMap(np.full((1, 1), nan), ["a"], ["b"]),
         Sheet([]),
         Links([]),

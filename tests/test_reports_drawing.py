@@ -7,8 +7,9 @@ import re
 
 import numpy as np
 import pytest
+from report_gallery import bins_of
 
-from gantk.reports import BarPlot, HeatMap, Histogram, LinePlot, Points, ScatterPlot, Series, bins_of
+from gantk.reports import BarPlot, HeatMap, Histogram, LinePlot, Points, ScatterPlot, Series
 from gantk.reports.images import ImageStore
 from gantk.reports.numbers import nice_ticks, show_fixed, show_number, show_step, step_digits, tick_labels
 from gantk.reports.palettes import DARK, DARK_SEQUENTIAL, LIGHT, LIGHT_SEQUENTIAL, cell_colours, contrast, luminance

@@ -21,7 +21,7 @@ from gantk.runs.manifest import manifests
 from gantk.runs.run import Run
 from gantk.store import progress as progressing
 from gantk.store.chunks import Shard
-from gantk.store.files import load_json
+from gantk.store.files import load_json, save_npy
 from gantk.store.progress import progress
 from gantk.store.seeding import random_normal
 
@@ -108,7 +108,7 @@ def test_a_failure_is_recorded(tmp_path: Path) -> None:
         raise GantkError("Nothing works.")
     assert not (tmp_path / "empty").exists()  # nothing was computed
     with pytest.raises(GantkError), Run.begin(tmp_path, "draw", {}) as run:
-        run.save_npy("z.npy", np.zeros(3))
+        save_npy(run.output("z.npy"), np.zeros(3))
         raise GantkError("Nothing works.")
     manifest = load_json(tmp_path / "draw.run.json")
     assert manifest["state"] == "failed" and manifest["error"] == "GantkError: Nothing works."
@@ -287,7 +287,7 @@ def test_stage_timings_add_up(tmp_path: Path) -> None:
         for _ in range(2):
             with run.timed("sleep"):
                 time.sleep(0.01)
-        run.save_npy("x.npy", np.zeros(2), "zeros")
+        save_npy(run.output("x.npy", "zeros"), np.zeros(2))
     manifest = load_json(tmp_path / "draw.run.json")
     assert manifest["timings"]["sleep"] >= 0.02 and manifest["outputs"] == {"x.npy": "zeros"}
     assert os.path.getsize(tmp_path / "x.npy") > 0

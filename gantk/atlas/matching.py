@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gantk.navigan.strength import enclosed
+
 NEAR, STEPS = 0.05, 8
 FARTHEST = 8.0  # of one strength to the next
 
@@ -50,12 +52,7 @@ def _next(tried: dict[float, float], level: float, reach: float) -> float:
     below = [t for t, value in tried.items() if value < level]
     above = [t for t, value in tried.items() if not value < level]
     if below and above:
-        a, b = max(below), min(above)
-        if a < b and tried[a] > 0 and math.isfinite(tried[b]):
-            power = math.log(tried[b] / tried[a]) / math.log(b / a)
-            if power > 0.1:
-                return a * (level / tried[a]) ** (1 / power)
-        return math.sqrt(a * b)
+        return enclosed(tried, level, max(below), min(above))
     last = max(below) if below else min(above)
     if not math.isfinite(tried[last]):
         return last / 4

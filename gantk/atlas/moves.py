@@ -20,6 +20,7 @@ from gantk.codes.directions import Direction
 from gantk.codes.given import GivenCodes
 from gantk.errors import UsageError
 from gantk.generators.base import Generator, Truncation, WpOrStyles
+from gantk.runs.walks import moved_codes
 
 REACH = 4.0  # standard deviations of the codes along a direction: further out no code is met
 WEIGHT_UNIT, WEIGHT_REACH = 0.1, 1.0  # of the weight's own length
@@ -138,38 +139,21 @@ class DirectionMove:
         return self.direction.space
 
     def codes(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Codes:
-        generator, direction = samples.generator, self.direction
-        if direction.space == "s":
-            styles = generator.styles(samples.wp_NLD)
-            moved = direction.apply(styles, strength_N, pick=self.pick)
-            if rows is None:
-                return moved
-            styled = [layer for layer in generator.layers if layer.style_dim]
-            return tuple(
-                new if layer.row in rows else old for layer, old, new in zip(styled, styles, moved, strict=True)
-            )
-        wp_NLD: Tensor = self._moved_wp(samples, strength_N)
+        if self.space == "z" and samples.z_ND is None:
+            raise UsageError(f"The direction {self.name!r} is one of z, and the samples' z is not known: draw them.")
+        generator, wp_NLD = samples.generator, samples.wp_NLD
+        moved: Codes = moved_codes(
+            generator, self.direction, self.pick, strength_N, samples.z_ND, wp_NLD, samples.truncation, samples.label
+        )
         if rows is None:
-            return wp_NLD
-        kept = torch.zeros(wp_NLD.shape[1], 1, dtype=torch.bool, device=wp_NLD.device)
-        kept[list(rows)] = True
-        return torch.where(kept, wp_NLD, samples.wp_NLD)
-
-    def _moved_wp(self, samples: Samples, strength_N: Tensor) -> Tensor:
-        generator, direction = samples.generator, self.direction
-        if direction.space == "z":
-            if samples.z_ND is None:
-                raise UsageError(
-                    f"The direction {self.name!r} is one of z, and the samples' z is not known: draw them."
-                )
-            moved_ND = direction.apply(samples.z_ND, strength_N, pick=self.pick)
-            return generator.expand(generator.map(moved_ND, samples.label), samples.truncation)
-        if direction.space == "w" and generator.spec.wp_dim != generator.spec.w_dim:
-            step_ND = torch.from_numpy(direction.vectors[self.pick]).to(samples.wp_NLD) * strength_N.reshape(-1, 1)
-            # `expand` is affine: what it makes of a step is the same at every code
-            return samples.wp_NLD + generator.expand(step_ND) - generator.expand(torch.zeros_like(step_ND))
-        found: Tensor = direction.apply(samples.wp_NLD, strength_N, truncation=samples.truncation, pick=self.pick)
-        return found
+            return moved
+        if isinstance(moved, Tensor):
+            kept = torch.zeros(wp_NLD.shape[1], 1, dtype=torch.bool, device=wp_NLD.device)
+            kept[list(rows)] = True
+            return torch.where(kept, moved, wp_NLD)
+        styled = [layer for layer in generator.layers if layer.style_dim]
+        pairs = zip(styled, generator.styles(wp_NLD), moved, strict=True)
+        return tuple(new if layer.row in rows else old for layer, old, new in pairs)
 
     def images(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Tensor:
         return samples.generator.synthesize(self.codes(samples, strength_N, rows), noise=samples.noise)

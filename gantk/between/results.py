@@ -64,6 +64,15 @@ class MixResult(Result):
     grids: tuple[MixGrid, ...]
     truncation: str
 
+    def table(self) -> list[dict[str, object]]:
+        """Every mixture, in the order of its grid's pictures."""
+        return [
+            {"rows": grid.spelled, "left": left, "top": top}
+            for grid in self.grids
+            for left in self.left
+            for top in self.top
+        ]
+
     def picture(self, grid: MixGrid) -> Array:
         """The grid as papers print it, uint8 [H', W', 3]: sources along the left and the top, the corner white."""
         left, top = ([rgb(image.array()) for image in images] for images in (self.left_images, self.top_images))

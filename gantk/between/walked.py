@@ -55,6 +55,11 @@ class WalkResult(Result):
     fps: float
     truncation: str
 
+    def table(self) -> list[dict[str, object]]:
+        """The keys, and the frame that is nearest to each."""
+        frames = [int(np.argmin(np.abs(np.asarray(self.times) - place))) for place in range(len(self.keys))]
+        return [{"name": name, "frame": frame} for name, frame in zip(self.keys, frames, strict=True)]
+
     def exports(self) -> Iterator[Export]:
         def strip(path: Path) -> Path:
             images = np.stack([rgb(self.frames[place].array()) for place in self.shown])

@@ -15,14 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import GantkError, UsageError
+from gantk.pictures.folders import SUFFIXES, pictures_below
 from gantk.pictures.opening import open_picture, picture_sides
 from gantk.store.bounded import DAMAGED_ZIP, check_member, check_members
 from gantk.store.channels import rgb
 from gantk.store.inside import is_listed, regular_file
 from gantk.store.text import read_text
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-
 
 Size = int | tuple[int, int]  # a square's side, or height and width
 
@@ -101,7 +99,7 @@ def find_images(arguments: Sequence[str]) -> list[Path]:
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if is_listed(p.relative_to(path), SUFFIXES) and p.is_file())
+            inside = sorted(pictures_below(path))
             if not inside:
                 raise UsageError(f"the folder {path} has no images in it ({', '.join(SUFFIXES)})")
             found += inside

@@ -117,17 +117,21 @@ def curve_of(
     return Curve(best, [0.0, *strengths], [0.0, *distances], reached)
 
 
+def enclosed(tried: dict[float, float], level: float, a: float, b: float) -> float:
+    """By a power law between two strengths that enclose the level."""
+    if a < b and tried[a] > 0 and math.isfinite(tried[b]):
+        power = math.log(tried[b] / tried[a]) / math.log(b / a)
+        if power > 0.1:
+            return a * (level / tried[a]) ** (1 / power)
+    return math.sqrt(a * b)
+
+
 def _next(tried: dict[float, float], level: float, farthest: float) -> float:
-    """Between the two strengths that enclose the level by a power law; else outwards or inwards, at most fourfold."""
+    """Between the two strengths that enclose the level; else outwards or inwards, at most fourfold."""
     below = [t for t, d in tried.items() if d < level]
     above = [t for t, d in tried.items() if d >= level]
     if below and above:
-        a, b = max(below), min(above)
-        if a < b and tried[a] > 0:
-            power = math.log(tried[b] / tried[a]) / math.log(b / a)
-            if power > 0.1:
-                return a * (level / tried[a]) ** (1 / power)
-        return math.sqrt(a * b)
+        return enclosed(tried, level, max(below), min(above))
     last = max(below) if below else min(above)
     factor = math.sqrt(level / max(tried[last], 1e-30))
     return min(last * min(max(factor, 0.25), 4.0), farthest)

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError, suggestion
+from gantk.pictures.folders import SUFFIXES
 from gantk.store.inside import clipped, is_listed
 from gantk.store.text import read_rows
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MISTYPED = 0.2  # share of labels besides 0 and 1 below which they are typing errors, and not numbers
 YES, NO, OPEN = ("1", "yes", "true"), ("0", "no", "false"), ("", "?", "-")
 

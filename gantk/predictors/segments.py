@@ -74,42 +74,33 @@ def find_segments(
     generator: Generator,
     wp_NLD: Tensor,
     *,
-    layer: str | int | None = None,
     ks: Sequence[int] = KS,
-    resamples: int = RESAMPLES,
-    stable: float = STABLE,
-    noise: str = "const",
     seed: int = 0,
 ) -> Segments:
-    """Find segments in the maps of some codes.
+    """Find segments in the maps of some codes, those of `middle_layer`.
 
     Args:
         wp_NLD: codes after truncation; a hundred or more.
-        layer: whose maps are divided; None is `middle_layer`.
         ks: numbers of segments to try; a single one is taken as it is.
-        resamples: pairs of halves for each.
-        stable: the adjusted Rand index from which a number of segments counts as stable.
 
     Raises:
-        UsageError: too few samples, no such map, or numbers of segments that cannot be.
+        UsageError: too few samples, no map, or numbers of segments that cannot be.
     """
     if len(wp_NLD) < 8:
         raise UsageError(f"{len(wp_NLD)} samples are too few to find segments in: give at least 8.")
-    tap = middle_layer(generator) if layer is None else generator.layer(layer)
-    if not tap.has_map:
-        raise UsageError(f"The layer {tap.name} has no map of its own to divide; its block's last layer has.")
+    tap = middle_layer(generator)
     if not ks or min(ks) < 2 or len(set(ks)) != len(ks):
         raise UsageError(f"{list(ks)} are no numbers of segments: give different ones from 2 on.")
     random = np.random.Generator(np.random.Philox(key=[seed, 3]))
-    map_NPC = _maps(generator, wp_NLD, tap, noise, random)
+    map_NPC = _maps(generator, wp_NLD, tap, random)
     flat = map_NPC.reshape(-1, map_NPC.shape[-1])
     mean_C, deviation_C = flat.mean(0), flat.std(0)
     scale_C = 1 / np.maximum(deviation_C, 1e-6 * max(float(deviation_C.max()), 1e-30))
     unit_NPC = _unit((map_NPC - mean_C) * scale_C)
     tried = tuple(sorted(ks))
-    found = [_stability(unit_NPC, k, resamples, random) for k in tried] if len(tried) > 1 else [[1.0]]
+    found = [_stability(unit_NPC, k, random) for k in tried] if len(tried) > 1 else [[1.0]]
     stability = np.array([np.mean(values) for values in found])
-    k = choose_number(tried, stability, stable)
+    k = choose_number(tried, stability)
     centre_KC = spherical_kmeans(_thinned(unit_NPC.reshape(-1, unit_NPC.shape[-1]), random), k, random)
     label_P = (unit_NPC.reshape(-1, unit_NPC.shape[-1]) @ centre_KC.T).argmax(1)
     share_K = np.bincount(label_P, minlength=k) / len(label_P)
@@ -130,15 +121,13 @@ def middle_layer(generator: Generator) -> Layer:
     return small[-1] if small else mapped[-1]
 
 
-def choose_number(ks: Sequence[int], stability: Array, stable: float = STABLE) -> int:
+def choose_number(ks: Sequence[int], stability: Array) -> int:
     """The largest stable number of segments; the most stable one where none is."""
-    good = [k for k, value in zip(ks, stability, strict=True) if value >= stable]
+    good = [k for k, value in zip(ks, stability, strict=True) if value >= STABLE]
     return max(good) if good else int(ks[int(np.argmax(stability))])
 
 
-def spherical_kmeans(
-    unit_PC: Array, k: int, random: np.random.Generator, starts: int = STARTS, steps: int = STEPS
-) -> Array:
+def spherical_kmeans(unit_PC: Array, k: int, random: np.random.Generator) -> Array:
     """Unit centres [K, C] of unit vectors: the best of some starts, each drawn as k-means++ draws (by 1 - cosine).
 
     Raises:
@@ -147,10 +136,10 @@ def spherical_kmeans(
     if len(unit_PC) < k:
         raise UsageError(f"{len(unit_PC)} places cannot be divided into {k} segments.")
     best, best_sum = None, -np.inf
-    for _ in range(starts):
+    for _ in range(STARTS):
         centre_KC = _start(unit_PC, k, random)
         label_P = np.full(len(unit_PC), -1)
-        for _ in range(steps):
+        for _ in range(STEPS):
             cosine_PK = unit_PC @ centre_KC.T
             new_P = cosine_PK.argmax(1)
             if (new_P == label_P).all():
@@ -185,12 +174,12 @@ def _start(unit_PC: Array, k: int, random: np.random.Generator) -> Array:
     return found
 
 
-def _stability(unit_NPC: Array, k: int, resamples: int, random: np.random.Generator) -> list[float]:
+def _stability(unit_NPC: Array, k: int, random: np.random.Generator) -> list[float]:
     """Adjusted Rand indices of two results from separate thirds of the samples, on the last third."""
     from sklearn.metrics import adjusted_rand_score
 
     found = []
-    for _ in range(resamples):
+    for _ in range(RESAMPLES):
         order = random.permutation(len(unit_NPC))
         parts = [unit_NPC[rows].reshape(-1, unit_NPC.shape[-1]) for rows in np.array_split(order, 3)]
         seen = _thinned(parts[2], random)
@@ -211,15 +200,13 @@ def _unit(values: Array) -> Array:
     return found
 
 
-def _maps(
-    generator: Generator, wp_NLD: Tensor, tap: Layer, noise: str, random: np.random.Generator
-) -> npt.NDArray[np.float32]:
+def _maps(generator: Generator, wp_NLD: Tensor, tap: Layer, random: np.random.Generator) -> npt.NDArray[np.float32]:
     """Vectors [N, P, C] of the same random places of every sample, as many as fit in memory many times over."""
     most = max(64, (8 * PLACES) // len(wp_NLD))
     parts, places = [], None
     with torch.no_grad():
         for part in wp_NLD.split(BATCH):
-            maps = generator.trace(part, [tap.name], image=False, noise=noise)[1][tap.name]
+            maps = generator.trace(part, [tap.name], image=False)[1][tap.name]
             flat = maps.flatten(2).transpose(1, 2).float().cpu().numpy()
             if places is None:
                 count = min(most, flat.shape[1])

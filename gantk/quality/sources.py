@@ -20,14 +20,13 @@ from gantk.codes.source import CodeSource
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.devices import resolve_device
+from gantk.pictures.folders import SUFFIXES, pictures_below
 from gantk.pictures.images import as_saved, to_rgb8
 from gantk.pictures.opening import open_picture
 from gantk.predictors.base import Predictor
-from gantk.predictors.label_files import SUFFIXES
 from gantk.predictors.load import load_predictor
 from gantk.store.channels import colours
 from gantk.store.fingerprint import fingerprint
-from gantk.store.inside import is_listed
 from gantk.store.progress import progress
 
 
@@ -44,7 +43,7 @@ class Pictures:
 
 def is_folder_of_images(name: str | Path) -> bool:
     """Whether a name is a folder that holds images, at any depth; a model may be a folder too."""
-    return Path(name).is_dir() and any(_listed(Path(name)))
+    return Path(name).is_dir() and any(pictures_below(Path(name)))
 
 
 def read_folder(name: str | Path) -> Pictures:
@@ -54,15 +53,11 @@ def read_folder(name: str | Path) -> Pictures:
         UsageError: it does not exist, or has none.
     """
     path = Path(name)
-    files = tuple(sorted(part for part in _listed(path) if part.is_file()))
+    files = tuple(sorted(pictures_below(path)))
     if not files:
         what = f"has no images ({', '.join(SUFFIXES)})" if path.is_dir() else "does not exist"
         raise UsageError(f"The folder {path} {what}: give a folder of images, or a generator.")
     return Pictures(path, files)
-
-
-def _listed(folder: Path) -> Iterator[Path]:
-    return (part for part in folder.rglob("*") if is_listed(part.relative_to(folder), SUFFIXES))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ Needs numpy, pillow and jinja2, nothing else; a page can be rebuilt anywhere fro
 
 from gantk.reports.page import Page as Page
 from gantk.reports.render import render as render
-from gantk.reports.render import render_all as render_all
 from gantk.reports.render import render_index as render_index
 from gantk.reports.sections import BarPlot as BarPlot
 from gantk.reports.sections import Bins as Bins
@@ -29,4 +28,3 @@ from gantk.reports.sections import Sheet as Sheet
 from gantk.reports.sections import SliderGrid as SliderGrid
 from gantk.reports.sections import SliderStrip as SliderStrip
 from gantk.reports.sections import Table as Table
-from gantk.reports.sections import bins_of as bins_of

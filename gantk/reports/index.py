@@ -11,7 +11,7 @@ from gantk.errors import GantkError
 from gantk.reports import palettes
 from gantk.reports.images import thumbnail
 from gantk.reports.page import Page
-from gantk.reports.record import RunRecord, records, records_below, texts
+from gantk.reports.record import RunRecord, records_below, texts
 from gantk.reports.sections import Link, Links, Picture
 from gantk.store.inside import inside
 
@@ -56,13 +56,7 @@ IMAGES = (".png", ".webp", ".jpg")
 
 def _image_names(run: RunRecord) -> Iterable[object]:
     """Paths of images a run names, likely ones first: what a thumbnail can be taken from."""
-    results = run.results
-    yield results.get("thumbnail")
-    yield from texts(results.get("images"))[:1]
-    for direction in records(results.get("directions")):
-        frames = direction.get("frames")
-        if isinstance(frames, list) and frames:
-            yield from texts(frames[0])[-1:]
+    yield from texts(run.results.get("images"))[:1]
     for name in run.outputs:
         try:
             path = inside(run.directory, name)
@@ -114,6 +108,13 @@ def title_of(command: str) -> str:
     return WHAT.get(command, (command.replace("-", " "), ""))[0]
 
 
+def text_of(command: str) -> str:
+    """What a card says below the title: by default the summary of the command's task."""
+    from gantk.runs.table import find_task, is_task
+
+    return WHAT[command][1] if command in WHAT else find_task(command).summary if is_task(command) else ""
+
+
 def picture_of(run: RunRecord) -> Picture | None:
     """The picture that stands for a run where pages are listed."""
     title = title_of(run.command)
@@ -138,7 +139,7 @@ def cards(runs: Sequence[RunRecord], root: Path) -> list[Link]:
     links = []
     for run in ranked:
         folder = run.directory.relative_to(root).as_posix()
-        title, text = WHAT.get(run.command, (run.command.replace("-", " "), ""))
+        title, text = title_of(run.command), text_of(run.command)
         if commands.count(run.command) > 1 and folder != ".":
             title = f"{title}: {folder}"
         href = (f"{folder}/" if folder != "." else "") + f"{run.command}.html"

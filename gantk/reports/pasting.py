@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gantk.errors import GantkError
-from gantk.reports.record import RunRecord, commands_of, mapping
+from gantk.reports.record import RunRecord, commands_of
 from gantk.reports.sections import CellValue, Facts, Prose, Section, Table
 
 _COMMAND = re.compile(r"`(?:gantk |RUN/)[^`\n]+`")
@@ -46,14 +46,15 @@ def pasted(sections: Sequence[Section], run: RunRecord) -> list[Section]:
 
 def _given(run: RunRecord) -> dict[str, list[str]]:
     """Capital name -> words, of the arguments that are names."""
-    arguments = {**run.arguments, "run": run.arguments.get("output_dir")}
+    arguments: dict[str, object] = {**run.arguments, "run": run.arguments.get("output_dir")}
     if arguments.get("model") is None:
         arguments["model"] = _model_of(run)
     found = {}
     for key, value in arguments.items():
-        words = value if isinstance(value, list) else [value]
-        if words and all(isinstance(word, str) and _READABLE.fullmatch(word) for word in words):
-            found[str(key).upper()] = words
+        given = value if isinstance(value, list) else [value]
+        words = [word for word in given if isinstance(word, str) and _READABLE.fullmatch(word)]
+        if words and len(words) == len(given):
+            found[key.upper()] = words
     return found
 
 
@@ -65,7 +66,7 @@ def _model_of(run: RunRecord) -> object:
     folder = Path(os.path.normpath(run.directory / os.path.relpath(first, own)))
     for command in commands_of(folder) if folder.is_dir() else ():
         try:
-            model = mapping(RunRecord.read(folder, command).manifest.get("arguments")).get("model")
+            model = RunRecord.read(folder, command).arguments.get("model")
         except GantkError:  # what another command left there
             continue
         if model is not None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,60 +13,51 @@ import numpy as np
 from gantk.errors import GantkError, suggestion
 from gantk.reports.numbers import read_number
 from gantk.reports.sections import Picture
-from gantk.runs.manifest import MANIFEST_SUFFIX, file_stem
-from gantk.store.files import load_json
+from gantk.runs.manifest import MANIFEST_SUFFIX, Manifest, file_stem, read_manifest
 from gantk.store.inside import inside
+from gantk.store.json_values import JsonTable
 
-SUFFIX = MANIFEST_SUFFIX
 _SHARD = re.compile(r"\.\d+-of-\d+$")
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One command's run, read only. Missing optional keys are answered with empty values, never with an error."""
+    """One command's run, read only."""
 
     directory: Path
     command: str
-    manifest: Mapping[str, Any]
+    manifest: Manifest
 
     @classmethod
     def read(cls, directory: Path | str, command: str) -> RunRecord:
         directory = Path(directory)
         command = file_stem(command)
-        path = inside(directory, command + SUFFIX)
+        path = directory / (command + MANIFEST_SUFFIX)
         if not path.is_file():
             present = commands_of(directory)
             raise GantkError(
                 f"There is no run of {command!r} in {directory} ({path.name} is missing); give a directory a "
                 "command wrote." + suggestion(command, present)
             )
-        manifest = load_json(path)
-        if not isinstance(manifest, dict):
-            raise GantkError(
-                f"{path} is no run manifest: a JSON object is expected, {type(manifest).__name__} is there."
-            )
-        return cls(directory, command, manifest)
+        return cls(directory, command, read_manifest(path))
 
     @property
-    def results(self) -> Mapping[str, Any]:
-        return mapping(self.manifest.get("results"))
+    def results(self) -> JsonTable:
+        return self.manifest["results"]
 
     @property
     def outputs(self) -> list[str]:
         """Files and folders the command left, as it named them."""
-        return list(mapping(self.manifest.get("outputs")))
+        return list(self.manifest["outputs"])
 
     @property
-    def arguments(self) -> Mapping[str, Any]:
-        return mapping(self.manifest.get("arguments"))
+    def arguments(self) -> JsonTable:
+        return self.manifest["arguments"]
 
     @property
     def command_line(self) -> str:
         """The command as typed, quoted for a shell."""
-        argv = self.manifest.get("argv")
-        if isinstance(argv, list):
-            argv = shlex.join(str(word) for word in argv)
-        return argv if isinstance(argv, str) else ""
+        return self.manifest.get("argv") or ""
 
     def path(self, name: object) -> Path | None:
         """The file `name` (relative, "/" between folders) if it is inside the run directory and exists, else None."""
@@ -81,26 +71,15 @@ class RunRecord:
         path = self.path(name)
         return Picture(path, alt, label, saved_as) if path is not None else None
 
-    @property
-    def subject(self) -> str:
-        """The model the run was about, as its arguments name it: a file by its name, not by its folders."""
-        for key in ("model", "model_name", "generator"):
-            value = self.arguments.get(key)
-            if isinstance(value, str) and value:
-                return PurePosixPath(value.replace("\\", "/")).name
-        return ""
-
     def settings(self) -> list[tuple[str, object]]:
         """Arguments that were given a value, for a list of facts."""
         hidden = {"config", "debug", "output_dir", "force"}
         items = [(key.replace("_", " "), value) for key, value in self.arguments.items() if key not in hidden]
-        shown = [(key, value) for key, value in items if value is not False and value not in (None, "", [], {})]
-        names = {key for key, _ in shown}
-        return shown + [
-            (key, self.manifest[key])
-            for key in ("seed", "device")
-            if key not in names and self.manifest.get(key) is not None
-        ]
+        shown: dict[str, object] = {
+            key: value for key, value in items if value is not False and value not in (None, "", [], {})
+        }
+        used = (("seed", self.manifest.get("seed")), ("device", self.manifest.get("device")))
+        return [*shown.items(), *((key, value) for key, value in used if key not in shown and value is not None)]
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -133,7 +112,9 @@ def matrix(value: object, rows: int, columns: int) -> np.ndarray | None:
 
 def commands_of(directory: Path) -> list[str]:
     """The commands that left a manifest in `directory`, in alphabetical order; shards count once they are merged."""
-    names = (path.name.removesuffix(SUFFIX) for path in directory.glob("*" + SUFFIX) if path.is_file())
+    names = (
+        path.name.removesuffix(MANIFEST_SUFFIX) for path in directory.glob("*" + MANIFEST_SUFFIX) if path.is_file()
+    )
     return sorted(name for name in names if not _SHARD.search(name))
 
 

@@ -326,7 +326,7 @@ class ScatterPlot:
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Counts `[n]` between edges `[n + 1]`; `bins_of` makes them from values."""
+    """Counts `[n]` between edges `[n + 1]`."""
 
     name: str
     counts: Sequence[float] | np.ndarray
@@ -386,15 +386,3 @@ Section = (
     | Panels
     | Links
 )
-
-
-def bins_of(
-    name: str, values: Sequence[float] | np.ndarray, bins: int = 40, span: tuple[float, float] | None = None
-) -> Bins:
-    """Bins of the finite ones among `values`; no finite value gives one empty bin."""
-    finite = np.asarray(values, dtype=np.float64).ravel()
-    finite = finite[np.isfinite(finite)]
-    if finite.size == 0:
-        return Bins(name, [0], [0.0, 1.0])
-    counts, edges = np.histogram(finite, bins=bins, range=span)
-    return Bins(name, counts, edges)

@@ -49,19 +49,21 @@ class ShownTable:
     helps: list[tuple[str, str]]
 
 
-def _sorted_value(cell: CellValue) -> object:
+def value_of(cell: CellValue) -> object:
+    """What a cell holds, without what is said of it."""
     return cell.value if isinstance(cell, Cell) else cell
 
 
-def _is_number(cell: CellValue) -> bool:
-    value = _sorted_value(cell)
+def is_number(cell: CellValue) -> bool:
+    """Whether a cell holds a number, which a truth value is not."""
+    value = value_of(cell)
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def _shown_cell(cell: CellValue, column: Column, images: ImageStore) -> ShownCell:
     if isinstance(cell, Picture):
         return ShownCell("", sort=cell.label, picture=images.show(cell))
-    value = _sorted_value(cell)
+    value = value_of(cell)
     if isinstance(value, bool):
         text, sort = ("yes", "1") if value else ("no", "0")
     elif value is None:
@@ -87,9 +89,9 @@ def show_table(table: Table, images: ImageStore) -> ShownTable:
     columns = [column if isinstance(column, Column) else Column(column) for column in table.columns]
     shown = []
     for index, column in enumerate(columns):
-        cells = [row[index] for row in table.rows if _sorted_value(row[index]) is not None]
+        cells = [row[index] for row in table.rows if value_of(row[index]) is not None]
         shown.append(
-            ShownColumn(typeset(column.name), column.help, bool(cells) and all(_is_number(cell) for cell in cells))
+            ShownColumn(typeset(column.name), column.help, bool(cells) and all(is_number(cell) for cell in cells))
         )
     rows = [
         [_shown_cell(cell, column, images) for cell, column in zip(row, columns, strict=True)] for row in table.rows

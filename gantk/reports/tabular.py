@@ -9,6 +9,7 @@ import numpy as np
 
 from gantk.reports.numbers import show_fixed, show_number
 from gantk.reports.sections import Cell, CellValue, Column, HeatMap, Picture, Table
+from gantk.reports.tables import is_number, value_of
 from gantk.reports.text import typeset
 
 
@@ -35,8 +36,8 @@ def grid_of(section: Table | HeatMap) -> Grid:
     columns, cells = [every[place] for place in kept], [[row[place] for place in kept] for row in section.rows]
     align = ""
     for place in range(len(columns)):
-        values = [value for row in cells if (value := _value(row[place])) is not None]
-        align += "r" if values and all(_is_number(value) for value in values) else "l"
+        known = [row[place] for row in cells if value_of(row[place]) is not None]
+        align += "r" if known and all(map(is_number, known)) else "l"
     rows = tuple(tuple(_text(cell, col) for cell, col in zip(row, columns, strict=True)) for row in cells)
     plain = tuple(tuple(_plain(cell) for cell in row) for row in cells)
     return Grid(tuple(column.name for column in columns), align, rows, plain)
@@ -58,20 +59,12 @@ def _is_pictures(cells: list[CellValue]) -> bool:
     return bool(pictures) and all(isinstance(cell, Picture) and not cell.label for cell in pictures)
 
 
-def _value(cell: CellValue) -> object:
-    return cell.value if isinstance(cell, Cell) else cell
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
 def _text(cell: CellValue, column: Column) -> str:
     if isinstance(cell, Picture):
         return typeset(cell.label or cell.alt)
     if isinstance(cell, Cell) and cell.text:
         return typeset(cell.text)
-    value = _value(cell)
+    value = value_of(cell)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
@@ -82,7 +75,7 @@ def _text(cell: CellValue, column: Column) -> str:
 def _plain(cell: CellValue) -> str:
     if isinstance(cell, Picture):
         return cell.label or cell.alt
-    value = _value(cell)
+    value = value_of(cell)
     if value is None:
         return cell.text if isinstance(cell, Cell) else ""
     if isinstance(value, bool):

@@ -83,29 +83,30 @@ class DirectionsInputs(Inputs):
         from gantk.checkpoints.load import load_generator
         from gantk.generators.devices import resolve_device
         from gantk.predictors.defaults import segmenter_for
-        from gantk.reports.record import RunRecord
         from gantk.resefa.results import JacobianResult
+        from gantk.runs.manifest import read_manifest
         from gantk.runs.reporting import read_run
         from gantk.store.own_code import ask_again
 
         folder = Path(self.run)
-        if not (folder / "resefa-jacobian.run.json").is_file():
+        path = folder / "resefa-jacobian.run.json"
+        if not path.is_file():
             raise GantkError(f"The folder {folder} holds no run of `gantk resefa jacobian`: give its --output-dir.")
-        record = RunRecord.read(folder, "resefa-jacobian")
-        state = record.manifest.get("state")
-        if state != "complete":
+        manifest = read_manifest(path)
+        if manifest["state"] != "complete":
             raise GantkError(
-                f"The run of `gantk resefa jacobian` in {folder} is {state}: run the same command again, or merge its "
-                "shards."
+                f"The run of `gantk resefa jacobian` in {folder} is {manifest['state']}: run the same command again, "
+                "or merge its shards."
             )
         jacobian = read_run(JACOBIAN, folder)
         assert isinstance(jacobian, JacobianResult)
-        ask_again(record.manifest, {"model": self.model}, str(folder), {"model"})
-        model, precision = self.model or str(record.arguments["model"]), str(record.arguments.get("precision"))
+        ask_again(manifest, {"model": self.model}, str(folder), {"model"})
+        arguments = manifest["arguments"]
+        model, precision = self.model or str(arguments["model"]), str(arguments.get("precision"))
         generator = load_generator(model, device=resolve_device(self.device), precision=precision)
         segmenter = None
         if options.held_out and not options.compat and jacobian.facts.segmenter and not jacobian.facts.own_maps:
-            ask_again(record.manifest, {"segmenter": self.segmenter}, str(folder), {"segmenter"})
+            ask_again(manifest, {"segmenter": self.segmenter}, str(folder), {"segmenter"})
             segmenter = segmenter_for(generator, self.segmenter or jacobian.facts.segmenter)
         return {"generator": generator, "jacobian": jacobian, "segmenter": segmenter}
 

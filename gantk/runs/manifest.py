@@ -27,8 +27,9 @@ from gantk.store.seals import bears
 MANIFEST_SUFFIX = ".run.json"
 FORMAT_VERSION = 1
 HALVED: Literal["halved"] = "halved"  # how often the batch size was halved because memory ran out
-_KINDS = {"format": int, "seed": int, "attempts": int, "device": str, "started": str, "ended": str, "error": str,
-          "versions": dict, "identity": dict, "code": dict, "job": dict, "shards": list, HALVED: int}  # fmt: skip
+_KINDS = {"format": int, "argv": str, "seed": int, "attempts": int, "device": str, "started": str, "ended": str,
+          "error": str, "versions": dict, "identity": dict, "code": dict, "job": dict, "shards": list,
+          HALVED: int}  # fmt: skip
 _WORDS = {int: "a whole number", str: "a text", dict: "a table", list: "a list"}
 _TABLES = ("arguments", "timings", "arrays", "outputs", "results")
 # Arguments that do not change what a run computes: a run may be continued with other values.

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from gantk.errors import GantkError, StoreError
 from gantk.runs.manifest import (
@@ -41,7 +40,6 @@ from gantk.store.files import (
     remove_empty,
     remove_stale,
     save_json,
-    save_npy,
     to_json,
     to_table,
 )
@@ -49,9 +47,6 @@ from gantk.store.inside import inside
 from gantk.store.json_values import JsonTable
 from gantk.store.locks import hold
 from gantk.store.own_code import ran
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 
 class Run:
@@ -264,12 +259,6 @@ class Run:
         self.replace()
         self.manifest["outputs"][name] = about
         return target
-
-    def save_npy(self, name: str, array: npt.NDArray[Any], about: str = "") -> Path:
-        """Write an array of the run and note it as an output."""
-        self.replace()
-        save_npy(self.path(name), array)
-        return self.output(name, about)
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:

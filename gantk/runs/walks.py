@@ -41,7 +41,7 @@ def moved_codes(
     generator: Generator,
     direction: Direction,
     pick: int,
-    distance: float,
+    distance: float | Tensor,
     z_ND: Tensor | None,
     wp_NLD: Tensor,
     truncation: Truncation | None,
@@ -51,6 +51,7 @@ def moved_codes(
     """wp of samples after a step along a direction of z, w or wp; styles after one of s.
 
     Args:
+        distance: of all samples, or of each [N].
         z_ND: needed for directions of z, which go through the mapping network again.
         wp_NLD: after `truncation`.
         layers: the rows of wp that move; None are the direction's own.
@@ -62,7 +63,8 @@ def moved_codes(
         styles: tuple[Tensor, ...] = direction.apply(generator.styles(wp_NLD), distance, pick=pick)
         return styles
     if direction.space == "w" and generator.spec.wp_dim != generator.spec.w_dim and layers is None:
-        step = torch.from_numpy(direction.vectors[pick : pick + 1]).to(wp_NLD) * distance
+        far = distance.reshape(-1, 1) if isinstance(distance, Tensor) else distance
+        step = torch.from_numpy(direction.vectors[pick : pick + 1]).to(wp_NLD) * far
         return wp_NLD + generator.expand(step) - generator.expand(torch.zeros_like(step))  # `expand` is affine
     moved: Tensor = direction.apply(wp_NLD, distance, layers, truncation, pick=pick)
     return moved

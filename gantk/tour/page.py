@@ -91,7 +91,7 @@ def _best(run: RunRecord) -> list[Section]:
     measured = read_number(entries[0].get("measured"))
     if numbers and measured is not None:
         caption += f" Below: the change of the boundary's own factor at distance {show_step(measured)}."
-    name, model = str(entries[0]["name"]), mapping(run.manifest.get("arguments")).get("model") or "demo"
+    name, model = str(entries[0]["name"]), run.arguments.get("model") or "demo"
     line = (
         f"`gantk manipulate {model} RUN/{BOUNDARIES}/{name}_boundary.safetensors` moves other samples "
         f"along `{name}`. The pages of the tour, below, hold what each method found."

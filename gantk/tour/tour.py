@@ -14,10 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
-from gantk.runs.manifest import read_manifest
 from gantk.runs.results import Result, read_result
 from gantk.runs.run import Run
-from gantk.store.json_values import JsonTable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -176,10 +174,6 @@ class Tour:
     def result(self, name: str, kind: type[R]) -> R:
         """What a command found."""
         return read_result(kind, self.folder(name))
-
-    def results(self, name: str, command: str) -> JsonTable:
-        """What a command recorded."""
-        return read_manifest(self.folder(name) / f"{command}.run.json")["results"]
 
     def judged(self) -> list[str]:
         """The option that names the predictor, where one was chosen."""
