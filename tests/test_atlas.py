@@ -45,7 +45,7 @@ def chart(_smaller: None) -> AtlasResult:
     generator = gantk.load_generator("demo")
     given = gantk.Direction("mine", "direction", "w", np.eye(64, dtype=np.float32)[:1])
     words = {"directions": given, "seeds": "85,3,4", **SMALL}
-    found: AtlasResult = gantk.atlas.chart(generator, predictor_for(generator), **words)
+    found: AtlasResult = gantk.atlas(generator, predictor_for(generator), **words)
     return found
 
 

@@ -123,6 +123,16 @@ def test_groups_have_representatives_names_and_chances() -> None:
     assert found.unrelated.line99 < min(group.similarity for group in found.groups)
 
 
+def test_an_attribute_names_what_changes_no_other_more() -> None:
+    vectors, _ = families(2, 1, seed=3)
+    moves = [
+        measured(f"m{i}", "a", v, selectivity)
+        for i, (v, selectivity) in enumerate(zip(vectors, (1.0, 0.9), strict=True))
+    ]
+    names = [group.name for group in find_groups(moves, ATTRIBUTES, REGIONS, cut=0.6).groups]
+    assert names == ["season (tree; rows 1-2)", "tree 1"]
+
+
 def test_a_single_move_is_a_group() -> None:
     found = find_groups([measured("m", "a", np.ones(5))], ATTRIBUTES, REGIONS)
     assert [group.members for group in found.groups] == [(0,)]

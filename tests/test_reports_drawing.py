@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from report_gallery import bins_of
 
-from gantk.reports import BarPlot, HeatMap, Histogram, LinePlot, Points, ScatterPlot, Series
+from gantk.reports import BarPlot, Cell, HeatMap, Histogram, LinePlot, Points, ScatterPlot, Series, Table
 from gantk.reports.images import ImageStore
 from gantk.reports.numbers import nice_ticks, show_fixed, show_number, show_step, step_digits, tick_labels
 from gantk.reports.palettes import DARK, DARK_SEQUENTIAL, LIGHT, LIGHT_SEQUENTIAL, cell_colours, contrast, luminance
@@ -140,11 +140,18 @@ def test_heat_map_scales() -> None:
     assert f"--l:{cell_colours(0.0, LIGHT)[0]}" in zero.style
     assert shown.rows[1][1][1].text == "" and shown.rows[1][1][1].style == ""
     assert [text for text, _ in shown.legend] == ["\u22121.00", "\u22120.50", "0.00", "0.50", "1.00"]
+    grey = show_heat_map(HeatMap(values, ["a", "b"], ["c", "d"], scale="diverging", grey=np.abs(values) < 0.6))
+    assert [cell.grey for cell in (*grey.rows[0][1], grey.rows[1][1][0])] == [False, True, True]
+    assert grey.rows[1][1][0].text == "0.50" and grey.rows[1][1][0].style == zero.style, "chance has no colour"
+
+
+def test_names_with_commas_may_stand_on_several_lines() -> None:
+    rows = [["sefa, ganspace"], ["sefa"], ["a sentence, with words"]]
+    shown = show_table(Table(["systems"], rows), ImageStore())
+    assert [row[0].several for row in shown.rows] == [True, False, False]
 
 
 def test_columns_of_numbers_are_known_as_such() -> None:
-    from gantk.reports import Cell, Table
-
     table = Table(["text", "whole", "mixed", "gap"], [["a", 1, 1, None], ["b", np.int64(2), "x", Cell(0.5)]])
     shown = show_table(table, ImageStore())
     assert [column.numeric for column in shown.columns] == [False, True, False, True]

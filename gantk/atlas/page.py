@@ -147,7 +147,7 @@ def _table(result: AtlasResult) -> Table:
     columns: Sequence[Column | str] = [
         Column("where", "Change of each pixel: black none, white the `largest change` of the line"),
         Column("largest change", "Of a pixel, root mean square over samples and colours, on [0, 1]", 2),
-        Column("name", "Attribute that random directions change less, or region; the link is its file"),
+        Column("name", "Attribute that it changes most and more than chance does, else region; the link is its file"),
         Column("systems", "That found it"),
         Column(
             "attribute",
