@@ -1217,7 +1217,7 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "synthesize": (
         _unread,
         lambda r: dataclasses.replace(r, summaries={}, predictor=None),
-        lambda r: dataclasses.replace(r, num=100),
+        lambda r: dataclasses.replace(r, num=200),
     ),
     "train-boundary": (
         _first("boundaries", name="smile (left)"),
