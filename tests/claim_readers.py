@@ -249,7 +249,7 @@ def regions(result: Any) -> dict[str, dict[str, float]]:
 
 
 def most_local(result: Any, match: re.Match[str]) -> bool:
-    for sentence in match[0].split("\n\n"):
+    for sentence in match[1].split("\n"):
         name = re.search(r"\*\*(.+)\*\*", sentence)
         assert name is not None
         at = regions(result)[name[1]]
@@ -366,7 +366,10 @@ DIRECTIONS: dict[str, list[Reader]] = {
                 for name, value in zip(*(re.split(", | and ", each) for each in m.groups()), strict=True)
             ),
         ),
-        (r"At a change of .* inside the region, the directions of \*\*.+\*\* are .*", most_local),
+        (
+            r"ROIR \(change outside over inside\) where .* changes by .*:\n(- \*\*.+\*\*: its directions are .*)",
+            most_local,
+        ),
         (r"Random directions are more local than (.*?) for .*", random_first),
         (
             r"ROIR was measured on (\d+) held-out samples? only.*",
@@ -1239,7 +1242,7 @@ VARIANTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "synthesize": (
         _unread,
         lambda r: dataclasses.replace(r, summaries={}, predictor=None),
-        lambda r: dataclasses.replace(r, num=100),
+        lambda r: dataclasses.replace(r, num=200),
     ),
     "train-boundary": (
         _first("boundaries", name="smile (left)"),

@@ -12,7 +12,7 @@ from browser import Browser
 from report_gallery import gallery
 from report_runs import MAKERS, demo, manipulate
 
-from gantk.reports import Page, Picture, Sheet, SliderGrid, SliderStrip, render
+from gantk.reports import Link, Links, Page, Picture, Sheet, SliderGrid, SliderStrip, render
 
 pytestmark = pytest.mark.browser
 
@@ -57,6 +57,14 @@ def test_pages_fit_the_screen_and_complain_about_nothing(
             ".map(e => e.outerHTML.slice(0, 80))"
         )
         assert wide == [], width
+
+
+def test_long_names_of_files_stay_on_the_screen(browser: Browser, tmp_path: Path) -> None:
+    names = [f"{'x' * 80}_w_{what}.npy" for what in ("boundary", "manipulated_wp")]
+    page = Page("Files", sections=[Links([Link(name, name) for name in names], "Files")])
+    browser.screen(390, phone=True)
+    browser.open(page.write(tmp_path / "files.html"))
+    assert browser.run("document.documentElement.scrollWidth") <= 390
 
 
 def test_a_slider_changes_the_picture(browser: Browser, tmp_path: Path) -> None:

@@ -89,9 +89,7 @@ def test_from_a_generator_to_directions(gantk_command: Call, world: Path, tmp_pa
     words = ["--held-out", "3", "--shown", "2", "--samples", "1", "--step", "3"]
     code, out, err = gantk_command("resefa", "directions", tmp_path, *words)
     assert code == 0, err
-    told = [
-        line for line in out.splitlines() if re.match(r"At a change of .* inside .*, the directions of [ab] are ", line)
-    ]
+    told = [line for line in out.splitlines() if re.match(r"- [ab]: its directions are .*, with a ROIR of \d", line)]
     assert len(told) == 2 and all(len(line) <= 160 and line.endswith(".") for line in told), out
     found = load_direction(tmp_path / "b.safetensors")
     assert (found.space, found.layers, found.vectors.shape) == ("w", (2, 3, 4), (WIDTH, WIDTH))

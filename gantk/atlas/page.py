@@ -148,16 +148,17 @@ def _table(result: AtlasResult) -> Table:
         Column("where", "Change of each pixel: black none, white the `largest change` of the line"),
         Column("largest change", "Of a pixel, root mean square over samples and colours, on [0, 1]", 2),
         Column("name", "Attribute that it changes most and more than chance does, else region; the link is its file"),
-        Column("systems", "That found it"),
+        Column("systems", "Those that found it"),
         Column(
             "attribute",
-            "Of those that change more than along random directions, the one that changes most; –: there is none",
+            "The one that changes most, of those that change more than along random directions; –: there is none",
         ),
         Column("selectivity", "Change of the attribute over the largest other; –: there is no attribute", 2),
-        Column("region", "Where the change is, beyond its share of the image; –: in none"),
+        Column("region", "Where more of the change lies than the region's share of the image; –: in none"),
         Column("locality", "Change per pixel inside the region over outside; –: there is no region", 2),
         Column(
-            "rows", "Of wp, that keep nine tenths of the effect; –: it moves weights or was not measured row by row"
+            "rows",
+            "Those of wp that keep nine tenths of the effect; –: it moves weights or was not measured row by row",
         ),
         Column("steadiness", "Cosine between the changes of different samples: 1 is the same everywhere", 2),
         Column(
@@ -222,8 +223,8 @@ def _matrices(result: AtlasResult) -> list[Section]:
         )  # fmt: skip
     if result.regions:
         caption = (
-            f"Share of the squared change in each region; {result.seer} tells regions apart. First their areas."
-            f"{clearest}"
+            f"Share of the squared change in each region; {result.seer} tells regions apart. The first line has their "
+            f"areas.{clearest}"
         )
         values = np.concatenate([np.asarray(result.area_R)[None], result.matrix("regions")[:LISTED]])
         sections.append(

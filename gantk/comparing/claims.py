@@ -51,7 +51,7 @@ COMPARE: Claims[CompareResult] = (
           lambda r: len(r.shared) < len(r.numbers)),
     advise("The intervals of every number meet, so that chance may explain each difference: runs with more samples "
            "have narrower intervals.", lambda r: _bounded(r) and not any(n.apart for n in r.shared)),
-    advise("Chance hardly explains the numbers whose intervals do not meet: they come first in the table below, and "
-           "the pictures show what they are about.", lambda r: any(n.apart for n in r.shared)),
+    advise("Chance hardly explains the numbers whose intervals do not meet: they are the "
+           "first ones in the table of numbers below.", lambda r: any(n.apart for n in r.shared)),
     doubt("Settings are not compared: at least one result was given without its run directory.", lambda r: not r.known),
 )  # fmt: skip

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gantk.higan.rescored import Rescored, RescoreResult
     from gantk.higan.samples import SynthesizeResult
 
-TRAINABLE = 100
+TRAINABLE = 200
 """Scored samples below which a page advises to draw more before boundaries are trained."""
 LIST = "boundary_list.txt"  # as `gantk train-boundary` writes it
 STABLE = 0.8
@@ -62,8 +62,8 @@ SYNTHESIZE: Claims[SynthesizeResult] = (
         lambda r: bool(r.summaries) and r.num >= TRAINABLE,
     ),
     advise(
-        f"`gantk train-boundary` needs more scored samples to find directions of attributes: draw at least "
-        f"{TRAINABLE} with `--num`.",
+        "`gantk train-boundary` needs more scored samples to find directions of attributes: draw about 1000 with "
+        "`--num`.",
         lambda r: bool(r.summaries) and r.num < TRAINABLE,
     ),
     advise(

@@ -17,8 +17,7 @@ _UNIT = re.compile(
     r"(?<=\d) (?=(?:%|\u00b0|dB|px|mm|ms|s|min|h|[kMG]B|[KMG]iB)(?![\w-])|\u00b1 )|(?<=\u00b1) (?=\d)"
     r"|(?<=\d,) (?=[\d.]+\])"
 )
-_OPTION = re.compile(r"(?<!\S)--?[a-zA-Z][\w-]*")
-_RANGE = re.compile(r"(?<![\w.-])\d+-\d+(?![\w-])")
+_WHOLE = re.compile(r"(?<![\w.-])\d+-\d+(?![\w-])|(?<!\S)--?[a-zA-Z][\w-]*")
 WHOLE = 24
 """Letters of a word of code up to which it is not divided between lines."""
 _INLINE = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*")
@@ -48,19 +47,15 @@ def inline(text: str) -> Markup:
 
 
 def whole(text: str) -> Markup:
-    """Escape `text` so that no line ends inside a range such as 5-9."""
-    return Markup(_RANGE.sub(_keep, str(escape(text))))
-
-
-def _keep(match: re.Match[str]) -> str:
-    return f'<span class="whole">{match[0]}</span>'
+    """Escape `text` so that no line ends inside a range such as 5-9 or an option such as --rows."""
+    return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
 
 
 def _code(code: str) -> str:
     """Code of which no line ends inside an option, a range or a short word."""
     if len(code) <= WHOLE and " " not in code:
         return f'<code class="whole">{escape(code)}</code>'
-    return f"<code>{_OPTION.sub(_keep, whole(code))}</code>"
+    return f"<code>{whole(code)}</code>"
 
 
 def paragraphs(text: str) -> Markup:

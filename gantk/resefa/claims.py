@@ -97,17 +97,20 @@ def finding(region: RegionDirections, middle: float) -> str:
     best = min(rest, key=lambda name: rest[name])
     digits = next((d for d in range(2, 7) if f"{own:.{d}f}" != f"{rest[best]:.{d}f}"), 2)
     shown, other = show_number(own, digits), show_number(rest[best], digits)
-    mine = f"At a change of {middle:g} inside the region, the directions of **{region.name}** are"
+    mine = f"- **{region.name}**: its directions are"
     if own < rest[best]:
         chance = f" and `random` {show_number(at['random'], 2)}" if best != "random" and "random" in at else ""
-        return f"{mine} the most local of all: their ROIR is {shown}, while `{best}` has {other}{chance}."
+        return f"{mine} the most local of all, with a ROIR of {shown}; `{best}` has {other}{chance}."
     if own == rest[best]:
-        return f"{mine} as local as those of `{best}`: both have a ROIR of {shown}."
-    return f"{mine} less local than those of `{best}`: their ROIR is {shown}, while `{best}` has {other}."
+        return f"{mine} as local as those of `{best}`; both have a ROIR of {shown}."
+    return f"{mine} less local than those of `{best}`, with a ROIR of {shown}; `{best}` has {other}."
 
 
-def _compared(result: DirectionsResult) -> list[str]:
-    return [finding(region, result.middle) for region in result.regions if compared(region, result.middle)]
+def _compared(result: DirectionsResult) -> str:
+    """A line for each region that can be compared; empty where none can."""
+    lines = [finding(region, result.middle) for region in result.regions if compared(region, result.middle)]
+    asked = f"ROIR (change outside over inside) where the inside of the region changes by {result.middle:g}:"
+    return "\n".join([asked, *lines]) if lines else ""
 
 
 def quotients(regions: Sequence[RegionDirections]) -> str:
@@ -146,7 +149,7 @@ DIRECTIONS: Claims[DirectionsResult] = (
         lambda r: f"{were(len(r.compat), 'file')} written as the released script writes them.", lambda r: bool(r.compat)
     ),
     found(lambda r: quotients(r.regions), lambda r: bool(r.regions)),
-    found(lambda r: "\n\n".join(_compared(r)), lambda r: bool(_compared(r))),
+    found(_compared, lambda r: bool(_compared(r))),
     found(_why_random, lambda r: bool(behind_random(r))),
     doubt(
         lambda r: (
