@@ -24,9 +24,7 @@ class Match:
     matched: bool
 
 
-def match_strength(
-    change: Callable[[float], float], level: float, unit: float, reach: float, steps: int = STEPS
-) -> Match:
+def match_strength(change: Callable[[float], float], level: float, unit: float, reach: float) -> Match:
     """Find where a change that grows from zero reaches the level.
 
     Args:
@@ -36,7 +34,7 @@ def match_strength(
     """
     tried: dict[float, float] = {}
     strength = min(unit, reach)
-    for _ in range(steps):
+    for _ in range(STEPS):
         tried[strength] = change(strength)
         if abs(tried[strength] / level - 1) <= NEAR:
             return Match(strength, tried[strength], True)

@@ -263,7 +263,7 @@ def _spreads(generator: Generator, direction: Direction) -> np.ndarray[Any, Any]
     return np.where(spread_K > 1e-6 * whole, spread_K, whole)
 
 
-def random_moves(generator: Generator, count: int, seed: int = 0, system: str = "random") -> list[DirectionMove]:
+def random_moves(generator: Generator, count: int, seed: int = 0) -> list[DirectionMove]:
     """Random unit steps of w, or of z where w is hardly more: what found directions are compared with."""
     from gantk.store.seeding import random_normal
 
@@ -272,4 +272,4 @@ def random_moves(generator: Generator, count: int, seed: int = 0, system: str = 
     vectors = random_normal(count, width, seed=seed, stream="atlas-random").astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     direction = Direction("random", "direction", space, vectors.astype(np.float32))
-    return list(moves_of(generator, direction, system))
+    return list(moves_of(generator, direction, "random"))

@@ -24,14 +24,11 @@ def predictor_name(generator: Generator) -> str:
     return "demo" if generator.bundled else "places365"
 
 
-def predictor_for(generator: Generator, name: str | None = None, code: bool = False) -> Predictor:
+def predictor_for(generator: Generator, name: str | None = None) -> Predictor:
     """The predictor of a name, or the default of a generator, on the generator's device.
 
-    "scene" is HiGAN's name for Places365, "truth" the exact factors of demo-oracle.
-
-    Args:
-        code: whether the caller vouches for a name such as ``file.py:function``, which runs that file; a name that was
-            typed on this command line vouches for itself (`gantk.store.own_code`).
+    "scene" is HiGAN's name for Places365, "truth" the exact factors of demo-oracle; a name such as
+    ``file.py:function`` runs that file where it was typed on this command line (`gantk.store.own_code`).
     """
     from gantk.predictors.load import load_predictor
 
@@ -40,10 +37,10 @@ def predictor_for(generator: Generator, name: str | None = None, code: bool = Fa
         from gantk.predictors.truth import ExactFactors
 
         return ExactFactors(generator)
-    return load_predictor("places365" if name == "scene" else name, generator.device, generator, code=code).eval()
+    return load_predictor("places365" if name == "scene" else name, generator.device, generator).eval()
 
 
-def metric_name(generator: object, option: str = "--metric") -> str:
+def metric_name(generator: object) -> str:
     """The name of the perceptual distance by default: `demo` for a bundled generator, else `imagenet` where it is
     installed, else LPIPS where its files are.
 
@@ -61,7 +58,7 @@ def metric_name(generator: object, option: str = "--metric") -> str:
         return "lpips-vgg"
     raise GantkError(
         f"There is no perceptual distance for a network outside the bundled world here: {INSTALL}, or give "
-        f"{option} pixels."
+        "--metric pixels."
     )
 
 
@@ -76,9 +73,7 @@ def features_for(generator: Generator) -> Predictor:
     return load_predictor("demo" if generator.bundled else "imagenet", generator.device).eval()
 
 
-def segmenter_for(
-    generator: Generator, name: str | None = None, option: str = "--segmenter", code: bool = False
-) -> Predictor | None:
+def segmenter_for(generator: Generator, name: str | None = None, option: str = "--segmenter") -> Predictor | None:
     """What sees classes: a predictor by name, by default the bundled one for bundled generators, else None.
 
     Raises:
@@ -86,7 +81,7 @@ def segmenter_for(
     """
     if name is None and not generator.bundled:
         return None
-    seer = predictor_for(generator, name, code)
+    seer = predictor_for(generator, name)
     if not seer.class_names:
         raise UsageError(f"The predictor {seer.name} sees no classes: choose another {option}.")
     return seer
