@@ -11,6 +11,7 @@ from fake_cuda import fake_cuda, moved
 from generator_cases import tiny
 from ghfeat_cases import SMALL
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from gantk import between, comparators, ghfeat, higan, lse, navigan, quality, resefa, stylespace
 from gantk.codes.directions import Direction
@@ -77,6 +78,37 @@ def test_half_precision_with_weights_in_channels_last(family: str, precision: st
         assert {found.dtype for found in maps.values()} >= {getattr(torch, precision)}
         state = generator.cache(wp_NLD, 2)
         assert generator.synthesize(wp_NLD, start=state, noise="none").shape == image.shape
+
+
+class Waits(TorchFunctionMode):
+    """Notes what a GPU would wait for: numbers that come from the host, and numbers that go there."""
+
+    FROM_HOST = (torch.tensor, torch.as_tensor, torch.from_numpy, Tensor.new_tensor)
+    TO_HOST = (Tensor.item, Tensor.tolist, Tensor.numpy, Tensor.cpu, Tensor.__float__, Tensor.__int__, Tensor.__bool__)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in self.FROM_HOST or (func in self.TO_HOST and args[0].device.type != "cpu"):
+            self.found.append(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("family", ["stylegan2-skip", "stylegan2-resnet", "stylegan3-t", "stylegan3-r", "stylegan",
+                                    "pggan", "biggan-deep"])  # fmt: skip
+def test_a_pass_waits_for_nothing(family: str) -> None:
+    """So that passes queue up, and a CUDA graph can hold one."""
+    with fake_cuda() as device, torch.inference_mode():
+        generator = moved(tiny(family), device)
+        wp_NLD = generator.expand(generator.map(generator.sample_z(2), generator.sample_label(2)))
+        with Waits() as seen:
+            generator.synthesize(wp_NLD)
+        assert seen.found == []
+        with Waits() as seen:
+            float(generator.synthesize(wp_NLD).sum())
+        assert seen.found == ["__float__"]
 
 
 # --- lse -------------------------------------------------------------------------------------------------------------

@@ -56,11 +56,18 @@ def fir(x_NCHW: Tensor, taps: tuple[float, ...], pad: tuple[int, int], gain: flo
     A depthwise convolution with the outer product: for 4 taps faster than two passes or than shifted slices.
     """
     channels = x_NCHW.shape[1]
-    line = x_NCHW.new_tensor(taps[::-1])
+    line = _line(taps[::-1], x_NCHW)
     kernel = (line[:, None] * line * gain).expand(channels, 1, -1, -1)
     if pad[0] == pad[1] >= 0:
         return F.conv2d(x_NCHW, kernel, stride=stride, padding=pad[0], groups=channels)
     return F.conv2d(F.pad(x_NCHW, (pad[0], pad[1], pad[0], pad[1])), kernel, stride=stride, groups=channels)
+
+
+def _line(taps: tuple[float, ...], like: Tensor) -> Tensor:
+    """Taps where a tensor is; on a GPU without a copy, for which passes would wait and which no CUDA graph takes."""
+    if like.device.type == "cpu":
+        return like.new_tensor(taps)
+    return torch.cat([like.new_full((1,), tap) for tap in taps])
 
 
 def upsample2d(x_NCHW: Tensor, taps: tuple[float, ...]) -> Tensor:
