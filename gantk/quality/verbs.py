@@ -133,7 +133,7 @@ def _side(
     if isinstance(given, Generator):
         # a network that takes no label has none, whatever the other side asks for
         label = options.label if given.spec.label_dim else None
-        pulled = parse_truncation(truncation, given.spec) if given.spec.can_truncate else None
+        pulled = parse_truncation(truncation, given.spec)
         return Drawn(given, CodeSource(given, total, seed, pulled, label=label, codes=listed), title)
     if isinstance(given, Pictures):
         return OfFolder(given, total)
