@@ -85,7 +85,7 @@ class DirectionsInputs(Inputs):
         from gantk.predictors.defaults import segmenter_for
         from gantk.reports.record import RunRecord
         from gantk.resefa.results import JacobianResult
-        from gantk.runs.reporting import read_run
+        from gantk.runs.reporting import read_from, read_run
         from gantk.store.own_code import ask_again
 
         folder = Path(self.run)
@@ -100,6 +100,8 @@ class DirectionsInputs(Inputs):
             )
         jacobian = read_run(JACOBIAN, folder)
         assert isinstance(jacobian, JacobianResult)
+        with read_from(JACOBIAN.spelled, folder):
+            jacobian.check()
         ask_again(record.manifest, {"model": self.model}, str(folder), {"model"})
         model, precision = self.model or str(record.arguments["model"]), str(record.arguments.get("precision"))
         generator = load_generator(model, device=resolve_device(self.device), precision=precision)
