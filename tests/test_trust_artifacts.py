@@ -199,3 +199,18 @@ def test_a_settings_file_with_a_nul_in_a_name_is_refused(tmp_path: Path) -> None
         path.write_text(f"[synthesize]\n{text}\n")
         with pytest.raises(GantkError, match="nul.toml cannot be read: a text in it has a NUL"):
             read_config(str(path))
+
+
+@pytest.mark.parametrize("change", ["empty", "turned", "truths", "nan", "negative"])
+def test_directions_of_a_changed_jacobian_are_one_sentence(change: str, tmp_path: Path, gantk_command: Call) -> None:
+    model, run = save_tiny(tmp_path / "tiny.safetensors"), tmp_path / "run"
+    line = ("resefa", "jacobian", model, "--box", "a=0.2,0.2,0.6,0.6", "-N", 2, "--preview", 1, "-o", run)
+    assert gantk_command(*line)[0] == 0
+    name = "gram_total" if change == "negative" else "gram_inside"
+    array = np.load(run / f"{name}.npy")
+    changes = {"empty": array[:0], "turned": array.T, "truths": array > 0, "nan": array * np.nan, "negative": -array}
+    (run / f"{name}.npy").unlink()
+    np.save(run / f"{name}.npy", changes[change])
+    code, _, err = gantk_command("resefa", "directions", run, "-K", 2, "--held-out", 0, "-o", tmp_path / "out")
+    said = "Gram matrices have no directions" if change == "negative" else "run does not hold together"
+    assert code == 1 and said in err and not (tmp_path / "out").exists(), err

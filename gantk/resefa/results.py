@@ -173,6 +173,30 @@ class JacobianResult(Result):
     responses: tuple[RegionResponse, ...]
     leading: tuple[LeadingDirections, ...]
 
+    def check(self) -> None:
+        """Refuse matrices that do not fit the facts, as those of a changed run may not.
+
+        Raises:
+            ValueError: one has another shape, or numbers that are not finite; the message names it.
+        """
+        if self.grams is None:
+            return
+        d, regions, found = self.facts.dim, len(self.facts.places), self.grams
+        shapes = {
+            "total": (d, d), "inside": (regions, d, d), "margin": (regions, d, d), "rows": (1 + 2 * regions,),
+            "brightness": (regions, d), "codes": found.codes.shape[-3:],
+        }  # fmt: skip
+        for name, shape in shapes.items():
+            array = getattr(found, name)
+            if array is None and name == "margin":
+                continue
+            if array.dtype.kind != "f" or array.ndim < len(shape) or array.shape[array.ndim - len(shape) :] != shape:
+                raise ValueError(f"{name} is {array.dtype} of shape {array.shape} where {shape} was expected")
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} holds numbers that are not finite")
+        if found.codes.ndim != 3 or not len(found.codes):
+            raise ValueError(f"the codes have the shape {found.codes.shape}")
+
     def table(self) -> list[dict[str, object]]:
         return [
             {"region": r.name, "share": r.share, "inside": r.inside, "outside": r.outside, "rank": r.rank,

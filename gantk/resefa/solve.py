@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.comparators.factorisation import fixed_sign
-from gantk.errors import UsageError
+from gantk.errors import GantkError, UsageError
 
 TAU = 1e-3
 ROUNDING = 1e-10  # of the change inside: less than that outside is the rounding of a difference of sums
@@ -84,7 +84,12 @@ def solve(
     kept = dim if count is None else min(count, dim)
     floor = ROUNDING * float(np.trace(a)) if tau else 0.0
     ridge = b + (tau * max(trace, 0.0) + floor) * np.eye(dim)
-    values, vectors_dK = eigh(a, ridge, subset_by_index=(dim - kept, dim - 1))
+    try:
+        values, vectors_dK = eigh(a, ridge, subset_by_index=(dim - kept, dim - 1))
+    except np.linalg.LinAlgError as error:
+        raise GantkError(
+            f"The Gram matrices have no directions ({error}): they are no sums of squares; find them again."
+        ) from error
     vectors = vectors_dK.T[::-1]
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors = oriented(vectors, bright)

@@ -85,7 +85,7 @@ class DirectionsInputs(Inputs):
         from gantk.predictors.defaults import segmenter_for
         from gantk.resefa.results import JacobianResult
         from gantk.runs.manifest import read_manifest
-        from gantk.runs.reporting import read_run
+        from gantk.runs.reporting import read_from, read_run
         from gantk.store.own_code import ask_again
 
         folder = Path(self.run)
@@ -100,6 +100,8 @@ class DirectionsInputs(Inputs):
             )
         jacobian = read_run(JACOBIAN, folder)
         assert isinstance(jacobian, JacobianResult)
+        with read_from(JACOBIAN.spelled, folder):
+            jacobian.check()
         ask_again(manifest, {"model": self.model}, str(folder), {"model"})
         arguments = manifest["arguments"]
         model, precision = self.model or str(arguments["model"]), str(arguments.get("precision"))
