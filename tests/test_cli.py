@@ -125,7 +125,7 @@ def examples_in_help_and_documents() -> list[str]:
 def test_every_example_can_be_typed(line: str) -> None:
     """Its command, options and values are parsed as typed; nothing is run."""
     words = shlex.split(line)[1:]
-    context: click.Context = click.Context(cli, info_name="gantk", token_normalize_func=options.normalize_token)
+    context: click.Context = click.Context(cli, info_name="gantk", **cli.context_settings)
     made: click.Command = cli
     while isinstance(made, click.Group):
         child = made.get_command(context, options.normalize_token(words[0]))

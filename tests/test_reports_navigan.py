@@ -135,7 +135,11 @@ def test_the_page_warns(tmp_path: Path) -> None:
     exact = dataclasses.replace(EXACT, agreement=0.4, converged=False)
     found = hessian(tmp_path, exact, curves=(curve,))
     page = found.page().text()
-    assert "only 40\u00a0%" in page and "Give more --max-products" in page and "1 direction never moved" in page
+    assert (
+        "only 40\u00a0%" in page
+        and 'Give more <span class="whole">--max-products</span>' in page
+        and "1 direction never moved" in page
+    )
     assert any("0.002 of the last eigenvalue, not below 0.003" in line for line in found.lines())
 
 

@@ -249,4 +249,5 @@ def test_pages_need_no_torch(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
         f"sys.exit(sum(run(['report', path]) != 0 for path in {runs!r}))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
+    # on a busy machine a timer says that it reads
+    assert (done.returncode, done.stderr.replace("report: reading\n", "")) == (0, "")

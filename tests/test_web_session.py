@@ -138,7 +138,9 @@ def test_06_a_bad_session_is_one_sentence(edited: tuple[bytes, Path], gantk_comm
     assert "damaged" in rewritten(lambda about, files: about["edits"][0]["settings"].update(unknown=1))
     assert "damaged" in rewritten(lambda about, files: about["edits"][0].update(label="../../etc/passwd"))
     assert "damaged" in rewritten(lambda about, files: files.update({"wp.npy": b"x"}))
-    for base in ({"seed": float("inf")}, {"index": "first"}, {"label": 2**70}):
+    infinite = rewritten(lambda about, files: about["base"].update({"seed": float("inf")}))
+    assert "Infinity is no finite number" in infinite
+    for base in ({"index": "first"}, {"label": 2**70}):
         assert "base is not understood" in rewritten(lambda about, files, base=base: about["base"].update(base))
     code = io.BytesIO()
     np.save(code, np.zeros((1, 3, 64), np.float32))

@@ -291,15 +291,19 @@ class _Ridge(NamedTuple):
 def _ridge(x_nD: Array, group_D: npt.NDArray[np.int64], y_n: Array, weight_n: Array) -> _Ridge:
     """Weighted ridge with a free intercept; the shrinkage gives leave-one-out scores that go best with y."""
     worth_D = _worth(x_nD, group_D, y_n, weight_n)
-    gram_nn = (x_nD * worth_D) @ x_nD.T
     root_n = np.sqrt(weight_n)
     unit_n = root_n / np.linalg.norm(root_n)
-    away_nn = np.eye(len(y_n)) - np.outer(unit_n, unit_n)  # of the intercept
-    values, vectors = np.linalg.eigh(away_nn @ (root_n[:, None] * gram_nn * root_n) @ away_nn)
-    values = values.clip(0)
-    target_n = away_nn @ (root_n * y_n)
+
+    def away(part: Array) -> Array:
+        """Without the part along the intercept."""
+        without: Array = part - np.multiply.outer(unit_n, unit_n @ part)
+        return without
+
+    seen_nD = x_nD * np.sqrt(worth_D)
+    values, vectors = _spectrum(away(root_n[:, None] * seen_nD))
+    target_n = away(root_n * y_n)
     coordinates = vectors.T @ target_n
-    trace = float(np.trace(gram_nn))
+    trace = float(np.square(seen_nD).sum())
     best: tuple[float, Array, float] | None = None
     for share in SHRINKAGES:
         damping = values + share * trace
@@ -309,11 +313,20 @@ def _ridge(x_nD: Array, group_D: npt.NDArray[np.int64], y_n: Array, weight_n: Ar
         left_out_n = y_n - error_n / root_n
         fit = _correlation(left_out_n, y_n, weight_n)
         if best is None or fit > best[0]:
-            best = (fit, root_n * (away_nn @ (vectors @ (coordinates / damping))), float(share))
+            best = (fit, root_n * away(vectors @ (coordinates / damping)), float(share))
     assert best is not None
     _, dual_n, share = best
-    bias = float(np.average(y_n - gram_nn @ dual_n, weights=weight_n))
-    return _Ridge(worth_D * (dual_n @ x_nD), bias, share)
+    weight_D = worth_D * (dual_n @ x_nD)
+    return _Ridge(weight_D, float(np.average(y_n - x_nD @ weight_D, weights=weight_n)), share)
+
+
+def _spectrum(x_nD: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors [n, m] of x x^T, at least those that are not 0; by its smaller side."""
+    if x_nD.shape[0] > x_nD.shape[1]:
+        vectors, singular, _ = np.linalg.svd(x_nD, full_matrices=False)
+        return singular**2, vectors
+    values, vectors = np.linalg.eigh(x_nD @ x_nD.T)
+    return values.clip(0), vectors
 
 
 def _correlation(a_n: Array, b_n: Array, weight_n: Array) -> float:
