@@ -144,7 +144,7 @@ def typed(line: str) -> None:
     while isinstance(command, click.Group):
         command = command.get_command(click.Context(command), words.pop(0))
     assert command is not None, line
-    parser = command.make_parser(click.Context(command))
+    parser = command.make_parser(click.Context(command, **cli.context_settings))
     _, rest, _ = parser.parse_args(words)
     assert not rest, f"`gantk {line}` has words too many: {rest}"
 

@@ -201,7 +201,7 @@ def test_underscores_are_dashes(gantk_command: Call, command: Callable[..., None
 @pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
 def test_every_long_option_is_known_with_underscores(words: tuple[str, ...]) -> None:
     made: Any = find(words)
-    context = click.Context(made, token_normalize_func=options.normalize_token)
+    context = click.Context(made, **cli.context_settings)
     parser = made.make_parser(context)
     for option in [name for parameter in made.params for name in parameter.opts if name.startswith("--")]:
         spelled = "--" + option[2:].replace("-", "_")
