@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazily(
 
 
 class _Callable(ModuleType):
+    # Any: whatever `chart` takes, and returns
     def __call__(self, *arguments: Any, **words: Any) -> Any:
         """See `chart`."""
         return self.chart(*arguments, **words)

@@ -133,6 +133,7 @@ def invert(
         encoder=GIVEN if begun is not None else NONE if loaded is None else loaded.name,
         kept_steps=plan.kept,
     )
+    # Any: keywords of `conclude`, each of its own type
     again: dict[str, Any] = {"generator": generator, "images": images, "perception": perception, "direction": direction}
     return conclude(store.assemble(chunks, facts), facts, options, store, **(again if options.tune else {}))
 
