@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantk.cli.options import read_config
+from gantk.cli.settings import read_config
 from gantk.codes.boundary_list import read_boundary_list
 from gantk.errors import GantkError
 from gantk.ghfeat.labels import label_table, pair_list

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 from higan_cases import save_tiny
 
-from gantk.cli.options import read_config
+from gantk.cli.settings import read_config
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import load_direction, save_direction
 from gantk.errors import GantkError

@@ -1,7 +1,7 @@
 """The `gantk` command: a table of commands that are imported only when they run.
 
-`gantk --help` imports nothing but click; a command module imports click and `gantk.cli.options` at its top and the rest
-inside its function.
+`gantk --help` imports nothing but click and tables; a command module imports click and `gantk.cli.options` at its top
+and the rest inside its function.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -25,7 +24,8 @@ from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.store import interruption
 from gantk.store.command_line import command_line
 from gantk.store.lazy import resolve
-from gantk.store.memory import is_out_of_memory
+
+PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # where gantk is: its own warnings name nobody
 
 EPILOG = """\b
 Examples:
@@ -196,13 +196,15 @@ def _show_warning(
 ) -> None:
     """A warning is one sentence, as an error is, without the line of code that gave it; one of a library names it."""
     text = f"Warning: {_sentence(str(message))}"
-    ours = category.__module__.startswith("gantk") or Path(filename).is_relative_to(Path(__file__).parents[1])
+    ours = category.__module__.startswith("gantk") or filename.startswith(PACKAGE)
     library = filename.rpartition("-packages/")[2].partition("/")[0] or category.__module__
     click.echo(text if ours else f"{text} ({library})", err=True)
 
 
 def describe(error: BaseException) -> tuple[str, int]:
     """Return the sentence and the exit code for an exception that a command ended with."""
+    from gantk.store.memory import is_out_of_memory
+
     if isinstance(error, GantkError):
         return _sentence(str(error)), error.exit_code
     if isinstance(error, click.UsageError):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.options import examples, read_config
+from gantk.cli.options import examples
+from gantk.cli.settings import read_config
 from gantk.errors import GantkError, UsageError
 from gantk.slurm.pipelines import PIPELINES
 

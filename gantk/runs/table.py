@@ -5,8 +5,7 @@ Only names stand here, so that reading the table imports nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gantk.errors import GantkError, suggestion
 
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from gantk.runs.task import Task
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """Where a task is, and its summary for lists of commands."""
 
     task: str

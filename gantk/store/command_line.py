@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import shlex
 import sys
 
 command_line: contextvars.ContextVar[tuple[str, ...] | None] = contextvars.ContextVar("command_line", default=None)
@@ -12,5 +11,7 @@ command_line: contextvars.ContextVar[tuple[str, ...] | None] = contextvars.Conte
 
 def typed() -> str:
     """Return the command line as one that can be pasted."""
+    import shlex
+
     words = command_line.get()
     return shlex.join(sys.argv) if words is None else shlex.join(["gantk", *words])

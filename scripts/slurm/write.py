@@ -13,7 +13,7 @@ FOLDER = Path(__file__).resolve().parent
 
 def examples() -> dict[str, str]:
     """The text of every batch file by name."""
-    from gantk.cli.options import read_config
+    from gantk.cli.settings import read_config
     from gantk.slurm.batch import batch_files
     from gantk.slurm.pipelines import PIPELINES
     from gantk.slurm.settings import read_settings
