@@ -11,7 +11,7 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -270,9 +270,7 @@ class Run:
             timings = self.manifest["timings"]
             timings[stage] = round(timings.get(stage, 0.0) + time.monotonic() - began, 3)
 
-    def ledger(
-        self, arrays: Mapping[str, str] | tuple[str, ...] | list[str], total: int, chunk: int, each: int = 0
-    ) -> Ledger:
+    def ledger(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int, each: int = 0) -> Ledger:
         """Return the ledger of arrays computed chunk by chunk over `total` samples.
 
         `arrays` are names, or name -> ``concatenate`` | ``sum``. Final files that this run assembled count as done.

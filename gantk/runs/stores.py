@@ -10,7 +10,6 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -26,6 +25,7 @@ from gantk.store.memory import require
 from gantk.store.seals import is_sound, save_sealed
 
 if TYPE_CHECKING:
+    from gantk.pictures.images import ImageWriter
     from gantk.runs.options import Options
     from gantk.runs.run import Run
 
@@ -58,16 +58,10 @@ def remaining(chunks: Chunks) -> tuple[list[tuple[int, int, int]], int]:
 
 
 class Pictures(Protocol):
-    """Takes pictures while the next ones are computed; a context manager."""
+    """Takes pictures while the next ones are computed."""
 
     def write(self, names: Sequence[str], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Any]]:
         """Keep pictures under their names; a name has a suffix: png, jpg or webp."""
-
-    def __enter__(self) -> Pictures: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 class Store(ABC):
@@ -104,7 +98,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def pictures(self, quality: int = 95, workers: int | None = None) -> Pictures:
+    def pictures(self, quality: int = 95, workers: int | None = None) -> contextlib.AbstractContextManager[Pictures]:
         """Open a writer of pictures."""
 
     @abstractmethod
@@ -216,12 +210,6 @@ class _MemoryPictures:
         self._kept.update(zip(names, images_NHWC, strict=True))
         return []
 
-    def __enter__(self) -> _MemoryPictures:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
 
 class MemoryStore(Store):
     """Everything stays in memory; nothing is written."""
@@ -243,8 +231,9 @@ class MemoryStore(Store):
             whole[name] = np.sum(parts, axis=0) if join == SUM else np.concatenate(parts)
         return whole
 
-    def pictures(self, quality: int = 95, workers: int | None = None) -> Pictures:
-        return _MemoryPictures(self._pictures)
+    @contextlib.contextmanager
+    def pictures(self, quality: int = 95, workers: int | None = None) -> Iterator[Pictures]:
+        yield _MemoryPictures(self._pictures)
 
     def picture(self, name: str) -> Image:
         return Image(name, self._pictures[name])
@@ -272,25 +261,13 @@ class Following(MemoryStore):
 
 
 class _RunPictures:
-    def __init__(self, run: Run, quality: int, workers: int | None) -> None:
-        from gantk.pictures.images import ImageWriter
-
-        self._run = run
-        self._writer = ImageWriter("png", quality, workers)
+    def __init__(self, run: Run, writer: ImageWriter) -> None:
+        self._run, self._writer = run, writer
 
     def write(self, names: Sequence[str], images_NHWC: npt.NDArray[np.uint8]) -> list[Future[Any]]:
         for folder in dict.fromkeys(name.partition("/")[0] for name in names):
             self._run.output(folder)  # for `gantk merge`, which gathers what the parts made
         return self._writer.write([self._run.directory / name for name in names], images_NHWC)
-
-    def __enter__(self) -> _RunPictures:
-        self._writer.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.__exit__(kind, error, trace)
 
 
 class RunStore(Store):
@@ -307,7 +284,7 @@ class RunStore(Store):
         self.run.save()
 
     def chunks(self, arrays: Mapping[str, str] | Sequence[str], total: int, chunk: int, each: int = 0) -> Chunks:
-        return self.run.ledger(arrays if isinstance(arrays, Mapping) else list(arrays), total, chunk, each)
+        return self.run.ledger(arrays, total, chunk, each)
 
     def assemble(self, chunks: Chunks, facts: object = None) -> dict[str, Array]:
         assert isinstance(chunks, Ledger)
@@ -318,8 +295,12 @@ class RunStore(Store):
             raise OnlyAPart
         return {name: load_npy(path, mmap=True) for name, path in paths.items()}
 
-    def pictures(self, quality: int = 95, workers: int | None = None) -> Pictures:
-        return _RunPictures(self.run, quality, workers)
+    @contextlib.contextmanager
+    def pictures(self, quality: int = 95, workers: int | None = None) -> Iterator[Pictures]:
+        from gantk.pictures.images import ImageWriter
+
+        with ImageWriter("png", quality, workers) as writer:
+            yield _RunPictures(self.run, writer)
 
     def picture(self, name: str) -> Image:
         self.run.output(name)
