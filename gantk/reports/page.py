@@ -42,7 +42,7 @@ from gantk.reports.sections import (
     Table,
 )
 from gantk.reports.text import Anchors, inline, paragraphs, typeset, unbroken, whole
-from gantk.store.files import write_atomic
+from gantk.store.files import remove_empty, write_atomic
 from gantk.store.inside import inside
 
 NO_LIMIT = 1 << 62
@@ -262,8 +262,7 @@ class Page:
         write_atomic(path, data)
         for stale in stale_files(folder, images.files):
             stale.unlink()
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+        remove_empty([folder])
         return path
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from gantk.errors import StoreError
 from gantk.store.chunks import Shard
-from gantk.store.files import load_npy
+from gantk.store.files import load_npy, remove_empty
 from gantk.store.seals import is_sound, save_sealed
 
 if TYPE_CHECKING:
@@ -112,6 +112,4 @@ class RunExchange(Exchange):
         for path in self.folder.glob("*.npy"):
             if path.stem not in but:
                 path.unlink(missing_ok=True)
-        for folder in (self.folder, *self.folder.parents[:2]):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        remove_empty((self.folder, *self.folder.parents[:2]))

@@ -19,7 +19,7 @@ from typing import Literal, NotRequired, TypedDict, cast
 from gantk.errors import GantkError, StoreError, UsageError
 from gantk.store.chunks import CONCATENATE, SUM, LedgerWarning, Shard, parse_shard
 from gantk.store.command_line import typed
-from gantk.store.files import load_json
+from gantk.store.files import load_json, remove_empty
 from gantk.store.inside import RunName, inside
 from gantk.store.json_values import Json, JsonTable, shown
 from gantk.store.seals import bears
@@ -315,10 +315,10 @@ def forget(directory: Path, stem: str, shard: Shard, foreign: bool, mark: str) -
         mark: of the chunks of the run that begins.
     """
     own = directory / (stem + shard_suffix(shard) + MANIFEST_SUFFIX)
+    if shard.index == 0:  # the first makes what all share
+        shutil.rmtree(inside(directory, f"parts/{stem}"), ignore_errors=True)
     if not shard.is_whole and not foreign:
         (directory / (stem + MANIFEST_SUFFIX)).unlink(missing_ok=True)  # of shards that were merged
-        if shard.index == 0:  # the first makes what all share
-            shutil.rmtree(inside(directory, f"parts/{stem}"), ignore_errors=True)
         return
     for path in manifest_paths(directory, stem):
         if path != own and (shard.is_whole or _of_another(path, own)):
@@ -327,11 +327,7 @@ def forget(directory: Path, stem: str, shard: Shard, foreign: bool, mark: str) -
     for path in (*folder.glob("*.npy"), *folder.glob("shared/*.npy")):
         if shard.is_whole or not bears(path, mark):
             path.unlink(missing_ok=True)
-    if shard.is_whole or shard.index == 0:
-        shutil.rmtree(inside(directory, f"parts/{stem}"), ignore_errors=True)
-    for empty in (folder / "shared", folder, folder.parent):
-        with contextlib.suppress(OSError):
-            empty.rmdir()
+    remove_empty((folder / "shared", folder, folder.parent))
 
 
 def _of_another(path: Path, own: Path) -> bool:

@@ -328,8 +328,7 @@ class Run:
     def drop_parts(self) -> None:
         """Remove the parts of a result that is whole."""
         shutil.rmtree(self.parts, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            self.parts.parent.rmdir()
+        remove_empty([self.parts.parent])
 
     def complete(self) -> None:
         """Write the manifest as it will be at the end, for the page that is about to be written."""

@@ -27,7 +27,7 @@ from gantk.runs.structure import Source
 from gantk.runs.structure import from_plain as structured
 from gantk.runs.task import Inputs, Task
 from gantk.store.chunks import parse_shard
-from gantk.store.files import load_json, load_npy, remove_stale, to_json
+from gantk.store.files import load_json, load_npy, remove_empty, remove_stale, to_json
 from gantk.store.fingerprint import fingerprint
 from gantk.store.lazy import resolve
 from gantk.store.locks import hold
@@ -229,8 +229,7 @@ def _drop_left(task: Task, directory: Path) -> None:
         with contextlib.suppress(GantkError), hold(lock):
             if left:
                 shutil.rmtree(chunks, ignore_errors=True)
-                with contextlib.suppress(OSError):
-                    chunks.parent.rmdir()
+                remove_empty([chunks.parent])
             lock.unlink(missing_ok=True)
 
 

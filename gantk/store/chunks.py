@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from gantk.errors import StoreError, UsageError
 from gantk.store import interruption
-from gantk.store.files import load_npy, open_atomic, save_npy
+from gantk.store.files import load_npy, open_atomic, remove_empty, save_npy
 from gantk.store.memory import shown as in_words
 from gantk.store.seals import is_sound, save_sealed
 
@@ -314,9 +314,7 @@ class Ledger:
         """Remove an array's chunk files, and the directory when it is empty."""
         for index in range(len(self.grid)):
             self.path(array, index).unlink(missing_ok=True)
-        for directory in (self.directory, self.directory.parent):
-            if directory.is_dir() and not any(directory.iterdir()):
-                directory.rmdir()
+        remove_empty((self.directory, self.directory.parent))
 
 
 def _write_rows(file: IO[bytes], ledger: Ledger, array: str) -> None:

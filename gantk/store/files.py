@@ -11,7 +11,7 @@ import math
 import mmap
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -236,13 +236,11 @@ def place_of(directory: Path) -> tuple[int, int] | None:
     return about.st_dev, about.st_ino
 
 
-def remove_empty(folders: list[Path]) -> None:
-    """Remove the folders, innermost first, as far as they are empty."""
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove the folders, innermost first, as far as they are there and empty."""
     for folder in folders:
-        try:
+        with contextlib.suppress(OSError):
             folder.rmdir()
-        except OSError:
-            return
 
 
 def open_bytes(path: str | Path) -> memoryview:
