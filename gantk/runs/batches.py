@@ -22,7 +22,6 @@ from gantk.store.memory import available, is_out_of_memory
 if TYPE_CHECKING:
     import torch
 
-    from gantk.generators.base import Generator
     from gantk.runs.stores import Store
 
 ON_CPU = 1 << 30  # bytes; more at once does not make a CPU faster
@@ -52,10 +51,10 @@ def batch_field(options: Options) -> Field | None:
     return next((field for field in fields_of(type(options)) if field.about.auto is not None), None)
 
 
-def is_open(options: Options) -> bool:
-    """Whether the size is still to be chosen."""
+def open_field(options: Options) -> Field | None:
+    """`batch_field`, where the size is still to be chosen."""
     field = batch_field(options)
-    return field is not None and getattr(options, field.name) == AUTOMATIC
+    return field if field is not None and getattr(options, field.name) == AUTOMATIC else None
 
 
 def settled(options: OptionsT, arguments: Mapping[str, object]) -> OptionsT:
@@ -64,10 +63,8 @@ def settled(options: OptionsT, arguments: Mapping[str, object]) -> OptionsT:
     Args:
         arguments: of the verb, by name.
     """
-    field = batch_field(options)
-    if field is None or not is_open(options):
-        return options
-    return with_size(options, size_for(arguments.values(), field))
+    field = open_field(options)
+    return options if field is None else with_size(options, size_for(arguments.values(), field))
 
 
 def with_size(options: OptionsT, size: int) -> OptionsT:
@@ -79,36 +76,36 @@ def with_size(options: OptionsT, size: int) -> OptionsT:
 
 def within(options: OptionsT, size: int) -> OptionsT:
     """The options of a part of other work, whose own batch size this is: so many at once, where it was still open."""
-    field = batch_field(options)
-    if field is None or field.about.auto is None or not is_open(options):
+    field = open_field(options)
+    if field is None or field.about.auto is None:
         return options
     return with_size(options, min(field.about.auto, size))
 
 
 def size_for(values: Iterable[object], field: Field) -> int:
     """The largest power of two, at most the option's own, of samples that fit into the budget; at least 1."""
+    from gantk.generators.base import Generator
+    from gantk.generators.footprint import sample_bytes
+
     most = field.about.auto
     assert most is not None
     sizes = [most]
-    for generator in _generators(values):
-        from gantk.generators.footprint import sample_bytes
-
-        each = sample_bytes(generator, field.about.gradients)
-        sizes.append(budget(generator.device) // max(1, each))
+    for part in parts_of(values):
+        if isinstance(part, Generator):
+            each = sample_bytes(part, field.about.gradients)
+            sizes.append(budget(part.device) // max(1, each))
     least = max(1, min(sizes))
     return least if least == most else 1 << (least.bit_length() - 1)
 
 
-def _generators(values: Iterable[object]) -> Iterator[Generator]:
-    from gantk.generators.base import Generator
-
+def parts_of(values: Iterable[object]) -> Iterator[object]:
+    """Arguments of a verb, those in lists one by one, and the generators that some of them hold (a `Rival` of LSE)."""
     for value in values:
-        if isinstance(value, Generator):
+        if isinstance(value, (list, tuple)):
+            yield from parts_of(value)
+        else:
             yield value
-        elif isinstance(value, (list, tuple)):
-            yield from _generators(value)
-        elif isinstance(owned := getattr(value, "generator", None), Generator):  # of `gantk.lse.Rival`, say
-            yield owned
+            yield getattr(value, "generator", None)
 
 
 def budget(device: torch.device) -> int:

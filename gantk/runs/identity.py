@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
+from gantk.runs.batches import parts_of
 from gantk.runs.options import Field, Options, fields_of
 from gantk.runs.task import Inputs, Task
 from gantk.store.fingerprint import fingerprint
@@ -13,24 +14,14 @@ from gantk.store.fingerprint import fingerprint
 
 def identity_of(task: Task, inputs: Inputs, options: Options, arguments: Mapping[str, object]) -> dict[str, object]:
     """All that decides the result, as plain values: name of an option or an input -> its value or fingerprint."""
-    said: dict[str, object] = {"result version": task.result_type.VERSION}
+    version = {"result version": task.result_type.VERSION}
     exact = {"--deterministic": True} if getattr(inputs, "deterministic", False) and _on_gpu(arguments) else {}
-    return {**said, **of_options(inputs), **of_options(options), **of_arguments(arguments), **exact}
+    return {**version, **of_options(inputs), **of_options(options), **of_arguments(arguments), **exact}
 
 
 def _on_gpu(arguments: Mapping[str, object]) -> bool:
     """Whether something runs on a GPU: elsewhere the bytes are the same in every run as it is."""
-    return any(getattr(getattr(each, "device", None), "type", None) == "cuda" for each in _parts(arguments.values()))
-
-
-def _parts(values: Iterable[object]) -> Iterator[object]:
-    """Values, and the generators that some of them hold."""
-    for value in values:
-        if isinstance(value, (list, tuple)):
-            yield from _parts(value)
-        else:
-            yield value
-            yield getattr(value, "generator", None)
+    return any(getattr(getattr(each, "device", None), "type", None) == "cuda" for each in parts_of(arguments.values()))
 
 
 def of_options(options: Options) -> dict[str, object]:
@@ -45,7 +36,7 @@ def of_options(options: Options) -> dict[str, object]:
 def of_arguments(arguments: Mapping[str, object]) -> dict[str, object]:
     """The fingerprints of what inputs hold, and whether compiled graphs draw, which round otherwise."""
     found = {f"the {name.replace('_', ' ')}": fingerprint(value) for name, value in arguments.items()}
-    compiled = any(getattr(each, "compiled", None) is not None for each in _parts(arguments.values()))
+    compiled = any(getattr(each, "compiled", None) is not None for each in parts_of(arguments.values()))
     return {**found, "--compile": True} if compiled else found
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gantk.errors import GantkError
-from gantk.runs.batches import batch_field, is_open, settled, with_size
+from gantk.runs.batches import batch_field, open_field, settled, with_size
 from gantk.runs.identity import identity_of, of_arguments, of_options
 from gantk.runs.manifest import MANIFEST_SUFFIX, decisive, manifest_paths, read_manifest
 from gantk.runs.options import Options, from_plain
@@ -125,7 +125,7 @@ def _execute(task: Task, inputs: Inputs, options: Options, where: RunOptions, le
     shard = parse_shard(getattr(where, "shard", None))
     with shown(True):
         arguments = inputs.load(options)
-    directory, note = Path(where.output_dir or default_directory(task, inputs)), ""
+    directory, note = Path(where.output_dir or inputs.directory(task.made)), ""
     options = _with_batch(task, inputs, options, arguments, directory, where)
     identity = identity_of(task, inputs, options, arguments)
     if not where.output_dir and not where.overwrite and not task.restarts:
@@ -165,8 +165,8 @@ def _with_batch(
 
     It is that of the run that is there, where all else is as it was: memory may be scarcer now, or on this machine.
     """
-    field = batch_field(options)
-    if field is None or not is_open(options):
+    field = open_field(options)
+    if field is None:
         return options
     chosen = settled(options, arguments)
     if where.overwrite and parse_shard(getattr(where, "shard", None)).is_whole:
@@ -251,11 +251,6 @@ def _free(task: Task, directory: Path, identity: Mapping[str, object]) -> tuple[
     if found == directory:
         return directory, ""
     return found, f"{directory} holds another run of `{task.spelled}`: this one goes to {found}."
-
-
-def default_directory(task: Task, inputs: Inputs) -> str:
-    """Where a run goes for which no directory was given."""
-    return inputs.directory(task.made)
 
 
 def _device(arguments: Mapping[str, object]) -> object:
