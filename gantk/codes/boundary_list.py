@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from gantk.checkpoints.addresses import is_address
+from gantk.codes.directions import SPACES
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.store.files import write_atomic
 from gantk.store.text import read_text
 
-SPACES = ("z", "w", "wp", "s")
 DISABLE = "DISABLE"
 _FORM = "write (NAME, SPACE): PATH"
 
@@ -153,7 +153,7 @@ def format_boundary_list(entries: Iterable[tuple[str, str, str]], comments: Iter
     """
     lines = [f"# {comment}" for comment in comments]
     for name, space, path in entries:
-        if not name.strip() or re.search(r"[,()\r\n]", name) or name != name.strip():
+        if not name or not listable(name) or name != name.strip():
             raise UsageError(f"The name {name!r} cannot stand in a boundary list: leave out commas and parentheses.")
         lines.append(f"({name}, {space}): {path}")
     return "\n".join(lines) + "\n"

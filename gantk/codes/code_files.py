@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
+from gantk.codes.given import SPACES
 from gantk.errors import GantkError
 from gantk.generators.spec import GeneratorSpec
 
-SPACES = ("z", "w", "wp")
 _SPACE_OF = {"wp": "wp", "w_plus": "wp", "w+": "wp", "latent_w_plus": "wp", "w": "w", "z": "z"}
 
 
@@ -99,7 +99,7 @@ def _fitted(path: Path, array: Array, key: str, spec: GeneratorSpec, space: str 
     shape = rows if space == "wp" else (widths.get(space, -1),)
     if array.shape == shape or array.shape[1:] == shape:
         return CodeFile(array.reshape(-1, *shape), space)
-    forms = [f"{name} [N, {', '.join(map(str, rows if name == 'wp' else (widths[name],)))}]" for name in spaces]
+    forms = [f"{name} [N, {', '.join(map(str, spec.code_shape(name)))}]" for name in spaces]
     sizes = {widths[name] for name in ([space] if space in widths else spaces)}
     turned = array.shape[0] in sizes if array.ndim == 2 else array.shape[1:] == rows[::-1]
     if turned:

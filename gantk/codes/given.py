@@ -81,7 +81,7 @@ class GivenCodes:
         if self.space not in spec.spaces:
             known = ", ".join(name for name in spec.spaces if name in SPACES)
             raise UsageError(f"A {spec.family} takes no codes of {self.space!r}: give codes of {known}.")
-        shape = _shape(generator, self.space)
+        shape = spec.code_shape(self.space)
         fits = self.array.shape == shape or (self.array.ndim >= 2 and self.array.shape[1:] == shape)
         if self.array.dtype.kind not in "fiu" or not fits or self.array.size == 0:
             form = f"[N, {', '.join(str(size) for size in shape)}]"
@@ -90,11 +90,6 @@ class GivenCodes:
                 f"{form}: is it another network's, or another --latent-space-type?"
             )
         return self if self.array.shape != shape else GivenCodes(self.array[None], self.space, self.source, self.names)
-
-
-def _shape(generator: Generator, space: str) -> tuple[int, ...]:
-    spec = generator.spec
-    return {"z": (spec.z_dim,), "w": (spec.w_dim,), "wp": (spec.num_layers, spec.wp_dim)}[space]
 
 
 def numbers_of(value: object) -> npt.NDArray[Any]:
@@ -165,7 +160,7 @@ def _untold(generator: Generator, array: npt.NDArray[Any]) -> GivenCodes:
     spec = generator.spec
     if array.ndim != 2:
         return GivenCodes(array, "wp")
-    fitting = [space for space in ("z", "w") if space in spec.spaces and array.shape[1:] == _shape(generator, space)]
+    fitting = [space for space in ("z", "w") if space in spec.spaces and array.shape[1:] == spec.code_shape(space)]
     if len(fitting) == 2:
         raise UsageError(
             f"Codes of the shape {array.shape} may be of z or of w: say which with gantk.GivenCodes(codes, 'w')."

@@ -153,10 +153,9 @@ def check_generator(direction: Direction, generator: Generator, force: bool = Fa
         GantkError: the widths differ, or (unless forced) the probe does.
     """
     spec = generator.spec
-    expected = {"z": (spec.z_dim,), "w": (spec.w_dim,), "wp": (spec.num_layers, spec.wp_dim)}.get(direction.space)
     if direction.space not in spec.spaces:
         raise GantkError(f"{direction.title} does not apply: a {spec.family} has no {direction.space}.")
-    if expected is not None and direction.vectors.shape[1:] != expected:
+    if direction.space != "s" and direction.vectors.shape[1:] != (expected := spec.code_shape(direction.space)):
         raise GantkError(
             f"{direction.title} has the shape {direction.vectors.shape[1:]} where this generator takes {expected}: "
             "it belongs to another network."

@@ -5,6 +5,7 @@ Legend: N samples, D the width of a code, L rows of wp, C classes.
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantk.codes.given import GivenCodes, numbers_of
+from gantk.codes.given import SPACES, GivenCodes, numbers_of
 from gantk.codes.latents import normalize_sphere
 from gantk.errors import GantkError, UsageError
 from gantk.generators.base import Generator, GeneratorSpec, Truncation
@@ -22,7 +23,6 @@ from gantk.generators.labels import ask_for_label, class_id, parse_label
 from gantk.store.files import load_npy
 from gantk.store.memory import require
 
-SPACES = ("z", "w", "wp")
 LARGEST_CODE = 1e6  # far beyond what any mapping network gives, and far below where networks overflow
 
 Label = str | int | npt.NDArray[Any] | None  # of samples: see `CodeSource`
@@ -95,9 +95,7 @@ class CodeSource:
 
     def bytes_of(self, *spaces: str) -> int:
         """Bytes that a sample's codes of these spaces take."""
-        spec = self.generator.spec
-        widths = {"z": spec.z_dim, "w": spec.w_dim, "wp": spec.num_layers * spec.wp_dim}
-        return 4 * sum(widths[space] for space in spaces)
+        return 4 * sum(math.prod(self.generator.spec.code_shape(space)) for space in spaces)
 
     @property
     def spaces(self) -> tuple[str, ...]:

@@ -156,6 +156,10 @@ class GeneratorSpec:
         """Height and width of the canvas."""
         return self.height, self.width
 
+    def code_shape(self, space: str) -> tuple[int, ...]:
+        """The shape of one code of z, w or wp, whether the network has that space or not."""
+        return {"z": (self.z_dim,), "w": (self.w_dim,), "wp": (self.num_layers, self.wp_dim)}[space]
+
 
 @dataclass(frozen=True)
 class State:

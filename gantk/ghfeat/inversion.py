@@ -124,9 +124,7 @@ def invert(
     facts = InvertFacts(
         names=given.names,
         space=plan.space,
-        shape={"z": (spec.z_dim,), "w": (spec.w_dim,), "wp": (spec.num_layers, spec.wp_dim), "s": (sum(widths),)}[
-            plan.space
-        ],
+        shape=(sum(widths),) if plan.space == "s" else spec.code_shape(plan.space),
         widths=widths,
         rows=rows,
         probe=probe_of(generator),

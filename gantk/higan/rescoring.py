@@ -316,8 +316,7 @@ def moments(change_NA: Array) -> Array:
 
 def random_directions(source: CodeSource, space: str, count: int, seed: int) -> Direction:
     """Seeded random unit directions of a space; for wp each row has unit length, as a boundary's has."""
-    spec = source.generator.spec
-    shape = {"z": (spec.z_dim,), "w": (spec.w_dim,), "wp": (spec.num_layers, spec.wp_dim)}[space]
+    shape = source.generator.spec.code_shape(space)
     drawn = random_normal(max(count, 1), int(np.prod(shape)), seed=seed, stream=f"random directions of {space}")
     vectors = drawn.reshape(-1, *shape)
     return Direction("random", "direction", space, vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
