@@ -10,7 +10,6 @@ Legend: P all numbers of the changed weights.
 from __future__ import annotations
 
 import copy
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from gantk.errors import GantkError, UsageError
 from gantk.generators.probed import Probe, read_probe
 from gantk.store.json_values import Json, items, number, table, text, whole
+from gantk.store.tensors import header_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,19 +102,16 @@ def save_tuned(path: str | Path, tuned: TunedWeights) -> Path:
     """Write a file of tuned weights; the same weights always give the same bytes."""
     from safetensors.numpy import save
 
-    from gantk.store.files import to_json, write_atomic
+    from gantk.store.files import write_atomic
 
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
+    fields = {
         "names": list(tuned.names),
         "shapes": [list(shape) for shape in tuned.shapes],
         "scales": list(tuned.scales),
         "probe": tuned.probe,
         "meta": dict(tuned.meta),
     }
-    text = json.dumps(to_json(header), sort_keys=True, allow_nan=False)
-    return write_atomic(path, save({"values": np.ascontiguousarray(tuned.values)}, {"gantk": text}))
+    return write_atomic(path, save({"values": np.ascontiguousarray(tuned.values)}, header_of(FORMAT, VERSION, fields)))
 
 
 def load_tuned(path: str | Path) -> TunedWeights:

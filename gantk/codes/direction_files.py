@@ -8,7 +8,6 @@ Legend: K directions, L rows of wp, D the width of a code.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,10 +21,10 @@ from gantk.codes.arrays import CODE_NAMES, Array, Found, read_arrays
 from gantk.codes.arrays import SUFFIXES as ARRAY_SUFFIXES
 from gantk.errors import GantkError, StoreError, UsageError
 from gantk.generators.rows import LayerList, parse_layers
-from gantk.store.files import save_npy, to_json, to_table, write_atomic
+from gantk.store.files import save_npy, to_json, write_atomic
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable, number, numbers, table, text, whole, wholes
-from gantk.store.tensors import HEADER_KEY, open_tensors
+from gantk.store.tensors import header_of, open_tensors
 
 SUFFIXES = (".safetensors", ".npy")
 """What gantk itself writes and ships."""
@@ -75,8 +74,7 @@ def write_native(path: Path, vectors: npt.NDArray[np.float32], fields: Mapping[s
     """Write vectors and fields as safetensors; the same direction always gives the same bytes."""
     from safetensors.numpy import save
 
-    header = json.dumps({"format": FORMAT, "version": VERSION, **to_table(fields)}, sort_keys=True, allow_nan=False)
-    return write_atomic(path, save({"vectors": np.ascontiguousarray(vectors)}, metadata={HEADER_KEY: header}))
+    return write_atomic(path, save({"vectors": np.ascontiguousarray(vectors)}, header_of(FORMAT, VERSION, fields)))
 
 
 def write_legacy(path: Path, vectors: npt.NDArray[np.float32]) -> Path:

@@ -12,7 +12,6 @@ Shape legend: K vectors, D directions, R vectors of the basis, O/I channels, X x
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,8 +24,9 @@ from gantk.navigan.bases import Basis, SvdBasis, VectorBasis
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.kept import FORMAT, TITLE, VERSION, read_kept
 from gantk.navigan.target import released_index, released_layer, spelled_layer
-from gantk.store.files import to_json, write_atomic
+from gantk.store.files import write_atomic
 from gantk.store.inside import regular_file
+from gantk.store.tensors import header_of
 
 COEFFICIENTS, SPECTRUM = "direction_to_basis_coefs", "direction_to_eigenvalues_delta"
 _CONV = re.compile(r"convs\.(\d+)\.conv\.(\w+)$")
@@ -41,9 +41,7 @@ def save(path: str | Path, directions: WeightDirections) -> Path:
     tensors = dict(directions.basis.tensors())
     if directions.coefficients is not None:
         tensors["coefficients"] = directions.coefficients
-    header: dict[str, object] = {
-        "format": FORMAT,
-        "version": VERSION,
+    fields: dict[str, object] = {
         "name": directions.name,
         "kind": directions.kind,
         "layer": directions.layer,
@@ -52,10 +50,9 @@ def save(path: str | Path, directions: WeightDirections) -> Path:
         "meta": dict(directions.meta),
     }
     if isinstance(directions.basis, SvdBasis):
-        header["kernel"] = list(directions.basis.kernel)
-    text = json.dumps(to_json(header), sort_keys=True, allow_nan=False)
+        fields["kernel"] = list(directions.basis.kernel)
     data = {key: value.detach().float().cpu().contiguous() for key, value in tensors.items()}
-    return write_atomic(path, serialize(data, metadata={"gantk": text}))
+    return write_atomic(path, serialize(data, metadata=header_of(FORMAT, VERSION, fields)))
 
 
 def load_weights(name: str | Path, conv: str | None = None, basis: WeightDirections | None = None) -> WeightDirections:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from gantk.generators.base import Generator
 from gantk.generators.probed import read_probe
 from gantk.predictors.few_labels import FewLabels, FewLabelsInfo
 from gantk.predictors.linear_probe import read_card
-from gantk.store.files import to_json, write_atomic
+from gantk.store.files import write_atomic
 from gantk.store.json_values import items, table
+from gantk.store.tensors import header_of
 
 FORMAT = "gantk-few-labels"
 VERSION = 1
-HEADER_KEY = "gantk"
 
 
 def save_few_labels(path: str | Path, predictor: FewLabels) -> Path:
@@ -35,20 +34,9 @@ def write_few_labels(
     """Write a predictor by its parts."""
     from safetensors.numpy import save
 
-    header = {"format": FORMAT, "version": VERSION, **asdict(info)}
-    text = json.dumps(to_json(header), sort_keys=True, allow_nan=False)
     state = {"weight_AD": weight_AD, "bias_A": bias_A}
     plain = {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in state.items()}
-    return write_atomic(path, save(plain, {HEADER_KEY: text}))
-
-
-def is_few_labels(path: Path) -> bool:
-    """Whether a file is such a predictor, by its first bytes."""
-    try:
-        with open(path, "rb") as file:
-            return FORMAT.encode() in file.read(1 << 20)
-    except OSError:
-        return False
+    return write_atomic(path, save(plain, header_of(FORMAT, VERSION, asdict(info))))
 
 
 def load_few_labels(path: str | Path, generator: Generator | None = None, force: bool = False) -> FewLabels:

@@ -7,7 +7,6 @@ the convolutions when it is read, and written as ones ("lw_type": "none").
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,12 +19,12 @@ from gantk.generators.base import Generator
 from gantk.predictors.head_info import FIELDS, FORMAT, HeadInfo, info_of, palette
 from gantk.predictors.head_networks import NETWORKS, LadderNetwork, LinearNetwork, PointwiseNetwork
 from gantk.predictors.heads import Head, default_taps, taps_of
-from gantk.store.files import to_json, write_atomic
+from gantk.store.files import write_atomic
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonView
+from gantk.store.tensors import header_of, names_format
 
 VERSION = 1
-HEADER_KEY = "gantk"
 
 
 def save_head(path: str | Path, head: Head) -> Path:
@@ -35,21 +34,14 @@ def save_head(path: str | Path, head: Head) -> Path:
         return write_linear_gan(target, head)
     from safetensors.torch import save
 
-    header = {"format": FORMAT, "version": VERSION, **{key: getattr(head.info, key) for key in FIELDS}}
-    text = json.dumps(to_json(header), sort_keys=True, allow_nan=False)
+    fields = {key: getattr(head.info, key) for key in FIELDS}
     state = {key: value.detach().float().cpu().contiguous() for key, value in head.network.state_dict().items()}
-    return write_atomic(target, save(state, {HEADER_KEY: text}))
+    return write_atomic(target, save(state, header_of(FORMAT, VERSION, fields)))
 
 
 def is_head(path: Path) -> bool:
     """Whether a file is a head of either format, by its first bytes or its suffix."""
-    if path.suffix == ".pth":
-        return True
-    try:
-        with open(path, "rb") as file:
-            return FORMAT.encode() in file.read(1 << 20)
-    except OSError:
-        return False
+    return path.suffix == ".pth" or names_format(path, FORMAT)
 
 
 def load_head(path: str | Path, generator: Generator | None = None, force: bool = False) -> Head:

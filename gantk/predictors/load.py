@@ -15,6 +15,7 @@ from gantk.predictors.base import Predictor
 from gantk.predictors.resampling import resize
 from gantk.store.channels import colours
 from gantk.store.own_code import checksum_of, find_object, names_code
+from gantk.store.tensors import names_format
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -87,10 +88,10 @@ def load_predictor(
             f"There is no predictor {text!r}{f' for {option}' if option else ''}: give a name, a path, or "
             f"module:callable.{suggestion(text, NAMES)}"
         )
-    from gantk.predictors.few_label_files import is_few_labels, load_few_labels
+    from gantk.predictors.few_label_files import FORMAT, load_few_labels
     from gantk.predictors.head_files import is_head, load_head
 
-    if Path(text).is_file() and is_few_labels(Path(text)):
+    if Path(text).is_file() and names_format(text, FORMAT):
         return load_few_labels(text, generator, force).to(device)
     if Path(text).is_file() and is_head(Path(text)):
         return load_head(text, generator, force).to(device)

@@ -1,14 +1,16 @@
-"""The door for safetensors that are read as numpy arrays: artifacts of gantk, and arrays of other programs."""
+"""safetensors that are read as numpy arrays (artifacts of gantk, and arrays of other programs), and gantk's headers."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from gantk.errors import StoreError
 from gantk.store.bounded import parse_json
+from gantk.store.files import to_table
 from gantk.store.inside import regular_file
 from gantk.store.json_values import JsonTable
 
@@ -16,6 +18,21 @@ if TYPE_CHECKING:
     from safetensors import safe_open
 
 HEADER_KEY = "gantk"
+
+
+def header_of(form: str, version: int, fields: Mapping[str, object]) -> dict[str, str]:
+    """What the metadata of an artifact say: its format and fields as JSON, the same text for the same fields."""
+    content = {"format": form, "version": version, **to_table(fields)}
+    return {HEADER_KEY: json.dumps(content, sort_keys=True, allow_nan=False)}
+
+
+def names_format(path: str | os.PathLike[str], form: str) -> bool:
+    """Whether the first bytes of a file name a format of gantk's, whole or damaged; False where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return form.encode() in file.read(1 << 20)
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
