@@ -86,7 +86,7 @@ def read_arrays(path: str | Path) -> Found:
     if kind == "npy":
         found = _npy(file)
     elif kind == "torch zip" and not _is_torch(file):
-        found = _npz(file)
+        found = Found(file, read_npz(file))
     elif kind == "safetensors":
         found = _safetensors(file)
     elif kind is not None:
@@ -117,10 +117,6 @@ def _npy(path: Path) -> Found:
     from gantk.store.files import load_npy
 
     return Found(path, {"": load_npy(path, mmap=True)})
-
-
-def _npz(path: Path) -> Found:
-    return Found(path, read_npz(path))
 
 
 def _pickle(path: Path) -> Found:

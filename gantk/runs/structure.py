@@ -24,6 +24,7 @@ from gantk.errors import GantkError, StoreError, suggestion
 from gantk.store.channels import viewable
 from gantk.store.files import load_npy, save_npy, write_atomic
 from gantk.store.inside import inside
+from gantk.store.json_values import shown
 
 NUMBERS = "biuf"  # kinds of arrays that a result holds: truth values, whole numbers, floats
 INLINE = 256  # elements up to which an array stands in the JSON itself
@@ -179,9 +180,7 @@ class Source:
         return inside(self.directory, name)
 
     def error(self, place: str, value: object, wanted: str) -> GantkError:
-        shown = repr(value)
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        return StoreError(f"In {self.what} {place or 'the whole'} is {shown}, and {wanted} is expected.")
+        return StoreError(f"In {self.what} {place or 'the whole'} is {shown(value)}, and {wanted} is expected.")
 
 
 # `kind` is whatever an annotation may be: a class, a union, a Literal, a generic alias; Python has no type of those

@@ -110,13 +110,7 @@ def check_unfolded(archive: zipfile.ZipFile, name: object, size: int) -> None:
         GantkError: too many members, or they unfold to more than `UNFOLDED` and more than `TIMES` the size.
     """
     check_members(archive, name, size)
-    members = archive.infolist()
-    unfolded, most = sum(member.file_size for member in members), _most(size)
-    if unfolded > most:
-        raise GantkError(
-            f"{name} unfolds from {size} to {unfolded} bytes, and at most {most} are read: unpack it yourself, or set "
-            f"{VARIABLE} to the bytes that it may take."
-        )
+    _refuse_unfolded(name, size, sum(member.file_size for member in archive.infolist()))
 
 
 def check_members(archive: zipfile.ZipFile, name: object, size: int) -> None:
@@ -131,11 +125,15 @@ def check_members(archive: zipfile.ZipFile, name: object, size: int) -> None:
 
 def check_member(member: zipfile.ZipInfo, name: str) -> None:
     """Refuse one member of an archive by its size; see `check_unfolded`."""
-    most = _most(member.compress_size)
-    if member.file_size > most:
+    _refuse_unfolded(name, member.compress_size, member.file_size)
+
+
+def _refuse_unfolded(name: object, size: int, unfolded: int) -> None:
+    most = _most(size)
+    if unfolded > most:
         raise GantkError(
-            f"{name} unfolds from {member.compress_size} to {member.file_size} bytes, and at most {most} are read: "
-            f"unpack it yourself, or set {VARIABLE} to the bytes that it may take."
+            f"{name} unfolds from {size} to {unfolded} bytes, and at most {most} are read: unpack it yourself, or set "
+            f"{VARIABLE} to the bytes that it may take."
         )
 
 

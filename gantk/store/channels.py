@@ -66,7 +66,6 @@ def colours(image_NCHW: Tensor) -> Tensor:
             f"Images of shape {tuple(image_NCHW.shape)} and type {image_NCHW.dtype} cannot be judged: "
             "give floats of shape [N, C, H, W] in [-1, 1]."
         )
-    channels = image_NCHW.shape[1]
     if channels == 3:
         return image_NCHW
     if channels < 3:
@@ -85,13 +84,9 @@ def in_channels(image_N3HW: Tensor, channels: int) -> Tensor:
         weight = image_N3HW.new_tensor(LUMA)[:, None, None]
         return (image_N3HW * weight).sum(1, keepdim=True).expand(-1, channels, -1, -1).contiguous()
     if channels == 4:
-        opaque = image_N3HW.new_ones(image_N3HW.shape[0], 1, *image_N3HW.shape[2:])
-        return _joined(image_N3HW, opaque)
+        import torch
+
+        opaque_N1HW = image_N3HW.new_ones(image_N3HW.shape[0], 1, *image_N3HW.shape[2:])
+        return torch.cat([image_N3HW, opaque_N1HW], 1)
     repeats = -(-channels // 3)
     return image_N3HW.repeat(1, repeats, 1, 1)[:, :channels]
-
-
-def _joined(image_N3HW: Tensor, opaque_N1HW: Tensor) -> Tensor:
-    import torch
-
-    return torch.cat([image_N3HW, opaque_N1HW], 1)

@@ -23,7 +23,7 @@ def available(root: Path = SYSTEM) -> int | None:
     Args:
         root: of the file system that holds proc and sys, for tests.
     """
-    found = [_machine(root), *_groups(root), _address_space(root)]
+    found = [_field(root / "proc/meminfo", "MemAvailable"), *_groups(root), _address_space(root)]
     known = [value for value in found if value is not None]
     return max(0, min(known)) if known else None
 
@@ -78,10 +78,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, RuntimeError) and any(word in text for word in words)
-
-
-def _machine(root: Path) -> int | None:
-    return _field(root / "proc/meminfo", "MemAvailable")
 
 
 def _field(path: Path, name: str) -> int | None:

@@ -52,7 +52,9 @@ class Silent:
         """End."""
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.iterable)
+        for item in self.iterable:
+            yield item
+            self.update()
 
     def __enter__(self) -> Silent:
         return self
@@ -174,11 +176,6 @@ class Planning(Silent):
         seconds = time.monotonic() - self._began
         if self.total and self.n and seconds >= self.enough and self.n < self.total:
             raise Planned(self.desc, self.unit, self.total, self.n, seconds)
-
-    def __iter__(self) -> Iterator[Any]:
-        for item in self.iterable:
-            yield item
-            self.update()
 
 
 @contextlib.contextmanager
