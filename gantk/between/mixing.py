@@ -18,7 +18,6 @@ from gantk.codes.numbering import Seeds, parse_seeds, show_seeds
 from gantk.codes.source import CodeSource, show_truncation
 from gantk.errors import UsageError
 from gantk.generators.base import Generator
-from gantk.generators.rows import parse_layers
 from gantk.pictures.images import to_uint8
 from gantk.runs.inputs import SampleOptions
 from gantk.runs.stores import Store
@@ -56,9 +55,8 @@ def mix(
     count = generator.spec.num_layers
     if count < 2:
         raise UsageError(f"This {generator.spec.family} has one row of wp, so nothing can be mixed: see `gantk walk`.")
-    by_name = {layer.name: layer.row for layer in generator.layers}
     chosen = options.rows or (f"0-{max(1, round(COARSE * count)) - 1}",)
-    choices = tuple(dict.fromkeys(parse_layers(text, count, by_name) for text in chosen))
+    choices = tuple(dict.fromkeys(generator.parse_rows(text) for text in chosen))
     lefts, left_names = _source(generator, left, options.left_seeds, LEFT, options, "--left")
     tops, top_names = _source(generator, top, options.top_seeds, TOP, options, "--top")
     total = lefts.total + tops.total + len(choices) * lefts.total * tops.total

@@ -72,8 +72,7 @@ def affine_weights(generator: Generator, layers: tuple[int, ...] | None = None) 
         raise UsageError(
             f"Rows of this {spec.family} hold chunks of z, so its layers share no w whose weights SeFa could factorise."
         )
-    styled = [layer for layer in generator.layers if layer.style_dim]
-    chosen = [place for place, layer in enumerate(styled) if layer.row in rows]
+    chosen = [place for place, layer in enumerate(generator.styled_layers) if layer.row in rows]
     point = torch.zeros(1, spec.num_layers, spec.wp_dim, device=generator.device, dtype=generator.dtype)
     if generator.w_avg is not None:
         point += generator.w_avg

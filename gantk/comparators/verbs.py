@@ -19,7 +19,6 @@ from gantk.comparators.options import DrawingOptions, GanspaceOptions, SefaOptio
 from gantk.comparators.results import GanspaceResult, SefaResult
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe
-from gantk.generators.rows import parse_layers
 from gantk.runs.options import at_most
 from gantk.runs.stores import Store
 from gantk.runs.task import verb
@@ -43,7 +42,7 @@ def sefa(generator: Generator, *, options: SefaOptions, store: Store) -> SefaRes
     Raises:
         UsageError: a row that does not exist, or more directions than there are.
     """
-    rows = _rows(generator, options)
+    rows = generator.parse_rows(options.rows)
     found = factorise(generator, rows, options.normalize)
     count = at_most("--components", options.components, len(found.vectors), f"directions of {found.space}")
     scales = [3.0] * count
@@ -66,7 +65,7 @@ def ganspace(generator: Generator, *, options: GanspaceOptions, store: Store) ->
     Raises:
         UsageError: a layer or row that does not exist, or more directions than there are.
     """
-    rows = _rows(generator, options)
+    rows = generator.parse_rows(options.rows)
     most, space = most_components(generator, options.num, options.layer)
     at_most("--components", options.components, most, f"directions of {space}")
     found = components(generator, options.num, options.components, options.seed, options.layer)
@@ -80,10 +79,6 @@ def ganspace(generator: Generator, *, options: GanspaceOptions, store: Store) ->
     return GanspaceResult(
         direction=direction, walks=walks, deviations=deviations, explained=explained, layer=found.layer
     )
-
-
-def _rows(generator: Generator, options: DrawingOptions) -> tuple[int, ...]:
-    return parse_layers(options.rows, generator.spec.num_layers, {each.name: each.row for each in generator.layers})
 
 
 def _drawn(

@@ -22,6 +22,7 @@ from gantk.generators.noise import Noise as Noise
 from gantk.generators.noise import noise_seeds
 from gantk.generators.noise import seeded_noise as seeded_noise
 from gantk.generators.probed import Probe
+from gantk.generators.rows import LayerList, parse_layers
 from gantk.generators.spec import Config as Config
 from gantk.generators.spec import GeneratorSpec as GeneratorSpec
 from gantk.generators.spec import Layer as Layer
@@ -254,6 +255,15 @@ class Generator(nn.Module, ABC):
 
         return push
 
+    @property
+    def styled_layers(self) -> tuple[Layer, ...]:
+        """The layers that have a style, in the order of `styles`."""
+        return tuple(layer for layer in self.layers if layer.style_dim)
+
+    def parse_rows(self, rows: LayerList) -> tuple[int, ...]:
+        """The rows of wp that a list names, by number, range or the name of a layer; see `parse_layers`."""
+        return parse_layers(rows, self.spec.num_layers, {layer.name: layer.row for layer in self.layers})
+
     def layer(self, key: str | int) -> Layer:
         """A layer by name or index; near matches are offered for a misspelt name."""
         if isinstance(key, int) or str(key).lstrip("-").isdigit():
@@ -311,7 +321,7 @@ class Generator(nn.Module, ABC):
             codes = self.styles(wp) if "s" in spec.spaces else (wp,)
         else:
             codes = tuple(wp)
-            widths = [layer.style_dim for layer in self.layers if layer.style_dim]
+            widths = [layer.style_dim for layer in self.styled_layers]
             if "s" not in spec.spaces:
                 raise UsageError(f"a {spec.family} has no space s to take styles from; use {self._spaces()}")
             if [list(style.shape[1:]) for style in codes] != [[width] for width in widths]:

@@ -170,8 +170,7 @@ class BigGAN(Generator):
         parts = _layers(config, seen)
         self.layers = tuple(layer for layer, _ in parts)
         self._steps = tuple(step for _, step in parts)
-        styled = [layer.index for layer in self.layers if layer.style_dim]
-        self._style_index = {index: position for position, index in enumerate(styled)}
+        self._style_index = {layer.index: position for position, layer in enumerate(self.styled_layers)}
         self.spec = GeneratorSpec(
             family="biggan",
             resolution=config.resolution,

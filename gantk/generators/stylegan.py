@@ -137,8 +137,7 @@ class StyleGAN(StyledGenerator):
             has_noise=config.use_noise,
             has_lod=config.rgb == "all",
         )
-        styled = [layer.index for layer in self.layers if layer.affine is not None]
-        self._style_index = {index: i for i, index in enumerate(styled)}
+        self._style_index = {layer.index: position for position, layer in enumerate(self.styled_layers)}
 
     def _run(
         self, codes: Styles, options: Options, taps: frozenset[str], start: State | None, stop: int | None

@@ -26,7 +26,7 @@ def style_layout(generator: Generator) -> tuple[tuple[int, ...], tuple[int, ...]
         UsageError: the family has no styles.
     """
     spec = generator.spec
-    styled = [layer for layer in generator.layers if layer.style_dim]
+    styled = generator.styled_layers
     if "s" not in spec.spaces or not styled:
         raise UsageError(
             f"a {spec.family} has no style vectors that an encoder could write; GH-Feat needs a generator with a "

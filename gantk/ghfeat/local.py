@@ -122,5 +122,5 @@ def edit_locally(
 
 def _with_layer(generator: Generator, base: Styles, other: Styles, layer: Layer) -> list[Tensor]:
     """The base's styles with one layer's replaced by the other's."""
-    styled = [each.index for each in generator.layers if each.style_dim]
-    return [b if index == layer.index else a for index, a, b in zip(styled, base, other, strict=True)]
+    pairs = zip(generator.styled_layers, base, other, strict=True)
+    return [b if each.index == layer.index else a for each, a, b in pairs]

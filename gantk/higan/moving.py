@@ -96,8 +96,7 @@ def plan_edit(
         )
     distances = tuple(float(distance) for distance in distances)
     if direction.space == "s":
-        styled = sum(1 for layer in source.generator.layers if layer.style_dim)
-        chosen = parse_layers(_text(rows, direction.layers), styled)
+        chosen = parse_layers(_text(rows, direction.layers), len(source.generator.styled_layers))
         return Edit(entry, "s", chosen, distances, compensate, absolute)
     if direction.space == "z":
         if rows not in (None, "all"):
@@ -118,8 +117,7 @@ def _text(rows: Rows, own: tuple[int, ...] | None) -> Rows:
 
 def choose_rows(rows: Rows, own: tuple[int, ...] | None, generator: Generator) -> tuple[int, ...]:
     """The rows of wp to move: as the caller asks, by number, range or layer name, or else what a direction brings."""
-    names = {layer.name: layer.row for layer in generator.layers}
-    return parse_layers(_text(rows, own), generator.spec.num_layers, names)
+    return generator.parse_rows(_text(rows, own))
 
 
 def condition(entry: Entry, others: Sequence[Entry]) -> Entry:

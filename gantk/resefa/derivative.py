@@ -228,8 +228,7 @@ class _Entry:
                 self.state = generator.cache(wp_1LD, self.first, noise=noise)
         self._places: list[int] = [0]
         if self.styled:
-            layers = [layer for layer in generator.layers if layer.style_dim]
-            self._places = [place for place, layer in enumerate(layers) if layer.row in rows]
+            self._places = [place for place, layer in enumerate(generator.styled_layers) if layer.row in rows]
         self._codes = [style.detach() for style in styles]
         self.unit: tuple[Tensor, ...] | None = None
 

@@ -25,7 +25,7 @@ from gantk.errors import UsageError
 from gantk.generators.base import Generator
 from gantk.generators.probe import probe
 from gantk.generators.probed import Probe
-from gantk.generators.rows import LayerList, parse_layers
+from gantk.generators.rows import LayerList
 from gantk.pictures.images import to_uint8
 from gantk.resefa.derivative import Output
 from gantk.resefa.gram import RegionGrams
@@ -62,7 +62,7 @@ def reduced_of(facts: JacobianFacts, generator: Generator, rows: LayerList, spac
         UsageError: the run has no such rows.
     """
     truncation = parse_truncation(facts.truncation, generator.spec)
-    chosen = parse_layers(rows, generator.spec.num_layers, {e.name: e.row for e in generator.layers})
+    chosen = generator.parse_rows(rows)
     own = choose(generator, facts.space, facts.rows, facts.part)
     return reduce_to(generator, own, truncation, space, chosen if rows else None)
 

@@ -11,7 +11,6 @@ from gantk.codes.given import GivenCodes
 from gantk.codes.source import CodeSource, show_truncation, weights_checksum
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.base import Generator
-from gantk.generators.rows import parse_layers
 from gantk.resefa.accumulate import JacobianPlan, accumulate, check_regions, grams_of, samples_of, summed
 from gantk.resefa.compat import compat_codes, compat_of, compat_output
 from gantk.resefa.derivative import Output
@@ -63,10 +62,11 @@ def jacobian(
     drawn = compat_codes(options.num or 5, spec.z_dim, options.seed) if own else None
     if drawn is not None:
         codes = GivenCodes(drawn, "z", "compat_z.npy")
-    source = _source(generator, codes, options)
+    source = options.source(generator, codes, DEFAULT_NUM)
+    if options.compat:
+        source.truncation = None  # the released script has none
     output = output_of(options, spec.resolution)
-    rows = parse_layers(options.rows, spec.num_layers, {each.name: each.row for each in generator.layers})
-    variable = choose(generator, options.space, rows, options.part)
+    variable = choose(generator, options.space, generator.parse_rows(options.rows), options.part)
     margin = margin_of(options)
     found = regions_from(generator, regions, output.size, margin)
     if options.leading is not None:
@@ -96,13 +96,6 @@ def conclude(
 ) -> JacobianResult:
     grams = grams_of(arrays, options.per_sample or options.compat)
     return JacobianResult(facts=facts, grams=grams, responses=responses(summed(grams), facts, store), leading=())
-
-
-def _source(generator: Generator, codes: object, options: JacobianOptions) -> CodeSource:
-    source = options.source(generator, codes, DEFAULT_NUM)
-    if options.compat:
-        source.truncation = None  # the released script has none
-    return source
 
 
 def output_of(options: JacobianOptions, resolution: int) -> Output:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import UsageError
-from gantk.generators.base import Generator
+from gantk.generators.base import Generator, Layer
 from gantk.generators.frugal_steps import Pullback, images_at_once
 from gantk.predictors.base import Predictor
 from gantk.store.chunks import parts
@@ -64,7 +64,7 @@ def region_channels(
         UsageError: there is no space s, or none of the samples has two regions.
     """
     every = channels(generator)
-    styled = [layer for layer in generator.layers if layer.style_dim]
+    styled = generator.styled_layers
     chosen = list(classes or range(len(segmenter.class_names)))
     names = tuple(segmenter.class_names[k] for k in chosen)
     if probes is None:
@@ -135,7 +135,12 @@ def _at_image(label_HW: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _by_tangents(
-    generator: Generator, wp_1LD: Tensor, codes: tuple[Tensor, ...], styled: list[Any], mask_RHW: Tensor, noise: str
+    generator: Generator,
+    wp_1LD: Tensor,
+    codes: tuple[Tensor, ...],
+    styled: Sequence[Layer],
+    mask_RHW: Tensor,
+    noise: str,
 ) -> tuple[Array, Array]:
     """Squared change [S, R] of every region, and [S] of the pixels of none."""
     masks_PR = torch.cat([mask_RHW, ~mask_RHW.any(0, keepdim=True)]).flatten(1).T.double()

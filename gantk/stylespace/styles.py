@@ -32,8 +32,7 @@ def channels(generator: Generator) -> tuple[Channel, ...]:
             "and `gantk train-boundary` find directions of every generator."
         )
     found: list[Channel] = []
-    styled = [layer for layer in generator.layers if layer.style_dim]
-    for style, layer in enumerate(styled):
+    for style, layer in enumerate(generator.styled_layers):
         row = -1 if layer.row is None else layer.row
         found += [
             Channel(len(found) + place, style, layer.name, row, place, layer.is_rgb) for place in range(layer.style_dim)
