@@ -116,7 +116,6 @@ def test_groups_have_representatives_names_and_chances() -> None:
     assert [vectors[m] @ vectors[first.members[0]] > 0 for m in first.members] == [s > 0 for s in first.signs]
     assert first.systems == ("a", "b", "c")
     assert 1 / 201 <= first.chance < 0.02
-    assert found.label_M[0] == 0
     assert {group.name for group in found.groups} == {
         *(f"season (tree; rows 1-2) {i}" for i in range(1, 6)), "tree 1"
     }  # fmt: skip
@@ -150,8 +149,7 @@ def test_overlap_is_the_mean_squared_cosine_of_principal_angles() -> None:
     e = np.eye(6)
     angle = 0.3
     parts = [e[0], e[1], np.cos(angle) * e[0] + np.sin(angle) * e[3], e[4], e[0], e[0] + 1e-4 * e[5]]
-    found, dims = overlaps(grams([effect(v) for v in parts]), ["a", "a", "b", "b", "c", "c"], ("a", "b", "c"))
-    assert dims.tolist() == [2, 2, 1]
+    found = overlaps(grams([effect(v) for v in parts]), ["a", "a", "b", "b", "c", "c"], ("a", "b", "c"))
     assert np.allclose(np.diag(found), 1)
     assert found[0, 1] == pytest.approx(np.cos(angle) ** 2 / 2, abs=1e-6)
     assert found[2, 0] == pytest.approx(1, abs=1e-6)
@@ -192,7 +190,7 @@ def test_what_changes() -> None:
     assert found.selectivity == pytest.approx(12)
     assert found.error_A[0] == pytest.approx(1.96 * 0.4 * np.sqrt(2) / np.sqrt(2))
     grey = what_of([plus, -plus], np.ones(3), np.array([2.0, 0.1, 0.1]))
-    assert (grey.attribute, grey.grey_A.tolist()) == (1, [True, False, True])
+    assert grey.attribute == 1, "the first is not above its floor"
     assert grey.selectivity == pytest.approx(0.2 / 1.2)
     assert what_of([plus, -plus], np.ones(3), np.full(3, 9.0)).attribute == -1
     assert what_of([plus[:, :0]] * 2, np.ones(0), np.ones(0)).attribute == -1

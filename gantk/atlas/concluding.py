@@ -69,9 +69,11 @@ def conclude(
     with store.timed("drawing"):
         drawn = _drawn(
             Drawer(store, held_out(generator, options, truncation, DRAWN_SAMPLES, listed=listed), titles), moves,
-            measured, groups.groups, sizes_of(options).shown,
+            measured, charted, groups.groups, sizes_of(options).shown,
         )  # fmt: skip
-    artifacts = [_carded(generator, moves, measured, group, facts.attributes) for group in drawn]
+    artifacts = [
+        _carded(generator, moves, measured, group, facts.attributes, charted[group.members[0]].turn) for group in drawn
+    ]
     return AtlasResult(
         sources=tuple(
             Source(
@@ -140,6 +142,7 @@ def _drawn(
     drawer: Drawer,
     moves: Sequence[Move],
     measured: Sequence[Measured],
+    charted: Sequence[Charted],
     groups: Sequence[Group],
     shown: int,
 ) -> tuple[Drawn, ...]:
@@ -148,7 +151,7 @@ def _drawn(
     with progress(len(groups), "drawing", unit="group") as bar:
         for number, (group, file) in enumerate(zip(groups, files, strict=True)):
             head = group.members[0]
-            turn = _turn(measured[head])
+            turn = charted[head].turn
             drawn = number < shown
             heat, most = drawer.heat(file, measured[head].where.heat_HW)
             members = group.members[1:]
@@ -179,11 +182,6 @@ def _drawn(
     return tuple(found)
 
 
-def _turn(part: Measured) -> int:
-    """-1 where the attribute that names a direction falls along it."""
-    return -1 if part.what.attribute >= 0 and part.what.change_A[part.what.attribute] < 0 else 1
-
-
 def _files(names: Sequence[str]) -> list[str]:
     """A stem of its own for each group."""
     found: list[str] = []
@@ -199,11 +197,11 @@ def _carded(
     measured: Sequence[Measured],
     group: Drawn,
     names: Sequence[str],
+    turn: int,
 ) -> Direction | KeptWeights:
     """The representative of a group, turned so that its attribute grows, as an artifact with its card."""
     head = group.members[0]
     move, part = moves[head], measured[head]
-    turn = _turn(part)
     card: dict[str, object] = {
         "group": group.name,
         "systems": list(group.systems),

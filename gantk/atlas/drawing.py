@@ -14,7 +14,7 @@ from gantk.atlas.moves import DirectionMove, Move, Samples
 from gantk.codes.spread import spread_of, unit_of
 from gantk.pictures.images import to_uint8
 from gantk.runs.stores import Store
-from gantk.runs.structure import Image, Strip
+from gantk.runs.structure import Image
 from gantk.runs.walk import Walk
 from gantk.runs.walks import symmetric_steps
 
@@ -39,22 +39,12 @@ class Drawer:
     def walk(self, name: str, file: str, move: Move, strength: float) -> Walk:
         """Samples from -2 to 2 strengths; a negative strength turns the move round."""
         distances = symmetric_steps(abs(strength) * FACTORS, STEPS)
-        count = len(self.samples)
-        images: list[list[Image]] = [[] for _ in range(count)]
+        stems = [f"steps/{file}_{sample}" for sample in range(len(self.samples))]
+        names = [[f"{stem}_{step}.png" for step in range(len(distances))] for stem in stems]
         for step, distance in enumerate(distances):
-            moved = enumerate(self._moved(move, self.samples, distance if strength >= 0 else -distance))
-            kept = self.store.keep_pictures({f"steps/{file}_{sample}_{step}.png": image for sample, image in moved})
-            for line, image in zip(images, kept, strict=True):
-                line.append(image)
-        strips = tuple(
-            Strip(
-                label=self.titles[sample],
-                values=tuple(distances),
-                images=tuple(line),
-                origin=distances.index(0.0) if 0.0 in distances else None,
-            )
-            for sample, line in enumerate(images)
-        )
+            moved = self._moved(move, self.samples, distance if strength >= 0 else -distance)
+            self.store.write_pictures(dict(zip((line[step] for line in names), moved, strict=True)))
+        strips = tuple(self.store.strip(title, distances, line) for title, line in zip(self.titles, names, strict=True))
         unit, spread = self._measure(move)
         return Walk(name=name, space=move.space, rows=move.rows or None, strips=strips, unit=unit, spread=spread)
 

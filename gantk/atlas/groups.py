@@ -85,19 +85,15 @@ def find_groups(
             )
         )
     order = sorted(range(len(groups)), key=lambda g: _rank(measured[groups[g].members[0]]))
-    new = {old: place for place, old in enumerate(order)}
     bare = [not _has_name(measured[groups[g].members[0]]) for g in order]
     names = _numbered([groups[g].name for g in order], bare)
-    overlap_YY, dimension_Y = overlaps(products, [part.system for part in measured], systems)
     return Groups(
         tuple(replace(groups[g], name=name) for g, name in zip(order, names, strict=True)),
-        np.array([new[int(label)] for label in label_M], dtype=np.int64),
         similar_MM,
         cut,
         null.unrelated(similar_MM),
         systems,
-        overlap_YY,
-        dimension_Y,
+        overlaps(products, [part.system for part in measured], systems),
     )
 
 
@@ -244,8 +240,8 @@ def _merges(similar_MM: Array) -> Array:
     return np.stack([tree[:, 3], 1 - tree[:, 2]], 1)
 
 
-def overlaps(products: Grams, of: Sequence[str], systems: Sequence[str]) -> tuple[Array, npt.NDArray[np.int64]]:
-    """How much of one system's span lies in another's, [Y, Y], and the dimension of each span, [Y].
+def overlaps(products: Grams, of: Sequence[str], systems: Sequence[str]) -> Array:
+    """How much of one system's span lies in another's, [Y, Y].
 
     The spans are of the odd parts. The singular values of Q_a^T Q_b, for orthonormal bases Q, are the cosines of the
     principal angles between them; their squares, summed over the dimension of a, are a's share in b.
@@ -260,8 +256,7 @@ def overlaps(products: Grams, of: Sequence[str], systems: Sequence[str]) -> tupl
         [np.square(a.T @ products.odd_MM[np.ix_(i, j)] @ b).sum() / max(a.shape[1], 1) for j, b in spans]
         for i, a in spans
     ])  # fmt: skip
-    dimension_Y = np.array([base.shape[1] for _, base in spans], dtype=np.int64)
-    return np.clip(overlap, 0, 1), dimension_Y
+    return np.clip(overlap, 0, 1)
 
 
 def _rank(part: Measured) -> tuple[float, float]:

@@ -45,7 +45,7 @@ class Judge:
     @property
     def sees_images(self) -> bool:
         """Whether the segmenter looks at images, so that it can look at any moved sample."""
-        return self.segmenter is not None and _has(self.segmenter, "segment")
+        return self.segmenter is not None and has(self.segmenter, "segment")
 
     def look(self, image_NCHW: Tensor, codes: WpOrStyles | None = None) -> tuple[list[Tensor], Tensor]:
         """Feature maps, and attributes [N, A] (none: [N, 0])."""
@@ -85,19 +85,20 @@ def judge_of(
         UsageError: nothing has feature maps.
     """
     maps = metric or predictor
-    if maps is None or not _has(maps, "feature_maps"):
+    if maps is None or not has(maps, "feature_maps"):
         raise UsageError(
             f"{'No predictor' if maps is None else f'The predictor {maps.name!r}'} has feature maps to measure changes "
             "in: give a metric that has (demo, lpips-alex, lpips-vgg)."
         )
     names = () if predictor is None else predictor.attribute_names
-    reader = predictor if predictor is not None and names and _has(predictor, "attributes") else None
+    reader = predictor if predictor is not None and names and has(predictor, "attributes") else None
     sees = segmenter or (predictor if predictor is not None and predictor.class_names else None)
-    features = next((p for p in (features, predictor, maps) if p is not None and _has(p, "features")), None)
+    features = next((p for p in (features, predictor, maps) if p is not None and has(p, "features")), None)
     return Judge(maps, reader, exact, tuple(names) if reader is not None or exact is not None else (), sees, features)
 
 
-def _has(predictor: Predictor, method: str) -> bool:
+def has(predictor: Predictor, method: str) -> bool:
+    """Whether a predictor can do what a method of the contract asks."""
     if getattr(type(predictor), method) is getattr(Predictor, method):
         return False
     return method != "segment" or not hasattr(predictor, "info")  # a head has the method only to refuse it

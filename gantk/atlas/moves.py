@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -151,8 +151,7 @@ class DirectionMove:
             kept = torch.zeros(wp_NLD.shape[1], 1, dtype=torch.bool, device=wp_NLD.device)
             kept[list(rows)] = True
             return torch.where(kept, moved, wp_NLD)
-        styled = [layer for layer in generator.layers if layer.style_dim]
-        pairs = zip(styled, generator.styles(wp_NLD), moved, strict=True)
+        pairs = zip(generator.styled_layers, generator.styles(wp_NLD), moved, strict=True)
         return tuple(new if layer.row in rows else old for layer, old, new in pairs)
 
     def images(self, samples: Samples, strength_N: Tensor, rows: Rows = None) -> Tensor:
@@ -201,7 +200,7 @@ def moves_of(
     check_generator(direction, generator)
     spread_K = _spreads(generator, direction)
     if direction.space == "s":
-        styled = [layer for layer in generator.layers if layer.style_dim]
+        styled = generator.styled_layers
         cuts = np.cumsum([layer.style_dim for layer in styled])[:-1]
     for pick, spread in enumerate(spread_K):
         title = name or direction.name
@@ -263,12 +262,17 @@ def _spreads(generator: Generator, direction: Direction) -> np.ndarray[Any, Any]
     return np.where(spread_K > 1e-6 * whole, spread_K, whole)
 
 
+def code_space(generator: Generator) -> Literal["w", "z"]:
+    """w, or z where w is hardly more."""
+    return "w" if generator.spec.can_truncate and "w" in generator.spec.spaces else "z"
+
+
 def random_moves(generator: Generator, count: int, seed: int = 0) -> list[DirectionMove]:
     """Random unit steps of w, or of z where w is hardly more: what found directions are compared with."""
     from gantk.store.seeding import random_normal
 
-    space = "w" if generator.spec.can_truncate and "w" in generator.spec.spaces else "z"
-    width = generator.spec.w_dim if space == "w" else generator.spec.z_dim
+    space = code_space(generator)
+    (width,) = generator.spec.code_shape(space)
     vectors = random_normal(count, width, seed=seed, stream="atlas-random").astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     direction = Direction("random", "direction", space, vectors.astype(np.float32))

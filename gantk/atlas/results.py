@@ -14,14 +14,6 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What finding a direction took."""
-
-    passes: int = 0
-    seconds: float = 0.0
-
-
 @dataclass(frozen=True, eq=False)
 class Where:
     """Where the image changes at the matched strength.
@@ -58,11 +50,6 @@ class What:
     floor_A: Array
     attribute: int
     selectivity: float
-
-    @property
-    def grey_A(self) -> npt.NDArray[np.bool_]:
-        """Which changes a random direction makes as well."""
-        return np.abs(self.change_A) < np.nan_to_num(self.floor_A)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +140,6 @@ class Measured:
     effect: Effect
     rows: Rows | None = None
     far: HowFar | None = None
-    cost: Cost = Cost()
     passes: int = 0
 
 
@@ -208,21 +194,17 @@ class Groups:
 
     Attributes:
         groups: largest selectivity of the representative first.
-        label_M: group of each move.
         similarity_MM: over both signs, signed by the better orientation.
         cut: similarity at which the tree was cut.
         unrelated: see there.
         systems: Y names.
         overlap_YY: how much of a row's system lies in the span of a column's: mean squared cosine of the principal
             angles, in [0, 1].
-        dimensions_Y: of each system's span.
     """
 
     groups: tuple[Group, ...]
-    label_M: npt.NDArray[np.int64]
     similarity_MM: npt.NDArray[np.float32]
     cut: float
     unrelated: Unrelated
     systems: tuple[str, ...]
     overlap_YY: Array
-    dimensions_Y: npt.NDArray[np.int64]

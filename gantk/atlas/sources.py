@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import torch
 
 from gantk.atlas.found import SourceFound
 from gantk.atlas.judges import Judge
-from gantk.atlas.moves import Samples
+from gantk.atlas.moves import Samples, code_space
 from gantk.atlas.rows import middle_convolutions, rows_by_rescoring, thirds
 from gantk.codes.directions import Direction
 from gantk.codes.entries import Entry
@@ -98,11 +98,6 @@ class Ground:
         Any, as `Store.task` gives it: which result it is, the task's name says.
         """
         return self.store.task(name, task, arguments, within(options, self.samples.batch_size))
-
-
-def code_space(generator: Generator) -> Literal["w", "z"]:
-    """w, or z where w is hardly more."""
-    return "w" if generator.spec.can_truncate and "w" in generator.spec.spaces else "z"
 
 
 def find_source(name: str, ground: Ground) -> SourceFound:

@@ -14,14 +14,14 @@ import torch
 from gantk.atlas.concluding import conclude
 from gantk.atlas.figures import floor_of
 from gantk.atlas.found import AtlasResult, SourceFound
-from gantk.atlas.judges import Judge, judge_of
+from gantk.atlas.judges import Judge, has, judge_of
 from gantk.atlas.kept import ARRAYS, to_arrays
 from gantk.atlas.kept import Sizes as RowSizes
-from gantk.atlas.moves import Samples, random_moves
+from gantk.atlas.moves import Samples, code_space, random_moves
 from gantk.atlas.options import AtlasOptions
 from gantk.atlas.pace import passes_of, seconds_of_pass, told
 from gantk.atlas.plan import AtlasFacts, Floor, Sizes, compared, held_out, moves_in, sizes_of
-from gantk.atlas.sources import SYSTEMS, Ground, code_space, find_source, given_source
+from gantk.atlas.sources import SYSTEMS, Ground, find_source, given_source
 from gantk.atlas.yardstick import Settings, Yardstick
 from gantk.codes.entries import entries_of
 from gantk.codes.latents import parse_truncation
@@ -125,7 +125,7 @@ def _tell_pace(
 ) -> None:
     """Say how long this will take."""
     looks = metric or reader
-    if looks is None or type(looks).feature_maps is Predictor.feature_maps:
+    if looks is None or not has(looks, "feature_maps"):
         return
     names = 0 if reader is None else len(reader.attribute_names)
     passes = passes_of(generator, names, _systems(options), sizes, compared(options, names), options.quick)
@@ -185,11 +185,9 @@ def _bundled(generator: Generator) -> Predictor | None:
 
 def _segmenter(generator: Generator, predictor: Predictor | None, samples: Samples, seed: int) -> Predictor | None:
     """The predictor's classes, or segments without labels; None where there is no map to divide."""
-    seer = predictor
-    if seer is not None and seer.class_names:
-        if hasattr(seer, "attributes_of_codes"):
-            return _of_images(generator)  # the exact masks are of wp, and style channels leave it
-        return seer
+    if predictor is not None and predictor.class_names:
+        # exact masks are of wp, and style channels leave it
+        return _of_images(generator) if hasattr(predictor, "attributes_of_codes") else predictor
     try:
         return find_segments(generator, samples.wp_NLD[:SEGMENTED], seed=seed).head
     except StoreError:
@@ -204,17 +202,14 @@ def _of_images(generator: Generator) -> Predictor:
     return load_predictor("demo", generator.device, generator).eval()
 
 
-def _judge(
-    generator: Generator, predictor: Predictor | None, seer: Predictor | None, metric: Predictor | None
-) -> Judge:
+def _judge(generator: Generator, reader: Predictor | None, seer: Predictor | None, metric: Predictor | None) -> Judge:
     from gantk.predictors.defaults import metric_name
     from gantk.predictors.load import load_predictor
 
-    reader = predictor
     exact = getattr(reader, "attributes_of_codes", None)
     if exact is not None:
         return judge_of(generator, _of_images(generator), seer, exact=exact, features=_reader(generator, metric))
-    if metric is None and (reader is None or type(reader).feature_maps is Predictor.feature_maps):
+    if metric is None and (reader is None or not has(reader, "feature_maps")):
         metric = load_predictor(metric_name(generator), generator.device, generator).eval()
     if reader is not None and metric is not None and reader.name == metric.name:
         metric = None  # one network looks once

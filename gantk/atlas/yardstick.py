@@ -27,7 +27,7 @@ from gantk.atlas.figures import far_of, floor_of, mean_cosine, steadiness_of, wh
 from gantk.atlas.judges import Judge
 from gantk.atlas.matching import Match, match_strength
 from gantk.atlas.moves import Move, Samples
-from gantk.atlas.results import Cost, Effect, HowFar, Measured, Rows, Where
+from gantk.atlas.results import Effect, HowFar, Measured, Rows, Where
 from gantk.errors import GantkError
 from gantk.generators.base import Generator, WpOrStyles
 from gantk.predictors.departure import KEPT as STILL_NEAR
@@ -109,8 +109,8 @@ class Yardstick:
 
     # --- one move ------------------------------------------------------------------------------------------------
 
-    def measure(self, move: Move, cost: Cost | None = None) -> Measured:
-        """Measure a move; `cost` is what finding it took."""
+    def measure(self, move: Move) -> Measured:
+        """Measure a move."""
         before = self.passes
         with torch.inference_mode():
             match = self._match(move)
@@ -124,7 +124,7 @@ class Yardstick:
             far = self._far(move, match.strength, looks) if self._around is not None else None
         return Measured(
             move.name, move.system, match.strength, match.change / self.between, match.matched, where, what, twice,
-            steadiness, effect, rows, far, cost or Cost(), self.passes - before,
+            steadiness, effect, rows, far, self.passes - before,
         )  # fmt: skip
 
     def calibrate(self, moves: Iterable[Move]) -> list[Measured]:

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from gantk import stylespace
 from gantk.atlas.moves import Move, Samples, random_moves, weight_moves
-from gantk.atlas.results import Cost
 from gantk.atlas.rows import middle_convolutions, rows_by_rescoring
 from gantk.codes.directions import Direction
 from gantk.codes.source import CodeSource
@@ -45,6 +44,14 @@ TAILS = 0.25  # of the samples, at each end, that a boundary divides
 COMPONENTS_OF = 10_000  # codes, for principal components; they pass the mapping network only
 HESSIAN_SAMPLES = 4
 PRODUCT = 4  # passes that a product with the Hessian of one sample is counted as: forward, and three derivatives
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What finding a direction took."""
+
+    passes: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

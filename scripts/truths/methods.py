@@ -101,7 +101,7 @@ def of_method(method: str, data: Scored, yardstick: Yardstick, segmenter: Predic
     generator = data.generator
     found = find(method, data, segmenter)
     moves = found.moves or [next(moves_of(generator, direction, method)) for direction in found.directions]
-    measured = [yardstick.measure(move, found.cost) for move in moves]
+    measured = [yardstick.measure(move) for move in moves]
     named = [part.what.attribute for part in measured]
     best = {
         name: max((m.what.selectivity for m, a in zip(measured, named, strict=True) if a == i), default=0.0)
