@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.predictors.networks import AttributeNetwork, NetworkConfig, Segmenter, fold
+from gantk.store.files import sha256_of
 from gantk.store.states import write_state
 from gantk.world.renderer import CLASSES, FACTORS, Render, render, sample_scene
 
@@ -203,7 +204,7 @@ def weights(training: Training) -> tuple[dict[str, Tensor], NetworkConfig]:
 
 def export(training: Training, path: Path) -> None:
     """Write the weights in half precision, with all that the predictor must know in the header; print the sha256."""
-    from gantk.predictors.weights import sha256, write_weights
+    from gantk.predictors.weights import write_weights
 
     state, config = weights(training)
     header: dict[str, Any] = {"training": {**asdict(training.settings), "images_seen": training.images}}
@@ -214,7 +215,7 @@ def export(training: Training, path: Path) -> None:
     else:
         header["names"] = list(CLASSES)
     write_weights(path, training.settings.network, config, state, header)
-    print(f"{path}: {path.stat().st_size} bytes, sha256 {sha256(path)}")
+    print(f"{path}: {path.stat().st_size} bytes, sha256 {sha256_of(path)}")
 
 
 @torch.no_grad()

@@ -23,7 +23,8 @@ from gantk.predictors.networks import AttributeNetwork, Convolution, NetworkConf
 from gantk.predictors.places365 import MEAN, Places365, preprocess
 from gantk.predictors.places365_labels import SCENE_ATTRIBUTES
 from gantk.predictors.resampling import resize
-from gantk.predictors.weights import BUNDLED, FOLDER, read_weights, sha256, write_weights
+from gantk.predictors.weights import BUNDLED, FOLDER, read_weights, write_weights
+from gantk.store.files import sha256_of
 from gantk.world.renderer import CLASSES, FACTOR_NAMES, FACTORS, render, sample_scene
 
 
@@ -50,7 +51,7 @@ def test_bundled_names_are_the_renderers(demo: DemoPredictor) -> None:
 
 def test_bundled_weights_are_the_listed_bytes_and_small() -> None:
     for name, digest in BUNDLED.values():
-        assert sha256(FOLDER / name) == digest
+        assert sha256_of(FOLDER / name) == digest
     assert sum((FOLDER / name).stat().st_size for name, _ in BUNDLED.values()) <= 2_200_000
 
 

@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
-from gantk.checkpoints.download import Cut, Expected, LinkError, download, part_of, sha256_of
+from gantk.checkpoints.download import Cut, Expected, LinkError, download, part_of
 from gantk.checkpoints.facts import KEYS, TUNED
 from gantk.errors import GantkError, UsageError
-from gantk.store.files import load_json, save_json
+from gantk.store.files import load_json, save_json, sha256_of
 from gantk.store.locks import hold
 from gantk.store.own_code import OwnCode
 from gantk.store.shipped import home

@@ -9,7 +9,6 @@ the server's. Nothing but the standard library is used.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import re
 import shutil
@@ -25,7 +24,7 @@ from urllib.parse import urlsplit
 
 from gantk.checkpoints.drive import confirmed_address, title
 from gantk.errors import GantkError, UsageError
-from gantk.store.files import load_json, save_json
+from gantk.store.files import load_json, save_json, sha256_of
 from gantk.store.json_values import Json
 from gantk.store.progress import progress
 
@@ -113,15 +112,6 @@ def part_of(target: Path) -> Path:
 def discard(target: Path) -> None:
     """Remove what an unfinished download of `target` left."""
     _discard(part_of(target))
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise GantkError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 # --- one connection --------------------------------------------------------------------------------------------------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantk.checkpoints.hub import is_hub
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.zoo import LOADABLE, entries
+from gantk.store.files import sha256_of
 from gantk.store.lazy import resolve
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def check_sum(path: Path) -> None:
         return
     lines = [line.split() for line in sums.read_text(encoding="utf-8").splitlines() if line.strip()]
     wanted = {line[-1]: line[0] for line in lines}.get(path.name)
-    if wanted and hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+    if wanted and sha256_of(path) != wanted:
         raise GantkError(
             f"{path} is not the file that came with gantk (its sha256 differs from {SUMS}); install gantk again"
         )

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from gantk.checkpoints import hub
-from gantk.checkpoints.download import Cut, Expected, LinkError, download, part_of, sha256_of
+from gantk.checkpoints.download import Cut, Expected, LinkError, download, part_of
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.generators.zoo import LOADABLE, Entry, PublicFile, entries
-from gantk.store.files import load_json, save_json
+from gantk.store.files import load_json, save_json, sha256_of
 from gantk.store.json_values import Json
 from gantk.store.locks import hold
 from gantk.store.shipped import home

@@ -206,13 +206,12 @@ def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool
 
     With --layout, write it for one of the original programs.
     """
-    import hashlib
-
     from gantk.checkpoints.facts import split_facts
     from gantk.checkpoints.golden import render_golden
     from gantk.checkpoints.load import build_generator, find_model
     from gantk.checkpoints.native import write_checkpoint
     from gantk.checkpoints.reading import read_checkpoint
+    from gantk.store.files import sha256_of
 
     if not out.endswith(".safetensors") and layout == "gantk":
         raise UsageError(f"OUT must end with .safetensors, not {out!r}")
@@ -262,7 +261,7 @@ def convert(file: str, out: str, layout: str, facts: tuple[str, ...], half: bool
             click.echo(f"note: {note}", err=True)
         return
     path = found if found.is_file() else None
-    origin = {"origin": {"name": found.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None}}
+    origin = {"origin": {"name": found.name, "sha256": sha256_of(path) if path else None}}
     checkpoint = dataclasses.replace(checkpoint, config=generator.config.to_dict())  # defaults written out
     digest = write_checkpoint(out, checkpoint, half=half, golden=render_golden(generator).to_dict(), **origin)
     click.echo(

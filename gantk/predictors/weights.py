@@ -83,7 +83,3 @@ def read_bundled(kind: str) -> WeightFile:
     """The network of a kind that comes with gantk."""
     name, digest = BUNDLED[kind]
     return read_weights(FOLDER / name, digest)
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

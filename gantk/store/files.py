@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import io
 import itertools
 import json
@@ -241,6 +242,15 @@ def remove_empty(folders: Iterable[Path]) -> None:
     for folder in folders:
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal; GantkError when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise GantkError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def open_bytes(path: str | Path) -> memoryview:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 import time
@@ -17,6 +16,7 @@ from gantk.checkpoints.facts import TUNED, split_model
 from gantk.codes.kept_directions import load_direction
 from gantk.errors import GantkError
 from gantk.generators.forward_mode import load_decompositions
+from gantk.store.files import sha256_of
 from gantk.store.json_values import JsonView
 from gantk.store.memory import is_out_of_memory
 from gantk.web.blobs import as_file
@@ -173,7 +173,7 @@ class Workshop:
         model = Model(name, source, Easel(name, generator, catalogue, self.cache), given)
         for file in heads:
             head = load_head(file, generator).bind(generator)
-            id = "h" + hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+            id = "h" + sha256_of(Path(file))[:12]
             model.heads[id], model.head_sources[id] = head, file
         model.teacher = self._teacher(model, segmenter)
         model.encoder, model.perception = self._seers(model, encoder)
