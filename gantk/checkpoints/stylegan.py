@@ -201,7 +201,6 @@ _READ = frozenset(("truncation_psi", "truncation_cutoff", "mapping_lrmul", "blur
 def read_tensorflow(raw: Raw) -> Checkpoint:
     """G_style. A plain run truncates the first 8 rows by 0.7 unless told otherwise."""
     flags = check_flags(raw, _TENSORFLOW_FLAGS, SIZES | _READ)
-    fused = flags.get("fused_scale", "auto")
     psi, cutoff = number(raw, flags, "truncation_psi", 0.7), number(raw, flags, "truncation_cutoff", 8)
     if psi is None or psi == 1 or cutoff is None or cutoff <= 0:
         psi = cutoff = None
@@ -209,7 +208,7 @@ def read_tensorflow(raw: Raw) -> Checkpoint:
         raw,
         TENSORFLOW,
         "tensorflow-stylegan",
-        fused_from=FUSED_FROM if fused == "auto" else 0 if fused else 1 << 30,
+        fused_from=_fused_from(flags.get("fused_scale", "auto")),
         mapping_lr=float(figure(raw, flags, "mapping_lrmul", 0.01)),
         normalize_z=bool(flags.get("normalize_latents", True)),
         blur_filter=blur_taps(raw, flags.get("blur_filter", [1, 2, 1])),
@@ -226,6 +225,13 @@ def blur_taps(raw: Raw, taps: object) -> tuple[float, ...]:
     if not isinstance(taps, list | tuple) or not fit or len(taps) % 2 == 0 or sum(taps) <= 0:
         raise raw.refuse(f"blur_filter={clipped(taps)}", "and only a list of an odd number of taps is known")
     return tuple(tap / sum(taps) for tap in taps[::-1])  # TensorFlow correlates, gantk convolves
+
+
+def _fused_from(fused_scale: object) -> int:
+    """The lowest resolution whose up-convolution is fused, by the setting: "auto", always or never."""
+    if fused_scale == "auto":
+        return FUSED_FROM
+    return 0 if fused_scale else 1 << 30
 
 
 # --- the PyTorch programs --------------------------------------------------------------------------------------------
@@ -310,8 +316,8 @@ def read_higan(raw: Raw) -> Checkpoint:
 
 def read_genforce(raw: Raw) -> Checkpoint:
     """GenForce's converter output or runner snapshot. It truncates only when asked to."""
-    fused = raw.facts.get("fused")
-    return read(raw, GENFORCE, "genforce-stylegan", fused_from=FUSED_FROM if fused is None else 0 if fused else 1 << 30)
+    fused_from = _fused_from(raw.facts.get("fused", "auto"))
+    return read(raw, GENFORCE, "genforce-stylegan", fused_from=fused_from)
 
 
 _HAMMER_FLAGS: dict[str, tuple[Any, ...]] = {
@@ -331,8 +337,8 @@ _GAINS = ("wscale_gain", "mapping_wscale_gain")
 def read_hammer(raw: Raw) -> Checkpoint:
     """Hammer's and ReSeFa's file."""
     settings = check_hammer(raw, "StyleGAN", _HAMMER_FLAGS, STYLE_SIZES | {"filter_kernel"}, _GAINS)
-    rate, fused = settings.get("mapping_lr_mul", 0.01), settings.get("fused_scale", "auto")
+    rate = settings.get("mapping_lr_mul", 0.01)
     if not isinstance(rate, int | float):
         raise raw.source.damaged("mapping_lr_mul is no number")
-    fused_from = FUSED_FROM if fused == "auto" else 0 if fused else 1 << 30
+    fused_from = _fused_from(settings.get("fused_scale", "auto"))
     return read(raw, HAMMER, "hammer-stylegan", fused_from=fused_from, mapping_lr=float(rate))
