@@ -5,8 +5,8 @@ Legend: A attributes, R regions, L rows of wp, M directions, G groups, Y systems
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -273,9 +273,12 @@ class AtlasResult(Result):
 
     def exports(self) -> Iterator[Export]:
         yield Export("atlas.json", lambda path: save_json(path, self.table()), "the groups as a table")
+        about = "a group's representative with its card"
         for direction, weights, group in zip(self.directions, self.weights, self.groups, strict=True):
-            write = _write_direction(direction) if direction is not None else _write_weights(weights)
-            yield Export(self.file(group), write, "a group's representative with its card")
+            if direction is not None:
+                yield Export(self.file(group), partial(save_direction, direction=direction), about)
+            elif weights is not None:
+                yield Export(self.file(group), weights.save, about)
 
     def file(self, group: Drawn) -> str:
         """Where the representative of a group is kept."""
@@ -301,17 +304,3 @@ class AtlasResult(Result):
 
     def emblem(self) -> npt.NDArray[np.float64] | None:
         return np.abs(self.matrix("attributes" if self.attributes else "regions"))
-
-
-def _write_direction(direction: Direction) -> Callable[[Path], object]:
-    return lambda path: save_direction(path, direction)
-
-
-def _write_weights(weights: KeptWeights | None) -> Callable[[Path], object]:
-    def write(path: Path) -> object:
-        from gantk.navigan.files import save
-
-        assert weights is not None
-        return save(path, weights.live())
-
-    return write

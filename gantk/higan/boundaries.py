@@ -6,7 +6,7 @@ Shape legend: B boundaries, D the width of a code.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -15,13 +15,11 @@ import numpy.typing as npt
 from gantk.codes.directions import Direction
 from gantk.codes.kept_directions import save_direction
 from gantk.errors import UsageError, suggestion
-from gantk.higan.claims import TRAIN_BOUNDARY
+from gantk.higan.claims import LIST, TRAIN_BOUNDARY
 from gantk.runs.claims import Claims
 from gantk.runs.results import Export, Result, record
 from gantk.runs.structure import Image
 from gantk.store.files import write_atomic
-
-LIST_NAME = "boundary_list.txt"
 
 
 @record
@@ -234,11 +232,10 @@ class TrainBoundaryResult(Result):
 
         for each in self.boundaries:
             for suffix, about in ((".safetensors", "boundary"), (".npy", "the same for the original programs")):
-                save = lambda path, found=each.direction: save_direction(path, found)  # noqa: E731
+                save = partial(save_direction, direction=each.direction)
                 yield Export(f"{each.file}{suffix}", save, f"{each.name}: {about}")
-            write = lambda path, found=each: write_atomic(path, card_of(found))  # noqa: E731
-            yield Export(f"{each.file}.md", write, f"{each.name}: its card")
+            yield Export(f"{each.file}.md", partial(write_atomic, data=card_of(each)), f"{each.name}: its card")
         about = "list of the boundaries, for rescore and manipulate"
-        yield Export(LIST_NAME, lambda path: update_list(Path(path), self.boundaries), about)
+        yield Export(LIST, partial(update_list, boundaries=self.boundaries), about)
         text = "\n".join([str(self.boundaries[0].direction.meta.get("command", "")), *self.log]) + "\n"
-        yield Export(self.log_name, lambda path: write_atomic(path, text), "log")
+        yield Export(self.log_name, partial(write_atomic, data=text), "log")

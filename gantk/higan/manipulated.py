@@ -6,6 +6,7 @@ Shape legend: N samples, T steps, L rows of wp, D the width of a code.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -114,10 +115,10 @@ class ManipulateResult(Result):
 
     def exports(self) -> Iterator[Export]:
         for each in self.moved:
-            save = lambda path, found=each.direction: save_direction(path, found)  # noqa: E731
+            save = partial(save_direction, direction=each.direction)
             yield Export(f"{each.prefix}_boundary.npy", save, "as it was used")
             if each.walk.strips:
-                strip = lambda path, found=each.walk: _write_strip(path, found)  # noqa: E731
+                strip = partial(_write_strip, walk=each.walk)
                 yield Export(f"{each.prefix}_strip.png", strip, "samples below each other, their steps side by side")
             if self.animation is not None:
                 how = self.animation

@@ -7,6 +7,7 @@ rows, then each row alone (P = 1 where rows were not moved alone).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -177,7 +178,7 @@ class RescoreResult(Result):
 
     def exports(self) -> Iterator[Export]:
         for each in self.boundaries:
-            save = lambda path, found=each.direction: save_direction(path, found)  # noqa: E731
+            save = partial(save_direction, direction=each.direction)
             yield Export(f"{each.prefix}_boundary.npy", save, "as it was used")
         yield Export("rescore.csv", lambda path: write_atomic(path, as_csv(self.table())), "the ranking as a table")
 

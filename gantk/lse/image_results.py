@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -167,7 +168,7 @@ class EditResult(Result):
 
     def exports(self) -> Iterator[Export]:
         yield Export("wp.npy", lambda path: save_npy(path, self.wp), "the code before and after")
-        write = lambda path: write_label_map(path, self.label, self.class_colours)  # noqa: E731
+        write = partial(write_label_map, label=self.label, colours=self.class_colours)
         yield Export("label.png", write, "label map after, class numbers")
         yield Export("session.zip", self._write_session, "image, labels and code")
 

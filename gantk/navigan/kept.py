@@ -84,6 +84,12 @@ class KeptWeights:
             self.name, self.kind, self.layer, basis, coefficients, self.scales, self.identity, self.meta
         )
 
+    def save(self, path: Path) -> Path:
+        """Write gantk's own format; see files.py."""
+        from gantk.navigan.files import save
+
+        return save(path, self.live())
+
 
 def keep(directions: WeightDirections, vectors: Array | None = None) -> KeptWeights:
     """Weight directions as a result holds them.

@@ -208,14 +208,9 @@ class WeightResult(Result):
         return rows
 
     def exports(self) -> Iterator[Export]:
-        yield Export(self.FILE, self._save, "the directions and their recommended strengths")
+        yield Export(self.FILE, self.directions.save, "the directions and their recommended strengths")
         for each in self.shown:
             yield from animations(each.walk, self.fps)
-
-    def _save(self, path: object) -> None:
-        from gantk.navigan.files import save
-
-        save(str(path), self.weights)
 
 
 @record
