@@ -18,7 +18,7 @@ from gantk.ghfeat.codes import entries_of
 from gantk.ghfeat.labels import Labels, Pairs
 from gantk.ghfeat.metrics import at_size
 from gantk.ghfeat.probe_results import FeatureInfo, Probes, Table, Verified
-from gantk.predictors.lpips import folders
+from gantk.predictors.public_files import find_file
 from gantk.store.channels import colours
 
 Array = npt.NDArray[np.float64]
@@ -68,8 +68,7 @@ class Backbone:
         import torchvision
 
         network = getattr(torchvision.models, backbone)(weights=None)
-        places = [folder / BACKBONE_FILES[backbone] for folder in folders(None)]
-        file = next((place for place in places if place.is_file()), None)
+        file = find_file(BACKBONE_FILES[backbone])
         if file is not None:
             network.load_state_dict(torch.load(file, weights_only=True))
         else:

@@ -17,7 +17,7 @@ from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 from gantk.predictors.distance import distance_of_maps, perceptual_distance
 from gantk.predictors.load import load_predictor
-from gantk.predictors.lpips import folders
+from gantk.predictors.public_files import find_file, folders
 from gantk.store.channels import colours
 from gantk.store.fingerprint import fingerprint
 
@@ -116,13 +116,11 @@ def load_perception(name: str, device: str | torch.device = "cpu") -> Perception
         predictor.feature_maps(torch.zeros(1, 3, 32, 32, device=device))  # says so where it has none
         return PredictorDistance(predictor)
 
-    places = folders(None)
-    for place in places:
-        if (place / VGG_FILE).is_file():
-            return VGGDistance(place / VGG_FILE).to(device)
+    if (file := find_file(VGG_FILE)) is not None:
+        return VGGDistance(file).to(device)
     raise GantkError(
         f"VGG16's features need torchvision's file {VGG_FILE}, which is neither in $GANTK_PREDICTORS nor in torch's "
-        f"cache ({places[-1]}): put it there, or give --perception demo or none"
+        f"cache ({folders()[-1]}): put it there, or give --perception demo or none"
     )
 
 

@@ -8,7 +8,6 @@ The network is written from its published table; its weights come with the packa
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 from gantk.predictors.distance import unit_vectors
-from gantk.predictors.lpips import folders
+from gantk.predictors.public_files import find_file, packaged_file
 from gantk.predictors.resampling import resize
 from gantk.store.channels import colours
 
@@ -166,14 +165,7 @@ class ImageNet(Predictor):
 
 def located() -> Path | None:
     """The file of weights: in a folder of predictors, or in the package, which is not imported."""
-    for folder in folders(None):
-        if (folder / FILE).is_file():
-            return folder / FILE
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        return None
-    file = Path(found.origin).parent / "models" / FILE
-    return file if file.is_file() else None
+    return find_file(FILE) or packaged_file(PACKAGE, f"models/{FILE}")
 
 
 def folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
-from gantk.predictors.lpips import folders
+from gantk.predictors.public_files import require_file
 from gantk.store.channels import colours
 
 NAME = "inception"
@@ -53,14 +53,7 @@ class Inception(Predictor):
         """
         if importlib.util.find_spec("torch_fidelity") is None:
             raise GantkError(f"The features of Inception are read through torch-fidelity: {INSTALL}.")
-        places = folders(None)
-        found = next((place / FILE for place in places if (place / FILE).is_file()), None)
-        if found is None:
-            raise GantkError(
-                f"Inception needs {FILE} (github.com/toshas/torch-fidelity, release v0.2.0), which is in none of "
-                f"{', '.join(map(str, places))}: put it there, or set GANTK_PREDICTORS to the folder that has it."
-            )
-        return cls(found)
+        return cls(require_file("Inception", "github.com/toshas/torch-fidelity, release v0.2.0", FILE))
 
     def features(self, image_NCHW: Tensor) -> Tensor:
         pixels = colours(image_NCHW).float().add(1.0).mul(127.5).add(0.5).clamp(0, 255).to(torch.uint8)

@@ -9,8 +9,6 @@ install 'gantk[lpips]'), or lie beside the backbone as lpips_alex.pth or lpips_v
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +18,8 @@ from torch import Tensor, nn
 
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
+from gantk.predictors.public_files import find_file, folders, packaged_file, require_file
 from gantk.store.channels import colours
-from gantk.store.shipped import home
 
 # name: (torchvision's builder, its file, the layers after which maps are taken, their channels)
 BACKBONES: dict[str, tuple[str, str, tuple[int, ...], tuple[int, ...]]] = {
@@ -64,14 +62,20 @@ class Lpips(Predictor):
         self.requires_grad_(False).eval()
 
     @classmethod
-    def from_files(cls, net: str, folder: str | Path | None = None) -> Lpips:
+    def from_files(cls, net: str) -> Lpips:
         """Read both files.
 
         Raises:
             GantkError: one is absent (it says which and where it was looked for), damaged, or of another network.
         """
-        _, file, _, _ = BACKBONES[net]
-        backbone, heads = _locate(file, folder), _heads(net, folder)
+        file = BACKBONES[net][1]
+        backbone = require_file("LPIPS", f"download.pytorch.org/models/{file}", *_names(net))
+        heads = _heads(net)
+        if heads is None:
+            raise GantkError(
+                f"LPIPS ({net}) needs its linear heads: pip install 'gantk[lpips]', or put weights/v0.1/{net}.pth of "
+                f"that package into {folders()[0]} as lpips_{net}.pth."
+            )
         try:
             return cls(net, _read(backbone), _read(heads))
         except (KeyError, RuntimeError) as error:
@@ -89,47 +93,19 @@ class Lpips(Predictor):
         return maps
 
 
-def folders(folder: str | Path | None) -> list[Path]:
-    if folder is not None:
-        return [Path(folder)]
-    named = os.environ.get("GANTK_PREDICTORS")
-    cache = Path(torch.hub.get_dir()) / "checkpoints"
-    return [*([Path(named)] if named else []), Path("predictors"), home() / "predictors", cache]
-
-
 def has_files(net: str) -> bool:
     """Whether both files of LPIPS (`alex` or `vgg`) are there."""
-    try:
-        return _locate(BACKBONES[net][1], None).is_file() and _heads(net, None).is_file()
-    except GantkError:
-        return False
+    return find_file(*_names(net)) is not None and _heads(net) is not None
 
 
-def _locate(file: str, folder: str | Path | None) -> Path:
-    places = folders(folder)
-    stem = re.sub(r"-[0-9a-f]{8}$", "", Path(file).stem)
-    for place in places:
-        for name in (file, f"{stem}.pth"):
-            if (place / name).is_file():
-                return place / name
-    raise GantkError(
-        f"LPIPS needs {file} (download.pytorch.org/models/{file}), which is in none of "
-        f"{', '.join(map(str, places))}: put it there, or set GANTK_PREDICTORS to the folder that has it."
-    )
+def _names(net: str) -> tuple[str, str]:
+    """What the file of the backbone is called: as published, or without its hash."""
+    file = BACKBONES[net][1]
+    return file, re.sub(r"-[0-9a-f]{8}\.pth$", ".pth", file)
 
 
-def _heads(net: str, folder: str | Path | None) -> Path:
-    places = [place / f"lpips_{net}.pth" for place in folders(folder)]
-    found = importlib.util.find_spec("lpips")
-    if found is not None and found.origin is not None:
-        places.append(Path(found.origin).parent / "weights" / "v0.1" / f"{net}.pth")
-    for place in places:
-        if place.is_file():
-            return place
-    raise GantkError(
-        f"LPIPS ({net}) needs its linear heads: pip install 'gantk[lpips]', or put weights/v0.1/{net}.pth of that "
-        f"package into {places[0].parent} as lpips_{net}.pth."
-    )
+def _heads(net: str) -> Path | None:
+    return find_file(f"lpips_{net}.pth") or packaged_file("lpips", f"weights/v0.1/{net}.pth")
 
 
 def _read(path: Path) -> dict[str, Tensor]:

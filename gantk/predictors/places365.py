@@ -25,13 +25,13 @@ from torch import Tensor, nn
 from gantk.errors import GantkError
 from gantk.predictors.base import Predictor
 from gantk.predictors.places365_labels import SCENE_ATTRIBUTES
+from gantk.predictors.public_files import FOLDER_VARIABLE
 from gantk.store.channels import colours
 from gantk.store.shipped import home
 
 NETWORK_FILE = "wideresnet18_places365.pth.tar"
 ATTRIBUTE_FILE = "W_sceneattribute_wideresnet18.npy"
 CATEGORY_FILE = "categories_places365.txt"
-FOLDER_VARIABLE = "GANTK_PREDICTORS"
 CATEGORIES, FEATURES, RESOLUTION = 365, 512, 224
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
