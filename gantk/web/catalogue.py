@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -158,16 +159,12 @@ class Catalogue:
         from gantk.comparators.components import components
         from gantk.comparators.factorisation import factorise
 
-        try:
+        with suppress(GantkError):
             factors = factorise(self.generator, count=COMPONENTS)
             self._closed("sefa", "SeFa", factors.space, factors.vectors, [3.0] * len(factors.vectors))
-        except GantkError:
-            pass
-        try:
+        with suppress(GantkError):
             parts = components(self.generator, num=2000, count=COMPONENTS)
             self._closed("component", "GANSpace", parts.space, parts.vectors, [2 * float(d) for d in parts.deviations])
-        except GantkError:
-            pass
 
     def _closed(
         self, stem: str, system: str, space: str, vectors: npt.NDArray[np.floating], scales: list[float]
