@@ -171,6 +171,11 @@ class Tour:
         """A file of a command's folder as the tour's page names it."""
         return f"{name}/{path}"
 
+    def run(self, name: str, kind: type[R], *words: object) -> R:
+        """Run a command in a folder of the tour; what it found."""
+        self.call([*map(str, words), "-o", str(self.folder(name))])
+        return self.result(name, kind)
+
     def result(self, name: str, kind: type[R]) -> R:
         """What a command found."""
         return read_result(kind, self.folder(name))
