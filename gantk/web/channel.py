@@ -99,7 +99,6 @@ class Channel:
             ApiError: the message is none, or what it asks for cannot be drawn.
         """
         message = structure(RenderMessage, value, "the message")
-        message.check()
         self.workshop.check_base(self.model, message.base)
         found = self.workshop.sparing(lambda: drawn(self.model, self.project, message, before, bool))
         assert found is not None  # nothing ends it early

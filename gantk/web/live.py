@@ -185,7 +185,6 @@ class Hub:
                 session.post(json.dumps(failure(error, value)))
 
     async def _render(self, session: Session, message: RenderMessage) -> None:
-        message.check()
         project = await asyncio.to_thread(self.workshop.projects.get, message.project)
         model = self.workshop.of(project)
         self.workshop.check_base(model, message.base)
