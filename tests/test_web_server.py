@@ -145,7 +145,7 @@ def test_every_family_renders_from_kept_states(name: str) -> None:
     spec = generator.spec
     vector = np.random.default_rng(1).normal(size=(1, spec.num_layers, spec.wp_dim)).astype(np.float32)
     (entry,) = catalogue.add(catalogue._rows(gantk.Direction("any", "direction", "wp", vector), "made here", ""))
-    easel = Easel(name, generator, catalogue)
+    easel = Easel(catalogue)
     base, before = Base(seed=2, label=1 if spec.label_dim else None), None
     firsts = []
     for amount in (0.0, 0.1, 0.2, 0.3):

@@ -70,7 +70,7 @@ class Channel:
             else:
                 catalogue.add_given(directions)
             name = generator.bundled or generator.spec.family
-            self.model = Model(name, generator.bundled or UNNAMED, Easel(name, generator, catalogue))
+            self.model = Model(name, generator.bundled or UNNAMED, Easel(catalogue))
             self.workshop.models[name] = self.model
             self.project: Project = self.workshop.new_project(name, first_base(self.model, seed))
         except BaseException:
