@@ -174,14 +174,14 @@ class Catalogue:
 
     def read(self, path: Path, source: str = "") -> list[Entry]:
         """The entries of a file; one that does not fit this generator has a reason."""
-        from gantk.navigan.files import load
+        from gantk.navigan.files import load_weights
 
         try:
             direction = load_direction(path, None)
         except GantkError:
             if path.suffix not in WEIGHT_SUFFIXES:
                 raise
-            found = load(path)
+            found = load_weights(path)
             return self._weight_rows(found, source, _refusal(lambda: found.target(self.generator)))
         return self._rows(direction, source, _refusal(lambda: check_generator(direction, self.generator)))
 
