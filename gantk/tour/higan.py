@@ -5,7 +5,6 @@ Legend: N samples, B boundaries, F factors, L rows of wp, D the width of w.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from gantk.higan.boundaries import TrainBoundaryResult
 from gantk.higan.manipulated import ManipulateResult
 from gantk.higan.rescored import RescoreResult
 from gantk.higan.samples import SynthesizeResult
-from gantk.predictors.selectivity import SELECTIVE, selectivity
+from gantk.predictors.selectivity import SELECTIVE
 from gantk.runs.walk import Walk
 from gantk.store.files import load_npy
 from gantk.tour.figures import divides, group_of, leaks, selective, test, typical_distance, where
@@ -160,10 +159,7 @@ def rescoring(tour: Tour) -> Chapter:
         "caption": "Change of each factor, in its standard deviations, when one row of wp alone moves; coarse to fine.",
         "quantity": "standard deviations",
     }
-    tour.found["change"] = {name: (change_BPF[b, 0], own[b]) for b, name in enumerate(names)}
-    tour.found["attributes"] = attributes
-    tour.found["selectivity"] = dict(zip(names, selectivity(change_BPF[:, 0], own).tolist(), strict=True))
-    count = sum(value >= SELECTIVE for value in tour.found["selectivity"].values())
+    count = int((rescored.selectivity >= SELECTIVE).sum())
     note = f"own factor changes at least {SELECTIVE:g} times as much as any other, {size.rescored} samples"
     tour.found["headline"].append({"value": f"{count} of {len(names)}", "name": "selective boundaries", "note": note})
     tour.found["findings"] += [
@@ -241,7 +237,7 @@ def truth(tour: Tour) -> Chapter:
     )
     page = tour.found["page"]
     page["findings"] = tour.found["findings"]
-    page["factors"] = factors_table(tour, names)
+    page["factors"] = factors_table(tour)
     page["oracle"] = {
         "columns": ["factor", "cosine", "row found", "true row"],
         "rows": [[name, exact[name], rows_found[name], row_of_factor(name)] for name in names],
@@ -256,17 +252,19 @@ def truth(tour: Tour) -> Chapter:
     }
 
 
-def factors_table(tour: Tour, names: Sequence[str]) -> Table:
+def factors_table(tour: Tour) -> Table:
     """What was found of every factor of the tour's own generator: exact where it knows them, else the predictor's."""
+    rescored = tour.result(RESCORE, RescoreResult)
     rows: list[list[str | float | None]] = []
-    for name in names:
-        change_F, own = tour.found["change"][name]
+    for each, change_F, ratio in zip(
+        rescored.boundaries, rescored.change[:, 0], rescored.selectivity.tolist(), strict=True
+    ):
+        name, own = each.name, rescored.attributes.index(each.attribute)
         beside = int(np.abs(np.where(np.arange(len(change_F)) == own, 0, change_F)).argmax())
-        other = f"{tour.found['attributes'][beside]} {change_F[beside]:+.2f}"
+        other = f"{rescored.attributes[beside]} {change_F[beside]:+.2f}"
         tested = tour.found["tested"][name]
         accuracy = tested.accuracy if np.isfinite(tested.accuracy) else None
-        stability, selectivity_of = tour.found["stability"][name], tour.found["selectivity"][name]
-        rows.append([name, group_of(name), accuracy, stability, float(change_F[own]), other, selectivity_of])
+        rows.append([name, group_of(name), accuracy, tour.found["stability"][name], float(change_F[own]), other, ratio])
     whose = "exact factors" if tour.found["exact"] else "predictor's readings, which are estimates"
     return {
         "columns": ["factor", "group", "accuracy", "stability", "own change", "largest other", "selectivity"],

@@ -112,8 +112,6 @@ class Found(TypedDict, total=False):
         tested: each factor's boundary on fresh samples.
         alignments: of each factor's boundary, the absolute cosine with the true direction.
         stability: of each boundary, the mean cosine between boundaries of resampled splits.
-        selectivity: of each boundary, the change of its own factor over the largest other one.
-        change: of each boundary, the change of every attribute [F] and which of them is its own.
     """
 
     exact: bool
@@ -122,9 +120,6 @@ class Found(TypedDict, total=False):
     tested: dict[str, Test]
     alignments: dict[str, float]
     stability: dict[str, float | None]
-    selectivity: dict[str, float]
-    change: dict[str, tuple[npt.NDArray[np.float64], int]]
-    attributes: list[str]
     headline: list[Headline]
     findings: list[str]
 
