@@ -969,6 +969,8 @@ def test_a_photo_alone_by_optimisation_can_be_stopped(server: Running, project: 
     while (found := server.ask("GET", f"jobs/{job}").json)["state"] == "running":
         assert time.monotonic() < until
     assert found["stopped"] and 3 < len(found["result"]["losses"]) < 2000
+    kept = server.ask("GET", f"projects/{project}/blobs/{found['result']['picture']}").data
+    assert np.array_equal(picture(kept), picture(server.ask("GET", f"projects/{project}/export?what=png").data))
     bad = server.ask(
         "POST", f"projects/{project}/jobs", {"kind": "invert", "key": "b", "args": {**args, "photo": "0" * 64}}
     )

@@ -210,7 +210,7 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
         base = Base(
             node.base.seed, node.base.index, node.base.label, noise="const", code=blobs.put(code_bytes(found.after))
         )
-        picture = blobs.put(encode(to_uint8(found.image_after)[0]))
+        picture = blobs.put(encode(to_uint8(easel.draw(found.after))[0]))
         event = Applied(
             "applied", "edit", base, picture, args.draft, args.head, json.dumps(asdict(args.settings)),
             found.followed, found.changed, evaluations=len(found.losses),
