@@ -181,7 +181,7 @@ def save_deformation(path: str | Path, directions: WeightDirections, row: int, s
     return _save_torch(path, {"layer_ix": released_index(directions.layer), "shift": shift[None, None].contiguous()})
 
 
-def save_checkpoint(path: str | Path, directions: WeightDirections, steps: int = 0) -> Path:
+def save_checkpoint(path: str | Path, directions: WeightDirections) -> Path:
     """Write learned directions under the names of the released `checkpoint.pt`; other weights are not in it.
 
     Raises:
@@ -196,7 +196,7 @@ def save_checkpoint(path: str | Path, directions: WeightDirections, steps: int =
     else:
         state = {COEFFICIENTS: coefficients}
     generator = {prefix + name: tensor.cpu() for name, tensor in state.items()}
-    return _save_torch(path, {"step": steps, "deformator": {}, "shift_predictor": {}, "generator": generator})
+    return _save_torch(path, {"step": 0, "deformator": {}, "shift_predictor": {}, "generator": generator})
 
 
 def _save_torch(path: str | Path, value: object) -> Path:
