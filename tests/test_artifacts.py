@@ -72,6 +72,19 @@ def test_hashes_of_all_bundled_weights_are_listed() -> None:
     assert listed == found
 
 
+@needs_weights
+def test_truth_of_navigan_learns_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    truth = module_at(ROOT / "scripts" / "truths" / "navigan.py")
+    parser = argparse.ArgumentParser()
+    truth.add_options(parser)
+    world = truth.World(parser.parse_args(["--directions", "2", "--steps", "1", "--renders", "4"]))
+    target = truth.GeneratorTarget(world.generator, "64x64/conv1")
+    base = truth.WeightDirections("random", "hessian", target.layer, truth.random_basis(target.shape, 2))
+    learned, accuracy = truth.optimised(world, target, base, 1.0)
+    assert len(learned) == 2 and 0 <= accuracy <= 1
+
+
 @pytest.mark.slow
 def test_truth_of_higan_on_the_oracle(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))

@@ -21,7 +21,7 @@ from label_to_image import labels
 
 from gantk.checkpoints.checkpoint import Checkpoint
 from gantk.checkpoints.native import write_checkpoint
-from gantk.navigan.files import load
+from gantk.navigan.files import load_weights
 from gantk.navigan.results import HessianResult, TrainResult
 from gantk.runs.results import Result, read_result, stem_of
 from gantk.store.files import load_npy
@@ -69,7 +69,7 @@ def refused(answer: tuple[int, str, str], code: int, *parts: str) -> None:
 
 def test_hessian_leaves_eigenvectors_and_a_page(found: Path, model: Path) -> None:
     kept = of(HessianResult, found)
-    directions, exact = load(found / "eigenvectors.safetensors"), kept.spectrum.exact
+    directions, exact = load_weights(found / "eigenvectors.safetensors"), kept.spectrum.exact
     assert len(directions) == 3 and directions.layer == CONV and directions.scales is not None and exact is not None
     assert exact.converged and kept.eigenvalues.tolist() == sorted(kept.eigenvalues, reverse=True)
     assert exact.captured is not None and exact.agreement is not None
@@ -103,7 +103,8 @@ def test_the_same_command_continues_after_a_kill(
     assert gantk_command(*words)[0] == 0
     assert calls[0] - before == 3 * of(HessianResult, tmp_path).spectrum.products / 2 - 3 * 4  # four blocks were kept
     file = "eigenvectors.safetensors"
-    assert load(tmp_path / file).basis.tensors()["vectors"].equal(load(found / file).basis.tensors()["vectors"])
+    again, first = load_weights(tmp_path / file).basis.tensors(), load_weights(found / file).basis.tensors()
+    assert again["vectors"].equal(first["vectors"])
     calls[0] = 100  # a complete run is not searched again
     assert gantk_command(*words)[0] == 0 and calls[0] == 100
 
@@ -126,7 +127,7 @@ def test_shards_search_together(found: Path, model: Path, tmp_path: Path, gantk_
     assert code == 0, err
     kept, whole = of(HessianResult, tmp_path), of(HessianResult, found)
     assert kept.eigenvalues == pytest.approx(whole.eigenvalues, rel=1e-3) and len(kept.curves) == 3
-    assert load(tmp_path / "eigenvectors.safetensors").scales is not None and len(kept.shown) == 1
+    assert load_weights(tmp_path / "eigenvectors.safetensors").scales is not None and len(kept.shown) == 1
     assert (tmp_path / "navigan-hessian.html").exists()
     assert not list(tmp_path.rglob("*.npy.*")) and not (tmp_path / "chunks").exists()
     # one alone waits for the others, and says so
@@ -146,7 +147,7 @@ def test_the_released_estimator(found: Path, model: Path, tmp_path: Path, gantk_
 def test_svd_train_apply_export(found: Path, model: Path, tmp_path: Path, gantk_command: Call) -> None:
     svd = tmp_path / "svd"
     assert gantk_command("navigan", "svd", model, "--conv", CONV, *COMMON, "-o", svd)[0] == 0
-    assert len(load(svd / "directions.safetensors")) == 4
+    assert len(load_weights(svd / "directions.safetensors")) == 4
     learnt = tmp_path / "train"
     words = ["navigan", "train", model, found / "eigenvectors.safetensors", *COMMON, "-o", learnt]
     words += ["--directions", 2, "--steps", 4, "--save-every", 2, "--predictor", "lenet", "--predictor-size", 32]
@@ -155,12 +156,12 @@ def test_svd_train_apply_export(found: Path, model: Path, tmp_path: Path, gantk_
     kept = of(TrainResult, learnt)
     assert kept.steps == 4 and [line.step for line in kept.log] == [1, 2, 3, 4]
     assert kept.log[-1].held_out == kept.held_out and "told apart" in (learnt / "navigan-train.html").read_text()
-    directions = load(learnt / "directions.safetensors")
+    directions = load_weights(learnt / "directions.safetensors")
     assert directions.kind == "hessian_rectification" and len(directions) == 2
     more = [6 if word == 4 else word for word in words]  # the same run, longer
     assert gantk_command(*more)[0] == 0
     log = of(TrainResult, learnt).log
-    directions = load(learnt / "directions.safetensors")
+    directions = load_weights(learnt / "directions.safetensors")
     assert [line.step for line in log] == [1, 2, 3, 4, 5, 6]
     assert [vars(line) for line in log[:4]] == [vars(line) for line in kept.log]
     code, out, err = gantk_command(*words)  # fewer than were taken: nothing is left to do
@@ -208,7 +209,7 @@ def test_svd_train_apply_export(found: Path, model: Path, tmp_path: Path, gantk_
         expected = plain.synthesize(wp, weight_deltas={CONV: (delta, 2.0)})
         assert torch.allclose(edited.synthesize(wp), expected, atol=1e-4)
     assert gantk_command("navigan", "export", found / "eigenvectors.safetensors", tmp_path / "e_layer3.pt")[0] == 0
-    assert len(load(tmp_path / "e_layer3.pt")) == 3
+    assert len(load_weights(tmp_path / "e_layer3.pt")) == 3
 
 
 def test_codes_of_any_space_and_a_direction_for_every_sample(
@@ -254,7 +255,7 @@ def test_an_image_to_image_network_from_a_module(tmp_path: Path, gantk_command: 
     code, _, err = gantk_command(*words, "-o", tmp_path / "run")
     assert code == 0, err
     file = tmp_path / "run" / "eigenvectors.safetensors"
-    assert load(file).layer == "blocks.0.conv1"
+    assert load_weights(file).layer == "blocks.0.conv1"
     code, _, err = gantk_command("navigan", "apply", module, file, *inputs, "--steps", "3", "-o", tmp_path / "edits")
     assert code == 0, err
     refused(gantk_command(*words[:3], *words[5:], "-o", tmp_path / "x"), 2, "--inputs")
@@ -273,7 +274,7 @@ def test_own_code_that_draws_from_codes_is_wrapped(tmp_path: Path, gantk_command
     code, _, err = gantk_command(*words, "-o", tmp_path / "run")
     assert code == 0, err
     file = tmp_path / "run" / "eigenvectors.safetensors"
-    assert load(file).layer == "main.3"
+    assert load_weights(file).layer == "main.3"
     code, _, err = gantk_command(
         "navigan", "apply", module, file, "--steps", "3", *COMMON[:-2], "-o", tmp_path / "edits"
     )

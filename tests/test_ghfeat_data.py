@@ -114,18 +114,20 @@ def test_zips(tmp_path: Path) -> None:
 def test_lists_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = write_pictures(tmp_path / "p", 3)
     (tmp_path / "list.txt").write_text(f"# comment\n{files[1]}\n\np/002.png\n")
-    assert find_images([str(tmp_path / "list.txt")]) == [files[1], files[2]]  # beside the list
+    assert find_images(tmp_path / "list.txt") == [files[1], files[2]]  # beside the list
     (tmp_path / "p" / "._000.png").write_bytes(b"what a Mac leaves")
     (tmp_path / "p" / "__MACOSX").mkdir()
     (tmp_path / "p" / "__MACOSX" / "000.png").write_bytes(b"the same")
-    assert find_images([str(tmp_path / "p"), str(files[0])]) == [*files, files[0]]
+    assert find_images(tmp_path / "p") == files and find_images(files[0]) == [files[0]]
     assert read_folder(tmp_path / "p").files == tuple(files) and find_label_maps(tmp_path / "p") == files
     for encoding in ("utf-8-sig", "utf-16"):
         (tmp_path / "list.txt").write_bytes("p/000.png\r\np/001.png\r\n".encode(encoding))
-        assert find_images([str(tmp_path / "list.txt")]) == files[:2]
-    refuse(lambda: find_images([]))
+        assert find_images(tmp_path / "list.txt") == files[:2]
+    (tmp_path / "list.txt").write_text("# nothing\n")
+    refuse(lambda: find_images(tmp_path / "list.txt"))
+    refuse(lambda: Images([], 16))
     (tmp_path / "empty").mkdir()
-    refuse(lambda: find_images([str(tmp_path / "empty")]))
+    refuse(lambda: find_images(tmp_path / "empty"))
     assert Images([str(tmp_path / "p"), str(files[0])], 16).photos.stems()[:4] == [
         "000_00000",
         "001",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from generator_cases import tiny
 from PIL import Image
 
 import gantk
@@ -333,6 +334,20 @@ def test_the_papers_edit(head: str) -> None:
     session.show(found.after)
     with pytest.raises(UsageError, match="moves z, which is not known"):
         session.edit(draw(["sun:5,24,2"], CLASSES, 32), settings=EditSettings(procedure="paper"))
+
+
+@pytest.mark.parametrize("name", ["stylegan2-orig", "biggan-deep"])
+def test_the_papers_edit_begins_with_the_samples_own_class(name: str) -> None:
+    generator = tiny(name)
+    session = EditSession(generator)
+    view = session.generate(0, 1)
+    label = np.zeros(view.label.shape, np.uint8)
+    label[:4] = 1
+    session.annotate(label)
+    session.fit(["a", "b"])
+    found = session.edit(label, settings=EditSettings(procedure="paper"))
+    torch.testing.assert_close(found.before, view.wp)
+    assert session.view.class_1 is view.class_1 is not None
 
 
 def test_colour_strokes_and_presets(head: str) -> None:

@@ -12,7 +12,7 @@ from generator_cases import refuse, tiny
 from gantk.errors import GantkError
 from gantk.navigan.bases import random_basis, svd_basis
 from gantk.navigan.directions import WeightDirections
-from gantk.navigan.files import load, save, save_checkpoint, save_deformation, save_eigenvectors
+from gantk.navigan.files import load_weights, save, save_checkpoint, save_deformation, save_eigenvectors
 from gantk.navigan.target import GeneratorTarget
 
 LAYER = "16x16/conv1"
@@ -36,7 +36,7 @@ def test_gantks_format_keeps_everything(tmp_path: Path, target: GeneratorTarget)
     spectra = rank_one.replace(kind="svd_rectification", coefficients=torch.randn(2, 4))
     for number, directions in enumerate((vectors, learned, rank_one, spectra)):
         path = save(tmp_path / f"{number}.safetensors", directions)
-        found = load(path)
+        found = load_weights(path)
         assert (found.name, found.kind, found.layer, found.scales) == (
             directions.name, directions.kind, directions.layer, directions.scales,
         )  # fmt: skip
@@ -53,12 +53,12 @@ def test_released_eigenvectors(tmp_path: Path, target: GeneratorTarget) -> None:
     path = save_eigenvectors(tmp_path / "eigenvectors_layer3_car.pt", directions)
     raw = torch.load(path, weights_only=True)
     assert isinstance(raw, torch.Tensor) and raw.shape == (3, 1, *target.shape) and raw.dtype == torch.float32
-    found = load(path)
+    found = load_weights(path)
     assert (found.layer, found.kind, len(found)) == (LAYER, "hessian", 3)
     assert all(torch.equal(found.delta(row), directions.delta(row)) for row in range(3))
     other = path.rename(tmp_path / "car.pt")
-    refuse(lambda: load(other))
-    assert load(other, LAYER).layer == LAYER
+    refuse(lambda: load_weights(other))
+    assert load_weights(other, LAYER).layer == LAYER
 
 
 def test_released_deformations(tmp_path: Path, target: GeneratorTarget) -> None:
@@ -67,7 +67,7 @@ def test_released_deformations(tmp_path: Path, target: GeneratorTarget) -> None:
     raw = torch.load(path, weights_only=True)
     assert raw["layer_ix"] == 3 and raw["shift"].shape == (1, 1, *target.shape)
     assert float(raw["shift"].norm()) == pytest.approx(4.0)
-    found = load(path)
+    found = load_weights(path)
     assert found.kind == "fixed" and found.layer == LAYER and found.scales is not None
     assert found.scales[0] == pytest.approx(4.0)
     assert torch.allclose(found.delta(0) * found.scales[0], raw["shift"][0, 0], atol=1e-6)
@@ -81,16 +81,16 @@ def test_released_checkpoints_of_learned_directions(tmp_path: Path, target: Gene
     if kind == "svd":
         base = WeightDirections("svd", "svd", LAYER, svd_basis(target.weight)[0])
     learned = base.replace(kind=f"{kind}_rectification", coefficients=torch.randn(4, len(base.basis), generator=source))
-    path = save_checkpoint(tmp_path / "checkpoint.pt", learned, 7)
+    path = save_checkpoint(tmp_path / "checkpoint.pt", learned)
     raw = torch.load(path, weights_only=True)
     name = "direction_to_basis_coefs" if kind == "hessian" else "direction_to_eigenvalues_delta"
-    assert f"style_gan2.convs.3.conv.{name}" in raw["generator"] and raw["step"] == 7
-    found = load(path, basis=base)
+    assert f"style_gan2.convs.3.conv.{name}" in raw["generator"] and raw["step"] == 0
+    found = load_weights(path, basis=base)
     assert found.kind == learned.kind and found.layer == LAYER and len(found) == 4
     assert all(torch.allclose(found.delta(row), learned.delta(row), atol=1e-6) for row in range(4))
     if kind == "hessian":
-        refuse(lambda: load(path))
-        refuse(lambda: load(path, basis=base.replace(layer="8x8/conv0")), GantkError)
+        refuse(lambda: load_weights(path))
+        refuse(lambda: load_weights(path, basis=base.replace(layer="8x8/conv0")), GantkError)
     refuse(lambda: save_checkpoint(tmp_path / "x.pt", base))
 
 
@@ -111,7 +111,7 @@ def test_released_checkpoints_of_learned_directions(tmp_path: Path, target: Gene
 def test_other_contents_are_refused(tmp_path: Path, value: Any) -> None:
     path = tmp_path / "eigenvectors_layer3.pt"
     torch.save(value, path)
-    refuse(lambda: load(path, LAYER), GantkError)
+    refuse(lambda: load_weights(path, LAYER), GantkError)
 
 
 def test_damaged_and_foreign_files_are_refused(tmp_path: Path, target: GeneratorTarget) -> None:
@@ -122,17 +122,17 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path, target: Generator
     for number, damaged in enumerate((data[:-8], data[:40], b"", b"hello")):
         bad = tmp_path / f"{number}.safetensors"
         bad.write_bytes(damaged)
-        refuse(lambda bad=bad: load(bad), GantkError)
+        refuse(lambda bad=bad: load_weights(bad), GantkError)
     save_file({"vectors": torch.zeros(1)}, tmp_path / "foreign.safetensors")
-    refuse(lambda: load(tmp_path / "foreign.safetensors"), GantkError)
-    refuse(lambda: load(tmp_path / "absent.safetensors"), GantkError)
+    refuse(lambda: load_weights(tmp_path / "foreign.safetensors"), GantkError)
+    refuse(lambda: load_weights(tmp_path / "absent.safetensors"), GantkError)
 
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:
             return (print, ("executed",))
 
     torch.save({"layer_ix": 3, "shift": Evil()}, tmp_path / "evil.pt")
-    refuse(lambda: load(tmp_path / "evil.pt"), GantkError)
+    refuse(lambda: load_weights(tmp_path / "evil.pt"), GantkError)
 
 
 def test_layers_outside_the_published_numbering_are_not_exported(tmp_path: Path, target: GeneratorTarget) -> None:

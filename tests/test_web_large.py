@@ -111,7 +111,7 @@ def test_a_slow_picture_is_left_for_a_newer_one_and_lets_others_in(
 
 def test_only_slow_networks_are_sketched() -> None:
     generator = gantk.load_generator("demo")
-    easel = Easel("demo", generator, Catalogue(generator))
+    easel = Easel(Catalogue(generator))
     scene = easel.scene(Base(), (), none)
     assert torch.equal(easel.render(scene, None, sketch=True).image, easel.render(scene).image)
     stepped = easel.render_in_steps(scene, None, lambda: True)
@@ -190,7 +190,7 @@ def test_a_frame_is_drawn_between_two_operations_of_an_evaluation(
     engine = Engine(lambda job: over.set() if job.finished else None)
     generator = gantk.load_generator(str(large)).requires_grad_(False)
     monkeypatch.setattr(type(generator), "_tangent_map", Generator._tangent_map)
-    easel = Easel("large", generator, Catalogue(generator))
+    easel = Easel(Catalogue(generator))
     wp = generator.expand(generator.map(generator.sample_z(1, seed=1))).clone()
     styles = generator.styles(wp)
 

@@ -145,7 +145,7 @@ def test_every_family_renders_from_kept_states(name: str) -> None:
     spec = generator.spec
     vector = np.random.default_rng(1).normal(size=(1, spec.num_layers, spec.wp_dim)).astype(np.float32)
     (entry,) = catalogue.add(catalogue._rows(gantk.Direction("any", "direction", "wp", vector), "made here", ""))
-    easel = Easel(name, generator, catalogue)
+    easel = Easel(catalogue)
     base, before = Base(seed=2, label=1 if spec.label_dim else None), None
     firsts = []
     for amount in (0.0, 0.1, 0.2, 0.3):
@@ -969,6 +969,8 @@ def test_a_photo_alone_by_optimisation_can_be_stopped(server: Running, project: 
     while (found := server.ask("GET", f"jobs/{job}").json)["state"] == "running":
         assert time.monotonic() < until
     assert found["stopped"] and 3 < len(found["result"]["losses"]) < 2000
+    kept = server.ask("GET", f"projects/{project}/blobs/{found['result']['picture']}").data
+    assert np.array_equal(picture(kept), picture(server.ask("GET", f"projects/{project}/export?what=png").data))
     bad = server.ask(
         "POST", f"projects/{project}/jobs", {"kind": "invert", "key": "b", "args": {**args, "photo": "0" * 64}}
     )

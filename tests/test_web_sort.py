@@ -16,7 +16,6 @@ import torch
 from web_server import Running, serve
 
 import gantk
-from gantk.errors import UsageError
 from gantk.lse.superpixels import superpixels
 from gantk.web.state import apply
 from gantk.web.terms import MOST_MARKS, Base, Created, Marked, MarksEvent, SortingEvent
@@ -182,9 +181,10 @@ def test_superpixels_are_pieces_of_one_class(server: Running) -> None:
             mine.append(purity(pieces, classes[place]))
         squares = (y * cells // 64) * cells + x * cells // 64
         assert np.mean(mine) > np.mean([purity(squares, label) for label in classes]) + 0.02, size
-    with pytest.raises(UsageError, match="small, medium, large"):
-        superpixels(generator, wp[:1], 64, "huge")
     project = server.project()
+    huge = {"base": {}, "side": 64, "size": "huge"}
+    refused = server.ask("POST", f"projects/{project}/jobs", {"kind": "superpixels", "key": "huge", "args": huge})
+    assert refused.status == 400 and "small, medium, large" in refused.json["message"]
     found = server.job(project, "superpixels", {"base": {}, "side": 64, "size": "large"})["result"]
     data = server.ask("GET", f"projects/{project}/blobs/{found['pieces']}").data
     assert len(data) == 2 * 64 * 64 and np.frombuffer(data, "<u2").max() == found["count"] - 1

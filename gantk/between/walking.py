@@ -21,7 +21,7 @@ from gantk.generators.base import Generator
 from gantk.pictures.animation import require_mp4
 from gantk.pictures.images import to_uint8
 from gantk.runs.commits import CommitsBehind
-from gantk.runs.stores import Store
+from gantk.runs.stores import Store, remaining
 from gantk.runs.task import verb
 from gantk.store.chunks import parts
 from gantk.store.memory import require
@@ -64,16 +64,15 @@ def walk(generator: Generator, codes: object = None, *, options: WalkOptions, st
         label_TC = _labels(source, times_T, options) if space == "z" else None
     names = [f"frames/{place:06d}.png" for place in range(len(times_T))]
     chunks = store.chunks([CODES], len(times_T), options.batch_size, source.bytes_of(space))
-    missing = chunks.missing()
+    todo, count = remaining(chunks)
     with (
         torch.inference_mode(),
         store.timed("walk"),
         store.pictures() as pictures,
-        progress(sum(stop - start for start, stop in map(chunks.grid.bounds, missing)), "walk", unit="img") as bar,
+        progress(count, "walk", unit="img") as bar,
     ):
         commits = CommitsBehind(chunks)
-        for index in missing:
-            start, stop = chunks.grid.bounds(index)
+        for index, start, stop in todo:
             written: list[Future[Any]] = []
             for first, last in parts(start, stop, options.batch_size):
                 part = torch.from_numpy(path_T[first:last]).to(generator.device, generator.dtype)

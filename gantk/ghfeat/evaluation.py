@@ -30,10 +30,9 @@ from gantk.ghfeat.subject import keep_images
 from gantk.ghfeat.train_run import mean_code_image
 from gantk.pictures.images import as_saved
 from gantk.runs.results import record
-from gantk.runs.stores import Store
+from gantk.runs.stores import Store, remaining
 from gantk.runs.task import verb
 from gantk.store.channels import in_channels
-from gantk.store.chunks import parts
 from gantk.store.progress import progress
 from gantk.world.renderer import render
 
@@ -102,11 +101,11 @@ def evaluate(
     attributes = tuple(judge.attribute_names) if judge is not None else ()
     names = [STYLES, FIGURES, *([READ, REREAD] if attributes else []), *([PIXEL, BACKBONE] if backbone else [])]
     chunks = store.chunks(names, len(reader), options.chunk)
-    batches = [(index, *part) for index in chunks.missing() for part in parts(*chunks.grid.bounds(index), BATCH)]
+    batches, count = remaining(chunks, BATCH)
     network = loaded.encoder.folded()
     mean = mean_code_image(generator, config.resolution)
     columns: dict[str, list[Array]] = {name: [] for name in names}
-    with store.timed("features"), progress(sum(b - a for _, a, b in batches), "evaluate", unit="img") as bar:
+    with store.timed("features"), progress(count, "evaluate", unit="img") as bar:
         reads = reader.batches([(a, b) for _, a, b in batches])
         for (index, start, stop), (image, good_N) in zip(batches, reads, strict=True):
             image = image.to(generator.device)

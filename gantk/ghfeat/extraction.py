@@ -31,9 +31,8 @@ from gantk.ghfeat.projection import ProjectionPlan, project_all
 from gantk.ghfeat.results import ExtractResult
 from gantk.pictures.images import to_uint8
 from gantk.runs.results import record
-from gantk.runs.stores import Store
+from gantk.runs.stores import Store, remaining
 from gantk.runs.task import verb
-from gantk.store.chunks import parts
 from gantk.store.progress import progress
 
 STYLES, FIGURES = "styles", "figures"
@@ -91,16 +90,14 @@ def extract(
     widths, rows = style_layout(generator)
     renders = options.reconstruct or options.refine > 0
     chunks = store.chunks([STYLES, *([FIGURES] if renders else [])], len(given), options.chunk)
-    steps = [
-        (index, *part) for index in chunks.missing() for part in parts(*chunks.grid.bounds(index), options.batch_size)
-    ]
+    steps, count = remaining(chunks, options.batch_size)
     network, stems = loaded.encoder.folded(), given.photos.stems()
     columns: dict[str, list[Array]] = {name: [] for name in chunks.joins}
     futures: list[Future[Any]] = []
     with (
         store.timed("extraction"),
         store.pictures() as pictures,
-        progress(sum(b - a for _, a, b in steps), "extract", unit="img") as bar,
+        progress(count, "extract", unit="img") as bar,
     ):
         reads = given.batches([(a, b) for _, a, b in steps])
         for (index, start, stop), (image, good_N) in zip(steps, reads, strict=True):

@@ -28,7 +28,7 @@ BACKBONE_FILES = {"resnet18": "resnet18-f37072fd.pth", "resnet50": "resnet50-11a
 
 @dataclass(frozen=True, eq=False)
 class FeatureSet:
-    """Features [N, F] by name; `kind` is `level`, `head`, `all` or `baseline`."""
+    """Features [N, F] by name; `kind` is `level`, `all` or `baseline`."""
 
     name: str
     kind: str
@@ -36,7 +36,7 @@ class FeatureSet:
 
 
 def level_features(styles: Sequence[Array], row_of: Sequence[int]) -> list[FeatureSet]:
-    """The codes by level: one set per row of wp (coarsest first), one per head of the encoder, and all."""
+    """The codes by level: one set for each row of wp that has styles, coarsest first, and one of all."""
     num_rows = max(row_of) + 1
     sets = []
     for row in range(num_rows):

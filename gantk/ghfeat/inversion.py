@@ -34,7 +34,7 @@ from gantk.ghfeat.tuned import tuning
 from gantk.pictures.images import to_uint8
 from gantk.predictors.resampling import resize
 from gantk.runs.results import record
-from gantk.runs.stores import Store
+from gantk.runs.stores import Store, remaining
 from gantk.runs.task import verb
 from gantk.store.progress import progress
 
@@ -101,10 +101,10 @@ def invert(
     if begun is not None and len(begun) != len(given):
         raise UsageError(f"{len(begun)} codes cannot start {len(given)} images: give one for each.")
     chunks = store.chunks([CODES, LOSSES], len(given), options.batch_size)
-    missing = [(index, *chunks.grid.bounds(index)) for index in chunks.missing()]
+    missing, count = remaining(chunks)
     at_once = store.fewer(min(options.batch_size, options.at_once or images_at_once(generator, options.batch_size)))
     pool = CandidatePool(generator, plan.space, options.seed)
-    with store.timed("inversion"), progress(sum(b - a for _, a, b in missing), "invert", unit="img") as bar:
+    with store.timed("inversion"), progress(count, "invert", unit="img") as bar:
         reads = given.batches([(a, b) for _, a, b in missing])
         for (index, first, last), (photo, good_N) in zip(missing, reads, strict=True):
             target = photo.to(generator.device)

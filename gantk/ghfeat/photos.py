@@ -175,7 +175,7 @@ def _open(word: str) -> tuple[list[Item], list[str], list[object]]:
         records = TFRecords(path)
         count = range(len(records))
         return [_of_records(records, i) for i in count], [f"record {i}" for i in count], [path]
-    files = find_images([word])
+    files = find_images(path)
     return [_of_file(file) for file in files], [str(file) for file in files], list(files)
 
 

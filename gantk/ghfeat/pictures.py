@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import weakref
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -86,30 +86,26 @@ def to_float(images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(images_NHWC.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(127.5) - 1
 
 
-def find_images(arguments: Sequence[str]) -> list[Path]:
-    """The image files that arguments name: files, folders (all images in them), text files with one path per line.
+def find_images(path: Path) -> list[Path]:
+    """The image files at a path: the file itself, all images of a folder, or those of a text file with a path per line.
 
     Lines of a list are relative to the current directory, as the original's are, or else to the list's folder.
 
     Raises:
-        UsageError: nothing was named, or a folder has no images.
+        UsageError: a folder or a list has no images.
         GantkError: a list cannot be read.
     """
-    found: list[Path] = []
-    for argument in arguments:
-        path = Path(argument)
-        if path.is_dir():
-            inside = sorted(pictures_below(path))
-            if not inside:
-                raise UsageError(f"the folder {path} has no images in it ({', '.join(SUFFIXES)})")
-            found += inside
-        elif path.suffix.lower() in (".txt", ".lst", ".list"):
-            found += _listed(path)
-        else:
-            found.append(path)
-    if not found:
+    if path.is_dir():
+        inside = sorted(pictures_below(path))
+        if not inside:
+            raise UsageError(f"the folder {path} has no images in it ({', '.join(SUFFIXES)})")
+        return inside
+    if path.suffix.lower() not in (".txt", ".lst", ".list"):
+        return [path]
+    listed = _listed(path)
+    if not listed:
         raise UsageError("no image was named: give image files, folders, or a text file with one path per line")
-    return found
+    return listed
 
 
 def _listed(path: Path) -> list[Path]:

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantk.errors import GantkError
-from gantk.generators.base import Generator
+from gantk.generators.base import PRECISIONS, Generator
 from gantk.ghfeat.calibration import calibrate, sample_styles
 from gantk.ghfeat.data import Batch, Samples, Source, Stream
 from gantk.ghfeat.encoder import Encoder, EncoderConfig
@@ -184,7 +184,7 @@ class Training:
         return tuple(style.float() for style in styles)
 
     def _autocast(self) -> Any:
-        half = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(self.precision)
+        half = PRECISIONS[self.precision]
         return torch.autocast(self.device.type, half or torch.bfloat16, enabled=half is not None)
 
     def _batches(self, stream: Stream, draw: str) -> list[Batch]:

@@ -39,9 +39,6 @@ class CodeStream:
 
     def __post_init__(self) -> None:
         spec = self.generator.spec
-        if isinstance(self.label, int) and not 0 <= self.label < spec.label_dim:
-            what = f"has classes 0 to {spec.label_dim - 1}" if spec.label_dim else "takes no class"
-            raise UsageError(f"--label {self.label} does not exist: this {spec.family} {what}.")
         if self.truncation is not None and not spec.can_truncate:
             raise UsageError(f"A {spec.family} has no mean code to pull to: leave --truncation out.")
         if self.first is not None and self.mixed:

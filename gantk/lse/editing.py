@@ -131,7 +131,8 @@ def edit(
     """Change one image as its strokes say.
 
     Args:
-        wp_1LD: the code; z_1LZ: where it came from, one per row, for the paper's procedure.
+        wp_1LD: the code; z_1LZ: where it came from, one per row, for the paper's procedure; class_1: a conditional
+            network's class [1] of it.
         watch: called after each evaluation with its number and the code; True cancels and keeps the best so far.
 
     Raises:

@@ -34,12 +34,16 @@ Labels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What is shown: image uint8 [H, W, C], labels uint8 [S, S], wp [1, L, D], and what made it."""
+    """What is shown: image uint8 [H, W, C], labels uint8 [S, S], wp [1, L, D], and what made it.
+
+    `z` [1, L, Z] and `class_1`, a conditional network's class [1] of it, are None for a code of another origin.
+    """
 
     image: Labels
     label: Labels
     wp: Tensor
     z: Tensor | None
+    class_1: Tensor | None
     about: JsonTable
 
 
@@ -76,9 +80,12 @@ class EditSession:
         """Sample `index` of a seed; what was there before can be undone to."""
         stream = CodeStream(self.generator, seed, self.truncation)
         z = stream.z(index, index + 1).unsqueeze(1).repeat(1, self.generator.spec.num_layers, 1)
-        return self.show(stream.wp(index, index + 1), z, {"seed": seed, "index": index})
+        about: JsonTable = {"seed": seed, "index": index}
+        return self.show(stream.wp(index, index + 1), z, about, stream.labels(index, index + 1))
 
-    def show(self, wp: Tensor, z: Tensor | None = None, about: JsonTable | None = None) -> View:
+    def show(
+        self, wp: Tensor, z: Tensor | None = None, about: JsonTable | None = None, class_1: Tensor | None = None
+    ) -> View:
         """Any code wp [1, L, D], such as one that an inversion found."""
         with torch.no_grad():
             if self.head is None:
@@ -87,7 +94,7 @@ class EditSession:
             else:
                 image, logits = self.head.draw(self.generator, wp)
                 label = class_map(logits)[0].cpu().numpy()
-        return self._push(View(to_rgb8(image)[0], label, wp.detach(), z, about or {}))
+        return self._push(View(to_rgb8(image)[0], label, wp.detach(), z, class_1, about or {}))
 
     def edit(
         self,
@@ -103,12 +110,11 @@ class EditSession:
         at = self.view
         settings = settings or EditSettings()
         stroke = Stroke(label, colour, painted)
-        found = edit(self.generator, self.head, at.wp, stroke, settings, at.z, self.truncation, watch=watch)
+        found = edit(self.generator, self.head, at.wp, stroke, settings, at.z, self.truncation, at.class_1, watch=watch)
         earlier = items(at.about.get("edits", []), "edits")
         edits: list[Json] = [*earlier, {"followed": [*found.followed], "changed": found.changed}]
-        self._push(
-            View(to_rgb8(found.image_after)[0], found.label_after, found.after, found.z, {**at.about, "edits": edits})
-        )
+        image, about = to_rgb8(found.image_after)[0], {**at.about, "edits": edits}
+        self._push(View(image, found.label_after, found.after, found.z, at.class_1, about))
         return found
 
     def undo(self) -> View:

@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantk.errors import UsageError
 from gantk.generators.base import Generator
 
 SIZES = {"small": 400, "medium": 150, "large": 60}  # how many pieces a picture has, about
@@ -31,13 +30,8 @@ def superpixels(generator: Generator, wp_1LD: Tensor, side: int, size: str = "me
 
     Args:
         side: S, of the label maps.
-        size: of the pieces: small, medium or large.
-
-    Raises:
-        UsageError: another size.
+        size: of the pieces, of SIZES: small, medium or large.
     """
-    if size not in SIZES:
-        raise UsageError(f"Pieces are {', '.join(SIZES)}, not {size!r}.")
     cells = max(1, round(math.sqrt(SIZES[size])))
     with torch.no_grad():
         x_PD = _numbers(generator, wp_1LD, side, cells)

@@ -10,7 +10,7 @@ import numpy as np
 
 from gantk.lse.evaluated import EvaluateResult, Judged, OnRenders, ScoredHead
 from gantk.lse.image_results import EditResult, SampleResult, Target
-from gantk.lse.metrics import Scores, scores
+from gantk.lse.metrics import ABSENT, Scores, scores
 from gantk.lse.results import FewshotResult, Fit, ShotRow, ShotScores, Training, TrainResult
 from gantk.pictures.label_maps import read_label_map
 from gantk.pictures.opening import open_values
@@ -33,7 +33,7 @@ def train(manifest: Mapping[str, Any], directory: Path) -> TrainResult:
         curve = entry["curve"]
         shaped = {"curve_passes": curve["passes"][: len(curve["paper_miou"])], "curve_miou": curve["paper_miou"]}
         losses = np.array(entry["losses"], np.float64).reshape(-1, 2)
-        scored = _partial(entry, len(told["class_names"]))
+        scored = _partial(entry, len(told["class_names"]), directory)
         trainings.append(part(Training, {**entry, **shaped}, directory, scores=scored, intervals=None, losses=losses))
     return part(
         TrainResult,
@@ -62,7 +62,7 @@ def fewshot(manifest: Mapping[str, Any], directory: Path) -> FewshotResult:
         heads=tuple(_head(directory, f"heads/{fit.name}.safetensors") for fit in fits),
         fits=tuple(fits),
         shots=tuple(_shot_row(row, directory) for row in told["shots"]),
-        full=None if full is None else _scores(full),
+        full=None if full is None else _scores(full, directory),
         num_eval=int(manifest["arguments"]["num_eval"]),
     )
 
@@ -70,7 +70,7 @@ def fewshot(manifest: Mapping[str, Any], directory: Path) -> FewshotResult:
 def evaluate(manifest: Mapping[str, Any], directory: Path) -> EvaluateResult:
     told = manifest["results"]
     teachers = {row["model"]: row["teacher"] for row in told["scores"]}
-    rows = tuple(part(ScoredHead, row, directory, scores=_scores(row)) for row in told["scores"])
+    rows = tuple(part(ScoredHead, row, directory, scores=_scores(row, directory)) for row in told["scores"])
     generators = tuple(
         part(Judged, {**one, "teacher": teachers[one["model"]], "sheet": one["files"]}, directory)
         for one in told["sheets"]
@@ -141,18 +141,14 @@ def _shot_row(row: Mapping[str, Any], directory: Path) -> ShotRow:
     return part(ShotRow, row, directory, heads=heads, scores=told)
 
 
-def _scores(row: Mapping[str, Any]) -> Scores:
-    paper_K, dataset_K, confusion_KK = (
-        np.array(row[key], np.float64) for key in ("paper_classes", "dataset_classes", "confusion")
-    )
-    paper, dataset, accuracy = (float(row[key]) for key in ("paper_miou", "dataset_miou", "accuracy"))
-    return Scores(paper_K, dataset_K, paper, dataset, accuracy, confusion_KK)
+def _scores(row: Mapping[str, Any], directory: Path) -> Scores:
+    named = {"paper_K": row["paper_classes"], "dataset_K": row["dataset_classes"], "confusion_KK": row["confusion"]}
+    return part(Scores, {**row, **named}, directory)
 
 
-def _partial(entry: Mapping[str, Any], classes: int) -> Scores | None:
+def _partial(entry: Mapping[str, Any], classes: int, directory: Path) -> Scores | None:
     """The scores of a training, which kept less: what it did not keep is empty."""
     if entry["paper_miou"] is None:
         return None
-    paper, dataset, accuracy = (float(entry[key]) for key in ("paper_miou", "dataset_miou", "accuracy"))
-    paper_K, dataset_K = np.array(entry["classes"], np.float64), np.full(classes, -1.0)
-    return Scores(paper_K, dataset_K, paper, dataset, accuracy, np.zeros((classes, classes)))
+    empty = {"dataset_K": np.full(classes, ABSENT), "confusion_KK": np.zeros((classes, classes))}
+    return part(Scores, {**entry, "paper_K": entry["classes"]}, directory, **empty)

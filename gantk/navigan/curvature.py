@@ -35,7 +35,6 @@ class Curvature:
         total: N.
         batch: samples per chunk.
         at_once: samples of a chunk that are differentiated at once; None is all of them.
-        vectorize: all vectors of a block at once (GPU) instead of one after the other (faster on a CPU).
     """
 
     def __init__(
@@ -45,7 +44,6 @@ class Curvature:
         codes: Callable[[int, int], Tensor],
         total: int,
         batch: int,
-        vectorize: bool | None = None,
         at_once: int | None = None,
     ) -> None:
         self.target, self.metric, self.total, self.batch = target, metric, total, batch
@@ -54,7 +52,7 @@ class Curvature:
         self._kept: dict[int, Prefix] = {}
         self._numbers = 0
         self._last: tuple[range, _Pullback] | None = None  # where all samples are one part, its graphs serve all blocks
-        self.vectorize = target.weight.device.type == "cuda" if vectorize is None else vectorize
+        self.vectorize = target.weight.device.type == "cuda"  # a block at once; one after the other is faster on a CPU
 
     @property
     def chunks(self) -> int:

@@ -56,49 +56,30 @@ def save(path: str | Path, directions: WeightDirections) -> Path:
 
 
 def load_weights(name: str | Path, conv: str | None = None, basis: WeightDirections | None = None) -> WeightDirections:
-    """Weight directions by the name of a file, or of one that ships with gantk; see `load`.
+    """Weight directions of any of the kinds above, by the name of a file, or of one that ships with gantk.
 
     Args:
         conv: the layer of a released file that does not say it, by name or as released:3 in NaviGAN's numbering.
+        basis: the eigenvectors that a released checkpoint of learned coefficients refers to.
 
     Raises:
         GantkError: there is no such file, or it is damaged or something else.
+        UsageError: a released file lacks what only the user can say.
     """
+    from gantk.checkpoints.native import read_header
+    from gantk.checkpoints.safetensors_header import is_safetensors
+    from gantk.store.files import open_bytes
     from gantk.store.shipped import find_shipped
 
     path = Path(name)
     if not path.suffix and not path.exists():
         path = find_shipped("directions", str(name), (".safetensors",))
-    return load(path, None if conv is None else spelled_layer(conv), basis)
-
-
-def load(path: str | Path, layer: str | None = None, basis: WeightDirections | None = None) -> WeightDirections:
-    """Read weight directions of any of the kinds above.
-
-    Args:
-        layer: of a released file that does not say it, by name.
-        basis: the eigenvectors that a released checkpoint of learned coefficients refers to.
-
-    Raises:
-        GantkError: the file is missing, damaged, or something else.
-        UsageError: a released file lacks what only the user can say.
-    """
-    file = Path(path)
-    if not regular_file(file).is_file():
-        raise GantkError(f"The file of weight directions {file} does not exist.")
-    from gantk.checkpoints.safetensors_header import is_safetensors
-    from gantk.store.files import open_bytes
-
-    if is_safetensors(open_bytes(file)):
-        return _load_native(file)
-    return _load_released(file, layer, basis)
-
-
-def _load_native(path: Path) -> WeightDirections:
-    from gantk.checkpoints.native import read_header
-
-    read_header(path, FORMAT, TITLE)
-    return read_kept(path).live()
+    if not regular_file(path).is_file():
+        raise GantkError(f"The file of weight directions {path} does not exist.")
+    if is_safetensors(open_bytes(path)):
+        read_header(path, FORMAT, TITLE)
+        return read_kept(path).live()
+    return _load_released(path, None if conv is None else spelled_layer(conv), basis)
 
 
 # --- released formats ------------------------------------------------------------------------------------------------
@@ -129,8 +110,8 @@ def _load_released(path: Path, layer: str | None, basis: WeightDirections | None
     )
 
 
-def _spatial(path: Path, tensor: Tensor, leading: int) -> Tensor:
-    if tensor.ndim != leading + 4 or not tensor.is_floating_point():
+def _spatial(path: Path, tensor: Tensor) -> Tensor:
+    if tensor.ndim != 6 or not tensor.is_floating_point():
         raise GantkError(f"{path} holds a tensor {list(tensor.shape)}, where [K, 1, O, I, 3, 3] was expected.")
     if not torch.isfinite(tensor).all():
         raise GantkError(f"{path} holds numbers that are not finite.")
@@ -138,7 +119,7 @@ def _spatial(path: Path, tensor: Tensor, leading: int) -> Tensor:
 
 
 def _eigenvectors(path: Path, tensor: Tensor, layer: str | None) -> WeightDirections:
-    vectors = _spatial(path, tensor, 2)[:, 0]
+    vectors = _spatial(path, tensor)[:, 0]
     norms = vectors.flatten(1).norm(dim=1)
     if len(vectors) == 0 or (norms - 1).abs().max() > LENGTH_TOLERANCE:
         raise GantkError(f"{path} holds vectors that are not of length one, so they are no eigenvectors of NaviGAN's.")
@@ -150,7 +131,7 @@ def _eigenvectors(path: Path, tensor: Tensor, layer: str | None) -> WeightDirect
 
 
 def _deformation(path: Path, index: int | Tensor, shift: Tensor) -> WeightDirections:
-    delta = _spatial(path, shift, 2)[0, 0]
+    delta = _spatial(path, shift)[0, 0]
     scale = float(delta.norm())
     if not scale > 0:
         raise GantkError(f"{path} holds a deformation of length zero.")
@@ -197,7 +178,7 @@ def save_deformation(path: str | Path, directions: WeightDirections, row: int, s
     return _save_torch(path, {"layer_ix": released_index(directions.layer), "shift": shift[None, None].contiguous()})
 
 
-def save_checkpoint(path: str | Path, directions: WeightDirections, steps: int = 0) -> Path:
+def save_checkpoint(path: str | Path, directions: WeightDirections) -> Path:
     """Write learned directions under the names of the released `checkpoint.pt`; other weights are not in it.
 
     Raises:
@@ -212,7 +193,7 @@ def save_checkpoint(path: str | Path, directions: WeightDirections, steps: int =
     else:
         state = {COEFFICIENTS: coefficients}
     generator = {prefix + name: tensor.cpu() for name, tensor in state.items()}
-    return _save_torch(path, {"step": steps, "deformator": {}, "shift_predictor": {}, "generator": generator})
+    return _save_torch(path, {"step": 0, "deformator": {}, "shift_predictor": {}, "generator": generator})
 
 
 def _save_torch(path: str | Path, value: object) -> Path:

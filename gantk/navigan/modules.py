@@ -92,15 +92,15 @@ class _Shifted(nn.Module):
         return self.layer(x) + self.strength[:, None, None, None] * added
 
 
-def load_module(text: str, device: str | torch.device = "cpu", code: bool = False) -> nn.Module:
+def load_module(text: str, device: str | torch.device = "cpu") -> nn.Module:
     """The module that `module:callable` or `file.py:callable` names: an instance, or something that makes one.
 
-    This runs that code, so the name must have been typed on this command line, or `code` say that it may.
+    This runs that code, so the name must have been typed on this command line.
 
     Raises:
         UsageError: it may not name code, cannot be imported, or is no module.
     """
-    found = find_object(text, f"The network {str(text)!r}", code)
+    found = find_object(text, f"The network {str(text)!r}")
     if not isinstance(found, nn.Module) and callable(found):
         found = found()
     if not isinstance(found, nn.Module):

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from gantk.errors import UsageError
 
-KINDS = ("resnet", "lenet")
 LEAST = {"resnet": 1, "lenet": 32}  # pixels of a side that leave every convolution something to see
 
 
@@ -28,9 +27,6 @@ class ShiftPredictor(nn.Module):
 
     def __init__(self, directions: int, kind: str = "resnet", channels: int = 3, size: int | None = None) -> None:
         super().__init__()
-        if kind not in KINDS:
-            raise UsageError(f"The shift predictor {kind!r} is none of {', '.join(KINDS)}.")
-        check_size(kind, size)
         self.kind, self.size = kind, size
         if kind == "resnet":
             import torchvision

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from gantk.generators.base import PRECISIONS
 from gantk.navigan.directions import WeightDirections, weights_of
 from gantk.navigan.kept import keep
 from gantk.navigan.measuring import Measuring, curves_of, measured, shown_of, with_scales
@@ -137,8 +138,7 @@ def trainer_of(about: Subject, base: WeightDirections, plan: TrainingPlan, chann
     world = world_size()
     rank = torch.distributed.get_rank() if world > 1 else 0
     rectifier = Rectifier(about.target, base.basis, plan, channels)
-    half = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}[precision]
-    return Trainer(rectifier, about.codes, rank, world, half)
+    return Trainer(rectifier, about.codes, rank, world, PRECISIONS[precision])
 
 
 @dataclass

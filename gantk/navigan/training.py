@@ -26,7 +26,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gantk.errors import GantkError, UsageError
 from gantk.navigan.bases import Basis
-from gantk.navigan.reconstructor import KINDS, ShiftPredictor, check_size
+from gantk.navigan.reconstructor import ShiftPredictor, check_size
 from gantk.navigan.target import Prefix, Target
 from gantk.store.chunks import parts
 from gantk.store.seeding import random_uniform
@@ -48,7 +48,6 @@ class TrainingPlan:
         rate: of both Adams.
         predictor, predictor_size: of the shift predictor.
         identity: combinations start as the basis itself, not random.
-        clamp: pictures are kept in [-1, 1] before the predictor sees them.
     """
 
     directions: int
@@ -64,20 +63,12 @@ class TrainingPlan:
     predictor: str = "resnet"
     predictor_size: int | None = None
     identity: bool = False
-    clamp: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not self.scale > 0 or not 0 <= self.least <= self.scale:
             raise UsageError(f"Strengths from {self.least:g} to {self.scale:g} make no range: 0 <= least <= scale.")
-        if self.directions < 2:
-            raise UsageError(f"{self.directions} direction cannot be told from others: learn at least 2.")
-        if self.batch < 2:
-            raise UsageError("The shift predictor normalises over a batch, so one sample is too few: give 2 or more.")
-        if not 0 < self.rate < float("inf"):
-            raise UsageError(f"A --rate of {self.rate:g} cannot be learnt with: give a number above 0.")
-        if self.predictor in KINDS:
-            check_size(self.predictor, self.predictor_size)
+        check_size(self.predictor, self.predictor_size)
 
 
 class Rectifier(nn.Module):
@@ -127,7 +118,7 @@ class Rectifier(nn.Module):
         return before, self._seen(moved_each(target, prefix, delta_NOIKK, strength_N))
 
     def _seen(self, image_NCHW: Tensor) -> Tensor:
-        return self.predictor.resized(image_NCHW.clamp(-1, 1) if self.plan.clamp else image_NCHW)
+        return self.predictor.resized(image_NCHW.clamp(-1, 1))
 
     def forward(self, codes: Tensor, index_N: Tensor, strength_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Cross entropy, mean strength error over the unit, and the share of directions that were told."""

@@ -19,7 +19,7 @@ from gantk.errors import GantkError, StoreError
 from gantk.runs.exchange import Exchange, RunExchange
 from gantk.runs.manifest import HALVED
 from gantk.runs.structure import Image, Sink, Source, Strip, from_plain, to_plain
-from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger
+from gantk.store.chunks import CONCATENATE, SUM, Grid, Ledger, parts
 from gantk.store.files import load_json, load_npy, save_json
 from gantk.store.memory import require
 from gantk.store.seals import is_sound, save_sealed
@@ -51,9 +51,14 @@ class Chunks(Protocol):
         """Keep one chunk of every array; `beside` are the bytes of its pictures."""
 
 
-def remaining(chunks: Chunks) -> tuple[list[tuple[int, int, int]], int]:
-    """What this process still has to compute: (chunk, first sample, end) of each, and how many samples that is."""
-    todo = [(index, *chunks.grid.bounds(index)) for index in chunks.missing()]
+def remaining(chunks: Chunks, batch: int | None = None) -> tuple[list[tuple[int, int, int]], int]:
+    """What this process still has to compute: (chunk, first sample, end) of each, and how many samples that is.
+
+    Args:
+        batch: samples at most of each; None is whole chunks.
+    """
+    whole = [(index, *chunks.grid.bounds(index)) for index in chunks.missing()]
+    todo = [(index, *part) for index, start, stop in whole for part in parts(start, stop, batch or stop - start)]
     return todo, sum(stop - start for _, start, stop in todo)
 
 

@@ -16,10 +16,11 @@ from typing import TypedDict
 from gantk.errors import GantkError, UsageError
 from gantk.runs.manifest import read_manifest
 from gantk.runs.run import Run
+from gantk.runs.structure import Source, from_plain
 from gantk.slurm.batch import BatchFile, folder_of
 from gantk.slurm.settings import ChainSettings
 from gantk.store.files import write_atomic
-from gantk.store.json_values import JsonTable, items, table, text, whole
+from gantk.store.json_values import JsonTable
 
 COMMAND = "slurm"
 ENDED = frozenset(
@@ -54,23 +55,7 @@ def read_jobs(results: JsonTable, where: str) -> list[Job]:
     Raises:
         GantkError: one lacks a part, or has one of another kind.
     """
-    found: list[Job] = []
-    for job in items(results.get("jobs", []), f"the jobs of {where}"):
-        told = table(job, f"a job of {where}")
-        named, queue, what = told.get("id"), told.get("queue"), f"a part of a job of {where}"
-        found.append(
-            {
-                "name": text(told.get("name"), what),
-                "file": text(told.get("file"), what),
-                "about": text(told.get("about"), what),
-                "command": text(told.get("command"), what),
-                "shards": whole(told.get("shards"), what),
-                "array": told.get("array") is True,
-                "run": text(told.get("run"), what),
-                "id": None if named is None else text(named, what),
-                "queue": queue if queue is None else {k: whole(v, what) for k, v in table(queue, what).items()},
-            }
-        )
+    found: list[Job] = from_plain(list[Job], results.get("jobs", []), Source(Path(), where), "jobs")
     return found
 
 

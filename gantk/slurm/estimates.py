@@ -20,11 +20,12 @@ from pathlib import Path
 from gantk import __version__
 from gantk.errors import GantkError
 from gantk.runs.runner import Plan
+from gantk.runs.structure import Source, from_plain
 from gantk.runs.table import is_task
 from gantk.slurm.pipelines import PIPELINES, Job
 from gantk.slurm.settings import ChainSettings, JobSettings
 from gantk.store.files import load_json, save_json
-from gantk.store.json_values import Json, number, table, text, whole
+from gantk.store.json_values import Json
 from gantk.store.shipped import home
 
 SPARE = 1.5  # times what was measured: other nodes, and what the measured stage does not show
@@ -85,7 +86,8 @@ def _said(own: JobSettings, found: Estimate) -> str:
     """Where the limits come from, for the batch file."""
     names = [name for name, given in (("time", own.time), ("memory", own.memory)) if not given]
     what = " and ".join(names).capitalize()
-    return f"{what}: {SPARE:g} times what `--plan` of the command {found.origin}."
+    origin = " ".join(found.origin.split())  # a comment is one line
+    return f"{what}: {SPARE:g} times what `--plan` of the command {origin}."
 
 
 def _here() -> str:
@@ -112,15 +114,10 @@ def _key(words: list[str], settings: Mapping[str, Json]) -> str:
 
 def _kept() -> dict[str, Estimate]:
     """What was measured before; nothing where the file is not there or damaged."""
-    found: dict[str, Estimate] = {}
-    with contextlib.suppress(GantkError, KeyError, OverflowError):
-        for key, told in table(load_json(_file()), "estimates").items():
-            each = table(told, key)
-            seconds = number(each["seconds"], "seconds")
-            origin = " ".join(text(each["origin"], "origin").split())  # it becomes one comment of a batch file
-            if math.isfinite(seconds):
-                found[key] = Estimate(seconds, whole(each["memory"], "memory"), origin)
-    return found
+    with contextlib.suppress(GantkError):
+        known = from_plain(dict[str, Estimate], load_json(_file()), Source(_file().parent, "the estimates"))
+        return {key: each for key, each in known.items() if math.isfinite(each.seconds)}
+    return {}
 
 
 def _keep(key: str, found: Estimate) -> None:

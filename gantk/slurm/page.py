@@ -1,11 +1,8 @@
 """The page of `gantk slurm`: how a chain of jobs stands, and what its shards took.
 
-Reads of `results`:
-    jobs    [{name, about, command, run (directory, relative), shards, array (whether each has a log of its own), file,
-              id, queue: {state: tasks} or null}]
-and, beside it, the manifests and chunk files of the runs the jobs write: a shard's own while it works, later what the
-joined run keeps of it. A task that failed before it left a manifest is known by its log. The queue is what the
-scheduler said when it was last asked (`gantk slurm --status`).
+It is made from the jobs that the chain recorded and, beside them, the manifests and chunk files of the runs that they
+write: a shard's own while it works, later what the joined run keeps of it. A task that failed before it left a manifest
+is known by its log. The queue is what the scheduler said when it was last asked (`gantk slurm --status`).
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ from gantk.reports.page import Page
 from gantk.reports.record import RunRecord, mapping, records
 from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Facts, Headline, Link, Links, Prose, Section, Table
 from gantk.runs.manifest import MANIFEST_SUFFIX, file_stem
-from gantk.slurm.chain import ENDED
+from gantk.slurm.chain import ENDED, Job, read_jobs
 from gantk.store.chunks import Grid, parse_shard, shard_range
 from gantk.store.files import load_json
 from gantk.store.inside import inside
@@ -79,24 +76,23 @@ class Stage:
         return "running" if "complete" in states else "waiting"
 
 
-def stages_of(run: RunRecord) -> list[Stage]:
-    """The jobs of a chain as their runs' files say it."""
+def stages_of(directory: Path, jobs: Sequence[Job]) -> list[Stage]:
+    """The jobs of a chain in its folder as their runs' files say it."""
     stages: list[Stage] = []
-    before: Mapping[str, Any] = {}
-    for job in records(run.results.get("jobs")):
-        folder = _folder_of(run.directory, str(job.get("run", ".")))
-        if job.get("command") == "merge":
-            parts: tuple[Part, ...] = (_whole(folder, str(before.get("command", "")), joined=True),)
+    before = ""
+    for job in jobs:
+        folder = _folder_of(directory, job["run"])
+        if job["command"] == "merge":
+            parts: tuple[Part, ...] = (_whole(folder, before, joined=True),)
         else:
-            parts = _parts(folder, str(job.get("command", "")), int(job.get("shards") or 1))
-            before = job
-        queue = {str(state): int(count) for state, count in mapping(job.get("queue")).items()}
-        name, about, number = (str(job.get(key) or "") for key in ("name", "about", "id"))
+            before = job["command"]
+            parts = _parts(folder, before, job["shards"])
+        number = job["id"] or ""
         if number:
-            ends = [f"_{index}" if job.get("array") else "" for index in range(len(parts))]
-            logs = [inside(run.directory, f"logs/{name}-{number}{end}.log") for end in ends]
+            ends = [f"_{index}" if job["array"] else "" for index in range(len(parts))]
+            logs = [inside(directory, f"logs/{job['name']}-{number}{end}.log") for end in ends]
             parts = tuple(_with_log(part, log) for part, log in zip(parts, logs, strict=True))
-        stages.append(Stage(name, about, number, queue, parts))
+        stages.append(Stage(job["name"], job["about"], number, job["queue"] or {}, parts))
     return stages
 
 
@@ -182,7 +178,8 @@ def _progress(manifest: Mapping[str, Any], folder: Path) -> tuple[int, int]:
 
 
 def build(run: RunRecord) -> Page:
-    stages = stages_of(run)
+    jobs = read_jobs(run.results, str(run.directory))
+    stages = stages_of(run.directory, jobs)
     chain = str(run.arguments.get("pipeline") or "chain")
     sections: list[Section] = [_verdict(stages)]
     figures = _figures(stages)
@@ -191,8 +188,8 @@ def build(run: RunRecord) -> Page:
     sections.append(_jobs(stages))
     for stage in stages:
         sections += _shards(stage)
-    names = [str(job.get("file")) for job in records(run.results.get("jobs"))]
-    files = [name for name in [*names, "submit.sh", "settings.toml"] if run.path(name) is not None]
+    names = [*(job["file"] for job in jobs), "submit.sh", "settings.toml"]
+    files = [name for name in names if run.path(name) is not None]
     if files:
         sections.append(Links([Link(name, name) for name in files], "Files", "What is handed to the scheduler."))
     sections.append(Facts([("pipeline", chain), ("settings", run.arguments.get("config"))], "Settings"))

@@ -17,11 +17,8 @@ SIZE = ("--quick", "-N", "200", "--measured", "6", "--random", "6", "--shown", s
 def atlas(tour: Tour) -> Chapter:
     """Chart the generator; its figures come first on the tour's page."""
     size = () if tour.full else ("--systems", SYSTEMS, *SIZE)
-    tour.call([
-        "atlas", tour.model, *size, *tour.judged(), "--seed", str(tour.seed), "--batch-size", "16",
-        "-o", str(tour.folder(ATLAS)),
-    ])  # fmt: skip
-    result = tour.result(ATLAS, AtlasResult)
+    words = ["atlas", tour.model, *size, *tour.judged(), "--seed", tour.seed, "--batch-size", 16]
+    result = tour.run(ATLAS, AtlasResult, *words)
     page = tour.found.setdefault("page", {})
     best = result.found()
     rows = [[name, *(_row(tour, result, name) if name in best else [None] * 3)] for name in result.attributes]

@@ -30,14 +30,12 @@ def encoded(tour: Tour) -> Chapter:
     title = "Real images as codes"
     if not has_encoder(tour):
         return _none(tour, title)
-    tour.call(["ghfeat", "extract", tour.model, *IMAGES, "-o", str(tour.folder(CODES))])
-    codes = tour.result(CODES, ExtractResult)
+    codes = tour.run(CODES, ExtractResult, "ghfeat", "extract", tour.model, *IMAGES)
     mse = float(np.mean([row["mse"] for row in codes.table()]))
-    words = ["ghfeat", "edit", tour.model, *IMAGES[:4], "--direction", FACTOR, "--step", "7"]
-    tour.call([*words, "-o", str(tour.folder(EDIT))])
-    words = ["ghfeat", "edit", tour.model, *IMAGES[:3], "--reference", IMAGES[5], "--box", BOX, "--rows", ROWS]
-    tour.call([*words, "-o", str(tour.folder(REGION))])
-    region = tour.result(REGION, EditResult).exchanged
+    words = ["ghfeat", "edit", tour.model]
+    tour.run(EDIT, EditResult, *words, *IMAGES[:4], "--direction", FACTOR, "--step", 7)
+    other = ["--reference", IMAGES[5], "--box", BOX, "--rows", ROWS]
+    region = tour.run(REGION, EditResult, *words, *IMAGES[:3], *other).exchanged
     assert region is not None
     return {
         "title": title,
@@ -59,16 +57,9 @@ def levels(tour: Tour) -> Chapter:
     if not has_encoder(tour):
         return _none(tour, title)
     count = 600 if tour.full else 140
-    words = [
-        "ghfeat",
-        "evaluate",
-        tour.model,
-        "--num",
-        str(count),
-        *([] if tour.full else ["--no-baselines", "--no-level-classes"]),
-    ]
-    tour.call([*words, *tour.judged(), "-o", str(tour.folder(LEVELS))])
-    probes = tour.result(LEVELS, EvaluateResult).probes
+    fewer = [] if tour.full else ["--no-baselines", "--no-level-classes"]
+    words = ["ghfeat", "evaluate", tour.model, "--num", count, *fewer, *tour.judged()]
+    probes = tour.run(LEVELS, EvaluateResult, *words).probes
     assert probes.regression is not None
     features, values = probes.features, np.maximum(probes.regression.values, 0)
     everything = next(i for i, entry in enumerate(features) if entry.kind == "all")

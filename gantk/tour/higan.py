@@ -5,7 +5,6 @@ Legend: N samples, B boundaries, F factors, L rows of wp, D the width of w.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from gantk.higan.boundaries import TrainBoundaryResult
 from gantk.higan.manipulated import ManipulateResult
 from gantk.higan.rescored import RescoreResult
 from gantk.higan.samples import SynthesizeResult
-from gantk.predictors.selectivity import SELECTIVE, selectivity
+from gantk.predictors.selectivity import SELECTIVE
 from gantk.runs.walk import Walk
 from gantk.store.files import load_npy
 from gantk.tour.figures import divides, group_of, leaks, selective, test, typical_distance, where
@@ -57,12 +56,11 @@ def factors_of(tour: Tour) -> tuple[str, ...]:
 def samples(tour: Tour) -> Chapter:
     """Draw the samples everything is found in, and other ones to test it on."""
     size = size_of(tour)
-    shared = ["--generate-prediction", *tour.judged(), "--latents", "w", "--batch-size", "32"]
-    words = ["synthesize", tour.model, "--num", str(size.samples), "--seed", str(tour.seed), *shared]
-    tour.call([*words, "--preview", str(size.preview), "-o", str(tour.folder(SAMPLES))])
-    words = ["synthesize", tour.model, "--num", str(size.fresh), "--seed", str(tour.seed + 1), *shared]
-    tour.call([*words, "--preview", "0", "-o", str(tour.folder(FRESH))])
-    found = tour.result(SAMPLES, SynthesizeResult)
+    shared = ["--generate-prediction", *tour.judged(), "--latents", "w", "--batch-size", 32]
+    words = ["synthesize", tour.model, "--num", size.samples, "--seed", tour.seed, *shared]
+    found = tour.run(SAMPLES, SynthesizeResult, *words, "--preview", size.preview)
+    words = ["synthesize", tour.model, "--num", size.fresh, "--seed", tour.seed + 1, *shared]
+    tour.run(FRESH, SynthesizeResult, *words, "--preview", 0)
     tour.found["exact"] = found.predictor == "truth"
     page = tour.found.setdefault("page", PageParts())
     page["images"] = [tour.relative(SAMPLES, image.name) for image in found.images]
@@ -136,21 +134,19 @@ def trained_on(tour: Tour, model: str, samples: str, name: str) -> TrainBoundary
     """A boundary for each factor in w of the samples in one folder of the tour, kept in another."""
     codes = tour.folder(samples)
     named = [word for factor in factors_of(tour) for word in ("--score-name", factor)]
-    words = ["train-boundary", str(codes / "w.npy"), str(codes / "attribute.npy"), *named]
-    words += ["--chosen-num-or-ratio", "0.25", "--resamples", str(size_of(tour).resamples), "--model", model]
-    tour.call([*words, "--seed", str(tour.seed), "-o", str(tour.folder(name))])
-    return tour.result(name, TrainBoundaryResult)
+    words = ["train-boundary", codes / "w.npy", codes / "attribute.npy", *named, "--chosen-num-or-ratio", 0.25]
+    words += ["--resamples", size_of(tour).resamples, "--model", model, "--seed", tour.seed]
+    return tour.run(name, TrainBoundaryResult, *words)
 
 
 def rescoring(tour: Tour) -> Chapter:
     """Move along every boundary, on all rows and row by row, and look at every factor."""
     size, found = size_of(tour), tour.found["boundaries"]
     distance = typical_distance(found, load_npy(tour.folder(SAMPLES) / "w.npy", mmap=True))
-    words = ["rescore", tour.model, str(tour.folder(BOUNDARIES) / "boundary_list.txt"), "--layerwise-rescoring"]
-    words += ["--num", str(size.rescored), "--random", str(size.random), "--distance", f"{distance:.3g}"]
-    words += ["--seed", str(tour.seed + 1), *tour.judged(), "--batch-size", "32", "-o", str(tour.folder(RESCORE))]
-    tour.call(words)
-    rescored = tour.result(RESCORE, RescoreResult)
+    words = ["rescore", tour.model, tour.folder(BOUNDARIES) / "boundary_list.txt", "--layerwise-rescoring"]
+    words += ["--num", size.rescored, "--random", size.random, "--distance", f"{distance:.3g}"]
+    words += ["--seed", tour.seed + 1, *tour.judged(), "--batch-size", 32]
+    rescored = tour.run(RESCORE, RescoreResult, *words)
     names = [each.name for each in rescored.boundaries]
     change_BPF, attributes, layer_names = np.asarray(rescored.change), list(rescored.attributes), rescored.layer_names
     own = [attributes.index(name) for name in names]
@@ -163,10 +159,7 @@ def rescoring(tour: Tour) -> Chapter:
         "caption": "Change of each factor, in its standard deviations, when one row of wp alone moves; coarse to fine.",
         "quantity": "standard deviations",
     }
-    tour.found["change"] = {name: (change_BPF[b, 0], own[b]) for b, name in enumerate(names)}
-    tour.found["attributes"] = attributes
-    tour.found["selectivity"] = dict(zip(names, selectivity(change_BPF[:, 0], own).tolist(), strict=True))
-    count = sum(value >= SELECTIVE for value in tour.found["selectivity"].values())
+    count = int((rescored.selectivity >= SELECTIVE).sum())
     note = f"own factor changes at least {SELECTIVE:g} times as much as any other, {size.rescored} samples"
     tour.found["headline"].append({"value": f"{count} of {len(names)}", "name": "selective boundaries", "note": note})
     tour.found["findings"] += [
@@ -185,10 +178,9 @@ def manipulation(tour: Tour) -> Chapter:
     """Sliders along the most selective boundaries, which are the first screen."""
     rescored = tour.result(RESCORE, RescoreResult)
     chosen = most_selective(rescored)
-    files = [str(tour.folder(BOUNDARIES) / f"{factor}_boundary.safetensors") for factor in chosen]
-    words = ["manipulate", tour.model, *files, "--num", "3", "--step", "9", "--seed", str(tour.seed)]
-    tour.call([*words, "--animation", "webp", "--batch-size", "32", "-o", str(tour.folder(MANIPULATION))])
-    walks = tour.result(MANIPULATION, ManipulateResult).walks
+    files = [tour.folder(BOUNDARIES) / f"{factor}_boundary.safetensors" for factor in chosen]
+    words = ["manipulate", tour.model, *files, "--num", 3, "--step", 9, "--seed", tour.seed]
+    walks = tour.run(MANIPULATION, ManipulateResult, *words, "--animation", "webp", "--batch-size", 32).walks
     tour.found["page"]["best"] = [best(tour, walk, rescored) for walk in walks]
     return {
         "title": "Samples moved along the boundaries",
@@ -245,7 +237,7 @@ def truth(tour: Tour) -> Chapter:
     )
     page = tour.found["page"]
     page["findings"] = tour.found["findings"]
-    page["factors"] = factors_table(tour, names)
+    page["factors"] = factors_table(tour)
     page["oracle"] = {
         "columns": ["factor", "cosine", "row found", "true row"],
         "rows": [[name, exact[name], rows_found[name], row_of_factor(name)] for name in names],
@@ -260,17 +252,19 @@ def truth(tour: Tour) -> Chapter:
     }
 
 
-def factors_table(tour: Tour, names: Sequence[str]) -> Table:
+def factors_table(tour: Tour) -> Table:
     """What was found of every factor of the tour's own generator: exact where it knows them, else the predictor's."""
+    rescored = tour.result(RESCORE, RescoreResult)
     rows: list[list[str | float | None]] = []
-    for name in names:
-        change_F, own = tour.found["change"][name]
+    for each, change_F, ratio in zip(
+        rescored.boundaries, rescored.change[:, 0], rescored.selectivity.tolist(), strict=True
+    ):
+        name, own = each.name, rescored.attributes.index(each.attribute)
         beside = int(np.abs(np.where(np.arange(len(change_F)) == own, 0, change_F)).argmax())
-        other = f"{tour.found['attributes'][beside]} {change_F[beside]:+.2f}"
+        other = f"{rescored.attributes[beside]} {change_F[beside]:+.2f}"
         tested = tour.found["tested"][name]
         accuracy = tested.accuracy if np.isfinite(tested.accuracy) else None
-        stability, selectivity_of = tour.found["stability"][name], tour.found["selectivity"][name]
-        rows.append([name, group_of(name), accuracy, stability, float(change_F[own]), other, selectivity_of])
+        rows.append([name, group_of(name), accuracy, tour.found["stability"][name], float(change_F[own]), other, ratio])
     whose = "exact factors" if tour.found["exact"] else "predictor's readings, which are estimates"
     return {
         "columns": ["factor", "group", "accuracy", "stability", "own change", "largest other", "selectivity"],
@@ -287,17 +281,16 @@ def search_oracle(tour: Tour) -> tuple[dict[str, float], RescoreResult]:
 
     size, oracle = size_of(tour), oracle_generator()
     folders = {name: f"{ORACLE}-{name}" for name in (SAMPLES, BOUNDARIES, RESCORE)}
-    words = ["synthesize", ORACLE_MODEL, "--num", str(size.samples), "--seed", str(tour.seed), "--latents", "w"]
-    tour.call([*words, "--generate-prediction", "--preview", "12", "-o", str(tour.folder(folders[SAMPLES]))])
+    words = ["synthesize", ORACLE_MODEL, "--num", size.samples, "--seed", tour.seed, "--latents", "w"]
+    tour.run(folders[SAMPLES], SynthesizeResult, *words, "--generate-prediction", "--preview", 12)
     trained = trained_on(tour, ORACLE_MODEL, folders[SAMPLES], folders[BOUNDARIES])
-    words = ["rescore", ORACLE_MODEL, str(tour.folder(folders[BOUNDARIES]) / "boundary_list.txt")]
-    words += ["--layerwise-rescoring", "--num", str(size.rescored), "--random", "0", "--seed", str(tour.seed + 1)]
-    tour.call([*words, "-o", str(tour.folder(folders[RESCORE]))])
+    words = ["rescore", ORACLE_MODEL, tour.folder(folders[BOUNDARIES]) / "boundary_list.txt", "--layerwise-rescoring"]
+    words += ["--num", size.rescored, "--random", 0, "--seed", tour.seed + 1]
     cosines = {
         factor: float(oracle.factor_direction_w(factor).numpy() @ trained[factor].direction.vectors[0])
         for factor in factors_of(tour)
     }
-    return cosines, tour.result(folders[RESCORE], RescoreResult)
+    return cosines, tour.run(folders[RESCORE], RescoreResult, *words)
 
 
 def exact_directions(tour: Tour) -> dict[str, Array] | None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from gantk.lse.claims import with_worst
+from gantk.lse.image_results import EditResult, SampleResult
+from gantk.lse.results import FewshotResult
 from gantk.runs.claims import measured, percent
-from gantk.runs.reporting import load_result
 from gantk.tour.tour import Chapter, Step, Tour
-
-if TYPE_CHECKING:
-    from gantk.lse.image_results import EditResult, SampleResult
-    from gantk.lse.results import FewshotResult
 
 FEWSHOT, SAMPLED, EDITED = "fewshot", "sampled", "edited"
 SHOTS = 8
@@ -30,9 +25,8 @@ def head_of(tour: Tour) -> str:
 def fewshot(tour: Tour) -> Chapter:
     """Fit a head and score it against what labels the images."""
     num = 1000 if tour.full else FRESH
-    words = ["lse", "fewshot", tour.model, "--shots", str(SHOTS), "--num-eval", str(num), "--seed", str(tour.seed)]
-    tour.call([*words, "-o", str(tour.folder(FEWSHOT))])
-    result = cast("FewshotResult", load_result(tour.folder(FEWSHOT)))
+    words = ["lse", "fewshot", tour.model, "--shots", SHOTS, "--num-eval", num, "--seed", tour.seed]
+    result = tour.run(FEWSHOT, FewshotResult, *words)
     row = result.shots[0]
     judge = "the true classes" if result.judge == "truth" else f"the segmenter `{result.judge}`"
     assert row.scores is not None
@@ -55,12 +49,9 @@ def fewshot(tour: Tour) -> Chapter:
 
 def sampling(tour: Tour) -> Chapter:
     """Images that have wanted label maps, found with the few-shot head."""
-    size = ("8", "4", "1024", "50") if tour.full else SEARCH
-    targets, samples, bank, steps = size
+    targets, samples, bank, steps = ("8", "4", "1024", "50") if tour.full else SEARCH
     words = ["lse", "sample", tour.model, head_of(tour), "--num-targets", targets, "--samples", samples]
-    words += ["--bank", bank, "--steps", steps, "--seed", str(tour.seed), "-o", str(tour.folder(SAMPLED))]
-    tour.call(words)
-    result = cast("SampleResult", load_result(tour.folder(SAMPLED)))
+    result = tour.run(SAMPLED, SampleResult, *words, "--bank", bank, "--steps", steps, "--seed", tour.seed)
     target = result.targets[0]
     return {
         "title": "Images with a wanted label map",
@@ -78,9 +69,8 @@ def editing(tour: Tour) -> Chapter:
     name, box = STROKE
     shape = ",".join(str(edge * tour.generator.spec.resolution // 64) for edge in box)
     words = ["lse", "edit", tour.model, head_of(tour), "--shape", f"{name}:{shape}", "--index", "5"]
-    words += ["--seed", str(tour.seed), "--steps", "60" if tour.full else STEPS_OF_EDIT]
-    tour.call([*words, "-o", str(tour.folder(EDITED))])
-    result = cast("EditResult", load_result(tour.folder(EDITED)))
+    size = ["--seed", tour.seed, "--steps", "60" if tour.full else STEPS_OF_EDIT]
+    result = tour.run(EDITED, EditResult, *words, *size)
     assert result.followed is not None
     before, after = result.followed
     return {

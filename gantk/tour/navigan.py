@@ -30,10 +30,9 @@ def weights(tour: Tour) -> Chapter:
         text = f"NaviGAN edits the weights of a convolution, and `{tour.model}` has none."
         return {"title": title, "text": text}
     count, samples, shown = (16, 64, 8) if tour.full else SIZE
-    words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", str(count), "--num", str(samples)]
-    words += ["--batch-size", "8", "--show", str(shown), "--seed", str(tour.seed), "--metric", "demo"]
-    tour.call([*words, "-o", str(tour.folder(FOLDER))])
-    found = tour.result(FOLDER, HessianResult)
+    words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", count, "--num", samples]
+    words += ["--batch-size", 8, "--show", shown, "--seed", tour.seed, "--metric", "demo"]
+    found = tour.run(FOLDER, HessianResult, *words)
     rows = effects(tour, found.weights, 8)
     table: list[list[str | float]] = []
     for index, (value, row) in enumerate(zip(found.eigenvalues, rows, strict=True)):

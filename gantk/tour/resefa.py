@@ -18,12 +18,10 @@ def region(tour: Tour) -> Chapter:
     """One region, its directions, and how much of what they change lies outside it."""
     samples, held_out = ("32", "32") if tour.full else SIZE
     rows = rows_of(tour)
-    folder = str(tour.folder(FOLDER))
     words = ["resefa", "jacobian", tour.model, "--region", REGION, "--space", "w", "--rows", rows]
-    words += ["--num", samples, "--seed", str(tour.seed), "--preview", "3", "-o", folder]
-    tour.call(words)
-    words = ["resefa", "directions", folder, "--held-out", held_out, "--shown", "2", "--samples", "2", "--step", "5"]
-    tour.call([*words, "--against", "sefa,ganspace,random"])
+    jacobian = tour.run(FOLDER, JacobianResult, *words, "--num", samples, "--seed", tour.seed, "--preview", 3)
+    size = ["--held-out", held_out, "--shown", "2", "--samples", "2", "--step", "5"]
+    tour.call(["resefa", "directions", str(tour.folder(FOLDER)), *size, "--against", "sefa,ganspace,random"])
     found = tour.result(FOLDER, DirectionsResult)[REGION]
     scores = {score.method: score.roir for score in found.scores if score.level == LEVEL}
     own = scores["resefa"]
@@ -40,9 +38,7 @@ def region(tour: Tour) -> Chapter:
         "title": "Directions of one region",
         "text": f"From the image's derivative at {samples} samples, the directions that change the {REGION} most "
         f"for what they change elsewhere, on rows {rows} of wp, measured on {held_out} other samples.{kept}",
-        "images": [
-            tour.relative(FOLDER, image.name) for image in tour.result(FOLDER, JacobianResult).responses[0].pictures
-        ],
+        "images": [tour.relative(FOLDER, image.name) for image in jacobian.responses[0].pictures],
         "alt": f"A sample with its {REGION} outlined",
         "page": tour.relative(FOLDER, "resefa-directions.html"),
     }

@@ -112,8 +112,6 @@ class Found(TypedDict, total=False):
         tested: each factor's boundary on fresh samples.
         alignments: of each factor's boundary, the absolute cosine with the true direction.
         stability: of each boundary, the mean cosine between boundaries of resampled splits.
-        selectivity: of each boundary, the change of its own factor over the largest other one.
-        change: of each boundary, the change of every attribute [F] and which of them is its own.
     """
 
     exact: bool
@@ -122,9 +120,6 @@ class Found(TypedDict, total=False):
     tested: dict[str, Test]
     alignments: dict[str, float]
     stability: dict[str, float | None]
-    selectivity: dict[str, float]
-    change: dict[str, tuple[npt.NDArray[np.float64], int]]
-    attributes: list[str]
     headline: list[Headline]
     findings: list[str]
 
@@ -170,6 +165,11 @@ class Tour:
     def relative(self, name: str, path: str) -> str:
         """A file of a command's folder as the tour's page names it."""
         return f"{name}/{path}"
+
+    def run(self, name: str, kind: type[R], *words: object) -> R:
+        """Run a command in a folder of the tour; what it found."""
+        self.call([*map(str, words), "-o", str(self.folder(name))])
+        return self.result(name, kind)
 
     def result(self, name: str, kind: type[R]) -> R:
         """What a command found."""

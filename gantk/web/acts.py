@@ -26,6 +26,9 @@ class RenderMessage:
     it is shown in.
 
     Panes 16 to 31 show what was before, those from 32 on samples of a grid.
+
+    Raises:
+        ApiError: 400 for a pane, an offset, a number or a size that there is none of.
     """
 
     t: str
@@ -39,11 +42,7 @@ class RenderMessage:
     final: bool = False
     paste: int | None = None
 
-    def check(self) -> None:
-        """
-        Raises:
-            ApiError: 400 for a pane, an offset, a number or a size that there is none of.
-        """
+    def __post_init__(self) -> None:
         if not 0 <= self.pane < PANES or not 0 <= self.seq < 1 << 32 or not 0 <= self.offset < 16:
             raise ApiError(400, f"Panes go from 0 to {PANES - 1}, offsets to 15, sequence numbers to 2^32.")
         if not 16 <= self.size <= 4096:

@@ -141,12 +141,9 @@ def command_of(job: Job, project: Project, model: Model) -> str:
         f"found = again(\n    {model.source!r}, {job.kind!r}, {job.args!r},\n"
         f"    project={str(project.folder)!r}, rev={job.rev},\n{given})"
     )
-    line = _LINES.get(job.kind, _none)(job, model)
+    write = _LINES.get(job.kind)
+    line = "" if write is None else write(job, model)
     return f"{line}\n\n{python}" if line else python
-
-
-def _none(job: Job, model: Model) -> str:
-    return ""
 
 
 def _edit(job: Job, model: Model) -> str:

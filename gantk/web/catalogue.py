@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -158,16 +159,12 @@ class Catalogue:
         from gantk.comparators.components import components
         from gantk.comparators.factorisation import factorise
 
-        try:
+        with suppress(GantkError):
             factors = factorise(self.generator, count=COMPONENTS)
             self._closed("sefa", "SeFa", factors.space, factors.vectors, [3.0] * len(factors.vectors))
-        except GantkError:
-            pass
-        try:
+        with suppress(GantkError):
             parts = components(self.generator, num=2000, count=COMPONENTS)
             self._closed("component", "GANSpace", parts.space, parts.vectors, [2 * float(d) for d in parts.deviations])
-        except GantkError:
-            pass
 
     def _closed(
         self, stem: str, system: str, space: str, vectors: npt.NDArray[np.floating], scales: list[float]
@@ -177,14 +174,14 @@ class Catalogue:
 
     def read(self, path: Path, source: str = "") -> list[Entry]:
         """The entries of a file; one that does not fit this generator has a reason."""
-        from gantk.navigan.files import load
+        from gantk.navigan.files import load_weights
 
         try:
             direction = load_direction(path, None)
         except GantkError:
             if path.suffix not in WEIGHT_SUFFIXES:
                 raise
-            found = load(path)
+            found = load_weights(path)
             return self._weight_rows(found, source, _refusal(lambda: found.target(self.generator)))
         return self._rows(direction, source, _refusal(lambda: check_generator(direction, self.generator)))
 

@@ -70,7 +70,7 @@ class Channel:
             else:
                 catalogue.add_given(directions)
             name = generator.bundled or generator.spec.family
-            self.model = Model(name, generator.bundled or UNNAMED, Easel(name, generator, catalogue))
+            self.model = Model(name, generator.bundled or UNNAMED, Easel(catalogue))
             self.workshop.models[name] = self.model
             self.project: Project = self.workshop.new_project(name, first_base(self.model, seed))
         except BaseException:
@@ -99,7 +99,6 @@ class Channel:
             ApiError: the message is none, or what it asks for cannot be drawn.
         """
         message = structure(RenderMessage, value, "the message")
-        message.check()
         self.workshop.check_base(self.model, message.base)
         found = self.workshop.sparing(lambda: drawn(self.model, self.project, message, before, bool))
         assert found is not None  # nothing ends it early

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from gantk.lse.editing import EditSettings
 from gantk.lse.replay import Session, Step, session_zip
 from gantk.pictures.animation import require_mp4
 from gantk.pictures.label_maps import label_png
+from gantk.store.files import npy_bytes
 from gantk.store.json_values import JsonTable
 from gantk.web.again import vouching
 from gantk.web.jobs import Desk, Run, keep_direction, label_of, stroke_of
@@ -237,9 +237,7 @@ def annotations_zip(project: Project, model: Model) -> bytes:
     for number, item in enumerate(state.annotations):
         files[f"{number:06d}.png"] = label_png(label_of(project, item.label), colours)
         codes.append(model.easel.latent(item.base, (), project.blobs.get).cpu().numpy())
-    buffer = io.BytesIO()
-    np.save(buffer, np.concatenate(codes).astype(np.float32), allow_pickle=False)
-    return zipped({**files, "wp.npy": buffer.getvalue()})
+    return zipped({**files, "wp.npy": npy_bytes(np.concatenate(codes).astype(np.float32))})
 
 
 # --- what repeats a picture ------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ A job is checked where it is asked for (`prepare`) and run in the compute thread
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from gantk.codes.kept_directions import save_direction
 from gantk.lse.editing import EditSettings, Stroke, edit
 from gantk.pictures.images import encode, to_uint8
 from gantk.predictors.heads import class_map
+from gantk.store.files import npy_bytes
 from gantk.web.blobs import as_bytes
 from gantk.web.projects import Project
 from gantk.web.queue import Result, Ticket
@@ -176,9 +176,7 @@ def no_blob(_sha: str) -> bytes:
 
 def code_bytes(wp_1LD: Tensor) -> bytes:
     """A code as the bytes of an .npy file."""
-    buffer = io.BytesIO()
-    np.save(buffer, wp_1LD.detach().float().cpu().numpy(), allow_pickle=False)
-    return buffer.getvalue()
+    return npy_bytes(wp_1LD.detach().float().cpu().numpy())
 
 
 def keep_direction(desk: Desk, project: Project, model: Model, direction: Direction) -> tuple[str, list[Entry]]:
@@ -212,7 +210,7 @@ def prepare_edit(desk: Desk, project: Project, model: Model, args: EditArgs) -> 
         base = Base(
             node.base.seed, node.base.index, node.base.label, noise="const", code=blobs.put(code_bytes(found.after))
         )
-        picture = blobs.put(encode(to_uint8(found.image_after)[0]))
+        picture = blobs.put(encode(to_uint8(easel.draw(found.after))[0]))
         event = Applied(
             "applied", "edit", base, picture, args.draft, args.head, json.dumps(asdict(args.settings)),
             found.followed, found.changed, evaluations=len(found.losses),

@@ -21,7 +21,7 @@ from gantk.web.scene import Scene
 from gantk.web.security import same_token
 from gantk.web.wire import ApiError, as_api_error, parse_json, report, structure
 from gantk.web.words import Word
-from gantk.web.workshop import Workshop
+from gantk.web.workshop import Model, Workshop
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -185,15 +185,13 @@ class Hub:
                 session.post(json.dumps(failure(error, value)))
 
     async def _render(self, session: Session, message: RenderMessage) -> None:
-        message.check()
         project = await asyncio.to_thread(self.workshop.projects.get, message.project)
         model = self.workshop.of(project)
         self.workshop.check_base(model, message.base)
-        self.workshop.engine.frame(session.id, message.pane, self._work(session, project, message))
+        self.workshop.engine.frame(session.id, message.pane, self._work(session, model, project, message))
 
-    def _work(self, session: Session, project: Project, message: RenderMessage) -> Callable[[], None]:
+    def _work(self, session: Session, model: Model, project: Project, message: RenderMessage) -> Callable[[], None]:
         workshop = self.workshop
-        model = workshop.of(project)
 
         def enough() -> bool:
             """Between the resolutions of a slow picture others come in; a newer one of this pane takes its place."""

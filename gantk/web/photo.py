@@ -86,7 +86,7 @@ def prepare_invert(desk: Desk, project: Project, model: Model, args: InvertArgs)
         assert not isinstance(found.codes, tuple)
         wp = found.codes if args.space == "wp" else easel.generator.expand(found.codes)
         blobs = project.blobs
-        picture = encode(to_uint8(found.image_NCHW)[0])
+        picture = encode(to_uint8(easel.draw(wp))[0])
         base = Base(project.state.at.base.seed, project.state.at.base.index, code=blobs.put(code_bytes(wp)))
         project.record(Applied("applied", "photo", base, blobs.put(picture), photo=args.photo))
         return {

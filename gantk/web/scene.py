@@ -64,11 +64,11 @@ class Rendered:
 class Easel:
     """One model with its directions: builds scenes and renders them. Only the compute thread calls it."""
 
-    def __init__(self, name: str, generator: Generator, catalogue: Catalogue, limit: int = 512 << 20) -> None:
-        self.name, self.generator, self.catalogue = name, generator, catalogue
+    def __init__(self, catalogue: Catalogue, limit: int = 512 << 20) -> None:
+        self.generator, self.catalogue = catalogue.generator, catalogue
         self.states: Cache[State] = Cache(limit)
         self.codes: Cache[tuple[Tensor | None, Tensor | None, Tensor]] = Cache(16 << 20)
-        self._sketched, self._pauses = _stops(generator)
+        self._sketched, self._pauses = _stops(self.generator)
 
     # --- codes -------------------------------------------------------------------------------------------------
 

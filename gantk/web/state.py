@@ -7,7 +7,6 @@ moves the cursor to the parent, another edit from there is a branch.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gantk.store.json_values import JsonView
@@ -145,8 +144,31 @@ def apply(state: ProjectState | None, event: Event) -> ProjectState:
         return ProjectState(event.model, (Node(0, None, event.base),), 0, classes=event.classes)
     if state is None:
         raise ApiError(400, "The journal does not begin with the making of the project.")
-    handler: Callable[[ProjectState, Event], ProjectState] = _HANDLERS[type(event)]
-    return handler(state, event)
+    match event:
+        case BaseEvent():
+            return _base(state, event)
+        case MovesEvent():
+            return _moves(state, event)
+        case DraftEvent():
+            return _with(state, replace(state.at, draft=event.draft))
+        case CursorEvent():
+            return replace(state, cursor=state.node(event.node).id)
+        case NameEvent():
+            return _name(state, event)
+        case AnnotationEvent():
+            return _annotation(state, event)
+        case ClassesEvent():
+            return _classes(state, event)
+        case MarksEvent():
+            return _marks(state, event)
+        case SortingEvent():
+            return _sorting(state, event)
+        case PasteEvent():
+            return replace(state, paste=event.on)
+        case Applied():
+            return _applied(state, event)
+        case Saved():
+            return replace(state, saved=(*state.saved, event))
 
 
 def _base(state: ProjectState, event: BaseEvent) -> ProjectState:
@@ -168,14 +190,6 @@ def _moves(state: ProjectState, event: MovesEvent) -> ProjectState:
     if len(set(names)) != len(names):
         raise ApiError(400, "A direction is there twice: moves are a set, one for each direction.")
     return _with(state, replace(state.at, moves=event.moves))
-
-
-def _draft(state: ProjectState, event: DraftEvent) -> ProjectState:
-    return _with(state, replace(state.at, draft=event.draft))
-
-
-def _cursor(state: ProjectState, event: CursorEvent) -> ProjectState:
-    return replace(state, cursor=state.node(event.node).id)
 
 
 def _name(state: ProjectState, event: NameEvent) -> ProjectState:
@@ -235,10 +249,6 @@ def _sorting(state: ProjectState, event: SortingEvent) -> ProjectState:
     return replace(after, done=state.done + event.step)
 
 
-def _paste(state: ProjectState, event: PasteEvent) -> ProjectState:
-    return replace(state, paste=event.on)
-
-
 def _applied(state: ProjectState, event: Applied) -> ProjectState:
     parent = None if event.made == "photo" else state.cursor
     node = Node(
@@ -251,27 +261,7 @@ def _applied(state: ProjectState, event: Applied) -> ProjectState:
     return replace(cleared, nodes=(*cleared.nodes, node), cursor=node.id)
 
 
-def _saved(state: ProjectState, event: Saved) -> ProjectState:
-    return replace(state, saved=(*state.saved, event))
-
-
 def _with(state: ProjectState, node: Node) -> ProjectState:
     nodes = list(state.nodes)
     nodes[node.id] = node
     return replace(state, nodes=tuple(nodes))
-
-
-_HANDLERS: dict[type, Callable[..., ProjectState]] = {
-    BaseEvent: _base,
-    MovesEvent: _moves,
-    DraftEvent: _draft,
-    CursorEvent: _cursor,
-    NameEvent: _name,
-    AnnotationEvent: _annotation,
-    ClassesEvent: _classes,
-    MarksEvent: _marks,
-    SortingEvent: _sorting,
-    PasteEvent: _paste,
-    Applied: _applied,
-    Saved: _saved,
-}

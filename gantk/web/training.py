@@ -16,7 +16,7 @@ import torch
 
 from gantk.errors import GantkError
 from gantk.lse.codes import CodeStream
-from gantk.predictors.heads import Head, HeadInfo, default_taps, taps_of
+from gantk.predictors.heads import default_taps
 from gantk.store.json_values import JsonView
 from gantk.web.blobs import as_bytes
 from gantk.web.jobs import Desk, Labels, Run, label_of, label_size, labels, no_blob
@@ -30,7 +30,7 @@ from gantk.web.workshop import Model, classes_of, head_view
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gantk.lse.shots import Fit as FewShotFit
+    from gantk.lse.images import Images
     from gantk.lse.shots import Shots
 
 MOST_SHOTS, MOST_RANKED = 64, 64
@@ -67,6 +67,8 @@ def prepare_fit(desk: Desk, project: Project, model: Model, args: FitArgs) -> Ru
 
     def run(ticket: Ticket) -> dict[str, JsonView]:
         from gantk.lse.shots import fit
+        from gantk.lse.teachers import NamedTeacher
+        from gantk.lse.training import head_of
         from gantk.predictors.head_files import save_head
 
         begun = time.monotonic()
@@ -77,7 +79,9 @@ def prepare_fit(desk: Desk, project: Project, model: Model, args: FitArgs) -> Ru
         found = fit(shots, len(names), watch=lambda: ticket.check(note="solving"))
         number = 1 + sum(saved.kind == "head" for saved in project.state.saved)
         name = args.name or ("from the segmenter" if args.teach else f"head {number}")
-        head = _as_head(model, name, found, label.shape[-1], names)
+        teacher = NamedTeacher("annotations", [item.name for item in names], [item.colour for item in names])
+        meta = {"teacher": teacher.name, "eps": found.eps, "steps": found.steps}
+        head = head_of("LSE", name, found.network, _images(model, label.shape[-1]), teacher, meta)
         sha = project.blobs.put(as_bytes(save_head, head))
         about = {key: value for key, value in head_view("", head.info).items() if key in ("kind", "size", "classes")}
         project.record(Saved("saved", "head", name, sha, json.dumps(about)))
@@ -124,16 +128,22 @@ def _annotated(
     return _shots(maps, label), label, names
 
 
+def _images(model: Model, size: int) -> Images:
+    """The model's images as a head of labels of a size sees them."""
+    from gantk.lse.images import Images
+
+    generator = model.easel.generator
+    return Images(CodeStream(generator), default_taps(generator), size, batch=1)
+
+
 def _features(model: Model, base: Base, wp: Tensor, label: Labels) -> tuple[Tensor, ...]:
     """Maps of one image, kept by its base."""
-    from gantk.lse.images import Images
     from gantk.lse.shots import shots_of
 
     key = (base, label.shape[-1])
     found = model.features.get(key)
     if found is None:
-        generator = model.easel.generator
-        images = Images(CodeStream(generator), default_taps(generator), label.shape[-1], batch=1)
+        images = _images(model, label.shape[-1])
         # the image twice: from the second on `shots_of` knows whether noise matters, and drops draws that do not
         found = shots_of(images, torch.cat([wp, wp]), np.stack([label, label])).maps[0]
         model.features.put(key, found, sum(x.nbytes for x in found))
@@ -145,19 +155,6 @@ def _shots(maps: Sequence[tuple[Tensor, ...]], label: Labels) -> Shots:
 
     fewest = min(len(one[0]) for one in maps)  # draws are the same for all images of a batch
     return Shots(tuple(tuple(x[:fewest] for x in one) for one in maps), label, True)
-
-
-def _as_head(model: Model, name: str, found: FewShotFit, size: int, names: tuple[Class, ...]) -> Head:
-    from gantk.generators.probe import probe_of
-
-    generator = model.easel.generator
-    taps = default_taps(generator)
-    info = HeadInfo(
-        "LSE", tuple(item.name for item in names), tuple(item.colour for item in names), taps,
-        taps_of(generator, taps), size, True, name, probe_of(generator),
-        {"teacher": "annotations", "eps": found.eps, "steps": found.steps},
-    )  # fmt: skip
-    return Head(info, found.network)
 
 
 def prepare_uncertain(desk: Desk, project: Project, model: Model, args: UncertainArgs) -> Run:

@@ -170,7 +170,7 @@ class Workshop:
             "precision": None if precision == "float32" else precision,
         }  # fmt: skip
         given: Given = {key: value for key, value in named.items() if value}
-        model = Model(name, source, Easel(name, generator, catalogue, self.cache), given)
+        model = Model(name, source, Easel(catalogue, self.cache), given)
         for file in heads:
             head = load_head(file, generator).bind(generator)
             id = "h" + sha256_of(Path(file))[:12]

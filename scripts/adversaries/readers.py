@@ -65,9 +65,9 @@ def of_weights(path: Path) -> None:
 
 
 def of_deformations(path: Path) -> None:
-    from gantk.navigan.files import load
+    from gantk.navigan.files import load_weights
 
-    load(path)
+    load_weights(path)
 
 
 def of_codes(path: Path) -> None:

@@ -104,7 +104,7 @@ def optimised(world: World, target: GeneratorTarget, base: WeightDirections, sca
     )
     for number in range(a.steps):
         trainer.step(number)
-    accuracy = trainer.held_out(6)
+    accuracy = trainer.held_out()
     coefficients = trainer.rectifier.coefficients.detach()
     learned = WeightDirections("optimised", "hessian_rectification", target.layer, base.basis, coefficients)
     return learned, accuracy

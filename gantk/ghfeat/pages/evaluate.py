@@ -36,7 +36,7 @@ def page(result: EvaluateResult) -> Page:
         probes.regression, names, f"{what} read from each level", "R2, cross-validated", REGRESSION, what.lower()[:-1]
     )
     sections = answer(result, table, closeness_items(result.reconstruction, about, result.mean_code_mse))
-    sections += recovery_plot(result.reconstruction, "What reconstructions keep of each attribute")
+    sections += recovery_plot(result.reconstruction)
     truth = "the factors the scenes were drawn from, which are known exactly" if result.exact else "the labels given"
     sections.append(
         Prose(

@@ -37,7 +37,7 @@ def pairs_sheet(pairs: Sequence[Pair], title: str) -> list[Section]:
     return [Sheet(pictures, title, caption, 112, 1 if coded else 2)]
 
 
-def recovery_plot(figures: Figures, title: str) -> list[Section]:
+def recovery_plot(figures: Figures) -> list[Section]:
     """How much of what a predictor reads is kept."""
     if not figures.recovery:
         return []
@@ -45,7 +45,7 @@ def recovery_plot(figures: Figures, title: str) -> list[Section]:
         "R2 between what the predictor reads from a reconstruction and what it reads from the original: 1 is the same "
         "value in every image, 0 no better than the average of all."
     )
-    names = [name.replace("_", " ") for name in figures.recovery]
+    title, names = "What reconstructions keep of each attribute", [name.replace("_", " ") for name in figures.recovery]
     return [BarPlot(names, list(figures.recovery.values()), title=title, caption=caption, quantity="R2", digits=2)]
 
 

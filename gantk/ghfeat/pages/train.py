@@ -26,7 +26,7 @@ def page(result: TrainResult) -> Page:
     about = f"on {counted(result.held_out, 'held-out image')}"
     pictures = pairs_sheet(result.pairs, "Held-out images and their reconstructions")
     sections = answer(result, pictures, closeness_items(result.final, about, result.mean_code_mse))
-    sections += recovery_plot(result.final, "What reconstructions keep of each attribute")
+    sections += recovery_plot(result.final)
     sections += _curves(result)
     count = show_number(result.parameters, 0)
     size = f"{result.file.size / 1e6:.1f} MB, {count} parameters, sha256 {result.sha256[:16]}..."
