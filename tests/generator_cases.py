@@ -60,6 +60,10 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+VARIANTS = ("stylegan2-orig", "biggan-chunks", "biggan-deep-stats", "pggan-last-rgb", "stylegan-label")
+"""Tiny networks whose layers others have too: what takes seconds for each network is not done for them."""
+
+
 def tiny(name: str) -> Generator:
     """The tiny network of that name with random weights, biases and noise strengths included."""
     family, config = TINY[name]

@@ -153,7 +153,7 @@ def test_lse_sample_edit(space: str) -> None:
         assert found.codes.shape[0] == 2
         for paper in (False, True) if space == "z" else (False,):
             strokes = {"shape": ("bright:0,0,4,4",), "colour": ("#204080:0,0,4,4",)}
-            edited = lse.edit(generator, head, **strokes, steps=2, frames=2, paper=paper)
+            edited = lse.edit(generator, head, **strokes, steps=1 if paper else 2, frames=2, paper=paper)
             assert edited.wp.shape[0] == 2
 
 
@@ -185,7 +185,10 @@ def test_higan_rescore_manipulate(family: str, space: str) -> None:
     with fake_cuda() as device:
         generator, judge = on(device, family)
         moved = direction(generator, space)
-        found = higan.rescore(generator, moved, judge, num=3, random=1, layerwise=True, batch_size=2, **LABELS[family])
+        layerwise = space == "wp"
+        found = higan.rescore(
+            generator, moved, judge, num=3, random=1, layerwise=layerwise, batch_size=2, **LABELS[family]
+        )
         assert len(found.table()) > 0
         edits = higan.manipulate(generator, moved, num=2, step=3, batch_size=2, **LABELS[family])
         assert len(edits.walks[0].strips) == 2
@@ -395,7 +398,10 @@ def test_ghfeat_regions(family: str, way: str) -> None:
 
 
 @pytest.mark.parametrize(("space", "encoded"), [("z", False), ("w", False), ("wp", True), ("s", True)])
-def test_ghfeat_invert(space: str, encoded: bool) -> None:
+def test_ghfeat_invert(space: str, encoded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gantk.ghfeat import candidates
+
+    monkeypatch.setattr(candidates, "COUNT", 3)  # each is a pass like any other
     with fake_cuda() as device:
         generator, encoder, hues = photographed(device, "stylegan2-skip")
         found = ghfeat.invert(generator, PHOTOS, encoder if encoded else "none", hues, space=space, steps=2)

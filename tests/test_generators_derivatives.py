@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from generator_cases import TINY, close, differ, labels, random_delta, refuse, shown, tiny, uneven, weighted
+from generator_cases import TINY, VARIANTS, close, differ, labels, random_delta, refuse, shown, tiny, uneven, weighted
 from torch import Tensor
 from torch.func import functional_call, jvp, vmap
 
@@ -94,7 +94,9 @@ def test_functional_call_takes_other_weights(generator: Generator) -> None:
         assert differ(image, generator.synthesize(wp_NLD, noise="none"))
 
 
-def test_one_graph_without_breaks(generator: Generator) -> None:
+@pytest.mark.parametrize("name", [name for name in TINY if name not in VARIANTS])
+def test_one_graph_without_breaks(name: str) -> None:
+    generator = tiny(name)
     z_ND, label = generator.sample_z(2), labels(generator, 2)
     truncation = Truncation(0.7, 2) if generator.spec.can_truncate else None
     if truncation is not None:

@@ -55,7 +55,7 @@ def test_shares_are_those_of_the_plain_derivative_in_every_family_with_styles(na
 
 
 def test_shares_of_a_canvas_that_is_not_square() -> None:
-    generator = build_generator(foreign.small_checkpoint(base=(4, 8), resolution=32))
+    generator = build_generator(foreign.small_checkpoint(base=(2, 4), resolution=16))
     _check_shares(generator)
     found = stylespace.region_channels(generator, Quarters(), codes(generator, 2), probes=4)
     assert found.share_SR.shape == (len(found.channels), 3)
@@ -97,7 +97,7 @@ def column_of(factor: str) -> int:
 @pytest.mark.slow
 def test_the_oracle_channels_find_their_regions() -> None:
     oracle = DemoOracle(DemoOracleConfig(resolution=32))
-    found = stylespace.region_channels(oracle, ExactFactors(oracle), codes(oracle, 3))
+    found = stylespace.region_channels(oracle, ExactFactors(oracle), codes(oracle, 1))
     belongs = {name: found.region_S[column_of(name)] for name in FACTOR_NAMES}
     assert CLASSES[belongs["window_light"]] == "window"
     assert CLASSES[belongs["material"]] in ("wall", "roof")

@@ -25,9 +25,9 @@ def generator():
     return gantk.wrap(seeded(Chain))
 """
 SMALLER = {
-    "-N 3000": "-N 48", "num=3000": "num=48", "-N 1000": "-N 24", "-N 64": "-N 4", "-N 60": "-N 24", "num=60": "num=24",
+    "-N 3000": "-N 30", "num=3000": "num=30", "-N 1000": "-N 24", "-N 64": "-N 4", "-N 60": "-N 24", "num=60": "num=24",
     "--suggest 30": "--suggest 4", "--realism 60": "--realism 20", "suggest=20": "suggest=4", "--num 4": "--num 2",
-    "000900.png": "000009.png",
+    "000900.png": "000009.png", "--space z -o": "--space z --steps 5 -o",
 }  # fmt: skip
 BLOCK = re.compile(r"^```(sh|python)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
