@@ -17,6 +17,8 @@ ARGS ?=
 THREADS ?= 1
 
 ONE_THREAD = OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) OPENBLAS_NUM_THREADS=$(THREADS)
+# Tests start hundreds of processes, and each would compile gantk again where the environment keeps no bytecode.
+KEPT_BYTECODE = PYTHONDONTWRITEBYTECODE=
 BIN = $(VENV)/bin
 
 .PHONY: help demo web test lint docs artifacts clean
@@ -55,7 +57,7 @@ demo: $(VENV)/.installed
 	@echo "Open $(abspath $(OUT))/index.html in a browser."
 
 test: $(VENV)/.installed-dev
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(ONE_THREAD) $(KEPT_BYTECODE) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
