@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 from gantk.lse.claims import with_worst
 from gantk.runs.claims import measured, percent
 from gantk.runs.reporting import load_result
-from gantk.tour.tour import Chapter, Step, Tour
+from gantk.tour.results import Chapter
+from gantk.tour.tour import Step, Tour
 
 if TYPE_CHECKING:
     from gantk.lse.image_results import EditResult, SampleResult
@@ -39,18 +40,18 @@ def fewshot(tour: Tour) -> Chapter:
     miou = row.scores.paper_miou
     time = "" if row.seconds is None else f" in {row.seconds:.1f} s"
     low, high = row.scores.intervals[0]
-    tour.found.setdefault("findings", []).append(
+    tour.finds(
         f"A linear head fitted to {SHOTS} labelled images has a mIoU of **{measured(miou, low, high)}** on {num} fresh "
         f"ones, against {judge}."
     )
-    return {
-        "title": f"Segmentation from {SHOTS} labelled images",
-        "text": f"A linear head that reads the generator's own maps was fitted to {SHOTS} labelled images{time}: mIoU "
+    return Chapter(
+        title=f"Segmentation from {SHOTS} labelled images",
+        text=f"A linear head that reads the generator's own maps was fitted to {SHOTS} labelled images{time}: mIoU "
         f"{miou:.2f} on {num} fresh ones.",
-        "images": [tour.relative(FEWSHOT, image.name) for image in result.sheet[:4]],
-        "alt": "A fresh image, its labels, and the head's classes",
-        "page": tour.relative(FEWSHOT, "lse-fewshot.html"),
-    }
+        picture=next((tour.image(FEWSHOT, image) for image in result.sheet), None),
+        alt="A fresh image, its labels, and the head's classes",
+        page=f"{FEWSHOT}/lse-fewshot.html",
+    )
 
 
 def sampling(tour: Tour) -> Chapter:
@@ -61,16 +62,15 @@ def sampling(tour: Tour) -> Chapter:
     words += ["--bank", bank, "--steps", steps, "--seed", str(tour.seed), "-o", str(tour.folder(SAMPLED))]
     tour.call(words)
     result = cast("SampleResult", load_result(tour.folder(SAMPLED)))
-    target = result.targets[0]
-    return {
-        "title": "Images with a wanted label map",
-        "text": "Codes were optimised until the head reads the wanted label map from their images. As "
+    return Chapter(
+        title="Images with a wanted label map",
+        text="Codes were optimised until the head reads the wanted label map from their images. As "
         f"{result.judge} labels them, {percent(result.scores.accuracy)} of the pixels are as wanted; "
         f"they have {with_worst(result.scores, result.class_names)}.",
-        "images": [tour.relative(SAMPLED, image.name) for image in (target.wanted, *target.samples)],
-        "alt": "A wanted label map",
-        "page": tour.relative(SAMPLED, "lse-sample.html"),
-    }
+        picture=tour.image(SAMPLED, result.targets[0].wanted),
+        alt="A wanted label map",
+        page=f"{SAMPLED}/lse-sample.html",
+    )
 
 
 def editing(tour: Tour) -> Chapter:
@@ -83,15 +83,15 @@ def editing(tour: Tour) -> Chapter:
     result = cast("EditResult", load_result(tour.folder(EDITED)))
     assert result.followed is not None
     before, after = result.followed
-    return {
-        "title": "An edit by a stroke",
-        "text": f"A {name} was painted onto an image and its code was optimised to follow: of the stroke's pixels "
+    return Chapter(
+        title="An edit by a stroke",
+        text=f"A {name} was painted onto an image and its code was optimised to follow: of the stroke's pixels "
         f"{percent(before)} were {name} before and {percent(after)} are now, by the head's labels; pixels outside the "
         f"stroke changed by {result.changed:.2f} (RMS, of a range of 2).",
-        "images": [tour.relative(EDITED, result.after.name)],
-        "alt": "The image after the edit",
-        "page": tour.relative(EDITED, "lse-edit.html"),
-    }
+        picture=tour.image(EDITED, result.after),
+        alt="The image after the edit",
+        page=f"{EDITED}/lse-edit.html",
+    )
 
 
 STEPS = (
