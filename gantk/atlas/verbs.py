@@ -66,6 +66,10 @@ def chart(
     Raises:
         GantkError: no source has a direction, or there is no perceptual distance.
     """
+    if options.prepare and not store.whole:
+        raise UsageError(
+            "--prepare finds the directions of every source, which --shard does not divide: give one of them."
+        )
     _systems(options)  # a name that is none is said before anything is computed
     numbered(options, generator)  # and so are seeds
     sizes, truncation = sizes_of(options), parse_truncation(options.truncation, generator.spec)

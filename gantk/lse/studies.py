@@ -84,7 +84,9 @@ def parse_shots(given: str | int | Sequence[int]) -> tuple[int, ...]:
     """
     words = given.split(",") if isinstance(given, str) else [given] if isinstance(given, int) else given
     text = [str(word).strip() for word in words]
-    if not text or not all(word.isdigit() and len(word) < 9 and 1 <= int(word) <= MOST_SHOTS for word in text):
+    if not text or not all(
+        word.isascii() and word.isdecimal() and len(word) < 9 and 1 <= int(word) <= MOST_SHOTS for word in text
+    ):
         shown = given if isinstance(given, str) else ",".join(text)
         raise UsageError(f"--shots {shown} is no list of numbers from 1 to {MOST_SHOTS}: write it like 1,4,8,16.")
     return tuple(sorted({int(word) for word in text}))

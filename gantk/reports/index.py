@@ -24,7 +24,7 @@ WHAT = {
     "rescore": ("Rescored boundaries", "What each changes, and in which rows"),
     "manipulate": ("Edits", "Sliders along the directions"),
     "compare": ("Runs compared", "Settings, numbers and pictures side by side"),
-    "stylespace": ("Style channels", "Single numbers of the styles, by what they change"),
+    "stylespace": ("Style channels", "Single channels of the styles, by what they change"),
     "lse-train": ("Segmentation heads", "Where each class is, read linearly from the maps"),
     "lse-fewshot": ("A head from a few images", "How good it is, class by class"),
     "lse-evaluate": ("Heads compared", "Tables of heads and generators"),
@@ -38,12 +38,12 @@ WHAT = {
     "ghfeat-evaluate": ("Factors in the codes", "What can be read from each level"),
     "invert": ("Inverted images", "Codes of real images, and how near they come"),
     "mix": ("Mixed samples", "Some rows of wp from one code, the rest from another"),
-    "walk": ("A walk through codes", "Frames between codes"),
+    "walk": ("A walk through codes", "Frames on the way from code to code"),
     "navigan-hessian": ("Weight directions", "Leading eigenvectors, with sliders and where they act"),
     "navigan-svd": ("Weight directions by SVD", "Singular vectors, with sliders and where they act"),
     "navigan-train": ("Weight directions, optimised", "How well a network recognises each"),
     "navigan-apply": ("Weight edits", "Sliders along directions of the weights"),
-    "resefa-jacobian": ("Regions", "Where they lie, and how each responds to a step"),
+    "resefa-jacobian": ("Regions", "Where they lie, and how each changes with one step"),
     "resefa-directions": ("Directions of one region", "With sliders, and how much of each stays inside"),
     "sefa": ("Directions by SeFa", "From the weights alone"),
     "ganspace": ("Directions by GANSpace", "Principal components of codes"),
@@ -59,17 +59,19 @@ def picture_of(run: RunRecord) -> Picture | None:
 
     if not is_reported(run.command):
         return None
-    task, alt = find_reported(run.command), f"An image of the page {title_of(run.command)}"
+    task, title = find_reported(run.command), title_of(run.command)
     try:
         result = read_run(task, run.directory)
         with read_from(task.spelled, run.directory):
             image = result.front()
             values = result.emblem() if image is None else None
         if image is not None:
-            return thumbnail(Picture(image.source, alt))
+            return thumbnail(Picture(image.source, f"A picture of the page {title}"))
     except GantkError:  # a run that is not complete, or damaged
         return None
-    return None if values is None or values.size < 2 else matrix_picture(values, alt)
+    if values is None or values.size < 2:
+        return None
+    return matrix_picture(values, f"Numbers of the page {title} as coloured squares")
 
 
 def matrix_picture(values: np.ndarray, alt: str, side: int = 18) -> Picture:

@@ -112,7 +112,7 @@ def plan(task: Task, inputs: Inputs, options: Options) -> Plan:
     size = None if field is None else int(getattr(options, field.name))
     began, found = time.monotonic(), None
     try:
-        with _reproducible(inputs), planning():
+        with _reproducible(inputs), planning(), contextlib.suppress(OnlyAPart):
             task.call(arguments, options, MemoryStore())
     except Planned as planned:
         found = planned
