@@ -266,7 +266,6 @@ OTHERS: dict[str, list[tuple[dict[str, Any], Any]]] = {
     "top_codes": [({"top": None}, "samples/z.npy"), ({}, "samples/z.npy")],
     "data": [({}, ("renderer",))],
     "validation": [({}, "renderer")],
-    "perception": [({}, "demo")],
     "discriminator": [({}, "new")],
     "encoder": [({}, "encoder-adversarial/encoder.safetensors"), ({}, "none")],
     "content": [({}, "render:7"), ({}, RENDERED)],
@@ -304,7 +303,7 @@ NO_USE = {
     ("synthesize", "predictor"),  # where nothing is predicted
     ("navigan apply", "basis"),  # where the file of directions has its own
     ("ghfeat train", "discriminator"),  # without an adversarial term
-    ("ghfeat extract", "perception"),  # where it is the default
+    ("ghfeat extract", "metric"),  # where it is the default
     ("quality", "features"),  # the same
 }
 

@@ -41,7 +41,7 @@ FRESH: dict[str, list[str]] = {
         "--quick",
         "-N",
         "40",
-        "--measured",
+        "--held-out",
         "2",
         "--random",
         "1",

@@ -40,8 +40,11 @@ class TrainBoundaryOptions(SeedOptions):
         (), "Score to use; may be repeated.", metavar="NAME", default_text="all of the file"
     )
     boundary_type: Literal["linear"] = option("linear", "Kind of boundary.", "-T")
-    chosen_num_or_ratio: float = option(
-        2000.0, "Samples from each end of the scores: above 1 a count, up to 1 a share.", "-N"
+    chosen: float = option(
+        2000.0,
+        "Samples from each end of the scores: above 1 a count, up to 1 a share.",
+        "-N",
+        originals=("--chosen-num-or-ratio",),
     )
     split_ratio: float = option(0.7, "Share of the chosen samples that is for training.", "-r")
     invalid_value: float | None = option(None, "Leave out samples with this score.", "-v")

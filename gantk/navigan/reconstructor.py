@@ -1,4 +1,4 @@
-"""The shift predictor of the optimisation: which direction was applied between two images, and how strongly.
+"""The reconstructor of the optimisation: which direction was applied between two images, and how strongly.
 
 Shape legend: N pairs, C channels of one image, H x W pixels, F features, D directions.
 """
@@ -29,7 +29,7 @@ class ShiftPredictor(nn.Module):
     def __init__(self, directions: int, kind: str = "resnet", channels: int = 3, size: int | None = None) -> None:
         super().__init__()
         if kind not in KINDS:
-            raise UsageError(f"The shift predictor {kind!r} is none of {', '.join(KINDS)}.")
+            raise UsageError(f"The reconstructor {kind!r} is none of {', '.join(KINDS)}.")
         check_size(kind, size)
         self.kind, self.size = kind, size
         if kind == "resnet":
@@ -71,6 +71,6 @@ def check_size(kind: str, size: int | None) -> None:
     """Refuse pictures so small that a convolution of the predictor would find nothing left."""
     if size is not None and size < LEAST[kind]:
         raise UsageError(
-            f"The shift predictor {kind} cannot see pictures of {size} pixels: give --predictor-size {LEAST[kind]} or "
-            "more."
+            f"The reconstructor {kind} cannot see pictures of {size} pixels: give --reconstructor-size {LEAST[kind]} "
+            "or more."
         )

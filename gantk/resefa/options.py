@@ -58,8 +58,13 @@ class JacobianOptions(SampleOptions):
 @dataclass(frozen=True, kw_only=True)
 class DirectionsOptions(BatchOptions, SeedsShownOptions):
     region: tuple[str, ...] = option((), "Region of the run; may be repeated.", metavar="NAME", default_text="all")
-    num_directions: int | None = option(
-        None, "Number of directions per region.", "-K", least=1, default_text="32 (all with --compat)"
+    components: int | None = option(
+        None,
+        "Number of directions per region.",
+        "-K",
+        originals=("--num-directions",),
+        least=1,
+        default_text="32 (all with --compat)",
     )
     tau: float = option(
         1e-3, "Ridge that is added to the background's Gram matrix, as a share of its trace.", least=0.0

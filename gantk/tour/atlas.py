@@ -14,7 +14,7 @@ from gantk.world.renderer import FACTOR_NAMES
 ATLAS = "atlas"
 SHOWN = 6
 SYSTEMS = "higan,sefa,ganspace,resefa,navigan"  # those of the tour; `gantk atlas` takes all
-SIZE = ("--quick", "-N", "200", "--measured", "6", "--random", "6", "--shown", str(SHOWN))  # of a tour that is not full
+SIZE = ("--quick", "-N", "200", "--held-out", "6", "--random", "6", "--shown", str(SHOWN))  # of a tour that is not full
 
 
 def atlas(tour: Tour) -> Chapter:

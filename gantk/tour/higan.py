@@ -138,7 +138,7 @@ def trained_on(tour: Tour, model: str, samples: str, name: str) -> TrainBoundary
     codes = tour.folder(samples)
     named = [word for factor in factors_of(tour) for word in ("--score-name", factor)]
     words = ["train-boundary", str(codes / "w.npy"), str(codes / "attribute.npy"), *named]
-    words += ["--chosen-num-or-ratio", "0.25", "--resamples", str(size_of(tour).resamples), "--model", model]
+    words += ["--chosen", "0.25", "--resamples", str(size_of(tour).resamples), "--model", model]
     tour.call([*words, "--seed", str(tour.seed), "-o", str(tour.folder(name))])
     return tour.result(name, TrainBoundaryResult)
 

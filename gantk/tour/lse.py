@@ -31,7 +31,7 @@ def head_of(tour: Tour) -> str:
 def fewshot(tour: Tour) -> Chapter:
     """Fit a head and score it against what labels the images."""
     num = 1000 if tour.full else FRESH
-    words = ["lse", "fewshot", tour.model, "--shots", str(SHOTS), "--num-eval", str(num), "--seed", str(tour.seed)]
+    words = ["lse", "fewshot", tour.model, "--shots", str(SHOTS), "--held-out", str(num), "--seed", str(tour.seed)]
     tour.call([*words, "-o", str(tour.folder(FEWSHOT))])
     result = cast("FewshotResult", load_result(tour.folder(FEWSHOT)))
     row = result.shots[0]
@@ -58,7 +58,7 @@ def sampling(tour: Tour) -> Chapter:
     """Images that have wanted label maps, found with the few-shot head."""
     size = ("8", "4", "1024", "50") if tour.full else SEARCH
     targets, samples, bank, steps = size
-    words = ["lse", "sample", tour.model, head_of(tour), "--num-targets", targets, "--samples", samples]
+    words = ["lse", "sample", tour.model, head_of(tour), "--num-targets", targets, "--per-target", samples]
     words += ["--bank", bank, "--steps", steps, "--seed", str(tour.seed), "-o", str(tour.folder(SAMPLED))]
     tour.call(words)
     result = cast("SampleResult", load_result(tour.folder(SAMPLED)))

@@ -32,7 +32,7 @@ def weights(tour: Tour) -> Chapter:
         return Chapter(title=title, text=text)
     count, samples, shown = (16, 64, 8) if tour.full else SIZE
     words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", str(count), "--num", str(samples)]
-    words += ["--batch-size", "8", "--show", str(shown), "--seed", str(tour.seed), "--metric", "demo"]
+    words += ["--batch-size", "8", "--shown", str(shown), "--seed", str(tour.seed), "--metric", "demo"]
     tour.call([*words, "-o", str(tour.folder(FOLDER))])
     found = tour.result(FOLDER, HessianResult)
     rows = effects(tour, found.weights, 8)
