@@ -23,7 +23,7 @@ from gantk.cli.main import run
 from gantk.errors import GantkError, StoreError
 from gantk.predictors.defaults import predictor_for
 
-SMALL = {"quick": True, "num": 40, "measured": 2, "random": 1, "shown": 1}
+SMALL = {"quick": True, "num": 40, "held_out": 2, "random": 1, "shown": 1}
 WORDS = ["--quick", "-N", "40", "--held-out", "2", "--random", "1", "--shown", "1"]
 WORDS += ["--predictor", "demo", "--metric", "demo"]
 

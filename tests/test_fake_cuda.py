@@ -313,7 +313,7 @@ def test_navigan(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(GantkError, match="collapsed"):  # likewise
             navigan.hessian(generator, "8x8/conv1", seer, k=1, compat=True, **few)
         trained = navigan.train(generator, found, seer, components=2, steps=2, reconstructor="lenet", shift_scale=2.0,
-                                min_shift=0.5, batch_size=2, predictor_size=32, **few)  # fmt: skip
+                                min_shift=0.5, batch_size=2, reconstructor_size=32, **few)  # fmt: skip
         assert len(trained.directions) == 2
 
 

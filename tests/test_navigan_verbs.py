@@ -30,7 +30,9 @@ from gantk.store.states import canonical
 Call = Callable[..., tuple[int, str, str]]
 CONV = "16x16/conv1"
 PIXELS = Metric(None, size=16)
-QUICK = {"directions": 2, "predictor": "lenet", "predictor_size": 32, "batch_size": 2, "num": 4, "show": 1}
+QUICK = {
+    "components": 2, "reconstructor": "lenet", "reconstructor_size": 32, "batch_size": 2, "num": 4, "shown": 1,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -90,7 +90,7 @@ def chart(
     if options.prepare:
         raise OnlyAPart
     judge = ground.judge
-    measured_on = held_out(generator, options, truncation, sizes.measured)
+    measured_on = held_out(generator, options, truncation, sizes.held_out)
     with store.timed("measuring"):
         yardstick, floor = _yardstick(store, measured_on, judge, sizes, options, truncation)
         arrays_of = RowSizes(len(judge.attribute_names), len(judge.region_names), generator.spec.num_layers)
@@ -246,7 +246,7 @@ def _yardstick(
     if sizes.others and judge.features is not None:
         others = held_out(generator, options, truncation, sizes.others, len(samples))
     settings = Settings(
-        search=min(16 if not options.quick else 8, sizes.measured), rows=sizes.rows, others=sizes.others
+        search=min(16 if not options.quick else 8, sizes.held_out), rows=sizes.rows, others=sizes.others
     )
     yardstick = Yardstick(samples, judge, settings, others)
     floor = store.part("floor", Floor, lambda: _floor(yardstick, options))

@@ -40,7 +40,7 @@ STATE = "checkpoint.pt"
 SHOWN = 12  # reconstructions on the page
 VALIDATIONS = 12  # points of the validation curve
 SETTINGS = (  # that an encoder's file tells
-    "images", "batch", "seed", "warm_up", "learning_rate", "decay", "beta1", "beta2", "pixel", "perceptual",
+    "images", "batch", "seed", "warm_up", "rate", "decay", "beta1", "beta2", "pixel", "perceptual",
     "adversarial", "style", "recognition", "r1_gamma", "mirror", "fix_norms", "ema_images", "precision",
 )  # fmt: skip
 LOSSES = ("style", "pixel", "perceptual", "adversarial", "judge_real", "judge_fake", "r1")
@@ -93,7 +93,7 @@ def train(
 ) -> TrainResult:
     """Train an encoder of real images into the styles of a generator (Xu et al. 2021, section 3).
 
-    The defaults are the paper's. In a run the state is kept every `save_every` seconds; the same call goes on from it
+    The defaults are the paper's. In a run the state is kept every `save_seconds`; the same call goes on from it
     and takes the same steps as an uninterrupted one. Under torchrun the batch is split over the processes.
 
     Args:
