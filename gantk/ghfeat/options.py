@@ -180,7 +180,7 @@ class MixOptions(RowOptions, PhotoOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class EditOptions(RowOptions, BoxOptions, PhotoOptions):
-    pick: int = option(0, "Which direction of a file with several.", least=0)
+    pick: int = option(0, "Number of the direction to take from a file with several.", least=0)
     component: int | None = option(None, "A principal axis of --of, in place of --direction.", least=0)
     distance: float | None = option(
         None,
@@ -193,7 +193,7 @@ class EditOptions(RowOptions, BoxOptions, PhotoOptions):
     end_distance: float | None = option(
         None, "Last distance, in units of the direction's space.", default_text="the direction's scale"
     )
-    step: int = option(7, "Number of images along the way.", least=2, most=10_000)
+    step: int = option(7, "Number of pictures along a direction.", least=2, most=10_000)
     way: Literal["features", "styles"] = option(
         "features", "How a region is edited: exchange its feature maps, or give it other styles than the rest."
     )

@@ -106,12 +106,12 @@ def _hidden(help: str) -> int:
 @dataclass(frozen=True, kw_only=True)
 class ManipulateOptions(SampleOptions, BatchOptions, PictureOptions):
     num: int | None = option(None, "Number of samples.", "-N", least=0, default_text="4, or all of FILE.npy")
-    step: int = option(7, "Number of images along a direction.", "--steps", "-S", least=1, most=10_000)
+    step: int = option(7, "Number of pictures along a direction.", "--steps", "-S", least=1, most=10_000)
     start_distance: float | None = option(
-        None, "First distance, in units of the space.", default_text="minus the direction's scale"
+        None, "First distance, in units of the direction's space.", default_text="minus the direction's scale"
     )
     end_distance: float | None = option(
-        None, "Last distance, in units of the space.", default_text="the direction's scale"
+        None, "Last distance, in units of the direction's space.", default_text="the direction's scale"
     )
     absolute: bool = option(False, "Distances are measured from the boundary, or from the code.", off="--relative")
     rows: str | tuple[int, ...] | None = option(

@@ -194,7 +194,7 @@ class MetricOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class AnimationOptions(Options):
-    animation: tuple[Form, ...] = option((), "Also leave the steps as an animation; may be repeated.")
+    animation: tuple[Form, ...] = option((), "Also write an animation in this format; may be repeated.")
     fps: float = option(10.0, "Steps per second of an animation.", least=0.1, most=60)
 
     def forms(self) -> tuple[Form, ...]:
@@ -221,7 +221,7 @@ class ShownOptions(MetricOptions, AnimationOptions):
         most=2.0,
     )
     shown: int | None = option(
-        None, "Number of directions with pictures on the page.", originals=("--show",), least=0, default_text="8"
+        None, "Number of directions that are drawn.", originals=("--show",), least=0, default_text="8"
     )
 
 
@@ -293,9 +293,12 @@ class TrainOptions(SampleOptions, BatchOptions, ShownOptions):
 @dataclass(frozen=True, kw_only=True)
 class ApplyOptions(SampleOptions, BatchOptions, MetricOptions, AnimationOptions, PictureOptions):
     pick: str | tuple[int, ...] | None = option(
-        None, "Numbers of the directions: 0-3,7 or all.", metavar="LIST", default_text="the first 8"
+        None,
+        "Numbers of the directions to take from a file with several: 0-3,7 or all.",
+        metavar="LIST",
+        default_text="the first 8",
     )
-    step: int = option(7, "Number of pictures along each direction.", "--steps", least=1, most=10_000)
+    step: int = option(7, "Number of pictures along a direction.", "--steps", least=1, most=10_000)
     start_strength: float | None = option(
         None,
         "First strength, in units of the weight.",
