@@ -20,11 +20,12 @@ from pathlib import Path
 from gantk import __version__
 from gantk.errors import GantkError
 from gantk.runs.runner import Plan
+from gantk.runs.structure import Source, from_plain
 from gantk.runs.table import is_task
 from gantk.slurm.pipelines import PIPELINES, Job
 from gantk.slurm.settings import ChainSettings, JobSettings
 from gantk.store.files import load_json, save_json
-from gantk.store.json_values import Json, number, table, text, whole
+from gantk.store.json_values import Json
 from gantk.store.shipped import home
 
 SPARE = 1.5  # times what was measured: other nodes, and what the measured stage does not show
@@ -112,15 +113,16 @@ def _key(words: list[str], settings: Mapping[str, Json]) -> str:
 
 def _kept() -> dict[str, Estimate]:
     """What was measured before; nothing where the file is not there or damaged."""
-    found: dict[str, Estimate] = {}
-    with contextlib.suppress(GantkError, KeyError, OverflowError):
-        for key, told in table(load_json(_file()), "estimates").items():
-            each = table(told, key)
-            seconds = number(each["seconds"], "seconds")
-            origin = " ".join(text(each["origin"], "origin").split())  # it becomes one comment of a batch file
-            if math.isfinite(seconds):
-                found[key] = Estimate(seconds, whole(each["memory"], "memory"), origin)
-    return found
+    path = _file()
+    try:
+        found: dict[str, Estimate] = from_plain(dict[str, Estimate], load_json(path), Source(path.parent, str(path)))
+    except GantkError:
+        return {}
+    return {  # the origin becomes one comment of a batch file
+        key: dataclasses.replace(each, origin=" ".join(each.origin.split()))
+        for key, each in found.items()
+        if math.isfinite(each.seconds)
+    }
 
 
 def _keep(key: str, found: Estimate) -> None:
