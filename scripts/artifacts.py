@@ -80,7 +80,7 @@ def boundaries() -> None:
     samples, trained, rescored = WORK / "samples", WORK / "boundaries", WORK / "rescore"
     words = ["--num", SAMPLES, "--seed", SEED, "--latents", "w", "--generate-prediction", "--preview", 0]
     gantk("synthesize", MODEL, *words, "--batch-size", 32, "-o", samples)
-    words = ["--model", MODEL, "--chosen-num-or-ratio", 0.25, "--resamples", 5, "--seed", SEED]
+    words = ["--model", MODEL, "--chosen", 0.25, "--resamples", 5, "--seed", SEED]
     gantk("train-boundary", samples / "w.npy", samples / "attribute.npy", *words, "-o", trained)
     words = [
         "--layerwise-rescoring",
@@ -233,7 +233,7 @@ def weights() -> None:
     from gantk.runs.results import read_result
 
     found = WORK / "weights"
-    words = ["--conv", WEIGHTS_LAYER, "-k", 6, "--num", 32, "--batch-size", 8, "--seed", SEED, "--show", 0]
+    words = ["--conv", WEIGHTS_LAYER, "-k", 6, "--num", 32, "--batch-size", 8, "--seed", SEED, "--shown", 0]
     gantk("navigan", "hessian", MODEL, *words, "--overwrite", "-o", found)
     folder, name = ROOT / "directions" / MODEL, f"weights_{WEIGHTS_LAYER.replace('/', '_')}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -270,7 +270,7 @@ def regions() -> None:
     gantk("resefa", "jacobian", MODEL, *words, "--overwrite", "-o", made)
     for name, rows in REGION_ROWS.items():
         found = WORK / f"region_{name}"
-        words = ["--region", name, "--space", "w", "--rows", rows, "--num-directions", 4, "--shown", 3]
+        words = ["--region", name, "--space", "w", "--rows", rows, "--components", 4, "--shown", 3]
         words += ["--held-out", 8, "--samples", 1, "--step", 3, "--overwrite", "-o", found]
         gantk("resefa", "directions", made, *words, "--against", "lowrankgan,sefa,ganspace,random")
         direction = load_direction(found / f"{name}.safetensors")

@@ -40,7 +40,7 @@ def commands(world: Path) -> dict[str, list[str]]:
         "resefa jacobian": ["resefa", "jacobian", model, *box, "-N", "N", "--chunk", "256"],
         "navigan hessian": [
             *["navigan", "hessian", model, "--conv", "8x8/conv0", "-k", "1", "-N", "N", "--metric", "pixels"],
-            *["--max-products", "2", "--block", "1", "--show", "1"],
+            *["--max-products", "2", "--block", "1", "--shown", "1"],
         ],
         "lse train": ["lse", "train", model, *segmenter, "-N", "N", "--held-out", "16", "--solver", "ridge"],
     }

@@ -34,7 +34,7 @@ def small_encoder(generator: Generator, seed: int = 0, **choices: Any) -> Encode
 
 def train_options(**changes: Any) -> TrainOptions:
     chosen: dict[str, Any] = {
-        "images": 64, "batch_size": 8, "warm_up": 24, "learning_rate": 1e-3, "perceptual": 0.0, "adversarial": 0.0,
+        "images": 64, "batch_size": 8, "warm_up": 24, "rate": 1e-3, "perceptual": 0.0, "adversarial": 0.0,
         "ema_images": 20.0,
     }  # fmt: skip
     return TrainOptions(**{**chosen, **changes})

@@ -226,7 +226,7 @@ def gallery(samples: int = 48) -> Page:
             "All reports",
         ),
     ]
-    manifest = {"versions": VERSIONS, **TIMES, "seed": 0, "device": "cpu", "state": "complete"}
+    manifest = {"versions": VERSIONS, **TIMES, "seed": 0, "device": "cpu", "state": "complete", "arguments": {}}
     command = (
         "gantk manipulate demo time_of_day --num 4 --step 9 --start-distance -3 --end-distance 3 --output-dir "
         "results/time"

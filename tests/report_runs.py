@@ -21,12 +21,16 @@ from gantk.predictors.departure import Departure
 from gantk.runs.results import Result, write_result
 from gantk.runs.structure import Image, Strip
 from gantk.runs.walk import Walk
+from gantk.tour.results import Chapter, Figure, FoundTable, Heading, RowChanges, TourResult
 
 
 def write_run(directory: Path, command: str, results: dict[str, Any], **manifest: object) -> Path:
     """A run directory as a command leaves it, with a manifest around `results`."""
     directory.mkdir(parents=True, exist_ok=True)
     base = {
+        "format": 1,
+        "attempts": 1,
+        "error": None,
         "command": command,
         "argv": f"gantk {command} demo --num 4",
         "arguments": {"model": "demo", "num": 4, "batch_size": None, "layers": [0, 1, 2]},
@@ -256,29 +260,31 @@ def demo(directory: Path) -> Path:
     ):
         make(directory / name)
     random = np.random.default_rng(4)
+    names = [f"samples/images/{i:06d}.png" for i in range(16)]
     cross = np.diag(np.linspace(1.4, 0.3, len(NAMES))) + 0.15 * random.standard_normal((len(NAMES),) * 2)
-    results = {
-        "headline": [
-            {"value": 0.962, "name": "mean accuracy", "note": "of nine boundaries"},
-            {"value": "8 of 9", "name": "layers found", "note": "against the truth"},
-        ],
-        "findings": ["Time of day is stored in **layers 6 to 9**."],
-        "truth": "Factors are estimates of the bundled predictor (R2 0.97 on held-out renders).",
-        "images": [f"samples/images/{i:06d}.png" for i in range(16)],
-        "layers": {"names": list(NAMES), "layers": list(NAMES), "values": cross.tolist()},
-        "factors": {"columns": ["factor", "accuracy"], "rows": [["season", 0.9]], "caption": "On fresh samples."},
-        "chapters": [
-            {"title": "Samples", "text": "Sixteen samples.", "page": "samples/synthesize.html"},
-            {"title": "Boundaries", "text": "One boundary per factor.", "page": "boundaries/train-boundary.html"},
-            {"title": "Layers", "text": "What each changes.", "page": "layers/rescore.html"},
-            {
-                "title": "Edits",
-                "text": "Sliders.",
-                "table": {"columns": ["factor", "cosine"], "rows": [["season", 0.9]]},
-            },
-        ],
-    }
-    return write_run(directory, "demo", results)
+    chapters = (
+        Chapter(title="Samples", text="Sixteen samples.", page="samples/synthesize.html"),
+        Chapter(title="Boundaries", text="One boundary per factor.", page="boundaries/train-boundary.html"),
+        Chapter(title="Layers", text="What each changes.", page="layers/rescore.html"),
+        Chapter(title="Edits", text="Sliders.", table=_table(("factor", "cosine"), ("season", 0.9))),
+    )
+    result = TourResult(
+        figures=(
+            Figure(value="0.962", name="mean accuracy", note="of nine boundaries"),
+            Figure(value="8 of 9", name="layers found", note="against the truth"),
+        ),
+        findings=("Time of day is stored in **layers 6 to 9**.",),
+        truth="Factors are estimates of the bundled predictor (R2 0.97 on held-out renders).",
+        samples=tuple(Image(name, None, directory / name) for name in names),
+        row_changes=RowChanges(factors=NAMES, rows=NAMES, change=cross, caption=""),
+        factors=_table(("factor", "accuracy"), ("season", 0.9)),
+        chapters=chapters,
+    )
+    return write_result_run(directory, result)
+
+
+def _table(names: tuple[str, ...], row: tuple[str | float, ...]) -> FoundTable:
+    return FoundTable(headings=tuple(Heading(name=name) for name in names), rows=(row,), caption="On fresh samples.")
 
 
 MAKERS = {

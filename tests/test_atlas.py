@@ -23,8 +23,8 @@ from gantk.cli.main import run
 from gantk.errors import GantkError, StoreError
 from gantk.predictors.defaults import predictor_for
 
-SMALL = {"quick": True, "num": 40, "measured": 2, "random": 1, "shown": 1}
-WORDS = ["--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "1"]
+SMALL = {"quick": True, "num": 40, "held_out": 2, "random": 1, "shown": 1}
+WORDS = ["--quick", "-N", "40", "--held-out", "2", "--random", "1", "--shown", "1"]
 WORDS += ["--predictor", "demo", "--metric", "demo"]
 
 
@@ -137,6 +137,8 @@ def test_shards_end_with_the_bytes_of_the_whole(tmp_path: Path, monkeypatch: pyt
     assert run(["atlas", model, *WORDS, "-o", str(whole)]) == 0
     assert run(["atlas", model, *WORDS, "-o", str(parts), "--prepare"]) == 0
     assert not (parts / "atlas.result.json").exists()
+    assert run(["atlas", model, *WORDS, "-o", str(tmp_path / "neither"), "--prepare", "--shard", "0/2"]) == 2
+    assert not (tmp_path / "neither").exists()
     for index in range(2):
         assert run(["atlas", model, *WORDS, "-o", str(parts), "--shard", f"{index}/2"]) == 0
     assert run(["merge", str(parts)]) == 0

@@ -359,7 +359,7 @@ def test_lse_sample_searches_fewer_at_once(monkeypatch: pytest.MonkeyPatch) -> N
             return torch.cat([-light, light], 1)
 
     generator, teacher = tiny(), Halves()
-    head = gantk.lse.fewshot(generator, teacher, shots=2, size=16, num_eval=0)
+    head = gantk.lse.fewshot(generator, teacher, shots=2, size=16, held_out=0)
     target = np.zeros((16, 16), np.uint8)
     target[:, 8:] = 1
 

@@ -113,7 +113,7 @@ def test_commands_on_them(changes, tmp_path, monkeypatch):
     with Image.open(next(tmp_path.glob("s/**/*.jpg"))) as made:
         wide = spec.width * (2 if spec.image_channels == 2 else 1)
         assert made.size == (wide, spec.height)
-    run("invert", path, "photo.png", "--fit", "crop", "--steps", "1", "--perception", "demo", "-o", "i")
+    run("invert", path, "photo.png", "--fit", "crop", "--steps", "1", "--metric", "demo", "-o", "i")
     assert list(tmp_path.glob("i/*.npy"))
     run("resefa", "jacobian", path, "--box", "a=0,0,0.5,0.5", "-N", "1", "--layers", "0-1", "--size", "8", "-o", "j")
     run("models", "convert", path, "own.safetensors")

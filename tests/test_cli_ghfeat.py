@@ -119,7 +119,7 @@ def test_contents_of_photos_and_the_seed_decide(gantk: Gantk, tmp_path: Path) ->
 def test_a_refined_code_is_nearer(gantk: Gantk, tmp_path: Path) -> None:
     words = ["ghfeat", "extract", "G.safetensors", "p", *ENCODER]
     ok(gantk(*words, "-o", tmp_path / "a"))
-    ok(gantk(*words, "--refine", "15", "-o", tmp_path / "b"))
+    ok(gantk(*words, "--steps", "15", "-o", tmp_path / "b"))
     mse = [load_npy(tmp_path / n / "figures.npy")[:, 0] for n in "ab"]
     assert (mse[1] < mse[0]).all()
 
@@ -245,7 +245,7 @@ def test_sizes_and_encoders_that_do_not_fit(gantk: Gantk, world: tuple[Path, Gen
     data = (tmp_path / "x.tfrecords").read_bytes()
     (tmp_path / "x.tfrecords").write_bytes(data[:-20])
     train = ["ghfeat", "train", "G.safetensors", "--data", tmp_path / "x.tfrecords", "--adversarial", "0"]
-    refused(gantk(*train, "--perception", "none", "-o", tmp_path / "c"), 1, "ecord 2")
+    refused(gantk(*train, "--metric", "none", "-o", tmp_path / "c"), 1, "ecord 2")
     assert not (tmp_path / "c").exists()
 
 

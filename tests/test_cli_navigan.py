@@ -29,7 +29,7 @@ from gantk.store.files import load_npy
 Call = Callable[..., tuple[int, str, str]]
 Found = TypeVar("Found", bound=Result)
 CONV = "16x16/conv1"
-COMMON = ("--metric", "pixels", "--num", "6", "--batch-size", "2", "--show", "1")
+COMMON = ("--metric", "pixels", "--num", "6", "--batch-size", "2", "--shown", "1")
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,18 @@ def test_svd_train_apply_export(found: Path, model: Path, tmp_path: Path, gantk_
     assert len(load_weights(svd / "directions.safetensors")) == 4
     learnt = tmp_path / "train"
     words = ["navigan", "train", model, found / "eigenvectors.safetensors", *COMMON, "-o", learnt]
-    words += ["--directions", 2, "--steps", 4, "--save-every", 2, "--predictor", "lenet", "--predictor-size", 32]
+    words += [
+        "--directions",
+        2,
+        "--steps",
+        4,
+        "--save-every",
+        2,
+        "--reconstructor",
+        "lenet",
+        "--reconstructor-size",
+        32,
+    ]
     code, _, err = gantk_command(*words)
     assert code == 0, err
     kept = of(TrainResult, learnt)
@@ -292,10 +303,12 @@ def test_bad_input_is_one_sentence(found: Path, model: Path, tmp_path: Path, gan
     refused(gantk_command(*base, "--conv", CONV, "-k", "145"), 2, "145 eigenvectors", "144 numbers")
     refused(gantk_command("navigan", "svd", "demo-oracle", "--conv", "0", *out), 2, "no convolution weight")
     shown = "asks for more directions than there are: give at most"
-    refused(gantk_command("navigan", "svd", model, "--conv", CONV, "--show", "9999", *out), 2, f"--show 9999 {shown} 4")
-    refused(gantk_command(*base, "--conv", CONV, "-k", "2", "--show", "3"), 2, f"--show 3 {shown} 2")
-    few = ("--conv", CONV, "--directions", "3", "--show", "4")
-    refused(gantk_command("navigan", "train", model, "svd", *few, *out), 2, f"--show 4 {shown} 3")
+    refused(
+        gantk_command("navigan", "svd", model, "--conv", CONV, "--shown", "9999", *out), 2, f"--shown 9999 {shown} 4"
+    )
+    refused(gantk_command(*base, "--conv", CONV, "-k", "2", "--shown", "3"), 2, f"--shown 3 {shown} 2")
+    few = ("--conv", CONV, "--components", "3", "--shown", "4")
+    refused(gantk_command("navigan", "train", model, "svd", *few, *out), 2, f"--shown 4 {shown} 3")
     refused(
         gantk_command(*base, "--conv", CONV, "--inputs", "x.npy"), 2, "--inputs is for a network that takes no codes"
     )

@@ -16,7 +16,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
 INDENTED = re.compile(r"(?:^ {4}.*\n|^\n)+", re.MULTILINE)
 
-TRAINED = 'validation_images=2, batch_size=4, warm_up=0, depth="18", width=4, pyramid=8, rank=4, perceptual=0'
+TRAINED = 'held_out=2, batch_size=4, warm_up=0, depth="18", width=4, pyramid=8, rank=4, perceptual=0'
 
 # Of each document: words that its blocks are known by, in the order in which they are run, and what is made small.
 CASES: dict[str, tuple[list[str], dict[str, str]]] = {
@@ -31,7 +31,7 @@ CASES: dict[str, tuple[list[str], dict[str, str]]] = {
     "lse.md": (
         ["gantk.lse.fewshot(", "gantk.load_head("],
         {
-            "shots=8": "shots=2, num_eval=0",
+            "shots=8": "shots=2, held_out=0",
             "num=200": "num=2",
             '",))': '",), steps=1, frames=2)',
             "runs/lse/heads/LSE.": "runs/few/heads/n2-r0.",
@@ -40,8 +40,8 @@ CASES: dict[str, tuple[list[str], dict[str, str]]] = {
     "navigan.md": (
         ["gantk.navigan.hessian(", "target.edited("],
         {
-            "k=16": "k=3, num=2, max_products=4, show=1",
-            "directions=8, steps=1000": "directions=3, steps=1, batch_size=2, num=2, show=1",
+            "k=16": "k=3, num=2, max_products=4, shown=1",
+            "components=8, steps=1000": "components=3, steps=1, batch_size=2, num=2, shown=1",
         },
     ),
     "generators.md": (["generator.trace(wp_NLD"], {}),

@@ -136,7 +136,7 @@ def test_lse_fewshot_evaluate(solver: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(adam, "paper_fewshot", lambda n: adam.Schedule(1, 4, 1, ((0, n),), layer_weights="none"))
     with fake_cuda() as device:
         generator, teacher = on(device, "stylegan2-skip")
-        found = lse.fewshot(generator, teacher, shots=(1, 2), num_eval=2, size=8, solver=solver)
+        found = lse.fewshot(generator, teacher, shots=(1, 2), held_out=2, size=8, solver=solver)
         assert found.segment(generator.expand(generator.map(generator.sample_z(2)))).device.type == "cuda"
         scored = lse.evaluate(generator, found, teacher, num=2)
         assert len(scored.scores) == 2
@@ -146,14 +146,14 @@ def test_lse_fewshot_evaluate(solver: str, monkeypatch: pytest.MonkeyPatch) -> N
 def test_lse_sample_edit(space: str) -> None:
     with fake_cuda() as device:
         generator, teacher = on(device, "stylegan2-skip")
-        head = lse.fewshot(generator, teacher, shots=1, num_eval=0, size=8)
+        head = lse.fewshot(generator, teacher, shots=1, held_out=0, size=8)
         through = "teacher" if space == "z" else "head"
-        found = lse.sample(generator, head, None, teacher, space=space, samples=2, bank=4, steps=2, num_targets=1,
+        found = lse.sample(generator, head, None, teacher, space=space, per_target=2, bank=4, steps=2, num_targets=1,
                            through=through)  # fmt: skip
         assert found.codes.shape[0] == 2
         for paper in (False, True) if space == "z" else (False,):
             strokes = {"shape": ("bright:0,0,4,4",), "colour": ("#204080:0,0,4,4",)}
-            edited = lse.edit(generator, head, **strokes, steps=1 if paper else 2, frames=2, paper=paper)
+            edited = lse.edit(generator, head, **strokes, steps=1 if paper else 2, frames=2, compat=paper)
             assert edited.wp.shape[0] == 2
 
 
@@ -292,7 +292,7 @@ def test_atlas(monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_cuda() as device:
         generator, seer = moved(tiny("stylegan2-skip"), device), moved(Seer(), device)
         with pytest.raises(GantkError, match="None of the directions changes"):  # said when all were measured
-            atlas.chart(generator, seer, seer, seer, quick=True, num=40, measured=2, random=1, systems="sefa")
+            atlas.chart(generator, seer, seer, seer, quick=True, num=40, held_out=2, random=1, systems="sefa")
 
 
 def test_navigan(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,8 +315,8 @@ def test_navigan(monkeypatch: pytest.MonkeyPatch) -> None:
             navigan.hessian(generator, "8x8/conv1", seer, k=2, max_products=2, **few)
         with pytest.raises(GantkError, match="collapsed"):  # likewise
             navigan.hessian(generator, "8x8/conv1", seer, k=1, compat=True, **few)
-        trained = navigan.train(generator, found, seer, directions=2, steps=2, predictor="lenet", shift_scale=2.0,
-                                min_shift=0.5, batch_size=2, predictor_size=32, **few)  # fmt: skip
+        trained = navigan.train(generator, found, seer, components=2, steps=2, reconstructor="lenet", shift_scale=2.0,
+                                min_shift=0.5, batch_size=2, reconstructor_size=32, **few)  # fmt: skip
         assert len(trained.directions) == 2
 
 
@@ -374,7 +374,7 @@ PHOTOS = np.zeros((3, 16, 16, 3), np.uint8)
 def test_ghfeat_extract_edit(family: str) -> None:
     with fake_cuda() as device:
         generator, encoder, hues = photographed(device, family)
-        found = ghfeat.extract(generator, PHOTOS, encoder, hues, refine=2, wp=True, batch_size=2)
+        found = ghfeat.extract(generator, PHOTOS, encoder, hues, steps=2, wp=True, batch_size=2)
         assert found.figures is not None and found.figures.shape == (3, 3) and found.wp is not None
         vector = np.ones((1, generator.spec.w_dim), np.float32)
         direction = Direction("tilt", "direction", "w", vector)
@@ -428,8 +428,8 @@ def test_ghfeat_evaluate_train(monkeypatch: pytest.MonkeyPatch) -> None:
         probed = ghfeat.evaluate(generator, photos, labels, encoder=encoder, predictor=hues, folds=2, baselines=False)
         assert probed.probes.regression is not None
         found = ghfeat.train(
-            generator, ("generator", photos), perception=hues, predictor=hues, discriminator="new", depth="18", width=4,
+            generator, ("generator", photos), metric=hues, predictor=hues, discriminator="new", depth="18", width=4,
             pyramid=8, rank=4, images=8, batch_size=4, warm_up=4, style=0.1, mirror=0.5, recognition=1.0,
-            validation_images=2,
+            held_out=2,
         )  # fmt: skip
         assert found.done and found.held_out == 2

@@ -114,7 +114,7 @@ def test_report_writes_the_figures_of_a_run(tmp_path: Path) -> None:
 def test_what_to_cite() -> None:
     made = bibtex(
         "lse-train",
-        {"versions": {"gantk": "9.8"}, "seed": 7, "identity": {"the generator": "6c27"}},
+        {"versions": {"gantk": "9.8"}, "arguments": {}, "seed": 7, "identity": {"the generator": "6c27"}},
         "gantk lse train a_b --num 3",
     )
     assert "Linear Semantics" in made and "note = {version 9.8, gantk lse" in made

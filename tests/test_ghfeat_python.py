@@ -102,7 +102,7 @@ def test_every_result_survives_the_disk(world: tuple[Generator, EncoderFile], tm
     a, b = write_pictures(tmp_path / "p", 2)
     box = (2, 3, 9, 12)
     results: dict[str, Any] = {
-        "extract": gantk.ghfeat.extract(g, [a, b], encoder, refine=2, wp=True),
+        "extract": gantk.ghfeat.extract(g, [a, b], encoder, steps=2, wp=True),
         "mix": gantk.ghfeat.mix(g, [a, b], b, encoder),
         "edit": gantk.ghfeat.edit(g, [a, b], tilt(g), encoder=encoder, pick=1),
         "region": gantk.ghfeat.edit(g, a, reference=b, box=box, rows="3-4", encoder=encoder),
@@ -124,9 +124,9 @@ def test_a_training_in_memory_makes_an_encoder(tmp_path: Path) -> None:
     g = tiny("stylegan2-skip")
     options: dict[str, Any] = {
         "depth": "18", "width": 2, "pyramid": 4, "rank": 2, "head_norm": "none", "images": 16, "batch_size": 4,
-        "adversarial": 0.0, "warm_up": 8, "validation_images": 3, "learning_rate": 1e-3,
+        "adversarial": 0.0, "warm_up": 8, "held_out": 3, "rate": 1e-3,
     }  # fmt: skip
-    found = gantk.ghfeat.train(g, ("generator", "renderer"), perception="none", **options)
+    found = gantk.ghfeat.train(g, ("generator", "renderer"), metric="none", **options)
     assert found.done and found.held_out == 3 and found.final.perceptual is None
     assert all(p.requires_grad is False for p in g.parameters()) and g.half_dtype is None
     encoder = gantk.load_encoder(found, g)
@@ -144,8 +144,8 @@ def test_a_training_in_memory_makes_an_encoder(tmp_path: Path) -> None:
 
 def test_a_training_that_was_stopped_goes_on(gantk_command: Any, tmp_path: Path) -> None:
     words = ["ghfeat", "train", "demo", "--data", "renderer", "--depth", "18", "--width", "2", "--rank", "2"]
-    words += ["--images", "8", "--batch-size", "4", "--adversarial", "0", "--perception", "none"]
-    words += ["--validation-images", "2", "--head-norm", "none", "--pyramid", "4", "-o", str(tmp_path / "run")]
+    words += ["--images", "8", "--batch-size", "4", "--adversarial", "0", "--metric", "none"]
+    words += ["--held-out", "2", "--head-norm", "none", "--pyramid", "4", "-o", str(tmp_path / "run")]
     code, out, err = gantk_command(*words, "--minutes", "0.00001")
     assert code == 0 and "stopped after 4 images" in out, err
     assert "stopped after 4 images of 8" in (tmp_path / "run" / "ghfeat-train.html").read_text()
@@ -175,12 +175,12 @@ def test_what_cannot_be_done_is_said(world: tuple[Generator, EncoderFile], tmp_p
         (lambda: gantk.ghfeat.edit(g, photo, tilt(g)), "No encoder ships"),
         (lambda: gantk.ghfeat.edit(g, photo, tilt(g), encoder=3), "encoder is a int"),
         (lambda: gantk.ghfeat.edit(g, np.zeros(3), tilt(g), encoder=encoder), "no image"),
-        (lambda: gantk.ghfeat.extract(g, photo, encoder, perception=3), "perception is a int"),
+        (lambda: gantk.ghfeat.extract(g, photo, encoder, metric=3), "metric is a int"),
         (lambda: gantk.ghfeat.evaluate(g, photo, encoder=encoder), "--labels"),
         (lambda: gantk.ghfeat.evaluate(g, labels={"a": [1]}, encoder=encoder), "name the images"),
         (lambda: gantk.ghfeat.invert(g, photo, steps=0), "0 steps"),
-        (lambda: gantk.ghfeat.train(g, "renderer", perception="none"), "No discriminator"),
-        (lambda: gantk.ghfeat.train(g, "nothing", perception="none"), "nothing"),
+        (lambda: gantk.ghfeat.train(g, "renderer", metric="none"), "No discriminator"),
+        (lambda: gantk.ghfeat.train(g, "nothing", metric="none"), "nothing"),
         (lambda: gantk.ghfeat.harmonize(g, photo, [photo] * 3, encoder=encoder, box=(0, 0, 4, 4)), "3 patches"),
     ):
         with pytest.raises((UsageError, GantkError), match=message):
@@ -214,15 +214,15 @@ def every_verb(g: Generator, folder: Path) -> Any:
     assert (by_box.edited[0].array() == by_mask.edited[0].array()).all()
     moved = gantk.ghfeat.edit(g, [a, b], tilt(g), encoder=encoder, step=2)
     trained = gantk.ghfeat.train(
-        g, ("generator", "renderer"), perception="none", discriminator="new", depth="18", width=2, pyramid=4, rank=2,
-        head_norm="none", images=4, batch_size=4, validation_images=2,
+        g, ("generator", "renderer"), metric="none", discriminator="new", depth="18", width=2, pyramid=4, rank=2,
+        head_norm="none", images=4, batch_size=4, held_out=2,
     )  # fmt: skip
     for number, result in enumerate(
         (
             by_box,
             moved,
             trained,
-            gantk.ghfeat.extract(g, [a, b], encoder, refine=1, wp=True),
+            gantk.ghfeat.extract(g, [a, b], encoder, steps=1, wp=True),
             gantk.ghfeat.mix(g, a, b, encoder),
             gantk.ghfeat.harmonize(g, a, b, encoder=encoder, box=(0, 0, size // 2, size // 2)),
             gantk.ghfeat.evaluate(g, encoder=encoder, num=20, folds=2),

@@ -44,7 +44,7 @@ def weights(of: Training) -> list[torch.Tensor]:
 
 
 def test_the_learning_rate_is_the_originals_as_it_really_was() -> None:
-    options = train_options(images=14_000_000, learning_rate=1e-4)
+    options = train_options(images=14_000_000, rate=1e-4)
     assert [learning_rate(options, k) for k in (0, 7_000_000, 14_000_000)] == pytest.approx(
         [1e-4, 4.096e-5, 1.678e-5], rel=1e-3
     )
@@ -219,8 +219,8 @@ def test_discriminators_by_name(tmp_path: Path) -> None:
 
 FLAGS = [
     "--images", "96", "--batch-size", "8", "--warm-up", "32", "--depth", "18", "--width", "4", "--pyramid", "8",
-    "--rank", "4", "--head-norm", "none", "--perception", "none", "--adversarial", "0", "--validation-images", "8",
-    "--learning-rate", "1e-3", "--device", "cpu",
+    "--rank", "4", "--head-norm", "none", "--metric", "none", "--adversarial", "0", "--held-out", "8",
+    "--rate", "1e-3", "--device", "cpu",
 ]  # fmt: skip
 
 
@@ -234,7 +234,7 @@ def test_a_killed_training_ends_like_one_that_was_not(gantk_command: Any, tmp_pa
     write_world(tmp_path)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert gantk_command(*command(tmp_path, whole)[2:])[0] == 0
-    words = command(tmp_path, cut, "--save-every", "0")
+    words = command(tmp_path, cut, "--save-seconds", "0")
     process = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 120
@@ -262,8 +262,8 @@ def test_other_arguments_and_a_missing_folder_are_refused(gantk_command: Any, tm
     result = read_result(TrainResult, tmp_path / "run")
     assert len(result.pairs) == 8 and result.mean_code_mse > 0 and result.done
     assert load_encoder(result).sha256 == load_encoder(tmp_path / "run" / "encoder.safetensors").sha256
-    code, _, err = gantk_command(*words, "--learning-rate", "0.1")
-    assert code == 2 and "--learning-rate" in err
+    code, _, err = gantk_command(*words, "--rate", "0.1")
+    assert code == 2 and "--rate" in err
     code, _, err = gantk_command(*[w if w != "renderer" else "nothing-there" for w in words], "--overwrite")
     assert code == 2 and "nothing-there" in err
     assert small_encoder(tiny("stylegan2-skip")).config.widths

@@ -15,6 +15,7 @@ from gantk.errors import GantkError, UsageError
 from gantk.predictors.selectivity import selectivity
 from gantk.predictors.truth import ExactFactors
 from gantk.resefa.results import DirectionsResult
+from gantk.runs.reporting import load_result
 from gantk.runs.results import read_result
 from gantk.store.files import load_json
 from gantk.tour import atlas as tour_atlas
@@ -27,10 +28,11 @@ from gantk.tour.figures import Test as Judged
 from gantk.tour.figures import test as judge
 from gantk.tour.itinerary import STEPS
 from gantk.tour.resefa import beside_random
+from gantk.tour.results import TourResult
 from gantk.world.oracle import oracle_generator, row_of_factor
 
 Gantk = Callable[..., tuple[int, str, str]]
-ATLAS = ("--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "1")
+ATLAS = ("--quick", "-N", "40", "--held-out", "2", "--random", "1", "--shown", "1")
 
 
 @pytest.fixture
@@ -54,24 +56,24 @@ def test_the_tour_finds_the_truth_of_the_oracle(
     code, out, err = gantk_command("demo", "--model", "demo-oracle", "-o", tmp_path / "tour")
     assert code == 0, err
     assert re.search(r"\[(\d+)/\1\]", err) and "index.html" in out
-    results = load_json(tmp_path / "tour" / "demo.run.json")["results"]
-    layers = results["layers"]
-    assert layers["names"] == list(tour_higan.FEW)
-    for name, values in zip(layers["names"], layers["values"], strict=True):
+    found = load_result(tmp_path / "tour")
+    assert isinstance(found, TourResult) and found.row_changes is not None and found.oracle is not None
+    assert found.row_changes.factors == tour_higan.FEW
+    for name, values in zip(found.row_changes.factors, found.row_changes.change, strict=True):
         assert int(np.argmax(values)) == row_of_factor(name)
         assert max(values) > 20 * sorted(values)[-2]
-    table = results["oracle"]
-    assert min(row[table["columns"].index("cosine")] for row in table["rows"]) > 0.95
-    assert all(row[-2] == row[-1] for row in table["rows"])  # the row found is the true one
-    selectivity = [row[-1] for row in results["factors"]["rows"]]
-    assert min(selectivity) > 2 and f"**{len(selectivity)} of {len(selectivity)}** boundaries" in results["findings"][1]
-    best = results["best"]
-    assert [each["selectivity"] for each in best] == sorted(selectivity, reverse=True)[: len(best)]
-    assert len(best) == tour_higan.BEST and all(each["low"] <= each["change"] <= each["high"] for each in best)
+    assert [heading.name for heading in found.oracle.headings] == ["factor", "cosine", "row found", "true row"]
+    assert min(row[1] for row in found.oracle.rows) > 0.95
+    assert all(row[2] == row[3] for row in found.oracle.rows)  # the row found is the true one
+    selectivity = [row["selectivity"] for row in found.table()]
+    assert min(selectivity) > 2 and f"**{len(selectivity)} of {len(selectivity)}** boundaries" in found.findings[1]
+    moved = found.moved
+    assert [each.selectivity for each in moved] == sorted(selectivity, reverse=True)[: len(moved)]
+    assert len(moved) == tour_higan.BEST and all(each.low <= each.change <= each.high for each in moved)
     page = (tmp_path / "tour" / "index.html").read_text()
     pictures, next_, table = page.index('class="picture"'), page.index('class="words next"'), page.index("<table")
     assert page.index('class="words finding"') < pictures < next_ < table
-    assert all(f">{each['name']} \u2212" in page and f">{each['name']} +" in page for each in best)
+    assert all(f">{each.name} \u2212" in page and f">{each.name} +" in page for each in moved)
     links = set(re.findall(r'href="([a-z]+/[a-z-]+\.html)"', page))
     wanted = {"samples/synthesize.html", "boundaries/train-boundary.html", "rescore/rescore.html"}
     assert links >= wanted | {"manipulation/manipulate.html"}
@@ -94,10 +96,11 @@ def test_the_tour_goes_through_every_family(
     monkeypatch.setattr(tour_atlas, "SYSTEMS", "higan,sefa")  # all of them are in tests/test_atlas.py
     code, _, err = gantk_command("demo", "--model", name, "-o", tmp_path / "tour")
     assert code == 0, err
-    results = load_json(tmp_path / "tour" / "demo.run.json")["results"]
-    assert len(results["chapters"]) == len(STEPS) and "first taught to draw" in results["truth"]
-    weights = next(chapter for chapter in results["chapters"] if "weight" in chapter["title"])
-    assert len(weights["table"]["rows"]) == 2
+    found = load_result(tmp_path / "tour")
+    assert isinstance(found, TourResult)
+    assert len(found.chapters) == len(STEPS) and "first taught to draw" in found.truth
+    weights = next(chapter for chapter in found.chapters if "weight" in chapter.title)
+    assert weights.table is not None and len(weights.table.rows) == 2
     region = read_result(DirectionsResult, tmp_path / "tour" / "region")[0]
     assert any(score.method == "resefa" and score.roir is not None for score in region.scores)
 

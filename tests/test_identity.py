@@ -52,6 +52,7 @@ FREE = {
     "workers": "threads that write pictures",
     "patience": "how long a shard waits for another",
     "save_every": "how often a training keeps its state",
+    "save_seconds": "how often a training keeps its state",
     "minutes": "when a training stops: it goes on from there",
     "force": "takes what is refused without it, as it is",
     "skip_unreadable": "takes the files that can be read, whose contents decide",
@@ -246,7 +247,7 @@ OTHERS: dict[str, list[tuple[dict[str, Any], Any]]] = {
     "space": [({}, "w"), ({}, "z"), ({}, "wp")],
     "boundaries": [({}, ("world/red.safetensors",)), ({}, "world/red.safetensors")],
     "directions": [({}, ("world/red.safetensors",)), ({}, "world/red.safetensors"), ({}, ("season",))],
-    "metric": [({}, "pixels"), ({}, "none")],
+    "metric": [({}, "pixels"), ({}, "none"), ({}, "demo")],
     "inputs": [({}, "samples/z.npy"), ({}, ("samples/z.npy",))],
     "conv": [({}, "8x8/conv1"), ({}, "4x4/conv1")],
     "basis": [({}, "svd"), ({}, "svd:2"), ({}, "curvature/eigenvectors.safetensors")],
@@ -266,7 +267,6 @@ OTHERS: dict[str, list[tuple[dict[str, Any], Any]]] = {
     "top_codes": [({"top": None}, "samples/z.npy"), ({}, "samples/z.npy")],
     "data": [({}, ("renderer",))],
     "validation": [({}, "renderer")],
-    "perception": [({}, "demo")],
     "discriminator": [({}, "new")],
     "encoder": [({}, "encoder-adversarial/encoder.safetensors"), ({}, "none")],
     "content": [({}, "render:7"), ({}, RENDERED)],
@@ -304,7 +304,7 @@ NO_USE = {
     ("synthesize", "predictor"),  # where nothing is predicted
     ("navigan apply", "basis"),  # where the file of directions has its own
     ("ghfeat train", "discriminator"),  # without an adversarial term
-    ("ghfeat extract", "perception"),  # where it is the default
+    ("ghfeat extract", "metric"),  # where it is the default
     ("quality", "features"),  # the same
 }
 

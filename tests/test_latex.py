@@ -98,7 +98,8 @@ def test_tables_of_scores_compile_without_packages(tmp_path: Path) -> None:
 @needs_tex
 def test_every_entry_is_read_by_bibtex(tmp_path: Path) -> None:
     entries = (
-        "".join(PAPERS.values()) + bibtex("", {"seed": 3}, f"gantk x {NASTY} }}{{ 100% \\ --flag").split("\n\n")[-1]
+        "".join(PAPERS.values())
+        + bibtex("", {"arguments": {}, "seed": 3}, f"gantk x {NASTY} }}{{ 100% \\ --flag").split("\n\n")[-1]
     )
     (tmp_path / "all.bib").write_text(entries, encoding="utf-8")
     body = [r"\nocite{*}", r"\bibliographystyle{plain}", r"\bibliography{all}"]

@@ -131,7 +131,7 @@ def test_a_damaged_state_of_the_solution_is_said(
 @pytest.mark.parametrize("solver", ["ridge", "adam"])
 def test_other_solvers(solver: str, gantk_command: Gantk, tmp_path: Path) -> None:
     words = ["--num", 8, "--held-out", 4, "--size", 32, "--epochs", 4, "--epoch-images", 16, "--solver", solver]
-    kinds = ["--head", "LSE"] if solver == "ridge" else ["--head", "LSE", "--head", "NSE-1", "--head", "NSE-2"]
+    kinds = ["--kind", "LSE"] if solver == "ridge" else ["--kind", "LSE", "--kind", "NSE-1", "--kind", "NSE-2"]
     code, _, err = gantk_command("lse", "train", "demo-oracle", *kinds, *words, "-o", tmp_path)
     assert code == 0, err
     found = result_of(tmp_path, "train").trainings
@@ -143,7 +143,7 @@ def test_other_solvers(solver: str, gantk_command: Gantk, tmp_path: Path) -> Non
 def test_nonlinear_heads_beside_the_convex_one(gantk_command: Gantk, tmp_path: Path) -> None:
     words = ["--num", 8, "--held-out", 4, "--size", 32, "--steps", 3, "--epochs", 2]
     code, _, err = gantk_command(
-        "lse", "train", "demo-oracle", "--head", "NSE-1", "--head", "LSE", *words, "-o", tmp_path
+        "lse", "train", "demo-oracle", "--kind", "NSE-1", "--kind", "LSE", *words, "-o", tmp_path
     )
     assert code == 0, err
     found = result_of(tmp_path, "train")
@@ -174,7 +174,7 @@ def test_evaluate(gantk_command: Gantk, trained: Path, head: str, tmp_path: Path
 
 
 def test_fewshot_rises_with_shots(gantk_command: Gantk, head: str, tmp_path: Path) -> None:
-    words = ["--shots", "1,8", "--repeats", 2, "--num-eval", 12, "--size", 32, "--full", head]
+    words = ["--shots", "1,8", "--repeats", 2, "--held-out", 12, "--size", 32, "--full", head]
     code, out, err = gantk_command("lse", "fewshot", "demo-oracle", *words, "-o", tmp_path)
     assert code == 0, err
     found = result_of(tmp_path, "fewshot")
@@ -208,8 +208,8 @@ def test_fewshot_from_a_folder(gantk_command: Gantk, trained: Path, tmp_path: Pa
         write_label_map(folder / f"{place:06d}.png", label, [])
     shared = ["--teacher", folder, "--shots", "2", "--size", 32]
     code, _, err = gantk_command("lse", "fewshot", "demo-oracle", *shared, "-o", tmp_path / "a")
-    assert code == 2 and "is a folder and cannot judge fresh images: give --judge, or --num-eval 0" in err
-    options = ["--num-eval", 8, "--judge", "truth", "--allow-empty"]
+    assert code == 2 and "is a folder and cannot judge fresh images: give --judge, or --held-out 0" in err
+    options = ["--held-out", 8, "--judge", "truth", "--allow-empty"]
     code, _, err = gantk_command("lse", "fewshot", "demo-oracle", *shared, *options, "-o", tmp_path / "b")
     assert code == 0, err
     Image.fromarray(np.zeros((16, 16), np.uint8)).save(folder / "000001.png")
@@ -228,7 +228,7 @@ def test_the_papers_fewshot(gantk_command: Gantk, tmp_path: Path, monkeypatch: p
     from gantk.lse import adam
 
     monkeypatch.setattr(adam, "paper_fewshot", lambda n: adam.Schedule(2, 8, 1, ((0, n),), layer_weights="none"))
-    words = ["--solver", "adam", "--shots", "2", "--num-eval", 4, "--size", 16]
+    words = ["--solver", "adam", "--shots", "2", "--held-out", 4, "--size", 16]
     code, _, err = gantk_command("lse", "fewshot", "demo-oracle", *words, "-o", tmp_path)
     assert code == 0, err
 
@@ -270,7 +270,7 @@ def test_samples_come_nearer_to_their_labels(space: str, head: str) -> None:
 
 
 def test_sample_command(gantk_command: Gantk, head: str, tmp_path: Path) -> None:
-    words = ["lse", "sample", "demo-oracle", head, "--num-targets", 2, "--shape", "sky:0,0,8,32", "--samples", 2]
+    words = ["lse", "sample", "demo-oracle", head, "--num-targets", 2, "--shape", "sky:0,0,8,32", "--per-target", 2]
     words += ["--bank", 16, "--steps", 5, "--batch-size", 4]
     code, out, err = gantk_command(*words, "-o", tmp_path / "whole")
     assert code == 0, err
@@ -289,14 +289,14 @@ def test_sample_command(gantk_command: Gantk, head: str, tmp_path: Path) -> None
 
 
 def test_sample_by_the_paper_and_through_the_teacher(gantk_command: Gantk, head: str, tmp_path: Path) -> None:
-    words = ["lse", "sample", "demo-oracle", head, "--num-targets", 1, "--samples", 1]
-    code, _, err = gantk_command(*words, "--paper", "--starts", 3, "--space", "z", "-o", tmp_path / "a")
+    words = ["lse", "sample", "demo-oracle", head, "--num-targets", 1, "--per-target", 1]
+    code, _, err = gantk_command(*words, "--compat", "--starts", 3, "--space", "z", "-o", tmp_path / "a")
     assert code == 0, err
     assert load_npy(tmp_path / "a" / "curve.npy").shape == (1, 1, 51)
     code, _, err = gantk_command(*words, "--through", "teacher", "--steps", 2, "--bank", 4, "-o", tmp_path / "b")
     assert code == 0, err
-    code, _, err = gantk_command(*words, "--paper", "-o", tmp_path / "c")
-    assert code == 2 and "--paper moves z" in err
+    code, _, err = gantk_command(*words, "--compat", "-o", tmp_path / "c")
+    assert code == 2 and "--compat moves z" in err
     code, _, err = gantk_command(*words, "--shape", "sky:0,0,8,99", "-o", tmp_path / "d")
     assert code == 2 and "reaches outside the image" in err and not (tmp_path / "d").exists()
     write_label_map(tmp_path / "big.png", np.zeros((64, 64), np.uint8), [])
@@ -441,8 +441,8 @@ def test_heads_of_another_generator_are_refused(gantk_command: Gantk, head: str,
 
 def test_bad_train_options(gantk_command: Gantk, tmp_path: Path) -> None:
     for options, message in (
-        (["--head", "SVM"], "'SVM' is not one of 'LSE', 'NSE-1', 'NSE-2'"),
-        (["--solver", "ridge", "--head", "NSE-1"], "is for the linear head"),
+        (["--kind", "SVM"], "'SVM' is not one of 'LSE', 'NSE-1', 'NSE-2'"),
+        (["--solver", "ridge", "--kind", "NSE-1"], "is for the linear head"),
         (["--taps", "nowhere"], "no index, range or layer name"),
         (["--teacher", "nobody"], "There is no predictor 'nobody'"),
         (["--label", "3"], "is not conditional"),

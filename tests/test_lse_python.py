@@ -21,14 +21,14 @@ from gantk.world.renderer import CLASSES
 @pytest.fixture(scope="module")
 def few() -> tuple[gantk.Generator, gantk.lse.results.FewshotResult]:
     g, p = gantk.load_generator("demo-oracle"), None
-    return g, gantk.lse.fewshot(g, teacher=p, shots=[1, 4], size=32, num_eval=4)
+    return g, gantk.lse.fewshot(g, teacher=p, shots=[1, 4], size=32, held_out=4)
 
 
 def test_the_example_of_the_design_on_demo() -> None:
     g = gantk.load_generator("demo")
     p = gantk.load_predictor("demo")
     wp = g.expand(g.map(g.sample_z(2, seed=5)))
-    head = gantk.lse.fewshot(g, teacher=p, shots=8, size=32, num_eval=0)
+    head = gantk.lse.fewshot(g, teacher=p, shots=8, size=32, held_out=0)
     logits = head.segment(wp)
     assert logits.shape == (2, 10, 32, 32)
     seen = p.segment(g.synthesize(wp)).argmax(1)[:, 1::2, 1::2]
@@ -46,7 +46,7 @@ def test_a_result_is_a_head_wherever_one_is_wanted(few: tuple[gantk.Generator, o
     scored = gantk.lse.evaluate(g, found, num=4)
     assert [row.head for row in scored.scores] == ["n1-r0", "n4-r0"] and scored.num == 4
     wanted = found.labels_of(g.expand(g.map(g.sample_z(1, seed=3))))  # type: ignore[attr-defined]
-    sampled = gantk.lse.sample(g, found, targets=wanted[0], samples=2, bank=8, steps=3)
+    sampled = gantk.lse.sample(g, found, targets=wanted[0], per_target=2, bank=8, steps=3)
     assert sampled.targets[0].name == "target 0" and sampled.codes.shape == (2, 8, 31)
     edited = gantk.lse.edit(g, found, code=sampled.codes[:1], shape=("sun:5,24,2.5",), steps=4, frames=3)
     assert edited.index is None and edited.codes.shape == (1, 8, 31)

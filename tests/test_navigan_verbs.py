@@ -30,7 +30,9 @@ from gantk.store.states import canonical
 Call = Callable[..., tuple[int, str, str]]
 CONV = "16x16/conv1"
 PIXELS = Metric(None, size=16)
-QUICK = {"directions": 2, "predictor": "lenet", "predictor_size": 32, "batch_size": 2, "num": 4, "show": 1}
+QUICK = {
+    "components": 2, "reconstructor": "lenet", "reconstructor_size": 32, "batch_size": 2, "num": 4, "shown": 1,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def generator() -> gantk.Generator:
 
 @pytest.fixture(scope="module")
 def weights(generator: gantk.Generator) -> HessianResult:
-    return gantk.navigan.hessian(generator, CONV, PIXELS, k=2, num=4, batch_size=2, show=1)
+    return gantk.navigan.hessian(generator, CONV, PIXELS, k=2, num=4, batch_size=2, shown=1)
 
 
 def write(path: Path) -> Path:
@@ -54,7 +56,7 @@ def write(path: Path) -> Path:
 def test_the_line_of_the_readme() -> None:
     g = gantk.load_generator("demo")
     samples = gantk.sample(g, 8)
-    weights = gantk.navigan.hessian(g, "16x16/conv1", k=2, num=8, max_products=4, show=1)
+    weights = gantk.navigan.hessian(g, "16x16/conv1", k=2, num=8, max_products=4, shown=1)
     images = weights.render(g, samples.codes[:4], row=0)
     assert images.shape == (4, 3, 64, 64)
     assert "demo" in str(weights.metric) and "2 eigenvectors of 16x16/conv1" in repr(weights)
@@ -91,11 +93,11 @@ def test_singular_directions_need_no_metric(generator: gantk.Generator, tmp_path
     with pytest.raises(GantkError, match="no perceptual distance.*--metric pixels"):
         gantk.navigan.hessian(generator, CONV, k=1, num=2)
     for metric in (None, "none"):  # LPIPS is not here
-        found = gantk.navigan.svd(generator, CONV, metric, num=2, show=1)
+        found = gantk.navigan.svd(generator, CONV, metric, num=2, shown=1)
         assert found.metric is None and found.curves == () and found.weights.scales is None
         assert "strengths were not measured" in found.lines()[1]
         assert "strengths were not measured" in found.page().text() and "How far to go" not in found.page().text()
-    measured = gantk.navigan.svd(generator, CONV, "pixels", num=2, show=1)
+    measured = gantk.navigan.svd(generator, CONV, "pixels", num=2, shown=1)
     assert measured.unmeasured == "" and len(measured.curves) == 1 and measured.weights.scales is not None
     measured.save(tmp_path)
     again = gantk.load_weights(tmp_path / "directions.safetensors")
@@ -110,7 +112,7 @@ def _no_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_any_network_with_inputs() -> None:
     own = network()
-    found = gantk.navigan.hessian(own, "blocks.0.conv1", PIXELS, labels(4), k=1, num=4, show=1)
+    found = gantk.navigan.hessian(own, "blocks.0.conv1", PIXELS, labels(4), k=1, num=4, shown=1)
     assert all(part.requires_grad and part.grad is None for part in own.parameters())  # left as it was
     assert found.directions.layer == "blocks.0.conv1" and len(found.shown[0].walk.strips) == 4
     with pytest.raises(UsageError, match="give its inputs"):
@@ -171,8 +173,8 @@ def test_training_continues_to_the_same_bytes(
 ) -> None:
     """Killed between two lines of the log, the same command ends with the same files, byte for byte."""
     model = write(tmp_path / "tiny.safetensors")
-    words = ["navigan", "train", model, "svd", "--conv", CONV, "--metric", "pixels", "--num", 2, "--show", 1]
-    words += ["--directions", 2, "--predictor", "lenet", "--predictor-size", 32, "--batch-size", 2]
+    words = ["navigan", "train", model, "svd", "--conv", CONV, "--metric", "pixels", "--num", 2, "--shown", 1]
+    words += ["--components", 2, "--reconstructor", "lenet", "--reconstructor-size", 32, "--batch-size", 2]
     words += ["--steps", 46, "--save-every", 23]  # a line every second step, and a state after an odd one
     assert gantk_command(*words, "-o", tmp_path / "whole")[0] == 0
     plain = Trainer.step
@@ -192,8 +194,19 @@ def test_training_continues_to_the_same_bytes(
 
 def test_overwrite_forgets_the_state(tmp_path: Path, gantk_command: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     model = write(tmp_path / "tiny.safetensors")
-    words = ["navigan", "train", model, "svd", "--conv", CONV, "--metric", "none", "--num", 2, "--show", 0]
-    words += ["--directions", 2, "--predictor", "lenet", "--predictor-size", 32, "--batch-size", 2, "--steps", 2]
+    words = ["navigan", "train", model, "svd", "--conv", CONV, "--metric", "none", "--num", 2, "--shown", 0]
+    words += [
+        "--directions",
+        2,
+        "--reconstructor",
+        "lenet",
+        "--reconstructor-size",
+        32,
+        "--batch-size",
+        2,
+        "--steps",
+        2,
+    ]
     assert gantk_command(*words, "-o", tmp_path / "run")[0] == 0
     taken: list[int] = []
     plain = Trainer.step
@@ -254,7 +267,7 @@ def test_a_metric_of_python(generator: gantk.Generator) -> None:
         def feature_maps(self, image_NCHW: Tensor) -> list[Tensor]:
             return [image_NCHW * 2]
 
-    found = gantk.navigan.svd(generator, CONV, Own(), num=2, show=1, metric_size=8)
+    found = gantk.navigan.svd(generator, CONV, Own(), num=2, shown=1, metric_size=8)
     assert found.metric == "own at 8 pixels"
     with pytest.raises(GantkError, match="no features"):
         gantk.navigan.svd(generator, CONV, Own(), num=2, metric_kind="features")

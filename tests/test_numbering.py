@@ -108,7 +108,7 @@ def test_sliders_show_the_seeds_that_are_listed(command: str) -> None:
 
 def test_the_edited_sample_by_its_seed() -> None:
     generator = gantk.load_generator("demo")
-    head = gantk.lse.fewshot(generator, teacher=gantk.load_predictor("demo"), shots=2, size=32, num_eval=0)
+    head = gantk.lse.fewshot(generator, teacher=gantk.load_predictor("demo"), shots=2, size=32, held_out=0)
     words = {"shape": ("sun:5,24,2.5",), "steps": 1, "frames": 2, "truncation": "none"}
     edited = gantk.lse.edit(generator, head, seeds="85", **words)
     z_ND = torch.from_numpy(numbered_z((85,), generator.spec.z_dim))
@@ -139,10 +139,10 @@ def test_heads_of_the_seeds_that_are_listed() -> None:
     np.testing.assert_array_equal(trained.z[:4], z_ND)
     np.testing.assert_array_equal(trained.z[4:], generator.sample_z(2, start=4))
     assert trained.heads[0].info.meta["num"] == 4
-    fitted = gantk.lse.fewshot(generator, demo, seeds="0,85", shots=2, num_eval=0, **few)
+    fitted = gantk.lse.fewshot(generator, demo, seeds="0,85", shots=2, held_out=0, **few)
     with torch.inference_mode():
         wp_NLD = generator.expand(generator.map(torch.from_numpy(z_ND[:2])))
-    given = gantk.lse.fewshot(generator, demo, codes=wp_NLD, shots=2, num_eval=0, **few)
+    given = gantk.lse.fewshot(generator, demo, codes=wp_NLD, shots=2, held_out=0, **few)
     assert [each.array().tobytes() for each in fitted.shot_images] == [x.array().tobytes() for x in given.shot_images]
     scored = gantk.lse.evaluate(generator, fitted, demo, seeds="0,85,7", truncation="none")
     assert scored.num == 3 == len(scored.generators[0].sheet)

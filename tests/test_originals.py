@@ -31,8 +31,8 @@ def typed(line: str, names: dict[str, str]) -> list[str]:
     for option, few in (("--steps", "2"), ("-N", "2")):
         if option in words:
             words[words.index(option) + 1] = few
-    if "--perception" in words:
-        words[words.index("--perception") + 1] = "none"  # VGG is not here
+    if "--metric" in words:
+        words[words.index("--metric") + 1] = "none"  # VGG is not here
     return words
 
 

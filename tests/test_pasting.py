@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from report_runs import write_run
 
 from gantk.reports.pasting import pasted
 from gantk.reports.record import RunRecord
@@ -75,11 +75,8 @@ def test_an_option_whose_value_was_not_given_is_left_out() -> None:
 
 def test_the_model_of_the_run_before_is_found_beside_this_one(tmp_path: Path) -> None:
     first, second = tmp_path / "jacobian", tmp_path / "found"
-    for folder in (first, second):
-        folder.mkdir()
-    tables: dict[str, object] = {name: {} for name in ("timings", "arrays", "outputs", "results")}
-    about = {"command": "resefa jacobian", "state": "complete", "arguments": {"model": "demo"}}
-    (first / "resefa-jacobian.run.json").write_text(json.dumps({**tables, **about}))
+    second.mkdir()
+    write_run(first, "resefa jacobian", {}, arguments={"model": "demo"})
     arguments = {"run": "somewhere/jacobian", "output_dir": "somewhere/found", "model": None}
     record = RunRecord(second, "resefa-directions", {"arguments": arguments})
     assert told("`gantk manipulate MODEL RUN/a`", record) == "`gantk manipulate demo somewhere/found/a`"

@@ -16,9 +16,9 @@ import gantk
 SMALL = {
     "2000,": "40,",
     "num=200": "num=2, random=1",
-    "shots=8": "shots=2, size=16, num_eval=0",
-    "k=16": "k=2, num=2, max_products=3, show=1",
-    'rows="5-9")': 'rows="5-9", held_out=0, num_directions=2)',
+    "shots=8": "shots=2, size=16, held_out=0",
+    "k=16": "k=2, num=2, max_products=3, shown=1",
+    'rows="5-9")': 'rows="5-9", held_out=0, components=2)',
     "components=5": "components=5, samples=1",
 }
 

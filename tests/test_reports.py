@@ -55,6 +55,7 @@ from gantk.reports import (
 )
 from gantk.reports.render import page_for
 from gantk.runs.results import Result
+from gantk.tour.results import Figure, TourResult
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&{{7*7}}"
 VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -162,13 +163,9 @@ def test_pages_come_without_torch(tmp_path: Path) -> None:
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     save_scene(tmp_path, "images/a&b.png", 1)
-    results = {
-        "demo": {"findings": [HOSTILE], "title": HOSTILE, "headline": [{"value": HOSTILE, "name": HOSTILE}]},
-    }
     about = {"argv": f"gantk {HOSTILE}", "state": HOSTILE, "arguments": {"model": HOSTILE, HOSTILE: HOSTILE}}
-    for command, found in results.items():
-        write_run(tmp_path, command, found, **about)
     typed = [
+        TourResult(findings=(HOSTILE,), figures=(Figure(value=HOSTILE, name=HOSTILE, note=HOSTILE),)),
         synthesis(tmp_path, 1, truncation=HOSTILE, predictor=HOSTILE, classes={HOSTILE: 1}),
         boundaries((HOSTILE, HOSTILE + "2")),
         rescoring((HOSTILE, HOSTILE + "2")),
@@ -176,7 +173,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     ]
     for result in typed:
         write_result_run(tmp_path, result, **about)
-    for command in [*results, *(result.TASK for result in typed)]:
+    for command in [result.TASK for result in typed]:
         page = Reader(render(tmp_path, command).read_text(encoding="utf-8"))
         assert len(page.all("script")) == 3, command
         assert all("onerror" not in attributes for _, attributes in page.tags), command
@@ -256,31 +253,19 @@ def test_rebuilt_from_the_directory_alone_wherever_it_lies(tmp_path: Path) -> No
     assert render(tmp_path / "elsewhere", "manipulate").read_bytes() == before
 
 
-@pytest.mark.parametrize("command", ["demo"])
-def test_missing_keys_are_no_error(tmp_path: Path, command: str) -> None:
-    for results in (
-        {},
-        {"images": ["gone.png"], "directions": [{}], "boundaries": [{}], "attributes": [{}], "chapters": [{}]},
-    ):
-        write_run(
-            tmp_path, command, results, argv="", arguments={}, versions=None, timings={}, started=None, ended=None
-        )
-        Reader(render(tmp_path, command).read_text(encoding="utf-8"))
+def test_a_tour_that_has_found_nothing_has_a_page(tmp_path: Path) -> None:
+    write_run(tmp_path, "demo", {}, argv="", arguments={}, versions=None, timings={}, started=None, ended=None)
+    Reader(render(tmp_path, "demo").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("wrong", [{"samples": None}, {"distances": ["x", 0, 1]}, {"frames": []}])
-def test_parts_that_do_not_fit_each_other_are_one_sentence(tmp_path: Path, wrong: dict[str, object]) -> None:
-    best = {
-        "name": "a",
-        "space": "w",
-        "distances": [-1, 0, 1],
-        "frames": [["a", "b", "c"]],
-        "samples": ["s"],
-        "start": 1,
-    }
-    write_run(tmp_path, "demo", {"best": [best | wrong]})
+@pytest.mark.parametrize("told", [{"samples": None}, {"distances": ["x", 0, 1]}, {"frames": []}])
+def test_a_tour_of_the_released_version_that_is_damaged_is_one_sentence(
+    tmp_path: Path, told: dict[str, object]
+) -> None:
+    best = {"name": "a", "space": "w", "distances": [-1, 0, 1], "frames": [["a", "b", "c"]], "samples": ["s"]}
+    write_run(tmp_path, "demo", {"best": [{**best, "start": 1, "measured": 1.0, "selectivity": 2.0, **told}]})
     for make in (render, page_for):
-        with pytest.raises(GantkError, match="The result of `gantk demo` in .* does not hold together"):
+        with pytest.raises(GantkError, match="The run of `gantk demo` in .* was made by an earlier gantk and cannot"):
             make(tmp_path, "demo")
 
 

@@ -416,9 +416,9 @@ def test_more_directions_than_there_are_is_said(gantk_command: Call, world: Path
         (("sefa", model, "-K", "2"), "--shown", 3, 2),
         (("ganspace", model, "-N", "5"), "--components", 5, 4),
         (lead, "--leading", 9, WIDTH),
-        (found, "--num-directions", 9999, LAYERS * WIDTH),
-        ((*found, "--compat"), "--num-directions", 9999, LAYERS * WIDTH),
-        (one, "--num-directions", 9, WIDTH),
+        (found, "--components", 9999, LAYERS * WIDTH),
+        ((*found, "--compat"), "--components", 9999, LAYERS * WIDTH),
+        (one, "--components", 9, WIDTH),
         ((*one, "-K", "2"), "--shown", 3, 2),
     ]
     for words, option, asked, most in cases:
@@ -446,13 +446,13 @@ def test_from_python_in_one_call() -> None:
 
     generator, predictor = gantk.load_generator("demo"), gantk.load_predictor("demo")
     few = gantk.resefa.directions(
-        generator, JacobianOptions(num=1, rows="8-9", preview=0), {"house": predictor}, held_out=0, num_directions=2
+        generator, JacobianOptions(num=1, rows="8-9", preview=0), {"house": predictor}, held_out=0, components=2
     )
     house = few[0]
     assert house.name == "house" and few["house"] is house and "house" in repr(few)
     assert house.direction.vectors.shape == (2, 64) and house.direction.layers == (8, 9)
     listed = gantk.resefa.directions(
-        generator, JacobianOptions(num=1, rows="8-9", preview=0), {"house": predictor}, held_out=4, num_directions=1,
+        generator, JacobianOptions(num=1, rows="8-9", preview=0), {"house": predictor}, held_out=4, components=1,
         against="none", step=3, seeds="0,85",
     )  # fmt: skip
     strips = listed["house"].drawn[0].strips

@@ -1,4 +1,4 @@
-"""Results of every task: what earlier versions left opens, no field is renamed unseen, pages need no torch."""
+"""Results of all tasks, tours and chains: earlier versions' open, no field is renamed unseen, pages need no torch."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ import pytest
 from higan_cases import save_tiny
 from made_once import made_once
 from PIL import Image
+from report_runs import write_run
 from test_imagenet import published_state
 
 from gantk.cli.main import run
 from gantk.errors import GantkError
 from gantk.predictors.efficientnet_lite import ImageNet
+from gantk.runs.manifest import read_manifest
 from gantk.runs.reporting import load_result, read_run, report
 from gantk.runs.results import Result, read_result, stem_of, write_result
-from gantk.runs.table import TASKS, find_task
+from gantk.runs.table import BESIDE, TASKS, find_reported, find_task
 
-RUNS = Path(__file__).with_name("runs_v1")  # of version 0.1.0: one small run of every task
+RUNS = Path(__file__).with_name("runs_v1")  # of version 0.1.0: one small run of every task, a tour and a chain
 
 # Of tasks that the released version did not have: a small run by the command itself.
 FRESH: dict[str, list[str]] = {
@@ -39,7 +41,7 @@ FRESH: dict[str, list[str]] = {
         "--quick",
         "-N",
         "40",
-        "--measured",
+        "--held-out",
         "2",
         "--random",
         "1",
@@ -54,7 +56,7 @@ FRESH: dict[str, list[str]] = {
     "compare": ["KEPT", "CHANGED"],
 }
 
-every_task = pytest.mark.parametrize("name", list(TASKS))
+every_result = pytest.mark.parametrize("name", [*TASKS, *BESIDE])
 
 
 def old_run(name: str, folder: Path) -> Path:
@@ -114,13 +116,13 @@ def random_features() -> ImageNet:
     return ImageNet(published_state())
 
 
-@every_task
+@every_result
 def test_a_run_of_the_released_version_opens(name: str, tmp_path: Path) -> None:
     folder = old_run(name, tmp_path)
-    page = report(find_task(name), folder)
+    page = report(find_reported(name), folder)
     assert page.stat().st_size > 3000
     loaded = load_result(folder)
-    assert type(loaded) is find_task(name).result_type
+    assert type(loaded) is find_reported(name).result_type
     assert loaded.table() and repr(loaded) == f"{type(loaded).__name__}: {loaded.sentence()}"
 
 
@@ -139,9 +141,9 @@ def test_a_run_of_the_released_version_is_not_continued(
     assert {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()} == before
 
 
-@every_task
+@every_result
 def test_a_result_survives_the_disk(name: str, tmp_path: Path) -> None:
-    task = find_task(name)
+    task = find_reported(name)
     result = read_run(task, old_run(name, tmp_path))
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
@@ -164,10 +166,10 @@ def places(plain: Any, trail: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
         yield from places(plain[0], (*trail, 0))
 
 
-@every_task
+@every_result
 def test_every_renamed_field_is_seen(name: str, tmp_path: Path) -> None:
     """Any field of a record under another name: reading refuses it, whichever it is."""
-    task = find_task(name)
+    task = find_reported(name)
     write_result(read_run(task, old_run(name, tmp_path)), tmp_path)
     path = tmp_path / f"{stem_of(name)}.result.json"
     plain = json.loads(path.read_text())
@@ -190,6 +192,28 @@ def test_every_renamed_field_is_seen(name: str, tmp_path: Path) -> None:
     assert tried >= len(dataclasses.fields(task.result_type))  # type: ignore[arg-type]
 
 
+def test_every_renamed_part_of_a_manifest_is_seen(tmp_path: Path) -> None:
+    """What pages, merging and later runs read of a manifest: reading refuses one that lacks a part."""
+    write_run(tmp_path, "sefa", {})
+    path = tmp_path / "sefa.run.json"
+    whole = json.loads(path.read_text())
+    read_manifest(path)
+    assert len(whole) == 16
+    for name in whole:
+        path.write_text(json.dumps({f"{key}_renamed" if key == name else key: value for key, value in whole.items()}))
+        with pytest.raises(GantkError, match=f"{name}"):
+            read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    "account", [None, {"state": "complete"}, {"shard": "0/2"}, {"shard": "0/2", "state": "complete", "timings": 3}]
+)
+def test_an_account_of_a_shard_is_read_by_its_types(account: object, tmp_path: Path) -> None:
+    write_run(tmp_path, "sefa", {}, shards=[account])
+    with pytest.raises(GantkError, match=r"In .* shards\.0"):
+        read_manifest(tmp_path / "sefa.run.json")
+
+
 def free(kind: Any, trail: tuple[Any, ...]) -> bool:
     """Whether a place is a key of a mapping, which is data and no field."""
     import types
@@ -210,10 +234,10 @@ def free(kind: Any, trail: tuple[Any, ...]) -> bool:
     return named or (not dataclasses.is_dataclass(kind) and "ndarray" not in str(kind))
 
 
-@every_task
+@every_result
 def test_every_field_is_read_by_something(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A field that neither page, sentence, table nor export reads would be written for nobody."""
-    task = find_task(name)
+    task = find_reported(name)
     result = read_run(task, old_run(name, tmp_path))
     seen: set[str] = set()
 
@@ -236,7 +260,7 @@ def test_every_field_is_read_by_something(name: str, tmp_path: Path, monkeypatch
 
 def test_pages_need_no_torch(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """`gantk report` of every kind of run where torch cannot be imported."""
-    runs = [str(old_run(name, tmp_path / stem_of(name))) for name in TASKS]
+    runs = [str(old_run(name, tmp_path / stem_of(name))) for name in (*TASKS, *BESIDE)]
     capfd.readouterr()
     script = (
         "import sys\n"

@@ -17,10 +17,12 @@ from test_artifacts import module_at
 from gantk.checkpoints.download import LinkError
 from gantk.cli.options import normalize_token
 from gantk.errors import GantkError, StoreError, UsageError
+from gantk.runs.reporting import load_result
 from gantk.runs.runner import Plan
 from gantk.slurm.batch import batch_files, folder_of, submit_script
 from gantk.slurm.estimates import Estimate, estimated, limited, slurm_time
 from gantk.slurm.pipelines import PIPELINES
+from gantk.slurm.results import ChainResult
 from gantk.slurm.settings import JobSettings, read_settings
 from gantk.store.progress import Planned
 
@@ -239,6 +241,22 @@ def test_a_chain_is_submitted_and_asked_about(settings: Path, programs: Path, ga
     assert (code, err) == (0, "")
     page = (settings / "slurm.html").read_text()
     assert "1 completed, 1 pending, 1 running" in page and "waits for its turn" in page
+
+
+def test_a_chain_of_the_released_version_is_asked_about(
+    settings: Path, programs: Path, gantk_command: Call, root: Path
+) -> None:
+    shutil.copytree(root / "tests" / "runs_v1" / "slurm", settings)
+    told = json.loads((settings / "slurm.run.json").read_text())["arguments"]["settings"]
+    lines = [
+        f"[{name}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in table.items()) for name, table in told.items()
+    ]
+    Path("c.toml").write_text("".join(lines))
+    code, _, err = gantk_command("slurm", "synthesize", "--config", "c.toml", "--status")
+    assert (code, err) == (0, "") and "--jobs=71" in (programs / "calls").read_text()
+    found = load_result(settings)
+    assert isinstance(found, ChainResult) and [job.number for job in found.jobs] == ["71", "72"]
+    assert "1 completed, 1 pending, 1 running" in (settings / "slurm.html").read_text()
 
 
 def test_half_a_chain_does_not_wait(settings: Path, programs: Path, gantk_command: Call) -> None:

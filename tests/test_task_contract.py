@@ -18,7 +18,7 @@ from gantk.cli.build import command_of
 from gantk.cli.main import cli
 from gantk.cli.options import add_common_options
 from gantk.errors import UsageError
-from gantk.runs.options import Field, Options, fields_of, schema
+from gantk.runs.options import Field, Options, fields_of, from_plain, schema
 from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.runs.task import Task
 
@@ -87,6 +87,50 @@ def test_no_spelling_is_two_options(name: str) -> None:
     dashed = [word.replace("_", "-") for word in spelled]
     assert sorted(set(dashed)) == sorted(dashed), sorted(word for word in dashed if dashed.count(word) > 1)
     assert not {"--config", "--debug", "--help", "-h"} & set(dashed), "these are every command's"
+
+
+# command, spelling of version 0.1.0, spelling now: one word for one thing in all commands
+EARLIER = (
+    ("ghfeat train", "--perception", "--metric"),
+    ("ghfeat extract", "--perception", "--metric"),
+    ("invert", "--perception", "--metric"),
+    ("navigan hessian", "--show", "--shown"),
+    ("navigan svd", "--show", "--shown"),
+    ("navigan train", "--show", "--shown"),
+    ("navigan train", "--directions", "--components"),
+    ("navigan train", "--predictor", "--reconstructor"),
+    ("navigan train", "--predictor-size", "--reconstructor-size"),
+    ("navigan apply", "--start", "--start-strength"),
+    ("navigan apply", "--end", "--end-strength"),
+    ("resefa directions", "--num-directions", "--components"),
+    ("lse train", "--head", "--kind"),
+    ("lse train", "--eps", "--shrinkage"),
+    ("lse fewshot", "--num-eval", "--held-out"),
+    ("lse evaluate", "--start", "--first"),
+    ("lse sample", "--samples", "--per-target"),
+    ("lse sample", "--paper", "--compat"),
+    ("lse edit", "--paper", "--compat"),
+    ("ghfeat train", "--learning-rate", "--rate"),
+    ("ghfeat train", "--validation-images", "--held-out"),
+    ("ghfeat train", "--save-every", "--save-seconds"),
+    ("ghfeat extract", "--refine", "--steps"),
+    ("train-boundary", "--chosen-num-or-ratio", "--chosen"),
+)
+
+
+@pytest.mark.parametrize(("name", "before", "now"), EARLIER, ids=[" ".join(each[:2]) for each in EARLIER])
+def test_an_earlier_spelling_is_taken_and_not_shown(name: str, before: str, now: str) -> None:
+    task = find_task(name)
+    kind, field = next((kind, field) for kind in classes_of(task) for field in fields_of(kind) if field.dashed == now)
+    option = next(each for each in command_of(task).params if before in each.opts)
+    assert option.name == field.name
+    record = option.get_help_record(click.Context(command_of(task)))
+    assert record is not None and now in record[0] and before not in record[0].split()
+    value = field.choices[0] if field.choices else True if field.kind is bool else "none" if field.kind is str else 64
+    earlier = {before[2:].replace("-", "_"): [value] if field.several else value}  # as a manifest has it
+    needed = {each.name: "x" for each in fields_of(kind) if each.required}
+    made = from_plain(kind, {**needed, **earlier})
+    assert getattr(made, field.name) == ((value,) if field.several else value)
 
 
 @every_task

@@ -125,6 +125,29 @@ def test_numbers_out_of_range_are_one_sentence(value: str, tmp_path: Path, gantk
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("value", ["1_000", "\u0661\u0662", "0x10", "2.5"])
+def test_numbers_are_read_as_people_write_them(value: str, tmp_path: Path, gantk_command: Call) -> None:
+    """Python's own reader also takes 1_000, and digits of other scripts."""
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f"[brightness]\nnum = '{value}'\n")
+    for words in (("brightness", "--num", value), ("--config", settings, "brightness")):
+        code, _, err = gantk_command(*words, "demo-biggan", "-o", tmp_path / "run")
+        assert code == 2 and "--num" in err and value in err and len(err.strip().splitlines()) == 1
+    for option, given in (("--seeds", "1_0"), ("--truncation", "0.7:1_0"), ("--truncation", "0_1"), ("--rows", "1_0")):
+        code, _, err = gantk_command("sefa", "demo", option, given, "-o", tmp_path / "run")
+        assert code == 2 and given in err and len(err.strip().splitlines()) == 1, err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("value", ["2.5", "true", "2.0"])
+def test_a_number_of_a_settings_file_is_not_rounded(value: str, tmp_path: Path, gantk_command: Call) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f"[brightness]\nnum = {value}\n")
+    code, _, err = gantk_command("--config", settings, "brightness", "demo-biggan", "-o", tmp_path / "run")
+    assert code == 2 and f"--num is {value.capitalize()}: give a whole number" in err
+    assert not (tmp_path / "run").exists()
+
+
 def test_python_needs_no_directory() -> None:
     generator = gantk.load_generator("demo-biggan")
     found = verbs.brightness(generator, num=5, gain=2.0)

@@ -33,8 +33,8 @@ COMMANDS = {
 }
 SHARED = ["--batch-size", "4"]
 TRAINING = (
-    "navigan train tiny.safetensors svd --conv 16x16/conv1 --metric pixels -N 2 --show 1 --directions 2"
-    " --predictor lenet --predictor-size 32 --batch-size 4 --save-every 3"
+    "navigan train tiny.safetensors svd --conv 16x16/conv1 --metric pixels -N 2 --shown 1 --components 2"
+    " --reconstructor lenet --reconstructor-size 32 --batch-size 4 --save-every 3"
 )
 
 

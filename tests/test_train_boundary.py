@@ -228,12 +228,12 @@ def test_names_never_lead_out_of_the_directory(samples: Path) -> None:
 
 def test_in_memory(samples: Path, tmp_path: Path) -> None:
     codes, table = GivenCodes(np.load("w.npy"), "w"), np.load("attribute.npy")
-    found = train_boundary(codes, table, chosen_num_or_ratio=100)
+    found = train_boundary(codes, table, chosen=100)
     assert [each.name for each in found] == ["wood", "open_area"] and "accuracy" in repr(found)
     assert run(["train-boundary", "w.npy", "attribute.npy", "-N", "100", "-o", "out"]) == 0
     written = load_direction("out/wood_boundary.safetensors")
     np.testing.assert_array_equal(written.vectors, found["wood"].direction.vectors)
-    alone = train_boundary(codes, {"timber": table["wood"]}, [found["open_area"]], chosen_num_or_ratio=100)
+    alone = train_boundary(codes, {"timber": table["wood"]}, [found["open_area"]], chosen=100)
     assert alone.boundaries[0].conditions == ("open_area",)
     assert abs(float(alone.direction.vectors[0] @ found["open_area"].direction.vectors[0])) < 1e-6
     with pytest.raises(UsageError, match="take one of wood, open_area"):
@@ -252,7 +252,7 @@ def test_advice_is_not_the_solver_that_was_used(samples: Path) -> None:
     noise = {"noise": random.standard_normal(60)}
     codes = GivenCodes(random.standard_normal((60, 30)).astype(np.float32), "w")
     for solver in ("ridge", "newton"):
-        notes = train_boundary(codes, noise, solver=solver, chosen_num_or_ratio=0.3).said("doubt")
+        notes = train_boundary(codes, noise, solver=solver, chosen=0.3).said("doubt")
         advice = [note for note in notes if "depends on the split" in note]
         assert len(advice) == 1 and ("--solver ridge" in advice[0]) == (solver != "ridge")
 

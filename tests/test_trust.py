@@ -116,7 +116,7 @@ def test_resefa_directions_run_no_code_that_a_manifest_names(
     assert run_command(words) == 0, capsys.readouterr().err
     assert sung(canary)
     more = ["resefa", "directions", str(folder), "--held-out", "2", "--shown", "1", "--samples", "1", "--step", "3"]
-    more += ["--num-directions", "1", "--against", "none"]
+    more += ["--components", "1", "--against", "none"]
     capsys.readouterr()
     assert run_command(more) == 2
     said = capsys.readouterr().err

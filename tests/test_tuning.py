@@ -141,7 +141,7 @@ def test_rounding_is_below_half_a_thousandth_of_the_largest_change() -> None:
 def test_every_command_takes_the_file(gantk_run: Any, tmp_path: Path) -> None:
     write_world(tmp_path)
     run = gantk_run
-    common = ["--encoder", "none", "--space", "wp", "--steps", "1", "--perception", "none"]
+    common = ["--encoder", "none", "--space", "wp", "--steps", "1", "--metric", "none"]
     np.save(tmp_path / "photo.npy", pictures(1))
     from PIL import Image
 
@@ -156,7 +156,7 @@ def test_every_command_takes_the_file(gantk_run: Any, tmp_path: Path) -> None:
     photo = pictures(1)[0].astype(int)
     assert (images[1] == images[2]).all()
     assert np.abs(images[1] - photo).mean() < np.abs(images[0] - photo).mean()
-    start = ["invert", "G.safetensors", "p.png", "--start", "t/wp.npy", "--steps", "0", "--perception", "none"]
+    start = ["invert", "G.safetensors", "p.png", "--start", "t/wp.npy", "--steps", "0", "--metric", "none"]
     run(*start, "-o", "s")
     assert (np.load(tmp_path / "s" / "wp.npy") == np.load(tmp_path / "t" / "wp.npy")).all()
 

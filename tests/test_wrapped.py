@@ -110,7 +110,7 @@ def test_a_wide_sample_is_found_again_and_a_mask_of_its_shape_is_a_region() -> N
     made = wrapped("wide")
     with torch.inference_mode():
         image = made.synthesize(made.expand(made.map(made.sample_z(1, seed=3), torch.tensor([1]))))
-    found = gantk.ghfeat.invert(made, list(to_uint8(image)), perception="none", space="z", steps=60, label="1")
+    found = gantk.ghfeat.invert(made, list(to_uint8(image)), metric="none", space="z", steps=60, label="1")
     assert found.losses[0, 0] < 1e-3
     mask = np.zeros((12, 20), bool)
     mask[:6] = True

@@ -71,7 +71,7 @@ ATLAS: Claims[AtlasResult] = (
     doubt(
         lambda r: (
             f"Directions were measured on {counted(r.samples, 'sample')} only, so that their figures are rough: raise "
-            "`--measured`."
+            "`--held-out`."
         ),
         lambda r: r.samples < ENOUGH,
     ),

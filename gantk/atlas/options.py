@@ -76,8 +76,12 @@ class AtlasOptions(SeedOptions, BatchOptions, TruncationOptions):
         None, "Number of directions of a source for each third of the rows, region or attribute.", "-K", least=1,
         default_text="2, quick: 1",
     )  # fmt: skip
-    measured: int | None = option(
-        None, "Number of held-out samples that directions are measured on.", least=2, default_text="24, quick: 8"
+    held_out: int | None = option(
+        None,
+        "Number of held-out samples that directions are measured on.",
+        originals=("--measured",),
+        least=2,
+        default_text="24, quick: 8",
     )
     random: int | None = option(
         None,

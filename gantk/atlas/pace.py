@@ -42,10 +42,10 @@ def passes_of(
     layers = generator.spec.num_layers
     jacobians = (3 if quick else 6) * int(1.5 * generator.spec.w_dim) if "resefa" in systems else 0
     products = (2 if quick else 8) * 200 if "navigan" in systems else 0
-    near = 2 * sizes.measured if sizes.others else 0
-    match = TRIED * min(16, sizes.measured)
-    each = match + 5 * sizes.measured + sizes.rows * (3 + layers) + near
-    found = directions_of(attributes, sizes.components, systems) * each + random * (match + 2 * sizes.measured)
+    near = 2 * sizes.held_out if sizes.others else 0
+    match = TRIED * min(16, sizes.held_out)
+    each = match + 5 * sizes.held_out + sizes.rows * (3 + layers) + near
+    found = directions_of(attributes, sizes.components, systems) * each + random * (match + 2 * sizes.held_out)
     return sizes.num + jacobians + products + found + sizes.others
 
 

@@ -29,7 +29,7 @@ class Sizes:
 
     num: int
     components: int
-    measured: int
+    held_out: int
     random: int
     shown: int
     rows: int
@@ -40,7 +40,7 @@ def sizes_of(options: AtlasOptions) -> Sizes:
     """What was asked for, or the defaults of a quick or a whole atlas."""
     quick = options.quick
     usual = Sizes(300, 1, 8, 6, 12, 2, 64) if quick else Sizes(2000, 2, 24, 24, 24, 6, 256)
-    asked = {name: getattr(options, name) for name in ("num", "components", "measured", "random", "shown")}
+    asked = {name: getattr(options, name) for name in ("num", "components", "held_out", "random", "shown")}
     chosen = {name: value for name, value in asked.items() if value is not None}
     return Sizes(**{**vars(usual), **chosen})
 

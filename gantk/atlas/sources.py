@@ -127,7 +127,7 @@ Found = tuple[Sequence[Direction | KeptWeights], int]
 def _boundaries(ground: Ground) -> Found:
     columns, generator = ground.columns(), ground.generator
     space, samples = code_space(generator), ground.samples
-    options = TrainBoundaryOptions(chosen_num_or_ratio=TAILS, resamples=0, verbose_test=False, seed=ground.seed)
+    options = TrainBoundaryOptions(chosen=TAILS, resamples=0, verbose_test=False, seed=ground.seed)
     trained = ground.task(
         "boundaries",
         "train-boundary",
@@ -191,7 +191,7 @@ def _resefa(ground: Ground) -> Found:
     gram = ground.task("jacobian", "resefa jacobian", arguments, asked)
     solved = ground.task(
         "regions", "resefa directions", {"generator": ground.generator, "jacobian": gram, "segmenter": ground.seer},
-        DirectionsOptions(held_out=0, num_directions=ground.count, shown=1, against="none"),
+        DirectionsOptions(held_out=0, components=ground.count, shown=1, against="none"),
     )  # fmt: skip
     found: list[Direction] = []
     for part in solved.regions:
@@ -235,7 +235,7 @@ def _navigan(ground: Ground) -> Found:
     for layer in layers:
         options = HessianOptions(
             k=ground.count, num=num, batch_size=num, tolerance=0.05, max_products=8 * ground.count, seed=ground.seed,
-            truncation=ground.truncation, show=0,
+            truncation=ground.truncation, shown=0,
             label="random" if ground.generator.spec.label_required else None,
         )  # fmt: skip
         arguments = {"generator": ground.generator, "conv": layer, "metric": of_predictor(ground.judge.metric)}

@@ -66,6 +66,10 @@ def chart(
     Raises:
         GantkError: no source has a direction, or there is no perceptual distance.
     """
+    if options.prepare and not store.whole:
+        raise UsageError(
+            "--prepare finds the directions of every source, which --shard does not divide: give one of them."
+        )
     _systems(options)  # a name that is none is said before anything is computed
     numbered(options, generator)  # and so are seeds
     sizes, truncation = sizes_of(options), parse_truncation(options.truncation, generator.spec)
@@ -86,7 +90,7 @@ def chart(
     if options.prepare:
         raise OnlyAPart
     judge = ground.judge
-    measured_on = held_out(generator, options, truncation, sizes.measured)
+    measured_on = held_out(generator, options, truncation, sizes.held_out)
     with store.timed("measuring"):
         yardstick, floor = _yardstick(store, measured_on, judge, sizes, options, truncation)
         arrays_of = RowSizes(len(judge.attribute_names), len(judge.region_names), generator.spec.num_layers)
@@ -237,7 +241,7 @@ def _yardstick(
     if sizes.others and judge.features is not None:
         others = held_out(generator, options, truncation, sizes.others, len(samples))
     settings = Settings(
-        search=min(16 if not options.quick else 8, sizes.measured), rows=sizes.rows, others=sizes.others
+        search=min(16 if not options.quick else 8, sizes.held_out), rows=sizes.rows, others=sizes.others
     )
     yardstick = Yardstick(samples, judge, settings, others)
     floor = store.part("floor", Floor, lambda: _floor(yardstick, options))

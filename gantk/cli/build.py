@@ -16,6 +16,7 @@ from gantk.runs.table import GROUPS, TASKS, find_task
 from gantk.runs.task import Task
 from gantk.store.lazy import resolve
 from gantk.store.memory import peak, peak_of_gpus, shown
+from gantk.store.numerals import read_float, read_int
 from gantk.store.progress import alive
 
 if TYPE_CHECKING:
@@ -116,16 +117,16 @@ class Number(click.ParamType):
     def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if self.field.about.auto is not None and value in (AUTO, AUTOMATIC):
             return AUTOMATIC
-        kind: click.ParamType = click.INT if self.field.kind is int else click.FLOAT
+        whole = self.field.kind is int
         try:
-            number: float = kind.convert(value, param, ctx)
-        except (TypeError, OverflowError):  # a list or table in a settings file
-            self.fail(f"{value!r} is no number.", param, ctx)
+            number = (read_int if whole else read_float)(value) if isinstance(value, str) else value
+        except ValueError:
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
         try:
             check_single(self.field, number, value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
-        return number
+        return number if whole else float(number)
 
 
 class TaskOption(click.Option):

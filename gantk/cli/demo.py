@@ -37,9 +37,10 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     command line.
     """
     from gantk.checkpoints.load import load_generator
-    from gantk.reports import render
     from gantk.runs.run import Run
+    from gantk.runs.runner import finish
     from gantk.tour.itinerary import STEPS
+    from gantk.tour.page import TOUR
     from gantk.tour.tour import Tour, take
 
     if names_code(model):
@@ -65,8 +66,7 @@ def command(output_dir: str, model: str, predictor: str | None, full: bool, seed
     with Run.begin(directory, "demo", arguments, seed, overwrite=overwrite) as run:
         tour = Tour(directory, model, predictor, full, seed, call, say)
         take(tour, STEPS, run)
-        run.complete()  # the page shows the manifest as it will be saved
-        render(directory, run.command)
+        finish(TOUR, run, tour.told)
     click.echo(f"Open {directory / 'index.html'}")
 
 

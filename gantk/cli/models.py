@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.options import TYPED, device_option, examples, model_argument, output_dir_option
+from gantk.cli.options import TYPED, Real, device_option, examples, model_argument, output_dir_option
 from gantk.errors import GantkError, UsageError
 from gantk.store.own_code import names_code
 from gantk.store.progress import alive
@@ -314,7 +314,7 @@ def verify(model: str, device: str) -> None:
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.01, 600),
+    type=Real(0.01, 600),
     default=1.0,
     show_default=True,
     help="Seconds of measuring for each figure.",

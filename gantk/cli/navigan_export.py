@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gantk.cli.options import examples
+from gantk.cli.options import Real, examples
 from gantk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ FORMS = ("gantk", "eigenvectors", "deformation", "checkpoint", "generator")
 )
 @click.option(
     "--strength",
-    type=float,
+    type=Real(),
     default=None,
     help="Strength of that direction, in units of the weight; default: the recommended one.",
 )

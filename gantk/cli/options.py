@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from gantk.store.numerals import is_written
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -50,13 +52,31 @@ def model_argument(name: str = "model") -> Decorator:
     return click.argument(name, metavar="MODEL", type=TYPED)
 
 
+class _AsWritten(click.ParamType):
+    """A number of click's that is written as people do it."""
+
+    # Any: as click has it
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not is_written(value):
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Whole(_AsWritten, click.IntRange):
+    """A whole number in a range."""
+
+
+class Real(_AsWritten, click.FloatRange):
+    """A number in a range."""
+
+
 def output_dir_option(default: str | None = None, help: str = "Run directory; made when absent.") -> Decorator:
     """``--output-dir/-o`` -> `output_dir`, str or None."""
     return click.option("--output-dir", "-o", default=default, show_default=default is not None, help=help)
 
 
 def seed_option() -> Decorator:
-    return click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all draws.")
+    return click.option("--seed", type=Whole(0), default=0, show_default=True, help="Seed of all draws.")
 
 
 def device_option() -> Decorator:

@@ -54,19 +54,12 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: boo
     before it. A job whose time is up is queued again and continues where it stopped. The page there shows the state of
     the chain.
     """
-    from gantk.reports import render
     from gantk.runs.run import Run
+    from gantk.runs.runner import finish
     from gantk.slurm.batch import batch_files, folder_of, submit_script
-    from gantk.slurm.chain import (
-        COMMAND,
-        ask_queue,
-        read_jobs,
-        recorded_jobs,
-        refuse_if_queued,
-        submit_chain,
-        write_chain,
-    )
+    from gantk.slurm.chain import ask_queue, kept_chain, refuse_if_queued, submit_chain, write_chain
     from gantk.slurm.estimates import estimated
+    from gantk.slurm.page import CHAIN
     from gantk.slurm.settings import read_settings
     from gantk.store.command_line import typed
     from gantk.store.shipped import find_shipped
@@ -82,24 +75,29 @@ def command(pipeline: str, config: str, own_code: tuple[str, ...], estimate: boo
     if not status:
         chain = estimated(pipeline, chain, settings, (lambda words: _plan(config, words)) if estimate else None)
     folder = Path(folder_of(chain))
-    if status and not recorded_jobs(folder):
+    kept = kept_chain(folder) if status else None
+    if status and kept is None:
         raise UsageError(f"There is no chain in {folder}: write it with `gantk slurm {pipeline} --config {config}`.")
     if submit:
         refuse_if_queued(folder)
     arguments = {"pipeline": pipeline, "config": config, "settings": settings, "own_code": list(own_code)}
-    with Run.begin(folder, COMMAND, arguments, overwrite=not status) as run:
-        if status:
-            run.record("jobs", ask_queue(read_jobs(run.results, str(folder))))
+    with Run.begin(folder, CHAIN.name, arguments, overwrite=not status) as run:
+        if kept is not None:
+            result = ask_queue(kept)
         else:
             path = Path(config)
             source = path if path.is_file() else find_shipped("configs", config, (".toml",))
             files = batch_files(pipeline, chain, typed().replace(" --submit", ""), code)
-            write_chain(run, chain, files, submit_script(pipeline, chain, files), source.read_bytes())
-            for file in files:
-                click.echo(str(run.path(file.name)))
-            for number, file in zip(submit_chain(run, files) if submit else [], files, strict=submit):
-                click.echo(f"{file.job.name}: job {number}")
-    click.echo(str(render(folder, COMMAND)))
+            script = submit_script(pipeline, chain, files)
+            result = write_chain(run, pipeline, chain, files, script, source.read_bytes())
+            for job in result.jobs:
+                click.echo(str(run.path(job.file)))
+            if submit:
+                result = submit_chain(run, result)
+                for job in result.jobs:
+                    click.echo(f"{job.name}: job {job.number}")
+        finish(CHAIN, run, result)
+    click.echo(str(folder / CHAIN.page_file))
 
 
 def _plan(config: str, words: list[str]) -> Plan | None:

@@ -8,7 +8,7 @@ from typing import TypedDict, Unpack
 
 import click
 
-from gantk.cli.options import TYPED, device_option, examples, precision_option
+from gantk.cli.options import TYPED, Whole, device_option, examples, precision_option
 from gantk.errors import UsageError
 
 
@@ -44,7 +44,7 @@ class Beside(TypedDict):
 )
 @click.option("--output-dir", "-o", default="runs/web", show_default=True, help="Folder of the projects.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; default: a free one.")
+@click.option("--port", type=Whole(0, 65535), default=0, help="Port to listen on; default: a free one.")
 @click.option("--socket", "path", metavar="PATH", default=None, help="A Unix socket that only you can open.")
 @click.option(
     "--allow-host",
@@ -56,9 +56,7 @@ class Beside(TypedDict):
 @click.option("--public", is_flag=True, help="Ask for no token; each visitor has projects of their own.")
 @click.option("--write-space", "space", metavar="DIR", default=None,
               help="Write a folder that a hosted Space (Docker) runs on these models, and serve nothing.")  # fmt: skip
-@click.option(
-    "--cache", type=click.IntRange(0), default=512, show_default=True, help="Memory for kept states per model, in MB."
-)
+@click.option("--cache", type=Whole(0), default=512, show_default=True, help="Memory for kept states per model, in MB.")
 @device_option()
 @precision_option()
 def command(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.errors import UsageError
+from gantk.store.numerals import read_float, read_int
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,8 +50,8 @@ def parse_truncation(text: str | None, spec: GeneratorSpec) -> Truncation | None
         return None
     psi_text, _, layers_text = text.partition(":")
     try:
-        psi = float(psi_text)
-        layers = int(layers_text) if layers_text else None
+        psi = read_float(psi_text)
+        layers = read_int(layers_text) if layers_text else None
     except ValueError:
         raise UsageError(f"The truncation {text!r} is not understood: write 0.7, 0.7:8 (psi:rows) or none.") from None
     if not abs(psi) <= LARGEST_PSI or (layers is not None and layers < 0):

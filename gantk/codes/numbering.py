@@ -33,7 +33,7 @@ def parse_seeds(seeds: Seeds) -> tuple[int, ...]:
         seeds = ",".join(str(int(seed)) for seed in seeds)
     found: list[int] = []
     for part in seeds.split(","):
-        match = re.fullmatch(r"\s*(\d{1,24})\s*(?:-\s*(\d{1,24})\s*)?", part)
+        match = re.fullmatch(r"\s*([0-9]{1,24})\s*(?:-\s*([0-9]{1,24})\s*)?", part)
         if match is None:
             raise UsageError(f"The seeds {seeds!r} are not understood: write 0-31,85 (numbers and ranges).")
         first, last = int(match[1]), int(match[2] or match[1])

@@ -39,9 +39,11 @@ class DrawingOptions(SeedOptions, BatchOptions, TruncationOptions, SeedsShownOpt
     )
     shown: int | None = option(None, "Number of directions that are drawn.", least=0, default_text="5")
     samples: int = option(3, "Number of samples drawn with sliders.", originals=("--num-samples",), least=1, most=1000)
-    step: int = option(9, "Number of images per slider.", least=3, most=1000)
+    step: int = option(9, "Number of pictures along a direction.", least=3, most=1000)
     distance: float | None = option(
-        None, "Distance at the sliders' ends, in units of the space.", default_text="two standard deviations, or 3"
+        None,
+        "Distance at the sliders' ends, in units of the direction's space.",
+        default_text="two standard deviations, or 3",
     )
 
 

@@ -266,7 +266,7 @@ class Generator(nn.Module, ABC):
 
     def layer(self, key: str | int) -> Layer:
         """A layer by name or index; near matches are offered for a misspelt name."""
-        if isinstance(key, int) or str(key).lstrip("-").isdigit():
+        if isinstance(key, int) or str(key).lstrip("-").isdecimal():
             if not 0 <= int(key) < len(self.layers):
                 raise UsageError(f"layer {key} is out of range: this network has layers 0 to {len(self.layers) - 1}")
             return self.layers[int(key)]

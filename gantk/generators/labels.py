@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gantk.errors import UsageError, suggestion
+from gantk.store.numerals import read_float
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +60,7 @@ def parse_label(text: str, spec: GeneratorSpec) -> Class:
     for part in text.split(","):
         name, _, share = part.rpartition(":")
         try:
-            value = float(share)
+            value = read_float(share)
         except ValueError:
             value = math.nan
         if not name.strip() or not math.isfinite(value):
@@ -78,7 +79,7 @@ def class_id(text: str, spec: GeneratorSpec) -> int:
     classes, given = spec.label_dim, text.strip()
     if given in spec.class_names:
         return spec.class_names.index(given)  # a class may be called 3
-    if re.fullmatch(r"[+-]?\d{1,18}", given):
+    if re.fullmatch(r"[+-]?[0-9]{1,18}", given):
         if not 0 <= int(given) < classes:
             raise UsageError(f"The label {given} is out of range: this network has classes 0 to {classes - 1}.")
         return int(given)

@@ -11,7 +11,7 @@ from gantk.errors import UsageError, suggestion
 
 LayerList = str | int | Iterable[int | str] | None
 
-_ITEM = re.compile(r"(\d+)(?:-(\d+))?")
+_ITEM = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 
 
 def parse_layers(text: LayerList, num_layers: int, names: Mapping[str, int | None] | None = None) -> tuple[int, ...]:

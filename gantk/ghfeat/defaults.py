@@ -55,24 +55,24 @@ def has_encoder(generator: Generator) -> bool:
     return generator.bundled in shipped_encoders()
 
 
-def perception_for(generator: Generator, perception: object = None, otherwise: str = NONE) -> Perception | None:
+def perception_for(generator: Generator, metric: object = None, otherwise: str = NONE) -> Perception | None:
     """The feature distance that is given, or the default, which is `demo` for a bundled generator; None is none.
 
     Args:
-        perception: None, a name (`none`, `vgg16`, a predictor's), a predictor, or a distance.
+        metric: None, a name (`none`, `vgg16`, a predictor's), a predictor, or a distance.
         otherwise: the default of a generator that does not come with gantk.
 
     Raises:
         GantkError: the files of VGG16 are not there, or the predictor has no feature maps.
     """
-    if perception is None or isinstance(perception, str):
-        name = perception or (DEMO if generator.bundled else otherwise)
+    if metric is None or isinstance(metric, str):
+        name = metric or (DEMO if generator.bundled else otherwise)
         return load_perception(name, generator.device)
-    if isinstance(perception, Predictor):
-        return PredictorDistance(perception)
-    if not callable(perception):
-        raise UsageError(f"The perception is a {type(perception).__name__}: give a predictor, or vgg16 or none.")
-    distance: Perception = perception  # type: ignore[assignment]
+    if isinstance(metric, Predictor):
+        return PredictorDistance(metric)
+    if not callable(metric):
+        raise UsageError(f"The metric is a {type(metric).__name__}: give a predictor, or vgg16 or none.")
+    distance: Perception = metric  # type: ignore[assignment]
     return distance
 
 

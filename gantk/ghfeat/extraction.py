@@ -59,7 +59,7 @@ def extract(
     generator: Generator,
     images: object,
     encoder: object = None,
-    perception: object = None,
+    metric: object = None,
     *,
     options: ExtractOptions,
     store: Store,
@@ -70,7 +70,7 @@ def extract(
         generator: any family with styles.
         images: paths, folders, archives or arrays, see `gantk.ghfeat.photos_of`.
         encoder: `gantk.load_encoder`; default: the bundled one of a bundled generator.
-        perception: the feature distance of figures and refinement: a predictor with feature maps, `vgg16` or `none`;
+        metric: the feature distance of figures and refinement: a predictor with feature maps, `vgg16` or `none`;
             default: `demo` for a bundled generator.
         options: `ExtractOptions`, or its fields as keywords.
 
@@ -82,13 +82,13 @@ def extract(
         GantkError: an image cannot be read, or the encoder is another generator's.
     """
     loaded = encoder_for(generator, encoder)
-    distance = perception_for(generator, perception)
+    distance = perception_for(generator, metric)
     config = loaded.encoder.config
     if options.tiled:
         tile([np.zeros((1, width), np.float32) for width in config.widths])  # refuses what has no such layout
     given = Images(images, config.resolution, options.fit, options.skip_unreadable, config.image_channels).check()
     widths, rows = style_layout(generator)
-    renders = options.reconstruct or options.refine > 0
+    renders = options.reconstruct or options.steps > 0
     chunks = store.chunks([STYLES, *([FIGURES] if renders else [])], len(given), options.chunk)
     steps, count = remaining(chunks, options.batch_size)
     network, stems = loaded.encoder.folded(), given.photos.stems()
@@ -105,8 +105,8 @@ def extract(
             with torch.inference_mode():
                 styles = network(image.contiguous(memory_format=torch.channels_last))
             made = None
-            if options.refine:
-                styles, made = _refine(generator, image, styles, options.refine, distance)
+            if options.steps:
+                styles, made = _refine(generator, image, styles, options.steps, distance)
             elif renders:
                 made = decode(generator, styles, options.batch_size)
             columns[STYLES].append(marked(torch.cat(list(styles), 1), good_N))
@@ -137,10 +137,10 @@ def extract(
 
 
 def _refine(
-    generator: Generator, image: Tensor, styles: Sequence[Tensor], steps: int, perception: Perception | None
+    generator: Generator, image: Tensor, styles: Sequence[Tensor], steps: int, metric: Perception | None
 ) -> tuple[tuple[Tensor, ...], Tensor]:
     plan = ProjectionPlan("s", steps, rate=0.02, prior=1e-4, frames=0)
-    found = project_all(generator, image, plan, perception, [style.clone() for style in styles])
+    found = project_all(generator, image, plan, metric, [style.clone() for style in styles])
     assert isinstance(found.codes, tuple)
     return found.codes, found.image_NCHW
 
@@ -180,7 +180,7 @@ def conclude(
         probe=facts.probe,
         encoder=facts.encoder,
         encoder_sha256=facts.encoder_sha256,
-        refine=options.refine,
+        refine=options.steps,
         figures=arrays.get(FIGURES),
         pairs=tuple(
             Pair(name=name, original=store.picture(a), reconstruction=store.picture(b))

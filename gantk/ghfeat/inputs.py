@@ -22,7 +22,7 @@ from gantk.ghfeat.shared_inputs import (
     NO_ENCODER,
     EncoderInputs,
     MaskInputs,
-    PerceptionInputs,
+    MetricInputs,
     ReaderInputs,
     SubjectInputs,
     fitting,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractInputs(PerceptionInputs, EncoderInputs):
+class ExtractInputs(MetricInputs, EncoderInputs):
     images: tuple[str, ...] = argument("IMAGE", IMAGES)
 
     def load(self, options: ExtractOptions) -> dict[str, object]:
@@ -48,7 +48,7 @@ class ExtractInputs(PerceptionInputs, EncoderInputs):
             "generator": generator,
             "images": fitting(self.images, encoder.encoder.config, options),
             "encoder": encoder,
-            "perception": self.distance(generator),
+            "metric": self.distance(generator),
         }
 
     def load_again(self, options: ExtractOptions) -> dict[str, object]:
@@ -57,7 +57,7 @@ class ExtractInputs(PerceptionInputs, EncoderInputs):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InvertInputs(PerceptionInputs, EncoderInputs):
+class InvertInputs(MetricInputs, EncoderInputs):
     images: tuple[str, ...] = argument("IMAGE", IMAGES)
     encoder: str | None = named(
         None,
@@ -85,7 +85,7 @@ class InvertInputs(PerceptionInputs, EncoderInputs):
             "generator": generator,
             "images": photos_for(self.images, generator.spec.size, generator.spec.image_channels, options),
             "encoder": self._encoder(generator, options) or NO_ENCODER,
-            "perception": self.distance(generator),
+            "metric": self.distance(generator),
         }
         if self.start is not None:
             found["start"] = self._codes(generator, self.start)
@@ -105,7 +105,7 @@ class InvertInputs(PerceptionInputs, EncoderInputs):
         return {
             "generator": generator,
             "images": photos_of(self.images),
-            "perception": self.distance(generator),
+            "metric": self.distance(generator),
             "direction": self._direction(generator),
         }
 
@@ -246,9 +246,10 @@ class TrainInputs(ReaderInputs, ModelInputs):
         metavar="DATA",
     )
     validation: str | None = named(None, "Held-out images.", metavar="DATA", default_text="part of the first --data")
-    perception: str | None = named(
+    metric: str | None = named(
         None,
         "Feature distance: vgg16, a predictor with feature maps (demo), or none.",
+        originals=("--perception",),
         metavar="NAME",
         default_text="demo for the bundled models, else vgg16",
         code=True,
@@ -277,7 +278,7 @@ class TrainInputs(ReaderInputs, ModelInputs):
             if each is not None:  # the first image, so that data that cannot be used end the command here
                 each.source(generator, config.resolution, options.seed, options.fit, part).batch([0])
         weighed = options.perceptual is None or options.perceptual > 0
-        distance = perception_for(generator, self.perception, otherwise=VGG) if weighed else None
+        distance = perception_for(generator, self.metric, otherwise=VGG) if weighed else None
         judge = None
         if options.adversarial:
             judge = discriminator_for(generator, self.discriminator, self.model, options.seed)
@@ -286,7 +287,7 @@ class TrainInputs(ReaderInputs, ModelInputs):
             "data": data,
             "validation": held,
             "discriminator": judge,
-            "perception": distance or NONE,
+            "metric": distance or NONE,
             "predictor": self.reader(generator),
             "precision": self.precision,
         }

@@ -62,7 +62,7 @@ def invert(
     generator: Generator,
     images: object,
     encoder: object = None,
-    perception: object = None,
+    metric: object = None,
     start: object = None,
     direction: object = None,
     *,
@@ -79,7 +79,7 @@ def invert(
         generator: any family.
         images: paths, folders, archives or arrays, see `gantk.ghfeat.photos_of`.
         encoder: `gantk.load_encoder`, or `none`; default: the bundled one of a bundled generator.
-        perception: feature distance beside pixels: a predictor with feature maps, `vgg16` or `none`; default: `demo`
+        metric: feature distance beside pixels: a predictor with feature maps, `vgg16` or `none`; default: `demo`
             for a bundled generator.
         start: codes to start from, one for each image: of z, w, wp or styles, or a result that carries some.
         direction: a `Direction` along which the page of a tuning moves the images.
@@ -93,7 +93,7 @@ def invert(
     spec = generator.spec
     begun = start_of(generator, start, options.space)
     loaded = _encoder(generator, encoder, options, begun)
-    plan, distance = _plan(generator, loaded, perception, options, begun)
+    plan, distance = _plan(generator, loaded, metric, options, begun)
     if options.label is None and spec.label_dim and plan.space == "z":
         raise ask_for_label(spec)
     label = label_of(generator, options.label)
@@ -132,7 +132,7 @@ def invert(
         kept_steps=plan.kept,
     )
     # Any: keywords of `conclude`, each of its own type
-    again: dict[str, Any] = {"generator": generator, "images": images, "perception": perception, "direction": direction}
+    again: dict[str, Any] = {"generator": generator, "images": images, "metric": metric, "direction": direction}
     return conclude(store.assemble(chunks, facts), facts, options, store, **(again if options.tune else {}))
 
 
@@ -154,9 +154,9 @@ def _encoder(generator: Generator, encoder: object, options: InvertOptions, begu
 
 
 def _plan(
-    generator: Generator, loaded: EncoderFile | None, perception: object, options: InvertOptions, begun: Start | None
+    generator: Generator, loaded: EncoderFile | None, metric: object, options: InvertOptions, begun: Start | None
 ) -> tuple[ProjectionPlan, Any]:
-    distance = perception_for(generator, perception)
+    distance = perception_for(generator, metric)
     free = "wp" if {"w", "wp"} <= set(generator.spec.spaces) else "z"  # one code per row, or z where there is no w
     space = begun.space if begun is not None else options.space or ("s" if loaded is not None else free)
     near = loaded is not None or begun is not None
@@ -190,7 +190,7 @@ def conclude(
     store: Store,
     generator: Generator | None = None,
     images: object = None,
-    perception: object = None,
+    metric: object = None,
     direction: object = None,
 ) -> InvertResult:
     """The result of whole arrays; with what a tuning needs, where it was asked for."""
@@ -212,4 +212,4 @@ def conclude(
         return found
 
     assert generator is not None
-    return replace(found, tuning=tuning(generator, found, images, perception, direction, options, store))
+    return replace(found, tuning=tuning(generator, found, images, metric, direction, options, store))

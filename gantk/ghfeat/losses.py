@@ -112,7 +112,7 @@ def load_perception(name: str, device: str | torch.device = "cpu") -> Perception
     if name == "none":
         return None
     if name != VGG:
-        predictor = load_predictor(name, device, option="--perception")
+        predictor = load_predictor(name, device, option="--metric")
         predictor.feature_maps(torch.zeros(1, 3, 32, 32, device=device))  # says so where it has none
         return PredictorDistance(predictor)
 
@@ -120,7 +120,7 @@ def load_perception(name: str, device: str | torch.device = "cpu") -> Perception
         return VGGDistance(file).to(device)
     raise GantkError(
         f"VGG16's features need torchvision's file {VGG_FILE}, which is neither in $GANTK_PREDICTORS nor in torch's "
-        f"cache ({folders()[-1]}): put it there, or give --perception demo or none"
+        f"cache ({folders()[-1]}): put it there, or give --metric demo or none"
     )
 
 

@@ -91,10 +91,10 @@ class LossOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(EncoderOptions, LossOptions, PhotoOptions, SeedOptions):
-    validation_images: int = option(200, "Number of held-out images, at most.", least=2)
+    held_out: int = option(200, "Number of held-out images, at most.", originals=("--validation-images",), least=2)
     images: int = option(14_000_000, "Number of images seen until the end.", least=1)
     batch_size: int = option(12, "Images of a step, of all processes together.", least=1)
-    learning_rate: float = option(1e-4, "Rate of Adam at the beginning.", above=0)
+    rate: float = option(1e-4, "Rate of Adam at the beginning.", originals=("--learning-rate",), above=0)
     decay: float = option(0.8, "Factor of the learning rate, applied 8 times over the training.", above=0)
     warm_up: int = option(0, "Number of images at the beginning whose loss is that of their codes alone.", least=0)
     mirror: float = option(0.0, "Probability that an image is mirrored.", least=0, most=1)
@@ -103,7 +103,9 @@ class TrainOptions(EncoderOptions, LossOptions, PhotoOptions, SeedOptions):
     )
     ema_images: float = option(10_000.0, "Half-life of the average of the weights, in images.", least=0)
     half: bool = option(False, "Store the encoder's matrices in float16.")
-    save_every: float = option(240.0, "Seconds between checkpoints.", least=0, identity=False)
+    save_seconds: float = option(
+        240.0, "Seconds between states on the disk.", originals=("--save-every",), least=0, identity=False
+    )
     minutes: float | None = option(
         None, "Stop, with a checkpoint, after so many minutes; the same command goes on.", above=0, identity=False
     )
@@ -114,7 +116,7 @@ class TrainOptions(EncoderOptions, LossOptions, PhotoOptions, SeedOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractOptions(PhotoOptions, BatchOptions):
-    refine: int = option(0, "Number of steps of optimisation after the encoder.", least=0)
+    steps: int = option(0, "Number of steps of Adam after the encoder.", originals=("--refine",), least=0)
     reconstruct: bool = option(True, "Render the images of the codes.")
     save_images: bool = option(False, "Write every reconstruction, not only those for the page.")
     tiled: bool = option(False, "Also write ghfeat.npy as the original lays it out.")
@@ -178,7 +180,7 @@ class MixOptions(RowOptions, PhotoOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class EditOptions(RowOptions, BoxOptions, PhotoOptions):
-    pick: int = option(0, "Which direction of a file with several.", least=0)
+    pick: int = option(0, "Number of the direction to take from a file with several.", least=0)
     component: int | None = option(None, "A principal axis of --of, in place of --direction.", least=0)
     distance: float | None = option(
         None,
@@ -191,7 +193,7 @@ class EditOptions(RowOptions, BoxOptions, PhotoOptions):
     end_distance: float | None = option(
         None, "Last distance, in units of the direction's space.", default_text="the direction's scale"
     )
-    step: int = option(7, "Number of images along the way.", least=2, most=10_000)
+    step: int = option(7, "Number of pictures along a direction.", least=2, most=10_000)
     way: Literal["features", "styles"] = option(
         "features", "How a region is edited: exchange its feature maps, or give it other styles than the rest."
     )

@@ -52,12 +52,13 @@ class EncoderInputs(ModelInputs):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PerceptionInputs(Inputs):
+class MetricInputs(Inputs):
     """A distance of features beside that of pixels."""
 
-    perception: str | None = named(
+    metric: str | None = named(
         None,
         "Feature distance beside pixels: a predictor (demo), vgg16 or none.",
+        originals=("--perception",),
         metavar="NAME",
         default_text="demo for the bundled models",
         code=True,
@@ -67,7 +68,7 @@ class PerceptionInputs(Inputs):
         """Load the distance; "none" where there is none."""
         from gantk.ghfeat.defaults import NONE, perception_for
 
-        return perception_for(generator, self.perception) or NONE
+        return perception_for(generator, self.metric) or NONE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,7 @@ EXTRACT = Task(
     made="ghfeat_codes",
     examples=(
         "gantk ghfeat extract demo photo.png folder/ --fit crop -o runs/codes",
-        "gantk ghfeat extract demo render:0 render:1 render:2 --refine 100 -o runs/codes",
+        "gantk ghfeat extract demo render:0 render:1 render:2 --steps 100 -o runs/codes",
         "gantk ghfeat extract ghfeat_face.pkl test_list.txt --tiled --shard 0/4 -o runs/faces",
     ),
 )

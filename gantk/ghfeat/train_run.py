@@ -40,7 +40,7 @@ STATE = "checkpoint.pt"
 SHOWN = 12  # reconstructions on the page
 VALIDATIONS = 12  # points of the validation curve
 SETTINGS = (  # that an encoder's file tells
-    "images", "batch", "seed", "warm_up", "learning_rate", "decay", "beta1", "beta2", "pixel", "perceptual",
+    "images", "batch", "seed", "warm_up", "rate", "decay", "beta1", "beta2", "pixel", "perceptual",
     "adversarial", "style", "recognition", "r1_gamma", "mirror", "fix_norms", "ema_images", "precision",
 )  # fmt: skip
 LOSSES = ("style", "pixel", "perceptual", "adversarial", "judge_real", "judge_fake", "r1")
@@ -84,7 +84,7 @@ def train(
     data: object,
     validation: object = None,
     discriminator: object = None,
-    perception: object = None,
+    metric: object = None,
     predictor: object = None,
     precision: Literal["float32", "float16", "bfloat16"] = "float32",
     *,
@@ -93,7 +93,7 @@ def train(
 ) -> TrainResult:
     """Train an encoder of real images into the styles of a generator (Xu et al. 2021, section 3).
 
-    The defaults are the paper's. In a run the state is kept every `save_every` seconds; the same call goes on from it
+    The defaults are the paper's. In a run the state is kept every `save_seconds`; the same call goes on from it
     and takes the same steps as an uninterrupted one. Under torchrun the batch is split over the processes.
 
     Args:
@@ -103,7 +103,7 @@ def train(
         validation: held-out images; default: part of the first data.
         discriminator: that it is trained against, a module, a file's name or `new`; default: the bundled one of a
             bundled generator. What is given stays as it is.
-        perception: the feature distance: a predictor with feature maps, `vgg16` or `none`; default: `demo` for a
+        metric: the feature distance: a predictor with feature maps, `vgg16` or `none`; default: `demo` for a
             bundled generator, else `vgg16`.
         predictor: reads attributes of reconstructions; default: the bundled one for a bundled generator.
         precision: of the networks; the heads and the losses stay in float32.
@@ -120,7 +120,7 @@ def train(
     held = None if validation is None else open_data(validation)
     before = generator.half_dtype
     try:
-        training, check = _prepared(generator, sets, held, discriminator, perception, predictor, precision, options)
+        training, check = _prepared(generator, sets, held, discriminator, metric, predictor, precision, options)
         with store.timed("training"):
             _steps(training, check, store, options)
         if not store.whole:
@@ -145,7 +145,7 @@ def _prepared(
     sets: tuple[Data, ...],
     held: Data | None,
     discriminator: object,
-    perception: object,
+    metric: object,
     predictor: object,
     precision: str,
     options: TrainOptions,
@@ -153,7 +153,7 @@ def _prepared(
     """The training before its first step, and what it is judged by."""
     config = config_of(generator, options)
     wanted = options.perceptual is None or options.perceptual > 0
-    feature = perception_for(generator, perception, otherwise=VGG) if wanted else None
+    feature = perception_for(generator, metric, otherwise=VGG) if wanted else None
     weight = 0.0 if feature is None else perceptual_weight(feature, options.perceptual)
     options = dataclasses.replace(options, perceptual=weight)
     taught = feature
@@ -166,7 +166,7 @@ def _prepared(
     if options.adversarial:
         judge = copy.deepcopy(discriminator_for(generator, discriminator, seed=seed))
     training = Training(options, config, generator, sources, judge, taught, _painter(generator), precision)
-    held_NCHW = _first(judged, options.validation_images).to(generator.device)
+    held_NCHW = _first(judged, options.held_out).to(generator.device)
     return training, HeldOut(held_NCHW, feature, predictor_for(generator, predictor))
 
 
@@ -195,14 +195,14 @@ def _steps(training: Training, check: HeldOut, store: Store, options: TrainOptio
             bar.update(min(s.batch_size, max(0, s.images - training.images + s.batch_size)))
             if not all(np.isfinite(value) for value in terms.values()):
                 raise GantkError(
-                    f"the losses are no longer finite after {training.images} images: give a smaller --learning-rate"
+                    f"the losses are no longer finite after {training.images} images: give a smaller --rate"
                 )
             point = training.images * VALIDATIONS // s.images
             if store.whole and point > (training.images - s.batch_size) * VALIDATIONS // s.images:
                 training.validations.append(Validation(images=training.images, figures=check.judge(training)[0]))
             # all processes stop at the same step: where the first says so
             over = options.minutes is not None and of_first(time.monotonic() - began > 60 * options.minutes)
-            if store.whole and (over or time.monotonic() - saved > options.save_every):
+            if store.whole and (over or time.monotonic() - saved > options.save_seconds):
                 _save(training, store)
                 saved = time.monotonic()
             if over:

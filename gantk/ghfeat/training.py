@@ -45,7 +45,7 @@ def learning_rate(options: TrainOptions, images: int) -> float:
     The original's counter ran twice as fast as its authors thought, so that its rate ended at 0.8^8 of the first, not
     at 0.8^4.
     """
-    return float(options.learning_rate * options.decay ** (8 * images / options.images))
+    return float(options.rate * options.decay ** (8 * images / options.images))
 
 
 class Training:
@@ -94,11 +94,11 @@ class Training:
         self.encoder.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.encoder).eval().requires_grad_(False)
         self.discriminator = discriminator if options.adversarial else None
-        self.optimizer = torch.optim.Adam(self.encoder.parameters(), options.learning_rate, BETAS)
+        self.optimizer = torch.optim.Adam(self.encoder.parameters(), options.rate, BETAS)
         self.judge_optimizer: torch.optim.Adam | None = None
         if self.discriminator is not None:
             self.discriminator.to(self.device).requires_grad_(True)
-            self.judge_optimizer = torch.optim.Adam(self.discriminator.parameters(), options.learning_rate, BETAS)
+            self.judge_optimizer = torch.optim.Adam(self.discriminator.parameters(), options.rate, BETAS)
         self.stream = Stream(sources, options.seed)
         self.warm_stream = Stream([Samples(generator, config.resolution, options.seed)], options.seed)
         self.spread = [max(style.var(0).mean().item(), 1e-8) for style in sample_styles(generator, 1024)]

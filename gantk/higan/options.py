@@ -40,8 +40,11 @@ class TrainBoundaryOptions(SeedOptions):
         (), "Score to use; may be repeated.", metavar="NAME", default_text="all of the file"
     )
     boundary_type: Literal["linear"] = option("linear", "Kind of boundary.", "-T")
-    chosen_num_or_ratio: float = option(
-        2000.0, "Samples from each end of the scores: above 1 a count, up to 1 a share.", "-N"
+    chosen: float = option(
+        2000.0,
+        "Samples from each end of the scores: above 1 a count, up to 1 a share.",
+        "-N",
+        originals=("--chosen-num-or-ratio",),
     )
     split_ratio: float = option(0.7, "Share of the chosen samples that is for training.", "-r")
     invalid_value: float | None = option(None, "Leave out samples with this score.", "-v")
@@ -103,12 +106,12 @@ def _hidden(help: str) -> int:
 @dataclass(frozen=True, kw_only=True)
 class ManipulateOptions(SampleOptions, BatchOptions, PictureOptions):
     num: int | None = option(None, "Number of samples.", "-N", least=0, default_text="4, or all of FILE.npy")
-    step: int = option(7, "Number of images along a direction.", "--steps", "-S", least=1, most=10_000)
+    step: int = option(7, "Number of pictures along a direction.", "--steps", "-S", least=1, most=10_000)
     start_distance: float | None = option(
-        None, "First distance, in units of the space.", default_text="minus the direction's scale"
+        None, "First distance, in units of the direction's space.", default_text="minus the direction's scale"
     )
     end_distance: float | None = option(
-        None, "Last distance, in units of the space.", default_text="the direction's scale"
+        None, "Last distance, in units of the direction's space.", default_text="the direction's scale"
     )
     absolute: bool = option(False, "Distances are measured from the boundary, or from the code.", off="--relative")
     rows: str | tuple[int, ...] | None = option(

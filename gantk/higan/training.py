@@ -133,7 +133,7 @@ def settings_of(options: TrainBoundaryOptions) -> Settings:
 
     return Settings(
         solver=options.solver,
-        chosen=options.chosen_num_or_ratio,
+        chosen=options.chosen,
         split_ratio=options.split_ratio,
         invalid_value=options.invalid_value,
         labels=options.labels,

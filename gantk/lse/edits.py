@@ -71,7 +71,7 @@ def edit(
     """
     reader = one_head(head, generator)
     if session is not None:
-        if code is not None or stroke is not None or options.shape or options.colour or options.paper or options.seeds:
+        if code is not None or stroke is not None or options.shape or options.colour or options.compat or options.seeds:
             raise UsageError("--session has its own code, strokes and settings: give it alone.")
         with store.timed("edit"):
             again = replay(generator, reader, session)
@@ -81,8 +81,8 @@ def edit(
         return _result(store, generator, reader, again.stroke, again.last, image.view.image, options, base, again)
     label = None if stroke is None or isinstance(stroke, Stroke) else np.asarray(stroke, np.uint8)
     wanted = stroke if isinstance(stroke, Stroke) else stroke_of(reader.info, options.shape, options.colour, label)
-    truncation = None if options.paper else parse_truncation(options.truncation, generator.spec)
-    procedure = "paper" if options.paper else "gantk"
+    truncation = None if options.compat else parse_truncation(options.truncation, generator.spec)
+    procedure = "paper" if options.compat else "gantk"
     settings = EditSettings(
         options.steps, options.rate, options.schedule, preserve=options.preserve, procedure=procedure
     )

@@ -127,7 +127,7 @@ def _subject(place: int, rival: Rival, options: EvaluateOptions) -> Subject:
     teacher = teacher_of(generator, rival.teacher, options.classes)
     size = options.size or next(iter(heads.values())).info.size
     listed = numbered(options, generator, "num")
-    stream = stream_of(generator, options, options.start, listed)
+    stream = stream_of(generator, options, options.first, listed)
     return Subject(rival.name, f"confusion-{place}", stream, teacher, heads, size)
 
 

@@ -53,7 +53,9 @@ class MapOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
-    head: tuple[Literal["LSE", "NSE-1", "NSE-2"], ...] = option(("LSE",), "Kind of head to train; may be repeated.")
+    kind: tuple[Literal["LSE", "NSE-1", "NSE-2"], ...] = option(
+        ("LSE",), "Kind of head to train; may be repeated.", originals=("--head",)
+    )
     num: int = option(256, "Number of images to learn from.", "-N", least=1)
     seeds: str | tuple[int, ...] | None = seeds_option("Images to learn from")
     held_out: int = option(64, "Number of held-out images that are scored during the training.", least=0)
@@ -63,7 +65,9 @@ class TrainOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
         "paper's schedule on fresh images.",
     )
     steps: int = option(24, "Largest number of steps of lbfgs.", least=1)
-    eps: float = option(0.01, "Shrinkage of the whitening, as a share of the mean variance.", least=0)
+    shrinkage: float = option(
+        0.01, "Shrinkage of the whitening, as a share of the mean variance.", originals=("--eps",), least=0
+    )
     penalty: float = option(1e-4, "Penalty on the squared whitened weights.", least=0)
     epochs: int | None = option(
         None, "Number of epochs of Adam.", least=1, default_text="50 with --solver adam, else 16 for NSE heads"
@@ -80,7 +84,9 @@ class FewshotOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
     shots: str | int | tuple[int, ...] = option("8", "Numbers of labelled images, such as 1,4,8,16.", metavar="LIST")
     repeats: int = option(1, "Number of repeats, each with other images.", least=1)
     seeds: str | tuple[int, ...] | None = seeds_option("The labelled images")
-    num_eval: int = option(256, "Number of fresh images to score the heads on.", least=0)
+    held_out: int = option(
+        256, "Number of held-out images that the heads are scored on.", originals=("--num-eval",), least=0
+    )
     noise_draws: int = option(2, "Number of noise inputs that each labelled image is drawn with.", least=1)
     penalty: float = option(1e-4, "Penalty on the squared whitened weights.", least=0)
     solver: Literal["lbfgs", "adam"] = option("lbfgs", "How heads are found: adam is the paper's 6400 passes.")
@@ -91,7 +97,9 @@ class FewshotOptions(ClassOptions, MapOptions, StreamOptions, BatchOptions):
 class EvaluateOptions(ClassOptions, StreamOptions, BatchOptions):
     num: int = option(1000, "Number of images.", "-N", least=1)
     seeds: str | tuple[int, ...] | None = seeds_option("Images")
-    start: int = option(1_000_000, "Number of the first image, far behind those of a training.", least=0)
+    first: int = option(
+        1_000_000, "Number of the first image, far behind those of a training.", originals=("--start",), least=0
+    )
     size: int | None = option(
         None, "Side of the labels, in pixels.", least=2, most=16_384, default_text="the first head's"
     )
@@ -107,7 +115,7 @@ class SamplingOptions(ClassOptions, StreamOptions, BatchOptions):
         None, "Number of label maps of fresh samples that are targets.", least=1, default_text="4 without other targets"
     )
     seeds: str | tuple[int, ...] | None = seeds_option("Samples whose label maps are targets,")
-    samples: int = option(4, "Number of images for each target.", least=1)
+    per_target: int = option(4, "Number of images for each target.", originals=("--samples",), least=1)
     batch_size: int = batch(16, gradients=True)
     space: Literal["z", "mixed", "w"] = option(
         "w", "Code that is optimised: z, w, or a z of its own for every row of wp (mixed)."
@@ -120,10 +128,12 @@ class SamplingOptions(ClassOptions, StreamOptions, BatchOptions):
     schedule: Literal["even", "coarse"] = option(
         "even", "How fast the rows of wp move with --space mixed; coarse: later rows move less."
     )
-    paper: bool = option(
-        False, "Do as the released program: fresh starts, 50 steps at a rate of 0.01, the last code kept."
+    compat: bool = option(
+        False,
+        "Do as the released program: fresh starts, 50 steps at a rate of 0.01, the last code kept.",
+        originals=("--paper",),
     )
-    starts: int = option(100, "Number of fresh codes that --paper looks at for each sample.", least=1)
+    starts: int = option(100, "Number of fresh codes that --compat looks at for each sample.", least=1)
     through: Literal["head", "teacher"] = option(
         "head", "Network whose label map enters the loss; teacher is the paper's baseline."
     )
@@ -143,5 +153,7 @@ class EditOptions(SeedOptions, TruncationOptions):
     steps: int = option(60, "Largest number of steps of Adam.", least=1)
     rate: float = option(0.05, "Rate of Adam, in standard deviations of w.", above=0)
     preserve: float = option(20.0, "Weight of the squared change of the image outside the strokes.", least=0)
-    paper: bool = option(False, "Do as the released program: 50 steps of a z per row, nothing preserved.")
+    compat: bool = option(
+        False, "Do as the released program: 50 steps of a z per row, nothing preserved.", originals=("--paper",)
+    )
     frames: int = option(9, "Number of images from the original to the edited one.", least=2, most=10_000)

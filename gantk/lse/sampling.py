@@ -182,18 +182,18 @@ def _work(generator: Generator, head: Head, teacher: object, options: SamplingOp
             f"The head tells {len(head.class_names)} classes apart and the teacher {judge.name} "
             f"{len(judge.class_names)}: give the teacher and --classes it was trained with."
         )
-    stream = stream_of(generator, dataclasses.replace(options, truncation="none") if options.paper else options)
-    if options.paper:
+    stream = stream_of(generator, dataclasses.replace(options, truncation="none") if options.compat else options)
+    if options.compat:
         if options.space == "w":
-            raise UsageError("--paper moves z: give --space z or --space mixed.")
-        search = Search.paper_exact(options.samples, options.space, options.starts)
+            raise UsageError("--compat moves z: give --space z or --space mixed.")
+        search = Search.paper_exact(options.per_target, options.space, options.starts)
     else:
-        if options.bank < options.samples:
+        if options.bank < options.per_target:
             raise UsageError(
-                f"A bank of {options.bank} codes is too small for {options.samples} samples of each target."
+                f"A bank of {options.bank} codes is too small for {options.per_target} samples of each target."
             )
         rate = options.rate or (0.05 if options.space == "w" else 0.02)
-        search = Search(options.samples, options.space, options.steps, rate, schedule=options.schedule)
+        search = Search(options.per_target, options.space, options.steps, rate, schedule=options.schedule)
     stream = dataclasses.replace(stream, mixed=False)  # the space says whether every row has a z of its own
     return _Work(head, stream, judge, search, options, at_once)
 

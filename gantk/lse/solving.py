@@ -54,7 +54,7 @@ class Plan:
     @property
     def heads(self) -> tuple[str, ...]:
         """Each kind once."""
-        return tuple(dict.fromkeys(self.options.head))
+        return tuple(dict.fromkeys(self.options.kind))
 
     @property
     def total(self) -> int:
@@ -119,11 +119,11 @@ def _convex(store: Store, images: Images, label: Array, plan: Plan, look: Look, 
     network = LinearNetwork(images.channels, classes, images.align_corners).requires_grad_(False)
     network.to(images.generator.device)
     if options.solver == "ridge":
-        w_KD, b_K = ridge(total, options.eps)
+        w_KD, b_K = ridge(total, options.shrinkage)
         network.weight_KD.copy_(torch.from_numpy(w_KD))
         network.bias_K.copy_(torch.from_numpy(b_K))
         return Trained("LSE", network, (plan.num,), tuple(look([network])), (), plan.num)
-    whitening = Whitening.of(total, options.eps)
+    whitening = Whitening.of(total, options.shrinkage)
     objective = softmax_objective(network, lambda: images.labelled(label, 0, plan.num), whitening, options.penalty)
     state = store.load_state(STATE) or {}
     if "lbfgs" in state:

@@ -84,7 +84,9 @@ def parse_shots(given: str | int | Sequence[int]) -> tuple[int, ...]:
     """
     words = given.split(",") if isinstance(given, str) else [given] if isinstance(given, int) else given
     text = [str(word).strip() for word in words]
-    if not text or not all(word.isdigit() and len(word) < 9 and 1 <= int(word) <= MOST_SHOTS for word in text):
+    if not text or not all(
+        word.isascii() and word.isdecimal() and len(word) < 9 and 1 <= int(word) <= MOST_SHOTS for word in text
+    ):
         shown = given if isinstance(given, str) else ",".join(text)
         raise UsageError(f"--shots {shown} is no list of numbers from 1 to {MOST_SHOTS}: write it like 1,4,8,16.")
     return tuple(sorted({int(word) for word in text}))
@@ -125,11 +127,11 @@ def fewshot(
     labeller = teacher_of(generator, teacher, options.classes)
     referee = labeller if judge is None else teacher_of(generator, judge, options.classes, option="judge")
     counts = parse_shots(options.shots)
-    if options.num_eval and isinstance(referee, FolderTeacher):
+    if options.held_out and isinstance(referee, FolderTeacher):
         raise UsageError(
-            f"The teacher {referee.name} is a folder and cannot judge fresh images: give --judge, or --num-eval 0."
+            f"The teacher {referee.name} is a folder and cannot judge fresh images: give --judge, or --held-out 0."
         )
-    Grid(options.num_eval, scored_at_once(options.batch_size))  # too many are refused before anything is learned
+    Grid(options.held_out, scored_at_once(options.batch_size))  # too many are refused before anything is learned
     whole = None if full is None else one_head(full, generator)
     given = _given(generator, labeller, codes)
     if listed is not None:
@@ -146,8 +148,8 @@ def fewshot(
     if whole is not None:
         heads[FULL] = whole
     fresh = stream_of(generator, options, FRESH)
-    subject = Subject("heads", ARRAY, fresh, referee, heads, images.size) if options.num_eval else None
-    chunks = None if subject is None else confusions(store, subject, options.num_eval, options.batch_size)
+    subject = Subject("heads", ARRAY, fresh, referee, heads, images.size) if options.held_out else None
+    chunks = None if subject is None else confusions(store, subject, options.held_out, options.batch_size)
     shown = {name: head for name, head in heads.items() if name.endswith("-r0") or name == FULL}
     pictures = () if subject is None else sheet(store, dataclasses.replace(subject, heads=shown), 6)
     facts = FewshotFacts(
@@ -190,7 +192,7 @@ def conclude(arrays: Mapping[str, Array], facts: FewshotFacts, options: FewshotO
         fits=facts.fits,
         shots=tuple(rows),
         full=full,
-        num_eval=options.num_eval,
+        num_eval=options.held_out,
         teacher=facts.teacher,
         judge=facts.judge,
         class_names=facts.class_names,

@@ -21,7 +21,7 @@ TRAIN = Task(
     upgrade="gantk.lse.upgrade:train",
     made="lse",
     examples=(
-        "gantk lse train demo --head LSE --head NSE-1 --head NSE-2 -o runs/lse",
+        "gantk lse train demo --kind LSE --kind NSE-1 --kind NSE-2 -o runs/lse",
         "gantk lse train ffhq.pkl --teacher faces.py:unet --classes face --size 512 --num 1000 -o runs/ffhq",
         "gantk lse train demo --solver adam -o runs/paper",
         "gantk lse train demo --num 4096 --shard 0/4 -o runs/lse-4096",
@@ -54,7 +54,7 @@ EVALUATE = Task(
     name="lse evaluate",
     summary="Score heads against a teacher: the paper's metric, the confusion matrix, intervals, tables.",
     description="HEAD is a file, or a folder of them such as the directory of `gantk lse train`. The images are fresh "
-    "ones: they are counted from --start, far behind those of the training.",
+    "ones: they are counted from --first, far behind those of the training.",
     inputs=EvaluateInputs,
     options=EvaluateOptions,
     run=ShardOptions,
@@ -89,7 +89,7 @@ SAMPLE = Task(
     examples=(
         "gantk lse sample demo runs/lse/heads/LSE.safetensors --num-targets 4 -o runs/sampled",
         "gantk lse sample demo runs/lse/heads/LSE.safetensors --shape sky:0,0,20,64 --shape tree:30,50,8",
-        "gantk lse sample demo runs/lse/heads/LSE.safetensors --target wanted.png --space mixed --samples 8",
+        "gantk lse sample demo runs/lse/heads/LSE.safetensors --target wanted.png --space mixed --per-target 8",
     ),
 )
 

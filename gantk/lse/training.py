@@ -154,7 +154,7 @@ def plan_of(generator: Generator, options: TrainOptions) -> tuple[Plan, Images]:
     chunk = options.chunk or batch * -(-max(least, 32) // batch)
     plan = Plan(options, num, chunk, schedule)
     if options.solver == "ridge" and set(plan.heads) != {"LSE"}:
-        raise UsageError("--solver ridge is for the linear head: give --head LSE alone.")
+        raise UsageError("--solver ridge is for the linear head: give --kind LSE alone.")
     return plan, images
 
 

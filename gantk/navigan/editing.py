@@ -101,9 +101,10 @@ def apply(
     """
     directions = weights_of(weights)
     if each is not None and (options.animation or options.pick is not None or not store.whole
-                             or options.start is not None or options.end is not None):  # fmt: skip
+                             or options.start_strength is not None or options.end_strength is not None):  # fmt: skip
         raise UsageError(
-            "--each has its own directions and strengths: leave --pick, --start, --end, --animation, --shard out."
+            "--each has its own directions and strengths: leave --pick, --start-strength, --end-strength, --animation "
+            "and --shard out."
         )
     table = None if each is None else check_each(np.asarray(each), len(directions), "The table of --each")
     asked = options if table is None else dataclasses.replace(options, num=len(table))
@@ -196,8 +197,8 @@ def _edits(directions: WeightDirections, options: ApplyOptions, default: float) 
     edits = []
     for number in pick:
         scale = directions.scale(number, default)
-        low = -scale if options.start is None else options.start
-        high = scale if options.end is None else options.end
+        low = -scale if options.start_strength is None else options.start_strength
+        high = scale if options.end_strength is None else options.end_strength
         strengths = [round(float(value), 6) for value in np.linspace(low, high, options.step)]
         edits.append(Edit(number=number, strengths=tuple(strengths if options.step > 1 else [float(high)])))
     return edits

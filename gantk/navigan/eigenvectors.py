@@ -104,7 +104,7 @@ def hessian(
         )
     if options.compat and not store.whole:
         raise UsageError("--compat cannot be divided into shards: leave --shard out.")
-    show = at_most("--show", options.show, options.k, "directions", SHOWN)
+    show = at_most("--shown", options.shown, options.k, "directions", SHOWN)
     options.forms()
     judge = metric_for(generator, metric, options, nearest=options.compat)
     assert judge is not None

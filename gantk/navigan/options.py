@@ -194,7 +194,7 @@ class MetricOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class AnimationOptions(Options):
-    animation: tuple[Form, ...] = option((), "Also leave the steps as an animation; may be repeated.")
+    animation: tuple[Form, ...] = option((), "Also write an animation in this format; may be repeated.")
     fps: float = option(10.0, "Steps per second of an animation.", least=0.1, most=60)
 
     def forms(self) -> tuple[Form, ...]:
@@ -220,7 +220,9 @@ class ShownOptions(MetricOptions, AnimationOptions):
         least=0.001,
         most=2.0,
     )
-    show: int | None = option(None, "Number of directions with pictures on the page.", least=0, default_text="8")
+    shown: int | None = option(
+        None, "Number of directions that are drawn.", originals=("--show",), least=0, default_text="8"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,8 +253,13 @@ class SvdOptions(SampleOptions, BatchOptions, ShownOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(SampleOptions, BatchOptions, ShownOptions):
-    directions: int | None = option(
-        None, "Number of directions to learn.", "-D", least=2, default_text="64, or as many as the basis has"
+    components: int | None = option(
+        None,
+        "Number of directions to learn.",
+        "-K",
+        originals=("--directions", "-D"),
+        least=2,
+        default_text="64, or as many as the basis has",
     )
     steps: int = option(100_000, "Number of steps; more than were taken continue them.", least=1, identity=False)
     shift_scale: float | None = option(
@@ -264,9 +271,15 @@ class TrainOptions(SampleOptions, BatchOptions, ShownOptions):
     shift_weight: float = option(0.25, "Weight of the strengths' mean error in the loss.", least=0)
     raw_strength: bool = option(False, "Take that error in raw strengths, as published, not over the scale.")
     rate: float = option(1e-4, "Learning rate of both Adams.", above=0)
-    predictor: Literal["resnet", "lenet"] = option("resnet", "Network that has to distinguish the directions.")
-    predictor_size: int | None = option(
-        None, "Side of the pictures that it sees, in pixels.", least=16, default_text="the images', at most 256"
+    reconstructor: Literal["resnet", "lenet"] = option(
+        "resnet", "Network that has to distinguish the directions.", originals=("--predictor",)
+    )
+    reconstructor_size: int | None = option(
+        None,
+        "Side of the pictures that it sees, in pixels.",
+        originals=("--predictor-size",),
+        least=16,
+        default_text="the images', at most 256",
     )
     start: Literal["random", "basis"] = option(
         "random", "Combinations to start from: random ones, or the basis itself."
@@ -280,12 +293,20 @@ class TrainOptions(SampleOptions, BatchOptions, ShownOptions):
 @dataclass(frozen=True, kw_only=True)
 class ApplyOptions(SampleOptions, BatchOptions, MetricOptions, AnimationOptions, PictureOptions):
     pick: str | tuple[int, ...] | None = option(
-        None, "Numbers of the directions: 0-3,7 or all.", metavar="LIST", default_text="the first 8"
+        None,
+        "Numbers of the directions to take from a file with several: 0-3,7 or all.",
+        metavar="LIST",
+        default_text="the first 8",
     )
-    step: int = option(7, "Number of pictures along each direction.", "--steps", least=1, most=10_000)
-    start: float | None = option(
-        None, "First strength, in units of the weight.", default_text="minus the recommended one"
+    step: int = option(7, "Number of pictures along a direction.", "--steps", least=1, most=10_000)
+    start_strength: float | None = option(
+        None,
+        "First strength, in units of the weight.",
+        originals=("--start",),
+        default_text="minus the recommended one",
     )
-    end: float | None = option(None, "Last strength, in units of the weight.", default_text="the recommended one")
+    end_strength: float | None = option(
+        None, "Last strength, in units of the weight.", originals=("--end",), default_text="the recommended one"
+    )
     num: int = option(4, "Number of samples, at most.", "-N", least=1)
     force: bool = option(False, FORCE, identity=False)

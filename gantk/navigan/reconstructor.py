@@ -1,4 +1,4 @@
-"""The shift predictor of the optimisation: which direction was applied between two images, and how strongly.
+"""The reconstructor of the optimisation: which direction was applied between two images, and how strongly.
 
 Shape legend: N pairs, C channels of one image, H x W pixels, F features, D directions.
 """
@@ -67,6 +67,6 @@ def check_size(kind: str, size: int | None) -> None:
     """Refuse pictures so small that a convolution of the predictor would find nothing left."""
     if size is not None and size < LEAST[kind]:
         raise UsageError(
-            f"The shift predictor {kind} cannot see pictures of {size} pixels: give --predictor-size {LEAST[kind]} or "
-            "more."
+            f"The reconstructor {kind} cannot see pictures of {size} pixels: give --reconstructor-size {LEAST[kind]} "
+            "or more."
         )

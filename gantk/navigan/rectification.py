@@ -29,7 +29,7 @@ from gantk.store.progress import progress
 
 FOLDER, STATE = "train", "training.pt"
 MOST_DIRECTIONS = 64
-SEEN = 256  # pixels of a side that the shift predictor looks at, as in the line that the authors publish
+SEEN = 256  # pixels of a side that the reconstructor looks at, as in the line that the authors publish
 UNMEASURED = 0.2  # of the weight's length: the largest strength where the basis recommends none
 MEANS = ("cross_entropy", "strength_error", "accuracy")
 
@@ -70,7 +70,7 @@ def train(
     base.check(about.target, options.force)
     channels, *sides = about.image_shape
     plan = plan_of(options, base, about.weight_length, max(sides))
-    show = at_most("--show", options.show, plan.directions, "directions", SHOWN)
+    show = at_most("--shown", options.shown, plan.directions, "directions", SHOWN)
     options.forms()
     judge = metric_for(generator, metric, options, needed=False)
     trainer = trainer_of(about, base, plan, channels, precision)
@@ -116,7 +116,7 @@ def plan_of(options: TrainOptions, base: WeightDirections, length: float, side: 
     recommended = UNMEASURED * length if base.scales is None else float(sorted(base.scales)[len(base.scales) // 2])
     scale = options.shift_scale or recommended
     return TrainingPlan(
-        directions=options.directions or min(MOST_DIRECTIONS, max(2, len(base.basis))),
+        directions=options.components or min(MOST_DIRECTIONS, max(2, len(base.basis))),
         scale=scale,
         least=scale / 4 if options.min_shift is None else options.min_shift,
         steps=options.steps,
@@ -126,8 +126,8 @@ def plan_of(options: TrainOptions, base: WeightDirections, length: float, side: 
         shift_weight=options.shift_weight,
         raw_strength=options.raw_strength,
         rate=options.rate,
-        predictor=options.predictor,
-        predictor_size=options.predictor_size or (SEEN if side > SEEN else None),
+        predictor=options.reconstructor,
+        predictor_size=options.reconstructor_size or (SEEN if side > SEEN else None),
         identity=options.start == "basis",
         seed=options.seed,
     )

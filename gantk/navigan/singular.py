@@ -52,7 +52,7 @@ def svd(
     """
     about = subject(generator, conv, codes, options)
     directions = singular_directions(about.target)
-    show = at_most("--show", options.show, len(directions), "directions", SHOWN)
+    show = at_most("--shown", options.shown, len(directions), "directions", SHOWN)
     options.forms()
     judge = metric_for(generator, metric, options, needed=False)
     default = UNMEASURED * about.weight_length

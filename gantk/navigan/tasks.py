@@ -51,7 +51,7 @@ SVD = Task(
     made="navigan",
     examples=(
         "gantk navigan svd demo --conv 16x16/conv1 -o runs/svd",
-        "gantk navigan svd car.pkl --conv released:3 --show 16 --animation gif -o runs/svd",
+        "gantk navigan svd car.pkl --conv released:3 --shown 16 --animation gif -o runs/svd",
     ),
 )
 
@@ -72,8 +72,8 @@ TRAIN = Task(
     together=True,
     examples=(
         "gantk navigan train demo runs/hessian/eigenvectors.safetensors --steps 2000 -o runs/rectified",
-        "gantk navigan train car.pkl eigenvectors_layer3_car.pt --directions 64 --shift-scale 60 --min-shift 15",
-        "gantk navigan train demo svd --conv 16x16/conv1 --directions 16 --predictor lenet -o runs/svd-rectified",
+        "gantk navigan train car.pkl eigenvectors_layer3_car.pt --components 64 --shift-scale 60 --min-shift 15",
+        "gantk navigan train demo svd --conv 16x16/conv1 --components 16 --reconstructor lenet -o runs/svd-rectified",
     ),
 )
 
@@ -96,7 +96,7 @@ APPLY = Task(
     examples=(
         "gantk navigan apply demo runs/hessian/eigenvectors.safetensors --pick 0-3 -o runs/edits",
         "gantk navigan apply ffhq.pkl nose_size.pt --num 4 --step 7",
-        "gantk navigan apply ffhq.pkl nose_size.pt -i inverted_wp.npy --latent-space-type wp --start 0 --end 40",
+        "gantk navigan apply ffhq.pkl nose_size.pt -i w.npy --latent-space-type w --start-strength 0 --end-strength 40",
         "gantk navigan apply car.pkl checkpoint.pt --basis eigenvectors_layer3_car.pt --pick 5 --animation gif",
     ),
 )

@@ -1,7 +1,7 @@
 """Optimisation of directions in a basis ("rectification"): combinations that a network can tell apart by their effect.
 
 One step: for each sample of a batch draw a direction k and a strength t, render the sample as it is and with the weight
-moved by t along direction k, and let the shift predictor say k and t from the two pictures. Both it and the
+moved by t along direction k, and let the reconstructor say k and t from the two pictures. Both it and the
 combinations learn from
 
     loss = label_weight * cross entropy(k) + shift_weight * mean |t' - t| / unit
@@ -46,7 +46,7 @@ class TrainingPlan:
         label_weight, shift_weight: of the two losses.
         raw_strength: the loss is in raw strengths, as in the released program, and not over the scale.
         rate: of both Adams.
-        predictor, predictor_size: of the shift predictor.
+        predictor, predictor_size: of the reconstructor.
         identity: combinations start as the basis itself, not random.
     """
 
@@ -72,7 +72,7 @@ class TrainingPlan:
 
 
 class Rectifier(nn.Module):
-    """What learns: the combinations and the shift predictor. Its forward pass is one step's losses."""
+    """What learns: the combinations and the reconstructor. Its forward pass is one step's losses."""
 
     def __init__(self, target: Target, basis: Basis, plan: TrainingPlan, channels: int = 3) -> None:
         super().__init__()

@@ -146,6 +146,6 @@ def class_number(word: str, names: Sequence[str]) -> int:
     text = word.strip()
     if text in names:
         return list(names).index(text)
-    if text.isdigit() and int(text) < len(names):
+    if text.isdecimal() and int(text) < len(names):
         return int(text)
     raise UsageError(f"There is no class {text!r} among {', '.join(names)}.{suggestion(text, list(names))}")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from gantk.errors import UsageError
 from gantk.pictures.forms import BOX as BOX
 from gantk.pictures.forms import DISC as DISC
+from gantk.store.numerals import read_float
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Disc:
 def parse_numbers(text: str) -> tuple[float, ...]:
     """``1,2.5,3``; empty where a word is no finite number."""
     try:
-        found = tuple(float(word) for word in text.split(","))
+        found = tuple(read_float(word) for word in text.split(","))
     except ValueError:
         return ()
     return found if np.isfinite(found).all() else ()

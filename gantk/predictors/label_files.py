@@ -19,6 +19,7 @@ from torch import Tensor
 from gantk.errors import GantkError, UsageError, suggestion
 from gantk.pictures.folders import SUFFIXES
 from gantk.store.inside import clipped, is_listed
+from gantk.store.numerals import read_float
 from gantk.store.text import read_rows
 
 MISTYPED = 0.2  # share of labels besides 0 and 1 below which they are typing errors, and not numbers
@@ -188,7 +189,7 @@ def _value(text: str, name: str, number: int, path: Path) -> float:
     if word in YES or word in NO:
         return float(word in YES)
     try:
-        value = float(word)
+        value = read_float(word)
     except ValueError:
         value = math.inf
     if not math.isfinite(value):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from gantk.reports.latex import latex_text
-from gantk.store.json_values import Json
+from gantk.runs.manifest import Manifest
+from gantk.store.json_values import JsonTable
 
 PAPERS = {
     "higan": (
@@ -69,25 +68,27 @@ _BOUNDARIES = frozenset({"train-boundary", "manipulate"})
 _HIGAN = frozenset({"synthesize", "train-boundary", "rescore", "manipulate"})
 
 
-def bibtex(task: str, manifest: Mapping[str, Json] | None = None, command_line: str = "") -> str:
+def bibtex(task: str, manifest: Manifest | None = None, command_line: str = "") -> str:
     """The entries of a task ("lse train"): its method's paper where it has one, and gantk.
 
     The note of gantk's entry holds the version, and the command, seed and model's fingerprint as far as they are given.
     """
     import gantk
 
-    manifest = manifest or {}
-    version = str(_part(manifest, "versions").get("gantk") or gantk.__version__)
+    version, model, seed = gantk.__version__, None, None
+    used: JsonTable = {}
+    if manifest is not None:
+        version, used = str((manifest.get("versions") or {}).get("gantk", version)), manifest["arguments"]
+        model, seed = manifest.get("identity", {}).get("the generator"), manifest.get("seed")
     system = "higan" if task in _HIGAN else (task.replace("-", " ").split() or [""])[0]
     systems = [system]
     if task in _BOUNDARIES:
         systems.append("interfacegan")
-    if task == "invert" and _part(manifest, "arguments").get("tune"):
+    if task == "invert" and used.get("tune"):
         systems.append("pti")
     notes = [f"version {latex_text(version)}", *([latex_text(command_line)] if command_line else [])]
-    if manifest.get("seed") is not None:
-        notes.append(f"seed {manifest['seed']}")
-    model = _part(manifest, "identity").get("the generator")
+    if seed is not None:
+        notes.append(f"seed {seed}")
     if isinstance(model, str):
         notes.append(f"model {latex_text(model)}")
     fields = [
@@ -97,9 +98,3 @@ def bibtex(task: str, manifest: Mapping[str, Json] | None = None, command_line: 
     ]
     own = "@misc{gantk,\n  " + ",\n  ".join(fields) + "\n}\n"
     return "\n".join([*(PAPERS[name] for name in systems if name in PAPERS), own])
-
-
-def _part(manifest: Mapping[str, Json], name: str) -> Mapping[str, Json]:
-    """A table of a manifest; empty where there is none."""
-    found = manifest.get(name)
-    return found if isinstance(found, dict) else {}

@@ -16,6 +16,7 @@ from gantk.reports.sections import HeatMap, Panels, Section, Sheet, SliderGrid, 
 from gantk.reports.tabular import grid_of, markdown
 from gantk.reports.text import Anchors
 from gantk.store.files import write_atomic
+from gantk.store.numerals import read_float
 from gantk.store.text import csv_bytes
 
 COLUMN_MM = 84.0
@@ -31,7 +32,7 @@ def read_width(text: str) -> float:
     number = text.strip().lower()
     scale = 25.4 if number.endswith("in") else 1.0
     try:
-        width = float(number.removesuffix("in").removesuffix("mm")) * scale
+        width = read_float(number.removesuffix("in").removesuffix("mm")) * scale
     except ValueError:
         width = 0.0
     if not 10 <= width <= 1000:

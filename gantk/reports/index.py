@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,8 @@ from gantk.errors import GantkError
 from gantk.reports import palettes
 from gantk.reports.images import thumbnail
 from gantk.reports.page import Page
-from gantk.reports.record import RunRecord, records_below, texts
+from gantk.reports.record import RunRecord, records_below
 from gantk.reports.sections import Link, Links, Picture
-from gantk.store.inside import inside
 
 WHAT = {
     "demo": ("The tour", "What was found, and how it compares with the truth"),
@@ -25,7 +24,7 @@ WHAT = {
     "rescore": ("Rescored boundaries", "What each changes, and in which rows"),
     "manipulate": ("Edits", "Sliders along the directions"),
     "compare": ("Runs compared", "Settings, numbers and pictures side by side"),
-    "stylespace": ("Style channels", "Single numbers of the styles, by what they change"),
+    "stylespace": ("Style channels", "Single channels of the styles, by what they change"),
     "lse-train": ("Segmentation heads", "Where each class is, read linearly from the maps"),
     "lse-fewshot": ("A head from a few images", "How good it is, class by class"),
     "lse-evaluate": ("Heads compared", "Tables of heads and generators"),
@@ -39,53 +38,40 @@ WHAT = {
     "ghfeat-evaluate": ("Factors in the codes", "What can be read from each level"),
     "invert": ("Inverted images", "Codes of real images, and how near they come"),
     "mix": ("Mixed samples", "Some rows of wp from one code, the rest from another"),
-    "walk": ("A walk through codes", "Frames between codes"),
+    "walk": ("A walk through codes", "Frames on the way from code to code"),
     "navigan-hessian": ("Weight directions", "Leading eigenvectors, with sliders and where they act"),
     "navigan-svd": ("Weight directions by SVD", "Singular vectors, with sliders and where they act"),
     "navigan-train": ("Weight directions, optimised", "How well a network recognises each"),
     "navigan-apply": ("Weight edits", "Sliders along directions of the weights"),
-    "resefa-jacobian": ("Regions", "Where they lie, and how each responds to a step"),
+    "resefa-jacobian": ("Regions", "Where they lie, and how each changes with one step"),
     "resefa-directions": ("Directions of one region", "With sliders, and how much of each stays inside"),
     "sefa": ("Directions by SeFa", "From the weights alone"),
     "ganspace": ("Directions by GANSpace", "Principal components of codes"),
     "slurm": ("Chains of jobs", "What ran, and for how long"),
 }
 """Command -> title and text of its card, in the order of a tour."""
-IMAGES = (".png", ".webp", ".jpg")
 
 
-def _image_names(run: RunRecord) -> Iterable[object]:
-    """Paths of images a run names, likely ones first: what a thumbnail can be taken from."""
-    yield from texts(run.results.get("images"))[:1]
-    for name in run.outputs:
-        try:
-            path = inside(run.directory, name)
-        except GantkError:
-            continue
-        if path.suffix in IMAGES:
-            yield name
-        elif path.is_dir():
-            yield from (f"{name}/{found.name}" for found in sorted(path.iterdir())[:1] if found.suffix in IMAGES)
-
-
-def _of_result(run: RunRecord, alt: str) -> Picture | None:
-    """The first picture of a task's result, or its matrix, small."""
+def picture_of(run: RunRecord) -> Picture | None:
+    """The picture that stands for a run where pages are listed: of its result, or its matrix, small."""
     from gantk.runs.reporting import read_from, read_run
-    from gantk.runs.table import find_task, is_task
+    from gantk.runs.table import find_reported, is_reported
 
-    if not is_task(run.command):
+    if not is_reported(run.command):
         return None
-    task = find_task(run.command)
+    task, title = find_reported(run.command), title_of(run.command)
     try:
         result = read_run(task, run.directory)
         with read_from(task.spelled, run.directory):
             image = result.front()
             values = result.emblem() if image is None else None
+        if image is not None:
+            return thumbnail(Picture(image.source, f"A picture of the page {title}"))
     except GantkError:  # a run that is not complete, or damaged
         return None
-    if image is not None:
-        return thumbnail(Picture(image.source, alt))
-    return None if values is None or values.size < 2 else matrix_picture(values, alt)
+    if values is None or values.size < 2:
+        return None
+    return matrix_picture(values, f"Numbers of the page {title} as coloured squares")
 
 
 def matrix_picture(values: np.ndarray, alt: str, side: int = 18) -> Picture:
@@ -115,19 +101,6 @@ def text_of(command: str) -> str:
     return WHAT[command][1] if command in WHAT else find_task(command).summary if is_task(command) else ""
 
 
-def picture_of(run: RunRecord) -> Picture | None:
-    """The picture that stands for a run where pages are listed."""
-    title = title_of(run.command)
-    found = _of_result(run, f"An image of the page {title}")
-    if found is not None:
-        return found
-    for name in _image_names(run):
-        picture = run.picture(name, f"An image of the page {title}")
-        if picture is not None:
-            return thumbnail(picture)
-    return None
-
-
 def cards(runs: Sequence[RunRecord], root: Path) -> list[Link]:
     """A link to each run's page, relative to `root`, in the order of a tour; equal titles are told apart by their
     folder."""
@@ -152,9 +125,5 @@ def build(directory: Path) -> Page | None:
     runs = list(records_below(directory))
     if len(runs) < 2 or any(run.command == "demo" and run.directory == directory for run in runs):
         return None
-    newest = max(
-        (run.manifest for run in runs), key=lambda found: str(found.get("ended") or found.get("started") or "")
-    )
-    manifest = {"versions": newest["versions"]} if "versions" in newest else {}
     subtitle = f"{len(runs)} pages in `{directory.resolve().name}`."
-    return Page("Reports of this run", subtitle, [Links(cards(runs, directory))], "", manifest, "report")
+    return Page("Reports of this run", subtitle, [Links(cards(runs, directory))], command="report")

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from gantk.reports.sections import (
     Table,
 )
 from gantk.reports.text import Anchors, inline, paragraphs, typeset, unbroken, whole
+from gantk.runs.manifest import Manifest
 from gantk.store.files import remove_empty, write_atomic
 from gantk.store.inside import inside
 
@@ -205,16 +206,15 @@ def _script(name: str, rules: str = "{}") -> tuple[Markup, str]:
 class Page:
     """One report.
 
-    Beyond `limit` bytes its pictures lie beside it. `command_line` is what reproduces the run, shown for copying. Of
-    `manifest` (a run's `<command>.run.json`) the footer uses `versions`, `started`, `ended`, `timings`, `seed`,
-    `device` and `state`; all of them may be missing.
+    Beyond `limit` bytes its pictures lie beside it. `command_line` is what reproduces the run, shown for copying; the
+    footer says of the run's `manifest` when and with what it was made.
     """
 
     title: str
     subtitle: str = ""
     sections: Sequence[Section] = ()
     command_line: str = ""
-    manifest: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Manifest | None = None
     command: str = ""
     home: str = ""
     limit: int = PAGE_LIMIT
@@ -231,8 +231,8 @@ class Page:
             page=self,
             sections=shown,
             headings=_grouped(headings) if len(headings) >= CONTENTS_FROM else [],
-            footer=footer(self.manifest),
-            state=str(self.manifest.get("state") or "complete"),
+            footer=[] if self.manifest is None else footer(self.manifest),
+            state="complete" if self.manifest is None else self.manifest["state"],
             cited=bibtex(self.command, self.manifest, self.command_line),
             early=early,
             taking=taking,
@@ -272,23 +272,15 @@ def _write_once(path: Path, data: bytes) -> None:
         write_atomic(path, data)
 
 
-def footer(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def footer(manifest: Manifest) -> list[tuple[str, str]]:
     """(name, value) of what made the page, as far as the manifest says."""
     versions = manifest.get("versions") or {}
-    timings = manifest.get("timings") or {}
-    items: list[tuple[str, str]] = []
-    if versions.get("gantk"):
-        items.append(("gantk", str(versions["gantk"])))
-    for name in ("torch", "numpy"):
-        if versions.get(name):
-            items.append((name, str(versions[name])))
+    items = [(name, str(versions[name])) for name in ("gantk", "torch", "numpy") if versions.get(name)]
     date = manifest.get("ended") or manifest.get("started")
     if date:
-        items.append(("date", str(date)[:16].replace("T", " ")))
-    seconds = timings.get("total")
-    if isinstance(seconds, (int, float)):
+        items.append(("date", date[:16].replace("T", " ")))
+    seconds = manifest["timings"].get("total")
+    if seconds is not None:
         items.append(("took", unbroken(f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min")))
-    for name in ("seed", "device"):
-        if manifest.get(name) is not None:
-            items.append((name, _plain(manifest[name])))
-    return items
+    used = (("seed", manifest.get("seed")), ("device", manifest.get("device")))
+    return [*items, *((name, _plain(value)) for name, value in used if value is not None)]

@@ -1,21 +1,16 @@
-"""Which page belongs to which command: a task's is made of its result, the others are built from their manifest."""
+"""The page of a command's run, made from its files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gantk.errors import GantkError, suggestion
 from gantk.reports.page import Page
 from gantk.reports.record import RunRecord
-from gantk.store.lazy import resolve
 
-BUILDERS = {
-    "demo": "gantk.tour.page:build",
-    "slurm": "gantk.slurm.page:build",
-}
-PAGE_NAMES = {"demo": "index"}
-"""Pages that are not named after their command: the tour's is the index of what it made."""
+if TYPE_CHECKING:
+    from gantk.runs.task import Reported
 
 
 def render(run_dir: Path | str, command: str) -> Path:
@@ -25,15 +20,9 @@ def render(run_dir: Path | str, command: str) -> Path:
     Raises:
         GantkError: there is no such run or command, its manifest is damaged, or an image it names cannot be read.
     """
-    from gantk.runs.reporting import read_from, report
-    from gantk.runs.table import find_task, is_task
+    from gantk.runs.reporting import report
 
-    directory = Path(run_dir)
-    if is_task(command):
-        return report(find_task(command), directory)
-    page = page_for(directory, command)
-    with read_from(f"gantk {command}", directory):
-        return page.write(directory / f"{PAGE_NAMES.get(command, command)}.html")
+    return report(_reported(Path(run_dir), command), Path(run_dir))
 
 
 def page_for(run_dir: Path | str, command: str) -> Page:
@@ -43,21 +32,22 @@ def page_for(run_dir: Path | str, command: str) -> Page:
         GantkError: there is no such run or command, or it is damaged.
     """
     from gantk.runs.reporting import page_of_run, read_from, read_run
-    from gantk.runs.table import TASKS, find_task, is_task
 
     directory = Path(run_dir)
-    if is_task(command):
-        task = find_task(command)
-        result = read_run(task, directory)
-        with read_from(task.spelled, directory):
-            return page_of_run(task, result, directory)
-    run = RunRecord.read(directory, command)
-    if command not in BUILDERS:
-        near = suggestion(command, [*TASKS, *BUILDERS])
-        raise GantkError(f"There is a run of {command!r} in {directory}, which is no command with a page.{near}")
-    build: Callable[[RunRecord], Page] = resolve(BUILDERS[command])
-    with read_from(f"gantk {command}", directory):
-        return build(run)
+    task = _reported(directory, command)
+    result = read_run(task, directory)
+    with read_from(task.spelled, directory):
+        return page_of_run(task, result, directory)
+
+
+def _reported(directory: Path, command: str) -> Reported:
+    from gantk.runs.table import BESIDE, TASKS, find_reported, is_reported
+
+    if is_reported(command):
+        return find_reported(command)
+    RunRecord.read(directory, command)
+    near = suggestion(command, [*TASKS, *BESIDE])
+    raise GantkError(f"There is a run of {command!r} in {directory}, which is no command with a page.{near}")
 
 
 def render_index(run_dir: Path | str) -> Path | None:

@@ -80,7 +80,7 @@ def compat_of(grams: Grams, facts: JacobianFacts, options: DirectionsOptions) ->
             name = compat_name(sample, region, options.name)
             found.append(
                 CompatDirections(
-                    name=region, sample=sample, file=name, vectors=vectors[: options.num_directions],
+                    name=region, sample=sample, file=name, vectors=vectors[: options.components],
                     eigenvalues=values[:32],
                 )
             )  # fmt: skip

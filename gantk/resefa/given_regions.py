@@ -98,7 +98,7 @@ def parse_region(text: str, labels: Labels | None) -> Region:
 def _class_indices(word: str, labels: Labels, text: str) -> list[int]:
     if word in labels.names:
         return [labels.names.index(word)]
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", word)
+    match = re.fullmatch(r"([0-9]+)(?:-([0-9]+))?", word)
     if match is None:
         known = f" There are {', '.join(labels.names)}." if labels.names else ""
         raise UsageError(f"--region {text} names {word!r}, which is no class.{suggestion(word, labels.names)}{known}")

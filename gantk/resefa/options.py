@@ -47,7 +47,7 @@ class JacobianOptions(SampleOptions):
         least=1, metavar="K",
     )  # fmt: skip
     preview: int = option(4, "Number of samples drawn on the page.", least=0)
-    chunk: int | None = option(None, "Samples per chunk of the ledger.", least=1, default_text="by number")
+    chunk: int | None = option(None, "Number of samples per chunk of the ledger.", least=1, default_text="by number")
     compat: bool = option(
         False,
         "Do as the released script: its z, no truncation, every row, decimation and channel sum above 256 pixels, no "
@@ -58,8 +58,13 @@ class JacobianOptions(SampleOptions):
 @dataclass(frozen=True, kw_only=True)
 class DirectionsOptions(BatchOptions, SeedsShownOptions):
     region: tuple[str, ...] = option((), "Region of the run; may be repeated.", metavar="NAME", default_text="all")
-    num_directions: int | None = option(
-        None, "Number of directions per region.", "-K", least=1, default_text="32 (all with --compat)"
+    components: int | None = option(
+        None,
+        "Number of directions per region.",
+        "-K",
+        originals=("--num-directions",),
+        least=1,
+        default_text="32 (all with --compat)",
     )
     tau: float = option(
         1e-3, "Ridge that is added to the background's Gram matrix, as a share of its trace.", least=0.0
@@ -75,9 +80,9 @@ class DirectionsOptions(BatchOptions, SeedsShownOptions):
         False, "Find directions by LowRankGAN's robust PCA and projection, not by the quotient.", "--project"
     )
     held_out: int = option(16, "Number of fresh codes to measure on; 0: no measures and no pictures.", least=0)
-    shown: int | None = option(None, "Number of directions measured and drawn.", least=1, default_text="5")
+    shown: int | None = option(None, "Number of directions that are measured and drawn.", least=1, default_text="5")
     samples: int = option(3, "Number of samples drawn with sliders.", least=1, most=1000)
-    step: int = option(9, "Number of images per slider.", least=3, most=1000)
+    step: int = option(9, "Number of pictures along a direction.", least=3, most=1000)
     against: str = option(
         "all", "Methods to compare with: lowrankgan, sefa, ganspace, 'sefa chosen', 'ganspace chosen', random; "
         "comma-separated, all or none.", metavar="LIST",

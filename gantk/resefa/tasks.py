@@ -163,7 +163,7 @@ DIRECTIONS = Task(
     made="the run's own directory",
     examples=(
         "gantk resefa directions runs/world",
-        "gantk resefa directions runs/faces --region eyes --num-directions 8 --held-out 32",
+        "gantk resefa directions runs/faces --region eyes --components 8 --held-out 32",
         "gantk resefa directions runs/tower --rows 4-5 --space w -o runs/tower-w",
         "gantk resefa directions runs/compat --compat --full-rank",
     ),

@@ -189,12 +189,12 @@ def directions(
     if (options.compat or options.full_rank) and not samples_of(grams):
         raise UsageError("--compat needs each sample's Gram matrices: make the run with --compat or --per-sample.")
     if options.compat:
-        at_most("--num-directions", options.num_directions, facts.dim, "directions")
+        at_most("--components", options.components, facts.dim, "directions")
         return DirectionsResult(levels=LEVELS, regions=(), compat=compat_of(grams, facts, options))
     if options.shown_codes(generator) is not None and not options.held_out:
         raise UsageError(f"--held-out 0 draws no samples, and --seeds {options.seeds} lists some: leave one out.")
     reduced = reduced_of(facts, generator, options.rows, options.space)
-    count = at_most("--num-directions", options.num_directions, reduced.variable.dim, "directions", DEFAULT_COUNT)
+    count = at_most("--components", options.components, reduced.variable.dim, "directions", DEFAULT_COUNT)
     shown = at_most("--shown", options.shown, count, "directions", DEFAULT_SHOWN)
     if options.held_out and where is None:
         where = regions_again(facts, segmenter)

@@ -196,7 +196,7 @@ class DirectionInputs(Inputs):
 
     pick: str | None = named(
         None,
-        "Numbers of the directions to take from files with several: 0-3 or all.",
+        "Numbers of the directions to take from a file with several: 0-3,7 or all.",
         metavar="LIST",
         default_text="0",
     )

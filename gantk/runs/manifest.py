@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, NotRequired, TypedDict, cast
+from typing import Literal, TypedDict, cast
 
 from gantk.errors import GantkError, StoreError, UsageError
 from gantk.store.chunks import CONCATENATE, SUM, LedgerWarning, Shard, parse_shard
@@ -30,6 +30,8 @@ HALVED: Literal["halved"] = "halved"  # how often the batch size was halved beca
 _KINDS = {"format": int, "argv": str, "seed": int, "attempts": int, "device": str, "started": str, "ended": str,
           "error": str, "versions": dict, "identity": dict, "code": dict, "job": dict, "shards": list,
           HALVED: int}  # fmt: skip
+_TEXTS = ("state", "command")
+_SHARD_TEXTS = ("shard", "state")
 _WORDS = {int: "a whole number", str: "a text", dict: "a table", list: "a list"}
 _TABLES = ("arguments", "timings", "arrays", "outputs", "results")
 # Arguments that do not change what a run computes: a run may be continued with other values.
@@ -57,8 +59,8 @@ class ShardAccount(TypedDict, total=False):
     device: str | None
 
 
-class Manifest(TypedDict):
-    """What `<command>.run.json` holds; `read_manifest` and `readable` see to the tables that everything else needs."""
+class _Always(TypedDict):
+    """What every manifest holds."""
 
     format: int
     command: str
@@ -71,17 +73,25 @@ class Manifest(TypedDict):
     ended: str | None
     timings: dict[str, float]
     attempts: int
-    job: NotRequired[dict[str, str]]
     state: str
     error: str | None
     arrays: dict[str, ArrayFacts]
     outputs: dict[str, str]
     results: JsonTable
-    identity: NotRequired[JsonTable]
-    code: NotRequired[dict[str, dict[str, str]]]
-    facts: NotRequired[Json]
-    shards: NotRequired[list[ShardAccount]]
-    halved: NotRequired[int]
+
+
+class Manifest(_Always, total=False):
+    """What `<command>.run.json` holds; `read_manifest` and `readable` see to its parts and their types.
+
+    `results` are those of a run from before results were files of their own.
+    """
+
+    job: dict[str, str]
+    identity: JsonTable
+    code: dict[str, dict[str, str]]
+    facts: Json
+    shards: list[ShardAccount]
+    halved: int
 
 
 def file_stem(command: str) -> str:
@@ -130,17 +140,16 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _fault(manifest: Manifest) -> str:
-    """What is of another type than a manifest's, in words; "" where nothing is."""
-    for name, kinds in _KINDS.items():
-        value = manifest.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
-            return f"{name} is {shown(value)}, and {_WORDS[kinds]} is expected"
-    for name in ("state", "command"):
-        if not isinstance(manifest.get(name), str):
-            return f"{name} is {shown(manifest.get(name))}, and a text is expected"
-    for name, seconds in manifest["timings"].items():
-        if not _is_number(seconds):
-            return f"timings.{name} is {shown(seconds)}, and seconds are expected"
+    """What is missing or of another type than a manifest's, in words; "" where nothing is."""
+    if missing := sorted(_Always.__required_keys__ - manifest.keys()):
+        return f"{missing[0]} is missing"
+    if wrong := _odd(manifest, _TEXTS):
+        return wrong
+    for place, account in enumerate(manifest.get("shards") or ()):
+        if not isinstance(account, dict):
+            return f"shards.{place} is {shown(account)}, and a table is expected"
+        if wrong := _odd(account, _SHARD_TEXTS):
+            return f"shards.{place}.{wrong}"
     for name, about in manifest["arrays"].items():
         if not (isinstance(about, dict) and _is_grid(about)):
             return f"arrays.{name} is {shown(about)}, and total, chunk and join are expected"
@@ -150,6 +159,24 @@ def _fault(manifest: Manifest) -> str:
     shard = manifest["arguments"].get("shard")
     if shard is not None and not isinstance(shard, str):
         return f"arguments.shard is {shown(shard)}, and a text is expected"
+    return ""
+
+
+def _odd(told: Mapping[str, object], texts: tuple[str, ...]) -> str:
+    """What of a manifest, or of its account of a shard, is of another type, in words; "" where nothing is."""
+    for name, kinds in _KINDS.items():
+        value = told.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+            return f"{name} is {shown(value)}, and {_WORDS[kinds]} is expected"
+    for name in texts:
+        if not isinstance(told.get(name), str):
+            return f"{name} is {shown(told.get(name))}, and a text is expected"
+    timings = told.get("timings", {})
+    if not isinstance(timings, dict):
+        return f"timings is {shown(timings)}, and a table is expected"
+    for name, seconds in timings.items():
+        if not _is_number(seconds):
+            return f"timings.{name} is {shown(seconds)}, and seconds are expected"
     return ""
 
 

@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from gantk.errors import GantkError, UsageError
 from gantk.runs.manifest import (
@@ -190,9 +189,9 @@ def _merge(command: str, shards: list[ShardRun], target: Path, finish: Finish | 
             run.manifest["code"] = first["code"]
         for shard in shards:
             _gather_outputs(run, shard)
-        for name, value in first["results"].items():
+        for name, value in first["results"].items():  # of shards from before results were typed
             if all(shard.manifest["results"].get(name) == value for shard in shards):
-                run.record(name, value)
+                run.manifest["results"][name] = value
         for name, about in first["arrays"].items():
             ledger = run.ledger({name: about["join"]}, about["total"], about["chunk"])
             _refuse_more_than_there_is(ledger, name, shards, command)
@@ -219,10 +218,17 @@ def _without_shard(argv: str) -> str:
 
 def _account(shard: ShardRun) -> ShardAccount:
     """What the whole keeps of a shard: when, where and how long it ran."""
-    keys = ("started", "ended", "timings", "attempts", "job", "device")
-    kept = {key: value for key, value in shard.manifest.items() if key in keys}
-    # its keys are those of a ShardAccount, which mypy cannot tell of names in a tuple
-    return cast(ShardAccount, {"shard": str(shard.shard), "state": shard.manifest["state"], **kept})
+    told = shard.manifest
+    return {
+        "shard": str(shard.shard),
+        "state": told["state"],
+        "started": told.get("started", ""),
+        "ended": told.get("ended"),
+        "timings": told["timings"],
+        "attempts": told.get("attempts", 1),
+        "job": told.get("job", {}),
+        "device": told.get("device"),
+    }
 
 
 def _refuse_more_than_there_is(ledger: Ledger, name: str, shards: list[ShardRun], command: str) -> None:

@@ -36,7 +36,7 @@ class About:
     Attributes:
         help: one sentence, with the unit.
         also: further spellings that ``--help`` shows, such as ``-N``.
-        originals: spellings of the original programs, taken silently.
+        originals: spellings of the original programs, and earlier ones of gantk's own, taken silently.
         identity: whether another value gives another result.
         least, above, most, below: the range of a number; `above` and `below` are exclusive.
         metavar: what stands for the value in ``--help``.
@@ -303,10 +303,11 @@ def changed(options: type[OptionsT], given: OptionsT | None, changes: Mapping[st
     """
     if given is not None and not isinstance(given, options):
         raise UsageError(f"The options are a {type(given).__name__}, and a {options.__name__} is expected.")
-    known = {field.name for field in fields_of(options)}
+    names = _names_of(options)
     for name in changes:
-        if name not in known:
-            raise UsageError(f"{name!r} is no option here.{suggestion(name, known)}")
+        if name not in names:
+            raise UsageError(f"{name!r} is no option here.{suggestion(name, set(names.values()))}")
+    changes = {names[name]: value for name, value in changes.items()}
     return dataclasses.replace(given, **changes) if given is not None else made(options, changes)
 
 
@@ -316,8 +317,15 @@ def from_plain(options: type[OptionsT], values: Mapping[str, object]) -> Options
     Raises:
         UsageError: a value is of the wrong type or out of range.
     """
-    known = {field.name: field for field in fields_of(options)}
-    return made(options, {name: _tuples(value) for name, value in values.items() if name in known})
+    names = _names_of(options)
+    return made(options, {names[name]: _tuples(value) for name, value in values.items() if name in names})
+
+
+def _names_of(options: type) -> dict[str, str]:
+    """The field that is meant by its own name, or by an original or earlier spelling that is no field's name now."""
+    fields = fields_of(options)
+    silent = {each.lstrip("-").replace("-", "_"): field.name for field in fields for each in field.about.originals}
+    return silent | {field.name: field.name for field in fields}
 
 
 def made(options: type[OptionsT], values: Mapping[str, object]) -> OptionsT:

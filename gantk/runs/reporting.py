@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from gantk.errors import GantkError, StoreError
 from gantk.runs.manifest import MANIFEST_SUFFIX, read_manifest, shard_of
 from gantk.runs.results import RESULT_SUFFIX, Result, read_result, stem_of
-from gantk.runs.table import find_task, is_task
-from gantk.runs.task import Task
+from gantk.runs.table import find_reported, is_reported
+from gantk.runs.task import Reported
 from gantk.store.files import load_json, remove_stale
 from gantk.store.lazy import resolve
 
@@ -34,20 +34,20 @@ _UNFIT = (
 )
 
 
-def write_page(task: Task, result: Result, directory: Path) -> None:
+def write_page(task: Reported, result: Result, directory: Path) -> None:
     """Write the page of a result into the directory of its run."""
     page = page_of_run(task, result, directory)
-    page.write(directory / f"{stem_of(task.name)}.html")
+    page.write(directory / task.page_file)
 
 
-def page_of_run(task: Task, result: Result, directory: Path) -> Page:
+def page_of_run(task: Reported, result: Result, directory: Path) -> Page:
     """The page of a result with the run it came from: command line, settings, versions, times."""
     from gantk.reports.pasting import pasted
     from gantk.reports.record import RunRecord
     from gantk.reports.sections import Facts
 
     run = RunRecord.read(directory, task.name)
-    page = task.page_of(result)
+    page = task.page_of(result, directory)
     settings = Facts(run.settings(), "Settings")
     return dataclasses.replace(
         page,
@@ -74,7 +74,7 @@ def read_from(spelled: str, directory: Path) -> Iterator[None]:
         ) from error
 
 
-def read_run(task: Task, directory: Path) -> Result:
+def read_run(task: Reported, directory: Path) -> Result:
     """The result of a run, whichever version of gantk made it.
 
     Raises:
@@ -109,7 +109,7 @@ def load_result(path: Path | str) -> Result:
     if not files:
         earlier = _earlier_tasks(path)
         if len(earlier) == 1:
-            return read_run(find_task(earlier[0]), path)
+            return read_run(find_reported(earlier[0]), path)
     if len(files) != 1:
         names = ", ".join(file.name for file in files)
         how = f"holds several: give one of {names}" if files else "holds no *.result.json: give a run of gantk"
@@ -118,20 +118,20 @@ def load_result(path: Path | str) -> Result:
     name = plain.get("task") if isinstance(plain, dict) else None
     if not isinstance(name, str):
         raise StoreError(f"{files[0]} does not say which task it is of.")
-    return read_result(find_task(name).result_type, files[0].parent)
+    return read_result(find_reported(name).result_type, files[0].parent)
 
 
 def _earlier_tasks(directory: Path) -> list[str]:
     """The tasks of whole runs from before results were files of their own."""
     found = [read_manifest(path) for path in sorted(directory.glob("*" + MANIFEST_SUFFIX))]
     whole = [each for each in found if "identity" not in each and shard_of(each).is_whole]
-    return [each["command"] for each in whole if is_task(each["command"])]
+    return [each["command"] for each in whole if is_reported(each["command"])]
 
 
-def report(task: Task, directory: Path) -> Path:
+def report(task: Reported, directory: Path) -> Path:
     """Write the page of a run from its files; return the page's path."""
     remove_stale(directory)
-    path = directory / f"{stem_of(task.name)}.html"
+    path = directory / task.page_file
     result = read_run(task, directory)
     with read_from(task.spelled, directory):
         return page_of_run(task, result, directory).write(path)

@@ -92,9 +92,9 @@ class Result:
 
     def page(self) -> Page:
         """The page of the result, without the run it came from."""
-        from gantk.runs.table import find_task
+        from gantk.runs.table import find_reported
 
-        page: Page = find_task(self.TASK).page_of(self)
+        page: Page = find_reported(self.TASK).page_of(self)
         return page
 
     def cite(self) -> str:
@@ -146,8 +146,7 @@ class Result:
         write_result(self, directory)
         for export in self.exports():
             export.write(directory / export.name)
-        stem = stem_of(self.TASK)
-        self.page().write(directory / f"{stem}.html")
+        self.page().write(directory / f"{stem_of(self.TASK)}.html")
         return directory
 
 

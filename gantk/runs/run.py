@@ -1,7 +1,7 @@
 """Run directories: what a command leaves behind, so that it can be continued, joined, shown and made again.
 
 `<command>.run.json` holds the resolved arguments, the seed, versions, device, timings, the state (running, complete,
-failed, interrupted), the outputs and the results a page is made from. Several commands may share a directory. One
+failed, interrupted) and the outputs. Several commands may share a directory. One
 process at a time runs a command in a directory (one per shard); a second one says so and stops.
 """
 
@@ -40,7 +40,6 @@ from gantk.store.files import (
     remove_empty,
     remove_stale,
     save_json,
-    to_json,
     to_table,
 )
 from gantk.store.inside import inside
@@ -197,11 +196,6 @@ class Run:
         """Where the manifest is."""
         return self.directory / (file_stem(self.command) + shard_suffix(self.shard) + MANIFEST_SUFFIX)
 
-    @property
-    def results(self) -> JsonTable:
-        """What was recorded so far."""
-        return dict(self.manifest["results"])
-
     def save(self) -> None:
         """Write the manifest as it is now, unless an earlier run's is still to be kept.
 
@@ -245,16 +239,12 @@ class Run:
         """
         return inside(self.directory, name)
 
-    def record(self, key: str, value: object) -> None:
-        """Keep a result (anything JSON can hold, arrays included) in the manifest for the page.
-
-        Like `output`, it reaches the disk with the next `save`: at the latest when the run ends, however it ends. A
-        killed run loses nothing by that, since it says both again when it is continued.
-        """
-        self.manifest["results"][key] = to_json(value)
-
     def output(self, name: str, about: str = "") -> Path:
-        """Note that a file or folder of the run directory is a result; return its path."""
+        """Note that a file or folder of the run directory is a result; return its path.
+
+        It reaches the disk with the next `save`: at the latest when the run ends, however it ends. A killed run loses
+        nothing by that, since it says so again when it is continued.
+        """
         target = inside(self.directory, name)
         self.replace()
         self.manifest["outputs"][name] = about

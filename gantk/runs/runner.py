@@ -25,7 +25,7 @@ from gantk.runs.shared_options import RunOptions
 from gantk.runs.stores import Following, MemoryStore, OnlyAPart, RunStore
 from gantk.runs.structure import Source
 from gantk.runs.structure import from_plain as structured
-from gantk.runs.task import Inputs, Task
+from gantk.runs.task import Inputs, Reported, Task
 from gantk.store.chunks import parse_shard
 from gantk.store.files import load_json, load_npy, remove_empty, remove_stale, to_json
 from gantk.store.fingerprint import fingerprint
@@ -112,7 +112,7 @@ def plan(task: Task, inputs: Inputs, options: Options) -> Plan:
     size = None if field is None else int(getattr(options, field.name))
     began, found = time.monotonic(), None
     try:
-        with _reproducible(inputs), planning():
+        with _reproducible(inputs), planning(), contextlib.suppress(OnlyAPart):
             task.call(arguments, options, MemoryStore())
     except Planned as planned:
         found = planned
@@ -270,12 +270,17 @@ def finished(task: Task, directory: Path, identity: Mapping[str, object]) -> Res
     return None
 
 
-def finish(task: Task, run: Run, result: Result) -> None:
-    """Write a result, its exports and its page."""
+def keep(run: Run, result: Result) -> None:
+    """Write a result into the directory of its run, as far as it has come."""
     run.replace()
     for name in write_result(result, run.directory):
         run.output(name)
-    run.output(stem_of(task.name) + RESULT_SUFFIX, "the result")
+    run.output(stem_of(result.TASK) + RESULT_SUFFIX, "the result")
+
+
+def finish(task: Reported, run: Run, result: Result) -> None:
+    """Write a result, its exports and its page."""
+    keep(run, result)
     for export in result.exports():
         export.write(run.output(export.name, export.about))
     run.complete()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gantk.errors import GantkError, suggestion
 
 if TYPE_CHECKING:
-    from gantk.runs.task import Task
+    from gantk.runs.task import Reported, Task
 
 
 class Row(NamedTuple):
@@ -80,6 +80,9 @@ TASKS: dict[str, Row] = {
     ),
 }
 
+BESIDE: dict[str, str] = {"demo": "gantk.tour.page:TOUR", "slurm": "gantk.slurm.page:CHAIN"}
+"""Commands that are no task, and whose runs hold a result with a page all the same."""
+
 GROUPS: dict[str, str] = {
     "ghfeat": "Hierarchical features of real images: train, extract, mix, edit, harmonize, evaluate.",
     "resefa": "Directions that change one region: Jacobian, directions.",
@@ -101,6 +104,21 @@ def find_task(name: str) -> Task:
         raise GantkError(f"There is no task {name!r}.{suggestion(name, TASKS)}")
     task: Task = resolve(found.task)
     return task
+
+
+def find_reported(name: str) -> Reported:
+    """The task of a name, or the command beside the tasks, whose runs hold a result with a page; see `find_task`."""
+    from gantk.store.lazy import resolve
+
+    if name not in BESIDE:
+        return find_task(name)
+    found: Reported = resolve(BESIDE[name])
+    return found
+
+
+def is_reported(name: str) -> bool:
+    """Whether the runs of a command, as typed or as files are named, hold a result with a page."""
+    return name in BESIDE or is_task(name)
 
 
 def is_task(name: str) -> bool:

@@ -24,6 +24,8 @@ from gantk.runs.shared_options import RunOptions
 from gantk.store.lazy import resolve
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gantk.reports.page import Page
     from gantk.runs.results import Result
     from gantk.runs.stores import Store
@@ -84,11 +86,50 @@ class Inputs(Options, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """One analysis.
+class Reported:
+    """A command whose runs hold a result with a page: every task, and `gantk demo` and `gantk slurm` beside them.
 
     Attributes:
         name: as typed after `gantk`, such as "lse train".
+        result: ``module:class``.
+        page: ``module:function``, (result, directory of the run or None) -> `gantk.reports.page.Page`.
+        upgrade: ``module:function``, (manifest, directory) -> result, for runs of the format before results were typed.
+        page_name: what the page's file is called; "" is the command's name.
+    """
+
+    name: str
+    result: str
+    page: str
+    upgrade: str | None = None
+    page_name: str = ""
+
+    @property
+    def result_type(self) -> type[Result]:
+        found: type[Result] = resolve(self.result)
+        return found
+
+    def page_of(self, result: Result, directory: Path | None = None) -> Page:
+        """The page of a result, which is found in a directory or was loaded alone."""
+        page: Page = resolve(self.page)(result, directory)
+        return page
+
+    @property
+    def page_file(self) -> str:
+        """The file of the page in a run directory."""
+        return f"{self.page_name or '-'.join(self.name.split())}.html"
+
+    @property
+    def spelled(self) -> str:
+        """The command, for messages."""
+        return f"gantk {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(Reported):
+    """One analysis.
+
+    Attributes:
+        name, upgrade: see `Reported`.
         summary: one line for lists of commands.
         description: further paragraphs of ``--help``.
         inputs, options, run: classes of options; `run` is `ShardOptions` where the work can be divided.
@@ -98,7 +139,6 @@ class Task:
         conclude: ``module:function``, (arrays, facts, options, store) -> result, where the work can be divided; it also
             takes what the inputs' `load_again` gives.
         facts: ``module:class`` of what `conclude` needs to know beside arrays and options.
-        upgrade: ``module:function``, (manifest, directory) -> result, for runs of the format before results were typed.
         examples: command lines that can be pasted.
         made: the default run directory is ``MODEL_made``; without a model it is `made`.
         restarts: another call in the same directory begins anew instead of being refused, and leaves what is there; the
@@ -107,42 +147,29 @@ class Task:
         originals: options of the original programs that need no action here: those with a value, then flags.
     """
 
-    name: str
     summary: str
     inputs: type[Inputs]
     options: type[Options]
-    result: str
     verb: str
-    page: str
     examples: tuple[str, ...]
     made: str
     description: str = ""
     run: type[RunOptions] = RunOptions
     conclude: str | None = None
     facts: str | None = None
-    upgrade: str | None = None
     restarts: bool = False
     together: bool = False
     originals: tuple[str, ...] = ()
     original_flags: tuple[str, ...] = ()
 
-    @property
-    def result_type(self) -> type[Result]:
-        found: type[Result] = resolve(self.result)
-        return found
-
-    def page_of(self, result: Result) -> Page:
+    def page_of(self, result: Result, directory: Path | None = None) -> Page:
+        """The page of a result, wherever it is."""
         page: Page = resolve(self.page)(result)
         return page
 
     def call(self, arguments: Mapping[str, object], options: Options, store: Store) -> Result:
         result: Result = resolve(self.verb)(**arguments, options=options, store=store)
         return result
-
-    @property
-    def spelled(self) -> str:
-        """The command, for messages."""
-        return f"gantk {self.name}"
 
 
 def verb(options: type[Options], *, within: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:

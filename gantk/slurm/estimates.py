@@ -86,8 +86,7 @@ def _said(own: JobSettings, found: Estimate) -> str:
     """Where the limits come from, for the batch file."""
     names = [name for name, given in (("time", own.time), ("memory", own.memory)) if not given]
     what = " and ".join(names).capitalize()
-    origin = " ".join(found.origin.split())  # a comment is one line
-    return f"{what}: {SPARE:g} times what `--plan` of the command {origin}."
+    return f"{what}: {SPARE:g} times what `--plan` of the command {found.origin}."
 
 
 def _here() -> str:
@@ -114,10 +113,16 @@ def _key(words: list[str], settings: Mapping[str, Json]) -> str:
 
 def _kept() -> dict[str, Estimate]:
     """What was measured before; nothing where the file is not there or damaged."""
-    with contextlib.suppress(GantkError):
-        known = from_plain(dict[str, Estimate], load_json(_file()), Source(_file().parent, "the estimates"))
-        return {key: each for key, each in known.items() if math.isfinite(each.seconds)}
-    return {}
+    path = _file()
+    try:
+        found: dict[str, Estimate] = from_plain(dict[str, Estimate], load_json(path), Source(path.parent, str(path)))
+    except GantkError:
+        return {}
+    return {  # the origin becomes one comment of a batch file
+        key: dataclasses.replace(each, origin=" ".join(each.origin.split()))
+        for key, each in found.items()
+        if math.isfinite(each.seconds)
+    }
 
 
 def _keep(key: str, found: Estimate) -> None:

@@ -1,8 +1,8 @@
 """The page of `gantk slurm`: how a chain of jobs stands, and what its shards took.
 
-It is made from the jobs that the chain recorded and, beside them, the manifests and chunk files of the runs that they
-write: a shard's own while it works, later what the joined run keeps of it. A task that failed before it left a manifest
-is known by its log. The queue is what the scheduler said when it was last asked (`gantk slurm --status`).
+It is made from the chain's jobs and, beside them, the manifests and chunk files of the runs that the jobs write: a
+shard's own while it works, later what the joined run keeps of it. A task that failed before it left a manifest is known
+by its log. The queue is what the scheduler said when it was last asked (`gantk slurm --status`).
 """
 
 from __future__ import annotations
@@ -13,20 +13,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from gantk.errors import GantkError
-from gantk.reports.numbers import read_number
 from gantk.reports.page import Page
-from gantk.reports.record import RunRecord, mapping, records
-from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Facts, Headline, Link, Links, Prose, Section, Table
-from gantk.runs.manifest import MANIFEST_SUFFIX, file_stem
-from gantk.slurm.chain import ENDED, Job, read_jobs
-from gantk.store.chunks import Grid, parse_shard, shard_range
-from gantk.store.files import load_json
+from gantk.reports.sections import BarPlot, Cell, CellValue, Column, Headline, Link, Links, Prose, Section, Table
+from gantk.runs.manifest import MANIFEST_SUFFIX, Manifest, ShardAccount, file_stem, read_manifest, shard_of
+from gantk.runs.task import Reported
+from gantk.slurm.results import ChainResult
+from gantk.store.chunks import Grid, Shard, parse_shard, shard_range
 from gantk.store.inside import inside
 
 MOST_BARS = 64
+ENDED = frozenset(
+    {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}
+)
+CHAIN = Reported(
+    name="slurm",
+    result="gantk.slurm.results:ChainResult",
+    page="gantk.slurm.page:page",
+    upgrade="gantk.slurm.upgrade:chain",
+)
 
 
 @dataclass(frozen=True)
@@ -76,23 +82,22 @@ class Stage:
         return "running" if "complete" in states else "waiting"
 
 
-def stages_of(directory: Path, jobs: Sequence[Job]) -> list[Stage]:
-    """The jobs of a chain in its folder as their runs' files say it."""
+def stages_of(result: ChainResult, directory: Path | None) -> list[Stage]:
+    """The jobs of a chain as their runs' files say it; none of those has begun where no directory is known."""
     stages: list[Stage] = []
-    before = ""
-    for job in jobs:
-        folder = _folder_of(directory, job["run"])
-        if job["command"] == "merge":
-            parts: tuple[Part, ...] = (_whole(folder, before, joined=True),)
+    before = ""  # the command whose shards a merge joins
+    for job in result.jobs:
+        if directory is None:
+            parts = (Part(""),) * job.shards
+        elif job.command == "merge":
+            parts = (_joined(_folder_of(directory, job.run), before),)
         else:
-            before = job["command"]
-            parts = _parts(folder, before, job["shards"])
-        number = job["id"] or ""
-        if number:
-            ends = [f"_{index}" if job["array"] else "" for index in range(len(parts))]
-            logs = [inside(directory, f"logs/{job['name']}-{number}{end}.log") for end in ends]
+            parts, before = _parts(_folder_of(directory, job.run), job.command, job.shards), job.command
+        if directory is not None and job.number:
+            ends = [f"_{index}" if job.array else "" for index in range(len(parts))]
+            logs = [inside(directory, f"logs/{job.name}-{job.number}{end}.log") for end in ends]
             parts = tuple(_with_log(part, log) for part, log in zip(parts, logs, strict=True))
-        stages.append(Stage(job["name"], job["about"], number, job["queue"] or {}, parts))
+        stages.append(Stage(job.name, job.about, job.number or "", job.queue, parts))
     return stages
 
 
@@ -113,74 +118,88 @@ def _with_log(part: Part, log: Path) -> Part:
     return replace(part, state="failed", error=lines[-1].removeprefix("Error: "), attempts=1)
 
 
-def _manifest(path: Path) -> Mapping[str, Any]:
-    try:
-        return mapping(load_json(inside(path.parent, path.name))) if path.is_file() else {}
-    except GantkError:
-        return {"state": "failed", "error": f"{path.name} cannot be read"}
-
-
 def _parts(folder: Path, command: str, count: int) -> tuple[Part, ...]:
     stem = file_stem(command)
+    whole = folder / (stem + MANIFEST_SUFFIX)
     if count == 1:
-        alone = _manifest(folder / f"{stem}.0-of-1{MANIFEST_SUFFIX}")
-        return (_part("", alone, folder, stem),) if alone else (_whole(folder, command, joined=False),)
-    whole = _manifest(folder / (stem + MANIFEST_SUFFIX))
-    kept = {str(entry.get("shard")): entry for entry in records(whole.get("shards"))}
-    parts = []
+        alone = folder / f"{stem}.0-of-1{MANIFEST_SUFFIX}"
+        return (_part("", alone if alone.is_file() else whole, stem),)
+    kept, parts = _kept(whole, stem), []
     for index in range(count):
-        own = _manifest(folder / f"{stem}.{index}-of-{count}{MANIFEST_SUFFIX}")
-        name = f"{index}/{count}"
-        if not own and name in kept:
-            own = {**kept[name], "arrays": whole.get("arrays"), "arguments": {"shard": name}}
-        parts.append(_part(name, own, folder, stem))
+        name, own = f"{index}/{count}", folder / f"{stem}.{index}-of-{count}{MANIFEST_SUFFIX}"
+        parts.append(kept[name] if name in kept and not own.is_file() else _part(name, own, stem))
     return tuple(parts)
 
 
-def _whole(folder: Path, command: str, joined: bool) -> Part:
-    """All of a run; `joined` asks for its joining, which a run that was never split does not have."""
-    manifest = _manifest(folder / (file_stem(command) + MANIFEST_SUFFIX))
-    if joined and manifest and not manifest.get("shards"):
-        manifest = {**manifest, "state": manifest.get("state") if manifest.get("state") == "running" else "waiting"}
-    return _part("", manifest, folder, file_stem(command))
+def _joined(folder: Path, command: str) -> Part:
+    """The joining of a run's shards; it waits where the run was never split."""
+    stem = file_stem(command)
+    path = folder / (stem + MANIFEST_SUFFIX)
+    part = _part("", path, stem)
+    split = part.state in ("waiting", "running") or _kept(path, stem)
+    return part if split else replace(part, state="waiting")
 
 
-def _part(name: str, manifest: Mapping[str, Any], folder: Path, stem: str) -> Part:
-    if not manifest:
+def _part(name: str, path: Path, stem: str) -> Part:
+    """A part by the manifest of its own run."""
+    if not path.is_file():
         return Part(name)
-    done, chunks = _progress(manifest, folder / "chunks" / stem)
+    try:
+        manifest = read_manifest(path)
+        part = _as_told(name, manifest, _chunks(manifest, shard_of(manifest), path.parent, stem))
+    except GantkError:
+        return Part(name, "failed", f"{path.name} cannot be read")
+    return replace(part, error=re.sub(r"^(Gantk|Usage|Store|Link)Error: ", "", manifest.get("error") or ""))
+
+
+def _kept(path: Path, stem: str) -> dict[str, Part]:
+    """Shard -> what the manifest of a joined run keeps of it; nothing where none was joined."""
+    if not path.is_file():
+        return {}
+    try:
+        manifest = read_manifest(path)
+        return {
+            each["shard"]: _as_told(
+                each["shard"], each, _chunks(manifest, parse_shard(each["shard"]), path.parent, stem)
+            )
+            for each in manifest.get("shards", [])
+        }
+    except GantkError:
+        return {}
+
+
+def _as_told(name: str, told: Manifest | ShardAccount, chunks: Sequence[bool]) -> Part:
+    """A part as a manifest tells of it; `chunks` says which of its chunks are there."""
+    complete = told["state"] == "complete"
     return Part(
-        name=name,
-        state=str(manifest.get("state") or "running"),
-        error=re.sub(r"^(Gantk|Usage|Store|Link)Error: ", "", str(manifest.get("error") or "")),
-        attempts=int(read_number(manifest.get("attempts")) or 1),
-        seconds=read_number(mapping(manifest.get("timings")).get("total")) or 0.0,
-        started=str(manifest.get("started") or ""),
-        ended=str(manifest.get("ended") or ""),
-        node=str(mapping(manifest.get("job")).get("node") or ""),
-        done=chunks if manifest.get("state") == "complete" else done,
-        chunks=chunks,
+        name,
+        told["state"],
+        attempts=told.get("attempts", 1),
+        seconds=told.get("timings", {}).get("total", 0.0),
+        started=told.get("started") or "",
+        ended=told.get("ended") or "",
+        node=told.get("job", {}).get("node", ""),
+        done=len(chunks) if complete else sum(chunks),
+        chunks=len(chunks),
     )
 
 
-def _progress(manifest: Mapping[str, Any], folder: Path) -> tuple[int, int]:
-    """Chunks that are there and chunks there will be, of the array that comes last in each chunk."""
-    arrays = mapping(manifest.get("arrays"))
-    if not arrays:
-        return 0, 0
-    name, about = list(arrays.items())[-1]
-    try:
-        shard = parse_shard(mapping(manifest.get("arguments")).get("shard"))
-        mine = shard_range(len(Grid(int(about["total"]), int(about["chunk"]))), shard)
-    except (GantkError, KeyError, TypeError, ValueError):
-        return 0, 0
-    return sum((folder / f"{name}.{index:06d}.npy").exists() for index in mine), len(mine)
+def _chunks(manifest: Manifest, shard: Shard, folder: Path, stem: str) -> list[bool]:
+    """Which chunks of a shard are there, of the array that comes last in each chunk."""
+    if not manifest["arrays"]:
+        return []
+    name, about = list(manifest["arrays"].items())[-1]
+    mine = shard_range(len(Grid(about["total"], about["chunk"])), shard)
+    return [(folder / "chunks" / stem / f"{name}.{index:06d}.npy").exists() for index in mine]
 
 
-def build(run: RunRecord) -> Page:
-    jobs = read_jobs(run.results, str(run.directory))
-    stages = stages_of(run.directory, jobs)
-    chain = str(run.arguments.get("pipeline") or "chain")
+def page(result: ChainResult, directory: Path | None) -> Page:
+    """The page of a chain.
+
+    Args:
+        directory: of the chain, around which its runs are; None where the result was loaded alone.
+    """
+    stages = stages_of(result, directory)
     sections: list[Section] = [_verdict(stages)]
     figures = _figures(stages)
     if figures:
@@ -188,13 +207,12 @@ def build(run: RunRecord) -> Page:
     sections.append(_jobs(stages))
     for stage in stages:
         sections += _shards(stage)
-    names = [*(job["file"] for job in jobs), "submit.sh", "settings.toml"]
-    files = [name for name in names if run.path(name) is not None]
+    names = [*(job.file for job in result.jobs), "submit.sh", "settings.toml"]
+    files = [name for name in names if directory is not None and inside(directory, name).is_file()]
     if files:
         sections.append(Links([Link(name, name) for name in files], "Files", "What is handed to the scheduler."))
-    sections.append(Facts([("pipeline", chain), ("settings", run.arguments.get("config"))], "Settings"))
     subtitle = " → ".join(stage.name for stage in stages)
-    return Page(f"Chain: {chain}", subtitle, sections, run.command_line, run.manifest, run.command)
+    return Page(f"Chain: {result.pipeline}", subtitle, sections)
 
 
 def _verdict(stages: Sequence[Stage]) -> Prose:

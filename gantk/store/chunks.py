@@ -70,7 +70,7 @@ def parse_shard(text: str | None, environment: Mapping[str, str] | None = None) 
         return Shard()
     if text.strip() == "auto":
         return _shard_from_environment(os.environ if environment is None else environment)
-    match = re.fullmatch(r"\s*(\d{1,7})\s*/\s*(\d{1,7})\s*", text)
+    match = re.fullmatch(r"\s*([0-9]{1,7})\s*/\s*([0-9]{1,7})\s*", text)
     if match is None:
         wanted = "write i/n with i from 0 and at most 7 digits, such as 0/4, or auto"
         raise UsageError(f"The shard {text!r} is not understood: {wanted}.")

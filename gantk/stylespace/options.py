@@ -50,5 +50,5 @@ class StylespaceOptions(SeedOptions, BatchOptions, TruncationOptions, SeedsShown
     components: int = option(3, "Number of channels for each attribute and each region.", "-K", least=1)
     colours: bool = option(False, "Take channels of layers that only write colours too.")
     samples: int = option(2, "Number of samples drawn with sliders.", least=1, most=1000)
-    step: int = option(5, "Number of images per slider.", least=3, most=1000)
+    step: int = option(5, "Number of pictures along a direction.", least=3, most=1000)
     distance: float = option(6.0, "Distance at the sliders' ends, in standard deviations of the channel.", above=0)

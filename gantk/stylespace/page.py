@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gantk.codes.directions import Direction
 from gantk.reports.answer import answer, film
 from gantk.reports.page import Page
@@ -69,14 +71,11 @@ def _attributes(result: StylespaceResult) -> Table:
         f"How far the channel's mean over the {result.chosen} highest scored of {result.samples} samples lies from its "
         "mean over all of them."
     )
-    columns = [
-        Column("attribute"),
-        Column("channel"),
-        Column("row of wp", digits=0),
+    figures = (
         Column("distance", "Of the two means, in standard deviations over all samples"),
         Column("relevance", "The distance over the channel's standard deviation within the highest scored samples"),
-    ]
-    return Table(columns, rows, "Best channels for each attribute", caption)
+    )
+    return _best_channels("attribute", figures, rows, caption)
 
 
 def _regions(result: StylespaceResult) -> Table:
@@ -84,15 +83,17 @@ def _regions(result: StylespaceResult) -> Table:
         [part.region, part.channel, part.row, part.wins, part.share, part.area, part.locality, part.change]
         for part in result.by_region
     ]
-    columns = [
-        Column("region"),
-        Column("channel"),
-        Column("row of wp", digits=0),
+    figures = (
         Column("wins", "Share of the samples with the region in which the channel changes it most of all, per pixel"),
         Column("share", "Of the channel's squared change that lies inside the region"),
         Column("area", "Share of the pixels that lie inside the region"),
         Column("locality", "Change per pixel inside the region over that outside"),
         Column("change", "Of the image by one standard deviation of the channel"),
-    ]
+    )
     caption = f"What a step of each channel changes in {counted(result.looked, 'sample')}."
-    return Table(columns, rows, "Best channels for each region", caption)
+    return _best_channels("region", figures, rows, caption)
+
+
+def _best_channels(of: str, figures: Sequence[Column], rows: list[list[CellValue]], caption: str) -> Table:
+    columns = [Column(of), Column("channel"), Column("row of wp", digits=0), *figures]
+    return Table(columns, rows, f"Best channels for each {of}", caption)

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from gantk.codes.directions import Direction
-from gantk.predictors.linear_probe import area
 from gantk.predictors.selectivity import SELECTIVE, selectivity
 from gantk.runs.claims import counted, listed
 from gantk.world.renderer import FACTOR_NAMES, FACTORS
@@ -39,7 +38,10 @@ def test(direction: Direction, w_ND: Array, score_N: Array, threshold: float | N
     high_N = score_N > middle
     if high_N.all() or not high_N.any():
         return Test(float("nan"), float("nan"))
-    return Test(float(((signed_N > 0) == high_N).mean()), area(signed_N, high_N))
+    ranks_N = np.argsort(np.argsort(signed_N)) + 1.0
+    above, below = int(high_N.sum()), int((~high_N).sum())
+    auc = (ranks_N[high_N].sum() - above * (above + 1) / 2) / (above * below)
+    return Test(float(((signed_N > 0) == high_N).mean()), float(auc))
 
 
 def group_of(factor: str) -> str:

@@ -11,7 +11,8 @@ from gantk.ghfeat.picture_results import EditResult
 from gantk.ghfeat.probe_results import EvaluateResult
 from gantk.ghfeat.results import ExtractResult
 from gantk.runs.structure import images_of
-from gantk.tour.tour import Chapter, Step, Tour
+from gantk.tour.results import Chapter
+from gantk.tour.tour import Step, Tour
 from gantk.world.renderer import FACTORS
 
 CODES, EDIT, REGION, LEVELS = "encoded", "encoded-edit", "encoded-region", "encoded-levels"
@@ -30,25 +31,27 @@ def encoded(tour: Tour) -> Chapter:
     title = "Real images as codes"
     if not has_encoder(tour):
         return _none(tour, title)
-    codes = tour.run(CODES, ExtractResult, "ghfeat", "extract", tour.model, *IMAGES)
+    tour.call(["ghfeat", "extract", tour.model, *IMAGES, "-o", str(tour.folder(CODES))])
+    codes = tour.result(CODES, ExtractResult)
     mse = float(np.mean([row["mse"] for row in codes.table()]))
-    words = ["ghfeat", "edit", tour.model]
-    tour.run(EDIT, EditResult, *words, *IMAGES[:4], "--direction", FACTOR, "--step", 7)
-    other = ["--reference", IMAGES[5], "--box", BOX, "--rows", ROWS]
-    region = tour.run(REGION, EditResult, *words, *IMAGES[:3], *other).exchanged
+    words = ["ghfeat", "edit", tour.model, *IMAGES[:4], "--direction", FACTOR, "--step", "7"]
+    tour.call([*words, "-o", str(tour.folder(EDIT))])
+    words = ["ghfeat", "edit", tour.model, *IMAGES[:3], "--reference", IMAGES[5], "--box", BOX, "--rows", ROWS]
+    tour.call([*words, "-o", str(tour.folder(REGION))])
+    region = tour.result(REGION, EditResult).exchanged
     assert region is not None
-    return {
-        "title": title,
-        "text": (
+    return Chapter(
+        title=title,
+        text=(
             f"{len(IMAGES)} renders, which the generator did not make, were encoded into its styles and made again "
             f"with a mean squared error of {mse:.4f}. The boundary of {FACTOR} moves them, and a region of one is put "
             f"into the others: inside it pixels change by {region.inside:.3f} on average, outside it by "
             f"{region.outside:.3f}. {reach_of(region)}"
         ),
-        "images": [tour.relative(CODES, image.name) for image in images_of(codes.pairs)],
-        "alt": "Original, then reconstruction:",
-        "page": tour.relative(CODES, "ghfeat-extract.html"),
-    }
+        picture=tour.image(CODES, next(images_of(codes.pairs))),
+        alt="Original, then reconstruction",
+        page=f"{CODES}/ghfeat-extract.html",
+    )
 
 
 def levels(tour: Tour) -> Chapter:
@@ -57,29 +60,36 @@ def levels(tour: Tour) -> Chapter:
     if not has_encoder(tour):
         return _none(tour, title)
     count = 600 if tour.full else 140
-    fewer = [] if tour.full else ["--no-baselines", "--no-level-classes"]
-    words = ["ghfeat", "evaluate", tour.model, "--num", count, *fewer, *tour.judged()]
-    probes = tour.run(LEVELS, EvaluateResult, *words).probes
+    words = [
+        "ghfeat",
+        "evaluate",
+        tour.model,
+        "--num",
+        str(count),
+        *([] if tour.full else ["--no-baselines", "--no-level-classes"]),
+    ]
+    tour.call([*words, *tour.judged(), "-o", str(tour.folder(LEVELS))])
+    probes = tour.result(LEVELS, EvaluateResult).probes
     assert probes.regression is not None
     features, values = probes.features, np.maximum(probes.regression.values, 0)
     everything = next(i for i, entry in enumerate(features) if entry.kind == "all")
     ranked = sorted((float(values[everything, index]), factor.name) for index, factor in enumerate(FACTORS))
-    return {
-        "title": title,
-        "text": (
+    return Chapter(
+        title=title,
+        text=(
             f"A linear model reads the exact factors of {count} renders from the codes, cross-validated. From "
             f"all levels together `{ranked[-1][1]}` is read best (R2 {ranked[-1][0]:.2f}) and `{ranked[0][1]}` worst "
             f"({ranked[0][0]:.2f})."
         ),
-        "page": tour.relative(LEVELS, "ghfeat-evaluate.html"),
-    }
+        page=f"{LEVELS}/ghfeat-evaluate.html",
+    )
 
 
 def _none(tour: Tour, title: str) -> Chapter:
     text = f"No encoder ships for {tour.model}; `gantk ghfeat train` makes one."
     if tour.model == "demo-oracle":
         text = "The codes of demo-oracle are known exactly, so that it needs no encoder."
-    return {"title": title, "text": text}
+    return Chapter(title=title, text=text)
 
 
 STEPS = (Step("encoding real images", encoded), Step("what can be read from each level", levels))

@@ -5,7 +5,8 @@ Legend: N samples, B boundaries, F factors, L rows of wp, D the width of w.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from gantk.higan.boundaries import TrainBoundaryResult
 from gantk.higan.manipulated import ManipulateResult
 from gantk.higan.rescored import RescoreResult
 from gantk.higan.samples import SynthesizeResult
-from gantk.predictors.selectivity import SELECTIVE
+from gantk.predictors.selectivity import SELECTIVE, selectivity
 from gantk.runs.walk import Walk
 from gantk.store.files import load_npy
 from gantk.tour.figures import divides, group_of, leaks, selective, test, typical_distance, where
-from gantk.tour.tour import Best, Chapter, PageParts, Step, Table, Tour
+from gantk.tour.page import BOUNDARIES
+from gantk.tour.results import Chapter, Figure, FoundTable, Heading, Moved, RowChanges, Value
+from gantk.tour.tour import Step, Tour
 from gantk.world.renderer import FACTOR_NAMES
 
 Array = npt.NDArray[Any]
@@ -27,7 +30,7 @@ Array = npt.NDArray[Any]
 # What the short tour is about; --full takes all factors. Some of each group.
 FEW = ("horizon", "house_size", "mountain", "trees", "time_of_day", "season", "window_light")
 BEST = 4  # boundaries on the first screen
-SAMPLES, BOUNDARIES, FRESH, RESCORE, MANIPULATION = "samples", "boundaries", "fresh", "rescore", "manipulation"
+SAMPLES, FRESH, RESCORE, MANIPULATION = "samples", "fresh", "rescore", "manipulation"
 ORACLE, ORACLE_MODEL = "oracle", "demo-oracle"
 
 
@@ -56,26 +59,26 @@ def factors_of(tour: Tour) -> tuple[str, ...]:
 def samples(tour: Tour) -> Chapter:
     """Draw the samples everything is found in, and other ones to test it on."""
     size = size_of(tour)
-    shared = ["--generate-prediction", *tour.judged(), "--latents", "w", "--batch-size", 32]
-    words = ["synthesize", tour.model, "--num", size.samples, "--seed", tour.seed, *shared]
-    found = tour.run(SAMPLES, SynthesizeResult, *words, "--preview", size.preview)
-    words = ["synthesize", tour.model, "--num", size.fresh, "--seed", tour.seed + 1, *shared]
-    tour.run(FRESH, SynthesizeResult, *words, "--preview", 0)
+    shared = ["--generate-prediction", *tour.judged(), "--latents", "w", "--batch-size", "32"]
+    words = ["synthesize", tour.model, "--num", str(size.samples), "--seed", str(tour.seed), *shared]
+    tour.call([*words, "--preview", str(size.preview), "-o", str(tour.folder(SAMPLES))])
+    words = ["synthesize", tour.model, "--num", str(size.fresh), "--seed", str(tour.seed + 1), *shared]
+    tour.call([*words, "--preview", "0", "-o", str(tour.folder(FRESH))])
+    found = tour.result(SAMPLES, SynthesizeResult)
     tour.found["exact"] = found.predictor == "truth"
-    page = tour.found.setdefault("page", PageParts())
-    page["images"] = [tour.relative(SAMPLES, image.name) for image in found.images]
-    page["images_caption"] = (
+    caption = (
         "What the renderer draws for these codes."
         if tour.found["exact"]
         else "What the generator draws: every one of these comes out of the network, none is a render."
     )
-    page["truth"] = origin(tour)
+    drawn = tuple(tour.image(SAMPLES, image) for image in found.images)
+    tour.told = replace(tour.told, samples=drawn, samples_caption=caption, truth=origin(tour))
     who = "known exactly" if tour.found["exact"] else f"read from each image by the predictor `{found.predictor}`"
-    return {
-        "title": "What the samples show",
-        "text": f"{size.samples} codes were drawn; the factors of each sample are {who}.",
-        "page": tour.relative(SAMPLES, "synthesize.html"),
-    }
+    return Chapter(
+        title="What the samples show",
+        text=f"{size.samples} codes were drawn; the factors of each sample are {who}.",
+        page=f"{SAMPLES}/synthesize.html",
+    )
 
 
 def origin(tour: Tour) -> str:
@@ -117,77 +120,79 @@ def boundaries(tour: Tour) -> Chapter:
     if exact is not None:
         tour.found["alignments"] = {factor: abs(float(exact[factor] @ found[factor].vectors[0])) for factor in factors}
     known = [part.auc for part in tested.values() if np.isfinite(part.auc)]
-    tour.found["headline"] = []
     if known:
         note = f"{len(known)} boundaries, {len(fresh)} fresh samples; lowest {min(known):.3f}"
-        tour.found["headline"].append({"value": f"{float(np.mean(known)):.3f}", "name": "mean AUC", "note": note})
-    tour.found["findings"] = divides(tested)
-    return {
-        "title": "A boundary for each factor",
-        "text": f"{len(factors)} planes in w divide samples with much of a factor from those with little of it; "
+        figure = Figure(value=f"{float(np.mean(known)):.3f}", name="mean AUC", note=note)
+        tour.told = replace(tour.told, figures=(*tour.told.figures, figure))
+    tour.finds(*divides(tested))
+    return Chapter(
+        title="A boundary for each factor",
+        text=f"{len(factors)} planes in w divide samples with much of a factor from those with little of it; "
         "the normal of each is the direction in which the factor grows.",
-        "page": tour.relative(BOUNDARIES, "train-boundary.html"),
-    }
+        page=f"{BOUNDARIES}/train-boundary.html",
+    )
 
 
 def trained_on(tour: Tour, model: str, samples: str, name: str) -> TrainBoundaryResult:
     """A boundary for each factor in w of the samples in one folder of the tour, kept in another."""
     codes = tour.folder(samples)
     named = [word for factor in factors_of(tour) for word in ("--score-name", factor)]
-    words = ["train-boundary", codes / "w.npy", codes / "attribute.npy", *named, "--chosen-num-or-ratio", 0.25]
-    words += ["--resamples", size_of(tour).resamples, "--model", model, "--seed", tour.seed]
-    return tour.run(name, TrainBoundaryResult, *words)
+    words = ["train-boundary", str(codes / "w.npy"), str(codes / "attribute.npy"), *named]
+    words += ["--chosen", "0.25", "--resamples", str(size_of(tour).resamples), "--model", model]
+    tour.call([*words, "--seed", str(tour.seed), "-o", str(tour.folder(name))])
+    return tour.result(name, TrainBoundaryResult)
 
 
 def rescoring(tour: Tour) -> Chapter:
     """Move along every boundary, on all rows and row by row, and look at every factor."""
     size, found = size_of(tour), tour.found["boundaries"]
     distance = typical_distance(found, load_npy(tour.folder(SAMPLES) / "w.npy", mmap=True))
-    words = ["rescore", tour.model, tour.folder(BOUNDARIES) / "boundary_list.txt", "--layerwise-rescoring"]
-    words += ["--num", size.rescored, "--random", size.random, "--distance", f"{distance:.3g}"]
-    words += ["--seed", tour.seed + 1, *tour.judged(), "--batch-size", 32]
-    rescored = tour.run(RESCORE, RescoreResult, *words)
+    words = ["rescore", tour.model, str(tour.folder(BOUNDARIES) / "boundary_list.txt"), "--layerwise-rescoring"]
+    words += ["--num", str(size.rescored), "--random", str(size.random), "--distance", f"{distance:.3g}"]
+    words += ["--seed", str(tour.seed + 1), *tour.judged(), "--batch-size", "32", "-o", str(tour.folder(RESCORE))]
+    tour.call(words)
+    rescored = tour.result(RESCORE, RescoreResult)
     names = [each.name for each in rescored.boundaries]
-    change_BPF, attributes, layer_names = np.asarray(rescored.change), list(rescored.attributes), rescored.layer_names
+    change_BPF, attributes = np.asarray(rescored.change), list(rescored.attributes)
     own = [attributes.index(name) for name in names]
     by_row = np.stack([np.maximum(change_BPF[b, 1:, own[b]], 0) for b in range(len(names))])
-    page = tour.found["page"]
-    page["layers"] = {
-        "names": names,
-        "layers": layer_names,
-        "values": by_row,
-        "caption": "Change of each factor, in its standard deviations, when one row of wp alone moves; coarse to fine.",
-        "quantity": "standard deviations",
-    }
-    count = int((rescored.selectivity >= SELECTIVE).sum())
+    tour.found["change"] = {name: (change_BPF[b, 0], own[b]) for b, name in enumerate(names)}
+    tour.found["attributes"] = attributes
+    tour.found["selectivity"] = dict(zip(names, selectivity(change_BPF[:, 0], own).tolist(), strict=True))
+    count = sum(value >= SELECTIVE for value in tour.found["selectivity"].values())
     note = f"own factor changes at least {SELECTIVE:g} times as much as any other, {size.rescored} samples"
-    tour.found["headline"].append({"value": f"{count} of {len(names)}", "name": "selective boundaries", "note": note})
-    tour.found["findings"] += [
-        selective(names, change_BPF[:, 0], own), leaks(names, attributes, change_BPF[:, 0], own), *where(names, by_row),
-    ]  # fmt: skip
-    page["headline"], page["findings"] = tour.found["headline"], tour.found["findings"]
-    return {
-        "title": "What each boundary changes, and in which rows",
-        "text": f"{size.rescored} samples were moved by {distance:.3g} along every boundary, on all rows of wp and on "
+    figure = Figure(value=f"{count} of {len(names)}", name="selective boundaries", note=note)
+    row_changes = RowChanges(
+        factors=tuple(names), rows=tuple(rescored.layer_names), change=by_row,
+        caption="Change of each factor, in its standard deviations, when one row of wp alone moves; coarse to fine.",
+    )  # fmt: skip
+    tour.told = replace(tour.told, figures=(*tour.told.figures, figure), row_changes=row_changes)
+    tour.finds(
+        selective(names, change_BPF[:, 0], own), leaks(names, attributes, change_BPF[:, 0], own), *where(names, by_row)
+    )
+    return Chapter(
+        title="What each boundary changes, and in which rows",
+        text=f"{size.rescored} samples were moved by {distance:.3g} along every boundary, on all rows of wp and on "
         "each row alone; every factor was read again.",
-        "page": tour.relative(RESCORE, "rescore.html"),
-    }
+        page=f"{RESCORE}/rescore.html",
+    )
 
 
 def manipulation(tour: Tour) -> Chapter:
     """Sliders along the most selective boundaries, which are the first screen."""
     rescored = tour.result(RESCORE, RescoreResult)
     chosen = most_selective(rescored)
-    files = [tour.folder(BOUNDARIES) / f"{factor}_boundary.safetensors" for factor in chosen]
-    words = ["manipulate", tour.model, *files, "--num", 3, "--step", 9, "--seed", tour.seed]
-    walks = tour.run(MANIPULATION, ManipulateResult, *words, "--animation", "webp", "--batch-size", 32).walks
-    tour.found["page"]["best"] = [best(tour, walk, rescored) for walk in walks]
-    return {
-        "title": "Samples moved along the boundaries",
-        "text": f"The {len(chosen)} most selective boundaries on three samples, with sliders: three standard "
+    files = [str(tour.folder(BOUNDARIES) / f"{factor}_boundary.safetensors") for factor in chosen]
+    words = ["manipulate", tour.model, *files, "--num", "3", "--step", "9", "--seed", str(tour.seed)]
+    tour.call([*words, "--animation", "webp", "--batch-size", "32", "-o", str(tour.folder(MANIPULATION))])
+    walks = tour.result(MANIPULATION, ManipulateResult).walks
+    tour.told = replace(tour.told, moved=tuple(moved(tour, walk, rescored) for walk in walks))
+    return Chapter(
+        title="Samples moved along the boundaries",
+        text=f"The {len(chosen)} most selective boundaries on three samples, with sliders: three standard "
         "deviations to either side.",
-        "page": tour.relative(MANIPULATION, "manipulate.html"),
-    }
+        page=f"{MANIPULATION}/manipulate.html",
+    )
 
 
 def most_selective(result: RescoreResult) -> list[str]:
@@ -196,23 +201,19 @@ def most_selective(result: RescoreResult) -> list[str]:
     return [result.boundaries[place].name for place in order[:BEST]]
 
 
-def best(tour: Tour, walk: Walk, result: RescoreResult) -> Best:
-    """A walk along a boundary, and what rescoring measured of it at its own distance."""
+def moved(tour: Tour, walk: Walk, result: RescoreResult) -> Moved:
+    """The first sample of a walk along a boundary, and what rescoring measured of that at its own distance."""
     names = [each.name for each in result.boundaries]
-    each, strips = result.boundaries[names.index(walk.name)], walk.strips
-    return {
-        "name": walk.name,
-        "space": walk.space,
-        "distances": strips[0].values,
-        "frames": [[tour.relative(MANIPULATION, image.name) for image in strip.images] for strip in strips],
-        "samples": [strip.label for strip in strips],
-        "start": strips[0].origin,
-        "measured": result.distance,
-        "change": each.in_deviations(each.whole.signed),
-        "low": each.in_deviations(each.whole.signed_low),
-        "high": each.in_deviations(each.whole.signed_high),
-        "selectivity": float(result.selectivity[names.index(walk.name)]),
-    }
+    each, strip = result.boundaries[names.index(walk.name)], walk.strips[0]
+    return Moved(
+        name=walk.name,
+        strip=replace(strip, images=tuple(tour.image(MANIPULATION, image) for image in strip.images)),
+        measured=result.distance,
+        change=each.in_deviations(each.whole.signed),
+        low=each.in_deviations(each.whole.signed_low),
+        high=each.in_deviations(each.whole.signed_high),
+        selectivity=float(result.selectivity[names.index(walk.name)]),
+    )
 
 
 def truth(tour: Tour) -> Chapter:
@@ -231,48 +232,47 @@ def truth(tour: Tour) -> Chapter:
     right = sum(rows_found[name] == row_of_factor(name) for name in names)
     mean = float(np.mean([exact[name] for name in names]))
     search = "this search" if tour.found["exact"] else f"the same search on `{ORACLE_MODEL}`"
-    tour.found["findings"].append(
+    tour.finds(
         f"Where every factor is known exactly, {search} finds directions with a mean cosine of **{mean:.3f}** with the "
         f"true ones, and the true row of {right} of {len(names)} factors."
     )
-    page = tour.found["page"]
-    page["findings"] = tour.found["findings"]
-    page["factors"] = factors_table(tour)
-    page["oracle"] = {
-        "columns": ["factor", "cosine", "row found", "true row"],
-        "rows": [[name, exact[name], rows_found[name], row_of_factor(name)] for name in names],
-        "caption": f"Of `{ORACLE_MODEL}`, whose directions and rows are known exactly: cosine of the boundary with "
+    oracle = FoundTable(
+        headings=tuple(Heading(name=name) for name in ("factor", "cosine", "row found", "true row")),
+        rows=tuple((name, exact[name], rows_found[name], row_of_factor(name)) for name in names),
+        caption=f"Of `{ORACLE_MODEL}`, whose directions and rows are known exactly: cosine of the boundary with "
         "the true direction, and the row of wp whose move alone changes the factor most.",
-    }
-    return {
-        "title": "The same search where the truth is known",
-        "text": f"`{ORACLE_MODEL}` is the renderer as a generator: its directions and rows are exact, so that "
+    )
+    tour.told = replace(tour.told, factors=factors_table(tour, names), oracle=oracle)
+    return Chapter(
+        title="The same search where the truth is known",
+        text=f"`{ORACLE_MODEL}` is the renderer as a generator: its directions and rows are exact, so that "
         "errors of the search can be told from properties of a network.",
-        "page": tour.relative(pages, "train-boundary.html"),
-    }
+        page=f"{pages}/train-boundary.html",
+    )
 
 
-def factors_table(tour: Tour) -> Table:
+def factors_table(tour: Tour, names: Sequence[str]) -> FoundTable:
     """What was found of every factor of the tour's own generator: exact where it knows them, else the predictor's."""
-    rescored = tour.result(RESCORE, RescoreResult)
-    rows: list[list[str | float | None]] = []
-    for each, change_F, ratio in zip(
-        rescored.boundaries, rescored.change[:, 0], rescored.selectivity.tolist(), strict=True
-    ):
-        name, own = each.name, rescored.attributes.index(each.attribute)
+    rows: list[tuple[Value, ...]] = []
+    for name in names:
+        change_F, own = tour.found["change"][name]
         beside = int(np.abs(np.where(np.arange(len(change_F)) == own, 0, change_F)).argmax())
-        other = f"{rescored.attributes[beside]} {change_F[beside]:+.2f}"
+        other = f"{tour.found['attributes'][beside]} {change_F[beside]:+.2f}"
         tested = tour.found["tested"][name]
         accuracy = tested.accuracy if np.isfinite(tested.accuracy) else None
-        rows.append([name, group_of(name), accuracy, tour.found["stability"][name], float(change_F[own]), other, ratio])
+        stability, selectivity_of = tour.found["stability"][name], tour.found["selectivity"][name]
+        rows.append((name, group_of(name), accuracy, stability, float(change_F[own]), other, selectivity_of))
     whose = "exact factors" if tour.found["exact"] else "predictor's readings, which are estimates"
-    return {
-        "columns": ["factor", "group", "accuracy", "stability", "own change", "largest other", "selectivity"],
-        "rows": rows,
-        "caption": f"Accuracy on fresh samples against the {whose}; stability is the mean cosine between boundaries of "
+    columns = ("factor", "group", "accuracy", "stability", "own change", "largest other", "selectivity")
+    return FoundTable(
+        headings=tuple(
+            Heading(name=name, digits=2 if "change" in name or name == "selectivity" else 3) for name in columns
+        ),
+        rows=tuple(rows),
+        caption=f"Accuracy on fresh samples against the {whose}; stability is the mean cosine between boundaries of "
         "resampled splits; changes are in standard deviations, after the same distance along each boundary; "
         f"selectivity is the first over the second, selective from {SELECTIVE:g} on.",
-    }
+    )
 
 
 def search_oracle(tour: Tour) -> tuple[dict[str, float], RescoreResult]:
@@ -281,16 +281,17 @@ def search_oracle(tour: Tour) -> tuple[dict[str, float], RescoreResult]:
 
     size, oracle = size_of(tour), oracle_generator()
     folders = {name: f"{ORACLE}-{name}" for name in (SAMPLES, BOUNDARIES, RESCORE)}
-    words = ["synthesize", ORACLE_MODEL, "--num", size.samples, "--seed", tour.seed, "--latents", "w"]
-    tour.run(folders[SAMPLES], SynthesizeResult, *words, "--generate-prediction", "--preview", 12)
+    words = ["synthesize", ORACLE_MODEL, "--num", str(size.samples), "--seed", str(tour.seed), "--latents", "w"]
+    tour.call([*words, "--generate-prediction", "--preview", "12", "-o", str(tour.folder(folders[SAMPLES]))])
     trained = trained_on(tour, ORACLE_MODEL, folders[SAMPLES], folders[BOUNDARIES])
-    words = ["rescore", ORACLE_MODEL, tour.folder(folders[BOUNDARIES]) / "boundary_list.txt", "--layerwise-rescoring"]
-    words += ["--num", size.rescored, "--random", 0, "--seed", tour.seed + 1]
+    words = ["rescore", ORACLE_MODEL, str(tour.folder(folders[BOUNDARIES]) / "boundary_list.txt")]
+    words += ["--layerwise-rescoring", "--num", str(size.rescored), "--random", "0", "--seed", str(tour.seed + 1)]
+    tour.call([*words, "-o", str(tour.folder(folders[RESCORE]))])
     cosines = {
         factor: float(oracle.factor_direction_w(factor).numpy() @ trained[factor].direction.vectors[0])
         for factor in factors_of(tour)
     }
-    return cosines, tour.run(folders[RESCORE], RescoreResult, *words)
+    return cosines, tour.result(folders[RESCORE], RescoreResult)
 
 
 def exact_directions(tour: Tour) -> dict[str, Array] | None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from gantk.lse.claims import with_worst
-from gantk.lse.image_results import EditResult, SampleResult
-from gantk.lse.results import FewshotResult
 from gantk.runs.claims import measured, percent
-from gantk.tour.tour import Chapter, Step, Tour
+from gantk.runs.reporting import load_result
+from gantk.tour.results import Chapter
+from gantk.tour.tour import Step, Tour
+
+if TYPE_CHECKING:
+    from gantk.lse.image_results import EditResult, SampleResult
+    from gantk.lse.results import FewshotResult
 
 FEWSHOT, SAMPLED, EDITED = "fewshot", "sampled", "edited"
 SHOTS = 8
@@ -25,43 +31,46 @@ def head_of(tour: Tour) -> str:
 def fewshot(tour: Tour) -> Chapter:
     """Fit a head and score it against what labels the images."""
     num = 1000 if tour.full else FRESH
-    words = ["lse", "fewshot", tour.model, "--shots", SHOTS, "--num-eval", num, "--seed", tour.seed]
-    result = tour.run(FEWSHOT, FewshotResult, *words)
+    words = ["lse", "fewshot", tour.model, "--shots", str(SHOTS), "--held-out", str(num), "--seed", str(tour.seed)]
+    tour.call([*words, "-o", str(tour.folder(FEWSHOT))])
+    result = cast("FewshotResult", load_result(tour.folder(FEWSHOT)))
     row = result.shots[0]
     judge = "the true classes" if result.judge == "truth" else f"the segmenter `{result.judge}`"
     assert row.scores is not None
     miou = row.scores.paper_miou
     time = "" if row.seconds is None else f" in {row.seconds:.1f} s"
     low, high = row.scores.intervals[0]
-    tour.found.setdefault("findings", []).append(
+    tour.finds(
         f"A linear head fitted to {SHOTS} labelled images has a mIoU of **{measured(miou, low, high)}** on {num} fresh "
         f"ones, against {judge}."
     )
-    return {
-        "title": f"Segmentation from {SHOTS} labelled images",
-        "text": f"A linear head that reads the generator's own maps was fitted to {SHOTS} labelled images{time}: mIoU "
+    return Chapter(
+        title=f"Segmentation from {SHOTS} labelled images",
+        text=f"A linear head that reads the generator's own maps was fitted to {SHOTS} labelled images{time}: mIoU "
         f"{miou:.2f} on {num} fresh ones.",
-        "images": [tour.relative(FEWSHOT, image.name) for image in result.sheet[:4]],
-        "alt": "A fresh image, its labels, and the head's classes",
-        "page": tour.relative(FEWSHOT, "lse-fewshot.html"),
-    }
+        picture=next((tour.image(FEWSHOT, image) for image in result.sheet), None),
+        alt="A fresh image, its labels, and the head's classes",
+        page=f"{FEWSHOT}/lse-fewshot.html",
+    )
 
 
 def sampling(tour: Tour) -> Chapter:
     """Images that have wanted label maps, found with the few-shot head."""
-    targets, samples, bank, steps = ("8", "4", "1024", "50") if tour.full else SEARCH
-    words = ["lse", "sample", tour.model, head_of(tour), "--num-targets", targets, "--samples", samples]
-    result = tour.run(SAMPLED, SampleResult, *words, "--bank", bank, "--steps", steps, "--seed", tour.seed)
-    target = result.targets[0]
-    return {
-        "title": "Images with a wanted label map",
-        "text": "Codes were optimised until the head reads the wanted label map from their images. As "
+    size = ("8", "4", "1024", "50") if tour.full else SEARCH
+    targets, samples, bank, steps = size
+    words = ["lse", "sample", tour.model, head_of(tour), "--num-targets", targets, "--per-target", samples]
+    words += ["--bank", bank, "--steps", steps, "--seed", str(tour.seed), "-o", str(tour.folder(SAMPLED))]
+    tour.call(words)
+    result = cast("SampleResult", load_result(tour.folder(SAMPLED)))
+    return Chapter(
+        title="Images with a wanted label map",
+        text="Codes were optimised until the head reads the wanted label map from their images. As "
         f"{result.judge} labels them, {percent(result.scores.accuracy)} of the pixels are as wanted; "
         f"they have {with_worst(result.scores, result.class_names)}.",
-        "images": [tour.relative(SAMPLED, image.name) for image in (target.wanted, *target.samples)],
-        "alt": "A wanted label map",
-        "page": tour.relative(SAMPLED, "lse-sample.html"),
-    }
+        picture=tour.image(SAMPLED, result.targets[0].wanted),
+        alt="A wanted label map",
+        page=f"{SAMPLED}/lse-sample.html",
+    )
 
 
 def editing(tour: Tour) -> Chapter:
@@ -69,19 +78,20 @@ def editing(tour: Tour) -> Chapter:
     name, box = STROKE
     shape = ",".join(str(edge * tour.generator.spec.resolution // 64) for edge in box)
     words = ["lse", "edit", tour.model, head_of(tour), "--shape", f"{name}:{shape}", "--index", "5"]
-    size = ["--seed", tour.seed, "--steps", "60" if tour.full else STEPS_OF_EDIT]
-    result = tour.run(EDITED, EditResult, *words, *size)
+    words += ["--seed", str(tour.seed), "--steps", "60" if tour.full else STEPS_OF_EDIT]
+    tour.call([*words, "-o", str(tour.folder(EDITED))])
+    result = cast("EditResult", load_result(tour.folder(EDITED)))
     assert result.followed is not None
     before, after = result.followed
-    return {
-        "title": "An edit by a stroke",
-        "text": f"A {name} was painted onto an image and its code was optimised to follow: of the stroke's pixels "
+    return Chapter(
+        title="An edit by a stroke",
+        text=f"A {name} was painted onto an image and its code was optimised to follow: of the stroke's pixels "
         f"{percent(before)} were {name} before and {percent(after)} are now, by the head's labels; pixels outside the "
         f"stroke changed by {result.changed:.2f} (RMS, of a range of 2).",
-        "images": [tour.relative(EDITED, result.after.name)],
-        "alt": "The image after the edit",
-        "page": tour.relative(EDITED, "lse-edit.html"),
-    }
+        picture=tour.image(EDITED, result.after),
+        alt="The image after the edit",
+        page=f"{EDITED}/lse-edit.html",
+    )
 
 
 STEPS = (

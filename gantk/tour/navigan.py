@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from gantk.navigan.results import HessianResult
 from gantk.runs.claims import percent
-from gantk.tour.tour import Chapter, Step, Tour
+from gantk.tour.results import Chapter, FoundTable, Heading
+from gantk.tour.tour import Step, Tour
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
@@ -28,34 +29,38 @@ def weights(tour: Tour) -> Chapter:
     title, conv = "Edits of the weights of one convolution", convolution(tour.generator)
     if conv is None:
         text = f"NaviGAN edits the weights of a convolution, and `{tour.model}` has none."
-        return {"title": title, "text": text}
+        return Chapter(title=title, text=text)
     count, samples, shown = (16, 64, 8) if tour.full else SIZE
-    words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", count, "--num", samples]
-    words += ["--batch-size", 8, "--show", shown, "--seed", tour.seed, "--metric", "demo"]
-    found = tour.run(FOLDER, HessianResult, *words)
+    words = ["navigan", "hessian", tour.model, "--conv", conv, "-k", str(count), "--num", str(samples)]
+    words += ["--batch-size", "8", "--shown", str(shown), "--seed", str(tour.seed), "--metric", "demo"]
+    tour.call([*words, "-o", str(tour.folder(FOLDER))])
+    found = tour.result(FOLDER, HessianResult)
     rows = effects(tour, found.weights, 8)
-    table: list[list[str | float]] = []
-    for index, (value, row) in enumerate(zip(found.eigenvalues, rows, strict=True)):
-        table.append([index, float(value), row["scale"], row["change"], row["first"], row["other"], row["second"]])
+    names = ("direction", "eigenvalue", "strength", "largest change", "of", "second largest", "of ")
+    table = FoundTable(
+        headings=tuple(Heading(name=name, digits=3 if name == "eigenvalue" else 2) for name in names),
+        rows=tuple(
+            (index, float(value), row["scale"], row["change"], row["first"], row["other"], row["second"])
+            for index, (value, row) in enumerate(zip(found.eigenvalues, rows, strict=True))
+        ),
+        caption="Change of a factor as the predictor reads it, in standard deviations, from no edit to that "
+        "strength, mean over samples.",
+    )
     share = None if found.spectrum.exact is None else found.spectrum.exact.captured
     held = "" if share is None else f" They have {percent(share)} of its trace."
     first = rows[0]
     moves = f" Direction 0 moves {first['first']} most, by {first['change']:+.2f} standard deviations."
-    return {
-        "title": title,
-        "text": (
+    return Chapter(
+        title=title,
+        text=(
             f"{count} directions in the weights of `{conv}`: the leading eigenvectors of a perceptual "
             f"distance's Hessian, along which pictures change fastest.{held}{moves}"
         ),
-        "table": {
-            "columns": ["direction", "eigenvalue", "strength", "largest change", "of", "second largest", "of "],
-            "rows": table,
-            "caption": "Change of a factor as the predictor reads it, in standard deviations, from no edit to that "
-            "strength, mean over samples.",
-        },
-        "page": tour.relative(FOLDER, "navigan-hessian.html"),
-        "image": tour.relative(FOLDER, found.shown[0].where.name),
-    }
+        table=table,
+        page=f"{FOLDER}/navigan-hessian.html",
+        picture=tour.image(FOLDER, found.shown[0].where),
+        alt="Where direction 0 changes a picture",
+    )
 
 
 def convolution(generator: Generator) -> str | None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from gantk.resefa.claims import GLOBAL
 from gantk.resefa.results import DirectionsResult, JacobianResult
 from gantk.runs.claims import percent
-from gantk.tour.tour import Chapter, Step, Tour
+from gantk.tour.results import Chapter
+from gantk.tour.tour import Step, Tour
 
 FOLDER, REGION = "region", "house"
 LEVEL = 0.05
@@ -18,10 +19,12 @@ def region(tour: Tour) -> Chapter:
     """One region, its directions, and how much of what they change lies outside it."""
     samples, held_out = ("32", "32") if tour.full else SIZE
     rows = rows_of(tour)
+    folder = str(tour.folder(FOLDER))
     words = ["resefa", "jacobian", tour.model, "--region", REGION, "--space", "w", "--rows", rows]
-    jacobian = tour.run(FOLDER, JacobianResult, *words, "--num", samples, "--seed", tour.seed, "--preview", 3)
-    size = ["--held-out", held_out, "--shown", "2", "--samples", "2", "--step", "5"]
-    tour.call(["resefa", "directions", str(tour.folder(FOLDER)), *size, "--against", "sefa,ganspace,random"])
+    words += ["--num", samples, "--seed", str(tour.seed), "--preview", "3", "-o", folder]
+    tour.call(words)
+    words = ["resefa", "directions", folder, "--held-out", held_out, "--shown", "2", "--samples", "2", "--step", "5"]
+    tour.call([*words, "--against", "sefa,ganspace,random"])
     found = tour.result(FOLDER, DirectionsResult)[REGION]
     scores = {score.method: score.roir for score in found.scores if score.level == LEVEL}
     own = scores["resefa"]
@@ -29,19 +32,19 @@ def region(tour: Tour) -> Chapter:
     kept = ""
     if own is not None and rest:
         best = min(rest, key=lambda name: rest[name])
-        tour.found.setdefault("findings", []).append(
+        tour.finds(
             f"Directions found for the {REGION} alone keep {share(own)} of their change inside it; the best of "
             f"{', '.join(rest)} keeps {share(rest[best])} ({best}).{beside_random(scores)}"
         )
         kept = f" {share(own)} of their change stays inside, {share(rest[best])} of that of {best}."
-    return {
-        "title": "Directions of one region",
-        "text": f"From the image's derivative at {samples} samples, the directions that change the {REGION} most "
+    return Chapter(
+        title="Directions of one region",
+        text=f"From the image's derivative at {samples} samples, the directions that change the {REGION} most "
         f"for what they change elsewhere, on rows {rows} of wp, measured on {held_out} other samples.{kept}",
-        "images": [tour.relative(FOLDER, image.name) for image in jacobian.responses[0].pictures],
-        "alt": f"A sample with its {REGION} outlined",
-        "page": tour.relative(FOLDER, "resefa-directions.html"),
-    }
+        picture=tour.image(FOLDER, tour.result(FOLDER, JacobianResult).responses[0].pictures[0]),
+        alt=f"A sample with its {REGION} outlined",
+        page=f"{FOLDER}/resefa-directions.html",
+    )
 
 
 def beside_random(scores: Mapping[str, float | None]) -> str:

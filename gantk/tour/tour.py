@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from gantk.runs.results import Result, read_result
 from gantk.runs.run import Run
+from gantk.runs.runner import keep
+from gantk.runs.structure import Image
+from gantk.tour.results import Chapter, TourResult
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,102 +29,26 @@ if TYPE_CHECKING:
     from gantk.tour.figures import Test
 
 
-class Table(TypedDict):
-    columns: list[str]
-    rows: Sequence[Sequence[str | float | None]]
-    caption: str
-
-
-class Headline(TypedDict):
-    """A figure in large letters."""
-
-    value: float | str
-    name: str
-    note: str
-
-
-class Chapter(TypedDict):
-    """A stop of the tour as its page tells it; files are named as the tour's directory has them."""
-
-    title: str
-    text: str
-    page: NotRequired[str]
-    image: NotRequired[str]
-    images: NotRequired[list[str]]
-    alt: NotRequired[str]
-    table: NotRequired[Table]
-
-
-class Best(TypedDict):
-    """A direction of the first screen: samples moved along it, with the files where they are.
-
-    `change`, with its 95 % interval, is that of its own factor at distance `measured`, in standard deviations.
-    """
-
-    name: str
-    space: str
-    distances: Sequence[float]
-    frames: list[list[str]]
-    samples: list[str]
-    start: int | None
-    measured: float
-    change: float | None
-    low: float | None
-    high: float | None
-    selectivity: float
-
-
-class Layers(TypedDict):
-    """What moves when one row of wp alone moves: values [factors, rows]."""
-
-    names: list[str]
-    layers: Sequence[str]
-    values: npt.NDArray[np.float64]
-    caption: str
-    quantity: str
-
-
-class FirstScreen(TypedDict):
-    """What the atlas found, above everything else."""
-
-    headline: list[Headline]
-    text: str
-    table: Table
-
-
-class PageParts(TypedDict, total=False):
-    """What the page shows above its chapters."""
-
-    first: FirstScreen
-    images: list[str]
-    images_caption: str
-    truth: str
-    factors: Table
-    oracle: Table
-    headline: list[Headline]
-    findings: list[str]
-    best: list[Best]
-    layers: Layers
-
-
 class Found(TypedDict, total=False):
-    """What steps found, for later steps and the page.
+    """What steps found, for later steps.
 
     Attributes:
         exact: whether the factors of the samples are known and not estimated.
         tested: each factor's boundary on fresh samples.
         alignments: of each factor's boundary, the absolute cosine with the true direction.
         stability: of each boundary, the mean cosine between boundaries of resampled splits.
+        selectivity: of each boundary, the change of its own factor over the largest other one.
+        change: of each boundary, the change of every attribute [F] and which of them is its own.
     """
 
     exact: bool
-    page: PageParts
     boundaries: dict[str, Direction]
     tested: dict[str, Test]
     alignments: dict[str, float]
     stability: dict[str, float | None]
-    headline: list[Headline]
-    findings: list[str]
+    selectivity: dict[str, float]
+    change: dict[str, tuple[npt.NDArray[np.float64], int]]
+    attributes: list[str]
 
 
 R = TypeVar("R", bound=Result)
@@ -139,7 +66,8 @@ class Tour:
         seed: of all draws.
         call: runs a command given as words.
         say: shows a line.
-        found: what steps found, for later steps and the page.
+        found: what steps found, for later steps.
+        told: what the tour's page says of it.
     """
 
     directory: Path
@@ -150,6 +78,7 @@ class Tour:
     call: Callable[[Sequence[str]], None]
     say: Callable[[str], None]
     found: Found = field(default_factory=Found)
+    told: TourResult = field(default_factory=TourResult)
 
     @cached_property
     def generator(self) -> Generator:
@@ -162,14 +91,13 @@ class Tour:
         """Where a command of the tour writes."""
         return self.directory / name
 
-    def relative(self, name: str, path: str) -> str:
-        """A file of a command's folder as the tour's page names it."""
-        return f"{name}/{path}"
+    def image(self, name: str, image: Image) -> Image:
+        """A picture of a command's result as the tour's directory has it."""
+        return Image(f"{name}/{image.name}", None, self.folder(name) / image.name)
 
-    def run(self, name: str, kind: type[R], *words: object) -> R:
-        """Run a command in a folder of the tour; what it found."""
-        self.call([*map(str, words), "-o", str(self.folder(name))])
-        return self.result(name, kind)
+    def finds(self, *sentences: str) -> None:
+        """Add what was found to the page's sentences."""
+        self.told = replace(self.told, findings=(*self.told.findings, *sentences))
 
     def result(self, name: str, kind: type[R]) -> R:
         """What a command found."""
@@ -189,14 +117,12 @@ class Step:
 
 
 def take(tour: Tour, steps: Sequence[Step], run: Run) -> None:
-    """Run the steps in order and record their chapters, headline and findings as they come."""
-    chapters: list[Chapter] = []
+    """Run the steps in order and keep what the page says of them as it comes."""
     began = time.monotonic()
     for number, step in enumerate(steps, 1):
         tour.say(f"[{number}/{len(steps)}] {step.title} ({time.monotonic() - began:.0f} s so far)")
         with run.timed(step.title):
-            chapters.append(step.run(tour))
-        run.record("chapters", chapters)
-        for key, value in tour.found.get("page", {}).items():
-            run.record(key, value)
+            chapter = step.run(tour)
+        tour.told = replace(tour.told, chapters=(*tour.told.chapters, chapter))
+        keep(run, tour.told)
     tour.say(f"done in {time.monotonic() - began:.0f} s")

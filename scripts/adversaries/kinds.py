@@ -82,13 +82,13 @@ def _results(source: random.Random, folder: Path) -> Iterator[Case]:
     from gantk.errors import GantkError
     from gantk.runs.reporting import read_from
     from gantk.runs.results import read_result, stem_of
-    from gantk.runs.table import TASKS, find_task
+    from gantk.runs.table import BESIDE, TASKS, find_reported
 
     (folder / "x.png").write_bytes(files.pictures()[0])
     (folder / "y").mkdir(exist_ok=True)
     (folder / "y" / "z.jpg").write_bytes(files.pictures()[0])
     (folder / "a.npy").write_bytes(files.arrays()[0])
-    tasks = [find_task(name) for name in TASKS]
+    tasks = [find_reported(name) for name in (*TASKS, *BESIDE)]
     while True:
         task = source.choice(tasks)
         kind = task.result_type

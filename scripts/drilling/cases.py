@@ -105,27 +105,28 @@ def _systems(model: str, predictor: str, segmenter: str) -> dict[str, Case]:
     few = ("--held-out", "4", "--shown", "2", "--samples", "1", "--step", "3", "--against", "sefa,random")
     hessian = ("navigan", "hessian", model, "--conv", "8x8/conv0", "-k", "3", "-N", "8", "--metric", "pixels")
     lse = ("lse", "train", model, "--teacher", segmenter, "-N", "24", "--held-out", "8", "--chunk", "4")
-    shots = ("lse", "fewshot", model, "--teacher", segmenter, "--shots", "2,4", "--repeats", "2", "--num-eval", "16")
+    shots = ("lse", "fewshot", model, "--teacher", segmenter, "--shots", "2,4", "--repeats", "2", "--held-out", "16")
     encoder = (
         "ghfeat", "train", model, "--data", "generator", "--depth", "18", "--width", "4", "--rank", "4",
-        "--perception", "none", "--adversarial", "0", "--images", "96", "--batch-size", "8", "--save-every", "0.1",
-        "--validation-images", "8",
+        "--metric", "none", "--adversarial", "0", "--images", "96", "--batch-size", "8", "--save-seconds", "0.1",
+        "--held-out", "8",
     )  # fmt: skip
     deform = (
-        "navigan", "train", model, "svd", "--conv", "8x8/conv0", "--directions", "3", "--predictor", "lenet",
-        "--predictor-size", "32", "--steps", "40", "--save-every", "8", "--metric", "pixels", "--show", "1", "-N", "4",
+        "navigan", "train", model, "svd", "--conv", "8x8/conv0", "-K", "3", "--reconstructor", "lenet",
+        "--reconstructor-size", "32", "--steps", "40", "--save-every", "8", "--metric", "pixels", "--shown", "1",
+        "-N", "4",
     )  # fmt: skip
     alone = {"chunked": False, "shards": False}
     atlas = (
-        "atlas", model, "--quick", "-N", "40", "--measured", "2", "--random", "1", "--shown", "1", "--predictor",
+        "atlas", model, "--quick", "-N", "40", "--held-out", "2", "--random", "1", "--shown", "1", "--predictor",
         predictor, "--metric", "demo",
     )  # fmt: skip
     pictures = ("synthesize", model, "-N", "12", "--images", "-o", f"{OUT}-samples")
-    inversion = ("invert", model, f"{OUT}-samples/images", "--space", "w", "--steps", "6", "--perception", "none")
+    inversion = ("invert", model, f"{OUT}-samples/images", "--space", "w", "--steps", "6", "--metric", "none")
     return {
         "resefa jacobian": Case(jacobian),
         "resefa directions": Case(("resefa", "directions", OUT, *few), before=(jacobian,), **alone),
-        "navigan hessian": Case((*hessian, "--show", "1", "--batch-size", "4", "-o", OUT), **alone),
+        "navigan hessian": Case((*hessian, "--shown", "1", "--batch-size", "4", "-o", OUT), **alone),
         "navigan train": Case((*deform, "--batch-size", "4", "-o", OUT), **alone),
         "lse train": Case(
             (*lse, "--steps", "4", "--batch-size", "4", "-o", OUT), merge=("merge", OUT, "--teacher", segmenter)

@@ -66,7 +66,7 @@ def boundaries(codes: Codes, solver: str) -> tuple[dict[str, Direction], dict[st
     w_ND, table = codes
     scores = {name: table[name] for name in FACTOR_NAMES}
     began = time.process_time()
-    options = {"solver": solver, "chosen_num_or_ratio": CHOSEN, "resamples": RESAMPLES, "refit": True}
+    options = {"solver": solver, "chosen": CHOSEN, "resamples": RESAMPLES, "refit": True}
     results = train_boundary(GivenCodes(w_ND, "w"), scores, **options)
     seconds = time.process_time() - began
     return {each.name: each.direction for each in results}, {each.name: each.threshold for each in results}, seconds

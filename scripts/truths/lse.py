@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     known = lse.train(oracle, num=32, held_out=0, seed=seed, batch_size=batch)
     kinds = ("LSE", "NSE-1", "NSE-2") if arguments.ladder else ("LSE", "NSE-1")
     trained = lse.train(
-        model, head=kinds, num=arguments.num, held_out=0, epochs=arguments.epochs, seed=seed, batch_size=batch
+        model, kind=kinds, num=arguments.num, held_out=0, epochs=arguments.epochs, seed=seed, batch_size=batch
     )
     scored = lse.evaluate(
         model,
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         full=trained,
         shots="1,4,8,16",
         repeats=arguments.repeats,
-        num_eval=arguments.eval,
+        held_out=arguments.eval,
         seed=seed,
         batch_size=batch,
     )
