@@ -1,8 +1,10 @@
-"""What a call from Python may give, and what is said of the rest: one sentence that names the argument and its value."""
+"""What a call from Python may give, and what is said of the rest: one sentence with argument and value."""
 
 from __future__ import annotations
 
+import copy
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -122,9 +124,9 @@ def test_truncations_and_labels_are_taken_as_they_are(name: str) -> None:
             (gantk.Truncation(0.7), "0.7"),
             (gantk.Truncation(0.7, 8), "0.7:8"),
         ):
-            assert getattr(kind(truncation=given), "truncation") == text
+            assert kind(truncation=given).truncation == text
     if "label" in hints:
-        assert getattr(kind(label=np.int64(2)), "label") == "2"
+        assert kind(label=np.int64(2)).label == "2"
 
 
 def test_a_list_in_place_of_words_between_commas(generator: gantk.Generator) -> None:
@@ -181,3 +183,265 @@ def test_literals() -> None:
     check_arguments(signature, {"kind": None})
     with pytest.raises(gantk.UsageError, match="^kind is 'c': give one of a, b"):
         check_arguments(signature, {"kind": "c"})
+
+
+def test_directions_and_codes_of_another_generator_are_refused(generator: gantk.Generator, samples: Any) -> None:
+    """Another network of the same sizes, which no width tells apart."""
+    other = copy.deepcopy(generator)
+    with torch.no_grad():
+        for weight in other.parameters():
+            weight.mul_(1.5)
+    season = gantk.higan.train_boundary(samples, "season")
+    photo = samples.codes[:1]
+    said = "The w-boundary 'season' was made for another generator .* direction.replace.probe=None. to try"
+    with pytest.raises(gantk.GantkError, match=said):
+        gantk.higan.manipulate(other, season, num=1, step=2)
+    with pytest.raises(gantk.GantkError, match=said):
+        gantk.higan.manipulate(other, gantk.sefa(other, components=1, samples=1), conditions=season, num=1, step=2)
+    with pytest.raises(gantk.GantkError, match=said):
+        gantk.higan.rescore(other, [season], gantk.load_predictor("demo"), num=2, random=0)
+    with pytest.raises(gantk.GantkError, match=said):
+        gantk.ghfeat.edit(other, gantk.GivenCodes(photo.array, "w"), season, distance=1)
+    with pytest.raises(gantk.GantkError, match=said):
+        gantk.invert(other, np.zeros((1, 64, 64, 3), np.uint8), encoder="none", steps=1, direction=season)
+    said = "The codes .* are another generator's .* give gantk.GivenCodes.array, 'w'. to try"
+    for codes in (samples, photo):
+        with pytest.raises(gantk.GantkError, match=said):
+            gantk.sample(other, codes=codes, num=1)
+    with pytest.raises(gantk.GantkError, match=said):
+        gantk.higan.train_boundary(samples, "season", generator=other)
+    freed = season.direction.replace(probe=None)
+    assert gantk.higan.manipulate(other, freed, gantk.GivenCodes(photo.array, "w"), step=2).walks
+    assert gantk.higan.train_boundary(samples, "season", generator=generator).direction.probe == samples.probe
+
+
+def test_a_direction_that_was_forced_is_not_refused_again(
+    generator: gantk.Generator, samples: Any, tmp_path: Path
+) -> None:
+    other = copy.deepcopy(generator)
+    with torch.no_grad():
+        for weight in other.parameters():
+            weight.mul_(1.5)
+    folder = gantk.higan.train_boundary(samples, "season").save(tmp_path / "season")
+    file = folder / "season_boundary.safetensors"
+    with pytest.raises(gantk.GantkError, match="was made for another generator"):
+        gantk.load_direction(file, other)
+    assert gantk.higan.manipulate(other, gantk.load_direction(file, other, force=True), num=1, step=2).walks
+    assert gantk.load_direction(file, generator, force=True).probe is not None
+
+
+def test_what_is_no_direction(generator: gantk.Generator) -> None:
+    for given, said in (
+        ("season", "'season'"),
+        (3, "3"),
+        (np.ones((1, 64)), "an array of shape (1, 64)"),
+        (torch.ones(64), "an array of shape (64,)"),
+        ([generator], "a StyleGAN2"),
+    ):
+        with pytest.raises(gantk.UsageError, match=re.escape(f"{said} is no direction: give a Direction")):
+            gantk.higan.manipulate(generator, given, num=1)
+
+
+def test_what_is_no_codes(generator: gantk.Generator, samples: Any) -> None:
+    season = gantk.higan.train_boundary(samples, "season")
+    for given, said in (
+        ("w.npy", "'w.npy'"),
+        (Path("w.npy"), "'w.npy'"),
+        (season, "a TrainBoundaryResult"),
+        (generator, "a StyleGAN2"),
+        ([[1.0], [1.0, 2.0]], "[[1.0], [1.0, 2.0]]"),
+        ({"a": 1}, "{'a': 1}"),
+    ):
+        with pytest.raises(gantk.UsageError, match=re.escape(f"The codes are {said}: give an array")):
+            gantk.sample(generator, codes=given)
+    with pytest.raises(gantk.UsageError, match="'q'"):
+        gantk.GivenCodes(np.zeros((2, 64)), "q")
+    with pytest.raises(gantk.UsageError, match="The codes are 'abc': give an array of numbers"):
+        gantk.GivenCodes("abc", "w")  # type: ignore[arg-type]
+    with pytest.raises(gantk.GantkError, match=r"Codes of float64 \(3, 10, 63\) do not fit: wp .* \[N, 10, 64\]"):
+        gantk.sample(generator, codes=np.zeros((3, 10, 63)))
+
+
+def test_no_part_of_a_result_fills_a_notebook(generator: gantk.Generator, samples: Any) -> None:
+    """Arrays and probes are thousands of letters long."""
+    season = gantk.higan.train_boundary(samples, "season")
+    assert repr(season.direction) == "Direction: w-boundary 'season', 1 vector of 64, range " + format(
+        season.direction.scale, ".3g"
+    )
+    head = gantk.lse.fewshot(generator, shots=1, num_eval=0)
+    weights = gantk.navigan.svd(generator, "4x4/conv1", "none", num=1, show=0)
+    house = gantk.resefa.directions(
+        generator, regions={"house": (0.2, 0.2, 0.6, 0.6)}, rows="5", held_out=0, num_directions=1
+    )[0]
+    parts = (season.boundaries[0], season.direction, samples.codes, head.heads[0], weights.weights, house)
+    for part in (*parts, gantk.load_encoder("demo", generator)):
+        assert len(repr(part)) < 1500 and "\n" not in repr(part), type(part)
+    assert "vectors=" not in repr(house) and "eigenvalues=float64 [1]" in repr(house)
+
+
+NAMED: list[tuple[Callable[..., Any], str]] = [
+    (gantk.load_generator, "name_or_path"),
+    (gantk.load_head, "path"),
+    (gantk.load_weights, "name"),
+    (gantk.load_encoder, "name"),
+    (gantk.load_result, "path"),
+    (gantk.load_direction, "name_or_path"),
+]
+
+
+@pytest.mark.parametrize(("load", "name"), NAMED, ids=[load.__name__ for load, _ in NAMED])
+def test_what_is_no_name(load: Callable[..., Any], name: str) -> None:
+    for given, said in ((3, "3"), (None, "None"), (np.zeros(3), "an array of shape (3,)")):
+        with pytest.raises(gantk.UsageError, match=re.escape(f"{name} is {said}: give ")):
+            load(given)
+
+
+def test_functions_beside_the_verbs(generator: gantk.Generator, samples: Any) -> None:
+    season = gantk.higan.train_boundary(samples, "season")
+    trees = gantk.higan.train_boundary(samples, "trees")
+    assert gantk.compare([season, trees]).table() == gantk.compare(season, trees).table()
+    with pytest.raises(gantk.UsageError, match="^A run is 3: give results"):
+        gantk.compare(3, 4)  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="^generator is 'demo'"):
+        gantk.speed.measure("demo")  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="^batches is 0: give whole numbers"):
+        gantk.speed.measure(generator, batches=0)
+    with pytest.raises(gantk.UsageError, match="^seconds is -1: give a number"):
+        gantk.speed.measure(generator, seconds=-1)
+    with pytest.raises(gantk.UsageError, match="^generator is 3: give a generator"):
+        gantk.explore(3)  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="^generator is 'demo': give a generator"):
+        gantk.load_direction("season", "demo")  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="^images is a StyleGAN2: give the path"):
+        gantk.train_predictor(generator)
+    factors = np.stack(list(samples.scores.values())[:2], 1)
+    scored = gantk.disentanglement.measure(samples, factors)
+    assert repr(scored) == repr(gantk.disentanglement.measure(samples.codes, torch.from_numpy(factors)))
+    with pytest.raises(gantk.UsageError, match="^factors is 'y': give an array"):
+        gantk.disentanglement.measure(samples, "y")  # type: ignore[arg-type]
+    for given, said in ((3, "3"), ((1, "x"), r"\(1, 'x'\)")):
+        with pytest.raises(gantk.UsageError, match=f"output_range {said} is no range"):
+            gantk.wrap(Drawing(), 8, output_range=given)  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="rows 0 is no whole number"):
+        gantk.wrap(Drawing(), 8, rows=0)
+
+
+class Drawing(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(8, 3 * 8 * 8)
+
+    def forward(self, z_NZ: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.linear(z_NZ)).view(-1, 3, 8, 8)
+
+
+@pytest.mark.parametrize("name", ["demo", "demo-biggan", "demo-stylegan3", "demo-pggan", "demo-oracle"])
+def test_calls_of_a_generator_that_make_no_sense(name: str) -> None:
+    generator = gantk.load_generator(name)
+    spec = generator.spec
+    for given, said in (
+        (np.zeros((2, spec.z_dim), np.float32), f"z is an array of shape (2, {spec.z_dim}): give a torch tensor"),
+        ("x", "z is 'x': give a torch tensor"),
+        (torch.zeros(2, spec.z_dim).double(), "z is of torch.float64 and this network of torch.float32"),
+    ):
+        with pytest.raises(gantk.UsageError, match=re.escape(said)):
+            generator.map(given)  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="^n is 2.5: give a whole number"):
+        generator.sample_z(2.5)  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="^psi is 'x'"):
+        generator.sample_z(2, truncation="x")  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="^w is an array"):
+        generator.expand(np.zeros((2, spec.w_dim)))  # type: ignore[arg-type]
+    wp = np.zeros((2, spec.num_layers, spec.wp_dim), np.float32)
+    with pytest.raises(gantk.UsageError, match="^wp is an array of shape .* torch.from_numpy"):
+        generator.synthesize(wp)  # type: ignore[arg-type]
+    if "s" in spec.spaces:
+        with pytest.raises(gantk.UsageError, match="^wp is an array of shape .* torch.from_numpy"):
+            generator.styles(wp)  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match=r"^No layer is named 'nope'\. Known: "):
+        generator.trace(torch.from_numpy(wp), "nope")
+    with pytest.raises(gantk.UsageError, match=f"^Layer 99 does not exist: .* 0 to {len(generator.layers) - 1}"):
+        generator.layer(99)
+
+
+def test_a_number_is_a_truncation_and_a_name_is_a_tap(generator: gantk.Generator) -> None:
+    w_ND = generator.map(generator.sample_z(2))
+    wp_NLD = generator.expand(w_ND, 0.7)
+    torch.testing.assert_close(wp_NLD, generator.expand(w_ND, gantk.Truncation(0.7)), rtol=0, atol=0)
+    assert list(generator.trace(wp_NLD, "8x8/conv1", image=False)[1]) == ["8x8/conv1"]
+    direction = gantk.load_direction("season", generator)
+    moved = direction.apply(wp_NLD, 2.0, truncation=0.7)
+    torch.testing.assert_close(moved, direction.apply(wp_NLD, 2.0, truncation=gantk.Truncation(0.7)), rtol=0, atol=0)
+    for given, said in (("x", "'x'"), (float("nan"), "nan"), ([[1.0], [2.0, 3.0]], r"\[\[1.0\], \[2.0, 3.0\]\]")):
+        with pytest.raises(gantk.UsageError, match=f"^distance is {said}: give "):
+            direction.apply(wp_NLD, given)  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="^codes is an array of shape"):
+        direction.apply(wp_NLD.numpy(), 1.0)  # type: ignore[call-overload]
+    with pytest.raises(gantk.UsageError, match="pick 'a' does not exist"):
+        direction.apply(wp_NLD, 1.0, pick="a")  # type: ignore[call-overload]
+
+
+def test_a_result_with_a_head_labels_and_sees_regions(generator: gantk.Generator) -> None:
+    head = gantk.lse.fewshot(generator, shots=1, num_eval=0)
+    assert "labelled by n1-r0" in gantk.lse.fewshot(generator, teacher=head, shots=1, num_eval=0).sentence()
+    found = gantk.resefa.jacobian(generator, {"sky": head}, num=1, rows="5")
+    assert found.facts.segmenter == "n1-r0"
+    with pytest.raises(gantk.UsageError, match=r"'skies' is no class that 'n1-r0' sees\. Known: cloud, door, "):
+        gantk.resefa.jacobian(generator, {"skies": head}, num=1)
+    boxed = gantk.resefa.jacobian(generator, {"box": "0.2,0.2,0.6,0.6"}, num=1, rows="5")
+    assert (
+        boxed.facts.places
+        == gantk.resefa.jacobian(generator, {"box": (0.2, 0.2, 0.6, 0.6)}, num=1, rows="5").facts.places
+    )
+    for where, said in (
+        ((0.2, 0.2, 0.6), "0.2,0.2,0.6' is not understood"),
+        (object(), "The region 'box' is an object"),
+    ):
+        with pytest.raises(gantk.UsageError, match=re.escape(said)):
+            gantk.resefa.jacobian(generator, {"box": where}, num=1)
+    with pytest.raises(gantk.UsageError, match="^also is 3: give a list of gantk.lse.Rival"):
+        gantk.lse.evaluate(generator, head, also=3, num=1)  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="^stroke is 'x': give an array of numbers"):
+        gantk.lse.edit(generator, head, stroke="x")
+    with pytest.raises(gantk.GantkError, match="The stroke has class 77"):
+        gantk.lse.edit(generator, head, stroke=np.full((64, 64), 77))
+    for target, said in (
+        ("x.png", "The target 0 is 'x.png': give an array"),
+        (np.full((64, 64), 1.5), "The target 0 has numbers that are not whole"),
+    ):
+        with pytest.raises(gantk.GantkError, match=re.escape(said)):
+            gantk.lse.sample(generator, head, target)
+
+
+def test_weight_directions(generator: gantk.Generator, samples: Any, tmp_path: Path) -> None:
+    found = gantk.navigan.svd(generator, "4x4/conv1", "none", num=1, show=0)
+    with pytest.raises(gantk.UsageError, match="^form is 'nope': give one of gantk, "):
+        gantk.navigan.export(found, tmp_path / "x.safetensors", "nope")  # type: ignore[arg-type]
+    with pytest.raises(gantk.UsageError, match="^path is 3: give "):
+        gantk.navigan.export(found, 3)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(gantk.UsageError, match=r"^--pick 9999 does not fit: directions are 0 to"):
+        gantk.navigan.apply(generator, found, num=1, pick=9999)
+    with pytest.raises(gantk.UsageError, match="strength is nan: give a finite number"):
+        found.render(generator, samples.codes[:1], strength=float("nan"))
+    with pytest.raises(gantk.UsageError, match="Direction a does not exist"):
+        found.render(generator, samples.codes[:1], row="a")
+    half = found.render(generator, samples.codes[:1], strength=0.0, truncation=0.5)
+    torch.testing.assert_close(half, found.render(generator, samples.codes[:1], strength=0.0, truncation="0.5"))
+    with pytest.raises(gantk.GantkError, match="compares different samples, and there is one: give more"):
+        gantk.navigan.hessian(generator, "4x4/conv1", "pixels", samples.codes[:1], k=1, num=1)
+
+
+def test_images_of_numpy_and_torch(generator: gantk.Generator) -> None:
+    image_NCHW = generator.synthesize(generator.expand(generator.map(generator.sample_z(12))))
+    pixels_NHWC = ((image_NCHW.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    small: dict[str, Any] = {"num": 12, "neighbours": 2, "subsets": 2, "reader": gantk.load_predictor("demo")}
+    found = [
+        gantk.quality.measure(generator, given, **small) for given in (image_NCHW, image_NCHW.numpy(), pixels_NHWC)
+    ]
+    assert found[0].sentence() == found[1].sentence() and found[2].samples == found[0].samples
+    for wrong in (image_NCHW * 255, np.zeros((3, 4)), np.full((4, 3, 8, 8), np.nan)):
+        with pytest.raises(gantk.UsageError, match="is no set of images: give uint8"):
+            gantk.quality.measure(generator, wrong, **small)
+        with pytest.raises(gantk.UsageError, match="is no image: give uint8"):
+            gantk.ghfeat.extract(generator, wrong)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import operator
 import os
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
@@ -109,3 +110,21 @@ def fits(value: object, kind: str) -> bool:
     if kind == "float":
         return hasattr(value, "__float__") and not isinstance(value, bool) and not getattr(value, "shape", ())
     return any(base.__name__ == kind for base in type(value).__mro__)
+
+
+def no_tensor(name: str, value: object) -> UsageError:
+    """What is said where a generator, a direction or a predictor is given something else than a tensor."""
+    array = hasattr(value, "__array__")
+    way = "torch.from_numpy(numpy.asarray(codes)) makes one" if array else "such as generator.sample_z(4) makes"
+    return UsageError(f"{name} is {described(value)}: give a torch tensor, {way}.")
+
+
+def whole(name: str, value: object) -> int:
+    """A whole number.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not fits(value, "int"):
+        raise UsageError(f"{name} is {described(value)}: give a whole number.")
+    return operator.index(value)  # type: ignore[arg-type]

@@ -90,6 +90,15 @@ class Truncation:
         return [self.psi] * rows + [1.0] * (num_layers - rows)
 
 
+def truncation_of(given: object) -> Truncation:
+    """A truncation, or the psi of one of all rows.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    return given if isinstance(given, Truncation) else Truncation(given)  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
 class Layer:
     """One step of the synthesis network.

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from gantk.errors import GantkError, UsageError
+from gantk.generators.arguments import checked
 from gantk.navigan.bases import Basis, SvdBasis, VectorBasis
 from gantk.navigan.directions import WeightDirections
 from gantk.navigan.kept import FORMAT, TITLE, VERSION, read_kept
@@ -58,6 +59,7 @@ def save(path: str | Path, directions: WeightDirections) -> Path:
     return write_atomic(path, serialize(data, metadata={"gantk": text}))
 
 
+@checked
 def load_weights(name: str | Path, conv: str | None = None, basis: WeightDirections | None = None) -> WeightDirections:
     """Weight directions by the name of a file, or of one that ships with gantk; see `load`.
 

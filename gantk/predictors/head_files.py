@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantk.errors import GantkError
+from gantk.generators.arguments import checked
 from gantk.generators.base import Generator
 from gantk.predictors.head_info import FIELDS, FORMAT, HeadInfo, info_of, palette
 from gantk.predictors.head_networks import NETWORKS, LadderNetwork, LinearNetwork, PointwiseNetwork
@@ -52,6 +53,7 @@ def is_head(path: Path) -> bool:
         return False
 
 
+@checked
 def load_head(path: str | Path, generator: Generator | None = None, force: bool = False) -> Head:
     """A head from its file, on the generator's device when one is given, which is then compared with the head's.
 

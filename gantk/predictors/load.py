@@ -111,13 +111,27 @@ def load_predictor(
     return DemoPredictor.from_path(Path(text)).to(device)
 
 
-def predictor_in(value: object) -> object:
-    """The predictor that a value can stand for: a function of images, a module, or a result with one (`predictor()`);
-    what can stand for none as it is."""
+def predictor_in(value: object, generator: Generator | None = None) -> object:
+    """The predictor that a value can stand for: a function of images, a module, or a result with a predictor or a head;
+    what can stand for none as it is.
+
+    Args:
+        generator: that a head reads.
+
+    Raises:
+        GantkError: the head is another generator's.
+    """
     from gantk.generators.base import Generator
+    from gantk.predictors.head_info import LearnedHead
+    from gantk.predictors.heads import Head
 
     if isinstance(value, (Predictor, Generator, type)) or value is None:
         return value
+    head = value if isinstance(value, LearnedHead) else getattr(value, "head", None)
+    if isinstance(head, LearnedHead):
+        return head.head(generator)
+    if isinstance(head, Head):
+        return head if generator is None else head.bind(generator)
     made = getattr(value, "predictor", None)
     if callable(made) and isinstance(found := made(), Predictor):
         return found

@@ -215,9 +215,11 @@ def _inputs(
             "Predictor",
             "None",
         }:
+            from gantk.generators.base import Generator
             from gantk.predictors.load import predictor_in
 
-            inputs[key] = predictor_in(value)
+            model = inputs.get("generator")
+            inputs[key] = predictor_in(value, model if isinstance(model, Generator) else None)
     check_arguments(signature, inputs)
     return inputs
 
