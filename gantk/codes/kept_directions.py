@@ -27,7 +27,6 @@ from gantk.store.shipped import matching, shipped_files
 
 if TYPE_CHECKING:
     from gantk.generators.base import Generator
-from gantk.generators.probe import mismatch, probe_of, refuse_another
 
 
 def save_direction(path: str | os.PathLike[str], direction: Direction) -> Path:
@@ -74,6 +73,8 @@ def load_direction(
         if generator is None:
             return direction
         check_generator(direction, generator, force)
+        from gantk.generators.probe import mismatch, probe_of
+
         another = force and direction.probe is not None and mismatch(direction.probe, probe_of(generator)) is not None
         return direction.replace(probe=None) if another else direction  # so that no verb refuses it again
     return _load_by_name(os.fspath(name_or_path), generator, force, space)
@@ -171,6 +172,8 @@ def check_generator(direction: Direction, generator: Generator, force: bool = Fa
             f"{direction.title} is for layer {max(direction.layers)}, and this generator has layers "
             f"0 to {spec.num_layers - 1}: it belongs to another network."
         )
+    from gantk.generators.probe import refuse_another
+
     refuse_another(direction.probe, generator, f"{direction.title} was made for another generator", force)
 
 
@@ -181,6 +184,8 @@ def of_generator(direction: Direction, generator: Generator) -> Direction:
     Raises:
         GantkError: the probes differ.
     """
+    from gantk.generators.probe import refuse_another
+
     what = f"{direction.title} was made for another generator"
     refuse_another(direction.probe, generator, what, way="give direction.replace(probe=None)")
     return direction

@@ -109,6 +109,8 @@ def fits(value: object, kind: str) -> bool:
         return hasattr(value, "__index__") and not isinstance(value, bool)
     if kind == "float":
         return hasattr(value, "__float__") and not isinstance(value, bool) and not getattr(value, "shape", ())
+    if kind == "Generator" and hasattr(value, "spec"):
+        return True
     return any(base.__name__ == kind for base in type(value).__mro__)
 
 

@@ -61,7 +61,7 @@ def load_predictor(
         UsageError: no such name, or it names code and may not.
         GantkError: the files are absent or damaged, or the code does not fit.
     """
-    device = resolve_device(device)
+    device = device if isinstance(device, torch.device) else resolve_device(device)
     if not isinstance(name, (str, os.PathLike)):
         found = predictor_in(name)
         if not isinstance(found, Predictor):

@@ -205,7 +205,7 @@ def _instead(hint: Any, about: About) -> tuple[type, ...]:
             found += [tuple, *(inner for inner in typing.get_args(part) if inner is not Ellipsis)]
         elif part not in (str, type(None)):
             found.append(part)
-    return tuple(found)
+    return tuple(found) if float not in found else (*found, int)
 
 
 # Any: an annotation may be a class, a union, a Literal or a generic alias
