@@ -443,3 +443,25 @@ def test_images_of_numpy_and_torch(generator: gantk.Generator) -> None:
             gantk.quality.measure(generator, wrong, **small)
         with pytest.raises(gantk.UsageError, match="is no image: give uint8"):
             gantk.ghfeat.extract(generator, wrong)
+
+
+def test_directions_of_regions_stand_where_directions_are_wanted(generator: gantk.Generator) -> None:
+    boxes = {"left": (0.2, 0.1, 0.6, 0.4), "right": (0.2, 0.6, 0.6, 0.9)}
+    found = gantk.resefa.directions(generator, regions=boxes, rows="5", held_out=0, num_directions=2)
+    moved = gantk.higan.manipulate(generator, found, num=1, step=2)
+    assert [walk.name for walk in moved.walks] == ["left_00", "left_01", "right_00", "right_01"]
+    rows = found.table()
+    assert [(row["region"], row["direction"]) for row in rows] == [("left", 0), ("left", 1), ("right", 0), ("right", 1)]
+    assert rows[2]["quotient"] == found["right"].quotients[0]
+    with pytest.raises(gantk.UsageError, match=r"no directions of a region 'rigth'\. Did you mean 'right'"):
+        found["rigth"]
+
+
+def test_every_command_has_its_function_in_the_table() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "api" / "index.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `gantk ([a-z -]+)` \| .*`gantk\.([a-z_.]+)` \|$", page, re.MULTILINE))
+    for name, verb in VERBS.items():
+        found: Any = gantk
+        for part in rows[name].split("."):
+            found = getattr(found, part)
+        assert found is (gantk.compare if name == "compare" else verb), name
